@@ -1,0 +1,46 @@
+"""One family of errors. Every message says what was expected, what came and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FewframesError(Exception):
+    """Anything that a person can mend: the command line prints the message without a traceback."""
+
+
+class UnknownName(FewframesError):
+    """A name that is in no table; the message lists the known ones."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(name, names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {what} {name!r}; known: {', '.join(names)}.{hint}")
+
+
+class BadSettings(FewframesError):
+    """A settings file or option that cannot be used; the message names the field."""
+
+
+class BadVideo(FewframesError):
+    """A video or folder of frames that cannot be read whole."""
+
+
+class BadLabel(FewframesError):
+    """A label that does not fit its frame: wrong size, unknown category, no such frame."""
+
+
+class EmptyPool(FewframesError):
+    """No frame is left to choose from."""
+
+
+class LedgerConflict(FewframesError):
+    """Another process owns the ledger, or a row was changed by someone else first."""
+
+
+class LedgerCorrupt(FewframesError):
+    """The ledger file cannot be read as one."""
+
+
+class MissingDependency(FewframesError):
+    """A package, operator or file that this step needs is not there."""

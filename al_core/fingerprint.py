@@ -1,0 +1,33 @@
+"""Content hashes of a step's inputs: equal inputs give equal hashes, on any machine, in any process."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from al_core.records import FrameLabel
+
+
+def fingerprint(inputs: Any) -> str:
+    """SHA-256 (64 hex digits) of a JSON-like value; the order of dictionary keys does not matter."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_file(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint_labels(labels: Iterable[FrameLabel]) -> str:
+    """SHA-256 of a set of labels; masks count pixel for pixel."""
+    rows = [
+        [
+            label.frame.video_id,
+            label.frame.frame_idx,
+            [[m.track_id, m.category_id, m.rle.height, m.rle.width, m.rle.counts] for m in label.masks],
+        ]
+        for label in sorted(labels, key=lambda label: label.frame)
+    ]
+    return fingerprint(rows)

@@ -1,0 +1,117 @@
+"""The ledger's tables, grown by numbered migrations; each is applied once, inside one transaction.
+
+Habits that DuckDB rewards, measured: no secondary indexes and no foreign keys; no primary key on ``prediction``
+(``prediction_batch`` is its manifest); states are text that the code checks; times are UTC ``TIMESTAMP`` and come
+from the caller. Paths are relative to the project folder, so that a project can be moved.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+import duckdb
+
+from al_core.errors import LedgerCorrupt
+
+_M001_LOOP = """
+CREATE TABLE category(category_id INTEGER PRIMARY KEY, name VARCHAR NOT NULL UNIQUE);
+CREATE TABLE video(
+    video_id INTEGER PRIMARY KEY, name VARCHAR NOT NULL UNIQUE, uri VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL UNIQUE, fps_numerator BIGINT NOT NULL, fps_denominator BIGINT NOT NULL,
+    n_frames INTEGER NOT NULL CHECK (n_frames > 0), height INTEGER NOT NULL, width INTEGER NOT NULL,
+    rotation INTEGER NOT NULL, variable_fps BOOLEAN NOT NULL, identities VARCHAR NOT NULL,
+    added_at TIMESTAMP NOT NULL);
+CREATE TABLE frame(video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, time_us BIGINT NOT NULL, file VARCHAR);
+CREATE TABLE truth_frame(video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL);
+CREATE TABLE truth(
+    video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL, category_id INTEGER NOT NULL,
+    rle_counts BLOB NOT NULL);
+CREATE TABLE round(
+    round_id INTEGER PRIMARY KEY, status VARCHAR NOT NULL, settings JSON NOT NULL, settings_sha256 VARCHAR NOT NULL,
+    seed BIGINT NOT NULL, stop_reason VARCHAR, flow_run_id VARCHAR, started_at TIMESTAMP NOT NULL,
+    finished_at TIMESTAMP);
+CREATE TABLE step(
+    round_id INTEGER NOT NULL, name VARCHAR NOT NULL, inputs_sha256 VARCHAR NOT NULL, status VARCHAR NOT NULL,
+    attempts INTEGER NOT NULL, result JSON, seconds DOUBLE, started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP,
+    PRIMARY KEY (round_id, name));
+CREATE TABLE training_curve(round_id INTEGER NOT NULL, iteration INTEGER NOT NULL, loss DOUBLE NOT NULL,
+    learning_rate DOUBLE NOT NULL);
+CREATE TABLE prediction_batch(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, n_rows INTEGER NOT NULL, path VARCHAR NOT NULL,
+    written_at TIMESTAMP NOT NULL, PRIMARY KEY (round_id, video_id));
+CREATE TABLE prediction(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, uncertainty FLOAT NOT NULL,
+    n_objects INTEGER NOT NULL, class_entropy FLOAT NOT NULL, mutual_information FLOAT NOT NULL,
+    box_spread FLOAT NOT NULL, mask_disagreement FLOAT NOT NULL, existence_disagreement FLOAT NOT NULL,
+    temporal_inconsistency FLOAT NOT NULL);
+CREATE TABLE selection(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, rank INTEGER NOT NULL,
+    score DOUBLE NOT NULL, strategy VARCHAR NOT NULL, reason VARCHAR NOT NULL,
+    PRIMARY KEY (round_id, video_id, frame_idx));
+CREATE TABLE label_request(
+    request_id VARCHAR PRIMARY KEY, round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL,
+    rank INTEGER NOT NULL, reason VARCHAR NOT NULL, status VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL);
+CREATE TABLE answer(
+    answer_id VARCHAR PRIMARY KEY, request_id VARCHAR NOT NULL, revision INTEGER NOT NULL, round_id INTEGER NOT NULL,
+    video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, kind VARCHAR NOT NULL, seconds DOUBLE NOT NULL,
+    annotator VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL, UNIQUE (request_id, revision));
+CREATE TABLE label(
+    answer_id VARCHAR NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL,
+    category_id INTEGER NOT NULL, rle_counts BLOB NOT NULL);
+CREATE TABLE delivered_batch(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, path VARCHAR NOT NULL, written_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (round_id, video_id));
+CREATE TABLE delivered(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, provenance VARCHAR NOT NULL, n_frames INTEGER NOT NULL,
+    n_masks INTEGER NOT NULL, mean_confidence DOUBLE NOT NULL, PRIMARY KEY (round_id, video_id, provenance));
+CREATE TABLE quality(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, track_id INTEGER, provenance VARCHAR NOT NULL,
+    metric VARCHAR NOT NULL, value DOUBLE NOT NULL, n_frames INTEGER NOT NULL);
+CREATE VIEW answer_current AS
+    SELECT * FROM answer QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
+"""
+
+MIGRATIONS: tuple[tuple[int, str, str], ...] = ((1, "loop", _M001_LOOP),)
+"""(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bring the schema to the newest version; returns how many migrations were applied.
+
+    Raises:
+        LedgerCorrupt: the file was written by a newer fewframes, or a migration was edited after it was applied.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, "
+        "sha256 VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)"
+    )
+    applied = dict(connection.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    _check(applied)
+    pending = [m for m in MIGRATIONS if m[0] not in applied]
+    for version, name, sql in pending:
+        connection.execute("BEGIN")
+        try:
+            connection.execute(sql)
+            row = [version, name, _sha256(sql), datetime.now(UTC).replace(tzinfo=None)]
+            connection.execute("INSERT INTO schema_version VALUES (?, ?, ?, ?)", row)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    return len(pending)
+
+
+def _check(applied: dict[int, str]) -> None:
+    known = {version: _sha256(sql) for version, _, sql in MIGRATIONS}
+    newer = sorted(set(applied) - set(known))
+    if newer:
+        raise LedgerCorrupt(
+            f"the ledger has schema version {newer[-1]}, this fewframes knows up to {max(known)}: upgrade fewframes"
+        )
+    for version, sha256 in applied.items():
+        if known[version] != sha256:
+            raise LedgerCorrupt(f"schema version {version} of the ledger is not the one that this fewframes knows")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

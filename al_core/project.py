@@ -1,0 +1,60 @@
+"""The folder of one project, and where everything in it lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Paths of a project; nothing is made until it is needed.
+
+    Attributes:
+        root: the project's folder, absolute.
+        shared_cache: a folder for decoded frames and flow that several projects may share; None keeps them inside.
+    """
+
+    root: Path
+    shared_cache: Path | None = None
+
+    @classmethod
+    def at(cls, root: str | Path, shared_cache: str | Path | None = None) -> "Project":
+        """The project in a folder, which need not exist yet."""
+        cache = Path(shared_cache).resolve() if shared_cache else None
+        return cls(Path(root).resolve(), cache)
+
+    @property
+    def ledger_path(self) -> Path:
+        """The DuckDB file that holds every round."""
+        return self.root / "ledger.duckdb"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded frames and flow; may be deleted at any time."""
+        return self.shared_cache or self.root / "cache"
+
+    @property
+    def prefect_home(self) -> Path:
+        """The orchestrator's own state; may be deleted at any time, only history is lost."""
+        return self.root / "prefect"
+
+    @property
+    def inbox(self) -> Path:
+        """Where label files are dropped."""
+        return self.root / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        """Where the frames that need labels are laid out for people."""
+        return self.root / "outbox"
+
+    def round_dir(self, round_id: int) -> Path:
+        """What one round made: student, predictions, delivered masks."""
+        return self.root / "rounds" / f"{round_id:04d}"
+
+    def relative(self, path: Path) -> str:
+        """A path as the ledger stores it: relative to the project, so that the folder can be moved."""
+        return path.relative_to(self.root).as_posix()
+
+    def absolute(self, path: str) -> Path:
+        """The inverse of :meth:`relative`."""
+        return self.root / path

@@ -1,0 +1,214 @@
+"""The values that travel between the floors. Frozen; each one validates itself."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+from al_core.errors import BadLabel, BadVideo
+from al_core.rle import Rle
+
+IGNORE_CATEGORY = 0
+"""Category of a region that counts neither as object nor as background (index 255 in DAVIS masks)."""
+
+IGNORE_TRACK = 0
+"""Track of such a region: objects are numbered from 1."""
+
+
+class Provenance(StrEnum):
+    """Who says that a mask is right. The four are never mixed in a metric, a chart or an export unnamed."""
+
+    HUMAN = "human"
+    PROPAGATED = "propagated"
+    TEACHER = "teacher"
+    ACCEPTED = "accepted"
+
+
+class LabelKind(StrEnum):
+    """What a person did to label a frame; each kind has its own price in seconds."""
+
+    MASK = "mask"
+    BOX = "box"
+    CLICK = "click"
+    ABSENT = "absent"
+    ACCEPT = "accept"
+
+
+class Identities(StrEnum):
+    """Whether an object keeps its number from frame to frame in the labels of a video."""
+
+    PERSISTENT = "persistent"
+    PER_FRAME = "per_frame"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class FrameRef:
+    """One frame: which video, and which frame of it, counted from 0 in presentation order."""
+
+    video_id: int
+    frame_idx: int
+
+    def __post_init__(self) -> None:
+        if self.frame_idx < 0:
+            raise BadVideo(f"frames are counted from 0, got {self.frame_idx}")
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One ingested video or folder of frames.
+
+    Attributes:
+        uri: absolute path of the file or folder.
+        kind: "file" or "folder".
+        sha256: hash of the content, 64 hex digits; the same content is never stored twice.
+        fps: exact frame rate; 30000/1001 stays that.
+        height, width: size of an upright frame in pixels (rotation metadata applied).
+        files: names of the frame files within a folder, in order; empty for a video file.
+    """
+
+    video_id: int
+    name: str
+    uri: str
+    kind: str
+    sha256: str
+    fps: Fraction
+    n_frames: int
+    height: int
+    width: int
+    rotation: int = 0
+    variable_fps: bool = False
+    identities: Identities = Identities.PERSISTENT
+    files: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.n_frames < 1:
+            raise BadVideo(f"{self.uri}: a video needs at least one frame, got {self.n_frames}")
+        if self.kind not in ("file", "folder"):
+            raise BadVideo(f"{self.uri}: a video is a 'file' or a 'folder', got {self.kind!r}")
+        if self.rotation not in (0, 90, 180, 270):
+            raise BadVideo(f"{self.uri}: rotation is 0, 90, 180 or 270 degrees, got {self.rotation}")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskLabel:
+    """One object in one frame, at the frame's full resolution.
+
+    Attributes:
+        track_id: the object's identity within its video, from 1; 0 marks an ignore region.
+        category_id: from 1; 0 marks an ignore region.
+    """
+
+    track_id: int
+    category_id: int
+    rle: Rle
+
+    def __post_init__(self) -> None:
+        if (self.track_id == IGNORE_TRACK) != (self.category_id == IGNORE_CATEGORY):
+            raise BadLabel(f"an ignore region has track 0 and category 0, got {self.track_id}, {self.category_id}")
+        if self.track_id < 0 or self.category_id < 0:
+            raise BadLabel(f"track and category are at least 0, got {self.track_id}, {self.category_id}")
+
+    @property
+    def ignore(self) -> bool:
+        """True for a region that counts neither as object nor as background."""
+        return self.category_id == IGNORE_CATEGORY
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLabel:
+    """Everything that is known of one frame; no masks means that nothing is there, which is a label too."""
+
+    frame: FrameRef
+    masks: tuple[MaskLabel, ...]
+
+    def __post_init__(self) -> None:
+        tracks = [m.track_id for m in self.masks if not m.ignore]
+        if len(set(tracks)) != len(tracks):
+            raise BadLabel(f"{self.frame}: an object appears once in a frame, got tracks {sorted(tracks)}")
+        if len({(m.rle.height, m.rle.width) for m in self.masks}) > 1:
+            raise BadLabel(f"{self.frame}: the masks of a frame have one size")
+
+    @property
+    def objects(self) -> tuple[MaskLabel, ...]:
+        """The masks without the ignore regions."""
+        return tuple(m for m in self.masks if not m.ignore)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A frame that a human should see.
+
+    Attributes:
+        rank: 0 is asked first.
+        score: what the strategy ranked by; its meaning is the strategy's own.
+        reason: one sentence for the person who gets the frame.
+    """
+
+    frame: FrameRef
+    rank: int
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """A question to a person. The id is a function of round and frame, so asking twice is asking once."""
+
+    request_id: str
+    round_id: int
+    frame: FrameRef
+    rank: int
+    reason: str
+
+    @classmethod
+    def of(cls, round_id: int, selected: Selected) -> "LabelRequest":
+        """The request that round ``round_id`` makes for a selected frame."""
+        frame = selected.frame
+        name = f"r{round_id:04d}-v{frame.video_id:05d}-f{frame.frame_idx:07d}"
+        return cls(name, round_id, frame, selected.rank, selected.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for a request.
+
+    Attributes:
+        answer_id: unique per answer and revision; the same id twice is the same answer.
+        kind: what the person did; the price in human seconds depends on it.
+        seconds: human time that the answer took, at least 0.
+    """
+
+    answer_id: str
+    request_id: str
+    label: FrameLabel
+    kind: LabelKind
+    seconds: float
+    annotator: str
+
+    def __post_init__(self) -> None:
+        if not self.seconds >= 0:
+            raise BadLabel(f"{self.request_id}: seconds are at least 0, got {self.seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredMask:
+    """One object in one frame of the labelled video, at the frame's full resolution.
+
+    Attributes:
+        confidence: in [0, 1]; 1 for a human mask.
+    """
+
+    frame_idx: int
+    track_id: int
+    category_id: int
+    provenance: Provenance
+    confidence: float
+    rle: Rle
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step's progress: ``done`` of ``total`` units of work; ``note`` is shown beside the bar."""
+
+    done: int
+    total: int
+    note: str = field(default="")

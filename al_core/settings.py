@@ -1,0 +1,206 @@
+"""Settings of a campaign, read once, refusing unknown keys and naming the field that is wrong.
+
+A settings file is TOML; what it leaves out keeps the default below. The presets in ``configs/rounds`` are such
+files.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from al_core.errors import BadSettings, UnknownName
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+PRESETS = CONFIGS / "rounds"
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrameSettings(_Section):
+    """How frames are held while the loop works on them; labels always keep the frame's own resolution."""
+
+    working_long_side: Positive = 448
+    cache_gigabytes: Annotated[float, Field(gt=0)] = 20.0
+
+
+class StudentSettings(_Section):
+    """The student and its training schedule.
+
+    ``config`` is a name in ``configs/students``, a path to a config file, or ``mmdet::...`` for one from mmdet's
+    own model zoo. ``init_weights`` is a checkpoint for the first round; later rounds start from the round before
+    when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame.
+    """
+
+    config: str = "rtmdet_ins_tiny"
+    override: str = ""
+    init_weights: str = ""
+    warm_start: bool = True
+    long_side: Positive = 320
+    iterations: Positive = 150
+    first_round_iterations: Positive = 250
+    batch_size: Positive = 2
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    checkpoint_interval: Positive = 50
+    max_objects: Positive = 100
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TeacherSettings(_Section):
+    """The ensemble: one EMA teacher per decay and seed, seen through every view."""
+
+    decays: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)] = (0.95, 0.98)
+    seeds: Positive = 1
+    views: Annotated[tuple[str, ...], Field(min_length=1)] = ("identity", "flip")
+    score_threshold: Share = 0.3
+    match_iou: Share = 0.5
+
+
+class UncertaintySettings(_Section):
+    """Weights of the components in a frame's score; every component is higher where less is certain."""
+
+    class_entropy: Annotated[float, Field(ge=0)] = 1.0
+    mutual_information: Annotated[float, Field(ge=0)] = 1.0
+    box_spread: Annotated[float, Field(ge=0)] = 0.5
+    mask_disagreement: Annotated[float, Field(ge=0)] = 1.0
+    existence_disagreement: Annotated[float, Field(ge=0)] = 1.0
+    temporal_inconsistency: Annotated[float, Field(ge=0)] = 1.0
+
+
+class SelectionSettings(_Section):
+    """Which frames are asked for: how many a round, how far apart, how many of one video."""
+
+    strategy: str = "hybrid"
+    frames_per_round: Positive = 2
+    min_gap: NonNegative = 2
+    quota_per_video: NonNegative = 0
+    pool_factor: Positive = 4
+
+
+class AnnotatorSettings(_Section):
+    """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them)."""
+
+    backend: str = "simulated"
+    noise_pixels: Annotated[float, Field(ge=0)] = 0.0
+    mask_seconds: Seconds = 80.0
+    box_seconds: Seconds = 7.0
+    click_seconds: Seconds = 1.5
+    click_overhead_seconds: Seconds = 1.0
+    absent_seconds: Seconds = 3.0
+    accept_seconds: Seconds = 2.0
+
+
+class PropagationSettings(_Section):
+    """How human masks are carried to the other frames, and fused with the teachers' masks."""
+
+    method: str = "flow"
+    flow_long_side: Positive = 427
+    flow_preset: Literal["ultrafast", "fast", "medium"] = "medium"
+    teacher_weight: Annotated[float, Field(ge=0)] = 1.0
+    new_object_threshold: Share = 0.8
+
+
+class StoppingSettings(_Section):
+    """When a campaign is over; 0 switches a rule off."""
+
+    max_rounds: NonNegative = 4
+    max_human_frames: NonNegative = 0
+    max_human_seconds: Seconds = 0.0
+    target_coverage: Share = 0.0
+    plateau_rounds: NonNegative = 0
+    plateau_gain: Annotated[float, Field(ge=0)] = 0.005
+
+
+class Settings(_Section):
+    """Everything that a campaign can be told. Two equal settings have one ``sha256``."""
+
+    seed: NonNegative = 0
+    frames: FrameSettings = FrameSettings()
+    student: StudentSettings = StudentSettings()
+    teachers: TeacherSettings = TeacherSettings()
+    uncertainty: UncertaintySettings = UncertaintySettings()
+    selection: SelectionSettings = SelectionSettings()
+    annotator: AnnotatorSettings = AnnotatorSettings()
+    propagation: PropagationSettings = PropagationSettings()
+    stopping: StoppingSettings = StoppingSettings()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all fields, 64 hex digits."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def changed(self, values: Mapping[str, Any]) -> "Settings":
+        """A copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
+
+        Raises:
+            BadSettings: a name that is no field, or a value that does not fit.
+        """
+        nested = self.model_dump()
+        for name, value in values.items():
+            *parents, leaf = name.split(".")
+            section = nested
+            for parent in parents:
+                section = section.get(parent, {}) if isinstance(section, dict) else {}
+            if not isinstance(section, dict) or leaf not in section:
+                raise UnknownName("setting", name, _dotted(self.model_dump()))
+            section[leaf] = value
+        return _validated(nested, "options")
+
+
+def load_settings(source: str | Path) -> Settings:
+    """Read a preset by name (``quick``) or a TOML file by path.
+
+    Raises:
+        BadSettings: the file is not there, is no TOML, or has a field that is unknown or out of range.
+    """
+    path = Path(source)
+    if path.suffix != ".toml":
+        presets = {p.stem: p for p in PRESETS.glob("*.toml")}
+        if str(source) not in presets:
+            raise UnknownName("preset", str(source), presets)
+        path = presets[str(source)]
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadSettings(f"{path}: no such settings file; presets: see configs/rounds") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: expected TOML, got {error}") from None
+    return _validated(values, str(path))
+
+
+def parse_settings(text: str) -> Settings:
+    """Settings from their JSON form, as the ledger stores it."""
+    return _validated(json.loads(text), "stored settings")
+
+
+def _validated(values: dict[str, Any], source: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadSettings(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return str(UnknownName("setting", name, _dotted(Settings().model_dump())))
+    return f"{name}: {error['msg']}, got {error['input']!r}"
+
+
+def _dotted(values: dict[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in values.items():
+        names += _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return names

@@ -1,0 +1,34 @@
+"""Rounds until a stopping rule names its reason, or until people have to answer first."""
+
+from collections.abc import Callable
+
+from prefect import flow
+
+from al_core.project import Project
+from al_core.settings import Settings
+from al_core.stopping import stop_reason
+from flows.round import RoundOutcome, run_round
+from tasks.history import campaign_history
+from tasks.ledger import open_ledger
+
+
+@flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
+def run_campaign(
+    project: Project, settings: Settings, on_round: Callable[[RoundOutcome], None] = lambda _: None
+) -> RoundOutcome:
+    """Run rounds; ``on_round`` hears of each one that finishes.
+
+    A campaign that is over stays over until its settings allow more, so the same command may be given again.
+    """
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    if last is not None and last.status == "finished":
+        reason = stop_reason(settings.stopping, campaign_history(ledger, settings))
+        if reason is not None:
+            return RoundOutcome(last.round_id, stop_reason=reason)
+    while True:
+        outcome = run_round(project, settings)
+        if not outcome.waiting:
+            on_round(outcome)
+        if outcome.waiting or outcome.stop_reason is not None:
+            return outcome

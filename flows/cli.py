@@ -1,0 +1,381 @@
+"""The command line: one command for everything, each a thin edge over the flows and tasks below.
+
+What a command needs is imported when it runs, so that ``--help`` and ``status`` start at once.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+from al_core.errors import BadSettings, FewframesError
+
+if TYPE_CHECKING:
+    from al_core.project import Project
+    from al_core.settings import Settings
+
+P = ParamSpec("P")
+
+project_option = click.option(
+    "--project",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="Folder of the project: ledger, caches, rounds.",
+)
+
+
+class Edge(click.Group):
+    """Turns the product's own errors into one line and exit code 1; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except FewframesError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Edge, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fewframes")
+def main() -> None:
+    """Label whole videos by asking people for a few frames.
+
+    \b
+    fewframes ingest clips/ --project work      take videos in
+    fewframes run --project work                run rounds until a stopping rule ends them
+    fewframes status --project work             how far it is
+    fewframes export --project work --format coco --out labels.json
+    """
+
+
+def settings_options(command: Callable[P, None]) -> Callable[P, None]:
+    """The options that say how a campaign is run."""
+
+    @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
+    @click.option(
+        "--set", "changes", metavar="NAME=VALUE", multiple=True, help="Change one setting, e.g. selection.strategy=random."
+    )
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        command(*args, **kwargs)
+
+    return wrapped
+
+
+@main.command()
+@project_option
+def doctor(root: Path) -> None:
+    """Say what is installed, whether it works, and where state lives."""
+    from rich.console import Console
+
+    from tasks.doctor import examine, findings_table
+
+    findings = examine(root)
+    Console().print(findings_table(findings))
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@project_option
+@click.option("--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames.")
+@click.option("--category", default="object", show_default=True, help="Category of objects that have no other.")
+@click.option(
+    "--identities",
+    type=click.Choice(["persistent", "per_frame"]),
+    default="persistent",
+    show_default=True,
+    help="Whether an object keeps its number from frame to frame in the given masks.",
+)
+def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: str, identities: str) -> None:
+    """Take in video files, folders of frames and DAVIS-layout folders.
+
+    Masks that come with the frames are held back: they answer for the simulated annotator and measure quality.
+    """
+    from rich.console import Console
+
+    from al_core.project import Project
+    from al_core.records import Identities
+    from tasks.frames import ingest_paths
+    from tasks.ledger import open_ledger
+    from tasks.progress import progress_of, terminal_progress
+
+    console = Console()
+    project = Project.at(root)
+    with terminal_progress(console):
+        report = ingest_paths(
+            open_ledger(project),
+            paths,
+            identities=Identities(identities),
+            category=category,
+            masks=masks,
+            on_progress=progress_of("ingest"),
+        )
+    for entry in report.entries:
+        console.print(entry.describe(), highlight=False)
+    if report.failed:
+        raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
+
+
+@main.command()
+@project_option
+@settings_options
+@click.option("--rounds", type=click.IntRange(1), help="Stop after this many rounds.")
+@click.option("--budget", type=click.IntRange(1), help="Stop after this many human frames.")
+def run(
+    root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | None, budget: int | None
+) -> None:
+    """Run rounds until a stopping rule ends the campaign, or until people have to answer.
+
+    The same command goes on where the last one stopped, however that ended.
+    """
+    from rich.console import Console
+
+    from al_core.project import Project
+
+    project = Project.at(root)
+    limits = {"stopping.max_rounds": rounds, "stopping.max_human_frames": budget}
+    settings = _settings(project, preset, changes, {k: v for k, v in limits.items() if v is not None})
+    _run_campaign(project, settings, Console())
+
+
+@main.command("round")
+@project_option
+@settings_options
+def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
+    """Run one round, or go on with the unfinished one."""
+    from rich.console import Console
+
+    from al_core.project import Project
+    from tasks.prefect_server import prefect_server
+    from tasks.progress import terminal_progress
+
+    console = Console()
+    project = Project.at(root)
+    settings = _settings(project, preset, changes, {})
+    _require_videos(project)
+    with prefect_server(project.prefect_home), terminal_progress(console):
+        from flows.round import run_round
+
+        outcome = run_round(project, settings)
+    _tell_outcome(console, project, outcome)
+
+
+@main.command()
+@project_option
+def status(root: Path) -> None:
+    """Show every round: frames asked and answered, coverage, quality, times."""
+    from rich.console import Console
+
+    from tasks.report.tables import print_status
+
+    print_status(_existing(root), Console())
+
+
+@main.command()
+@project_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
+def report(root: Path, out: Path | None) -> None:
+    """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
+    project = _existing(root)
+    click.echo(f"report: {_write_report(project, out or project.root / 'report.html')}")
+
+
+@main.command()
+@project_option
+@click.option(
+    "--format",
+    "name",
+    required=True,
+    type=click.Choice(["coco", "davis", "youtube-vis", "yolo-seg", "overlay-mp4"]),
+    help="What to write.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
+@click.option("--provenance", help="Comma-separated: human, propagated, teacher, accepted. Default: all.")
+@click.option("--video", "videos", multiple=True, help="Only this video; may be given again.")
+@click.option("--round", "round_id", type=click.IntRange(1), help="Masks as that round delivered them.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+def export(
+    root: Path,
+    name: str,
+    out: Path,
+    provenance: str | None,
+    videos: tuple[str, ...],
+    round_id: int | None,
+    overwrite: bool,
+) -> None:
+    """Write the labelled videos in a format that other tools read."""
+    from rich.console import Console
+
+    from al_core.settings import FrameSettings
+    from tasks.export import export_project
+    from tasks.frames import open_frames
+    from tasks.ledger import open_ledger
+    from tasks.progress import progress_of, terminal_progress
+
+    project = _existing(root)
+    console = Console()
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    frame_settings = last.settings.frames if last else FrameSettings()
+    with terminal_progress(console):
+        done = export_project(
+            project,
+            ledger,
+            open_frames(project, ledger, frame_settings),
+            name,
+            out,
+            round_id=round_id,
+            provenances=provenance.split(",") if provenance else None,
+            videos=videos or None,
+            overwrite=overwrite,
+            on_progress=progress_of(f"export {name}"),
+        )
+    console.print(done.describe(), highlight=False)
+
+
+@main.command()
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="DAVIS layout.")
+@click.option("--sequences", help="Comma-separated names; default: all.")
+@click.option("--strategies", default="random,uniform,least_certain,hybrid", show_default=True)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
+@click.option("--rounds", default=4, show_default=True, type=click.IntRange(1))
+@click.option("--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
+@click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Default: beside --out. Kept for resuming.")
+@click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
+@click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
+@settings_options
+def simulate(
+    data: Path,
+    sequences: str | None,
+    strategies: str,
+    seeds: int,
+    rounds: int,
+    budget: int,
+    out: Path,
+    work: Path | None,
+    workers: int | None,
+    identities: str,
+    preset: str | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Run whole campaigns against ground truth, side by side, with every strategy on the same footing."""
+    from rich.console import Console
+
+    from al_core.settings import load_settings
+    from flows.simulate import Plan, simulate_campaigns
+    from tasks.report.tables import simulation_table
+
+    plan = Plan.of(
+        data,
+        sequences.split(",") if sequences else None,
+        strategies.split(","),
+        seeds=seeds,
+        rounds=rounds,
+        budget=budget,
+        settings=load_settings(preset or "quick").changed(_changes(changes)),
+        identities=identities,
+    )
+    console = Console()
+    records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console)
+    console.print(simulation_table(records))
+    console.print(f"{len(records)} records in {out}", highlight=False)
+
+
+@main.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="DAVIS layout; default: real cells.")
+@click.option("--project", "root", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/demo"), show_default=True)
+def demo(data: Path | None, root: Path) -> None:
+    """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
+    from rich.console import Console
+
+    from flows.demo import run_demo
+
+    run_demo(data, root, Console())
+
+
+def _run_campaign(project: "Project", settings: "Settings", console: Any) -> None:
+    from tasks.prefect_server import prefect_server
+    from tasks.progress import terminal_progress
+    from tasks.report.tables import print_status, round_line
+
+    _require_videos(project)
+    with prefect_server(project.prefect_home), terminal_progress(console):
+        from flows.campaign import run_campaign
+
+        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
+    print_status(project, console)
+    _tell_outcome(console, project, outcome)
+
+
+def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
+    if outcome.waiting:
+        console.print(
+            f"round {outcome.round_id} waits for {outcome.waiting} labels: the frames are in {project.outbox}, answers "
+            f"go to {project.inbox}; then give the same command again.",
+            highlight=False,
+        )
+    elif outcome.stop_reason:
+        console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False)
+    else:
+        console.print(f"round {outcome.round_id} is finished.", highlight=False)
+
+
+def _write_report(project: "Project", out: Path) -> Path:
+    from al_core.settings import FrameSettings
+    from tasks.frames import open_frames
+    from tasks.ledger import open_ledger
+    from tasks.report import write_report
+
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    frames = open_frames(project, ledger, last.settings.frames if last else FrameSettings())
+    return write_report(project, ledger, frames, out)
+
+
+def _existing(root: Path) -> "Project":
+    from al_core.project import Project
+
+    project = Project.at(root)
+    if not project.ledger_path.is_file():
+        raise click.ClickException(f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}")
+    return project
+
+
+def _require_videos(project: "Project") -> None:
+    from tasks.ledger import open_ledger
+
+    if not open_ledger(project).videos():
+        raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
+
+
+def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
+    """What was asked for; without a preset, what the project's last round ran with."""
+    from al_core.settings import load_settings
+    from tasks.ledger import open_ledger
+
+    last = open_ledger(_existing(project.root)).last_round()
+    base = load_settings(preset or "default") if preset or last is None else last.settings
+    return base.changed(_changes(changes) | limits)
+
+
+def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    import tomllib
+
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals:
+            raise BadSettings(f"--set takes NAME=VALUE, got {change!r}; e.g. --set selection.strategy=random")
+        try:
+            values[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name] = text
+    return values

@@ -1,0 +1,47 @@
+"""The demo: a whole campaign on real footage with a simulated annotator, from frames to an overlay video."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from al_core.project import Project
+from al_core.settings import load_settings
+from tasks.demo_data import demo_data
+from tasks.export import export_project
+from tasks.frames import ingest_paths, open_frames
+from tasks.ledger import open_ledger
+from tasks.prefect_server import prefect_server
+from tasks.progress import progress_of, terminal_progress
+from tasks.report import write_report
+from tasks.report.tables import print_status, round_line
+
+
+def run_demo(data: Path | None, root: Path, console: Console) -> None:
+    """Ingest, run the campaign, write report and overlay videos. A finished demo is only shown again.
+
+    Args:
+        data: folder in DAVIS layout with masks; None takes real cells under the microscope.
+        root: folder of the demo's project.
+    """
+    project = Project.at(root)
+    ledger = open_ledger(project)
+    settings = load_settings("demo")
+    source = data or demo_data(console)
+    with terminal_progress(console):
+        report = ingest_paths(ledger, [source], on_progress=progress_of("ingest"))
+    for entry in report.entries:
+        console.print(entry.describe(), highlight=False)
+    with prefect_server(project.prefect_home), terminal_progress(console):
+        from flows.campaign import run_campaign
+
+        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
+    print_status(project, console)
+    console.print(f"The campaign is over: {outcome.stop_reason}", highlight=False)
+    frames = open_frames(project, ledger, settings.frames)
+    page = write_report(project, ledger, frames, project.root / "report.html")
+    with terminal_progress(console):
+        overlay = project.root / "overlay"
+        export_project(
+            project, ledger, frames, "overlay-mp4", overlay, overwrite=True, on_progress=progress_of("overlay video")
+        )
+    console.print(f"report: {page}\noverlay video: {overlay}", highlight=False)

@@ -1,0 +1,45 @@
+"""One round of the loop. Read this first.
+
+A round selects the frames that a human should see, requests their labels, collects the answers, trains the student,
+predicts every frame with an ensemble of mean teachers and scores how uncertain each prediction is, propagates masks
+along each video, and audits what came out. Every step is a row in the ledger, so a round can stop anywhere, for a
+second or a week, and go on: the same call does what is missing and nothing twice.
+"""
+
+from dataclasses import dataclass
+
+from prefect import flow
+
+from al_core.project import Project
+from al_core.settings import Settings
+from tasks import steps
+from tasks.ledger import open_ledger
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """How a round ended.
+
+    Attributes:
+        waiting: requests that people have not answered yet; the round goes on when they have.
+        stop_reason: why the campaign is over, or None.
+    """
+
+    round_id: int
+    waiting: int = 0
+    stop_reason: str | None = None
+
+
+@flow(name="round", flow_run_name="round in {project.root.name}", validate_parameters=False)
+def run_round(project: Project, settings: Settings) -> RoundOutcome:
+    """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
+    round_id = open_ledger(project).begin_round(settings).round_id
+    steps.select(project, round_id)
+    steps.request(project, round_id)
+    if steps.collect(project, round_id) is None:
+        return RoundOutcome(round_id, waiting=len(open_ledger(project).requests(round_id, "open")))
+    steps.train(project, round_id)
+    steps.predict(project, round_id)
+    steps.propagate(project, round_id)
+    steps.audit(project, round_id)
+    return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))

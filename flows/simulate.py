@@ -1,0 +1,257 @@
+"""Whole campaigns against ground truth: the same videos, student, propagator and annotator for every strategy.
+
+Each campaign is a project of its own; they share decoded frames and flow. A campaign that is finished is not run
+again, one that was killed goes on, so the same command may be given until it is through.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from al_core.errors import BadSettings, FewframesError, UnknownName
+from al_core.project import Project
+from al_core.records import Identities
+from al_core.selection import STRATEGIES
+from al_core.settings import Settings
+from tasks.ledger import open_ledger
+from tasks.prefect_server import prefect_server
+from tasks.processes import die_with_owner, use_threads
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign of a simulation: one sequence, labelled with one strategy and one seed."""
+
+    sequence: str
+    strategy: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is simulated.
+
+    Attributes:
+        data: folder in DAVIS layout, with masks.
+        budget: human frames of a whole campaign, shared over ``rounds`` rounds.
+        settings: common to all campaigns; strategy, seed and budget are set per campaign.
+    """
+
+    data: Path
+    campaigns: tuple[Campaign, ...]
+    rounds: int
+    budget: int
+    settings: Settings
+    identities: Identities
+
+    @classmethod
+    def of(
+        cls,
+        data: Path,
+        sequences: Sequence[str] | None,
+        strategies: Sequence[str],
+        seeds: int,
+        rounds: int,
+        budget: int,
+        settings: Settings,
+        identities: str = "persistent",
+    ) -> "Plan":
+        """Every sequence with every strategy and seed; ``sequences`` None means all that are there.
+
+        Raises:
+            UnknownName: a sequence or strategy that does not exist.
+            BadSettings: fewer frames than rounds.
+        """
+        found = _sequences(data)
+        for sequence in sequences or found:
+            if sequence not in found:
+                raise UnknownName("sequence", sequence, found)
+        for strategy in strategies:
+            if strategy not in STRATEGIES:
+                raise UnknownName("strategy", strategy, STRATEGIES)
+        if budget < rounds:
+            raise BadSettings(f"a campaign of {rounds} rounds needs a budget of at least {rounds} frames, got {budget}")
+        campaigns = tuple(
+            Campaign(sequence, strategy, seed)
+            for sequence in sequences or found
+            for seed in range(seeds)
+            for strategy in strategies
+        )
+        return cls(data.resolve(), campaigns, rounds, budget, settings, Identities(identities))
+
+    def settings_of(self, campaign: Campaign) -> Settings:
+        """The common settings with what is this campaign's own."""
+        return self.settings.changed(
+            {
+                "seed": campaign.seed,
+                "annotator.backend": "simulated",
+                "selection.strategy": campaign.strategy,
+                "selection.frames_per_round": -(-self.budget // self.rounds),
+                "selection.planned_frames": self.budget,
+                "stopping.max_rounds": self.rounds,
+                "stopping.max_human_frames": self.budget,
+            }
+        )
+
+
+def simulate_campaigns(
+    plan: Plan, out: Path, work: Path, workers: int | None, console: Console
+) -> list[Record]:
+    """Run a plan's campaigns in parallel processes and write one JSON record per campaign and round.
+
+    Args:
+        out: written anew after every finished campaign, so that it can be looked at early.
+        work: the campaigns' projects, kept for resuming.
+        workers: processes; None takes one per core.
+    """
+    cores = os.cpu_count() or 1
+    workers = min(workers or cores, len(plan.campaigns))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    records: list[Record] = []
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, prefect_server(work.resolve() / "prefect"):
+        rounds_done = manager.Queue()
+        with (
+            ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)) as pool,
+            _counting(rounds_done, len(plan.campaigns) * plan.rounds, console),
+        ):
+            futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
+            try:
+                for future in as_completed(futures):
+                    records = _ordered(plan, [*records, *future.result()])
+                    _write(out, records)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return records
+
+
+def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]") -> list[Record]:
+    """Run one campaign to its end, or find it finished; returns its records.
+
+    Args:
+        rounds_done: gets the number of every finished round.
+    """
+    from flows.campaign import run_campaign
+    from tasks.frames import ingest_paths
+
+    project = Project.at(work / campaign.sequence / f"{campaign.strategy}-{campaign.seed}", work / "cache")
+    ledger = open_ledger(project)
+    if not ledger.videos():
+        source = _frames_folder(plan.data) / campaign.sequence
+        report = ingest_paths(ledger, [source], identities=plan.identities, category="object")
+        if report.failed:
+            raise FewframesError("; ".join(entry.describe() for entry in report.failed))
+    for this in ledger.rounds():
+        if this.finished_at is not None:
+            rounds_done.put(this.round_id)
+    run_campaign(project, plan.settings_of(campaign), lambda outcome: rounds_done.put(outcome.round_id))
+    return campaign_records(project, campaign)
+
+
+def campaign_records(project: Project, campaign: Campaign) -> list[Record]:
+    """One record per finished round, from the ledger alone.
+
+    ``j``, ``f``, ``jf`` and ``ap50`` are of the delivered masks over all frames that no human labelled;
+    ``seconds_overhead`` is the round's time without training and prediction.
+    """
+    ledger = open_ledger(project)
+    metrics: dict[int, dict[str, float]] = {}
+    for round_id, _, track_id, provenance, metric, value, _ in ledger.quality():
+        if track_id is None and provenance == "all":
+            metrics.setdefault(round_id, {})[metric] = value
+    effort = {row["round_id"]: row for row in ledger.coverage()}
+    records = []
+    for this in ledger.rounds():
+        if this.finished_at is None:
+            continue
+        seconds = {step.name: step.seconds for step in ledger.steps(this.round_id)}
+        whole = (this.finished_at - this.started_at).total_seconds()
+        records.append(
+            {
+                "sequence": campaign.sequence,
+                "strategy": campaign.strategy,
+                "seed": campaign.seed,
+                "round": this.round_id,
+                "human_frames": effort[this.round_id]["human_frames"],
+                "human_seconds": effort[this.round_id]["human_seconds"],
+                **{name: metrics.get(this.round_id, {}).get(name) for name in ("j", "f", "jf", "ap50")},
+                "seconds_train": seconds.get("train", 0.0),
+                "seconds_predict": seconds.get("predict", 0.0),
+                "seconds_overhead": whole - seconds.get("train", 0.0) - seconds.get("predict", 0.0),
+            }
+        )
+    return records
+
+
+def _prepare(threads: int) -> None:
+    die_with_owner()
+    use_threads(threads)
+
+
+class _counting:
+    """A bar over rounds, fed by the worker processes through a queue."""
+
+    def __init__(self, rounds_done: "Queue[int]", total: int, console: Console) -> None:
+        self._queue = rounds_done
+        self._stop = Event()
+        self._bar = Progress(
+            TextColumn("rounds"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=console, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("rounds", total=total)
+        self._thread = Thread(target=self._listen, daemon=True)
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.get(timeout=0.5)
+                self._bar.advance(self._task)
+            except (Empty, EOFError, ConnectionError):
+                continue
+
+    def __enter__(self) -> None:
+        self._bar.start()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._bar.stop()
+
+
+def _sequences(data: Path) -> list[str]:
+    return sorted(p.name for p in _frames_folder(data).iterdir() if p.is_dir())
+
+
+def _frames_folder(data: Path) -> Path:
+    """The folder of sequences: DAVIS keeps them under the name of their resolution."""
+    root = data / "JPEGImages"
+    if not root.is_dir():
+        raise BadSettings(f"{data}: expected a folder in DAVIS layout, with JPEGImages/ and Annotations/ in it")
+    inner = [p for p in sorted(root.iterdir()) if p.is_dir()]
+    holds_frames = any(f.suffix.lower() in (".jpg", ".jpeg", ".png") for p in inner[:1] for f in p.iterdir())
+    return root if holds_frames or not inner else inner[0]
+
+
+def _ordered(plan: Plan, records: list[Record]) -> list[Record]:
+    order = {(c.sequence, c.strategy, c.seed): i for i, c in enumerate(plan.campaigns)}
+    return sorted(records, key=lambda r: (order[r["sequence"], r["strategy"], r["seed"]], r["round"]))
+
+
+def _write(out: Path, records: list[Record]) -> None:
+    part = out.with_name(out.name + ".part")
+    part.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    os.replace(part, out)

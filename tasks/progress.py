@@ -1,0 +1,70 @@
+"""Who is told how far a step is: the terminal that runs it, or the orchestrator's log where there is none."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as ProgressBars
+
+from al_core.records import Progress
+
+Listener = Callable[[str, Progress], None]
+
+_listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
+
+
+def progress_of(step: str) -> Callable[[Progress], None]:
+    """What a step calls as it goes on; it costs nothing when nobody listens."""
+    listener = _listener.get()
+
+    def tell(progress: Progress) -> None:
+        if listener is not None:
+            listener(step, progress)
+
+    return tell
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Send the progress of every step within the block to ``listener(step, progress)``."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def terminal_progress(console: Console) -> Iterator[ProgressBars]:
+    """Draw a bar per running step; a finished bar leaves the screen."""
+    bars = ProgressBars(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    shown: dict[str, TaskID] = {}
+
+    def draw(step: str, progress: Progress) -> None:
+        if step not in shown:
+            shown[step] = bars.add_task(step, total=progress.total, note=progress.note)
+        bars.update(shown[step], completed=progress.done, total=progress.total, note=progress.note)
+        if progress.done >= progress.total:
+            bars.remove_task(shown.pop(step))
+
+    with bars, listening(draw):
+        yield bars
