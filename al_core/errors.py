@@ -44,3 +44,15 @@ class LedgerCorrupt(FewframesError):
 
 class MissingDependency(FewframesError):
     """A package, operator or file that this step needs is not there."""
+
+
+class OutputExists(FewframesError):
+    """Something lies where an output should go, and it must not be replaced."""
+
+
+class BadCheckpoint(FewframesError):
+    """A file of weights that is not there, is damaged, or does not fit the student."""
+
+
+class TrainingDiverged(FewframesError):
+    """The loss is no longer a number."""

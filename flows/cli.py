@@ -56,9 +56,15 @@ def main() -> None:
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:
     """The options that say how a campaign is run."""
 
-    @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
     @click.option(
-        "--set", "changes", metavar="NAME=VALUE", multiple=True, help="Change one setting, e.g. selection.strategy=random."
+        "--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file."
+    )
+    @click.option(
+        "--set",
+        "changes",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Change one setting, e.g. selection.strategy=random.",
     )
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -84,8 +90,12 @@ def doctor(root: Path) -> None:
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @project_option
-@click.option("--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames.")
-@click.option("--category", default="object", show_default=True, help="Category of objects that have no other.")
+@click.option(
+    "--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames."
+)
+@click.option(
+    "--category", default="object", show_default=True, help="Category of objects that have no other."
+)
 @click.option(
     "--identities",
     type=click.Choice(["persistent", "per_frame"]),
@@ -120,7 +130,9 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
     for entry in report.entries:
         console.print(entry.describe(), highlight=False)
     if report.failed:
-        raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
+        raise click.ClickException(
+            f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)"
+        )
 
 
 @main.command()
@@ -180,7 +192,9 @@ def status(root: Path) -> None:
 
 @main.command()
 @project_option
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project."
+)
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
     project = _existing(root)
@@ -241,16 +255,31 @@ def export(
 
 
 @main.command()
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="DAVIS layout.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout.",
+)
 @click.option("--sequences", help="Comma-separated names; default: all.")
 @click.option("--strategies", default="random,uniform,least_certain,hybrid", show_default=True)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1))
-@click.option("--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
-@click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Default: beside --out. Kept for resuming.")
+@click.option(
+    "--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign."
+)
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records."
+)
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Default: beside --out. Kept for resuming.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
-@click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
+@click.option(
+    "--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True
+)
 @settings_options
 def simulate(
     data: Path,
@@ -290,8 +319,18 @@ def simulate(
 
 
 @main.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="DAVIS layout; default: real cells.")
-@click.option("--project", "root", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/demo"), show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout; default: real cells.",
+)
+@click.option(
+    "--project",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs/demo"),
+    show_default=True,
+)
 def demo(data: Path | None, root: Path) -> None:
     """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
     from rich.console import Console
@@ -310,7 +349,9 @@ def _run_campaign(project: "Project", settings: "Settings", console: Any) -> Non
     with prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
-        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
+        outcome = run_campaign(
+            project, settings, lambda done: console.print(round_line(project, done.round_id))
+        )
     print_status(project, console)
     _tell_outcome(console, project, outcome)
 
@@ -323,7 +364,9 @@ def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
             highlight=False,
         )
     elif outcome.stop_reason:
-        console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False)
+        console.print(
+            f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False
+        )
     else:
         console.print(f"round {outcome.round_id} is finished.", highlight=False)
 
@@ -345,7 +388,9 @@ def _existing(root: Path) -> "Project":
 
     project = Project.at(root)
     if not project.ledger_path.is_file():
-        raise click.ClickException(f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}")
+        raise click.ClickException(
+            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
+        )
     return project
 
 
@@ -356,7 +401,9 @@ def _require_videos(project: "Project") -> None:
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
 
 
-def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
+def _settings(
+    project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]
+) -> "Settings":
     """What was asked for; without a preset, what the project's last round ran with."""
     from al_core.settings import load_settings
     from tasks.ledger import open_ledger
@@ -379,3 +426,7 @@ def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             values[name] = text
     return values
+
+
+if __name__ == "__main__":
+    main()

@@ -61,7 +61,16 @@ def prefect_server(home: Path, patience: float = 120.0) -> Iterator[str]:
     with log.open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-            + ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--timeout-keep-alive", "5"],
+            + [
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--log-level",
+                "error",
+                "--timeout-keep-alive",
+                "5",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -92,8 +101,13 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path, patience: float)
     while time.monotonic() < deadline:
         if server.poll() is not None:
             break
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{url}/health", timeout=2):
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{url}/health", timeout=2),
+        ):
             return
         time.sleep(0.1)
     last_words = log.read_text(errors="replace")[-2000:]
-    raise MissingDependency(f"the local Prefect server did not start within {patience:g} s; its log {log} ends:\n{last_words}")
+    raise MissingDependency(
+        f"the local Prefect server did not start within {patience:g} s; its log {log} ends:\n{last_words}"
+    )

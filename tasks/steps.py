@@ -108,7 +108,9 @@ def train(project: Project, round_id: int) -> StepResult:
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
-        return train_round(project, ledger, frames, this.settings, round_id, labels, start, progress_of("train"))
+        return train_round(
+            project, ledger, frames, this.settings, round_id, labels, start, progress_of("train")
+        )
 
     return once(ledger, round_id, "train", inputs, work)
 
@@ -174,7 +176,10 @@ def audit(project: Project, round_id: int) -> StepResult:
     from tasks.quality import audit_video
 
     ledger, _ = _open(project, round_id)
-    inputs = {"delivered": ledger.delivered_paths(round_id), "labels": fingerprint_labels(_labels(ledger, round_id))}
+    inputs = {
+        "delivered": ledger.delivered_paths(round_id),
+        "labels": fingerprint_labels(_labels(ledger, round_id)),
+    }
     inputs["delivered"] = {str(k): v for k, v in inputs["delivered"].items()}
 
     def work() -> StepResult:

@@ -92,7 +92,9 @@ class Ledger:
             rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
         return dict(rows)
 
-    def add_video(self, video: Video, times_us: NDArray[np.int64], truth: Sequence[FrameLabel] = ()) -> Video | None:
+    def add_video(
+        self, video: Video, times_us: NDArray[np.int64], truth: Sequence[FrameLabel] = ()
+    ) -> Video | None:
         """Store a video, the time of each frame in microseconds, and ground truth held back from the loop.
 
         Args:
@@ -131,7 +133,9 @@ class Ledger:
             self._insert_truth(connection, stored.video_id, truth)
         return stored
 
-    def _insert_truth(self, connection: duckdb.DuckDBPyConnection, video_id: int, truth: Sequence[FrameLabel]) -> None:
+    def _insert_truth(
+        self, connection: duckdb.DuckDBPyConnection, video_id: int, truth: Sequence[FrameLabel]
+    ) -> None:
         if not truth:
             return
         frames = [label.frame.frame_idx for label in truth]
@@ -195,7 +199,9 @@ class Ledger:
             ).fetchall()
         masks: dict[int, list[MaskLabel]] = {index: [] for index in sorted(wanted)}
         for frame_idx, track_id, category_id, height, width, counts in rows:
-            masks[frame_idx].append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
+            masks[frame_idx].append(
+                MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii")))
+            )
         return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
 
     # ---- rounds and steps
@@ -297,7 +303,9 @@ class Ledger:
                 [json.dumps(result, sort_keys=True), seconds, _now(), round_id, name],
             ).fetchone()
             if row is None:
-                raise LedgerConflict(f"step {name!r} of round {round_id} was not begun, or is finished already")
+                raise LedgerConflict(
+                    f"step {name!r} of round {round_id} was not begun, or is finished already"
+                )
 
     def steps(self, round_id: int | None = None) -> list[Step]:
         """The steps of one round or of all, in order of their start."""
@@ -351,7 +359,9 @@ class Ledger:
             connection.execute("DELETE FROM prediction WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM prediction_batch WHERE round_id = ? AND video_id = ?", key)
             _insert(connection, "prediction", rows)
-            connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, _now()])
+            connection.execute(
+                "INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, _now()]
+            )
 
     def prediction_paths(self, round_id: int) -> dict[int, str]:
         """The Parquet file of predicted objects of each video, relative to the project folder."""
@@ -414,7 +424,16 @@ class Ledger:
                 row = connection.execute(
                     "INSERT INTO label_request VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?) "
                     "ON CONFLICT DO NOTHING RETURNING request_id",
-                    [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason, _now(), _now()],
+                    [
+                        r.request_id,
+                        r.round_id,
+                        r.frame.video_id,
+                        r.frame.frame_idx,
+                        r.rank,
+                        r.reason,
+                        _now(),
+                        _now(),
+                    ],
                 ).fetchone()
                 new += row is not None
             return new
@@ -458,7 +477,14 @@ class Ledger:
             for mask in answer.label.masks:
                 connection.execute(
                     "INSERT INTO label VALUES (?, ?, ?, ?, ?, ?)",
-                    [answer.answer_id, video_id, frame_idx, mask.track_id, mask.category_id, mask.rle.counts.encode()],
+                    [
+                        answer.answer_id,
+                        video_id,
+                        frame_idx,
+                        mask.track_id,
+                        mask.category_id,
+                        mask.rle.counts.encode(),
+                    ],
                 )
             connection.execute(
                 "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?",
@@ -547,9 +573,13 @@ class Ledger:
             rows: (track or None for all, provenance or "all", metric, value, frames that were measured).
         """
         with self._connector.transaction() as connection:
-            connection.execute("DELETE FROM quality WHERE round_id = ? AND video_id = ?", [round_id, video_id])
+            connection.execute(
+                "DELETE FROM quality WHERE round_id = ? AND video_id = ?", [round_id, video_id]
+            )
             for row in rows:
-                connection.execute("INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row])
+                connection.execute(
+                    "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row]
+                )
 
     def quality(self, round_id: int | None = None) -> list[tuple[int, int, int | None, str, str, float, int]]:
         """(round, video, track or None, provenance or "all", metric, value, frames) of one round or of all."""
@@ -572,7 +602,16 @@ class Ledger:
             delivered = connection.execute(
                 "SELECT round_id, provenance, sum(n_frames)::BIGINT, sum(n_masks)::BIGINT FROM delivered GROUP BY 1, 2"
             ).fetchall()
-        names = ("round_id", "status", "n_frames", "predicted", "requested", "answered", "human_frames", "human_seconds")
+        names = (
+            "round_id",
+            "status",
+            "n_frames",
+            "predicted",
+            "requested",
+            "answered",
+            "human_frames",
+            "human_seconds",
+        )
         table = [dict(zip(names, row, strict=True)) for row in rows]
         for entry in table:
             entry["delivered"] = {p: (f, m) for r, p, f, m in delivered if r == entry["round_id"]}

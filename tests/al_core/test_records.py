@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from al_core.errors import BadLabel, BadVideo
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.rle import encode
+from tests.toys import chosen, clip, square
+
+
+def test_frames_are_counted_from_zero():
+    with pytest.raises(BadVideo, match="from 0"):
+        FrameRef(1, -1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_frames": 0}, "at least one frame"),
+        ({"kind": "tape"}, "'file' or a 'folder'"),
+        ({"rotation": 45}, "rotation"),
+    ],
+)
+def test_a_video_says_what_is_wrong_with_it(change, message):
+    with pytest.raises(BadVideo, match=message):
+        replace(clip(), **change)
+
+
+def test_an_ignore_region_has_neither_track_nor_category():
+    assert MaskLabel(0, 0, square()).ignore
+    with pytest.raises(BadLabel, match="ignore region"):
+        MaskLabel(0, 1, square())
+
+
+def test_a_frame_label_keeps_objects_and_ignore_regions_apart():
+    label = FrameLabel(FrameRef(1, 0), (MaskLabel(1, 1, square()), MaskLabel(0, 0, square())))
+    assert [m.track_id for m in label.objects] == [1]
+
+
+def test_an_object_appears_once_in_a_frame():
+    with pytest.raises(BadLabel, match="once"):
+        FrameLabel(FrameRef(1, 0), (MaskLabel(1, 1, square()), MaskLabel(1, 1, square())))
+
+
+def test_the_masks_of_a_frame_have_one_size():
+    other = encode(np.ones((5, 5), bool))
+    with pytest.raises(BadLabel, match="one size"):
+        FrameLabel(FrameRef(1, 0), (MaskLabel(1, 1, square()), MaskLabel(2, 1, other)))
+
+
+def test_the_same_question_has_the_same_id():
+    first, again = LabelRequest.of(1, chosen(3)), LabelRequest.of(1, chosen(3, rank=7))
+    assert first.request_id == again.request_id == "r0001-v00001-f0000003"
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_human_time_is_never_negative(seconds):
+    with pytest.raises(BadLabel, match="at least 0"):
+        Answer("a", "r", FrameLabel(FrameRef(1, 0), ()), LabelKind.ABSENT, seconds, "ann")

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from pycocotools import mask as coco_mask
+
+from al_core import rle
+from al_core.errors import BadLabel
+from tests.toys import SQUARE, square
+
+masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.booleans())
+
+
+@given(masks)
+def test_decode_undoes_encode(mask):
+    assert np.array_equal(rle.decode(rle.encode(mask)), mask)
+
+
+@given(masks)
+def test_area_counts_the_set_pixels(mask):
+    assert rle.area(rle.encode(mask)) == mask.sum()
+
+
+def test_the_coding_is_pycocotools_own():
+    ours = square().to_coco()
+    theirs = coco_mask.encode(np.asfortranarray(SQUARE, np.uint8))
+    assert ours == {"size": [4, 4], "counts": theirs["counts"].decode()}
+
+
+def test_box_is_tight():
+    assert rle.box(square()) == (1, 1, 2, 2)
+    assert rle.box(rle.encode(np.zeros((4, 4), bool))) == (0, 0, 0, 0)
+
+
+def test_iou_is_pairwise():
+    left = np.zeros((4, 4), bool)
+    left[1:3, 1:2] = True
+    empty = np.zeros((4, 4), bool)
+    table = rle.iou([square(), rle.encode(empty)], [square(), rle.encode(left), rle.encode(empty)])
+    assert table.tolist() == [[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    assert rle.iou([], [square()]).shape == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4, 3)])
+def test_a_mask_that_is_no_image_is_refused(shape):
+    with pytest.raises(BadLabel, match=r"shape \[height, width\]"):
+        rle.encode(np.zeros(shape, bool))
+
+
+def test_a_mask_without_pixels_is_refused():
+    with pytest.raises(BadLabel, match="at least 1x1"):
+        rle.Rle(0, 4, "")

@@ -1,0 +1,60 @@
+"""Toys that can be checked by eye: a 4x4 mask, a 12-frame clip, a ledger that holds them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from al_core.ledger.store import Ledger
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Video
+from al_core.rle import Rle, encode
+
+SQUARE = np.array(
+    [
+        [0, 0, 0, 0],
+        [0, 1, 1, 0],
+        [0, 1, 1, 0],
+        [0, 0, 0, 0],
+    ],
+    bool,
+)
+"""A 2x2 object in a 4x4 frame."""
+
+
+def square() -> Rle:
+    """The RLE of ``SQUARE``."""
+    return encode(SQUARE)
+
+
+def clip(name: str = "clip", n_frames: int = 12) -> Video:
+    """A video of 4x4 pixels at 29.97 frames per second; its content hash is its name."""
+    return Video(
+        0, name, f"/videos/{name}.mp4", "file", name.ljust(64, "0"), Fraction(30000, 1001), n_frames, 4, 4
+    )
+
+
+def times_us(n_frames: int = 12) -> np.ndarray:
+    """Presentation times of a clip in microseconds."""
+    return np.round(np.arange(n_frames) * 1001e6 / 30000).astype(np.int64)
+
+
+def ledger_with_clip(folder: Path, with_truth: bool = True) -> Ledger:
+    """A ledger with one category and one clip whose object never moves."""
+    ledger = Ledger(folder / "ledger.duckdb", patience=5)
+    ledger.add_categories(["object"])
+    truth = (
+        [FrameLabel(FrameRef(0, i), (MaskLabel(1, 1, square()),)) for i in range(12)] if with_truth else []
+    )
+    ledger.add_video(clip(), times_us(), truth)
+    return ledger
+
+
+def chosen(frame_idx: int, rank: int = 0, video_id: int = 1) -> Selected:
+    """A frame that somebody chose."""
+    return Selected(FrameRef(video_id, frame_idx), rank, 0.5, "it moves most")
+
+
+def mask_answer(request: LabelRequest, answer_id: str = "a1", rle: Rle | None = None) -> Answer:
+    """A person drew one object."""
+    label = FrameLabel(request.frame, (MaskLabel(1, 1, rle or square()),))
+    return Answer(answer_id, request.request_id, label, LabelKind.MASK, 80.0, "ann")
