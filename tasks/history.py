@@ -10,7 +10,7 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     rows = ledger.coverage()
     last = rows[-1] if rows else None
     delivered = ledger.last_delivered_round()
-    covered = ledger.frames_delivered(delivered) if delivered is not None else 0
+    covered = ledger.frames_covered(delivered) if delivered is not None else 0
     total = last["n_frames"] if last else 0
     human_frames = last["human_frames"] if last else 0
     return History(

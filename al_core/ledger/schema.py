@@ -59,8 +59,8 @@ CREATE TABLE label(
     answer_id VARCHAR NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL,
     category_id INTEGER NOT NULL, rle_counts BLOB NOT NULL);
 CREATE TABLE delivered_batch(
-    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, path VARCHAR NOT NULL, written_at TIMESTAMP NOT NULL,
-    PRIMARY KEY (round_id, video_id));
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, path VARCHAR NOT NULL, n_covered INTEGER NOT NULL,
+    written_at TIMESTAMP NOT NULL, PRIMARY KEY (round_id, video_id));
 CREATE TABLE delivered(
     round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, provenance VARCHAR NOT NULL, n_frames INTEGER NOT NULL,
     n_masks INTEGER NOT NULL, mean_confidence DOUBLE NOT NULL, PRIMARY KEY (round_id, video_id, provenance));

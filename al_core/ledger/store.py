@@ -155,6 +155,17 @@ class Ledger:
                 }),
             )  # fmt: skip
 
+    def add_truth(self, video_id: int, truth: Sequence[FrameLabel]) -> None:
+        """Hold back the truth of frames that had none, of a video that is stored already."""
+        with self._connector.transaction() as connection:
+            self._insert_truth(connection, video_id, truth)
+
+    def move_video(self, video_id: int, uri: str) -> Video:
+        """Note that the same content lies elsewhere now; returns the video as it is stored then."""
+        with self._connector.transaction() as connection:
+            connection.execute("UPDATE video SET uri = ? WHERE video_id = ?", [uri, video_id])
+        return next(video for video in self.videos() if video.video_id == video_id)
+
     def videos(self) -> list[Video]:
         """All videos, by id."""
         with self._connector.session() as connection:
@@ -384,16 +395,69 @@ class Ledger:
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
         """The unanswered frames with the highest uncertainty, ties by video and frame.
 
+        Only a prefix of the order is read, so that asking for few of ten million frames costs one scan.
+
         Returns:
             Columns ``video_id``, ``frame_idx``, ``uncertainty``, at most ``limit`` rows, least certain first.
         """
         with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT video_id, frame_idx, uncertainty FROM prediction p WHERE round_id = ? AND NOT EXISTS "
-                "(SELECT 1 FROM answer a WHERE a.video_id = p.video_id AND a.frame_idx = p.frame_idx) "
+            answered = connection.execute("SELECT DISTINCT video_id, frame_idx FROM answer").fetchnumpy()
+            rows = connection.execute(
+                "SELECT video_id, frame_idx, uncertainty FROM prediction WHERE round_id = ? "
                 "ORDER BY uncertainty DESC, video_id, frame_idx LIMIT ?",
+                [round_id, limit + len(answered["video_id"])],
+            ).fetchnumpy()
+        # An anti-join in SQL would lose DuckDB's top-n and sort everything.
+        fresh = ~np.isin(_frame_keys(rows), _frame_keys(answered))
+        return {name: column[fresh][:limit] for name, column in rows.items()}
+
+    def least_certain_per_video(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
+        """The ``limit`` least certain frames of each video, answered ones too, and all that tie with the last.
+
+        Returns:
+            Columns ``video_id``, ``frame_idx``, ``uncertainty`` and ``lowest`` (of the frames that were taken of
+            that video), least certain first, ties by video and frame.
+        """
+        with self._connector.session() as connection:
+            return connection.execute(
+                "WITH kept AS (SELECT video_id, list_last(max(uncertainty, $2)) AS lowest FROM prediction "
+                "WHERE round_id = $1 GROUP BY video_id) "
+                "SELECT p.video_id, frame_idx, uncertainty, lowest FROM prediction p JOIN kept "
+                "ON p.video_id = kept.video_id AND uncertainty >= lowest WHERE round_id = $1 "
+                "ORDER BY uncertainty DESC, p.video_id, frame_idx",
                 [round_id, limit],
             ).fetchnumpy()
+
+    def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
+        """The named parts of the uncertainty of some frames; a frame without a prediction has no entry."""
+        columns = list(zip(*((f.video_id, f.frame_idx) for f in frames), strict=True)) or [(), ()]
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                f"SELECT video_id, frame_idx, {', '.join(COMPONENTS)} FROM prediction JOIN "
+                "(SELECT unnest($2::INTEGER[]) AS video_id, unnest($3::INTEGER[]) AS frame_idx) "
+                "USING (video_id, frame_idx) WHERE round_id = $1",
+                [round_id, list(columns[0]), list(columns[1])],
+            ).fetchall()
+        return {FrameRef(v, f): dict(zip(COMPONENTS, parts, strict=True)) for v, f, *parts in rows}
+
+    def video_lengths(self) -> dict[int, int]:
+        """Number of frames of each video, by id."""
+        with self._connector.session() as connection:
+            return dict(connection.execute("SELECT video_id, n_frames FROM video ORDER BY 1").fetchall())
+
+    def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
+        """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? ORDER BY 1, 2",
+                [before_round],
+            ).fetchnumpy()
+
+    def truth_frames(self) -> dict[str, NDArray[Any]]:
+        """Columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
+        with self._connector.session() as connection:
+            query = "SELECT video_id, frame_idx FROM truth_frame ORDER BY 1, 2"
+            return connection.execute(query).fetchnumpy()
 
     # ---- selection, requests, answers
 
@@ -535,19 +599,27 @@ class Ledger:
     # ---- delivered masks and their quality
 
     def put_delivered(
-        self, round_id: int, video_id: int, path: str, summary: Sequence[tuple[str, int, int, float]]
+        self,
+        round_id: int,
+        video_id: int,
+        path: str,
+        n_covered: int,
+        summary: Sequence[tuple[str, int, int, float]],
     ) -> None:
         """Replace what a round delivers for one video.
 
         Args:
             path: the Parquet file of delivered masks, relative to the project folder.
+            n_covered: frames that are labelled: by a human, with objects or without, or by at least one other mask.
             summary: (provenance, frames with such a mask, masks, mean confidence in [0, 1]).
         """
         with self._connector.transaction() as connection:
             key = [round_id, video_id]
             connection.execute("DELETE FROM delivered WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM delivered_batch WHERE round_id = ? AND video_id = ?", key)
-            connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?)", [*key, path, _now()])
+            connection.execute(
+                "INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?)", [*key, path, n_covered, _now()]
+            )
             for provenance, n_frames, n_masks, confidence in summary:
                 row = [*key, provenance, n_frames, n_masks, confidence]
                 connection.execute("INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -563,6 +635,12 @@ class Ledger:
         with self._connector.session() as connection:
             (row,) = connection.execute("SELECT max(round_id) FROM delivered_batch").fetchall()
         return row[0]
+
+    def frames_covered(self, round_id: int) -> int:
+        """Frames of all videos that are labelled after a round, each counted once whatever its provenance."""
+        with self._connector.session() as connection:
+            query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
+            return connection.execute(query, [round_id]).fetchall()[0][0]
 
     def put_quality(
         self, round_id: int, video_id: int, rows: Sequence[tuple[int | None, str, str, float, int]]
@@ -594,14 +672,20 @@ class Ledger:
 
         Returns:
             One entry per round: ``round_id``, ``status``, ``n_frames`` (of all videos), ``predicted``,
-            ``requested``, ``answered``, ``human_frames`` (so far), ``human_seconds`` (so far), and ``delivered``:
-            provenance -> (frames, masks) of the masks delivered in that round.
+            ``requested``, ``answered``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
+            provenance -> (frames, masks) of the masks delivered in that round, and ``covered``: frames that are
+            labelled after it, each counted once (see :meth:`frames_covered`).
         """
         with self._connector.session() as connection:
             rows = connection.execute(_COVERAGE).fetchall()
             delivered = connection.execute(
                 "SELECT round_id, provenance, sum(n_frames)::BIGINT, sum(n_masks)::BIGINT FROM delivered GROUP BY 1, 2"
             ).fetchall()
+            covered = dict(
+                connection.execute(
+                    "SELECT round_id, sum(n_covered)::BIGINT FROM delivered_batch GROUP BY 1"
+                ).fetchall()
+            )
         names = (
             "round_id",
             "status",
@@ -615,6 +699,7 @@ class Ledger:
         table = [dict(zip(names, row, strict=True)) for row in rows]
         for entry in table:
             entry["delivered"] = {p: (f, m) for r, p, f, m in delivered if r == entry["round_id"]}
+            entry["covered"] = covered.get(entry["round_id"], 0)
         return table
 
 
@@ -650,6 +735,10 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
     finally:
         connection.unregister("incoming")
+
+
+def _frame_keys(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    return columns["video_id"].astype(np.int64) << 32 | columns["frame_idx"].astype(np.int64)
 
 
 def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -175,12 +175,13 @@ class TestCoverage:
         ledger.put_answer(mask_answer(asked(ledger, 3, 7)[0]))
         ledger.put_predictions(1, 1, frame_rows([0.5] * 12), "a.parquet")
         ledger.put_delivered(
-            1, 1, "d.parquet", [(Provenance.HUMAN, 1, 1, 1.0), (Provenance.PROPAGATED, 11, 11, 0.8)]
+            1, 1, "d.parquet", 12, [(Provenance.HUMAN, 1, 1, 1.0), (Provenance.PROPAGATED, 11, 11, 0.8)]
         )
         (row,) = ledger.coverage()
         assert (row["n_frames"], row["predicted"], row["requested"], row["answered"]) == (12, 12, 2, 1)
         assert (row["human_frames"], row["human_seconds"]) == (1, 80.0)
         assert row["delivered"] == {"human": (1, 1), "propagated": (11, 11)}
+        assert ledger.frames_covered(1) == 12
 
     def test_human_frames_add_up_over_rounds(self, ledger):
         ledger.begin_round(Settings())

@@ -1,0 +1,94 @@
+"""A folder of files that may be deleted at any time, shared by several processes and kept below a size."""
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+_STALE_SECONDS = 3600.0
+_TEMPORARY = ".writing-"
+
+
+class DiskCache:
+    """Files by key, least recently used first to go.
+
+    A file is written under another name and moved into place, so a reader finds all of it or nothing, and two
+    processes that write the same key do no harm. A file may vanish between two looks at it: readers must be
+    ready to make it again.
+
+    Args:
+        folder: made when it is needed.
+        max_bytes: size above which files are dropped; a tenth is freed at a time.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._bytes: int | None = None
+
+    def path(self, key: str) -> Path:
+        """Where the file of a key lies, if it is there; keys are relative paths."""
+        return self.folder / key
+
+    def has(self, key: str) -> bool:
+        """Whether the file is there now."""
+        return self.path(key).is_file()
+
+    def use(self, key: str) -> Path | None:
+        """The file's path, marked as used just now; None when it is not there."""
+        path = self.path(key)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            # A cache that somebody else owns can still be read.
+            return path if path.is_file() else None
+        return path
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write a file whole, then drop the least recently used ones while the folder is too big."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).chmod(0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        with self._lock:
+            self._bytes = self._bytes + len(data) if self._bytes is not None else self._drop()
+            if self._bytes > self.max_bytes:
+                self._bytes = self._drop(keep=path)
+
+    def _drop(self, keep: Path | None = None) -> int:
+        """Drop old files if need be; returns the bytes left, counted anew since others write here too."""
+        now = time.time()
+        files = []
+        for path in self.folder.rglob("*"):
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            if not path.is_file():
+                continue
+            if path.name.startswith(_TEMPORARY):
+                if now - stat.st_mtime > _STALE_SECONDS:
+                    path.unlink(missing_ok=True)
+                continue
+            files.append((stat.st_mtime_ns, stat.st_size, path))
+        total = sum(size for _, size, _ in files)
+        if total <= self.max_bytes:
+            return total
+        for _, size, path in sorted(files):
+            if total <= self.max_bytes * 0.9:
+                break
+            if path != keep:
+                path.unlink(missing_ok=True)
+                total -= size
+        return total

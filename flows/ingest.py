@@ -1,0 +1,42 @@
+"""Bring videos into a project as a flow: for schedules and triggers, where nobody sits at a terminal."""
+
+from collections.abc import Sequence
+from logging import ERROR, INFO
+from pathlib import Path
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from al_core.project import Project
+from al_core.records import Identities
+from al_core.sources import DEFAULT_CATEGORY
+from tasks.frames import IngestReport, Outcome, ingest_paths
+from tasks.ledger import open_ledger
+
+
+@flow(name="ingest", flow_run_name="ingest into {project.root.name}", validate_parameters=False)
+def ingest(
+    project: Project,
+    paths: Sequence[Path],
+    *,
+    identities: Identities = Identities.PERSISTENT,
+    category: str = DEFAULT_CATEGORY,
+    masks: Path | None = None,
+) -> IngestReport:
+    """Take in what is new below some paths and log what became of each (see ``tasks.frames.ingest_paths``).
+
+    A folder may be given again and again: what is known already is only hashed.
+    """
+    report = _ingest(project, paths, identities, category, masks)
+    logger = get_run_logger()
+    for entry in report.entries:
+        logger.log(ERROR if entry.outcome == Outcome.FAILED else INFO, entry.describe())
+    return report
+
+
+# The ledger knows what was ingested; the orchestrator is not asked to remember it as well.
+@task(name="ingest", cache_policy=NO_CACHE, persist_result=False)
+def _ingest(
+    project: Project, paths: Sequence[Path], identities: Identities, category: str, masks: Path | None
+) -> IngestReport:
+    return ingest_paths(open_ledger(project), paths, identities=identities, category=category, masks=masks)

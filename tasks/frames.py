@@ -1,0 +1,227 @@
+"""Bring videos into a project, and open their frames."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from al_core.errors import BadLabel, FewframesError
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import IGNORE_CATEGORY, FrameLabel, FrameRef, Identities, MaskLabel, Progress, Video
+from al_core.settings import FrameSettings
+from al_core.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
+from al_core.stores.frames import FrameStore
+from al_core.video import VideoInfo
+
+
+class Outcome(StrEnum):
+    """What became of one source of a batch."""
+
+    STORED = "stored"
+    KNOWN = "known"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedSource:
+    """One source of a batch.
+
+    Attributes:
+        path: the file or folder.
+        message: what to tell the person: size and length, as what it is known, or why it failed.
+        video: as the ledger has it now; None when it failed.
+    """
+
+    path: Path
+    outcome: Outcome
+    message: str
+    video: Video | None = None
+
+    def describe(self) -> str:
+        """One line for the person; errors name the file themselves."""
+        if self.outcome == Outcome.FAILED:
+            return f"{self.outcome.value}: {self.message}"
+        name = self.video.name if self.video else self.path.name
+        return f"{self.outcome.value}: {name}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a batch, in its order."""
+
+    entries: tuple[IngestedSource, ...]
+
+    def of(self, outcome: Outcome) -> tuple[IngestedSource, ...]:
+        """The entries with one outcome."""
+        return tuple(entry for entry in self.entries if entry.outcome == outcome)
+
+    @property
+    def failed(self) -> tuple[IngestedSource, ...]:
+        """What could not be taken in; the rest was."""
+        return self.of(Outcome.FAILED)
+
+
+def ingest_paths(
+    ledger: Ledger,
+    paths: Iterable[str | Path],
+    *,
+    identities: Identities = Identities.PERSISTENT,
+    category: str = DEFAULT_CATEGORY,
+    masks: str | Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """Store videos, the time of each frame and the held-back truth of their masks; go on after a failure.
+
+    A source is stored whole or not at all. Content that the ledger knows is not stored again: masks of frames
+    that had none are added, a new place is noted when the old one is gone, and masks that contradict the
+    stored ones are a failure.
+
+    Args:
+        paths: video files, folders of frames, DAVIS layouts, or folders of these.
+        identities: whether mask values name the same object in all frames.
+        category: of objects that no ``categories.json`` names.
+        masks: a separate folder of masks for these paths.
+        on_progress: told the frames read so far of the source that is being read.
+    """
+    found = [source for path in paths for source in _discovered(Path(path))]
+    if masks is not None:
+        try:
+            found = with_masks(found, masks)
+        except FewframesError as error:
+            # Nothing is stored as if there were no masks when some were asked for.
+            return IngestReport(tuple(_failure(source.path, error) for source in found))
+    return IngestReport(tuple(_ingest(ledger, source, identities, category, on_progress) for source in found))
+
+
+def open_frames(project: Project, ledger: Ledger, settings: FrameSettings) -> FrameStore:
+    """The frames of all videos of a project, kept in its cache."""
+    return FrameStore(project.cache / "frames", ledger.videos(), settings)
+
+
+def _discovered(path: Path) -> list[Source]:
+    try:
+        return discover(path)
+    except (FewframesError, OSError) as error:
+        return [Source(path.name, path, problem=str(error))]
+
+
+def _ingest(
+    ledger: Ledger,
+    source: Source,
+    identities: Identities,
+    category: str,
+    on_progress: Callable[[Progress], None] | None,
+) -> IngestedSource:
+    try:
+        sha256 = source.sha256()
+        known = {video.sha256: video for video in ledger.videos()}.get(sha256)
+        if known is not None:
+            return _recognise(ledger, source, known, identities, category)
+        info = source.probe(on_progress)
+        truth = source.truth(info, category)
+        labels = _labels(ledger, truth, category)
+        video = ledger.add_video(_video(source, sha256, info, identities), info.times_us, labels)
+        if video is None:
+            return IngestedSource(
+                source.path, Outcome.KNOWN, "its content was stored by another process meanwhile"
+            )
+        return IngestedSource(source.path, Outcome.STORED, _described(video, len(labels)), video)
+    except (FewframesError, OSError) as error:
+        return _failure(source.path, error)
+
+
+def _recognise(
+    ledger: Ledger, source: Source, known: Video, identities: Identities, category: str
+) -> IngestedSource:
+    notes = [f"the content of {source.path} is stored already"]
+    if not Path(known.uri).exists():
+        known = ledger.move_video(known.video_id, str(source.path))
+        notes.append("its new place is noted")
+    stored = ledger.truth(known.video_id)
+    if source.masks is not None:
+        labels = {label.frame.frame_idx: label for label in _truth_of_known(ledger, source, known, category)}
+        _check_same_truth(source, known, identities, stored, labels)
+        new = [labels[index] for index in sorted(labels.keys() - stored.keys())]
+        if new:
+            ledger.add_truth(known.video_id, new)
+            notes.append(f"masks of {len(new)} frames added")
+    return IngestedSource(source.path, Outcome.KNOWN, "; ".join(notes), known)
+
+
+def _truth_of_known(ledger: Ledger, source: Source, known: Video, category: str) -> Sequence[FrameLabel]:
+    times_us = ledger.frame_times_us(known.video_id)
+    info = VideoInfo(
+        known.fps, known.n_frames, known.height, known.width, known.rotation, known.variable_fps, times_us
+    )
+    return _labels(ledger, source.truth(info, category), category)
+
+
+def _check_same_truth(
+    source: Source,
+    known: Video,
+    identities: Identities,
+    stored: dict[int, FrameLabel],
+    labels: dict[int, FrameLabel],
+) -> None:
+    differing = [
+        i for i in sorted(stored.keys() & labels.keys()) if _content(stored[i]) != _content(labels[i])
+    ]
+    if differing:
+        raise BadLabel(
+            f"{source.masks}: video {known.name!r} is known with other masks or categories, first in frame "
+            f"{differing[0]}; ingest it into a new project to use these"
+        )
+    if labels and known.identities != identities:
+        raise BadLabel(
+            f"{source.masks}: video {known.name!r} is known with {known.identities.value} identities, "
+            f"got {identities.value}; ingest it into a new project to change that"
+        )
+
+
+def _content(label: FrameLabel) -> set[tuple[int, int, str]]:
+    return {(mask.track_id, mask.category_id, mask.rle.counts) for mask in label.masks}
+
+
+def _labels(ledger: Ledger, truth: dict[int, tuple[TrueObject, ...]], category: str) -> list[FrameLabel]:
+    """Truth as labels; ``video_id`` 0 stands for the one that the ledger gives."""
+    tracks = {o.track_id: o.category for found in truth.values() for o in found if o.category is not None}
+    names = [name for _, name in sorted(tracks.items()) if name is not None]
+    ids = ledger.add_categories(dict.fromkeys(names or [category]))
+    return [
+        FrameLabel(FrameRef(0, index), tuple(_mask_label(o, ids) for o in found))
+        for index, found in truth.items()
+    ]
+
+
+def _mask_label(found: TrueObject, ids: dict[str, int]) -> MaskLabel:
+    category_id = IGNORE_CATEGORY if found.category is None else ids[found.category]
+    return MaskLabel(found.track_id, category_id, found.rle)
+
+
+def _video(source: Source, sha256: str, info: VideoInfo, identities: Identities) -> Video:
+    return Video(
+        video_id=0,
+        name=source.name,
+        uri=str(source.path),
+        kind=source.kind,
+        sha256=sha256,
+        fps=info.fps,
+        n_frames=info.n_frames,
+        height=info.height,
+        width=info.width,
+        rotation=info.rotation,
+        variable_fps=info.variable_fps,
+        identities=identities,
+        files=source.files(),
+    )
+
+
+def _described(video: Video, n_masks: int) -> str:
+    rate = f"{float(video.fps):.5g} frames/s{' on average' if video.variable_fps else ''}"
+    masks = f", truth of {n_masks} frames held back" if n_masks else ""
+    return f"{video.n_frames} frames, {video.width}x{video.height}, {rate}{masks}"
+
+
+def _failure(path: Path, error: Exception) -> IngestedSource:
+    return IngestedSource(path, Outcome.FAILED, str(error))

@@ -1,0 +1,127 @@
+"""The journeys of the loop on real components: a campaign from end to end, and one that is killed again and again."""
+
+import random
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import Provenance
+from al_core.stores.delivered import read_delivered
+from tests.flows.toy_project import command, fewframes, write_clip, write_settings
+
+STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A campaign of two rounds that nobody disturbed; returns its project."""
+    return run_campaign(tmp_path_factory.mktemp("quiet"))
+
+
+def begin(folder):
+    """Ingest the toy clip; returns the project and the command that runs its campaign."""
+    root = folder / "project"
+    done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
+    assert done.returncode == 0, done.stderr
+    return Project.at(root), ("run", "--project", root, "--settings", write_settings(folder))
+
+
+def run_campaign(folder):
+    project, arguments = begin(folder)
+    done = fewframes(*arguments)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def delivered(project):
+    """Everything that the last round delivered: (frame, track, provenance, mask), masks as RLE."""
+    ledger = Ledger(project.ledger_path)
+    (path,) = ledger.delivered_paths(ledger.last_delivered_round()).values()
+    return [
+        (frame_idx, m.track_id, m.provenance, m.rle)
+        for frame_idx, masks in read_delivered(project.absolute(path))
+        for m in masks
+    ]
+
+
+def same_labels(project, other):
+    """Whether two projects hold the same human labels and deliver the same masks."""
+    labels = [Ledger(p.ledger_path).human_labels() for p in (project, other)]
+    return labels[0] == labels[1] and delivered(project) == delivered(other)
+
+
+@pytest.mark.end_to_end
+class TestCampaign:
+    def test_every_step_of_every_round_is_in_the_ledger_once(self, finished):
+        ledger = Ledger(finished.ledger_path)
+        for round_id in (1, 2):
+            steps = ledger.steps(round_id)
+            assert [s.name for s in steps] == STEPS
+            assert all(s.status == "finished" and s.attempts == 1 for s in steps)
+        assert [r.status for r in ledger.rounds()] == ["finished", "finished"]
+        assert "2 rounds" in ledger.last_round().stop_reason
+
+    def test_human_frames_are_delivered_as_people_drew_them(self, finished):
+        human = {label.frame.frame_idx: label for label in Ledger(finished.ledger_path).human_labels()}
+        masks = [m for m in delivered(finished) if m[2] is Provenance.HUMAN]
+        assert len(human) == 4
+        assert {m[0]: m[3] for m in masks} == {i: label.masks[0].rle for i, label in human.items()}
+
+    def test_the_whole_video_is_labelled_and_measured(self, finished):
+        ledger = Ledger(finished.ledger_path)
+        assert ledger.frames_covered(2) == 12
+        quality = {(m, p): v for _, _, track, p, m, v, _ in ledger.quality(2) if track is None}
+        assert quality["j", "all"] > 0.7
+        assert np.isclose(quality["jf", "all"], (quality["j", "all"] + quality["f", "all"]) / 2)
+
+    def test_the_same_command_again_changes_nothing(self, finished):
+        before = delivered(finished)
+        again = fewframes("run", "--project", finished.root)
+        assert again.returncode == 0, again.stderr
+        assert "campaign is over" in again.stdout
+        assert delivered(finished) == before
+        assert len(Ledger(finished.ledger_path).rounds()) == 2
+
+    def test_status_and_report_show_it(self, finished):
+        status = fewframes("status", "--project", finished.root)
+        assert status.returncode == 0, status.stderr
+        report = fewframes("report", "--project", finished.root)
+        assert report.returncode == 0, report.stderr
+        assert "<html" in (finished.root / "report.html").read_text()[:2000]
+
+
+def kill_and_run_again(arguments, delays):
+    """Start a command and kill it after each delay in seconds; then let it finish. Returns how many were killed."""
+    killed = 0
+    for delay in delays:
+        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+    done = fewframes(*arguments)
+    assert done.returncode == 0, done.stderr
+    return killed
+
+
+def assert_one_finished_campaign(project, reference):
+    """The ledger holds each step once, and labels and masks equal those of a run that nobody killed."""
+    ledger = Ledger(project.ledger_path)
+    assert [(s.round_id, s.name, s.status) for s in ledger.steps()] == [
+        (r, name, "finished") for r in (1, 2) for name in STEPS
+    ]
+    assert same_labels(project, reference)
+
+
+@pytest.mark.end_to_end
+def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
+    project, arguments = begin(tmp_path)
+    rng = random.Random(0)
+    assert kill_and_run_again(arguments, [rng.uniform(12, 30) for _ in range(3)]) >= 1
+    assert_one_finished_campaign(project, finished)

@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from al_core.errors import BadSettings, UnknownName
+from al_core.settings import Settings, load_settings
+from flows.simulate import Campaign, Plan
+from tests.flows.toy_project import fewframes, write_clip, write_settings
+
+RECORD = {
+    "sequence", "strategy", "seed", "round", "human_frames", "human_seconds", "j", "f", "jf", "ap50",
+    "seconds_train", "seconds_predict", "seconds_overhead",
+}  # fmt: skip
+
+
+def plan(data, sequences=None, strategies=("random",), seeds=1, rounds=2, budget=4):
+    return Plan.of(data, sequences, strategies, seeds, rounds, budget, Settings())
+
+
+def test_every_sequence_meets_every_strategy_and_seed(tmp_path):
+    data = write_clip(write_clip(tmp_path, "a"), "b")
+    assert plan(data, strategies=("random", "uniform"), seeds=2).campaigns == (
+        Campaign("a", "random", 0), Campaign("a", "uniform", 0), Campaign("a", "random", 1), Campaign("a", "uniform", 1),
+        Campaign("b", "random", 0), Campaign("b", "uniform", 0), Campaign("b", "random", 1), Campaign("b", "uniform", 1),
+    )  # fmt: skip
+
+
+def test_the_budget_is_shared_over_the_rounds(tmp_path):
+    this = plan(write_clip(tmp_path), rounds=4, budget=10)
+    settings = this.settings_of(this.campaigns[0])
+    assert settings.selection.frames_per_round == 3
+    assert settings.stopping.max_human_frames == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sequences": ["tiy"]}, UnknownName, "known: toy"),
+        ({"strategies": ["rnadom"]}, UnknownName, "Did you mean 'random'"),
+        ({"rounds": 4, "budget": 3}, BadSettings, "at least 4 frames, got 3"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=message):
+        plan(write_clip(tmp_path), **arguments)
+
+
+def test_a_folder_in_another_layout_is_refused(tmp_path):
+    with pytest.raises(BadSettings, match="DAVIS layout"):
+        plan(tmp_path)
+
+
+@pytest.mark.end_to_end
+def test_campaigns_run_side_by_side_and_are_not_run_twice(tmp_path):
+    data, out = write_clip(tmp_path / "data"), tmp_path / "sim.json"
+    options = ("--strategies", "random,uniform", "--rounds", 2, "--budget", 4, "--out", out)
+    arguments = ("simulate", "--data", data, *options, "--settings", write_settings(tmp_path))
+    first = fewframes(*arguments)
+    assert first.returncode == 0, first.stderr
+    records = json.loads(out.read_text())
+    assert [(r["strategy"], r["round"], r["human_frames"]) for r in records] == [
+        ("random", 1, 2), ("random", 2, 4), ("uniform", 1, 2), ("uniform", 2, 4),
+    ]  # fmt: skip
+    for record in records:
+        assert set(record) >= RECORD
+        assert record["human_seconds"] == 80.0 * record["human_frames"]
+        assert 0 <= record["j"] <= 1
+        assert record["jf"] == pytest.approx((record["j"] + record["f"]) / 2)
+    again = fewframes(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(out.read_text()) == records
+
+
+def test_the_quick_preset_is_what_simulate_begins_with():
+    assert load_settings("quick").student.long_side <= 320
