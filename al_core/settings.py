@@ -79,13 +79,18 @@ class UncertaintySettings(_Section):
 
 
 class SelectionSettings(_Section):
-    """Which frames are asked for: how many a round, how far apart, how many of one video."""
+    """Which frames are asked for: how many a round, how far apart, how many of one video.
+
+    ``planned_frames`` is how many the whole campaign will ask for, 0 when nobody knows: ``uniform`` then picks
+    from that many evenly spaced frames, so that the campaign's last round completes an even spacing.
+    """
 
     strategy: str = "hybrid"
     frames_per_round: Positive = 2
     min_gap: NonNegative = 2
     quota_per_video: NonNegative = 0
     pool_factor: Positive = 4
+    planned_frames: NonNegative = 0
 
 
 class AnnotatorSettings(_Section):
@@ -106,7 +111,7 @@ class PropagationSettings(_Section):
 
     method: str = "flow"
     flow_long_side: Positive = 427
-    flow_preset: Literal["ultrafast", "fast", "medium"] = "medium"
+    flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
     new_object_threshold: Share = 0.8
 

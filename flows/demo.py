@@ -5,8 +5,9 @@ from pathlib import Path
 from rich.console import Console
 
 from al_core.project import Project
+from al_core.records import Identities
 from al_core.settings import load_settings
-from tasks.demo_data import demo_data
+from tasks.demo_data import IDENTITIES, demo_data
 from tasks.export import export_project
 from tasks.frames import ingest_paths, open_frames
 from tasks.ledger import open_ledger
@@ -26,9 +27,9 @@ def run_demo(data: Path | None, root: Path, console: Console) -> None:
     project = Project.at(root)
     ledger = open_ledger(project)
     settings = load_settings("demo")
-    source = data or demo_data(console)
+    source, identities = (data, Identities.PERSISTENT) if data else (demo_data(console), IDENTITIES)
     with terminal_progress(console):
-        report = ingest_paths(ledger, [source], on_progress=progress_of("ingest"))
+        report = ingest_paths(ledger, [source], identities=identities, on_progress=progress_of("ingest"))
     for entry in report.entries:
         console.print(entry.describe(), highlight=False)
     with prefect_server(project.prefect_home), terminal_progress(console):

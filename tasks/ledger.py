@@ -1,4 +1,4 @@
-"""How a step meets the ledger: it is announced, done once, and recorded; a step that finds its own result does nothing."""
+"""How a step meets the ledger: it is announced, done once, recorded; one that finds its own result does nothing."""
 
 import time
 from collections.abc import Callable, Mapping

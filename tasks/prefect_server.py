@@ -60,21 +60,11 @@ def prefect_server(home: Path, patience: float = 120.0) -> Iterator[str]:
     log = home / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-            + [
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
-                "--log-level",
-                "error",
-                "--timeout-keep-alive",
-                "5",
-            ],
+            _server_command(port),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=die_with_owner,
+            preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
         )
     os.environ["PREFECT_API_URL"] = url
     try:
@@ -88,6 +78,12 @@ def prefect_server(home: Path, patience: float = 120.0) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _server_command(port: int) -> list[str]:
+    application = ["--factory", "prefect.server.api.server:create_app"]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-m", "uvicorn", *application, *address, "--log-level", "error"]
 
 
 def _free_port() -> int:

@@ -176,11 +176,8 @@ def audit(project: Project, round_id: int) -> StepResult:
     from tasks.quality import audit_video
 
     ledger, _ = _open(project, round_id)
-    inputs = {
-        "delivered": ledger.delivered_paths(round_id),
-        "labels": fingerprint_labels(_labels(ledger, round_id)),
-    }
-    inputs["delivered"] = {str(k): v for k, v in inputs["delivered"].items()}
+    delivered = sorted(ledger.delivered_paths(round_id).items())
+    inputs = {"delivered": delivered, "labels": fingerprint_labels(_labels(ledger, round_id))}
 
     def work() -> StepResult:
         videos = ledger.videos()

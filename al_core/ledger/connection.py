@@ -14,7 +14,7 @@ import duckdb
 from al_core.errors import LedgerConflict, LedgerCorrupt
 from al_core.ledger.schema import migrate
 
-_CONFIG = {
+_CONFIG: dict[str, str | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",
     "memory_limit": "2GB",
     "autoinstall_known_extensions": False,

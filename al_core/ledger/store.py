@@ -5,7 +5,8 @@ videos lie in Parquet files beside the ledger and are named here.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -73,6 +74,12 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connector = Connector(path, patience)
         self.path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open over several operations, which saves opening it for each; other processes wait."""
+        with self._connector.session():
+            yield
 
     # ---- videos, frames, categories, held-back truth
 
@@ -429,16 +436,24 @@ class Ledger:
             ).fetchnumpy()
 
     def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
-        """The named parts of the uncertainty of some frames; a frame without a prediction has no entry."""
-        columns = list(zip(*((f.video_id, f.frame_idx) for f in frames), strict=True)) or [(), ()]
+        """The named parts of the uncertainty of some frames; a frame without a prediction has no entry.
+
+        Meant for some dozens of frames: it asks once per video, a few milliseconds each.
+        """
+        by_video: dict[int, list[int]] = {}
+        for frame in frames:
+            by_video.setdefault(frame.video_id, []).append(frame.frame_idx)
+        found = {}
         with self._connector.session() as connection:
-            rows = connection.execute(
-                f"SELECT video_id, frame_idx, {', '.join(COMPONENTS)} FROM prediction JOIN "
-                "(SELECT unnest($2::INTEGER[]) AS video_id, unnest($3::INTEGER[]) AS frame_idx) "
-                "USING (video_id, frame_idx) WHERE round_id = $1",
-                [round_id, list(columns[0]), list(columns[1])],
-            ).fetchall()
-        return {FrameRef(v, f): dict(zip(COMPONENTS, parts, strict=True)) for v, f, *parts in rows}
+            for video_id, indices in by_video.items():
+                rows = connection.execute(
+                    f"SELECT frame_idx, {', '.join(COMPONENTS)} FROM prediction WHERE round_id = ? AND video_id = ? "
+                    "AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1",
+                    [round_id, video_id, indices],
+                ).fetchall()
+                for index, *parts in rows:
+                    found[FrameRef(video_id, index)] = dict(zip(COMPONENTS, parts, strict=True))
+        return found
 
     def video_lengths(self) -> dict[int, int]:
         """Number of frames of each video, by id."""

@@ -1,0 +1,34 @@
+# `make` alone says what there is. Every target that needs the environment sets it up first, once.
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint demo docs clean
+
+READY := .venv/.ready
+BIN := .venv/bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+
+setup: $(READY) ## build the environment in .venv; does nothing when it is there
+
+$(READY): pyproject.toml constraints.txt .ci/setup
+	@PYTHON="$(PYTHON)" .ci/setup
+
+test: $(READY) ## run the tests; ARGS="-k name" chooses some
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(READY) ## style, formatting, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+demo: $(READY) ## label real footage in rounds; DATA=folder takes your own (DAVIS layout)
+	@$(BIN)/fewframes demo $(if $(DATA),--data "$(DATA)")
+
+docs: $(READY) ## write the generated pages in docs/ anew
+	@$(BIN)/python docs/settings_page.py
+	@$(BIN)/python docs/command_line_page.py
+
+clean: ## delete the environment and caches; keeps data/ and runs/
+	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find al_core tasks flows tests configs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,352 @@
+"""What all exporters share: which frames and masks go out, where to, and what is said about it."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core import rle
+from al_core.errors import BadSettings, OutputExists
+from al_core.records import DeliveredMask, Progress, Provenance, Video
+
+MANIFEST = "export.json"
+"""Lies in every folder that an export wrote: what went out, and what was lost."""
+
+JPEG_QUALITY = 95
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportClip:
+    """One labelled video.
+
+    Attributes:
+        masks: gives the delivered masks anew at each call: (frame_idx, masks) rising by frame; frames without
+            masks may be left out.
+        images: gives RGB uint8 [height, width, 3] of the frames asked for, at full resolution, in rising
+            order.
+        human_frames: frames that a person labelled, including those where nothing is there.
+        round_id: the round that delivered the masks.
+        times_us: presentation time of each frame in microseconds, shape [n_frames]; None when the rate is
+            even.
+    """
+
+    video: Video
+    masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]]
+    images: Callable[[Sequence[int]], Iterator[tuple[int, NDArray[np.uint8]]]]
+    human_frames: frozenset[int] = frozenset()
+    round_id: int = 0
+    times_us: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What goes out.
+
+    Attributes:
+        provenances: only masks of these; a frame that this leaves without a mask is left out as unlabelled,
+            since it is not empty.
+        human_frames_only: only the frames that a person labelled.
+        images: write the frames too, where the format has them.
+        extra_fields: add what the format itself does not know (track, provenance, confidence), where it can
+            hold it.
+        overwrite: replace an earlier export.
+    """
+
+    provenances: frozenset[Provenance] = frozenset(Provenance)
+    human_frames_only: bool = False
+    images: bool = True
+    extra_fields: bool = True
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.provenances:
+            raise BadSettings(f"choose at least one provenance of {', '.join(Provenance)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFrame:
+    """One frame of a video as it goes out.
+
+    Attributes:
+        labelled: False when nothing is known of the frame, or what is known was not chosen; then it has no
+            masks.
+        human: a person labelled it.
+    """
+
+    frame_idx: int
+    masks: tuple[DeliveredMask, ...]
+    labelled: bool
+    human: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        files: number of files written.
+        frames: frames that went out with their labels, empty ones included.
+        empty_frames: those of them without any object.
+        lossy_pixels: mask pixels that the format could not keep, or had to add.
+        mask_pixels: all mask pixels before the export, to compare with.
+        warnings: one sentence each.
+    """
+
+    format: str
+    out: Path
+    files: int
+    videos: int
+    frames: int
+    empty_frames: int
+    masks: int
+    masks_by_provenance: dict[str, int]
+    lossy_pixels: int
+    mask_pixels: int
+    warnings: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """What was written, for the person who asked; every warning is a line of its own."""
+        by = ", ".join(f"{count:,} {name}" for name, count in self.masks_by_provenance.items())
+        lost = f"{self.lossy_pixels:,} of {self.mask_pixels:,} mask pixels lost" if self.lossy_pixels else "lossless"
+        if self.format == "overlay-mp4":
+            lost = "to look at"
+        lines = [
+            f"{self.out}: {self.format}, {self.videos:,} videos, {self.frames:,} frames "
+            f"({self.empty_frames:,} empty), {self.masks:,} masks ({by or 'none'}), "
+            f"{self.files:,} files, {lost}"
+        ]
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts while an export runs."""
+
+    total: int
+    on_progress: OnProgress | None = None
+    files: int = 0
+    videos: int = 0
+    frames: int = 0
+    empty_frames: int = 0
+    lossy_pixels: int = 0
+    mask_pixels: int = 0
+    done: int = 0
+    provenances: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+
+    def note(self, text: str, count: int = 1) -> None:
+        """Count an event; in the end it becomes the warning ``text`` with its count in place of ``{n}``."""
+        self.notes[text] += count
+
+    def tick(self, note: str) -> None:
+        """One more unit of work is done."""
+        self.done += 1
+        if self.on_progress is not None:
+            self.on_progress(Progress(self.done, max(self.total, self.done), note))
+
+    def skip(self, count: int) -> None:
+        """Units of work that turned out to be none."""
+        self.done += count
+
+    def count(self, frame: LabelledFrame) -> None:
+        """One more frame goes out."""
+        self.frames += 1
+        self.empty_frames += not frame.masks
+        self.provenances.update(m.provenance.value for m in frame.masks)
+        self.mask_pixels += sum(rle.area(m.rle) for m in frame.masks)
+
+    def report(self, format_name: str, out: Path) -> ExportReport:
+        """The finished report."""
+        said = [text.replace("{n}", str(n)) for text, n in self.notes.items() if n]
+        return ExportReport(
+            format=format_name,
+            out=out,
+            files=self.files,
+            videos=self.videos,
+            frames=self.frames,
+            empty_frames=self.empty_frames,
+            masks=sum(self.provenances.values()),
+            masks_by_provenance=dict(sorted(self.provenances.items())),
+            lossy_pixels=self.lossy_pixels,
+            mask_pixels=self.mask_pixels,
+            warnings=(*self.warnings, *said),
+        )
+
+
+def labelled_frames(clip: ExportClip, options: ExportOptions, tally: Tally | None = None) -> Iterator[LabelledFrame]:
+    """Every frame of a video in order, with the masks that go out.
+
+    A frame without any delivered mask says "nothing is here". It goes out when the one who says so is chosen:
+    a person for a frame that a person labelled, the machine for any other.
+    """
+    tally = tally if tally is not None else Tally(0)
+    delivered = clip.masks()
+    upcoming = next(delivered, None)
+    for index in range(clip.video.n_frames):
+        given: list[DeliveredMask] = []
+        if upcoming is not None and upcoming[0] == index:
+            given = _objects(upcoming[1], tally)
+            upcoming = next(delivered, None)
+        yield _chosen(index, given, index in clip.human_frames, options, tally)
+        tally.tick(clip.video.name)
+
+
+def labelled_indices(clip: ExportClip, options: ExportOptions) -> list[int]:
+    """The frames that go out with their labels, in order."""
+    return [frame.frame_idx for frame in labelled_frames(clip, options) if frame.labelled]
+
+
+def write_frames(clip: ExportClip, indices: Sequence[int], folder: Path, tally: Tally) -> None:
+    """Write frames as ``folder/<number>.jpg``.
+
+    A JPEG of the source is copied byte for byte; anything else is encoded at quality 95 without colour
+    subsampling.
+
+    Args:
+        indices: rising frame numbers.
+        folder: made when it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {index: folder / f"{frame_name(clip.video, index)}.jpg" for index in indices}
+    rest = [index for index, path in paths.items() if not _copy_jpeg(clip.video, index, path, tally)]
+    for index, image in clip.images(rest) if rest else ():
+        write_jpeg(paths[index], image)
+        tally.files += 1
+        tally.tick(clip.video.name)
+    tally.skip(clip.video.n_frames - len(indices))
+
+
+def write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an RGB image of shape [h, w, 3]."""
+    from PIL import Image
+
+    Image.fromarray(image).save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+
+
+def frame_name(video: Video, frame_idx: int) -> str:
+    """The number of a frame as its file's stem: five digits, more for a video that needs them."""
+    return f"{frame_idx:0{max(5, len(str(video.n_frames - 1)))}d}"
+
+
+def one_category(categories: Counter[int], track_id: int, video: Video, tally: Tally) -> int:
+    """The category of a track: its most frequent one, ties to the lower id; several are told."""
+    chosen = min(categories, key=lambda c: (-categories[c], c))
+    if len(categories) > 1:
+        tally.warnings.append(
+            f"{video.name}: object {track_id} has {len(categories)} categories over time; the format holds "
+            f"one, the most frequent was taken"
+        )
+    return chosen
+
+
+@contextmanager
+def replacing(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A path beside ``out`` to write to; it takes the place of ``out`` when the block ends well.
+
+    When the block fails nothing is left behind, and what was at ``out`` is untouched. Only a file, an empty
+    folder or the folder of an earlier export is ever replaced.
+
+    Raises:
+        OutputExists: ``out`` is there and must not be replaced.
+    """
+    _check_free(out, overwrite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.parent / f".{out.stem}.{os.getpid()}.partial{out.suffix}"
+    previous = out.parent / f".{out.stem}.{os.getpid()}.previous{out.suffix}"
+    _remove(temporary)
+    try:
+        yield temporary
+        if out.exists():
+            out.rename(previous)
+        temporary.rename(out)
+    except BaseException:
+        _remove(temporary)
+        if previous.exists() and not out.exists():
+            previous.rename(out)
+        raise
+    _remove(previous)
+
+
+def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, rounds: dict[str, int]) -> None:
+    """Write what an export did into its folder; the same export writes the same bytes."""
+    content = {
+        "made_by": "fewframes",
+        "format": report.format,
+        "provenances": sorted(p.value for p in options.provenances),
+        "human_frames_only": options.human_frames_only,
+        "rounds": rounds,
+        "frames": report.frames,
+        "empty_frames": report.empty_frames,
+        "masks": report.masks,
+        "masks_by_provenance": report.masks_by_provenance,
+        "mask_pixels": report.mask_pixels,
+        "lossy_pixels": report.lossy_pixels,
+        "warnings": list(report.warnings),
+    }
+    (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _objects(masks: Sequence[DeliveredMask], tally: Tally) -> list[DeliveredMask]:
+    kept = [m for m in masks if m.track_id > 0 and m.category_id > 0 and rle.area(m.rle) > 0]
+    regions = sum(m.track_id == 0 or m.category_id == 0 for m in masks)
+    tally.note("{n} ignore regions are left out: the format holds objects only", regions)
+    tally.note("{n} masks without a single pixel are left out", len(masks) - len(kept) - regions)
+    return kept
+
+
+def _chosen(index: int, given: list[DeliveredMask], human: bool, options: ExportOptions, tally: Tally) -> LabelledFrame:
+    kept = tuple(m for m in given if m.provenance in options.provenances)
+    machine = options.provenances - {Provenance.HUMAN}
+    says_empty = not given and (Provenance.HUMAN in options.provenances if human else bool(machine))
+    labelled = (bool(kept) or says_empty) and (human or not options.human_frames_only)
+    if not labelled:
+        return LabelledFrame(index, (), False, human)
+    missing = len(given) - len(kept)
+    tally.note("{n} masks of provenances that were not chosen are missing in frames that went out", missing)
+    return LabelledFrame(index, tuple(sorted(kept, key=lambda m: m.track_id)), True, human)
+
+
+def _copy_jpeg(video: Video, index: int, target: Path, tally: Tally) -> bool:
+    if not video.files or Path(video.files[index]).suffix.lower() not in (".jpg", ".jpeg"):
+        return False
+    source = Path(video.uri) / video.files[index]
+    if not source.is_file() or _needs_turning(source):
+        return False
+    shutil.copyfile(source, target)
+    tally.files += 1
+    tally.tick(video.name)
+    return True
+
+
+def _needs_turning(source: Path) -> bool:
+    from PIL import Image
+
+    orientation = 0x0112  # the Exif tag; readers disagree on it, so such a frame is written upright instead
+    with Image.open(source) as image:
+        return image.getexif().get(orientation, 1) != 1
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not overwrite:
+        raise OutputExists(f"{out} is there already: choose another name, or say that it may be overwritten")
+    if out.is_dir() and not (out / MANIFEST).is_file():
+        raise OutputExists(f"{out} is a folder that no export wrote ({MANIFEST} is missing): it is not overwritten")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

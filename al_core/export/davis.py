@@ -1,0 +1,142 @@
+"""DAVIS layout: frames as JPEG, one index image a frame with DAVIS' own palette.
+
+An index image gives each pixel to one object. Where objects overlap, the better founded mask keeps the pixel:
+human before accepted before propagated before teacher, then the higher confidence, then the lower object
+number; what the others lose is counted. Lossless when nothing overlaps. The category of each object stands in
+``categories.json``, where ingesting finds it again; provenance has no place in the format.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core import rle
+from al_core.errors import BadLabel
+from al_core.export.base import (
+    ExportClip,
+    ExportOptions,
+    LabelledFrame,
+    Tally,
+    frame_name,
+    labelled_frames,
+    one_category,
+    write_frames,
+)
+from al_core.export.palette import davis_palette
+from al_core.records import DeliveredMask, Provenance, Video
+
+RESOLUTION = "Full-Resolution"
+"""The folder level below ``JPEGImages`` and ``Annotations``, as DAVIS names frames that were not scaled."""
+
+MAX_OBJECTS = 254
+"""Index 0 is background and 255 "ignore"."""
+
+_TRUST = {Provenance.HUMAN: 0, Provenance.ACCEPTED: 1, Provenance.PROPAGATED: 2, Provenance.TEACHER: 3}
+
+
+def export(
+    clips: Sequence[ExportClip],
+    categories: Mapping[int, str],
+    out: Path,
+    options: ExportOptions,
+    tally: Tally,
+) -> None:
+    """Write all frames below ``JPEGImages``, index images below ``Annotations``, and ``ImageSets/all.txt``.
+
+    A frame that is not labelled has a frame file and no index image; an empty one has an index image of
+    zeros.
+
+    Raises:
+        BadLabel: a video holds more than 254 objects.
+    """
+    tally.total *= 2 if options.images else 1
+    names: dict[str, dict[str, str]] = {}
+    for clip in clips:
+        index_of, category_of = _numbered(clip, options, tally)
+        names[clip.video.name] = {str(index_of[t]): categories[c] for t, c in category_of.items()}
+        _write_masks(clip, options, out / "Annotations" / RESOLUTION / clip.video.name, index_of, tally)
+        if options.images:
+            images = out / "JPEGImages" / RESOLUTION / clip.video.name
+            write_frames(clip, range(clip.video.n_frames), images, tally)
+    (out / "categories.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+    listing = out / "ImageSets" / "all.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_text("".join(f"{clip.video.name}\n" for clip in clips), encoding="utf-8")
+    tally.files += 2
+    if tally.lossy_pixels:
+        tally.warnings.append(
+            f"objects overlap: {tally.lossy_pixels} of {tally.mask_pixels} mask pixels went to a better founded mask"
+        )
+
+
+def index_image(
+    masks: Sequence[DeliveredMask], index_of: Mapping[int, int], height: int, width: int
+) -> tuple[NDArray[np.uint8], int]:
+    """Paint objects over each other, the best founded last.
+
+    Args:
+        index_of: the index of each track, 1-254.
+
+    Returns:
+        The index image, shape [height, width], and how many mask pixels were painted over.
+    """
+    image = np.zeros((height, width), np.uint8)
+    painted = 0
+    for mask in sorted(masks, key=_least_founded_first):
+        pixels = rle.decode(mask.rle)
+        image[pixels] = index_of[mask.track_id]
+        painted += int(pixels.sum())
+    return image, painted - int(np.count_nonzero(image))
+
+
+def write_index_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an index image of shape [h, w] as a PNG with DAVIS' palette."""
+    from PIL import Image
+
+    coloured = Image.fromarray(image, mode="P")
+    coloured.putpalette(davis_palette().tobytes())
+    coloured.save(path, "PNG")
+
+
+def _least_founded_first(mask: DeliveredMask) -> tuple[int, float, int]:
+    return -_TRUST[mask.provenance], mask.confidence, -mask.track_id
+
+
+def _write_masks(
+    clip: ExportClip, options: ExportOptions, folder: Path, index_of: Mapping[int, int], tally: Tally
+) -> None:
+    folder.mkdir(parents=True)
+    for frame in labelled_frames(clip, options, tally):
+        if frame.labelled:
+            _write_mask(folder, clip.video, frame, index_of, tally)
+            tally.count(frame)
+
+
+def _write_mask(folder: Path, video: Video, frame: LabelledFrame, index_of: Mapping[int, int], tally: Tally) -> None:
+    image, lost = index_image(frame.masks, index_of, video.height, video.width)
+    write_index_png(folder / f"{frame_name(video, frame.frame_idx)}.png", image)
+    tally.lossy_pixels += lost
+    tally.files += 1
+
+
+def _numbered(clip: ExportClip, options: ExportOptions, tally: Tally) -> tuple[dict[int, int], dict[int, int]]:
+    """The index and the category of each track; a track keeps its own number as index where all fit."""
+    found: dict[int, Counter[int]] = {}
+    for frame in labelled_frames(clip, options):
+        for mask in frame.masks:
+            found.setdefault(mask.track_id, Counter())[mask.category_id] += 1
+    tracks = sorted(found)
+    if len(tracks) > MAX_OBJECTS:
+        raise BadLabel(
+            f"{clip.video.name}: a DAVIS index image tells {MAX_OBJECTS} objects apart, the video has "
+            f"{len(tracks)}; export it as coco or youtube-vis"
+        )
+    fits = not tracks or tracks[-1] <= MAX_OBJECTS
+    if not fits:
+        tally.warnings.append(f"{clip.video.name}: object numbers go up to {tracks[-1]}; they were counted anew from 1")
+    index_of = {track: track if fits else number for number, track in enumerate(tracks, start=1)}
+    return index_of, {t: one_category(found[t], t, clip.video, tally) for t in tracks}

@@ -1,0 +1,99 @@
+"""The seam of propagation: what a propagator may ask of a clip, and the one verb that it has."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.stores.predictions import SoftMask
+
+Labels = Mapping[int, Mapping[int, NDArray[np.bool_]]]
+"""frame -> track -> mask, bool [H, W] at any one resolution. A frame that is there says everything about that
+frame: a track without a mask in it is not to be seen, and an empty mapping says "nothing here"."""
+
+
+class ClipFrames(Protocol):
+    """The frames of one clip, as a propagator sees them."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the clip's content, 64 hex digits: what is computed from the frames may be kept under
+        it.
+        """
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames, at least 1."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a frame in pixels."""
+
+    def read(self, frame_idx: int) -> NDArray[np.uint8]:
+        """One frame, RGB uint8 [h, w, 3]."""
+
+
+@dataclass(frozen=True, eq=False)
+class PropagatedTrack:
+    """Where an object is in a frame, as far as it could be followed from the labelled frames.
+
+    Attributes:
+        mask: probability of each pixel, at the propagator's own size; it may be zero everywhere.
+        confidence: in [0, 1], an estimate of the overlap (IoU) with the true mask; 1 for a human mask.
+    """
+
+    mask: SoftMask
+    confidence: float
+
+
+@dataclass(frozen=True, eq=False)
+class PropagatedFrame:
+    """All objects that reached a frame, by track; the probabilities of a pixel add up to at most 1, except
+    for objects whose labels overlap."""
+
+    frame_idx: int
+    tracks: Mapping[int, PropagatedTrack]
+
+
+class Replay:
+    """Gives propagated frames any number of times, and makes them once if they fit into memory.
+
+    Args:
+        make: gives the frames anew at each call.
+        max_bytes: what the masks may take; frames that do not fit are made again at each call.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[PropagatedFrame]], max_bytes: int = 256_000_000) -> None:
+        self._make = make
+        self._max_bytes = max_bytes
+        self._kept: list[PropagatedFrame] | None = None
+
+    def __call__(self) -> Iterator[PropagatedFrame]:
+        """All frames, in order."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[PropagatedFrame] = []
+        n_bytes = 0
+        for frame in self._make():
+            n_bytes += sum(track.mask.values.nbytes for track in frame.tracks.values())
+            if n_bytes <= self._max_bytes:
+                kept.append(frame)
+            else:
+                kept.clear()
+            yield frame
+        if n_bytes <= self._max_bytes:
+            self._kept = kept
+
+
+class Propagator(Protocol):
+    """Carries human masks to the frames between, before and after."""
+
+    def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
+        """Every frame of the clip, in order; memory does not grow with the length of the clip.
+
+        Raises:
+            BadLabel: a label for no frame of the clip, or masks of different sizes.
+        """

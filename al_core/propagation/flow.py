@@ -1,0 +1,296 @@
+"""Masks carried along dense optical flow, from the nearest labelled frame before and after.
+
+Between two labelled frames the masks of the earlier one are carried forward and those of the later one
+backward, and the two are blended: the nearer a labelled frame, and the more consistent the way from it, the
+more it counts. A way is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer:
+"Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV 2010); where it is not,
+something was covered or uncovered. Masks are resampled at every step, which blurs what has become
+uncertain: on 8 DAVIS clips this is slightly better (mean J .841 against .838) than adding up the flow and
+resampling once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isqrt
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.soft import Patch, Size, Window, rows_of, shrink, union
+from al_core.settings import PropagationSettings
+from al_core.stores.flow import ClipFlow, Flow, FlowStore
+
+INCONSISTENT = 0.1
+"""What is left of a pixel's reliability by a step that does not lead back."""
+
+STEP_RELIABILITY = 0.99
+"""What is left of it by a step that does."""
+
+LEAST_RELIABILITY = 0.02
+"""So that a way still counts for something where both are lost."""
+
+CALIBRATION = 0.25
+"""Exponent that turns the mean of agreement (between the two ways) and reliability into an estimate of the
+overlap with the truth. Fitted on 728 frames of 8 DAVIS clips: mean error .04, correlation .87."""
+
+SHORTEST_BLOCK = 128
+"""Frames whose backward masks are held at once, at least."""
+
+_BACK_AND_FORTH = (0.01, 0.5)
+"""Sundaram's bounds on the squared error: share of the squared motion, and squared pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Carried:
+    """Masks on their way from a labelled frame.
+
+    Attributes:
+        masks: by track; a track whose mask is gone is left out.
+        reliable: float32 [h, w] in [0, 1], how far the way of each pixel can be trusted.
+        distance: frames from the labelled one.
+    """
+
+    masks: Mapping[int, Patch]
+    reliable: NDArray[np.float32]
+    distance: int
+
+
+class FlowPropagator:
+    """Propagation by dense flow.
+
+    Args:
+        store: where flow is kept.
+        settings: size and preset of the flow.
+    """
+
+    def __init__(self, store: FlowStore, settings: PropagationSettings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
+        """Every frame of the clip, in order, at the flow's size; see
+        :class:`~al_core.propagation.base.Propagator`.
+
+        Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
+        """
+        _check(frames, labels)
+        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        apart = _overlapping(labels)
+        marks = sorted(labels)
+        before: _Carried | None = None
+        for start, end in pairwise([-1, *marks, frames.n_frames]):
+            after = _at(labels[end], flow.size) if end in labels else None
+            for frame_idx, left, right in _gap(flow, start, end, before, after):
+                yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, apart))
+            if after is not None:
+                tracks = {t: PropagatedTrack(p.soft(flow.size), 1.0) for t, p in after.masks.items()}
+                yield PropagatedFrame(end, tracks)
+            before = after
+
+
+def _check(frames: ClipFrames, labels: Labels) -> None:
+    wrong = [i for i in labels if not 0 <= i < frames.n_frames]
+    if wrong:
+        raise BadLabel(f"labels for frames {sorted(wrong)}, the clip has frames 0 to {frames.n_frames - 1}")
+    shapes = {mask.shape for masks in labels.values() for mask in masks.values()}
+    if len(shapes) > 1:
+        raise BadLabel(f"the masks of a clip have one size, got {sorted(shapes)}")
+
+
+def _at(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> _Carried:
+    patches = {track: shrink(mask, size) for track, mask in masks.items()}
+    return _Carried({t: p for t, p in patches.items() if p.values.size}, np.ones(size, np.float32), 0)
+
+
+def _gap(
+    flow: ClipFlow, start: int, end: int, before: _Carried | None, after: _Carried | None
+) -> Iterator[tuple[int, _Carried | None, _Carried | None]]:
+    """(frame, carried forward, carried backward) for the frames between two labelled ones."""
+    left = before
+    for frame_idx, right in _backward(flow, start, end, after):
+        if left is not None:
+            left = _step(left, frame_idx, frame_idx - 1, flow)
+        yield frame_idx, left, right
+
+
+def _backward(flow: ClipFlow, start: int, end: int, after: _Carried | None) -> Iterator[tuple[int, _Carried | None]]:
+    """What comes from the later labelled frame, in rising order of frames, though it is made in falling
+    order.
+
+    A long gap is walked twice: once to note what arrives at the end of each block of frames, then block by
+    block.
+    """
+    if after is None:
+        yield from ((i, None) for i in range(start + 1, end))
+        return
+    length = max(SHORTEST_BLOCK, isqrt(end - start))
+    firsts = list(range(start + 1, end, length))
+    arriving = {end: after}
+    state = after
+    for first in reversed(firsts[1:]):
+        for frame_idx in range(min(first + length, end) - 1, first - 1, -1):
+            state = _step(state, frame_idx, frame_idx + 1, flow)
+        arriving[first] = state
+    for first in firsts:
+        last = min(first + length, end)
+        state = arriving.pop(last)
+        block = []
+        for frame_idx in range(last - 1, first - 1, -1):
+            state = _step(state, frame_idx, frame_idx + 1, flow)
+            block.append((frame_idx, state))
+        yield from reversed(block)
+
+
+def _step(carried: _Carried, here: int, there: int, flow: ClipFlow) -> _Carried:
+    """Bring masks from frame ``there`` to its neighbour ``here``."""
+    if not carried.masks:
+        return _Carried({}, carried.reliable, carried.distance + 1)
+    forward, backward = flow.pair(min(here, there))
+    back, forth = (backward, forward) if here > there else (forward, backward)
+    span = _span(back)
+    masks = {}
+    for track, patch in carried.masks.items():
+        moved = _pull(patch, back, span)
+        if moved.values.size:
+            masks[track] = moved
+    return _Carried(masks, _reliability(carried.reliable, back, forth), carried.distance + 1)
+
+
+def _span(flow: Flow) -> tuple[int, int, int, int]:
+    """(least x, least y, greatest x, greatest y) of the motion, rounded outwards, in pixels."""
+    low_x, high_x, *_ = cv2.minMaxLoc(flow[..., 0])
+    low_y, high_y, *_ = cv2.minMaxLoc(flow[..., 1])
+    return int(np.floor(low_x)), int(np.floor(low_y)), int(np.ceil(high_x)), int(np.ceil(high_y))
+
+
+def _pull(patch: Patch, back: Flow, span: tuple[int, int, int, int]) -> Patch:
+    """A patch of the neighbouring frame as it lies in this one; ``back`` leads from here to there."""
+    height, width = back.shape[:2]
+    mine = patch.window
+    # Which pixels can lead into the patch: x + motion lies in it. What leads out of the frame comes from
+    # its edge.
+    reach = Window(
+        0 if mine.x0 == 0 else mine.x0 - span[2] - 1,
+        0 if mine.y0 == 0 else mine.y0 - span[3] - 1,
+        width if mine.x1 == width else mine.x1 - span[0] + 1,
+        height if mine.y1 == height else mine.y1 - span[1] + 1,
+    ).clipped((height, width))
+    if reach.empty:
+        return Patch(0, 0, np.zeros((0, 0), np.float32))
+    map_x, map_y = _maps(back, reach)
+    moved = cv2.remap(patch.values, map_x - mine.x0, map_y - mine.y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return Patch(reach.x0, reach.y0, np.asarray(moved, np.float32)).trimmed()
+
+
+def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each pixel of a window comes from, kept within the frame: float32 [h, w] each."""
+    height, width = back.shape[:2]
+    part = back[window.slices]
+    x = part[..., 0] + np.arange(window.x0, window.x1, dtype=np.float32)
+    y = part[..., 1] + np.arange(window.y0, window.y1, dtype=np.float32)[:, None]
+    return np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+
+
+def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
+    """How far each pixel's way can be trusted after one more step, float32 [h, w]."""
+    height, width = reliable.shape
+    x = back[..., 0] + np.arange(width, dtype=np.float32)
+    y = back[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    returned = np.asarray(cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    carried = cv2.remap(reliable, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    error = _squared_length(back + returned)
+    motion = _squared_length(back) + _squared_length(returned)
+    inside = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
+    share, pixels = _BACK_AND_FORTH
+    consistent = (error < share * motion + pixels) & inside
+    kept = np.where(consistent, np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
+    return np.asarray(carried * kept, np.float32)
+
+
+def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of [h, w, 2], float32 [h, w]."""
+    x, y = cv2.split(vectors)
+    return np.asarray(x * x + y * y, np.float32)
+
+
+def _blend(
+    left: _Carried | None, right: _Carried | None, size: Size, overlapping: Mapping[int, frozenset[int]]
+) -> dict[int, PropagatedTrack]:
+    """Both ways together, by track."""
+    ways = [way for way in (left, right) if way is not None]
+    tracks = sorted({track for way in ways for track in way.masks})
+    if not tracks:
+        return {}
+    weights = [(way.reliable + np.float32(LEAST_RELIABILITY)) / way.distance for way in ways]
+    total = np.add.reduce(weights)
+    shares = [weight / total for weight in weights]
+    blended = {}
+    for track in tracks:
+        found = [(way.masks[track], share) for way, share in zip(ways, shares, strict=True) if track in way.masks]
+        window = union([patch.window for patch, _ in found])
+        values = np.add.reduce([patch.on(window) * share[window.slices] for patch, share in found])
+        blended[track] = Patch(window.x0, window.y0, values)
+    confidence = {track: _confidence(track, ways) for track in tracks}
+    exclusive = _exclusive(blended, size, overlapping)
+    return {t: PropagatedTrack(p.soft(size), confidence[t]) for t, p in exclusive.items()}
+
+
+def _confidence(track: int, ways: list[_Carried]) -> float:
+    """An estimate of the overlap with the true mask, in [0, 1]."""
+    found = [(way.masks[track], way) for way in ways if track in way.masks]
+    trust = max(_mean_reliability(patch, way) for patch, way in found)
+    if len(found) == 2:
+        return float(((_soft_iou(found[0][0], found[1][0]) + trust) / 2) ** CALIBRATION)
+    # Alone: either there is no label on the other side, or it says that the object is not there.
+    share = 1.0 if len(ways) == 1 else 1 - found[0][1].distance / sum(way.distance for way in ways)
+    return float(trust**CALIBRATION * share)
+
+
+def _mean_reliability(patch: Patch, way: _Carried) -> float:
+    weight = patch.values.sum()
+    if weight <= 0:
+        return 0.0
+    return float((patch.values * way.reliable[patch.window.slices]).sum() / weight)
+
+
+def _soft_iou(first: Patch, second: Patch) -> float:
+    window = union([first.window, second.window])
+    a, b = first.on(window), second.on(window)
+    return float(np.minimum(a, b).sum() / max(np.maximum(a, b).sum(), np.float32(1e-6)))
+
+
+def _exclusive(masks: Mapping[int, Patch], size: Size, overlapping: Mapping[int, frozenset[int]]) -> dict[int, Patch]:
+    """Scale probabilities down where those of objects that cannot overlap add up to more than 1."""
+    if len(masks) == 1:
+        return dict(masks)
+    total = np.zeros(size, np.float32)
+    for patch in masks.values():
+        total[patch.window.slices] += patch.values
+    scaled = {}
+    for track, patch in masks.items():
+        rivals = total[patch.window.slices]
+        for friend in overlapping.get(track, frozenset()) & masks.keys():
+            rivals = rivals - masks[friend].on(patch.window)
+        scaled[track] = patch._replace(values=patch.values / np.maximum(rivals, 1))
+    return scaled
+
+
+def _overlapping(labels: Labels) -> dict[int, frozenset[int]]:
+    """Which objects share pixels in some label, and so may do in between."""
+    friends: dict[int, set[int]] = {}
+    for masks in labels.values():
+        if len(masks) < 2 or np.add.reduce([m.astype(np.uint16) for m in masks.values()]).max() < 2:
+            continue
+        tracks = list(masks)
+        height, width = masks[tracks[0]].shape
+        size = (height, width)
+        rows = rows_of([shrink(masks[t], size).soft(size) for t in tracks], size)
+        shared = (rows @ rows.T).tocoo()
+        for i, j in zip(shared.row, shared.col, strict=True):
+            if i != j:
+                friends.setdefault(tracks[i], set()).add(tracks[j])
+    return {track: frozenset(others) for track, others in friends.items()}

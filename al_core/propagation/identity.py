@@ -1,0 +1,79 @@
+"""Persistent identities for labels whose numbers hold within one frame only, as is usual for cells.
+
+The objects of each labelled frame are carried to the next one, and paired there one to one so that the sum of
+overlaps is greatest (Hungarian method, Kuhn 1955).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
+from al_core.propagation.soft import overlaps, shrink
+from al_core.records import FrameLabel
+from al_core.rle import decode
+
+LEAST_OVERLAP = 0.1
+"""Objects that overlap less are different ones."""
+
+
+def link_identities(frames: ClipFrames, labels: Iterable[FrameLabel], propagator: Propagator) -> list[FrameLabel]:
+    """The same labels, objects numbered from 1 so that one object keeps its number over the labelled frames.
+
+    Ignore regions stay as they are. Masks of different categories are never one object.
+
+    Args:
+        frames: the clip.
+        labels: any number of frames of it; track numbers count within a frame only.
+        propagator: carries masks from one labelled frame to the next.
+    """
+    ordered = sorted(labels, key=lambda label: label.frame)
+    if not ordered:
+        return []
+    n_tracks = 0
+    linked: list[FrameLabel] = []
+    for label in ordered:
+        known = _continued(frames, linked[-1], label, propagator) if linked else {}
+        numbers = {}
+        for mask in label.objects:
+            if mask.track_id in known:
+                numbers[mask.track_id] = known[mask.track_id]
+            else:
+                n_tracks += 1
+                numbers[mask.track_id] = n_tracks
+        masks = tuple(m if m.ignore else replace(m, track_id=numbers[m.track_id]) for m in label.masks)
+        linked.append(FrameLabel(label.frame, masks))
+    return linked
+
+
+def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propagator: Propagator) -> dict[int, int]:
+    """Number in the later frame -> track, for the objects that come from the earlier frame."""
+    if not earlier.objects or not later.objects:
+        return {}
+    arrived = _carry(frames, earlier, later.frame.frame_idx, propagator)
+    size = next((t.mask.size for t in arrived.tracks.values()), None)
+    if size is None:
+        return {}
+    before = [m for m in earlier.objects if m.track_id in arrived.tracks]
+    overlap = overlaps(
+        [arrived.tracks[m.track_id].mask for m in before],
+        [shrink(decode(m.rle), size).soft(size) for m in later.objects],
+    )
+    same = np.array([[a.category_id == b.category_id for b in later.objects] for a in before], bool)
+    score = np.where(same, overlap, 0)
+    pairs = zip(*linear_sum_assignment(score, maximize=True), strict=True)
+    return {later.objects[j].track_id: before[i].track_id for i, j in pairs if score[i, j] >= LEAST_OVERLAP}
+
+
+def _carry(frames: ClipFrames, label: FrameLabel, target: int, propagator: Propagator) -> PropagatedFrame:
+    """The objects of a label in a later frame."""
+    start = label.frame.frame_idx
+    masks: dict[int, Mapping[int, NDArray[np.bool_]]] = {start: {m.track_id: decode(m.rle) for m in label.objects}}
+    if start > 0:
+        # Nothing is asked of the frames before: say that nothing is there, so that nothing is carried to
+        # them.
+        masks[start - 1] = {}
+    return next(f for f in propagator.propagate(frames, masks) if f.frame_idx == target)

@@ -1,0 +1,174 @@
+"""Soft masks, cropped to where they are not zero: so that many small objects cost no more than one big
+one.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from scipy import sparse
+
+from al_core.rle import Rle
+from al_core.stores.predictions import SoftMask
+from al_core.uncertainty.overlap import pairwise_iou, pixel_rows
+
+Size = tuple[int, int]
+
+
+class Window(NamedTuple):
+    """A part of a frame: columns ``x0`` to ``x1``, rows ``y0`` to ``y1``, the ends excluded."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the part in an array [h, w, ...]."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def empty(self) -> bool:
+        """No pixel lies in it."""
+        return self.x1 <= self.x0 or self.y1 <= self.y0
+
+    def clipped(self, size: Size) -> "Window":
+        """The part of it that lies in a frame of (height, width) ``size``."""
+        return Window(max(self.x0, 0), max(self.y0, 0), min(self.x1, size[1]), min(self.y1, size[0]))
+
+
+class Patch(NamedTuple):
+    """A soft mask while it is worked on.
+
+    Attributes:
+        x, y: column and row of the first pixel.
+        values: float32 [h, w] in [0, 1]; zero outside.
+    """
+
+    x: int
+    y: int
+    values: NDArray[np.float32]
+
+    @property
+    def window(self) -> Window:
+        """Where it lies."""
+        h, w = self.values.shape
+        return Window(self.x, self.y, self.x + w, self.y + h)
+
+    def on(self, window: Window) -> NDArray[np.float32]:
+        """The probabilities within a window, float32 [h, w]; zero where the patch does not reach."""
+        found = np.zeros((window.y1 - window.y0, window.x1 - window.x0), np.float32)
+        mine = self.window
+        x0, x1 = max(window.x0, mine.x0), min(window.x1, mine.x1)
+        y0, y1 = max(window.y0, mine.y0), min(window.y1, mine.y1)
+        if x0 < x1 and y0 < y1:
+            part = self.values[y0 - mine.y0 : y1 - mine.y0, x0 - mine.x0 : x1 - mine.x0]
+            found[y0 - window.y0 : y1 - window.y0, x0 - window.x0 : x1 - window.x0] = part
+        return found
+
+    def trimmed(self) -> "Patch":
+        """Without the empty rows and columns around it; what rounds to 0/255 counts as empty."""
+        x, y, w, h = cv2.boundingRect((self.values * np.float32(255) >= np.float32(0.5)).view(np.uint8))
+        return Patch(self.x + x, self.y + y, self.values[y : y + h, x : x + w])
+
+    def soft(self, size: Size) -> SoftMask:
+        """The same, rounded to 1/255, in a frame of (height, width) ``size``."""
+        x, y, values = self.trimmed()
+        return SoftMask(x, y, np.rint(values * 255).astype(np.uint8), size)
+
+
+NOTHING = Patch(0, 0, np.zeros((0, 0), np.float32))
+
+
+def patch_of(mask: SoftMask) -> Patch:
+    """A soft mask to work on."""
+    return Patch(mask.x, mask.y, mask.values * np.float32(1 / 255))
+
+
+def union(windows: Sequence[Window]) -> Window:
+    """The smallest window around all that are not empty."""
+    full = [w for w in windows if not w.empty]
+    if not full:
+        return Window(0, 0, 0, 0)
+    return Window(min(w.x0 for w in full), min(w.y0 for w in full), max(w.x1 for w in full), max(w.y1 for w in full))
+
+
+def shrink(mask: NDArray[np.bool_], size: Size) -> Patch:
+    """The share of each pixel of a smaller frame that a mask, bool [H, W], covers."""
+    values = np.asarray(mask).view(np.uint8) if mask.dtype == np.bool_ else (mask != 0).view(np.uint8)
+    covered = values.astype(np.float32)
+    if mask.shape != size:
+        covered = cv2.resize(covered, size[::-1], interpolation=cv2.INTER_AREA)
+    return Patch(0, 0, np.asarray(covered, np.float32)).trimmed()
+
+
+def resample(patch: Patch, size: Size, target: Size) -> Patch:
+    """The part of a frame of (height, width) ``target`` that a patch in a frame of ``size`` covers,
+    bilinearly.
+    """
+    if size == target or not patch.values.size:
+        return patch
+    step_x, step_y = size[1] / target[1], size[0] / target[0]
+    # One pixel more on each side, so that the mask fades out instead of being cut; at the frame's own edge
+    # the outermost value goes on.
+    around = Window(patch.x - 1, patch.y - 1, patch.window.x1 + 1, patch.window.y1 + 1).clipped(size)
+    values = patch.on(around)
+    left, top = int(around.x0 / step_x), int(around.y0 / step_y)
+    right = min(int(np.ceil(around.x1 / step_x)), target[1])
+    bottom = min(int(np.ceil(around.y1 / step_y)), target[0])
+    # Centres of pixels meet: column X of the target lies at (X + 0.5) * step - 0.5.
+    to_patch = np.array(
+        [
+            [step_x, 0, (left + 0.5) * step_x - 0.5 - around.x0],
+            [0, step_y, (top + 0.5) * step_y - 0.5 - around.y0],
+        ]
+    )
+    resized = cv2.warpAffine(
+        values,
+        to_patch,
+        (right - left, bottom - top),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return Patch(left, top, np.asarray(resized, np.float32))
+
+
+def rows_of(masks: Sequence[SoftMask], size: Size) -> sparse.csr_matrix:
+    """Where masks of one frame are more likely set than not, as sparse rows: float32 [n, h * w]."""
+    pixels = []
+    for mask in masks:
+        y, x = np.nonzero(mask.values > 127)
+        pixels.append((y + mask.y) * size[1] + (x + mask.x))
+    return pixel_rows(pixels, size[0] * size[1])
+
+
+def overlaps(first: Sequence[SoftMask], second: Sequence[SoftMask]) -> NDArray[np.float32]:
+    """Pairwise IoU of masks of one frame, cut at 0.5: float32 [len(first), len(second)] in [0, 1].
+
+    Masks of different sizes are brought to the size of the second ones.
+    """
+    if not first or not second:
+        return np.zeros((len(first), len(second)), np.float32)
+    size = second[0].size
+    brought = [m if m.size == size else resample(patch_of(m), m.size, size).soft(size) for m in first]
+    return pairwise_iou(rows_of(brought, size), rows_of(second, size))
+
+
+def encode_patch(patch: Patch, size: Size) -> Rle:
+    """Where a patch is above 0.5, as a mask of the whole frame of (height, width) ``size``.
+
+    Only the columns of the patch are looked at, which makes small objects in big frames cheap.
+    """
+    x, y, values = patch
+    columns = np.zeros((values.shape[1], size[0]), np.int8)
+    columns[:, y : y + values.shape[0]] = values.T > 0.5
+    edges = np.flatnonzero(np.diff(columns.reshape(-1), prepend=0, append=0)) + x * size[0]
+    ends = np.unique(np.append(edges, size[0] * size[1]))
+    # COCO's first run is one of zeros, of length 0 where the first pixel is set.
+    runs = np.diff(ends, prepend=0)
+    coded = coco_mask.frPyObjects({"size": list(size), "counts": runs.tolist()}, *size)
+    return Rle(size[0], size[1], coded["counts"].decode("ascii"))

@@ -1,0 +1,229 @@
+"""How good a labelled video is, against ground truth that the loop has not seen.
+
+Only frames with truth that no person labelled are measured. Figures are kept apart by provenance: "all" is
+what a user gets, missing masks included; the figure of one provenance is over the masks that come from there.
+
+Conventions of J, F and J&F (DAVIS 2017, per object):
+
+- an object's figure is the mean over **every** measured frame, also those where it is not in view: there a
+  frame without a delivered mask of it counts 1, one with a mask counts 0;
+- a video's figure (track ``None``) is the mean over its objects, so that each weighs the same;
+- a delivered track that belongs to no true object lowers no J or F; it lowers the average precision.
+
+Where identities hold for one frame only, truth and delivered masks are paired frame by frame so that the sum
+of their IoU is greatest, a true object without a pair counts 0, a frame's figure is the mean over its true
+objects (a frame without any counts 1 when nothing is delivered in it, else 0), and the video's is the mean
+over frames.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from al_core.metrics import (
+    JAndF,
+    ScoredRegion,
+    TruthRegion,
+    j_and_f,
+    mask_average_precision,
+    voc_average_precision,
+)
+from al_core.records import DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
+from al_core.rle import Rle, decode, iou
+
+ALL = "all"
+"""Name of the figure over every provenance, missing masks included."""
+
+QualityRow = tuple[int | None, str, str, float, int]
+"""(track or None for the whole video, provenance or "all", metric, value in [0, 1], frames measured)."""
+
+_Score = tuple[int, str | None, JAndF]
+"""(frame, provenance of the delivered mask or None where there is none, figures)."""
+
+
+def evaluate_video(
+    delivered: Mapping[int, Sequence[DeliveredMask]],
+    truth: Mapping[int, FrameLabel],
+    human_frames: set[int],
+    identities: Identities,
+) -> list[QualityRow]:
+    """Measure the delivered masks of one video.
+
+    With persistent identities a delivered track means the true track of the same number when a person named
+    it: it has a mask of human provenance and such a true track exists. The other delivered tracks are paired
+    with the other true tracks so that the IoU summed over the measured frames is greatest (Hungarian method).
+
+    Args:
+        delivered: masks by frame, at full resolution; a frame without an entry has none. Human frames belong
+            to it: they tell which tracks a person named.
+        truth: what is known of each frame; frames without an entry are not measured.
+        human_frames: frames that a person labelled; they are not measured.
+
+    Returns:
+        The metrics "j", "f" and "jf" per track and for the video, of "all" and of each provenance that
+        occurs, and for the video "ap", "ap50" (COCO, confidence as score) and "voc_ap50". Empty when there is
+        no frame to measure; a metric without meaning (average precision without any true object) is left out.
+    """
+    measured = sorted(set(truth) - human_frames)
+    if not measured:
+        return []
+    if identities is Identities.PERSISTENT:
+        rows = _persistent_rows(delivered, truth, measured)
+    else:
+        rows = _per_frame_rows(delivered, truth, measured)
+    return rows + _average_precision_rows(delivered, truth, measured)
+
+
+# ---- J and F
+
+
+def _persistent_rows(
+    delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
+) -> list[QualityRow]:
+    tracks = sorted({mask.track_id for label in truth.values() for mask in label.objects})
+    if not tracks:
+        return _per_frame_rows(delivered, truth, measured)
+    true_track = _match_tracks(delivered, truth, measured, tracks)
+    scores: dict[int, list[_Score]] = {track: [] for track in tracks}
+    for frame in measured:
+        label = truth[frame]
+        ignore = _ignored(label)
+        wanted = {mask.track_id: mask.rle for mask in label.objects}
+        found = {true_track.get(mask.track_id): mask for mask in delivered.get(frame, ())}
+        for track in tracks:
+            mask = found.get(track)
+            figures = _compare(mask.rle if mask else None, wanted.get(track), ignore)
+            scores[track].append((frame, mask.provenance.value if mask else None, figures))
+    return _summarised(scores)
+
+
+def _summarised(scores: Mapping[int, Sequence[_Score]]) -> list[QualityRow]:
+    rows: list[QualityRow] = []
+    for name, kept in _by_provenance(score for found in scores.values() for score in found):
+        means = {}
+        for track, found in scores.items():
+            mine = [figures for _, provenance, figures in found if name in (ALL, provenance)]
+            if mine:
+                means[track] = _mean(mine)
+                rows += _rows(track, name, means[track], len(mine))
+        rows += _rows(None, name, _mean(means.values()), len({frame for frame, _, _ in kept}))
+    return rows
+
+
+def _match_tracks(
+    delivered: Mapping[int, Sequence[DeliveredMask]],
+    truth: Mapping[int, FrameLabel],
+    measured: Sequence[int],
+    tracks: Sequence[int],
+) -> dict[int, int]:
+    """True track of each delivered track that has one."""
+    human = {m.track_id for masks in delivered.values() for m in masks if m.provenance is Provenance.HUMAN}
+    named = human & set(tracks)
+    rest = [track for track in tracks if track not in named]
+    others = sorted({mask.track_id for frame in measured for mask in delivered.get(frame, ())} - named)
+    total = np.zeros((len(others), len(rest)))
+    for frame in measured:
+        found = [mask for mask in delivered.get(frame, ()) if mask.track_id not in named]
+        wanted = [mask for mask in truth[frame].objects if mask.track_id not in named]
+        at = np.ix_([others.index(m.track_id) for m in found], [rest.index(m.track_id) for m in wanted])
+        total[at] += iou([m.rle for m in found], [m.rle for m in wanted])
+    return {track: track for track in named} | {others[i]: rest[j] for i, j in _pairs(total)}
+
+
+def _per_frame_rows(
+    delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
+) -> list[QualityRow]:
+    scores = [
+        score for frame in measured for score in _frame_scores(frame, delivered.get(frame, ()), truth[frame])
+    ]
+    rows: list[QualityRow] = []
+    for name, kept in _by_provenance(scores):
+        frames: dict[int, list[JAndF]] = defaultdict(list)
+        for frame, _, figures in kept:
+            frames[frame].append(figures)
+        rows += _rows(None, name, _mean([_mean(found) for found in frames.values()]), len(frames))
+    return rows
+
+
+def _frame_scores(frame: int, found: Sequence[DeliveredMask], label: FrameLabel) -> list[_Score]:
+    ignore = _ignored(label)
+    wanted = label.objects
+    if not wanted:
+        figures = [_compare(mask.rle, None, ignore) for mask in found]
+        worst = min(figures, default=JAndF(1.0, 1.0))
+        return [(frame, None, worst)]
+    pair = {j: found[i] for i, j in _pairs(iou([m.rle for m in found], [m.rle for m in wanted]))}
+    return [_pair_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
+
+
+def _pair_score(
+    frame: int, found: DeliveredMask | None, wanted: MaskLabel, ignore: NDArray[np.bool_] | None
+) -> _Score:
+    figures = _compare(found.rle if found else None, wanted.rle, ignore)
+    return frame, found.provenance.value if found else None, figures
+
+
+def _compare(pred: Rle | None, truth: Rle | None, ignore: NDArray[np.bool_] | None) -> JAndF:
+    if pred is None and truth is None:
+        return JAndF(1.0, 1.0)
+    known = [decode(rle) for rle in (pred, truth) if rle is not None]
+    if len(known) == 2:
+        return j_and_f(known[0], known[1], ignore)
+    return j_and_f(known[0], np.zeros_like(known[0]), ignore)
+
+
+def _pairs(score: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """One-to-one pairs (row, column) with the greatest sum; pairs without any overlap are left out."""
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] > 0]
+
+
+def _by_provenance(scores: Iterable[_Score]) -> list[tuple[str, list[_Score]]]:
+    every = list(scores)
+    present = sorted({provenance for _, provenance, _ in every if provenance is not None})
+    return [(ALL, every), *((name, [s for s in every if s[1] == name]) for name in present)]
+
+
+def _mean(figures: Iterable[JAndF]) -> JAndF:
+    j, f = np.mean(list(figures), axis=0)
+    return JAndF(float(j), float(f))
+
+
+def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[QualityRow]:
+    values = {"j": figures.j, "f": figures.f, "jf": figures.jf}
+    return [(track, provenance, metric, value, n_frames) for metric, value in values.items()]
+
+
+def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
+    regions = [decode(mask.rle) for mask in label.masks if mask.ignore]
+    return np.logical_or.reduce(regions) if regions else None
+
+
+# ---- average precision
+
+
+def _average_precision_rows(
+    delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
+) -> list[QualityRow]:
+    predictions = [
+        ScoredRegion(frame, mask.category_id, mask.confidence, mask.rle)
+        for frame in measured
+        for mask in delivered.get(frame, ())
+    ]
+    truths = [region for frame in measured for region in _truth_regions(frame, truth[frame], predictions)]
+    busiest = max((len(delivered.get(frame, ())) for frame in measured), default=0)
+    coco = mask_average_precision(predictions, truths, max_detections=max(100, busiest))
+    values = {"ap": coco.ap, "ap50": coco.ap50, "voc_ap50": voc_average_precision(predictions, truths).mean}
+    return [(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
+
+
+def _truth_regions(frame: int, label: FrameLabel, predictions: Sequence[ScoredRegion]) -> list[TruthRegion]:
+    """True objects of a frame, and its ignore regions once for every category that is looked for."""
+    objects = [TruthRegion(frame, mask.category_id, mask.rle) for mask in label.objects]
+    categories = sorted({p.category_id for p in predictions} | {t.category_id for t in objects})
+    ignored = [mask.rle for mask in label.masks if mask.ignore]
+    return objects + [TruthRegion(frame, c, rle, ignore=True) for c in categories for rle in ignored]

@@ -1,0 +1,251 @@
+"""The frames that may be chosen, and what is known of them; everything that is costly is read when it is
+asked for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadSettings
+from al_core.ledger.store import Ledger
+from al_core.records import FrameRef
+
+_VIDEO_STRIDE = 32
+"""A frame's key is ``video_id << 32 | frame_idx``: keys rise by video, then frame, and videos lie far
+apart."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A column of frames: ``video_id`` and ``frame_idx``, both int [n]."""
+
+    video_id: NDArray[np.int64]
+    frame_idx: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, video_id: Any, frame_idx: Any) -> "Frames":
+        """From anything array-like."""
+        return cls(np.asarray(video_id, np.int64).reshape(-1), np.asarray(frame_idx, np.int64).reshape(-1))
+
+    @classmethod
+    def from_refs(cls, refs: Sequence[FrameRef]) -> "Frames":
+        """From single frames."""
+        return cls.of([r.video_id for r in refs], [r.frame_idx for r in refs])
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """One number per frame; sorting by it sorts by video and frame."""
+        return self.video_id << _VIDEO_STRIDE | self.frame_idx
+
+    def __len__(self) -> int:
+        return len(self.video_id)
+
+    def __getitem__(self, positions: Any) -> "Frames":
+        return Frames(self.video_id[positions], self.frame_idx[positions])
+
+    def ref(self, position: int) -> FrameRef:
+        """One of them."""
+        return FrameRef(int(self.video_id[position]), int(self.frame_idx[position]))
+
+    def ordered(self) -> "Frames":
+        """The same frames by video and frame, each once."""
+        keys = np.unique(self.keys)
+        return Frames(keys >> _VIDEO_STRIDE, keys & ((1 << _VIDEO_STRIDE) - 1))
+
+    def without(self, others: "Frames") -> "Frames":
+        """Those that are not among ``others``."""
+        return self[~np.isin(self.keys, others.keys)] if len(others) else self
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Frames by falling uncertainty, ties by video and frame; perhaps only the upper part of all.
+
+    Attributes:
+        uncertainty: float32 [n].
+        lowest: video -> the uncertainty below which frames of it may be missing; a video that is whole has no
+            entry. Missing frames rank behind every frame here that is at least as uncertain as that.
+    """
+
+    frames: Frames
+    uncertainty: NDArray[np.float32]
+    lowest: Mapping[int, float] = field(default_factory=dict)
+
+
+Features = Callable[[Frames], NDArray[np.float32]]
+"""Descriptors of frames, float32 [n, d]; near in Euclidean distance means similar."""
+
+Ranking = Callable[[int, int, int], Iterator[Ranked]]
+"""(frames wanted, quota per video, gap) -> upper parts of the order of uncertainty, each longer than the
+last."""
+
+Explain = Callable[[Sequence[FrameRef]], Mapping[FrameRef, Mapping[str, float]]]
+"""The named parts of some frames' uncertainty, as far as known."""
+
+MOST_EXPLAINED = 64
+"""For more frames than this, looking up the parts would take as long as the choice itself: they are left
+out."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a strategy chooses from.
+
+    Attributes:
+        lengths: video -> number of its frames.
+        labelled: frames that were asked for before, by video and frame; none of them is a candidate.
+        load: all candidates by video and frame.
+        rank: how to read the candidates by uncertainty, or None before there are predictions. What it reads
+            may hold labelled frames.
+        features: descriptors of any frames, candidates or labelled; None when there are none.
+        explain: parts of the uncertainty; may know none.
+    """
+
+    lengths: Mapping[int, int]
+    labelled: Frames
+    load: Callable[[], Frames]
+    rank: Ranking | None = None
+    features: Features | None = None
+    explain: Explain = field(default=lambda frames: {})
+
+    @classmethod
+    def from_arrays(
+        cls,
+        lengths: Mapping[int, int],
+        labelled: Sequence[FrameRef] = (),
+        candidates: Frames | None = None,
+        uncertainty: NDArray[np.float32] | None = None,
+        features: Features | None = None,
+    ) -> "Pool":
+        """A pool that lies in memory.
+
+        Args:
+            candidates: all unlabelled frames of the videos when left out.
+            uncertainty: float32 [n] beside ``candidates``, higher where less certain; None before there are
+                predictions.
+        """
+        known = Frames.from_refs(labelled).ordered()
+        given = _every_frame(lengths) if candidates is None else candidates
+        rank = None if uncertainty is None else _rank_in_memory(given, np.asarray(uncertainty, np.float32))
+        return cls(lengths, known, lambda: given.ordered().without(known), rank, features)
+
+    @classmethod
+    def from_ledger(
+        cls,
+        ledger: Ledger,
+        round_id: int,
+        predicted_round: int | None = None,
+        features: Features | None = None,
+        answerable: Frames | None = None,
+    ) -> "Pool":
+        """The frames that round ``round_id`` may ask for.
+
+        Args:
+            predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
+            answerable: only these frames can be answered; None for all.
+        """
+        lengths = ledger.video_lengths()
+        asked = ledger.asked_frames(round_id)
+        labelled = Frames.of(asked["video_id"], asked["frame_idx"])
+        if predicted_round is None:
+            return cls(lengths, labelled, _loader(lengths, labelled, answerable), None, features)
+        source = _LedgerRanking(ledger, predicted_round, lengths, answerable)
+        load = _loader(lengths, labelled, answerable)
+        return cls(lengths, labelled, load, source, features, source.explain)
+
+    @cached_property
+    def candidates(self) -> Frames:
+        """All frames that may be chosen, by video and frame."""
+        return self.load()
+
+    def features_of(self, frames: Frames) -> NDArray[np.float32]:
+        """Descriptors of frames, float32 [n, d].
+
+        Raises:
+            BadSettings: this pool knows none.
+        """
+        if self.features is None:
+            raise BadSettings("this strategy compares frames by their features, and the pool has none")
+        return self.features(frames)
+
+
+def _every_frame(lengths: Mapping[int, int]) -> Frames:
+    videos = sorted(lengths)
+    sizes = np.array([lengths[v] for v in videos], np.int64)
+    video_id = np.repeat(np.array(videos, np.int64), sizes)
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return Frames(video_id, np.arange(len(video_id)) - starts)
+
+
+def _loader(lengths: Mapping[int, int], labelled: Frames, answerable: Frames | None) -> Callable[[], Frames]:
+    def load() -> Frames:
+        frames = _every_frame(lengths) if answerable is None else answerable.ordered()
+        return frames.without(labelled)
+
+    return load
+
+
+def _rank_in_memory(frames: Frames, uncertainty: NDArray[np.float32]) -> Ranking:
+    order = np.lexsort((frames.frame_idx, frames.video_id, -uncertainty))
+    whole = Ranked(frames[order], uncertainty[order])
+    return lambda n, quota, gap: iter([whole])
+
+
+@dataclass(frozen=True)
+class _LedgerRanking:
+    """Reads the order of uncertainty from the ledger, no further than a selection needs it."""
+
+    ledger: Ledger
+    round_id: int
+    lengths: Mapping[int, int]
+    answerable: Frames | None
+
+    def __call__(self, n: int, quota: int, gap: int) -> Iterator[Ranked]:
+        """First a short prefix of the whole order, which is mostly enough; then what is enough in theory.
+
+        A chosen frame rules out ``2 * gap - 1`` frames at most, so ``n`` times as many of all, or ``quota``
+        times as many of each video, suffice but for frames ruled out by older labels; these are made up for
+        by reading four times as much until the order is exhausted.
+        """
+        prefix = self._prefix(_FIRST_PREFIX * n)
+        yield prefix
+        if not prefix.lowest:
+            return
+        reach = max(2 * gap - 1, 1)
+        limit = (quota or n) * reach
+        longest = max(self.lengths.values()) if quota else sum(self.lengths.values())
+        while True:
+            yield self._per_video(limit) if quota else self._prefix(limit)
+            if limit >= longest:
+                return
+            limit *= 4
+
+    def explain(self, frames: Sequence[FrameRef]) -> Mapping[FrameRef, Mapping[str, float]]:
+        return self.ledger.components_of(self.round_id, frames) if len(frames) <= MOST_EXPLAINED else {}
+
+    def _prefix(self, limit: int) -> Ranked:
+        rows = self.ledger.least_certain(self.round_id, limit)
+        whole = len(rows["video_id"]) < limit
+        lowest = {} if whole else dict.fromkeys(self.lengths, float(rows["uncertainty"][-1]))
+        return self._ranked(rows, lowest)
+
+    def _per_video(self, limit: int) -> Ranked:
+        rows = self.ledger.least_certain_per_video(self.round_id, limit)
+        videos, counts = np.unique(rows["video_id"], return_counts=True)
+        firsts = {int(v): float(u) for v, u in zip(rows["video_id"][::-1], rows["lowest"][::-1], strict=True)}
+        cut = {int(v) for v, count in zip(videos, counts, strict=True) if count < self.lengths.get(int(v), 0)}
+        return self._ranked(rows, {v: firsts[v] for v in sorted(cut)})
+
+    def _ranked(self, rows: Mapping[str, NDArray[Any]], lowest: Mapping[int, float]) -> Ranked:
+        frames = Frames.of(rows["video_id"], rows["frame_idx"])
+        if self.answerable is None:
+            return Ranked(frames, rows["uncertainty"], lowest)
+        kept = np.isin(frames.keys, self.answerable.keys)
+        return Ranked(frames[kept], rows["uncertainty"][kept], lowest)
+
+
+_FIRST_PREFIX = 8
+"""The first look reads this many rows per frame that is wanted."""

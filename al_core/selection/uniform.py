@@ -1,0 +1,217 @@
+"""Evenly spaced frames: the strongest simple yardstick, and the start of every campaign without predictions.
+
+Evenly spaced means with half a step at both ends: ``n`` of ``N`` frames lie at ``floor(N * (i + 1/2) /
+n)``. An
+outer stretch thus counts double: half a step from its label to the end of the video is as good as a whole
+step between two labels.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from heapq import heapify, heappop, heapreplace
+from itertools import pairwise
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.records import Selected
+from al_core.selection.constraints import Limits
+from al_core.selection.pool import Pool
+from al_core.settings import SelectionSettings
+
+Spot = tuple[int, int, Fraction]
+"""(video, frame, step): the frames around it lie ``step`` frames apart once the stretch is filled."""
+
+
+def select_uniform(
+    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
+) -> list[Selected]:
+    """Halve, or part evenly, the longest stretches without a label, over all videos.
+
+    With ``planned_frames`` the campaign's whole number of frames is laid out first, in proportion to the
+    lengths of the videos, and each round takes those of them that part the longest stretches. A spot that
+    is no candidate, or too near to a label, gives way to the nearest frame that may be chosen.
+    """
+    round_ = _Round(pool, settings)
+    if settings.planned_frames:
+        round_.fill(n, lambda left: planned_spots(round_.axes(), left, settings.planned_frames, round_.room))
+    round_.fill(n, lambda left: even_spots(round_.axes(), left, max(settings.min_gap, 1), round_.room))
+    round_.fill_farthest(n)
+    return round_.chosen
+
+
+class _Round:
+    """The frames of one selection while it grows."""
+
+    def __init__(self, pool: Pool, settings: SelectionSettings) -> None:
+        self._lengths = pool.lengths
+        self._frames = pool.candidates
+        self._limits = Limits(self._frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+        self._taken: dict[int, list[int]] = {video: [] for video in pool.lengths}
+        labelled = zip(pool.labelled.video_id.tolist(), pool.labelled.frame_idx.tolist(), strict=True)
+        for video, frame in labelled:
+            self._taken[video].append(frame)
+        self.chosen: list[Selected] = []
+
+    def axes(self) -> list["Axis"]:
+        """The videos with the frames that are taken by now."""
+        return [
+            Axis(video, self._lengths[video], sorted(self._taken[video])) for video in sorted(self._lengths)
+        ]
+
+    def room(self, video: int) -> int:
+        """How many more frames of a video may be chosen, at most."""
+        return min(self._limits.room(video), int(np.count_nonzero(self._limits.allowed[self._span(video)])))
+
+    def fill(self, n: int, spots: Callable[[int], Sequence[Spot]]) -> None:
+        """Choose frames at or near spots until there are ``n`` or no spot finds one."""
+        placed = -1
+        while len(self.chosen) < n and placed < len(self.chosen):
+            placed = len(self.chosen)
+            for video, frame, step in spots(n - placed):
+                position = self._nearest_allowed(video, frame)
+                if position is not None:
+                    reason = f"evenly spaced: {float(step):.1f} frames from one label to the next"
+                    self._choose(position, float(step), reason)
+
+    def fill_farthest(self, n: int) -> None:
+        """What even spacing leaves over: one by one the allowed frame that is farthest from every label."""
+        while len(self.chosen) < n and self._limits.allowed.any():
+            distance = self._distance_to_labels()
+            position = int(np.argmax(np.where(self._limits.allowed, distance, -1)))
+            reason = f"farthest from any label: {distance[position]:.0f} frames"
+            self._choose(position, float(distance[position]), reason)
+
+    def _choose(self, position: int, score: float, reason: str) -> None:
+        self._limits.take(position)
+        frame = self._frames.ref(position)
+        self._taken[frame.video_id].append(frame.frame_idx)
+        self.chosen.append(Selected(frame, len(self.chosen), score, reason))
+
+    def _span(self, video: int) -> slice:
+        first, last = np.searchsorted(self._frames.video_id, (video, video + 1))
+        return slice(first, last)
+
+    def _nearest_allowed(self, video: int, frame: int) -> int | None:
+        """Position of the allowed frame of a video that is nearest to ``frame``; the earlier one of two."""
+        span = self._span(video)
+        allowed = span.start + np.flatnonzero(self._limits.allowed[span])
+        if not len(allowed):
+            return None
+        return int(allowed[np.argmin(np.abs(self._frames.frame_idx[allowed] - frame))])
+
+    def _distance_to_labels(self) -> NDArray[np.float64]:
+        """Frames to the nearest label of the same video, float64 [n]; the video's length without any."""
+        distance = np.empty(len(self._frames))
+        for video, labels in self._taken.items():
+            span = self._span(video)
+            mine, known = self._frames.frame_idx[span], np.array(sorted(labels), np.int64)
+            if not len(known):
+                distance[span] = self._lengths[video]
+                continue
+            after = np.searchsorted(known, mine)
+            left = np.abs(mine - known[np.maximum(after - 1, 0)])
+            right = np.abs(mine - known[np.minimum(after, len(known) - 1)])
+            distance[span] = np.minimum(left, right)
+        return distance
+
+
+def planned_spots(axes: Sequence["Axis"], n: int, planned: int, room: Callable[[int], int]) -> list[Spot]:
+    """Up to ``n`` open ones of ``planned`` evenly spaced frames, those first that part the longest stretches.
+
+    A label that is not on the plan stands for the planned frame that is nearest to it.
+    """
+    empty = [Axis(axis.video, axis.length, ()) for axis in axes]
+    shares = Counter(video for video, _, _ in even_spots(empty, planned, 1, lambda video: planned))
+    plan = [_planned_axis(axis, shares[axis.video]) for axis in axes if shares[axis.video]]
+    length = {axis.video: axis.length for axis in axes}
+    spots = even_spots(plan, n, 1, room)
+    return [(v, length[v] * (2 * i + 1) // (2 * shares[v]), step) for v, i, step in spots]
+
+
+def _planned_axis(axis: "Axis", share: int) -> "Axis":
+    reached = {(2 * frame + 1) * share // (2 * axis.length) for frame in axis.taken}
+    return Axis(axis.video, share, sorted(reached), Fraction(axis.length, share))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A video as a line of ``length`` places, some of them taken; one place is ``unit`` frames long."""
+
+    video: int
+    length: int
+    taken: Sequence[int]
+    unit: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Free places between two taken ones, or between one and an end of the video (``None``)."""
+
+    axis: Axis
+    left: int | None
+    right: int | None
+
+    @property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """Where it begins and ends, in places; the ends of a video lie half a place beyond its outer
+        frames."""
+        left = Fraction(-1, 2) if self.left is None else Fraction(self.left)
+        right = self.axis.length - Fraction(1, 2) if self.right is None else Fraction(self.right)
+        return left, right
+
+    def step(self, inside: int) -> Fraction:
+        """Places from one taken place to the next when ``inside`` more are taken; an untouched end counts
+        double."""
+        left, right = self.ends
+        halves = 2 * inside + 2 - (self.left is None) - (self.right is None)
+        return 2 * (right - left) / max(halves, 1)
+
+    def places(self, inside: int) -> list[int]:
+        """The ``inside`` places that part it evenly."""
+        left, _ = self.ends
+        step = self.step(inside)
+        first = left + (step / 2 if self.left is None else step)
+        return [floor(first + i * step + Fraction(1, 2)) for i in range(inside)]
+
+
+def even_spots(axes: Sequence[Axis], n: int, min_step: int, room: Callable[[int], int]) -> list[Spot]:
+    """Share ``n`` spots among the stretches of all axes: the next always to the one with the longest step.
+
+    Spots are ordered by the step that they leave, longest first, then by video and place. Fewer than ``n``
+    come back when more would lie closer than ``min_step`` places, or where a video has no ``room``.
+    """
+    stretches = [s for axis in axes for s in _stretches(axis)]
+    inside = [0] * len(stretches)
+    left = {axis.video: room(axis.video) for axis in axes}
+    heap = [(-s.step(0) * s.axis.unit, number) for number, s in enumerate(stretches)]
+    heapify(heap)
+    while n and heap:
+        _, number = heap[0]
+        stretch = stretches[number]
+        if left[stretch.axis.video] and _fits(stretch, inside[number] + 1, min_step):
+            n -= 1
+            inside[number] += 1
+            left[stretch.axis.video] -= 1
+            heapreplace(heap, (-stretch.step(inside[number]) * stretch.axis.unit, number))
+        else:
+            heappop(heap)
+    spots = [
+        (s.axis.video, place, s.step(count) * s.axis.unit)
+        for s, count in zip(stretches, inside, strict=True)
+        for place in s.places(count)
+    ]
+    return sorted(spots, key=lambda spot: (-spot[2], spot[0], spot[1]))
+
+
+def _stretches(axis: Axis) -> list[_Stretch]:
+    borders: list[int | None] = [None, *axis.taken, None]
+    return [_Stretch(axis, a, b) for a, b in pairwise(borders)]
+
+
+def _fits(stretch: _Stretch, inside: int, min_step: int) -> bool:
+    alone = stretch.left is None and stretch.right is None and inside == 1
+    return alone or stretch.step(inside) >= min_step

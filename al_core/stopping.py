@@ -1,0 +1,87 @@
+"""When a campaign is over, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from al_core.settings import StoppingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a campaign has reached so far.
+
+    Attributes:
+        rounds: rounds that were run, this one included.
+        human_frames: frames that people labelled.
+        human_seconds: seconds that they took.
+        coverage: share of all frames that have labels, of whatever provenance, in [0, 1].
+        qualities: a figure per round that has one, in order, higher is better (mean J&F in [0, 1]).
+        frames_left: frames that may still be asked for.
+    """
+
+    rounds: int
+    human_frames: int
+    human_seconds: float
+    coverage: float
+    qualities: Sequence[float]
+    frames_left: int
+
+
+def stop_reason(settings: StoppingSettings, history: History) -> str | None:
+    """Why the campaign ends here, in one sentence with the numbers; None when it goes on.
+
+    A rule whose setting is 0 is off. The plateau rule looks only at rounds that have a quality figure: it
+    fires when the best of the last ``plateau_rounds`` is not ``plateau_gain`` better than the best before.
+    """
+    rules = (_rounds, _human_frames, _human_seconds, _coverage, _plateau, _empty_pool)
+    return next((reason for rule in rules if (reason := rule(settings, history))), None)
+
+
+def _rounds(settings: StoppingSettings, history: History) -> str | None:
+    if settings.max_rounds and history.rounds >= settings.max_rounds:
+        return f"all rounds are done: {history.rounds} of {settings.max_rounds}"
+    return None
+
+
+def _human_frames(settings: StoppingSettings, history: History) -> str | None:
+    if settings.max_human_frames and history.human_frames >= settings.max_human_frames:
+        spent = f"{history.human_frames} of {settings.max_human_frames} frames"
+        return f"the budget of human frames is spent: {spent}"
+    return None
+
+
+def _human_seconds(settings: StoppingSettings, history: History) -> str | None:
+    if settings.max_human_seconds and history.human_seconds >= settings.max_human_seconds:
+        return (
+            f"the budget of human time is spent: {history.human_seconds:.0f} of "
+            f"{settings.max_human_seconds:.0f} seconds"
+        )
+    return None
+
+
+def _coverage(settings: StoppingSettings, history: History) -> str | None:
+    if settings.target_coverage and history.coverage >= settings.target_coverage:
+        return (
+            f"the target coverage is reached: {history.coverage:.1%} of all frames have labels, "
+            f"wanted were {settings.target_coverage:.1%}"
+        )
+    return None
+
+
+def _plateau(settings: StoppingSettings, history: History) -> str | None:
+    patience = settings.plateau_rounds
+    if not patience or len(history.qualities) <= patience:
+        return None
+    before, lately = max(history.qualities[:-patience]), max(history.qualities[-patience:])
+    if lately - before >= settings.plateau_gain:
+        return None
+    return (
+        f"quality is on a plateau: {lately:.3f} at best in the last {patience} rounds after {before:.3f}, "
+        f"a gain of {lately - before:+.3f} where {settings.plateau_gain:.3f} was wanted"
+    )
+
+
+def _empty_pool(settings: StoppingSettings, history: History) -> str | None:
+    if history.frames_left > 0:
+        return None
+    return f"the pool is empty: every frame was asked for, people labelled {history.human_frames}"

@@ -1,0 +1,399 @@
+"""From a name in the settings to an mmdet model: any instance segmenter of the model zoo becomes a student.
+
+A config gives the model. Everything else a training run needs (data, schedule, hooks) is ours and is put in place
+by :func:`build_config`, so that an unmodified zoo config trains on a handful of frames without a network.
+
+Every student takes RGB images and pads them itself to a multiple of 32 pixels.
+"""
+
+import ast
+import contextlib
+import copy
+import io
+import logging
+import math
+import pprint
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from al_core.errors import BadCheckpoint, BadSettings, MissingDependency, UnknownName
+from al_core.settings import CONFIGS, StudentSettings, TeacherSettings
+
+STUDENTS = CONFIGS / "students"
+ZOO = "mmdet::"
+SIZE_DIVISOR = 32
+"""Sides of what a network sees are multiples of this: the stride of the deepest feature map."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the ensemble.
+
+    Attributes:
+        name: whose weights these are, e.g. ``teacher 0.98 of seed 0``.
+        model: an mmdet detector in evaluation mode; it takes RGB images.
+        category_ids: the category of each class index of the model.
+    """
+
+    name: str
+    model: nn.Module
+    category_ids: list[int]
+
+
+@cache
+def import_mmdet() -> None:
+    """Import mmdet and register its modules. It takes seconds, and what it prints is swallowed.
+
+    Raises:
+        MissingDependency: mmdet, or mmcv's compiled operators, cannot be imported.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            import mmcv.ops  # noqa: F401
+            from mmdet.utils import register_all_modules
+
+            register_all_modules(init_default_scope=False)
+    except ImportError as error:
+        raise MissingDependency(
+            f"training and predicting need mmdet with mmcv's compiled operators, got: {error}; "
+            "run 'fewframes doctor'"
+        ) from error
+
+
+def choose_device(device: str = "auto") -> str:
+    """``auto`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        BadSettings: ``cuda`` is asked for and there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadSettings(f"student.device: expected a device that is here, got {device!r}; use 'auto' or 'cpu'")
+    return device
+
+
+def load_config(name: str, override: str = "") -> Any:
+    """Read a student's config.
+
+    Args:
+        name: a name in ``configs/students``, the path of a config file, or ``mmdet::...`` for one of mmdet's zoo.
+        override: path of a file with what differs; it is merged as if it named the config as its ``_base_``.
+
+    Returns:
+        mmengine's ``Config``.
+
+    Raises:
+        UnknownName: no such student. BadSettings: no such file, or it cannot be read as a config.
+    """
+    import_mmdet()
+    from mmengine.config import Config
+
+    base = _base_of(name)
+    text = f"_base_ = {base!r}\n" + (_override_text(Path(override)) if override else "")
+    try:
+        config = Config.fromstring(text, ".py")
+    except Exception as error:  # a config is a program: it may raise anything
+        raise BadSettings(f"student.config: {name!r} with override {override!r} cannot be read: {error}") from error
+    if "model" not in config:
+        raise BadSettings(f"student.config: expected a config with a model, {name!r} has none")
+    return config
+
+
+def build_config(student: StudentSettings, categories: Sequence[str], iterations: int | None = None) -> Any:
+    """The whole config of one training: the student's model, fitted to the categories, and our schedule.
+
+    The config may hold a section ``fewframes`` with ``optim_wrapper`` and ``train_pipeline``: the first is merged
+    into ours, the second replaces ours.
+
+    Args:
+        categories: names; the class index of a category is its position.
+        iterations: length of the schedule; by default that of the settings.
+
+    Returns:
+        mmengine's ``Config`` with ``model``, ``train_cfg``, ``optim_wrapper``, ``param_scheduler``,
+        ``train_pipeline`` and ``metainfo``; it is plain data.
+    """
+    from mmengine.config import Config, ConfigDict
+
+    if not categories:
+        raise BadSettings("a student needs at least one category to learn, got none")
+    source = load_config(student.config, student.override)
+    ours = source.get("fewframes", {})
+    length = student.iterations if iterations is None else iterations
+    return Config(
+        dict(
+            default_scope="mmdet",
+            model=fit_model(source.model, len(categories), student.max_objects),
+            train_cfg=dict(type="IterBasedTrainLoop", max_iters=length, val_interval=length + 1),
+            optim_wrapper=Config._merge_a_into_b(
+                ours.get("optim_wrapper", {}), ConfigDict(_optimizer(student.learning_rate))
+            ),
+            param_scheduler=_schedule(length, student.learning_rate),
+            train_pipeline=ours.get("train_pipeline", TRAIN_PIPELINE),
+            metainfo=dict(classes=tuple(categories)),
+            log_level="ERROR",
+        )
+    )
+
+
+TRAIN_PIPELINE: list[dict[str, Any]] = [
+    dict(type="RandomAffineMasks", scale=(0.7, 1.4), rotation=10.0, translation=0.15),
+    dict(type="YOLOXHSVRandomAug"),
+    dict(type="PaintIgnored"),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackDetInputs"),
+]
+"""Augmentation for few frames: move and recolour them, keep the objects whole."""
+
+
+def fit_model(model: Mapping[str, Any], n_classes: int, max_objects: int) -> dict[str, Any]:
+    """A zoo model's config as a student's: our number of classes, no download, one process, RGB, sides padded.
+
+    Args:
+        model: config of an mmdet detector; it is not changed.
+        max_objects: at most so many detections an image.
+    """
+    import_mmdet()
+    fitted: dict[str, Any] = _fit(_plain(model), n_classes)
+    _limit_detections(fitted.get("test_cfg") or {}, max_objects)
+    processor = fitted.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
+    _take_rgb(processor)
+    processor["pad_size_divisor"] = math.lcm(SIZE_DIVISOR, processor.get("pad_size_divisor", 1))
+    processor["pad_mask"] = True
+    # Batch augmentations of the zoo pad to the size of its own training images.
+    processor["batch_augments"] = None
+    return fitted
+
+
+def config_text(config: Any) -> str:
+    """A config as a Python literal, which :func:`parse_config` reads without executing anything."""
+    return pprint.pformat(_plain(config), width=110, sort_dicts=False)
+
+
+def parse_config(text: str) -> Any:
+    """The inverse of :func:`config_text`.
+
+    Raises:
+        BadCheckpoint: the text is no literal.
+    """
+    from mmengine.config import Config
+
+    try:
+        return Config(ast.literal_eval(text))
+    except (ValueError, SyntaxError) as error:
+        raise BadCheckpoint(f"expected a config as a Python literal, got: {error}") from error
+
+
+def build_model(model: Any) -> nn.Module:
+    """The detector of a fitted model config, with weights as its layers draw them."""
+    import_mmdet()
+    from mmdet.registry import MODELS
+    from mmengine.registry import DefaultScope
+
+    with quiet_mmengine(), DefaultScope.overwrite_default_scope("mmdet"):
+        return MODELS.build(model)
+
+
+@contextlib.contextmanager
+def quiet_mmengine() -> Iterator[None]:
+    """Silence mmengine's own logger, which is not in the standard logging tree and reports every weight."""
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint file of any kind onto the CPU; nothing in it is executed.
+
+    Raises:
+        BadCheckpoint: the file is not there, is truncated, or holds more than tensors and plain values.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise BadCheckpoint(f"{path}: no such checkpoint") from None
+    except Exception as error:  # zip, pickle and torch raise their own kinds for a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadCheckpoint(f"{path}: expected a whole checkpoint, got: {reason}") from error
+    if not isinstance(content, dict):
+        raise BadCheckpoint(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")
+    return content
+
+
+def load_members(
+    checkpoint: Path, device: str = "auto", settings: TeacherSettings | None = None
+) -> list[Member]:
+    """The ensemble in a checkpoint that :func:`al_core.students.train.train_student` wrote: one member a teacher.
+
+    Args:
+        settings: detections below its ``score_threshold`` are not made; by default the model's own threshold.
+
+    Raises:
+        BadCheckpoint: the file is no such checkpoint, or is damaged.
+    """
+    content = read_checkpoint(checkpoint)
+    missing = {"config", "categories", "teachers"} - content.keys()
+    if missing:
+        raise BadCheckpoint(f"{checkpoint}: expected a student's checkpoint, it lacks {', '.join(sorted(missing))}")
+    import_mmdet()
+    model = parse_config(content["config"]).model
+    if settings is not None:
+        _set_recursively(model.test_cfg, "score_thr", settings.score_threshold)
+    empty = build_model(model).to(choose_device(device)).eval().requires_grad_(False)
+    categories = sorted(content["categories"])
+    members = []
+    for teacher in content["teachers"]:
+        module = copy.deepcopy(empty)
+        try:
+            module.load_state_dict(teacher["state_dict"])
+        except RuntimeError as error:
+            raise BadCheckpoint(f"{checkpoint}: weights and config do not fit: {error}") from error
+        members.append(Member(f"teacher {teacher['decay']} of seed {teacher['seed']}", module, categories))
+    return members
+
+
+def _base_of(name: str) -> str:
+    if name.startswith(ZOO):
+        return name
+    if name.endswith(".py"):
+        path = Path(name).expanduser().resolve()
+        if not path.is_file():
+            raise BadSettings(f"student.config: no such file {name!r}; known students: {', '.join(_known())}")
+        return str(path)
+    if name not in _known():
+        raise UnknownName("student", name, _known())
+    return str(STUDENTS / f"{name}.py")
+
+
+def _known() -> list[str]:
+    return sorted(path.stem for path in STUDENTS.glob("*.py") if path.stem != "__init__")
+
+
+def _override_text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadSettings(f"student.override: {path} cannot be read: {error.strerror}") from None
+    if "_base_ =" in text or "_base_=" in text:
+        raise BadSettings(f"student.override: {path} says only what differs; its base is student.config")
+    return text
+
+
+def _optimizer(learning_rate: float) -> dict[str, Any]:
+    return dict(
+        type="OptimWrapper",
+        constructor="TwoGroupsConstructor",
+        optimizer=dict(type="AdamW", lr=learning_rate, weight_decay=0.05, fused=True),
+        clip_grad=dict(max_norm=35.0),
+    )
+
+
+def _schedule(iterations: int, learning_rate: float) -> list[dict[str, Any]]:
+    """A short linear warm-up, for weights that start at random, then a half cosine down to a twentieth."""
+    warm_up = min(20, iterations // 5)
+    fall = dict(
+        type="CosineAnnealingLR",
+        eta_min=learning_rate * 0.05,
+        by_epoch=False,
+        begin=warm_up,
+        end=iterations,
+        T_max=iterations - warm_up,
+    )
+    rise = dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=warm_up)
+    return [rise, fall] if warm_up else [fall]
+
+
+def _plain(value: Any) -> Any:
+    """Config containers as dictionaries, lists and tuples of plain values."""
+    if isinstance(value, Mapping) or hasattr(value, "to_dict"):
+        content = value.to_dict() if hasattr(value, "to_dict") else value
+        return {key: _plain(item) for key, item in content.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def _fit(value: Any, n_classes: int) -> Any:
+    """Fit one node of a model's config and everything below it."""
+    if isinstance(value, list | tuple):
+        return type(value)(_fit(item, n_classes) for item in value)
+    if not isinstance(value, dict):
+        return value
+    node = {key: _fit(item, n_classes) for key, item in value.items()}
+    _set_classes(node, n_classes)
+    if node.get("type") == "SyncBN":
+        # One process: the statistics of the batch are all there are, and SyncBN needs a GPU.
+        node["type"] = "BN"
+    _train_from_random(node)
+    return node
+
+
+def _set_classes(node: dict[str, Any], n_classes: int) -> None:
+    for key in ("num_classes", "num_things_classes"):
+        if key in node:
+            node[key] = n_classes
+    if "num_stuff_classes" in node:
+        node["num_stuff_classes"] = 0
+    weights = node.get("class_weight")
+    if isinstance(weights, list | tuple) and len(weights) > 1:
+        # One weight a class and a last one for "no object", as in Mask2Former.
+        node["class_weight"] = [weights[0]] * n_classes + [weights[-1]]
+
+
+def _train_from_random(node: dict[str, Any]) -> None:
+    """Forget weights that would be downloaded; layers frozen for their sake are trained instead."""
+    init = node.get("init_cfg")
+    downloads = isinstance(init, dict) and init.get("type") == "Pretrained" and not _is_file(init["checkpoint"])
+    if not downloads and not node.get("pretrained"):
+        return
+    node.pop("init_cfg", None)
+    node.pop("pretrained", None)
+    if "frozen_stages" in node:
+        node["frozen_stages"] = -1
+    if "norm_eval" in node:
+        node["norm_eval"] = False
+    norm = node.get("norm_cfg")
+    if isinstance(norm, dict) and "requires_grad" in norm:
+        norm["requires_grad"] = True
+
+
+def _limit_detections(test_cfg: dict[str, Any], max_objects: int) -> None:
+    final = test_cfg.get("rcnn", test_cfg)  # the last stage of a two-stage detector
+    for key in ("max_per_img", "max_per_image"):
+        if key in final:
+            final[key] = min(final[key], max_objects)
+
+
+def _is_file(checkpoint: str) -> bool:
+    return "://" not in checkpoint and Path(checkpoint).is_file()
+
+
+def _take_rgb(processor: dict[str, Any]) -> None:
+    """The zoo reads images as BGR; turn the conversion around so that weights see what they saw there."""
+    if processor.pop("bgr_to_rgb", False):
+        processor.pop("rgb_to_bgr", None)
+    elif not processor.pop("rgb_to_bgr", False):
+        processor["rgb_to_bgr"] = True
+
+
+def _set_recursively(node: Any, name: str, value: Any) -> None:
+    if not isinstance(node, dict):
+        return
+    for key, item in node.items():
+        if key == name:
+            node[key] = value
+        else:
+            _set_recursively(item, name, value)

@@ -1,0 +1,85 @@
+"""mmengine's Runner without its files, logs and look at the machine; import it only where mmengine may be imported."""
+
+import multiprocessing
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+from torch import nn
+from torch.utils.data import DataLoader
+
+
+class StudentRunner(Runner):
+    """Trains one student on one device; writes what its hooks write and nothing else.
+
+    Args:
+        model: with its weights drawn or loaded.
+        config: as :func:`al_core.students.build.build_config` makes it.
+        resume_from: checkpoint of this training to go on from.
+        scratch: an existing folder for what mmengine insists on making.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Any,
+        data: DataLoader,
+        hooks: Sequence[Hook],
+        device: str,
+        resume_from: Path | None,
+        scratch: Path,
+    ) -> None:
+        self._student_device = device
+        super().__init__(
+            model=model,
+            work_dir=str(scratch),
+            train_dataloader=data,
+            train_cfg=config.train_cfg,
+            optim_wrapper=config.optim_wrapper,
+            param_scheduler=config.param_scheduler,
+            default_hooks=dict(timer=None, sampler_seed=None, logger=None, checkpoint=None),
+            custom_hooks=list(hooks),
+            load_from=str(resume_from) if resume_from else None,
+            resume=resume_from is not None,
+            default_scope=config.default_scope,
+            log_level=config.log_level,
+            visualizer=dict(type="Visualizer"),
+            # As they are: a training must not change how the rest of the process works.
+            env_cfg=dict(
+                mp_cfg=dict(
+                    mp_start_method=multiprocessing.get_start_method(), opencv_num_threads=cv2.getNumThreads()
+                )
+            ),
+            # mmengine keeps what it knows of a run under its name, for the life of the process.
+            experiment_name=f"student-{uuid.uuid4().hex}",
+        )
+
+    def build_logger(self, log_level: Any = "ERROR", **_: Any) -> MMLogger:
+        """A logger to the terminal alone."""
+        return MMLogger.get_instance(self._experiment_name, log_level=log_level)
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> nn.Module:
+        """Onto the chosen device; mmengine would take the fastest."""
+        return model.to(self._student_device)
+
+    def resume(self, filename: str, **_: Any) -> None:
+        """Go on from a checkpoint, whatever device wrote it."""
+        super().resume(filename, map_location="cpu")
+
+    def dump_config(self) -> None:
+        """The final checkpoint holds the config."""
+
+    def _log_env(self, env_cfg: Any) -> None:
+        """Asking compilers and drivers for their versions takes longer than a training step."""
+
+    def close(self) -> None:
+        """Let mmengine forget the run."""
+        for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):
+            kind._instance_dict.pop(self._experiment_name, None)

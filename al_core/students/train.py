@@ -1,0 +1,324 @@
+"""Train a student and its mean teachers on the labelled frames, through mmengine's Runner.
+
+The result is a function of the settings, the labels, the frames and the seed: bit for bit on a CPU with the same
+number of threads, also when the training was killed and called again, whatever ``checkpoint_interval`` is.
+"""
+
+import contextlib
+import os
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from al_core.errors import BadCheckpoint
+from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
+from al_core.records import FrameLabel, FrameRef, Progress
+from al_core.settings import StudentSettings, TeacherSettings
+from al_core.students.build import (
+    build_config,
+    build_model,
+    choose_device,
+    config_text,
+    import_mmdet,
+    quiet_mmengine,
+    read_checkpoint,
+)
+from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample
+from al_core.students.weights import Start, read_start
+
+__all__ = ["TrainedStudent", "TrainingSample", "train_student"]
+
+Curve = list[tuple[int, float, float]]
+ReadImage = Callable[[FrameRef], NDArray[np.uint8]]
+
+FINAL = "student.pth"
+"""Name of the final checkpoint in a training's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedStudent:
+    """What a training made.
+
+    Attributes:
+        checkpoint: file with the keys ``holds``, ``config``, ``categories``, ``student``, ``teachers``.
+        curve: ``(iteration from 1, loss, learning rate)``; the seeds follow one another.
+        seconds: of this call.
+        device: ``cpu`` or ``cuda``.
+        notes: what a person should know, e.g. which of the given weights fitted.
+    """
+
+    checkpoint: Path
+    curve: Curve
+    seconds: float
+    device: str
+    notes: tuple[str, ...] = ()
+
+
+def train_student(
+    student: StudentSettings,
+    teachers: TeacherSettings,
+    samples: Sequence[TrainingSample],
+    categories: Mapping[int, str],
+    read_image: ReadImage,
+    work_dir: Path,
+    seed: int,
+    iterations: int,
+    init_checkpoint: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> TrainedStudent:
+    """Train; called again after a kill with the same arguments it goes on, called again after the end it returns.
+
+    Args:
+        samples: labelled frames, at least one; frames without objects are negatives.
+        categories: name of each category id; all of them are learned, in the order of their ids.
+        read_image: gives a frame as uint8 RGB [h, w, 3] at working size.
+        work_dir: folder of this training; made if need be. A training of other inputs there is replaced.
+        iterations: for each seed.
+        init_checkpoint: weights to start from: an earlier result of this function (student and teachers), a
+            checkpoint of mmengine, or a plain file of tensors.
+        on_progress: is told after each iteration.
+
+    Raises:
+        BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built.
+        BadCheckpoint: ``init_checkpoint`` is damaged or fits nowhere. TrainingDiverged: the loss is no number.
+    """
+    began = time.monotonic()
+    import_mmdet()
+    ids = sorted(categories)
+    config = build_config(student, [categories[i] for i in ids], iterations)
+    device = choose_device(student.device)
+    run = _Run(student, teachers, list(samples), ids, read_image, work_dir, seed, iterations, config, device)
+    identity = run.identity(categories, init_checkpoint)
+    final = work_dir / FINAL
+    notes: list[str] = []
+
+    content = _read_if_same(final, identity, notes)
+    if content is None:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        start = read_start(init_checkpoint) if init_checkpoint else None
+        parts = [_finish_part(run, number, start, identity, notes, on_progress) for number in range(teachers.seeds)]
+        content = _merged(parts, run, categories, init_checkpoint, identity)
+        _write(content, final)
+        for leftover in work_dir.glob("seed*.pth"):
+            leftover.unlink()
+    curve = [tuple(point) for point in content["curve"]]
+    return TrainedStudent(final, curve, time.monotonic() - began, device, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all seeds of a training share."""
+
+    student: StudentSettings
+    teachers: TeacherSettings
+    samples: list[TrainingSample]
+    category_ids: list[int]
+    read_image: ReadImage
+    work_dir: Path
+    seed: int
+    iterations: int
+    config: Any
+    device: str
+
+    def identity(self, categories: Mapping[int, str], init_checkpoint: Path | None) -> str:
+        """Hash of everything that the result depends on."""
+        return fingerprint(
+            {
+                "config": config_text(self.config),
+                "categories": sorted(categories.items()),
+                "labels": fingerprint_labels(FrameLabel(s.frame, s.masks) for s in self.samples),
+                "size": [self.student.long_side, self.student.batch_size],
+                "teachers": [list(self.teachers.decays), self.teachers.seeds],
+                "seed": self.seed,
+                "start": fingerprint_file(init_checkpoint) if init_checkpoint else "",
+            }
+        )
+
+    def seed_of(self, number: int) -> int:
+        """The seed of one of the students."""
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
+
+def _finish_part(
+    run: _Run,
+    number: int,
+    start: Start | None,
+    identity: str,
+    notes: list[str],
+    on_progress: Callable[[Progress], None] | None,
+) -> dict[str, Any]:
+    """The student of one seed with its teachers, trained now or before."""
+    finished = run.work_dir / f"seed{number}.finished.pth"
+    part = _read_if_same(finished, identity, notes)
+    if part is None:
+        resume_from = run.work_dir / f"seed{number}.resume.pth"
+        if _read_if_same(resume_from, identity, notes) is None:
+            resume_from.unlink(missing_ok=True)
+        part = {"identity": identity, **_train_one(run, number, start, resume_from, identity, notes, on_progress)}
+        if run.teachers.seeds > 1:
+            _write(part, finished)
+        resume_from.unlink(missing_ok=True)
+    return part
+
+
+def _train_one(
+    run: _Run,
+    number: int,
+    start: Start | None,
+    resume_point: Path,
+    identity: str,
+    notes: list[str],
+    on_progress: Callable[[Progress], None] | None,
+) -> dict[str, Any]:
+    from al_core.students import hooks, optimizer  # noqa: F401  (the second registers itself)
+    from al_core.students.runner import StudentRunner
+
+    seed, done_before = run.seed_of(number), number * run.iterations
+
+    def report(done: int, loss: float) -> None:
+        if on_progress is not None:
+            total = run.iterations * run.teachers.seeds
+            on_progress(Progress(done_before + done, total, f"loss {loss:.3f}"))
+
+    with _own_randomness(run.device), tempfile.TemporaryDirectory() as scratch:
+        hooks.seed_everything([seed, 2])
+        model = build_model(run.config.model)
+        with quiet_mmengine():
+            model.init_weights()
+        teachers_start = None
+        if start is not None:
+            notes.append(start.load_student(model, number))
+            teachers_start = [start.teacher(model, decay, number) for decay in run.teachers.decays]
+        teachers = hooks.MeanTeachersHook(run.teachers.decays, teachers_start)
+        curve = hooks.CurveHook()
+        runner = StudentRunner(
+            model,
+            run.config,
+            _data(run, seed),
+            [
+                hooks.IterationSeedHook(seed),
+                teachers,
+                curve,
+                hooks.ResumePointHook(resume_point, run.student.checkpoint_interval, identity),
+                hooks.ProgressHook(report),
+            ],
+            run.device,
+            resume_point if resume_point.exists() else None,
+            Path(scratch),
+        )
+        try:
+            with warnings.catch_warnings():
+                # Of the future of functions that mmdet calls, thousands of times.
+                warnings.simplefilter("ignore", UserWarning)
+                runner.train()
+        finally:
+            runner.close()
+    return {
+        "student": _on_cpu(runner.model),
+        "teachers": [
+            {
+                "decay": decay,
+                "seed": number,
+                "updates": int(teacher.n_averaged),
+                "state_dict": _on_cpu(teacher.module),
+            }
+            for decay, teacher in zip(run.teachers.decays, teachers.teachers, strict=True)
+        ],
+        "curve": [(done_before + i, loss, rate) for i, loss, rate in curve.curve],
+    }
+
+
+def _data(run: _Run, seed: int) -> DataLoader:
+    from mmengine.dataset import pseudo_collate
+
+    frames = LabelledFrames(
+        run.samples,
+        run.category_ids,
+        run.read_image,
+        run.student.long_side,
+        run.config.train_pipeline,
+        seed,
+        run.iterations * run.student.batch_size,
+    )
+    # No worker processes: an item takes a hundredth of a step, and frames are read through the caller's store.
+    return DataLoader(
+        frames, batch_size=run.student.batch_size, sampler=ItemSampler(len(frames)), collate_fn=pseudo_collate
+    )
+
+
+def _merged(
+    parts: Sequence[dict[str, Any]],
+    run: _Run,
+    categories: Mapping[int, str],
+    init_checkpoint: Path | None,
+    identity: str,
+) -> dict[str, Any]:
+    teachers = [teacher for part in parts for teacher in part["teachers"]]
+    return {
+        "holds": {
+            "student": f"student of seed 0 after {run.iterations} iterations",
+            "teachers": [f"teacher {t['decay']} of seed {t['seed']}" for t in teachers],
+            "labelled_frames": len(run.samples),
+            "seed": run.seed,
+            "started_from": init_checkpoint.name if init_checkpoint else "random weights",
+        },
+        "config": config_text(run.config),
+        "categories": dict(sorted(categories.items())),
+        "student": parts[0]["student"],
+        "other_students": {number: part["student"] for number, part in enumerate(parts) if number > 0},
+        "teachers": teachers,
+        "curve": [point for part in parts for point in part["curve"]],
+        "identity": identity,
+    }
+
+
+def _read_if_same(path: Path, identity: str, notes: list[str]) -> dict[str, Any] | None:
+    """A file of this training; what is damaged is noted, what belongs to another training is passed over."""
+    if not path.exists():
+        return None
+    try:
+        content = read_checkpoint(path)
+    except BadCheckpoint as error:
+        notes.append(f"{error}; this part of the training starts anew")
+        return None
+    return content if content.get("identity") == identity else None
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    """All of the file, or nothing."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _on_cpu(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+@contextlib.contextmanager
+def _own_randomness(device: str) -> Iterator[None]:
+    """A training seeds the global generators; the rest of the process gets its own back."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    deterministic = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        torch.backends.cudnn.deterministic = deterministic
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        random.setstate(python_state)

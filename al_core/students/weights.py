@@ -1,0 +1,98 @@
+"""Weights to start a training from: the round before, a checkpoint of mmengine, or a plain file of tensors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from al_core.errors import BadCheckpoint
+from al_core.students.build import read_checkpoint
+
+StateDict = Mapping[str, torch.Tensor]
+
+CONTAINERS = ("state_dict", "model", "model_state_dict", "net")
+"""Keys under which checkpoints of other programs hold the weights."""
+
+PREFIXES = (("module.", ""), ("", ""), ("", "backbone."), ("module.", "backbone."))
+"""What to take from a name, and what to put before it: weights of a wrapped model, or of a backbone alone."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights to start from.
+
+    Attributes:
+        student: weights of a student by the number of its seed; other seeds start from the first.
+        teachers: weights and number of updates by (decay, number of the seed).
+    """
+
+    source: Path
+    student: Mapping[int, StateDict]
+    teachers: Mapping[tuple[float, int], tuple[StateDict, int]] = field(default_factory=dict)
+
+    def load_student(self, model: nn.Module, seed: int) -> str:
+        """Put the weights that fit into a model; the answer says which did.
+
+        Raises:
+            BadCheckpoint: none did.
+        """
+        return _load_fitting(model, self.student.get(seed, self.student[min(self.student)]), self.source)
+
+    def teacher(self, model: nn.Module, decay: float, seed: int) -> tuple[StateDict, int] | None:
+        """What a teacher goes on from, if it was there before and fits the model as a whole."""
+        found = self.teachers.get((decay, seed))
+        if found is None:
+            return None
+        wanted = model.state_dict()
+        fits = found[0].keys() == wanted.keys() and all(found[0][k].shape == wanted[k].shape for k in wanted)
+        return found if fits else None
+
+
+def read_start(path: Path) -> Start:
+    """Read weights from a file: ours, mmengine's, or a plain state dictionary.
+
+    Raises:
+        BadCheckpoint: the file is damaged, or holds no weights.
+    """
+    content = read_checkpoint(path)
+    if "student" in content and "teachers" in content:
+        students = {0: content["student"], **content.get("other_students", {})}
+        teachers = {(t["decay"], t["seed"]): (t["state_dict"], t["updates"]) for t in content["teachers"]}
+        return Start(path, students, teachers)
+    for key in CONTAINERS:
+        if isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    weights = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if not weights:
+        raise BadCheckpoint(f"{path}: expected weights, it holds only {', '.join(map(str, list(content)[:5]))}")
+    return Start(path, {0: weights})
+
+
+def _load_fitting(model: nn.Module, weights: StateDict, source: Path) -> str:
+    wanted = model.state_dict()
+    fitting = max((_fitting(weights, wanted, *prefix) for prefix in PREFIXES), key=len)
+    if not fitting:
+        raise BadCheckpoint(
+            f"{source}: nothing in it fits the student: it has {_names(weights)}, the student {_names(wanted)}"
+        )
+    model.load_state_dict(fitting, strict=False)
+    n_all = sum(t.numel() for t in wanted.values())
+    n_fit = sum(wanted[name].numel() for name in fitting)
+    left = [name for name in wanted if name not in fitting]
+    note = f"; not in it: {_names(left)}" if left else ""
+    return f"{source.name}: {len(fitting)} of {len(wanted)} tensors fit ({n_fit / n_all:.0%} of the weights){note}"
+
+
+def _fitting(weights: StateDict, wanted: StateDict, strip: str, add: str) -> dict[str, torch.Tensor]:
+    renamed = {add + name.removeprefix(strip): value for name, value in weights.items()}
+    return {k: v for k, v in renamed.items() if k in wanted and v.shape == wanted[k].shape}
+
+
+def _names(names: Any) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+    return ", ".join(shown[:3]) + more

@@ -1,0 +1,123 @@
+"""The views through which teachers see a frame, each with the inverse that brings boxes and masks back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a frame: resized, mirrored left to right, made brighter or darker.
+
+    Attributes:
+        scale: of the sides, above 0.
+        flip: mirrored left to right.
+        gain: factor on the brightness, above 0; values beyond 255 are clipped.
+    """
+
+    name: str
+    scale: float = 1.0
+    flip: bool = False
+    gain: float = 1.0
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) at which a frame of this (height, width) is seen, at least 1 pixel."""
+        return max(1, round(size[0] * self.scale)), max(1, round(size[1] * self.scale))
+
+    def apply(self, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The view of an image that is to be seen at (height, width) ``size`` before the view's own scale.
+
+        Args:
+            image: uint8 [h, w, 3] of any size.
+
+        Returns:
+            uint8 [*seen_size(size), 3], contiguous.
+        """
+        import cv2
+
+        height, width = self.seen_size(size)
+        view: NDArray[Any] = image
+        if image.shape[:2] != (height, width):
+            # As in training: shrunk pixels are means of those that they cover.
+            shrinks = height * width < image.shape[0] * image.shape[1]
+            interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            view = cv2.resize(view, (width, height), interpolation=interpolation)
+        if self.flip:
+            view = cv2.flip(view, 1)
+        if self.gain != 1.0:
+            view = cv2.convertScaleAbs(view, alpha=self.gain)
+        return np.ascontiguousarray(view, np.uint8)
+
+    def invert_boxes(
+        self, boxes: NDArray[np.floating[Any]], seen: tuple[int, int], size: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        """Boxes found in the view, on the frame.
+
+        Args:
+            boxes: [n, 4] as (x0, y0, x1, y1) in pixels of the view.
+            seen: (height, width) of the view.
+            size: (height, width) of the frame onto which the boxes are brought.
+
+        Returns:
+            float64 [n, 4] in pixels of the frame, x0 <= x1 kept.
+        """
+        back: NDArray[np.float64] = np.asarray(boxes, np.float64).reshape(-1, 4)
+        if self.flip:
+            back = back[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [seen[1], 0, seen[1], 0]
+        return back * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
+
+    def invert_masks(self, masks: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+        """Masks found in the view, on a grid over the frame: each grid point takes the mask's pixel under it.
+
+        The same function brings a mask to the frame's own size and samples it on a coarser grid.
+
+        Args:
+            masks: [n, h, w] of any dtype.
+            size: (height, width) of the grid.
+
+        Returns:
+            [n, *size] of the same dtype; a view of ``masks`` where sizes agree.
+        """
+        if masks.shape[1:] == size:
+            return masks[:, :, ::-1] if self.flip else masks
+        rows = _nearest(masks.shape[1], size[0])
+        columns = _nearest(masks.shape[2], size[1])
+        if self.flip:
+            columns = masks.shape[2] - 1 - columns
+        return masks.take(rows, axis=1).take(columns, axis=2)
+
+
+VIEWS: dict[str, View] = {
+    view.name: view
+    for view in (
+        View("identity"),
+        View("flip", flip=True),
+        View("scale_small", scale=0.75),
+        View("scale_large", scale=1.25),
+        View("bright", gain=1.25),
+        View("dark", gain=0.8),
+    )
+}
+"""The views that settings may name."""
+
+
+def views_named(names: Sequence[str]) -> tuple[View, ...]:
+    """The views of these names, in their order.
+
+    Raises:
+        UnknownName: a name that is no view.
+    """
+    for name in names:
+        if name not in VIEWS:
+            raise UnknownName("view", name, VIEWS)
+    return tuple(VIEWS[name] for name in names)
+
+
+def _nearest(n_from: int, n_to: int) -> NDArray[np.intp]:
+    """Index of the pixel of ``n_from`` that lies under the centre of each of ``n_to`` grid points."""
+    return ((np.arange(n_to) + 0.5) * (n_from / n_to)).astype(np.intp)

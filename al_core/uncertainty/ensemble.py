@@ -1,0 +1,249 @@
+"""Predict frames with M mean teachers seen through K views, and merge what they say.
+
+The work beside the networks' own forward passes is kept small: views of equal size share a pass, masks are
+compared on a coarse grid and averaged only where an object is, and a frame's feature is pooled from passes
+that happen anyway.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from al_core.errors import BadSettings
+from al_core.settings import TeacherSettings
+from al_core.stores.frames import working_size
+from al_core.stores.predictions import FramePrediction
+from al_core.students.build import Member
+from al_core.uncertainty.augment import VIEWS, View
+from al_core.uncertainty.matching import Output, Size, merge_outputs
+
+WEAK_SHARE = 1 / 3
+"""Detections below the score threshold count as weak sightings down to this share of it."""
+
+IMAGES_PER_PASS = {"cpu": 4, "cuda": 32}
+"""Images that go through a network at once, by kind of device (measured on two cores: more gains nothing)."""
+
+Forward = Callable[[list[torch.Tensor]], tuple[list[Any], NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame, ready for the networks.
+
+    Attributes:
+        size: (height, width) in working pixels.
+        seen: (height, width) at which the student sees it, before a view's own scale.
+        views: uint8 RGB [3, h, w], one for each view.
+    """
+
+    frame_idx: int
+    size: Size
+    seen: Size
+    views: tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What one member says of one view of a frame.
+
+    Attributes:
+        instances: mmdet's, on the member's device.
+        feature: pooled, float32 [d].
+    """
+
+    view: View
+    instances: Any
+    feature: NDArray[np.float32]
+
+
+def predict_frames(
+    members: Sequence[Member],
+    views: Sequence[View],
+    frames: Iterable[tuple[int, NDArray[np.uint8]]],
+    settings: TeacherSettings,
+    student_long_side: int,
+    max_objects: int = 100,
+    images_per_pass: int | None = None,
+) -> Iterator[FramePrediction]:
+    """Predict frames one after the other, in their order.
+
+    Args:
+        members: detectors in evaluation mode that know the same categories, on one device.
+        frames: (frame number, uint8 RGB [H, W, 3] at working size), best read ahead by a thread
+            (``FrameStore.iterate``); a few are taken at a time.
+        settings: ``score_threshold`` and ``match_iou``.
+        student_long_side: long side in pixels at which the student sees a frame; frames are never enlarged to
+            it.
+        max_objects: at most so many objects a frame.
+        images_per_pass: views that share a forward pass; by default what suits the device.
+
+    Raises:
+        BadSettings: no member, no view, or members that know different categories.
+    """
+    merge = _Merger(_common_categories(members), settings, max_objects)
+    if not views:
+        raise BadSettings("teachers.views: expected at least one view, got none")
+    n_images = images_per_pass or IMAGES_PER_PASS[next(members[0].model.parameters()).device.type]
+    seen = (_look(index, image, views, student_long_side) for index, image in frames)
+    with ExitStack() as stack:
+        forwards = [stack.enter_context(_watched(member.model)) for member in members]
+        # One batch is merged while the networks look at the next.
+        worker = stack.enter_context(ThreadPoolExecutor(1, "merge"))
+        merging: Future[list[FramePrediction]] | None = None
+        for batch in _batches(seen, max(1, n_images // len(views))):
+            said = [_ask(forward, views, batch, n_images) for forward in forwards]
+            done, merging = merging, worker.submit(merge, batch, said)
+            if done:
+                yield from done.result()
+        if merging:
+            yield from merging.result()
+
+
+def weakest_score(settings: TeacherSettings) -> float:
+    """Detections with a lower score are not looked at."""
+    return settings.score_threshold * WEAK_SHARE
+
+
+def prepared(members: Sequence[Member]) -> list[Member]:
+    """The members with their weights laid out for fast prediction; what they predict stays the same.
+
+    On the CPU convolutions run a sixth faster (RTMDet-Ins-tiny at 320x192 pixels) when channels lie
+    innermost.
+    """
+    for member in members:
+        if next(member.model.parameters()).device.type == "cpu":
+            member.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return list(members)
+
+
+@dataclass(frozen=True)
+class _Merger:
+    """Turns what the members say of a batch into predictions."""
+
+    category_ids: Sequence[int]
+    settings: TeacherSettings
+    max_objects: int
+
+    def __call__(self, batch: Sequence[_Seen], said: Sequence[list[list[_Answer]]]) -> list[FramePrediction]:
+        return [
+            self._frame(frame, [answer for by_member in said for answer in by_member[n]])
+            for n, frame in enumerate(batch)
+        ]
+
+    def _frame(self, frame: _Seen, answers: Sequence[_Answer]) -> FramePrediction:
+        weakest = weakest_score(self.settings)
+        outputs = [_output(a.view, a.instances, weakest, self.max_objects) for a in answers]
+        objects = merge_outputs(
+            outputs, self.category_ids, frame.seen, frame.size, self.settings, self.max_objects
+        )
+        return FramePrediction(frame.frame_idx, objects, _unit_mean([a.feature for a in answers]))
+
+
+def _common_categories(members: Sequence[Member]) -> list[int]:
+    if not members:
+        raise BadSettings("expected at least one member to predict with, got none")
+    for member in members:
+        if member.category_ids != members[0].category_ids:
+            raise BadSettings(
+                f"the members of an ensemble know the same categories; {members[0].name} knows "
+                f"{members[0].category_ids}, {member.name} knows {member.category_ids}"
+            )
+    return members[0].category_ids
+
+
+def _look(frame_idx: int, image: NDArray[np.uint8], views: Sequence[View], long_side: int) -> _Seen:
+    size = (int(image.shape[0]), int(image.shape[1]))
+    seen = working_size(*size, long_side)
+    unscaled = VIEWS["identity"].apply(image, seen)
+    images = (view.apply(unscaled if view.scale == 1 else image, seen) for view in views)
+    tensors = tuple(torch.from_numpy(image).permute(2, 0, 1).contiguous() for image in images)
+    return _Seen(frame_idx, size, seen, tensors)
+
+
+def _batches(frames: Iterable[_Seen], n: int) -> Iterator[list[_Seen]]:
+    """Up to n consecutive frames of one size."""
+    batch: list[_Seen] = []
+    for frame in frames:
+        if batch and (len(batch) == n or batch[0].size != frame.size):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch
+
+
+def _ask(
+    forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_images: int
+) -> list[list[_Answer]]:
+    """What one member says of each frame through each view; images of one size share a pass."""
+    answers: dict[tuple[int, int], _Answer] = {}
+    by_shape: dict[torch.Size, list[tuple[int, int]]] = {}
+    for n, frame in enumerate(batch):
+        for k, image in enumerate(frame.views):
+            by_shape.setdefault(image.shape, []).append((n, k))
+    for places in by_shape.values():
+        for start in range(0, len(places), n_images):
+            now = places[start : start + n_images]
+            found, features = forward([batch[n].views[k] for n, k in now])
+            for (n, k), instances, feature in zip(now, found, features, strict=True):
+                answers[n, k] = _Answer(views[k], instances, feature)
+    return [[answers[n, k] for k in range(len(views))] for n in range(len(batch))]
+
+
+@contextmanager
+def _watched(model: Any) -> Iterator[Forward]:
+    """A model's forward pass that also tells the pooled feature of each image.
+
+    The feature is the mean over the pixels of every level that the neck gives (the backbone, without a neck),
+    one level after the other.
+    """
+    from mmdet.structures import DetDataSample
+
+    pooled: list[torch.Tensor] = []
+
+    def pool(_module: nn.Module, _inputs: Any, levels: Any) -> None:
+        levels = (levels,) if isinstance(levels, torch.Tensor) else levels
+        pooled.append(torch.cat([level.mean(dim=(2, 3)) for level in levels], dim=1))
+
+    def forward(images: list[torch.Tensor]) -> tuple[list[Any], NDArray[np.float32]]:
+        # Results are asked for at the size of the view: what is wanted larger is enlarged once, after
+        # averaging.
+        size = tuple(images[0].shape[1:])
+        meta = {"img_shape": size, "ori_shape": size, "scale_factor": (1.0, 1.0)}
+        samples = [DetDataSample(metainfo=meta) for _ in images]
+        pooled.clear()
+        with torch.inference_mode():
+            results = model.test_step({"inputs": images, "data_samples": samples})
+        return [result.pred_instances for result in results], pooled[0].float().cpu().numpy()
+
+    hook = getattr(model, "neck", None) or model.backbone
+    handle = hook.register_forward_hook(pool)
+    try:
+        yield forward
+    finally:
+        handle.remove()
+
+
+def _output(view: View, found: Any, weakest: float, max_objects: int) -> Output:
+    """mmdet's instances as arrays: those with a score of at least ``weakest``, at most ``max_objects``."""
+    scores = found.scores.cpu().numpy()
+    kept = np.argsort(-scores, kind="stable")[:max_objects]
+    kept = kept[scores[kept] >= weakest]
+    index = torch.from_numpy(kept).to(found.scores.device)
+    labels, boxes, masks = (
+        values[index].cpu().numpy() for values in (found.labels, found.bboxes, found.masks)
+    )
+    return Output(view, scores[kept], labels, boxes, masks)
+
+
+def _unit_mean(features: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Mean of features, float32 [d] each, scaled to length 1."""
+    mean = np.asarray(np.mean(features, axis=0), np.float32)
+    return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-12))

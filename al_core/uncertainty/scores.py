@@ -1,0 +1,210 @@
+"""How uncertain each frame is, as named components; each is higher where less is certain.
+
+All components lie in [0, 1]. A component of a frame is a mean over the frame's objects; a frame without
+objects has 0 in all but the temporal one, which is then 1 if the frames beside it have objects.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+
+from al_core.errors import BadSettings, UnknownName
+from al_core.ledger.store import COMPONENTS
+from al_core.settings import UncertaintySettings
+from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.uncertainty.overlap import pairwise_iou, pixel_rows
+
+Components = dict[str, NDArray[np.float32]]
+
+
+class FrameScorer:
+    """Scores frames as they come, in order; only the masks of the last one are kept."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[float]] = []
+        self._steps: list[float] = []
+        self._last: FramePrediction | None = None
+
+    def add(self, frame: FramePrediction) -> None:
+        """Take the next frame of the video."""
+        if self._last is not None:
+            self._steps.append(inconsistency(self._last.objects, frame.objects))
+        self._rows.append([component(frame.objects) for component in _OF_OBJECTS.values()])
+        self._last = frame
+
+    def components(self) -> Components:
+        """The components of all frames so far, float32 [n] each; see :func:`frame_components`."""
+        values = np.array(self._rows, np.float32).reshape(-1, len(_OF_OBJECTS))
+        found = {name: values[:, column] for column, name in enumerate(_OF_OBJECTS)}
+        found["temporal_inconsistency"] = _mean_of_neighbours(np.array(self._steps, np.float32), len(values))
+        return {name: found[name] for name in COMPONENTS}
+
+
+def frame_components(predictions: Iterable[FramePrediction]) -> Components:
+    """The named components of each frame of one video.
+
+    - ``class_entropy``: mean entropy of the objects' class distributions (with "no object"), divided by log(C
+      + 1).
+    - ``mutual_information``: mean of the part of it that is disagreement between teachers, divided by log(C +
+      1).
+    - ``box_spread``: mean standard deviation of box corners over the box's diagonal, at most 1.
+    - ``mask_disagreement``: 1 - mean pairwise IoU of the teachers' masks.
+    - ``existence_disagreement``: mean of 4 p (1 - p), p the share of teachers that see the object.
+    - ``temporal_inconsistency``: 1 - IoU of the objects with those of the frames before and after; an object
+      that vanishes or appears counts 1.
+
+    Means of boxes, masks and over time weigh each object by its existence; entropies do not, for an object
+    that may not be there is what they are about.
+
+    Args:
+        predictions: in rising order of frame number; neighbours in this order are neighbours in time.
+
+    Returns:
+        Name -> float32 [n] in [0, 1], in the order of the ledger's columns.
+    """
+    scorer = FrameScorer()
+    for frame in predictions:
+        scorer.add(frame)
+    return scorer.components()
+
+
+def combine(
+    components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings
+) -> NDArray[np.float32]:
+    """The weighted mean of the components: float32 [n] in [0, 1], higher where less is certain.
+
+    Raises:
+        BadSettings: every weight is 0.
+    """
+    values = np.stack([components[name] for name in COMPONENTS])
+    return (_shares(weights) @ values).astype(np.float32)
+
+
+def main_reason(components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings, i: int) -> str:
+    """One sentence that says which component adds most to the score of frame ``i``, in plain words.
+
+    Raises:
+        BadSettings: every weight is 0.
+    """
+    parts = _shares(weights) * np.array([components[name][i] for name in COMPONENTS])
+    if not parts.max() > 0:
+        return "The teachers agree about this frame."
+    name = COMPONENTS[int(parts.argmax())]
+    return describe(name, float(components[name][i]))
+
+
+def describe(name: str, value: float) -> str:
+    """One sentence, in plain words, for a component's value in [0, 1].
+
+    Raises:
+        UnknownName: there is no such component.
+    """
+    if name not in _REASONS:
+        raise UnknownName("component", name, _REASONS)
+    return _REASONS[name](value)
+
+
+def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedObject]) -> float:
+    """How little the objects of two neighbouring frames agree, in [0, 1]; 0 when neither has any.
+
+    Objects are paired so that the sum of their masks' IoU is greatest; a pair counts 1 - IoU, an object
+    without a partner 1, each weighted by existence (of a pair, the greater one).
+    """
+    if not first or not second:
+        return float(bool(first or second))
+    iou = pairwise_iou(_mask_matrix(first), _mask_matrix(second))
+    rows, columns = linear_sum_assignment(iou, maximize=True)
+    paired = iou[rows, columns] > 0
+    rows, columns = rows[paired], columns[paired]
+    before, after = _existence(first), _existence(second)
+    weight = np.maximum(before[rows], after[columns])
+    alone = before.sum() - before[rows].sum() + after.sum() - after[columns].sum()
+    total = weight.sum() + alone
+    lost = weight @ (1 - iou[rows, columns]) + alone
+    return min(1.0, float(lost / total)) if total > 0 else 0.0
+
+
+def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    # Clipped, for sums of rounded numbers may leave [0, 1] by a hair.
+    if not values or (weights is not None and not sum(weights) > 0):
+        return 0.0
+    return float(np.clip(np.average(values, weights=weights), 0, 1))
+
+
+def _largest_entropy(found: PredictedObject) -> float:
+    return float(np.log(len(found.class_probabilities)))
+
+
+_OF_OBJECTS: dict[str, Callable[[Sequence[PredictedObject]], float]] = {
+    "class_entropy": lambda objects: _mean([o.class_entropy / _largest_entropy(o) for o in objects]),
+    "mutual_information": lambda objects: _mean(
+        [o.mutual_information / _largest_entropy(o) for o in objects]
+    ),
+    "box_spread": lambda objects: _mean(
+        [min(o.box_spread, 1.0) for o in objects], [o.existence for o in objects]
+    ),
+    "mask_disagreement": lambda objects: _mean(
+        [1 - o.mask_iou for o in objects], [o.existence for o in objects]
+    ),
+    "existence_disagreement": lambda objects: _mean([o.existence_disagreement for o in objects]),
+}
+
+_REASONS: dict[str, Callable[[float], str]] = {
+    "class_entropy": lambda v: f"The teachers are unsure what is here ({_percent(v)} of the greatest doubt).",
+    "mutual_information": lambda v: (
+        f"The teachers contradict each other about what is here ({_percent(v)} of the greatest doubt)."
+    ),
+    "box_spread": lambda v: f"The teachers place objects differently, by {_percent(v)} of their size.",
+    "mask_disagreement": lambda v: (
+        f"The teachers outline objects differently: their masks overlap by only {_percent(1 - v)}."
+    ),
+    "existence_disagreement": lambda v: (
+        f"Teachers disagree whether an object is there: {_percent(_minority(v))} of them against the rest."
+    ),
+    "temporal_inconsistency": lambda v: (
+        f"Objects change from frame to frame: masks overlap by only {_percent(1 - v)} with the next."
+    ),
+}
+
+
+def _minority(disagreement: float) -> float:
+    """The share p <= 1/2 with 4 p (1 - p) = ``disagreement``."""
+    return (1 - float(np.sqrt(1 - min(disagreement, 1.0)))) / 2
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 or share == 0 else "less than 1%"
+
+
+def _shares(weights: UncertaintySettings) -> NDArray[np.float64]:
+    values = np.array([getattr(weights, name) for name in COMPONENTS], np.float64)
+    if not values.sum() > 0:
+        raise BadSettings("uncertainty: expected at least one weight above 0, got only zeros")
+    return values / values.sum()
+
+
+def _mean_of_neighbours(steps: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+    """Mean over the steps from the frame before and to the frame after, float32 [n]; a lone frame has 0."""
+    total, count = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    for part in (slice(1, None), slice(None, -1)):
+        total[part] += steps
+        count[part] += 1
+    return total / np.maximum(count, 1)
+
+
+def _existence(objects: Sequence[PredictedObject]) -> NDArray[np.float64]:
+    return np.array([o.existence for o in objects])
+
+
+def _mask_matrix(objects: Sequence[PredictedObject]) -> sparse.csr_matrix:
+    height, width = objects[0].soft_mask.size
+    return pixel_rows([_set_pixels(o.soft_mask) for o in objects], height * width)
+
+
+def _set_pixels(mask: SoftMask) -> NDArray[np.intp]:
+    """Positions, in the flattened frame, of the pixels that more likely than not belong to the object."""
+    rows, columns = np.nonzero(mask.values > 127)
+    return (rows + mask.y) * mask.size[1] + columns + mask.x

@@ -1,0 +1,78 @@
+"""Write ``docs/command-line.md`` from the commands themselves; ``make docs`` calls it.
+
+Arguments and options are what ``--help`` says; the examples are kept here. A test compares the page with
+what this makes, and fails for a command without an example.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from flows.cli import main  # noqa: E402
+
+PAGE = ROOT / "docs" / "command-line.md"
+WIDTH = 100
+
+HEAD = """# Command line
+
+*Written by `docs/command_line_page.py` from `flows/cli.py`; change it there.*
+
+`make setup` puts the command into `.venv/bin`. Every command works on a project, a folder that holds the
+ledger, caches and rounds; without `--project` that is the current folder. Every command may be given again:
+what is done is not done twice. The exit code is 0 when all went well, 1 when something has to be mended
+(the message says what), and 2 when the command was not understood.
+"""
+
+EXAMPLES = {
+    "doctor": ["fewframes doctor --project work"],
+    "ingest": [
+        "fewframes ingest clips/one.mp4 clips/two.mkv --project work",
+        "fewframes ingest davis --project work --category car",
+        "fewframes ingest clips/one.mp4 --masks masks --identities per_frame --project work",
+    ],
+    "run": [
+        "fewframes run --project work",
+        "fewframes run --project work --settings quick --rounds 3",
+        "fewframes run --project work --budget 40 --set selection.strategy=least_certain",
+    ],
+    "round": ["fewframes round --project work"],
+    "status": ["fewframes status --project work"],
+    "report": ["fewframes report --project work", "fewframes report --project work --out report.html"],
+    "export": [
+        "fewframes export --project work --format coco --out labels",
+        "fewframes export --project work --format davis --out masks --provenance human,propagated",
+        "fewframes export --project work --format overlay-mp4 --out look.mp4 --video one",
+    ],
+    "simulate": [
+        "fewframes simulate --data davis --strategies random,uniform,hybrid --seeds 3 --out sim.json",
+        "fewframes simulate --data davis --sequences dog,libby --rounds 4 --budget 8 --out sim.json",
+    ],
+    "demo": ["fewframes demo", "fewframes demo --data davis --project runs/mine"],
+}
+"""What a person would type, by command."""
+
+
+def page() -> str:
+    """The whole page.
+
+    Raises:
+        KeyError: a command without an example.
+    """
+    return "\n".join([HEAD, *(_command(name, command) for name, command in main.commands.items())])
+
+
+def _command(name: str, command: click.Command) -> str:
+    parent = click.Context(main, info_name="fewframes", **main.context_settings)
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
+    )
+    examples = "\n".join(EXAMPLES[name])
+    return f"## {name}\n\n```sh\n{examples}\n```\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

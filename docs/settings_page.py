@@ -1,0 +1,199 @@
+"""Write ``docs/settings.md`` from the settings themselves; ``make docs`` calls it.
+
+Names, types, ranges and defaults are read from ``al_core/settings.py``; what a setting means is said here. A
+test compares the page with what this makes, and fails for a setting that nobody explained.
+"""
+
+import sys
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from al_core.settings import PRESETS, Settings  # noqa: E402
+
+PAGE = ROOT / "docs" / "settings.md"
+
+HEAD = """# Settings
+
+*Written by `docs/settings_page.py` from `al_core/settings.py`; change it there.*
+
+A campaign has one set of settings. They are read once, when a command starts, and every round keeps its own
+copy in the ledger. A name that does not exist or a value out of range is refused, and the message says
+which.
+
+```sh
+fewframes run --project work --settings quick
+fewframes run --project work --settings my.toml --set selection.strategy=random --set teachers.seeds=2
+```
+
+`--settings` takes the name of a preset or a TOML file; what the file leaves out keeps its default. `--set`
+changes one setting by its dotted name. Without `--settings`, a project goes on with the settings of its
+last round.
+"""
+
+MEANING = {
+    "seed": "Everything random follows from it: runs with the same seed and settings give the same labels.",
+    "frames.working_long_side": "Longer side of a frame inside the loop, in pixels. Smaller frames are never "
+    "enlarged; labels always keep the full size.",
+    "frames.cache_gigabytes": "How much decoded frames may take on disk.",
+    "student.config": "The student: a name in `configs/students`, the path of a config, or `mmdet::...` (see "
+    "[students](students.md)).",
+    "student.override": "A config file with what differs from `student.config`.",
+    "student.init_weights": "A file of weights that the first round starts from; empty means random weights.",
+    "student.warm_start": "Later rounds start from the student of the round before.",
+    "student.long_side": "Longer side of the image that the student sees, in pixels.",
+    "student.iterations": "Training steps of a round that starts from the round before.",
+    "student.first_round_iterations": "Training steps of a round that starts from scratch or "
+    "from `init_weights`.",
+    "student.batch_size": "Images in a training step.",
+    "student.learning_rate": "Highest learning rate of AdamW; it warms up and then falls along a cosine.",
+    "student.checkpoint_interval": "Training steps between two checkpoints: at most so many are lost "
+    "when the process is killed.",
+    "student.max_objects": "At most so many objects in an image.",
+    "student.device": "Where to train and predict; `auto` takes CUDA where there is one.",
+    "teachers.decays": "One mean teacher per decay of its moving average.",
+    "teachers.seeds": "Students that are trained side by side, each with its own teachers.",
+    "teachers.views": "What each teacher sees of a frame: `identity`, `flip`, `scale_small`, `scale_large`, "
+    "`bright`, `dark`.",
+    "teachers.score_threshold": "Detections below this score are not made.",
+    "teachers.match_iou": "Masks of two members that overlap at least so much (IoU) show the same object.",
+    "uncertainty.class_entropy": "Weight of the entropy of an object's class distribution.",
+    "uncertainty.mutual_information": "Weight of the disagreement of members about the class.",
+    "uncertainty.box_spread": "Weight of the spread of the members' boxes.",
+    "uncertainty.mask_disagreement": "Weight of 1 - mean pairwise IoU of the members' masks.",
+    "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
+    "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
+    "selection.strategy": "How frames are chosen: `random`, `uniform`, `least_certain`, `diverse` or "
+    "`hybrid`.",
+    "selection.frames_per_round": "Frames that a round asks for.",
+    "selection.planned_frames": "Frames that the whole campaign is going to ask for, so that `uniform` can "
+    "spread them evenly from the start; 0 means unknown.",
+    "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
+    "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
+    "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least "
+    "certain ones.",
+    "annotator.backend": "Who answers: `simulated` (held-back ground truth) or `inbox` (files that "
+    "people drop).",
+    "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
+    "annotator.mask_seconds": "Human seconds to draw one mask.",
+    "annotator.box_seconds": "Human seconds to draw one box.",
+    "annotator.click_seconds": "Human seconds of one click.",
+    "annotator.click_overhead_seconds": "Human seconds to look at an object before the first click.",
+    "annotator.absent_seconds": "Human seconds to say that nothing is there.",
+    "annotator.accept_seconds": "Human seconds to accept a mask that is shown.",
+    "propagation.method": "How masks are carried to other frames: `flow` (dense optical flow).",
+    "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
+    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS.",
+    "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves "
+    "them out.",
+    "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
+    "that no human labelled.",
+    "stopping.max_rounds": "Stop after so many rounds.",
+    "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
+    "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
+    "stopping.target_coverage": "Stop when this share of all frames has masks.",
+    "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds.",
+    "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
+}
+"""What each setting means, by dotted name."""
+
+
+def page() -> str:
+    """The whole page.
+
+    Raises:
+        KeyError: a setting that nobody explained. ValueError: an explanation of no setting.
+    """
+    tables = [_table("", Settings, [n for n in Settings.model_fields if not _section(Settings, n)])]
+    for name in Settings.model_fields:
+        section = _section(Settings, name)
+        if section is not None:
+            tables.append(f"## {name}\n\n{_first_paragraph(section)}\n\n{_table(name + '.', section)}")
+    stale = sorted(MEANING.keys() - set(_names(Settings)))
+    if stale:
+        raise ValueError(f"explained, but no setting: {', '.join(stale)}")
+    return "\n".join([HEAD, *tables, _presets()])
+
+
+def _table(prefix: str, model: type[BaseModel], names: list[str] | None = None) -> str:
+    rows = ["| setting | values | default | meaning |", "|---|---|---|---|"]
+    for name in names if names is not None else model.model_fields:
+        field = model.model_fields[name]
+        values, default = _values(field.annotation, field.metadata), _literal(field)
+        rows.append(f"| `{prefix}{name}` | {values} | `{default}` | {MEANING[prefix + name]} |")
+    return "\n".join(rows) + "\n"
+
+
+def _presets() -> str:
+    lines = ["## Presets\n"]
+    for path in sorted(PRESETS.glob("*.toml")):
+        text = path.read_text(encoding="utf-8").strip()
+        lines.append(f"`{path.stem}` (`configs/rounds/{path.name}`):\n\n```toml\n{text}\n```\n")
+    return "\n".join(lines)
+
+
+def _values(kind: Any, metadata: list[Any]) -> str:
+    """A type and its limits in words, e.g. ``whole number >= 1``."""
+    if get_origin(kind) is Annotated:
+        inner, *more = get_args(kind)
+        return _values(inner, [*more, *metadata])
+    metadata = [
+        m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])
+    ]
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"list of: {_values(get_args(kind)[0], [])}"
+    words = {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}
+    if isinstance(kind, UnionType) or kind not in words:
+        raise TypeError(f"no words for values of type {kind}")
+    return " ".join([words[kind], _limits(metadata)]).strip()
+
+
+def _limits(metadata: list[Any]) -> str:
+    signs = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
+    found = [
+        (signs[type(m)][0], getattr(m, signs[type(m)][1])) for m in metadata if not isinstance(m, MinLen)
+    ]
+    return ", ".join(f"{sign} {limit}" for sign, limit in found)
+
+
+def _literal(field: FieldInfo) -> str:
+    default = field.default
+    if isinstance(default, tuple):
+        return "[" + ", ".join(_toml(value) for value in default) + "]"
+    return _toml(default)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _section(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    kind = model.model_fields[name].annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for name in model.model_fields:
+        section = _section(model, name)
+        names += _names(section, f"{prefix}{name}.") if section else [prefix + name]
+    return names
+
+
+def _first_paragraph(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,50 @@
+"""What every annotation back-end can do; all of it may be repeated after a crash without harm."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from al_core.records import Answer, FrameLabel, LabelRequest
+
+
+class RequestStatus(StrEnum):
+    """How far a request is at the back-end."""
+
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    ANSWERED = "answered"
+
+
+class Backend(Protocol):
+    """Puts requests before people and brings their answers back.
+
+    Attributes:
+        shows_proposals: whether it can put masks before people, to be corrected instead of drawn.
+        revisable: whether people may answer a request again after its answer was collected.
+    """
+
+    shows_proposals: bool
+    revisable: bool
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Put requests before people; one that is there already is left as it is.
+
+        Args:
+            proposals: masks to start from, by request id; a request without an entry starts from nothing.
+        """
+        ...
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """How far each of these requests is."""
+        ...
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """The newest answer of each of these requests that has one, in their order.
+
+        The same answer keeps its id, however often it is collected.
+        """
+        ...
+
+    def rejected(self) -> list[str]:
+        """What came back and cannot be used, one message each with the reason; each is told once."""
+        ...

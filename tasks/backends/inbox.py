@@ -1,0 +1,397 @@
+"""People label with whatever tool they like: frames lie in the outbox, label files are dropped into the
+inbox.
+
+``outbox/round-0001/`` holds the frames of a round under names that never change, proposals to correct, an
+``index.json`` and a ``README.txt``; ``outbox/tracks.json`` says what the numbered objects are, and may be
+edited.
+
+A file in ``inbox/`` is read once it no longer grows. A good one goes to ``inbox/accepted/``, and beside it
+lies per
+request what was understood: that is the answer, and it is there before the file is moved, so that nothing
+is lost when the process dies. A bad one goes to ``inbox/rejected/`` with the reason in a text file.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from al_core.errors import BadLabel, UnknownName
+from al_core.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
+from al_core.ledger.store import Ledger
+from al_core.oracle import label_seconds
+from al_core.project import Project
+from al_core.records import (
+    IGNORE_CATEGORY,
+    IGNORE_TRACK,
+    Answer,
+    FrameLabel,
+    Identities,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    Video,
+)
+from al_core.rle import Rle, area, decode
+from al_core.settings import Settings
+from al_core.sources import DEFAULT_CATEGORY, IGNORE_INDEX
+from al_core.stores.frames import FrameStore
+from tasks.backends.base import RequestStatus
+
+SETTLE_SECONDS = 2.0
+"""A file that does not change for this long is taken to be whole."""
+
+_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
+_JPEG_QUALITY = 95
+
+
+class InboxBackend:
+    """Lays frames out in a folder and reads label files from another.
+
+    Args:
+        settle_seconds: how long a file must rest before it is read.
+    """
+
+    shows_proposals = True
+    revisable = True
+
+    def __init__(
+        self,
+        project: Project,
+        ledger: Ledger,
+        frames: FrameStore,
+        settings: Settings,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        self._project = project
+        self._ledger = ledger
+        self._frames = frames
+        self._settings = settings
+        self._settle_seconds = settle_seconds
+        self._messages: list[str] = []
+
+    # ---- what goes out
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Lay out frames, proposals, index and instructions; what lies there already is left as it is."""
+        self._project.inbox.mkdir(parents=True, exist_ok=True)
+        videos = {video.video_id: video for video in self._ledger.videos()}
+        self._tell_tracks(requests, proposals, videos)
+        for round_id in sorted({request.round_id for request in requests}):
+            mine = [request for request in requests if request.round_id == round_id]
+            folder = self._project.outbox / f"round-{round_id:04d}"
+            for request in mine:
+                self._lay_out(folder, request, proposals.get(request.request_id))
+            index = [self._entry(folder, request, videos[request.frame.video_id]) for request in mine]
+            _write(folder / "index.json", _json_bytes({"round": round_id, "requests": index}))
+            _write(folder / "README.txt", _INSTRUCTIONS.format(example=mine[0].request_id).encode())
+
+    def _lay_out(self, folder: Path, request: LabelRequest, proposal: FrameLabel | None) -> None:
+        import cv2
+
+        image = folder / f"{request.request_id}.jpg"
+        if not image.is_file():
+            pixels = cv2.cvtColor(self._frames.read_full(request.frame), cv2.COLOR_RGB2BGR)
+            _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+            _write(image, data.tobytes())
+        shown = _proposal_file(folder, request)
+        if proposal is not None and proposal.masks and not shown.is_file():
+            _write(shown, _index_png(proposal.masks))
+
+    def _entry(self, folder: Path, request: LabelRequest, video: Video) -> dict[str, Any]:
+        shown = _proposal_file(folder, request)
+        time_us = self._ledger.frame_times_us(video.video_id)[request.frame.frame_idx]
+        return {
+            "request_id": request.request_id,
+            "frame": f"{request.request_id}.jpg",
+            "proposal": f"{shown.parent.name}/{shown.name}" if shown.is_file() else None,
+            "video": video.name,
+            "frame_idx": request.frame.frame_idx,
+            "time_seconds": int(time_us) / 1e6,
+            "height": video.height,
+            "width": video.width,
+            "rank": request.rank,
+            "reason": request.reason,
+        }
+
+    def _tell_tracks(
+        self,
+        requests: Sequence[LabelRequest],
+        proposals: Mapping[str, FrameLabel],
+        videos: Mapping[int, Video],
+    ) -> None:
+        """Add categories and objects that are known by now to ``tracks.json``; what people wrote stays."""
+        tracks = self._tracks()
+        categories = self._ledger.categories()
+        tracks["categories"] += [name for name in categories.values() if name not in tracks["categories"]]
+        for video_id in sorted({request.frame.video_id for request in requests}):
+            known = tracks["videos"].setdefault(videos[video_id].name, {})
+            labels = [p for p in proposals.values() if p.frame.video_id == video_id]
+            for mask in (m for label in labels for m in label.objects):
+                known.setdefault(str(mask.track_id), categories[mask.category_id])
+        _write(self._tracks_file, _json_bytes(tracks))
+
+    # ---- what comes back
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """Read new files, then say how far each request is."""
+        known = self._asked()
+        self._read_new_files(known)
+        return {i: self._status(i, known) for i in request_ids}
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """Read new files, then give the newest answer of each request that has one."""
+        known = self._asked()
+        self._read_new_files(known)
+        requests = {request.request_id: request for request in self._ledger.requests()}
+        names = _TrackNames(self._tracks(), self._ledger)
+        wanted = [i for i in request_ids if i in requests and self._understood_file(i).is_file()]
+        return [self._answer(requests[i], known[i], names) for i in wanted]
+
+    def rejected(self) -> list[str]:
+        """One message per file that cannot be used; each is told once."""
+        told, self._messages = self._messages, []
+        return told
+
+    def _status(self, request_id: str, known: Mapping[str, Asked]) -> RequestStatus:
+        if request_id not in known:
+            return RequestStatus.UNKNOWN
+        answered = self._understood_file(request_id).is_file()
+        return RequestStatus.ANSWERED if answered else RequestStatus.WAITING
+
+    def _asked(self) -> dict[str, Asked]:
+        videos = {video.video_id: video for video in self._ledger.videos()}
+        found = {}
+        for request in self._ledger.requests():
+            video = videos[request.frame.video_id]
+            lasting = video.identities is Identities.PERSISTENT
+            found[request.request_id] = Asked(request.request_id, video.height, video.width, lasting)
+        return found
+
+    def _read_new_files(self, known: Mapping[str, Asked]) -> None:
+        categories = list(dict.fromkeys([*self._tracks()["categories"], *self._ledger.categories().values()]))
+        for path in self._settled_files():
+            try:
+                frames = read_label_file(path, _asked_by(path, known), categories)
+            except BadLabel as error:
+                self._reject(path, str(error))
+            else:
+                self._accept(path, frames)
+
+    def _settled_files(self) -> list[Path]:
+        """New files that do not grow; when some are fresh, one short look back tells."""
+        before = {path: _state(path) for path in self._dropped_files()}
+        now = time.time()
+        fresh = {p for p, (_, changed) in before.items() if abs(now - changed / 1e9) < self._settle_seconds}
+        if fresh:
+            time.sleep(self._settle_seconds)
+        return [p for p, state in before.items() if p not in fresh or (p.is_file() and _state(p) == state)]
+
+    def _dropped_files(self) -> list[Path]:
+        inbox = self._project.inbox
+        away = (inbox / "accepted", inbox / "rejected")
+        return [
+            path
+            for path in sorted(inbox.rglob("*"))
+            if path.is_file()
+            and not path.name.startswith(".")
+            and not path.name.lower().endswith(_UNFINISHED)
+            and not any(path.is_relative_to(folder) for folder in away)
+        ]
+
+    def _accept(self, path: Path, frames: Mapping[str, DrawnFrame]) -> None:
+        content = path.read_bytes() + str(path.stat().st_mtime_ns).encode()
+        revision = hashlib.sha256(content).hexdigest()[:12]
+        for request_id, frame in frames.items():
+            understood = {
+                "answer_id": f"{request_id}-{revision}",
+                "file": path.name,
+                "seconds": frame.seconds,
+                "masks": [
+                    [m.track_id, m.category, m.rle.height, m.rle.width, m.rle.counts] for m in frame.masks
+                ],
+            }
+            _write(self._understood_file(request_id), _json_bytes(understood))
+        self._move(path, self._project.inbox / "accepted")
+
+    def _reject(self, path: Path, reason: str) -> None:
+        place = self._move(path, self._project.inbox / "rejected")
+        _write(place.with_name(f"{place.name}.txt"), f"{reason}\n".encode())
+        self._messages.append(f"{reason} (moved to {self._project.relative(place)})")
+
+    def _move(self, path: Path, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder / path.name
+        count = 1
+        while place.exists():
+            count += 1
+            place = folder / f"{path.stem}-{count}{path.suffix}"
+        os.replace(path, place)
+        return place
+
+    def _understood_file(self, request_id: str) -> Path:
+        return self._project.inbox / "accepted" / "understood" / f"{request_id}.json"
+
+    def _answer(self, request: LabelRequest, asked: Asked, names: "_TrackNames") -> Answer:
+        stored = json.loads(self._understood_file(request.request_id).read_text(encoding="utf-8"))
+        masks = tuple(DrawnMask(t, c, Rle(h, w, counts)) for t, c, h, w, counts in stored["masks"])
+        frame = DrawnFrame(masks, stored["seconds"])
+        label = FrameLabel(request.frame, tuple(names.labelled(request, mask) for mask in frame.masks))
+        kind = self._kind(request, asked, frame)
+        seconds = frame.seconds
+        if seconds is None:
+            seconds = label_seconds(self._settings.annotator, kind, len(frame.objects))
+        return Answer(stored["answer_id"], request.request_id, label, kind, seconds, "inbox")
+
+    def _kind(self, request: LabelRequest, asked: Asked, frame: DrawnFrame) -> LabelKind:
+        if not frame.objects:
+            return LabelKind.ABSENT
+        shown = _proposal_file(self._project.outbox / f"round-{request.round_id:04d}", request)
+        if shown.is_file():
+            proposed = {m.track_id: m.rle for m in read_index_image(shown, asked).masks}
+            if proposed == {m.track_id: m.rle for m in frame.masks}:
+                return LabelKind.ACCEPT
+        return LabelKind.MASK
+
+    # ---- what the numbered objects are
+
+    @property
+    def _tracks_file(self) -> Path:
+        return self._project.outbox / "tracks.json"
+
+    def _tracks(self) -> dict[str, Any]:
+        """Content of ``tracks.json``.
+
+        Raises:
+            BadLabel: it cannot be read, or names a category that it does not list.
+        """
+        file = self._tracks_file
+        if not file.is_file():
+            return {"categories": [], "videos": {}}
+        expected = 'expected {"categories": ["car"], "videos": {"clip": {"1": "car"}}}'
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            categories = [str(name) for name in content["categories"]]
+            videos = {
+                str(video): {str(t): str(c) for t, c in names.items()}
+                for video, names in content["videos"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadLabel(f"{file}: cannot be read ({error!r}); {expected}") from None
+        for name in (name for names in videos.values() for name in names.values()):
+            if name not in categories:
+                raise BadLabel(f"{file}: {UnknownName('category', name, categories)} Add it to 'categories'")
+        return {"categories": categories, "videos": videos}
+
+
+class _TrackNames:
+    """Turns drawn masks into labels: what a file does not name, ``tracks.json`` does, or the first
+    category."""
+
+    def __init__(self, tracks: Mapping[str, Any], ledger: Ledger) -> None:
+        self._tracks = tracks
+        self._ledger = ledger
+        self._videos = {video.video_id: video.name for video in ledger.videos()}
+        self._ids = {name: category_id for category_id, name in ledger.categories().items()}
+
+    def labelled(self, request: LabelRequest, mask: DrawnMask) -> MaskLabel:
+        """The label that a drawn mask is."""
+        if mask.track_id == IGNORE_TRACK:
+            return MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, mask.rle)
+        name = mask.category or self._name(request.frame.video_id, mask.track_id)
+        if name not in self._ids:
+            self._ids = self._ledger.add_categories([name])
+        return MaskLabel(mask.track_id, self._ids[name], mask.rle)
+
+    def _name(self, video_id: int, track_id: int) -> str:
+        names = self._tracks["videos"].get(self._videos[video_id], {})
+        known = [*self._tracks["categories"], *self._ids, DEFAULT_CATEGORY]
+        return names.get(str(track_id), known[0])
+
+
+def _asked_by(path: Path, known: Mapping[str, Asked]) -> Callable[[str], Asked]:
+    def find(name: str) -> Asked:
+        if name.lower() in known:
+            return known[name.lower()]
+        example = f"'{next(iter(known))}'" if known else "there are none"
+        raise BadLabel(
+            f"{path.name}: no frame of the name {name!r} was asked for. Name a label as its frame in the "
+            f"outbox, e.g. {example}; the endings are {' and '.join(SUFFIXES)}"
+        )
+
+    return find
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds."""
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _proposal_file(folder: Path, request: LabelRequest) -> Path:
+    return folder / "proposals" / f"{request.request_id}.png"
+
+
+def _index_png(masks: Sequence[MaskLabel]) -> bytes:
+    """Masks as an index image, small ones above large ones; 16 bits deep when a track does not fit into 8."""
+    import io
+
+    from PIL import Image
+
+    from al_core.export.palette import davis_palette
+
+    deep = max(mask.track_id for mask in masks) >= IGNORE_INDEX
+    values = np.zeros((masks[0].rle.height, masks[0].rle.width), np.uint16 if deep else np.uint8)
+    for mask in sorted(masks, key=lambda mask: -area(mask.rle)):
+        values[decode(mask.rle)] = IGNORE_INDEX if mask.ignore else mask.track_id
+    image = Image.fromarray(values)
+    if not deep:
+        image.putpalette(davis_palette().tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _json_bytes(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+_INSTRUCTIONS = """Frames that wait for labels
+===========================
+
+Each .jpg here is one frame; index.json says which video it is from and why it was chosen.
+Draw on the frame as it is, without scaling or cropping, and drop the result into the
+folder "inbox" beside "outbox", either
+
+  an index image named like the frame, e.g. {example}.png:
+    0 is background, 1, 2, 3 ... number the objects, 255 is a region to ignore; palette or
+    grey PNG. The same object keeps its number in all frames of a video.
+    An image of zeros says: nothing is here.
+
+  or one COCO .json of any name: file_name of an image is the frame's name; polygons or RLE;
+    track_id of an annotation is the object's number. An image that is listed without
+    annotations says: nothing is here.
+
+Where "proposals" holds an image of the frame's name, you may correct that instead of
+starting anew; dropped unchanged it says that the proposal is right.
+
+outbox/tracks.json says what the numbered objects are. Add names to "categories" and objects
+to "videos" there; an object that it does not name gets the first category.
+
+Then give the same command again. Files that cannot be used go to inbox/rejected, each with
+the reason beside it; drop a better one under the same name. A label that is dropped again
+replaces the one before.
+"""

@@ -1,0 +1,58 @@
+"""The simulated annotator as a back-end: every request is answered at once, from held-back truth."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from al_core.ledger.store import Ledger
+from al_core.oracle import SimulatedAnnotator, request_rng
+from al_core.project import Project
+from al_core.records import Answer, FrameLabel, LabelRequest
+from al_core.settings import Settings
+from al_core.stores.frames import FrameStore
+from tasks.backends.base import RequestStatus
+
+
+class SimulatedBackend:
+    """Answers are a function of truth, settings, seed and request id: nothing needs to be remembered."""
+
+    shows_proposals = False
+    revisable = False
+
+    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Nothing is to be done: the requests lie in the ledger."""
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """Every request that the ledger knows is answered."""
+        known = self._requests()
+        return {i: RequestStatus.ANSWERED if i in known else RequestStatus.UNKNOWN for i in request_ids}
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """Draw the answers.
+
+        Raises:
+            BadLabel: a frame has no truth.
+        """
+        known = self._requests()
+        wanted = [known[i] for i in request_ids if i in known]
+        truth = self._truth(wanted)
+        annotator = SimulatedAnnotator(
+            lambda frame: truth[frame.video_id].get(frame.frame_idx), self._settings.annotator
+        )
+        return [annotator.answer(r, request_rng(self._settings.seed, r.request_id)) for r in wanted]
+
+    def rejected(self) -> list[str]:
+        """The simulated annotator makes no unusable files."""
+        return []
+
+    def _requests(self) -> dict[str, LabelRequest]:
+        return {request.request_id: request for request in self._ledger.requests()}
+
+    def _truth(self, requests: Sequence[LabelRequest]) -> dict[int, dict[int, FrameLabel]]:
+        frames: dict[int, list[int]] = defaultdict(list)
+        for request in requests:
+            frames[request.frame.video_id].append(request.frame.frame_idx)
+        return {video: self._ledger.truth(video, indices) for video, indices in frames.items()}

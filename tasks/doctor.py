@@ -1,0 +1,249 @@
+"""Look over the installation and a project: what is there, whether it works, how to mend what does not."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from al_core.errors import MissingDependency
+from al_core.project import Project
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SET_UP = "run: make -B setup"
+_MODULES = {
+    "imaug": "imgaug",
+    "onedl-mmcv": "mmcv",
+    "onedl-mmdetection": "mmdet.models",
+    "onedl-mmengine": "mmengine",
+    "opencv-python": "cv2",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+}
+"""Packages whose module is not named as they are; of mmdet the part that needs mmcv's operators."""
+
+Probe = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        detail: what was seen, for example a version or a path.
+        mend: what to do about it; empty when it is in order.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) -> list[Finding]:
+    """Look at everything that the product needs; changes nothing and needs no network.
+
+    Args:
+        root: the project's folder; it need not exist yet.
+        patience: seconds that the libraries together may take to show that they work.
+        free_gigabytes: less free disk space than this is a finding.
+
+    Raises:
+        MissingDependency: so much is missing that the rest cannot be looked at.
+    """
+    project = Project.at(root)
+    requirements = _requirements()
+    probes: list[Probe] = [("imports", _module(name)) for name, _ in requirements]
+    probes += [("mmcv_operators", ""), ("gpu", ""), ("codecs", "")]
+    if project.ledger_path.is_file():
+        probes.append(("ledger", str(project.ledger_path)))
+    answers = dict(zip(probes, run_probes(probes, patience), strict=True))
+    return [
+        _python(),
+        *(_package(name, wanted, answers["imports", _module(name)]) for name, wanted in requirements),
+        _operators(*answers["mmcv_operators", ""]),
+        Finding("GPU", True, answers["gpu", ""][1]),
+        _codecs(*answers["codecs", ""]),
+        *_state(project, free_gigabytes),
+        _ledger(project, answers.get(("ledger", str(project.ledger_path)))),
+    ]
+
+
+def findings_table(findings: Iterable[Finding]) -> "Table":
+    """The findings for a terminal; what has to be mended stands beside what is wrong."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "what", "seen", box=None, header_style="bold")
+    for finding in findings:
+        mark = Text("ok", "green") if finding.ok else Text("mend", "bold red")
+        seen = Text(finding.detail, overflow="fold")
+        if finding.mend:
+            seen.append(f"\n-> {finding.mend}", "yellow")
+        table.add_row(mark, Text(finding.name), seen)
+    return table
+
+
+def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str]]:
+    """Answers of ``tasks.probes``, one ``(ok, detail)`` per probe, in order.
+
+    A probe that brings its process down is the one that had not answered; those after it are asked anew.
+    """
+    answers: list[tuple[bool, str]] = []
+    while len(answers) < len(probes):
+        said, failure = _ask(probes[len(answers) :], patience)
+        answers += said
+        if len(answers) < len(probes):
+            answers.append((False, failure))
+    return answers
+
+
+def _ask(probes: Sequence[Probe], patience: float) -> tuple[list[tuple[bool, str]], str]:
+    search = [p for p in (os.environ.get("PYTHONPATH"), str(_ROOT)) if p]
+    command = [sys.executable, "-m", "tasks.probes", json.dumps(probes)]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=patience,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
+            check=False,
+        )
+        output, failure = done.stdout, f"the process that tried it ended with status {done.returncode}"
+    except subprocess.TimeoutExpired as error:
+        output, failure = error.stdout or b"", f"did not answer within {patience:g} s"
+    said = [json.loads(line) for line in output.decode().splitlines() if line.endswith("}")]
+    return [(answer["ok"], answer["detail"]) for answer in said], failure
+
+
+def _requirements() -> list[tuple[str, str]]:
+    """(name, version specifier) of every package that is needed, as the installation or checkout says."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError as error:
+        raise MissingDependency(f"the installation is not whole ({error}); {_SET_UP}") from None
+    try:
+        texts = metadata.requires("fewframes") or []
+    except metadata.PackageNotFoundError:
+        texts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    requirements = [Requirement(text) for text in texts]
+    needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return [(r.name, str(r.specifier)) for r in needed]
+
+
+def _module(package: str) -> str:
+    return _MODULES.get(package, package.replace("-", "_"))
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} in {sys.prefix}"
+    if sys.version_info[:2] == (3, 11):
+        return Finding("Python", True, detail)
+    return Finding("Python", False, detail, f"Python 3.11 is needed: install it and {_SET_UP}")
+
+
+def _package(name: str, wanted: str, imported: tuple[bool, str]) -> Finding:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(name, False, "not installed", _SET_UP)
+    works, detail = imported
+    if not works:
+        return Finding(
+            name,
+            False,
+            f"{version} cannot be imported: {detail}",
+            f"{_SET_UP}, or {_reinstall(name, version)}",
+        )
+    if not _fits(version, wanted):
+        return Finding(
+            name, False, f"{version}, expected {wanted}", f'{_SET_UP}, or {_pip()} "{name}{wanted}"'
+        )
+    return Finding(name, True, version)
+
+
+def _fits(version: str, wanted: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(wanted).contains(version, prereleases=True)
+
+
+def _operators(works: bool, detail: str) -> Finding:
+    if works:
+        return Finding("mmcv operators", True, detail)
+    mend = (
+        "they must be compiled beside the installed torch: delete .venv and run: make setup"
+        if "CUDA" not in detail
+        else "they were compiled without CUDA: install the CUDA compiler (nvcc), delete .venv and run: make "
+        "setup; or train on the CPU with: --set student.device=cpu"
+    )
+    return Finding("mmcv operators", False, detail, mend)
+
+
+def _codecs(works: bool, detail: str) -> Finding:
+    mend = (
+        ""
+        if works
+        else f'install PyAV\'s own build, which carries the codecs: {_pip()} --force-reinstall "av>=18,<19"'
+    )
+    return Finding("video codecs", works, detail, mend)
+
+
+def _state(project: Project, free_gigabytes: float) -> list[Finding]:
+    place = _existing_parent(project.root)
+    writable = place.is_dir() and os.access(place, os.W_OK)
+    there = str(project.root) if project.root.is_dir() else f"{project.root} (made when it is needed)"
+    free = shutil.disk_usage(place).free / 1e9
+    roomy = free >= free_gigabytes
+    server = os.environ.get("PREFECT_API_URL")
+    return [
+        Finding(
+            "project",
+            writable,
+            there,
+            "" if writable else f"{place} cannot be written: choose another --project",
+        ),
+        Finding(
+            "Prefect's state",
+            True,
+            f"{project.prefect_home}" + (f", with the server at {server}" if server else ""),
+        ),
+        Finding("frame cache", True, str(project.cache)),
+        Finding(
+            "free disk space",
+            roomy,
+            f"{free:.1f} GB",
+            "" if roomy else f"free at least {free_gigabytes:g} GB, or choose a --project on another disk",
+        ),
+    ]
+
+
+def _ledger(project: Project, answer: tuple[bool, str] | None) -> Finding:
+    if answer is None:
+        return Finding("ledger", True, f"none in {project.root} yet")
+    works, detail = answer
+    mend = "" if works else "upgrade fewframes, or put back a copy of the file from a time when it worked"
+    return Finding("ledger", works, detail, mend)
+
+
+def _existing_parent(path: Path) -> Path:
+    return next(p for p in (path, *path.parents) if p.exists())
+
+
+def _pip() -> str:
+    return f"{sys.executable} -m pip install"
+
+
+def _reinstall(name: str, version: str) -> str:
+    return f"{_pip()} --force-reinstall --no-deps {name}=={version}"

@@ -1,0 +1,114 @@
+"""Write what a round delivered in a format that others read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import EmptyPool, UnknownName
+from al_core.export import ExportClip, ExportOptions, ExportReport, exporter, write_export
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameRef, Progress, Provenance, Video
+from al_core.stores.delivered import read_delivered
+from al_core.stores.frames import FrameStore
+from al_core.video import decode
+
+
+def export_project(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    format: str,
+    out: Path,
+    *,
+    round_id: int | None = None,
+    provenances: Sequence[str] | None = None,
+    videos: Sequence[str] | None = None,
+    human_frames_only: bool = False,
+    images: bool = True,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> ExportReport:
+    """Export the masks that a round delivered.
+
+    Args:
+        format: a key of ``al_core.export.EXPORTERS``.
+        out: a folder, or a file where the format is one (see ``al_core.export.write_export``).
+        round_id: masks as that round delivered them; None takes the newest ones.
+        provenances: only masks of these; None takes all. A frame that this leaves without masks is left out.
+        videos: names; None takes all that have delivered masks.
+        human_frames_only: only the frames that people labelled.
+        images: write the frames too, where the format has them.
+        overwrite: replace an earlier export at ``out``.
+
+    Raises:
+        UnknownName: no such format, provenance, video or round.
+        EmptyPool: nothing was delivered yet.
+        OutputExists: ``out`` is there and must not be replaced.
+    """
+    exporter(format)
+    options = ExportOptions(
+        provenances=_provenances(provenances),
+        human_frames_only=human_frames_only,
+        images=images,
+        overwrite=overwrite,
+    )
+    chosen_round = _round(ledger, round_id)
+    clips = _clips(project, ledger, frames, chosen_round, videos)
+    return write_export(format, clips, ledger.categories(), out, options, on_progress)
+
+
+def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Frames at full resolution, RGB uint8 [height, width, 3], in rising order, decoded in one pass."""
+    if video.kind == "file" and Path(video.uri).is_file():
+        yield from decode(Path(video.uri), list(indices))
+        return
+    for index in indices:
+        yield index, frames.read_full(FrameRef(video.video_id, index))
+
+
+def _clips(
+    project: Project, ledger: Ledger, frames: FrameStore, round_id: int, names: Sequence[str] | None
+) -> list[ExportClip]:
+    paths = ledger.delivered_paths(round_id)
+    known = {video.name: video for video in ledger.videos() if video.video_id in paths}
+    for name in names or ():
+        if name not in known:
+            raise UnknownName(f"video with masks of round {round_id}", name, known)
+    chosen = [video for name, video in known.items() if names is None or name in names]
+    return [
+        ExportClip(
+            video,
+            partial(read_delivered, project.absolute(paths[video.video_id])),
+            partial(full_frames, frames, video),
+            frozenset(label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)),
+            round_id,
+            ledger.frame_times_us(video.video_id),
+        )
+        for video in chosen
+    ]
+
+
+def _round(ledger: Ledger, round_id: int | None) -> int:
+    last = ledger.last_delivered_round()
+    if last is None:
+        raise EmptyPool("no round has delivered masks yet; run one first: fewframes run --project DIR")
+    if round_id is None:
+        return last
+    if not ledger.delivered_paths(round_id):
+        delivered = [str(r.round_id) for r in ledger.rounds() if ledger.delivered_paths(r.round_id)]
+        raise UnknownName("round with delivered masks", str(round_id), delivered)
+    return round_id
+
+
+def _provenances(names: Sequence[str] | None) -> frozenset[Provenance]:
+    if names is None:
+        return frozenset(Provenance)
+    known = {p.value: p for p in Provenance}
+    for name in names:
+        if name not in known:
+            raise UnknownName("provenance", name, known)
+    return frozenset(known[name] for name in names)

@@ -1,0 +1,136 @@
+"""Carry human masks along a video, fuse them with the teachers', and deliver the labelled video."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.fusion import fuse
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.propagation import build
+from al_core.propagation.base import PropagatedFrame, Propagator, Replay
+from al_core.propagation.identity import link_identities
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
+from al_core.rle import decode
+from al_core.settings import Settings
+from al_core.stores.delivered import Summary, write_delivered
+from al_core.stores.frames import FrameStore
+from al_core.stores.predictions import FramePrediction, read_predictions
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """One video of a frame store, as a propagator sees it."""
+
+    store: FrameStore
+    video: Video
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the video's content."""
+        return self.video.sha256
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return self.video.n_frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) at working size."""
+        return self.store.size(self.video.video_id)
+
+    def read(self, frame_idx: int) -> NDArray[np.uint8]:
+        """One frame, RGB uint8 [h, w, 3]."""
+        return self.store.read(FrameRef(self.video.video_id, frame_idx))
+
+
+def propagate_video(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    video: Video,
+    settings: Settings,
+    round_id: int,
+    labels: Sequence[FrameLabel],
+    predictions_path: Path | None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
+
+    A video without labels is labelled by the teachers alone; without predictions either, nothing is
+    delivered, which is a result too. The same call twice is the same as once.
+
+    Args:
+        labels: what people said of this video; several of one frame count in order, the last one holds.
+        predictions_path: the round's predictions for this video, or None.
+
+    Returns:
+        (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
+
+    Raises:
+        MissingDependency: the predictions cannot be read.
+    """
+    clip = VideoFrames(frames, video)
+    propagator = build(settings.propagation, project.cache)
+    if video.identities is Identities.PER_FRAME:
+        labels = link_identities(clip, _newest(labels), propagator)
+    by_frame = {label.frame.frame_idx: label for label in _newest(labels)}
+    delivered = fuse(
+        by_frame,
+        Replay(lambda: _propagated(clip, by_frame, propagator)),
+        None if predictions_path is None else lambda: _predicted(predictions_path),
+        (video.height, video.width),
+        settings.propagation,
+    )
+    path = project.round_dir(round_id) / "delivered" / f"{video.video_id:05d}.parquet"
+    covered = _Covered(by_frame)
+    summary = write_delivered(path, covered.counted(_telling(delivered, video, on_progress)))
+    ledger.put_delivered(round_id, video.video_id, project.relative(path), len(covered.frames), summary)
+    return summary
+
+
+def _newest(labels: Iterable[FrameLabel]) -> list[FrameLabel]:
+    """One label per frame, by frame."""
+    newest = {label.frame: label for label in labels}
+    return [newest[frame] for frame in sorted(newest)]
+
+
+def _propagated(
+    clip: VideoFrames, labels: Mapping[int, FrameLabel], propagator: Propagator
+) -> Iterator[PropagatedFrame]:
+    masks = {i: {m.track_id: decode(m.rle) for m in label.objects} for i, label in labels.items()}
+    return propagator.propagate(clip, masks)
+
+
+def _predicted(path: Path) -> Iterator[FramePrediction]:
+    return read_predictions(path)
+
+
+class _Covered:
+    """Frames that are labelled: by a person, with objects or without, or by at least one mask."""
+
+    def __init__(self, human: Iterable[int]) -> None:
+        self.frames = set(human)
+
+    def counted(self, frames: Iterable[tuple[int, list[DeliveredMask]]]) -> Iterator[DeliveredMask]:
+        """The masks of all frames."""
+        for frame_idx, masks in frames:
+            if masks:
+                self.frames.add(frame_idx)
+            yield from masks
+
+
+def _telling(
+    frames: Iterable[tuple[int, list[DeliveredMask]]],
+    video: Video,
+    on_progress: Callable[[Progress], None] | None,
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """The same frames; says before each how many are done."""
+    for done, frame in enumerate(frames, start=1):
+        if on_progress is not None:
+            on_progress(Progress(done, video.n_frames, video.name))
+        yield frame

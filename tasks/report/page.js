@@ -1,0 +1,68 @@
+"use strict";
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const config = { responsive: true, displayModeBar: false, doubleClick: "reset" };
+  const drawn = new Set();
+
+  function theme() {
+    const style = getComputedStyle(document.documentElement);
+    const read = (name) => style.getPropertyValue(name).trim();
+    return { ink: read("--ink"), surface: read("--surface"), muted: read("--muted"), line: read("--line") };
+  }
+
+  // A colour "ink" or "surface" stands for the page's own, light or dark.
+  function coloured(value, colours, key = "") {
+    if (Array.isArray(value)) {
+      return value.length && typeof value[0] === "object" ? value.map((v) => coloured(v, colours)) : value;
+    }
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, colours, k)]));
+    }
+    return key === "color" && value in colours ? colours[value] : value;
+  }
+
+  function layoutOf(figure, colours) {
+    const layout = {
+      ...figure.layout,
+      autosize: true,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: colours.ink },
+      hoverlabel: {
+        ...figure.layout.hoverlabel,
+        bgcolor: colours.surface,
+        bordercolor: colours.line,
+        font: { color: colours.ink },
+      },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.muted, activecolor: colours.ink },
+    };
+    for (const name of Object.keys(layout).filter((k) => /^[xy]axis/.test(k))) {
+      layout[name] = {
+        automargin: true,
+        gridcolor: colours.line,
+        linecolor: colours.line,
+        tickcolor: colours.line,
+        ...layout[name],
+        tickfont: { color: colours.muted },
+        title: { standoff: 8, ...layout[name].title, font: { color: colours.muted, size: 12.5 } },
+      };
+    }
+    return layout;
+  }
+
+  function draw(element) {
+    const figure = figures[element.dataset.figure];
+    const colours = theme();
+    drawn.add(element);
+    Plotly.react(element, coloured(figure.data, colours), layoutOf(figure, colours), config);
+  }
+
+  const charts = [...document.querySelectorAll(".chart")];
+  const seen = new IntersectionObserver(
+    (entries) => entries.filter((e) => e.isIntersecting && !drawn.has(e.target)).forEach((e) => draw(e.target)),
+    { rootMargin: "800px" },
+  );
+  charts.forEach((element) => seen.observe(element));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+  addEventListener("beforeprint", () => charts.filter((e) => !drawn.has(e)).forEach(draw));
+})();

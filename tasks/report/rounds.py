@@ -1,0 +1,128 @@
+"""The figures of each round, from the ledger alone: one row that the page and the terminal both show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from al_core.ledger.store import Ledger, Round, Step
+from al_core.records import Provenance
+
+QualityRow = tuple[int, int, int | None, str, str, float, int]
+"""(round, video, track or None for the whole video, provenance or "all", metric, value, frames measured)."""
+
+_MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """One round in figures.
+
+    Attributes:
+        n_frames: of all videos.
+        human_frames, human_seconds: from the first round up to this one.
+        covered: frames that are labelled after the round; None while it has delivered nothing.
+        frames_by: frames per provenance, each frame once, under its least founded mask.
+        masks_by: delivered masks (object-frames) per provenance.
+        jf, ap50: mean over the videos that have truth; None without any.
+        seconds_train, seconds_predict: None while the step is not finished.
+        seconds_other: of all steps but training and prediction; waiting for people is not in it.
+        state: why the campaign ended here, "finished", or what the round waits for.
+    """
+
+    round_id: int
+    n_frames: int
+    requested: int
+    answered: int
+    human_frames: int
+    human_seconds: float
+    covered: int | None
+    frames_by: dict[str, int]
+    masks_by: dict[str, int]
+    jf: float | None
+    ap50: float | None
+    seconds_train: float | None
+    seconds_predict: float | None
+    seconds_other: float
+    state: str
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of all frames that are labelled, in [0, 1]."""
+        return None if self.covered is None or not self.n_frames else self.covered / self.n_frames
+
+
+def round_rows(ledger: Ledger) -> list[RoundRow]:
+    """One row per round, in order."""
+    with ledger.held():
+        quality, steps, coverage = ledger.quality(), ledger.steps(), ledger.coverage()
+        rounds = {r.round_id: r for r in ledger.rounds()}
+    return [
+        _row(
+            entry,
+            rounds[entry["round_id"]],
+            [s for s in steps if s.round_id == entry["round_id"]],
+            [q for q in quality if q[0] == entry["round_id"]],
+        )
+        for entry in coverage
+    ]
+
+
+def mean_quality(rows: Sequence[QualityRow], metric: str, provenance: str = "all") -> float | None:
+    """Mean of a metric over whole videos, each weighing the same; None without any."""
+    values = [value for _, _, track, p, m, value, _ in rows if track is None and p == provenance and m == metric]
+    return sum(values) / len(values) if values else None
+
+
+def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int, human_frames: int) -> dict[str, int]:
+    """Split the labelled frames by provenance, each frame once, under the least founded of its masks.
+
+    The ledger counts per provenance the frames that hold such a mask, and a frame may hold masks of several.
+    A frame with a teacher's mask counts as teacher; of the others one with a propagated mask counts as
+    propagated; the rest is accepted.
+
+    Args:
+        delivered: provenance -> (frames with such a mask, masks).
+        covered: labelled frames, each once.
+        human_frames: labelled by people, empty ones included.
+    """
+    split = {Provenance.HUMAN.value: min(human_frames, covered)}
+    left = covered - split[Provenance.HUMAN.value]
+    for name in _MACHINE:
+        split[name] = min(delivered.get(name, (0, 0))[0], left)
+        left -= split[name]
+    return split
+
+
+def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: Sequence[QualityRow]) -> RoundRow:
+    delivered: dict[str, tuple[int, int]] = entry["delivered"]
+    done = any(s.name == "propagate" and s.status == "finished" for s in steps) or bool(delivered)
+    covered = entry["covered"] if done else None
+    seconds = {s.name: s.seconds for s in steps if s.status == "finished"}
+    return RoundRow(
+        round_id=entry["round_id"],
+        n_frames=entry["n_frames"],
+        requested=entry["requested"],
+        answered=entry["answered"],
+        human_frames=entry["human_frames"],
+        human_seconds=entry["human_seconds"],
+        covered=covered,
+        frames_by=frames_by_provenance(delivered, covered or 0, entry["human_frames"]) if done else {},
+        masks_by={name: masks for name, (_, masks) in delivered.items()},
+        jf=mean_quality(quality, "jf"),
+        ap50=mean_quality(quality, "ap50"),
+        seconds_train=seconds.get("train"),
+        seconds_predict=seconds.get("predict"),
+        seconds_other=sum(v for name, v in seconds.items() if name not in ("train", "predict")),
+        state=_state(this, steps, entry["requested"] - entry["answered"]),
+    )
+
+
+def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
+    if this.status == "finished":
+        return this.stop_reason or "finished"
+    unfinished = [s.name for s in steps if s.status != "finished"]
+    if unfinished:
+        return f"in progress: {unfinished[-1]}"
+    if unanswered:
+        return f"waits for {unanswered} label{'s' * (unanswered > 1)}"
+    return f"in progress, done: {steps[-1].name}" if steps else "begun"

@@ -1,0 +1,140 @@
+"""Tables for the terminal: the rounds of a project, and the campaigns of a simulation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from al_core.project import Project
+from tasks.ledger import open_ledger
+from tasks.report.rounds import RoundRow, round_rows
+from tasks.report.words import duration, many, percent, score
+
+
+def print_status(project: Project, console: Console) -> None:
+    """Print what a project holds and one line per round."""
+    ledger = open_ledger(project)
+    lengths = ledger.video_lengths()
+    console.print(
+        f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}",
+        highlight=False,
+    )
+    rows = round_rows(ledger)
+    if not rows:
+        console.print("No rounds yet.", highlight=False)
+        return
+    console.print(round_table(rows))
+
+
+def round_table(rows: Sequence[RoundRow]) -> Table:
+    """One line per round; human frames and seconds are sums up to that round."""
+    table = _table()
+    names = (
+        "round",
+        "human\nframes",
+        "human\ns",
+        "cover-\nage",
+        "\nJ&F",
+        "\nAP50",
+        "train\ns",
+        "predict\ns",
+        "other\ns",
+    )
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("\nstate", min_width=12)
+    for row in rows:
+        table.add_row(
+            str(row.round_id),
+            f"{row.human_frames:,}",
+            f"{row.human_seconds:,.0f}",
+            percent(row.coverage),
+            score(row.jf),
+            score(row.ap50),
+            _seconds(row.seconds_train),
+            _seconds(row.seconds_predict),
+            f"{row.seconds_other:,.1f}",
+            row.state,
+        )
+    return table
+
+
+def round_line(project: Project, round_id: int) -> Text:
+    """One finished round in one line.
+
+    Raises:
+        KeyError: there is no such round.
+    """
+    row = {r.round_id: r for r in round_rows(open_ledger(project))}[round_id]
+    parts = [
+        f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)})",
+        f"coverage {percent(row.coverage)}",
+    ]
+    parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []
+    parts += [f"AP50 {score(row.ap50)}"] if row.ap50 is not None else []
+    parts += [
+        f"train {duration(row.seconds_train or 0)}",
+        f"predict {duration(row.seconds_predict or 0)}",
+        f"other {duration(row.seconds_other)}",
+    ]
+    return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
+
+
+def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
+    """Mean J&F (and AP50 of the last round) per strategy and round, over sequences and seeds.
+
+    Args:
+        records: one per campaign and round, with ``strategy``, ``round``, ``human_frames``,
+            ``human_seconds``, ``jf`` and ``ap50``; a figure may be None where there was no truth.
+    """
+    records = list(records)
+    rounds = sorted({r["round"] for r in records})
+    table = _table()
+    table.caption, table.caption_justify = _campaigns(records), "left"
+    table.add_column("\n\nstrategy", no_wrap=True)
+    for round_id in rounds:
+        frames = [r["human_frames"] for r in records if r["round"] == round_id]
+        name = f"J&F after\nround {round_id}\n{_span(frames)} frames"
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("AP50\nat the\nend", justify="right", no_wrap=True)
+    table.add_column("\nhuman\nseconds", justify="right", no_wrap=True)
+    for strategy in dict.fromkeys(r["strategy"] for r in records):
+        mine = [r for r in records if r["strategy"] == strategy]
+        last = [r for r in mine if r["round"] == rounds[-1]]
+        table.add_row(
+            strategy,
+            *(score(_mean(r["jf"] for r in mine if r["round"] == round_id)) for round_id in rounds),
+            score(_mean(r["ap50"] for r in last)),
+            f"{_mean(r['human_seconds'] for r in last) or 0:,.0f}",
+        )
+    return table
+
+
+def _table() -> Table:
+    return Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+
+
+def _campaigns(records: Sequence[Mapping[str, Any]]) -> str:
+    sequences = len({r["sequence"] for r in records})
+    seeds = len({r["seed"] for r in records})
+    return (
+        f"means over {many(sequences, 'sequence')} and {many(seeds, 'seed')}, on frames that no human labelled; "
+        "frames are human frames in all"
+    )
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:,.1f}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
+
+
+def _span(counts: Sequence[int]) -> str:
+    return str(min(counts)) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"

@@ -1,0 +1,43 @@
+"""Numbers as people read them, with their units."""
+
+
+def duration(seconds: float) -> str:
+    """``3.2 s``, ``84 s``, ``12.4 min``, ``3.2 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as ``4.2 %``; a dash for None."""
+    if share is None:
+        return "–"
+    value = 100 * share
+    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{value:.1f} %"
+
+
+def score(value: float | None) -> str:
+    """A quality figure with three decimals; a dash for None."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """``1 frame``, ``1,200 frames``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def clock(microseconds: int) -> str:
+    """A time within a video: ``0:04.12``, ``1:02:04.12``."""
+    hundredths = round(microseconds / 10_000)
+    seconds, hundredths = divmod(hundredths, 100)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}:{minutes:02d}:{seconds:02d}.{hundredths:02d}"
+        if hours
+        else f"{minutes}:{seconds:02d}.{hundredths:02d}"
+    )

@@ -1,0 +1,111 @@
+"""Choose the frames of a round: what is known lies in the ledger and beside it, the choice goes back
+there."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadSettings
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import Selected
+from al_core.selection import Frames, Pool, select
+from al_core.settings import Settings
+from al_core.stores.frames import FrameStore
+from al_core.stores.predictions import read_features
+
+
+def select_frames(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    settings: Settings,
+    round_id: int,
+    rng: np.random.Generator,
+    n: int | None = None,
+) -> list[Selected]:
+    """Choose the frames that a round asks for, and store the choice in the place of an earlier one.
+
+    The predictions of the round before tell uncertainty and features; where there are none, frames are told
+    apart by their thumbnails. The simulated annotator is only asked for frames whose truth is held back.
+
+    Args:
+        n: how many; ``selection.frames_per_round`` when left out.
+
+    Raises:
+        EmptyPool: not a single frame may be chosen.
+        BadSettings: the annotator is simulated and there is no truth.
+    """
+    strategy = settings.selection.strategy
+    wanted = settings.selection.frames_per_round if n is None else n
+    pool = open_pool(project, ledger, frames, settings, round_id)
+    selected = select(strategy, pool, wanted, settings.selection, rng)
+    ledger.put_selection(round_id, strategy, selected)
+    return selected
+
+
+def open_pool(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int
+) -> Pool:
+    """What a round may choose from; nothing costly is read until a strategy asks for it."""
+    answerable = _with_truth(ledger) if settings.annotator.backend == "simulated" else None
+    paths = ledger.prediction_paths(round_id - 1)
+    files = {video: project.absolute(path) for video, path in paths.items()}
+    if set(files) >= set(ledger.video_lengths()):
+        features = by_video(lambda video, indices: predicted_features(files[video], indices))
+    else:
+        features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
+    return Pool.from_ledger(ledger, round_id, round_id - 1 if files else None, features, answerable)
+
+
+def _with_truth(ledger: Ledger) -> Frames:
+    known = ledger.truth_frames()
+    if not len(known["video_id"]):
+        raise BadSettings(
+            "annotator.backend is 'simulated', which answers from ground truth, but no video has any: ingest "
+            "masks beside the frames, or set annotator.backend to 'inbox' and let people label"
+        )
+    return Frames.of(known["video_id"], known["frame_idx"])
+
+
+def by_video(
+    read: Callable[[int, NDArray[np.int64]], NDArray[np.float32]],
+) -> Callable[[Frames], NDArray[np.float32]]:
+    """Features of frames of several videos, read video by video.
+
+    Args:
+        read: (video, rising frame numbers) -> float32 [n, d].
+    """
+
+    def features(frames: Frames) -> NDArray[np.float32]:
+        parts: list[NDArray[np.float32]] = []
+        rows: list[NDArray[np.int64]] = []
+        for video in np.unique(frames.video_id).tolist():
+            mine = np.flatnonzero(frames.video_id == video)
+            indices, back = np.unique(frames.frame_idx[mine], return_inverse=True)
+            parts.append(read(video, indices)[back])
+            rows.append(mine)
+        if not parts:
+            return np.zeros((0, 1), np.float32)
+        found = np.empty((len(frames), parts[0].shape[1]), np.float32)
+        found[np.concatenate(rows)] = np.concatenate(parts)
+        return found
+
+    return features
+
+
+def predicted_features(path: Path, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Pooled teacher features of frames, float32 [n, d]; a frame that was not predicted has its
+    neighbour's."""
+    predicted, features = read_features(path)
+    return features[nearest(predicted, indices)]
+
+
+def nearest(known: Sequence[int] | NDArray[np.int32], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position in ``known`` (rising) of the value nearest to each wanted one, the earlier of two."""
+    values = np.asarray(known, np.int64)
+    after = np.searchsorted(values, wanted).clip(0, len(values) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(np.abs(values[after] - wanted) < np.abs(values[before] - wanted), after, before)

@@ -1,0 +1,197 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from al_core.errors import BadSettings, OutputExists, UnknownName
+from al_core.export import EXPORTERS, ExportOptions, exporter, write_export
+from al_core.export.base import Tally, labelled_frames, labelled_indices, replacing
+from al_core.rle import encode
+from tests.al_core.export.toys import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
+
+NAMES = {1: "dog", 2: "cat"}
+
+
+def only(*provenances, **fields):
+    return ExportOptions(provenances=frozenset(provenances), **fields)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (ExportOptions(), [0, 1, 2, 3]),
+        (only(HUMAN), [0]),
+        (only(PROPAGATED), [1, 2]),
+        (only(HUMAN, PROPAGATED), [0, 1, 2]),
+        (only(TEACHER), [1, 2, 3]),
+        (ExportOptions(human_frames_only=True), [0]),
+        (only(TEACHER, human_frames_only=True), []),
+    ],
+)
+def test_a_frame_that_the_choice_leaves_without_masks_does_not_go_out_as_empty(options, expected):
+    assert labelled_indices(usual_clip(), options) == expected
+
+
+def test_a_frame_in_which_a_person_found_nothing_goes_out_empty():
+    clip = make_clip([], n_frames=2, human=[1])
+    assert labelled_indices(clip, only(HUMAN)) == [1]
+    assert labelled_indices(clip, only(TEACHER)) == [0]
+    assert labelled_indices(clip, ExportOptions()) == [0, 1]
+
+
+def test_masks_of_other_provenances_are_counted_as_missing():
+    tally = Tally(0)
+    frames = list(labelled_frames(usual_clip(), only(PROPAGATED), tally))
+    assert [[m.track_id for m in f.masks] for f in frames] == [[], [1], [], []]
+    assert tally.report("coco", None).warnings == (
+        "1 masks of provenances that were not chosen are missing in frames that went out",
+    )
+
+
+def test_empty_masks_and_ignore_regions_are_no_objects_and_are_counted():
+    nothing = delivered(0, 1, np.zeros((5, 6), bool))
+    ignored = delivered(0, 0, RING, category_id=0)
+    tally = Tally(0)
+    (frame,) = labelled_frames(make_clip([nothing, ignored], n_frames=1), ExportOptions(), tally)
+    assert frame.labelled
+    assert frame.masks == ()
+    assert tally.report("coco", None).warnings == (
+        "1 ignore regions are left out: the format holds objects only",
+        "1 masks without a single pixel are left out",
+    )
+
+
+def test_at_least_one_provenance_is_chosen():
+    with pytest.raises(BadSettings, match="human, propagated, teacher, accepted"):
+        ExportOptions(provenances=frozenset())
+
+
+def test_an_unknown_format_lists_the_known_ones():
+    with pytest.raises(UnknownName, match=r"coco, davis, overlay-mp4, yolo-seg, youtube-vis.*Did you mean 'davis'"):
+        exporter("davix")
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_every_format_writes_all_or_nothing_and_reports_the_same_counts(tmp_path, name):
+    report = write_export(name, [usual_clip()], NAMES, tmp_path / "out")
+    assert (report.frames, report.empty_frames, report.masks) == (4, 1, 4)
+    assert report.masks_by_provenance == {"human": 1, "propagated": 1, "teacher": 2}
+    assert report.mask_pixels == 8 + 8 + 4 + 4
+    written = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert report.files == len(written)
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_the_same_export_writes_the_same_bytes(tmp_path, name):
+    for folder in ("a", "b"):
+        write_export(name, [usual_clip()], NAMES, tmp_path / folder)
+    first = {p.relative_to(tmp_path / "a"): p.read_bytes() for p in (tmp_path / "a").rglob("*") if p.is_file()}
+    second = {p.relative_to(tmp_path / "b"): p.read_bytes() for p in (tmp_path / "b").rglob("*") if p.is_file()}
+    assert first == second
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_progress_ends_at_its_total_and_never_goes_back(tmp_path, name):
+    seen = []
+    write_export(name, [usual_clip(), usual_clip(name="other", video_id=2)], NAMES, tmp_path / "out", None, seen.append)
+    done = [p.done for p in seen]
+    assert done == sorted(done)
+    assert seen[-1].done == seen[-1].total
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_an_export_that_fails_leaves_nothing_behind(tmp_path, name):
+    clip = usual_clip()
+
+    def broken(indices):
+        raise OSError("disk on fire")
+        yield
+
+    failing = type(clip)(clip.video, clip.masks, broken, clip.human_frames, clip.round_id)
+    with pytest.raises(OSError, match="disk on fire"):
+        write_export(name, [failing], NAMES, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_export_stays_unless_overwriting_is_asked_for(tmp_path):
+    out = tmp_path / "out"
+    write_export("coco", [usual_clip()], NAMES, out)
+    before = (out / "annotations.json").read_bytes()
+    with pytest.raises(OutputExists, match="is there already"):
+        write_export("coco", [make_clip([])], NAMES, out)
+    assert (out / "annotations.json").read_bytes() == before
+    write_export("coco", [make_clip([])], NAMES, out, ExportOptions(overwrite=True))
+    assert json.loads((out / "annotations.json").read_text())["annotations"] == []
+
+
+def test_a_folder_that_no_export_wrote_is_never_replaced(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "mine.txt").write_text("dear")
+    with pytest.raises(OutputExists, match="no export wrote"):
+        write_export("coco", [usual_clip()], NAMES, tmp_path / "photos", ExportOptions(overwrite=True))
+    assert (tmp_path / "photos" / "mine.txt").read_text() == "dear"
+
+
+def test_a_failing_replacement_keeps_the_old_file(tmp_path):
+    out = tmp_path / "a.txt"
+    out.write_text("old")
+
+    def write_half():
+        with replacing(out, overwrite=True) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_half()
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_an_empty_folder_may_be_written_to(tmp_path):
+    (tmp_path / "out").mkdir()
+    write_export("coco", [usual_clip()], NAMES, tmp_path / "out")
+    assert (tmp_path / "out" / "annotations.json").is_file()
+
+
+def test_the_manifest_says_what_went_out(tmp_path):
+    write_export("coco", [usual_clip()], NAMES, tmp_path / "out", only(HUMAN, TEACHER))
+    manifest = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert manifest["provenances"] == ["human", "teacher"]
+    assert manifest["rounds"] == {"toy": 2}
+    assert manifest["masks_by_provenance"] == {"human": 1, "teacher": 2}
+
+
+def test_the_report_reads_as_one_sentence_and_its_warnings(tmp_path):
+    report = write_export("yolo-seg", [usual_clip()], NAMES, tmp_path / "out", only(PROPAGATED))
+    first, *warnings = report.describe().splitlines()
+    assert first.endswith("yolo-seg, 1 videos, 2 frames (1 empty), 1 masks (1 propagated), 6 files, lossless")
+    assert warnings == ["warning: 1 masks of provenances that were not chosen are missing in frames that went out"]
+
+
+def test_jpeg_frames_of_the_source_are_copied_byte_for_byte(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(source / "a.jpg", quality=30)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(source / "b.jpg", quality=30, exif=exif)
+    Image.fromarray(pixels).save(source / "c.png")
+    clip = make_clip([], n_frames=3)
+    video = type(clip.video)(
+        1, "toy", str(source), "folder", "0" * 64, clip.video.fps, 3, 5, 6, files=("a.jpg", "b.jpg", "c.png")
+    )
+    write_export("coco", [type(clip)(video, clip.masks, clip.images)], NAMES, tmp_path / "out")
+    images = tmp_path / "out" / "images" / "toy"
+    assert (images / "00000.jpg").read_bytes() == (source / "a.jpg").read_bytes()
+    for turned_or_png in ("00001.jpg", "00002.jpg"):
+        written = Image.open(images / turned_or_png)
+        assert written.getexif().get(0x0112, 1) == 1
+        assert written.format == "JPEG"
+
+
+def test_masks_stay_as_they_are_when_nothing_is_filtered():
+    (frame,) = labelled_frames(make_clip([delivered(0, 3, RING)], n_frames=1), ExportOptions())
+    assert frame.masks[0].rle == encode(RING)

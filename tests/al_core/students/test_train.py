@@ -1,0 +1,205 @@
+"""A training learns, is repeatable bit for bit, goes on where it was killed, and starts from what it is given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from al_core.errors import BadCheckpoint, BadLabel, TrainingDiverged
+from al_core.records import FrameRef, Progress
+from al_core.settings import StudentSettings, TeacherSettings
+from al_core.students.build import import_mmdet, load_members
+from al_core.students.train import TrainedStudent, TrainingSample, train_student
+
+SMALL = StudentSettings(long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
+TWO = TeacherSettings(decays=(0.5, 0.9))
+NARROW = """
+model = dict(
+    backbone=dict(widen_factor=0.125),
+    neck=dict(in_channels=[32, 64, 128], out_channels=32),
+    bbox_head=dict(in_channels=32, feat_channels=32))
+"""
+
+
+class Killed(BaseException):
+    """Stands for a kill -9: nothing catches it."""
+
+
+def kill_at(iteration: int) -> Callable[[Progress], None]:
+    def progress(told: Progress) -> None:
+        if told.done == iteration:
+            raise Killed
+
+    return progress
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> StudentSettings:
+    """The default student with a third of its channels."""
+    override = tmp_path / "narrow.py"
+    override.write_text(NARROW)
+    return SMALL.model_copy(update={"override": str(override)})
+
+
+@pytest.fixture
+def train(
+    samples: Sequence[TrainingSample], read_image: Any, narrow: StudentSettings, tmp_path: Path
+) -> Callable[..., TrainedStudent]:
+    """A training of three iterations; keywords change it."""
+
+    def call(folder: str, **changed: Any) -> TrainedStudent:
+        arguments: dict[str, Any] = {
+            "student": narrow,
+            "teachers": TWO,
+            "samples": samples,
+            "categories": {1: "square"},
+            "read_image": read_image,
+            "seed": 5,
+            "iterations": 3,
+        }
+        return train_student(**{**arguments, **changed}, work_dir=tmp_path / folder)
+
+    return call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mmdet() -> None:
+    import_mmdet()
+
+
+def content(trained: TrainedStudent) -> dict[str, Any]:
+    return torch.load(trained.checkpoint, weights_only=True)
+
+
+def equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def same(one: TrainedStudent, other: TrainedStudent) -> bool:
+    """Student, teachers and curve, bit for bit."""
+    first, second = content(one), content(other)
+    teachers = zip(first["teachers"], second["teachers"], strict=True)
+    return (
+        one.curve == other.curve
+        and equal(first["student"], second["student"])
+        and all(equal(a["state_dict"], b["state_dict"]) and a["updates"] == b["updates"] for a, b in teachers)
+    )
+
+
+class TestResult:
+    def test_says_whose_weights_it_holds(self, train: Any, capfd: pytest.CaptureFixture[str]) -> None:
+        told: list[Progress] = []
+        trained = train("a", student=SMALL, on_progress=told.append)
+        held = content(trained)
+        assert held["holds"]["teachers"] == ["teacher 0.5 of seed 0", "teacher 0.9 of seed 0"]
+        assert held["categories"] == {1: "square"}
+        assert [t["updates"] for t in held["teachers"]] == [3, 3]
+        assert not equal(held["student"], held["teachers"][1]["state_dict"])
+        assert [i for i, _, _ in trained.curve] == [1, 2, 3]
+        assert [(p.done, p.total) for p in told] == [(1, 3), (2, 3), (3, 3)]
+        assert [p.name for p in trained.checkpoint.parent.iterdir()] == ["student.pth"]
+        assert [m.category_ids for m in load_members(trained.checkpoint, "cpu")] == [[1], [1]]
+        assert capfd.readouterr() == ("", "")
+
+    def test_is_repeatable_and_leaves_the_global_generators_alone(self, train: Any) -> None:
+        state = torch.get_rng_state()
+        first = train("a")
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.manual_seed(99)
+        assert same(first, train("b"))
+        assert not same(first, train("c", seed=6))
+
+    def test_a_second_call_does_nothing(self, train: Any) -> None:
+        first = train("a")
+        written = first.checkpoint.stat().st_mtime_ns
+        again = train("a", on_progress=kill_at(1))
+        assert again.checkpoint.stat().st_mtime_ns == written
+        assert again.curve == first.curve
+
+    def test_other_inputs_are_another_training(self, train: Any, samples: Any) -> None:
+        first = train("a")
+        assert train("a", samples=samples[:2]).curve != first.curve
+
+    def test_several_seeds_give_several_students(self, train: Any) -> None:
+        with pytest.raises(Killed):
+            train("a", teachers=TeacherSettings(decays=(0.5,), seeds=2), iterations=2, on_progress=kill_at(3))
+        several = train("a", teachers=TeacherSettings(decays=(0.5,), seeds=2), iterations=2)
+        held = content(several)
+        assert [(t["decay"], t["seed"]) for t in held["teachers"]] == [(0.5, 0), (0.5, 1)]
+        assert not equal(held["student"], held["other_students"][1])
+        assert [i for i, _, _ in several.curve] == [1, 2, 3, 4]
+        assert [p.name for p in several.checkpoint.parent.iterdir()] == ["student.pth"]
+
+
+class TestKilled:
+    @pytest.mark.parametrize("interval", [1, 2])
+    def test_goes_on_to_the_same_bits(self, train: Any, narrow: StudentSettings, interval: int) -> None:
+        whole = train("whole", iterations=4)
+        settings = narrow.model_copy(update={"checkpoint_interval": interval})
+        told: list[int] = []
+        with pytest.raises(Killed):
+            train("killed", student=settings, iterations=4, on_progress=kill_at(3))
+        resumed = train("killed", student=settings, iterations=4, on_progress=lambda p: told.append(p.done))
+        assert told == ([4] if interval == 1 else [3, 4])
+        assert same(whole, resumed)
+
+    def test_a_damaged_resume_point_is_reported_and_training_starts_anew(self, train: Any, tmp_path: Path) -> None:
+        with pytest.raises(Killed):
+            train("killed", on_progress=kill_at(2))
+        point = tmp_path / "killed" / "seed0.resume.pth"
+        point.write_bytes(point.read_bytes()[:5000])
+        told: list[int] = []
+        resumed = train("killed", on_progress=lambda p: told.append(p.done))
+        assert told == [1, 2, 3]
+        assert any("seed0.resume.pth: expected a whole checkpoint" in note for note in resumed.notes)
+        assert same(resumed, train("whole"))
+
+    def test_a_resume_point_of_another_training_is_not_gone_on_from(self, train: Any) -> None:
+        with pytest.raises(Killed):
+            train("killed", seed=1, on_progress=kill_at(2))
+        assert same(train("killed"), train("whole"))
+
+
+class TestStart:
+    def test_from_the_round_before(self, train: Any) -> None:
+        first = train("a")
+        second = train("b", init_checkpoint=first.checkpoint, iterations=1)
+        before, after = content(first), content(second)
+        assert [t["updates"] for t in after["teachers"]] == [4, 4]
+        assert after["holds"]["started_from"] == "student.pth"
+        assert "100% of the weights" in second.notes[0]
+        # One iteration away from where the first ended, and much further from random weights.
+        name = "bbox_head.rtm_kernel.0.weight"
+        assert torch.dist(after["student"][name], before["student"][name]) < 0.1 * before["student"][name].norm()
+
+    def test_weights_that_fit_nowhere(self, train: Any, tmp_path: Path) -> None:
+        torch.save({"conv.kernel": torch.zeros(2)}, tmp_path / "other.pth")
+        with pytest.raises(BadCheckpoint, match="nothing in it fits the student"):
+            train("a", init_checkpoint=tmp_path / "other.pth")
+
+
+class TestLabels:
+    def test_only_empty_frames(self, train: Any) -> None:
+        empty = [TrainingSample(FrameRef(1, i), ()) for i in (0, 1)]
+        assert len(train("a", samples=empty).curve) == 3
+
+    def test_none(self, train: Any) -> None:
+        with pytest.raises(BadLabel, match="at least one labelled frame"):
+            train("a", samples=[])
+
+
+def test_a_loss_that_explodes_is_an_error(train: Any, narrow: StudentSettings) -> None:
+    with pytest.raises(TrainingDiverged, match="expected a finite loss"):
+        train("a", student=narrow.model_copy(update={"learning_rate": 1e30}), iterations=9)
+
+
+@pytest.mark.parametrize("config", ["mask_rcnn_r50_fpn", "condinst_r50_fpn"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_other_students_train(train: Any, samples: Any, config: str, empty: bool, tmp_path: Path) -> None:
+    override = tmp_path / "small.py"
+    override.write_text("model = dict(backbone=dict(depth=18), neck=dict(in_channels=[64, 128, 256, 512]))\n")
+    student = SMALL.model_copy(update={"config": config, "override": str(override)})
+    labels = samples[-1:] if empty else samples
+    assert len(train("a", student=student, samples=labels, iterations=2).curve) == 2

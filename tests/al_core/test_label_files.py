@@ -1,0 +1,209 @@
+"""Index images and COCO files, good ones and every bad one with its message."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from al_core.errors import BadLabel
+from al_core.label_files import Asked, DrawnFrame, DrawnMask, read_label_file, run_lengths
+from al_core.rle import decode, encode
+from tests.toys import SQUARE
+
+ASKED = Asked("r1", 4, 4, lasting=True)
+CORNER = np.zeros((4, 4), bool)
+CORNER[0, 0] = True
+
+
+def asked_by(name: str) -> Asked:
+    if name != "r1":
+        raise BadLabel(f"nobody asked for {name}")
+    return ASKED
+
+
+def read(path: Path, categories=("object", "cat")) -> DrawnFrame:
+    return read_label_file(path, asked_by, categories)["r1"]
+
+
+def png(folder: Path, values: np.ndarray, palette: bool = False, name: str = "r1.png") -> Path:
+    image = Image.fromarray(values)
+    if palette:
+        image.putpalette([c for i in range(256) for c in (i, 255 - i, 7)])
+    image.save(folder / name)
+    return folder / name
+
+
+def coco(folder: Path, annotations: list, images=None, categories=None, **more) -> Path:
+    content = {
+        "images": images or [{"id": 5, "file_name": "r1.jpg"}],
+        "annotations": [{"id": n, "image_id": 5, "category_id": 2} | a for n, a in enumerate(annotations, 1)],
+        "categories": categories or [{"id": 2, "name": "cat"}],
+    }
+    path = folder / "labels.json"
+    path.write_text(json.dumps(content | more))
+    return path
+
+
+def rle_text(mask: np.ndarray) -> dict:
+    return encode(mask).to_coco()
+
+
+def rle_list(mask: np.ndarray) -> dict:
+    return {"size": list(mask.shape), "counts": run_lengths(encode(mask).counts)}
+
+
+class TestIndexImage:
+    @pytest.mark.parametrize("palette", [False, True])
+    def test_values_are_tracks_and_255_is_ignored(self, tmp_path, palette):
+        values = np.where(SQUARE, 3, 0).astype(np.uint8)
+        values[0, 0] = 255
+        frame = read(png(tmp_path, values, palette))
+        assert frame.masks == (DrawnMask(3, None, encode(SQUARE)), DrawnMask(0, None, encode(CORNER)))
+        assert frame.objects == frame.masks[:1]
+
+    def test_zeros_say_that_nothing_is_there(self, tmp_path):
+        assert read(png(tmp_path, np.zeros((4, 4), np.uint8))).masks == ()
+
+    def test_plain_white_is_one_object(self, tmp_path):
+        assert read(png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8))).masks[0].track_id == 1
+
+    def test_in_a_palette_image_255_alone_is_ignored(self, tmp_path):
+        assert read(png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8), palette=True)).objects == ()
+
+    def test_sixteen_bits_hold_more_than_254_objects(self, tmp_path):
+        values = np.where(SQUARE, 300, 0).astype(np.uint16)
+        values[0, 0] = 255
+        assert [m.track_id for m in read(png(tmp_path, values)).masks] == [255, 300]
+
+    def test_another_size(self, tmp_path):
+        with pytest.raises(BadLabel, match=r"r1.png: the image is 4x5 pixels .* its frame is 4x4 pixels"):
+            read(png(tmp_path, np.zeros((4, 5), np.uint8)))
+
+    def test_colours(self, tmp_path):
+        with pytest.raises(BadLabel, match="indexed or grey image .* got a RGB image"):
+            read(png(tmp_path, np.zeros((4, 4, 3), np.uint8)))
+
+    def test_cut_short(self, tmp_path):
+        path = png(tmp_path, np.random.default_rng(0).integers(0, 9, (4, 4), np.uint8))
+        path.write_bytes(path.read_bytes()[:-30])
+        with pytest.raises(BadLabel, match=r"cannot be read as a mask .* Copy or download it again"):
+            read(path)
+
+    def test_a_frame_that_nobody_asked_for(self, tmp_path):
+        with pytest.raises(BadLabel, match="nobody asked for r2"):
+            read(png(tmp_path, np.zeros((4, 4), np.uint8), name="r2.png"))
+
+    def test_another_kind_of_file(self, tmp_path):
+        (tmp_path / "r1.jpg").write_bytes(b"")
+        with pytest.raises(
+            BadLabel, match=r"r1.jpg: expected an index image \(.png\) or COCO \(.json\), got '.jpg'"
+        ):
+            read(tmp_path / "r1.jpg")
+
+
+class TestCoco:
+    @pytest.mark.parametrize("coded", [rle_text, rle_list])
+    def test_rle(self, tmp_path, coded):
+        frame = read(coco(tmp_path, [{"segmentation": coded(SQUARE), "track_id": 7}]))
+        assert frame.masks == (DrawnMask(7, "cat", encode(SQUARE)),)
+        assert frame.seconds is None
+
+    def test_polygons(self, tmp_path):
+        square, corner = [1, 1, 3, 1, 3, 3, 1, 3], [0, 0, 1, 0, 1, 1, 0, 1]
+        frame = read(coco(tmp_path, [{"segmentation": [square, corner]}]))
+        assert (decode(frame.masks[0].rle) == (SQUARE | CORNER)).all()
+
+    def test_an_image_without_annotations_is_empty(self, tmp_path):
+        image = {"id": 5, "file_name": "sub/r1.jpg", "height": 4, "width": 4, "seconds": 12.5}
+        assert read(coco(tmp_path, [], images=[image])) == DrawnFrame((), 12.5)
+
+    def test_crowd_is_ignored_and_one_object_needs_no_number(self, tmp_path):
+        annotations = [
+            {"segmentation": rle_list(CORNER), "iscrowd": 1},
+            {"segmentation": rle_text(SQUARE), "category_id": None},
+        ]
+        frame = read(coco(tmp_path, annotations))
+        assert frame.masks == (DrawnMask(1, None, encode(SQUARE)), DrawnMask(0, None, encode(CORNER)))
+
+    def test_where_identities_do_not_last_numbers_may_be_left_out(self, tmp_path):
+        path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}, {"segmentation": rle_text(CORNER)}])
+        loose = Asked("r1", 4, 4, lasting=False)
+        frame = read_label_file(path, lambda name: loose, ["cat"])["r1"]
+        assert [m.track_id for m in frame.masks] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("annotations", "message"),
+        [
+            ([{"segmentation": rle_text(SQUARE)}] * 2, r"each needs a track_id .* got \[None, None\]"),
+            ([{"segmentation": rle_text(SQUARE), "track_id": 1}] * 2, r"appears once in a frame"),
+            ([{"segmentation": rle_text(SQUARE), "track_id": 0}], r"each needs a track_id .* got \[0\]"),
+            ([{"segmentation": rle_text(SQUARE), "image_id": 6}], "belongs to image 6, which is not listed"),
+            ([{"segmentation": rle_text(SQUARE), "category_id": 3}], "has category 3, which is not listed"),
+            ([{"segmentation": rle_text(SQUARE & False)}], "annotation 1 of r1 has no pixels"),
+            ([{"segmentation": rle_text(SQUARE[:3])}], r"of size \[3, 4\] over 12 pixels, expected \[4, 4\]"),
+            ([{"segmentation": {"size": [4, 4], "counts": [3, 2]}}], r"over 5 pixels, expected \[4, 4\]"),
+            ([{"segmentation": {"size": [4, 4], "counts": "a b"}}], "' ' has no place in RLE counts"),
+            ([{"segmentation": {"size": [4, 4], "counts": "`"}}], "end in the middle of a number"),
+            ([{"segmentation": {"counts": [16]}}], "segmentation cannot be read: 'size'"),
+            ([{"segmentation": [[1, 1, 2, 2]]}], "a polygon is x, y, x, y ... of at least three corners"),
+            ([{"segmentation": [[0, 0, 1e9, 0, 1, 1]]}], "corners far outside of the frame"),
+            ([{"segmentation": [[0, 0, None, 0, 1, 1]]}], "segmentation cannot be read|far outside"),
+            ([{}], "segmentation cannot be read"),
+        ],
+    )  # fmt: skip
+    def test_bad_annotations(self, tmp_path, annotations, message):
+        with pytest.raises(BadLabel, match=f"labels.json: .*({message})"):
+            read(coco(tmp_path, annotations))
+
+    def test_an_unknown_category_lists_the_known_ones(self, tmp_path):
+        path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}], categories=[{"id": 2, "name": "cats"}])
+        with pytest.raises(
+            BadLabel, match=r"unknown category 'cats'; known: cat, object. Did you mean 'cat'\?"
+        ):
+            read(path)
+
+    @pytest.mark.parametrize(
+        ("image", "message"),
+        [
+            ({"id": 5, "file_name": "r9.jpg"}, "nobody asked for r9"),
+            ({"id": 5}, "an image lacks 'file_name'"),
+            ({"file_name": "r1.jpg"}, "an image lacks 'id'"),
+            ({"id": 5, "file_name": "r1.jpg", "height": 8}, "listed as 8x4 pixels .* its frame is 4x4"),
+            ({"id": 5, "file_name": "r1.jpg", "seconds": "long"}, "a number of at least 0, got 'long'"),
+        ],
+    )
+    def test_bad_images(self, tmp_path, image, message):
+        with pytest.raises(BadLabel, match=message):
+            read(coco(tmp_path, [], images=[image]))
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('{"images": [', "cannot be read as JSON .* Copy it again"),
+            ("[]", "expected a COCO file with images and annotations, got a list"),
+            ("{}", "its 'images' is no list of objects"),
+            ('{"images": [], "annotations": [3]}', "its 'annotations' is no list of objects"),
+        ],
+    )
+    def test_no_coco_at_all(self, tmp_path, text, message):
+        (tmp_path / "labels.json").write_text(text)
+        with pytest.raises(BadLabel, match=f"labels.json: .*{message}"):
+            read(tmp_path / "labels.json")
+
+
+class TestRunLengths:
+    @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+    def test_they_are_what_was_encoded(self, mask):
+        runs = run_lengths(encode(mask).counts)
+        coded = {"size": list(mask.shape), "counts": runs}
+        again = coco_mask.frPyObjects(coded, *mask.shape)
+        assert (coco_mask.decode(again).astype(bool) == mask).all()
+
+    def test_by_hand(self):
+        assert run_lengths(encode(SQUARE).counts) == [5, 2, 2, 2, 5]

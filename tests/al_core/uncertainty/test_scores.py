@@ -1,0 +1,192 @@
+from dataclasses import replace
+from math import log, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from al_core.errors import BadSettings, UnknownName
+from al_core.ledger.store import COMPONENTS
+from al_core.settings import UncertaintySettings
+from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.uncertainty.scores import (
+    FrameScorer,
+    combine,
+    describe,
+    frame_components,
+    inconsistency,
+    main_reason,
+)
+
+LEFT = np.array([[1, 1, 0, 0]] * 4, bool)
+MIDDLE = np.array([[0, 1, 1, 0]] * 4, bool)
+RIGHT = np.array([[0, 0, 1, 1]] * 4, bool)
+
+
+def thing(mask: np.ndarray = LEFT, **values: float) -> PredictedObject:
+    """An object without any doubt, but for ``values``."""
+    sure = PredictedObject(1, (1.0, 0.0, 0.0), 1.0, 4, (0, 0, 2, 4), 0.0, 1.0, 0.0, 0.0, SoftMask.of(mask))
+    return replace(sure, **values)
+
+
+def clip(*frames: list[PredictedObject]) -> list[FramePrediction]:
+    feature = np.ones(1, np.float32)
+    return [FramePrediction(i, tuple(objects), feature) for i, objects in enumerate(frames)]
+
+
+def test_a_certain_clip_has_no_uncertainty() -> None:
+    found = frame_components(clip([thing()], [thing()], [thing()]))
+    assert tuple(found) == COMPONENTS
+    for values in found.values():
+        assert values.dtype == np.float32
+        assert values.tolist() == [0, 0, 0]
+
+
+def test_components_by_eye() -> None:
+    doubtful = thing(
+        class_entropy=log(3) / 2,
+        mutual_information=log(3) / 4,
+        box_spread=0.1,
+        mask_iou=0.8,
+        existence_disagreement=0.75,
+    )
+    found = {name: float(v[0]) for name, v in frame_components(clip([doubtful, thing(RIGHT)])).items()}
+    assert found == pytest.approx(
+        {
+            "class_entropy": 0.25,
+            "mutual_information": 0.125,
+            "box_spread": 0.05,
+            "mask_disagreement": 0.1,
+            "existence_disagreement": 0.375,
+            "temporal_inconsistency": 0,
+        },
+        abs=1e-6,
+    )
+
+
+def test_shapes_of_objects_that_hardly_exist_count_less() -> None:
+    ghost = thing(RIGHT, existence=0.25, mask_iou=0.5, box_spread=0.4)
+    found = frame_components(clip([thing(), ghost]))
+    assert found["mask_disagreement"][0] == pytest.approx(0.5 * 0.25 / 1.25)
+    assert found["box_spread"][0] == pytest.approx(0.4 * 0.25 / 1.25)
+
+
+def test_an_object_that_vanishes_for_a_frame() -> None:
+    found = frame_components(clip([thing()], [], [thing()], [thing()]))["temporal_inconsistency"]
+    assert found.tolist() == [1, 1, 0.5, 0]
+
+
+def test_frames_in_which_nothing_is_ever_seen_are_certain() -> None:
+    found = frame_components(clip([], [], []))
+    assert all(values.tolist() == [0, 0, 0] for values in found.values())
+
+
+def test_a_lone_frame_has_no_neighbours_and_no_frames_have_no_components() -> None:
+    assert frame_components(clip([thing()]))["temporal_inconsistency"].tolist() == [0]
+    assert all(values.shape == (0,) for values in frame_components([]).values())
+
+
+def test_inconsistency_by_eye() -> None:
+    assert inconsistency([thing(LEFT)], [thing(LEFT)]) == 0
+    assert inconsistency([thing(LEFT)], [thing(MIDDLE)]) == pytest.approx(1 - 4 / 12)
+    assert inconsistency([thing(LEFT)], [thing(RIGHT)]) == 1
+    assert inconsistency([thing(LEFT), thing(RIGHT)], [thing(RIGHT), thing(LEFT)]) == 0
+    assert inconsistency([thing(LEFT), thing(RIGHT)], [thing(LEFT)]) == pytest.approx(0.5)
+    assert inconsistency([thing(LEFT), thing(RIGHT, existence=0.1)], [thing(LEFT)]) == pytest.approx(0.1 / 1.1)
+    assert inconsistency([], [thing(LEFT)]) == inconsistency([thing(LEFT)], []) == 1
+    assert inconsistency([], []) == 0
+
+
+def test_a_probability_below_one_half_is_no_part_of_a_mask() -> None:
+    faint = thing()
+    faint = replace(faint, soft_mask=SoftMask.of(LEFT + 0.4 * RIGHT))
+    assert inconsistency([faint], [thing(LEFT)]) == 0
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from([LEFT, MIDDLE, RIGHT]), st.floats(0, 1)), max_size=3), max_size=5))
+def test_frames_scored_one_by_one_are_scored_alike_and_in_range(found: list) -> None:
+    frames = clip(*[[thing(mask, existence=e, mask_iou=e, box_spread=2 * e) for mask, e in f] for f in found])
+    scorer = FrameScorer()
+    for n, frame in enumerate(frames, start=1):
+        scorer.add(frame)
+        so_far, at_once = scorer.components(), frame_components(frames[:n])
+        assert all(np.array_equal(so_far[name], at_once[name]) for name in COMPONENTS)
+        assert all((v >= 0).all() and (v <= 1).all() for v in so_far.values())
+
+
+def parts(**values: float) -> dict[str, np.ndarray]:
+    return {name: np.array([values.get(name, 0.0)], np.float32) for name in COMPONENTS}
+
+
+def test_the_score_is_the_weighted_mean() -> None:
+    weights = UncertaintySettings(
+        class_entropy=3, mutual_information=1, box_spread=0, mask_disagreement=0, existence_disagreement=0,
+        temporal_inconsistency=0,
+    )  # fmt: skip
+    score = combine(parts(class_entropy=0.4, mutual_information=0.2, temporal_inconsistency=1), weights)
+    assert score.dtype == np.float32
+    assert score.tolist() == pytest.approx([0.35])
+    assert combine(parts(**dict.fromkeys(COMPONENTS, 1.0)), UncertaintySettings()).tolist() == [1]
+
+
+def test_weights_that_are_all_zero_are_refused() -> None:
+    nothing = UncertaintySettings(**dict.fromkeys(COMPONENTS, 0.0))
+    with pytest.raises(BadSettings, match="at least one weight above 0"):
+        combine(parts(), nothing)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("class_entropy", 0.5, "The teachers are unsure what is here (50% of the greatest doubt)."),
+        (
+            "mutual_information",
+            0.25,
+            "The teachers contradict each other about what is here (25% of the greatest doubt).",
+        ),
+        ("box_spread", 0.1, "The teachers place objects differently, by 10% of their size."),
+        (
+            "mask_disagreement",
+            0.4,
+            "The teachers outline objects differently: their masks overlap by only 60%.",
+        ),
+        (
+            "existence_disagreement",
+            0.75,
+            "Teachers disagree whether an object is there: 25% of them against the rest.",
+        ),
+        (
+            "temporal_inconsistency",
+            0.7,
+            "Objects change from frame to frame: masks overlap by only 30% with the next.",
+        ),
+    ],
+)
+def test_the_reason_names_the_largest_part(name: str, value: float, sentence: str) -> None:
+    assert main_reason(parts(**{name: value}), UncertaintySettings(), 0) == sentence
+    assert describe(name, value) == sentence
+
+
+def test_the_reason_heeds_the_weights() -> None:
+    values = parts(class_entropy=0.5, box_spread=0.6)
+    assert "unsure" in main_reason(values, UncertaintySettings(box_spread=0.5), 0)
+    assert "place" in main_reason(values, UncertaintySettings(box_spread=1), 0)
+
+
+def test_a_certain_frame_has_its_own_sentence() -> None:
+    assert main_reason(parts(), UncertaintySettings(), 0) == "The teachers agree about this frame."
+
+
+def test_an_unknown_component_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="unknown component 'entropy'.*class_entropy"):
+        describe("entropy", 0.5)
+
+
+@given(st.floats(0, 0.5))
+def test_the_minority_is_what_the_disagreement_came_from(share: float) -> None:
+    sentence = describe("existence_disagreement", 4 * share * (1 - share))
+    number = sentence.split(": ")[1].split(" of them")[0]
+    expected = (1 - sqrt(max(0.0, 1 - 4 * share * (1 - share)))) / 2
+    assert number == ("less than 1%" if 0 < expected < 0.01 else f"{expected:.0%}")
+    assert abs(expected - share) < 1e-6

@@ -1,0 +1,151 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
+from al_core.settings import UncertaintySettings
+from tasks.report import figures
+from tasks.report.rounds import round_rows
+from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
+from tasks.report.timeline_figure import time_line
+from tests.tasks.labelled_project import delivered_masks
+
+
+@pytest.fixture(scope="module")
+def ledger(finished):
+    return finished[1]
+
+
+def checked(figure):
+    """The figure, after plotly has looked at every name and value in it."""
+    text = json.dumps(figure).replace('"ink"', '"#000000"').replace('"surface"', '"#ffffff"')
+    go.Figure(**json.loads(text))
+    return figure
+
+
+def traces(figure):
+    return {trace["name"]: trace for trace in checked(figure)["data"] if "name" in trace}
+
+
+def test_frames_are_split_to_the_last(ledger):
+    found = traces(figures.frame_coverage(round_rows(ledger)))
+    assert {name: [row[0] for row in trace["customdata"]] for name, trace in found.items()} == {
+        "human": ["1", "2"],
+        "propagated": ["1", "2"],
+        "teacher": ["3", "1"],
+        "no label": ["1", "1"],
+    }
+    np.testing.assert_allclose(sum(np.array(t["y"]) for t in found.values()), [1, 1], atol=1e-4)
+    assert found["human"]["marker"]["color"] == PROVENANCE_COLOURS["human"]
+
+
+def test_masks_are_split_to_the_last(ledger):
+    found = traces(figures.mask_coverage(round_rows(ledger)))
+    assert {name: [row[0] for row in trace["customdata"]] for name, trace in found.items()} == {
+        "human": ["1", "2"],
+        "propagated": ["1", "2"],
+        "teacher": ["3", "1"],
+    }
+
+
+@pytest.mark.parametrize(("against", "effort"), [("frames", [1, 2]), ("minutes", [80 / 60, 160 / 60])])
+def test_quality_is_drawn_over_effort_and_named_by_provenance(ledger, against, effort):
+    rows = round_rows(ledger)
+    found = traces(figures.quality(ledger.quality(), rows, {1: "clip"}, "jf", against))
+    assert set(found) == {"all masks", "propagated masks", "teacher masks"}
+    np.testing.assert_allclose(found["all masks"]["x"], effort, rtol=1e-4)
+    assert found["all masks"]["y"] == [0.6, 0.7]
+    assert found["teacher masks"]["y"] == [0.55, 0.65]
+    assert found["teacher masks"]["line"]["color"] == PROVENANCE_COLOURS["teacher"]
+
+
+def test_several_videos_have_a_line_each_and_their_mean():
+    class Row:
+        round_id, human_frames, human_seconds = 1, 4, 320.0
+
+    quality = [(1, 1, None, "all", "jf", 0.5, 9), (1, 2, None, "all", "jf", 0.9, 9)]
+    figure = checked(figures.quality(quality, [Row], {1: "one", 2: "two"}, "jf", "frames"))
+    assert [t.get("text") for t in figure["data"]] == ["one", "two", None]
+    assert figure["data"][-1]["y"] == [0.7]
+
+
+def test_each_round_has_its_curve(ledger):
+    figure = checked(figures.training({r: ledger.training_curve(r) for r in (1, 2)}))
+    assert [(t["name"], t["x"], t["y"]) for t in figure["data"]] == [
+        ("round 1", [1, 2, 3, 4], [4.0, 2.0, 1.3333, 1.0]),
+        ("round 2", [1, 2, 3, 4], [2.0, 1.0, 0.66667, 0.5]),
+    ]
+
+
+def test_running_means():
+    np.testing.assert_allclose(figures.running_mean(np.array([2.0, 4.0, 6.0, 8.0]), 2), [2, 3, 5, 7])
+    np.testing.assert_allclose(figures.running_mean(np.array([2.0, 4.0]), 1), [2, 4])
+
+
+def test_time_is_stacked_by_step(ledger):
+    found = traces(figures.durations(ledger.steps()))
+    assert list(found)[:3] == ["train", "predict", "propagate"]
+    assert found["train"]["y"] == [40.0, 40.0]
+    assert found["audit"]["y"] == [1.5, 1.5]
+
+
+@pytest.fixture(scope="module")
+def line(ledger):
+    video = ledger.videos()[0]
+    labels = ledger.human_labels(1)
+    by_frame = {}
+    for mask in delivered_masks(2):
+        by_frame.setdefault(mask.frame_idx, []).append(mask)
+    return time_line(
+        video,
+        ledger.frame_times_us(1),
+        uncertainty(ledger, 2, video, UncertaintySettings()),
+        delivered_frames(by_frame.items(), labels, video.n_frames),
+        choices({r: ledger.selection(r) for r in (1, 2)}, 1),
+        [label.frame.frame_idx for label in labels],
+    )
+
+
+def test_uncertainty_is_a_stack_of_its_parts(line):
+    found = traces(line)
+    parts = [found[name.replace("_", " ")] for name in COMPONENT_COLOURS]
+    assert {p["stackgroup"] for p in parts} == {"parts"}
+    np.testing.assert_allclose(sum(np.array(p["y"]) for p in parts), found["uncertainty"]["y"], rtol=1e-3)
+
+
+def test_chosen_frames_tell_their_rank_and_reason(line):
+    found = traces(line)
+    newest = found["chosen in round 2"]
+    assert (newest["x"], newest["text"]) == ([3], ["1"])
+    assert newest["customdata"] == [["frame 3 (0:00.12)", 2, 1, "labelled", "chosen &lt;i&gt;2&lt;/i&gt;"]]
+    np.testing.assert_allclose(newest["y"], [0.4])
+    assert found["chosen before"]["x"] == [0]
+    assert found["human label"]["x"] == [0, 3]
+
+
+def test_the_band_below_shows_who_labelled_what(line):
+    (band,) = (t for t in line["data"] if t["type"] == "heatmap")
+    assert band["text"] == [["human", "propagated", "teacher", "human", "propagated", "no label"]]
+    assert band["x"] == [0, 1, 2, 3, 4, 5]
+    human = next(colour for share, colour in band["colorscale"] if share > (band["z"][0][0] - 0.01 + 0.5) / 5)
+    assert human == PROVENANCE_COLOURS["human"]
+
+
+def test_a_video_of_which_nothing_is_known_is_an_empty_line(ledger):
+    figure = checked(time_line(ledger.videos()[0], ledger.frame_times_us(1), None, None, [], []))
+    assert figure["data"] == []
+
+
+def test_a_long_video_is_thinned_out(ledger):
+    n = 4 * MAX_POINTS + 1
+    video = replace(ledger.videos()[0], n_frames=n)
+    codes = np.ones(n, np.uint8)
+    codes[777] = 4
+    figure = checked(
+        time_line(video, np.arange(n) * 40_000, None, DeliveredFrames(codes, np.ones(n, np.float32)), [], [])
+    )
+    assert len(figure["data"][0]["x"]) == MAX_POINTS
+    assert figure["data"][0]["text"][0].count("teacher") == 1

@@ -1,0 +1,115 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from al_core.settings import Settings
+from tasks.report.rounds import round_rows
+from tasks.report.tables import print_status, round_line, round_table, simulation_table
+from tests.tasks.labelled_project import finished_project, new_project, select
+
+
+def shown(thing, width=140):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(thing)
+    return console.file.getvalue()
+
+
+def cells(text, start):
+    line = next(line for line in text.splitlines() if line.strip().startswith(start))
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_the_table_of_rounds(finished):
+    text = shown(round_table(round_rows(finished[1])))
+    assert cells(text, "1 ") == ["1", "1", "80", "83 %", "0.600", "0.650", "40.0", "20.0", "12.0", "finished"]
+    assert cells(text, "2 ")[1:6] == ["2", "160", "83 %", "0.700", "0.750"]
+    assert cells(text, "2 ")[-1] == "2 of 2 rounds are done"
+
+
+def test_the_table_of_rounds_fits_a_terminal_of_80_columns(finished):
+    text = shown(round_table(round_rows(finished[1])), width=80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    assert "finished" in text
+
+
+def test_a_round_in_one_line(finished):
+    project = finished[0]
+    assert round_line(project, 2).plain == (
+        "round 2  2 human frames (2.7 min), coverage 83 %, J&F 0.700, AP50 0.750, train 40 s, predict 20 s, other 12 s"
+    )
+    with pytest.raises(KeyError):
+        round_line(project, 3)
+
+
+def test_without_truth_no_quality_is_named(tmp_path):
+    project, _, _ = finished_project(tmp_path, quality=None)
+    assert "J&F" not in round_line(project, 2).plain
+
+
+def status_of(project):
+    console = Console(file=io.StringIO(), width=140)
+    print_status(project, console)
+    return console.file.getvalue()
+
+
+def test_the_status_of_a_project(tmp_path):
+    project, ledger, _ = new_project(tmp_path)
+    assert status_of(project) == "project <1>: 1 video, 6 frames\nNo rounds yet.\n"
+    ledger.begin_round(Settings())
+    select(ledger, 1)
+    assert cells(status_of(project), "1 ") == [
+        "1",
+        "0",
+        "0",
+        "–",
+        "–",
+        "–",
+        "–",
+        "–",
+        "0.8",
+        "waits for 1 label",
+    ]
+
+
+def record(strategy, round_id, jf, sequence="dog", ap50=0.5, seconds=80.0):
+    return {
+        "sequence": sequence,
+        "strategy": strategy,
+        "seed": 0,
+        "round": round_id,
+        "human_frames": 2 * round_id,
+        "human_seconds": seconds * round_id,
+        "jf": jf,
+        "ap50": ap50,
+    }
+
+
+def test_a_simulation_is_one_line_per_strategy():
+    records = [
+        record("random", 1, 0.4),
+        record("random", 2, 0.5),
+        record("uniform", 1, 0.6),
+        record("uniform", 2, 0.7),
+        record("random", 1, 0.6, "swan"),
+        record("random", 2, 0.7, "swan", ap50=0.7),
+        record("uniform", 1, None, "swan"),
+        record("uniform", 2, 0.9, "swan", seconds=160.0),
+    ]
+    text = shown(simulation_table(records))
+    assert cells(text, "random") == ["random", "0.500", "0.600", "0.600", "160"]
+    assert cells(text, "uniform") == ["uniform", "0.600", "0.800", "0.500", "240"]
+    assert "round 1" in text
+    assert "4 frames" in text
+    assert "means over 2 sequences and 1 seed" in text
+
+
+def test_a_simulation_without_records_is_an_empty_table():
+    assert "strategy" in shown(simulation_table([]))
+
+
+def test_different_budgets_are_told_as_a_span():
+    records = [record("random", 1, 0.4), record("random", 1, 0.4, "swan") | {"human_frames": 5}]
+    assert "2–5 frames" in shown(simulation_table(records))

@@ -1,0 +1,128 @@
+"""From a trained checkpoint to scores in the ledger, with a real student on a clip of a moving square."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from al_core.errors import BadCheckpoint
+from al_core.ledger.store import COMPONENTS, Ledger
+from al_core.project import Project
+from al_core.records import FrameRef, MaskLabel, Progress
+from al_core.rle import encode
+from al_core.settings import Settings, TeacherSettings
+from al_core.stores.frames import FrameStore
+from al_core.stores.predictions import read_features, read_predictions
+from al_core.uncertainty.scores import combine, frame_components
+from tasks.frames import ingest_paths, open_frames
+from tasks.prediction import load_members_for, predict_video
+from tests.tiny_student import tiny_student
+
+N_FRAMES = 7
+
+
+def square(frame_idx: int) -> np.ndarray:
+    """Mask [60, 80] of the square, which moves 6 pixels a frame."""
+    mask = np.zeros((60, 80), bool)
+    mask[18:42, 8 + 6 * frame_idx : 32 + 6 * frame_idx] = True
+    return mask
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root = tmp_path_factory.mktemp("project")
+    (root / "clip").mkdir()
+    for i in range(N_FRAMES):
+        image = np.where(square(i)[..., None], (30, 200, 250), 90).astype(np.uint8)
+        cv2.imwrite(str(root / "clip" / f"{i:05d}.png"), image)
+    return Project.at(root)
+
+
+@pytest.fixture(scope="module")
+def settings(project: Project) -> Settings:
+    return Settings(
+        student=tiny_student(project.root),
+        teachers=TeacherSettings(decays=(0.5, 0.9), views=("identity", "flip"), score_threshold=0.1),
+    )
+
+
+@pytest.fixture(scope="module")
+def ledger(project: Project) -> Ledger:
+    ledger = Ledger(project.ledger_path, patience=5)
+    ingest_paths(ledger, [project.root / "clip"])
+    ledger.add_categories(["square"])
+    return ledger
+
+
+@pytest.fixture(scope="module")
+def frames(project: Project, ledger: Ledger, settings: Settings) -> FrameStore:
+    return open_frames(project, ledger, settings.frames)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> Path:
+    from al_core.students.train import TrainingSample, train_student
+
+    samples = [TrainingSample(FrameRef(1, i), (MaskLabel(1, 1, encode(square(i))),)) for i in (0, 3)]
+    trained = train_student(
+        settings.student, settings.teachers, samples, ledger.categories(), frames.read,
+        project.round_dir(1) / "student", seed=0, iterations=3,
+    )  # fmt: skip
+    return trained.checkpoint
+
+
+def test_a_video_is_predicted_scored_and_stored(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
+) -> None:
+    (video,) = ledger.videos()
+    members = load_members_for(checkpoint, settings)
+    told: list[Progress] = []
+    done = predict_video(project, ledger, frames, video, members, settings, 1, on_progress=told.append)
+
+    assert done.path == project.round_dir(1) / "predictions" / "00001.parquet"
+    assert ledger.prediction_paths(1) == {1: "rounds/0001/predictions/00001.parquet"}
+    assert [(p.done, p.total) for p in told] == [(i + 1, N_FRAMES) for i in range(N_FRAMES)]
+
+    predicted = list(read_predictions(done.path))
+    rows = ledger.predictions(1, 1)
+    assert rows["frame_idx"].tolist() == [f.frame_idx for f in predicted] == list(range(N_FRAMES))
+    assert rows["n_objects"].tolist() == [len(f.objects) for f in predicted]
+    assert done.n_objects == rows["n_objects"].sum() > 0
+    components = frame_components(predicted)
+    for name in COMPONENTS:
+        assert np.allclose(rows[name], components[name], atol=1e-6)
+    assert np.allclose(rows["uncertainty"], combine(components, settings.uncertainty), atol=1e-6)
+    assert done.mean_uncertainty == pytest.approx(rows["uncertainty"].mean())
+
+    frame_idx, features = read_features(done.path)
+    assert frame_idx.tolist() == list(range(N_FRAMES))
+    assert np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    assert len({feature.tobytes() for feature in features}) == N_FRAMES
+
+
+def test_predicting_again_gives_the_same_bytes_and_no_double_rows(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
+) -> None:
+    (video,) = ledger.videos()
+    contents = []
+    for _ in range(2):
+        members = load_members_for(checkpoint, settings)
+        contents.append(predict_video(project, ledger, frames, video, members, settings, 2).path.read_bytes())
+    assert contents[0] == contents[1]
+    assert len(ledger.predictions(2)["frame_idx"]) == N_FRAMES
+
+
+def test_teachers_are_asked_for_weak_sightings_too(checkpoint: Path, settings: Settings) -> None:
+    members = load_members_for(checkpoint, settings)
+    assert [m.category_ids for m in members] == [[1, 2], [1, 2]]
+    assert all(not m.model.training for m in members)
+    for member in members:
+        assert member.model.test_cfg.rcnn.score_thr == pytest.approx(settings.teachers.score_threshold / 3)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, checkpoint: Path, settings: Settings) -> None:
+    damaged = tmp_path / "student.pth"
+    damaged.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(BadCheckpoint, match=r"student\.pth"):
+        load_members_for(damaged, settings)

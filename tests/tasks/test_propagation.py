@@ -1,0 +1,160 @@
+"""From labels in the ledger to a labelled video on disk."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
+from al_core.rle import decode, encode
+from al_core.settings import Settings
+from al_core.stores.delivered import read_delivered
+from al_core.stores.frames import FrameStore
+from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask, write_predictions
+from tasks.propagation import propagate_video
+from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys import times_us
+
+SETTINGS = Settings()
+
+
+class Workplace:
+    """A project with one ingested folder of frames."""
+
+    def __init__(self, folder: Path, identities: Identities = Identities.PERSISTENT) -> None:
+        self.clip = mover_clip({1: line((30, 36), (4, 0)), 2: line((120, 60), (-3, 0))}, 14, (96, 160))
+        self.project = Project.at(folder / "project")
+        self.ledger = Ledger(self.project.ledger_path, patience=5)
+        self.ledger.add_categories(["disk"])
+        files = write_frames(folder / "frames", self.clip)
+        height, width = self.clip.size
+        video = Video(
+            0, "disks", str(folder / "frames"), "folder", "d" * 64, Fraction(25), 12, height, width,
+            identities=identities, files=files,
+        )  # fmt: skip
+        stored = self.ledger.add_video(video, times_us())
+        assert stored is not None
+        self.video = stored
+        self.frames = FrameStore(self.project.cache / "frames", [stored], SETTINGS.frames)
+
+    def label(self, frame_idx: int, numbers: dict[int, int] | None = None) -> FrameLabel:
+        """The truth of a frame; ``numbers`` renames its tracks."""
+        truth = self.clip.truth[frame_idx]
+        names = numbers or {t: t for t in truth}
+        masks = tuple(MaskLabel(names[t], 1, encode(truth[t])) for t in names)
+        return FrameLabel(FrameRef(self.video.video_id, frame_idx), masks)
+
+    def propagate(
+        self,
+        labels: Iterable[FrameLabel],
+        predictions: Path | None = None,
+        told: list[Progress] | None = None,
+    ) -> list[tuple[str, int, int, float]]:
+        return propagate_video(
+            self.project, self.ledger, self.frames, self.video, SETTINGS, 1, list(labels), predictions,
+            None if told is None else told.append,
+        )  # fmt: skip
+
+    def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
+        """What the ledger says was delivered, by frame and track."""
+        path = self.project.absolute(self.ledger.delivered_paths(1)[self.video.video_id])
+        return {
+            i: {m.track_id: (m.provenance, decode(m.rle)) for m in masks} for i, masks in read_delivered(path)
+        }
+
+    def predictions(self, track: int) -> Path:
+        """Teachers that see one of the objects in every frame."""
+        path = self.project.root / "predictions.parquet"
+        frames = [
+            FramePrediction(i, (sighting(self.clip.truth[i][track]),), np.ones(1, np.float32))
+            for i in range(12)
+        ]
+        write_predictions(path, frames, self.clip.size)
+        return path
+
+
+def write_frames(folder: Path, clip: MoverClip) -> tuple[str, ...]:
+    folder.mkdir()
+    for i, image in enumerate(clip.images):
+        cv2.imwrite(str(folder / f"{i:05d}.png"), image[..., ::-1])
+    return tuple(f"{i:05d}.png" for i in range(len(clip.images)))
+
+
+def sighting(mask: np.ndarray) -> PredictedObject:
+    return PredictedObject(1, (0.95, 0.05), 0.95, 4, (0, 0, 1, 1), 0.0, 1.0, 0.0, 0.0, SoftMask.of(mask))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def test_two_labelled_frames_label_the_whole_video(place: Workplace) -> None:
+    labels = [place.label(2), place.label(9)]
+    told: list[Progress] = []
+    summary = place.propagate(labels, told=told)
+    assert [row[:3] for row in summary] == [("human", 2, 4), ("propagated", 10, 20)]
+    delivered = place.delivered()
+    for i, truth in enumerate(place.clip.truth):
+        for track, mask in truth.items():
+            provenance, found = delivered[i][track]
+            assert iou(found, mask) > 0.8
+            assert (provenance is Provenance.HUMAN) == (i in (2, 9))
+    assert told[-1] == Progress(12, 12, "disks")
+
+
+def test_human_masks_come_back_bit_by_bit(place: Workplace) -> None:
+    place.propagate([place.label(2), place.label(9)])
+    path = place.project.absolute(place.ledger.delivered_paths(1)[1])
+    ((_, masks),) = read_delivered(path, [9])
+    assert [m.rle for m in masks] == [m.rle for m in place.label(9).masks]
+
+
+def test_nothing_known_delivers_nothing_and_says_so(place: Workplace) -> None:
+    assert place.propagate([]) == []
+    assert place.delivered() == {}
+
+
+def test_predictions_alone_label_a_video(place: Workplace) -> None:
+    ((provenance, n_frames, n_masks, _),) = place.propagate([], place.predictions(1))
+    assert (provenance, n_frames, n_masks) == ("teacher", 12, 12)
+    assert iou(place.delivered()[7][1][1], place.clip.truth[7][1]) > 0.95
+
+
+def test_the_same_call_twice_writes_the_same_bytes(place: Workplace) -> None:
+    labels = [place.label(2), place.label(9)]
+    predictions = place.predictions(2)
+    first = place.propagate(labels, predictions)
+    path = place.project.absolute(place.ledger.delivered_paths(1)[1])
+    content = path.read_bytes()
+    assert place.propagate(labels, predictions) == first
+    assert path.read_bytes() == content
+
+
+def test_the_newest_label_of_a_frame_holds(place: Workplace) -> None:
+    old = replace(place.label(4), masks=())
+    place.propagate([old, place.label(4)])
+    assert set(place.delivered()[4]) == {1, 2}
+
+
+def test_numbers_that_hold_in_one_frame_become_tracks(tmp_path: Path) -> None:
+    place = Workplace(tmp_path, Identities.PER_FRAME)
+    place.propagate([place.label(2, {1: 1, 2: 2}), place.label(8, {2: 1, 1: 2})])
+    delivered = place.delivered()
+    for i in range(2, 9):
+        for track in (1, 2):
+            assert iou(delivered[i][track][1], place.clip.truth[i][track]) > 0.8
+
+
+def test_frames_that_people_left_empty_are_covered(place: Workplace) -> None:
+    place.ledger.begin_round(SETTINGS)
+    place.propagate([replace(place.label(i), masks=()) for i in (3, 5)])
+    assert place.delivered() == {}
+    (row,) = place.ledger.coverage()
+    assert row["covered"] == 2
