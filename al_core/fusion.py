@@ -12,7 +12,8 @@ where the flow has lost it. The second reading delivers. Only numbers are kept i
 bounded.
 """
 
-from collections import defaultdict
+from bisect import bisect
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -48,14 +49,17 @@ MEET_IOU = 0.1
 HUMAN_VOTES = 5.0
 """A meeting in a frame that people labelled counts as so many sure ones in others."""
 
+LOST = 0.4
+"""A propagated mask with less confidence is lost."""
+
+ONLY_ONE = 0.2
+"""What speaks for an unknown object being a lost track that is the only one of its category."""
+
 SHORTEST_NEW_TRACK = 3
 """Frames in which a new object must be seen."""
 
-SHARPNESS = 4.0
+SHARPNESS = 6.0
 """How strongly the better of two masks outweighs the other: weights are expected overlaps to this power."""
-
-DEFAULT_TRUST = 0.5
-"""Trust in the teachers for a category that was never propagated."""
 
 Propagated = Callable[[], Iterator[PropagatedFrame]]
 Predicted = Callable[[], Iterator[FramePrediction]]
@@ -87,11 +91,13 @@ def fuse(
         predicted = None
     else:
         plan = _survey(labels, propagated, predicted, category, settings)
+    marks = sorted(labels)
     for frame, prediction in _together(propagated, predicted):
         if frame.frame_idx in labels:
             yield frame.frame_idx, _human_masks(labels[frame.frame_idx])
         else:
-            yield frame.frame_idx, _machine_masks(frame, prediction, plan, category, size, settings)
+            nearby = _nearest(labels, marks, frame.frame_idx)
+            yield frame.frame_idx, _machine_masks(frame, prediction, plan, category, nearby, size, settings)
 
 
 # ---- what is known before the first mask is delivered
@@ -124,12 +130,38 @@ class _Plan:
     Attributes:
         tracklets: of each of the teachers' objects, by frame, in the order of its objects.
         new_tracks: number of the track that a tracklet becomes which only the teachers see.
-        trust: expected overlap of the teachers' masks with the true ones, in [0, 1], by category.
+        trust: how far the teachers are to be trusted, by category.
     """
 
     tracklets: Mapping[int, Sequence[_Tracklet]]
     new_tracks: Mapping[_Tracklet, int]
-    trust: Mapping[int, float]
+    trust: "Mapping[int, _Trust]"
+
+    def expected_overlap(self, seen: PredictedObject) -> float:
+        """Of one of the teachers' masks with the true one, in [0, 1]."""
+        return self.trust.get(seen.category_id, DEFAULT_TRUST).expected_overlap(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    """How well the teachers' masks of a category fit where it is known.
+
+    Attributes:
+        overlap: with sure propagated masks, in [0, 1]; a missed object counts 0.
+        certainty: how certain the teachers are of these objects, in [0, 1].
+    """
+
+    overlap: float
+    certainty: float
+
+    def expected_overlap(self, seen: PredictedObject) -> float:
+        """Of one of the teachers' masks with the true one: less where they are less certain than usual."""
+        certainty = seen.existence * seen.mask_iou
+        return float(self.overlap * min(certainty / max(self.certainty, 1e-3), 1.0) ** 0.5)
+
+
+DEFAULT_TRUST = _Trust(0.5, 1.0)
+"""For a category that was never propagated."""
 
 
 def _survey(
@@ -148,9 +180,7 @@ def _survey(
         found = linker.link(prediction)
         tracklets[frame.frame_idx] = found
         label = labels.get(frame.frame_idx)
-        meetings.hold(
-            frame if label is None else _as_frame(label, frame, prediction), prediction, found, label
-        )
+        meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
     next_track = max(category, default=0) + 1
     new = [t for t in linker.tracklets if _is_new(t, settings)]
     return _Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust())
@@ -196,8 +226,7 @@ class _Meetings:
 
     def __init__(self, category: Mapping[int, int]) -> None:
         self._category = category
-        self._agreed: defaultdict[int, float] = defaultdict(float)
-        self._sure: defaultdict[int, float] = defaultdict(float)
+        self._held: defaultdict[int, list[tuple[float, float, float]]] = defaultdict(list)
 
     def hold(
         self,
@@ -216,16 +245,24 @@ class _Meetings:
                     tracklet.votes[track] += weight * float(iou)
             if label is None:
                 # The student was trained on the labelled frames: they would flatter it.
-                self._agreed[self._category[track]] += weight * float(row.max(initial=0))
-                self._sure[self._category[track]] += weight
+                best = prediction.objects[int(row.argmax())] if row.any() else None
+                certainty = best.existence * best.mask_iou if best is not None else 0.0
+                self._held[self._category[track]].append((weight, float(row.max(initial=0)), certainty))
         if label is not None:
-            best = overlap.max(axis=0, initial=0)
-            for tracklet, iou in zip(tracklets, best, strict=True):
+            nearest = overlap.max(axis=0, initial=0)
+            for tracklet, iou in zip(tracklets, nearest, strict=True):
                 tracklet.refuted += bool(iou < MEET_IOU)
 
-    def trust(self) -> dict[int, float]:
-        """Mean overlap of the teachers' best object with sure propagated masks, in [0, 1], by category."""
-        return {c: self._agreed[c] / sure for c, sure in self._sure.items() if sure > 0}
+    def trust(self) -> dict[int, _Trust]:
+        """By category; the surer a propagated mask is, the more it counts."""
+        found = {}
+        for category, rows in self._held.items():
+            weight, overlap, certainty = np.array(rows).T
+            if weight.sum() > 0:
+                met = np.where(overlap > 0, weight, 0)
+                usual = float((met * certainty).sum() / max(met.sum(), 1e-9))
+                found[category] = _Trust(float((weight * overlap).sum() / weight.sum()), usual)
+        return found
 
 
 def _as_frame(label: FrameLabel, frame: PropagatedFrame, prediction: FramePrediction) -> PropagatedFrame:
@@ -264,6 +301,7 @@ def _machine_masks(
     prediction: FramePrediction | None,
     plan: _Plan,
     category: Mapping[int, int],
+    nearby: Sequence[FrameLabel],
     size: Size,
     settings: PropagationSettings,
 ) -> list[DeliveredMask]:
@@ -272,7 +310,7 @@ def _machine_masks(
     if grid is None:
         return []
     tracklets = plan.tracklets.get(frame.frame_idx, ())
-    chosen = _assign(frame, objects, tracklets, category)
+    chosen = _assign(frame, objects, tracklets, category, nearby)
     fused = []
     for track in sorted(set(frame.tracks) | set(chosen)):
         seen = objects[chosen[track]] if track in chosen else None
@@ -296,12 +334,14 @@ def _assign(
     objects: Sequence[PredictedObject],
     tracklets: Sequence[_Tracklet],
     category: Mapping[int, int],
+    nearby: Sequence[FrameLabel],
 ) -> dict[int, int]:
     """Which of the teachers' objects is which track in this frame: track -> position of the object."""
     tracks = sorted(category)
     if not objects or not tracks:
         return {}
     here = [t for t in tracks if t in frame.tracks]
+    lost = _lost_alone(frame, category, nearby)
     overlap = dict(zip(here, _pair_overlap(frame, here, objects, category), strict=True))
     score = np.zeros((len(tracks), len(objects)))
     for i, track in enumerate(tracks):
@@ -309,8 +349,26 @@ def _assign(
             if seen.category_id != category[track]:
                 continue
             local = overlap[track][j] * frame.tracks[track].confidence if track in frame.tracks else 0.0
-            score[i, j] = (local + tracklet.affinity(track)) * seen.existence
+            guess = ONLY_ONE if track in lost and not tracklet.refuted and not tracklet.votes else 0.0
+            score[i, j] = (local + tracklet.affinity(track) + guess) * seen.existence
     return {tracks[i]: j for i, j in _matched(score, MEET_IOU)}
+
+
+def _lost_alone(frame: PropagatedFrame, category: Mapping[int, int], nearby: Sequence[FrameLabel]) -> set[int]:
+    """Tracks that the flow has lost, and that are the only ones of their category in the video.
+
+    A track that is missing from all of the nearest labels is not lost: people say that it is not there.
+    """
+    alone = {c for c, n in Counter(category.values()).items() if n == 1}
+    found = {t for t, carried in frame.tracks.items() if carried.confidence >= LOST}
+    around = {m.track_id for label in nearby for m in label.objects}
+    return {t for t, c in category.items() if c in alone and t in around - found}
+
+
+def _nearest(labels: Mapping[int, FrameLabel], marks: Sequence[int], frame_idx: int) -> list[FrameLabel]:
+    """The labels just before and just after a frame; ``marks`` are the labelled frames in rising order."""
+    at = bisect(marks, frame_idx)
+    return [labels[mark] for mark in marks[max(at - 1, 0) : at + 1]]
 
 
 def _fuse_track(
@@ -327,7 +385,7 @@ def _fuse_track(
     if carried is not None:
         sides.append((patch_of(carried.mask), carried.confidence, carried.confidence**SHARPNESS))
     if seen is not None:
-        expected = _expected_overlap(seen, plan)
+        expected = plan.expected_overlap(seen)
         weight = settings.teacher_weight * expected**SHARPNESS
         sides.append((resample(patch_of(seen.soft_mask), seen.soft_mask.size, grid), expected, weight))
     total = max(sum(weight for _, _, weight in sides), 1e-9)
@@ -341,14 +399,9 @@ def _fuse_track(
     return _Fused(track_id, category_id, provenance, confidence, Patch(window.x0, window.y0, values))
 
 
-def _expected_overlap(seen: PredictedObject, plan: _Plan) -> float:
-    trust = plan.trust.get(seen.category_id, DEFAULT_TRUST)
-    return float(np.clip(trust * seen.existence * seen.mask_iou, 0, 1))
-
-
 def _new_object(track_id: int, seen: PredictedObject, plan: _Plan, grid: Size) -> _Fused:
     patch = resample(patch_of(seen.soft_mask), seen.soft_mask.size, grid)
-    return _Fused(track_id, seen.category_id, Provenance.TEACHER, _expected_overlap(seen, plan), patch)
+    return _Fused(track_id, seen.category_id, Provenance.TEACHER, plan.expected_overlap(seen), patch)
 
 
 def _deliver(frame_idx: int, fused: Sequence[_Fused], grid: Size, size: Size) -> list[DeliveredMask]:
@@ -358,9 +411,7 @@ def _deliver(frame_idx: int, fused: Sequence[_Fused], grid: Size, size: Size) ->
         if (patch.values > 0.5).any():
             rle = encode_patch(patch, size)
             masks.append(
-                DeliveredMask(
-                    frame_idx, found.track_id, found.category_id, found.provenance, found.confidence, rle
-                )
+                DeliveredMask(frame_idx, found.track_id, found.category_id, found.provenance, found.confidence, rle)
             )
     return masks
 

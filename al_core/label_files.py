@@ -94,9 +94,7 @@ def read_label_file(path: Path, asked_by: AskedBy, categories: Sequence[str]) ->
         return {asked.request_id: read_index_image(path, asked)}
     if suffix == ".json":
         return _CocoFile(path, asked_by, categories).frames()
-    raise BadLabel(
-        f"{path.name}: expected an index image (.png) or COCO (.json), got {suffix or 'no ending'!r}"
-    )
+    raise BadLabel(f"{path.name}: expected an index image (.png) or COCO (.json), got {suffix or 'no ending'!r}")
 
 
 def read_index_image(path: Path, asked: Asked) -> DrawnFrame:
@@ -129,21 +127,15 @@ class _CocoFile:
 
     def frames(self) -> dict[str, DrawnFrame]:
         """What the file says, by request."""
-        mine: dict[Any, list[Mapping[str, Any]]] = {
-            self._field(i, "id", "an image"): [] for i in self._images
-        }
+        mine: dict[Any, list[Mapping[str, Any]]] = {self._field(i, "id", "an image"): [] for i in self._images}
         for annotation in self._annotations:
             image_id = self._field(annotation, "image_id", "an annotation")
             if image_id not in mine:
-                raise self._bad(
-                    f"annotation {annotation.get('id')} belongs to image {image_id!r}, which is not listed"
-                )
+                raise self._bad(f"annotation {annotation.get('id')} belongs to image {image_id!r}, which is not listed")
             mine[image_id].append(annotation)
         return dict(self._frame(image, mine[image["id"]]) for image in self._images)
 
-    def _frame(
-        self, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]
-    ) -> tuple[str, DrawnFrame]:
+    def _frame(self, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> tuple[str, DrawnFrame]:
         asked = self._asked_by(Path(str(self._field(image, "file_name", "an image"))).stem)
         size = (image.get("height", asked.height), image.get("width", asked.width))
         if size != (asked.height, asked.width):
@@ -152,15 +144,12 @@ class _CocoFile:
         objects = [a for a in annotations if not a.get("iscrowd")]
         tracks = self._tracks(asked, objects)
         masks = [
-            DrawnMask(track, self._category(a), self._mask(a, asked))
-            for track, a in zip(tracks, objects, strict=True)
+            DrawnMask(track, self._category(a), self._mask(a, asked)) for track, a in zip(tracks, objects, strict=True)
         ]
         crowd = [DrawnMask(IGNORE_TRACK, None, self._mask(a, asked)) for a in annotations if a.get("iscrowd")]
         seconds = image.get("seconds")
         if seconds is not None and not (isinstance(seconds, int | float) and seconds >= 0):
-            raise self._bad(
-                f"seconds of image {image['file_name']} are a number of at least 0, got {seconds!r}"
-            )
+            raise self._bad(f"seconds of image {image['file_name']} are a number of at least 0, got {seconds!r}")
         return asked.request_id, DrawnFrame((*masks, *crowd), seconds)
 
     def _tracks(self, asked: Asked, objects: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -191,9 +180,7 @@ class _CocoFile:
                 size, counts = [int(n) for n in segmentation["size"]], segmentation["counts"]
                 runs = run_lengths(counts) if isinstance(counts, str) else [int(n) for n in counts]
                 if size != [height, width] or min(runs, default=0) < 0 or sum(runs) != height * width:
-                    raise ValueError(
-                        f"an RLE of size {size} over {sum(runs)} pixels, expected {[height, width]}"
-                    )
+                    raise ValueError(f"an RLE of size {size} over {sum(runs)} pixels, expected {[height, width]}")
                 coded = coco_mask.frPyObjects({"size": size, "counts": runs}, height, width)
                 return coco_mask.decode(coded).astype(bool)
             polygons = [_polygon(points, asked) for points in segmentation]
@@ -207,16 +194,12 @@ class _CocoFile:
         if category_id is None:
             return None
         if category_id not in self._categories:
-            raise self._bad(
-                f"annotation {annotation.get('id')} has category {category_id!r}, which is not listed"
-            )
+            raise self._bad(f"annotation {annotation.get('id')} has category {category_id!r}, which is not listed")
         return self._categories[category_id]
 
     def _category_names(self, content: Mapping[str, Any], known: Sequence[str]) -> dict[Any, str]:
         listed = content.get("categories", [])
-        names = {
-            self._field(c, "id", "a category"): str(self._field(c, "name", "a category")) for c in listed
-        }
+        names = {self._field(c, "id", "a category"): str(self._field(c, "name", "a category")) for c in listed}
         used = {a.get("category_id") for a in self._annotations if not a.get("iscrowd")}
         for category_id, name in names.items():
             if category_id in used and name not in known:
@@ -229,9 +212,7 @@ class _CocoFile:
         except (OSError, ValueError) as error:
             raise self._bad(f"cannot be read as JSON ({error}). Copy it again") from None
         if not isinstance(content, dict):
-            raise self._bad(
-                f"expected a COCO file with images and annotations, got a {type(content).__name__}"
-            )
+            raise self._bad(f"expected a COCO file with images and annotations, got a {type(content).__name__}")
         return content
 
     def _list(self, content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -191,9 +191,7 @@ def mask_average_precision(
     """
     for region in _regions(predictions, truths):
         if not isinstance(region.region, Rle):
-            raise BadLabel(
-                f"mask average precision needs masks, got {region.region!r}: use voc_average_precision"
-            )
+            raise BadLabel(f"mask average precision needs masks, got {region.region!r}: use voc_average_precision")
     if all(truth.ignore for truth in truths):
         return AveragePrecision(math.nan, math.nan, math.nan)
     precision = _coco_precision(predictions, truths, max_detections)
@@ -256,9 +254,7 @@ def _mean_known(precision: NDArray[np.float64]) -> float:
     return float(known.mean()) if known.size else math.nan
 
 
-def _regions(
-    predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion]
-) -> list[ScoredRegion | TruthRegion]:
+def _regions(predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion]) -> list[ScoredRegion | TruthRegion]:
     return [*predictions, *truths]
 
 

@@ -67,9 +67,7 @@ class SimulatedAnnotator:
         self._truth = truth
         self._settings = settings
 
-    def answer(
-        self, request: LabelRequest, rng: np.random.Generator, proposal: FrameLabel | None = None
-    ) -> Answer:
+    def answer(self, request: LabelRequest, rng: np.random.Generator, proposal: FrameLabel | None = None) -> Answer:
         """Label the frame of a request.
 
         Args:
@@ -116,9 +114,7 @@ class SimulatedAnnotator:
     @staticmethod
     def _answered(request: LabelRequest, label: FrameLabel, kind: LabelKind, seconds: float) -> Answer:
         name = f"{request.request_id}-simulated"
-        return Answer(
-            name, request.request_id, replace(label, frame=request.frame), kind, seconds, "simulated"
-        )
+        return Answer(name, request.request_id, replace(label, frame=request.frame), kind, seconds, "simulated")
 
 
 def _accepted(objects: Sequence[MaskLabel], shown: Sequence[MaskLabel]) -> dict[int, Rle]:
@@ -126,9 +122,7 @@ def _accepted(objects: Sequence[MaskLabel], shown: Sequence[MaskLabel]) -> dict[
     overlap = iou([m.rle for m in shown], [m.rle for m in objects])
     rows, columns = linear_sum_assignment(overlap, maximize=True)
     return {
-        objects[j].track_id: shown[i].rle
-        for i, j in zip(rows, columns, strict=True)
-        if overlap[i, j] >= ACCEPT_IOU
+        objects[j].track_id: shown[i].rle for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= ACCEPT_IOU
     }
 
 
@@ -151,10 +145,7 @@ def displaced(
     claims = [_claim(mask, noise_pixels, rng) for mask in masks]
     strongest = np.maximum.reduce(claims)
     shared = np.sum(masks, axis=0, dtype=np.int32) > 1
-    moved = [
-        (claim > 0) & ((claim == strongest) | (shared & mask))
-        for claim, mask in zip(claims, masks, strict=True)
-    ]
+    moved = [(claim > 0) & ((claim == strongest) | (shared & mask)) for claim, mask in zip(claims, masks, strict=True)]
     return [new if new.any() else mask for new, mask in zip(moved, masks, strict=True)]
 
 

@@ -137,9 +137,7 @@ def _match_tracks(
 def _per_frame_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
 ) -> list[QualityRow]:
-    scores = [
-        score for frame in measured for score in _frame_scores(frame, delivered.get(frame, ()), truth[frame])
-    ]
+    scores = [score for frame in measured for score in _frame_scores(frame, delivered.get(frame, ()), truth[frame])]
     rows: list[QualityRow] = []
     for name, kept in _by_provenance(scores):
         frames: dict[int, list[JAndF]] = defaultdict(list)
@@ -160,9 +158,7 @@ def _frame_scores(frame: int, found: Sequence[DeliveredMask], label: FrameLabel)
     return [_pair_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
 
 
-def _pair_score(
-    frame: int, found: DeliveredMask | None, wanted: MaskLabel, ignore: NDArray[np.bool_] | None
-) -> _Score:
+def _pair_score(frame: int, found: DeliveredMask | None, wanted: MaskLabel, ignore: NDArray[np.bool_] | None) -> _Score:
     figures = _compare(found.rle if found else None, wanted.rle, ignore)
     return frame, found.provenance.value if found else None, figures
 

@@ -14,7 +14,7 @@ from tasks.ledger import open_ledger
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
 def run_campaign(
-    project: Project, settings: Settings, on_round: Callable[[RoundOutcome], None] = lambda _: None
+    project: Project, settings: Settings, on_round: Callable[[RoundOutcome], None] | None = None
 ) -> RoundOutcome:
     """Run rounds; ``on_round`` hears of each one that finishes.
 
@@ -23,12 +23,13 @@ def run_campaign(
     ledger = open_ledger(project)
     last = ledger.last_round()
     if last is not None and last.status == "finished":
-        reason = stop_reason(settings.stopping, campaign_history(ledger, settings))
+        unchanged = last.stop_reason if last.settings == settings else None
+        reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
         if reason is not None:
             return RoundOutcome(last.round_id, stop_reason=reason)
     while True:
         outcome = run_round(project, settings)
-        if not outcome.waiting:
+        if not outcome.waiting and on_round is not None:
             on_round(outcome)
         if outcome.waiting or outcome.stop_reason is not None:
             return outcome

@@ -56,9 +56,7 @@ def main() -> None:
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:
     """The options that say how a campaign is run."""
 
-    @click.option(
-        "--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file."
-    )
+    @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
     @click.option(
         "--set",
         "changes",
@@ -90,12 +88,8 @@ def doctor(root: Path) -> None:
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @project_option
-@click.option(
-    "--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames."
-)
-@click.option(
-    "--category", default="object", show_default=True, help="Category of objects that have no other."
-)
+@click.option("--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames.")
+@click.option("--category", default="object", show_default=True, help="Category of objects that have no other.")
 @click.option(
     "--identities",
     type=click.Choice(["persistent", "per_frame"]),
@@ -130,9 +124,7 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
     for entry in report.entries:
         console.print(entry.describe(), highlight=False)
     if report.failed:
-        raise click.ClickException(
-            f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)"
-        )
+        raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
 
 
 @main.command()
@@ -140,9 +132,7 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
 @settings_options
 @click.option("--rounds", type=click.IntRange(1), help="Stop after this many rounds.")
 @click.option("--budget", type=click.IntRange(1), help="Stop after this many human frames.")
-def run(
-    root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | None, budget: int | None
-) -> None:
+def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | None, budget: int | None) -> None:
     """Run rounds until a stopping rule ends the campaign, or until people have to answer.
 
     The same command goes on where the last one stopped, however that ended.
@@ -192,9 +182,7 @@ def status(root: Path) -> None:
 
 @main.command()
 @project_option
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project."
-)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
     project = _existing(root)
@@ -268,18 +256,14 @@ def export(
 @click.option(
     "--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign."
 )
-@click.option(
-    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records."
-)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
 @click.option(
     "--work",
     type=click.Path(file_okay=False, path_type=Path),
     help="Default: beside --out. Kept for resuming.",
 )
 @click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
-@click.option(
-    "--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True
-)
+@click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
 @settings_options
 def simulate(
     data: Path,
@@ -349,14 +333,14 @@ def _run_campaign(project: "Project", settings: "Settings", console: Any) -> Non
     with prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
-        outcome = run_campaign(
-            project, settings, lambda done: console.print(round_line(project, done.round_id))
-        )
+        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
     print_status(project, console)
     _tell_outcome(console, project, outcome)
 
 
 def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
+    for message in outcome.rejected:
+        console.print(f"not taken: {message}", highlight=False)
     if outcome.waiting:
         console.print(
             f"round {outcome.round_id} waits for {outcome.waiting} labels: the frames are in {project.outbox}, answers "
@@ -364,9 +348,7 @@ def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
             highlight=False,
         )
     elif outcome.stop_reason:
-        console.print(
-            f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False
-        )
+        console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False)
     else:
         console.print(f"round {outcome.round_id} is finished.", highlight=False)
 
@@ -401,9 +383,7 @@ def _require_videos(project: "Project") -> None:
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
 
 
-def _settings(
-    project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]
-) -> "Settings":
+def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
     """What was asked for; without a preset, what the project's last round ran with."""
     from al_core.settings import load_settings
     from tasks.ledger import open_ledger

@@ -35,9 +35,7 @@ def run_demo(data: Path | None, root: Path, console: Console) -> None:
     with prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
-        outcome = run_campaign(
-            project, settings, lambda done: console.print(round_line(project, done.round_id))
-        )
+        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
     print_status(project, console)
     console.print(f"The campaign is over: {outcome.stop_reason}", highlight=False)
     frames = open_frames(project, ledger, settings.frames)

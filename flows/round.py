@@ -22,11 +22,13 @@ class RoundOutcome:
 
     Attributes:
         waiting: requests that people have not answered yet; the round goes on when they have.
+        rejected: answers that cannot be used, with the reasons.
         stop_reason: why the campaign is over, or None.
     """
 
     round_id: int
     waiting: int = 0
+    rejected: tuple[str, ...] = ()
     stop_reason: str | None = None
 
 
@@ -34,10 +36,12 @@ class RoundOutcome:
 def run_round(project: Project, settings: Settings) -> RoundOutcome:
     """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
     round_id = open_ledger(project).begin_round(settings).round_id
-    steps.select(project, round_id)
+    if not steps.select(project, round_id)["frames"]:
+        return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
     steps.request(project, round_id)
-    if steps.collect(project, round_id) is None:
-        return RoundOutcome(round_id, waiting=len(open_ledger(project).requests(round_id, "open")))
+    answers = steps.collect(project, round_id)
+    if answers["waiting"]:
+        return RoundOutcome(round_id, answers["waiting"], tuple(answers["rejected"]))
     steps.train(project, round_id)
     steps.predict(project, round_id)
     steps.propagate(project, round_id)

@@ -89,9 +89,7 @@ class Plan:
             if strategy not in STRATEGIES:
                 raise UnknownName("strategy", strategy, STRATEGIES)
         if budget < rounds:
-            raise BadSettings(
-                f"a campaign of {rounds} rounds needs a budget of at least {rounds} frames, got {budget}"
-            )
+            raise BadSettings(f"a campaign of {rounds} rounds needs a budget of at least {rounds} frames, got {budget}")
         campaigns = tuple(
             Campaign(sequence, strategy, seed)
             for sequence in sequences or found
@@ -115,9 +113,7 @@ class Plan:
         )
 
 
-def simulate_campaigns(
-    plan: Plan, out: Path, work: Path, workers: int | None, console: Console
-) -> list[Record]:
+def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, console: Console) -> list[Record]:
     """Run a plan's campaigns in parallel processes and write one JSON record per campaign and round.
 
     Args:
@@ -133,15 +129,10 @@ def simulate_campaigns(
     with context.Manager() as manager, prefect_server(work.resolve() / "prefect"):
         rounds_done = manager.Queue()
         with (
-            ProcessPoolExecutor(
-                workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)
-            ) as pool,
+            ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)) as pool,
             _counting(rounds_done, len(plan.campaigns) * plan.rounds, console),
         ):
-            futures = [
-                pool.submit(run_one, plan, campaign, work.resolve(), rounds_done)
-                for campaign in plan.campaigns
-            ]
+            futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
             try:
                 for future in as_completed(futures):
                     records = _ordered(plan, [*records, *future.result()])
@@ -254,9 +245,7 @@ def _frames_folder(data: Path) -> Path:
     """The folder of sequences: DAVIS keeps them under the name of their resolution."""
     root = data / "JPEGImages"
     if not root.is_dir():
-        raise BadSettings(
-            f"{data}: expected a folder in DAVIS layout, with JPEGImages/ and Annotations/ in it"
-        )
+        raise BadSettings(f"{data}: expected a folder in DAVIS layout, with JPEGImages/ and Annotations/ in it")
     inner = [p for p in sorted(root.iterdir()) if p.is_dir()]
     holds_frames = any(f.suffix.lower() in (".jpg", ".jpeg", ".png") for p in inner[:1] for f in p.iterdir())
     return root if holds_frames or not inner else inner[0]

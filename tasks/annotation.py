@@ -31,9 +31,7 @@ class Collected:
     rejected: tuple[str, ...]
 
 
-def request_labels(
-    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int
-) -> int:
+def request_labels(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int) -> int:
     """Put a round's selected frames before people; asking twice is asking once. Returns how many they are.
 
     Where the back-end can show masks, people start from what the last round delivered.
@@ -56,9 +54,7 @@ def collect_labels(
 ) -> Collected:
     """Take in every answer that is there; each is stored once, however often it is collected."""
     backend = open_backend(project, ledger, frames, settings)
-    asked = [
-        r for r in ledger.requests(status=None if backend.revisable else "open") if r.round_id <= round_id
-    ]
+    asked = [r for r in ledger.requests(status=None if backend.revisable else "open") if r.round_id <= round_id]
     new = 0
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]

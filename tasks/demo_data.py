@@ -94,9 +94,7 @@ def renumber(mask: NDArray[np.integer]) -> NDArray[np.uint8]:
     values, places = np.unique(mask, return_inverse=True)
     first = 0 if values[0] == 0 else 1
     if len(values) + first - 1 > _MAX_INDEX:
-        raise BadLabel(
-            f"an index image tells {_MAX_INDEX} objects apart, this frame has {len(values) + first - 1}"
-        )
+        raise BadLabel(f"an index image tells {_MAX_INDEX} objects apart, this frame has {len(values) + first - 1}")
     return (places.reshape(mask.shape) + first).astype(np.uint8)
 
 

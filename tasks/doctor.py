@@ -167,9 +167,7 @@ def _package(name: str, wanted: str, imported: tuple[bool, str]) -> Finding:
             f"{_SET_UP}, or {_reinstall(name, version)}",
         )
     if not _fits(version, wanted):
-        return Finding(
-            name, False, f"{version}, expected {wanted}", f'{_SET_UP}, or {_pip()} "{name}{wanted}"'
-        )
+        return Finding(name, False, f"{version}, expected {wanted}", f'{_SET_UP}, or {_pip()} "{name}{wanted}"')
     return Finding(name, True, version)
 
 
@@ -193,9 +191,7 @@ def _operators(works: bool, detail: str) -> Finding:
 
 def _codecs(works: bool, detail: str) -> Finding:
     mend = (
-        ""
-        if works
-        else f'install PyAV\'s own build, which carries the codecs: {_pip()} --force-reinstall "av>=18,<19"'
+        "" if works else f'install PyAV\'s own build, which carries the codecs: {_pip()} --force-reinstall "av>=18,<19"'
     )
     return Finding("video codecs", works, detail, mend)
 

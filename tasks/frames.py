@@ -123,17 +123,13 @@ def _ingest(
         labels = _labels(ledger, truth, category)
         video = ledger.add_video(_video(source, sha256, info, identities), info.times_us, labels)
         if video is None:
-            return IngestedSource(
-                source.path, Outcome.KNOWN, "its content was stored by another process meanwhile"
-            )
+            return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
         return IngestedSource(source.path, Outcome.STORED, _described(video, len(labels)), video)
     except (FewframesError, OSError) as error:
         return _failure(source.path, error)
 
 
-def _recognise(
-    ledger: Ledger, source: Source, known: Video, identities: Identities, category: str
-) -> IngestedSource:
+def _recognise(ledger: Ledger, source: Source, known: Video, identities: Identities, category: str) -> IngestedSource:
     notes = [f"the content of {source.path} is stored already"]
     if not Path(known.uri).exists():
         known = ledger.move_video(known.video_id, str(source.path))
@@ -151,9 +147,7 @@ def _recognise(
 
 def _truth_of_known(ledger: Ledger, source: Source, known: Video, category: str) -> Sequence[FrameLabel]:
     times_us = ledger.frame_times_us(known.video_id)
-    info = VideoInfo(
-        known.fps, known.n_frames, known.height, known.width, known.rotation, known.variable_fps, times_us
-    )
+    info = VideoInfo(known.fps, known.n_frames, known.height, known.width, known.rotation, known.variable_fps, times_us)
     return _labels(ledger, source.truth(info, category), category)
 
 
@@ -164,9 +158,7 @@ def _check_same_truth(
     stored: dict[int, FrameLabel],
     labels: dict[int, FrameLabel],
 ) -> None:
-    differing = [
-        i for i in sorted(stored.keys() & labels.keys()) if _content(stored[i]) != _content(labels[i])
-    ]
+    differing = [i for i in sorted(stored.keys() & labels.keys()) if _content(stored[i]) != _content(labels[i])]
     if differing:
         raise BadLabel(
             f"{source.masks}: video {known.name!r} is known with other masks or categories, first in frame "
@@ -188,10 +180,7 @@ def _labels(ledger: Ledger, truth: dict[int, tuple[TrueObject, ...]], category: 
     tracks = {o.track_id: o.category for found in truth.values() for o in found if o.category is not None}
     names = [name for _, name in sorted(tracks.items()) if name is not None]
     ids = ledger.add_categories(dict.fromkeys(names or [category]))
-    return [
-        FrameLabel(FrameRef(0, index), tuple(_mask_label(o, ids) for o in found))
-        for index, found in truth.items()
-    ]
+    return [FrameLabel(FrameRef(0, index), tuple(_mask_label(o, ids) for o in found)) for index, found in truth.items()]
 
 
 def _mask_label(found: TrueObject, ids: dict[str, int]) -> MaskLabel:

@@ -15,7 +15,7 @@ from al_core.records import Progress, Video
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, write_predictions
-from al_core.uncertainty.scores import FrameScorer, combine
+from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
 
 if TYPE_CHECKING:
     from al_core.students.build import Member
@@ -64,15 +64,16 @@ def predict_video(
 ) -> PredictedVideo:
     """Predict every frame of a video, write the objects to a Parquet file and the scores to the ledger.
 
-    Frames that people labelled are predicted too: there the teachers can be held against the truth. Frames
-    stream through; memory does not grow with the length of the video.
+    Frames that people labelled are predicted too: there the teachers can be held against the truth. What people
+    have labelled up to this round also tells how many objects to expect in the frames near by. Frames stream
+    through; memory does not grow with the length of the video, but for a few numbers a frame.
     """
     from al_core.uncertainty.augment import views_named
     from al_core.uncertainty.ensemble import predict_frames
 
     started = time.perf_counter()
     path = project.round_dir(round_id) / "predictions" / f"{video.video_id:05d}.parquet"
-    tally = _Tally()
+    tally = _Tally(_expected(ledger, video, round_id))
     predicted = predict_frames(
         members,
         views_named(settings.teachers.views),
@@ -91,13 +92,22 @@ def predict_video(
     )
 
 
+def _expected(ledger: Ledger, video: Video, round_id: int) -> Expected | None:
+    """How many objects people would see in each frame, judging by what they have labelled so far."""
+    labels = ledger.human_labels(up_to_round=round_id)
+    if not labels:
+        return None
+    here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video.video_id}
+    return expected_objects(here, elsewhere=round(float(np.mean([len(label.objects) for label in labels]))))
+
+
 class _Tally:
     """Notes of each frame what the ledger keeps, while the frames pass through to the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Expected | None) -> None:
         self.frame_idx: list[int] = []
         self.n_objects: list[int] = []
-        self._scorer = FrameScorer()
+        self._scorer = FrameScorer(expected)
 
     def passing(self, frames: Iterable[FramePrediction]) -> Iterator[FramePrediction]:
         """The same frames."""

@@ -35,9 +35,7 @@ def mmcv_operators(_: str) -> str:
         boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 4.0]], device=device)
         _, kept = nms(boxes, torch.tensor([0.9, 0.8], device=device), 0.5)
         if kept.tolist() != [0]:
-            raise RuntimeError(
-                f"non-maximum suppression on {device} kept boxes {kept.tolist()}, expected [0]"
-            )
+            raise RuntimeError(f"non-maximum suppression on {device} kept boxes {kept.tolist()}, expected [0]")
     return "work on " + " and ".join(devices)
 
 

@@ -11,7 +11,7 @@ from al_core.fusion import fuse
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation import build
-from al_core.propagation.base import PropagatedFrame, Propagator, Replay
+from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
 from al_core.rle import decode
@@ -81,7 +81,7 @@ def propagate_video(
     by_frame = {label.frame.frame_idx: label for label in _newest(labels)}
     delivered = fuse(
         by_frame,
-        Replay(lambda: _propagated(clip, by_frame, propagator)),
+        Replay(lambda: propagator.propagate(clip, _Decoded(by_frame))),
         None if predictions_path is None else lambda: _predicted(predictions_path),
         (video.height, video.width),
         settings.propagation,
@@ -99,11 +99,20 @@ def _newest(labels: Iterable[FrameLabel]) -> list[FrameLabel]:
     return [newest[frame] for frame in sorted(newest)]
 
 
-def _propagated(
-    clip: VideoFrames, labels: Mapping[int, FrameLabel], propagator: Propagator
-) -> Iterator[PropagatedFrame]:
-    masks = {i: {m.track_id: decode(m.rle) for m in label.objects} for i, label in labels.items()}
-    return propagator.propagate(clip, masks)
+class _Decoded(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
+    """The masks of labels, decoded when they are asked for: those of many large frames would not fit into memory."""
+
+    def __init__(self, labels: Mapping[int, FrameLabel]) -> None:
+        self._labels = labels
+
+    def __getitem__(self, frame_idx: int) -> Mapping[int, NDArray[np.bool_]]:
+        return {m.track_id: decode(m.rle) for m in self._labels[frame_idx].objects}
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._labels)
+
+    def __len__(self) -> int:
+        return len(self._labels)
 
 
 def _predicted(path: Path) -> Iterator[FramePrediction]:

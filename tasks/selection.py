@@ -46,9 +46,7 @@ def select_frames(
     return selected
 
 
-def open_pool(
-    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int
-) -> Pool:
+def open_pool(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int) -> Pool:
     """What a round may choose from; nothing costly is read until a strategy asks for it."""
     answerable = _with_truth(ledger) if settings.annotator.backend == "simulated" else None
     paths = ledger.prediction_paths(round_id - 1)

@@ -47,8 +47,8 @@ def select(project: Project, round_id: int) -> StepResult:
         frames = open_frames(project, ledger, settings.frames)
         try:
             selected = select_frames(project, ledger, frames, settings, round_id, rng, n)
-        except EmptyPool:
-            selected = []
+        except EmptyPool as error:
+            return {"frames": [], "empty": str(error)}
         return {"frames": [[s.frame.video_id, s.frame.frame_idx] for s in selected]}
 
     return once(ledger, round_id, "select", inputs, work)
@@ -72,20 +72,27 @@ def request(project: Project, round_id: int) -> StepResult:
 
 
 @task(name="collect", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
-def collect(project: Project, round_id: int) -> StepResult | None:
-    """Take in the answers that are there; None while some are missing, so that nobody waits inside a flow."""
+def collect(project: Project, round_id: int) -> StepResult:
+    """Take in the answers that are there, without waiting for more.
+
+    Returns:
+        ``waiting``: requests without an answer; the step is done when there are none. ``rejected``: what came back
+        and cannot be used, with the reasons.
+    """
     ledger, this = _open(project, round_id)
     requests = ledger.requests(round_id)
     ids = [r.request_id for r in requests]
-    finished = _result(ledger, round_id, "collect")
-    if not finished:
+    rejected: tuple[str, ...] = ()
+    if not _result(ledger, round_id, "collect"):
         frames = open_frames(project, ledger, this.settings.frames)
-        collect_labels(project, ledger, frames, this.settings, round_id, progress_of("collect"))
-        if ledger.requests(round_id, "open"):
-            return None
+        found = collect_labels(project, ledger, frames, this.settings, round_id, progress_of("collect"))
+        rejected = found.rejected
+        if found.answered < found.requested:
+            return {"waiting": found.requested - found.answered, "rejected": list(rejected)}
 
     def work() -> StepResult:
-        return {"answered": len(ids), "as_of": _newest_answer(ledger, round_id)}
+        as_of = ledger.newest_answer_at(round_id).isoformat()
+        return {"waiting": 0, "rejected": list(rejected), "answered": len(ids), "as_of": as_of}
 
     return once(ledger, round_id, "collect", {"requests": fingerprint(ids)}, work)
 
@@ -108,9 +115,7 @@ def train(project: Project, round_id: int) -> StepResult:
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
-        return train_round(
-            project, ledger, frames, this.settings, round_id, labels, start, progress_of("train")
-        )
+        return train_round(project, ledger, frames, this.settings, round_id, labels, start, progress_of("train"))
 
     return once(ledger, round_id, "train", inputs, work)
 
@@ -196,7 +201,9 @@ def finish(project: Project, round_id: int) -> str | None:
     ledger, this = _open(project, round_id)
     if this.status == "finished":
         return this.stop_reason
-    reason = stop_reason(this.settings.stopping, campaign_history(ledger, this.settings))
+    reason = _result(ledger, round_id, "select").get("empty") or stop_reason(
+        this.settings.stopping, campaign_history(ledger, this.settings)
+    )
     ledger.finish_round(round_id, reason)
     return reason
 
@@ -215,10 +222,6 @@ def _labels(ledger: Ledger, round_id: int) -> list[FrameLabel]:
     """The labels that the round works on: what was known when its answers were complete."""
     as_of = datetime.fromisoformat(_result(ledger, round_id, "collect")["as_of"])
     return ledger.human_labels(up_to_round=round_id, as_of=as_of)
-
-
-def _newest_answer(ledger: Ledger, round_id: int) -> str:
-    return ledger.newest_answer_at(round_id).isoformat()
 
 
 def _not_in(videos: list[Video], done: dict[int, str]) -> list[Video]:

@@ -18,11 +18,7 @@ def starting_checkpoint(project: Project, ledger: Ledger, settings: Settings, ro
     A round that failed to train is passed over.
     """
     if settings.student.warm_start:
-        trained = [
-            s
-            for s in ledger.steps()
-            if s.name == "train" and s.status == "finished" and s.round_id < round_id
-        ]
+        trained = [s for s in ledger.steps() if s.name == "train" and s.status == "finished" and s.round_id < round_id]
         if trained:
             return project.absolute(trained[-1].result["checkpoint"])
     return Path(settings.student.init_weights).expanduser() if settings.student.init_weights else None

@@ -47,9 +47,7 @@ class Connector:
             LedgerCorrupt: the file is not a ledger.
         """
         if os.getpid() != self._pid:
-            raise LedgerConflict(
-                "a ledger handle does not survive fork: open the ledger anew in the child process"
-            )
+            raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
         with self._lock:
             if self._open is not None:
                 yield self._open

@@ -110,9 +110,7 @@ def _check(applied: dict[int, str]) -> None:
         )
     for version, sha256 in applied.items():
         if known[version] != sha256:
-            raise LedgerCorrupt(
-                f"schema version {version} of the ledger is not the one that this fewframes knows"
-            )
+            raise LedgerCorrupt(f"schema version {version} of the ledger is not the one that this fewframes knows")
 
 
 def _sha256(text: str) -> str:

@@ -283,12 +283,11 @@ def _overlapping(labels: Labels) -> dict[int, frozenset[int]]:
     """Which objects share pixels in some label, and so may do in between."""
     friends: dict[int, set[int]] = {}
     for masks in labels.values():
-        if len(masks) < 2 or np.add.reduce([m.astype(np.uint16) for m in masks.values()]).max() < 2:
-            continue
         tracks = list(masks)
+        if len(tracks) < 2:
+            continue
         height, width = masks[tracks[0]].shape
-        size = (height, width)
-        rows = rows_of([shrink(masks[t], size).soft(size) for t in tracks], size)
+        rows = rows_of([shrink(masks[t], (height, width)).soft((height, width)) for t in tracks], (height, width))
         shared = (rows @ rows.T).tocoo()
         for i, j in zip(shared.row, shared.col, strict=True):
             if i != j:

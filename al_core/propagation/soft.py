@@ -99,11 +99,26 @@ def union(windows: Sequence[Window]) -> Window:
 
 def shrink(mask: NDArray[np.bool_], size: Size) -> Patch:
     """The share of each pixel of a smaller frame that a mask, bool [H, W], covers."""
-    values = np.asarray(mask).view(np.uint8) if mask.dtype == np.bool_ else (mask != 0).view(np.uint8)
-    covered = values.astype(np.float32)
-    if mask.shape != size:
-        covered = cv2.resize(covered, size[::-1], interpolation=cv2.INTER_AREA)
-    return Patch(0, 0, np.asarray(covered, np.float32)).trimmed()
+    x, y, w, h = cv2.boundingRect(np.ascontiguousarray(mask, bool).view(np.uint8))
+    if not w:
+        return NOTHING
+    values = mask[y : y + h, x : x + w].astype(np.float32)
+    if mask.shape == size:
+        return Patch(x, y, values)
+    top, rows = _coverage(y, h, mask.shape[0] / size[0], size[0])
+    left, columns = _coverage(x, w, mask.shape[1] / size[1], size[1])
+    covered = np.asarray(rows @ values @ columns.T, np.float32)
+    return Patch(left, top, covered).trimmed()
+
+
+def _coverage(start: int, n: int, step: float, limit: int) -> tuple[int, NDArray[np.float32]]:
+    """Along one axis: the first target pixel that meets source pixels ``start`` to ``start + n``, and the share
+    of each target pixel that each of them covers, float32 [targets, n]."""
+    first, last = int(start / step), min(int(np.ceil((start + n) / step)), limit)
+    low = np.arange(first, last)[:, None] * step
+    source = np.arange(start, start + n)[None, :]
+    shared = np.minimum(low + step, source + 1) - np.maximum(low, source)
+    return first, (np.clip(shared, 0, None) / step).astype(np.float32)
 
 
 def resample(patch: Patch, size: Size, target: Size) -> Patch:

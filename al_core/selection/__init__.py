@@ -26,9 +26,7 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def select(
-    name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Choose ``n`` frames; fewer when gap and quota leave no more.
 
     Raises:

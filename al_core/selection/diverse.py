@@ -30,9 +30,7 @@ class Pick:
     nearest: tuple[int, int] | None
 
 
-def select_diverse(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_diverse(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """k-center greedy (Gonzalez 1985; Sener and Savarese, ICLR 2018) with the labelled frames as first
     centres.
 

@@ -10,9 +10,7 @@ from al_core.selection.pool import Pool
 from al_core.settings import SelectionSettings
 
 
-def select_hybrid(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_hybrid(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Take the ``pool_factor * n`` least certain frames, and of these the farthest apart in features.
 
     Both steps keep gap and quota; in the first the quota is ``pool_factor`` times as large. Before there are

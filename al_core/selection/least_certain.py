@@ -11,9 +11,7 @@ from al_core.selection.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
 
-def select_least_certain(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_least_certain(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Take the most uncertain frame, then the next that gap and quota allow, ties by video and frame.
 
     Before there are predictions nobody is uncertain of anything: the frames are then spread evenly.

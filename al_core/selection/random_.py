@@ -8,9 +8,7 @@ from al_core.selection.pool import Pool
 from al_core.settings import SelectionSettings
 
 
-def select_random(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_random(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Draw frames without replacement, passing over those that gap or quota rule out."""
     frames = pool.candidates[rng.permutation(len(pool.candidates))]
     limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)

@@ -26,9 +26,7 @@ Spot = tuple[int, int, Fraction]
 """(video, frame, step): the frames around it lie ``step`` frames apart once the stretch is filled."""
 
 
-def select_uniform(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_uniform(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Halve, or part evenly, the longest stretches without a label, over all videos.
 
     With ``planned_frames`` the campaign's whole number of frames is laid out first, in proportion to the
@@ -58,9 +56,7 @@ class _Round:
 
     def axes(self) -> list["Axis"]:
         """The videos with the frames that are taken by now."""
-        return [
-            Axis(video, self._lengths[video], sorted(self._taken[video])) for video in sorted(self._lengths)
-        ]
+        return [Axis(video, self._lengths[video], sorted(self._taken[video])) for video in sorted(self._lengths)]
 
     def room(self, video: int) -> int:
         """How many more frames of a video may be chosen, at most."""

@@ -57,9 +57,7 @@ def write_delivered(path: Path, masks: Iterable[DeliveredMask]) -> Summary:
     return tally.summary()
 
 
-def read_delivered(
-    path: Path, frame_indices: Iterable[int] | None = None
-) -> Iterator[tuple[int, list[DeliveredMask]]]:
+def read_delivered(path: Path, frame_indices: Iterable[int] | None = None) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """(frame, masks) in order of frames; frames without masks are left out.
 
     Args:
@@ -88,9 +86,7 @@ class _Tally:
         """The same masks."""
         for mask in masks:
             if mask.frame_idx < self._last:
-                raise BadLabel(
-                    f"delivered masks come in order of frames, got {mask.frame_idx} after {self._last}"
-                )
+                raise BadLabel(f"delivered masks come in order of frames, got {mask.frame_idx} after {self._last}")
             self._last = mask.frame_idx
             kind = mask.provenance
             self._frames[kind] = self._frames.get(kind, 0) + (self._last_of.get(kind) != mask.frame_idx)
@@ -102,8 +98,7 @@ class _Tally:
     def summary(self) -> Summary:
         """By provenance, in alphabetical order."""
         return [
-            (kind.value, self._frames[kind], n, self._confidence[kind] / n)
-            for kind, n in sorted(self._masks.items())
+            (kind.value, self._frames[kind], n, self._confidence[kind] / n) for kind, n in sorted(self._masks.items())
         ]
 
 

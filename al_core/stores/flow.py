@@ -46,8 +46,8 @@ def _opencv(preset: int) -> cv2.DISOpticalFlow:
 def _fine() -> cv2.DISOpticalFlow:
     """Full resolution, and a refinement that trusts the picture more than smoothness.
 
-    Carried masks of 8 DAVIS clips, 8 labelled frames each: mean J .888 against .841 with OpenCV's medium
-    preset.
+    Carried masks, 8 labelled frames a clip, against OpenCV's medium preset: mean J .885 to .841 on the 8 DAVIS
+    clips that these values were chosen on, .868 to .841 on 4 other clips.
     """
     dis = _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)
@@ -111,8 +111,7 @@ class ClipFlow:
         """
         if not 0 <= frame_idx < self._frames.n_frames - 1:
             raise BadVideo(
-                f"flow goes from a frame to the next: expected 0 to {self._frames.n_frames - 2}, "
-                f"got {frame_idx}"
+                f"flow goes from a frame to the next: expected 0 to {self._frames.n_frames - 2}, got {frame_idx}"
             )
         if frame_idx not in self._pairs_seen:
             number, position = divmod(frame_idx, CHUNK_PAIRS)
@@ -157,8 +156,9 @@ class ClipFlow:
         return coded
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
-        """The largest of the three colours: it keeps apart what looks the same in grey, such as red on
-        green.
+        """The largest of the three colours: it keeps apart what looks the same in grey, such as red on green.
+
+        There it helps (mean J .865 to .839 on DAVIS soccerball), elsewhere it is about as good as grey.
         """
         image = self._frames.read(frame_idx)
         if image.shape[:2] != self.size:
@@ -171,9 +171,7 @@ class ClipFlow:
     def _key(self, number: int) -> str:
         height, width = self.size
         source = "x".join(map(str, self._frames.size[::-1]))
-        return (
-            f"{self._frames.sha256}/{width}x{height}-of-{source}-{self._preset}-{_FORMAT}/{number:06d}.flow"
-        )
+        return f"{self._frames.sha256}/{width}x{height}-of-{source}-{self._preset}-{_FORMAT}/{number:06d}.flow"
 
 
 @contextmanager

@@ -219,13 +219,10 @@ def _opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except FileNotFoundError:
-        raise MissingDependency(
-            f"{path}: expected a video's predictions, there is no file; predict again"
-        ) from None
+        raise MissingDependency(f"{path}: expected a video's predictions, there is no file; predict again") from None
     except pa.ArrowInvalid as error:
         raise MissingDependency(
-            f"{path}: expected a video's predictions, the file cannot be read ({error}); "
-            "delete it and predict again"
+            f"{path}: expected a video's predictions, the file cannot be read ({error}); delete it and predict again"
         ) from None
 
 
@@ -242,14 +239,10 @@ def _checked(frames: Iterable[FramePrediction], size: tuple[int, int]) -> Iterat
         if frame.frame_idx <= last:
             raise BadLabel(f"predictions come in order of frame number, got {frame.frame_idx} after {last}")
         if length is not None and len(frame.feature) != length:
-            raise BadLabel(
-                f"frame {frame.frame_idx}: expected a feature of {length} values, got {len(frame.feature)}"
-            )
+            raise BadLabel(f"frame {frame.frame_idx}: expected a feature of {length} values, got {len(frame.feature)}")
         for found in frame.objects:
             if found.soft_mask.size != size:
-                raise BadLabel(
-                    f"frame {frame.frame_idx}: expected masks of {size}, got {found.soft_mask.size}"
-                )
+                raise BadLabel(f"frame {frame.frame_idx}: expected masks of {size}, got {found.soft_mask.size}")
         last, length = frame.frame_idx, len(frame.feature)
         yield frame
 

@@ -22,7 +22,7 @@ from al_core.stores.frames import working_size
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import Member
 from al_core.uncertainty.augment import VIEWS, View
-from al_core.uncertainty.matching import Output, Size, merge_outputs
+from al_core.uncertainty.matching import Output, Size, mask_boxes, merge_outputs
 
 WEAK_SHARE = 1 / 3
 """Detections below the score threshold count as weak sightings down to this share of it."""
@@ -140,9 +140,7 @@ class _Merger:
     def _frame(self, frame: _Seen, answers: Sequence[_Answer]) -> FramePrediction:
         weakest = weakest_score(self.settings)
         outputs = [_output(a.view, a.instances, weakest, self.max_objects) for a in answers]
-        objects = merge_outputs(
-            outputs, self.category_ids, frame.seen, frame.size, self.settings, self.max_objects
-        )
+        objects = merge_outputs(outputs, self.category_ids, frame.seen, frame.size, self.settings, self.max_objects)
         return FramePrediction(frame.frame_idx, objects, _unit_mean([a.feature for a in answers]))
 
 
@@ -179,9 +177,7 @@ def _batches(frames: Iterable[_Seen], n: int) -> Iterator[list[_Seen]]:
         yield batch
 
 
-def _ask(
-    forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_images: int
-) -> list[list[_Answer]]:
+def _ask(forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_images: int) -> list[list[_Answer]]:
     """What one member says of each frame through each view; images of one size share a pass."""
     answers: dict[tuple[int, int], _Answer] = {}
     by_shape: dict[torch.Size, list[tuple[int, int]]] = {}
@@ -237,9 +233,10 @@ def _output(view: View, found: Any, weakest: float, max_objects: int) -> Output:
     kept = np.argsort(-scores, kind="stable")[:max_objects]
     kept = kept[scores[kept] >= weakest]
     index = torch.from_numpy(kept).to(found.scores.device)
-    labels, boxes, masks = (
-        values[index].cpu().numpy() for values in (found.labels, found.bboxes, found.masks)
-    )
+    labels, boxes, masks = (values[index].cpu().numpy() for values in (found.labels, found.bboxes, found.masks))
+    # Some segmenters (SOLO) find masks without boxes, and say so with boxes of no size.
+    boxless = ~(boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    boxes[boxless] = mask_boxes(masks[boxless] > 0)
     return Output(view, scores[kept], labels, boxes, masks)
 
 

@@ -86,6 +86,16 @@ def merge_outputs(
     return tuple(sorted(objects, key=lambda o: -o.existence)[:max_objects])
 
 
+def mask_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The tight box of each mask, bool [n, h, w]: float32 [n, 4] as (x0, y0, x1, y1); all 0 for an empty mask."""
+    boxes = np.zeros((len(masks), 4), np.float32)
+    for axis, (low, high) in ((1, (0, 2)), (2, (1, 3))):
+        used: NDArray[np.bool_] = np.any(masks, axis=axis)
+        boxes[:, low] = used.argmax(axis=1)
+        boxes[:, high] = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+    return boxes
+
+
 def _collect(outputs: Sequence[Output], seen: Size) -> _Detections:
     counts = [len(o.scores) for o in outputs]
     boxes = [o.view.invert_boxes(o.boxes, o.view.seen_size(seen), seen) for o in outputs]
@@ -155,9 +165,7 @@ def _merge(
     )
 
 
-def _beliefs(
-    found: _Detections, group: NDArray[np.intp], n_outputs: int, n_classes: int
-) -> NDArray[np.float64]:
+def _beliefs(found: _Detections, group: NDArray[np.intp], n_outputs: int, n_classes: int) -> NDArray[np.float64]:
     """What each output believes the object to be: float64 [n_outputs, C + 1], rows add up to 1, last "no
     object".
 
@@ -172,9 +180,7 @@ def _beliefs(
     return beliefs
 
 
-def _mean_box(
-    boxes: NDArray[np.float64], seen: Size, size: Size
-) -> tuple[tuple[float, float, float, float], float]:
+def _mean_box(boxes: NDArray[np.float64], seen: Size, size: Size) -> tuple[tuple[float, float, float, float], float]:
     """The mean box in working pixels, and the standard deviation of its corners over its diagonal."""
     boxes = boxes * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
     x0, y0, x1, y1 = boxes.mean(axis=0).tolist()
@@ -186,9 +192,7 @@ def _mask(output: Output, index: int, seen: Size) -> NDArray[Any]:
     return output.view.invert_masks(output.masks[index : index + 1], seen)[0]
 
 
-def _average(
-    masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: Size
-) -> tuple[SoftMask, float]:
+def _average(masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: Size) -> tuple[SoftMask, float]:
     """Weighted mean of masks, [h, w] each, brought to the working size; and their mean pairwise IoU."""
     scale = 1 if masks[0].dtype == np.bool_ else 255
     masks = [np.ascontiguousarray(m).view(np.uint8) for m in masks]
@@ -234,9 +238,7 @@ def _enlarge(crop: NDArray[np.uint8], x: int, y: int, seen: Size, size: Size) ->
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         target = (right - left, bottom - top)
-        crop = np.asarray(
-            cv2.warpAffine(crop, to_crop, target, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8
-        )
+        crop = np.asarray(cv2.warpAffine(crop, to_crop, target, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
         x, y = left, top
     dx, dy, w, h = cv2.boundingRect(crop)
     return SoftMask(x + dx, y + dy, crop[dy : dy + h, dx : dx + w].copy(), size)

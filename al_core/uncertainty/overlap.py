@@ -22,9 +22,7 @@ def pixel_rows(pixels: Sequence[NDArray[np.intp]], n_pixels: int) -> sparse.csr_
     """
     ends = np.cumsum([0, *map(len, pixels)])
     columns = np.concatenate([*pixels, np.zeros(0, np.intp)]).astype(np.int32)
-    return sparse.csr_matrix(
-        (np.ones(len(columns), np.float32), columns, ends), shape=(len(pixels), n_pixels)
-    )
+    return sparse.csr_matrix((np.ones(len(columns), np.float32), columns, ends), shape=(len(pixels), n_pixels))
 
 
 def pairwise_iou(first: sparse.csr_matrix, second: sparse.csr_matrix) -> NDArray[np.float32]:

@@ -212,9 +212,7 @@ class InboxBackend:
                 "answer_id": f"{request_id}-{revision}",
                 "file": path.name,
                 "seconds": frame.seconds,
-                "masks": [
-                    [m.track_id, m.category, m.rle.height, m.rle.width, m.rle.counts] for m in frame.masks
-                ],
+                "masks": [[m.track_id, m.category, m.rle.height, m.rle.width, m.rle.counts] for m in frame.masks],
             }
             _write(self._understood_file(request_id), _json_bytes(understood))
         self._move(path, self._project.inbox / "accepted")
@@ -278,8 +276,7 @@ class InboxBackend:
             content = json.loads(file.read_text(encoding="utf-8"))
             categories = [str(name) for name in content["categories"]]
             videos = {
-                str(video): {str(t): str(c) for t, c in names.items()}
-                for video, names in content["videos"].items()
+                str(video): {str(t): str(c) for t, c in names.items()} for video, names in content["videos"].items()
             }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadLabel(f"{file}: cannot be read ({error!r}); {expected}") from None

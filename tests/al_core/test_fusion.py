@@ -117,7 +117,7 @@ def test_masks_are_delivered_at_full_resolution() -> None:
 def test_the_better_of_two_masks_leads() -> None:
     """Flow is sure up to frame 5, then it is lost at the left while the teachers go on to the right."""
     truth = {i: box(min(i // 2, 5) + 1) for i in range(N_FRAMES)}
-    tracks = {i: {1: carried(truth[i], 0.95)} for i in range(1, 6)}
+    tracks = {i: {1: carried(truth[i], 1.0)} for i in range(1, 6)}
     tracks |= {i: {1: carried(box(0, 4), 0.05)} for i in range(6, 12)}
     delivered = run([label(0, {1: truth[0]})], tracks, {i: [seen(truth[i])] for i in range(N_FRAMES)})
     for i in range(1, 12):
@@ -170,9 +170,7 @@ def test_what_only_the_teachers_see_is_dropped_when(
 
 
 def test_a_video_that_nobody_labelled_is_labelled_by_the_teachers() -> None:
-    objects = {
-        i: [seen(box(i // 4)), seen(box(7, category := 2), category=category)] for i in range(N_FRAMES)
-    }
+    objects = {i: [seen(box(i // 4)), seen(box(7, category := 2), category=category)] for i in range(N_FRAMES)}
     delivered = run(objects=objects)
     for i, masks in delivered.items():
         assert [(m.track_id, m.category_id) for m in masks] == [(1, 1), (2, 2)]
@@ -189,6 +187,21 @@ def test_the_teachers_carry_a_track_on_where_nothing_was_propagated() -> None:
     delivered = run([label(0, {1: box(2)})], tracks, everywhere([seen(box(2))]))
     assert [[m.track_id for m in delivered[i]] for i in range(N_FRAMES)] == [[1]] * N_FRAMES
     assert delivered[9][0].provenance is Provenance.TEACHER
+
+
+@pytest.mark.parametrize(("n_tracks", "expected"), [(1, [1]), (2, [])])
+def test_a_lost_object_is_found_again_when_it_can_be_no_other(n_tracks: int, expected: list[int]) -> None:
+    """Nothing reaches frame 6; the teachers see one object there, far from all that is known."""
+    human = label(0, {t + 1: box(4 * t) for t in range(n_tracks)})
+    delivered = run([human], {1: {1: carried(box(0))}}, {6: [seen(box(8, 4), 0.9)]})
+    assert [m.track_id for m in delivered[6]] == expected
+
+
+def test_between_labels_that_say_it_is_not_there_nothing_is_found_again() -> None:
+    human = [label(0, {1: box(0)}), label(5, {}), label(8, {})]
+    delivered = run(human, {}, {6: [seen(box(8, 4), 0.9)], 3: [seen(box(8, 4), 0.9)]})
+    assert delivered[6] == []
+    assert [m.track_id for m in delivered[3]] == [1]
 
 
 @given(arrays(np.float32, (3, 4, 5), elements=st.floats(0, 1, width=32)))

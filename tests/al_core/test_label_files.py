@@ -101,9 +101,7 @@ class TestIndexImage:
 
     def test_another_kind_of_file(self, tmp_path):
         (tmp_path / "r1.jpg").write_bytes(b"")
-        with pytest.raises(
-            BadLabel, match=r"r1.jpg: expected an index image \(.png\) or COCO \(.json\), got '.jpg'"
-        ):
+        with pytest.raises(BadLabel, match=r"r1.jpg: expected an index image \(.png\) or COCO \(.json\), got '.jpg'"):
             read(tmp_path / "r1.jpg")
 
 
@@ -163,9 +161,7 @@ class TestCoco:
 
     def test_an_unknown_category_lists_the_known_ones(self, tmp_path):
         path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}], categories=[{"id": 2, "name": "cats"}])
-        with pytest.raises(
-            BadLabel, match=r"unknown category 'cats'; known: cat, object. Did you mean 'cat'\?"
-        ):
+        with pytest.raises(BadLabel, match=r"unknown category 'cats'; known: cat, object. Did you mean 'cat'\?"):
             read(path)
 
     @pytest.mark.parametrize(

@@ -27,9 +27,7 @@ def label(frame_idx: int, *masks: tuple[int, np.ndarray], category: int = 1) -> 
     return FrameLabel(FrameRef(1, frame_idx), found)
 
 
-def given_mask(
-    frame_idx: int, track: int, mask: np.ndarray, provenance=PROPAGATED, confidence=0.9
-) -> DeliveredMask:
+def given_mask(frame_idx: int, track: int, mask: np.ndarray, provenance=PROPAGATED, confidence=0.9) -> DeliveredMask:
     return DeliveredMask(frame_idx, track, 1, provenance, confidence, encode(mask))
 
 

@@ -7,9 +7,7 @@ import pytest
 from al_core.settings import StoppingSettings
 from al_core.stopping import History, stop_reason
 
-GOING_ON = History(
-    rounds=2, human_frames=4, human_seconds=320.0, coverage=0.5, qualities=(0.6, 0.7), frames_left=10
-)
+GOING_ON = History(rounds=2, human_frames=4, human_seconds=320.0, coverage=0.5, qualities=(0.6, 0.7), frames_left=10)
 NEVER = StoppingSettings(max_rounds=0)
 
 
@@ -44,9 +42,7 @@ def test_each_rule(rules, reached, reason):
 
 
 def test_a_rule_that_is_off_never_fires():
-    far = replace(
-        GOING_ON, rounds=999, human_frames=999, human_seconds=1e9, coverage=1.0, qualities=(0.9,) * 99
-    )
+    far = replace(GOING_ON, rounds=999, human_frames=999, human_seconds=1e9, coverage=1.0, qualities=(0.9,) * 99)
     assert stop_reason(NEVER, far) is None
 
 

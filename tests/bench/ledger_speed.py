@@ -66,9 +66,7 @@ def filled_ledger(path: Path, wave: Callable, videos: int, n_frames: int) -> tup
     requests = []
     # One open connection for all of them: it is the reading that is measured.
     with ledger._connector.session():
-        for number, row in enumerate(
-            track(uncertainty, f"filling a ledger with {videos * n_frames:,} rows"), 1
-        ):
+        for number, row in enumerate(track(uncertainty, f"filling a ledger with {videos * n_frames:,} rows"), 1):
             # The table of frames has a row per frame, which no figure here depends on: one stands for all.
             ledger.add_video(clip(f"{number:05d}", 1), times_us(1))
             ledger.put_predictions(1, number, prediction_rows(row), f"{number:05d}.parquet")
@@ -129,9 +127,7 @@ def main(videos: int, n_frames: int) -> None:
             rows = f"{uncertainty.size:,}"
             timing, found = timed(lambda ledger=ledger: select_from_ledger(ledger))
             labelled = Pool.from_ledger(ledger, 2).labelled
-            slow, expected = timed(
-                lambda u=uncertainty, known=labelled: choose_in_memory(u, known), repeats=1
-            )
+            slow, expected = timed(lambda u=uncertainty, known=labelled: choose_in_memory(u, known), repeats=1)
             assert Frames.from_refs([s.frame for s in found]).keys.tolist() == expected.keys.tolist()
             memory = f"{slow} = {slow.clock / timing.clock:.1f} x"
             table.add_row(f"select {len(found)}, {wave.__name__}", rows, str(timing), "0.5", memory)

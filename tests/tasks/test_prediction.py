@@ -9,15 +9,16 @@ import pytest
 from al_core.errors import BadCheckpoint
 from al_core.ledger.store import COMPONENTS, Ledger
 from al_core.project import Project
-from al_core.records import FrameRef, MaskLabel, Progress
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Progress
 from al_core.rle import encode
 from al_core.settings import Settings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features, read_predictions
-from al_core.uncertainty.scores import combine, frame_components
+from al_core.uncertainty.scores import combine, expected_objects, frame_components
 from tasks.frames import ingest_paths, open_frames
 from tasks.prediction import load_members_for, predict_video
 from tests.tiny_student import tiny_student
+from tests.toys import chosen
 
 N_FRAMES = 7
 
@@ -111,6 +112,24 @@ def test_predicting_again_gives_the_same_bytes_and_no_double_rows(
         contents.append(predict_video(project, ledger, frames, video, members, settings, 2).path.read_bytes())
     assert contents[0] == contents[1]
     assert len(ledger.predictions(2)["frame_idx"]) == N_FRAMES
+
+
+def test_what_people_labelled_tells_how_many_objects_to_expect(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
+) -> None:
+    (video,) = ledger.videos()
+    request = LabelRequest.of(3, chosen(2))
+    ledger.put_requests([request])
+    label = FrameLabel(request.frame, tuple(MaskLabel(t, 1, encode(square(t))) for t in range(1, 31)))
+    ledger.put_answer(Answer("thirty", request.request_id, label, LabelKind.MASK, 80.0, "ann"))
+    members = load_members_for(checkpoint, settings)
+    for round_id, expected in ((2, None), (3, expected_objects({2: 30}))):
+        path = predict_video(project, ledger, frames, video, members, settings, round_id).path
+        components = frame_components(read_predictions(path), expected)
+        assert np.allclose(
+            ledger.predictions(round_id)["temporal_inconsistency"], components["temporal_inconsistency"], atol=1e-6
+        )
+    assert components["temporal_inconsistency"].min() > 0.5
 
 
 def test_teachers_are_asked_for_weak_sightings_too(checkpoint: Path, settings: Settings) -> None:

@@ -64,17 +64,12 @@ class Workplace:
     def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
         """What the ledger says was delivered, by frame and track."""
         path = self.project.absolute(self.ledger.delivered_paths(1)[self.video.video_id])
-        return {
-            i: {m.track_id: (m.provenance, decode(m.rle)) for m in masks} for i, masks in read_delivered(path)
-        }
+        return {i: {m.track_id: (m.provenance, decode(m.rle)) for m in masks} for i, masks in read_delivered(path)}
 
     def predictions(self, track: int) -> Path:
         """Teachers that see one of the objects in every frame."""
         path = self.project.root / "predictions.parquet"
-        frames = [
-            FramePrediction(i, (sighting(self.clip.truth[i][track]),), np.ones(1, np.float32))
-            for i in range(12)
-        ]
+        frames = [FramePrediction(i, (sighting(self.clip.truth[i][track]),), np.ones(1, np.float32)) for i in range(12)]
         write_predictions(path, frames, self.clip.size)
         return path
 

@@ -104,9 +104,7 @@ def test_labels_may_be_larger_than_the_frames(propagator: FlowPropagator) -> Non
     assert frames[5].tracks[1].mask.size == clip.size
 
 
-def test_a_long_gap_in_blocks_gives_the_same_as_in_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_gap_in_blocks_gives_the_same_as_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = mover_clip({1: line((20, 30), (2, 0.5), 24)})
     store = FlowStore(tmp_path)
     whole = run(FlowPropagator(store, PropagationSettings()), clip, [0, 23])

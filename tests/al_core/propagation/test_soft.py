@@ -43,6 +43,13 @@ def test_shrinking_gives_the_covered_share() -> None:
     np.testing.assert_array_equal(whole(shrink(SQUARE, (2, 2)), (2, 2)), np.full((2, 2), 0.25))
 
 
+@given(arrays(bool, (12, 18)), st.sampled_from([(6, 9), (5, 7), (11, 17), (1, 1)]))
+def test_shrinking_keeps_the_area_and_agrees_with_opencv(mask: np.ndarray, size: tuple[int, int]) -> None:
+    found = whole(shrink(mask, size), size)
+    expected = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(found, expected, atol=1 / 255)
+
+
 def test_shrinking_nothing_gives_nothing() -> None:
     assert shrink(np.zeros((4, 4), bool), (2, 2)).values.size == 0
 

@@ -48,9 +48,7 @@ def as_bytes(found: list[Selected]) -> bytes:
 
 class TestTable:
     def test_unknown_name(self):
-        with pytest.raises(
-            UnknownName, match=r"'least_sure'; known: diverse, hybrid, least_certain, random, uniform"
-        ):
+        with pytest.raises(UnknownName, match=r"'least_sure'; known: diverse, hybrid, least_certain, random, uniform"):
             run("least_sure", pool_of({1: 3}), 1)
 
     @pytest.mark.parametrize("name", STRATEGIES)
@@ -115,9 +113,7 @@ class TestLeastCertain:
         assert [s.score for s in found] == pytest.approx([0.9, 0.7])
 
     def test_before_predictions_it_spreads_evenly(self):
-        assert places(run("least_certain", pool_of({1: 12}), 2)) == places(
-            run("uniform", pool_of({1: 12}), 2)
-        )
+        assert places(run("least_certain", pool_of({1: 12}), 2)) == places(run("uniform", pool_of({1: 12}), 2))
 
 
 class TestDiverse:
@@ -184,9 +180,7 @@ class TestLeastCertainOfALedger:
             for video_id, name in enumerate("abc", 1):
                 ledger.add_video(clip(name, 40), times_us(40))
                 for seed in self.SEEDS:
-                    ledger.put_predictions(
-                        seed, video_id, prediction_rows(waves(seed)[video_id - 1]), "p.parquet"
-                    )
+                    ledger.put_predictions(seed, video_id, prediction_rows(waves(seed)[video_id - 1]), "p.parquet")
             asked = [Selected(FrameRef(*frame), 0, 0.0, "") for frame in self.LABELLED]
             ledger.put_requests([LabelRequest.of(1, frame) for frame in asked])
         return ledger

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from al_core.settings import TeacherSettings
 from al_core.stores.predictions import PredictedObject
 from al_core.uncertainty.augment import VIEWS
-from al_core.uncertainty.matching import Output, merge_outputs
+from al_core.uncertainty.matching import Output, mask_boxes, merge_outputs
 
 SIZE = (4, 4)
 CATEGORIES = [7, 9]
@@ -118,6 +118,12 @@ def test_masks_that_overlap_too_little_are_two_objects() -> None:
 def test_detections_without_a_pixel_are_no_objects() -> None:
     assert merged(says((np.zeros(SIZE, bool), 0, 0.9)), says()) == ()
     assert merged(says(), says()) == ()
+
+
+def test_boxes_of_masks() -> None:
+    masks = np.array([TALL, CORNER, RIGHT, np.zeros(SIZE, bool)])
+    assert mask_boxes(masks).tolist() == [[1, 0, 3, 3], [0, 3, 1, 4], [2, 0, 4, 4], [0, 0, 0, 0]]
+    assert mask_boxes(masks[:0]).shape == (0, 4)
 
 
 def test_a_mirrored_view_is_mirrored_back() -> None:

@@ -1,0 +1,174 @@
+"""Selections, requests and the answers of people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.ledger.operations import Operations, now
+from al_core.records import Answer, FrameLabel, FrameRef, LabelRequest, MaskLabel, Selected
+from al_core.rle import Rle
+
+
+class LabelOperations(Operations):
+    """What people were asked, and what they said."""
+
+    def put_selection(self, round_id: int, strategy: str, selected: Sequence[Selected]) -> None:
+        """Replace a round's selection."""
+        with self._connector.transaction() as connection:
+            connection.execute("DELETE FROM selection WHERE round_id = ?", [round_id])
+            for s in selected:
+                connection.execute(
+                    "INSERT INTO selection VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [round_id, s.frame.video_id, s.frame.frame_idx, s.rank, s.score, strategy, s.reason],
+                )
+
+    def selection(self, round_id: int) -> list[Selected]:
+        """A round's selection, by rank."""
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "SELECT video_id, frame_idx, rank, score, reason FROM selection WHERE round_id = ? ORDER BY rank",
+                [round_id],
+            ).fetchall()
+        return [Selected(FrameRef(v, f), rank, score, reason) for v, f, rank, score, reason in rows]
+
+    def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
+        """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? ORDER BY 1, 2",
+                [before_round],
+            ).fetchnumpy()
+
+    def put_requests(self, requests: Sequence[LabelRequest]) -> int:
+        """Store requests that are not there yet; returns how many were new."""
+        with self._connector.transaction() as connection:
+            new = 0
+            for r in requests:
+                row = connection.execute(
+                    "INSERT INTO label_request VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?) "
+                    "ON CONFLICT DO NOTHING RETURNING request_id",
+                    [
+                        r.request_id,
+                        r.round_id,
+                        r.frame.video_id,
+                        r.frame.frame_idx,
+                        r.rank,
+                        r.reason,
+                        now(),
+                        now(),
+                    ],
+                ).fetchone()
+                new += row is not None
+            return new
+
+    def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
+        """Requests by round and rank; ``status`` is "open" or "done"."""
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "SELECT request_id, round_id, video_id, frame_idx, rank, reason FROM label_request "
+                "WHERE ($1 IS NULL OR round_id = $1) AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
+                [round_id, status],
+            ).fetchall()
+        return [LabelRequest(i, r, FrameRef(v, f), rank, reason) for i, r, v, f, rank, reason in rows]
+
+    def put_answer(self, answer: Answer) -> bool:
+        """Store an answer as the newest revision of its request; returns False when it is there already.
+
+        Raises:
+            BadLabel: no such request, another frame than the one asked for, or masks of another size.
+        """
+        with self._connector.transaction() as connection:
+            if connection.execute("SELECT 1 FROM answer WHERE answer_id = ?", [answer.answer_id]).fetchone():
+                return False
+            request = connection.execute(
+                "SELECT round_id, video_id, frame_idx, height, width FROM label_request JOIN video USING (video_id) "
+                "WHERE request_id = ?",
+                [answer.request_id],
+            ).fetchone()
+            if request is None:
+                raise BadLabel(f"{answer.answer_id}: there is no request {answer.request_id!r}")
+            _check_answer(answer, request)
+            round_id, video_id, frame_idx = request[:3]
+            (revision,) = connection.execute(
+                "SELECT coalesce(max(revision), 0) + 1 FROM answer WHERE request_id = ?", [answer.request_id]
+            ).fetchall()[0]
+            connection.execute(
+                "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
+                    answer.seconds, answer.annotator, now(),
+                ],
+            )  # fmt: skip
+            for mask in answer.label.masks:
+                connection.execute(
+                    "INSERT INTO label VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        answer.answer_id,
+                        video_id,
+                        frame_idx,
+                        mask.track_id,
+                        mask.category_id,
+                        mask.rle.counts.encode(),
+                    ],
+                )
+            connection.execute(
+                "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?",
+                [now(), answer.request_id],
+            )
+            return True
+
+    def human_labels(
+        self, video_id: int | None = None, up_to_round: int | None = None, as_of: datetime | None = None
+    ) -> list[FrameLabel]:
+        """What people said, one label per frame (its newest answer), by video and frame.
+
+        Args:
+            video_id: only this video.
+            up_to_round: only answers to requests of this round and earlier ones.
+            as_of: only what was known at that time (UTC without zone), so that a round that is taken up again works
+                on the labels that it began with.
+        """
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "WITH newest AS (SELECT * FROM answer WHERE ($1 IS NULL OR video_id = $1) "
+                "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) QUALIFY row_number() OVER "
+                "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
+                "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
+                "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
+                [video_id, up_to_round, as_of],
+            ).fetchall()
+        masks: dict[FrameRef, list[MaskLabel]] = {}
+        for video, frame_idx, track_id, category_id, height, width, counts in rows:
+            found = masks.setdefault(FrameRef(video, frame_idx), [])
+            if counts is not None:
+                found.append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
+        return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
+
+    def newest_answer_at(self, up_to_round: int) -> datetime:
+        """When the newest answer to a request of this round or an earlier one came in (UTC without zone)."""
+        with self._connector.session() as connection:
+            query = "SELECT coalesce(max(created_at), TIMESTAMP '1970-01-01') FROM answer WHERE round_id <= ?"
+            return connection.execute(query, [up_to_round]).fetchall()[0][0]
+
+    def human_effort(self) -> list[tuple[int, int, float]]:
+        """(round, human frames, human seconds) of each round that has answers, not summed over rounds."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT round_id, count(*), sum(seconds) FROM answer_current GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+
+
+def _check_answer(answer: Answer, request: tuple[Any, ...]) -> None:
+    _, video_id, frame_idx, height, width = request
+    frame = answer.label.frame
+    if (frame.video_id, frame.frame_idx) != (video_id, frame_idx):
+        raise BadLabel(f"{answer.request_id} asks for frame {frame_idx} of video {video_id}, got {frame}")
+    for mask in answer.label.masks:
+        if (mask.rle.height, mask.rle.width) != (height, width):
+            raise BadLabel(
+                f"{answer.request_id}: the frame is {height}x{width} pixels (height x width), "
+                f"a mask is {mask.rle.height}x{mask.rle.width}"
+            )

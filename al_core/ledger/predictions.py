@@ -1,0 +1,142 @@
+"""What students learned and what their teachers predict."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from al_core.ledger.operations import Operations, insert, now
+from al_core.records import FrameRef
+
+COMPONENTS = (
+    "class_entropy",
+    "mutual_information",
+    "box_spread",
+    "mask_disagreement",
+    "existence_disagreement",
+    "temporal_inconsistency",
+)
+"""The named parts of a frame's uncertainty, in the order of their columns; each is higher where less is certain."""
+
+
+class PredictionOperations(Operations):
+    """Training curves and per-frame predictions."""
+
+    def put_training_curve(self, round_id: int, curve: Sequence[tuple[int, float, float]]) -> None:
+        """Replace a round's training curve: (iteration, loss, learning rate) in order."""
+        columns = list(zip(*curve, strict=True)) or [(), (), ()]
+        with self._connector.transaction() as connection:
+            connection.execute("DELETE FROM training_curve WHERE round_id = ?", [round_id])
+            insert(
+                connection,
+                "training_curve",
+                pa.table({
+                    "round_id": pa.array([round_id] * len(curve), pa.int32()),
+                    "iteration": pa.array(columns[0], pa.int32()),
+                    "loss": pa.array(columns[1], pa.float64()),
+                    "learning_rate": pa.array(columns[2], pa.float64()),
+                }),
+            )  # fmt: skip
+
+    def training_curve(self, round_id: int) -> list[tuple[int, float, float]]:
+        """(iteration, loss, learning rate) of a round's training, in order."""
+        with self._connector.session() as connection:
+            query = "SELECT iteration, loss, learning_rate FROM training_curve WHERE round_id = ? ORDER BY 1"
+            return connection.execute(query, [round_id]).fetchall()
+
+    def put_predictions(self, round_id: int, video_id: int, frames: pa.Table, path: str) -> None:
+        """Replace what a round predicts for one video.
+
+        Args:
+            frames: one row per frame with the columns ``frame_idx``, ``uncertainty``, ``n_objects`` and the
+                ``COMPONENTS``.
+            path: the Parquet file of the predicted objects, relative to the project folder.
+        """
+        rows = frames.append_column("round_id", pa.array(np.full(len(frames), round_id, np.int32)))
+        rows = rows.append_column("video_id", pa.array(np.full(len(frames), video_id, np.int32)))
+        with self._connector.transaction() as connection:
+            key = [round_id, video_id]
+            connection.execute("DELETE FROM prediction WHERE round_id = ? AND video_id = ?", key)
+            connection.execute("DELETE FROM prediction_batch WHERE round_id = ? AND video_id = ?", key)
+            insert(connection, "prediction", rows)
+            connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, now()])
+
+    def prediction_paths(self, round_id: int) -> dict[int, str]:
+        """The Parquet file of predicted objects of each video, relative to the project folder."""
+        with self._connector.session() as connection:
+            query = "SELECT video_id, path FROM prediction_batch WHERE round_id = ? ORDER BY 1"
+            return dict(connection.execute(query, [round_id]).fetchall())
+
+    def predictions(self, round_id: int, video_id: int | None = None) -> dict[str, NDArray[Any]]:
+        """Per-frame predictions as columns: ``video_id``, ``frame_idx``, ``uncertainty``, ``n_objects``, components.
+
+        Rows are ordered by video and frame.
+        """
+        with self._connector.session() as connection:
+            return connection.execute(
+                f"SELECT video_id, frame_idx, uncertainty, n_objects, {', '.join(COMPONENTS)} FROM prediction "
+                "WHERE round_id = $1 AND ($2 IS NULL OR video_id = $2) ORDER BY video_id, frame_idx",
+                [round_id, video_id],
+            ).fetchnumpy()
+
+    def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
+        """The unanswered frames with the highest uncertainty, ties by video and frame.
+
+        Only a prefix of the order is read, so that asking for few of ten million frames costs one scan.
+
+        Returns:
+            Columns ``video_id``, ``frame_idx``, ``uncertainty``, at most ``limit`` rows, least certain first.
+        """
+        with self._connector.session() as connection:
+            answered = connection.execute("SELECT DISTINCT video_id, frame_idx FROM answer").fetchnumpy()
+            rows = connection.execute(
+                "SELECT video_id, frame_idx, uncertainty FROM prediction WHERE round_id = ? "
+                "ORDER BY uncertainty DESC, video_id, frame_idx LIMIT ?",
+                [round_id, limit + len(answered["video_id"])],
+            ).fetchnumpy()
+        # An anti-join in SQL would lose DuckDB's top-n and sort everything.
+        fresh = ~np.isin(_frame_keys(rows), _frame_keys(answered))
+        return {name: column[fresh][:limit] for name, column in rows.items()}
+
+    def least_certain_per_video(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
+        """The ``limit`` least certain frames of each video, answered ones too, and all that tie with the last.
+
+        Returns:
+            Columns ``video_id``, ``frame_idx``, ``uncertainty`` and ``lowest`` (of the frames that were taken of
+            that video), least certain first, ties by video and frame.
+        """
+        with self._connector.session() as connection:
+            return connection.execute(
+                "WITH kept AS (SELECT video_id, list_last(max(uncertainty, $2)) AS lowest FROM prediction "
+                "WHERE round_id = $1 GROUP BY video_id) "
+                "SELECT p.video_id, frame_idx, uncertainty, lowest FROM prediction p JOIN kept "
+                "ON p.video_id = kept.video_id AND uncertainty >= lowest WHERE round_id = $1 "
+                "ORDER BY uncertainty DESC, p.video_id, frame_idx",
+                [round_id, limit],
+            ).fetchnumpy()
+
+    def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
+        """The named parts of the uncertainty of some frames; a frame without a prediction has no entry.
+
+        Meant for some dozens of frames: it asks once per video, a few milliseconds each.
+        """
+        by_video: dict[int, list[int]] = {}
+        for frame in frames:
+            by_video.setdefault(frame.video_id, []).append(frame.frame_idx)
+        found = {}
+        with self._connector.session() as connection:
+            for video_id, indices in by_video.items():
+                rows = connection.execute(
+                    f"SELECT frame_idx, {', '.join(COMPONENTS)} FROM prediction WHERE round_id = ? AND video_id = ? "
+                    "AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1",
+                    [round_id, video_id, indices],
+                ).fetchall()
+                for index, *parts in rows:
+                    found[FrameRef(video_id, index)] = dict(zip(COMPONENTS, parts, strict=True))
+        return found
+
+
+def _frame_keys(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    return columns["video_id"].astype(np.int64) << 32 | columns["frame_idx"].astype(np.int64)

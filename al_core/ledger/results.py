@@ -1,0 +1,125 @@
+"""Delivered masks, their quality, and how much of the videos is labelled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from al_core.ledger.operations import Operations, now
+
+
+class ResultOperations(Operations):
+    """What came out of the rounds."""
+
+    def put_delivered(
+        self,
+        round_id: int,
+        video_id: int,
+        path: str,
+        n_covered: int,
+        summary: Sequence[tuple[str, int, int, float]],
+    ) -> None:
+        """Replace what a round delivers for one video.
+
+        Args:
+            path: the Parquet file of delivered masks, relative to the project folder.
+            n_covered: frames that are labelled: by a human, with objects or without, or by at least one other mask.
+            summary: (provenance, frames with such a mask, masks, mean confidence in [0, 1]).
+        """
+        with self._connector.transaction() as connection:
+            key = [round_id, video_id]
+            connection.execute("DELETE FROM delivered WHERE round_id = ? AND video_id = ?", key)
+            connection.execute("DELETE FROM delivered_batch WHERE round_id = ? AND video_id = ?", key)
+            connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?)", [*key, path, n_covered, now()])
+            for provenance, n_frames, n_masks, confidence in summary:
+                row = [*key, provenance, n_frames, n_masks, confidence]
+                connection.execute("INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def delivered_paths(self, round_id: int) -> dict[int, str]:
+        """The Parquet file of delivered masks of each video, relative to the project folder."""
+        with self._connector.session() as connection:
+            query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
+            return dict(connection.execute(query, [round_id]).fetchall())
+
+    def last_delivered_round(self) -> int | None:
+        """The newest round that delivered masks, or None."""
+        with self._connector.session() as connection:
+            (row,) = connection.execute("SELECT max(round_id) FROM delivered_batch").fetchall()
+        return row[0]
+
+    def frames_covered(self, round_id: int) -> int:
+        """Frames of all videos that are labelled after a round, each counted once whatever its provenance."""
+        with self._connector.session() as connection:
+            query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
+            return connection.execute(query, [round_id]).fetchall()[0][0]
+
+    def put_quality(
+        self, round_id: int, video_id: int, rows: Sequence[tuple[int | None, str, str, float, int]]
+    ) -> None:
+        """Replace a round's quality figures of one video.
+
+        Args:
+            rows: (track or None for all, provenance or "all", metric, value, frames that were measured).
+        """
+        with self._connector.transaction() as connection:
+            connection.execute("DELETE FROM quality WHERE round_id = ? AND video_id = ?", [round_id, video_id])
+            for row in rows:
+                connection.execute("INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row])
+
+    def quality(self, round_id: int | None = None) -> list[tuple[int, int, int | None, str, str, float, int]]:
+        """(round, video, track or None, provenance or "all", metric, value, frames) of one round or of all."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5",
+                [round_id],
+            ).fetchall()
+
+    def coverage(self) -> list[dict[str, Any]]:
+        """Label coverage per round, cheap at any number of predictions.
+
+        Returns:
+            One entry per round: ``round_id``, ``status``, ``n_frames`` (of all videos), ``predicted``,
+            ``requested``, ``answered``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
+            provenance -> (frames, masks) of the masks delivered in that round, and ``covered``: frames that are
+            labelled after it, each counted once (see :meth:`frames_covered`).
+        """
+        with self._connector.session() as connection:
+            rows = connection.execute(_COVERAGE).fetchall()
+            delivered = connection.execute(
+                "SELECT round_id, provenance, sum(n_frames)::BIGINT, sum(n_masks)::BIGINT FROM delivered GROUP BY 1, 2"
+            ).fetchall()
+            covered = dict(
+                connection.execute("SELECT round_id, sum(n_covered)::BIGINT FROM delivered_batch GROUP BY 1").fetchall()
+            )
+        names = (
+            "round_id",
+            "status",
+            "n_frames",
+            "predicted",
+            "requested",
+            "answered",
+            "human_frames",
+            "human_seconds",
+        )
+        table = [dict(zip(names, row, strict=True)) for row in rows]
+        for entry in table:
+            entry["delivered"] = {p: (f, m) for r, p, f, m in delivered if r == entry["round_id"]}
+            entry["covered"] = covered.get(entry["round_id"], 0)
+        return table
+
+
+# Counts of predictions come from their manifest: the table of predictions itself is never scanned.
+_COVERAGE = """
+WITH total AS (SELECT coalesce(sum(n_frames), 0)::BIGINT AS n_frames FROM video),
+predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
+asked AS (
+    SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered
+    FROM label_request GROUP BY 1),
+first_answer AS (
+    SELECT min(round_id) AS round_id FROM answer GROUP BY video_id, frame_idx),
+new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
+effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
+SELECT round_id, status, n_frames, coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
+    coalesce(sum(new_frames) OVER (ORDER BY round_id), 0)::BIGINT,
+    coalesce(sum(seconds) OVER (ORDER BY round_id), 0)::DOUBLE
+FROM round CROSS JOIN total LEFT JOIN predicted USING (round_id) LEFT JOIN asked USING (round_id)
+LEFT JOIN new_frames USING (round_id) LEFT JOIN effort USING (round_id) ORDER BY round_id
+"""

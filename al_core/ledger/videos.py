@@ -1,0 +1,187 @@
+"""Videos, frames, categories, and the ground truth that is held back from the loop."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from al_core.errors import UnknownName
+from al_core.ledger.operations import Operations, insert, now
+from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
+from al_core.rle import Rle
+
+
+class VideoOperations(Operations):
+    """What was ingested."""
+
+    def add_categories(self, names: Iterable[str]) -> dict[str, int]:
+        """Make sure that every name has an id (from 1, in order of first use); returns all of them."""
+        with self._connector.transaction() as connection:
+            known = dict(connection.execute("SELECT name, category_id FROM category").fetchall())
+            for name in names:
+                if name not in known:
+                    known[name] = max(known.values(), default=0) + 1
+                    connection.execute("INSERT INTO category VALUES (?, ?)", [known[name], name])
+            return known
+
+    def categories(self) -> dict[int, str]:
+        """Category names by id, ids rising from 1."""
+        with self._connector.session() as connection:
+            rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
+        return dict(rows)
+
+    def add_video(self, video: Video, times_us: NDArray[np.int64], truth: Sequence[FrameLabel] = ()) -> Video | None:
+        """Store a video, the time of each frame in microseconds, and ground truth held back from the loop.
+
+        Args:
+            video: its ``video_id`` is ignored; the ledger gives the next free one.
+            times_us: shape [n_frames].
+            truth: one entry per frame whose truth is known; an entry without masks says "nothing is here".
+
+        Returns:
+            The stored video, or None when the same content is there already.
+        """
+        with self._connector.transaction() as connection:
+            same = connection.execute("SELECT name FROM video WHERE sha256 = ?", [video.sha256]).fetchone()
+            if same:
+                return None
+            (last,) = connection.execute("SELECT coalesce(max(video_id), 0) FROM video").fetchall()[0]
+            stored = replace(video, video_id=last + 1, name=_free_name(connection, video.name))
+            connection.execute(
+                "INSERT INTO video VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    stored.video_id, stored.name, stored.uri, stored.kind, stored.sha256, stored.fps.numerator,
+                    stored.fps.denominator, stored.n_frames, stored.height, stored.width, stored.rotation,
+                    stored.variable_fps, stored.identities.value, now(),
+                ],
+            )  # fmt: skip
+            n = stored.n_frames
+            insert(
+                connection,
+                "frame",
+                pa.table({
+                    "video_id": pa.array(np.full(n, stored.video_id, np.int32)),
+                    "frame_idx": pa.array(np.arange(n, dtype=np.int32)),
+                    "time_us": pa.array(np.asarray(times_us, np.int64)),
+                    "file": pa.array(list(stored.files) if stored.files else [None] * n, pa.string()),
+                }),
+            )  # fmt: skip
+            self._insert_truth(connection, stored.video_id, truth)
+        return stored
+
+    def _insert_truth(self, connection: duckdb.DuckDBPyConnection, video_id: int, truth: Sequence[FrameLabel]) -> None:
+        if not truth:
+            return
+        frames = [label.frame.frame_idx for label in truth]
+        table = {"video_id": [video_id] * len(frames), "frame_idx": frames}
+        insert(connection, "truth_frame", pa.table(table))
+        rows = [(label.frame.frame_idx, mask) for label in truth for mask in label.masks]
+        if rows:
+            insert(
+                connection,
+                "truth",
+                pa.table({
+                    "video_id": [video_id] * len(rows),
+                    "frame_idx": [frame_idx for frame_idx, _ in rows],
+                    "track_id": [mask.track_id for _, mask in rows],
+                    "category_id": [mask.category_id for _, mask in rows],
+                    "rle_counts": [mask.rle.counts.encode("ascii") for _, mask in rows],
+                }),
+            )  # fmt: skip
+
+    def add_truth(self, video_id: int, truth: Sequence[FrameLabel]) -> None:
+        """Hold back the truth of frames that had none, of a video that is stored already."""
+        with self._connector.transaction() as connection:
+            self._insert_truth(connection, video_id, truth)
+
+    def move_video(self, video_id: int, uri: str) -> Video:
+        """Note that the same content lies elsewhere now; returns the video as it is stored then."""
+        with self._connector.transaction() as connection:
+            connection.execute("UPDATE video SET uri = ? WHERE video_id = ?", [uri, video_id])
+        return next(video for video in self.videos() if video.video_id == video_id)
+
+    def videos(self) -> list[Video]:
+        """All videos, by id."""
+        with self._connector.session() as connection:
+            rows = connection.execute(f"SELECT {_VIDEO_COLUMNS} FROM video ORDER BY video_id").fetchall()
+            files = dict(
+                connection.execute(
+                    "SELECT video_id, list(file ORDER BY frame_idx) FROM frame WHERE file IS NOT NULL GROUP BY video_id"
+                ).fetchall()
+            )
+        return [_video(row, files.get(row[0], ())) for row in rows]
+
+    def video(self, name: str) -> Video:
+        """One video by name.
+
+        Raises:
+            UnknownName: there is none of that name.
+        """
+        by_name = {video.name: video for video in self.videos()}
+        if name not in by_name:
+            raise UnknownName("video", name, by_name)
+        return by_name[name]
+
+    def frame_times_us(self, video_id: int) -> NDArray[np.int64]:
+        """Presentation time of each frame in microseconds, shape [n_frames]."""
+        with self._connector.session() as connection:
+            query = "SELECT time_us FROM frame WHERE video_id = ? ORDER BY frame_idx"
+            return connection.execute(query, [video_id]).fetchnumpy()["time_us"]
+
+    def truth(self, video_id: int, frame_indices: Sequence[int] | None = None) -> dict[int, FrameLabel]:
+        """Held-back ground truth by frame; a frame whose truth is "nothing here" has an entry without masks.
+
+        Only the simulated annotator and the evaluation ask for it.
+        """
+        with self._connector.session() as connection:
+            frames = [r[0] for r in connection.execute(
+                "SELECT frame_idx FROM truth_frame WHERE video_id = ? ORDER BY 1", [video_id]).fetchall()]  # fmt: skip
+            wanted = set(frames if frame_indices is None else frame_indices) & set(frames)
+            rows = connection.execute(
+                "SELECT frame_idx, track_id, category_id, height, width, rle_counts FROM truth JOIN video "
+                "USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1, 2",
+                [video_id, sorted(wanted)],
+            ).fetchall()
+        masks: dict[int, list[MaskLabel]] = {index: [] for index in sorted(wanted)}
+        for frame_idx, track_id, category_id, height, width, counts in rows:
+            masks[frame_idx].append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
+        return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
+
+    def video_lengths(self) -> dict[int, int]:
+        """Number of frames of each video, by id."""
+        with self._connector.session() as connection:
+            return dict(connection.execute("SELECT video_id, n_frames FROM video ORDER BY 1").fetchall())
+
+    def truth_frames(self) -> dict[str, NDArray[Any]]:
+        """Columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
+        with self._connector.session() as connection:
+            query = "SELECT video_id, frame_idx FROM truth_frame ORDER BY 1, 2"
+            return connection.execute(query).fetchnumpy()
+
+
+_VIDEO_COLUMNS = (
+    "video_id, name, uri, kind, sha256, fps_numerator, fps_denominator, n_frames, height, width, rotation, "
+    "variable_fps, identities"
+)
+
+
+def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    taken = {row[0] for row in connection.execute("SELECT name FROM video").fetchall()}
+    numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
+def _video(row: tuple[Any, ...], files: Sequence[str]) -> Video:
+    video_id, name, uri, kind, sha256, numerator, denominator, *rest, identities = row
+    fps = Fraction(numerator, denominator)
+    n_frames, height, width, rotation, variable_fps = rest
+    return Video(
+        *(video_id, name, uri, kind, sha256, fps, n_frames, height, width, rotation, variable_fps),
+        identities=Identities(identities),
+        files=tuple(files),
+    )

@@ -1,0 +1,10 @@
+# What the Shapes benchmark changes in Mask R-CNN: fewer regions a step, and no augmentation beyond a flip, since
+# every scene is new.
+model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=32))))
+fewframes = dict(
+    train_pipeline=[
+        dict(type='RandomAffineMasks'),
+        dict(type='PaintIgnored'),
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='PackDetInputs'),
+    ])
