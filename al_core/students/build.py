@@ -61,8 +61,7 @@ def import_mmdet() -> None:
             register_all_modules(init_default_scope=False)
     except ImportError as error:
         raise MissingDependency(
-            f"training and predicting need mmdet with mmcv's compiled operators, got: {error}; "
-            "run 'fewframes doctor'"
+            f"training and predicting need mmdet with mmcv's compiled operators, got: {error}; run 'fewframes doctor'"
         ) from error
 
 
@@ -152,6 +151,14 @@ TRAIN_PIPELINE: list[dict[str, Any]] = [
 ]
 """Augmentation for few frames: move and recolour them, keep the objects whole."""
 
+STATISTICS_PIPELINE: list[dict[str, Any]] = [
+    dict(type="RandomAffineMasks"),
+    dict(type="PaintIgnored"),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackDetInputs"),
+]
+"""Frames as they are predicted, for the statistics of BatchNorm."""
+
 
 def fit_model(model: Mapping[str, Any], n_classes: int, max_objects: int) -> dict[str, Any]:
     """A zoo model's config as a student's: our number of classes, no download, one process, RGB, sides padded.
@@ -233,9 +240,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_members(
-    checkpoint: Path, device: str = "auto", settings: TeacherSettings | None = None
-) -> list[Member]:
+def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettings | None = None) -> list[Member]:
     """The ensemble in a checkpoint that :func:`al_core.students.train.train_student` wrote: one member a teacher.
 
     Args:

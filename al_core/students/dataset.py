@@ -19,6 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from al_core.errors import BadLabel
 from al_core.records import FrameRef, MaskLabel
 from al_core.rle import decode
+from al_core.stores.frames import working_size
 
 CACHED_FRAMES = 256
 """Decoded frames kept in memory: at 448x256 pixels with two objects this is 150 MB."""
@@ -89,7 +90,7 @@ class LabelledFrames(Dataset):
         image, masks = self._frame(self.sample_of(item))
         content = _mmdet_content(image, masks, self._labels(self.sample_of(item)))
         content["img_id"] = item
-        content["canvas"] = scaled_size(image.shape[0], image.shape[1], self._long_side)
+        content["canvas"] = working_size(image.shape[0], image.shape[1], self._long_side)
         content["rng"] = rng
         with _global_randomness(rng):
             return self._transform(content)
@@ -125,18 +126,12 @@ class ItemSampler(Sampler[int]):
         return self._length - self._first
 
 
-def scaled_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Height and width in pixels after the longest side is brought down to ``long_side``; never enlarged."""
-    factor = min(1.0, long_side / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
-
-
 def to_student_size(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     """An image [h, w, 3] as the student sees it: every pixel is the mean of those that it covers."""
-    height, width = scaled_size(image.shape[0], image.shape[1], long_side)
+    height, width = working_size(image.shape[0], image.shape[1], long_side)
     if (height, width) == image.shape[:2]:
         return image
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:

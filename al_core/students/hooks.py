@@ -76,9 +76,7 @@ class MeanTeachersHook(Hook):
                 teacher.module.load_state_dict(weights)
                 teacher.n_averaged.fill_(updates)
 
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Move the teachers towards the student."""
         for teacher in self.teachers:
             teacher.update_parameters(runner.model)
@@ -118,9 +116,7 @@ class CurveHook(Hook):
     def __init__(self) -> None:
         self.curve: list[tuple[int, float, float]] = []
 
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Add a point.
 
         Raises:
@@ -156,9 +152,7 @@ class ProgressHook(Hook):
     def __init__(self, report: Callable[[int, float], None]) -> None:
         self._report = report
 
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Report one iteration."""
         self._report(batch_idx + 1, float(outputs["loss"].detach()))
 
@@ -179,9 +173,7 @@ class ResumePointHook(Hook):
         self._interval = interval
         self._identity = identity
 
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Write when it is time."""
         done = batch_idx + 1
         if done % self._interval or done >= runner.max_iters:

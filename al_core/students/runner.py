@@ -53,9 +53,7 @@ class StudentRunner(Runner):
             visualizer=dict(type="Visualizer"),
             # As they are: a training must not change how the rest of the process works.
             env_cfg=dict(
-                mp_cfg=dict(
-                    mp_start_method=multiprocessing.get_start_method(), opencv_num_threads=cv2.getNumThreads()
-                )
+                mp_cfg=dict(mp_start_method=multiprocessing.get_start_method(), opencv_num_threads=cv2.getNumThreads())
             ),
             # mmengine keeps what it knows of a run under its name, for the life of the process.
             experiment_name=f"student-{uuid.uuid4().hex}",

@@ -5,6 +5,7 @@ number of threads, also when the training was killed and called again, whatever 
 """
 
 import contextlib
+import copy
 import os
 import random
 import tempfile
@@ -24,7 +25,9 @@ from al_core.errors import BadCheckpoint
 from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
 from al_core.records import FrameLabel, FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
+from al_core.students.batchnorm import measure_batch_norm
 from al_core.students.build import (
+    STATISTICS_PIPELINE,
     build_config,
     build_model,
     choose_device,
@@ -40,6 +43,9 @@ __all__ = ["TrainedStudent", "TrainingSample", "train_student"]
 
 Curve = list[tuple[int, float, float]]
 ReadImage = Callable[[FrameRef], NDArray[np.uint8]]
+
+STATISTICS_BATCHES = 16
+"""Batches from which the statistics of BatchNorm are measured at the end."""
 
 FINAL = "student.pth"
 """Name of the final checkpoint in a training's folder."""
@@ -194,7 +200,7 @@ def _train_one(
         hooks.seed_everything([seed, 2])
         model = build_model(run.config.model)
         with quiet_mmengine():
-            model.init_weights()
+            model.init_weights()  # type: ignore[operator]
         teachers_start = None
         if start is not None:
             notes.append(start.load_student(model, number))
@@ -203,8 +209,8 @@ def _train_one(
         curve = hooks.CurveHook()
         runner = StudentRunner(
             model,
-            run.config,
-            _data(run, seed),
+            _with_precision(run.config, run.device),
+            _data(run, seed, run.iterations, run.config.train_pipeline),
             [
                 hooks.IterationSeedHook(seed),
                 teachers,
@@ -221,6 +227,9 @@ def _train_one(
                 # Of the future of functions that mmdet calls, thousands of times.
                 warnings.simplefilter("ignore", UserWarning)
                 runner.train()
+                for module in (runner.model, *(teacher.module for teacher in teachers.teachers)):
+                    hooks.seed_everything([seed, 4])
+                    measure_batch_norm(module, _data(run, seed, STATISTICS_BATCHES, STATISTICS_PIPELINE))
         finally:
             runner.close()
     return {
@@ -238,7 +247,16 @@ def _train_one(
     }
 
 
-def _data(run: _Run, seed: int) -> DataLoader:
+def _with_precision(config: Any, device: str) -> Any:
+    """Half precision on CUDA; on a CPU bfloat16 gained a tenth of the time and is not worth its rounding."""
+    if device == "cpu" or config.optim_wrapper.type != "OptimWrapper":
+        return config
+    mixed = copy.deepcopy(config)
+    mixed.optim_wrapper.type = "AmpOptimWrapper"
+    return mixed
+
+
+def _data(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> DataLoader:
     from mmengine.dataset import pseudo_collate
 
     frames = LabelledFrames(
@@ -246,9 +264,9 @@ def _data(run: _Run, seed: int) -> DataLoader:
         run.category_ids,
         run.read_image,
         run.student.long_side,
-        run.config.train_pipeline,
+        pipeline,
         seed,
-        run.iterations * run.student.batch_size,
+        n_batches * run.student.batch_size,
     )
     # No worker processes: an item takes a hundredth of a step, and frames are read through the caller's store.
     return DataLoader(

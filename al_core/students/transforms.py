@@ -109,7 +109,12 @@ def _warp(
         offset = matrix[:, :2] @ (factor * 0.5 - 0.5)
         matrix = np.column_stack([matrix[:, :2] * factor, matrix[:, 2] + offset])
     return cv2.warpAffine(
-        image, matrix, (canvas[1], canvas[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border
+        image,
+        matrix,
+        (canvas[1], canvas[0]),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=border,
     )
 
 

@@ -183,7 +183,9 @@ def main() -> None:
     images = [frame.frame_idx for frame in frames]
     for member in load_members(trained.checkpoint):
         started = time.monotonic()
-        for kind, found, true in zip(("box", "mask"), test(member, frames, args.seed), truth(frames, args.seed), strict=True):
+        for kind, found, true in zip(
+            ("box", "mask"), test(member, frames, args.seed), truth(frames, args.seed), strict=True
+        ):
             figure = voc_average_precision(found, true).mean
             low, high = interval(found, true, images, np.random.default_rng(args.seed))
             print(

@@ -155,9 +155,7 @@ class TestSchedule:
 
     def test_a_config_may_change_the_optimizer(self, tmp_path: Path) -> None:
         path = tmp_path / "sgd.py"
-        path.write_text(
-            "fewframes = dict(optim_wrapper=dict(optimizer=dict(_delete_=True, type='SGD', lr=0.02)))\n"
-        )
+        path.write_text("fewframes = dict(optim_wrapper=dict(optimizer=dict(_delete_=True, type='SGD', lr=0.02)))\n")
         config = build_config(StudentSettings(override=str(path)), ["dog"])
         assert config.optim_wrapper.optimizer == {"type": "SGD", "lr": 0.02}
         assert config.optim_wrapper.clip_grad.max_norm > 0

@@ -16,7 +16,6 @@ from al_core.students.dataset import (
     LabelledFrames,
     TrainingSample,
     resize_mask,
-    scaled_size,
     to_student_size,
 )
 
@@ -142,13 +141,6 @@ class TestErrors:
 
 
 class TestSizes:
-    @pytest.mark.parametrize(
-        ("size", "long_side", "expected"),
-        [((480, 854), 320, (180, 320)), ((854, 480), 320, (320, 180)), ((48, 64), 320, (48, 64)), ((1, 900), 9, (1, 9))],
-    )
-    def test_scaled_size(self, size: tuple[int, int], long_side: int, expected: tuple[int, int]) -> None:
-        assert scaled_size(*size, long_side) == expected
-
     def test_pixels_are_averaged(self) -> None:
         image = np.zeros((2, 4, 3), np.uint8)
         image[:, 1::2] = 100

@@ -30,7 +30,9 @@ def saved(tmp_path: Path, content: object) -> Path:
 
 
 class TestKindsOfFiles:
-    @pytest.mark.parametrize("wrap", [lambda w: w, lambda w: {"state_dict": w, "meta": {"epoch": 3}}, lambda w: {"model": w}])
+    @pytest.mark.parametrize(
+        "wrap", [lambda w: w, lambda w: {"state_dict": w, "meta": {"epoch": 3}}, lambda w: {"model": w}]
+    )
     def test_plain_and_wrapped(self, tmp_path: Path, wrap: object) -> None:
         net = Net()
         note = read_start(saved(tmp_path, wrap(weights(5.0)))).load_student(net, 0)  # type: ignore[operator]
