@@ -47,9 +47,7 @@ def check_image(path: Path) -> tuple[int, int]:
             image.draft(None, (max(1, width // 8), max(1, height // 8)))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadVideo(
-            f"{path}: cannot be read as an image ({_reason(error)}). Copy or download it again"
-        ) from None
+        raise BadVideo(f"{path}: cannot be read as an image ({_reason(error)}). Copy or download it again") from None
     return (width, height) if turned else (height, width)
 
 
@@ -69,9 +67,7 @@ def read_indices(path: Path) -> tuple[NDArray[np.integer], bool]:
             mode = image.mode
             values = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadLabel(
-            f"{path}: cannot be read as a mask ({_reason(error)}). Copy or download it again"
-        ) from None
+        raise BadLabel(f"{path}: cannot be read as a mask ({_reason(error)}). Copy or download it again") from None
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise BadLabel(
             f"{path}: expected an indexed or grey image whose values number the objects (0 is background), "

@@ -103,9 +103,7 @@ class MaskLabel:
 
     def __post_init__(self) -> None:
         if (self.track_id == IGNORE_TRACK) != (self.category_id == IGNORE_CATEGORY):
-            raise BadLabel(
-                f"an ignore region has track 0 and category 0, got {self.track_id}, {self.category_id}"
-            )
+            raise BadLabel(f"an ignore region has track 0 and category 0, got {self.track_id}, {self.category_id}")
         if self.track_id < 0 or self.category_id < 0:
             raise BadLabel(f"track and category are at least 0, got {self.track_id}, {self.category_id}")
 

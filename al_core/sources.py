@@ -159,30 +159,20 @@ class Source:
         assert self.masks is not None
         masks = _listed(self.masks, MASK_SUFFIXES)
         if not masks:
-            raise BadLabel(
-                f"{self.masks}: the folder holds no masks; expected {_either(MASK_SUFFIXES)} images"
-            )
+            raise BadLabel(f"{self.masks}: the folder holds no masks; expected {_either(MASK_SUFFIXES)} images")
         if self.kind == "folder":
             frames = {Path(name).stem: number for number, name in enumerate(self.files())}
         else:
             frames = {mask.stem: n for mask in masks if 0 <= (n := _number(mask)) < n_frames}
         for mask in masks:
             if mask.stem not in frames:
-                lacks = (
-                    f"named {mask.stem}"
-                    if self.kind == "folder"
-                    else f"{_number(mask)} (of {n_frames}, from 0)"
-                )
-                raise BadLabel(
-                    f"{mask}: a mask for no frame: {self.path} has no frame {lacks}. Remove or rename it"
-                )
+                lacks = f"named {mask.stem}" if self.kind == "folder" else f"{_number(mask)} (of {n_frames}, from 0)"
+                raise BadLabel(f"{mask}: a mask for no frame: {self.path} has no frame {lacks}. Remove or rename it")
         numbers = [frames[mask.stem] for mask in masks]
         for number, count in Counter(numbers).items():
             if count > 1:
                 twice = [mask.name for mask in masks if frames[mask.stem] == number]
-                raise BadLabel(
-                    f"{self.masks}: frame {number} has several masks: {', '.join(twice)}. Keep one"
-                )
+                raise BadLabel(f"{self.masks}: frame {number} has several masks: {', '.join(twice)}. Keep one")
         return list(zip(numbers, masks, strict=True))
 
     def _check(self) -> None:
@@ -258,9 +248,7 @@ def numbered_frames(folder: Path) -> tuple[str, ...]:
     """
     frames = _listed(folder, FRAME_SUFFIXES)
     if not frames:
-        raise BadVideo(
-            f"{folder}: the folder holds no frames; expected numbered {_either(FRAME_SUFFIXES)} images"
-        )
+        raise BadVideo(f"{folder}: the folder holds no frames; expected numbered {_either(FRAME_SUFFIXES)} images")
     for frame in frames:
         if _number(frame) < 0:
             raise BadVideo(f"{frame}: expected a number in a frame's name, e.g. 00000{frame.suffix}")

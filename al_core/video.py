@@ -176,9 +176,7 @@ def decode(
             yield number, _upright(frame, size)
 
 
-def _from_start(
-    path: Path, container: Any, stream: Any, wanted: Sequence[int] | None
-) -> Iterator[tuple[int, Any]]:
+def _from_start(path: Path, container: Any, stream: Any, wanted: Sequence[int] | None) -> Iterator[tuple[int, Any]]:
     numbered = enumerate(_pictures(path, container, stream))
     if wanted is None:
         yield from numbered

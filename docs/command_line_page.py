@@ -67,9 +67,7 @@ def page() -> str:
 
 def _command(name: str, command: click.Command) -> str:
     parent = click.Context(main, info_name="fewframes", **main.context_settings)
-    context = click.Context(
-        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH
-    )
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
     examples = "\n".join(EXAMPLES[name])
     return f"## {name}\n\n```sh\n{examples}\n```\n\n```text\n{command.get_help(context)}\n```\n"
 

@@ -50,8 +50,7 @@ MEANING = {
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",
     "student.iterations": "Training steps of a round that starts from the round before.",
-    "student.first_round_iterations": "Training steps of a round that starts from scratch or "
-    "from `init_weights`.",
+    "student.first_round_iterations": "Training steps of a round that starts from scratch or from `init_weights`.",
     "student.batch_size": "Images in a training step.",
     "student.learning_rate": "Highest learning rate of AdamW; it warms up and then falls along a cosine.",
     "student.checkpoint_interval": "Training steps between two checkpoints: at most so many are lost "
@@ -70,17 +69,14 @@ MEANING = {
     "uncertainty.mask_disagreement": "Weight of 1 - mean pairwise IoU of the members' masks.",
     "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
-    "selection.strategy": "How frames are chosen: `random`, `uniform`, `least_certain`, `diverse` or "
-    "`hybrid`.",
+    "selection.strategy": "How frames are chosen: `random`, `uniform`, `least_certain`, `diverse` or `hybrid`.",
     "selection.frames_per_round": "Frames that a round asks for.",
     "selection.planned_frames": "Frames that the whole campaign is going to ask for, so that `uniform` can "
     "spread them evenly from the start; 0 means unknown.",
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
     "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
-    "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least "
-    "certain ones.",
-    "annotator.backend": "Who answers: `simulated` (held-back ground truth) or `inbox` (files that "
-    "people drop).",
+    "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least certain ones.",
+    "annotator.backend": "Who answers: `simulated` (held-back ground truth) or `inbox` (files that people drop).",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",
@@ -90,9 +86,8 @@ MEANING = {
     "annotator.accept_seconds": "Human seconds to accept a mask that is shown.",
     "propagation.method": "How masks are carried to other frames: `flow` (dense optical flow).",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
-    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS.",
-    "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves "
-    "them out.",
+    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: smaller steps between patches, slower and better.",
+    "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",
     "stopping.max_rounds": "Stop after so many rounds.",
@@ -144,9 +139,7 @@ def _values(kind: Any, metadata: list[Any]) -> str:
     if get_origin(kind) is Annotated:
         inner, *more = get_args(kind)
         return _values(inner, [*more, *metadata])
-    metadata = [
-        m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])
-    ]
+    metadata = [m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))
     if get_origin(kind) is tuple:
@@ -159,9 +152,7 @@ def _values(kind: Any, metadata: list[Any]) -> str:
 
 def _limits(metadata: list[Any]) -> str:
     signs = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
-    found = [
-        (signs[type(m)][0], getattr(m, signs[type(m)][1])) for m in metadata if not isinstance(m, MinLen)
-    ]
+    found = [(signs[type(m)][0], getattr(m, signs[type(m)][1])) for m in metadata if not isinstance(m, MinLen)]
     return ", ".join(f"{sign} {limit}" for sign, limit in found)
 
 

@@ -135,8 +135,10 @@ def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, c
             futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
             try:
                 for future in as_completed(futures):
-                    records = _ordered(plan, [*records, *future.result()])
+                    found = future.result()
+                    records = _ordered(plan, [*records, *found])
                     _write(out, records)
+                    console.print(_line(found), highlight=False)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -235,6 +237,14 @@ class _counting:
         self._stop.set()
         self._thread.join()
         self._bar.stop()
+
+
+def _line(records: Sequence[Record]) -> str:
+    """How one campaign went, in a line."""
+    last = records[-1]
+    quality = "no truth" if last["jf"] is None else f"J&F {last['jf']:.3f}"
+    who = f"{last['sequence']}, {last['strategy']}, seed {last['seed']}"
+    return f"{who}: {quality} with {last['human_frames']} human frames"
 
 
 def _sequences(data: Path) -> list[str]:

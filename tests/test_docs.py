@@ -157,9 +157,7 @@ def test_the_documented_override_changes_the_documented_student(tmp_path):
     (words,) = [p.values[0] for p in commands("fewframes") if "student.override=small.py" in p.values[0]]
     changes = dict(word.split("=", 1) for word in words if word.startswith("student."))
     student = StudentSettings(config=changes["student.config"], override=str(tmp_path / "small.py"))
-    config, plain = (
-        build_config(s, ["cell"]) for s in (student, student.model_copy(update={"override": ""}))
-    )
+    config, plain = (build_config(s, ["cell"]) for s in (student, student.model_copy(update={"override": ""})))
     assert config.model.type == plain.model.type == "RTMDet"
     assert config.model.backbone.deepen_factor == 0.33 == plain.model.backbone.deepen_factor
     assert (config.model.test_cfg.nms_pre, plain.model.test_cfg.nms_pre) == (300, 1000)

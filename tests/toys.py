@@ -28,9 +28,7 @@ def square() -> Rle:
 
 def clip(name: str = "clip", n_frames: int = 12) -> Video:
     """A video of 4x4 pixels at 29.97 frames per second; its content hash is its name."""
-    return Video(
-        0, name, f"/videos/{name}.mp4", "file", name.ljust(64, "0"), Fraction(30000, 1001), n_frames, 4, 4
-    )
+    return Video(0, name, f"/videos/{name}.mp4", "file", name.ljust(64, "0"), Fraction(30000, 1001), n_frames, 4, 4)
 
 
 def times_us(n_frames: int = 12) -> np.ndarray:
@@ -42,9 +40,7 @@ def ledger_with_clip(folder: Path, with_truth: bool = True) -> Ledger:
     """A ledger with one category and one clip whose object never moves."""
     ledger = Ledger(folder / "ledger.duckdb", patience=5)
     ledger.add_categories(["object"])
-    truth = (
-        [FrameLabel(FrameRef(0, i), (MaskLabel(1, 1, square()),)) for i in range(12)] if with_truth else []
-    )
+    truth = [FrameLabel(FrameRef(0, i), (MaskLabel(1, 1, square()),)) for i in range(12)] if with_truth else []
     ledger.add_video(clip(), times_us(), truth)
     return ledger
 

@@ -189,9 +189,7 @@ class FrameStore:
 
     def _chunks(self, video: Video, numbers: Sequence[int]) -> Iterator[tuple[int, _Chunk]]:
         """Chunks in rising order; those that are not kept are decoded in one pass and kept."""
-        missing = [
-            n for n in numbers if not self._remembered(video, n) and not self._disk.has(self._key(video, n))
-        ]
+        missing = [n for n in numbers if not self._remembered(video, n) and not self._disk.has(self._key(video, n))]
         fresh = self._fresh_chunks(video, missing)
         absent = set(missing)
         for number in numbers:
@@ -260,8 +258,7 @@ class FrameStore:
         path = Path(video.uri)
         if not path.exists():
             raise BadVideo(
-                f"{path}: the video {video.name!r} is no longer there; put it back, or ingest it from its "
-                "new place"
+                f"{path}: the video {video.name!r} is no longer there; put it back, or ingest it from its new place"
             )
         if video.kind == "folder":
             yield from _decode_folder(video, indices, size)
@@ -293,9 +290,7 @@ class FrameStore:
             )
 
 
-def _decode_folder(
-    video: Video, indices: Sequence[int], size: tuple[int, int] | None
-) -> Iterator[tuple[int, Image]]:
+def _decode_folder(video: Video, indices: Sequence[int], size: tuple[int, int] | None) -> Iterator[tuple[int, Image]]:
     for frame_idx in indices:
         path = Path(video.uri) / video.files[frame_idx]
         image = read_image(path)

@@ -163,9 +163,7 @@ def test_a_name_without_a_number_is_an_error(tmp_path):
 def test_frames_of_several_sizes_are_an_error(tmp_path):
     write_frames(tmp_path / "walk")
     write_mask(tmp_path / "walk" / "00005.png", LEFT[:4])
-    with pytest.raises(
-        BadVideo, match=r"00005\.png: the frame is 4x8 pixels .* first frame of the folder is 6x8"
-    ):
+    with pytest.raises(BadVideo, match=r"00005\.png: the frame is 4x8 pixels .* first frame of the folder is 6x8"):
         discover(tmp_path / "walk")[0].probe()
 
 
@@ -196,9 +194,7 @@ def test_a_missing_path_is_an_error(tmp_path):
         discover(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("notes.txt", "a folder"), ("1.png", "Give the folder of frames")]
-)
+@pytest.mark.parametrize(("name", "hint"), [("notes.txt", "a folder"), ("1.png", "Give the folder of frames")])
 def test_a_file_of_another_kind_is_an_error(tmp_path, name, hint):
     (tmp_path / name).touch()
     with pytest.raises(BadVideo, match=rf"{name}: expected a video .*{hint}"):
@@ -233,9 +229,7 @@ def test_a_folder_of_masks_without_frames_is_an_error(tmp_path):
     write_mask(tmp_path / "Annotations" / "480p" / "ghost" / "00000.png", LEFT)
     dog, ghost = discover(tmp_path)
     assert len(truth_of(dog)) == 2
-    with pytest.raises(
-        BadVideo, match="Annotations/480p/ghost: masks for no frames: there is no folder .*ghost"
-    ):
+    with pytest.raises(BadVideo, match="Annotations/480p/ghost: masks for no frames: there is no folder .*ghost"):
         ghost.sha256()
 
 
@@ -277,9 +271,7 @@ def test_sixteen_bit_masks_hold_more_objects(tmp_path):
     assert [o.track_id for o in objects] == [255, 300, 38250]
 
 
-@pytest.mark.parametrize(
-    "names", [{"1": "dog", "2": "ball"}, {"dog": {"1": "dog", "2": "ball"}, "cat": {"1": "cat"}}]
-)
+@pytest.mark.parametrize("names", [{"1": "dog", "2": "ball"}, {"dog": {"1": "dog", "2": "ball"}, "cat": {"1": "cat"}}])
 def test_categories_are_read_beside_the_annotations(tmp_path, names):
     davis(tmp_path)
     (tmp_path / "categories.json").write_text(json.dumps(names))
@@ -299,9 +291,7 @@ def test_objects_without_a_name_get_the_default_category(tmp_path):
 def test_categories_of_another_form_are_an_error(tmp_path, content):
     davis(tmp_path)
     (tmp_path / "categories.json").write_text(content)
-    with pytest.raises(
-        BadLabel, match=r'categories\.json: .*expected \{"1": "car", \.\.\.\} or \{"dog": \{"1"'
-    ):
+    with pytest.raises(BadLabel, match=r'categories\.json: .*expected \{"1": "car", \.\.\.\} or \{"dog": \{"1"'):
         truth_of(discover(tmp_path)[0])
 
 
@@ -338,9 +328,7 @@ def test_masks_for_a_video_go_by_frame_number(tmp_path):
     (source,) = with_masks(discover(path), tmp_path / "masks")
     assert truth_of(source) == {0: (TrueObject(1, "car", rle.encode(LEFT == 1)),), 11: ()}
     write_mask(tmp_path / "masks" / "frame_12.png", LEFT)
-    with pytest.raises(
-        BadLabel, match=r"frame_12\.png: a mask for no frame: .*has no frame 12 \(of 12, from 0\)"
-    ):
+    with pytest.raises(BadLabel, match=r"frame_12\.png: a mask for no frame: .*has no frame 12 \(of 12, from 0\)"):
         truth_of(source)
 
 
@@ -384,7 +372,5 @@ def test_real_sequences(shared_data):
     truth = tabletop.truth(tabletop.probe())
     assert len(truth) == 77
     assert {o.track_id for objects in truth.values() for o in objects} == set(range(1, 8))
-    ignored = [
-        o for objects in highway.truth(highway.probe()).values() for o in objects if o.category is None
-    ]
+    ignored = [o for objects in highway.truth(highway.probe()).values() for o in objects if o.category is None]
     assert ignored

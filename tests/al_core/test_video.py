@@ -54,9 +54,7 @@ def test_frames_come_by_number_whatever_the_file(tmp_path, name, made):
     assert info.times_us[0] == {"late.mp4": 4_000_000, "fragments.mp4": 80_000}.get(name, 0)
     assert np.abs(np.diff(info.times_us) - 40_000).max() == 0
     assert [(n, number_of(image)) for n, image in decode(path)] == [(n, n) for n in NUMBERS]
-    assert [(n, number_of(image)) for n, image in decode(path, [0, 3, 4, 11])] == [
-        (n, n) for n in (0, 3, 4, 11)
-    ]
+    assert [(n, number_of(image)) for n, image in decode(path, [0, 3, 4, 11])] == [(n, n) for n in (0, 3, 4, 11)]
     index = index_frames(path, info.n_frames)
     for wanted in ([11], [0, 11], [5, 7, 10], NUMBERS):
         assert [(n, number_of(i)) for n, i in decode(path, wanted, index=index)] == [(n, n) for n in wanted]
@@ -185,9 +183,7 @@ def test_a_file_that_was_cut_short_is_an_error(tmp_path, name, codec, container,
     path = write_clip(tmp_path / name, codec=codec, container=container, images=noise)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(
-        BadVideo, match=rf"{name}: the file is cut short: it has \d+ bytes, its header promises"
-    ):
+    with pytest.raises(BadVideo, match=rf"{name}: the file is cut short: it has \d+ bytes, its header promises"):
         probe(path)
 
 
@@ -197,17 +193,13 @@ def test_damage_between_the_headers_is_an_error(footage, tmp_path):
     content[middle : middle + 500] = bytes(500)
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content)
-    with pytest.raises(
-        BadVideo, match=r"damaged\.mp4: (what follows|reading fails after).*ffmpeg -i damaged\.mp4"
-    ):
+    with pytest.raises(BadVideo, match=r"damaged\.mp4: (what follows|reading fails after).*ffmpeg -i damaged\.mp4"):
         probe(damaged)
 
 
 def test_a_reader_that_stops_early_is_noticed(tmp_path):
     noise = np.random.default_rng(1).integers(0, 255, (75, 48, 64, 3), np.uint8)
-    path = write_clip(
-        tmp_path / "hole.webm", images=noise, codec="libvpx-vp9", options={"deadline": "realtime"}
-    )
+    path = write_clip(tmp_path / "hole.webm", images=noise, codec="libvpx-vp9", options={"deadline": "realtime"})
     content = bytearray(path.read_bytes())
     third = len(content) // 3
     content[third : 2 * third] = bytes(third)
@@ -261,9 +253,7 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 
 def test_a_change_of_size_within_a_video_is_an_error(tmp_path):
-    parts = [
-        write_clip(tmp_path / f"{s}.mkv", codec="mjpeg", pix_fmt="yuvj420p", size=(s, 64)) for s in (48, 32)
-    ]
+    parts = [write_clip(tmp_path / f"{s}.mkv", codec="mjpeg", pix_fmt="yuvj420p", size=(s, 64)) for s in (48, 32)]
     path = tmp_path / "joined.mkv"
     with av.open(str(path), "w") as output:
         for i, part in enumerate(parts):

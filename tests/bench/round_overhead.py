@@ -37,9 +37,7 @@ def main(root: Path) -> None:
         whole = (this.finished_at - this.started_at).total_seconds()
         seconds = {step.name: step.seconds for step in ledger.steps(this.round_id)}
         orchestration = whole - sum(seconds.values())
-        tracking = orchestration + sum(
-            seconds.get(name, 0) for name in ("select", "request", "collect", "audit")
-        )
+        tracking = orchestration + sum(seconds.get(name, 0) for name in ("select", "request", "collect", "audit"))
         cells = [f"{seconds.get(name, 0):.2f}" for name in COLUMNS]
         shares = [f"{orchestration / whole:.1%}", f"{tracking / whole:.1%}"]
         table.add_row(str(this.round_id), f"{whole:.1f}", *cells, f"{orchestration:.2f}", *shares)

@@ -3,8 +3,9 @@
 model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=32))))
 fewframes = dict(
     train_pipeline=[
-        dict(type='RandomAffineMasks'),
-        dict(type='PaintIgnored'),
-        dict(type='RandomFlip', prob=0.5),
-        dict(type='PackDetInputs'),
-    ])
+        dict(type="RandomAffineMasks"),
+        dict(type="PaintIgnored"),
+        dict(type="RandomFlip", prob=0.5),
+        dict(type="PackDetInputs"),
+    ]
+)

@@ -132,9 +132,7 @@ def bad(tmp_path_factory):
     (folder / "hollow").mkdir()
     write_frames(folder / "gap", [0, 1, 2, 3, 5, 6])
     write_frames(folder / "torn", suffix=".jpg", size=(40, 60))
-    cv2.imwrite(
-        str(folder / "torn" / "00001.jpg"), np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
-    )
+    cv2.imwrite(str(folder / "torn" / "00001.jpg"), np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
     torn = (folder / "torn" / "00001.jpg").read_bytes()
     (folder / "torn" / "00001.jpg").write_bytes(torn[:-500])
     davis(folder / "sized", "ok-frames", masks=(LEFT, LEFT[:5]))

@@ -14,9 +14,7 @@ from tests.toys import ledger_with_clip
 def test_a_process_that_keeps_the_file_is_named(tmp_path):
     path = tmp_path / "ledger.duckdb"
     Ledger(path).videos()
-    code = (
-        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
-    )
+    code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
     owner = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         owner.stdout.readline()
@@ -88,7 +86,5 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
 def test_the_file_has_the_compact_storage_format(tmp_path):
     ledger = ledger_with_clip(tmp_path)
     with duckdb.connect(str(ledger.path)) as connection:
-        (tags,) = connection.execute(
-            "SELECT tags FROM duckdb_databases() WHERE database_name = 'ledger'"
-        ).fetchone()
+        (tags,) = connection.execute("SELECT tags FROM duckdb_databases() WHERE database_name = 'ledger'").fetchone()
     assert "v1.5" in str(tags)

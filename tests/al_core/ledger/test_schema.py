@@ -31,7 +31,5 @@ def test_there_are_no_secondary_indexes_and_no_foreign_keys():
     connection = duckdb.connect()
     migrate(connection)
     assert connection.execute("SELECT count(*) FROM duckdb_indexes()").fetchone() == (0,)
-    kinds = {
-        row[0] for row in connection.execute("SELECT constraint_type FROM duckdb_constraints()").fetchall()
-    }
+    kinds = {row[0] for row in connection.execute("SELECT constraint_type FROM duckdb_constraints()").fetchall()}
     assert "FOREIGN KEY" not in kinds

@@ -262,9 +262,7 @@ def test_a_video_that_was_moved_away_is_an_error(long_video, tmp_path):
     list(store.iterate(1))
     os.rename(long_video.uri, tmp_path / "elsewhere")
     assert number_of(store.read(FrameRef(1, 40))) == 4
-    with pytest.raises(
-        BadVideo, match="'long' is no longer there; put it back, or ingest it from its new place"
-    ):
+    with pytest.raises(BadVideo, match="'long' is no longer there; put it back, or ingest it from its new place"):
         store.read_full(FrameRef(1, 40))
 
 
