@@ -202,7 +202,9 @@ def report(root: Path, out: Path | None) -> None:
 @click.option("--provenance", help="Comma-separated: human, propagated, teacher, accepted. Default: all.")
 @click.option("--video", "videos", multiple=True, help="Only this video; may be given again.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="Masks as that round delivered them.")
-@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("--human-frames", is_flag=True, help="Only the frames that people labelled.")
+@click.option("--images/--no-images", default=True, show_default=True, help="Write the frames too, where it has them.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
 def export(
     root: Path,
     name: str,
@@ -210,6 +212,8 @@ def export(
     provenance: str | None,
     videos: tuple[str, ...],
     round_id: int | None,
+    human_frames: bool,
+    images: bool,
     overwrite: bool,
 ) -> None:
     """Write the labelled videos in a format that other tools read."""
@@ -236,6 +240,8 @@ def export(
             round_id=round_id,
             provenances=provenance.split(",") if provenance else None,
             videos=videos or None,
+            human_frames_only=human_frames,
+            images=images,
             overwrite=overwrite,
             on_progress=progress_of(f"export {name}"),
         )
