@@ -60,7 +60,7 @@ class StudentSettings(_Section):
 class TeacherSettings(_Section):
     """The ensemble: one EMA teacher per decay and seed, seen through every view."""
 
-    decays: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)] = (0.95, 0.98)
+    decays: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)] = (0.9, 0.97)
     seeds: Positive = 1
     views: Annotated[tuple[str, ...], Field(min_length=1)] = ("identity", "flip")
     score_threshold: Share = 0.3

@@ -153,6 +153,13 @@ class TestSchedule:
         assert warm_up["end"] == fall["begin"]
         assert fall["end"] == 100
 
+    def test_a_student_has_its_own_factor_on_the_rate(self) -> None:
+        rates = {
+            name: build_config(StudentSettings(config=name, learning_rate=0.1), ["dog"]).optim_wrapper.optimizer.lr
+            for name in ("rtmdet_ins_tiny", "mask_rcnn_r50_fpn")
+        }
+        assert rates == {"rtmdet_ins_tiny": 0.4, "mask_rcnn_r50_fpn": 0.1}
+
     def test_a_config_may_change_the_optimizer(self, tmp_path: Path) -> None:
         path = tmp_path / "sgd.py"
         path.write_text("fewframes = dict(optim_wrapper=dict(optimizer=dict(_delete_=True, type='SGD', lr=0.02)))\n")
