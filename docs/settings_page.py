@@ -86,7 +86,7 @@ MEANING = {
     "annotator.accept_seconds": "Human seconds to accept a mask that is shown.",
     "propagation.method": "How masks are carried to other frames: `flow` (dense optical flow).",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
-    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: smaller steps between patches, slower and better.",
+    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: slower, better.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",

@@ -1,4 +1,4 @@
-"""The journey of a person who labels with any tool: the run asks, stops, and goes on when the answers lie in the inbox."""
+"""The journey of a person who labels with any tool: the run asks, stops, and goes on with what lies in the inbox."""
 
 import shutil
 

@@ -163,9 +163,10 @@ class TestKilled:
 
 
 class TestStart:
-    def test_from_the_round_before(self, train: Any) -> None:
+    def test_from_the_round_before(self, train: Any, narrow: StudentSettings) -> None:
         first = train("a")
-        second = train("b", init_checkpoint=first.checkpoint, iterations=1)
+        slow = narrow.model_copy(update={"learning_rate": 1e-5})
+        second = train("b", student=slow, init_checkpoint=first.checkpoint, iterations=1)
         before, after = content(first), content(second)
         assert [t["updates"] for t in after["teachers"]] == [4, 4]
         assert after["holds"]["started_from"] == "student.pth"
