@@ -66,7 +66,7 @@ class TestCampaign:
             assert [s.name for s in steps] == STEPS
             assert all(s.status == "finished" and s.attempts == 1 for s in steps)
         assert [r.status for r in ledger.rounds()] == ["finished", "finished"]
-        assert "2 rounds" in ledger.last_round().stop_reason
+        assert ledger.last_round().stop_reason == "all rounds are done: 2 of 2"
 
     def test_human_frames_are_delivered_as_people_drew_them(self, finished):
         human = {label.frame.frame_idx: label for label in Ledger(finished.ledger_path).human_labels()}
