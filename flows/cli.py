@@ -318,10 +318,9 @@ def simulate(
     "--project",
     "root",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs/demo"),
-    show_default=True,
+    help="Default: runs/demo, or runs/demo-NAME with --data.",
 )
-def demo(data: Path | None, root: Path) -> None:
+def demo(data: Path | None, root: Path | None) -> None:
     """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
     from rich.console import Console
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from al_core.errors import FewframesError
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.settings import load_settings
@@ -17,14 +18,14 @@ from tasks.report import write_report
 from tasks.report.tables import print_status, round_line
 
 
-def run_demo(data: Path | None, root: Path, console: Console) -> None:
+def run_demo(data: Path | None, root: Path | None, console: Console) -> None:
     """Ingest, run the campaign, write report and overlay videos. A finished demo is only shown again.
 
     Args:
         data: folder in DAVIS layout with masks; None takes real cells under the microscope.
-        root: folder of the demo's project.
+        root: folder of the demo's project; None takes one per footage below ``runs``, so that they never mix.
     """
-    project = Project.at(root)
+    project = Project.at(root or Path("runs") / (f"demo-{data.resolve().name}" if data else "demo"))
     ledger = open_ledger(project)
     settings = load_settings("demo")
     source, identities = (data, Identities.PERSISTENT) if data else (demo_data(console), IDENTITIES)
@@ -32,6 +33,8 @@ def run_demo(data: Path | None, root: Path, console: Console) -> None:
         report = ingest_paths(ledger, [source], identities=identities, on_progress=progress_of("ingest"))
     for entry in report.entries:
         console.print(entry.describe(), highlight=False)
+    if report.failed:
+        raise FewframesError(f"the demo needs all of its footage: {report.failed[0].describe()}")
     with prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 

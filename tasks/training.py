@@ -36,6 +36,8 @@ def train_round(
 ) -> dict[str, Any]:
     """Train, keep the loss curve, and return what later steps need: ``checkpoint``, ``sha256``, ``device``.
 
+    ``notes`` tells what a person should know, e.g. which of the given weights fitted.
+
     Args:
         labels: what people said, at full resolution.
         start: weights to start from, or None for random ones.
@@ -63,4 +65,5 @@ def train_round(
         "device": trained.device,
         "loss": trained.curve[-1][1] if trained.curve else None,
         "labels": len(labels),
+        "notes": list(trained.notes),
     }

@@ -40,8 +40,7 @@ def export(
 
     An empty frame has an empty label file. Classes are counted from 0 in the order of their category ids. No
     split is made: training and validation both name all images. Object identity and provenance have no place
-    in the
-        format.
+    in the format.
     """
     tally.total *= 2 if options.images else 1
     class_of = {category: number for number, category in enumerate(sorted(categories))}
