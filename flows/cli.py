@@ -3,6 +3,7 @@
 What a command needs is imported when it runs, so that ``--help`` and ``status`` start at once.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -51,6 +52,8 @@ def main() -> None:
     fewframes status --project work             how far it is
     fewframes export --project work --format coco --out labels.json
     """
+    # Threads that wait by spinning starve everything else on a shared machine, and the training with it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:

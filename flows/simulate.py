@@ -31,7 +31,7 @@ from al_core.records import Identities
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger import open_ledger
-from tasks.prefect_server import prefect_server
+from tasks.prefect_server import prefect_server, without_heartbeat
 from tasks.processes import die_with_owner, use_threads
 
 Record = dict[str, Any]
@@ -164,7 +164,8 @@ def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]
     for this in ledger.rounds():
         if this.finished_at is not None:
             rounds_done.put(this.round_id)
-    run_campaign(project, plan.settings_of(campaign), lambda outcome: rounds_done.put(outcome.round_id))
+    with without_heartbeat():
+        run_campaign(project, plan.settings_of(campaign), lambda outcome: rounds_done.put(outcome.round_id))
     return campaign_records(project, campaign)
 
 

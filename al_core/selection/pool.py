@@ -234,10 +234,9 @@ class _LedgerRanking:
 
     def _per_video(self, limit: int) -> Ranked:
         rows = self.ledger.least_certain_per_video(self.round_id, limit)
-        videos, counts = np.unique(rows["video_id"], return_counts=True)
-        firsts = {int(v): float(u) for v, u in zip(rows["video_id"][::-1], rows["lowest"][::-1], strict=True)}
-        cut = {int(v) for v, count in zip(videos, counts, strict=True) if count < self.lengths.get(int(v), 0)}
-        return self._ranked(rows, {v: firsts[v] for v in sorted(cut)})
+        videos, first, counts = np.unique(rows["video_id"], return_index=True, return_counts=True)
+        lowest = zip(videos.tolist(), rows["lowest"][first].tolist(), counts.tolist(), strict=True)
+        return self._ranked(rows, {v: low for v, low, count in lowest if count < self.lengths.get(v, 0)})
 
     def _ranked(self, rows: Mapping[str, NDArray[Any]], lowest: Mapping[int, float]) -> Ranked:
         frames = Frames.of(rows["video_id"], rows["frame_idx"])
