@@ -109,7 +109,7 @@ class AnnotatorSettings(_Section):
 class PropagationSettings(_Section):
     """How human masks are carried to the other frames, and fused with the teachers' masks."""
 
-    method: str = "flow"
+    methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("flow",)
     flow_long_side: Positive = 427
     flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0

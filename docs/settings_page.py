@@ -84,7 +84,7 @@ MEANING = {
     "annotator.click_overhead_seconds": "Human seconds to look at an object before the first click.",
     "annotator.absent_seconds": "Human seconds to say that nothing is there.",
     "annotator.accept_seconds": "Human seconds to accept a mask that is shown.",
-    "propagation.method": "How masks are carried to other frames: `flow` (dense optical flow).",
+    "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow).",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
     "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: slower, better.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",

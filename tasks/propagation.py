@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from al_core.fusion import fuse
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.propagation import build
+from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
@@ -75,7 +75,7 @@ def propagate_video(
         MissingDependency: the predictions cannot be read.
     """
     clip = VideoFrames(frames, video)
-    propagator = build(settings.propagation, project.cache)
+    propagator = build(settings.propagation.methods[0], Resources(settings.propagation, project.cache))
     if video.identities is Identities.PER_FRAME:
         labels = link_identities(clip, _newest(labels), propagator)
     by_frame = {label.frame.frame_idx: label for label in _newest(labels)}

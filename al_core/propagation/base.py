@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.stores.predictions import SoftMask
+from al_core.records import Progress
+from al_core.settings import PropagationSettings
+from al_core.stores.predictions import FramePrediction, SoftMask
 
 Labels = Mapping[int, Mapping[int, NDArray[np.bool_]]]
 """frame -> track -> mask, bool [H, W] at any one resolution. A frame that is there says everything about that
@@ -55,6 +58,26 @@ class PropagatedFrame:
 
     frame_idx: int
     tracks: Mapping[int, PropagatedTrack]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a propagator is made with.
+
+    Attributes:
+        settings: of all propagators.
+        cache: folder for what may be computed again; it may be shared with other processes, and deleted at any time.
+        predictions: the teachers' predictions for the clip, in rising order of frames, anew at each call; None where
+            there are none.
+        seed: of everything that is drawn at random; the same clip, labels and seed give the same masks.
+        on_progress: is told of long work, such as training.
+    """
+
+    settings: PropagationSettings
+    cache: Path
+    predictions: Callable[[], Iterator[FramePrediction]] | None = None
+    seed: int = 0
+    on_progress: Callable[[Progress], None] | None = None
 
 
 class Replay:
