@@ -30,6 +30,10 @@ class BadLabel(FewframesError):
     """A label that does not fit its frame: wrong size, unknown category, no such frame."""
 
 
+class BadRecords(FewframesError):
+    """Records of simulated campaigns that cannot be read or compared."""
+
+
 class EmptyPool(FewframesError):
     """No frame is left to choose from."""
 

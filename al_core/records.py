@@ -24,13 +24,20 @@ class Provenance(StrEnum):
 
 
 class LabelKind(StrEnum):
-    """What a person did to label a frame; each kind has its own price in seconds."""
+    """What a person did to label a frame, or is asked to do at most; each kind has its own price in seconds.
+
+    Asked for ``ACCEPT``, a person only looks: the answer is ``ACCEPT``, ``ABSENT``, or ``REJECT``, which says that
+    the masks shown are wrong, but not what is right, and so labels nothing.
+    """
 
     MASK = "mask"
+    POLYGON = "polygon"
+    SCRIBBLE = "scribble"
     BOX = "box"
     CLICK = "click"
     ABSENT = "absent"
     ACCEPT = "accept"
+    REJECT = "reject"
 
 
 class Identities(StrEnum):
@@ -141,30 +148,39 @@ class Selected:
         rank: 0 is asked first.
         score: what the strategy ranked by; its meaning is the strategy's own.
         reason: one sentence for the person who gets the frame.
+        kind: what the person is asked to do at most.
+        control: drawn at random, to measure what the strategy gains.
     """
 
     frame: FrameRef
     rank: int
     score: float
     reason: str
+    kind: LabelKind = LabelKind.MASK
+    control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """A question to a person. The id is a function of round and frame, so asking twice is asking once."""
+    """A question to a person. The id is a function of round and frame, so asking twice is asking once.
+
+    Attributes:
+        kind: what the person is asked to do at most; less is enough where less is right.
+    """
 
     request_id: str
     round_id: int
     frame: FrameRef
     rank: int
     reason: str
+    kind: LabelKind = LabelKind.MASK
 
     @classmethod
     def of(cls, round_id: int, selected: Selected) -> "LabelRequest":
         """The request that round ``round_id`` makes for a selected frame."""
         frame = selected.frame
         name = f"r{round_id:04d}-v{frame.video_id:05d}-f{frame.frame_idx:07d}"
-        return cls(name, round_id, frame, selected.rank, selected.reason)
+        return cls(name, round_id, frame, selected.rank, selected.reason, selected.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class SelectionSettings(_Section):
     """Which frames are asked for: how many a round, how far apart, how many of one video.
 
     ``planned_frames`` is how many the whole campaign will ask for, 0 when nobody knows: ``uniform`` then picks
-    from that many evenly spaced frames, so that the campaign's last round completes an even spacing.
+    from that many evenly spaced frames, so that the campaign's last round completes an even spacing, and ``value``
+    plans that many. ``control_share`` of the frames is drawn at random, to measure what the strategy gains.
     """
 
     strategy: str = "hybrid"
@@ -91,6 +92,7 @@ class SelectionSettings(_Section):
     quota_per_video: NonNegative = 0
     pool_factor: Positive = 4
     planned_frames: NonNegative = 0
+    control_share: Share = 0.1
 
 
 class AnnotatorSettings(_Section):
@@ -104,6 +106,11 @@ class AnnotatorSettings(_Section):
     click_overhead_seconds: Seconds = 1.0
     absent_seconds: Seconds = 3.0
     accept_seconds: Seconds = 2.0
+    polygon_seconds: Seconds = 25.0
+    scribble_seconds: Seconds = 11.0
+    click_noise_pixels: Annotated[float, Field(ge=0)] = 2.0
+    box_noise_pixels: Annotated[float, Field(ge=0)] = 3.0
+    judgement_error: Annotated[float, Field(ge=0)] = 0.03
 
 
 class PropagationSettings(_Section):
@@ -114,6 +121,10 @@ class PropagationSettings(_Section):
     flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
     new_object_threshold: Share = 0.8
+    encoder: str = ""
+    encoder_steps: NonNegative = 400
+    specialist_steps: Positive = 300
+    parent: str = ""
 
 
 class StoppingSettings(_Section):

@@ -51,6 +51,10 @@ EXAMPLES = {
         "fewframes simulate --data davis --strategies random,uniform,hybrid --seeds 3 --out sim.json",
         "fewframes simulate --data davis --sequences dog,libby --rounds 4 --budget 8 --out sim.json",
     ],
+    "propagate": [
+        "fewframes propagate --data davis --sequence dog --evenly 8 --out masks",
+        "fewframes propagate --data davis --sequence dog --labels 0,20,40 --method flow,affinity --out masks",
+    ],
     "demo": ["fewframes demo", "fewframes demo --data davis --project runs/mine"],
 }
 """What a person would type, by command."""

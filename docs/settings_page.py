@@ -71,6 +71,8 @@ MEANING = {
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
     "selection.strategy": "How frames are chosen: `random`, `uniform`, `least_certain`, `diverse` or `hybrid`.",
     "selection.frames_per_round": "Frames that a round asks for.",
+    "selection.control_share": "Share of each round that is drawn at random, to measure what the strategy gains; "
+    "when it gains nothing, frames are spread evenly.",
     "selection.planned_frames": "Frames that the whole campaign is going to ask for, so that `uniform` can "
     "spread them evenly from the start; 0 means unknown.",
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
@@ -83,13 +85,24 @@ MEANING = {
     "annotator.click_seconds": "Human seconds of one click.",
     "annotator.click_overhead_seconds": "Human seconds to look at an object before the first click.",
     "annotator.absent_seconds": "Human seconds to say that nothing is there.",
-    "annotator.accept_seconds": "Human seconds to accept a mask that is shown.",
-    "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow).",
+    "annotator.accept_seconds": "Human seconds to look at a mask that is shown, and accept or reject it.",
+    "annotator.polygon_seconds": "Human seconds to click a coarse outline around one object.",
+    "annotator.scribble_seconds": "Human seconds to scribble over what is wrong with one object.",
+    "annotator.click_noise_pixels": "How far, in pixels, simulated clicks and vertices of outlines are off.",
+    "annotator.box_noise_pixels": "How far, in pixels, the sides of simulated boxes are off.",
+    "annotator.judgement_error": "How far off the simulated annotator judges the overlap (IoU) of a mask shown.",
+    "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
+    "`affinity` (copied between what looks alike, with features learnt on the clip), "
+    "`specialist` (flow averaged with a small network that is trained on the clip).",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
     "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: slower, better.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",
+    "propagation.encoder": "File of the encoder that `affinity` compares frames with; empty: train one on each clip.",
+    "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
+    "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
+    "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "stopping.max_rounds": "Stop after so many rounds.",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",

@@ -314,6 +314,124 @@ def simulate(
 @main.command()
 @click.option(
     "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout.",
+)
+@click.option("--sequence", required=True, help="Name of the sequence.")
+@click.option("--labels", help="Comma-separated frames, counted from 0, whose masks are the labels.")
+@click.option("--evenly", "n_labels", type=click.IntRange(1), help="So many evenly spaced frames instead.")
+@click.option("--method", default="flow", show_default=True, help="Comma-separated propagators; several are fused.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="What may be computed again, e.g. flow. Default: cache in --out.",
+)
+@settings_options
+def propagate(
+    data: Path,
+    sequence: str,
+    labels: str | None,
+    n_labels: int | None,
+    method: str,
+    out: Path,
+    cache: Path | None,
+    preset: str | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Carry a few masks along one sequence: each propagator alone, or several together, without a project.
+
+    Writes one index PNG per frame into a folder of the sequence's name, and says how fast it went; frames that have a
+    mask and were not given measure J and F.
+    """
+    from rich.console import Console
+
+    from al_core.settings import load_settings
+    from tasks.clip_propagation import propagate_sequence
+    from tasks.progress import progress_of, terminal_progress
+
+    marks = n_labels if labels is None else _numbers(labels)
+    if marks is None or None not in (labels, n_labels):
+        raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
+    settings = load_settings(preset or "default").changed(_changes(changes))
+    console = Console()
+    with terminal_progress(console):
+        done = propagate_sequence(
+            data,
+            sequence,
+            marks,
+            method.split(","),
+            out,
+            cache or out / "cache",
+            settings,
+            on_progress=progress_of("propagate"),
+        )
+    console.print(f"{out / sequence}: {done.describe()}", highlight=False, soft_wrap=True)
+
+
+@main.command()
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout; may be given again.",
+)
+@click.option("--sequences", help="Comma-separated names; default: all.")
+@click.option("--sets", default="single,pool,long", show_default=True, help="Comma-separated: single, pool, long.")
+@click.option(
+    "--arms",
+    default="random,uniform,least_certain,diverse,hybrid,cycle_dissimilarity,farthest_with_error,value,oracle,"
+    "random/click,uniform/click,value/all",
+    show_default=True,
+    help="Comma-separated: a strategy, or strategy/kinds with kinds click, box, scribble, polygon or all.",
+)
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Campaigns per arm.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="Human frames of each video.")
+@click.option("--long-frames", default=300, show_default=True, type=click.IntRange(2), help="Length of long footage.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
+@click.option(
+    "--work", type=click.Path(file_okay=False, path_type=Path), help="Default: beside --out. Kept for resuming."
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes side by side; default: one per core.")
+def bench(
+    data: tuple[Path, ...],
+    sequences: str | None,
+    sets: str,
+    arms: str,
+    seeds: int,
+    rounds: int,
+    frames: int,
+    long_frames: int,
+    out: Path,
+    work: Path | None,
+    workers: int | None,
+) -> None:
+    """Compare selection strategies on propagation alone: many campaigns, no training."""
+    from rich.console import Console
+
+    from flows.bench import Arm, Bench, run_bench
+
+    plan = Bench(
+        tuple(folder.resolve() for folder in data),
+        tuple(sequences.split(",")) if sequences else None,
+        tuple(sets.split(",")),
+        tuple(Arm.parse(arm) for arm in arms.split(",")),
+        seeds=seeds,
+        rounds=rounds,
+        frames_per_video=frames,
+        long_frames=long_frames,
+    )
+    console = Console()
+    points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)
+    console.print(f"{len(points)} records in {out}; compare them with: fewframes compare {out}", highlight=False)
+
+
+@main.command()
+@click.option(
+    "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="DAVIS layout; default: real cells.",
 )
@@ -399,6 +517,13 @@ def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], 
     last = open_ledger(_existing(project.root)).last_round()
     base = load_settings(preset or "default") if preset or last is None else last.settings
     return base.changed(_changes(changes) | limits)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--labels takes frames like 0,20,40, got {text!r}") from None
 
 
 def _changes(changes: tuple[str, ...]) -> dict[str, Any]:

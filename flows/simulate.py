@@ -11,19 +11,10 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Event, Thread
+from queue import Queue
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from al_core.errors import BadSettings, FewframesError, UnknownName
 from al_core.project import Project
@@ -33,6 +24,7 @@ from al_core.settings import Settings
 from tasks.ledger import open_ledger
 from tasks.prefect_server import prefect_server, without_heartbeat
 from tasks.processes import die_with_owner, use_threads
+from tasks.progress import counting
 
 Record = dict[str, Any]
 
@@ -107,6 +99,7 @@ class Plan:
                 "selection.strategy": campaign.strategy,
                 "selection.frames_per_round": -(-self.budget // self.rounds),
                 "selection.planned_frames": self.budget,
+                "selection.control_share": 0.0,
                 "stopping.max_rounds": self.rounds,
                 "stopping.max_human_frames": self.budget,
             }
@@ -130,7 +123,7 @@ def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, c
         rounds_done = manager.Queue()
         with (
             ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)) as pool,
-            _counting(rounds_done, len(plan.campaigns) * plan.rounds, console),
+            counting("rounds", rounds_done, len(plan.campaigns) * plan.rounds, console),
         ):
             futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
             try:
@@ -207,37 +200,6 @@ def campaign_records(project: Project, campaign: Campaign) -> list[Record]:
 def _prepare(threads: int) -> None:
     die_with_owner()
     use_threads(threads)
-
-
-class _counting:
-    """A bar over rounds, fed by the worker processes through a queue."""
-
-    def __init__(self, rounds_done: "Queue[int]", total: int, console: Console) -> None:
-        self._queue = rounds_done
-        self._stop = Event()
-        self._bar = Progress(
-            TextColumn("rounds"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            console=console, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._task = self._bar.add_task("rounds", total=total)
-        self._thread = Thread(target=self._listen, daemon=True)
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._queue.get(timeout=0.5)
-                self._bar.advance(self._task)
-            except (Empty, EOFError, ConnectionError):
-                continue
-
-    def __enter__(self) -> None:
-        self._bar.start()
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._bar.stop()
 
 
 def _line(records: Sequence[Record]) -> str:

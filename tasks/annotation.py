@@ -1,15 +1,15 @@
 """Ask people for labels, and take their answers in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import FrameLabel, LabelRequest, MaskLabel, Progress
+from al_core.records import LabelRequest, Progress
 from al_core.settings import Settings
-from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.backends import open_backend
+from tasks.proposals import delivered_proposals
 
 _AT_ONCE = 16
 
@@ -40,7 +40,7 @@ def request_labels(project: Project, ledger: Ledger, frames: FrameStore, setting
     ledger.put_requests(requests)
     if requests:
         backend = open_backend(project, ledger, frames, settings)
-        backend.submit(requests, _proposals(project, ledger, requests) if backend.shows_proposals else {})
+        backend.submit(requests, delivered_proposals(project, ledger, requests) if backend.shows_proposals else {})
     return len(requests)
 
 
@@ -64,19 +64,3 @@ def collect_labels(
     requested = ledger.requests(round_id)
     waiting = ledger.requests(round_id, "open")
     return Collected(len(requested), len(requested) - len(waiting), new, tuple(backend.rejected()))
-
-
-def _proposals(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
-    """What the last round delivered in the frames that are asked for."""
-    last = ledger.last_delivered_round()
-    paths = ledger.delivered_paths(last) if last is not None else {}
-    found: dict[str, FrameLabel] = {}
-    for video_id, path in paths.items():
-        mine = {r.frame.frame_idx: r for r in requests if r.frame.video_id == video_id}
-        if not mine:
-            continue
-        for frame_idx, masks in read_delivered(project.absolute(path), sorted(mine)):
-            request = mine[frame_idx]
-            objects = tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)
-            found[request.request_id] = FrameLabel(request.frame, objects)
-    return found

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from queue import Empty, Queue
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import (
@@ -68,3 +70,36 @@ def terminal_progress(console: Console) -> Iterator[ProgressBars]:
 
     with bars, listening(draw):
         yield bars
+
+
+@contextmanager
+def counting(what: str, queue: "Queue[int]", total: int, console: Console) -> Iterator[None]:
+    """Draw a bar that goes on by one with everything that other processes put into a queue."""
+    stop = Event()
+    bar = ProgressBars(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task(what, total=total)
+
+    def listen() -> None:
+        while not stop.is_set():
+            try:
+                queue.get(timeout=0.5)
+                bar.advance(task)
+            except (Empty, EOFError, ConnectionError):
+                continue
+
+    thread = Thread(target=listen, daemon=True)
+    with bar:
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.fusion import fuse
+from al_core.calibration import Calibration
+from al_core.fusion import combine, fuse, propagations
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation import Resources, build
@@ -18,7 +20,7 @@ from al_core.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import Summary, write_delivered
 from al_core.stores.frames import FrameStore
-from al_core.stores.predictions import FramePrediction, read_predictions
+from al_core.stores.predictions import read_predictions
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def propagate_video(
     labels: Sequence[FrameLabel],
     predictions_path: Path | None,
     on_progress: Callable[[Progress], None] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
 ) -> Summary:
     """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
 
@@ -67,6 +70,7 @@ def propagate_video(
     Args:
         labels: what people said of this video; several of one frame count in order, the last one holds.
         predictions_path: the round's predictions for this video, or None.
+        calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
 
     Returns:
         (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
@@ -75,16 +79,17 @@ def propagate_video(
         MissingDependency: the predictions cannot be read.
     """
     clip = VideoFrames(frames, video)
-    propagator = build(settings.propagation.methods[0], Resources(settings.propagation, project.cache))
-    if video.identities is Identities.PER_FRAME:
-        labels = link_identities(clip, _newest(labels), propagator)
-    by_frame = {label.frame.frame_idx: label for label in _newest(labels)}
+    predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
+    resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress)
+    by_frame = known_by_frame(clip, labels, resources)
+    sources = propagations(settings.propagation.methods, resources, clip, Decoded(by_frame))
     delivered = fuse(
         by_frame,
-        Replay(lambda: propagator.propagate(clip, _Decoded(by_frame))),
-        None if predictions_path is None else lambda: _predicted(predictions_path),
+        Replay(combine(sources, by_frame, calibrations if len(sources) > 1 else None)),
+        predicted,
         (video.height, video.width),
         settings.propagation,
+        calibrations,
     )
     path = project.round_dir(round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(by_frame)
@@ -93,13 +98,22 @@ def propagate_video(
     return summary
 
 
+def known_by_frame(clip: VideoFrames, labels: Sequence[FrameLabel], resources: Resources) -> dict[int, FrameLabel]:
+    """The last label of each frame, with identities that hold for the whole video."""
+    newest = _newest(labels)
+    if clip.video.identities is Identities.PER_FRAME:
+        # Flow links them whatever else propagates: it needs no training, and labels lie close together.
+        newest = link_identities(clip, newest, build("flow", resources))
+    return {label.frame.frame_idx: label for label in newest}
+
+
 def _newest(labels: Iterable[FrameLabel]) -> list[FrameLabel]:
     """One label per frame, by frame."""
     newest = {label.frame: label for label in labels}
     return [newest[frame] for frame in sorted(newest)]
 
 
-class _Decoded(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
+class Decoded(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
     """The masks of labels, decoded when they are asked for: those of many large frames would not fit into memory."""
 
     def __init__(self, labels: Mapping[int, FrameLabel]) -> None:
@@ -113,10 +127,6 @@ class _Decoded(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
 
     def __len__(self) -> int:
         return len(self._labels)
-
-
-def _predicted(path: Path) -> Iterator[FramePrediction]:
-    return read_predictions(path)
 
 
 class _Covered:

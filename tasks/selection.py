@@ -2,19 +2,24 @@
 there."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import Selected
+from al_core.records import FrameRef, Selected
 from al_core.selection import Frames, Pool, select
+from al_core.selection.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
+from tasks.control import gain_in_words, gain_so_far
+from tasks.outlook import outlooks_of
 
 
 def select_frames(
@@ -38,12 +43,24 @@ def select_frames(
         EmptyPool: not a single frame may be chosen.
         BadSettings: the annotator is simulated and there is no truth.
     """
-    strategy = settings.selection.strategy
+    strategy, note = strategy_of(ledger, settings)
     wanted = settings.selection.frames_per_round if n is None else n
     pool = open_pool(project, ledger, frames, settings, round_id)
     selected = select(strategy, pool, wanted, settings.selection, rng)
+    if note:
+        selected = [s if s.control else replace(s, reason=f"{s.reason}; {note}") for s in selected]
     ledger.put_selection(round_id, strategy, selected)
     return selected
+
+
+def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
+    """The strategy of the next round, and a note where it is not that of the settings: when choosing gains nothing
+    over drawing at random, frames are spread evenly."""
+    named = settings.selection.strategy
+    gain = gain_so_far(ledger)
+    if named in ("random", "uniform") or gain is None or gain.value > 1:
+        return named, ""
+    return "uniform", f"instead of {named!r}, which gains nothing so far: {gain_in_words(gain)}"
 
 
 def open_pool(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int) -> Pool:
@@ -55,7 +72,20 @@ def open_pool(project: Project, ledger: Ledger, frames: FrameStore, settings: Se
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
-    return Pool.from_ledger(ledger, round_id, round_id - 1 if files else None, features, answerable)
+    pool = Pool.from_ledger(ledger, round_id, round_id - 1 if files else None, features, answerable)
+    return replace(
+        pool,
+        outlooks=outlooks_of(project, ledger, frames, settings, round_id),
+        patches=by_video(lambda video, indices: _patches(frames, video, indices)),
+    )
+
+
+def _patches(frames: FrameStore, video: int, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Patches of small pictures of frames, float32 [n, p, d]."""
+    pictures = (frames.read(FrameRef(video, int(i))) for i in indices)
+    return np.stack(
+        [patches_of(cv2.resize(p, PICTURE, interpolation=cv2.INTER_AREA).astype(np.uint8)) for p in pictures]
+    )
 
 
 def _with_truth(ledger: Ledger) -> Frames:
@@ -74,7 +104,7 @@ def by_video(
     """Features of frames of several videos, read video by video.
 
     Args:
-        read: (video, rising frame numbers) -> float32 [n, d].
+        read: (video, rising frame numbers) -> float32 [n, ...].
     """
 
     def features(frames: Frames) -> NDArray[np.float32]:
@@ -87,7 +117,7 @@ def by_video(
             rows.append(mine)
         if not parts:
             return np.zeros((0, 1), np.float32)
-        found = np.empty((len(frames), parts[0].shape[1]), np.float32)
+        found = np.empty((len(frames), *parts[0].shape[1:]), np.float32)
         found[np.concatenate(rows)] = np.concatenate(parts)
         return found
 

@@ -49,7 +49,10 @@ def select(project: Project, round_id: int) -> StepResult:
             selected = select_frames(project, ledger, frames, settings, round_id, rng, n)
         except EmptyPool as error:
             return {"frames": [], "empty": str(error)}
-        return {"frames": [[s.frame.video_id, s.frame.frame_idx] for s in selected]}
+        return {
+            "frames": [[s.frame.video_id, s.frame.frame_idx] for s in selected],
+            "control": sum(s.control for s in selected),
+        }
 
     return once(ledger, round_id, "select", inputs, work)
 
@@ -149,6 +152,7 @@ def predict(project: Project, round_id: int) -> StepResult:
 @task(name="propagate", cache_policy=NO_CACHE)
 def propagate(project: Project, round_id: int) -> StepResult:
     """Carry human masks along each video and fuse them with the teachers' into one labelled video."""
+    from tasks.calibration import as_json, calibrate, calibrations_of
     from tasks.propagation import propagate_video
 
     ledger, this = _open(project, round_id)
@@ -162,6 +166,9 @@ def propagate(project: Project, round_id: int) -> StepResult:
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
+        methods = this.settings.propagation.methods
+        tell = progress_of("calibrate")
+        fits = calibrate(project, ledger, frames, this.settings, round_id, labels, tell)
         for video in _not_in(ledger.videos(), ledger.delivered_paths(round_id)):
             path = predicted.get(video.video_id)
             propagate_video(
@@ -169,8 +176,9 @@ def propagate(project: Project, round_id: int) -> StepResult:
                 labels=_of_video(labels, video),
                 predictions_path=None if path is None else project.absolute(path),
                 on_progress=progress_of(f"propagate {video.name}"),
+                calibrations=calibrations_of(methods, fits),
             )  # fmt: skip
-        return {"videos": len(ledger.delivered_paths(round_id))}
+        return {"videos": len(ledger.delivered_paths(round_id)), "calibration": as_json(methods, fits)}
 
     return once(ledger, round_id, "propagate", inputs, work)
 
@@ -178,6 +186,7 @@ def propagate(project: Project, round_id: int) -> StepResult:
 @task(name="audit", cache_policy=NO_CACHE)
 def audit(project: Project, round_id: int) -> StepResult:
     """Measure the delivered masks against truth that the loop has not seen, where there is some."""
+    from tasks.control import CREDITS, round_credits
     from tasks.quality import audit_video
 
     ledger, _ = _open(project, round_id)
@@ -190,7 +199,7 @@ def audit(project: Project, round_id: int) -> StepResult:
         for done, video in enumerate(videos):
             audit_video(project, ledger, video, round_id)
             tell(Progress(done + 1, len(videos), video.name))
-        return {"videos": len(videos)}
+        return {"videos": len(videos), CREDITS: round_credits(project, ledger, round_id)}
 
     return once(ledger, round_id, "audit", inputs, work)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.ledger.operations import Operations, now
-from al_core.records import Answer, FrameLabel, FrameRef, LabelRequest, MaskLabel, Selected
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.rle import Rle
 
 
@@ -21,18 +21,38 @@ class LabelOperations(Operations):
             connection.execute("DELETE FROM selection WHERE round_id = ?", [round_id])
             for s in selected:
                 connection.execute(
-                    "INSERT INTO selection VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [round_id, s.frame.video_id, s.frame.frame_idx, s.rank, s.score, strategy, s.reason],
+                    "INSERT INTO selection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        round_id,
+                        s.frame.video_id,
+                        s.frame.frame_idx,
+                        s.rank,
+                        s.score,
+                        strategy,
+                        s.reason,
+                        s.kind.value,
+                        s.control,
+                    ],
                 )
 
     def selection(self, round_id: int) -> list[Selected]:
         """A round's selection, by rank."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT video_id, frame_idx, rank, score, reason FROM selection WHERE round_id = ? ORDER BY rank",
+                "SELECT video_id, frame_idx, rank, score, reason, kind, control FROM selection WHERE round_id = ? "
+                "ORDER BY rank",
                 [round_id],
             ).fetchall()
-        return [Selected(FrameRef(v, f), rank, score, reason) for v, f, rank, score, reason in rows]
+        return [Selected(FrameRef(v, f), rank, score, why, LabelKind(k), c) for v, f, rank, score, why, k, c in rows]
+
+    def label_seconds(self, round_id: int) -> dict[FrameRef, float]:
+        """Human seconds of each frame that a round's requests were answered for, rejections included."""
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "SELECT video_id, frame_idx, sum(seconds) FROM answer_current WHERE round_id = ? GROUP BY ALL ORDER BY ALL",
+                [round_id],
+            ).fetchall()
+        return {FrameRef(video, frame): seconds for video, frame, seconds in rows}
 
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
         """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not."""
@@ -48,7 +68,7 @@ class LabelOperations(Operations):
             new = 0
             for r in requests:
                 row = connection.execute(
-                    "INSERT INTO label_request VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?) "
+                    "INSERT INTO label_request VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) "
                     "ON CONFLICT DO NOTHING RETURNING request_id",
                     [
                         r.request_id,
@@ -59,6 +79,7 @@ class LabelOperations(Operations):
                         r.reason,
                         now(),
                         now(),
+                        r.kind.value,
                     ],
                 ).fetchone()
                 new += row is not None
@@ -68,11 +89,11 @@ class LabelOperations(Operations):
         """Requests by round and rank; ``status`` is "open" or "done"."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT request_id, round_id, video_id, frame_idx, rank, reason FROM label_request "
+                "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
                 "WHERE ($1 IS NULL OR round_id = $1) AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
                 [round_id, status],
             ).fetchall()
-        return [LabelRequest(i, r, FrameRef(v, f), rank, reason) for i, r, v, f, rank, reason in rows]
+        return [LabelRequest(i, r, FrameRef(v, f), rank, why, LabelKind(k)) for i, r, v, f, rank, why, k in rows]
 
     def put_answer(self, answer: Answer) -> bool:
         """Store an answer as the newest revision of its request; returns False when it is there already.
@@ -125,6 +146,8 @@ class LabelOperations(Operations):
     ) -> list[FrameLabel]:
         """What people said, one label per frame (its newest answer), by video and frame.
 
+        Masks that were only rejected label nothing: such an answer is passed over.
+
         Args:
             video_id: only this video.
             up_to_round: only answers to requests of this round and earlier ones.
@@ -133,7 +156,7 @@ class LabelOperations(Operations):
         """
         with self._connector.session() as connection:
             rows = connection.execute(
-                "WITH newest AS (SELECT * FROM answer WHERE ($1 IS NULL OR video_id = $1) "
+                "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
                 "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) QUALIFY row_number() OVER "
                 "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
                 "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
@@ -154,11 +177,22 @@ class LabelOperations(Operations):
             return connection.execute(query, [up_to_round]).fetchall()[0][0]
 
     def human_effort(self) -> list[tuple[int, int, float]]:
-        """(round, human frames, human seconds) of each round that has answers, not summed over rounds."""
+        """(round, human frames, human seconds) of each round that has answers, not summed over rounds; looking at
+        masks that were only rejected takes seconds and labels no frame."""
         with self._connector.session() as connection:
             return connection.execute(
-                "SELECT round_id, count(*), sum(seconds) FROM answer_current GROUP BY 1 ORDER BY 1"
+                "SELECT round_id, count(*) FILTER (kind <> 'reject'), sum(seconds) FROM answer_current "
+                "GROUP BY 1 ORDER BY 1"
             ).fetchall()
+
+    def answer_times(self) -> list[tuple[LabelKind, float, int]]:
+        """(kind, seconds, number of objects) of each request's newest answer, in the order they came in."""
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
+                "USING (answer_id) GROUP BY answer_id, kind, seconds, created_at ORDER BY created_at, answer_id"
+            ).fetchall()
+        return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 
 
 def _check_answer(answer: Answer, request: tuple[Any, ...]) -> None:

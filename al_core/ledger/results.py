@@ -39,10 +39,11 @@ class ResultOperations(Operations):
             query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
             return dict(connection.execute(query, [round_id]).fetchall())
 
-    def last_delivered_round(self) -> int | None:
-        """The newest round that delivered masks, or None."""
+    def last_delivered_round(self, before: int | None = None) -> int | None:
+        """The newest round (of those before a round) that delivered masks, or None."""
         with self._connector.session() as connection:
-            (row,) = connection.execute("SELECT max(round_id) FROM delivered_batch").fetchall()
+            query = "SELECT max(round_id) FROM delivered_batch WHERE $1 IS NULL OR round_id < $1"
+            (row,) = connection.execute(query, [before]).fetchall()
         return row[0]
 
     def frames_covered(self, round_id: int) -> int:
@@ -114,7 +115,7 @@ asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered
     FROM label_request GROUP BY 1),
 first_answer AS (
-    SELECT min(round_id) AS round_id FROM answer GROUP BY video_id, frame_idx),
+    SELECT min(round_id) AS round_id FROM answer WHERE kind <> 'reject' GROUP BY video_id, frame_idx),
 new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
 effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
 SELECT round_id, status, n_frames, coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),

@@ -71,12 +71,21 @@ CREATE VIEW answer_current AS
     SELECT * FROM answer QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
 """
 
-MIGRATIONS: tuple[tuple[int, str, str], ...] = ((1, "loop", _M001_LOOP),)
+_M002_KINDS = """
+ALTER TABLE selection ADD COLUMN kind VARCHAR DEFAULT 'mask';
+ALTER TABLE selection ADD COLUMN control BOOLEAN DEFAULT false;
+ALTER TABLE label_request ADD COLUMN kind VARCHAR DEFAULT 'mask';
+"""
+
+MIGRATIONS: tuple[tuple[int, str, str], ...] = ((1, "loop", _M001_LOOP), (2, "kinds", _M002_KINDS))
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> int:
+def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> int:
     """Bring the schema to the newest version; returns how many migrations were applied.
+
+    Args:
+        up_to: stop at this version, to make a ledger as an older fewframes wrote it.
 
     Raises:
         LedgerCorrupt: the file was written by a newer fewframes, or a migration was edited after it was applied.
@@ -87,7 +96,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> int:
     )
     applied = dict(connection.execute("SELECT version, sha256 FROM schema_version").fetchall())
     _check(applied)
-    pending = [m for m in MIGRATIONS if m[0] not in applied]
+    pending = [m for m in MIGRATIONS if m[0] not in applied and (up_to is None or m[0] <= up_to)]
     for version, name, sql in pending:
         connection.execute("BEGIN")
         try:

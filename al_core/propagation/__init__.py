@@ -13,7 +13,43 @@ def _flow(resources: Resources) -> Propagator:
     return FlowPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
 
-PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {"flow": _flow}
+def _affinity(resources: Resources) -> Propagator:
+    from al_core.propagation.affinity import AffinityPropagator
+    from al_core.propagation.encoder_training import learned_features
+    from al_core.stores.flow import FlowStore
+
+    store = FlowStore(resources.cache / "flow")
+    return AffinityPropagator(store, resources.settings, learned_features(resources))
+
+
+def _specialist(resources: Resources) -> Propagator:
+    from al_core.propagation.specialist import SpecialistPropagator
+
+    r = resources
+    return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress)
+
+
+def _harmonic(resources: Resources) -> Propagator:
+    from al_core.propagation.harmonic import HarmonicPropagator
+    from al_core.stores.flow import FlowStore
+
+    return HarmonicPropagator(FlowStore(resources.cache / "flow"), resources.settings, seed=resources.seed)
+
+
+def _trajectories(resources: Resources) -> Propagator:
+    from al_core.propagation.trajectories import TrajectoryPropagator
+    from al_core.stores.flow import FlowStore
+
+    return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
+
+
+PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {
+    "flow": _flow,
+    "affinity": _affinity,
+    "specialist": _specialist,
+    "harmonic": _harmonic,
+    "trajectories": _trajectories,
+}
 """Maker of each propagator; what a maker needs is imported when it is called."""
 
 

@@ -78,18 +78,30 @@ class FlowPropagator:
         Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
         """
         _check(frames, labels)
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
-        apart = _overlapping(labels)
-        marks = sorted(labels)
-        before: _Carried | None = None
-        for start, end in pairwise([-1, *marks, frames.n_frames]):
-            after = _at(labels[end], flow.size) if end in labels else None
-            for frame_idx, left, right in _gap(flow, start, end, before, after):
-                yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, apart))
-            if after is not None:
-                tracks = {t: PropagatedTrack(p.soft(flow.size), 1.0) for t, p in after.masks.items()}
-                yield PropagatedFrame(end, tracks)
-            before = after
+        size = self.flow(frames).size
+        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
+            yield from self.between(frames, labels, start, end)
+            if end in labels:
+                masks = _at(labels[end], size).masks
+                yield PropagatedFrame(end, {t: PropagatedTrack(p.soft(size), 1.0) for t, p in masks.items()})
+
+    def between(self, frames: ClipFrames, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
+        """The frames between two neighbouring labels alone: they depend on no other label.
+
+        Args:
+            start: the earlier labelled frame, -1 for the frames before the first one.
+            end: the later labelled frame, the number of frames for those after the last one.
+        """
+        flow = self.flow(frames)
+        before = _at(labels[start], flow.size) if start >= 0 else None
+        after = _at(labels[end], flow.size) if end < frames.n_frames else None
+        apart = _overlapping({i: labels[i] for i in (start, end) if i in labels})
+        for frame_idx, left, right in _gap(flow, start, end, before, after):
+            yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, apart))
+
+    def flow(self, frames: ClipFrames) -> ClipFlow:
+        """The flow that masks of a clip are carried along."""
+        return self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
 
 
 def _check(frames: ClipFrames, labels: Labels) -> None:
@@ -195,20 +207,31 @@ def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.f
     return np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
 
 
-def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
-    """How far each pixel's way can be trusted after one more step, float32 [h, w]."""
-    height, width = reliable.shape
-    x = back[..., 0] + np.arange(width, dtype=np.float32)
-    y = back[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    returned = np.asarray(cv2.remap(forth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-    carried = cv2.remap(reliable, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    error = _squared_length(back + returned)
-    motion = _squared_length(back) + _squared_length(returned)
+def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
+    """Whether the way of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
+    x, y = _targets(there)
+    returned = np.asarray(cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    error = _squared_length(there + returned)
+    motion = _squared_length(there) + _squared_length(returned)
+    height, width = there.shape[:2]
     inside = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
     share, pixels = _BACK_AND_FORTH
-    consistent = (error < share * motion + pixels) & inside
-    kept = np.where(consistent, np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
+    return (error < share * motion + pixels) & inside
+
+
+def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
+    """How far each pixel's way can be trusted after one more step, float32 [h, w]."""
+    carried = cv2.remap(reliable, *_targets(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    kept = np.where(leads_back(back, forth), np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
     return np.asarray(carried * kept, np.float32)
+
+
+def _targets(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Column and row that each pixel leads to, float32 [h, w] each; they may lie outside."""
+    height, width = flow.shape[:2]
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return x, y
 
 
 def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

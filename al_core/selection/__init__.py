@@ -6,12 +6,17 @@ import numpy as np
 
 from al_core.errors import EmptyPool, UnknownName
 from al_core.records import Selected
+from al_core.selection.control import draw_control, n_control
+from al_core.selection.cycle_dissimilarity import select_cycle_dissimilarity
 from al_core.selection.diverse import select_diverse
+from al_core.selection.farthest_with_error import select_farthest_with_error
 from al_core.selection.hybrid import select_hybrid
 from al_core.selection.least_certain import select_least_certain
+from al_core.selection.oracle import select_oracle
 from al_core.selection.pool import Frames, Pool
 from al_core.selection.random_ import select_random
 from al_core.selection.uniform import select_uniform
+from al_core.selection.value import select_value
 from al_core.settings import SelectionSettings
 
 Strategy = Callable[[Pool, int, SelectionSettings, np.random.Generator], list[Selected]]
@@ -23,11 +28,17 @@ STRATEGIES: dict[str, Strategy] = {
     "least_certain": select_least_certain,
     "diverse": select_diverse,
     "hybrid": select_hybrid,
+    "value": select_value,
+    "cycle_dissimilarity": select_cycle_dissimilarity,
+    "farthest_with_error": select_farthest_with_error,
+    "oracle": select_oracle,
 }
 
 
 def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Choose ``n`` frames; fewer when gap and quota leave no more.
+
+    A share of them (``control_share``) is drawn at random, unless all are.
 
     Raises:
         UnknownName: no such strategy.
@@ -37,7 +48,9 @@ def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.r
         raise UnknownName("strategy", name, STRATEGIES)
     if n < 1:
         return []
-    chosen = STRATEGIES[name](pool, n, settings, rng)
+    drawn = n_control(n, settings.control_share, rng) if settings.control_share and name != "random" else 0
+    chosen = STRATEGIES[name](pool, n - drawn, settings, rng) if n > drawn else []
+    chosen += draw_control(pool, drawn, chosen, settings, rng) if drawn else []
     if not chosen:
         raise EmptyPool(
             f"no frame is left to ask for: {sum(pool.lengths.values())} frames, "

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
-from al_core.records import FrameRef
+from al_core.records import FrameRef, LabelKind
+from al_core.selection.outlook import Outlook
+from al_core.selection.plan import Offer
 
 _VIDEO_STRIDE = 32
 """A frame's key is ``video_id << 32 | frame_idx``: keys rise by video, then frame, and videos lie far
@@ -102,6 +104,11 @@ class Pool:
             may hold labelled frames.
         features: descriptors of any frames, candidates or labelled; None when there are none.
         explain: parts of the uncertainty; may know none.
+        outlooks: what is expected of a video's labels; None where nothing is known.
+        offers: the kinds of label that may be asked for, with their prices.
+        true_gain: (frame, other frames of the video that get one too) -> how much a label would really improve, in
+            frames (see ``plan.Spot``): only a simulation knows.
+        patches: descriptors of the parts of frames, float32 [n, p, d] of length 1; None when there are none.
     """
 
     lengths: Mapping[int, int]
@@ -110,6 +117,10 @@ class Pool:
     rank: Ranking | None = None
     features: Features | None = None
     explain: Explain = field(default=lambda frames: {})
+    outlooks: Callable[[int], Outlook] | None = None
+    offers: Sequence[Offer] = (Offer(LabelKind.MASK, 80.0),)
+    true_gain: Callable[[FrameRef, Sequence[FrameRef]], float] | None = None
+    patches: Features | None = None
 
     @classmethod
     def from_arrays(
@@ -170,6 +181,16 @@ class Pool:
         if self.features is None:
             raise BadSettings("this strategy compares frames by their features, and the pool has none")
         return self.features(frames)
+
+    def patches_of(self, frames: Frames) -> NDArray[np.float32]:
+        """Descriptors of the parts of frames, float32 [n, p, d], each of length 1.
+
+        Raises:
+            BadSettings: this pool knows none.
+        """
+        if self.patches is None:
+            raise BadSettings("this strategy compares the patches of frames, and the pool has none")
+        return self.patches(frames)
 
 
 def _every_frame(lengths: Mapping[int, int]) -> Frames:

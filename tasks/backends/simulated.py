@@ -3,23 +3,34 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from al_core.ledger.store import Ledger
-from al_core.oracle import SimulatedAnnotator, request_rng
+from al_core.oracle import REFINED, SimulatedAnnotator, request_rng
 from al_core.project import Project
-from al_core.records import Answer, FrameLabel, LabelRequest
+from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from tasks.backends.base import RequestStatus
+from tasks.proposals import delivered_proposals
 
 
 class SimulatedBackend:
-    """Answers are a function of truth, settings, seed and request id: nothing needs to be remembered."""
+    """Answers are a function of truth, settings, seed, request and what the last round delivered: nothing needs to be
+    remembered.
+
+    Whole masks are drawn without looking at a proposal. For the cheaper kinds, what was delivered is looked up when
+    the answers are collected, so that it need not be submitted.
+    """
 
     shows_proposals = False
     revisable = False
 
     def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
+        self._project = project
         self._ledger = ledger
+        self._frames = frames
         self._settings = settings
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
@@ -39,14 +50,21 @@ class SimulatedBackend:
         known = self._requests()
         wanted = [known[i] for i in request_ids if i in known]
         truth = self._truth(wanted)
+        shown = delivered_proposals(self._project, self._ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
         annotator = SimulatedAnnotator(
             lambda frame: truth[frame.video_id].get(frame.frame_idx), self._settings.annotator
         )
-        return [annotator.answer(r, request_rng(self._settings.seed, r.request_id)) for r in wanted]
+        return [
+            annotator.answer(r, request_rng(self._settings.seed, r.request_id), shown.get(r.request_id), self._image(r))
+            for r in wanted
+        ]
 
     def rejected(self) -> list[str]:
         """The simulated annotator makes no unusable files."""
         return []
+
+    def _image(self, request: LabelRequest) -> NDArray[np.uint8] | None:
+        return self._frames.read_full(request.frame) if request.kind in REFINED else None
 
     def _requests(self) -> dict[str, LabelRequest]:
         return {request.request_id: request for request in self._ledger.requests()}

@@ -12,8 +12,10 @@ from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Selected, Video
+from al_core.statistics import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.control import gain_so_far
 from tasks.report.figures import Figure
 from tasks.report.frames import Shown, picture, shown_masks
 from tasks.report.rounds import QualityRow, RoundRow, round_rows
@@ -81,6 +83,7 @@ class Content:
         quality: of all rounds, as the ledger gives it.
         shown: the videos with a time line; ``videos`` are all of them.
         curves: round -> (iteration, loss, learning rate).
+        gain: of the selection over drawing at random; None while too little is known.
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
     """
 
@@ -93,6 +96,7 @@ class Content:
     shown: tuple[VideoContent, ...]
     predicted_round: int | None
     delivered_round: int | None
+    gain: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
             for video in _least_certain_videos(ledger, videos, predicted, selections)
         ]
         table, quality, steps = round_rows(ledger), ledger.quality(), ledger.steps()
+        gain = gain_so_far(ledger)
     return Content(
         name=project.root.name,
         videos=tuple(videos),
@@ -132,6 +137,7 @@ def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
         shown=tuple(_video_content(each, frames) for each in known),
         predicted_round=predicted.round_id if predicted else None,
         delivered_round=delivered,
+        gain=gain,
     )
 
 

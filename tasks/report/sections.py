@@ -68,6 +68,9 @@ def totals(content: Content) -> list[tuple[str, str, str]]:
         "other": sum(r.seconds_other for r in content.rounds),
     }
     told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    if content.gain is not None:
+        span = f"{content.gain.low:.2f} to {content.gain.high:.2f} times as much as at random"
+        tiles.append(("Worth of a human second", f"{content.gain.value:.2f} ×", span))
     return [*tiles, ("Machine time", duration(sum(parts.values())), told)]
 
 

@@ -9,10 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from al_core.comparison import Comparison
 from al_core.project import Project
+from al_core.simulation_records import CurvePoint
+from tasks.control import gain_in_words, gain_so_far
 from tasks.ledger import open_ledger
 from tasks.report.rounds import RoundRow, round_rows
-from tasks.report.words import duration, many, percent, score
+from tasks.report.words import between, duration, many, percent, score, times
 
 
 def print_status(project: Project, console: Console) -> None:
@@ -28,6 +31,9 @@ def print_status(project: Project, console: Console) -> None:
         console.print("No rounds yet.", highlight=False)
         return
     console.print(round_table(rows))
+    gain = gain_so_far(ledger)
+    if gain is not None:
+        console.print(f"Selection: {gain_in_words(gain)}.", highlight=False)
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:
@@ -111,6 +117,35 @@ def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
             score(_mean(r["ap50"] for r in last)),
             f"{_mean(r['human_seconds'] for r in last) or 0:,.0f}",
         )
+    return table
+
+
+def simulation_summary(points: Sequence[CurvePoint]) -> Table:
+    """One line per set and strategy: quality at the end, human frames and time to J&F .85, and the ratios of time.
+
+    A ratio says how many times the human time of the strategy a baseline needs for the same J&F, with its interval
+    over videos.
+    """
+    comparison = Comparison(tuple(points))
+    table = _table()
+    for name in ("set", "strategy"):
+        table.add_column(name, no_wrap=True)
+    reached = ("frames\nto .85", "human time\nto .85")
+    against = tuple(f"less time\nthan {baseline}" for baseline in comparison.baselines)
+    for name in ("J&F", *reached, *against):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in comparison.sets:
+        for entry in comparison.summary(name):
+            frames, seconds = entry.reach["human_frames"], entry.reach["human_seconds"]
+            ratios = (entry.ratios.get(("human_seconds", baseline)) for baseline in comparison.baselines)
+            table.add_row(
+                name,
+                entry.arm,
+                score(entry.final.value),
+                between(frames.least, frames.most, "{:.1f}".format),
+                between(seconds.least, seconds.most, duration),
+                *("–" if ratio is None else times(ratio) for ratio in ratios),
+            )
     return table
 
 

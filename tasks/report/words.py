@@ -1,5 +1,10 @@
 """Numbers as people read them, with their units."""
 
+import math
+from collections.abc import Callable
+
+from al_core.statistics import CostRatio
+
 
 def duration(seconds: float) -> str:
     """``3.2 s``, ``84 s``, ``12.4 min``, ``3.2 h``."""
@@ -41,3 +46,19 @@ def clock(microseconds: int) -> str:
         if hours
         else f"{minutes}:{seconds:02d}.{hundredths:02d}"
     )
+
+
+def between(least: float, most: float, text: Callable[[float], str]) -> str:
+    """A figure of which bounds are known: ``7.3``, ``≤ 2.0``, ``> 16.0``; a dash where nothing is known."""
+    if least == most:
+        return text(least)
+    if math.isinf(most):
+        return f"> {text(least)}" if least else "–"
+    return f"{text(least)}–{text(most)}" if least else f"≤ {text(most)}"
+
+
+def times(ratio: CostRatio) -> str:
+    """``1.50x (1.20x–1.90x)``: a ratio with its interval, which a single video does not have."""
+    own = between(ratio.least, ratio.most, "{:.2f}x".format)
+    interval = between(ratio.low, ratio.high, "{:.2f}x".format)
+    return own if math.isnan(ratio.low) or interval == own else f"{own} ({interval})"

@@ -27,7 +27,7 @@ from al_core.selection.least_certain import most_uncertain
 from al_core.settings import SelectionSettings, Settings
 from tests.toys import clip, times_us
 
-RULES = SelectionSettings(strategy="least_certain", min_gap=30, quota_per_video=20)
+RULES = SelectionSettings(strategy="least_certain", min_gap=30, quota_per_video=20, control_share=0.0)
 WANTED = 500
 ASKED_PER_VIDEO = 5
 

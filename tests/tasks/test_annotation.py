@@ -93,7 +93,8 @@ def test_people_start_from_what_was_delivered(project, ledger):
     mask = DeliveredMask(8, 1, 1, Provenance.TEACHER, 0.9, square())
     write_delivered(path, [mask])
     ledger.put_delivered(1, 1, project.relative(path), 1, [("teacher", 1, 1, 0.9)])
-    request(project, ledger, INBOX)
-    folder = project.outbox / "round-0001" / "proposals"
-    assert [p.name for p in folder.iterdir()] == ["r0001-v00001-f0000008.png"]
-    assert (np.asarray(Image.open(folder / "r0001-v00001-f0000008.png")) == SQUARE).all()
+    ledger.put_selection(2, "uniform", [chosen(3, 0), chosen(8, 1)])
+    request(project, ledger, INBOX, round_id=2)
+    folder = project.outbox / "round-0002" / "proposals"
+    assert [p.name for p in folder.iterdir()] == ["r0002-v00001-f0000008.png"]
+    assert (np.asarray(Image.open(folder / "r0002-v00001-f0000008.png")) == SQUARE).all()

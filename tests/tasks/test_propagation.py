@@ -1,6 +1,6 @@
 """From labels in the ledger to a labelled video on disk."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from al_core.calibration import Calibration
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from al_core.propagation import PROPAGATORS
+from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
 from al_core.rle import decode, encode
 from al_core.settings import Settings
@@ -55,10 +58,12 @@ class Workplace:
         labels: Iterable[FrameLabel],
         predictions: Path | None = None,
         told: list[Progress] | None = None,
+        settings: Settings = SETTINGS,
+        calibrations: Mapping[str, Calibration] | None = None,
     ) -> list[tuple[str, int, int, float]]:
         return propagate_video(
-            self.project, self.ledger, self.frames, self.video, SETTINGS, 1, list(labels), predictions,
-            None if told is None else told.append,
+            self.project, self.ledger, self.frames, self.video, settings, 1, list(labels), predictions,
+            None if told is None else told.append, calibrations,
         )  # fmt: skip
 
     def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
@@ -102,6 +107,45 @@ def test_two_labelled_frames_label_the_whole_video(place: Workplace) -> None:
             assert iou(found, mask) > 0.8
             assert (provenance is Provenance.HUMAN) == (i in (2, 9))
     assert told[-1] == Progress(12, 12, "disks")
+
+
+class StandStill:
+    """A propagator that leaves the masks of the nearest label where they are, and is as sure as it is told."""
+
+    def __init__(self, confidence: float) -> None:
+        self._confidence = confidence
+
+    def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
+        for i in range(frames.n_frames):
+            nearest = min(labels, key=lambda mark: abs(mark - i))
+            masks = {t: SoftMask.of(mask) for t, mask in labels[nearest].items()}
+            yield PropagatedFrame(i, {t: PropagatedTrack(m, self._confidence) for t, m in masks.items()})
+
+
+def test_several_propagators_label_a_video_together(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is too sure of itself leads, until its calibration says better."""
+    monkeypatch.setitem(PROPAGATORS, "still", lambda resources: StandStill(0.999))
+    settings = Settings().changed({"propagation.methods": ["flow", "still"]})
+    worst = {}
+    for name, offset in (("trusted", 0.0), ("known", -8.0)):
+        place.propagate([place.label(5)], settings=settings, calibrations={"still": Calibration(1.0, offset)})
+        found = place.delivered()
+        worst[name] = min(iou(found[i][1][1], truth[1]) for i, truth in enumerate(place.clip.truth))
+    assert worst["trusted"] < 0.4
+    assert worst["known"] > 0.5
+
+
+def test_a_calibration_changes_confidences_and_no_mask(place: Workplace) -> None:
+    labels = [place.label(2), place.label(9)]
+    (_, before) = place.propagate(labels)
+    masks = {(i, t): mask for i, found in place.delivered().items() for t, (_, mask) in found.items()}
+    human, after = place.propagate(
+        labels, calibrations={"propagated": Calibration(1.0, -1.0), "flow": Calibration(9.0)}
+    )
+    assert human[3] == 1.0
+    assert after[3] < before[3]
+    for i, found in place.delivered().items():
+        assert all((masks[i, t] == mask).all() for t, (_, mask) in found.items())
 
 
 def test_human_masks_come_back_bit_by_bit(place: Workplace) -> None:

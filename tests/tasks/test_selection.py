@@ -28,7 +28,8 @@ def ledger(tmp_path):
 
 
 def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
-    settings = Settings().changed({"selection.strategy": strategy, "selection.min_gap": 1} | changes)
+    plain = {"selection.strategy": strategy, "selection.min_gap": 1, "selection.control_share": 0.0}
+    settings = Settings().changed(plain | changes)
     project, rng = Project.at(tmp_path), np.random.default_rng([0, round_id])
     found = select_frames(project, ledger, LineOfThumbnails(), settings, round_id, rng, n)
     assert ledger.selection(round_id) == found

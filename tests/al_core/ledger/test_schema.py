@@ -3,6 +3,8 @@ import pytest
 
 from al_core.errors import LedgerCorrupt
 from al_core.ledger.schema import MIGRATIONS, migrate
+from al_core.ledger.store import Ledger
+from al_core.records import FrameRef, LabelKind, LabelRequest, Selected
 
 
 def test_each_migration_is_applied_once():
@@ -25,6 +27,22 @@ def test_an_edited_migration_is_noticed():
     connection.execute("UPDATE schema_version SET sha256 = 'edited' WHERE version = 1")
     with pytest.raises(LedgerCorrupt, match="version 1"):
         migrate(connection)
+
+
+def test_a_ledger_of_version_1_asks_for_whole_masks_when_it_is_opened_again(tmp_path):
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect(str(path)) as old:
+        assert migrate(old, up_to=1) == 1
+        old.execute("INSERT INTO selection VALUES (1, 1, 4, 0, 0.5, 'random', 'drawn at random')")
+        old.execute(
+            "INSERT INTO label_request VALUES ('r1', 1, 1, 4, 0, 'drawn at random', 'open', "
+            "TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-01')"
+        )
+    ledger = Ledger(path, patience=5)
+    assert ledger.selection(1) == [Selected(FrameRef(1, 4), 0, 0.5, "drawn at random", LabelKind.MASK)]
+    assert ledger.requests() == [LabelRequest("r1", 1, FrameRef(1, 4), 0, "drawn at random", LabelKind.MASK)]
+    ledger.put_selection(2, "value", [Selected(FrameRef(1, 7), 0, 0.5, "a click is enough", LabelKind.CLICK)])
+    assert ledger.selection(2)[0].kind is LabelKind.CLICK
 
 
 def test_there_are_no_secondary_indexes_and_no_foreign_keys():

@@ -6,7 +6,7 @@ import pytest
 
 from al_core.errors import BadLabel, LedgerConflict, UnknownName
 from al_core.ledger.store import COMPONENTS
-from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Provenance
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance
 from al_core.rle import encode
 from al_core.settings import Settings
 from tests.toys import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
@@ -129,6 +129,41 @@ class TestAnswers:
         answer = mask_answer(request)
         ledger.put_answer(replace(answer, label=FrameLabel(request.frame, ())))
         assert ledger.human_labels() == [FrameLabel(FrameRef(1, 3), ())]
+
+    def test_masks_that_were_only_rejected_take_time_and_label_nothing(self, ledger):
+        (request,) = asked(ledger, 3)
+        nothing = FrameLabel(request.frame, ())
+        ledger.put_answer(Answer("a1", request.request_id, nothing, LabelKind.REJECT, 2.0, "ann"))
+        assert ledger.human_labels() == []
+        assert ledger.human_effort() == [(1, 0, 2.0)]
+
+    def test_a_rejection_does_not_replace_what_is_known(self, ledger):
+        ledger.put_answer(mask_answer(asked(ledger, 3)[0], "first"))
+        (again,) = asked(ledger, 3, round_id=2)
+        ledger.put_answer(Answer("a2", again.request_id, FrameLabel(again.frame, ()), LabelKind.REJECT, 2.0, "ann"))
+        assert [label.masks[0].rle for label in ledger.human_labels()] == [square()]
+
+    def test_times_are_those_of_the_newest_answers(self, ledger):
+        first, second, third = asked(ledger, 3, 7, 9)
+        ledger.put_answer(mask_answer(first, "a"))
+        ledger.put_answer(replace(mask_answer(first, "b"), seconds=40.0))
+        both = FrameLabel(
+            second.frame, (MaskLabel(1, 1, square()), MaskLabel(2, 1, square()), MaskLabel(0, 0, square()))
+        )
+        ledger.put_answer(Answer("c", second.request_id, both, LabelKind.CLICK, 9.0, "ann"))
+        ledger.put_answer(Answer("d", third.request_id, FrameLabel(third.frame, ()), LabelKind.ABSENT, 3.0, "ann"))
+        assert ledger.answer_times() == [
+            (LabelKind.MASK, 40.0, 1),
+            (LabelKind.CLICK, 9.0, 2),
+            (LabelKind.ABSENT, 3.0, 0),
+        ]
+
+    def test_a_question_keeps_its_kind(self, ledger):
+        selected = replace(chosen(3), kind=LabelKind.SCRIBBLE)
+        ledger.put_selection(1, "value", [selected])
+        assert ledger.selection(1) == [selected]
+        ledger.put_requests([LabelRequest.of(1, selected)])
+        assert ledger.requests()[0].kind is LabelKind.SCRIBBLE
 
     def test_an_answer_to_no_question_is_refused(self, ledger):
         with pytest.raises(BadLabel, match="no request"):

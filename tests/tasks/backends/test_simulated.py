@@ -1,13 +1,16 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.project import Project
-from al_core.records import LabelKind, LabelRequest
+from al_core.records import DeliveredMask, LabelKind, LabelRequest, Provenance
+from al_core.rle import decode, encode
 from al_core.settings import Settings
+from al_core.stores.delivered import write_delivered
 from tasks.backends import BACKENDS, RequestStatus, open_backend
-from tests.toys import chosen, clip, ledger_with_clip, square, times_us
+from tests.toys import SQUARE, chosen, clip, ledger_with_clip, square, times_us
 
 NOISY = Settings().changed({"annotator.noise_pixels": 1.0})
 
@@ -17,12 +20,24 @@ def ledger(tmp_path):
     return ledger_with_clip(tmp_path)
 
 
-def backend(tmp_path, ledger, settings=NOISY):
-    return open_backend(Project.at(tmp_path), ledger, None, settings)
+class PaintedFrames:
+    """The object is white on black; it notes which frames are read."""
+
+    def __init__(self):
+        self.reads = []
+
+    def read_full(self, frame):
+        self.reads.append(frame.frame_idx)
+        return np.where(SQUARE[..., None], np.uint8([255] * 3), np.uint8([0] * 3))
 
 
-def ask(ledger, *frames, video_id=1):
-    requests = [LabelRequest.of(1, chosen(f, rank, video_id)) for rank, f in enumerate(frames)]
+def backend(tmp_path, ledger, settings=NOISY, frames=None):
+    return open_backend(Project.at(tmp_path), ledger, frames, settings)
+
+
+def ask(ledger, *frames, video_id=1, round_id=1, kind=LabelKind.MASK):
+    chosen_frames = [replace(chosen(f, rank, video_id), kind=kind) for rank, f in enumerate(frames)]
+    requests = [LabelRequest.of(round_id, frame) for frame in chosen_frames]
     ledger.put_requests(requests)
     return [r.request_id for r in requests]
 
@@ -64,3 +79,43 @@ def test_a_video_without_truth(tmp_path, ledger):
     ledger.add_video(replace(clip("bare"), sha256="b" * 64), times_us())
     with pytest.raises(BadLabel, match="knows no truth of this frame"):
         backend(tmp_path, ledger).collect(ask(ledger, 4, video_id=2))
+
+
+def deliver(tmp_path, ledger, round_id, mask):
+    """Round ``round_id`` delivered a mask for frames 4 and 5."""
+    project = Project.at(tmp_path)
+    path = project.round_dir(round_id) / "delivered" / "clip.parquet"
+    write_delivered(path, [DeliveredMask(i, 1, 1, Provenance.PROPAGATED, 0.5, encode(mask)) for i in (4, 5)])
+    ledger.put_delivered(round_id, 1, project.relative(path), 2, [("propagated", 2, 2, 0.5)])
+
+
+class TestKinds:
+    EXACT = Settings().changed({"annotator.click_noise_pixels": 0, "annotator.judgement_error": 0})
+
+    def test_what_the_round_before_delivered_is_looked_at(self, tmp_path, ledger):
+        deliver(tmp_path, ledger, 1, SQUARE)
+        deliver(tmp_path, ledger, 2, ~SQUARE)
+        frames = PaintedFrames()
+        looked = backend(tmp_path, ledger, self.EXACT, frames).collect(
+            [*ask(ledger, 4, round_id=2, kind=LabelKind.ACCEPT), *ask(ledger, 5, round_id=3, kind=LabelKind.ACCEPT)]
+        )
+        assert [(a.kind, a.seconds) for a in looked] == [(LabelKind.ACCEPT, 2.0), (LabelKind.REJECT, 2.0)]
+        assert frames.reads == []
+
+    def test_a_click_corrects_it_in_the_frame(self, tmp_path, ledger):
+        half = SQUARE.copy()
+        half[:, : half.shape[1] // 2] = False
+        deliver(tmp_path, ledger, 1, half)
+        frames = PaintedFrames()
+        (answer,) = backend(tmp_path, ledger, self.EXACT, frames).collect(
+            ask(ledger, 4, round_id=2, kind=LabelKind.CLICK)
+        )
+        assert frames.reads == [4]
+        assert answer.kind is LabelKind.CLICK
+        mask = decode(answer.label.masks[0].rle)
+        assert np.count_nonzero(mask ^ SQUARE) < np.count_nonzero(half ^ SQUARE)
+
+    def test_a_whole_mask_is_drawn_whatever_was_delivered(self, tmp_path, ledger):
+        deliver(tmp_path, ledger, 1, SQUARE)
+        (answer,) = backend(tmp_path, ledger).collect(ask(ledger, 4, round_id=2))
+        assert (answer.kind, answer.seconds) == (LabelKind.MASK, 80.0)

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from al_core.settings import Settings
 from tasks.report.rounds import round_rows
-from tasks.report.tables import print_status, round_line, round_table, simulation_table
+from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
+from tests.al_core import simulated
 from tests.tasks.labelled_project import finished_project, new_project, select
 
 
@@ -113,3 +114,11 @@ def test_a_simulation_without_records_is_an_empty_table():
 def test_different_budgets_are_told_as_a_span():
     records = [record("random", 1, 0.4), record("random", 1, 0.4, "swan") | {"human_frames": 5}]
     assert "2–5 frames" in shown(simulation_table(records))
+
+
+def test_the_summary_of_a_simulation_tells_what_the_baselines_need():
+    text = shown(simulation_summary(simulated.pool(frames=range(5, 300, 5))))
+    value = cells(text, "pool  value  ")
+    assert value[:2] == ["pool", "value"]
+    assert value[-2].startswith("1.50x")
+    assert cells(text, "pool  uniform")[-2] == "–"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from al_core.fusion import _margins, fuse
+from al_core.fusion import fuse
+from al_core.fusion.delivery import margins as _margins
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.propagation.soft import Patch
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance

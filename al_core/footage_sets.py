@@ -1,0 +1,157 @@
+"""The sets on which strategies are compared: single clips, a pool of clips, and long footage.
+
+- **single**: every clip is a campaign of its own.
+- **pool**: all clips are one campaign with one budget, so that a strategy has to find out which of them need it.
+- **long**: every clip is made into long footage, a campaign of its own.
+
+**How long footage is made.** There is little public long footage of which every frame has a true mask, so it is made
+from clips, by a rule that knows nothing of masks or strategies. *Bursts* show the clip's own motion: it is played on
+from where it stood, forward or backward, turning round at its ends, sometimes skipping every second frame. Between
+them are *quiet stretches*: the frame that was reached is held, or the clip goes on slowly, each frame being shown
+several times, or, for a camera that stands still, the scene is empty (the median of the clip's frames where no object
+covers them). Except into and out of an empty scene there is no cut. Noise of about a grey level is added to every
+frame anew, as a sensor does, so that held frames are alike but not the same. What this footage does not have: new
+objects, changing light, and motion other than the clip's; a burst that comes again shows what was seen before, so a
+label helps further here than in footage that never repeats.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from al_core.errors import BadSettings, UnknownName
+from al_core.footage import EMPTY, Clip, Footage, Stretch, View
+
+SETS = ("single", "pool", "long")
+
+QUIET_SHARE = 0.7
+"""Share of long footage in which little or nothing moves."""
+
+NOISE = 1.5
+"""Grey levels."""
+
+BURST = (10, 40)
+"""Fewest and most frames of a burst."""
+
+SLOW = 6
+"""How often a frame is shown where a clip goes on slowly."""
+
+STILL_LEVELS, STILL_SHARE = 12.0, 0.9
+"""A camera stands still when so many levels of grey are exceeded by fewer than the other share of the pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Footage of one campaign."""
+
+    set_name: str
+    name: str
+    videos: tuple[Footage, ...]
+
+
+def trials(
+    clips: Sequence[Clip], sets: Iterable[str] = SETS, long_frames: int = 600, seed: int = 0, noise: float = NOISE
+) -> list[Trial]:
+    """The campaigns of some sets, in the order of ``sets``.
+
+    Args:
+        long_frames: length of long footage.
+        seed: of long footage; it is the same for all strategies and seeds of a campaign.
+
+    Raises:
+        UnknownName: there is no such set.
+    """
+    found: list[Trial] = []
+    for name in sets:
+        if name == "single":
+            found += [Trial(name, clip.name, (clip,)) for clip in clips]
+        elif name == "pool":
+            found.append(Trial(name, "pool", tuple(clips)))
+        elif name == "long":
+            views = [long_view(clip, long_frames, seed, noise=noise, empty=camera_stands_still(clip)) for clip in clips]
+            found += [Trial(name, view.name, (view,)) for view in views]
+        else:
+            raise UnknownName("set", name, SETS)
+    return found
+
+
+def long_view(
+    clip: Clip,
+    n_frames: int,
+    seed: int,
+    quiet_share: float = QUIET_SHARE,
+    noise: float = NOISE,
+    empty: bool = False,
+) -> View:
+    """Long footage made from a clip; how is told at the top of this module.
+
+    Args:
+        quiet_share: of the frames, about, at least 0 and below 1.
+        empty: quiet stretches may show the scene without objects; only for a camera that stands still.
+
+    Raises:
+        BadSettings: no frames, or another share.
+    """
+    if n_frames < 1 or not 0 <= quiet_share < 1:
+        raise BadSettings(f"long footage has frames, and quiet ones below 100 %, got {n_frames} and {quiet_share}")
+    rng = np.random.default_rng(seed)
+    kinds = ("hold", "slow", "empty") if empty else ("hold", "slow")
+    walk = _Walk(clip.n_frames)
+    index: list[int] = []
+    stretches: list[Stretch] = []
+    while len(index) < n_frames:
+        length, step = int(rng.integers(*BURST, endpoint=True)), 2 if rng.random() < 0.3 else 1
+        stretches.append(Stretch("play" if step == 1 else "fast", len(index)))
+        index += walk.on(length, step)
+        quiet = round(length * quiet_share / (1 - quiet_share) * rng.uniform(0.5, 1.5))
+        kind = kinds[rng.integers(len(kinds))]
+        if not quiet or len(index) >= n_frames:
+            continue
+        stretches.append(Stretch(kind, len(index)))
+        if kind == "slow":
+            index += [i for i in walk.on(-(-quiet // SLOW), 1) for _ in range(SLOW)][:quiet]
+        else:
+            index += [EMPTY if kind == "empty" else walk.position] * quiet
+    name = f"{clip.name}-long"
+    return View(clip, name, tuple(index[:n_frames]), noise, seed, tuple(stretches))
+
+
+def camera_stands_still(clip: Clip) -> bool:
+    """Whether, away from the objects, the frames look as the empty scene does."""
+    truth = set(clip.truth_frames)
+    differing = [
+        _share_of_change(clip, int(i))
+        for i in np.unique(np.linspace(0, clip.n_frames - 1, 9).round().astype(int))
+        if int(i) in truth
+    ]
+    return bool(differing) and max(differing) < 1 - STILL_SHARE
+
+
+def _share_of_change(clip: Clip, frame_idx: int) -> float:
+    """Share of the pixels outside all objects that differ from the empty scene."""
+    apart = np.abs(clip.read(frame_idx).astype(np.float32) - clip.background).max(axis=-1) > STILL_LEVELS
+    covered = np.zeros(clip.size, bool)
+    ignored = clip.ignore(frame_idx)
+    for mask in [*clip.truth(frame_idx).values(), *([] if ignored is None else [ignored])]:
+        covered |= mask
+    return float(apart[~covered].mean()) if not covered.all() else 1.0
+
+
+class _Walk:
+    """Goes to and fro over the frames of a clip."""
+
+    def __init__(self, n_frames: int) -> None:
+        self._last = n_frames - 1
+        self._direction = 1
+        self.position = 0
+
+    def on(self, length: int, step: int) -> list[int]:
+        """The next frames, beginning with where it stands."""
+        seen = []
+        for _ in range(length):
+            seen.append(self.position)
+            if not 0 <= self.position + self._direction * step <= self._last:
+                self._direction = -self._direction
+            self.position = int(np.clip(self.position + self._direction * step, 0, self._last))
+        return seen

@@ -1,0 +1,107 @@
+"""One labelled video out of human masks, propagated masks and the teachers' masks.
+
+Frames that people labelled keep their masks as they are. Elsewhere the masks of several propagators become one
+(:func:`combine`), and a track's propagated mask and the teachers' mask of the same object are averaged, each weighted
+by how well it is expected to fit: the propagated one by its own confidence, the teachers' by their existence, their
+agreement with each other, and by trust, which is measured: how well they fit the propagated masks where those are
+sure. So the teachers take over where the propagation was lost, and nowhere else.
+
+A video is read twice. The first reading links the teachers' objects over time into tracklets, and lets every frame in
+which a tracklet meets a track vote for it; so the teachers can go on with a track in frames where the propagation has
+lost it. The second reading delivers. Only numbers are kept in between: memory is bounded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from al_core.calibration import IDENTITY, Calibration
+from al_core.fusion.assignment import assign, nearest_labels
+from al_core.fusion.blending import fuse_track, new_object
+from al_core.fusion.combination import combine, propagations
+from al_core.fusion.delivery import deliver, human_masks
+from al_core.fusion.pairing import Predicted, Propagated, together
+from al_core.fusion.survey import Plan, survey
+from al_core.propagation.base import PropagatedFrame
+from al_core.propagation.soft import Size
+from al_core.records import DeliveredMask, FrameLabel
+from al_core.settings import PropagationSettings
+from al_core.stores.predictions import FramePrediction, PredictedObject
+
+__all__ = ["combine", "fuse", "propagations"]
+
+
+def fuse(
+    labels: Mapping[int, FrameLabel],
+    propagated: Propagated,
+    predicted: Predicted | None,
+    size: Size,
+    settings: PropagationSettings,
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """The masks of every frame of a video, in order.
+
+    Args:
+        labels: what people said, by frame, at full resolution, with identities that hold for the whole video.
+        propagated: gives the human masks carried to every frame, in order, anew at each call; :func:`combine` makes
+            it of several propagators.
+        predicted: gives the teachers' predictions in rising order of frames, anew at each call; None for none.
+        size: (height, width) of a frame at full resolution.
+        settings: ``teacher_weight`` multiplies the weight of the teachers' masks, 0 leaves them out;
+            ``new_object_threshold`` is the least mean existence of an object that only the teachers see.
+        calibrations: of the confidence that is delivered, by provenance; it changes no mask.
+
+    Yields:
+        (frame, masks by track); a frame without masks has an empty list.
+    """
+    category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
+    if predicted is None or settings.teacher_weight == 0:
+        plan = Plan({}, {}, {})
+        predicted = None
+    else:
+        plan = survey(labels, propagated, predicted, category, settings)
+    marks = sorted(labels)
+    for frame, prediction in together(propagated, predicted):
+        if frame.frame_idx in labels:
+            yield frame.frame_idx, human_masks(labels[frame.frame_idx])
+        else:
+            nearby = nearest_labels(labels, marks, frame.frame_idx)
+            masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
+            yield frame.frame_idx, [_calibrated(mask, calibrations or {}) for mask in masks]
+
+
+def _machine_masks(
+    frame: PropagatedFrame,
+    prediction: FramePrediction | None,
+    plan: Plan,
+    category: Mapping[int, int],
+    nearby: Sequence[FrameLabel],
+    size: Size,
+    settings: PropagationSettings,
+) -> list[DeliveredMask]:
+    objects = prediction.objects if prediction is not None else ()
+    grid = _grid(frame, objects)
+    if grid is None:
+        return []
+    tracklets = plan.tracklets.get(frame.frame_idx, ())
+    chosen = assign(frame, objects, tracklets, category, nearby)
+    fused = []
+    for track in sorted(set(frame.tracks) | set(chosen)):
+        seen = objects[chosen[track]] if track in chosen else None
+        fused.append(fuse_track(track, category[track], frame.tracks.get(track), seen, plan, grid, settings))
+    fused = [f for f in fused if f.patch.values.size]
+    taken = set(chosen.values())
+    for i, (seen, tracklet) in enumerate(zip(objects, tracklets, strict=True)):
+        if tracklet in plan.new_tracks and i not in taken:
+            fused.append(new_object(plan.new_tracks[tracklet], seen, plan, grid))
+    return deliver(frame.frame_idx, fused, grid, size)
+
+
+def _grid(frame: PropagatedFrame, objects: Sequence[PredictedObject]) -> Size | None:
+    """The size at which a frame's masks are fused: that of the propagated masks, else of the teachers'."""
+    masks = [t.mask for t in frame.tracks.values()] + [o.soft_mask for o in objects]
+    return masks[0].size if masks else None
+
+
+def _calibrated(mask: DeliveredMask, calibrations: Mapping[str, Calibration]) -> DeliveredMask:
+    calibration = calibrations.get(mask.provenance.value, IDENTITY)
+    return mask if calibration == IDENTITY else replace(mask, confidence=calibration(mask.confidence))

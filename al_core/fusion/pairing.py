@@ -1,0 +1,53 @@
+"""Frames, masks and objects side by side: what the steps of the fusion share."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from al_core.propagation.base import PropagatedFrame
+from al_core.propagation.soft import overlaps
+from al_core.stores.predictions import FramePrediction, PredictedObject
+
+Propagated = Callable[[], Iterator[PropagatedFrame]]
+Predicted = Callable[[], Iterator[FramePrediction]]
+
+MEET_IOU = 0.1
+"""Least overlap at which a tracklet meets a track, or a human mask."""
+
+SHARPNESS = 6.0
+"""How strongly the better of two masks outweighs the other: weights are expected overlaps to this power."""
+
+
+def together(
+    propagated: Propagated, predicted: Predicted | None
+) -> Iterator[tuple[PropagatedFrame, FramePrediction | None]]:
+    """Every propagated frame with its prediction, None where there is none."""
+    predictions = predicted() if predicted is not None else iter(())
+    upcoming = next(predictions, None)
+    for frame in propagated():
+        while upcoming is not None and upcoming.frame_idx < frame.frame_idx:
+            upcoming = next(predictions, None)
+        match = upcoming is not None and upcoming.frame_idx == frame.frame_idx
+        yield frame, upcoming if match else None
+
+
+def pair_overlap(
+    frame: PropagatedFrame,
+    tracks: Sequence[int],
+    objects: Sequence[PredictedObject],
+    category: Mapping[int, int],
+) -> NDArray[np.float32]:
+    """IoU of every track with every object of its category, float32 [tracks, objects]; 0 for other
+    categories.
+    """
+    overlap = overlaps([frame.tracks[t].mask for t in tracks], [o.soft_mask for o in objects])
+    same = np.array([[category[t] == o.category_id for o in objects] for t in tracks], bool)
+    return np.asarray(np.where(same.reshape(overlap.shape), overlap, 0), np.float32)
+
+
+def matched(score: NDArray[np.floating], least: float) -> list[tuple[int, int]]:
+    """The one-to-one pairs with the greatest sum of scores, of those that reach ``least``."""
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] >= least]

@@ -1,0 +1,199 @@
+"""The first reading: the teachers' objects linked over time, the tracks that they meet, and how far to trust them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, matched, pair_overlap, together
+from al_core.propagation.base import PropagatedFrame, PropagatedTrack
+from al_core.propagation.soft import overlaps, shrink
+from al_core.records import FrameLabel
+from al_core.rle import decode
+from al_core.settings import PropagationSettings
+from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+
+LINK_IOU = 0.3
+"""Least overlap of a teachers' object with itself some frames later."""
+
+LINK_FRAMES = 5
+"""A tracklet may miss so many frames."""
+
+HUMAN_VOTES = 5.0
+"""A meeting in a frame that people labelled counts as so many sure ones in others."""
+
+SHORTEST_NEW_TRACK = 3
+"""Frames in which a new object must be seen."""
+
+
+@dataclass(eq=False)
+class Tracklet:
+    """One object as the teachers see it over time.
+
+    Attributes:
+        votes: by track; how often and how well it met that track, in sure frames.
+        refuted: how often people saw nothing where it was.
+        existence: one value per frame in which it was seen, in [0, 1].
+    """
+
+    category_id: int
+    votes: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
+    refuted: int = 0
+    existence: list[float] = field(default_factory=list)
+
+    def affinity(self, track: int) -> float:
+        """In [0, 1]: the share of its votes that are for a track, damped while there are few."""
+        return self.votes.get(track, 0.0) / (sum(self.votes.values()) + self.refuted + 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What the first reading found.
+
+    Attributes:
+        tracklets: of each of the teachers' objects, by frame, in the order of its objects.
+        new_tracks: number of the track that a tracklet becomes which only the teachers see.
+        trust: how far the teachers are to be trusted, by category.
+    """
+
+    tracklets: Mapping[int, Sequence[Tracklet]]
+    new_tracks: Mapping[Tracklet, int]
+    trust: "Mapping[int, Trust]"
+
+    def expected_overlap(self, seen: PredictedObject) -> float:
+        """Of one of the teachers' masks with the true one, in [0, 1]."""
+        return self.trust.get(seen.category_id, DEFAULT_TRUST).expected_overlap(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How well the teachers' masks of a category fit where it is known.
+
+    Attributes:
+        overlap: with sure propagated masks, in [0, 1]; a missed object counts 0.
+        certainty: how certain the teachers are of these objects, in [0, 1].
+    """
+
+    overlap: float
+    certainty: float
+
+    def expected_overlap(self, seen: PredictedObject) -> float:
+        """Of one of the teachers' masks with the true one: less where they are less certain than usual."""
+        certainty = seen.existence * seen.mask_iou
+        return float(self.overlap * min(certainty / max(self.certainty, 1e-3), 1.0) ** 0.5)
+
+
+DEFAULT_TRUST = Trust(0.5, 1.0)
+"""For a category that was never propagated."""
+
+
+def survey(
+    labels: Mapping[int, FrameLabel],
+    propagated: Propagated,
+    predicted: Predicted,
+    category: Mapping[int, int],
+    settings: PropagationSettings,
+) -> Plan:
+    """Read a video once, and keep numbers only."""
+    linker = _Linker()
+    meetings = _Meetings(category)
+    tracklets: dict[int, list[Tracklet]] = {}
+    for frame, prediction in together(propagated, predicted):
+        if prediction is None:
+            continue
+        found = linker.link(prediction)
+        tracklets[frame.frame_idx] = found
+        label = labels.get(frame.frame_idx)
+        meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
+    next_track = max(category, default=0) + 1
+    new = [t for t in linker.tracklets if _is_new(t, settings)]
+    return Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust())
+
+
+def _is_new(tracklet: Tracklet, settings: PropagationSettings) -> bool:
+    if tracklet.refuted or tracklet.votes or len(tracklet.existence) < SHORTEST_NEW_TRACK:
+        return False
+    return float(np.mean(tracklet.existence)) >= settings.new_object_threshold
+
+
+class _Linker:
+    """Links the teachers' objects of successive frames by overlap."""
+
+    def __init__(self) -> None:
+        self.tracklets: list[Tracklet] = []
+        self._last: dict[Tracklet, tuple[int, SoftMask]] = {}
+
+    def link(self, prediction: FramePrediction) -> list[Tracklet]:
+        """The tracklet of each object of the next frame, in the order of its objects."""
+        objects = prediction.objects
+        now = prediction.frame_idx
+        self._last = {t: seen for t, seen in self._last.items() if now - seen[0] <= LINK_FRAMES}
+        known = list(self._last)
+        overlap = overlaps([o.soft_mask for o in objects], [self._last[t][1] for t in known])
+        same = np.array([[o.category_id == t.category_id for t in known] for o in objects], bool)
+        pairs = dict(matched(np.where(same.reshape(overlap.shape), overlap, 0), LINK_IOU))
+        found = []
+        for i, seen in enumerate(objects):
+            tracklet = known[pairs[i]] if i in pairs else self._begin(seen)
+            tracklet.existence.append(seen.existence)
+            self._last[tracklet] = (now, seen.soft_mask)
+            found.append(tracklet)
+        return found
+
+    def _begin(self, seen: PredictedObject) -> Tracklet:
+        self.tracklets.append(Tracklet(seen.category_id))
+        return self.tracklets[-1]
+
+
+class _Meetings:
+    """Where the teachers' objects meet tracks: votes for identities, and trust in the teachers."""
+
+    def __init__(self, category: Mapping[int, int]) -> None:
+        self._category = category
+        self._held: defaultdict[int, list[tuple[float, float, float]]] = defaultdict(list)
+
+    def hold(
+        self,
+        frame: PropagatedFrame,
+        prediction: FramePrediction,
+        tracklets: Sequence[Tracklet],
+        label: FrameLabel | None,
+    ) -> None:
+        """Hold the teachers' objects of a frame against its tracks; ``label`` when those are people's."""
+        tracks = [t for t in frame.tracks if frame.tracks[t].mask.values.size]
+        overlap = pair_overlap(frame, tracks, prediction.objects, self._category)
+        for track, row in zip(tracks, overlap, strict=True):
+            weight = HUMAN_VOTES if label is not None else frame.tracks[track].confidence ** SHARPNESS
+            for tracklet, iou in zip(tracklets, row, strict=True):
+                if iou >= MEET_IOU:
+                    tracklet.votes[track] += weight * float(iou)
+            if label is None:
+                # The student was trained on the labelled frames: they would flatter it.
+                best = prediction.objects[int(row.argmax())] if row.any() else None
+                certainty = best.existence * best.mask_iou if best is not None else 0.0
+                self._held[self._category[track]].append((weight, float(row.max(initial=0)), certainty))
+        if label is not None:
+            nearest = overlap.max(axis=0, initial=0)
+            for tracklet, iou in zip(tracklets, nearest, strict=True):
+                tracklet.refuted += bool(iou < MEET_IOU)
+
+    def trust(self) -> dict[int, Trust]:
+        """By category; the surer a propagated mask is, the more it counts."""
+        found = {}
+        for category, rows in self._held.items():
+            weight, overlap, certainty = np.array(rows).T
+            if weight.sum() > 0:
+                met = np.where(overlap > 0, weight, 0)
+                usual = float((met * certainty).sum() / max(met.sum(), 1e-9))
+                found[category] = Trust(float((weight * overlap).sum() / weight.sum()), usual)
+        return found
+
+
+def _as_frame(label: FrameLabel, frame: PropagatedFrame, prediction: FramePrediction) -> PropagatedFrame:
+    """A human label at the size of the teachers' masks."""
+    if not prediction.objects or all(m.track_id in frame.tracks for m in label.objects):
+        return frame
+    size = prediction.objects[0].soft_mask.size
+    masks = {m.track_id: shrink(decode(m.rle), size).soft(size) for m in label.objects}
+    return PropagatedFrame(frame.frame_idx, {t: PropagatedTrack(m, 1.0) for t, m in masks.items()})

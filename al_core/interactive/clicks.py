@@ -1,0 +1,127 @@
+"""Clicks: a pixel that is wrong, and with it the wrong region that it lies in.
+
+Around a click the prediction is trusted less, the farther it lies from the present outline the wider: people click at
+the middle of what is wrong. The random walker finds how far the click's label reaches; of its answer, only the region
+that hangs together with the click is taken, and only in the click's direction, so that a click mends what it was
+meant for and touches nothing else. Against GrabCut started from the prediction with the same seeds, on 54 frames of
+11 DAVIS clips with masks from flow propagation: mean J .763 to .667 after one click, .825 to .750 after three
+(.710 before).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.interactive.closeup import Closeup, check, depth, window_of
+from al_core.interactive.walker import random_walk
+from al_core.propagation.soft import Size, Window, union
+
+LONG_SIDE = 160
+"""Of the small picture in pixels; 224 was no better."""
+
+MARGIN = 0.3
+PRIOR_TRUST = 0.03
+"""Less lets clicks spill: with 0.02, 11% of 27 DAVIS frames lost by a first click, with 0.03 4%; mean J is the same."""
+
+DOUBTED = 1.5
+"""The prediction is doubted within so many times the click's distance from the present outline."""
+
+CLICKED = 0.5
+"""Within this share of the distance the click's label is taken to hold."""
+
+WIDEST = 0.5
+"""No click is taken to mean more than this share of the object's radius (of the disk of the same area)."""
+
+_SHORTEST = 2.0
+_CERTAIN = 10.0
+_NEAR = 2
+"""Pixels: a changed region so near to a click is the click's."""
+
+
+class Click(NamedTuple):
+    """A corrected pixel: column, row, and whether it belongs to the object."""
+
+    x: int
+    y: int
+    positive: bool
+
+
+def refine_with_clicks(
+    image: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+    clicks: Sequence[Click],
+    prior_trust: float = PRIOR_TRUST,
+) -> NDArray[np.bool_]:
+    """The mask after corrective clicks, bool [h, w]: every click is on its side of it, of two on one pixel the later.
+
+    Args:
+        image: RGB uint8 [h, w, 3].
+        probability: current probability, float32 [h, w]; without clicks the mask is where it is above 0.5.
+        clicks: all clicks so far, in the order they were made.
+        prior_trust: how strongly the prediction holds away from clicks, above 0, against 1 for a step between pixels
+            of the same colour.
+
+    Raises:
+        BadLabel: a click outside the frame, or an image of another size.
+    """
+    size = check(image, probability)
+    _check_inside(clicks, size)
+    mask = probability > 0.5
+    if not clicks:
+        return mask
+    closeup = Closeup.around(_content(mask, clicks), size, MARGIN, LONG_SIDE)
+    small = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
+    prior, trust = _doubted(closeup.values(probability), small, prior_trust)
+    walked = closeup.enlarged(random_walk(closeup.image(image), prior, trust))
+    part = mask[closeup.window.slices]
+    changed = {True: walked & ~part, False: part & ~walked}
+    for click in clicks:
+        here = (click.x - closeup.window.x0, click.y - closeup.window.y0)
+        part[_region(changed[click.positive], here)] = click.positive
+    for click in clicks:
+        mask[click.y, click.x] = click.positive
+    return mask
+
+
+def _check_inside(clicks: Sequence[Click], size: Size) -> None:
+    outside = [(c.x, c.y) for c in clicks if not (0 <= c.x < size[1] and 0 <= c.y < size[0])]
+    if outside:
+        raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
+
+
+def _content(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> Window:
+    return union([window_of(mask), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
+
+
+def _doubted(
+    probability: NDArray[np.float32], clicks: Sequence[Click], prior_trust: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What is known of each pixel, and how strongly: the prediction, less near clicks, and the clicks."""
+    mask = probability > 0.5
+    radius = float(np.sqrt(max(np.count_nonzero(mask), 25) / np.pi))
+    outline = {True: depth(~mask), False: depth(mask)}
+    rows, columns = np.indices(mask.shape, np.float32)
+    kept = np.ones(mask.shape, np.float32)
+    said, agreed = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
+    for x, y, positive in clicks:
+        reach = float(np.clip(outline[positive][y, x], _SHORTEST, max(_SHORTEST, WIDEST * radius)))
+        away = np.hypot(columns - x, rows - y)
+        np.minimum(kept, 1 - np.exp(-np.square(away / (DOUBTED * reach))), out=kept)
+        strength = (away <= max(1.0, CLICKED * reach)).astype(np.float32)
+        strength[y, x] = _CERTAIN
+        said += strength
+        agreed += strength * positive
+    held = prior_trust * kept
+    trust = held + said
+    return (held * probability + agreed) / trust, trust
+
+
+def _region(changed: NDArray[np.bool_], here: tuple[int, int]) -> NDArray[np.bool_]:
+    """The connected part of what changed that a pixel (x, y) lies in or right beside."""
+    joined = cv2.circle(changed.astype(np.uint8), here, _NEAR, 1, -1)
+    _, parts = cv2.connectedComponents(joined)
+    return np.asarray(changed & (parts == parts[here[1], here[0]]), bool)

@@ -1,0 +1,71 @@
+"""The random walker with a prior: probabilities that follow the picture's edges.
+
+A pixel's probability is that of a walk that starts there and prefers steps between pixels of like colour: it ends at
+what is known of the pixels on its way (Grady: "Random Walks for Image Segmentation", PAMI 2006; with a prior for each
+pixel instead of seeds alone: "Multilabel Random Walker Image Segmentation Using Prior Models", CVPR 2005). It is the
+minimum of a quadratic energy: one sparse linear system.
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import cg
+
+EDGE_SHARPNESS = 200.0
+"""How fast a step gets harder with the squared difference of colour, in CIE L*a*b* / 100. After corrective clicks on 27
+DAVIS frames, 120 gave worse masks and 350 no better ones."""
+
+LEAST_EASE = 1e-4
+"""No step is impossible: every pixel is reached."""
+
+_TOLERANCE = 1e-4
+_MOST_STEPS = 500
+
+_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+def random_walk(
+    image: NDArray[np.uint8], prior: NDArray[np.float32], trust: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Probability of each pixel, float32 [h, w] in [0, 1].
+
+    Args:
+        image: RGB uint8 [h, w, 3].
+        prior: what is known, float32 [h, w] in [0, 1].
+        trust: how strongly each pixel holds to its prior, float32 [h, w], above 0 somewhere; a step between pixels of
+            the same colour holds with 1.
+    """
+    ease = _ease(image)
+    held = np.asarray(ease.sum(axis=1)).reshape(-1) + trust.reshape(-1)
+    system = sparse.diags(held) - ease
+    known = (trust * prior).reshape(-1).astype(np.float64)
+    start = prior.reshape(-1).astype(np.float64)
+    found, _ = cg(system, known, x0=start, rtol=_TOLERANCE, maxiter=_MOST_STEPS, M=sparse.diags(1 / held))
+    return np.asarray(found.reshape(prior.shape), np.float32)
+
+
+def _ease(image: NDArray[np.uint8]) -> sparse.csr_matrix:
+    """How easy a step between two neighbours is, symmetric [h * w, h * w]; eight neighbours a pixel."""
+    h, w = image.shape[:2]
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) / 100
+    colour = cv2.GaussianBlur(lab, (0, 0), 0.6)
+    number = np.arange(h * w).reshape(h, w)
+    first, second, ease = [], [], []
+    for here, there, length in _pairs():
+        apart = np.square(colour[here] - colour[there]).sum(axis=-1)
+        first.append(number[here].reshape(-1))
+        second.append(number[there].reshape(-1))
+        ease.append((np.exp(-EDGE_SHARPNESS * apart) / length + LEAST_EASE).reshape(-1))
+    rows, columns = np.concatenate(first + second), np.concatenate(second + first)
+    return sparse.csr_matrix((np.concatenate(ease + ease), (rows, columns)), shape=(h * w, h * w))
+
+
+def _pairs() -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], float]]:
+    """Two slices of a picture that lie one step apart, and the length of the step."""
+    for down, right in _NEIGHBOURS:
+        here = (slice(0, -down or None), slice(max(0, -right), -right if right > 0 else None))
+        there = (slice(down, None), slice(max(0, right), right if right < 0 else None))
+        yield here, there, float(np.hypot(down, right))

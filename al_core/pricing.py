@@ -1,0 +1,97 @@
+"""What a label costs in human seconds: by the settings, and as measured when people work.
+
+Defaults: whole mask 80 s, box 7 s, clicks 1.5 s each and 1 s once per object, "nothing here" 3 s and an accepted
+proposal 2 s are those that EVA-VOS counts with (Delatolas et al., WACV 2024). A scribble's 11 s are the measured
+time for one free stroke of Bearman et al., "What's the Point" (ECCV 2016). A coarse outline's 25 s are reckoned, not
+measured: 16 vertices at the price of clicks.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from al_core.records import LabelKind
+from al_core.settings import AnnotatorSettings
+
+MOST_CLICKS = 3
+"""Corrective clicks that an object gets at most (on edited frames, SAM 2's annotators made 2.7 on average)."""
+
+PRIOR_ANSWERS = 5
+"""Measured times count against the default as if it had been seen so often."""
+
+_WHOLE_FRAME = (LabelKind.ABSENT,)
+
+
+def label_seconds(settings: AnnotatorSettings, kind: LabelKind, n: int = 1) -> float:
+    """Human seconds for ``n`` labels of a kind.
+
+    Args:
+        n: objects for masks, outlines, scribbles, boxes and proposals that are looked at; clicks on one object;
+            "nothing here" costs the same for any n.
+    """
+    match kind:
+        case LabelKind.MASK:
+            return n * settings.mask_seconds
+        case LabelKind.POLYGON:
+            return n * settings.polygon_seconds
+        case LabelKind.SCRIBBLE:
+            return n * settings.scribble_seconds
+        case LabelKind.BOX:
+            return n * settings.box_seconds
+        case LabelKind.CLICK:
+            return settings.click_overhead_seconds + n * settings.click_seconds
+        case LabelKind.ACCEPT | LabelKind.REJECT:
+            return n * settings.accept_seconds
+        case LabelKind.ABSENT:
+            return settings.absent_seconds
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Expected human seconds.
+
+    Attributes:
+        per_object: seconds for each object of a frame that is answered with a kind, looking at what is proposed
+            included; for ``ABSENT``, seconds for the frame.
+    """
+
+    per_object: Mapping[LabelKind, float]
+
+    def frame_seconds(self, kind: LabelKind, n_objects: int) -> float:
+        """Expected seconds for a frame with ``n_objects`` objects, at least 0; a frame without objects costs what
+        saying so costs."""
+        if n_objects == 0 or kind in _WHOLE_FRAME:
+            return self.per_object[LabelKind.ABSENT]
+        return n_objects * self.per_object[kind]
+
+
+def default_prices(settings: AnnotatorSettings) -> Prices:
+    """Prices before anybody was measured: every object needs work, and as many clicks as are made at most."""
+    looking = settings.accept_seconds
+    corrected = (LabelKind.POLYGON, LabelKind.SCRIBBLE, LabelKind.BOX)
+    prices = {kind: label_seconds(settings, kind) for kind in LabelKind}
+    prices |= {kind: looking + label_seconds(settings, kind) for kind in corrected}
+    prices[LabelKind.CLICK] = looking + label_seconds(settings, LabelKind.CLICK, MOST_CLICKS)
+    return Prices(prices)
+
+
+def prices_from(settings: AnnotatorSettings, times: Iterable[tuple[LabelKind, float, int]]) -> Prices:
+    """Prices as measured: for each kind the median of the seconds per object, drawn towards the default where there
+    are few answers.
+
+    Args:
+        times: (kind, seconds, number of objects) of answers, as :meth:`~al_core.ledger.store.Ledger.answer_times`
+            gives them.
+    """
+    measured: dict[LabelKind, list[float]] = {}
+    for kind, seconds, n_objects in times:
+        share = 1 if kind in _WHOLE_FRAME else max(1, n_objects)
+        measured.setdefault(kind, []).append(seconds / share)
+    default = default_prices(settings).per_object
+    return Prices({kind: _shrunk(measured.get(kind, []), price) for kind, price in default.items()})
+
+
+def _shrunk(values: list[float], default: float) -> float:
+    if not values:
+        return default
+    return (len(values) * median(values) + PRIOR_ANSWERS * default) / (len(values) + PRIOR_ANSWERS)

@@ -1,0 +1,112 @@
+"""Proof of the gain in every round: a share of each round is drawn at random, and held against the rest.
+
+What a label is worth is measured without truth: by how much the delivered masks changed in the frames that are nearer
+to it than to any other label of the round. The gain is the worth per human second of the strategy's labels divided by
+that of the random ones. Where it is not above 1, choosing is not worth its while, and frames are spread evenly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from al_core.records import DeliveredMask, Selected
+from al_core.rle import iou
+from al_core.selection.pool import Frames, Pool
+from al_core.selection.random_ import select_random
+from al_core.settings import SelectionSettings
+from al_core.statistics import Estimate
+
+LEAST_CONTROL = 5
+"""Random labels before which no gain is told."""
+
+DRAWS = 2000
+TAILS = (0.025, 0.975)
+
+REASON = "control: drawn at random, to measure what the selection gains"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What one label brought.
+
+    Attributes:
+        control: whether it was drawn at random.
+        seconds: human seconds.
+        worth: how much the masks around it changed, in frames.
+    """
+
+    control: bool
+    seconds: float
+    worth: float
+
+
+def n_control(n: int, share: float, rng: np.random.Generator) -> int:
+    """How many of ``n`` frames are drawn at random: ``n * share`` on average, as a whole number."""
+    return min(int(np.floor(n * share + rng.random())), n)
+
+
+def draw_control(
+    pool: Pool, n: int, chosen: Sequence[Selected], settings: SelectionSettings, rng: np.random.Generator
+) -> list[Selected]:
+    """Draw ``n`` frames beside those that are chosen; the gap is kept, a quota only among themselves."""
+    taken = Frames.from_refs([s.frame for s in chosen])
+    asked = Frames.of(
+        np.concatenate([pool.labelled.video_id, taken.video_id]),
+        np.concatenate([pool.labelled.frame_idx, taken.frame_idx]),
+    ).ordered()
+    free = pool.candidates.without(taken)
+    drawn = select_random(replace(pool, labelled=asked, load=lambda: free), n, settings, rng)
+    return [replace(s, rank=len(chosen) + s.rank, reason=REASON, control=True) for s in drawn]
+
+
+Delivered = Mapping[int, Sequence[DeliveredMask]]
+"""frame -> masks; a frame without masks may be missing."""
+
+
+def worths(before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int) -> dict[int, float]:
+    """What each new label of a video changed, in frames, by labelled frame.
+
+    The change of a frame is 1 - IoU of the masks of an object before and after, averaged over the objects that are in
+    either.
+
+    Args:
+        before, after: what was delivered before the labels and with them.
+        labelled: the frames that were newly labelled, in order.
+    """
+    worth = dict.fromkeys(labelled, 0.0)
+    if not worth:
+        return worth
+    marks = np.asarray(sorted(worth))
+    for i in range(n_frames):
+        nearest = int(marks[np.argmin(np.abs(marks - i))])
+        worth[nearest] += _change(before.get(i, ()), after.get(i, ()))
+    return worth
+
+
+def _change(before: Sequence[DeliveredMask], after: Sequence[DeliveredMask]) -> float:
+    first, second = ({m.track_id: m.rle for m in masks} for masks in (before, after))
+    tracks = first.keys() | second.keys()
+    same = [float(iou([first[t]], [second[t]])[0, 0]) for t in sorted(first.keys() & second.keys())]
+    return 1 - sum(same) / len(tracks) if tracks else 0.0
+
+
+def live_gain(credits: Sequence[Credit], rng: np.random.Generator) -> Estimate | None:
+    """Worth per second of chosen labels divided by that of random ones, with a bootstrap interval over labels.
+
+    None while there are fewer than ``LEAST_CONTROL`` random labels, no chosen ones, or random ones changed nothing.
+    """
+    chosen, control = ([c for c in credits if c.control is drawn] for drawn in (False, True))
+    if len(control) < LEAST_CONTROL or not chosen or not any(c.worth for c in control):
+        return None
+    draws = [_rate(_resampled(chosen, rng)) / max(_rate(_resampled(control, rng)), 1e-9) for _ in range(DRAWS)]
+    low, high = np.quantile(draws, TAILS)
+    return Estimate(_rate(chosen) / _rate(control), float(low), float(high))
+
+
+def _rate(credits: Sequence[Credit]) -> float:
+    return sum(c.worth for c in credits) / max(sum(c.seconds for c in credits), 1e-9)
+
+
+def _resampled(credits: Sequence[Credit], rng: np.random.Generator) -> list[Credit]:
+    return [credits[i] for i in rng.integers(len(credits), size=len(credits))]

@@ -1,0 +1,174 @@
+"""Calibrate confidences on what people said of frames that the machine had labelled before.
+
+What a round delivered for a frame that a person labels in the next one is an honest sample: nobody knew the answer.
+Before there are any, and for the weights of several propagators, labels are left out and predicted from the others.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from al_core.calibration import IDENTITY, PRIORS, Calibration, Fit, Samples, cross_validated
+from al_core.fusion.held_out import COMBINED, held_out
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.propagation import Resources
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance, Video
+from al_core.rle import iou
+from al_core.settings import Settings
+from al_core.statistics import Estimate
+from al_core.stores.delivered import read_delivered
+from al_core.stores.frames import FrameStore
+from tasks.propagation import Decoded, VideoFrames, known_by_frame
+
+CHEAP = frozenset({"flow"})
+"""Propagators that need no training: they may run twice more for a calibration."""
+
+MOST_VIDEOS = 8
+MOST_FRAMES = 2000
+"""In how many videos labels are left out, and how long these may be."""
+
+BLOCKS = 4
+"""Blocks of time that a video is cut into when it is the only one."""
+
+
+class _Row(NamedTuple):
+    """A sample: ``name`` of a propagator or of a provenance, ``time`` in the video from 0 to 1."""
+
+    name: str
+    confidence: float
+    overlap: float
+    video_id: int
+    time: float
+
+
+def calibrate(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    settings: Settings,
+    round_id: int,
+    labels: Sequence[FrameLabel],
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, Fit]:
+    """The calibrations that a round uses, by propagator and by provenance of what is delivered.
+
+    Args:
+        labels: all that is known in this round.
+    """
+    videos = {video.video_id: video for video in ledger.videos()}
+    rows = list(_delivered_before(project, ledger, videos, round_id, labels))
+    methods = [name for name in settings.propagation.methods if name in CHEAP]
+    if methods and (not rows or len(settings.propagation.methods) > 1):
+        left_out = list(_left_out(project, frames, settings, methods, videos, labels, on_progress))
+        # Together they stand for what is delivered only as long as nothing was, and nothing else takes part.
+        whole = not rows and len(methods) == len(settings.propagation.methods)
+        rows += [row for row in left_out if whole or row.name != COMBINED]
+    by_name: defaultdict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_name[row.name].append(row)
+    return {
+        name: cross_validated(_samples(found), PRIORS.get(name, IDENTITY), settings.seed)
+        for name, found in sorted(by_name.items())
+    }
+
+
+def calibrations_of(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Calibration]:
+    """By propagator and provenance; what nothing is known of in this project has the map known beforehand."""
+    names = (*methods, Provenance.PROPAGATED.value, Provenance.TEACHER.value)
+    return {name: fits[name].calibration if name in fits else PRIORS.get(name, IDENTITY) for name in names}
+
+
+def as_json(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Any]:
+    """For the ledger: the map used for each name, and what it is worth; an unknown figure is None."""
+    told: dict[str, Any] = {}
+    for name, calibration in calibrations_of(methods, fits).items():
+        told[name] = {"slope": calibration.slope, "offset": calibration.offset, "samples": 0}
+        if name in fits:
+            fit = fits[name]
+            told[name] |= {"samples": fit.samples, "ece_before": _known(fit.before), "ece_after": _known(fit.after)}
+    return told
+
+
+def _known(estimate: Estimate) -> list[float | None]:
+    """Value and interval; JSON knows no NaN."""
+    return [None if math.isnan(value) else value for value in (estimate.value, estimate.low, estimate.high)]
+
+
+def _samples(rows: Sequence[_Row]) -> Samples:
+    """Grouped by video, or by time where there is one video only."""
+    alone = len({row.video_id for row in rows}) == 1
+    return Samples.of(
+        (row.confidence, row.overlap, min(int(row.time * BLOCKS), BLOCKS - 1) if alone else row.video_id)
+        for row in rows
+    )
+
+
+def _delivered_before(
+    project: Project, ledger: Ledger, videos: Mapping[int, Video], round_id: int, labels: Sequence[FrameLabel]
+) -> Iterator[_Row]:
+    """What each round delivered for the frames that people labelled in the next one."""
+    by_frame = {label.frame: label for label in labels}
+    for earlier in range(1, round_id):
+        asked = {request.frame for request in ledger.requests(earlier + 1)} & set(by_frame)
+        undo = _calibrations_in(ledger, earlier)
+        for video_id, path in ledger.delivered_paths(earlier).items():
+            here = [frame.frame_idx for frame in asked if frame.video_id == video_id]
+            if not here:
+                continue
+            video = videos[video_id]
+            for frame_idx, masks in read_delivered(project.absolute(path), here):
+                label = by_frame[FrameRef(video_id, frame_idx)]
+                for mask in masks:
+                    if mask.provenance in (Provenance.PROPAGATED, Provenance.TEACHER):
+                        name = mask.provenance.value
+                        raw = float(undo.get(name, IDENTITY).undone(np.array(mask.confidence)))
+                        overlap = _overlap(mask, label, video.identities)
+                        yield _Row(name, raw, overlap, video_id, frame_idx / video.n_frames)
+
+
+def _calibrations_in(ledger: Ledger, round_id: int) -> dict[str, Calibration]:
+    """Those that a round used."""
+    step = ledger.step(round_id, "propagate")
+    told = step.result.get("calibration", {}) if step is not None and step.result else {}
+    return {name: Calibration(found["slope"], found["offset"]) for name, found in told.items()}
+
+
+def _overlap(mask: DeliveredMask, label: FrameLabel, identities: Identities) -> float:
+    """IoU with the object that a mask stands for: that of the same number, or the best of its category where numbers
+    mean nothing."""
+    lasting = identities is Identities.PERSISTENT and mask.provenance is Provenance.PROPAGATED
+    wanted = [
+        m.rle
+        for m in label.objects
+        if m.category_id == mask.category_id and (not lasting or m.track_id == mask.track_id)
+    ]
+    return float(iou([mask.rle], wanted).max(initial=0.0))
+
+
+def _left_out(
+    project: Project,
+    frames: FrameStore,
+    settings: Settings,
+    methods: Sequence[str],
+    videos: Mapping[int, Video],
+    labels: Sequence[FrameLabel],
+    on_progress: Callable[[Progress], None] | None,
+) -> Iterator[_Row]:
+    resources = Resources(settings.propagation, project.cache, seed=settings.seed)
+    known = defaultdict(list)
+    for label in labels:
+        known[label.frame.video_id].append(label)
+    usable = [v for v in sorted(known) if len(known[v]) > 1 and videos[v].n_frames <= MOST_FRAMES]
+    chosen = usable[:: -(-len(usable) // MOST_VIDEOS) or 1]
+    for done, video_id in enumerate(chosen, start=1):
+        video = videos[video_id]
+        clip = VideoFrames(frames, video)
+        decoded = Decoded(known_by_frame(clip, known[video_id], resources))
+        for row in held_out(methods, resources, clip, decoded):
+            yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / video.n_frames)
+        if on_progress is not None:
+            on_progress(Progress(done, len(chosen), video.name))

@@ -1,0 +1,205 @@
+"""Propagate along one sequence of a DAVIS-layout folder, without a project: some of its masks are the labels."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from al_core.errors import BadLabel
+from al_core.export.davis import index_image, write_index_png
+from al_core.footage import Clip, clips_of
+from al_core.fusion import combine, fuse, propagations
+from al_core.metrics import JAndF, j_and_f
+from al_core.propagation import Resources
+from al_core.propagation.base import ClipFrames
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, MaskLabel, Progress
+from al_core.rle import decode, encode
+from al_core.settings import Settings
+from tasks.propagation import Decoded
+
+CATEGORY = 1
+MAX_INDEX = 254
+"""Index 255 means "ignore"."""
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """What came of a propagation.
+
+    Attributes:
+        n_frames: of the clip.
+        labelled: frames whose masks were given.
+        seconds: from the first to the last frame.
+        figures: mean J and F over the frames that have a mask and were not given, each object weighing the same; None
+            without such frames.
+        measured: number of these frames.
+    """
+
+    n_frames: int
+    labelled: int
+    seconds: float
+    figures: JAndF | None
+    measured: int
+
+    def describe(self) -> str:
+        """For a person."""
+        speed = f"{self.n_frames} frames from {self.labelled} labels, {self.n_frames / self.seconds:.1f} frames/s"
+        if self.figures is None:
+            return f"{speed}; no other frame has a mask to measure against"
+        j, f = self.figures
+        return f"{speed}; J {j:.3f}, F {f:.3f}, J&F {self.figures.jf:.3f} over {self.measured} frames"
+
+
+def propagate_sequence(
+    data: Path,
+    name: str,
+    labelled: int | Sequence[int],
+    methods: Sequence[str],
+    out: Path,
+    cache: Path,
+    settings: Settings,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> ClipReport:
+    """Carry some masks of a sequence to all of its frames, write them below ``out / name``, and measure them.
+
+    Args:
+        labelled: frames whose masks are the labels, or how many evenly spaced ones.
+        methods: propagators, by name; several are fused.
+
+    Raises:
+        BadVideo: there is no such folder, or no sequence in it.
+        UnknownName: a sequence or a propagator that is not there.
+        BadLabel: a frame that is not there, or has no mask.
+    """
+    (clip,) = clips_of(data, [name])
+    marks = evenly(clip.n_frames, labelled) if isinstance(labelled, int) else labelled
+    labels = labels_of(clip, marks)
+    frames = Clip(clip.source, settings.frames.working_long_side)
+    resources = Resources(settings.propagation, cache, seed=settings.seed, on_progress=on_progress)
+    delivered = propagate_clip(frames, labels, clip.size, methods, resources)
+    return write_masks(delivered, clip, labels, out / name, on_progress)
+
+
+def evenly(n_frames: int, n_labels: int) -> list[int]:
+    """Frames to label, evenly spaced with half a step at both ends.
+
+    Raises:
+        BadLabel: more labels than frames.
+    """
+    if n_labels > n_frames:
+        raise BadLabel(f"{n_labels} labels were asked for, the sequence has {n_frames} frames; ask for fewer")
+    return [int(n_frames * (i + 0.5) / n_labels) for i in range(n_labels)]
+
+
+def labels_of(clip: Clip, labelled: Collection[int]) -> dict[int, FrameLabel]:
+    """The masks of some frames, as if a person had drawn them.
+
+    Raises:
+        BadLabel: a frame that the sequence does not have, or that has no mask.
+    """
+    known = set(clip.truth_frames)
+    for frame in labelled:
+        if not 0 <= frame < clip.n_frames:
+            raise BadLabel(f"{clip.name}: expected labels for frames 0 to {clip.n_frames - 1}, got {frame}")
+        if frame not in known:
+            raise BadLabel(f"{clip.name}: frame {frame} has no mask; masks are there for {_listed(sorted(known))}")
+    return {frame: _label(clip, frame) for frame in sorted(labelled)}
+
+
+def propagate_clip(
+    frames: ClipFrames,
+    labels: Mapping[int, FrameLabel],
+    size: tuple[int, int],
+    methods: Sequence[str],
+    resources: Resources,
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """The masks of every frame, in order, carried from the labels by the named propagators together.
+
+    Args:
+        frames: as the propagators see them.
+        size: (height, width) of the masks.
+
+    Raises:
+        UnknownName: there is no propagator of that name.
+    """
+    sources = propagations(methods, resources, frames, Decoded(labels))
+    return fuse(labels, combine(sources, labels), None, size, resources.settings)
+
+
+def write_masks(
+    delivered: Iterable[tuple[int, list[DeliveredMask]]],
+    clip: Clip,
+    labelled: Collection[int],
+    out: Path,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> ClipReport:
+    """Write an index PNG per frame, named like the frame, and measure where there is truth.
+
+    Args:
+        clip: at full size.
+        out: folder of the PNGs.
+
+    Raises:
+        BadLabel: an object number that an index image cannot hold.
+    """
+    too_high = [track for track in clip.tracks if track > MAX_INDEX]
+    if too_high:
+        raise BadLabel(f"{clip.name}: an index image holds objects 1 to {MAX_INDEX}, got {_listed(too_high)}")
+    out.mkdir(parents=True, exist_ok=True)
+    figures = Figures(clip, labelled)
+    height, width = clip.size
+    started = time.perf_counter()
+    for frame, masks in delivered:
+        shown = [mask for mask in masks if mask.track_id != IGNORE_TRACK]
+        image, _ = index_image(shown, {m.track_id: m.track_id for m in shown}, height, width)
+        write_index_png(out / f"{clip.files[frame].stem}.png", image)
+        figures.add(frame, shown)
+        if on_progress is not None:
+            on_progress(Progress(frame + 1, clip.n_frames, clip.name))
+    seconds = time.perf_counter() - started
+    return ClipReport(clip.n_frames, len(labelled), seconds, figures.mean(), figures.n_frames)
+
+
+class Figures:
+    """J and F of masks against the truth of a clip, on frames that were not labelled."""
+
+    def __init__(self, clip: Clip, labelled: Collection[int]) -> None:
+        self._clip = clip
+        self._measured = set(clip.truth_frames) - set(labelled)
+        self._found: dict[int, list[JAndF]] = {track: [] for track in clip.tracks}
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that can be measured."""
+        return len(self._measured)
+
+    def add(self, frame: int, masks: Sequence[DeliveredMask]) -> None:
+        """Measure a frame, if its truth is known."""
+        if frame not in self._measured:
+            return
+        truth, ignore = self._clip.truth(frame), self._clip.ignore(frame)
+        empty = np.zeros(self._clip.size, bool)
+        found = {mask.track_id: mask for mask in masks}
+        for track, figures in self._found.items():
+            mask = decode(found[track].rle) if track in found else empty
+            figures.append(j_and_f(mask, truth.get(track, empty), ignore))
+
+    def mean(self) -> JAndF | None:
+        """Over frames, then over objects; None where nothing was measured."""
+        objects = [np.mean(figures, axis=0) for figures in self._found.values() if figures]
+        if not objects:
+            return None
+        j, f = np.mean(objects, axis=0)
+        return JAndF(float(j), float(f))
+
+
+def _label(clip: Clip, frame: int) -> FrameLabel:
+    masks = [MaskLabel(track, CATEGORY, encode(mask)) for track, mask in clip.truth(frame).items()]
+    return FrameLabel(FrameRef(1, frame), tuple(masks))
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    shown = ", ".join(str(n) for n in numbers[:10])
+    return f"{shown} and {len(numbers) - 10} more" if len(numbers) > 10 else shown or "none"

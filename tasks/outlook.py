@@ -1,0 +1,94 @@
+"""What the selection by value knows of a video: how wrong its labels probably are, and how far a label reaches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.propagation.hazard import hazards
+from al_core.propagation.soft import patch_of, shrink
+from al_core.records import DeliveredMask, Provenance
+from al_core.rle import decode
+from al_core.selection.outlook import Outlook, expected_overlap
+from al_core.settings import Settings
+from al_core.stores.delivered import read_delivered
+from al_core.stores.flow import FlowStore
+from al_core.stores.frames import FrameStore
+from tasks.propagation import VideoFrames
+
+Delivered = Mapping[int, Sequence[DeliveredMask]]
+
+MISSED = 0.5
+"""Error that a frame is expected to have where half of the teachers see an object that the others do not."""
+
+
+def outlooks_of(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int
+) -> Callable[[int], Outlook] | None:
+    """The outlook of each video as the round before left it; None before anything was delivered."""
+    paths = ledger.delivered_paths(round_id - 1) if round_id > 1 else {}
+    if not paths:
+        return None
+    videos = {video.video_id: video for video in ledger.videos()}
+    store = FlowStore(project.cache / "flow")
+
+    @cache
+    def outlook(video_id: int) -> Outlook:
+        video = videos[video_id]
+        delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
+        labelled = _labelled(ledger, video_id, round_id)
+        error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
+        error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, round_id - 1, video_id, video.n_frames))
+        clip = VideoFrames(frames, video)
+        flow = store.clip(clip, settings.propagation.flow_long_side, settings.propagation.flow_preset)
+        objects = _objects(delivered)
+        return Outlook(
+            error,
+            hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects),
+            frozenset(labelled),
+            objects,
+        )
+
+    return outlook
+
+
+def _labelled(ledger: Ledger, video_id: int, round_id: int) -> set[int]:
+    asked = ledger.asked_frames(round_id)
+    return set(asked["frame_idx"][asked["video_id"] == video_id].tolist())
+
+
+def _errors(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> NDArray[np.float64]:
+    """Expected error of every frame from the confidence of its masks and the objects of the labels around it."""
+    seen = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
+    at = np.searchsorted(labelled, np.arange(n_frames))
+    error = np.empty(n_frames)
+    for i in range(n_frames):
+        around = [seen[j] for j in labelled[max(int(at[i]) - 1, 0) : int(at[i]) + 1]]
+        error[i] = 1 - expected_overlap({m.track_id: m.confidence for m in delivered.get(i, ())}, around)
+    return error
+
+
+def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:
+    """Whether teachers miss objects that others see, float64 [n_frames] in [0, 1]; 0 where nothing was predicted."""
+    found = np.zeros(n_frames)
+    rows = ledger.predictions(round_id, video_id)
+    found[rows["frame_idx"]] = np.clip(rows["existence_disagreement"], 0, 1)
+    return found
+
+
+def _objects(delivered: Delivered) -> float:
+    counts = [len(masks) for masks in delivered.values() if masks]
+    return float(np.mean(counts)) if counts else 1.0
+
+
+def _union(masks: Sequence[DeliveredMask], size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    if not masks:
+        return None
+    found = np.zeros(size, bool)
+    for mask in masks:
+        patch = patch_of(shrink(decode(mask.rle), size).soft(size))
+        found[patch.window.slices] |= patch.values > 0.5
+    return found

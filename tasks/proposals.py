@@ -1,0 +1,30 @@
+"""The masks that people start from."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameLabel, LabelRequest, MaskLabel
+from al_core.stores.delivered import read_delivered
+
+
+def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
+    """What the last round before each request's own delivered in the frame asked for, by request id; frames without
+    masks are left out."""
+    by_round: dict[int, list[LabelRequest]] = defaultdict(list)
+    for request in requests:
+        by_round[request.round_id].append(request)
+    found: dict[str, FrameLabel] = {}
+    for round_id, asked in by_round.items():
+        last = ledger.last_delivered_round(before=round_id)
+        paths = ledger.delivered_paths(last) if last is not None else {}
+        for video_id, path in paths.items():
+            mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
+            if not mine:
+                continue
+            for frame_idx, masks in read_delivered(project.absolute(path), sorted(mine)):
+                request = mine[frame_idx]
+                objects = tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)
+                found[request.request_id] = FrameLabel(request.frame, objects)
+    return found

@@ -1,0 +1,35 @@
+"""What propagators are worth, told by labels that were left out."""
+
+from pathlib import Path
+
+import pytest
+
+from al_core.fusion.held_out import COMBINED, held_out
+from al_core.propagation import Resources
+from al_core.settings import PropagationSettings
+from tests.al_core.movers import line, mover_clip
+
+
+def test_every_label_is_predicted_from_the_others_once(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (2, 0))})
+    labels = {i: clip.truth[i] for i in (1, 4, 7, 10)}
+    rows = held_out(("flow",), Resources(PropagationSettings(), tmp_path), clip, labels)
+    assert sorted((row.source, row.frame_idx) for row in rows) == [
+        (name, i) for name in ("flow", COMBINED) for i in labels
+    ]
+    assert all(row.overlap > 0.75 for row in rows), rows
+
+
+def test_what_people_say_is_not_there_has_no_overlap(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (3, 0))})
+    labels = {2: clip.truth[2], 5: {}}
+    (flow, combined) = held_out(("flow",), Resources(PropagationSettings(), tmp_path), clip, labels)
+    assert (flow.frame_idx, flow.overlap) == (5, 0.0)
+    assert combined.confidence == flow.confidence
+
+
+@pytest.mark.parametrize("marks", [(), (3,)])
+def test_fewer_than_two_labels_tell_nothing(marks: tuple[int, ...], tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (3, 0))})
+    labels = {i: clip.truth[i] for i in marks}
+    assert held_out(("flow",), Resources(PropagationSettings(), tmp_path), clip, labels) == []

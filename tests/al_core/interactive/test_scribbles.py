@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from al_core.errors import BadLabel
+from al_core.interactive import Stroke, refine_with_scribble
+from al_core.metrics import jaccard
+from tests.al_core.interactive.test_clicks import BODY, HEAD, IMAGE, TRUTH, soft
+
+
+def line(start, end, positive):
+    points = np.linspace(start, end, 20).round().astype(np.int64)
+    return Stroke(points, positive)
+
+
+def test_strokes_bring_what_is_missing_and_take_what_is_too_much():
+    wrong = BODY.copy()
+    wrong[30:50, 50:60] = True
+    refined = refine_with_scribble(
+        IMAGE, soft(wrong), [line((27, 17), (33, 17), True), line((54, 32), (54, 47), False)]
+    )
+    assert jaccard(refined, TRUTH) > 0.97 > jaccard(wrong, TRUTH)
+
+
+def test_every_point_is_on_its_side():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    stroke = line((2, 2), (60, 50), True)
+    refined = refine_with_scribble(noise, np.zeros((64, 64), np.float32), [stroke])
+    assert refined[stroke.points[:, 1], stroke.points[:, 0]].all()
+
+
+def test_a_dot_is_a_click():
+    dot = Stroke(np.array([[30, 17]]), True)
+    assert jaccard(refine_with_scribble(IMAGE, soft(BODY), [dot]), TRUTH) > 0.97
+
+
+def test_no_strokes_change_nothing():
+    assert (refine_with_scribble(IMAGE, soft(HEAD), []) == HEAD).all()
+
+
+def test_strokes_lie_in_the_frame_and_have_points():
+    with pytest.raises(BadLabel, match="inside the frame of 64x64"):
+        refine_with_scribble(IMAGE, soft(BODY), [line((0, 0), (64, 3), True)])
+    with pytest.raises(BadLabel, match="at least one point"):
+        Stroke(np.zeros((0, 2), np.int64), True)

@@ -1,0 +1,86 @@
+"""The random share of a round, and what it tells."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from al_core.records import DeliveredMask, FrameRef, Provenance
+from al_core.rle import encode
+from al_core.selection import Pool, select
+from al_core.selection.control import LEAST_CONTROL, REASON, Credit, live_gain, n_control, worths
+from al_core.settings import SelectionSettings
+
+
+def run(n, seed=0, strategy="uniform", **settings):
+    pool = Pool.from_arrays({1: 60, 2: 40}, [FrameRef(1, 5)])
+    return select(strategy, pool, n, SelectionSettings(min_gap=3, **settings), np.random.default_rng(seed))
+
+
+def delivered(*columns):
+    """A 4x4 mask of track 1 with these columns set."""
+    mask = np.zeros((4, 4), bool)
+    mask[:, list(columns)] = True
+    return [DeliveredMask(0, 1, 1, Provenance.PROPAGATED, 0.9, encode(mask))]
+
+
+def test_the_share_is_met_on_average():
+    rng = np.random.default_rng(0)
+    counts = [n_control(2, 0.1, rng) for _ in range(2000)]
+    assert set(counts) == {0, 1}
+    assert np.mean(counts) == pytest.approx(0.2, abs=0.03)
+
+
+def test_random_frames_come_last_are_marked_and_keep_the_gap():
+    found = run(10, control_share=0.5)
+    assert [s.control for s in found] == [False] * 5 + [True] * 5
+    assert [s.rank for s in found] == list(range(10))
+    assert {s.reason for s in found[5:]} == {REASON}
+    frames = [*sorted(s.frame for s in found), FrameRef(1, 5)]
+    for one in frames:
+        assert all(abs(one.frame_idx - o.frame_idx) >= 3 for o in frames if o != one and o.video_id == one.video_id)
+
+
+def test_the_others_are_those_of_the_strategy_alone():
+    with_control, alone = run(10, control_share=0.5), run(5, control_share=0.0)
+    assert [s.frame for s in with_control[:5]] == [s.frame for s in alone]
+
+
+def test_random_selection_needs_no_control():
+    assert not any(s.control for s in run(10, strategy="random", control_share=0.5))
+
+
+def test_a_change_is_credited_to_the_nearest_new_label():
+    before = {0: delivered(0), 1: delivered(0), 2: delivered(0), 3: delivered(0, 1)}
+    after = {0: delivered(0), 1: delivered(1), 2: delivered(0), 3: delivered(0)}
+    # Frame 1 is all different, frame 3 by half; frames 0 and 2 are as before.
+    assert worths(before, after, [0, 3], 4) == {0: 1.0, 3: 0.5}
+
+
+def test_an_object_that_comes_or_goes_is_a_whole_change():
+    assert worths({}, {0: delivered(0)}, [0], 2) == {0: 1.0}
+    assert worths({0: delivered(0)}, {}, [0], 2) == {0: 1.0}
+
+
+def test_the_gain_is_worth_per_second():
+    chosen = [Credit(False, 80.0, 4.0)] * 10
+    control = [Credit(True, 40.0, 1.0)] * LEAST_CONTROL
+    gain = live_gain(chosen + control, np.random.default_rng(0))
+    assert gain is not None
+    assert (gain.value, gain.low, gain.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_the_interval_is_wide_where_labels_differ():
+    rng = np.random.default_rng(0)
+    credits = [Credit(i % 2 == 0, 80.0, float(rng.exponential(3))) for i in range(20)]
+    gain = live_gain(credits, np.random.default_rng(0))
+    assert gain is not None
+    assert gain.low < gain.value < gain.high
+    assert gain.high / gain.low > 1.5
+
+
+def test_nothing_is_told_from_few_random_labels():
+    few = [Credit(False, 80.0, 1.0)] + [Credit(True, 80.0, 1.0)] * (LEAST_CONTROL - 1)
+    assert live_gain(few, np.random.default_rng(0)) is None
+    nothing = [Credit(False, 80.0, 1.0)] + [replace(few[1], worth=0.0)] * LEAST_CONTROL
+    assert live_gain(nothing, np.random.default_rng(0)) is None

@@ -1,0 +1,59 @@
+"""What a label costs, before and after people were measured."""
+
+import pytest
+
+from al_core.pricing import default_prices, label_seconds, prices_from
+from al_core.records import LabelKind
+from al_core.settings import AnnotatorSettings
+
+SETTINGS = AnnotatorSettings()
+
+
+@pytest.mark.parametrize(
+    ("kind", "n", "seconds"),
+    [
+        (LabelKind.MASK, 2, 160),
+        (LabelKind.POLYGON, 2, 50),
+        (LabelKind.SCRIBBLE, 2, 22),
+        (LabelKind.BOX, 3, 21),
+        (LabelKind.CLICK, 4, 7),
+        (LabelKind.ACCEPT, 2, 4),
+        (LabelKind.REJECT, 2, 4),
+        (LabelKind.ABSENT, 2, 3),
+    ],
+)
+def test_defaults(kind, n, seconds):
+    assert label_seconds(SETTINGS, kind, n) == seconds
+
+
+def test_a_frame_costs_looking_and_correcting_every_object():
+    prices = default_prices(SETTINGS)
+    assert prices.frame_seconds(LabelKind.MASK, 2) == 160
+    assert prices.frame_seconds(LabelKind.CLICK, 2) == 2 * (2 + 1 + 3 * 1.5)
+    assert prices.frame_seconds(LabelKind.BOX, 1) == 9
+    assert prices.frame_seconds(LabelKind.ABSENT, 2) == 3
+    assert prices.frame_seconds(LabelKind.MASK, 0) == 3
+
+
+def test_what_nobody_did_costs_the_default():
+    assert prices_from(SETTINGS, []) == default_prices(SETTINGS)
+
+
+def test_one_answer_moves_a_price_a_little_and_many_decide_it():
+    one = prices_from(SETTINGS, [(LabelKind.MASK, 80, 2)])
+    assert one.frame_seconds(LabelKind.MASK, 1) == pytest.approx((40 + 5 * 80) / 6)
+    many = prices_from(SETTINGS, [(LabelKind.MASK, 80, 2)] * 495)
+    assert many.frame_seconds(LabelKind.MASK, 1) == pytest.approx(40.4)
+    assert many.frame_seconds(LabelKind.BOX, 1) == 9
+
+
+def test_a_coffee_break_is_no_price():
+    times = [(LabelKind.MASK, 80, 1)] * 4 + [(LabelKind.MASK, 3600, 1)]
+    assert prices_from(SETTINGS, times).frame_seconds(LabelKind.MASK, 1) == 80
+
+
+def test_a_frame_without_objects_counts_whole():
+    times = [(LabelKind.ABSENT, 13, 0), (LabelKind.REJECT, 2, 0)]
+    prices = prices_from(SETTINGS, times)
+    assert prices.frame_seconds(LabelKind.ABSENT, 0) == pytest.approx((13 + 5 * 3) / 6)
+    assert prices.frame_seconds(LabelKind.REJECT, 1) == 2

@@ -1,0 +1,129 @@
+"""Campaigns in memory, on a clip of twelve frames."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from al_core.errors import UnknownName
+from al_core.propagation.flow import FlowPropagator
+from al_core.records import FrameRef, LabelKind
+from al_core.selection import STRATEGIES
+from al_core.settings import PropagationSettings, SelectionSettings
+from al_core.simulated_people import KINDS, annotator_of, offers_of
+from al_core.simulation import Label, World, exact_masks, make_pool, run_campaign
+from al_core.stores.flow import FlowStore
+from tests.al_core.movers import MoverClip, line, mover_clip
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A toy clip with its truth."""
+
+    name: str
+    clip: MoverClip
+
+    @property
+    def frames(self) -> MoverClip:
+        return self.clip
+
+    def truth(self, frame_idx: int) -> dict[int, np.ndarray]:
+        return self.clip.truth[frame_idx]
+
+    def ignore(self, frame_idx: int) -> None:
+        return None
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    slow = mover_clip({1: line((30, 30), (1, 0))}, radius=12, size=(64, 128))
+    fast = mover_clip({1: line((20, 20), (7, 1)), 2: line((100, 44), (-6, 0))}, radius=10, size=(64, 128))
+    return World([Known("slow", slow), Known("fast", fast)], FlowPropagator(FlowStore(tmp_path), PropagationSettings()))
+
+
+def exact(world: World, video: int, *frames: int) -> dict[int, Label]:
+    return {i: Label(world.clips[video].truth(i)) for i in frames}
+
+
+def campaign(world: World, strategy: str, kinds: str = "mask", **more):
+    settings = SelectionSettings(strategy=strategy, frames_per_round=2, min_gap=1, control_share=0.0)
+    rng = np.random.default_rng(0)
+    return list(run_campaign(world, strategy, settings, 3, annotator_of(world, kinds), rng, offers_of(kinds), **more))
+
+
+def test_every_frame_has_an_outcome_and_labelled_ones_are_right(world: World) -> None:
+    outcomes = world.outcomes(0, exact(world, 0, 2, 9))
+    assert len(outcomes) == 12
+    assert (outcomes[2].jf, outcomes[9].jf) == (1.0, 1.0)
+    assert min(o.jf for o in outcomes) > 0.8
+
+
+def test_without_labels_nothing_is_delivered(world: World) -> None:
+    assert [o.jf for o in world.outcomes(0, {})] == [0.0] * 12
+
+
+def test_a_stretch_between_two_labels_is_worked_out_once(world: World, monkeypatch) -> None:
+    world.outcomes(0, exact(world, 0, 2, 9))
+    carried = []
+    original = World.carried
+    monkeypatch.setattr(World, "carried", lambda *a: carried.append(a[3:]) or original(*a))
+    world.outcomes(0, exact(world, 0, 2, 5, 9))
+    assert carried == [(2, 5), (5, 9)]
+
+
+def test_another_mask_in_a_labelled_frame_is_another_label(world: World) -> None:
+    shifted = {1: np.roll(world.clips[0].truth(2)[1], 9, axis=1)}
+    right, wrong = exact(world, 0, 2), {2: Label(shifted, "shifted")}
+    assert world.error(0, right) < world.error(0, wrong)
+    assert world.outcomes(0, wrong)[2].jf < 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_labels_what_it_was_told_to(world: World, strategy: str) -> None:
+    points = campaign(world, strategy)
+    assert [p.human_frames for p in points] == [2, 4, 6]
+    assert [len(p.asked) for p in points] == [2, 2, 2]
+    assert sum(len(frames) for frames in points[-1].labelled.values()) == 6
+    spent = sum(80.0 * len(world.clips[a.frame.video_id].truth(a.frame.frame_idx)) for p in points for a in p.asked)
+    assert points[-1].human_seconds == spent
+
+
+def test_campaigns_repeat(world: World) -> None:
+    assert [p.asked for p in campaign(world, "random")] == [p.asked for p in campaign(world, "random")]
+
+
+def test_a_campaign_ends_when_its_seconds_are_spent(world: World) -> None:
+    assert len(campaign(world, "uniform", most_seconds=1.0)) == 1
+
+
+def test_the_true_gain_is_what_the_label_brings(world: World) -> None:
+    labels = {0: exact(world, 0, 2), 1: {}}
+    outcomes = {v: world.outcomes(v, labels[v]) for v in labels}
+    pool = make_pool(world, labels, outcomes)
+    gain = pool.true_gain(FrameRef(0, 9), ())
+    assert gain == pytest.approx(world.error(0, exact(world, 0, 2)) - world.error(0, exact(world, 0, 2, 9)))
+    assert pool.true_gain(FrameRef(0, 9), [FrameRef(0, 8)]) < gain
+
+
+@pytest.mark.parametrize("kinds", sorted(set(KINDS) - {"mask"}))
+def test_cheap_kinds_cost_less_than_masks_and_improve_the_video(world: World, kinds: str) -> None:
+    strategy = "value" if kinds == "all" else "uniform"
+    points, masks = campaign(world, strategy, kinds), campaign(world, "uniform")
+    assert points[-1].human_seconds < masks[-1].human_seconds
+    assert np.mean([o.jf for o in points[-1].outcomes[0]]) > 0.5
+    assert {a.kind for p in points for a in p.asked} <= {*LabelKind}
+
+
+def test_unknown_kinds_are_told(world: World) -> None:
+    with pytest.raises(UnknownName, match="kinds of label 'stroke'"):
+        annotator_of(world, "stroke")
+    with pytest.raises(UnknownName):
+        offers_of("stroke")
+
+
+def test_an_empty_frame_is_absent_and_cheap(world: World) -> None:
+    gone = replace(world.clips[0].clip, truth=[{}] * 12)
+    empty = World([Known("gone", gone)], world._propagator)
+    label, kind, seconds = exact_masks(empty)(0, 3, LabelKind.MASK, {}, np.random.default_rng(0))
+    assert (dict(label.masks), kind, seconds) == ({}, LabelKind.ABSENT, 3.0)

@@ -1,0 +1,45 @@
+"""What the selection by value is told of a project."""
+
+import numpy as np
+import pytest
+
+from al_core.settings import Settings
+from tasks.outlook import MISSED, outlooks_of
+from tests.tasks.labelled_project import finished_project, new_project
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return finished_project(tmp_path_factory.mktemp("outlook"))
+
+
+def outlook(finished, round_id):
+    project, ledger, frames = finished
+    of = outlooks_of(project, ledger, frames, Settings(), round_id)
+    return None if of is None else of(1)
+
+
+def test_before_anything_is_delivered_nothing_is_known(tmp_path, finished):
+    project, ledger, frames = new_project(tmp_path)
+    assert outlooks_of(project, ledger, frames, Settings(), 1) is None
+    assert outlook(finished, 1) is None
+
+
+def test_errors_come_from_confidence_and_from_teachers_that_miss_objects(finished):
+    found = outlook(finished, 3)
+    # Delivered by round 2: people in frames 0 and 3, 0.75 right after them, the teacher's 0.52 in frame 2, none in 5.
+    confidence = np.array([1, 0.75, 0.52, 1, 0.75, 0])
+    disagreement = np.arange(1, 7) / 10
+    assert found.error == pytest.approx(1 - confidence * (1 - MISSED * disagreement), abs=1e-6)
+
+
+def test_labelled_frames_objects_and_hazards(finished):
+    found = outlook(finished, 3)
+    assert found.labelled == {0, 3}
+    assert found.objects == 1
+    assert found.hazard.shape == (5,)
+    assert (found.hazard >= 0).all()
+
+
+def test_an_earlier_round_knows_less(finished):
+    assert outlook(finished, 2).labelled == {0}
