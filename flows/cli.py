@@ -430,6 +430,33 @@ def bench(
 
 
 @main.command()
+@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--target", default=0.85, show_default=True, type=click.FloatRange(0, 1), help="J&F that effort is compared at."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: the first file, as .html.")
+def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
+    """Compare the strategies of simulated campaigns: a table, and one self-contained HTML page with the curves.
+
+    RECORDS are files that simulate or bench wrote; several are joined.
+    """
+    from rich.console import Console
+
+    from al_core.comparison import Comparison
+    from al_core.simulation_records import check_distinct, read_points
+    from tasks.report.simulation_page import write_comparison
+    from tasks.report.tables import simulation_summary
+
+    points = tuple(point for path in records for point in read_points(path))
+    check_distinct(points)
+    comparison = Comparison(points, target)
+    console = Console()
+    console.print(simulation_summary(comparison))
+    page = write_comparison(comparison, out or records[0].with_suffix(".html"))
+    console.print(f"{len(points)} records compared; curves in {page}", highlight=False, soft_wrap=True)
+
+
+@main.command()
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadLabel
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
-from al_core.propagation.soft import Patch, Size, Window, rows_of, shrink, union
+from al_core.propagation.labels import check_labels, exclusive, may_overlap, patches_at
+from al_core.propagation.soft import Patch, Size, Window, union
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import ClipFlow, Flow, FlowStore
 
@@ -77,7 +77,7 @@ class FlowPropagator:
 
         Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
         """
-        _check(frames, labels)
+        check_labels(frames, labels)
         size = self.flow(frames).size
         for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
             yield from self.between(frames, labels, start, end)
@@ -95,27 +95,17 @@ class FlowPropagator:
         flow = self.flow(frames)
         before = _at(labels[start], flow.size) if start >= 0 else None
         after = _at(labels[end], flow.size) if end < frames.n_frames else None
-        apart = _overlapping({i: labels[i] for i in (start, end) if i in labels})
+        friends = may_overlap({i: labels[i] for i in (start, end) if i in labels})
         for frame_idx, left, right in _gap(flow, start, end, before, after):
-            yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, apart))
+            yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, friends))
 
     def flow(self, frames: ClipFrames) -> ClipFlow:
         """The flow that masks of a clip are carried along."""
         return self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
 
 
-def _check(frames: ClipFrames, labels: Labels) -> None:
-    wrong = [i for i in labels if not 0 <= i < frames.n_frames]
-    if wrong:
-        raise BadLabel(f"labels for frames {sorted(wrong)}, the clip has frames 0 to {frames.n_frames - 1}")
-    shapes = {mask.shape for masks in labels.values() for mask in masks.values()}
-    if len(shapes) > 1:
-        raise BadLabel(f"the masks of a clip have one size, got {sorted(shapes)}")
-
-
 def _at(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> _Carried:
-    patches = {track: shrink(mask, size) for track, mask in masks.items()}
-    return _Carried({t: p for t, p in patches.items() if p.values.size}, np.ones(size, np.float32), 0)
+    return _Carried(patches_at(masks, size), np.ones(size, np.float32), 0)
 
 
 def _gap(
@@ -241,7 +231,7 @@ def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _blend(
-    left: _Carried | None, right: _Carried | None, size: Size, overlapping: Mapping[int, frozenset[int]]
+    left: _Carried | None, right: _Carried | None, size: Size, friends: Mapping[int, frozenset[int]]
 ) -> dict[int, PropagatedTrack]:
     """Both ways together, by track."""
     ways = [way for way in (left, right) if way is not None]
@@ -258,8 +248,8 @@ def _blend(
         values = np.add.reduce([patch.on(window) * share[window.slices] for patch, share in found])
         blended[track] = Patch(window.x0, window.y0, values)
     confidence = {track: _confidence(track, ways) for track in tracks}
-    exclusive = _exclusive(blended, size, overlapping)
-    return {t: PropagatedTrack(p.soft(size), confidence[t]) for t, p in exclusive.items()}
+    apart = exclusive(blended, size, friends)
+    return {t: PropagatedTrack(p.soft(size), confidence[t]) for t, p in apart.items()}
 
 
 def _confidence(track: int, ways: list[_Carried]) -> float:
@@ -284,35 +274,3 @@ def _soft_iou(first: Patch, second: Patch) -> float:
     window = union([first.window, second.window])
     a, b = first.on(window), second.on(window)
     return float(np.minimum(a, b).sum() / max(np.maximum(a, b).sum(), np.float32(1e-6)))
-
-
-def _exclusive(masks: Mapping[int, Patch], size: Size, overlapping: Mapping[int, frozenset[int]]) -> dict[int, Patch]:
-    """Scale probabilities down where those of objects that cannot overlap add up to more than 1."""
-    if len(masks) == 1:
-        return dict(masks)
-    total = np.zeros(size, np.float32)
-    for patch in masks.values():
-        total[patch.window.slices] += patch.values
-    scaled = {}
-    for track, patch in masks.items():
-        rivals = total[patch.window.slices]
-        for friend in overlapping.get(track, frozenset()) & masks.keys():
-            rivals = rivals - masks[friend].on(patch.window)
-        scaled[track] = patch._replace(values=patch.values / np.maximum(rivals, 1))
-    return scaled
-
-
-def _overlapping(labels: Labels) -> dict[int, frozenset[int]]:
-    """Which objects share pixels in some label, and so may do in between."""
-    friends: dict[int, set[int]] = {}
-    for masks in labels.values():
-        tracks = list(masks)
-        if len(tracks) < 2:
-            continue
-        height, width = masks[tracks[0]].shape
-        rows = rows_of([shrink(masks[t], (height, width)).soft((height, width)) for t in tracks], (height, width))
-        shared = (rows @ rows.T).tocoo()
-        for i, j in zip(shared.row, shared.col, strict=True):
-            if i != j:
-                friends.setdefault(tracks[i], set()).add(tracks[j])
-    return {track: frozenset(others) for track, others in friends.items()}

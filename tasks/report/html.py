@@ -8,6 +8,12 @@ from al_core.export.palette import readable_on
 from tasks.report.figures import Figure
 
 
+class Markup(str):
+    """A table's cell that is HTML already, not text."""
+
+    __slots__ = ()
+
+
 class Charts:
     """The page's figures: a place is left in the text, the description goes to the end of the page."""
 
@@ -36,11 +42,14 @@ def table(
     text: Collection[int] = (),
     wide: Collection[int] = (),
 ) -> str:
-    """A table of numbers; columns in ``text`` are aligned left, those in ``wide`` break their lines too."""
+    """A table of numbers; columns in ``text`` are aligned left, those in ``wide`` break their lines too.
+
+    Cells are text, or :class:`Markup`.
+    """
     left = {**dict.fromkeys(text, ' class="text"'), **dict.fromkeys(wide, ' class="text wrap"')}
     heads = "".join(f"<th{left.get(i, '')}>{escape(name)}</th>" for i, name in enumerate(head))
     lines = "".join(
-        "<tr>" + "".join(f"<td{left.get(i, '')}>{escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
+        "<tr>" + "".join(f"<td{left.get(i, '')}>{_cell(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
         for row in rows
     )
     body = f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
@@ -66,3 +75,7 @@ def chip(text: str, colour: str) -> str:
 def swatch(colour: str) -> str:
     """A small field of colour."""
     return f'<span class="swatch" style="--colour:{colour}"></span>'
+
+
+def _cell(cell: str) -> str:
+    return cell if isinstance(cell, Markup) else escape(cell)

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from al_core.comparison import Comparison
 from al_core.project import Project
-from al_core.simulation_records import CurvePoint
 from tasks.control import gain_in_words, gain_so_far
 from tasks.ledger import open_ledger
 from tasks.report.rounds import RoundRow, round_rows
@@ -120,17 +119,17 @@ def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def simulation_summary(points: Sequence[CurvePoint]) -> Table:
-    """One line per set and strategy: quality at the end, human frames and time to J&F .85, and the ratios of time.
+def simulation_summary(comparison: Comparison) -> Table:
+    """One line per set and strategy: quality at the end, human frames and time to the target, and ratios of time.
 
     A ratio says how many times the human time of the strategy a baseline needs for the same J&F, with its interval
     over videos.
     """
-    comparison = Comparison(tuple(points))
     table = _table()
     for name in ("set", "strategy"):
         table.add_column(name, no_wrap=True)
-    reached = ("frames\nto .85", "human time\nto .85")
+    goal = f"{comparison.target:g}".removeprefix("0")
+    reached = (f"frames\nto {goal}", f"human time\nto {goal}")
     against = tuple(f"less time\nthan {baseline}" for baseline in comparison.baselines)
     for name in ("J&F", *reached, *against):
         table.add_column(name, justify="right", no_wrap=True)

@@ -128,3 +128,19 @@ def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
     rng = random.Random(0)
     assert kill_and_run_again(arguments, [rng.uniform(12, 30) for _ in range(3)]) >= 1
     assert_one_finished_campaign(project, finished)
+
+
+@pytest.mark.end_to_end
+def test_selection_by_value_with_a_control_arm(tmp_path):
+    project, arguments = begin(tmp_path)
+    settings = ("--set", "selection.strategy=value", "--set", "selection.control_share=0.5")
+    done = fewframes(*arguments, *settings)
+    assert done.returncode == 0, done.stderr
+    ledger = Ledger(project.ledger_path)
+    asked = {round_id: ledger.selection(round_id) for round_id in (1, 2)}
+    assert [s.control for s in asked[2]] == [False, True]
+    assert "expected to improve frames" in asked[2][0].reason
+    assert "drawn at random" in asked[2][1].reason
+    (first, second) = ledger.step(2, "audit").result["credits"]
+    assert {first[0], second[0]} == {0.0, 1.0}
+    assert {first[1], second[1]} == {80.0}

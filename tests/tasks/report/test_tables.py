@@ -117,7 +117,7 @@ def test_different_budgets_are_told_as_a_span():
 
 
 def test_the_summary_of_a_simulation_tells_what_the_baselines_need():
-    text = shown(simulation_summary(simulated.pool(frames=range(5, 300, 5))))
+    text = shown(simulation_summary(Comparison(tuple(simulated.pool(frames=range(5, 300, 5))))))
     value = cells(text, "pool  value  ")
     assert value[:2] == ["pool", "value"]
     assert value[-2].startswith("1.50x")

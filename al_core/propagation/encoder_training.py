@@ -1,0 +1,236 @@
+"""Training of the encoder on a clip without labels, by rebuilding the colour of one frame from another.
+
+After MAMP (Miao, Bennamoun, Gao, Mian: "Self-Supervised Video Object Segmentation by Motion-Aware Mask Propagation",
+ICME 2022): both frames lose one of their two colour channels; the lost channel of the one is copied from the other,
+where features say that both show the same thing. Features that bring the right colour tell things apart.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from al_core.fingerprint import fingerprint
+from al_core.propagation.base import ClipFrames, Resources
+from al_core.propagation.encoder import (
+    STRIDE,
+    Describe,
+    Encoder,
+    describing,
+    encoder_to_bytes,
+    load_encoder,
+    new_encoder,
+    to_lab,
+)
+from al_core.propagation.local_affinity import cut, neighbours, scores, with_norm
+from al_core.records import Progress
+from al_core.stores.disk_cache import DiskCache
+
+APART = (2, 5, 8)
+"""Frames from the one that is rebuilt to the one that it is rebuilt from."""
+
+RADIUS = 6
+"""Cells to look at in each direction."""
+
+CROP = 128
+"""Height and width of what is rebuilt, in pixels."""
+
+BATCH = 4
+
+LEARNING_RATE = 2e-3
+
+MOST_PAIRS = 48
+"""Pairs of frames of one clip that are learnt from, drawn at random."""
+
+SAVE_EVERY = 50
+"""Steps."""
+
+CACHE_BYTES = 1_000_000_000
+
+_LOSS_SCALE = 20.0
+"""Colours are scaled by so much before they are compared, as MAMP does."""
+
+_FORMAT = "encoder1"
+
+
+class Pair(NamedTuple):
+    """Two frames of one clip, float32 [3, h, w] each, as of :func:`~al_core.propagation.encoder.to_lab`."""
+
+    target: Tensor
+    source: Tensor
+
+
+def learned_features(resources: Resources) -> Callable[[ClipFrames, tuple[int, int]], Describe]:
+    """What gives the features of a clip: the encoder of ``propagation.encoder``, or one that is trained on the clip.
+
+    Raises:
+        BadCheckpoint: the encoder's file is not there or does not fit.
+    """
+    settings = resources.settings
+    if settings.encoder:
+        given = describing(load_encoder(Path(settings.encoder)))
+        return lambda frames, size: given
+    disk = DiskCache(resources.cache / "affinity", CACHE_BYTES)
+
+    def features(frames: ClipFrames, size: tuple[int, int]) -> Describe:
+        steps = settings.encoder_steps
+        return describing(trained_encoder(frames, size, disk, steps, resources.seed, resources.on_progress))
+
+    return features
+
+
+def training_key(frames: ClipFrames, size: tuple[int, int], steps: int, seed: int) -> str:
+    """Name of the trained encoder: equal clips and settings share one."""
+    what = [_FORMAT, frames.sha256, list(frames.size), list(size), steps, seed, APART, RADIUS, CROP, BATCH, MOST_PAIRS]
+    return fingerprint(what)
+
+
+def trained_encoder(
+    frames: ClipFrames,
+    size: tuple[int, int],
+    disk: DiskCache,
+    steps: int,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Encoder:
+    """The encoder of a clip: from the cache, or trained now; a training that was killed goes on.
+
+    Args:
+        size: (height, width) of the frames as they are learnt from, in pixels.
+        disk: where trained and half-trained encoders are kept.
+        steps: of the training; 0 gives random weights.
+        seed: of the weights and of everything that is drawn.
+        on_progress: is told of each step.
+    """
+    key = training_key(frames, size, steps, seed)
+    encoder = new_encoder(seed)
+    if steps == 0 or frames.n_frames < 2:
+        return encoder.eval()
+    done = _load(disk, f"{key}.pt")
+    if done is not None:
+        encoder.load_state_dict(done)
+        return encoder.eval()
+    train(encoder, pairs_of(frames, size, seed), steps, seed, disk, f"{key}.part", on_progress)
+    disk.put(f"{key}.pt", encoder_to_bytes(encoder))
+    disk.path(f"{key}.part").unlink(missing_ok=True)
+    return encoder
+
+
+def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int) -> list[Pair]:
+    """Pairs of frames some frames apart, at most :data:`MOST_PAIRS`, so that memory does not grow with the clip."""
+    rng = np.random.default_rng(seed)
+    n = frames.n_frames
+    targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False))
+    partners = [_partner(int(t), n, rng) for t in targets]
+    needed = sorted({int(i) for i in targets} | set(partners))
+    labs = {i: to_lab(_sized(frames.read(i), size)) for i in needed}
+    return [Pair(labs[int(t)], labs[p]) for t, p in zip(targets, partners, strict=True)]
+
+
+def train(
+    encoder: Encoder,
+    pairs: Sequence[Pair],
+    steps: int,
+    seed: int,
+    disk: DiskCache,
+    key: str,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Train in place. What a step draws follows from the seed and its number alone, so that a training can go on.
+
+    Args:
+        disk: where it stands is kept here every :data:`SAVE_EVERY` steps.
+        key: under which name.
+    """
+    optimizer = torch.optim.Adam(encoder.parameters(), LEARNING_RATE)
+    first = 0
+    state = _load(disk, key)
+    if state is not None:
+        encoder.load_state_dict(state["encoder"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = int(state["step"])
+    encoder.train()
+    for step in range(first, steps):
+        rng = np.random.default_rng([seed, step])
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * float(1 + np.cos(np.pi * step / steps)) / 2
+        target, source = _crops(pairs, rng)
+        loss = reconstruction_loss(encoder, target, source, dropped=int(rng.integers(1, 3)))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
+        optimizer.step()
+        if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
+            buffer = io.BytesIO()
+            kept = {"step": step + 1, "encoder": encoder.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(kept, buffer)
+            disk.put(key, buffer.getvalue())
+        if on_progress is not None:
+            on_progress(Progress(step + 1, steps, f"encoder, loss {loss.item():.3f}"))
+    encoder.eval()
+
+
+def reconstruction_loss(encoder: Encoder, target: Tensor, source: Tensor, dropped: int) -> Tensor:
+    """Smooth L1 between a colour channel and what is copied of it from another frame, scalar.
+
+    Args:
+        target: float32 [n, 3, h, w], h and w multiples of 4.
+        source: the other frames, of the same shape.
+        dropped: the channel that the encoder does not see, 1 (a) or 2 (b).
+    """
+    seen = torch.full((1, 3, 1, 1), 1.0)
+    seen[:, 3 - dropped] = 1.5
+    seen[:, dropped] = 0.0
+    features = encoder((torch.cat([target, source]) * seen).contiguous(memory_format=torch.channels_last))
+    queries, keys = features.chunk(2)
+    weights = scores(queries, with_norm(keys), RADIUS).softmax(dim=2)
+    colours = functional.avg_pool2d(torch.cat([target, source])[:, dropped : dropped + 1], STRIDE)
+    wanted, known = colours.chunk(2)
+    rebuilt = (weights * neighbours(known, RADIUS)).sum(dim=2)
+    return functional.smooth_l1_loss(rebuilt * _LOSS_SCALE, cut(wanted)[..., 0] * _LOSS_SCALE)
+
+
+def _partner(target: int, n_frames: int, rng: np.random.Generator) -> int:
+    apart = int(rng.choice(APART)) * int(rng.choice([-1, 1]))
+    for partner in (target + apart, target - apart):
+        if 0 <= partner < n_frames:
+            return partner
+    return 0 if target else 1
+
+
+def _sized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _crops(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """The same place in both frames of some pairs: float32 [n, 3, h, w] each."""
+    targets, sources = [], []
+    for _ in range(BATCH):
+        pair = pairs[int(rng.integers(len(pairs)))]
+        height, width = pair.target.shape[1:]
+        side = min(CROP, height, width)
+        y, x = (STRIDE * int(rng.integers((n - side) // STRIDE + 1)) for n in (height, width))
+        targets.append(pair.target[:, y : y + side, x : x + side])
+        sources.append(pair.source[:, y : y + side, x : x + side])
+    return torch.stack(targets), torch.stack(sources)
+
+
+def _load(disk: DiskCache, key: str) -> dict | None:
+    """A file of torch from the cache; None where it is not there or damaged."""
+    path = disk.use(key)
+    if path is None:
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        return None
+    return state if isinstance(state, dict) else None

@@ -1,0 +1,194 @@
+"""A specialist for one clip: a small network that is trained on the clip's own labelled frames.
+
+After OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017), with two changes. The network sees
+the mask that the flow brought as a further channel, and it is trained on all human frames of the clip. One network
+serves all objects of a clip and cuts out one at a time, the others being named in a channel of their own. So a
+parent fits clips with any number of objects, and training takes equally long for each. What looks alike is told
+apart by where the flow says that it is; a clip with one object can be cut out without the flow's help.
+
+It helps most where the flow gets lost. What comes out is the mean of the network's mask and the flow's: the two
+fail in different places.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Propagator
+from al_core.propagation.labels import exclusive, may_overlap
+from al_core.propagation.soft import Patch, Size, Window, patch_of, union
+from al_core.propagation.specialist_examples import labelled_frames, network_input, picture, split
+from al_core.propagation.specialist_network import STRIDE, SpecialistNetwork, load_weights, new_network, to_bytes
+from al_core.propagation.specialist_training import Checkpoint, load_kept, train
+from al_core.records import Progress
+from al_core.settings import PropagationSettings
+from al_core.stores.disk_cache import DiskCache
+from al_core.stores.frames import working_size
+
+CACHE_GIGABYTES = 1.0
+
+CALIBRATION = 0.64
+"""Exponent that turns the mean of three signs of quality into an estimate of the overlap with the truth. Fitted on
+41 frames of one DAVIS clip only."""
+
+_FORMAT = "specialist1"
+_SMALLEST_WINDOW = 96
+
+
+class SpecialistPropagator:
+    """Propagation by a network that is trained on the clip.
+
+    Args:
+        flow: gives the priors, at the size of ``settings.flow_long_side``.
+        cache: folder for trained weights; half-trained ones are gone on with.
+        settings: steps of training and the parent's file.
+        seed: of the training.
+        on_progress: is told of the training.
+
+    Raises:
+        BadCheckpoint: the parent's file is not there or does not fit.
+    """
+
+    def __init__(
+        self,
+        flow: Propagator,
+        cache: Path,
+        settings: PropagationSettings,
+        seed: int = 0,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._flow = flow
+        self._disk = DiskCache(cache, int(CACHE_GIGABYTES * 1e9))
+        self._settings = settings
+        self._seed = seed
+        self._on_progress = on_progress
+        self._parent = Path(settings.parent) if settings.parent else None
+        if self._parent is not None:
+            load_weights(self._parent)
+
+    def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
+        """Every frame of the clip, in order, at the flow's size; see
+        :class:`~al_core.propagation.base.Propagator`. Training comes first.
+
+        Memory: that of the flow, and 64 labelled frames while training.
+        """
+        carried = self._flow.propagate(frames, labels)
+        # The first frame before the training, so that labels that do not fit are told at once.
+        carried = chain([next(carried)], carried)
+        tracks = {track for masks in labels.values() for track in masks}
+        if not tracks:
+            yield from carried
+            return
+        size = working_size(*frames.size, self._settings.flow_long_side)
+        network = self._trained(frames, labels, size)
+        friends = may_overlap(labels)
+        for frame in carried:
+            if frame.frame_idx in labels:
+                yield frame
+                continue
+            wanted = set(frame.tracks)
+            if len(tracks) == 1:
+                wanted |= _expected(labels, frame.frame_idx)
+            if not wanted:
+                yield PropagatedFrame(frame.frame_idx, {})
+                continue
+            found = _cut_out(network, picture(frames, frame.frame_idx, size), frame, wanted)
+            judged = {track: _with_flow(patch, frame.tracks.get(track)) for track, patch in found.items()}
+            masks = exclusive({track: patch for track, (patch, _) in judged.items()}, size, friends)
+            yield PropagatedFrame(
+                frame.frame_idx, {t: PropagatedTrack(m.soft(size), judged[t][1]) for t, m in masks.items()}
+            )
+
+    def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> SpecialistNetwork:
+        key = f"{frames.sha256}/{self._fingerprint(labels, size)}"
+        network = load_weights(self._parent) if self._parent is not None else new_network(self._seed)
+        done = load_kept(self._disk, f"{key}.pt")
+        if done is not None:
+            network.load_state_dict(done)
+            return network.eval()
+        examples = list(labelled_frames(frames, labels, size, self._flow))
+        unfinished = Checkpoint(self._disk, f"{key}.part")
+        train(network, examples, self._settings.specialist_steps, self._seed, unfinished, self._on_progress)
+        self._disk.put(f"{key}.pt", to_bytes(network))
+        unfinished.drop()
+        return network
+
+    def _fingerprint(self, labels: Labels, size: Size) -> str:
+        parent = fingerprint_file(self._parent) if self._parent is not None else ""
+        masks = [
+            [mark, track, list(mask.shape), np.packbits(mask).tobytes().hex()]
+            for mark in sorted(labels)
+            for track, mask in sorted(labels[mark].items())
+        ]
+        settings = [self._settings.specialist_steps, self._settings.flow_preset, size]
+        return fingerprint([_FORMAT, sorted(labels), masks, settings, parent, self._seed])
+
+
+def _expected(labels: Labels, frame_idx: int) -> set[int]:
+    """Objects that are in the nearest label before or after a frame."""
+    nearest = [max((m for m in labels if m < frame_idx), default=None)]
+    nearest.append(min((m for m in labels if m > frame_idx), default=None))
+    return {track for mark in nearest if mark is not None for track in labels[mark]}
+
+
+def _cut_out(
+    network: SpecialistNetwork, image: NDArray[np.uint8], frame: PropagatedFrame, wanted: set[int]
+) -> dict[int, Patch]:
+    """What the network makes of what the flow brought, by track."""
+    size = (image.shape[0], image.shape[1])
+    masks = {track: carried.mask for track, carried in frame.tracks.items()}
+    found = {}
+    for track in sorted(wanted):
+        own, others = split(masks, track, size)
+        window = Window(0, 0, size[1], size[0])
+        if track in masks and masks[track].values.size:
+            window = _around(patch_of(masks[track]).window, size)
+        values = _probability(network, network_input(image, own, others)[window.slices])
+        found[track] = Patch(window.x0, window.y0, values)
+    return found
+
+
+def _around(window: Window, size: Size) -> Window:
+    """A window with as much around it as it is wide and high."""
+    dx = max(window.x1 - window.x0, (_SMALLEST_WINDOW - window.x1 + window.x0) // 2)
+    dy = max(window.y1 - window.y0, (_SMALLEST_WINDOW - window.y1 + window.y0) // 2)
+    return Window(window.x0 - dx, window.y0 - dy, window.x1 + dx, window.y1 + dy).clipped(size)
+
+
+@torch.inference_mode()
+def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each pixel: float32 [h, w] for an input [h, w, 5] of any size."""
+    height, width = inputs.shape[:2]
+    padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    batch = torch.from_numpy(np.pad(inputs, padding, mode="edge")).permute(2, 0, 1)[None]
+    return network(batch)[0, :height, :width].sigmoid().numpy()
+
+
+def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
+    """The mean of the network's mask and the flow's, and how well it is expected to fit, in [0, 1].
+
+    Three signs speak for it: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
+    flow brought nothing, the network is alone, and the other two signs are 0.
+    """
+    sure = _expected_overlap(patch.values)
+    if carried is None or not carried.mask.values.size:
+        return patch, float((sure / 3) ** CALIBRATION)
+    brought = patch_of(carried.mask)
+    window = union([patch.window, brought.window])
+    own, other = patch.on(window), brought.on(window)
+    agreement = np.minimum(own, other).sum() / max(np.maximum(own, other).sum(), np.float32(1e-6))
+    mean = Patch(window.x0, window.y0, (own + other) * np.float32(0.5))
+    return mean, float(((sure + float(agreement) + carried.confidence) / 3) ** CALIBRATION)
+
+
+def _expected_overlap(probability: NDArray[np.float32]) -> float:
+    """The IoU with the truth that a mask cut at 0.5 has on average if its probabilities are right, in [0, 1]:
+    expected intersection over expected union."""
+    inside = probability > 0.5
+    either = inside.sum() + probability[~inside].sum()
+    return float(probability[inside].sum() / either) if either > 0 else 0.0

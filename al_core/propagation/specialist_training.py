@@ -1,0 +1,141 @@
+"""Training of the specialist: on the labelled frames of one clip, or of many clips as the parent of such.
+
+OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017) has the same two stages: a parent that
+knows what objects are, and a short training on the clip at hand, here with all its labelled frames.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from al_core.errors import BadLabel, TrainingDiverged
+from al_core.propagation.base import ClipFrames, Labels, Propagator
+from al_core.propagation.soft import Size
+from al_core.propagation.specialist_examples import CROP, LabelledFrame, draw, labelled_frames
+from al_core.propagation.specialist_network import STRIDE, SpecialistNetwork, new_network, segmentation_loss, to_bytes
+from al_core.records import Progress
+from al_core.stores.disk_cache import DiskCache
+
+BATCH = 4
+LEARNING_RATE = 2e-3
+WARM_UP = 20
+CHECKPOINT_STEPS = 50
+
+
+def train(
+    network: SpecialistNetwork,
+    examples: Sequence[LabelledFrame],
+    steps: int,
+    seed: int,
+    keep: "Checkpoint | None" = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Train a network in place. What a step sees follows from the seed and its number alone, so a training that
+    was killed and goes on ends with the same weights.
+
+    Args:
+        examples: at least one frame.
+        steps: of AdamW, with four crops each.
+        keep: where the training stands is kept there, every 50 steps.
+
+    Raises:
+        BadLabel: there is no example. TrainingDiverged: the loss is no longer a number.
+    """
+    if not examples:
+        raise BadLabel("a specialist is trained on labelled frames, got none; label at least one")
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    start = keep.restore(network, optimizer) if keep is not None else 0
+    side = min(CROP, -(-max(max(e.image.shape[:2]) for e in examples) // STRIDE) * STRIDE)
+    network.train()
+    for step in range(start, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * _schedule(step, steps)
+        rng = np.random.default_rng((seed, step))
+        crops = [draw(examples[int(rng.integers(len(examples)))], rng, side) for _ in range(BATCH)]
+        inputs = torch.from_numpy(np.stack([crop.inputs for crop in crops])).permute(0, 3, 1, 2)
+        loss = segmentation_loss(network(inputs), torch.from_numpy(np.stack([crop.target for crop in crops])))
+        if not torch.isfinite(loss):
+            raise TrainingDiverged(f"specialist: the loss is {loss.item()} at step {step} of {steps}")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if keep is not None and (step + 1) % CHECKPOINT_STEPS == 0 and step + 1 < steps:
+            keep.save(network, optimizer, step + 1)
+        if on_progress is not None:
+            on_progress(Progress(step + 1, steps, f"specialist, loss {loss.item():.3f}"))
+    network.eval()
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Share of the highest learning rate: up in a line, down along a cosine."""
+    return float(min((step + 1) / WARM_UP, 1) * (1 + np.cos(np.pi * step / steps)) / 2)
+
+
+class Checkpoint:
+    """Where a training stands, in a cache; one that is gone or damaged means from the start."""
+
+    def __init__(self, disk: DiskCache, key: str) -> None:
+        self._disk = disk
+        self._key = key
+
+    def save(self, network: SpecialistNetwork, optimizer: torch.optim.Optimizer, step: int) -> None:
+        """Keep everything that the next step needs."""
+        buffer = io.BytesIO()
+        torch.save({"step": step, "network": network.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
+        self._disk.put(self._key, buffer.getvalue())
+
+    def restore(self, network: SpecialistNetwork, optimizer: torch.optim.Optimizer) -> int:
+        """The next step; 0 where nothing is kept."""
+        state = load_kept(self._disk, self._key)
+        if state is None:
+            return 0
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+
+    def drop(self) -> None:
+        """The training is over."""
+        self._disk.path(self._key).unlink(missing_ok=True)
+
+
+def load_kept(disk: DiskCache, key: str) -> dict | None:
+    """A file of torch from a cache; None where it is not there or damaged."""
+    path = disk.use(key)
+    if path is None:
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError):
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def train_parent(
+    clips: Iterable[tuple[ClipFrames, Labels]],
+    size: Callable[[ClipFrames], Size],
+    carry: Propagator,
+    path: Path,
+    steps: int = 1000,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> SpecialistNetwork:
+    """Train a parent on labelled clips and write its weights to a file for the setting ``propagation.parent``.
+
+    Args:
+        clips: labelled clips, other ones than the parent is to be used on; at least two labels each give
+            realistic priors.
+        size: (height, width) of the masks that ``carry`` gives for a clip.
+        carry: brings masks from one labelled frame to another, such as the flow propagator.
+        path: where to write.
+
+    Raises:
+        BadLabel: no clip has a label.
+    """
+    examples = [e for frames, labels in clips for e in labelled_frames(frames, labels, size(frames), carry)]
+    network = new_network(seed)
+    train(network, examples, steps, seed, on_progress=on_progress)
+    DiskCache(path.parent, 2**62).put(path.name, to_bytes(network))
+    return network

@@ -1,0 +1,190 @@
+"""A clip in windows of frames between its labelled ones, for propagators that solve many frames at once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.soft import Size, Window, shrink
+from al_core.stores.predictions import SoftMask
+
+LENGTH = 48
+"""Frames that are solved at once, at most, besides labelled ones."""
+
+KEPT = 36
+"""Of these, what is kept where the next window goes on; the rest is solved anew, with what comes after it."""
+
+Known = NDArray[np.float32]
+"""Masks of a frame, [k, h, w] in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What a window says of a frame.
+
+    Attributes:
+        probability: of each object, float32 [k, h, w].
+        entropy: mean over the pixels, in nats.
+    """
+
+    probability: Known
+    entropy: float
+
+
+Solve = Callable[[range, Mapping[int, Known]], list[Estimate]]
+"""(frames, the known ones among them) -> an estimate of every frame."""
+
+
+def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterator[tuple[int, Estimate]]:
+    """Every frame that is not known, in order. At most one window is held at a time, and one frame for each window
+    of the widest gap.
+
+    A gap of more than ``LENGTH`` frames between two known ones is cut in the middle: each half goes on from its own
+    known frame, window by window.
+    """
+    for start, end in pairwise([-1, *sorted(known), n_frames]):
+        if end - start < 2:
+            continue
+        before, after = known.get(start), known.get(end)
+        if end - start - 1 <= LENGTH:
+            given = {i: k for i, k in ((start, before), (end, after)) if k is not None}
+            found = solve(range(max(start, 0) if before is not None else start + 1, min(end, n_frames - 1) + 1), given)
+            offset = start if before is not None else start + 1
+            yield from ((i, found[i - offset]) for i in range(start + 1, end))
+            continue
+        cut = end if after is None else start + 1 if before is None else (start + 1 + end) // 2
+        if before is not None:
+            yield from _onward(start, cut, before, solve)
+        if after is not None:
+            yield from _homeward(cut, end, after, solve)
+
+
+def _onward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tuple[int, Estimate]]:
+    """Frames after ``start`` and before ``stop``, from a known one before them."""
+    while start + 1 < stop:
+        last = min(start + LENGTH, stop - 1)
+        found = solve(range(start, last + 1), {start: before})
+        kept = last if last == stop - 1 else start + KEPT
+        yield from ((i, found[i - start]) for i in range(start + 1, kept + 1))
+        start, before = kept, _decided(found[kept - start])
+
+
+def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tuple[int, Estimate]]:
+    """Frames from ``first`` to before ``end``, in rising order, from a known one after them: walked twice, once to
+    note what arrives at each window."""
+    arriving = {end: after}
+    ends = [end]
+    while end - first > LENGTH:
+        found = solve(range(end - LENGTH, end + 1), {end: arriving[end]})
+        end -= KEPT
+        arriving[end] = _decided(found[LENGTH - KEPT])
+        ends.append(end)
+    at = first
+    for end in reversed(ends):
+        start = max(end - LENGTH, first)
+        found = solve(range(start, end + 1), {end: arriving.pop(end)})
+        yield from ((i, found[i - start]) for i in range(at, end))
+        if ends[0] != end:
+            yield end, found[-1]
+        at = end + 1
+
+
+def _decided(estimate: Estimate) -> Known:
+    """What the next window takes as known."""
+    return (estimate.probability > 0.5).astype(np.float32)
+
+
+def propagated(frames: ClipFrames, labels: Labels, size: Size, solve: Solve, trust: float) -> Iterator[PropagatedFrame]:
+    """Every frame of a clip, human masks among them, with the estimates of a solver between.
+
+    Args:
+        size: (height, width) of the masks.
+        trust: what is left of the confidence with each frame from the nearest label.
+    """
+    tracks = tracks_of(labels)
+    marks = sorted(labels)
+    between = estimates(frames.n_frames, known_masks(labels, size), solve) if tracks else iter(())
+    for frame_idx in range(frames.n_frames):
+        if frame_idx in labels:
+            patches = {t: shrink(m, size) for t, m in labels[frame_idx].items()}
+            human = {t: PropagatedTrack(p.soft(size), 1.0) for t, p in patches.items() if p.values.size}
+            yield PropagatedFrame(frame_idx, human)
+        elif not tracks:
+            yield PropagatedFrame(frame_idx, {})
+        else:
+            found = next(between)[1].probability
+            kept = trust ** min(abs(frame_idx - m) for m in marks)
+            yield PropagatedFrame(frame_idx, _tracks(tracks, found, kept))
+
+
+def _tracks(tracks: list[int], probability: Known, kept: float) -> dict[int, PropagatedTrack]:
+    made = {}
+    for track, mask in zip(tracks, probability, strict=True):
+        soft = SoftMask.of(mask)
+        if soft.values.size and soft.values.max() > 127:
+            made[track] = PropagatedTrack(soft, min(kept * expected_overlap(mask), 1.0))
+    return made
+
+
+def expected_overlap(mask: NDArray[np.float32]) -> float:
+    """The overlap (IoU) of a mask cut at 0.5 with the truth, if each pixel of the mask, float32 [h, w], is as
+    probable as it says: expected intersection over expected union."""
+    inside = mask > 0.5
+    either = np.count_nonzero(inside) + float(mask[~inside].sum())
+    return float(mask[inside].sum()) / either if either else 0.0
+
+
+def tracks_of(labels: Labels) -> list[int]:
+    """All tracks of a clip, rising."""
+    return sorted({track for masks in labels.values() for track in masks})
+
+
+def known_masks(labels: Labels, size: Size) -> dict[int, Known]:
+    """Labels as arrays [k, h, w] in the order of :func:`tracks_of`; a track that a frame lacks is zero there."""
+    whole = Window(0, 0, size[1], size[0])
+    tracks = tracks_of(labels)
+    return {
+        i: np.stack([shrink(masks[t], size).on(whole) if t in masks else np.zeros(size, np.float32) for t in tracks])
+        if tracks
+        else np.zeros((0, *size), np.float32)
+        for i, masks in labels.items()
+    }
+
+
+def entropy_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Entropy over the objects, last axis, and the background, in nats: float32 [..., k] -> [...]."""
+    background = np.clip(1 - probability.sum(axis=-1, keepdims=True), 0, 1)
+    whole = np.clip(np.concatenate([probability, background], axis=-1), 1e-6, 1)
+    whole = whole / whole.sum(axis=-1, keepdims=True)
+    return np.asarray(-(whole * np.log(whole)).sum(axis=-1), np.float32)
+
+
+def check(frames: ClipFrames, labels: Labels) -> None:
+    """Labels fit the clip.
+
+    Raises:
+        BadLabel: a label for no frame of the clip, or masks of different sizes.
+    """
+    wrong = sorted(i for i in labels if not 0 <= i < frames.n_frames)
+    if wrong:
+        raise BadLabel(f"labels for frames {wrong}, the clip has frames 0 to {frames.n_frames - 1}")
+    shapes = {mask.shape for masks in labels.values() for mask in masks.values()}
+    if len(shapes) > 1:
+        raise BadLabel(f"the masks of a clip have one size, got {sorted(shapes)}")
+
+
+def reader(frames: ClipFrames, size: Size) -> Callable[[int], NDArray[np.uint8]]:
+    """Reads frames at (height, width) ``size``, RGB uint8 [h, w, 3]."""
+
+    def read(frame_idx: int) -> NDArray[np.uint8]:
+        image = frames.read(frame_idx)
+        if image.shape[:2] == size:
+            return image
+        return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+    return read
