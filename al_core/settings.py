@@ -86,7 +86,7 @@ class SelectionSettings(_Section):
     plans that many. ``control_share`` of the frames is drawn at random, to measure what the strategy gains.
     """
 
-    strategy: str = "hybrid"
+    strategy: str = "value"
     frames_per_round: Positive = 2
     min_gap: NonNegative = 2
     quota_per_video: NonNegative = 0

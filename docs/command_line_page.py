@@ -55,6 +55,14 @@ EXAMPLES = {
         "fewframes propagate --data davis --sequence dog --evenly 8 --out masks",
         "fewframes propagate --data davis --sequence dog --labels 0,20,40 --method flow,affinity --out masks",
     ],
+    "bench": [
+        "fewframes bench --data davis --sets single,pool,long --seeds 5 --out bench.json",
+        "fewframes bench --data davis --sequences dog --arms value,uniform,random --out bench.json",
+    ],
+    "compare": [
+        "fewframes compare bench.json --out bench.html",
+        "fewframes compare sim.json bench.json --target 0.9 --out both.html",
+    ],
     "demo": ["fewframes demo", "fewframes demo --data davis --project runs/mine"],
 }
 """What a person would type, by command."""

@@ -69,7 +69,7 @@ MEANING = {
     "uncertainty.mask_disagreement": "Weight of 1 - mean pairwise IoU of the members' masks.",
     "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
-    "selection.strategy": "How frames are chosen: `random`, `uniform`, `least_certain`, `diverse` or `hybrid`.",
+    "selection.strategy": "How frames are chosen; see [the strategies](selection.md).",
     "selection.frames_per_round": "Frames that a round asks for.",
     "selection.control_share": "Share of each round that is drawn at random, to measure what the strategy gains; "
     "when it gains nothing, frames are spread evenly.",

@@ -15,7 +15,7 @@ from al_core.project import Project
 from al_core.records import FrameRef, Selected
 from al_core.selection import Frames, Pool, select
 from al_core.selection.cycle_dissimilarity import PICTURE, patches_of
-from al_core.settings import Settings
+from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.control import gain_in_words, gain_so_far
@@ -46,11 +46,19 @@ def select_frames(
     strategy, note = strategy_of(ledger, settings)
     wanted = settings.selection.frames_per_round if n is None else n
     pool = open_pool(project, ledger, frames, settings, round_id)
-    selected = select(strategy, pool, wanted, settings.selection, rng)
+    selected = select(strategy, pool, wanted, planned(settings), rng)
     if note:
         selected = [s if s.control else replace(s, reason=f"{s.reason}; {note}") for s in selected]
     ledger.put_selection(round_id, strategy, selected)
     return selected
+
+
+def planned(settings: Settings) -> SelectionSettings:
+    """The settings of the selection, with the campaign's frames where its limits tell how many there will be."""
+    rounds = settings.stopping.max_rounds * settings.selection.frames_per_round
+    limits = [n for n in (settings.stopping.max_human_frames, rounds) if n]
+    frames = settings.selection.planned_frames or min(limits, default=0)
+    return settings.selection.model_copy(update={"planned_frames": frames})
 
 
 def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:

@@ -49,7 +49,8 @@ class LabelOperations(Operations):
         """Human seconds of each frame that a round's requests were answered for, rejections included."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT video_id, frame_idx, sum(seconds) FROM answer_current WHERE round_id = ? GROUP BY ALL ORDER BY ALL",
+                "SELECT video_id, frame_idx, sum(seconds) FROM answer_current WHERE round_id = ? "
+                "GROUP BY ALL ORDER BY ALL",
                 [round_id],
             ).fetchall()
         return {FrameRef(video, frame): seconds for video, frame, seconds in rows}

@@ -37,7 +37,9 @@ def render(comparison: Comparison) -> str:
     parts = {"Aims": aims(comparison)}
     for name in comparison.sets:
         parts[f"Set {name}"] = one_set(comparison, name, charts, styles)
-    footer = f"Written by fewframes. Intervals are of {LEVEL:.0%} over videos, by a bootstrap that keeps pairs together."
+    footer = (
+        f"Written by fewframes. Intervals are of {LEVEL:.0%} over videos, by a bootstrap that keeps pairs together."
+    )
     return document("Strategies compared by fewframes", header(comparison), parts, charts, footer)
 
 
@@ -152,7 +154,9 @@ def _videos(comparison: Comparison, set_name: str, charts: Charts, styles: Style
     grid = "".join(
         charts.card(video_curves(found, video, "human_frames", comparison.target, styles), video) for video in shown
     )
-    which = f"The {len(shown)} of {total:,} videos on which strategies end furthest apart. " if len(shown) < total else ""
+    which = (
+        f"The {len(shown)} of {total:,} videos on which strategies end furthest apart. " if len(shown) < total else ""
+    )
     text = f"{which}{QUALITY_NAMES[comparison.quality]} against human frames of the campaign, in the colours above."
     return f'{note(text)}<div class="charts small">{grid}</div>'
 

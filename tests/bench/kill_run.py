@@ -2,8 +2,8 @@
 
     python -m tests.bench.kill_run --kills 10
 
-A campaign that nobody disturbs is run first. The killed one must end with the same labels and the same delivered
-masks, with every step in its ledger once.
+A campaign that nobody disturbs is run first. The killed ones must end with the same labels and the same delivered
+masks, with every step in their ledgers once. One that is through before the last kill is followed by another.
 """
 
 import random
@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from al_core.ledger.store import Ledger
+from al_core.project import Project
 from tests.flows.test_run import assert_one_finished_campaign, begin, kill_and_run_again, run_campaign
 
 
@@ -28,17 +29,37 @@ def main(kills: int, seed: int) -> None:
         reference = run_campaign(Path(folder) / "quiet")
         whole = time.monotonic() - started
         print(f"undisturbed: {whole:.1f} s")
-        project, arguments = begin(Path(folder) / "killed")
-        killed = 0
+        killed, campaigns = 0, 0
         while killed < kills:
-            # Early enough that the campaign is not through before the last kill, late enough to reach every step.
-            killed += kill_and_run_again(arguments, [rng.uniform(0.1, 0.8) * whole], finish=False)
-            done = [f"{s.round_id}.{s.name}" for s in Ledger(project.ledger_path).steps() if s.status == "finished"]
-            print(f"kill {killed}: finished so far: {' '.join(done) or 'nothing'}")
-        kill_and_run_again(arguments, [])
-        assert_one_finished_campaign(project, reference)
-        attempts = {f"{s.round_id}.{s.name}": s.attempts for s in Ledger(project.ledger_path).steps()}
-        print(f"one finished campaign, each step once, labels and masks equal; attempts: {attempts}")
+            campaigns += 1
+            killed += killed_campaign(Path(folder) / f"killed{campaigns}", reference, kills - killed, whole, rng)
+        print(f"{killed} kills in {campaigns} campaigns, all finished as the undisturbed one did")
+
+
+def killed_campaign(folder: Path, reference: Project, most: int, whole: float, rng: random.Random) -> int:
+    """One campaign, killed up to ``most`` times before it is through, and compared; returns how often."""
+    project, arguments = begin(folder)
+    killed = 0
+    while killed < most and not finished(project):
+        # Late enough that every step is reached, early enough that few campaigns are through before a kill.
+        killed += kill_and_run_again(arguments, [rng.uniform(0.05, 0.5) * whole], finish=False)
+        print(f"  kill {killed}: {' '.join(done_steps(project)) or 'nothing'}", flush=True)
+    kill_and_run_again(arguments, [])
+    assert_one_finished_campaign(project, reference)
+    attempts = {f"{s.round_id}.{s.name}": s.attempts for s in Ledger(project.ledger_path).steps() if s.attempts > 1}
+    print(f"one finished campaign, each step once, labels and masks equal; begun more than once: {attempts or 'none'}")
+    return killed
+
+
+def done_steps(project: Project) -> list[str]:
+    """The steps that are finished."""
+    return [f"{s.round_id}.{s.name}" for s in Ledger(project.ledger_path).steps() if s.status == "finished"]
+
+
+def finished(project: Project) -> bool:
+    """Whether the campaign is over."""
+    last = Ledger(project.ledger_path).last_round()
+    return last is not None and last.stop_reason is not None
 
 
 if __name__ == "__main__":

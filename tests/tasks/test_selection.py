@@ -9,7 +9,7 @@ from al_core.records import FrameLabel, FrameRef, LabelRequest
 from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks import selection
-from tasks.selection import by_video, nearest, predicted_features, select_frames
+from tasks.selection import by_video, nearest, planned, predicted_features, select_frames
 from tests.al_core.selection.test_strategies import prediction_rows
 from tests.toys import clip, ledger_with_clip, times_us
 
@@ -29,6 +29,7 @@ def ledger(tmp_path):
 
 def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
     plain = {"selection.strategy": strategy, "selection.min_gap": 1, "selection.control_share": 0.0}
+    plain |= {"stopping.max_rounds": 0}
     settings = Settings().changed(plain | changes)
     project, rng = Project.at(tmp_path), np.random.default_rng([0, round_id])
     found = select_frames(project, ledger, LineOfThumbnails(), settings, round_id, rng, n)
@@ -110,3 +111,16 @@ def test_a_frame_without_prediction_has_its_neighbours_features(monkeypatch):
     found = predicted_features(None, np.array([0, 2, 4, 5, 9]))
     assert found[:, 0].tolist() == pytest.approx([0.2, 0.2, 0.2, 0.6, 0.6])
     assert nearest([7], np.array([0, 9])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "frames"),
+    [
+        ({"stopping.max_rounds": 0}, 0),
+        ({"stopping.max_rounds": 4}, 8),
+        ({"stopping.max_rounds": 4, "stopping.max_human_frames": 5}, 5),
+        ({"stopping.max_rounds": 4, "selection.planned_frames": 3}, 3),
+    ],
+)
+def test_the_frames_of_a_campaign_follow_from_its_limits(limits, frames):
+    assert planned(Settings().changed({"selection.frames_per_round": 2} | limits)).planned_frames == frames
