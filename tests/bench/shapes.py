@@ -122,6 +122,7 @@ def train(args: argparse.Namespace) -> TrainedStudent:
         args.work_dir,
         args.seed,
         args.iterations,
+        args.start,
         on_progress=_printer(),
     )
 
@@ -208,6 +209,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--override", type=Path, default=Path(__file__).with_name("shapes_student.py"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work-dir", type=Path, default=Path("runs/shapes"))
+    parser.add_argument("--start", type=Path, help="weights to begin with, e.g. the student.pth of an earlier call")
     return parser.parse_args()
 
 
