@@ -4,6 +4,8 @@ Prefect retries, logs and shows; whether a step is done is the ledger's to say (
 own result cache stays off. A task takes the project and the number of the round, and returns a small dictionary.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -31,15 +33,15 @@ def select(project: Project, round_id: int) -> StepResult:
     """Choose the frames that a human should see."""
     from tasks.selection import select_frames
 
-    ledger, this = _open(project, round_id)
-    settings = this.settings
-    known = ledger.human_labels(up_to_round=round_id - 1)
-    inputs = {
-        "selection": settings.selection.model_dump(mode="json"),
-        "seed": settings.seed,
-        "labels": fingerprint_labels(known),
-        "predictions": _result(ledger, round_id - 1, "predict").get("sha256"),
-    }
+    with _open(project, round_id) as (ledger, this):
+        settings = this.settings
+        known = ledger.human_labels(up_to_round=round_id - 1)
+        inputs = {
+            "selection": settings.selection.model_dump(mode="json"),
+            "seed": settings.seed,
+            "labels": fingerprint_labels(known),
+            "predictions": _result(ledger, round_id - 1, "predict").get("sha256"),
+        }
 
     def work() -> StepResult:
         rng = np.random.default_rng([settings.seed, round_id])
@@ -60,12 +62,12 @@ def select(project: Project, round_id: int) -> StepResult:
 @task(name="request", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
 def request(project: Project, round_id: int) -> StepResult:
     """Put the selected frames before people; asking twice is asking once."""
-    ledger, this = _open(project, round_id)
-    selected = ledger.selection(round_id)
-    inputs = {
-        "selected": [[s.frame.video_id, s.frame.frame_idx, s.rank] for s in selected],
-        "annotator": this.settings.annotator.model_dump(mode="json"),
-    }
+    with _open(project, round_id) as (ledger, this):
+        selected = ledger.selection(round_id)
+        inputs = {
+            "selected": [[s.frame.video_id, s.frame.frame_idx, s.rank] for s in selected],
+            "annotator": this.settings.annotator.model_dump(mode="json"),
+        }
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
@@ -82,9 +84,9 @@ def collect(project: Project, round_id: int) -> StepResult:
         ``waiting``: requests without an answer; the step is done when there are none. ``rejected``: what came back
         and cannot be used, with the reasons.
     """
-    ledger, this = _open(project, round_id)
-    requests = ledger.requests(round_id)
-    ids = [r.request_id for r in requests]
+    with _open(project, round_id) as (ledger, this):
+        requests = ledger.requests(round_id)
+        ids = [r.request_id for r in requests]
     rejected: tuple[str, ...] = ()
     if not _result(ledger, round_id, "collect"):
         frames = open_frames(project, ledger, this.settings.frames)
@@ -105,16 +107,16 @@ def train(project: Project, round_id: int) -> StepResult:
     """Train the student, and with it its mean teachers."""
     from tasks.training import starting_checkpoint, train_round
 
-    ledger, this = _open(project, round_id)
-    labels = _labels(ledger, round_id)
-    start = starting_checkpoint(project, ledger, this.settings, round_id)
-    inputs = {
-        "student": this.settings.student.model_dump(mode="json", exclude={"checkpoint_interval", "device"}),
-        "teachers": this.settings.teachers.model_dump(mode="json", include={"decays", "seeds"}),
-        "seed": this.settings.seed,
-        "labels": fingerprint_labels(labels),
-        "start": fingerprint_file(start) if start is not None and start.is_file() else None,
-    }
+    with _open(project, round_id) as (ledger, this):
+        labels = _labels(ledger, round_id)
+        start = starting_checkpoint(project, ledger, this.settings, round_id)
+        inputs = {
+            "student": this.settings.student.model_dump(mode="json", exclude={"checkpoint_interval", "device"}),
+            "teachers": this.settings.teachers.model_dump(mode="json", include={"decays", "seeds"}),
+            "seed": this.settings.seed,
+            "labels": fingerprint_labels(labels),
+            "start": fingerprint_file(start) if start is not None and start.is_file() else None,
+        }
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
@@ -128,14 +130,14 @@ def predict(project: Project, round_id: int) -> StepResult:
     """Predict every frame with the ensemble of mean teachers, and score how uncertain each prediction is."""
     from tasks.prediction import load_members_for, predict_video
 
-    ledger, this = _open(project, round_id)
-    trained = _result(ledger, round_id, "train")
-    inputs = {
-        "student": trained["sha256"],
-        "teachers": this.settings.teachers.model_dump(mode="json"),
-        "uncertainty": this.settings.uncertainty.model_dump(mode="json"),
-        "frames": this.settings.frames.working_long_side,
-    }
+    with _open(project, round_id) as (ledger, this):
+        trained = _result(ledger, round_id, "train")
+        inputs = {
+            "student": trained["sha256"],
+            "teachers": this.settings.teachers.model_dump(mode="json"),
+            "uncertainty": this.settings.uncertainty.model_dump(mode="json"),
+            "frames": this.settings.frames.working_long_side,
+        }
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
@@ -155,14 +157,14 @@ def propagate(project: Project, round_id: int) -> StepResult:
     from tasks.calibration import as_json, calibrate, calibrations_of
     from tasks.propagation import propagate_video
 
-    ledger, this = _open(project, round_id)
-    labels = _labels(ledger, round_id)
-    predicted = ledger.prediction_paths(round_id)
-    inputs = {
-        "labels": fingerprint_labels(labels),
-        "predictions": _result(ledger, round_id, "predict").get("sha256"),
-        "propagation": this.settings.propagation.model_dump(mode="json"),
-    }
+    with _open(project, round_id) as (ledger, this):
+        labels = _labels(ledger, round_id)
+        predicted = ledger.prediction_paths(round_id)
+        inputs = {
+            "labels": fingerprint_labels(labels),
+            "predictions": _result(ledger, round_id, "predict").get("sha256"),
+            "propagation": this.settings.propagation.model_dump(mode="json"),
+        }
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
@@ -189,9 +191,9 @@ def audit(project: Project, round_id: int) -> StepResult:
     from tasks.control import CREDITS, round_credits
     from tasks.quality import audit_video
 
-    ledger, _ = _open(project, round_id)
-    delivered = sorted(ledger.delivered_paths(round_id).items())
-    inputs = {"delivered": delivered, "labels": fingerprint_labels(_labels(ledger, round_id))}
+    with _open(project, round_id) as (ledger, _):
+        delivered = sorted(ledger.delivered_paths(round_id).items())
+        inputs = {"delivered": delivered, "labels": fingerprint_labels(_labels(ledger, round_id))}
 
     def work() -> StepResult:
         videos = ledger.videos()
@@ -207,19 +209,22 @@ def audit(project: Project, round_id: int) -> StepResult:
 @task(name="finish", cache_policy=NO_CACHE)
 def finish(project: Project, round_id: int) -> str | None:
     """Close the round; returns why the campaign ends with it, or None when it goes on."""
-    ledger, this = _open(project, round_id)
-    if this.status == "finished":
-        return this.stop_reason
-    reason = _result(ledger, round_id, "select").get("empty") or stop_reason(
-        this.settings.stopping, campaign_history(ledger, this.settings)
-    )
-    ledger.finish_round(round_id, reason)
+    with _open(project, round_id) as (ledger, this):
+        if this.status == "finished":
+            return this.stop_reason
+        reason = _result(ledger, round_id, "select").get("empty") or stop_reason(
+            this.settings.stopping, campaign_history(ledger, this.settings)
+        )
+        ledger.finish_round(round_id, reason)
     return reason
 
 
-def _open(project: Project, round_id: int) -> tuple[Ledger, Round]:
+@contextmanager
+def _open(project: Project, round_id: int) -> Iterator[tuple[Ledger, Round]]:
+    """The ledger and the round, the file kept open for what a step asks before its work begins."""
     ledger = open_ledger(project)
-    return ledger, ledger.round(round_id)
+    with ledger.held():
+        yield ledger, ledger.round(round_id)
 
 
 def _result(ledger: Ledger, round_id: int, name: str) -> StepResult:

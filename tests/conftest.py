@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Threads that wait by spinning starve each other on a busy machine; it must be set before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
