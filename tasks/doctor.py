@@ -28,6 +28,7 @@ _MODULES = {
     "onedl-mmengine": "mmengine",
     "opencv-python": "cv2",
     "pillow": "PIL",
+    "scikit-image": "skimage",
     "scikit-learn": "sklearn",
 }
 """Packages whose module is not named as they are; of mmdet the part that needs mmcv's operators."""

@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 def chosen(lengths, n, labelled=(), candidates=None, **settings) -> list[tuple[int, int]]:
     pool = Pool.from_arrays(lengths, [FrameRef(*f) for f in labelled], candidates)
-    found = select("uniform", pool, n, SelectionSettings(**{"min_gap": 1} | settings), RNG)
+    found = select("uniform", pool, n, SelectionSettings(**{"min_gap": 1, "control_share": 0.0} | settings), RNG)
     assert [s.rank for s in found] == list(range(len(found)))
     return [(s.frame.video_id, s.frame.frame_idx) for s in found]
 
@@ -132,7 +132,7 @@ class TestLimits:
         every = [(v, f) for v in lengths for f in range(lengths[v])]
         labelled = data.draw(st.lists(st.sampled_from(every), max_size=3, unique=True))
         pool = Pool.from_arrays(lengths, [FrameRef(*f) for f in labelled])
-        settings = SelectionSettings(min_gap=gap, quota_per_video=quota, planned_frames=planned)
+        settings = SelectionSettings(min_gap=gap, quota_per_video=quota, planned_frames=planned, control_share=0.0)
         free = [f for f in every if all(v != f[0] or abs(g - f[1]) >= max(gap, 1) for v, g in labelled)]
         if not free:
             with pytest.raises(EmptyPool):
@@ -156,7 +156,7 @@ def test_steps_of_open_stretches():
 
 
 def test_reasons_hold_numbers():
-    (found,) = select("uniform", Pool.from_arrays({1: 60}), 1, SelectionSettings(), RNG)
+    (found,) = select("uniform", Pool.from_arrays({1: 60}), 1, SelectionSettings(control_share=0.0), RNG)
     assert found.reason == "evenly spaced: 60.0 frames from one label to the next"
 
 
