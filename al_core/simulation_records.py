@@ -160,7 +160,7 @@ def points_of(records: Sequence[Mapping[str, Any]], where: str = "records") -> l
     seconds: dict[tuple[str, str, int], float] = {}
     for number, record in enumerate(records):
         try:
-            points.append(_point(record) if "videos" in record else _simulated(record, seconds))
+            points.append(_point(record) if "set_name" in record else _simulated(record, seconds))
         except (KeyError, TypeError) as error:
             raise BadRecords(f"{where}: record {number} is not one of a simulation: {error}") from None
     return points
@@ -183,15 +183,24 @@ def _point(record: Mapping[str, Any]) -> CurvePoint:
 
 
 def _simulated(record: Mapping[str, Any], seconds: dict[tuple[str, str, int], float]) -> CurvePoint:
-    """A record of ``flows.simulate``: one sequence a campaign, its seconds those of one round."""
+    """A record of ``flows.simulate``: one sequence a campaign, or a pool of them; its seconds are of one round."""
     campaign = (record["sequence"], record["strategy"], record["seed"])
     spent = sum(record.get(f"seconds_{part}") or 0.0 for part in ("train", "predict", "overhead"))
     seconds[campaign] = seconds.get(campaign, 0.0) + spent
-    figures = {name: record.get(name) for name in ("j", "f", "jf", "jf_all", "good_share")}
-    video = VideoFigures(record["sequence"], human_frames=record["human_frames"], **figures)
     effort = record["human_frames"], record["human_seconds"]
+    if "videos" in record:
+        set_name = "pool"
+        videos = tuple(_figures(video["video"], video, None) for video in record["videos"])
+    else:
+        set_name = "single"
+        videos = (_figures(record["sequence"], record, record["human_frames"]),)
     name, strategy, seed = campaign
-    return CurvePoint("single", name, strategy, "mask", seed, record["round"], *effort, (video,), seconds[campaign])
+    return CurvePoint(set_name, name, strategy, "mask", seed, record["round"], *effort, videos, seconds[campaign])
+
+
+def _figures(video: str, record: Mapping[str, Any], human_frames: int | None) -> VideoFigures:
+    names = ("j", "f", "jf", "jf_all", "good_share")
+    return VideoFigures(video, human_frames=human_frames, **{name: record.get(name) for name in names})
 
 
 def _mean(values: NDArray[Any]) -> float | None:

@@ -273,6 +273,7 @@ def export(
 )
 @click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
 @click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
+@click.option("--pool", is_flag=True, help="All sequences are one campaign with one budget.")
 @settings_options
 def simulate(
     data: Path,
@@ -285,6 +286,7 @@ def simulate(
     work: Path | None,
     workers: int | None,
     identities: str,
+    pool: bool,
     preset: str | None,
     changes: tuple[str, ...],
 ) -> None:
@@ -304,6 +306,7 @@ def simulate(
         budget=budget,
         settings=load_settings(preset or "quick").changed(_changes(changes)),
         identities=identities,
+        pooled=pool,
     )
     console = Console()
     records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console)

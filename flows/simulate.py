@@ -1,5 +1,8 @@
 """Whole campaigns against ground truth: the same videos, student, propagator and annotator for every strategy.
 
+Every sequence is a campaign of its own, or all of them together are one, so that a strategy has to find out which of
+them need labels most (a pool).
+
 Each campaign is a project of its own; they share decoded frames and flow. A campaign that is finished is not run
 again, one that was killed goes on, so the same command may be given until it is through.
 """
@@ -17,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from al_core.errors import BadSettings, FewframesError, UnknownName
+from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.selection import STRATEGIES
@@ -28,10 +32,13 @@ from tasks.progress import counting
 
 Record = dict[str, Any]
 
+POOL = "pool"
+"""What a campaign on all sequences together is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign of a simulation: one sequence, labelled with one strategy and one seed."""
+    """One campaign of a simulation: a sequence, or a pool of them, labelled with one strategy and one seed."""
 
     sequence: str
     strategy: str
@@ -46,6 +53,7 @@ class Plan:
         data: folder in DAVIS layout, with masks.
         budget: human frames of a whole campaign, shared over ``rounds`` rounds.
         settings: common to all campaigns; strategy, seed and budget are set per campaign.
+        pool: the sequences that are one campaign together; none where each is its own.
     """
 
     data: Path
@@ -54,6 +62,7 @@ class Plan:
     budget: int
     settings: Settings
     identities: Identities
+    pool: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -66,8 +75,13 @@ class Plan:
         budget: int,
         settings: Settings,
         identities: str = "persistent",
+        pooled: bool = False,
     ) -> "Plan":
-        """Every sequence with every strategy and seed; ``sequences`` None means all that are there.
+        """Every sequence, or all of them together, with every strategy and seed.
+
+        Args:
+            sequences: None means all that are there.
+            pooled: one campaign labels all sequences.
 
         Raises:
             UnknownName: a sequence or strategy that does not exist.
@@ -82,13 +96,19 @@ class Plan:
                 raise UnknownName("strategy", strategy, STRATEGIES)
         if budget < rounds:
             raise BadSettings(f"a campaign of {rounds} rounds needs a budget of at least {rounds} frames, got {budget}")
+        wanted = tuple(sequences or found)
         campaigns = tuple(
             Campaign(sequence, strategy, seed)
-            for sequence in sequences or found
+            for sequence in ((POOL,) if pooled else wanted)
             for seed in range(seeds)
             for strategy in strategies
         )
-        return cls(data.resolve(), campaigns, rounds, budget, settings, Identities(identities))
+        pool = wanted if pooled else ()
+        return cls(data.resolve(), campaigns, rounds, budget, settings, Identities(identities), pool)
+
+    def folders_of(self, campaign: Campaign) -> list[Path]:
+        """Where the frames of a campaign lie."""
+        return [_frames_folder(self.data) / name for name in self.pool or (campaign.sequence,)]
 
     def settings_of(self, campaign: Campaign) -> Settings:
         """The common settings with what is this campaign's own."""
@@ -150,8 +170,8 @@ def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]
     project = Project.at(work / campaign.sequence / f"{campaign.strategy}-{campaign.seed}", work / "cache")
     ledger = open_ledger(project)
     if not ledger.videos():
-        source = _frames_folder(plan.data) / campaign.sequence
-        report = ingest_paths(ledger, [source], identities=plan.identities, category="object")
+        sources = plan.folders_of(campaign)
+        report = ingest_paths(ledger, sources, identities=plan.identities, category="object")
         if report.failed:
             raise FewframesError("; ".join(entry.describe() for entry in report.failed))
     for this in ledger.rounds():
@@ -165,14 +185,13 @@ def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]
 def campaign_records(project: Project, campaign: Campaign) -> list[Record]:
     """One record per finished round, from the ledger alone.
 
-    ``j``, ``f``, ``jf`` and ``ap50`` are of the delivered masks over all frames that no human labelled;
-    ``seconds_overhead`` is the round's time without training and prediction.
+    ``j``, ``f``, ``jf`` and ``ap50`` are of the delivered masks over all frames that no human labelled, means over
+    the videos; a pool's records have the figures of each video too. ``seconds_overhead`` is the round's time without
+    training and prediction.
     """
     ledger = open_ledger(project)
-    metrics: dict[int, dict[str, float]] = {}
-    for round_id, _, track_id, provenance, metric, value, _ in ledger.quality():
-        if track_id is None and provenance == "all":
-            metrics.setdefault(round_id, {})[metric] = value
+    videos = {video.video_id: video.name for video in ledger.videos()}
+    metrics = _metrics(ledger)
     effort = {row["round_id"]: row for row in ledger.coverage()}
     records = []
     for this in ledger.rounds():
@@ -188,13 +207,35 @@ def campaign_records(project: Project, campaign: Campaign) -> list[Record]:
                 "round": this.round_id,
                 "human_frames": effort[this.round_id]["human_frames"],
                 "human_seconds": effort[this.round_id]["human_seconds"],
-                **{name: metrics.get(this.round_id, {}).get(name) for name in ("j", "f", "jf", "ap50")},
+                **{name: _mean_over_videos(metrics, this.round_id, name) for name in METRICS},
                 "seconds_train": seconds.get("train", 0.0),
                 "seconds_predict": seconds.get("predict", 0.0),
                 "seconds_overhead": whole - seconds.get("train", 0.0) - seconds.get("predict", 0.0),
             }
         )
+        if campaign.sequence == POOL:
+            records[-1]["videos"] = [
+                {"video": name, **{m: metrics.get((this.round_id, video_id, m)) for m in METRICS}}
+                for video_id, name in videos.items()
+            ]
     return records
+
+
+METRICS = ("j", "f", "jf", "ap50")
+
+
+def _metrics(ledger: Ledger) -> dict[tuple[int, int, str], float]:
+    """By round, video and metric: the figures of whole videos."""
+    return {
+        (round_id, video_id, metric): value
+        for round_id, video_id, track_id, provenance, metric, value, _ in ledger.quality()
+        if track_id is None and provenance == "all"
+    }
+
+
+def _mean_over_videos(metrics: dict[tuple[int, int, str], float], round_id: int, metric: str) -> float | None:
+    found = [value for (this, _, name), value in metrics.items() if (this, name) == (round_id, metric)]
+    return sum(found) / len(found) if found else None
 
 
 def _prepare(threads: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from al_core.errors import BadSettings, UnknownName
 from al_core.settings import Settings, load_settings
+from al_core.simulation_records import read_points
 from flows.simulate import Campaign, Plan
 from tests.flows.toy_project import fewframes, write_clip, write_settings
 
@@ -13,8 +14,8 @@ RECORD = {
 }  # fmt: skip
 
 
-def plan(data, sequences=None, strategies=("random",), seeds=1, rounds=2, budget=4):
-    return Plan.of(data, sequences, strategies, seeds, rounds, budget, Settings())
+def plan(data, sequences=None, strategies=("random",), seeds=1, rounds=2, budget=4, **others):
+    return Plan.of(data, sequences, strategies, seeds, rounds, budget, Settings(), **others)
 
 
 def test_every_sequence_meets_every_strategy_and_seed(tmp_path):
@@ -25,6 +26,13 @@ def test_every_sequence_meets_every_strategy_and_seed(tmp_path):
         *(Campaign("b", "random", 0), Campaign("b", "uniform", 0)),
         *(Campaign("b", "random", 1), Campaign("b", "uniform", 1)),
     )
+
+
+def test_a_pool_is_one_campaign_on_all_sequences(tmp_path):
+    data = write_clip(write_clip(tmp_path, "a"), "b")
+    this = plan(data, seeds=2, pooled=True)
+    assert this.campaigns == (Campaign("pool", "random", 0), Campaign("pool", "random", 1))
+    assert [folder.name for folder in this.folders_of(this.campaigns[0])] == ["a", "b"]
 
 
 def test_the_budget_is_shared_over_the_rounds(tmp_path):
@@ -71,6 +79,20 @@ def test_campaigns_run_side_by_side_and_are_not_run_twice(tmp_path):
     again = fewframes(*arguments)
     assert again.returncode == 0, again.stderr
     assert json.loads(out.read_text()) == records
+
+
+@pytest.mark.end_to_end
+def test_a_pool_is_labelled_with_one_budget(tmp_path):
+    data, out = write_clip(write_clip(tmp_path / "data", "a"), "b", seed=1), tmp_path / "sim.json"
+    options = ("--pool", "--strategies", "uniform", "--rounds", 1, "--budget", 4, "--out", out)
+    done = fewframes("simulate", "--data", data, *options, "--settings", write_settings(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads(out.read_text())
+    assert (record["sequence"], record["human_frames"]) == ("pool", 4)
+    assert [video["video"] for video in record["videos"]] == ["a", "b"]
+    assert record["jf"] == pytest.approx(sum(video["jf"] for video in record["videos"]) / 2)
+    (point,) = read_points(out)
+    assert (point.set_name, [v.video for v in point.videos]) == ("pool", ["a", "b"])
 
 
 def test_the_quick_preset_is_what_simulate_begins_with():

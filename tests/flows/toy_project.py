@@ -31,9 +31,9 @@ max_rounds = 2
 """
 
 
-def write_clip(folder: Path, name: str = "toy", n_frames: int = 12) -> Path:
+def write_clip(folder: Path, name: str = "toy", n_frames: int = 12, seed: int = 0) -> Path:
     """A DAVIS-layout folder with one sequence: a bright textured square moves right by 2 pixels a frame."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     background = rng.integers(40, 90, (SIDE, SIDE, 3), dtype=np.uint8)
     texture = rng.integers(160, 250, (20, 20, 3), dtype=np.uint8)
     frames, masks = folder / "JPEGImages" / "480p" / name, folder / "Annotations" / "480p" / name
