@@ -1,7 +1,10 @@
 """One family of errors. Every message says what was expected, what came and what to do."""
 
+import errno
+import shutil
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class FewframesError(Exception):
@@ -42,8 +45,36 @@ class LedgerConflict(FewframesError):
     """Another process owns the ledger, or a row was changed by someone else first."""
 
 
+class LedgerBusy(LedgerConflict):
+    """Nothing was done, because another process has the ledger or its owner does not answer: trying again is safe."""
+
+
 class LedgerCorrupt(FewframesError):
     """The ledger file cannot be read as one."""
+
+
+class BadQuery(FewframesError):
+    """A question to the ledger that cannot be answered."""
+
+
+class BadBackup(FewframesError):
+    """A file that is no whole backup."""
+
+
+class NoSpace(FewframesError):
+    """A file could not be written; what was there before is as it was."""
+
+    @classmethod
+    def of(cls, error: OSError, folder: Path) -> "NoSpace | OSError":
+        """The error to raise for one of the system: this one where the disk is full, else the same."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        free = shutil.disk_usage(folder).free
+        return cls(f"the disk of {folder} is full ({free / 1e6:,.0f} MB free): nothing was changed; make room")
+
+
+class BadAddress(FewframesError):
+    """An address that the project cannot be served at."""
 
 
 class MissingDependency(FewframesError):

@@ -40,6 +40,10 @@ EXAMPLES = {
         "fewframes run --project work --budget 40 --set selection.strategy=least_certain",
     ],
     "round": ["fewframes round --project work"],
+    "serve": [
+        "fewframes serve --project work",
+        "fewframes serve --project work --host 0.0.0.0 --certificate cert.pem --key key.pem",
+    ],
     "status": ["fewframes status --project work"],
     "report": ["fewframes report --project work", "fewframes report --project work --out report.html"],
     "export": [
@@ -63,6 +67,13 @@ EXAMPLES = {
         "fewframes compare bench.json --out bench.html",
         "fewframes compare sim.json bench.json --target 0.9 --out both.html",
     ],
+    "sql": [
+        'fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1" --project work',
+        'fewframes sql "FROM quality" --format csv --limit 0 --project work',
+    ],
+    "snapshot": ["fewframes snapshot --project work"],
+    "backup": ["fewframes backup work.tar --project work"],
+    "restore": ["fewframes restore work.tar elsewhere"],
     "demo": ["fewframes demo", "fewframes demo --data davis --project runs/mine"],
 }
 """What a person would type, by command."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import click
 
 from al_core.errors import BadSettings, FewframesError
+from flows.upkeep import backup, existing, restore, snapshot, sql
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -159,17 +160,38 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 
     from al_core.project import Project
     from tasks.prefect_server import prefect_server
+    from tasks.processes import only_run
     from tasks.progress import terminal_progress
 
     console = Console()
     project = Project.at(root)
     settings = _settings(project, preset, changes, {})
     _require_videos(project)
-    with prefect_server(project.prefect_home), terminal_progress(console):
+    with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.round import run_round
 
         outcome = run_round(project, settings)
     _tell_outcome(console, project, outcome)
+
+
+@main.command()
+@project_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen at.")
+@click.option("--port", default=8600, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
+@click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
+def serve(root: Path, host: str, port: int, certificate: Path | None, key: Path | None, without_tls: bool) -> None:
+    """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
+
+    While it runs it owns the ledger; the other commands work as always and ask it.
+    """
+    from rich.console import Console
+
+    from flows.serve import Address
+    from flows.serve import serve as serve_project
+
+    serve_project(existing(root), Address(host, port, certificate, key, without_tls), Console())
 
 
 @main.command()
@@ -180,7 +202,7 @@ def status(root: Path) -> None:
 
     from tasks.report.tables import print_status
 
-    print_status(_existing(root), Console())
+    print_status(existing(root), Console())
 
 
 @main.command()
@@ -188,7 +210,7 @@ def status(root: Path) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
-    project = _existing(root)
+    project = existing(root)
     click.echo(f"report: {_write_report(project, out or project.root / 'report.html')}")
 
 
@@ -228,7 +250,7 @@ def export(
     from tasks.ledger import open_ledger
     from tasks.progress import progress_of, terminal_progress
 
-    project = _existing(root)
+    project = existing(root)
     console = Console()
     ledger = open_ledger(project)
     last = ledger.last_round()
@@ -482,11 +504,12 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 def _run_campaign(project: "Project", settings: "Settings", console: Any) -> None:
     from tasks.prefect_server import prefect_server
+    from tasks.processes import only_run
     from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
 
     _require_videos(project)
-    with prefect_server(project.prefect_home), terminal_progress(console):
+    with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
         outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
@@ -521,17 +544,6 @@ def _write_report(project: "Project", out: Path) -> Path:
     return write_report(project, ledger, frames, out)
 
 
-def _existing(root: Path) -> "Project":
-    from al_core.project import Project
-
-    project = Project.at(root)
-    if not project.ledger_path.is_file():
-        raise click.ClickException(
-            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
-        )
-    return project
-
-
 def _require_videos(project: "Project") -> None:
     from tasks.ledger import open_ledger
 
@@ -544,7 +556,7 @@ def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], 
     from al_core.settings import load_settings
     from tasks.ledger import open_ledger
 
-    last = open_ledger(_existing(project.root)).last_round()
+    last = open_ledger(existing(project.root)).last_round()
     base = load_settings(preset or "default") if preset or last is None else last.settings
     return base.changed(_changes(changes) | limits)
 
@@ -570,6 +582,9 @@ def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
             values[name] = text
     return values
 
+
+for _command in (sql, snapshot, backup, restore):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -1,17 +1,127 @@
 """How a step meets the ledger: it is announced, done once, recorded; one that finds its own result does nothing."""
 
+import logging
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from al_core.errors import LedgerBusy
 from al_core.fingerprint import fingerprint
+from al_core.ledger.forwarding import ForwardedLedger
+from al_core.ledger.owner import Owner, read_owner, runs
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 
+_log = logging.getLogger(__name__)
+_SILENT_SECONDS = 3.0
+
 
 def open_ledger(project: Project, patience: float = 60.0) -> Ledger:
-    """The ledger of a project; the file is made when it is not there."""
-    return Ledger(project.ledger_path, patience)
+    """The ledger of a project; the file is made when it is not there.
+
+    Args:
+        patience: seconds to wait for a process that has the file, or for an owner that does not answer.
+    """
+    return ProjectLedger(project, patience)
+
+
+class ProjectLedger(ForwardedLedger):
+    """The ledger of a project: this process opens the file or, while another one owns it, asks the owner.
+
+    Which of the two is found out for each operation, so that work goes on when an owner comes or goes in between.
+    """
+
+    def __init__(self, project: Project, patience: float = 60.0) -> None:
+        self.path = project.ledger_path
+        self._patience = patience
+        self._embedded = Ledger(self.path, patience, on_wait=self._look_for_owner)
+        self._remote: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open over several operations; where another process owns it there is nothing to keep."""
+        with ExitStack() as stack:
+            if self._way() is self._embedded:
+                try:
+                    stack.enter_context(self._embedded.held())
+                except _OwnerCame:
+                    _log.debug("%s got an owner", self.path)
+            yield
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the file until the block ends (see :meth:`Ledger.owned`)."""
+        with self._embedded.owned():
+            yield
+
+    def forward(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Carry out an operation, however that is possible now."""
+        started, told = time.monotonic(), False
+        while True:
+            try:
+                return getattr(self._way(), name)(**arguments)
+            except LedgerBusy as error:
+                self._remote = None
+                waited = time.monotonic() - started
+                if waited >= self._patience:
+                    raise
+                if waited >= _SILENT_SECONDS and not told:
+                    told = True
+                    _log.warning("%s; waiting for it, up to %g s", error, self._patience)
+            time.sleep(random.uniform(0.02, 0.1))
+
+    def _way(self) -> Ledger:
+        noted = read_owner(self.path)
+        if self._remote is not None and noted == self._remote.owner:
+            return self._remote
+        if noted is None or not answers(noted):
+            return self._embedded
+        from tasks.remote_ledger import RemoteLedger
+
+        self._remote = RemoteLedger(noted, self.path)
+        return self._remote
+
+    def _look_for_owner(self) -> None:
+        noted = read_owner(self.path)
+        if noted is not None and answers(noted):
+            raise _OwnerCame(f"process {noted.pid} owns {self.path} now")
+
+
+class _OwnerCame(LedgerBusy):
+    """While this process waited for the file, another one became its owner."""
+
+
+def living_owner(project: Project) -> Owner | None:
+    """The process that owns the project's ledger, if there is one that answers."""
+    noted = read_owner(project.ledger_path)
+    return noted if noted is not None and answers(noted) else None
+
+
+def answers(owner: Owner, seconds: float = 2.0) -> bool:
+    """Whether the process that is noted as owner lives, and is the one that it was when it was noted.
+
+    One that accepts the question but takes longer than ``seconds`` is busy, and counts as living.
+    """
+    if not runs(owner.pid):
+        return False
+    import json
+    import urllib.error
+    import urllib.request
+
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if owner.certificate:
+        from tasks.remote_ledger import certificate_check
+
+        handlers.append(urllib.request.HTTPSHandler(context=certificate_check(owner)))
+    try:
+        with urllib.request.build_opener(*handlers).open(f"{owner.url}/healthz", timeout=seconds) as response:
+            return json.load(response).get("instance") == owner.instance
+    except TimeoutError:
+        return True
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def once(

@@ -1,8 +1,15 @@
-"""Child processes that do not outlive their owner, however it ends."""
+"""Child processes that do not outlive their owner, however it ends, and work that only one process does at a time."""
 
 import ctypes
+import fcntl
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from al_core.errors import LedgerConflict
 
 
 def die_with_owner() -> None:
@@ -19,3 +26,26 @@ def use_threads(n: int) -> None:
 
     torch.set_num_threads(n)
     cv2.setNumThreads(n)
+
+
+@contextmanager
+def only_run(root: Path) -> Iterator[None]:
+    """Be the one process that takes a project's rounds on; the operating system lets go when it ends, however it ends.
+
+    Raises:
+        LedgerConflict: another process does.
+    """
+    with (root / "run.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            who = file.read().strip() or "unknown"
+            raise LedgerConflict(
+                f"process {who} runs the rounds of {root} already. Wait until it is done, or end it; "
+                "when serve has started it, it writes to run.log in the project."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

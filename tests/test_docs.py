@@ -44,7 +44,14 @@ def script(name):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A current folder with the videos and masks that the documents speak of."""
-    for name in ("clips/one.mp4", "clips/two.mkv", "davis/JPEGImages/480p/dog/00000.jpg", "masks/00000.png"):
+    for name in (
+        "clips/one.mp4",
+        "clips/two.mkv",
+        "davis/JPEGImages/480p/dog/00000.jpg",
+        "masks/00000.png",
+        "cert.pem",
+        "key.pem",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
@@ -49,8 +50,8 @@ class LabelOperations(Operations):
         """Human seconds of each frame that a round's requests were answered for, rejections included."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT video_id, frame_idx, sum(seconds) FROM answer_current WHERE round_id = ? "
-                "GROUP BY ALL ORDER BY ALL",
+                "SELECT a.video_id, a.frame_idx, sum(seconds) FROM answer_current a JOIN label_request r "
+                "USING (request_id) WHERE a.round_id = ? AND purpose = 'label' GROUP BY ALL ORDER BY ALL",
                 [round_id],
             ).fetchall()
         return {FrameRef(video, frame): seconds for video, frame, seconds in rows}
@@ -59,7 +60,8 @@ class LabelOperations(Operations):
         """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not."""
         with self._connector.session() as connection:
             return connection.execute(
-                "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? ORDER BY 1, 2",
+                "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
+                "ORDER BY 1, 2",
                 [before_round],
             ).fetchnumpy()
 
@@ -69,7 +71,8 @@ class LabelOperations(Operations):
             new = 0
             for r in requests:
                 row = connection.execute(
-                    "INSERT INTO label_request VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) "
+                    "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
+                    "created_at, updated_at, kind) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) "
                     "ON CONFLICT DO NOTHING RETURNING request_id",
                     [
                         r.request_id,
@@ -87,11 +90,15 @@ class LabelOperations(Operations):
             return new
 
     def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
-        """Requests by round and rank; ``status`` is "open" or "done"."""
+        """The requests that rounds wait for, by round and rank; ``status`` is "open", "done" or "dropped".
+
+        Questions that only check people (see :class:`~al_core.ledger.queue.Purpose`) are not among them.
+        """
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
-                "WHERE ($1 IS NULL OR round_id = $1) AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
+                "WHERE purpose = 'label' AND ($1 IS NULL OR round_id = $1) AND ($2 IS NULL OR status = $2) "
+                "ORDER BY round_id, rank",
                 [round_id, status],
             ).fetchall()
         return [LabelRequest(i, r, FrameRef(v, f), rank, why, LabelKind(k)) for i, r, v, f, rank, why, k in rows]
@@ -105,41 +112,7 @@ class LabelOperations(Operations):
         with self._connector.transaction() as connection:
             if connection.execute("SELECT 1 FROM answer WHERE answer_id = ?", [answer.answer_id]).fetchone():
                 return False
-            request = connection.execute(
-                "SELECT round_id, video_id, frame_idx, height, width FROM label_request JOIN video USING (video_id) "
-                "WHERE request_id = ?",
-                [answer.request_id],
-            ).fetchone()
-            if request is None:
-                raise BadLabel(f"{answer.answer_id}: there is no request {answer.request_id!r}")
-            _check_answer(answer, request)
-            round_id, video_id, frame_idx = request[:3]
-            (revision,) = connection.execute(
-                "SELECT coalesce(max(revision), 0) + 1 FROM answer WHERE request_id = ?", [answer.request_id]
-            ).fetchall()[0]
-            connection.execute(
-                "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
-                    answer.seconds, answer.annotator, now(),
-                ],
-            )  # fmt: skip
-            for mask in answer.label.masks:
-                connection.execute(
-                    "INSERT INTO label VALUES (?, ?, ?, ?, ?, ?)",
-                    [
-                        answer.answer_id,
-                        video_id,
-                        frame_idx,
-                        mask.track_id,
-                        mask.category_id,
-                        mask.rle.counts.encode(),
-                    ],
-                )
-            connection.execute(
-                "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?",
-                [now(), answer.request_id],
-            )
+            store_answer(connection, answer)
             return True
 
     def human_labels(
@@ -147,7 +120,8 @@ class LabelOperations(Operations):
     ) -> list[FrameLabel]:
         """What people said, one label per frame (its newest answer), by video and frame.
 
-        Masks that were only rejected label nothing: such an answer is passed over.
+        Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
+        taken back and answers to questions that only check people.
 
         Args:
             video_id: only this video.
@@ -158,7 +132,9 @@ class LabelOperations(Operations):
         with self._connector.session() as connection:
             rows = connection.execute(
                 "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
-                "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) QUALIFY row_number() OVER "
+                "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
+                "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = 'label') AND answer_id NOT IN "
+                "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
                 "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
                 "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
                 "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
@@ -174,16 +150,20 @@ class LabelOperations(Operations):
     def newest_answer_at(self, up_to_round: int) -> datetime:
         """When the newest answer to a request of this round or an earlier one came in (UTC without zone)."""
         with self._connector.session() as connection:
-            query = "SELECT coalesce(max(created_at), TIMESTAMP '1970-01-01') FROM answer WHERE round_id <= ?"
-            return connection.execute(query, [up_to_round]).fetchall()[0][0]
+            return connection.execute(
+                "SELECT coalesce(max(a.created_at), TIMESTAMP '1970-01-01') FROM answer a JOIN label_request "
+                "USING (request_id) WHERE a.round_id <= ? AND purpose = 'label'",
+                [up_to_round],
+            ).fetchall()[0][0]
 
     def human_effort(self) -> list[tuple[int, int, float]]:
         """(round, human frames, human seconds) of each round that has answers, not summed over rounds; looking at
-        masks that were only rejected takes seconds and labels no frame."""
+        masks that were only rejected takes seconds and labels no frame, and neither does a question that checks
+        people."""
         with self._connector.session() as connection:
             return connection.execute(
-                "SELECT round_id, count(*) FILTER (kind <> 'reject'), sum(seconds) FROM answer_current "
-                "GROUP BY 1 ORDER BY 1"
+                "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
+                "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
             ).fetchall()
 
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
@@ -194,6 +174,42 @@ class LabelOperations(Operations):
                 "USING (answer_id) GROUP BY answer_id, kind, seconds, created_at ORDER BY created_at, answer_id"
             ).fetchall()
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
+
+
+def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
+    """Store an answer that is not there yet as the newest revision of its request; returns that revision.
+
+    Raises:
+        BadLabel: no such request, another frame than the one asked for, or masks of another size.
+    """
+    request = connection.execute(
+        "SELECT round_id, video_id, frame_idx, height, width FROM label_request JOIN video USING (video_id) "
+        "WHERE request_id = ?",
+        [answer.request_id],
+    ).fetchone()
+    if request is None:
+        raise BadLabel(f"{answer.answer_id}: there is no request {answer.request_id!r}")
+    _check_answer(answer, request)
+    round_id, video_id, frame_idx = request[:3]
+    (revision,) = connection.execute(
+        "SELECT coalesce(max(revision), 0) + 1 FROM answer WHERE request_id = ?", [answer.request_id]
+    ).fetchall()[0]
+    connection.execute(
+        "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
+            answer.seconds, answer.annotator, now(),
+        ],
+    )  # fmt: skip
+    for mask in answer.label.masks:
+        connection.execute(
+            "INSERT INTO label VALUES (?, ?, ?, ?, ?, ?)",
+            [answer.answer_id, video_id, frame_idx, mask.track_id, mask.category_id, mask.rle.counts.encode()],
+        )
+    connection.execute(
+        "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?", [now(), answer.request_id]
+    )
+    return int(revision)
 
 
 def _check_answer(answer: Answer, request: tuple[Any, ...]) -> None:

@@ -113,9 +113,11 @@ WITH total AS (SELECT coalesce(sum(n_frames), 0)::BIGINT AS n_frames FROM video)
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered
-    FROM label_request GROUP BY 1),
+    FROM label_request WHERE purpose = 'label' GROUP BY 1),
 first_answer AS (
-    SELECT min(round_id) AS round_id FROM answer WHERE kind <> 'reject' GROUP BY video_id, frame_idx),
+    SELECT min(a.round_id) AS round_id FROM answer a JOIN label_request r USING (request_id)
+    WHERE a.kind <> 'reject' AND purpose = 'label' AND answer_id NOT IN (SELECT answer_id FROM withdrawal)
+    GROUP BY a.video_id, a.frame_idx),
 new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
 effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
 SELECT round_id, status, n_frames, coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),

@@ -77,7 +77,38 @@ ALTER TABLE selection ADD COLUMN control BOOLEAN DEFAULT false;
 ALTER TABLE label_request ADD COLUMN kind VARCHAR DEFAULT 'mask';
 """
 
-MIGRATIONS: tuple[tuple[int, str, str], ...] = ((1, "loop", _M001_LOOP), (2, "kinds", _M002_KINDS))
+_M003_PEOPLE = """
+CREATE TABLE annotator(
+    name VARCHAR PRIMARY KEY, role VARCHAR NOT NULL, revoked BOOLEAN NOT NULL, created_at TIMESTAMP NOT NULL);
+CREATE TABLE access_key(
+    key_id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, kind VARCHAR NOT NULL, secret_sha256 VARCHAR NOT NULL,
+    created_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL);
+CREATE TABLE audit_log(
+    happened_at TIMESTAMP NOT NULL, who VARCHAR NOT NULL, action VARCHAR NOT NULL, subject VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL);
+ALTER TABLE label_request ADD COLUMN purpose VARCHAR DEFAULT 'label';
+ALTER TABLE label_request ADD COLUMN original_id VARCHAR;
+CREATE TABLE lease(
+    request_id VARCHAR PRIMARY KEY, annotator VARCHAR NOT NULL, token VARCHAR NOT NULL, expires_at TIMESTAMP NOT NULL);
+CREATE TABLE draft(
+    request_id VARCHAR NOT NULL, annotator VARCHAR NOT NULL, base_revision INTEGER NOT NULL, seconds DOUBLE NOT NULL,
+    masks VARCHAR NOT NULL, saved_at TIMESTAMP NOT NULL, PRIMARY KEY (request_id, annotator));
+CREATE TABLE set_aside(
+    request_id VARCHAR NOT NULL, annotator VARCHAR NOT NULL, how VARCHAR NOT NULL, reason VARCHAR NOT NULL,
+    happened_at TIMESTAMP NOT NULL, PRIMARY KEY (request_id, annotator, how));
+CREATE TABLE withdrawal(
+    answer_id VARCHAR PRIMARY KEY, annotator VARCHAR NOT NULL, withdrawn_at TIMESTAMP NOT NULL);
+DROP VIEW answer_current;
+CREATE VIEW answer_current AS
+    SELECT * FROM answer WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)
+    QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
+"""
+
+MIGRATIONS: tuple[tuple[int, str, str], ...] = (
+    (1, "loop", _M001_LOOP),
+    (2, "kinds", _M002_KINDS),
+    (3, "people", _M003_PEOPLE),
+)
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 
 

@@ -4,11 +4,12 @@ SQL stays in this package. Each operation is one transaction; big arrays travel 
 videos lie in Parquet files beside the ledger and are named here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from al_core.ledger.connection import Connector
+from al_core.ledger.copies import CopyOperations
 from al_core.ledger.labels import LabelOperations
 from al_core.ledger.predictions import COMPONENTS, PredictionOperations
 from al_core.ledger.results import ResultOperations
@@ -18,21 +19,32 @@ from al_core.ledger.videos import VideoOperations
 __all__ = ["COMPONENTS", "Ledger", "Round", "Step"]
 
 
-class Ledger(VideoOperations, RoundOperations, PredictionOperations, LabelOperations, ResultOperations):
+class Ledger(VideoOperations, RoundOperations, PredictionOperations, LabelOperations, ResultOperations, CopyOperations):
     """Typed operations over one ledger file.
 
     Args:
         path: the DuckDB file; made when it is not there.
         patience: seconds to wait for another process that holds the file.
+        on_wait: called now and then while that lasts; what it raises ends the wait.
     """
 
-    def __init__(self, path: Path, patience: float = 60.0) -> None:
+    def __init__(self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connector = Connector(path, patience)
+        self._connector = Connector(path, patience, on_wait)
         self.path = path
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep the file open over several operations, which saves opening it for each; other processes wait."""
         with self._connector.session():
+            yield
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the file until the block ends: other processes cannot open it, threads of this one read side by side.
+
+        Raises:
+            LedgerBusy: another process has the file.
+        """
+        with self._connector.owned():
             yield

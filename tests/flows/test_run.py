@@ -131,6 +131,34 @@ def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
 
 
 @pytest.mark.end_to_end
+def test_a_backup_taken_while_a_round_runs_is_finished_elsewhere_the_same(finished, tmp_path):
+    project, arguments = begin(tmp_path)
+    running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (step := Ledger(project.ledger_path).step(1, "train")) is not None and step.attempts > 0)
+        saved = fewframes("backup", tmp_path / "work.tar", "--project", project.root)
+    finally:
+        running.kill()
+        running.wait()
+    assert saved.returncode == 0, saved.stderr
+    restored = fewframes("restore", tmp_path / "work.tar", tmp_path / "elsewhere")
+    assert restored.returncode == 0, restored.stderr
+    elsewhere = Project.at(tmp_path / "elsewhere")
+    assert Ledger(elsewhere.ledger_path).step(2, "train") is None
+    done = fewframes("run", "--project", elsewhere.root, *arguments[3:])
+    assert done.returncode == 0, done.stderr
+    assert same_labels(elsewhere, finished)
+
+
+def wait_for(condition, seconds=120):
+    """Until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.2)
+
+
+@pytest.mark.end_to_end
 def test_selection_by_value_with_a_control_arm(tmp_path):
     project, arguments = begin(tmp_path)
     settings = ("--set", "selection.strategy=value", "--set", "selection.control_share=0.5")

@@ -1,0 +1,257 @@
+"""CVAT's format "CVAT for images 1.1": one XML file with the masks of many frames.
+
+A mask is told by the lengths of its runs within its box, row by row, beginning with what is not painted. Frames are
+found by their names, which therefore never change. CVAT overwrites where a mask came from, so that whose work it is
+is seen by comparing with what was sent (``al_core/exchange/drawn.py``).
+
+CVAT lists every frame of a task, also those that nobody has looked at. A frame that comes back as it was sent is an
+answer only when it carries the tag ``DONE``; ``read_cvat`` tells whether it does.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
+from al_core.exchange.safe_xml import parse_xml
+from al_core.label_files import Asked, AskedBy, DrawnFrame
+from al_core.records import FrameLabel, MaskLabel
+from al_core.rle import decode
+
+DONE = "frame done"
+"""The tag that says: this frame is right as it is."""
+
+NUMBER = "number"
+"""The attribute that numbers an object; 0 means that it has no number."""
+
+LARGEST_FILE = 256 * 2**20
+"""Bytes; a larger XML file is refused before it is read."""
+
+_LARGEST_NUMBER = 2**31 - 1
+_MOST_POINTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class CvatFrame:
+    """One frame of a file.
+
+    Attributes:
+        done: a person tagged it as right.
+    """
+
+    drawn: DrawnFrame
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SentFrame:
+    """One frame to be labelled.
+
+    Attributes:
+        name: of the image file, without folder; it never changes.
+        label: masks to start from; None to start from nothing.
+    """
+
+    name: str
+    height: int
+    width: int
+    label: FrameLabel | None = None
+
+
+def label_specs(categories: Iterable[str]) -> list[dict[str, Any]]:
+    """The labels of a CVAT task, as its constructor takes them."""
+    limits = ["0", str(_LARGEST_NUMBER), "1"]
+    number = {"name": NUMBER, "mutable": False, "input_type": "number", "default_value": "0", "values": limits}
+    kinds = [{"name": name, "type": "any", "attributes": [number]} for name in categories]
+    ignore = {"name": IGNORE_NAME, "type": "any", "attributes": []}
+    return [*kinds, ignore, {"name": DONE, "type": "tag", "attributes": []}]
+
+
+def write_cvat(task: str, frames: Sequence[SentFrame], category_names: Mapping[int, str]) -> bytes:
+    """The masks to start from as XML; a mask without a pixel has no element.
+
+    Args:
+        task: its name.
+        category_names: by category id.
+    """
+    root = Element("annotations")
+    SubElement(root, "version").text = "1.1"
+    _write_meta(SubElement(root, "meta"), task, len(frames), category_names.values())
+    for i, frame in enumerate(frames):
+        size = {"width": str(frame.width), "height": str(frame.height)}
+        image = SubElement(root, "image", {"id": str(i), "name": frame.name, **size})
+        for z, mask in enumerate(frame.label.masks if frame.label else ()):
+            _write_mask(image, mask, z, category_names)
+    indent(root)
+    return tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def encode_cvat(mask: NDArray[np.bool_]) -> tuple[list[int], int, int, int, int] | None:
+    """(runs, left, top, width, height) of a mask of shape [h, w]; None where it has no pixel."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    flat = np.asarray(mask[top:bottom, left:right], bool).ravel()
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flat)).astype(np.int8)))
+    runs = np.diff(np.concatenate(([0], edges, [flat.size])))
+    return runs.tolist(), left, top, right - left, bottom - top
+
+
+def decode_cvat(
+    runs: Sequence[int], left: int, top: int, width: int, height: int, frame: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """The mask that runs within a box tell.
+
+    Args:
+        frame: (height, width) of the frame in pixels.
+
+    Returns:
+        bool [h, w] at the size of the frame.
+
+    Raises:
+        BadLabel: the box leaves the frame, or the runs do not fill it.
+    """
+    inside = 0 <= left and 0 <= top and left + width <= frame[1] and top + height <= frame[0]
+    if not inside or width < 1 or height < 1:
+        raise BadLabel(f"a mask's box {left, top, width, height} (left, top, width, height) leaves the frame {frame}")
+    if min(runs, default=0) < 0 or sum(runs) != width * height:
+        raise BadLabel(f"the runs of a mask tell {sum(runs)} pixels, its box has {width * height}")
+    found = np.zeros(frame, bool)
+    values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    found[top : top + height, left : left + width] = values.reshape(height, width)
+    return found
+
+
+def read_cvat(path: Path, asked_by: AskedBy) -> dict[str, CvatFrame]:
+    """Read an XML file, or a zip with ``annotations.xml`` in it, as CVAT exports them.
+
+    Args:
+        asked_by: finds the frame by the name of an image, without folder and ending.
+
+    Returns:
+        What the file says, by request.
+
+    Raises:
+        BadLabel: the file cannot be used; the message names what is wrong with it and what to do.
+    """
+    try:
+        root = parse_xml(_content(path))
+        if root.tag != "annotations":
+            raise BadLabel(f"expected <annotations>, got <{root.tag}>; export in the format 'CVAT for images 1.1'")
+        if root.find("track") is not None:
+            raise BadLabel("it holds tracks; export in the format 'CVAT for images 1.1'")
+        return dict(_frame(image, asked_by) for image in root.iter("image"))
+    except (KeyError, ValueError, OverflowError) as error:
+        raise BadLabel(f"{path.name}: cannot be read ({error!r})") from None
+    except BadLabel as error:
+        message = str(error)
+        raise BadLabel(message if message.startswith(path.name) else f"{path.name}: {message}") from None
+
+
+def _content(path: Path) -> bytes:
+    """The XML, read no further than is allowed."""
+    if path.suffix.lower() != ".zip":
+        with path.open("rb") as file:
+            return _limited(file.read)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("annotations.xml") as file:
+            return _limited(file.read)
+    except KeyError:
+        raise BadLabel("the zip holds no annotations.xml; export in the format 'CVAT for images 1.1'") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise BadLabel(f"the zip cannot be read ({error}). Copy it again") from None
+
+
+def _limited(read: Callable[[int], bytes]) -> bytes:
+    content = read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise BadLabel(f"the XML is larger than {LARGEST_FILE >> 20} MiB; export fewer frames at a time")
+    return content
+
+
+def _frame(image: Element, asked_by: AskedBy) -> tuple[str, CvatFrame]:
+    asked = asked_by(Path(image.attrib["name"]).stem)
+    size = (int(image.attrib["height"]), int(image.attrib["width"]))
+    if size != (asked.height, asked.width):
+        raise BadLabel(
+            f"{asked.request_id}: the image is {size[0]}x{size[1]} pixels (height x width), its frame is "
+            f"{asked.height}x{asked.width}. Upload the frames as they are given"
+        )
+    tags = [part for part in image if part.tag == "tag"]
+    try:
+        regions = [_region(part, asked) for part in image if part.tag != "tag"]
+    except BadLabel as error:
+        raise BadLabel(f"{asked.request_id}: {error}") from None
+    return asked.request_id, CvatFrame(drawn_frame(asked, regions), any(t.get("label") == DONE for t in tags))
+
+
+def _region(part: Element, asked: Asked) -> Region:
+    if part.tag not in ("mask", "polygon"):
+        raise BadLabel(f"expected masks and polygons, got a {part.tag}; remove it, or draw the object as a mask")
+    pixels = _mask(part, asked) if part.tag == "mask" else _polygon(part, asked)
+    numbers = [int(a.text or "0") for a in part.findall("attribute") if a.get("name") == NUMBER]
+    number = numbers[0] if numbers else 0
+    if not 0 <= number <= _LARGEST_NUMBER:
+        raise BadLabel(f"the number of an object is at least 1, got {number}")
+    return Region(number or None, part.attrib["label"], pixels)
+
+
+def _mask(part: Element, asked: Asked) -> NDArray[np.bool_]:
+    runs = [int(run) for run in part.attrib["rle"].split(",")]
+    left, top, width, height = (int(part.attrib[name]) for name in ("left", "top", "width", "height"))
+    return decode_cvat(runs, left, top, width, height, (asked.height, asked.width))
+
+
+def _polygon(part: Element, asked: Asked) -> NDArray[np.bool_]:
+    corners = part.attrib["points"].split(";")
+    if len(corners) > _MOST_POINTS:
+        raise BadLabel(f"a polygon has {len(corners)} corners, at most {_MOST_POINTS} are read")
+    points = np.array([[float(value) for value in corner.split(",")] for corner in corners])
+    return outline_mask(points, asked.height, asked.width)
+
+
+def _write_mask(image: Element, mask: MaskLabel, z: int, category_names: Mapping[int, str]) -> None:
+    coded = encode_cvat(decode(mask.rle))
+    if coded is None:
+        return
+    runs, left, top, width, height = coded
+    place = {"left": left, "top": top, "width": width, "height": height, "z_order": z}
+    element = SubElement(
+        image,
+        "mask",
+        {
+            "label": IGNORE_NAME if mask.ignore else category_names[mask.category_id],
+            "source": "auto",
+            "occluded": "0",
+            "rle": ", ".join(map(str, runs)),
+            **{name: str(value) for name, value in place.items()},
+        },
+    )
+    if not mask.ignore:
+        SubElement(element, "attribute", name=NUMBER).text = str(mask.track_id)
+
+
+def _write_meta(meta: Element, task: str, size: int, categories: Iterable[str]) -> None:
+    described = SubElement(meta, "task")
+    SubElement(described, "name").text = task
+    SubElement(described, "size").text = str(size)
+    SubElement(described, "mode").text = "annotation"
+    labels = SubElement(described, "labels")
+    for spec in label_specs(categories):
+        label = SubElement(labels, "label")
+        SubElement(label, "name").text = spec["name"]
+        SubElement(label, "type").text = spec["type"]
+        attributes = SubElement(label, "attributes")
+        for given in spec["attributes"]:
+            attribute = SubElement(attributes, "attribute")
+            for key in ("name", "mutable", "input_type", "default_value"):
+                SubElement(attribute, key).text = str(given[key])
+            SubElement(attribute, "values").text = "\n".join(given["values"])

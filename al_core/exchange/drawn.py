@@ -1,0 +1,136 @@
+"""What people draw in a tool, as a label; and whose work each mask is, seen by comparing with what was shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from al_core.errors import BadLabel, UnknownName
+from al_core.label_files import Asked, DrawnFrame, DrawnMask
+from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
+from al_core.rle import Rle, encode
+
+IGNORE_NAME = "(ignore)"
+"""What tools call a region that counts neither as object nor as background."""
+
+
+class Origin(StrEnum):
+    """How a person came to a mask."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One thing drawn in a frame; several of one number are parts of one object.
+
+    Attributes:
+        number: track of the object, from 1; None where the person gave none.
+        category: its name, or ``IGNORE_NAME``.
+        mask: bool [h, w] at the size of the frame.
+    """
+
+    number: int | None
+    category: str
+    mask: NDArray[np.bool_]
+
+
+def drawn_frame(asked: Asked, regions: Iterable[Region], seconds: float | None = None) -> DrawnFrame:
+    """The masks of a frame; regions without a pixel are left out.
+
+    Where no region has a number, the only object of a frame is number 1; where identities do not last, objects without
+    number get the smallest free ones.
+
+    Raises:
+        BadLabel: numbers are missing where they are needed, or one number has two categories.
+    """
+    painted = [region for region in regions if region.mask.any()]
+    objects = [region for region in painted if region.category != IGNORE_NAME]
+    parts: dict[int, list[Region]] = {}
+    for number, region in zip(_numbers(asked, objects), objects, strict=True):
+        parts.setdefault(number, []).append(region)
+    masks = [_object(asked, number, members) for number, members in parts.items()]
+    ignored = [DrawnMask(IGNORE_TRACK, None, encode(r.mask)) for r in painted if r.category == IGNORE_NAME]
+    return DrawnFrame((*sorted(masks, key=lambda mask: mask.track_id), *ignored), seconds)
+
+
+def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, int]) -> FrameLabel:
+    """A drawn frame as a label.
+
+    Raises:
+        BadLabel: a category is not known.
+    """
+    masks = []
+    for mask in drawn.masks:
+        if mask.track_id == IGNORE_TRACK:
+            masks.append(MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, mask.rle))
+        elif mask.category not in category_ids:
+            raise BadLabel(str(UnknownName("category", str(mask.category), category_ids)))
+        else:
+            masks.append(MaskLabel(mask.track_id, category_ids[mask.category], mask.rle))
+    return FrameLabel(frame, tuple(masks))
+
+
+def origins(label: FrameLabel, shown: FrameLabel | None) -> dict[int, Origin]:
+    """By track, whether a person took a mask as it was shown, corrected it, or drew it anew."""
+    before = {m.track_id: m for m in shown.objects} if shown else {}
+    found = {}
+    for mask in label.objects:
+        known = before.get(mask.track_id)
+        unchanged = Origin.ACCEPTED if mask == known else Origin.CORRECTED
+        found[mask.track_id] = unchanged if known else Origin.NEW
+    return found
+
+
+def answer_kind(label: FrameLabel, shown: FrameLabel | None) -> LabelKind:
+    """What a person did: accepted all that was shown, found nothing, or drew."""
+    if not label.objects:
+        return LabelKind.ABSENT
+    if shown is not None and set(label.masks) == set(shown.masks):
+        return LabelKind.ACCEPT
+    return LabelKind.MASK
+
+
+def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels within a polygon, as COCO counts them.
+
+    Args:
+        points: corners (x, y) in pixels, float [n, 2], at most one frame's size outside of the frame.
+
+    Raises:
+        BadLabel: fewer than three corners, or corners far outside.
+    """
+    reach = np.array([width, height])
+    if points.ndim != 2 or points.shape[1:] != (2,) or len(points) < 3:
+        raise BadLabel("a polygon has at least three corners of x and y")
+    if not ((points >= -reach) & (points <= 2 * reach)).all():
+        raise BadLabel("a polygon has corners far outside of the frame")
+    parts = coco_mask.frPyObjects([points.ravel().tolist()], height, width)
+    return coco_mask.decode(coco_mask.merge(parts)).astype(bool)
+
+
+def _numbers(asked: Asked, objects: Sequence[Region]) -> list[int]:
+    given = [region.number for region in objects]
+    if asked.lasting and None in given and len(given) > 1:
+        raise BadLabel(
+            f"{asked.request_id} shows {len(given)} objects, each needs a number from 1 that it keeps in all frames, "
+            f"got {['none' if number is None else number for number in given]}; give the numbers and save again"
+        )
+    free = (n for n in range(1, len(given) + len(set(given)) + 1) if n not in given)
+    return [next(free) if number is None else number for number in given]
+
+
+def _object(asked: Asked, number: int, members: Sequence[Region]) -> DrawnMask:
+    names = sorted({region.category for region in members})
+    if len(names) > 1:
+        raise BadLabel(f"{asked.request_id}: object {number} is called {' and '.join(names)}; parts of one object agree")
+    return DrawnMask(number, names[0], _union(members))
+
+
+def _union(members: Sequence[Region]) -> Rle:
+    return encode(np.logical_or.reduce([region.mask for region in members]))

@@ -1,0 +1,138 @@
+"""Label Studio's own JSON: what a project shows, tasks, masks to start from, and annotations that come back.
+
+One region is a brush mask or a polygon with a category, and beside it, under the same region id, the number of the
+object. An annotation without regions says that nothing is there.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.errors import BadLabel
+from al_core.exchange.brush_rle import decode_brush, encode_brush
+from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
+from al_core.label_files import Asked, DrawnFrame
+from al_core.records import FrameLabel, MaskLabel
+from al_core.rle import decode
+
+IMAGE, BRUSH, POLYGON, NUMBER = "image", "brush", "polygon", "number"
+"""Names of the controls; a region says which one it was made with."""
+
+_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#f032e6", "#000075")
+
+
+def label_config(categories: Iterable[str]) -> str:
+    """What the editor shows: the frame, why it was chosen, brush and polygon with the categories, the object's number."""
+    names = list(categories)
+    view = ElementTree.Element("View")
+    ElementTree.SubElement(view, "Header", value="$why")
+    ElementTree.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true", brightnessControl="true")
+    for tag, name in (("BrushLabels", BRUSH), ("PolygonLabels", POLYGON)):
+        control = ElementTree.SubElement(view, tag, name=name, toName=IMAGE)
+        for i, category in enumerate(names):
+            ElementTree.SubElement(control, "Label", value=category, background=_COLOURS[i % len(_COLOURS)])
+        ElementTree.SubElement(control, "Label", value=IGNORE_NAME, background="#888888")
+    ElementTree.SubElement(view, "Header", value="Number of the object, the same in all frames of the video", size="5")
+    ElementTree.SubElement(view, "Number", name=NUMBER, toName=IMAGE, perRegion="true", min="1", step="1")
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode")
+
+
+def prediction(label: FrameLabel, category_names: Mapping[int, str], model_version: str) -> dict[str, Any]:
+    """Masks to start from; a mask without a pixel is left out.
+
+    Args:
+        category_names: by category id.
+        model_version: under which name people see them.
+
+    Raises:
+        BadLabel: a mask has a category without a name, which Label Studio would take without a word and never show.
+    """
+    regions = [part for i, mask in enumerate(label.masks) for part in _region(i, mask, category_names)]
+    return {"model_version": model_version, "result": regions}
+
+
+def read_annotation(annotation: Mapping[str, Any], asked: Asked) -> DrawnFrame:
+    """What one annotation says of a frame.
+
+    Raises:
+        BadLabel: it cannot be read, or does not fit the frame.
+    """
+    result = annotation.get("result")
+    if not isinstance(result, list) or not all(isinstance(part, dict) for part in result):
+        raise BadLabel(f"{asked.request_id}: expected an annotation with a list of regions")
+    try:
+        numbers = {part.get("id"): _number(part) for part in result if part.get("type") == "number"}
+        drawn = [part for part in result if part.get("type") != "number"]
+        regions = [Region(numbers.get(p.get("id")), _category(p), _mask(p, asked)) for p in drawn]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadLabel(f"{asked.request_id}: an annotation cannot be read ({error!r})") from None
+    except BadLabel as error:
+        raise BadLabel(f"{asked.request_id}: {error}") from None
+    return drawn_frame(asked, regions, _seconds(annotation.get("lead_time")))
+
+
+def _region(position: int, mask: MaskLabel, category_names: Mapping[int, str]) -> list[dict[str, Any]]:
+    name = IGNORE_NAME if mask.ignore else category_names.get(mask.category_id)
+    if name is None:
+        raise BadLabel(f"object {mask.track_id} has category {mask.category_id}, which has no name")
+    pixels = decode(mask.rle)
+    if not pixels.any():
+        return []
+    common = {
+        "id": f"ignore-{position}" if mask.ignore else f"object-{mask.track_id}",
+        "to_name": IMAGE,
+        "original_width": mask.rle.width,
+        "original_height": mask.rle.height,
+        "image_rotation": 0,
+    }
+    value = {"format": "rle", "rle": encode_brush(pixels), "brushlabels": [name]}
+    brush = {**common, "type": "brushlabels", "from_name": BRUSH, "value": value}
+    number = {**common, "type": "number", "from_name": NUMBER, "value": {"number": mask.track_id}}
+    return [brush] if mask.ignore else [brush, number]
+
+
+def _category(part: Mapping[str, Any]) -> str:
+    kind = part.get("type")
+    if kind not in ("brushlabels", "polygonlabels"):
+        raise BadLabel(f"expected regions made with the brush or as polygons, got {kind!r}; remove it and save again")
+    names = part["value"].get(kind)
+    if not isinstance(names, list) or len(names) != 1:
+        raise BadLabel(f"a region has one category, got {names!r}; choose one and save again")
+    return str(names[0])
+
+
+def _mask(part: Mapping[str, Any], asked: Asked) -> NDArray[np.bool_]:
+    size = (part.get("original_height"), part.get("original_width"))
+    if size != (asked.height, asked.width):
+        raise BadLabel(
+            f"a region was drawn on an image of {size[0]}x{size[1]} pixels (height x width), the frame is "
+            f"{asked.height}x{asked.width}"
+        )
+    if part.get("image_rotation"):
+        raise BadLabel("a region was drawn on the image turned around; turn it back and draw it again")
+    value = part["value"]
+    if part["type"] == "brushlabels":
+        return decode_brush(value["rle"], asked.height, asked.width)
+    percent = np.asarray(value["points"], float)
+    return outline_mask(percent * [asked.width / 100, asked.height / 100], asked.height, asked.width)
+
+
+def _number(part: Mapping[str, Any]) -> int | None:
+    number = part["value"].get("number")
+    if number is None:
+        return None
+    if isinstance(number, bool) or number != int(number) or not 1 <= number < 2**31:
+        raise BadLabel(f"the number of an object is a whole number from 1, got {number!r}")
+    return int(number)
+
+
+def _seconds(lead_time: Any) -> float | None:
+    """The time that the editor measured; None where it did not, as for annotations made by other programs."""
+    if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
+        return None
+    return float(lead_time) if math.isfinite(lead_time) and lead_time >= 0 else None

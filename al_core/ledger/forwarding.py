@@ -1,0 +1,74 @@
+"""A ledger whose operations are carried out elsewhere, made from the operations of :class:`Ledger` itself.
+
+A group of operations that is added to ``Ledger`` is forwarded too, without a line here.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from types import CodeType, FunctionType
+from typing import Any
+
+from al_core.ledger.operations import Operations
+from al_core.ledger.store import Ledger
+
+
+def _operations() -> dict[str, Callable[..., Any]]:
+    groups = [cls for cls in Ledger.__mro__ if issubclass(cls, Operations) and cls is not Ledger]
+    return {
+        name: function
+        for group in reversed(groups)
+        for name, function in vars(group).items()
+        if inspect.isfunction(function) and not name.startswith("_")
+    }
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = _operations()
+"""Every public operation by name."""
+
+
+def _writes(function: Callable[..., Any], seen: set[object]) -> bool:
+    """Whether a function, or one that it names, opens a transaction."""
+    if not isinstance(function, FunctionType) or function in seen:
+        return False
+    seen.add(function)
+    names = _names(function.__code__)
+    called = [getattr(Ledger, name, None) or function.__globals__.get(name) for name in names]
+    return "transaction" in names or any(_writes(other, seen) for other in called)
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
+
+
+READS: frozenset[str] = frozenset(name for name, function in OPERATIONS.items() if not _writes(function, set()))
+"""The operations that change nothing, and may therefore be asked again when no answer came."""
+
+
+class ForwardedLedger(Ledger):
+    """Turns each public operation into a call of :meth:`forward`."""
+
+    def forward(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Carry out an operation.
+
+        Args:
+            name: one of ``OPERATIONS``.
+            arguments: by parameter name; defaults that were not given are left out.
+        """
+        raise NotImplementedError
+
+
+def _forwarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def operation(self: ForwardedLedger, *args: Any, **kwargs: Any) -> Any:
+        arguments = signature.bind(self, *args, **kwargs).arguments
+        return self.forward(name, {key: value for key, value in arguments.items() if key != "self"})
+
+    return operation
+
+
+for _name, _function in OPERATIONS.items():
+    setattr(ForwardedLedger, _name, _forwarded(_name, _function))

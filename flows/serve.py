@@ -1,0 +1,232 @@
+"""Serve a project: own its ledger, let people label, and take each round on when it is answered."""
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from al_core.errors import BadAddress, LedgerConflict
+from al_core.ledger.owner import Owner, remove_owner, write_owner
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from tasks.ledger import living_owner
+from tasks.rounds_runner import RoundsRunner, is_answered, run_command
+from tasks.web.app import create_app
+from tasks.web.context import RunState, WebContext
+
+_log = logging.getLogger(__name__)
+
+# Longer than clients keep idle connections, so that none is closed just when something is sent on it.
+_KEEP_ALIVE_SECONDS = 30
+_LAST_REQUESTS_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a project is served.
+
+    Attributes:
+        host: an address of this machine, or a name for one.
+        port: 0 takes any free one.
+        certificate, key: PEM files for TLS; both or none.
+        without_tls: serve other machines without TLS all the same.
+
+    Raises:
+        BadAddress: other machines would be served without TLS, and nobody said that this is right.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+    certificate: Path | None = None
+    key: Path | None = None
+    without_tls: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise BadAddress("TLS needs both files: --certificate FILE and --key FILE")
+        if not (self.is_loopback or self.certificate or self.without_tls):
+            raise BadAddress(
+                f"at {self.host} other machines could listen in on labels and sign-in links: give --certificate FILE "
+                "and --key FILE, or --without-tls when something in front of this server does TLS"
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names that people may reach it by."""
+        return frozenset() if self.is_loopback else frozenset({self.host, socket.gethostname(), socket.getfqdn()})
+
+    def url(self, port: int) -> str:
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve(project: Project, address: Address, console: Console, patience: float = 10.0) -> None:
+    """Serve a project until the process is told to end (ctrl-C or SIGTERM).
+
+    Args:
+        patience: seconds to wait for another process that has the ledger file.
+
+    Raises:
+        LedgerConflict: it is served already; the message names the process and where it answers.
+        BadAddress: the address cannot be had.
+    """
+    _refuse_a_second(project)
+    ledger = Ledger(project.ledger_path, patience)
+    with _logging(project.root / "serve.log"), ledger.owned(), _listening(address) as listener:
+
+        def tell(state: RunState) -> None:
+            _say(console, _after_run(ledger, state))
+
+        runner = RoundsRunner(run_command(project), project.root / "run.log", lambda: is_answered(ledger), tell)
+        context = WebContext(
+            project,
+            ledger,
+            tls=address.certificate is not None,
+            names=address.names,
+            answered=runner.wake,
+            run_state=runner.state,
+        )
+        url = address.url(listener.getsockname()[1])
+        certificate = str(address.certificate.resolve()) if address.certificate else ""
+        owner = Owner(os.getpid(), url, context.secret, context.instance, certificate)
+        server = _server(context, address)
+        with _noted(project, owner), runner, _ended_by_signals(server):
+            _say(console, f"{project.root.name} is served at {url}; ctrl-C ends it.")
+            _say(console, _what_next(project, ledger))
+            runner.wake()
+            server.run(sockets=[listener])
+            _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
+
+
+def _refuse_a_second(project: Project) -> None:
+    owner = living_owner(project)
+    if owner is not None:
+        raise LedgerConflict(
+            f"{project.root} is served already, by process {owner.pid} at {owner.url}: open that address, or end that "
+            f"process first (kill {owner.pid})."
+        )
+
+
+def _server(context: WebContext, address: Address) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            create_app(context),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+            ssl_certfile=address.certificate,
+            ssl_keyfile=address.key,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn would send itself each once more when it is done, before we have tidied up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(address: Address) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # Named as TCP, or asyncio would leave Nagle's algorithm on: every answer would wait 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address.host, address.port))
+        except OSError as error:
+            raise BadAddress(
+                f"{address.host}:{address.port} cannot be had ({error.strerror or error}): end what uses it, or give "
+                "another one with --host and --port"
+            ) from None
+        listener.listen(2048)
+        yield listener
+
+
+@contextmanager
+def _noted(project: Project, owner: Owner) -> Iterator[None]:
+    write_owner(project.ledger_path, owner)
+    try:
+        yield
+    finally:
+        remove_owner(project.ledger_path, owner)
+
+
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    handler = RotatingFileHandler(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _say(console: Console, text: str) -> None:
+    _log.info(text)
+    console.print(text, highlight=False, soft_wrap=True)
+
+
+def _what_next(project: Project, ledger: Ledger) -> str:
+    last = ledger.last_round()
+    if last is None:
+        return (
+            "No round has begun. Begin one in another terminal: "
+            f"fewframes run --project {project.root} --set annotator.backend=page"
+        )
+    if is_answered(ledger):
+        return f"Round {last.round_id} is answered and goes on now; what it does is in run.log."
+    return _waiting(ledger)
+
+
+def _after_run(ledger: Ledger, state: RunState) -> str:
+    if state.last_error is not None:
+        return f"The run ended early ({state.last_error}); see run.log, then: fewframes run"
+    return _waiting(ledger)
+
+
+def _waiting(ledger: Ledger) -> str:
+    last = ledger.last_round()
+    if last is None or last.status == "finished":
+        reason = last.stop_reason if last else None
+        return f"The campaign is over: {reason}" if reason else "No round waits for labels."
+    return f"Round {last.round_id} waits for {len(ledger.requests(last.round_id, 'open'))} labels."

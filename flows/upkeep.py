@@ -1,0 +1,128 @@
+"""Commands that look after a project: questions in SQL, a snapshot for other programs, backup and restore."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from al_core.project import Project
+
+if TYPE_CHECKING:
+    from tasks.snapshot import Rows
+
+project_option = click.option(
+    "--project",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="Folder of the project.",
+)
+
+
+@click.command()
+@click.argument("query")
+@project_option
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(0), help="Rows at most; 0 for all.")
+def sql(query: str, root: Path, form: str, limit: int) -> None:
+    """Ask the ledger a question in DuckDB's SQL; read only, and possible while rounds run.
+
+    \b
+    fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1"
+    """
+    from tasks.ledger import open_ledger
+    from tasks.snapshot import ask
+
+    project = existing(root)
+    found = ask(project, open_ledger(project), query, limit or None)
+    {"table": _as_table, "csv": _as_csv, "json": _as_json}[form](found)
+    if found.more:
+        click.echo(f"only the first {limit:,} rows are shown; --limit 0 shows all", err=True)
+
+
+@click.command()
+@project_option
+def snapshot(root: Path) -> None:
+    """Publish the ledger for other programs: a DuckDB file and Parquet files that they may read at any time."""
+    from tasks.ledger import open_ledger
+    from tasks.snapshot import publish_snapshot
+
+    project = existing(root)
+    done = publish_snapshot(project, open_ledger(project))
+    click.echo(f"{len(done.tables)} tables in {done.database} and {done.parquet}")
+
+
+@click.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@project_option
+def backup(out: Path, root: Path) -> None:
+    """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
+    from rich.console import Console
+
+    from tasks.backup import back_up
+    from tasks.ledger import open_ledger
+    from tasks.progress import progress_of, terminal_progress
+
+    project = existing(root)
+    with terminal_progress(Console()):
+        done = back_up(project, open_ledger(project), out, progress_of("back up"))
+    click.echo(f"{done.n_files:,} files, {done.n_bytes / 1e6:,.1f} MB, as of {done.created_at} UTC, in {done.path}")
+
+
+@click.command()
+@click.argument("backup", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def restore(backup: Path, folder: Path) -> None:
+    """Make a project of a backup in a new FOLDER; every file is checked first."""
+    from rich.console import Console
+
+    from tasks.backup import restore as restore_project
+    from tasks.progress import progress_of, terminal_progress
+
+    with terminal_progress(Console()):
+        done = restore_project(backup, folder, progress_of("restore"))
+    click.echo(f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; go on with: fewframes status")
+
+
+def existing(root: Path) -> Project:
+    """The project in a folder that has a ledger."""
+    project = Project.at(root)
+    if not project.ledger_path.is_file():
+        raise click.ClickException(
+            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
+        )
+    return project
+
+
+def _as_table(found: "Rows") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    for name in found.columns:
+        table.add_column(name, overflow="fold")
+    for row in found.rows:
+        table.add_row(*(_shown(value) for value in row))
+    Console().print(table)
+
+
+def _as_csv(found: "Rows") -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(found.columns)
+    writer.writerows([_shown(value) if isinstance(value, bytes) else value for value in row] for row in found.rows)
+
+
+def _as_json(found: "Rows") -> None:
+    records = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    click.echo(json.dumps(records, indent=1, default=_shown))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{len(value):,} bytes" if isinstance(value, bytes) else str(value)

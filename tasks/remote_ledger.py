@@ -1,0 +1,83 @@
+"""The ledger's operations, carried out by the process that owns the file."""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from al_core.errors import LedgerBusy, LedgerConflict
+from al_core.ledger.forwarding import READS, ForwardedLedger
+from al_core.ledger.owner import Owner
+from tasks.wire import pack, unpack, unpack_error
+
+# Kept shorter than the server keeps idle connections, so that none is closed just when something is sent on it.
+_IDLE_SECONDS = 5.0
+_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+
+
+class RemoteLedger(ForwardedLedger):
+    """The ledger of another process, over HTTP.
+
+    Args:
+        owner: who has the file.
+        path: the file, which this process does not open.
+    """
+
+    def __init__(self, owner: Owner, path: Path) -> None:
+        self.owner = owner
+        self.path = path
+        self._pid = os.getpid()
+        self._client = httpx.Client(
+            base_url=f"{owner.url}/ledger/",
+            headers={"Authorization": f"Bearer {owner.secret}"},
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
+            trust_env=False,
+            verify=certificate_check(owner),
+        )
+
+    def forward(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Let the owner carry out an operation.
+
+        Raises:
+            LedgerBusy: the owner does not answer, and nothing was changed.
+            LedgerConflict: the owner went away in the middle of an operation that changes something.
+            FewframesError: what the operation itself raises, as the same class.
+        """
+        if os.getpid() != self._pid:
+            raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
+        try:
+            response = self._client.post(name, content=pack(arguments))
+        except httpx.TransportError as error:
+            self._give_up(name, error)
+        if response.status_code == httpx.codes.OK:
+            return unpack(response.content)
+        if response.status_code == httpx.codes.CONFLICT:
+            raise unpack_error(response.content)
+        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.SERVICE_UNAVAILABLE):
+            raise LedgerBusy(f"{self._who} is another one by now, or ends")
+        raise RuntimeError(f"{self._who} could not do {name}: {response.text[:2000]}")
+
+    @property
+    def _who(self) -> str:
+        return f"the owner of {self.path} (process {self.owner.pid}, {self.owner.url})"
+
+    def _give_up(self, name: str, error: httpx.TransportError) -> None:
+        if name in READS or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            raise LedgerBusy(f"{self._who} does not answer ({error})") from error
+        raise LedgerConflict(
+            f"{self._who} went away during {name!r}, so whether that was stored is not known. Give the same command "
+            "again: what is stored already is not stored twice."
+        ) from error
+
+
+def certificate_check(owner: Owner) -> ssl.SSLContext | bool:
+    """How the owner's certificate is checked: it must be the very one that the owner named, whatever its host name."""
+    if not owner.certificate:
+        return True
+    context = ssl.create_default_context(cafile=owner.certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context

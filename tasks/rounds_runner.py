@@ -1,0 +1,139 @@
+"""Takes rounds on while people label: a child process runs ``fewframes run`` whenever there is something to do."""
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from tasks.processes import die_with_owner
+from tasks.web.context import RunState
+
+_log = logging.getLogger(__name__)
+
+ATTEMPTS = 2
+"""A run that crashes is started once more; what it had done is not done again."""
+
+
+class RoundsRunner:
+    """One child process at a time, started by :meth:`wake` when ``needed`` says so.
+
+    Args:
+        command: what the child runs.
+        output: file that the child's output is added to.
+        needed: whether there is anything to do.
+        on_end: called after each child with the new state.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: Path,
+        needed: Callable[[], bool],
+        on_end: Callable[[RunState], None] = lambda _: None,
+    ) -> None:
+        self._command = list(command)
+        self._output = output
+        self._needed = needed
+        self._on_end = on_end
+        self._state = RunState()
+        self._woken = threading.Event()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="rounds", daemon=True)
+
+    def __enter__(self) -> "RoundsRunner":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the child, which can be taken up again later."""
+        self._ending.set()
+        self._woken.set()
+        self._thread.join()
+
+    def wake(self, _: int = 0) -> None:
+        """Look whether there is something to do; returns at once."""
+        self._woken.set()
+
+    def state(self) -> RunState:
+        """How it is going."""
+        return self._state
+
+    def _work(self) -> None:
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            if self._ending.is_set():
+                return
+            try:
+                if self._needed():
+                    self._run()
+            except Exception as error:
+                _log.exception("the rounds cannot be taken on")
+                self._state = RunState(last_error=str(error))
+
+    def _run(self) -> None:
+        for attempt in range(ATTEMPTS):
+            self._state = RunState(running=True)
+            code = self._run_once()
+            if self._ending.is_set():
+                return
+            self._state = RunState(last_error=None if code == 0 else f"exit code {code}: {_last_line(self._output)}")
+            if code == 0:
+                break
+            _log.error("run ended with %s%s", self._state.last_error, "; once more" if attempt + 1 < ATTEMPTS else "")
+        self._on_end(self._state)
+
+    def _run_once(self) -> int:
+        with self._output.open("ab") as output:
+            output.write(f"--- {datetime.now():%Y-%m-%d %H:%M:%S}\n".encode())
+            output.flush()
+            # Its own session: ctrl-C in the terminal is for the server, which then ends the child.
+            child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
+            )
+        _log.info("started process %d: %s", child.pid, " ".join(self._command))
+        while child.poll() is None:
+            if self._ending.wait(0.2):
+                _end(child)
+        _log.info("process %d ended with code %d", child.pid, child.returncode)
+        return child.returncode
+
+
+def run_command(project: Project) -> list[str]:
+    """The command that takes the project's rounds on."""
+    return [sys.executable, "-m", "flows.cli", "run", "--project", str(project.root)]
+
+
+def is_answered(ledger: Ledger) -> bool:
+    """Whether the newest round is unfinished and waits for nobody, so that a run would take it on."""
+    last = ledger.last_round()
+    if last is None or last.status == "finished":
+        return False
+    return bool(ledger.requests(last.round_id)) and not ledger.requests(last.round_id, "open")
+
+
+def _end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _last_line(output: Path) -> str:
+    lines = output.read_text(errors="replace")[-4000:].splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

@@ -1,0 +1,96 @@
+"""The ledger for other programs: a published copy that may be read while rounds run, and questions in SQL."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from al_core.errors import BadQuery
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was published: one DuckDB file, and a Parquet file of each table."""
+
+    database: Path
+    parquet: Path
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a question in SQL.
+
+    Attributes:
+        more: whether rows were left out, since there were too many.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    more: bool = False
+
+
+def publish_snapshot(project: Project, ledger: Ledger) -> Snapshot:
+    """Write ``snapshot/ledger.duckdb`` and ``snapshot/parquet/``, all of one moment.
+
+    A program that has an older snapshot open goes on reading that until it opens the file anew; the new files take the
+    place of the old ones whole.
+    """
+    folder = project.root / "snapshot"
+    parquet = folder / "parquet"
+    parquet.mkdir(parents=True, exist_ok=True)
+    with _scratch(folder) as scratch:
+        tables = ledger.publish_to(str(scratch / "ledger.duckdb"), str(scratch))
+        for name in tables:
+            os.replace(scratch / f"{name}.parquet", parquet / f"{name}.parquet")
+        os.replace(scratch / "ledger.duckdb", folder / "ledger.duckdb")
+    return Snapshot(folder / "ledger.duckdb", parquet, tuple(tables))
+
+
+def ask(project: Project, ledger: Ledger, sql: str, limit: int | None = 1000) -> Rows:
+    """Answer a question about the ledger as it is now. Nothing can be changed by it, and no other file be read.
+
+    Args:
+        sql: one statement in DuckDB's SQL.
+        limit: rows at most; None for all.
+
+    Raises:
+        BadQuery: the statement cannot be run, or tries to change something.
+    """
+    with _scratch(project.root) as scratch:
+        ledger.publish_to(str(scratch / "ledger.duckdb"), str(scratch))
+        return _asked(scratch / "ledger.duckdb", sql, limit)
+
+
+def _asked(database: Path, sql: str, limit: int | None) -> Rows:
+    config = {"enable_external_access": False, "lock_configuration": True, "memory_limit": "2GB"}
+    connection = duckdb.connect(str(database), read_only=True, config=config)
+    try:
+        done = connection.execute(sql)
+        columns = tuple(name for name, *_ in done.description or ())
+        found = done.fetchall() if limit is None else done.fetchmany(limit + 1)
+    except duckdb.Error as error:
+        tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        raise BadQuery(f"{error}\nThe ledger is read only; its tables: {', '.join(sorted(tables))}.") from None
+    finally:
+        connection.close()
+    kept = found if limit is None else found[:limit]
+    return Rows(columns, tuple(kept), len(found) > len(kept))
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder on the same disk, so that files can be moved from it at once; it is gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix=".snapshot-", dir=folder))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

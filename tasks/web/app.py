@@ -1,0 +1,32 @@
+"""The web application: routes of people and of other processes, behind one guard."""
+
+from fastapi import APIRouter, FastAPI, Request
+
+from tasks.web import ledger_api, state
+from tasks.web.context import WebContext
+from tasks.web.errors import add_error_handlers
+from tasks.web.guard import Guard
+
+ROUTERS: tuple[APIRouter, ...] = (ledger_api.router, state.router)
+"""Everything that is mounted."""
+
+
+def create_app(context: WebContext) -> FastAPI:
+    """The application of one project.
+
+    Routes get the context as ``request.app.state.context``. Any error is answered as
+    ``{"error": what, "mend": what to do}``; there are no pages that describe the API to strangers.
+    """
+    app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.context = context
+    add_error_handlers(app)
+    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Guard, secret=context.secret, names=context.names)
+    return app
+
+
+async def _healthz(request: Request) -> dict[str, str]:
+    """That the server lives, and which one it is."""
+    return {"status": "ok", "instance": request.app.state.context.instance}

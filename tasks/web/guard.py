@@ -1,0 +1,160 @@
+"""What stands before every route: who may be asked for, how much may be sent, and what browsers are told."""
+
+import hmac
+import ipaddress
+import logging
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
+
+LEDGER = "/ledger/"
+BODY_LIMIT = 16 * 2**20
+"""Bytes that people may send at once; a 1080p mask is a few kilobytes."""
+LEDGER_BODY_LIMIT = 2**30
+"""Bytes that a process which knows the secret may send at once."""
+
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class Guard:
+    """Refuses what no route should see, and adds the headers that browsers need.
+
+    Args:
+        app: the application behind it.
+        secret: what processes show at /ledger.
+        names: host names that are allowed besides loopback and plain addresses. A plain address in the Host header
+            cannot come from a page whose name was bent to point here (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, secret: str, names: Iterable[str] = ()) -> None:
+        self._app = app
+        self._authorization = f"Bearer {secret}"
+        self._names = {"localhost", *(name.lower() for name in names)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, answered = time.perf_counter(), False
+
+        async def answer(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                _add_headers(MutableHeaders(scope=message))
+                _note(scope, message["status"], time.perf_counter() - started)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        limit = LEDGER_BODY_LIMIT if scope["path"].startswith(LEDGER) else BODY_LIMIT
+        body = b"" if refusal else await _body(headers, receive, limit)
+        if body is None:
+            mend = f"Send at most {limit:,} bytes at a time."
+            refusal = _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too much to send at once", mend)
+        if refusal is not None:
+            await refusal(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, _again(body or b"", receive), answer)
+        except Exception:
+            if answered:
+                raise
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            failed = _refused(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "something went wrong on the server",
+                "Try again; the lead finds the reason in serve.log.",
+            )
+            await failed(scope, receive, answer)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        if not self._is_known(headers.get("host", "")):
+            return _refused(
+                HTTPStatus.BAD_REQUEST, "this server does not go by that name", "Use the address that serve printed."
+            )
+        if scope["path"].startswith(LEDGER):
+            given = headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, self._authorization.encode()):
+                return _refused(
+                    HTTPStatus.UNAUTHORIZED, "the secret is wrong", "Read owner.json in the project folder again."
+                )
+        elif scope["method"] in _CHANGING and headers.get("x-fewframes") != "1":
+            return _refused(
+                HTTPStatus.FORBIDDEN,
+                "a call that changes something needs the header X-Fewframes: 1",
+                "Send that header; pages of other sites cannot.",
+            )
+        return None
+
+    def _is_known(self, host: str) -> bool:
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        return name.lower() in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def _body(headers: Headers, receive: Receive, limit: int) -> bytes | None:
+    """The whole body, or None when it is larger than the limit, of which no more than that is read."""
+    announced = headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > limit:
+        return None
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Hands out a body that was read already, and then what comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def hand_out() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return hand_out
+
+
+def _refused(status: HTTPStatus, error: str, mend: str) -> JSONResponse:
+    return JSONResponse({"error": error, "mend": mend}, status)
+
+
+def _add_headers(headers: MutableHeaders) -> None:
+    for name, value in _SECURITY.items():
+        headers[name] = value
+    headers.setdefault("Cache-Control", "no-store")
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    """A log line without the query, which may hold somebody's token."""
+    level = logging.DEBUG if scope["path"].startswith((LEDGER, "/healthz")) else logging.INFO
+    _log.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)

@@ -1,0 +1,123 @@
+"""The pages that people see. They hold nothing secret: what is behind the sign-in comes through the JSON API."""
+
+import hashlib
+import html
+import json
+from functools import cache
+from pathlib import Path
+from string import Template
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse
+
+from al_core.export.palette import TRACK_COLOURS
+from tasks.web.errors import ApiError
+
+router = APIRouter()
+
+_HERE = Path(__file__).parent
+_STATIC = _HERE / "static"
+_TEMPLATES = _HERE / "templates"
+
+COMPONENTS = {
+    "class_entropy": "Category",
+    "mutual_information": "Category by teacher",
+    "box_spread": "Extent",
+    "mask_disagreement": "Shape",
+    "existence_disagreement": "Presence",
+    "temporal_inconsistency": "Change over time",
+}
+"""The components of uncertainty, in the words of the page."""
+
+TOOLS: tuple[tuple[str, str, str, str], ...] = (
+    ("select", "V", "Choose", "Choose an object by a click"),
+    ("brush", "B", "Brush", "Brush"),
+    ("eraser", "E", "Eraser", "Eraser"),
+    ("polygon", "P", "Polygon", "Polygon"),
+    ("box", "R", "Box", "Box: the server finds the object in it"),
+    ("click", "S", "Clicks", "Clicks: the server finds what belongs to the object"),
+    ("pan", "", "Pan", "Pan; with any tool: hold Space, the middle button or two fingers"),
+)
+"""Tools of the drawing: action, key, name, what it does."""
+
+BUTTONS: tuple[tuple[str, str, str, str], ...] = (
+    ("undo", "Z", "Undo", "Undo"),
+    ("redo", "⇧Z", "Redo", "Redo"),
+    ("fit", "F", "Whole frame", "The whole frame"),
+    ("zoomObject", "⇧X", "Near", "The selected object, near"),
+    ("hide", "H", "Hide", "Hide or show the masks"),
+    ("outlineOnly", "O", "Outlines", "Outlines only"),
+)
+"""What else stands in the tool bar, in the same form."""
+
+_TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
+
+
+@router.get("/", response_class=HTMLResponse)
+async def start_page() -> HTMLResponse:
+    """Where people arrive who have no link at hand."""
+    return HTMLResponse(_start_page())
+
+
+@router.get("/label", response_class=HTMLResponse)
+async def label_page() -> HTMLResponse:
+    """The labelling page."""
+    return HTMLResponse(_label_page())
+
+
+@router.get("/static/{version}/{name}")
+async def static_file(version: str, name: str) -> FileResponse:
+    """A style sheet, script or picture; the version in the address lets browsers keep it for good."""
+    path = static_files().get(name)
+    if path is None:
+        raise ApiError(404, f"there is no file {name!r}", "Load the page again.")
+    lasting = "public, max-age=31536000, immutable" if version == static_version() else "no-cache"
+    return FileResponse(path, headers={"Cache-Control": lasting})
+
+
+@cache
+def static_files() -> dict[str, Path]:
+    """Name -> file of everything that may be asked for; nothing else can be."""
+    return {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in (".css", ".js", ".svg")}
+
+
+@cache
+def static_version() -> str:
+    """A hash of all static files."""
+    content = b"".join(name.encode() + path.read_bytes() for name, path in static_files().items())
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@cache
+def _start_page() -> str:
+    return _template("start.html").substitute(static=_static())
+
+
+@cache
+def _label_page() -> str:
+    names = {action: name for action, _, name, _ in TOOLS}
+    setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names}
+    return _template("label.html").substitute(
+        static=_static(),
+        icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
+        setup=json.dumps(setup).replace("<", "\\u003c"),
+        tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
+    )
+
+
+def _button(action: str, key: str, name: str, title: str) -> str:
+    state = _TOGGLES.get(action, action if action in {tool[0] for tool in TOOLS} else "")
+    toggle = f' data-toggle="{state}" aria-pressed="false"' if state else ""
+    hint = html.escape(f"{title} ({key})" if key else title)
+    return (
+        f'<button type="button" data-action="{action}"{toggle} title="{hint}" aria-label="{html.escape(title)}">'
+        f'<svg aria-hidden="true"><use href="#icon-{action}"/></svg><span>{name}</span></button>'
+    )
+
+
+def _template(name: str) -> Template:
+    return Template((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _static() -> str:
+    return f"/static/{static_version()}"

@@ -1,0 +1,299 @@
+// What a person draws on one frame: objects with masks, and a history that can be walked both ways.
+
+import { decode, encode } from "./rle.js";
+import * as masks from "./masks.js";
+
+const MOST_STEPS = 200;
+
+/** One object of the frame. Its number in the video is its track. */
+class DrawnObject {
+  static count = 0;
+
+  constructor(height, width, { track_id, category_id, rle = null, provenance = null, confidence = null }) {
+    const { mask, box } = rle ? decode(rle) : { mask: new Uint8Array(height * width), box: masks.NOWHERE };
+    Object.assign(this, { key: ++DrawnObject.count, track: track_id, category: category_id, mask, box });
+    Object.assign(this, { provenance, confidence, visible: true, accepted: false, version: 0 });
+    this.coded = rle && { version: 0, rle };
+  }
+
+  get ignored() {
+    return this.category === 0;
+  }
+}
+
+/** The objects of a frame; tells "change" with the rectangle to paint anew, and "select". */
+export class Drawing extends EventTarget {
+  /**
+   * shown: the masks that the person starts from, [{track_id, category_id, rle}].
+   * drawn: what the person had drawn before, in the same form; null where nothing was.
+   */
+  constructor(height, width, shown, drawn = null) {
+    super();
+    Object.assign(this, { height, width, objects: [], selected: null, undone: [], done: [], stroke: null });
+    this.shown = shown;
+    const known = new Map(shown.map((m) => [m.track_id, m]));
+    const start = drawn?.map((m) => ({ ...m, provenance: known.get(m.track_id)?.provenance ?? null })) ?? shown;
+    this.objects = start.map((m) => new DrawnObject(height, width, m));
+    this.selected = this.objects[0] ?? null;
+  }
+
+  get everything() {
+    return { x0: 0, y0: 0, x1: this.width, y1: this.height };
+  }
+
+  // ---- what comes out
+
+  rleOf(object) {
+    if (object.coded?.version !== object.version) {
+      object.coded = { version: object.version, rle: encode(object.mask, this.height, this.width, object.box) };
+    }
+    return object.coded.rle;
+  }
+
+  isBlank(object) {
+    return masks.isBlank(object.mask, this.width, object.box);
+  }
+
+  /** The masks as the server takes them; objects without pixels are left out. */
+  masks() {
+    const kept = this.objects.filter((object) => !this.isBlank(object));
+    return kept.map((o) => ({ track_id: o.track, category_id: o.category, rle: this.rleOf(o) }));
+  }
+
+  /** Whether the object differs from what was shown. */
+  isChanged(object) {
+    const before = this.shown.find((m) => m.track_id === object.track && !object.ignored);
+    return before?.category_id !== object.category || before.rle.counts !== this.rleOf(object).counts;
+  }
+
+  /** What the person did: "absent" where nothing is, "accept" where it is what was shown, else "mask". */
+  kind() {
+    const text = (all) => all.map((m) => `${m.track_id} ${m.category_id} ${m.rle.counts}`).sort().join("\n");
+    const now = this.masks();
+    if (!now.length) return "absent";
+    return text(now) === text(this.shown) ? "accept" : "mask";
+  }
+
+  areaOf(object) {
+    return masks.countSet(object.mask, this.width, object.box);
+  }
+
+  /** The smallest visible object at a pixel, or null. */
+  at(x, y) {
+    const place = Math.floor(y) * this.width + Math.floor(x);
+    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
+    const hit = inside ? this.objects.filter((o) => o.visible && o.mask[place]) : [];
+    return hit.sort((a, b) => this.areaOf(a) - this.areaOf(b))[0] ?? null;
+  }
+
+  freeTrack(taken = []) {
+    return Math.max(0, ...taken, ...this.objects.map((o) => o.track), ...this.shown.map((m) => m.track_id)) + 1;
+  }
+
+  // ---- choosing
+
+  select(object) {
+    if (this.selected === object) return;
+    const rect = masks.union(this.selected?.box ?? masks.NOWHERE, object?.box ?? masks.NOWHERE);
+    this.selected = object;
+    this.dispatchEvent(new CustomEvent("select", { detail: { rect } }));
+  }
+
+  selectNext(step) {
+    if (!this.objects.length) return;
+    const at = this.objects.indexOf(this.selected), n = this.objects.length;
+    this.select(this.objects[at < 0 ? 0 : (at + step + n) % n]);
+  }
+
+  setVisible(object, visible) {
+    object.visible = visible;
+    this.#tell(object.box);
+  }
+
+  /** Accept the selected mask and go to the next that is not accepted; false when none is left. */
+  acceptSelected() {
+    if (this.selected) this.selected.accepted = true;
+    const at = this.objects.indexOf(this.selected);
+    const order = [...this.objects.slice(at + 1), ...this.objects.slice(0, at + 1)];
+    const next = order.find((o) => !o.accepted);
+    if (next) this.select(next);
+    this.#tell(masks.NOWHERE);
+    return Boolean(next);
+  }
+
+  // ---- drawing
+
+  /** Begin a stroke on the selected object; strokes end with finish() or drop(). */
+  begin() {
+    const object = this.selected;
+    this.stroke = { object, before: object.mask.slice(), box: object.box, rect: masks.NOWHERE };
+  }
+
+  /** Draw with draw(mask), which gives the rectangle it changed. */
+  draw(draw) {
+    const { object } = this.stroke;
+    const rect = masks.overlap(draw(object.mask), this.everything);
+    if (masks.isEmpty(rect)) return;
+    object.box = masks.union(object.box, rect);
+    object.version++;
+    this.stroke.rect = masks.union(this.stroke.rect, rect);
+    this.#tell(rect, true);
+  }
+
+  /** End a stroke. With cutting, pixels that it added are taken from the other objects. */
+  finish(label, cutting = false) {
+    const { object, before, rect, box } = this.stroke;
+    this.stroke = null;
+    if (masks.isEmpty(rect) || masks.isSame(object.mask, before, this.width, rect)) {
+      object.box = box;
+      return false;
+    }
+    const pieces = [this.#piece(object, before, rect)];
+    if (cutting) pieces.push(...this.#cutOthers(object, rect, before));
+    this.#record({ label, pieces });
+    return true;
+  }
+
+  /** Take back a stroke that was not finished. */
+  drop() {
+    if (!this.stroke) return;
+    const { object, before, rect, box } = this.stroke;
+    this.stroke = null;
+    object.mask.set(before);
+    object.version++;
+    object.box = box;
+    this.#tell(rect);
+  }
+
+  /** Draw on the selected object in one go. */
+  apply(label, draw, cutting = false) {
+    this.begin();
+    this.draw(draw);
+    return this.finish(label, cutting);
+  }
+
+  /** Replace an object's mask. */
+  replace(label, object, rle, cutting = false) {
+    const { mask, box } = decode(rle);
+    this.select(object);
+    return this.apply(label, (old) => (old.set(mask), masks.union(box, object.box)), cutting);
+  }
+
+  fillHoles() {
+    const { selected, width, height } = this;
+    return this.apply("fill holes", (mask) => masks.fillHoles(mask, width, height, selected.box));
+  }
+
+  /** Take the pixels of the selected object from all others. */
+  cutFromOthers() {
+    const object = this.selected, blank = new Uint8Array(this.width * this.height);
+    const pieces = this.#cutOthers(object, object.box, blank);
+    if (pieces.length) this.#record({ label: "cut out of the others", pieces });
+    return pieces.length > 0;
+  }
+
+  add({ track_id, category_id, rle = null, provenance = null }) {
+    const object = new DrawnObject(this.height, this.width, { track_id, category_id, rle, provenance });
+    this.#changeList("new object", [...this.objects, object], object);
+    return object;
+  }
+
+  remove(object) {
+    const at = this.objects.indexOf(object), rest = this.objects.filter((o) => o !== object);
+    this.#changeList("delete", rest, rest[Math.min(at, rest.length - 1)] ?? null);
+  }
+
+  clear() {
+    if (this.objects.length) this.#changeList("nothing here", [], null);
+  }
+
+  /** Change category or track. */
+  assign(object, values) {
+    const before = Object.fromEntries(Object.keys(values).map((name) => [name, object[name]]));
+    Object.assign(object, values);
+    this.#record({ label: "rename", values: { object, before, after: values } });
+  }
+
+  // ---- history
+
+  undo() {
+    return this.#walk(this.done, this.undone, "before");
+  }
+
+  redo() {
+    return this.#walk(this.undone, this.done, "after");
+  }
+
+  #walk(from, to, side) {
+    this.drop();
+    const entry = from.pop();
+    if (!entry) return null;
+    let rect = masks.NOWHERE;
+    for (const piece of entry.pieces ?? []) {
+      masks.paste(piece.object.mask, this.width, piece.rect, piece[side]);
+      piece.object.version++;
+      piece.object.box = masks.union(piece.object.box, piece.rect);
+      rect = masks.union(rect, piece.rect);
+      this.selected = this.objects.includes(piece.object) ? piece.object : this.selected;
+    }
+    if (entry.list) {
+      this.objects = entry.list[side];
+      this.selected = entry.chosen[side];
+    }
+    if (entry.values) Object.assign(entry.values.object, entry.values[side]);
+    to.push(entry);
+    this.#tell(entry.pieces ? rect : this.everything);
+    this.dispatchEvent(new CustomEvent("select", { detail: { rect: this.everything } }));
+    return entry.label;
+  }
+
+  #record(entry) {
+    this.done.push(entry);
+    if (this.done.length > MOST_STEPS) this.done.shift();
+    this.undone = [];
+    const touched = [...(entry.pieces ?? []).map((p) => p.object), entry.values?.object];
+    for (const object of touched) if (object) object.accepted = false;
+    const rect = (entry.pieces ?? []).reduce((all, p) => masks.union(all, p.rect), masks.NOWHERE);
+    this.#tell(entry.pieces ? rect : this.everything);
+  }
+
+  #changeList(label, objects, chosen) {
+    const entry = {
+      label, list: { before: this.objects, after: objects }, chosen: { before: this.selected, after: chosen },
+    };
+    this.objects = objects;
+    this.selected = chosen;
+    this.#record(entry);
+    this.dispatchEvent(new CustomEvent("select", { detail: { rect: this.everything } }));
+  }
+
+  #piece(object, before, rect) {
+    return {
+      object, rect, before: masks.cut(before, this.width, rect), after: masks.cut(object.mask, this.width, rect),
+    };
+  }
+
+  #cutOthers(object, rect, before) {
+    const added = new Uint8Array(object.mask.length);
+    for (let y = rect.y0; y < rect.y1; y++) {
+      for (let i = y * this.width + rect.x0, end = y * this.width + rect.x1; i < end; i++) {
+        added[i] = object.mask[i] & (before[i] ^ 1);
+      }
+    }
+    const pieces = [];
+    for (const other of this.objects.filter((o) => o !== object)) {
+      const shared = masks.overlap(rect, other.box);
+      if (masks.isEmpty(shared)) continue;
+      const old = other.mask.slice();
+      masks.subtract(other.mask, added, this.width, shared);
+      if (masks.isSame(old, other.mask, this.width, shared)) continue;
+      other.version++;
+      pieces.push(this.#piece(other, old, shared));
+    }
+    return pieces;
+  }
+
+  #tell(rect, unfinished = false) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { rect, unfinished } }));
+  }
+}

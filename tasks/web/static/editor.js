@@ -1,0 +1,351 @@
+// Tools: what pointers and the keyboard's cursor do to the drawing. Knows nothing of the server: where a tool needs
+// it, refine(object, question) is called, which gives an RLE or null.
+
+import * as masks from "./masks.js";
+
+export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
+
+const LEAST_RADIUS = 0.5, MOST_RADIUS = 200, CLOSE_BY = 10;
+
+const inverted = (event) => event.button === 2 || event.shiftKey;
+
+export class Editor extends EventTarget {
+  constructor(view, refine) {
+    super();
+    Object.assign(this, { view, refine, drawing: null, editable: false, newObject: null });
+    Object.assign(this, { tool: "brush", radius: 10, minus: false, cutting: false });
+    Object.assign(this, { points: null, drag: null, clicks: null, pointer: null, busy: 0, spaceHeld: false });
+    Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false, last: null, pressed: null });
+    this.#listen();
+  }
+
+  /** Take a drawing; newObject() makes an object where a tool needs one. */
+  open(drawing, newObject) {
+    this.cancel();
+    Object.assign(this, { drawing, newObject, clicks: null });
+    drawing.addEventListener("select", () => (this.clicks = null));
+  }
+
+  choose(tool) {
+    this.cancel();
+    this.tool = tool;
+    this.clicks = null;
+    this.#tell();
+  }
+
+  resize(factor) {
+    this.radius = Math.max(LEAST_RADIUS, Math.min(MOST_RADIUS, this.radius * factor));
+    this.#tell();
+  }
+
+  set(values) {
+    Object.assign(this, values);
+    this.#tell();
+  }
+
+  /** Give up what is begun; false when nothing was. */
+  cancel() {
+    const begun = Boolean(this.points || this.drag);
+    if (this.drag?.kind === "stroke") this.drawing.drop();
+    Object.assign(this, { points: null, drag: null, pressed: null });
+    this.view.redrawOverlay();
+    return begun;
+  }
+
+  /** Close the polygon that is being drawn; false when there is none. */
+  closePolygon(minus = this.minus) {
+    const points = this.points;
+    if (!points) return false;
+    this.points = null;
+    const { drawing } = this;
+    if (points.length > 2) {
+      this.#ready();
+      const draw = (mask) => masks.polygon(mask, drawing.width, drawing.height, points, minus ? 0 : 1);
+      drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus);
+    }
+    this.view.redrawOverlay();
+    return true;
+  }
+
+  removePoint() {
+    if (!this.points) return false;
+    this.points.pop();
+    if (!this.points.length) this.points = null;
+    this.view.redrawOverlay();
+    return true;
+  }
+
+  // ---- the tools, in image coordinates
+
+  /** An object to draw on, made where none is selected. */
+  #ready() {
+    if (!this.drawing.selected) this.newObject();
+    this.drawing.selected.visible = true;
+    return this.drawing.selected;
+  }
+
+  #press(point, minus, event) {
+    if (this.tool === "select" || event.altKey) return this.drawing.select(this.drawing.at(...point));
+    if (this.tool === "brush" || this.tool === "eraser") return this.#beginStroke(point, minus);
+    if (this.tool === "polygon") return this.#addPoint(point, minus);
+    if (this.tool === "box") return (this.drag = { kind: "box", from: point, to: point });
+    if (this.tool === "click") return this.#click(point, minus);
+    return null;
+  }
+
+  #beginStroke(point, minus) {
+    this.#ready();
+    this.clicks = null;
+    const value = (this.tool === "brush") === minus ? 0 : 1;
+    this.drawing.begin();
+    this.drag = { kind: "stroke", value, last: point };
+    this.#strokeTo(point);
+  }
+
+  #strokeTo(point) {
+    const { drawing, radius, drag } = this;
+    const draw = (mask) => masks.capsule(mask, drawing.width, drawing.height, drag.last, point, radius, drag.value);
+    drawing.draw(draw);
+    drag.last = point;
+  }
+
+  #addPoint(point, minus) {
+    const near = (p) => Math.hypot(p[0] - point[0], p[1] - point[1]) * this.view.scale < CLOSE_BY;
+    if (this.points?.length > 2 && near(this.points[0])) return this.closePolygon(minus);
+    if (this.points && near(this.points.at(-1))) return null;
+    (this.points ||= []).push(point);
+    return this.view.redrawOverlay();
+  }
+
+  async #click([x, y], minus) {
+    const { drawing } = this;
+    if (x < 0 || y < 0 || x >= drawing.width || y >= drawing.height) return;
+    const object = this.#ready();
+    this.clicks ||= { object, base: drawing.rleOf(object), made: [] };
+    const { base, made } = this.clicks;
+    made.push({ x: Math.floor(x), y: Math.floor(y), positive: !minus });
+    await this.#ask(object, { rle: base, clicks: [...made] }, "click");
+  }
+
+  async #box({ from, to }) {
+    const { drawing } = this;
+    const box = masks.overlap(masks.around([from, to], 0, drawing.width, drawing.height), drawing.everything);
+    if (box.x1 - box.x0 < 3 || box.y1 - box.y0 < 3) return;
+    const object = this.#ready();
+    await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box");
+  }
+
+  /** Ask the server for a better mask. An answer that comes too late, or for another drawing, is dropped. */
+  async #ask(object, question, label) {
+    const { drawing } = this, clicks = this.clicks, version = object.version;
+    const number = (object.asked = (object.asked ?? 0) + 1);
+    this.busy++;
+    this.#tell();
+    const rle = await this.refine(object, question).catch(() => null);
+    this.busy--;
+    if (rle && drawing === this.drawing && number === object.asked && version === object.version) {
+      drawing.replace(label, object, rle, this.cutting);
+      if (clicks && !this.clicks) this.clicks = clicks;
+    }
+    if (!rle && clicks) this.clicks = null;
+    this.#tell();
+  }
+
+  #move(point) {
+    this.pointer = point;
+    if (this.drag?.kind === "stroke") this.#strokeTo(point);
+    if (this.drag?.kind === "box") this.drag.to = point;
+    this.view.redrawOverlay();
+  }
+
+  #release() {
+    const { drag } = this;
+    this.drag = null;
+    if (drag?.kind === "stroke") this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+    if (drag?.kind === "box") this.#box(drag);
+  }
+
+  // ---- the keyboard's cursor
+
+  toggleKeyboard() {
+    this.keyboard = !this.keyboard;
+    const { view } = this, edge = view.stage.getBoundingClientRect();
+    if (this.keyboard) {
+      this.pointer = view.toImage({ clientX: edge.left + edge.width / 2, clientY: edge.top + edge.height / 2 });
+      this.pointer = this.pointer.map((v) => Math.floor(v) + 0.5);
+    } else if (this.drag) this.#release();
+    this.#tell();
+  }
+
+  moveCursor(dx, dy) {
+    const [x, y] = this.pointer, { width, height } = this.drawing;
+    this.#move([Math.max(0.5, Math.min(width - 0.5, x + dx)), Math.max(0.5, Math.min(height - 0.5, y + dy))]);
+    this.#follow();
+  }
+
+  /** Put the brush down or lift it, set a point, click. */
+  pressCursor(minus = this.minus) {
+    if (!this.editable) return;
+    if (this.drag) this.#release();
+    else this.#press(this.pointer, minus, {});
+    this.#tell();
+  }
+
+  #follow() {
+    const { stage } = this.view, edge = stage.getBoundingClientRect(), [x, y] = this.view.toPage(this.pointer);
+    const beyond = (v, low, high) => (v < low + 40 ? low + 40 - v : v > high - 40 ? high - 40 - v : 0);
+    this.view.pan(beyond(x, edge.left, edge.right), beyond(y, edge.top, edge.bottom));
+  }
+
+  // ---- pointers
+
+  #listen() {
+    const { stage } = this.view;
+    stage.addEventListener("pointerdown", (e) => this.#down(e));
+    stage.addEventListener("pointermove", (e) => this.#moved(e));
+    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (e) => this.#up(e));
+    stage.addEventListener("pointerleave", () => this.#left());
+    stage.addEventListener("dblclick", () => this.closePolygon());
+    stage.addEventListener("contextmenu", (e) => e.preventDefault());
+    stage.addEventListener("wheel", (e) => this.#wheel(e), { passive: false });
+  }
+
+  #down(event) {
+    if (event.target.closest("button, input, .floating") || !this.drawing) return;
+    this.view.stage.setPointerCapture(event.pointerId);
+    this.penSeen ||= event.pointerType === "pen";
+    if (event.pointerType === "touch") this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    if (this.touches.size > 1) {
+      this.cancel();
+      return;
+    }
+    const palm = event.pointerType === "touch" && this.penSeen;
+    if (event.button === 1 || this.spaceHeld || this.tool === "pan" || palm || !this.editable) {
+      this.drag = { kind: "pan", x: event.clientX, y: event.clientY };
+      event.preventDefault();
+      return;
+    }
+    if (this.drag) return;
+    this.keyboard = false;
+    this.pointer = this.view.toImage(event);
+    this.#press(this.pointer, this.minus !== inverted(event), event);
+  }
+
+  #moved(event) {
+    if (this.touches.has(event.pointerId)) {
+      const before = [...this.touches.values()];
+      this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+      if (this.touches.size > 1) return this.#pinch(before, [...this.touches.values()]);
+    }
+    if (this.drag?.kind === "pan") {
+      this.view.pan(event.clientX - this.drag.x, event.clientY - this.drag.y);
+      Object.assign(this.drag, { x: event.clientX, y: event.clientY });
+      return null;
+    }
+    if (this.keyboard) return null;
+    const moves = this.drag?.kind === "stroke" ? event.getCoalescedEvents?.() ?? [] : [];
+    for (const move of moves.length ? moves : [event]) this.#move(this.view.toImage(move));
+    return null;
+  }
+
+  #up(event) {
+    this.touches.delete(event.pointerId);
+    if (event.type === "pointercancel") this.cancel();
+    else if (!this.keyboard) this.#release();
+  }
+
+  #left() {
+    if (this.keyboard || this.drag) return;
+    this.pointer = null;
+    this.view.redrawOverlay();
+  }
+
+  #pinch(before, now) {
+    const edge = this.view.stage.getBoundingClientRect();
+    const middle = ([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+    const apart = ([a, b]) => Math.max(1, Math.hypot(a[0] - b[0], a[1] - b[1]));
+    const [x0, y0] = middle(before), [x1, y1] = middle(now);
+    this.view.pan(x1 - x0, y1 - y0);
+    this.view.zoom(apart(now) / apart(before), [x1 - edge.left, y1 - edge.top]);
+  }
+
+  #wheel(event) {
+    event.preventDefault();
+    const turned = event.deltaY || event.deltaX;
+    if (event.shiftKey) return this.resize(turned < 0 ? 1.15 : 1 / 1.15);
+    const edge = this.view.stage.getBoundingClientRect();
+    const factor = Math.exp(-Math.max(-60, Math.min(60, turned)) * (event.ctrlKey ? 0.01 : 0.004));
+    return this.view.zoom(factor, [event.clientX - edge.left, event.clientY - edge.top]);
+  }
+
+  // ---- what is seen of the tools
+
+  drawOver(context, scale) {
+    if (!this.editable) return;
+    const thin = 1.5 / scale;
+    if (this.points) this.#drawPolygon(context, thin);
+    if (this.drag?.kind === "box") this.#twoLines(context, thin, (c) => c.rect(...this.#boxDrawn()));
+    for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
+    if (this.pointer && (this.tool === "brush" || this.tool === "eraser")) {
+      this.#twoLines(context, thin, (c) => c.arc(...this.pointer, this.radius, 0, 7));
+    }
+    if (this.keyboard) this.#drawCross(context, scale);
+  }
+
+  #twoLines(context, width, trace) {
+    context.setLineDash([]);
+    for (const [colour, w] of [["rgb(0 0 0 / 65%)", width * 2.2], ["#ffffff", width]]) {
+      context.beginPath();
+      trace(context);
+      context.strokeStyle = colour;
+      context.lineWidth = w;
+      context.stroke();
+    }
+  }
+
+  #boxDrawn() {
+    const { from, to } = this.drag;
+    return [from[0], from[1], to[0] - from[0], to[1] - from[1]];
+  }
+
+  #drawPolygon(context, thin) {
+    const all = this.pointer ? [...this.points, this.pointer] : this.points;
+    this.#twoLines(context, thin, (c) => all.forEach((p, i) => (i ? c.lineTo(...p) : c.moveTo(...p))));
+    for (const point of this.points) {
+      context.beginPath();
+      context.arc(...point, thin * 2.4, 0, 7);
+      context.fillStyle = "#ffffff";
+      context.fill();
+    }
+  }
+
+  #drawClick(context, scale, { x, y, positive }) {
+    const centre = [x + 0.5, y + 0.5], r = 6 / scale;
+    context.beginPath();
+    context.arc(...centre, r, 0, 7);
+    context.fillStyle = positive ? "#0a8f5f" : "#c23a48";
+    context.fill();
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 1.6 / scale;
+    context.moveTo(centre[0] - r / 2, centre[1]);
+    context.lineTo(centre[0] + r / 2, centre[1]);
+    if (positive) context.moveTo(centre[0], centre[1] - r / 2);
+    if (positive) context.lineTo(centre[0], centre[1] + r / 2);
+    context.stroke();
+  }
+
+  #drawCross(context, scale) {
+    const [x, y] = this.pointer, near = 4 / scale, far = 16 / scale;
+    this.#twoLines(context, 1.5 / scale, (c) => {
+      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        c.moveTo(x + dx * near, y + dy * near);
+        c.lineTo(x + dx * far, y + dy * far);
+      }
+    });
+  }
+
+  #tell() {
+    this.view.redrawOverlay();
+    this.dispatchEvent(new Event("change"));
+  }
+}

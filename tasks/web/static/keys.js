@@ -1,0 +1,115 @@
+// Every key of the page, in the order of the help sheet: [keys, action, words].
+
+export const KEYS = {
+  "Go on": [
+    ["Enter", "acceptFrame", "Accept the frame and go on"],
+    ["a", "acceptMask", "Accept the mask, go to the next"],
+    ["0", "nothingHere", "Nothing is here"],
+    ["Shift+u", "undoLast", "Take the last answer back (60 s)"],
+    ["Shift+s", "skip", "Skip the frame, with a reason"],
+    ["Shift+f", "flag", "Flag the frame for the lead"],
+  ],
+  Draw: [
+    ["b", "brush", "Brush"],
+    ["e", "eraser", "Eraser"],
+    ["p", "polygon", "Polygon; Enter or a click on the first point closes it"],
+    ["r", "box", "Box: the server finds the object in it"],
+    ["s", "click", "Clicks: the server finds what belongs to the object"],
+    ["m", "minus", "Add or take away; Shift or the right button does it once"],
+    ["[ ]", "", "Size of the brush; also Shift and the wheel"],
+    ["u", "cutting", "Cut the object underneath, or keep it"],
+    ["g", "fillHoles", "Fill holes"],
+    ["x", "cutOut", "Cut the object out of all others"],
+    ["z Ctrl+z", "undo", "Undo"],
+    ["Shift+z Ctrl+Shift+z Ctrl+y", "redo", "Redo"],
+    ["Escape", "cancel", "Give up what is begun; back to the frame"],
+  ],
+  Objects: [
+    ["ArrowDown", "nextObject", "Next object"],
+    ["ArrowUp", "previousObject", "Object before"],
+    ["v", "select", "Choose by a click; Alt and a click with any tool"],
+    ["n", "newObject", "New object"],
+    ["Delete Backspace", "deleteObject", "Delete the object, or the polygon's last point"],
+    ["1–9", "", "Category of the object"],
+    ["i", "identity", "Number of the object in the video"],
+    ["c", "copyMissing", "Copy what is missing from the previous frame"],
+    ["Shift+c", "copyObject", "Take this object's mask from the previous frame"],
+  ],
+  Clip: [
+    ["ArrowLeft ,", "frameBefore", "Frame before"],
+    ["ArrowRight .", "frameAfter", "Next frame"],
+    ["Home", "frameOwn", "Back to the frame to label"],
+    ["l", "play", "Play the clip, or stop"],
+  ],
+  View: [
+    ["+ =", "zoomIn", "Nearer; also the wheel or two fingers"],
+    ["-", "zoomOut", "Further"],
+    ["f", "fit", "The whole frame"],
+    ["Shift+x", "zoomObject", "The object, near"],
+    ["Space", "", "Hold and drag to pan; also the middle button or two fingers"],
+    ["h", "hide", "Hide or show the masks"],
+    ["o", "outlineOnly", "Outlines only"],
+    ["d", "disagreement", "Where the teachers disagree"],
+    ["{ }", "", "Opacity of the masks"],
+    ["Alt+ArrowUp", "brighter", "Brighter"],
+    ["Alt+ArrowDown", "darker", "Darker"],
+    ["Alt+ArrowRight", "moreContrast", "More contrast"],
+    ["Alt+ArrowLeft", "lessContrast", "Less contrast"],
+    ["?", "help", "This sheet"],
+  ],
+  "Without a mouse": [
+    ["k", "keyboard", "A cursor for the arrow keys (Shift: ten pixels)"],
+    ["Space", "", "With the cursor: brush down or up, set a point, click"],
+    ["Tab", "", "To the next button or field"],
+  ],
+};
+
+// Keys that act but need no line of their own in the help sheet.
+const MORE = [["[", "thinner"], ["]", "thicker"], ["{", "fainter"], ["}", "stronger"]];
+
+const SHOWN = {
+  ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", Delete: "Del", Backspace: "⌫",
+};
+
+/** The name of what is pressed, such as "Ctrl+z"; letters are small, Shift is named only beside letters and names. */
+export function combination(event) {
+  const typed = event.getModifierState("AltGraph");
+  const plain = event.key.length > 1 || /^\p{L}$/u.test(event.key);
+  const parts = [];
+  if (!typed && (event.ctrlKey || event.metaKey)) parts.push("Ctrl");
+  if (!typed && event.altKey) parts.push("Alt");
+  if (event.shiftKey && plain) parts.push("Shift");
+  const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return [...parts, key].join("+");
+}
+
+/** Combination -> action. */
+export function actionOf() {
+  const lines = Object.values(KEYS).flat().filter(([, action]) => action);
+  const pairs = lines.flatMap(([keys, action]) => keys.split(" ").map((key) => [key, action]));
+  return new Map([...pairs, ...MORE]);
+}
+
+const shownAs = (key) =>
+  key === "+" ? key : key.split("+").map((k) => SHOWN[k] ?? (k.length === 1 ? k.toUpperCase() : k)).join(" ");
+
+/** The help sheet's content. */
+export function helpSheet() {
+  return Object.entries(KEYS).map(([title, lines]) => {
+    const section = document.createElement("section"), heading = document.createElement("h3");
+    const list = document.createElement("dl");
+    heading.textContent = title;
+    for (const [keys, , words] of lines) {
+      const term = document.createElement("dt"), meaning = document.createElement("dd");
+      for (const key of keys.split(" ")) {
+        const cap = document.createElement("kbd");
+        cap.textContent = shownAs(key);
+        term.append(cap, " ");
+      }
+      meaning.textContent = words;
+      list.append(term, meaning);
+    }
+    section.append(heading, list);
+    return section;
+  });
+}

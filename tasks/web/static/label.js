@@ -1,0 +1,399 @@
+// The labelling page: puts its parts together and gives every action a key and a button.
+
+import { ActiveClock } from "./clock.js";
+import { Clip } from "./clip.js";
+import { Drawing } from "./drawing.js";
+import { Editor, TOOLS } from "./editor.js";
+import { Keeper } from "./keeper.js";
+import { actionOf, combination, helpSheet } from "./keys.js";
+import { NOWHERE } from "./masks.js";
+import { Messages } from "./messages.js";
+import { Panel, showReason } from "./panel.js";
+import { call } from "./server.js";
+import { MaskLayer, View } from "./view.js";
+import { Work } from "./work.js";
+
+const byId = (id) => document.getElementById(id);
+const setup = JSON.parse(byId("setup").textContent);
+const stage = byId("stage"), app = byId("app");
+const messages = new Messages(app);
+const clock = new ActiveClock();
+const look = { opacity: 0.4, outlineOnly: false, hidden: false, heat: false, brightness: 1, contrast: 1 };
+
+let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
+
+const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
+const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
+const editor = new Editor(view, (object, question) =>
+  work.refine({ track_id: object.track, category_id: object.category, ...question }));
+const clip = new Clip(byId("clip"));
+const panel = new Panel(byId("side"), colourOf, actOnObject);
+
+// ---- what is seen
+
+function drawOver(context, scale) {
+  if (!drawing) return;
+  const elsewhere = seen !== null, filled = elsewhere ? contextLayer : layer;
+  if (heat && look.heat && !elsewhere) context.drawImage(heat, 0, 0, view.width, view.height);
+  if (!look.hidden) {
+    context.globalAlpha = look.outlineOnly && !elsewhere ? 0 : look.opacity;
+    context.drawImage(filled.canvas, 0, 0);
+    context.globalAlpha = 1;
+    if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, drawing.selected);
+  }
+  editor.drawOver(context, scale);
+}
+
+function applyLook(values = {}) {
+  Object.assign(look, values);
+  look.opacity = Math.max(0, Math.min(1, look.opacity));
+  look.brightness = Math.max(0.2, Math.min(4, look.brightness));
+  look.contrast = Math.max(0.2, Math.min(4, look.contrast));
+  byId("picture").style.filter =
+    look.brightness === 1 && look.contrast === 1 ? "" : `brightness(${look.brightness}) contrast(${look.contrast})`;
+  for (const name of ["opacity", "brightness", "contrast"]) byId(name).value = look[name];
+  for (const name of ["outlineOnly", "hidden", "heat"]) press(name, look[name]);
+  view.redrawOverlay();
+}
+
+function press(name, on) {
+  for (const button of document.querySelectorAll(`[data-toggle="${name}"]`)) button.setAttribute("aria-pressed", on);
+}
+
+function showTools() {
+  for (const tool of TOOLS) press(tool, editor.tool === tool);
+  for (const name of ["minus", "cutting", "keyboard"]) press(name, editor[name]);
+  byId("tool-name").textContent = setup.tools[editor.tool];
+  byId("radius").value = Math.log2(editor.radius);
+  byId("radius-text").textContent = `${Math.round(editor.radius * 2)} px`;
+  byId("size").hidden = !["brush", "eraser"].includes(editor.tool);
+  byId("sign").hidden = !["polygon", "click", "brush"].includes(editor.tool);
+  stage.dataset.tool = editor.tool;
+  stage.classList.toggle("busy", editor.busy > 0);
+}
+
+function showState() {
+  const { online, signedOut, sending, saved } = work;
+  const waiting = work.keeper.pending().length;
+  messages.connection(online, signedOut, waiting);
+  byId("saved").dataset.state = !online || signedOut ? "here" : saved;
+  byId("saved").textContent =
+    !online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving";
+  editor.editable = Boolean(work.task) && !sending && seen === null;
+  stage.classList.toggle("locked", !editor.editable);
+  for (const id of ["accept", "nothing", "skip", "flag"]) byId(id).disabled = sending || !work.task;
+}
+
+function showFinish() {
+  if (!drawing) return;
+  const kind = drawing.kind();
+  byId("accept-text").textContent = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" }[kind];
+  byId("nothing").hidden = kind === "absent";
+  const left = drawing.objects.filter((o) => !o.accepted).length;
+  byId("left").textContent = drawing.objects.length ? `${drawing.objects.length - left} of ${drawing.objects.length} accepted` : "";
+}
+
+setInterval(() => {
+  byId("seconds").textContent = work?.task ? `${Math.floor(clock.seconds)} s` : "";
+  byId("seconds").classList.toggle("idle", clock.idle > 10);
+}, 500);
+
+// ---- a frame comes
+
+function open({ task, drawn }) {
+  const { frame } = task;
+  app.dataset.state = "open";
+  messages.task();
+  drawing = new Drawing(frame.height, frame.width, task.masks, drawn);
+  layer = new MaskLayer(frame.height, frame.width, colourOf);
+  contextLayer = new MaskLayer(frame.height, frame.width, colourOf);
+  [seen, heat, copied] = [null, null, null];
+  view.open(frame.width, frame.height);
+  editor.open(drawing, newObject);
+  layer.paint(drawing.everything, drawing.objects, drawing.selected);
+  drawing.addEventListener("change", ({ detail }) => repaint(detail));
+  drawing.addEventListener("select", ({ detail }) => {
+    layer.paint(detail.rect, drawing.objects, drawing.selected);
+    panel.refresh();
+    panel.reveal();
+    view.redrawOverlay();
+  });
+  panel.open(drawing, task.categories);
+  panel.suggest(task.masks.map((m) => m.track_id));
+  showReason(byId("why"), task, setup.components);
+  showPlace(task);
+  applyLook({ heat: false });
+  clip.open(task);
+  showState();
+  showFinish();
+  loadPicture(task);
+  loadHeat(task);
+  stage.focus({ preventScroll: true });
+  messages.say(`Frame ${frame.frame_idx} of ${frame.video}. ${task.reason} ${drawing.objects.length} objects.`);
+}
+
+function showPlace({ frame, queue }) {
+  byId("video").textContent = frame.video;
+  byId("place").textContent = `frame ${frame.frame_idx} of ${frame.n_frames} · ${frame.time_seconds.toFixed(2)} s`;
+  Object.assign(byId("queue"), { max: Math.max(1, queue.open + queue.done), value: queue.done });
+  byId("queue-text").textContent = `${queue.done} of ${queue.open + queue.done} done · ${queue.mine} by you`;
+}
+
+async function loadPicture(task) {
+  const image = new Image(), { video_id, frame_idx } = task.frame;
+  image.src = `/api/frames/${video_id}/${frame_idx}.jpg`;
+  for (let wait = 1000; work.task === task; wait = Math.min(10000, wait * 1.5)) {
+    if (await image.decode().then(() => true, () => false)) break;
+    await new Promise((done) => setTimeout(done, wait));
+    image.src = `/api/frames/${video_id}/${frame_idx}.jpg?again=${wait}`;
+  }
+  if (work.task !== task) return;
+  task.image = image;
+  if (seen === null) view.show(image);
+  app.dataset.picture = "shown";
+}
+
+async function loadHeat(task) {
+  const button = byId("heat"), image = new Image();
+  button.disabled = true;
+  image.src = `/api/disagreement/${task.frame.video_id}/${task.frame.frame_idx}.png`;
+  if (await image.decode().then(() => true, () => false) && work.task === task) {
+    heat = image;
+    button.disabled = false;
+  }
+}
+
+function repaint({ rect, unfinished }) {
+  layer.paint(rect, drawing.objects, drawing.selected);
+  view.redrawOverlay();
+  if (unfinished) return;
+  panel.refresh();
+  showFinish();
+  work.changed();
+}
+
+clip.addEventListener("show", ({ detail }) => {
+  const { frame, image, masks, missing } = detail;
+  seen = frame === clip.own ? null : frame;
+  if (seen !== null) contextLayer.paintCodes(masks);
+  if (seen !== null) panel.suggest([...panel.known, ...masks.map((m) => m.track_id)]);
+  view.show(seen === null ? work.task.image : image);
+  byId("elsewhere").hidden = seen === null;
+  byId("elsewhere-text").textContent = missing
+    ? `frame ${frame} cannot be loaded now` : `frame ${frame}: only to look at`;
+  editor.cancel();
+  showState();
+});
+
+// ---- actions
+
+function newObject() {
+  const first = [...panel.names.keys()].find((id) => id > 0);
+  const category_id = drawing.selected?.category || first;
+  return drawing.add({ track_id: drawing.freeTrack(panel.known), category_id });
+}
+
+function actOnObject(action, object, value) {
+  if (action === "select") drawing.select(object);
+  if (action === "visible") drawing.setVisible(object, value);
+  if (!editor.editable) return panel.refresh();
+  if (action === "category") setCategory(object, value);
+  if (action === "track") setTrack(object, value);
+  return null;
+}
+
+function setCategory(object, category) {
+  if (category === object.category || !panel.names.has(category)) return;
+  const track = category === 0 ? 0 : object.track || drawing.freeTrack(panel.known);
+  drawing.assign(object, { category, track });
+}
+
+function setTrack(object, track) {
+  const other = drawing.objects.find((o) => o !== object && o.track === track);
+  if (!Number.isInteger(track) || track < 1 || track === object.track) return panel.refresh();
+  if (other) {
+    messages.tell(`${panel.nameOf(other)} has this number already; numbers were not changed.`);
+    panel.track.value = object.track;
+    return null;
+  }
+  return drawing.assign(object, { track });
+}
+
+async function copyBefore(onlySelected) {
+  const { task } = work, { selected } = drawing;
+  copied ??= clip.masksBefore();
+  const masks = await copied.catch(() => (copied = null));
+  if (work.task !== task || !editor.editable) return;
+  if (!masks) return void messages.tell("The previous frame cannot be loaded now.");
+  if (onlySelected) {
+    const same = masks.find((m) => m.track_id === selected?.track);
+    if (same) drawing.replace("copy", selected, same.rle);
+    else messages.tell("The previous frame does not show this object.");
+    return;
+  }
+  const here = new Set(drawing.objects.map((o) => o.track));
+  const missing = masks.filter((m) => m.track_id > 0 && !here.has(m.track_id));
+  missing.forEach((m) => drawing.add({ track_id: m.track_id, category_id: m.category_id, rle: m.rle }));
+  messages.tell(missing.length ? `Copied ${missing.length} from the previous frame.` : "The previous frame shows nothing more.");
+}
+
+async function acceptFrame() {
+  if (editor.closePolygon()) return;
+  if (!editor.editable) return void (seen === null || clip.go(clip.own));
+  if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  await work.submit(drawing.kind());
+}
+
+async function nothingHere() {
+  if (!editor.editable) return;
+  const drawnHere = drawing.kind() === "mask";
+  if (drawnHere && !(await messages.ask("empty"))) return;
+  drawing.clear();
+  await work.submit("absent");
+}
+
+async function putAside(how) {
+  if (!editor.editable) return;
+  const reason = await messages.ask(how);
+  if (reason) await work.putAside(how, reason);
+}
+
+const withObject = (run) => () => {
+  if (drawing?.selected && editor.editable) run(drawing.selected);
+};
+
+const withDrawing = (run) => () => {
+  if (editor.editable) run();
+};
+
+const ACTIONS = {
+  acceptFrame,
+  nothingHere,
+  acceptMask: withObject(() => drawing.acceptSelected() || messages.tell("All masks are accepted: Enter goes on.")),
+  undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
+  skip: () => putAside("skip"),
+  flag: () => putAside("flag"),
+  minus: () => editor.set({ minus: !editor.minus }),
+  cutting: () => editor.set({ cutting: !editor.cutting }),
+  thinner: () => editor.resize(1 / 1.2),
+  thicker: () => editor.resize(1.2),
+  fillHoles: withObject(() => drawing.fillHoles() || messages.tell("There is no hole.")),
+  cutOut: withObject(() => drawing.cutFromOthers() || messages.tell("It lies on no other object.")),
+  undo: withDrawing(() => editor.removePoint() || drawing.undo()),
+  redo: withDrawing(() => drawing.redo()),
+  cancel: () => editor.cancel() || clip.go(clip.own),
+  nextObject: () => drawing?.selectNext(1),
+  previousObject: () => drawing?.selectNext(-1),
+  newObject: withDrawing(newObject),
+  deleteObject: withDrawing(() => editor.removePoint() || (drawing.selected && drawing.remove(drawing.selected))),
+  identity: withObject(() => panel.focusTrack()),
+  copyMissing: withDrawing(() => copyBefore(false)),
+  copyObject: withObject(() => copyBefore(true)),
+  frameBefore: () => clip.step(-1),
+  frameAfter: () => clip.step(1),
+  frameOwn: () => clip.go(clip.own),
+  play: () => clip.play(),
+  zoomIn: () => view.zoom(1.25),
+  zoomOut: () => view.zoom(1 / 1.25),
+  fit: () => view.fit(),
+  zoomObject: () => view.zoomTo(drawing?.selected?.box ?? NOWHERE),
+  hide: () => applyLook({ hidden: !look.hidden }),
+  outlineOnly: () => applyLook({ outlineOnly: !look.outlineOnly }),
+  disagreement: () => (heat ? applyLook({ heat: !look.heat }) : messages.tell("Nothing is known of disagreement here.")),
+  fainter: () => applyLook({ opacity: look.opacity - 0.1 }),
+  stronger: () => applyLook({ opacity: look.opacity + 0.1 }),
+  brighter: () => applyLook({ brightness: look.brightness * 1.15 }),
+  darker: () => applyLook({ brightness: look.brightness / 1.15 }),
+  moreContrast: () => applyLook({ contrast: look.contrast * 1.15 }),
+  lessContrast: () => applyLook({ contrast: look.contrast / 1.15 }),
+  plainLook: () => applyLook({ opacity: 0.4, brightness: 1, contrast: 1 }),
+  keyboard: () => drawing && editor.toggleKeyboard(),
+  help: () => messages.help(),
+  leave: () => work.leave().then(() => location.assign("/")),
+  ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
+};
+
+// ---- keys, buttons, fields
+
+const byKey = actionOf();
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function onKey(event) {
+  if (!work || event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
+  const pressed = combination(event), onButton = event.target.closest("button, a, summary");
+  if (onButton && ["Enter", "Space"].includes(pressed)) return;
+  if (event.target.type === "range" && pressed.startsWith("Arrow")) return;
+  if (editor.keyboard && cursorKey(event, pressed)) return void event.preventDefault();
+  if (pressed === "Space") {
+    editor.spaceHeld = true;
+    event.preventDefault();
+  }
+  if (/^[1-9]$/.test(pressed) && drawing?.selected && editor.editable) {
+    setCategory(drawing.selected, [...panel.names.keys()].filter((id) => id > 0)[pressed - 1]);
+  }
+  const action = byKey.get(pressed);
+  if (!action || (!drawing && action !== "help")) return;
+  event.preventDefault();
+  if (event.repeat && ["acceptFrame", "nothingHere", "undoLast"].includes(action)) return;
+  ACTIONS[action]();
+}
+
+/** True when the key was the cursor's. */
+function cursorKey(event, pressed) {
+  const arrow = ARROWS[event.key], step = event.shiftKey ? 10 : 1;
+  if (arrow && !event.altKey) editor.moveCursor(arrow[0] * step, arrow[1] * step);
+  else if (["Space", "Shift+Space"].includes(pressed)) editor.pressCursor(editor.minus !== event.shiftKey);
+  else return false;
+  return true;
+}
+
+function listen() {
+  addEventListener("keydown", onKey);
+  addEventListener("keyup", (event) => event.key === " " && (editor.spaceHeld = false));
+  for (const name of ["pointerdown", "pointermove", "keydown", "wheel"]) {
+    addEventListener(name, () => clock.note(), { capture: true, passive: true });
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-action]");
+    if (!button) return;
+    ACTIONS[button.dataset.action]();
+    if (event.detail && !document.querySelector("dialog[open]")) stage.focus({ preventScroll: true });
+  });
+  byId("radius").addEventListener("input", (e) => editor.set({ radius: 2 ** e.target.value }));
+  for (const name of ["opacity", "brightness", "contrast"]) {
+    byId(name).addEventListener("input", (e) => applyLook({ [name]: Number(e.target.value) }));
+  }
+  editor.addEventListener("change", showTools);
+  addEventListener("beforeunload", (e) => work?.keeper.pending().length && e.preventDefault());
+}
+
+// ---- begin
+
+async function begin() {
+  messages.setHelp(helpSheet());
+  byId("uncertainty").open = innerHeight > 860;
+  listen();
+  showTools();
+  let me;
+  try {
+    me = await call("GET", "/api/me");
+  } catch (error) {
+    return messages.cannotBegin(error);
+  }
+  byId("person").textContent = me.name;
+  work = new Work(new Keeper(me.name), clock, () => drawing.masks());
+  work.addEventListener("task", ({ detail }) => open(detail));
+  work.addEventListener("state", showState);
+  work.addEventListener("empty", () => {
+    drawing = null;
+    app.dataset.state = "empty";
+    showState();
+  });
+  work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
+  work.addEventListener("late", ({ detail }) => messages.late(detail, work));
+  work.addEventListener("refused", ({ detail }) => messages.tell(`${detail.error.message}. ${detail.error.mend}`));
+  globalThis.fewframes = { work, view, editor, clip, clock, drawing: () => drawing };
+  return work.start();
+}
+
+begin();

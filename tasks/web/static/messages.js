@@ -1,0 +1,116 @@
+// What the page says: the banner, short notes, dialogs, and the help sheet.
+
+import { Unreachable } from "./server.js";
+
+const SHORT_MS = 5000;
+
+const byId = (id) => document.getElementById(id);
+
+/** Give a drawing to the person as a file. */
+function download(drawing) {
+  const { video, frame_idx } = drawing.frame;
+  const blob = new Blob([JSON.stringify({ ...drawing, body: undefined, masks: drawing.body.masks }, null, 1)],
+    { type: "application/json" });
+  const link = Object.assign(document.createElement("a"), { download: `${video}-${frame_idx}.json` });
+  link.href = URL.createObjectURL(blob);
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export class Messages {
+  constructor(app) {
+    Object.assign(this, { app, timer: 0, undoTimer: 0 });
+    for (const dialog of document.querySelectorAll("dialog")) {
+      dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    }
+  }
+
+  setHelp(sections) {
+    byId("keys").replaceChildren(...sections);
+  }
+
+  help() {
+    byId("help").showModal();
+  }
+
+  /** For those who listen instead of looking. */
+  say(text) {
+    byId("spoken").textContent = text;
+  }
+
+  tell(text) {
+    byId("note").textContent = text;
+    byId("note").hidden = false;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => (byId("note").hidden = true), SHORT_MS);
+  }
+
+  task() {
+    byId("note").hidden = true;
+  }
+
+  connection(online, signedOut, waiting) {
+    const banner = byId("banner");
+    banner.hidden = online && !signedOut;
+    if (banner.hidden) return;
+    const kept = waiting
+      ? "Your answer is kept on this device and is sent by itself when the connection is back."
+      : "Go on drawing: everything is kept on this device until the connection is back.";
+    byId("banner-title").textContent = signedOut ? "You are signed out." : "The server cannot be reached.";
+    byId("banner-text").textContent = signedOut
+      ? "Open your personal link in another tab; this page then goes on by itself. Your drawing is kept." : kept;
+  }
+
+  cannotBegin(error) {
+    this.app.dataset.state = error instanceof Unreachable ? "away" : "signed-out";
+    if (error instanceof Unreachable) setTimeout(() => location.reload(), SHORT_MS);
+  }
+
+  /** An answer arrived; it can be taken back while canUndo() says so. */
+  sent({ undoSeconds, kind }, canUndo) {
+    const box = byId("sent"), until = Date.now() + undoSeconds * 1000;
+    byId("sent-text").textContent = { accept: "Accepted.", absent: "Nothing there: noted." }[kind] ?? "Saved.";
+    clearInterval(this.undoTimer);
+    const show = () => {
+      box.hidden = !canUndo();
+      byId("sent-seconds").textContent = `${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+      if (box.hidden) clearInterval(this.undoTimer);
+    };
+    show();
+    this.undoTimer = setInterval(show, 250);
+    this.say(byId("sent-text").textContent);
+  }
+
+  /** Ask with the dialog of a name; gives the reason or "yes", or nothing when the person thinks better of it. */
+  ask(name) {
+    const dialog = byId(`ask-${name}`), form = dialog.querySelector("form");
+    form.reset();
+    dialog.returnValue = "";
+    dialog.showModal();
+    return new Promise((done) => {
+      dialog.addEventListener("close", () => {
+        const given = new FormData(form);
+        const reason = [given.get("reason"), given.get("more")?.trim()].filter(Boolean).join(": ");
+        done(dialog.returnValue === "yes" ? reason || "yes" : null);
+      }, { once: true });
+    });
+  }
+
+  /** A drawing came too late: say what happened, and let the person choose what becomes of it. */
+  late({ drawing, error }, work) {
+    const dialog = byId("late"), { video, frame_idx } = drawing.frame;
+    byId("late-place").textContent = `${video}, frame ${frame_idx}`;
+    byId("late-error").textContent = `${error.message}. ${error.mend ?? ""}`;
+    byId("late-note").textContent = "";
+    byId("late-download").onclick = () => download(drawing);
+    byId("late-again").onclick = async () => {
+      if (await work.claimAgain(drawing)) dialog.close();
+      else byId("late-note").textContent = "It is not to be had: somebody else has it, or it is answered.";
+    };
+    byId("late-discard").onclick = () => {
+      work.keeper.dropLate(drawing);
+      dialog.close();
+    };
+    dialog.showModal();
+  }
+}

@@ -1,0 +1,136 @@
+// The panel beside the frame: why the frame was chosen, and the list of objects.
+
+const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model", accepted: "accepted" };
+
+const element = (name, values = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), values);
+  made.append(...children);
+  return made;
+};
+
+const icon = (name) => {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(use);
+  return svg;
+};
+
+/** The reason for the choice, and the parts of the uncertainty as bars; words names the parts. */
+export function showReason(root, task, words) {
+  const notes = [];
+  if (task.control) notes.push("Drawn at random, to measure what choosing frames gains.");
+  if (task.blind) notes.push("No masks are shown here on purpose: draw what you see.");
+  if (task.kind === "accept") notes.push("A look is enough here: accept the masks, or correct them.");
+  root.querySelector("[data-part=reason]").textContent = task.reason;
+  root.querySelector("[data-part=notes]").replaceChildren(...notes.map((text) => element("p", { textContent: text })));
+  const known = Object.keys(words).filter((name) => Number.isFinite(task.uncertainty?.[name]));
+  root.querySelector("[data-part=bars]").replaceChildren(...known.map((name) => {
+    const value = Math.max(0, Math.min(1, task.uncertainty[name]));
+    const bar = element("meter", { min: 0, max: 1, value });
+    bar.setAttribute("aria-label", words[name]);
+    return element("li", {}, element("span", { textContent: words[name] }), bar,
+      element("span", { className: "value", textContent: value.toFixed(2) }));
+  }));
+}
+
+/** The objects of the frame; do(action, object, value) is called for what the person does to them. */
+export class Panel {
+  constructor(root, colourOf, act) {
+    const part = (name) => root.querySelector(`[data-part="${name}"]`);
+    Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map(), known: [] });
+    Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
+    Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
+    this.category.addEventListener("change", () => act("category", this.drawing.selected, Number(this.category.value)));
+    this.track.addEventListener("change", () => act("track", this.drawing.selected, Number(this.track.value)));
+    this.track.addEventListener("keydown", (event) => event.key === "Enter" && this.track.blur());
+  }
+
+  open(drawing, categories) {
+    this.drawing = drawing;
+    this.names = new Map([...categories.map((c) => [c.category_id, c.name]), [0, "ignore"]]);
+    const options = [...this.names].map(([id, name]) => element("option", { value: id, textContent: name }));
+    this.category.replaceChildren(...options);
+    this.rows.clear();
+    this.list.replaceChildren();
+    this.refresh();
+  }
+
+  nameOf(object) {
+    return object.ignored ? "ignored region" : `${this.names.get(object.category) ?? "object"} ${object.track}`;
+  }
+
+  /** Objects of the neighbouring frames, which a new object here may be. */
+  suggest(tracks) {
+    this.known = [...new Set(tracks)].filter((track) => track > 0).sort((a, b) => a - b);
+    this.tracks.replaceChildren(...this.known.map((track) => element("option", { value: track })));
+  }
+
+  refresh() {
+    const { objects, selected } = this.drawing;
+    this.count.textContent = objects.length;
+    this.hint.hidden = objects.length > 0;
+    for (const [object, row] of this.rows) if (!objects.includes(object)) this.#dropRow(object, row);
+    objects.forEach((object, i) => {
+      const row = this.rows.get(object) ?? this.#addRow(object);
+      if (this.list.children[i] !== row) this.list.insertBefore(row, this.list.children[i] ?? null);
+      this.#fill(row, object, object === selected);
+    });
+    this.details.disabled = !selected;
+    if (!selected) return;
+    if (document.activeElement !== this.track) this.track.value = selected.track || "";
+    this.track.disabled = selected.ignored;
+    this.category.value = selected.category;
+  }
+
+  reveal() {
+    this.rows.get(this.drawing.selected)?.scrollIntoView({ block: "nearest" });
+  }
+
+  focusTrack() {
+    this.track.focus();
+    this.track.select();
+  }
+
+  #addRow(object) {
+    const choose = element("button", { className: "choose", type: "button" },
+      element("span", { className: "swatch" }), element("span", { className: "name" }),
+      element("span", { className: "state" }));
+    const see = element("button", { className: "see", type: "button" });
+    choose.addEventListener("click", () => this.act("select", object));
+    see.addEventListener("click", () => this.act("visible", object, !object.visible));
+    const row = element("li", {}, choose, see);
+    this.rows.set(object, row);
+    return row;
+  }
+
+  #dropRow(object, row) {
+    if (row.contains(document.activeElement)) this.list.closest("[tabindex]")?.focus();
+    row.remove();
+    this.rows.delete(object);
+  }
+
+  #fill(row, object, selected) {
+    const [choose, see] = row.children, [swatch, name, state] = choose.children;
+    row.classList.toggle("selected", selected);
+    row.classList.toggle("unseen", !object.visible);
+    choose.setAttribute("aria-pressed", selected);
+    swatch.style.background = this.colourOf(object.track);
+    name.textContent = this.nameOf(object);
+    this.#fillState(state, object);
+    see.setAttribute("aria-label", `${object.visible ? "hide" : "show"} ${this.nameOf(object)}`);
+    if (see.dataset.icon === `${object.visible}`) return;
+    see.dataset.icon = `${object.visible}`;
+    see.replaceChildren(icon(object.visible ? "eye" : "eye-off"));
+  }
+
+  #fillState(state, object) {
+    const changed = this.drawing.stroke ? state.dataset.is === "changed" : this.drawing.isChanged(object);
+    const is = object.accepted ? "accepted" : changed ? "changed" : "shown";
+    if (state.dataset.is === is) return;
+    state.dataset.is = is;
+    const words = { accepted: "accepted", changed: "drawn", shown: PROVENANCE[object.provenance] ?? "" };
+    state.replaceChildren(...(is === "accepted" ? [icon("check")] : []), words[is]);
+  }
+}

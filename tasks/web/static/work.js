@@ -1,0 +1,319 @@
+// One person's work: the frame in hand, its lease, drafts, and answers on their way. An answer is kept on this device
+// until the server has confirmed it, and is sent again with the same id until then.
+//
+// Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds}, "late" {drawing, error}, "refused" {error}.
+
+import { call, Refused, Unreachable, uuid } from "./server.js";
+
+const LOCAL_MS = 300, SERVER_MS = 2500, EMPTY_MS = 4000;
+const AWAY_SECONDS = 180;
+const FIRST_WAIT_MS = 500, LONGEST_WAIT_MS = 10000;
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+export class Work extends EventTarget {
+  /** masks() gives what is drawn now. */
+  constructor(keeper, clock, masks) {
+    super();
+    Object.assign(this, { keeper, clock, masks, task: null, last: null, sending: false });
+    Object.assign(this, { online: true, signedOut: false, saved: "saved", healing: false, timers: {} });
+    addEventListener("online", () => this.#hurry?.());
+    addEventListener("pagehide", () => this.#saveHere());
+    document.addEventListener("visibilitychange", () => this.#saveHere());
+  }
+
+  #hurry = null;
+
+  async start() {
+    await this.#safely(() => this.#goOn());
+  }
+
+  // ---- what the person does
+
+  /** Something was drawn. */
+  changed() {
+    this.#say({ saved: "saving" });
+    this.#after("here", LOCAL_MS, () => this.#saveHere());
+    this.#after("there", SERVER_MS, () => this.#safely(() => this.#saveThere()));
+  }
+
+  async submit(kind) {
+    if (this.sending || !this.task) return;
+    this.#stopTimers();
+    const { request_id, base_revision, lease, frame } = this.task;
+    const seconds = Math.round(this.clock.seconds * 10) / 10;
+    const answer = { answer_id: uuid(), lease: lease.token, base_revision, kind, seconds, masks: this.masks() };
+    this.keeper.putPending({ request_id, made: Date.now(), frame, body: answer, answer_id: answer.answer_id });
+    this.#say({ sending: true });
+    await this.#safely(() => this.#goOn());
+  }
+
+  /** Skip or flag the frame, with a reason. */
+  async putAside(how, reason) {
+    const { request_id, lease } = this.task;
+    await this.#safely(async () => {
+      await call("POST", `/api/requests/${request_id}/${how}`, { lease: lease.token, reason });
+      this.#close();
+      await this.#next();
+    });
+  }
+
+  /** Take the last answer back; the frame comes again as it was drawn. */
+  async undoLast() {
+    if (!this.canUndo || !this.online) return;
+    const { answer_id, masks } = this.last;
+    await this.#safely(async () => {
+      if (this.task) await this.#saveThere();
+      const task = await call("POST", `/api/answers/${answer_id}/undo`);
+      this.last = null;
+      this.#open(task, masks);
+    });
+  }
+
+  get canUndo() {
+    return Boolean(this.last) && Date.now() < this.last.until;
+  }
+
+  /** Ask for the frame of a drawing that came too late; true when it is there again, as it was drawn. */
+  async claimAgain(drawing) {
+    return this.#safely(async () => {
+      await this.#release();
+      const task = await call("POST", "/api/next");
+      const same = task?.request_id === drawing.request_id;
+      if (same) this.keeper.dropLate(drawing);
+      if (task) this.#open(task, same ? drawing.body.masks : null);
+      else this.#wait();
+      return same;
+    });
+  }
+
+  /** Ask the server to refine a mask. */
+  async refine(question) {
+    const { request_id, lease } = this.task;
+    const reply = await this.#safely(() =>
+      call("POST", `/api/requests/${request_id}/refine`, { lease: lease.token, ...question }));
+    return reply?.rle ?? null;
+  }
+
+  async leave() {
+    await this.#safely(async () => {
+      await this.#release();
+      await call("POST", "/api/leave");
+    });
+  }
+
+  async #release() {
+    if (!this.task) return;
+    const { request_id, lease } = this.task;
+    await this.#saveThere();
+    await call("POST", `/api/requests/${request_id}/release`, { lease: lease.token });
+  }
+
+  // ---- the frame in hand
+
+  async #goOn() {
+    for (const answer of this.keeper.pending()) if (!(await this.#send(answer))) return;
+    this.#say({ sending: false });
+    await this.#next();
+  }
+
+  async #next() {
+    this.#stopTimers();
+    const task = await call("POST", "/api/next");
+    if (task) this.#open(task);
+    else this.#wait();
+  }
+
+  #wait() {
+    this.#close();
+    this.dispatchEvent(new Event("empty"));
+    this.#after("next", EMPTY_MS, () => this.#safely(() => this.#next()));
+  }
+
+  #open(task, drawn = null) {
+    this.#stopTimers();
+    const here = this.keeper.draft(task.request_id);
+    const drafts = [here?.base_revision === task.base_revision ? here : null, task.draft].filter(Boolean);
+    drafts.sort((a, b) => b.seconds - a.seconds);
+    this.task = task;
+    this.clock.start(drafts[0]?.seconds ?? 0);
+    this.#say({ saved: "saved", sending: false });
+    const detail = { task, drawn: drawn ?? drafts[0]?.masks ?? null };
+    this.dispatchEvent(new CustomEvent("task", { detail }));
+    this.#keepLease(task.lease.expires_in_seconds);
+    if (drawn) this.changed();
+  }
+
+  #close() {
+    if (this.task) this.keeper.dropDraft(this.task.request_id);
+    this.task = null;
+    this.#stopTimers();
+  }
+
+  #keepLease(seconds) {
+    this.#after("renew", Math.max(1000, (seconds / 3) * 1000), () => this.#safely(() => this.#renew()));
+  }
+
+  async #renew() {
+    if (!this.task || this.sending) return;
+    const { request_id, lease } = this.task;
+    if (this.clock.idle > AWAY_SECONDS) return this.#keepLease(15);
+    try {
+      const { expires_in_seconds } = await call("POST", `/api/requests/${request_id}/renew`, { lease: lease.token });
+      this.#keepLease(expires_in_seconds);
+    } catch (error) {
+      if (error instanceof Refused && error.stale) await this.#leaseLost(error);
+      else throw error;
+    }
+    return null;
+  }
+
+  /** The lease ran out: often nobody took the frame, and it is simply taken again. */
+  async #leaseLost(error) {
+    const { request_id, base_revision, frame } = this.task;
+    const body = { masks: this.masks(), seconds: this.clock.seconds };
+    const task = await call("POST", "/api/next");
+    if (task?.request_id === request_id && task.base_revision === base_revision) {
+      this.task.lease = task.lease;
+      this.#keepLease(task.lease.expires_in_seconds);
+    } else {
+      this.#tooLate({ request_id, frame, body, made: Date.now() }, error, task);
+    }
+  }
+
+  #tooLate(drawing, error, task) {
+    this.keeper.putLate(drawing);
+    this.#say({ sending: false });
+    if (task) this.#open(task);
+    else this.#wait();
+    this.dispatchEvent(new CustomEvent("late", { detail: { drawing, error } }));
+  }
+
+  // ---- answers on their way
+
+  /** Send one answer; true when the way is free for what comes next. */
+  async #send(answer) {
+    try {
+      const path = `/api/requests/${answer.request_id}/submit`;
+      const { undo_seconds } = await call("POST", path, answer.body);
+      this.#arrived(answer, undo_seconds);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refused) || error.signedOut) throw error;
+      if (error.stale) return this.#sendAgain(answer, error);
+      this.keeper.dropPending(answer);
+      this.#say({ sending: false });
+      this.#keepLease(0);
+      this.dispatchEvent(new CustomEvent("refused", { detail: { error } }));
+      return false;
+    }
+  }
+
+  #arrived(answer, undoSeconds) {
+    this.keeper.dropPending(answer);
+    this.keeper.dropDraft(answer.request_id);
+    this.last = { answer_id: answer.answer_id, masks: answer.body.masks, until: Date.now() + undoSeconds * 1000 };
+    this.dispatchEvent(new CustomEvent("sent", { detail: { undoSeconds, kind: answer.body.kind } }));
+  }
+
+  /** The lease ran out on the way. Where the frame is free and unchanged, take it again and send once more. */
+  async #sendAgain(answer, error) {
+    const task = await call("POST", "/api/next");
+    const { body } = answer;
+    const same = task?.request_id === answer.request_id && task.base_revision === body.base_revision;
+    if (same && body.lease !== task.lease.token) {
+      body.lease = task.lease.token;
+      this.keeper.putPending(answer);
+      return this.#send(answer);
+    }
+    this.keeper.dropPending(answer);
+    this.#tooLate(answer, error, task);
+    return false;
+  }
+
+  // ---- drafts
+
+  #draft() {
+    return { masks: this.masks(), seconds: this.clock.seconds, base_revision: this.task.base_revision };
+  }
+
+  #saveHere() {
+    if (this.task && !this.sending && this.saved !== "saved") this.keeper.putDraft(this.task.request_id, this.#draft());
+  }
+
+  async #saveThere() {
+    if (!this.task || this.sending) return;
+    const { request_id, lease } = this.task;
+    const { masks, seconds } = this.#draft();
+    try {
+      await call("PUT", `/api/requests/${request_id}/draft`, { lease: lease.token, masks, seconds });
+      if (!this.timers.there) this.#say({ saved: "saved" });
+    } catch (error) {
+      if (!(error instanceof Refused && error.stale)) throw error;
+      await this.#renew();
+    }
+  }
+
+  // ---- the connection
+
+  /** Run a call. Where the server is away, the page says so, keeps everything and goes on when it is back. */
+  async #safely(run) {
+    try {
+      const result = await run();
+      if (!this.online || this.signedOut) this.#say({ online: true, signedOut: false });
+      return result;
+    } catch (error) {
+      if (error instanceof Unreachable) this.#heal();
+      else if (error instanceof Refused && error.signedOut) this.#heal(true);
+      else if (error instanceof Refused) this.dispatchEvent(new CustomEvent("refused", { detail: { error } }));
+      else throw error;
+      return null;
+    }
+  }
+
+  async #heal(signedOut = false) {
+    this.#say(signedOut ? { signedOut } : { online: false });
+    if (this.healing) return;
+    this.healing = true;
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 1.6)) {
+      await Promise.race([pause(wait), new Promise((done) => (this.#hurry = done))]);
+      const back = await call("GET", "/api/me").then(() => true, (error) => this.#note(error));
+      if (back) break;
+    }
+    this.healing = false;
+    this.#say({ online: true, signedOut: false });
+    await this.#safely(() => this.#pickUp());
+  }
+
+  #note(error) {
+    const signedOut = error instanceof Refused && error.signedOut;
+    this.#say({ online: !(error instanceof Unreachable), signedOut });
+    return false;
+  }
+
+  async #pickUp() {
+    if (!this.task || this.keeper.pending().length) return this.#goOn();
+    await this.#renew();
+    return this.saved === "saved" ? null : this.#saveThere();
+  }
+
+  // ---- small things
+
+  #say(values) {
+    Object.assign(this, values);
+    this.dispatchEvent(new Event("state"));
+  }
+
+  #after(name, ms, run) {
+    clearTimeout(this.timers[name]);
+    this.timers[name] = setTimeout(() => {
+      delete this.timers[name];
+      run();
+    }, ms);
+  }
+
+  #stopTimers() {
+    Object.values(this.timers).forEach(clearTimeout);
+    this.timers = {};
+  }
+}

@@ -1,0 +1,222 @@
+import os
+from typing import get_type_hints
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from al_core.errors import BadLabel, LedgerBusy, LedgerConflict, UnknownName
+from al_core.ledger.forwarding import OPERATIONS, READS, ForwardedLedger
+from al_core.ledger.owner import Owner
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameRef, LabelRequest
+from al_core.settings import Settings
+from tasks.remote_ledger import RemoteLedger
+from tests.al_core.ledger.test_store import frame_rows
+from tests.tasks.web.serving import served
+from tests.tasks.wire_values import same, values
+from tests.toys import chosen, clip, ledger_with_clip, mask_answer, times_us
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The context and the owner of a served project with one clip, one round and one answer."""
+    project = Project.at(tmp_path_factory.mktemp("served"))
+    ledger = ledger_with_clip(project.root)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "train", "abc")
+    ledger.put_selection(1, "value", [chosen(3), chosen(7, 1)])
+    requests = [LabelRequest.of(1, s) for s in ledger.selection(1)]
+    ledger.put_requests(requests)
+    ledger.put_answer(mask_answer(requests[0]))
+    ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.25]), "a.parquet")
+    ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)])
+    ledger.put_quality(1, 1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])
+    ledger.put_training_curve(1, [(1, 0.5, 0.01)])
+    with served(project) as both:
+        yield both
+
+
+@pytest.fixture
+def remote(server):
+    context, owner = server
+    return RemoteLedger(owner, context.ledger.path)
+
+
+class Echo(ForwardedLedger):
+    """Notes what it was asked, and answers what it was told to."""
+
+    def __init__(self):
+        self.asked = None
+        self.answer = None
+
+    def forward(self, name, arguments):
+        self.asked = (name, arguments)
+        return self.answer
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    """A ledger that notes what reaches it, and the remote side of it, with a real server in between."""
+    project, ledger = Project.at(tmp_path_factory.mktemp("echo")), Echo()
+    with served(project, ledger=ledger) as (_, owner):
+        yield ledger, RemoteLedger(owner, project.ledger_path)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_an_operation_takes_and_returns_travels(echo, name):
+    ledger, remote = echo
+    hints = get_type_hints(OPERATIONS[name])
+    returned = hints.pop("return")
+
+    @settings(max_examples=5, deadline=None)
+    @given(values(returned), *map(values, hints.values()))
+    def check(answer, *given):
+        arguments = dict(zip(hints, given, strict=True))
+        ledger.answer = answer
+        assert same(getattr(remote, name)(**arguments), answer)
+        assert same(ledger.asked, (name, arguments))
+
+    check()
+
+
+ARGUMENTS = {
+    "round_id": 1,
+    "video_id": 1,
+    "before_round": 2,
+    "up_to_round": 1,
+    "limit": 2,
+    "name": "clip",
+    "frames": [FrameRef(1, 0), FrameRef(1, 3)],
+}
+
+
+def read_calls():
+    """Each operation that only reads, with arguments that find something."""
+    for name in sorted(READS - {"copy_to", "publish_to"}):
+        hints = get_type_hints(OPERATIONS[name])
+        given = {key: ARGUMENTS[key] for key in hints if key in ARGUMENTS}
+        if name == "step":
+            given["name"] = "train"
+        yield pytest.param(name, given, id=name)
+
+
+@pytest.mark.parametrize(("name", "arguments"), read_calls())
+def test_what_is_read_remotely_is_what_is_read_here(server, remote, name, arguments):
+    here = getattr(server[0].ledger, name)(**arguments)
+    assert same(getattr(remote, name)(**arguments), here)
+
+
+def test_it_is_written_here_what_is_written_remotely(server, remote):
+    stored = remote.add_video(clip("other"), times_us())
+    assert stored in server[0].ledger.videos()
+    assert server[0].ledger.frame_times_us(stored.video_id).tolist() == times_us().tolist()
+    remote.put_predictions(1, stored.video_id, frame_rows([0.1, 0.9]), "b.parquet")
+    assert np.allclose(server[0].ledger.predictions(1, stored.video_id)["uncertainty"], [0.1, 0.9])
+    assert remote.add_categories(name for name in ("car", "dog"))["dog"] in remote.categories()
+
+
+def test_errors_come_back_as_they_are(remote):
+    with pytest.raises(UnknownName, match="unknown video 'clpi'; known: clip.* Did you mean 'clip'"):
+        remote.video("clpi")
+    with pytest.raises(BadLabel, match="no request"):
+        remote.put_answer(mask_answer(LabelRequest.of(9, chosen(3))))
+    with pytest.raises(LedgerConflict, match="was not begun"):
+        remote.finish_step(1, "dance", {}, 1.0)
+
+
+def test_a_wrong_call_fails_here_and_a_bug_of_the_server_is_told(echo, remote):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nmae'"):
+        remote.video(nmae="clip")
+    ledger, broken = echo
+    ledger.answer = object()
+    with pytest.raises(RuntimeError, match="could not do video_lengths: TypeError: object cannot travel"):
+        broken.video_lengths()
+
+
+def test_there_is_nothing_to_hold(remote):
+    with remote.held():
+        assert remote.categories()
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer ", "Bearer wrong", "Basic é"])
+def test_nobody_gets_in_without_the_secret(server, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization.encode()}
+    answer = httpx.post(f"{server[1].url}/ledger/videos", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["mend"] == "Read owner.json in the project folder again."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("drop_everything", b"", 404, "no operation 'drop_everything'"),
+        ("_connector", b"", 404, "no operation"),
+        ("held", b"", 404, "no operation"),
+        ("videos", b"nonsense", 400, "no call of 'videos'"),
+        ("videos", b"\x00\x00\x00\x0f[" + b"[" * 14, 400, "no call of 'videos'"),
+    ],
+)
+def test_what_is_no_call_is_refused(server, path, body, status, error):
+    headers = {"Authorization": f"Bearer {server[1].secret}"}
+    answer = httpx.post(f"{server[1].url}/ledger/{path}", content=body, headers=headers)
+    assert answer.status_code == status
+    assert error in answer.json()["error"]
+
+
+def nobody_there(owner):
+    """The same owner at a port where nobody listens."""
+    return Owner(os.getpid(), "http://127.0.0.1:9", owner.secret, owner.instance)
+
+
+@pytest.mark.parametrize("call", [lambda r: r.videos(), lambda r: r.add_categories(["x"])])
+def test_an_owner_that_is_gone_is_named_and_asking_again_is_safe(server, call):
+    with pytest.raises(LedgerBusy, match=rf"process {os.getpid()}, http://127.0.0.1:9.*does not answer"):
+        call(RemoteLedger(nobody_there(server[1]), server[0].ledger.path))
+
+
+def test_an_owner_with_another_secret_is_another_one(server):
+    context, owner = server
+    other = Owner(owner.pid, owner.url, "older", owner.instance)
+    with pytest.raises(LedgerBusy, match="another one by now"):
+        RemoteLedger(other, context.ledger.path).videos()
+
+
+class Hangup(httpx.BaseTransport):
+    """A line that breaks after the call went out."""
+
+    def handle_request(self, request):
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+
+def test_a_line_that_breaks_in_the_middle(remote):
+    remote._client = httpx.Client(base_url="http://there", transport=Hangup())
+    with pytest.raises(LedgerBusy):
+        remote.videos()
+    with pytest.raises(LedgerConflict, match="whether that was stored is not known. Give the same command again") as e:
+        remote.add_categories(["x"])
+    assert not isinstance(e.value, LedgerBusy)
+
+
+def test_every_operation_that_opens_a_transaction_is_known_to_write(tmp_path, monkeypatch):
+    """What READS says by the look of the code is what happens when it runs."""
+    ledger = ledger_with_clip(tmp_path)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "train", "abc")
+    wrote = []
+    transaction = ledger._connector.transaction
+    monkeypatch.setattr(ledger._connector, "transaction", lambda: wrote.append(True) or transaction())
+    for param in read_calls():
+        name, arguments = param.values
+        getattr(ledger, name)(**arguments)
+        assert not wrote, name
+    assert {"put_answer", "begin_round", "add_video", "move_video"} <= set(OPERATIONS) - READS
+
+
+def test_a_new_group_of_operations_is_remote_without_more_code():
+    assert all(getattr(RemoteLedger, name) is not getattr(Ledger, name) for name in OPERATIONS)
+    assert set(OPERATIONS) == {
+        name for name in dir(Ledger) if not name.startswith("_") and name not in ("held", "owned")
+    }

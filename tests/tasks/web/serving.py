@@ -1,0 +1,44 @@
+"""A real server on a free loopback port, in a thread of the test's process."""
+
+import os
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import uvicorn
+
+from al_core.ledger.owner import Owner, remove_owner, write_owner
+from al_core.ledger.store import Ledger
+from tasks.web.app import create_app
+from tasks.web.context import WebContext
+
+
+@contextmanager
+def served(project, port=0, ledger=None, **options):
+    """Own a project's ledger and serve it until the block ends; yields the context and the noted owner.
+
+    Args:
+        ledger: another one than the project's own to answer for.
+        options: further fields of the context.
+    """
+    own = Ledger(project.ledger_path, patience=10)
+    with own.owned(), socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        context = WebContext(project, ledger or own, **options)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        owner = Owner(os.getpid(), url, context.secret, context.instance)
+        server = uvicorn.Server(uvicorn.Config(create_app(context), log_config=None, timeout_keep_alive=30))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        write_owner(project.ledger_path, owner)
+        try:
+            yield context, owner
+        finally:
+            remove_owner(project.ledger_path, owner)
+            server.should_exit = True
+            thread.join()
