@@ -1,12 +1,12 @@
 # `make` alone says what there is. Every target that needs the environment sets it up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo docs clean
+.PHONY: help setup test test-label-studio lint demo docs clean
 
 READY := .venv/.ready
 BIN := .venv/bin
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-17s %s\n", $$1, $$2}'
 
 setup: $(READY) ## build the environment in .venv; does nothing when it is there
 
@@ -15,6 +15,10 @@ $(READY): pyproject.toml constraints.txt .ci/setup
 
 test: $(READY) ## run the tests; ARGS="-k name" chooses some
 	@$(BIN)/pytest $(ARGS)
+
+test-label-studio: $(READY) ## test against a real Label Studio and CVAT's SDK, in .venv-label-studio
+	@.ci/label_studio
+	@$(BIN)/pytest -m label_studio tests/label_studio $(ARGS)
 
 lint: $(READY) ## style, formatting, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -30,5 +34,5 @@ docs: $(READY) ## write the generated pages in docs/ anew
 	@$(BIN)/python docs/command_line_page.py
 
 clean: ## delete the environment and caches; keeps data/ and runs/
-	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-label-studio .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find al_core tasks flows tests configs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,13 +12,14 @@ class FewframesError(Exception):
 
 
 class UnknownName(FewframesError):
-    """A name that is in no table; the message lists the known ones."""
+    """A name that is in no table; the message lists the known ones, where they are given."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         close = get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {what} {name!r}; known: {', '.join(names)}.{hint}")
+        listed = f"; known: {', '.join(names)}." if names else ""
+        super().__init__(f"unknown {what} {name!r}{listed}{hint}")
 
 
 class BadSettings(FewframesError):
@@ -31,6 +32,10 @@ class BadVideo(FewframesError):
 
 class BadLabel(FewframesError):
     """A label that does not fit its frame: wrong size, unknown category, no such frame."""
+
+
+class BadPerson(FewframesError):
+    """A person who cannot be added, or may not do what was asked."""
 
 
 class BadRecords(FewframesError):
@@ -47,6 +52,17 @@ class LedgerConflict(FewframesError):
 
 class LedgerBusy(LedgerConflict):
     """Nothing was done, because another process has the ledger or its owner does not answer: trying again is safe."""
+
+
+class StaleLease(LedgerConflict):
+    """A person no longer holds the frame; ``owner`` is who holds it or answered it, None where nobody does.
+
+    Nothing was stored.
+    """
+
+    def __init__(self, message: str, owner: str | None = None) -> None:
+        super().__init__(message)
+        self.owner = owner
 
 
 class LedgerCorrupt(FewframesError):

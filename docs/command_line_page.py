@@ -67,6 +67,8 @@ EXAMPLES = {
         "fewframes compare bench.json --out bench.html",
         "fewframes compare sim.json bench.json --target 0.9 --out both.html",
     ],
+    "versions": ["fewframes versions --project work"],
+    "diff": ["fewframes diff 1 2 --project work", "fewframes diff 1 2 --video one --most 30 --project work"],
     "sql": [
         'fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1" --project work',
         'fewframes sql "FROM quality" --format csv --limit 0 --project work',

@@ -14,6 +14,7 @@ import click
 
 from al_core.errors import BadSettings, FewframesError
 from flows.upkeep import backup, existing, restore, snapshot, sql
+from flows.versions import diff, versions
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -583,7 +584,7 @@ def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-for _command in (sql, snapshot, backup, restore):
+for _command in (versions, diff, sql, snapshot, backup, restore):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def decode_cvat(
     Raises:
         BadLabel: the box leaves the frame, or the runs do not fill it.
     """
-    inside = 0 <= left and 0 <= top and left + width <= frame[1] and top + height <= frame[0]
+    inside = left >= 0 and top >= 0 and left + width <= frame[1] and top + height <= frame[0]
     if not inside or width < 1 or height < 1:
         raise BadLabel(f"a mask's box {left, top, width, height} (left, top, width, height) leaves the frame {frame}")
     if min(runs, default=0) < 0 or sum(runs) != width * height:

@@ -128,7 +128,9 @@ def _numbers(asked: Asked, objects: Sequence[Region]) -> list[int]:
 def _object(asked: Asked, number: int, members: Sequence[Region]) -> DrawnMask:
     names = sorted({region.category for region in members})
     if len(names) > 1:
-        raise BadLabel(f"{asked.request_id}: object {number} is called {' and '.join(names)}; parts of one object agree")
+        raise BadLabel(
+            f"{asked.request_id}: object {number} is called {' and '.join(names)}; parts of one object agree"
+        )
     return DrawnMask(number, names[0], _union(members))
 
 

@@ -22,7 +22,18 @@ from al_core.rle import decode
 IMAGE, BRUSH, POLYGON, NUMBER = "image", "brush", "polygon", "number"
 """Names of the controls; a region says which one it was made with."""
 
-_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#f032e6", "#000075")
+_COLOURS = (
+    "#e6194b",
+    "#3cb44b",
+    "#4363d8",
+    "#f58231",
+    "#911eb4",
+    "#008080",
+    "#9a6324",
+    "#808000",
+    "#f032e6",
+    "#000075",
+)
 
 
 def label_config(categories: Iterable[str]) -> str:
@@ -69,7 +80,7 @@ def read_annotation(annotation: Mapping[str, Any], asked: Asked) -> DrawnFrame:
         numbers = {part.get("id"): _number(part) for part in result if part.get("type") == "number"}
         drawn = [part for part in result if part.get("type") != "number"]
         regions = [Region(numbers.get(p.get("id")), _category(p), _mask(p, asked)) for p in drawn]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadLabel(f"{asked.request_id}: an annotation cannot be read ({error!r})") from None
     except BadLabel as error:
         raise BadLabel(f"{asked.request_id}: {error}") from None

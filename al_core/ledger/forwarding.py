@@ -4,7 +4,8 @@ A group of operations that is added to ``Ledger`` is forwarded too, without a li
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from types import CodeType, FunctionType
 from typing import Any
@@ -57,6 +58,11 @@ class ForwardedLedger(Ledger):
             arguments: by parameter name; defaults that were not given are left out.
         """
         raise NotImplementedError
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing: there is no file here to keep open."""
+        yield
 
 
 def _forwarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

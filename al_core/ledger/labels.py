@@ -148,11 +148,13 @@ class LabelOperations(Operations):
         return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
 
     def newest_answer_at(self, up_to_round: int) -> datetime:
-        """When the newest answer to a request of this round or an earlier one came in (UTC without zone)."""
+        """When the newest answer to a request of this round or an earlier one came in or was taken back (UTC without
+        zone)."""
         with self._connector.session() as connection:
             return connection.execute(
-                "SELECT coalesce(max(a.created_at), TIMESTAMP '1970-01-01') FROM answer a JOIN label_request "
-                "USING (request_id) WHERE a.round_id <= ? AND purpose = 'label'",
+                "SELECT coalesce(max(greatest(a.created_at, withdrawn_at)), TIMESTAMP '1970-01-01') FROM answer a "
+                "JOIN label_request USING (request_id) LEFT JOIN withdrawal USING (answer_id) "
+                "WHERE a.round_id <= ? AND purpose = 'label'",
                 [up_to_round],
             ).fetchall()[0][0]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from al_core.ledger.connection import Connector
 from al_core.ledger.copies import CopyOperations
 from al_core.ledger.labels import LabelOperations
+from al_core.ledger.people import PeopleOperations
 from al_core.ledger.predictions import COMPONENTS, PredictionOperations
+from al_core.ledger.queue import QueueOperations
 from al_core.ledger.results import ResultOperations
 from al_core.ledger.rounds import Round, RoundOperations, Step
 from al_core.ledger.videos import VideoOperations
@@ -19,7 +21,16 @@ from al_core.ledger.videos import VideoOperations
 __all__ = ["COMPONENTS", "Ledger", "Round", "Step"]
 
 
-class Ledger(VideoOperations, RoundOperations, PredictionOperations, LabelOperations, ResultOperations, CopyOperations):
+class Ledger(
+    VideoOperations,
+    RoundOperations,
+    PredictionOperations,
+    LabelOperations,
+    QueueOperations,
+    PeopleOperations,
+    ResultOperations,
+    CopyOperations,
+):
     """Typed operations over one ledger file.
 
     Args:

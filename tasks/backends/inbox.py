@@ -5,17 +5,11 @@ inbox.
 ``index.json`` and a ``README.txt``; ``outbox/tracks.json`` says what the numbered objects are, and may be
 edited.
 
-A file in ``inbox/`` is read once it no longer grows. A good one goes to ``inbox/accepted/``, and beside it
-lies per
-request what was understood: that is the answer, and it is there before the file is moved, so that nothing
-is lost when the process dies. A bad one goes to ``inbox/rejected/`` with the reason in a text file.
+Files in ``inbox/`` are read as ``tasks/backends/drop_folder.py`` says.
 """
 
-import hashlib
 import json
-import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +25,20 @@ from al_core.records import (
     IGNORE_TRACK,
     Answer,
     FrameLabel,
-    Identities,
     LabelKind,
     LabelRequest,
     MaskLabel,
     Video,
 )
-from al_core.rle import Rle, area, decode
+from al_core.rle import area, decode
 from al_core.settings import Settings
 from al_core.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.stores.frames import FrameStore
 from tasks.backends.base import RequestStatus
+from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
+from tasks.backends.files import json_bytes, write_whole
+from tasks.backends.shown import asked_frames
 
-SETTLE_SECONDS = 2.0
-"""A file that does not change for this long is taken to be whole."""
-
-_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 _JPEG_QUALITY = 95
 
 
@@ -72,8 +64,7 @@ class InboxBackend:
         self._ledger = ledger
         self._frames = frames
         self._settings = settings
-        self._settle_seconds = settle_seconds
-        self._messages: list[str] = []
+        self._dropped = DropFolder(project, settle_seconds)
 
     # ---- what goes out
 
@@ -88,8 +79,8 @@ class InboxBackend:
             for request in mine:
                 self._lay_out(folder, request, proposals.get(request.request_id))
             index = [self._entry(folder, request, videos[request.frame.video_id]) for request in mine]
-            _write(folder / "index.json", _json_bytes({"round": round_id, "requests": index}))
-            _write(folder / "README.txt", _INSTRUCTIONS.format(example=mine[0].request_id).encode())
+            write_whole(folder / "index.json", json_bytes({"round": round_id, "requests": index}))
+            write_whole(folder / "README.txt", _INSTRUCTIONS.format(example=mine[0].request_id).encode())
 
     def _lay_out(self, folder: Path, request: LabelRequest, proposal: FrameLabel | None) -> None:
         import cv2
@@ -98,10 +89,10 @@ class InboxBackend:
         if not image.is_file():
             pixels = cv2.cvtColor(self._frames.read_full(request.frame), cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-            _write(image, data.tobytes())
+            write_whole(image, data.tobytes())
         shown = _proposal_file(folder, request)
         if proposal is not None and proposal.masks and not shown.is_file():
-            _write(shown, _index_png(proposal.masks))
+            write_whole(shown, _index_png(proposal.masks))
 
     def _entry(self, folder: Path, request: LabelRequest, video: Video) -> dict[str, Any]:
         shown = _proposal_file(folder, request)
@@ -134,117 +125,47 @@ class InboxBackend:
             labels = [p for p in proposals.values() if p.frame.video_id == video_id]
             for mask in (m for label in labels for m in label.objects):
                 known.setdefault(str(mask.track_id), categories[mask.category_id])
-        _write(self._tracks_file, _json_bytes(tracks))
+        write_whole(self._tracks_file, json_bytes(tracks))
 
     # ---- what comes back
 
     def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
         """Read new files, then say how far each request is."""
-        known = self._asked()
-        self._read_new_files(known)
+        known = asked_frames(self._ledger)
+        self._take_in(known)
         return {i: self._status(i, known) for i in request_ids}
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Read new files, then give the newest answer of each request that has one."""
-        known = self._asked()
-        self._read_new_files(known)
+        known = asked_frames(self._ledger)
+        self._take_in(known)
         requests = {request.request_id: request for request in self._ledger.requests()}
         names = _TrackNames(self._tracks(), self._ledger)
-        wanted = [i for i in request_ids if i in requests and self._understood_file(i).is_file()]
+        wanted = [i for i in request_ids if i in requests and self._dropped.answered(i)]
         return [self._answer(requests[i], known[i], names) for i in wanted]
 
     def rejected(self) -> list[str]:
         """One message per file that cannot be used; each is told once."""
-        told, self._messages = self._messages, []
-        return told
+        return self._dropped.rejected()
 
     def _status(self, request_id: str, known: Mapping[str, Asked]) -> RequestStatus:
         if request_id not in known:
             return RequestStatus.UNKNOWN
-        answered = self._understood_file(request_id).is_file()
-        return RequestStatus.ANSWERED if answered else RequestStatus.WAITING
+        return RequestStatus.ANSWERED if self._dropped.answered(request_id) else RequestStatus.WAITING
 
-    def _asked(self) -> dict[str, Asked]:
-        videos = {video.video_id: video for video in self._ledger.videos()}
-        found = {}
-        for request in self._ledger.requests():
-            video = videos[request.frame.video_id]
-            lasting = video.identities is Identities.PERSISTENT
-            found[request.request_id] = Asked(request.request_id, video.height, video.width, lasting)
-        return found
-
-    def _read_new_files(self, known: Mapping[str, Asked]) -> None:
+    def _take_in(self, known: Mapping[str, Asked]) -> None:
         categories = list(dict.fromkeys([*self._tracks()["categories"], *self._ledger.categories().values()]))
-        for path in self._settled_files():
-            try:
-                frames = read_label_file(path, _asked_by(path, known), categories)
-            except BadLabel as error:
-                self._reject(path, str(error))
-            else:
-                self._accept(path, frames)
-
-    def _settled_files(self) -> list[Path]:
-        """New files that do not grow; when some are fresh, one short look back tells."""
-        before = {path: _state(path) for path in self._dropped_files()}
-        now = time.time()
-        fresh = {p for p, (_, changed) in before.items() if abs(now - changed / 1e9) < self._settle_seconds}
-        if fresh:
-            time.sleep(self._settle_seconds)
-        return [p for p, state in before.items() if p not in fresh or (p.is_file() and _state(p) == state)]
-
-    def _dropped_files(self) -> list[Path]:
-        inbox = self._project.inbox
-        away = (inbox / "accepted", inbox / "rejected")
-        return [
-            path
-            for path in sorted(inbox.rglob("*"))
-            if path.is_file()
-            and not path.name.startswith(".")
-            and not path.name.lower().endswith(_UNFINISHED)
-            and not any(path.is_relative_to(folder) for folder in away)
-        ]
-
-    def _accept(self, path: Path, frames: Mapping[str, DrawnFrame]) -> None:
-        content = path.read_bytes() + str(path.stat().st_mtime_ns).encode()
-        revision = hashlib.sha256(content).hexdigest()[:12]
-        for request_id, frame in frames.items():
-            understood = {
-                "answer_id": f"{request_id}-{revision}",
-                "file": path.name,
-                "seconds": frame.seconds,
-                "masks": [[m.track_id, m.category, m.rle.height, m.rle.width, m.rle.counts] for m in frame.masks],
-            }
-            _write(self._understood_file(request_id), _json_bytes(understood))
-        self._move(path, self._project.inbox / "accepted")
-
-    def _reject(self, path: Path, reason: str) -> None:
-        place = self._move(path, self._project.inbox / "rejected")
-        _write(place.with_name(f"{place.name}.txt"), f"{reason}\n".encode())
-        self._messages.append(f"{reason} (moved to {self._project.relative(place)})")
-
-    def _move(self, path: Path, folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = folder / path.name
-        count = 1
-        while place.exists():
-            count += 1
-            place = folder / f"{path.stem}-{count}{path.suffix}"
-        os.replace(path, place)
-        return place
-
-    def _understood_file(self, request_id: str) -> Path:
-        return self._project.inbox / "accepted" / "understood" / f"{request_id}.json"
+        self._dropped.take_in(lambda path: read_label_file(path, asked_by(path, known, SUFFIXES), categories))
 
     def _answer(self, request: LabelRequest, asked: Asked, names: "_TrackNames") -> Answer:
-        stored = json.loads(self._understood_file(request.request_id).read_text(encoding="utf-8"))
-        masks = tuple(DrawnMask(t, c, Rle(h, w, counts)) for t, c, h, w, counts in stored["masks"])
-        frame = DrawnFrame(masks, stored["seconds"])
+        understood = self._dropped.understood(request.request_id)
+        frame = understood.drawn
         label = FrameLabel(request.frame, tuple(names.labelled(request, mask) for mask in frame.masks))
         kind = self._kind(request, asked, frame)
         seconds = frame.seconds
         if seconds is None:
             seconds = label_seconds(self._settings.annotator, kind, len(frame.objects))
-        return Answer(stored["answer_id"], request.request_id, label, kind, seconds, "inbox")
+        return Answer(understood.answer_id, request.request_id, label, kind, seconds, "inbox")
 
     def _kind(self, request: LabelRequest, asked: Asked, frame: DrawnFrame) -> LabelKind:
         if not frame.objects:
@@ -311,25 +232,6 @@ class _TrackNames:
         return names.get(str(track_id), known[0])
 
 
-def _asked_by(path: Path, known: Mapping[str, Asked]) -> Callable[[str], Asked]:
-    def find(name: str) -> Asked:
-        if name.lower() in known:
-            return known[name.lower()]
-        example = f"'{next(iter(known))}'" if known else "there are none"
-        raise BadLabel(
-            f"{path.name}: no frame of the name {name!r} was asked for. Name a label as its frame in the "
-            f"outbox, e.g. {example}; the endings are {' and '.join(SUFFIXES)}"
-        )
-
-    return find
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds."""
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
-
-
 def _proposal_file(folder: Path, request: LabelRequest) -> Path:
     return folder / "proposals" / f"{request.request_id}.png"
 
@@ -352,18 +254,6 @@ def _index_png(masks: Sequence[MaskLabel]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _json_bytes(content: Any) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
 
 
 _INSTRUCTIONS = """Frames that wait for labels

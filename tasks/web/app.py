@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, FastAPI, Request
 
-from tasks.web import ledger_api, state
+from tasks.web import ledger_api, pages, state
 from tasks.web.context import WebContext
 from tasks.web.errors import add_error_handlers
 from tasks.web.guard import Guard
 
-ROUTERS: tuple[APIRouter, ...] = (ledger_api.router, state.router)
+ROUTERS: tuple[APIRouter, ...] = (ledger_api.router, state.router, pages.router)
 """Everything that is mounted."""
 
 

@@ -5,14 +5,15 @@ import * as masks from "./masks.js";
 
 export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
 
-const LEAST_RADIUS = 0.5, MOST_RADIUS = 200, CLOSE_BY = 10;
+const LEAST_RADIUS = 0.5, MOST_RADIUS = 200;
+const CLOSE_BY = 10, TRACE_FROM = 5; // CSS pixels
 
 const inverted = (event) => event.button === 2 || event.shiftKey;
 
 export class Editor extends EventTarget {
-  constructor(view, refine) {
+  constructor(view, colourOf, refine) {
     super();
-    Object.assign(this, { view, refine, drawing: null, editable: false, newObject: null });
+    Object.assign(this, { view, colourOf, refine, drawing: null, editable: false, newObject: null });
     Object.assign(this, { tool: "brush", radius: 10, minus: false, cutting: false });
     Object.assign(this, { points: null, drag: null, clicks: null, pointer: null, busy: 0, spaceHeld: false });
     Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false, last: null, pressed: null });
@@ -113,8 +114,18 @@ export class Editor extends EventTarget {
     const near = (p) => Math.hypot(p[0] - point[0], p[1] - point[1]) * this.view.scale < CLOSE_BY;
     if (this.points?.length > 2 && near(this.points[0])) return this.closePolygon(minus);
     if (this.points && near(this.points.at(-1))) return null;
+    const alone = !this.points;
     (this.points ||= []).push(point);
+    if (!this.keyboard) this.drag = { kind: "trace", from: point, moves: [], far: false, alone, minus };
     return this.view.redrawOverlay();
+  }
+
+  /** Points of a line drawn freely; a click that trembles is none. */
+  #traceTo(point) {
+    const { drag } = this;
+    drag.moves.push(point);
+    drag.far ||= Math.hypot(point[0] - drag.from[0], point[1] - drag.from[1]) * this.view.scale > TRACE_FROM;
+    if (drag.far) this.points.push(...drag.moves.splice(0));
   }
 
   async #click([x, y], minus) {
@@ -154,6 +165,7 @@ export class Editor extends EventTarget {
   #move(point) {
     this.pointer = point;
     if (this.drag?.kind === "stroke") this.#strokeTo(point);
+    if (this.drag?.kind === "trace") this.#traceTo(point);
     if (this.drag?.kind === "box") this.drag.to = point;
     this.view.redrawOverlay();
   }
@@ -162,6 +174,7 @@ export class Editor extends EventTarget {
     const { drag } = this;
     this.drag = null;
     if (drag?.kind === "stroke") this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+    if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus);
     if (drag?.kind === "box") this.#box(drag);
   }
 
@@ -243,7 +256,7 @@ export class Editor extends EventTarget {
       return null;
     }
     if (this.keyboard) return null;
-    const moves = this.drag?.kind === "stroke" ? event.getCoalescedEvents?.() ?? [] : [];
+    const moves = ["stroke", "trace"].includes(this.drag?.kind) ? event.getCoalescedEvents?.() ?? [] : [];
     for (const move of moves.length ? moves : [event]) this.#move(this.view.toImage(move));
     return null;
   }
@@ -287,17 +300,17 @@ export class Editor extends EventTarget {
     if (this.drag?.kind === "box") this.#twoLines(context, thin, (c) => c.rect(...this.#boxDrawn()));
     for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
     if (this.pointer && (this.tool === "brush" || this.tool === "eraser")) {
-      this.#twoLines(context, thin, (c) => c.arc(...this.pointer, this.radius, 0, 7));
+      const { selected } = this.drawing, ring = (c) => c.arc(...this.pointer, this.radius, 0, 7);
+      this.#twoLines(context, thin, ring, selected && this.tool === "brush" ? this.colourOf(selected.track) : undefined);
     }
     if (this.keyboard) this.#drawCross(context, scale);
   }
 
-  #twoLines(context, width, trace) {
-    context.setLineDash([]);
-    for (const [colour, w] of [["rgb(0 0 0 / 65%)", width * 2.2], ["#ffffff", width]]) {
+  #twoLines(context, width, trace, colour = "#ffffff") {
+    for (const [stroke, w] of [["rgb(0 0 0 / 65%)", width * 2.2], [colour, width]]) {
       context.beginPath();
       trace(context);
-      context.strokeStyle = colour;
+      context.strokeStyle = stroke;
       context.lineWidth = w;
       context.stroke();
     }
@@ -311,7 +324,7 @@ export class Editor extends EventTarget {
   #drawPolygon(context, thin) {
     const all = this.pointer ? [...this.points, this.pointer] : this.points;
     this.#twoLines(context, thin, (c) => all.forEach((p, i) => (i ? c.lineTo(...p) : c.moveTo(...p))));
-    for (const point of this.points) {
+    for (const point of this.points.length < 60 ? this.points : []) {
       context.beginPath();
       context.arc(...point, thin * 2.4, 0, 7);
       context.fillStyle = "#ffffff";

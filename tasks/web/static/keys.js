@@ -12,7 +12,7 @@ export const KEYS = {
   Draw: [
     ["b", "brush", "Brush"],
     ["e", "eraser", "Eraser"],
-    ["p", "polygon", "Polygon; Enter or a click on the first point closes it"],
+    ["p", "polygon", "Polygon: click points, Enter closes; or trace with the button held"],
     ["r", "box", "Box: the server finds the object in it"],
     ["s", "click", "Clicks: the server finds what belongs to the object"],
     ["m", "minus", "Add or take away; Shift or the right button does it once"],

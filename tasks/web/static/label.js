@@ -24,7 +24,7 @@ let drawing = null, layer = null, contextLayer = null, heat = null, seen = null,
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
-const editor = new Editor(view, (object, question) =>
+const editor = new Editor(view, colourOf, (object, question) =>
   work.refine({ track_id: object.track, category_id: object.category, ...question }));
 const clip = new Clip(byId("clip"));
 const panel = new Panel(byId("side"), colourOf, actOnObject);
@@ -388,6 +388,7 @@ async function begin() {
     drawing = null;
     app.dataset.state = "empty";
     showState();
+    call("GET", "/api/state").then((state) => messages.nothingToDo(state), () => null);
   });
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));

@@ -66,6 +66,12 @@ export class Messages {
     if (error instanceof Unreachable) setTimeout(() => location.reload(), SHORT_MS);
   }
 
+  nothingToDo({ round, step, running, open }) {
+    const working = `Round ${round} is answered. The model learns from it now (${step}); the next frames appear here.`;
+    const taken = "The frames that are left are in other hands. What comes free appears here.";
+    byId("empty-text").textContent = running ? working : open ? taken : "The next frames appear here by themselves.";
+  }
+
   /** An answer arrived; it can be taken back while canUndo() says so. */
   sent({ undoSeconds, kind }, canUndo) {
     const box = byId("sent"), until = Date.now() + undoSeconds * 1000;

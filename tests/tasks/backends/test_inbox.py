@@ -13,8 +13,8 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.rle import encode
 from al_core.settings import Settings
-from tasks.backends import RequestStatus
-from tasks.backends import inbox as inbox_module
+from tasks.backends import RequestStatus, drop_folder
+from tasks.backends.drop_folder import DropFolder
 from tasks.backends.inbox import InboxBackend
 from tests.toys import SQUARE, chosen, ledger_with_clip, square
 
@@ -155,7 +155,7 @@ class TestCollect:
     def test_killed_before_the_file_was_moved(self, project, backend, monkeypatch):
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         with monkeypatch.context() as patch:
-            patch.setattr(InboxBackend, "_move", _interrupted)
+            patch.setattr(DropFolder, "_move", _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 backend.collect([FIRST])
         understood = (project.inbox / f"accepted/understood/{FIRST}.json").read_bytes()
@@ -243,17 +243,17 @@ class TestBadFiles:
         path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         whole = path.read_bytes()
         path.write_bytes(whole[:20])
-        monkeypatch.setattr(inbox_module.time, "sleep", lambda seconds: path.write_bytes(whole))
+        monkeypatch.setattr(drop_folder.time, "sleep", lambda seconds: path.write_bytes(whole))
         assert backend.collect([FIRST]) == []
         assert backend.rejected() == []
-        monkeypatch.setattr(inbox_module.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(drop_folder.time, "sleep", lambda seconds: None)
         assert len(backend.collect([FIRST])) == 1
 
     def test_a_file_that_rests_is_read_at_once(self, project, ledger, monkeypatch):
         backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=9.0)
         path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         os.utime(path, (1e9, 1e9))
-        monkeypatch.setattr(inbox_module.time, "sleep", _interrupted)
+        monkeypatch.setattr(drop_folder.time, "sleep", _interrupted)
         assert len(backend.collect([FIRST])) == 1
 
 

@@ -1,0 +1,223 @@
+"""Who labels, what they may do, how they prove who they are, and what they did.
+
+A person gets a link that holds a key; whoever shows it may open sessions, which are keys that expire. A key is
+``id.secret``: the id is looked up, the secret is compared in constant time with its hash, and only the hash is stored.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import duckdb
+
+from al_core.errors import BadPerson, UnknownName
+from al_core.ledger.operations import Operations, now
+
+_NAME = re.compile(r"[\w][\w .@+-]{0,63}")
+_KEY = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")
+_NEVER = datetime(9999, 1, 1)
+_LONGEST_DETAIL = 500
+
+
+class Role(StrEnum):
+    """What a person may do; each role may do what those before it may."""
+
+    ANNOTATOR = "annotator"
+    REVIEWER = "reviewer"
+    LEAD = "lead"
+
+    def covers(self, other: "Role") -> bool:
+        """Whether this role may do what another one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """A person who labels."""
+
+    name: str
+    role: Role
+    revoked: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """Something that somebody did, or was refused.
+
+    Attributes:
+        who: name of the person; empty where nobody knows.
+        action: e.g. "claim", "submit", "refused".
+        subject: what it was done to, e.g. a request; may be empty.
+        detail: more in words; may be empty.
+    """
+
+    happened_at: datetime
+    who: str
+    action: str
+    subject: str
+    detail: str
+
+
+class PeopleOperations(Operations):
+    """People, their keys, and the log of what they did."""
+
+    def add_annotator(self, name: str, role: Role = Role.ANNOTATOR) -> str:
+        """Add a person, or take back somebody whose access was revoked; returns the key, which is not kept.
+
+        Raises:
+            BadPerson: the name is in use, or cannot be used.
+        """
+        if not _NAME.fullmatch(name) or name != name.strip():
+            raise BadPerson(f"a name has 1 to 64 letters, digits, spaces or any of . _ @ + -, got {name!r}")
+        with self._connector.transaction() as connection:
+            found = connection.execute("SELECT revoked FROM annotator WHERE name = ?", [name]).fetchone()
+            if found is not None and not found[0]:
+                raise BadPerson(f"{name!r} is there already; a new link: fewframes annotator link {name}")
+            connection.execute(
+                "INSERT INTO annotator VALUES ($name, $role, false, $now) "
+                "ON CONFLICT DO UPDATE SET role = $role, revoked = false",
+                {"name": name, "role": role.value, "now": now()},
+            )
+            log(connection, name, "added", detail=role.value)
+            return _new_key(connection, name, "link", _NEVER)
+
+    def renew_link(self, name: str) -> str:
+        """A new key for somebody's link; the old one and all sessions end. Returns the key, which is not kept.
+
+        Raises:
+            UnknownName: there is nobody of that name, or the access was revoked.
+        """
+        with self._connector.transaction() as connection:
+            person_of(connection, name)
+            _end_keys(connection, name)
+            log(connection, name, "new link")
+            return _new_key(connection, name, "link", _NEVER)
+
+    def revoke_annotator(self, name: str) -> None:
+        """End somebody's access at once; what they labelled stays, what they hold goes back to the queue.
+
+        Raises:
+            UnknownName: there is nobody of that name, or the access was revoked before.
+        """
+        with self._connector.transaction() as connection:
+            person_of(connection, name)
+            connection.execute("UPDATE annotator SET revoked = true WHERE name = ?", [name])
+            connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [now(), name])
+            _end_keys(connection, name)
+            log(connection, name, "revoked")
+
+    def annotators(self) -> list[Annotator]:
+        """Everybody, by name; those whose access was revoked too."""
+        with self._connector.session() as connection:
+            rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator ORDER BY name").fetchall()
+        return [Annotator(name, Role(role), revoked, at) for name, role, revoked, at in rows]
+
+    def sign_in(self, key: str, seconds: float) -> str | None:
+        """Open a session for the holder of a link's key.
+
+        Args:
+            seconds: how long the session lasts.
+
+        Returns:
+            The session's key, which is not kept; None when the link's key is not good.
+        """
+        with self._connector.transaction() as connection:
+            person = _holder(connection, key, "link")
+            if person is None:
+                return None
+            log(connection, person.name, "signed in")
+            return _new_key(connection, person.name, "session", now() + timedelta(seconds=seconds))
+
+    def sign_out(self, key: str) -> None:
+        """End a session; one that is over already stays so."""
+        with self._connector.transaction() as connection:
+            person = _holder(connection, key, "session")
+            if person is not None:
+                connection.execute("UPDATE access_key SET expires_at = ? WHERE key_id = ?", [now(), _id_of(key)])
+                log(connection, person.name, "signed out")
+
+    def session_holder(self, key: str) -> Annotator | None:
+        """Whose session a key is; None when it is nobody's, over, or its holder's access was revoked."""
+        with self._connector.session() as connection:
+            return _holder(connection, key, "session")
+
+    def log_action(self, who: str, action: str, subject: str = "", detail: str = "") -> None:
+        """Note what somebody did, or was refused; long details are cut."""
+        with self._connector.transaction() as connection:
+            log(connection, who, action, subject, detail)
+
+    def audit_log(self, limit: int = 100, who: str | None = None) -> list[LogEntry]:
+        """What was done, newest first.
+
+        Args:
+            who: only of this person.
+        """
+        with self._connector.session() as connection:
+            rows = connection.execute(
+                "SELECT happened_at, who, action, subject, detail FROM audit_log WHERE $1 IS NULL OR who = $1 "
+                "ORDER BY happened_at DESC, rowid DESC LIMIT $2",
+                [who, limit],
+            ).fetchall()
+        return [LogEntry(*row) for row in rows]
+
+
+def log(connection: duckdb.DuckDBPyConnection, who: str, action: str, subject: str = "", detail: str = "") -> None:
+    """Add a line to the log, within a transaction."""
+    row = [now(), who, action, subject[:_LONGEST_DETAIL], detail[:_LONGEST_DETAIL]]
+    connection.execute("INSERT INTO audit_log VALUES (?, ?, ?, ?, ?)", row)
+
+
+def person_of(connection: duckdb.DuckDBPyConnection, name: str) -> Annotator:
+    """Somebody who has access, by name.
+
+    Raises:
+        UnknownName: there is nobody of that name, or the access was revoked.
+    """
+    rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator WHERE NOT revoked").fetchall()
+    by_name = {row[0]: row for row in rows}
+    if name not in by_name:
+        raise UnknownName("annotator", name, by_name)
+    _, role, revoked, created_at = by_name[name]
+    return Annotator(name, Role(role), revoked, created_at)
+
+
+def _new_key(connection: duckdb.DuckDBPyConnection, name: str, kind: str, expires_at: datetime) -> str:
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    row = [key_id, name, kind, _sha256(secret), now(), expires_at]
+    connection.execute("INSERT INTO access_key VALUES (?, ?, ?, ?, ?, ?)", row)
+    return f"{key_id}.{secret}"
+
+
+def _end_keys(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    at = now()
+    connection.execute("UPDATE access_key SET expires_at = ? WHERE name = ? AND expires_at > ?", [at, name, at])
+
+
+def _holder(connection: duckdb.DuckDBPyConnection, key: str, kind: str) -> Annotator | None:
+    if not _KEY.fullmatch(key):
+        return None
+    row = connection.execute(
+        "SELECT secret_sha256, name, role, revoked, a.created_at FROM access_key k JOIN annotator a USING (name) "
+        "WHERE key_id = ? AND kind = ? AND expires_at > ? AND NOT revoked",
+        [_id_of(key), kind, now()],
+    ).fetchone()
+    # A key that is not there costs the same comparison.
+    expected = row[0] if row is not None else _sha256(key)
+    if not hmac.compare_digest(_sha256(key.partition(".")[2]), expected) or row is None:
+        return None
+    _, name, role, revoked, created_at = row
+    return Annotator(name, Role(role), revoked, created_at)
+
+
+def _id_of(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,131 @@
+"""Two label sets of the same videos compared, mask by mask."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scipy.optimize import linear_sum_assignment
+
+from al_core.records import DeliveredMask, Identities, Provenance
+from al_core.rle import iou
+
+FrameMasks = tuple[int, Sequence[DeliveredMask]]
+"""A frame and its masks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskChange:
+    """One mask that differs between two versions.
+
+    Attributes:
+        before, after: where the mask came from; None where the version has none of this track in the frame.
+        iou: intersection over union of both masks, in [0, 1]; 0 where one is missing.
+        category_changed: whether it is called something else now.
+    """
+
+    frame_idx: int
+    track_id: int
+    before: Provenance | None
+    after: Provenance | None
+    iou: float
+    category_changed: bool = False
+
+    @property
+    def what(self) -> str:
+        """ "added", "removed", "redrawn", or "renamed": the same pixels and another category or provenance."""
+        if self.before is None:
+            return "added"
+        if self.after is None:
+            return "removed"
+        return "redrawn" if self.iou < 1 else "renamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two versions of one video differ.
+
+    Attributes:
+        n_masks: masks of either version, each frame and track counted once.
+        mean_iou: over these, 1 for a mask that is the same, 0 for one that is added or removed; None without masks.
+        changes: the masks that differ, the most changed first.
+    """
+
+    n_masks: int
+    mean_iou: float | None
+    changes: tuple[MaskChange, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many masks were added, removed, redrawn and renamed."""
+        found = dict.fromkeys(("added", "removed", "redrawn", "renamed"), 0)
+        for change in self.changes:
+            found[change.what] += 1
+        return found
+
+
+def compare(
+    before: Iterable[FrameMasks], after: Iterable[FrameMasks], identities: Identities = Identities.PERSISTENT
+) -> Comparison:
+    """Compare two label sets of a video; frames rise in both, frames without masks may be left out.
+
+    Where tracks hold for one frame only, masks are paired so that the sum of their IoU is greatest.
+    """
+    n_masks, total = 0, 0.0
+    changes: list[MaskChange] = []
+    for frame_idx, old, new in _side_by_side(before, after):
+        pairs = _by_track(old, new) if identities is Identities.PERSISTENT else _by_overlap(old, new)
+        for change, same in (_change(frame_idx, a, b) for a, b in pairs):
+            n_masks += 1
+            total += change.iou
+            if not same:
+                changes.append(change)
+    changes.sort(key=lambda c: (c.iou, c.frame_idx, c.track_id))
+    return Comparison(n_masks, total / n_masks if n_masks else None, tuple(changes))
+
+
+Pair = tuple[DeliveredMask | None, DeliveredMask | None]
+
+
+def _by_track(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> list[Pair]:
+    olds, news = {m.track_id: m for m in old}, {m.track_id: m for m in new}
+    return [(olds.get(track_id), news.get(track_id)) for track_id in sorted(olds.keys() | news.keys())]
+
+
+def _by_overlap(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> list[Pair]:
+    if not old or not new:
+        return [*((mask, None) for mask in old), *((None, mask) for mask in new)]
+    overlap = iou([m.rle for m in old], [m.rle for m in new])
+    rows, columns = linear_sum_assignment(-overlap)
+    paired = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if overlap[a, b] > 0}
+    found: list[Pair] = [(mask, new[paired[i]] if i in paired else None) for i, mask in enumerate(old)]
+    return found + [(None, mask) for i, mask in enumerate(new) if i not in paired.values()]
+
+
+def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) -> tuple[MaskChange, bool]:
+    """How a mask differs, and whether it is the same in both versions."""
+    known = b or a
+    assert known is not None
+    if a is None or b is None:
+        return MaskChange(frame_idx, known.track_id, a and a.provenance, b and b.provenance, 0.0), False
+    overlap = 1.0 if a.rle == b.rle else float(iou([a.rle], [b.rle])[0, 0])
+    renamed = a.category_id != b.category_id
+    same = a.rle == b.rle and not renamed and a.provenance == b.provenance
+    return MaskChange(frame_idx, known.track_id, a.provenance, b.provenance, overlap, renamed), same
+
+
+def _side_by_side(
+    before: Iterable[FrameMasks], after: Iterable[FrameMasks]
+) -> Iterator[tuple[int, Sequence[DeliveredMask], Sequence[DeliveredMask]]]:
+    """The frames that either has, in order; both are read once and never held whole."""
+    olds, news = iter(before), iter(after)
+    old, new = next(olds, None), next(news, None)
+    while old is not None or new is not None:
+        if new is None or (old is not None and old[0] < new[0]):
+            assert old is not None
+            yield old[0], old[1], ()
+            old = next(olds, None)
+        elif old is None or new[0] < old[0]:
+            yield new[0], (), new[1]
+            new = next(news, None)
+        else:
+            yield old[0], old[1], new[1]
+            old, new = next(olds, None), next(news, None)

@@ -1,0 +1,82 @@
+"""Commands on versions: what each round delivered, and what changed between two rounds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.upkeep import existing, project_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from al_core.versions import Comparison
+
+
+@click.command()
+@project_option
+def versions(root: Path) -> None:
+    """List the versions of the labels: one for each round that delivered masks."""
+    from rich.console import Console
+
+    from tasks.ledger import open_ledger
+    from tasks.versions import versions as all_versions
+
+    project = existing(root)
+    table = _table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
+    for version in all_versions(project, open_ledger(project)):
+        finished = f"{version.delivered_at:%Y-%m-%d %H:%M}" if version.delivered_at else "goes on"
+        by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
+        count = f"{sum(version.masks.values()):,}"
+        table.add_row(str(version.round_id), finished, f"{version.human_frames:,}", count, by, version.sha256[:12])
+    Console().print(table)
+
+
+@click.command()
+@click.argument("before", type=int)
+@click.argument("after", type=int)
+@project_option
+@click.option("--video", help="Only this video.")
+@click.option("--most", default=10, show_default=True, type=click.IntRange(0), help="Changed masks listed per video.")
+def diff(before: int, after: int, root: Path, video: str | None, most: int) -> None:
+    """Say which masks changed from round BEFORE to round AFTER, and by how much."""
+    from rich.console import Console
+
+    from tasks.ledger import open_ledger
+    from tasks.versions import compare_rounds
+
+    project = existing(root)
+    found = compare_rounds(project, open_ledger(project), before, after, video)
+    console = Console()
+    console.print(_summary(found))
+    for name, comparison in found.items():
+        if comparison.changes and most:
+            console.print(f"\n[bold]{name}[/bold], the most changed first:", highlight=False)
+            console.print(_changes(comparison, most))
+
+
+def _summary(found: "dict[str, Comparison]") -> "Table":
+    table = _table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
+    for name, comparison in found.items():
+        agreement = "" if comparison.mean_iou is None else f"{comparison.mean_iou:.3f}"
+        counts = (f"{count:,}" for count in comparison.counts.values())
+        table.add_row(name, f"{comparison.n_masks:,}", agreement, *counts)
+    return table
+
+
+def _changes(comparison: "Comparison", most: int) -> "Table":
+    table = _table("frame", "track", "change", "IoU", "was", "is")
+    for change in comparison.changes[:most]:
+        was, now = (p.value if p else "" for p in (change.before, change.after))
+        table.add_row(str(change.frame_idx), str(change.track_id), change.what, f"{change.iou:.3f}", was, now)
+    return table
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

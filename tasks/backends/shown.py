@@ -1,0 +1,50 @@
+"""What people were asked and shown, so that what comes back can be compared with it."""
+
+import json
+from pathlib import Path
+
+from al_core.label_files import Asked
+from al_core.ledger.store import Ledger
+from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
+from al_core.rle import Rle, area, decode, encode
+from tasks.backends.files import json_bytes, write_whole
+
+
+def asked_frames(ledger: Ledger) -> dict[str, Asked]:
+    """The frames that all requests so far ask for, by request."""
+    videos = {video.video_id: video for video in ledger.videos()}
+    found = {}
+    for request in ledger.requests():
+        video = videos[request.frame.video_id]
+        lasting = video.identities is Identities.PERSISTENT
+        found[request.request_id] = Asked(request.request_id, video.height, video.width, lasting)
+    return found
+
+
+class ShownMasks:
+    """The masks that people start from, one file per request; what was shown once is never changed.
+
+    Masks are kept as they come back when nobody touches them: without empty ones, and coded as we code.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, request: LabelRequest, label: FrameLabel | None) -> FrameLabel | None:
+        """Note what is going to be shown; returns what is shown, which is what was noted first."""
+        file = self._file(request.request_id)
+        if not file.is_file():
+            masks = [m for m in label.masks if area(m.rle)] if label else []
+            canonical = [(m.track_id, m.category_id, encode(decode(m.rle))) for m in masks]
+            write_whole(file, json_bytes([[t, c, rle.height, rle.width, rle.counts] for t, c, rle in canonical]))
+        return self.of(request)
+
+    def of(self, request: LabelRequest) -> FrameLabel | None:
+        """What a request's frame was shown with; None where people start from nothing."""
+        file = self._file(request.request_id)
+        stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+        masks = tuple(MaskLabel(t, c, Rle(h, w, counts)) for t, c, h, w, counts in stored)
+        return FrameLabel(request.frame, masks) if masks else None
+
+    def _file(self, request_id: str) -> Path:
+        return self._folder / f"{request_id}.json"

@@ -1,0 +1,36 @@
+"""Masks that have lost pixels somewhere before: a hole and a speckle, nothing, everything, two that overlap."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12))
+
+HOLED = np.array(
+    [
+        [1, 1, 1, 0, 0, 1],
+        [1, 0, 1, 0, 0, 0],
+        [1, 1, 1, 0, 1, 0],
+        [0, 0, 0, 0, 0, 0],
+    ],
+    bool,
+)
+"""A ring with a hole, and two speckles; 4x6 pixels."""
+
+OVER = np.array(
+    [
+        [0, 0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 1, 0],
+        [0, 1, 1, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0],
+    ],
+    bool,
+)
+"""Overlaps the ring and covers its hole."""
+
+EMPTY, FULL = np.zeros((4, 6), bool), np.ones((4, 6), bool)
+
+EXAMPLES = {"holed": HOLED, "over": OVER, "empty": EMPTY, "full": FULL}
+
+same_sized = st.integers(1, 3).flatmap(lambda n: arrays(bool, (n, 5, 7)))
+"""Up to three masks of 5x7 pixels, which may overlap or be empty."""

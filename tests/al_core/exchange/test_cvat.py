@@ -1,0 +1,161 @@
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from al_core.errors import BadLabel
+from al_core.exchange import cvat
+from al_core.exchange.cvat import DONE, SentFrame, decode_cvat, encode_cvat, label_specs, read_cvat, write_cvat
+from al_core.exchange.drawn import IGNORE_NAME, frame_label
+from al_core.label_files import Asked
+from al_core.records import FrameLabel, FrameRef, MaskLabel
+from al_core.rle import decode, encode
+from tests.al_core.exchange.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, masks, same_sized
+
+FRAME = FrameRef(1, 3)
+NAMES = {1: "car", 2: 'a "b" & <c>'}
+IDS = {name: category for category, name in NAMES.items()}
+
+
+def label(*masks):
+    return FrameLabel(FRAME, tuple(MaskLabel(track, category, encode(mask)) for track, category, mask in masks))
+
+
+def asked_by(height=4, width=6):
+    def find(name):
+        if name != "r1":
+            raise BadLabel(f"no frame {name}")
+        return Asked("r1", height, width, True)
+
+    return find
+
+
+def read(tmp_path, content, name="a.xml"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return read_cvat(path, asked_by())
+
+
+@given(masks)
+def test_a_mask_there_and_back(mask):
+    coded = encode_cvat(mask)
+    assert (coded is None) == (not mask.any())
+    if coded is not None:
+        assert np.array_equal(decode_cvat(*coded, mask.shape), mask)
+
+
+def test_runs_by_hand():
+    """The box begins with painted pixels, so that the first run is of length 0."""
+    assert encode_cvat(HOLED[:3, :3]) == ([0, 4, 1, 4], 0, 0, 3, 3)
+    assert encode_cvat(OVER) == ([0, 8], 1, 1, 4, 2)
+
+
+@settings(max_examples=50)
+@given(same_sized)
+def test_a_file_there_and_back(tmp_path_factory, stack):
+    sent = label(*((i + 1, 1 + i % 2, mask) for i, mask in enumerate(stack)))
+    path = tmp_path_factory.mktemp("cvat") / "a.xml"
+    path.write_bytes(write_cvat("round", [SentFrame("r1.png", 5, 7, sent)], NAMES))
+    kept = tuple(mask for mask in sent.masks if decode(mask.rle).any())
+    back = read_cvat(path, asked_by(5, 7))["r1"]
+    assert frame_label(FRAME, back.drawn, IDS) == FrameLabel(FRAME, kept)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_holes_speckles_overlaps_and_full_frames(tmp_path, zipped):
+    sent = label((1, 1, HOLED), (2, 2, OVER), (5, 1, FULL), (0, 0, OVER))
+    content = write_cvat("round", [SentFrame("r1.png", 4, 6, sent)], NAMES)
+    path = tmp_path / "answer.xml"
+    path.write_bytes(content)
+    if zipped:
+        path = tmp_path / "answer.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("images/r1.png", b"")
+            archive.writestr("annotations.xml", content)
+    back = read_cvat(path, asked_by())["r1"]
+    assert frame_label(FRAME, back.drawn, IDS) == sent
+    assert not back.done
+
+
+def test_an_empty_mask_has_no_element():
+    content = write_cvat("round", [SentFrame("r1.png", 4, 6, label((1, 1, EMPTY)))], NAMES)
+    assert b"<mask" not in content
+    assert b'<image id="0" name="r1.png" width="6" height="4"' in content
+
+
+def test_labels_of_a_task_have_a_number_and_there_is_a_tag():
+    car, ignore, done = label_specs(["car"])
+    assert (car["name"], [a["name"] for a in car["attributes"]]) == ("car", ["number"])
+    assert (ignore["name"], ignore["attributes"]) == (IGNORE_NAME, [])
+    assert (done["name"], done["type"]) == (DONE, "tag")
+
+
+def image(inside, size='width="6" height="4"', name="r1.png"):
+    return f'<annotations><image id="0" name="{name}" {size}>{inside}</image></annotations>'.encode()
+
+
+BOX = 'left="1" top="1" width="4" height="2"'
+
+
+def test_as_people_return_it(tmp_path):
+    """A folder before the name, a polygon, a mask without number, and the tag."""
+    polygon = '<polygon label="car" points="1.0,1.0;5.0,1.0;5.0,3.0;1.0,3.0"/>'
+    back = read(tmp_path, image(f'<tag label="{DONE}"/>{polygon}', name="round/r1.png"))["r1"]
+    assert back.done
+    (mask,) = back.drawn.masks
+    assert (mask.track_id, mask.category) == (1, "car")
+    assert np.array_equal(decode(mask.rle), OVER)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<nothing/>", "a.xml: expected <annotations>, got <nothing>"),
+        (b"<annotations><track/></annotations>", "it holds tracks"),
+        (b"<!DOCTYPE x><annotations/>", "a.xml: XML with a document type"),
+        (image("", name="other.png"), "a.xml: no frame other"),
+        (image("", size='width="6" height="5"'), "r1: the image is 5x6 pixels .* its frame is 4x6"),
+        (image("", size='width="6"'), "cannot be read"),
+        (image('<box label="car"/>'), "expected masks and polygons, got a box"),
+        (image(f'<mask label="car" rle="0,8" {BOX.replace("1", "3")}/>'), "leaves the frame"),
+        (image(f'<mask label="car" rle="0,9" {BOX}/>'), "tell 9 pixels, its box has 8"),
+        (image(f'<mask label="car" rle="-1,9" {BOX}/>'), "its box has 8"),
+        (image(f'<mask label="car" rle="0,x" {BOX}/>'), "cannot be read"),
+        (image(f'<mask rle="0,8" {BOX}/>'), "cannot be read"),
+        (image(f'<mask label="car" rle="0,8" {BOX}><attribute name="number">-1</attribute></mask>'), "at least 1"),
+        (image('<polygon label="car" points="1,1;2,2"/>'), "at least three corners"),
+    ],
+)
+def test_what_cannot_be_used_is_told(tmp_path, content, message):
+    with pytest.raises(BadLabel, match=message):
+        read(tmp_path, content)
+
+
+def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(cvat, "LARGEST_FILE", 1 << 20)
+    with pytest.raises(BadLabel, match="larger than 1 MiB"):
+        read(tmp_path, b" " * (2 << 20))
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("annotations.xml", b" " * (50 << 20))
+    assert bomb.stat().st_size < 1 << 20
+    with pytest.raises(BadLabel, match="larger than 1 MiB"):
+        read_cvat(bomb, asked_by())
+
+
+def test_a_zip_without_annotations(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../r1.png", b"")
+    with pytest.raises(BadLabel, match="holds no annotations.xml"):
+        read_cvat(path, asked_by())
+    path.write_bytes(b"PK")
+    with pytest.raises(BadLabel, match="the zip cannot be read"):
+        read_cvat(path, asked_by())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_masks_that_were_lost_elsewhere(name):
+    coded = encode_cvat(EXAMPLES[name])
+    assert coded is None or np.array_equal(decode_cvat(*coded, (4, 6)), EXAMPLES[name])

@@ -1,0 +1,61 @@
+"""What differs between two label sets, on masks of 4 x 4 pixels."""
+
+import numpy as np
+import pytest
+
+from al_core.records import DeliveredMask, Identities, Provenance
+from al_core.rle import encode
+from al_core.versions import compare
+
+HUMAN, TEACHER = Provenance.HUMAN, Provenance.TEACHER
+
+
+def mask(frame_idx, rows, track_id=1, provenance=HUMAN, category_id=1):
+    """A mask that fills the first rows."""
+    filled = np.zeros((4, 4), bool)
+    filled[:rows] = True
+    return DeliveredMask(frame_idx, track_id, category_id, provenance, 1.0, encode(filled))
+
+
+def video(*masks):
+    """Masks as a version gives them: by frame."""
+    frames = sorted({m.frame_idx for m in masks})
+    return [(i, [m for m in masks if m.frame_idx == i]) for i in frames]
+
+
+def test_a_version_equals_itself():
+    same = video(mask(0, 2), mask(3, 1))
+    found = compare(same, same)
+    assert (found.n_masks, found.mean_iou, found.changes) == (2, 1.0, ())
+
+
+def test_each_kind_of_change():
+    before = video(mask(0, 2), mask(1, 2), mask(2, 2), mask(3, 2))
+    after = video(mask(0, 2), mask(1, 4), mask(3, 2, provenance=TEACHER), mask(5, 1))
+    found = compare(before, after)
+    assert [(c.frame_idx, c.what, c.iou) for c in found.changes] == [
+        (2, "removed", 0.0), (5, "added", 0.0), (1, "redrawn", 0.5), (3, "renamed", 1.0),
+    ]  # fmt: skip
+    assert found.mean_iou == pytest.approx((1 + 0.5 + 0 + 1 + 0) / 5)
+    assert found.counts == {"added": 1, "removed": 1, "redrawn": 1, "renamed": 1}
+
+
+def test_tracks_are_told_apart_and_a_new_category_is_a_change():
+    before = video(mask(0, 2, track_id=1), mask(0, 2, track_id=2))
+    after = video(mask(0, 2, track_id=1), mask(0, 2, track_id=2, category_id=7))
+    (change,) = compare(before, after).changes
+    assert (change.track_id, change.what, change.category_changed) == (2, "renamed", True)
+
+
+def test_masks_without_lasting_identities_are_paired_by_what_they_cover():
+    before = video(mask(0, 4, track_id=1), mask(0, 1, track_id=2))
+    after = video(mask(0, 1, track_id=1), mask(0, 4, track_id=2))
+    assert len(compare(before, after).changes) == 2
+    assert compare(before, after, Identities.PER_FRAME).changes == ()
+    (added,) = compare(before[:0], video(mask(0, 1)), Identities.PER_FRAME).changes
+    assert added.what == "added"
+
+
+def test_nothing_to_compare():
+    assert compare([], []).mean_iou is None
+    assert compare([], video(mask(0, 1))).mean_iou == 0.0
