@@ -107,3 +107,7 @@ class BadCheckpoint(FewframesError):
 
 class TrainingDiverged(FewframesError):
     """The loss is no longer a number."""
+
+
+class ToolUnreachable(FewframesError):
+    """A labelling tool does not answer, or refuses what it is asked; nothing is lost, trying again is safe."""

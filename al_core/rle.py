@@ -12,6 +12,9 @@ from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel
 
+_LONGEST_NUMBER = 7
+"""Characters of a number, five bits each: enough for any frame, and no sum of them overflows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rle:
@@ -46,6 +49,35 @@ def encode(mask: NDArray[np.bool_]) -> Rle:
 def decode(rle: Rle) -> NDArray[np.bool_]:
     """The mask of shape [h, w], dtype bool."""
     return coco_mask.decode(_pycoco(rle)).astype(bool)
+
+
+def run_lengths(rle: Rle) -> NDArray[np.int64]:
+    """Lengths of the runs of a mask in column-major order, those of 0 and of 1 in turn, int64 [n].
+
+    Nothing of the mask's size is made, so that counts from outside can be checked before they are decoded.
+
+    Raises:
+        BadLabel: the counts are no run lengths of a frame of that size.
+    """
+    coded = np.frombuffer(rle.counts.encode("latin-1", "replace"), np.uint8).astype(np.int64) - 48
+    last = (coded & 0x20) == 0
+    if not len(coded) or coded.min() < 0 or coded.max() > 63 or not last[-1]:
+        raise BadLabel("these are no run lengths in COCO's compressed form")
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if int((ends - starts).max()) >= _LONGEST_NUMBER:
+        raise BadLabel("a run length is longer than any frame")
+    place = np.arange(len(coded)) - np.repeat(starts, ends - starts + 1)
+    values = np.add.reduceat((coded & 0x1F) << (5 * place), starts)
+    negative = (coded[ends] & 0x10) != 0
+    runs = np.where(negative, values - (1 << (5 * (ends - starts + 1))), values)
+    # From the fourth on, each number is the difference to the run two before.
+    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
+    if runs.min() < 0 or runs.max() > rle.height * rle.width or runs.sum() != rle.height * rle.width:
+        raise BadLabel(
+            f"the run lengths do not add up to the {rle.height}x{rle.width} pixels (height x width) of the frame"
+        )
+    return runs
 
 
 def area(rle: Rle) -> int:

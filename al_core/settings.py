@@ -10,8 +10,9 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from al_core.errors import BadSettings, UnknownName
 
@@ -96,7 +97,12 @@ class SelectionSettings(_Section):
 
 
 class AnnotatorSettings(_Section):
-    """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them)."""
+    """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them).
+
+    For people at our page: a frame returns to the queue ``lease_seconds`` after its holder was last heard of. Of the
+    requests, ``blind_share`` are shown without masks to start from, ``double_share`` go to a second person too, and so
+    many frames more as ``known_truth_share`` says were labelled before and are asked for again, to measure people.
+    """
 
     backend: str = "simulated"
     noise_pixels: Annotated[float, Field(ge=0)] = 0.0
@@ -111,6 +117,23 @@ class AnnotatorSettings(_Section):
     click_noise_pixels: Annotated[float, Field(ge=0)] = 2.0
     box_noise_pixels: Annotated[float, Field(ge=0)] = 3.0
     judgement_error: Annotated[float, Field(ge=0)] = 0.03
+    lease_seconds: Annotated[float, Field(ge=10)] = 300.0
+    blind_share: Share = 0.0
+    double_share: Share = 0.0
+    known_truth_share: Share = 0.0
+    label_studio_url: str = "http://127.0.0.1:8080"
+    label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
+    cvat_url: str = ""
+    cvat_token_variable: str = "CVAT_TOKEN"
+
+    @field_validator("label_studio_url", "cvat_url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        """Settings are kept in the ledger, so that nothing secret may be in them."""
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+            raise ValueError("expected http://host:port or https://host, without user and password")
+        return url.rstrip("/")
 
 
 class PropagationSettings(_Section):

@@ -78,7 +78,8 @@ MEANING = {
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
     "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
     "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least certain ones.",
-    "annotator.backend": "Who answers: `simulated` (held-back ground truth) or `inbox` (files that people drop).",
+    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `inbox` (files that people drop), "
+    "`label_studio` or `cvat` (see [other tools](label-tools.md)).",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",
@@ -90,6 +91,10 @@ MEANING = {
     "annotator.scribble_seconds": "Human seconds to scribble over what is wrong with one object.",
     "annotator.click_noise_pixels": "How far, in pixels, simulated clicks and vertices of outlines are off.",
     "annotator.box_noise_pixels": "How far, in pixels, the sides of simulated boxes are off.",
+    "annotator.label_studio_url": "Where `label_studio` finds the server; without user and password.",
+    "annotator.label_studio_token_variable": "Name of the environment variable that holds its access token.",
+    "annotator.cvat_url": "CVAT server that each round is uploaded to; empty: files only.",
+    "annotator.cvat_token_variable": "Name of the environment variable that holds its access token.",
     "annotator.judgement_error": "How far off the simulated annotator judges the overlap (IoU) of a mask shown.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "

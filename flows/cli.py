@@ -182,7 +182,16 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 @click.option("--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
 @click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
-def serve(root: Path, host: str, port: int, certificate: Path | None, key: Path | None, without_tls: bool) -> None:
+@click.option("--name", "names", multiple=True, help="Another host name that people reach it by, e.g. a proxy's.")
+def serve(
+    root: Path,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    without_tls: bool,
+    names: tuple[str, ...],
+) -> None:
     """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
 
     While it runs it owns the ledger; the other commands work as always and ask it.
@@ -192,7 +201,7 @@ def serve(root: Path, host: str, port: int, certificate: Path | None, key: Path 
     from flows.serve import Address
     from flows.serve import serve as serve_project
 
-    serve_project(existing(root), Address(host, port, certificate, key, without_tls), Console())
+    serve_project(existing(root), Address(host, port, certificate, key, without_tls, names), Console())
 
 
 @main.command()

@@ -39,6 +39,7 @@ class Address:
         port: 0 takes any free one.
         certificate, key: PEM files for TLS; both or none.
         without_tls: serve other machines without TLS all the same.
+        other_names: further host names that people reach it by.
 
     Raises:
         BadAddress: other machines would be served without TLS, and nobody said that this is right.
@@ -49,6 +50,7 @@ class Address:
     certificate: Path | None = None
     key: Path | None = None
     without_tls: bool = False
+    other_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -70,7 +72,8 @@ class Address:
     @property
     def names(self) -> frozenset[str]:
         """Names that people may reach it by."""
-        return frozenset() if self.is_loopback else frozenset({self.host, socket.gethostname(), socket.getfqdn()})
+        own = () if self.is_loopback else (self.host, socket.gethostname(), socket.getfqdn())
+        return frozenset((*own, *self.other_names))
 
     def url(self, port: int) -> str:
         """Where this machine reaches it."""

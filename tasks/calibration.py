@@ -107,14 +107,35 @@ def _samples(rows: Sequence[_Row]) -> Samples:
     )
 
 
+def delivered_samples(project: Project, ledger: Ledger) -> dict[str, Samples]:
+    """Confidences as they were delivered and what they turned out to be worth, by provenance: each mask of a frame that
+    a person labelled in the round after."""
+    videos = {video.video_id: video for video in ledger.videos()}
+    last = ledger.last_round()
+    by_name: defaultdict[str, list[_Row]] = defaultdict(list)
+    if last is not None:
+        for row in _delivered_before(project, ledger, videos, last.round_id, ledger.human_labels(), raw=False):
+            by_name[row.name].append(row)
+    return {name: _samples(rows) for name, rows in sorted(by_name.items())}
+
+
 def _delivered_before(
-    project: Project, ledger: Ledger, videos: Mapping[int, Video], round_id: int, labels: Sequence[FrameLabel]
+    project: Project,
+    ledger: Ledger,
+    videos: Mapping[int, Video],
+    round_id: int,
+    labels: Sequence[FrameLabel],
+    raw: bool = True,
 ) -> Iterator[_Row]:
-    """What each round delivered for the frames that people labelled in the next one."""
+    """What each round delivered for the frames that people labelled in the next one.
+
+    Args:
+        raw: take each round's calibration out of the confidences again.
+    """
     by_frame = {label.frame: label for label in labels}
     for earlier in range(1, round_id):
         asked = {request.frame for request in ledger.requests(earlier + 1)} & set(by_frame)
-        undo = _calibrations_in(ledger, earlier)
+        undo = _calibrations_in(ledger, earlier) if raw else {}
         for video_id, path in ledger.delivered_paths(earlier).items():
             here = [frame.frame_idx for frame in asked if frame.video_id == video_id]
             if not here:

@@ -112,9 +112,9 @@ def answers(owner: Owner, seconds: float = 2.0) -> bool:
 
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if owner.certificate:
-        from tasks.remote_ledger import certificate_check
+        from tasks.remote_ledger import trust_in
 
-        handlers.append(urllib.request.HTTPSHandler(context=certificate_check(owner)))
+        handlers.append(urllib.request.HTTPSHandler(context=trust_in(owner.certificate)))
     try:
         with urllib.request.build_opener(*handlers).open(f"{owner.url}/healthz", timeout=seconds) as response:
             return json.load(response).get("instance") == owner.instance

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import FrameLabel, LabelRequest, MaskLabel
+from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel
 from al_core.stores.delivered import read_delivered
 
 
-def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
+def delivered_masks(
+    project: Project, ledger: Ledger, requests: Sequence[LabelRequest]
+) -> dict[str, list[DeliveredMask]]:
     """What the last round before each request's own delivered in the frame asked for, by request id; frames without
     masks are left out."""
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
     for request in requests:
         by_round[request.round_id].append(request)
-    found: dict[str, FrameLabel] = {}
+    found: dict[str, list[DeliveredMask]] = {}
     for round_id, asked in by_round.items():
         last = ledger.last_delivered_round(before=round_id)
         paths = ledger.delivered_paths(last) if last is not None else {}
@@ -24,7 +26,19 @@ def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[Lab
             if not mine:
                 continue
             for frame_idx, masks in read_delivered(project.absolute(path), sorted(mine)):
-                request = mine[frame_idx]
-                objects = tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)
-                found[request.request_id] = FrameLabel(request.frame, objects)
+                found[mine[frame_idx].request_id] = masks
     return found
+
+
+def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
+    """The same masks as labels to start from."""
+    frames = {request.request_id: request.frame for request in requests}
+    return {
+        request_id: FrameLabel(frames[request_id], labels_of(masks))
+        for request_id, masks in delivered_masks(project, ledger, requests).items()
+    }
+
+
+def labels_of(masks: Sequence[DeliveredMask]) -> tuple[MaskLabel, ...]:
+    """Delivered masks without what is known of them."""
+    return tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)

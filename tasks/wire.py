@@ -81,7 +81,7 @@ def unpack_error(message: bytes) -> FewframesError:
     return error
 
 
-def _subclasses(cls: type) -> list[type]:
+def _subclasses(cls: type[FewframesError]) -> list[type[FewframesError]]:
     return [cls, *(found for child in cls.__subclasses__() for found in _subclasses(child))]
 
 

@@ -37,7 +37,7 @@ _COLOURS = (
 
 
 def label_config(categories: Iterable[str]) -> str:
-    """What the editor shows: the frame, why it was chosen, brush and polygon with the categories, the object's number."""
+    """What the editor shows: the frame and why it was chosen, brush and polygon by category, the object's number."""
     names = list(categories)
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$why")

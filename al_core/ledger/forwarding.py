@@ -28,7 +28,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = _operations()
 """Every public operation by name."""
 
 
-def _writes(function: Callable[..., Any], seen: set[object]) -> bool:
+def _writes(function: object, seen: set[object]) -> bool:
     """Whether a function, or one that it names, opens a transaction."""
     if not isinstance(function, FunctionType) or function in seen:
         return False

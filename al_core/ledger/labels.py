@@ -203,11 +203,13 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
             answer.seconds, answer.annotator, now(),
         ],
     )  # fmt: skip
-    for mask in answer.label.masks:
-        connection.execute(
-            "INSERT INTO label VALUES (?, ?, ?, ?, ?, ?)",
-            [answer.answer_id, video_id, frame_idx, mask.track_id, mask.category_id, mask.rle.counts.encode()],
-        )
+    masks = answer.label.masks
+    if masks:
+        rows = [
+            [answer.answer_id, video_id, frame_idx, m.track_id, m.category_id, m.rle.counts.encode()] for m in masks
+        ]
+        places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
+        connection.execute(f"INSERT INTO label VALUES {places}", [value for row in rows for value in row])
     connection.execute(
         "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?", [now(), answer.request_id]
     )

@@ -1,7 +1,7 @@
 """Everything that the page says, gathered from the ledger before a word of HTML is written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
 from al_core.export.palette import PROVENANCE_COLOURS
+from al_core.forecast import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Selected, Video
+from al_core.simulation_records import GOOD
 from al_core.statistics import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
@@ -84,6 +86,7 @@ class Content:
         shown: the videos with a time line; ``videos`` are all of them.
         curves: round -> (iteration, loss, learning rate).
         gain: of the selection over drawing at random; None while too little is known.
+        forecast: what the next hour of labelling is expected to bring to J&F; None while too little is known.
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
     """
 
@@ -97,6 +100,7 @@ class Content:
     predicted_round: int | None
     delivered_round: int | None
     gain: Estimate | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +118,61 @@ class _Known:
 def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
     """Read everything that the page shows; the ledger is let go before the first frame is decoded."""
     with ledger.held():
+        content = gather_rounds(project, ledger)
+        known = _all_known(project, ledger, content, None)
+    return replace(content, shown=tuple(_video_content(each, frames) for each in known))
+
+
+def gather_video(project: Project, ledger: Ledger, frames: FrameStore, video: Video) -> Content:
+    """The same with one video only."""
+    with ledger.held():
+        content = gather_rounds(project, ledger)
+        (known,) = _all_known(project, ledger, content, [video])
+    return replace(content, shown=(_video_content(known, frames),))
+
+
+def gather_rounds(project: Project, ledger: Ledger) -> Content:
+    """What is known of the rounds, without any video's time line and frames: quick at any number of predictions."""
+    with ledger.held():
         rounds = ledger.rounds()
-        videos = ledger.videos()
         predicted = next((r for r in reversed(rounds) if ledger.prediction_paths(r.round_id)), None)
-        delivered = ledger.last_delivered_round()
-        selections = {r.round_id: ledger.selection(r.round_id) for r in rounds}
         curves = {r.round_id: ledger.training_curve(r.round_id) for r in rounds}
-        paths = {} if delivered is None else ledger.delivered_paths(delivered)
-        known = [
-            _known(project, ledger, video, predicted, paths, selections)
-            for video in _least_certain_videos(ledger, videos, predicted, selections)
-        ]
-        table, quality, steps = round_rows(ledger), ledger.quality(), ledger.steps()
-        gain = gain_so_far(ledger)
-    return Content(
-        name=project.root.name,
-        videos=tuple(videos),
-        rounds=tuple(table),
-        quality=tuple(quality),
-        steps=tuple(steps),
-        curves={round_id: curve for round_id, curve in curves.items() if curve},
-        shown=tuple(_video_content(each, frames) for each in known),
-        predicted_round=predicted.round_id if predicted else None,
-        delivered_round=delivered,
-        gain=gain,
-    )
+        table, quality = round_rows(ledger), ledger.quality()
+        return Content(
+            name=project.root.name,
+            videos=tuple(ledger.videos()),
+            rounds=tuple(table),
+            quality=tuple(quality),
+            steps=tuple(ledger.steps()),
+            curves={round_id: curve for round_id, curve in curves.items() if curve},
+            shown=(),
+            predicted_round=predicted.round_id if predicted else None,
+            delivered_round=ledger.last_delivered_round(),
+            gain=gain_so_far(ledger),
+            forecast=forecast_of(table, quality),
+        )
+
+
+def forecast_of(rounds: Sequence[RoundRow], quality: Sequence[QualityRow]) -> Forecast | None:
+    """The learning curve carried on, over the videos that were measured after every round that measured any."""
+    found = {(q[0], q[1]): q[5] for q in quality if q[2] is None and q[3:5] == ("all", "jf")}
+    measured = [r for r in rounds if any(round_id == r.round_id for round_id, _ in found)]
+    videos = [v for v in sorted({v for _, v in found}) if all((r.round_id, v) in found for r in measured)]
+    if not measured or not videos:
+        return None
+    values = np.array([[found[r.round_id, v] for v in videos] for r in measured])
+    return forecast([r.human_seconds for r in measured], values, np.random.default_rng(0), target=GOOD)
+
+
+def _all_known(project: Project, ledger: Ledger, content: Content, videos: list[Video] | None) -> list[_Known]:
+    """What the ledger knows of some videos, by default of the least certain ones."""
+    rounds = {r.round_id: r for r in ledger.rounds()}
+    predicted = None if content.predicted_round is None else rounds[content.predicted_round]
+    selections = {round_id: ledger.selection(round_id) for round_id in rounds}
+    paths = {} if content.delivered_round is None else ledger.delivered_paths(content.delivered_round)
+    if videos is None:
+        videos = _least_certain_videos(ledger, content.videos, predicted, selections)
+    return [_known(project, ledger, video, predicted, paths, selections) for video in videos]
 
 
 def _least_certain_videos(

@@ -4,6 +4,7 @@ Axes and text get their colours in the browser, which knows whether the page is 
 or "surface" stands for the page's own.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from al_core.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
 from tasks.report.rounds import QualityRow, RoundRow
@@ -129,6 +131,39 @@ def durations(steps: Sequence[Step]) -> Figure:
             }
         )
     return {"data": data, "layout": _bar_layout("seconds", len(rounds))}
+
+
+def calibration(samples: Mapping[str, Samples]) -> Figure:
+    """A reliability diagram: how good masks turned out to be, over the confidence that they were delivered with."""
+    data: list[Figure] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [0, 1],
+            "y": [0, 1],
+            "line": {"color": UNLABELLED_COLOUR, "width": 1, "dash": "dot"},
+            "showlegend": False,
+            "hoverinfo": "skip",
+        }
+    ]
+    for name, found in samples.items():
+        bins = reliability(found)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": f"{name} masks",
+                "x": rounded([b.confidence for b in bins]),
+                "y": rounded([b.overlap for b in bins]),
+                "customdata": [b.n for b in bins],
+                "line": {"color": PROVENANCE_COLOURS.get(name, "ink"), "width": 2},
+                "marker": {"size": [5 + 2 * math.log2(1 + b.n) for b in bins]},
+                "hovertemplate": f"{name}: %{{x:.2f}} delivered, IoU %{{y:.2f}} (%{{customdata}} masks)<extra></extra>",
+            }
+        )
+    layout = chart_layout("confidence as delivered", "IoU with what a person drew then")
+    layout["xaxis"]["range"] = layout["yaxis"]["range"] = [0, 1.02]
+    return {"data": data, "layout": layout}
 
 
 def running_mean(values: NDArray[np.floating], width: int) -> NDArray[np.float64]:

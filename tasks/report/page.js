@@ -1,8 +1,9 @@
 "use strict";
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
   const config = { responsive: true, displayModeBar: false, doubleClick: "reset" };
   const drawn = new Set();
+  let figures = [];
+  let charts = [];
 
   function theme() {
     const style = getComputedStyle(document.documentElement);
@@ -57,12 +58,22 @@
     Plotly.react(element, coloured(figure.data, colours), layoutOf(figure, colours), config);
   }
 
-  const charts = [...document.querySelectorAll(".chart")];
   const seen = new IntersectionObserver(
     (entries) => entries.filter((e) => e.isIntersecting && !drawn.has(e.target)).forEach((e) => draw(e.target)),
     { rootMargin: "800px" },
   );
-  charts.forEach((element) => seen.observe(element));
+
+  // Called again when what the page shows was replaced.
+  function begin() {
+    drawn.clear();
+    seen.disconnect();
+    figures = JSON.parse(document.getElementById("figures").textContent);
+    charts = [...document.querySelectorAll(".chart")];
+    charts.forEach((element) => seen.observe(element));
+  }
+
+  begin();
+  addEventListener("fewframes:replaced", begin);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
   addEventListener("beforeprint", () => charts.filter((e) => !drawn.has(e)).forEach(draw));
 })();

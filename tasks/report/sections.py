@@ -1,9 +1,11 @@
 """The page's sections over rounds: each takes what was gathered and returns HTML."""
 
+import math
 from collections.abc import Mapping
 from html import escape
 
 from al_core.export.palette import PROVENANCE_COLOURS
+from al_core.simulation_records import GOOD
 from tasks.report import figures
 from tasks.report.content import Content
 from tasks.report.html import Charts, empty, note, swatch, table
@@ -71,6 +73,9 @@ def totals(content: Content) -> list[tuple[str, str, str]]:
     if content.gain is not None:
         span = f"{content.gain.low:.2f} to {content.gain.high:.2f} times as much as at random"
         tiles.append(("Worth of a human second", f"{content.gain.value:.2f} ×", span))
+    if content.forecast is not None:
+        gain = content.forecast.gain
+        tiles.append(("Next hour brings", f"{gain.value:+.3f}", f"J&F, {gain.low:+.3f} to {gain.high:+.3f}"))
     return [*tiles, ("Machine time", duration(sum(parts.values())), told)]
 
 
@@ -149,7 +154,7 @@ def quality(content: Content, charts: Charts) -> str:
         "provenance. J&F is the mean of region overlap and boundary agreement as DAVIS defines them; AP50 "
         "counts an object as found when its mask overlaps the true one by half."
     )
-    return f'{note(explained)}<div class="charts">{grid}</div>{_quality_table(content, names)}'
+    return f'{note(explained)}<div class="charts">{grid}</div>{_forecast(content)}{_quality_table(content, names)}'
 
 
 def training(content: Content, charts: Charts) -> str:
@@ -184,6 +189,27 @@ def steps(content: Content) -> str:
     listed = table(["round", "step", "state", "attempts", "time", "started (UTC)"], rows, text=[1, 2])
     opened = " open" if len(rows) <= MAX_OPEN_STEPS else ""
     return f"<details{opened}><summary>{many(len(rows), 'step')}</summary>{note(thinned + explained)}{listed}</details>"
+
+
+def _forecast(content: Content) -> str:
+    """What the next hour of labelling is expected to bring."""
+    found = content.forecast
+    if found is None or found.to_target is None:
+        return ""
+    left = found.to_target
+    reached = "reached already" if left.value == 0 else f"after {_forever(left.value)} more"
+    span = "" if left.value == 0 else f", between {_forever(left.low)} and {_forever(left.high)}"
+    text = (
+        f"The next hour of labelling is expected to bring J&F from {score(found.now)} to {score(found.later.value)}, "
+        f"between {score(found.later.low)} and {score(found.later.high)}. J&F {GOOD:g}: {reached}{span}. A power law "
+        "through the rounds so far; the interval (95 %) is of other videos like these and of how far the rounds lie "
+        "from the law."
+    )
+    return f"<h4>Forecast</h4>{note(text)}"
+
+
+def _forever(seconds: float) -> str:
+    return "an unknown time" if math.isinf(seconds) else duration(seconds)
 
 
 def _quality_table(content: Content, names: Mapping[int, str]) -> str:

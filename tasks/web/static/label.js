@@ -7,7 +7,7 @@ import { Editor, TOOLS } from "./editor.js";
 import { Keeper } from "./keeper.js";
 import { actionOf, combination, helpSheet } from "./keys.js";
 import { NOWHERE } from "./masks.js";
-import { Messages } from "./messages.js";
+import { Messages, sentences } from "./messages.js";
 import { Panel, showReason } from "./panel.js";
 import { call } from "./server.js";
 import { MaskLayer, View } from "./view.js";
@@ -76,12 +76,13 @@ function showState() {
   const { online, signedOut, sending, saved } = work;
   const waiting = work.keeper.pending().length;
   messages.connection(online, signedOut, waiting);
+  messages.lateDrawings(work.keeper.late().length);
   byId("saved").dataset.state = !online || signedOut ? "here" : saved;
   byId("saved").textContent =
     !online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving";
   editor.editable = Boolean(work.task) && !sending && seen === null;
   stage.classList.toggle("locked", !editor.editable);
-  for (const id of ["accept", "nothing", "skip", "flag"]) byId(id).disabled = sending || !work.task;
+  for (const id of ["accept", "nothing", "skip", "flag", "drop"]) byId(id).disabled = sending || !work.task;
 }
 
 function showFinish() {
@@ -273,6 +274,7 @@ const ACTIONS = {
   undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
+  drop: () => putAside("drop"),
   minus: () => editor.set({ minus: !editor.minus }),
   cutting: () => editor.set({ cutting: !editor.cutting }),
   thinner: () => editor.resize(1 / 1.2),
@@ -309,6 +311,7 @@ const ACTIONS = {
   plainLook: () => applyLook({ opacity: 0.4, brightness: 1, contrast: 1 }),
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
+  showLate: () => messages.late(work.keeper.late()[0], work),
   leave: () => work.leave().then(() => location.assign("/")),
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
@@ -381,6 +384,7 @@ async function begin() {
     return messages.cannotBegin(error);
   }
   byId("person").textContent = me.name;
+  byId("drop").hidden = me.role !== "lead";
   work = new Work(new Keeper(me.name), clock, () => drawing.masks());
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
@@ -392,7 +396,7 @@ async function begin() {
   });
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));
-  work.addEventListener("refused", ({ detail }) => messages.tell(`${detail.error.message}. ${detail.error.mend}`));
+  work.addEventListener("refused", ({ detail }) => messages.tell(sentences(detail.error.message, detail.error.mend)));
   globalThis.fewframes = { work, view, editor, clip, clock, drawing: () => drawing };
   return work.start();
 }

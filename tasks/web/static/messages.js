@@ -6,6 +6,10 @@ const SHORT_MS = 5000;
 
 const byId = (id) => document.getElementById(id);
 
+/** What the server said, as sentences. */
+export const sentences = (...parts) =>
+  parts.filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".")).join(" ");
+
 /** Give a drawing to the person as a file. */
 function download(drawing) {
   const { video, frame_idx } = drawing.frame;
@@ -102,11 +106,17 @@ export class Messages {
     });
   }
 
+  /** A button brings back drawings that came too late. */
+  lateDrawings(count) {
+    byId("late-count").textContent = count === 1 ? "1 late drawing" : `${count} late drawings`;
+    byId("late-count").hidden = count === 0;
+  }
+
   /** A drawing came too late: say what happened, and let the person choose what becomes of it. */
-  late({ drawing, error }, work) {
+  late(drawing, work) {
     const dialog = byId("late"), { video, frame_idx } = drawing.frame;
     byId("late-place").textContent = `${video}, frame ${frame_idx}`;
-    byId("late-error").textContent = `${error.message}. ${error.mend ?? ""}`;
+    byId("late-error").textContent = sentences(...drawing.why);
     byId("late-note").textContent = "";
     byId("late-download").onclick = () => download(drawing);
     byId("late-again").onclick = async () => {
@@ -117,6 +127,7 @@ export class Messages {
       work.keeper.dropLate(drawing);
       dialog.close();
     };
+    dialog.onclose = () => this.lateDrawings(work.keeper.late().length);
     dialog.showModal();
   }
 }

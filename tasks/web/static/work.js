@@ -1,7 +1,7 @@
 // One person's work: the frame in hand, its lease, drafts, and answers on their way. An answer is kept on this device
 // until the server has confirmed it, and is sent again with the same id until then.
 //
-// Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds}, "late" {drawing, error}, "refused" {error}.
+// Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error}.
 
 import { call, Refused, Unreachable, uuid } from "./server.js";
 
@@ -48,7 +48,7 @@ export class Work extends EventTarget {
     await this.#safely(() => this.#goOn());
   }
 
-  /** Skip or flag the frame, with a reason. */
+  /** Skip, flag or drop the frame, with a reason. */
   async putAside(how, reason) {
     const { request_id, lease } = this.task;
     await this.#safely(async () => {
@@ -182,11 +182,12 @@ export class Work extends EventTarget {
   }
 
   #tooLate(drawing, error, task) {
+    drawing.why = [error.message, error.mend];
     this.keeper.putLate(drawing);
     this.#say({ sending: false });
     if (task) this.#open(task);
     else this.#wait();
-    this.dispatchEvent(new CustomEvent("late", { detail: { drawing, error } }));
+    this.dispatchEvent(new CustomEvent("late", { detail: drawing }));
   }
 
   // ---- answers on their way
@@ -251,6 +252,7 @@ export class Work extends EventTarget {
     } catch (error) {
       if (!(error instanceof Refused && error.stale)) throw error;
       await this.#renew();
+      if (this.task?.request_id === request_id) this.changed();
     }
   }
 

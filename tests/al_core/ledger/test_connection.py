@@ -1,12 +1,15 @@
 import multiprocessing
+import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import duckdb
 import pytest
 
 from al_core.errors import LedgerConflict, LedgerCorrupt
+from al_core.ledger.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from tests.toys import ledger_with_clip
 
@@ -88,3 +91,113 @@ def test_the_file_has_the_compact_storage_format(tmp_path):
     with duckdb.connect(str(ledger.path)) as connection:
         (tags,) = connection.execute("SELECT tags FROM duckdb_databases() WHERE database_name = 'ledger'").fetchone()
     assert "v1.5" in str(tags)
+
+
+def test_waiting_can_be_ended_from_outside(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    Ledger(path).videos()
+    code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    owner = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def enough():
+        raise LookupError("no longer")
+
+    try:
+        owner.stdout.readline()
+        with pytest.raises(LookupError, match="no longer"):
+            Ledger(path, on_wait=enough).videos()
+    finally:
+        owner.communicate(b"")
+
+
+def in_threads(*functions):
+    """Run functions side by side; returns when all are done."""
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class TestOwned:
+    @pytest.fixture
+    def ledger(self, tmp_path):
+        ledger = ledger_with_clip(tmp_path)
+        with ledger.owned():
+            yield ledger
+
+    def test_no_other_process_can_open_the_file_and_the_message_says_where_it_is_served(self, ledger):
+        write_owner(ledger.path, Owner(os.getpid(), "http://127.0.0.1:8600", "secret", "me"))
+        code = (
+            "from pathlib import Path; from al_core.ledger.store import Ledger; "
+            f"Ledger(Path({str(ledger.path)!r}), patience=0.1).videos()"
+        )
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert f"LedgerBusy: {ledger.path} is in use by process {os.getpid()}" in other.stderr
+        assert "which serves it at http://127.0.0.1:8600; waited 0.1 s. Stop it, or try again" in other.stderr
+
+    def test_a_read_does_not_wait_for_a_write_and_sees_what_was_committed(self, ledger):
+        with ledger._connector.transaction() as connection:
+            connection.execute("INSERT INTO category VALUES (2, 'car')")
+            seen = []
+            in_threads(lambda: seen.append(ledger.categories()))
+            assert seen == [{1: "object"}]
+            assert ledger.categories() == {1: "object", 2: "car"}
+        assert ledger.categories() == {1: "object", 2: "car"}
+
+    def test_writers_take_turns_and_lose_nothing(self, ledger):
+        def write(name):
+            for i in range(10):
+                ledger.add_categories([f"{name}-{i}"])
+
+        in_threads(*(lambda name=name: write(name) for name in ("left", "middle", "right")))
+        ids = sorted(ledger.categories())
+        assert ids == list(range(1, 32))
+
+    def test_a_failing_write_leaves_no_trace_and_the_next_one_goes_on(self, ledger):
+        def fail():
+            with ledger._connector.transaction() as connection:
+                connection.execute("DELETE FROM category")
+                raise RuntimeError("half-way")
+
+        with pytest.raises(RuntimeError, match="half-way"):
+            fail()
+        assert ledger.add_categories(["car"]) == {"object": 1, "car": 2}
+
+    def test_held_operations_share_one_cursor(self, ledger):
+        with ledger.held(), ledger._connector.session() as outer:
+            assert ledger.add_categories(["car"])["car"] == 2
+            with ledger._connector.session() as inner:
+                assert inner is outer
+
+    def test_afterwards_the_file_is_free_and_complete(self, tmp_path):
+        ledger = ledger_with_clip(tmp_path)
+        with ledger.owned():
+            ledger.add_categories(["car"])
+        with duckdb.connect(str(ledger.path), read_only=True) as connection:
+            assert connection.execute("SELECT name FROM category ORDER BY 1").fetchall() == [("car",), ("object",)]
+        assert ledger.categories() == {1: "object", 2: "car"}
+
+
+def test_what_an_owner_acknowledged_survives_its_kill(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    code = textwrap.dedent(
+        f"""
+        from pathlib import Path
+        from al_core.ledger.store import Ledger
+        ledger = Ledger(Path({str(path)!r}))
+        with ledger.owned():
+            for i in range(10**9):
+                ledger.add_categories([f"c{{i}}"])
+                print(i, flush=True)
+        """
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    acknowledged = [int(owner.stdout.readline()) for _ in range(30)]
+    owner.kill()
+    acknowledged += [int(line) for line in owner.communicate()[0].split()]
+    ledger = Ledger(path)
+    with ledger.owned():
+        names = set(ledger.categories().values())
+    assert {f"c{i}" for i in acknowledged} <= names
+    assert len(names) <= len(acknowledged) + 1

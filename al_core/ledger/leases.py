@@ -1,0 +1,241 @@
+"""Who has which request in hand: rows of leases and drafts, read and written within a transaction."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import duckdb
+
+from al_core.errors import StaleLease, UnknownName
+from al_core.ledger.operations import now
+from al_core.ledger.people import Annotator, Role
+from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.rle import Rle
+
+
+class Purpose(StrEnum):
+    """What a question is for. Rounds wait for labels only; the other answers are compared with another one and never
+    take its place."""
+
+    LABEL = "label"
+    AGREEMENT = "agreement"
+    KNOWN_TRUTH = "known_truth"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request, and what its answer is for.
+
+    Attributes:
+        original: for a check, the request whose answer this one is compared with, otherwise the request itself. Who is
+            checked is shown the same as was shown then.
+    """
+
+    request: LabelRequest
+    purpose: Purpose
+    original: LabelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A drawing that is not finished, as it was saved last.
+
+    Attributes:
+        seconds: active time so far.
+    """
+
+    masks: tuple[MaskLabel, ...]
+    seconds: float
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question in somebody's hands.
+
+    Attributes:
+        control: whether the frame was drawn at random.
+        lease: token of the lease.
+        seconds_left: until the lease ends.
+        base_revision: how often the request was answered before, answers that were taken back included.
+        draft: what this person drew of it so far.
+    """
+
+    question: Question
+    control: bool
+    lease: str
+    seconds_left: float
+    base_revision: int
+    draft: Draft | None
+
+
+def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> str | None:
+    """The request that a person has in hand, also after its lease ran out, unless somebody else took it."""
+    row = connection.execute(_HELD, [annotator]).fetchone()
+    return None if row is None else row[0]
+
+
+def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator) -> str | None:
+    """The request that a person with nothing in hand gets."""
+    names = {"me": person.name, "now": now()}
+    best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
+    if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
+        check = connection.execute(_FREE_CHECK, names).fetchone()
+        if check is not None and (best is None or check[1:] < best[1:]):
+            best = check
+    return None if best is None else best[0]
+
+
+def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> None:
+    """Put a request into somebody's hands, whoever had it before."""
+    # Rows are replaced, never deleted: DuckDB may refuse a key that was deleted while a reader still saw it.
+    row = [annotator, secrets.token_urlsafe(16), until, request_id]
+    query = "UPDATE lease SET annotator = ?, token = ?, expires_at = ? WHERE request_id = ? RETURNING 1"
+    if connection.execute(query, row).fetchone() is None:
+        connection.execute("INSERT INTO lease(annotator, token, expires_at, request_id) VALUES (?, ?, ?, ?)", row)
+
+
+def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
+    """Take a request out of everybody's hands."""
+    connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE request_id = ?", [now(), request_id])
+
+
+def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, token: str) -> tuple[int, int]:
+    """(round, newest revision) of a request that a person has in hand.
+
+    Raises:
+        UnknownName: there is no such request.
+        StaleLease: it is no longer this person's; the message says what became of it.
+    """
+    row = connection.execute(
+        "SELECT status, annotator, token, expires_at > $now, round_id "
+        "FROM label_request LEFT JOIN lease USING (request_id) WHERE request_id = $id",
+        {"id": request_id, "now": now()},
+    ).fetchone()
+    if row is None:
+        raise UnknownName("request", request_id, ())
+    status, holder, current, alive, round_id = row
+    if status == "open" and token and (holder, current) == (annotator, token):
+        return round_id, newest_revision(connection, request_id)
+    if status == "done":
+        query = "SELECT annotator FROM answer_current WHERE request_id = ?"
+        (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
+        raise StaleLease(f"{request_id} was answered by {answered_by} in the meantime", answered_by)
+    if status == "dropped":
+        raise StaleLease(f"{request_id} is not asked any more")
+    if holder != annotator and current and alive:
+        raise StaleLease(f"{request_id} is with {holder} now: your lease ended", holder)
+    raise StaleLease(f"{request_id} is no longer yours: the lease ended")
+
+
+def save_draft(
+    connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, masks: Sequence[MaskLabel], seconds: float
+) -> None:
+    """Keep an unfinished drawing; it is void once the request has another answer."""
+    coded = json.dumps([[m.track_id, m.category_id, m.rle.height, m.rle.width, m.rle.counts] for m in masks])
+    connection.execute(
+        "INSERT INTO draft VALUES ($id, $who, $base, $seconds, $masks, $now) ON CONFLICT DO UPDATE SET "
+        "base_revision = $base, seconds = $seconds, masks = $masks, saved_at = $now",
+        {
+            "id": request_id, "who": annotator, "base": newest_revision(connection, request_id), "seconds": seconds,
+            "masks": coded, "now": now(),
+        },
+    )  # fmt: skip
+
+
+def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:
+    """How often a request was answered, answers that were taken back included."""
+    query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
+    return int(connection.execute(query, [request_id]).fetchall()[0][0])
+
+
+def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Question:
+    """A request, and what its answer is for.
+
+    Raises:
+        UnknownName: there is no such request.
+    """
+    row = connection.execute(_QUESTION, [request_id]).fetchone()
+    if row is None:
+        raise UnknownName("request", request_id, ())
+    *columns, purpose, original_id = row
+    request = _request(*columns)
+    original = request
+    if original_id is not None:
+        ((*columns, _, _),) = connection.execute(_QUESTION, [original_id]).fetchall()
+        original = _request(*columns)
+    return Question(request, Purpose(purpose), original)
+
+
+def task_with(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str) -> Task:
+    """A leased request with all that its holder needs to know."""
+    question = question_of(connection, request_id)
+    frame = question.request.frame
+    control = connection.execute(
+        "SELECT control FROM selection WHERE round_id = ? AND video_id = ? AND frame_idx = ?",
+        [question.request.round_id, frame.video_id, frame.frame_idx],
+    ).fetchone()
+    revision = newest_revision(connection, request_id)
+    draft = connection.execute(
+        "SELECT masks, seconds, saved_at FROM draft WHERE request_id = ? AND annotator = ? AND base_revision = ?",
+        [request_id, annotator, revision],
+    ).fetchone()
+    lease = connection.execute("SELECT token, expires_at FROM lease WHERE request_id = ?", [request_id])
+    ((token, until),) = lease.fetchall()
+    return Task(
+        question,
+        control is not None and bool(control[0]),
+        token,
+        (until - now()).total_seconds(),
+        revision,
+        None if draft is None else Draft(_decoded(draft[0]), *draft[1:]),
+    )
+
+
+def _request(
+    request_id: str, round_id: int, video_id: int, frame_idx: int, rank: int, reason: str, kind: str
+) -> LabelRequest:
+    return LabelRequest(request_id, round_id, FrameRef(video_id, frame_idx), rank, reason, LabelKind(kind))
+
+
+def _decoded(masks: str) -> tuple[MaskLabel, ...]:
+    return tuple(MaskLabel(track, category, Rle(h, w, counts)) for track, category, h, w, counts in json.loads(masks))
+
+
+_HELD = """
+SELECT request_id FROM lease JOIN label_request USING (request_id)
+WHERE annotator = ? AND token <> '' AND status = 'open' ORDER BY expires_at DESC, request_id LIMIT 1
+"""
+
+_FREE = """
+SELECT request_id, round_id, rank FROM label_request
+WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
+    AND {where}
+ORDER BY {order} round_id, rank, request_id LIMIT 1
+"""
+_ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"
+_DRAWN_FIRST = "request_id NOT IN (SELECT request_id FROM draft WHERE annotator = $me),"
+
+_FREE_LABEL = _FREE.format(where=f"purpose = 'label' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
+
+_FREE_FOR_LEAD = _FREE.format(
+    where="purpose = 'label'",
+    order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
+    f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_DRAWN_FIRST}",
+)
+
+# A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
+_FREE_CHECK = _FREE.format(
+    where=f"purpose <> 'label' AND NOT {_ASIDE} AND round_id = (SELECT max(round_id) FROM label_request) "
+    "AND original_id IN (SELECT request_id FROM answer_current) "
+    "AND original_id NOT IN (SELECT request_id FROM answer WHERE annotator = $me)",
+    order="",
+)
+
+_QUESTION = """
+SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id FROM label_request
+WHERE request_id = ?
+"""

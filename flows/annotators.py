@@ -1,0 +1,91 @@
+"""Commands for the people who label: who they are, and their personal links."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from al_core.project import Project
+from flows.upkeep import existing, project_option
+
+if TYPE_CHECKING:
+    from tasks.people import PersonRow
+
+_ROLES = ("annotator", "reviewer", "lead")
+_DEFAULT_URL = "http://127.0.0.1:8600"
+
+
+@click.group()
+def annotator() -> None:
+    """The people who label: add them, list what they did, renew or revoke their links."""
+
+
+url_option = click.option("--url", help=f"Where people reach the server. Default: where it runs, or {_DEFAULT_URL}.")
+
+
+@annotator.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(_ROLES), default=_ROLES[0], show_default=True)
+@url_option
+@project_option
+def add(name: str, role: str, url: str | None, root: Path) -> None:
+    """Add a person and print the personal link, which is shown only now.
+
+    A reviewer also sees how everybody works; a lead also gets the frames that others flagged.
+    """
+    from al_core.ledger.people import Role
+    from tasks.ledger import open_ledger
+
+    project = existing(root)
+    key = open_ledger(project).add_annotator(name, Role(role))
+    _tell_link(project, name, key, url)
+
+
+@annotator.command()
+@click.argument("name")
+@url_option
+@project_option
+def link(name: str, url: str | None, root: Path) -> None:
+    """Make a new link for a person; the old one no longer works, and who is signed in with it has to sign in again."""
+    from tasks.ledger import open_ledger
+
+    project = existing(root)
+    _tell_link(project, name, open_ledger(project).renew_link(name), url)
+
+
+@annotator.command()
+@click.argument("name")
+@project_option
+def revoke(name: str, root: Path) -> None:
+    """End a person's access at once; what they labelled stays."""
+    from tasks.ledger import open_ledger
+
+    open_ledger(existing(root)).revoke_annotator(name)
+    click.echo(f"{name} no longer has access. What they labelled stays.")
+
+
+@annotator.command("list")
+@project_option
+def list_people(root: Path) -> None:
+    """Show everybody: frames, seconds, and how well their labels hold."""
+    from rich.console import Console
+
+    from tasks.ledger import open_ledger
+    from tasks.people import people_table, person_rows
+
+    project = existing(root)
+    rows = person_rows(project, open_ledger(project))
+    if not rows:
+        click.echo("Nobody is here yet; begin with: fewframes annotator add NAME")
+        return
+    Console().print(people_table(rows))
+
+
+def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
+    from tasks.ledger import living_owner
+
+    owner = living_owner(project)
+    address = url or (owner.url if owner else _DEFAULT_URL)
+    click.echo(f"{address.rstrip('/')}/enter?token={key}")
+    served = "" if owner or url else f" It works while the project is served: fewframes serve --project {project.root}"
+    click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.{served}", err=True)

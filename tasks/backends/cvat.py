@@ -1,0 +1,169 @@
+"""People label in CVAT: each round is a folder of frames and masks to upload, and CVAT's export is dropped into the
+inbox.
+
+``outbox/round-0001/`` holds the frames under names that never change, ``annotations.xml`` with the masks to start from,
+``labels.json`` for the constructor of a CVAT task, and a ``README.txt``. With ``annotator.cvat_url`` the round is also
+made a task on that server.
+
+Files in ``inbox/`` are read as ``tasks/backends/drop_folder.py`` says. CVAT's export lists every frame of a task, so
+that one that comes back as it was sent is an answer only with the tag "frame done".
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from al_core.errors import BadLabel
+from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
+from al_core.exchange.drawn import answer_kind, frame_label
+from al_core.label_files import Asked, DrawnFrame
+from al_core.ledger.store import Ledger
+from al_core.oracle import label_seconds
+from al_core.project import Project
+from al_core.records import Answer, FrameLabel, LabelRequest
+from al_core.settings import Settings
+from al_core.stores.frames import FrameStore
+from tasks.backends.base import RequestStatus
+from tasks.backends.cvat_upload import upload_round
+from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
+from tasks.backends.files import json_bytes, png_bytes, write_whole
+from tasks.backends.shown import ShownMasks, asked_frames
+
+SUFFIXES = (".xml", ".zip")
+
+
+class CvatBackend:
+    """Lays a round out as CVAT takes it, and reads what CVAT exports.
+
+    Args:
+        settle_seconds: how long a file must rest before it is read.
+    """
+
+    shows_proposals = True
+    revisable = True
+
+    def __init__(
+        self,
+        project: Project,
+        ledger: Ledger,
+        frames: FrameStore,
+        settings: Settings,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        self._project = project
+        self._ledger = ledger
+        self._frames = frames
+        self._settings = settings
+        self._dropped = DropFolder(project, settle_seconds)
+        self._shown = ShownMasks(project.root / "cvat" / "shown")
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Lay out frames, masks, labels and instructions; what lies there already is left as it is.
+
+        Raises:
+            MissingDependency: there is a server to upload to, and ``cvat-sdk`` or the token is missing.
+            ToolUnreachable: that server does not answer; the files are there.
+        """
+        self._project.inbox.mkdir(parents=True, exist_ok=True)
+        for round_id in sorted({request.round_id for request in requests}):
+            mine = sorted((r for r in requests if r.round_id == round_id), key=lambda request: request.rank)
+            folder = self._project.outbox / f"round-{round_id:04d}"
+            self._lay_out(folder, mine, proposals)
+            if self._settings.annotator.cvat_url:
+                name = f"{self._project.root.name}, round {round_id}"
+                upload_round(folder, name, self._settings.annotator)
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """Read new files, then say how far each request is."""
+        known = asked_frames(self._ledger)
+        self._take_in(known)
+        return {i: self._status(i, known) for i in request_ids}
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """Read new files, then give the newest answer of each request that has one."""
+        self._take_in(asked_frames(self._ledger))
+        requests = {request.request_id: request for request in self._ledger.requests()}
+        categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+        wanted = [requests[i] for i in request_ids if i in requests and self._dropped.answered(i)]
+        return [self._answer(request, categories) for request in wanted]
+
+    def rejected(self) -> list[str]:
+        """One message per file that cannot be used; each is told once."""
+        return self._dropped.rejected()
+
+    def _lay_out(self, folder: Path, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        videos = {video.video_id: video for video in self._ledger.videos()}
+        categories = self._ledger.categories()
+        sent = []
+        for request in requests:
+            image = folder / _image_name(request.request_id)
+            if not image.is_file():
+                write_whole(image, png_bytes(self._frames.read_full(request.frame)))
+            video = videos[request.frame.video_id]
+            label = self._shown.keep(request, proposals.get(request.request_id))
+            sent.append(SentFrame(image.name, video.height, video.width, label))
+        files = {
+            "annotations.xml": write_cvat(folder.name, sent, categories),
+            "labels.json": json_bytes(label_specs(categories.values())),
+            "README.txt": _INSTRUCTIONS.encode(),
+        }
+        for name, content in files.items():
+            if not (folder / name).is_file():
+                write_whole(folder / name, content)
+
+    def _take_in(self, known: Mapping[str, Asked]) -> None:
+        requests = {request.request_id: request for request in self._ledger.requests()}
+        categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+
+        def read(path: Path) -> dict[str, DrawnFrame]:
+            if path.suffix.lower() not in SUFFIXES:
+                raise BadLabel(f"{path.name}: expected what CVAT exports (.xml or .zip), got {path.suffix!r}")
+            found = read_cvat(path, asked_by(path, known, SUFFIXES))
+            answered = {}
+            for request_id, frame in found.items():
+                try:
+                    label = frame_label(requests[request_id].frame, frame.drawn, categories)
+                except BadLabel as error:
+                    raise BadLabel(f"{path.name}: {request_id}: {error}") from None
+                if frame.done or not _same(label, self._shown.of(requests[request_id])):
+                    answered[request_id] = frame.drawn
+            return answered
+
+        self._dropped.take_in(read)
+
+    def _status(self, request_id: str, known: Mapping[str, Asked]) -> RequestStatus:
+        if request_id not in known:
+            return RequestStatus.UNKNOWN
+        return RequestStatus.ANSWERED if self._dropped.answered(request_id) else RequestStatus.WAITING
+
+    def _answer(self, request: LabelRequest, categories: Mapping[str, int]) -> Answer:
+        understood = self._dropped.understood(request.request_id)
+        label = frame_label(request.frame, understood.drawn, categories)
+        kind = answer_kind(label, self._shown.of(request))
+        seconds = label_seconds(self._settings.annotator, kind, len(label.objects))
+        return Answer(understood.answer_id, request.request_id, label, kind, seconds, "cvat")
+
+
+def _same(label: FrameLabel, shown: FrameLabel | None) -> bool:
+    return set(label.masks) == set(shown.masks if shown else ())
+
+
+def _image_name(request_id: str) -> str:
+    return f"{request_id}.png"
+
+
+_INSTRUCTIONS = """Frames that wait for labels, for CVAT
+=====================================
+
+1. Make a task: paste labels.json into "Raw" of the constructor, upload all .png of this folder. Do not rename them:
+   the names say which frame is which.
+2. Upload annotations.xml into the task (Actions, Upload annotations, format "CVAT 1.1"): the masks to start from.
+3. Correct masks, draw missing ones with the brush or as polygons, delete wrong ones. The attribute "number" says which
+   object it is; the same object keeps its number in all frames of a video. "(ignore)" marks regions that count neither
+   as object nor as background.
+4. Give the tag "frame done" to every frame that is right as it was sent, and to every frame in which nothing is to be
+   labelled. Without the tag, a frame that nobody changed counts as not looked at.
+5. Export in the format "CVAT for images 1.1" and drop the .zip or .xml into the folder "inbox" beside "outbox".
+
+Then give the same command again. An export may be dropped as often as you like, also half done: what is in it counts,
+a later one replaces an earlier one. Files that cannot be used go to inbox/rejected, each with the reason beside it.
+"""

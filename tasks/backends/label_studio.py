@@ -1,0 +1,280 @@
+"""People label in Label Studio: each round's frames become tasks of one project there, with masks to start from.
+
+Frames are uploaded to the server, which needs no set-up there. Tasks are imported in ranked order and served in that
+order; the masks of a round are shown under its name. Answers are looked for by asking which tasks have changed; the
+server's hooks, which may fail, are not needed.
+
+``label_studio/`` in the project keeps what passes by: ``shown/`` the masks people started from, ``answers/`` the raw
+annotations per task, ``rejected/`` what cannot be used and why, ``project.json`` the key by which our project is found
+on the server, and ``seen.json`` up to when changes are known. All of it is written before it is relied upon, so that a
+process or a server may die at any point.
+"""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from al_core.errors import BadLabel, ToolUnreachable
+from al_core.exchange.drawn import answer_kind, frame_label, origins
+from al_core.exchange.label_studio import label_config, prediction, read_annotation
+from al_core.label_files import Asked
+from al_core.ledger.store import Ledger
+from al_core.oracle import label_seconds
+from al_core.project import Project
+from al_core.records import Answer, FrameLabel, LabelRequest
+from al_core.settings import Settings
+from al_core.stores.frames import FrameStore
+from tasks.backends.base import RequestStatus
+from tasks.backends.files import json_bytes, png_bytes, write_whole
+from tasks.backends.label_studio_api import LabelStudioApi
+from tasks.backends.shown import ShownMasks, asked_frames
+
+_AT_ONCE = 20
+"""Tasks in one import: SQLite behind the server stays free for people in between."""
+
+_OVERLAP = timedelta(minutes=1)
+"""Changes are asked for again for so long, since a change is seen later than it is dated."""
+
+_QUIET_SECONDS = 10.0
+"""A server that was away is left alone for so long."""
+
+
+class LabelStudioBackend:
+    """One project on a Label Studio server."""
+
+    shows_proposals = True
+    revisable = True
+
+    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
+        self._ledger = ledger
+        self._frames = frames
+        self._settings = settings
+        self._name = project.root.name
+        self._folder = project.root / "label_studio"
+        self._shown = ShownMasks(self._folder / "shown")
+        annotator = settings.annotator
+        self._url = annotator.label_studio_url
+        self._api = LabelStudioApi(self._url, annotator.label_studio_token_variable)
+        self._project_id: int | None = None
+        self._quiet_until = 0.0
+        self._messages: list[str] = []
+
+    # ---- what goes out
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Add tasks in ranked order; one that is there already is left as it is.
+
+        Raises:
+            ToolUnreachable: the server does not answer. The same call later goes on where this one stopped.
+            MissingDependency: it refuses the token, or there is none.
+        """
+        ordered = sorted(requests, key=lambda request: (request.round_id, request.rank))
+        shown = {r.request_id: self._shown.keep(r, proposals.get(r.request_id)) for r in ordered}
+        project = self._found_or_made()
+        there = {task["data"].get("request_id") for task in self._api.tasks(project)}
+        missing = [request for request in ordered if request.request_id not in there]
+        uploads = {_own_name(upload["file"]): upload["file"] for upload in self._api.uploads(project)}
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start : start + _AT_ONCE]
+            self._api.import_tasks(project, [self._task(project, r, shown[r.request_id], uploads) for r in some])
+        if any(shown.values()):
+            self._show(project, _version(ordered[-1].round_id))
+
+    def _task(
+        self, project: int, request: LabelRequest, label: FrameLabel | None, uploads: Mapping[str, str]
+    ) -> dict[str, Any]:
+        name = f"{request.request_id}.png"
+        file = uploads.get(name)
+        if file is None:
+            file = self._api.upload(project, name, png_bytes(self._frames.read_full(request.frame)))
+        videos = {video.video_id: video.name for video in self._ledger.videos()}
+        data = {
+            "image": f"/data/{file}",
+            "why": f"{videos[request.frame.video_id]}, frame {request.frame.frame_idx}: {request.reason}",
+            "request_id": request.request_id,
+            "round": request.round_id,
+            "rank": request.rank,
+            "video": videos[request.frame.video_id],
+            "frame_idx": request.frame.frame_idx,
+        }
+        version = _version(request.round_id)
+        shown = [prediction(label, self._ledger.categories(), version)] if label else []
+        return {"data": data, "predictions": shown}
+
+    def _show(self, project: int, version: str) -> None:
+        """Make a round's masks the visible ones, also in tasks of earlier rounds that nobody has answered."""
+        for task in self._api.tasks(project, whole=True):
+            predictions = task["predictions"]
+            if predictions and not task["annotations"] and version not in {p["model_version"] for p in predictions}:
+                newest = max(predictions, key=lambda p: (p["created_at"], p["id"]))
+                self._api.add_prediction(task["id"], {"model_version": version, "result": newest["result"]})
+        self._api.change_project(project, {"model_version": version})
+
+    def _found_or_made(self) -> int:
+        """Our project on the server, showing the categories of the ledger."""
+        config = label_config(self._ledger.categories().values())
+        found = self._found()
+        if found is None:
+            self._api.check_config(config)
+            fields = {
+                "title": f"fewframes: {self._name}"[:50],
+                "description": self._key(),
+                "label_config": config,
+                "sampling": "Sequential sampling",
+                "enable_empty_annotation": True,
+            }
+            found = self._api.create_project(fields)
+        elif found["label_config"] != config:
+            self._api.check_config(config)
+            self._api.change_project(int(found["id"]), {"label_config": config})
+        self._project_id = int(found["id"])
+        return self._project_id
+
+    def _found(self) -> dict[str, Any] | None:
+        key = self._key()
+        mine = [p for p in self._api.projects() if key in (p.get("description") or "")]
+        return min(mine, key=lambda p: int(p["id"]), default=None)
+
+    def _key(self) -> str:
+        """What our project is known by on the server; noted before the project is made, so that it is made once."""
+        file = self._folder / "project.json"
+        if not file.is_file():
+            write_whole(file, json_bytes({"key": f"fewframes {uuid.uuid4()}"}))
+        return str(json.loads(file.read_text(encoding="utf-8"))["key"])
+
+    # ---- what comes back
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """Look for changes, then say how far each request is."""
+        known = asked_frames(self._ledger)
+        answered = {answer.request_id for answer in self.collect(request_ids)}
+
+        def status(request_id: str) -> RequestStatus:
+            if request_id not in known:
+                return RequestStatus.UNKNOWN
+            return RequestStatus.ANSWERED if request_id in answered else RequestStatus.WAITING
+
+        return {i: status(i) for i in request_ids}
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """Look for changes, then give the newest answer of each request that has one.
+
+        While the server is away, the answers that were seen before are given, and a message says so.
+        """
+        known = asked_frames(self._ledger)
+        self._look(known)
+        requests = {request.request_id: request for request in self._ledger.requests()}
+        answers = [self._answer(requests[i], known[i]) for i in request_ids if i in requests]
+        return [answer for answer in answers if answer is not None]
+
+    def rejected(self) -> list[str]:
+        """What cannot be used, and a server that is away; each is told once."""
+        told, self._messages = self._messages, []
+        return told
+
+    def _look(self, known: Mapping[str, Asked]) -> None:
+        """Keep the annotations of all tasks that have changed."""
+        if time.monotonic() < self._quiet_until or not (self._folder / "project.json").is_file():
+            return
+        try:
+            self._keep_changes(known)
+        except ToolUnreachable as error:
+            self._quiet_until = time.monotonic() + _QUIET_SECONDS
+            self._messages.append(f"{error}; what was labelled there is fetched with the next call")
+
+    def _keep_changes(self, known: Mapping[str, Asked]) -> None:
+        if self._project_id is None:
+            found = self._found()
+            if found is None:
+                return
+            self._project_id = int(found["id"])
+        seen = self._folder / "seen.json"
+        since = json.loads(seen.read_text(encoding="utf-8"))["updated_at"] if seen.is_file() else None
+        newest = since or ""
+        for task in self._api.tasks(self._project_id, _a_minute_before(since), whole=True):
+            self._keep(task, known)
+            newest = max(newest, task["updated_at"])
+        if newest:
+            write_whole(seen, json_bytes({"updated_at": newest}))
+
+    def _keep(self, task: Mapping[str, Any], known: Mapping[str, Asked]) -> None:
+        request_id = task["data"].get("request_id")
+        if request_id in known:
+            kept = {"task": task["id"], "annotations": task["annotations"]}
+            write_whole(self._folder / "answers" / f"{request_id}-task-{int(task['id'])}.json", json_bytes(kept))
+        elif task["annotations"]:
+            self._reject(
+                f"task-{int(task['id'])}",
+                f"task {task['id']} of Label Studio shows no frame that was asked for (request_id {request_id!r}); "
+                "its annotations are left there",
+            )
+
+    def _answer(self, request: LabelRequest, asked: Asked) -> Answer | None:
+        annotation = self._newest(request.request_id)
+        if annotation is None:
+            return None
+        told = json.dumps([annotation["id"], annotation["updated_at"], annotation.get("result")])
+        answer_id = f"{request.request_id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        try:
+            drawn = read_annotation(annotation, asked)
+            categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+            label = frame_label(request.frame, drawn, categories)
+        except BadLabel as error:
+            self._reject(answer_id, f"{error} ({self._url}/tasks/{annotation.get('task')})")
+            return None
+        shown = self._shown.of(request)
+        kind = answer_kind(label, shown)
+        provenance = {str(track): origin.value for track, origin in origins(label, shown).items()}
+        file = self._folder / "answers" / f"{answer_id}.json"
+        if not file.is_file():
+            write_whole(file, json_bytes({"kind": kind.value, "provenance": provenance, "annotation": annotation}))
+        seconds = drawn.seconds
+        if seconds is None:
+            seconds = label_seconds(self._settings.annotator, kind, len(label.objects))
+        return Answer(answer_id, request.request_id, label, kind, seconds, _person(annotation))
+
+    def _newest(self, request_id: str) -> dict[str, Any] | None:
+        """The newest annotation of a request that was not skipped.
+
+        A person may have several of one task, and several people may have labelled it: the newest counts.
+        """
+        files = sorted((self._folder / "answers").glob(f"{request_id}-task-*.json"))
+        found = [a for file in files for a in json.loads(file.read_text(encoding="utf-8"))["annotations"]]
+        given = [annotation for annotation in found if not annotation.get("was_cancelled")]
+        return max(given, key=lambda annotation: (annotation["updated_at"], annotation["id"]), default=None)
+
+    def _reject(self, name: str, reason: str) -> None:
+        file: Path = self._folder / "rejected" / f"{name}.txt"
+        if not file.is_file():
+            write_whole(file, f"{reason}\n".encode())
+            self._messages.append(reason)
+
+
+def _version(round_id: int) -> str:
+    """The name under which people see the masks of a round."""
+    return f"round {round_id}"
+
+
+def _own_name(file: str) -> str:
+    """The name that an uploaded file had: the server puts eight digits and a dash before it."""
+    return file.rsplit("/", 1)[-1][9:]
+
+
+def _a_minute_before(updated_at: str | None) -> str | None:
+    if updated_at is None:
+        return None
+    before = datetime.fromisoformat(updated_at) - _OVERLAP
+    return before.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _person(annotation: Mapping[str, Any]) -> str:
+    """Who annotated: the account's number, or its address where the server tells it."""
+    person = annotation.get("completed_by")
+    if isinstance(person, Mapping):
+        person = person.get("email") or person.get("id")
+    return f"label_studio:{person}"

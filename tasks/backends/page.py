@@ -1,0 +1,76 @@
+"""Our own page as a back-end: the requests in the ledger are the queue, and answers go straight there."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from al_core.ledger.queue import Purpose
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import Answer, FrameLabel, LabelRequest, Selected
+from al_core.settings import Settings
+from al_core.stores.frames import FrameStore
+from tasks.backends.base import RequestStatus
+
+
+class PageBackend:
+    """Nothing has to be brought anywhere. What is to be measured of people is asked for beside the requests."""
+
+    shows_proposals = False
+    revisable = False
+
+    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+
+    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+        """Ask some of the questions twice, and some of earlier rounds again. What people start from is looked up when
+        they get the frame."""
+        seed, annotator = self._settings.seed, self._settings.annotator
+        twice = [r for r in requests if drawn(seed, f"twice {r.request_id}", annotator.double_share)]
+        checks = [replace(r, request_id=f"{r.request_id}-second") for r in twice]
+        self._ledger.put_checks(checks, Purpose.AGREEMENT, [r.request_id for r in twice])
+        again = _known(self._ledger, self._settings, requests)
+        self._ledger.put_checks([new for new, _ in again], Purpose.KNOWN_TRUTH, [old for _, old in again])
+
+    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
+        """What the ledger knows."""
+        known = {r.request_id: RequestStatus.WAITING for r in self._ledger.requests(status="open")}
+        known |= {r.request_id: RequestStatus.ANSWERED for r in self._ledger.requests(status="done")}
+        return {i: known.get(i, RequestStatus.UNKNOWN) for i in request_ids}
+
+    def collect(self, request_ids: Sequence[str]) -> list[Answer]:
+        """None: every answer is in the ledger already."""
+        return []
+
+    def rejected(self) -> list[str]:
+        """None: what cannot be used is refused when it is sent."""
+        return []
+
+
+def shown_blind(settings: Settings, request_id: str) -> bool:
+    """Whether a request is shown without masks to start from, to see whether people accept too much."""
+    return drawn(settings.seed, f"blind {request_id}", settings.annotator.blind_share)
+
+
+def drawn(seed: int, name: str, share: float) -> bool:
+    """True for a share of all names, always the same ones."""
+    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _known(ledger: Ledger, settings: Settings, requests: Sequence[LabelRequest]) -> list[tuple[LabelRequest, str]]:
+    """Questions about frames that people labelled in earlier rounds, spread among a round's requests, and the requests
+    that those labels answered."""
+    if not requests:
+        return []
+    round_id = requests[0].round_id
+    answered = [r for r in ledger.requests(status="done") if r.round_id < round_id]
+    n = min(len(answered), round(settings.annotator.known_truth_share * len(requests)))
+    rng = np.random.default_rng([settings.seed, round_id])
+    chosen = [answered[i] for i in sorted(rng.choice(len(answered), n, replace=False))] if n else []
+    ranks = rng.integers(0, len(requests), n).tolist()
+    again = [Selected(r.frame, rank, 0.0, r.reason, r.kind) for r, rank in zip(chosen, ranks, strict=True)]
+    return [(LabelRequest.of(round_id, new), old.request_id) for new, old in zip(again, chosen, strict=True)]

@@ -1,0 +1,192 @@
+"""The pages of the dashboard: the report's sections, one page each, as the server shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from al_core.calibration import Samples, expected_calibration_error
+from al_core.ledger.store import Round, Step
+from al_core.records import Video
+from al_core.statistics import Estimate
+from al_core.versions import Comparison
+from tasks.report import figures, sections
+from tasks.report.content import Content
+from tasks.report.document import served_document
+from tasks.report.html import Charts, Markup, empty, note, table
+from tasks.report.video_section import one_video
+from tasks.report.words import duration, many, score
+
+MAX_CHANGES = 20
+FOOTER = "fewframes. Every figure names whose masks it is about; the page follows the ledger by itself."
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds a page.
+
+    Attributes:
+        static: address of styles and scripts.
+        links: (name, address) of the pages that this person may see.
+    """
+
+    static: str
+    links: Sequence[tuple[str, str]]
+
+    def page(self, content: Content, here: str, header: str, parts: Mapping[str, str], charts: Charts) -> str:
+        """A whole page."""
+        title = f"{here} · {content.name}"
+        return served_document(title, header, self.links, parts, charts, FOOTER, self.static, here)
+
+
+def overview(content: Content, queue: Mapping[str, int], frame: Frame) -> str:
+    """How far the videos are labelled, what people are asked now, and the rounds."""
+    charts = Charts()
+    parts = {
+        "Queue": _queue(queue),
+        "Labels": sections.labels(content, charts),
+        "Rounds": sections.rounds(content),
+    }
+    return frame.page(content, "Overview", sections.header(content), parts, charts)
+
+
+def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> str:
+    """How good the labels are, what more labelling buys, and whether confidences can be trusted."""
+    charts = Charts()
+    parts = {"Quality": sections.quality(content, charts), "Calibration": _calibration(samples, charts)}
+    return frame.page(content, "Quality", _title("Quality", content), parts, charts)
+
+
+def videos(content: Content, peaks: Mapping[int, float], frame: Frame) -> str:
+    """A line per video, the least certain first.
+
+    Args:
+        peaks: uncertainty of each video's least certain frame, by id.
+    """
+    newest = {q[1]: q[5] for q in content.quality if q[2] is None and q[3:5] == ("all", "jf")}
+    ranked = sorted(content.videos, key=lambda v: (-peaks.get(v.video_id, -1.0), v.video_id))
+    rows = [
+        [
+            Markup(f'<a href="/dashboard/videos/{v.video_id}">{escape(v.name)}</a>'),
+            f"{v.n_frames:,}",
+            f"{v.width} × {v.height}",
+            duration(float(v.n_frames / v.fps)),
+            f"{peaks[v.video_id]:.3f}" if v.video_id in peaks else "–",
+            score(newest.get(v.video_id)),
+        ]
+        for v in ranked
+    ]
+    head = ["video", "frames", "size", "length", "highest uncertainty", "J&F"]
+    body = table(head, rows, text=[0]) if rows else empty("The project has no videos yet.")
+    parts = {
+        "Videos": note("The videos with the least certain frames come first. J&F is that of the newest round.") + body
+    }
+    return frame.page(content, "Videos", _title("Videos", content), parts, Charts())
+
+
+def video(
+    content: Content, this: Video, compared: Comparison | None, rounds: tuple[int, int] | None, frame: Frame
+) -> str:
+    """One video: its time line, its frames, and what changed between two rounds."""
+    charts = Charts()
+    parts = {"Time line": one_video(content, charts)}
+    if compared is not None and rounds is not None:
+        parts["Changes"] = _changes(compared, rounds)
+    header = f'<h1>{escape(this.name)}</h1><p class="lead">{many(this.n_frames, "frame")} of {escape(content.name)}</p>'
+    return frame.page(content, "Videos", header, parts, charts)
+
+
+def runs(content: Content, rounds: Sequence[Round], frame: Frame) -> str:
+    """What the machine did: training, time, and every step with its inputs and results."""
+    charts = Charts()
+    parts = {"Training": sections.training(content, charts)}
+    for this in sorted(rounds, key=lambda r: -r.round_id):
+        mine = [s for s in content.steps if s.round_id == this.round_id]
+        parts[f"Round {this.round_id}"] = _round(this, mine)
+    return frame.page(content, "Runs", _title("Runs", content), parts, charts)
+
+
+def _title(name: str, content: Content) -> str:
+    return f'<h1>{escape(name)}</h1><p class="lead">{escape(content.name)}</p>'
+
+
+def _queue(counts: Mapping[str, int]) -> str:
+    tiles = "".join(
+        f'<dl class="tile"><dt>{escape(name)}</dt><dd>{count:,}</dd></dl>' for name, count in counts.items()
+    )
+    return f'<div class="tiles">{tiles}</div>'
+
+
+def _calibration(samples: Mapping[str, Samples], charts: Charts) -> str:
+    if not samples:
+        return empty(
+            "Nothing can be compared yet: it takes a round that delivers masks, and a later one in which a person "
+            "labels some of the same frames."
+        )
+    rows = [
+        [f"{name} masks", f"{len(found):,}", _with_span(expected_calibration_error(found))]
+        for name, found in samples.items()
+    ]
+    explained = (
+        "Each mask that a round delivered for a frame which a person labelled in the next one: the confidence that it "
+        "was delivered with, and its overlap with what the person drew. On the dotted line a confidence means what it "
+        "says; the expected calibration error is the mean distance from it."
+    )
+    listed = table(["provenance", "masks", "expected calibration error"], rows, text=[0])
+    return (
+        f'{note(explained)}<div class="charts">{charts.card(figures.calibration(samples), "Reliability")}</div>{listed}'
+    )
+
+
+def _with_span(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.known else "")
+
+
+def _changes(found: Comparison, rounds: tuple[int, int]) -> str:
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items())
+    agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
+    rows = [
+        [
+            str(change.frame_idx),
+            str(change.track_id),
+            change.what,
+            f"{change.iou:.3f}",
+            *(p.value if p else "–" for p in (change.before, change.after)),
+        ]
+        for change in found.changes[:MAX_CHANGES]
+    ]
+    text = f"From round {rounds[0]} to round {rounds[1]}: of {many(found.n_masks, 'mask')} {counts}.{agreement}"
+    listed = table(["frame", "track", "change", "IoU", "was", "is"], rows, text=[2, 4, 5]) if rows else ""
+    return note(text) + listed
+
+
+def _round(this: Round, steps: Sequence[Step]) -> str:
+    rows = [
+        [
+            s.name,
+            s.status,
+            str(s.attempts),
+            duration(s.seconds) if s.status == "finished" and s.seconds is not None else "–",
+            f"{s.started_at:%Y-%m-%d %H:%M:%S}",
+            s.inputs_sha256[:12],
+            _result(s.result),
+        ]
+        for s in steps
+    ]
+    state = this.stop_reason or this.status
+    facts = f"seed {this.settings.seed} · settings {this.settings.sha256[:12]} · {state}"
+    head = ["step", "state", "attempts", "time", "started (UTC)", "inputs", "result"]
+    settings = escape(this.settings.model_dump_json(indent=1))
+    return (
+        f'<p class="meta">{escape(facts)}</p>{table(head, rows, text=[0, 1, 5], wide=[6])}'
+        f"<details><summary>Settings</summary><pre>{settings}</pre></details>"
+    )
+
+
+def _result(result: Mapping[str, Any] | None) -> str:
+    """The plain values of a step's result; lists are counted."""
+    told = []
+    for name, value in (result or {}).items():
+        shown = f"{len(value):,}" if isinstance(value, list | dict) else str(value)
+        told.append(f"{name} {shown[:40]}")
+    return " · ".join(told)

@@ -1,0 +1,154 @@
+"""What people send, checked before anything is made of it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from al_core.errors import BadLabel
+from al_core.interactive import Click
+from al_core.propagation.soft import Window
+from al_core.records import LabelKind, MaskLabel, Video
+from al_core.rle import Rle, run_lengths
+
+MOST_MASKS = 300
+MOST_CLICKS = 100
+LONGEST_COUNTS = 2**20
+"""Characters of one mask; the most ragged masks that people draw at 4K have some ten thousand."""
+LARGEST_TRACK = 65_534
+"""What an index image of 16 bits can hold."""
+LONGEST_ANSWER = 86_400.0
+
+Lease = Annotated[str, Field(max_length=64)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_ANSWER, allow_inf_nan=False)]
+Reason = Annotated[str, Field(max_length=500)]
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+
+
+class RleBody(BaseModel):
+    """One mask."""
+
+    size: tuple[int, int]
+    counts: Annotated[str, Field(max_length=LONGEST_COUNTS)]
+
+    def checked(self, video: Video) -> Rle:
+        """The mask of a frame of a video; it is not decoded.
+
+        Raises:
+            BadLabel: another size than the frame's, or counts that are no run lengths of it.
+        """
+        if self.size != (video.height, video.width):
+            raise BadLabel(
+                f"the frame is {video.height}x{video.width} pixels (height x width), a mask is "
+                f"{self.size[0]}x{self.size[1]}"
+            )
+        rle = Rle(*self.size, self.counts)
+        run_lengths(rle)
+        return rle
+
+
+class MaskBody(BaseModel):
+    """One object."""
+
+    track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)]
+    category_id: Annotated[int, Field(ge=0)]
+    rle: RleBody
+
+
+Masks = Annotated[list[MaskBody], Field(max_length=MOST_MASKS)]
+
+
+class LeaseBody(BaseModel):
+    """A call that needs the frame in hand."""
+
+    lease: Lease
+
+
+class AsideBody(LeaseBody):
+    """Skip, flag or drop."""
+
+    reason: Reason = ""
+
+
+class DraftBody(LeaseBody):
+    """A drawing that is not finished."""
+
+    masks: Masks
+    seconds: Seconds
+
+
+class SubmitBody(LeaseBody):
+    """An answer."""
+
+    answer_id: UUID
+    base_revision: Annotated[int, Field(ge=0)]
+    kind: Literal["mask", "accept", "absent"]
+    seconds: Seconds
+    masks: Masks
+
+
+class ClickBody(BaseModel):
+    """A corrected pixel."""
+
+    x: Coordinate
+    y: Coordinate
+    positive: bool
+
+
+class RefineBody(LeaseBody):
+    """Clicks or a box that make a mask better."""
+
+    track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
+    category_id: Annotated[int, Field(ge=0)] = 0
+    rle: RleBody | None = None
+    clicks: Annotated[list[ClickBody], Field(max_length=MOST_CLICKS)] = []
+    box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
+
+    def clicked(self) -> list[Click]:
+        """The clicks, as the refinement takes them."""
+        return [Click(int(c.x), int(c.y), c.positive) for c in self.clicks]
+
+    def window(self) -> Window | None:
+        """The box, as the refinement takes it."""
+        return Window(*(round(side) for side in self.box)) if self.box is not None else None
+
+
+def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str]) -> tuple[MaskLabel, ...]:
+    """The masks of a frame; none is decoded.
+
+    Raises:
+        BadLabel: a mask of another size or that is no mask, an unknown category, or an object twice.
+    """
+    found = tuple(MaskLabel(mask.track_id, mask.category_id, mask.rle.checked(video)) for mask in masks)
+    for mask in found:
+        if not mask.ignore and mask.category_id not in categories:
+            known = ", ".join(f"{number} ({name})" for number, name in categories.items())
+            raise BadLabel(f"there is no category {mask.category_id}; known: {known}")
+    tracks = [mask.track_id for mask in found if not mask.ignore]
+    if len(set(tracks)) < len(tracks):
+        raise BadLabel(f"an object appears once in a frame, got tracks {sorted(tracks)}")
+    return found
+
+
+def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...]) -> LabelKind:
+    """What a person did, by what came back: masks that were left as they were shown are accepted, however they are
+    called.
+
+    Raises:
+        BadLabel: what is said to be accepted was changed, a frame said to be empty is not, or a mask has no pixel.
+    """
+    if said == "absent" and masks:
+        raise BadLabel(f"nothing is said to be here, but there are {len(masks)} masks")
+    empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
+    if empty:
+        raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")
+    same = _content(masks) == _content(shown)
+    if said == "accept" and not same:
+        raise BadLabel("these are not the masks that were shown: send them as drawn, not as accepted")
+    if not masks:
+        return LabelKind.ABSENT
+    return LabelKind.ACCEPT if same else LabelKind.MASK
+
+
+def _content(masks: tuple[MaskLabel, ...]) -> list[tuple[int, int, bytes]]:
+    return sorted((mask.track_id, mask.category_id, run_lengths(mask.rle).tobytes()) for mask in masks)

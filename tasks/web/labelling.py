@@ -1,0 +1,277 @@
+"""The calls of the labelling page: the next frame, its picture and masks, drafts, answers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from al_core.errors import FewframesError, StaleLease
+from al_core.interactive import refine_with_box, refine_with_clicks
+from al_core.ledger.people import Annotator
+from al_core.ledger.queue import Task
+from al_core.ledger.store import Ledger
+from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
+from al_core.rle import decode, encode
+from tasks.proposals import labels_of
+from tasks.web.auth import Lead, Person
+from tasks.web.bodies import (
+    AsideBody,
+    DraftBody,
+    LeaseBody,
+    RefineBody,
+    SubmitBody,
+    checked_masks,
+    kind_of,
+)
+from tasks.web.errors import ApiError
+from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
+from tasks.web.studio import Studio
+
+UNDO_SECONDS = 60
+"""An answer can be taken back for so long."""
+
+_MASKS_KEPT = {"Cache-Control": "no-store"}
+_PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
+
+router = APIRouter()
+
+RequestId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
+
+
+@router.get("/api/me")
+def me(request: Request, person: Person) -> dict[str, Any]:
+    """Who is signed in, and how far the queue is."""
+    counts = _ledger(request).queue_counts(person.name)
+    flagged = {"flagged": counts.flagged} if person.role == "lead" else {}
+    return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
+
+
+@router.post("/api/next")
+def next_task(request: Request, person: Person) -> Any:
+    """The frame that this person has in hand, or the next one."""
+    task = _ledger(request).claim(person.name, _studio(request).lease_seconds())
+    return Response(status_code=204) if task is None else _task(request, person, task)
+
+
+# ---- what there is to see
+
+
+@router.get("/api/frames/{video_id}/{frame_idx}.{kind}")
+def frame(
+    request: Request,
+    person: Person,
+    video_id: Number,
+    frame_idx: Number,
+    kind: Annotated[str, Path(pattern="^(jpg|png)$")],
+    long_side: Annotated[int | None, Query(ge=16, le=16384)] = None,
+) -> Response:
+    """A frame, exact or made smaller."""
+    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
+    content = studio.pictures.get((ref, kind, long_side), lambda: encoded(_picture(studio, ref, long_side), kind))
+    media = "image/jpeg" if kind == "jpg" else "image/png"
+    return Response(content, media_type=media, headers=_PICTURES_KEPT)
+
+
+@router.get("/api/masks/{video_id}/{frame_idx}")
+def masks(request: Request, person: Person, video_id: Number, frame_idx: Number) -> dict[str, Any]:
+    """What is labelled or delivered in a frame."""
+    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
+    studio.check(ref)
+    in_hand = _ledger(request).task_of(person.name)
+    return {"masks": _shown(studio.around(in_hand.question if in_hand else None, ref))}
+
+
+@router.get("/api/disagreement/{video_id}/{frame_idx}.png")
+def disagreement_map(request: Request, person: Person, video_id: Number, frame_idx: Number) -> Response:
+    """Where the teachers disagree in a frame, as a picture to lay over it."""
+    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
+    studio.check(ref)
+    in_hand = _ledger(request).task_of(person.name)
+    path = None if in_hand and studio.is_measured(in_hand.question) else studio.predictions_of(video_id)
+    values = None if path is None else disagreement(path, frame_idx)
+    if values is None:
+        raise ApiError(404, "nothing is known of what teachers think of this frame", "Go on without it.")
+    video = studio.video(video_id)
+    return Response(encoded(heat_map(values, (video.height, video.width)), "png"), media_type="image/png")
+
+
+# ---- the frame in hand
+
+
+@router.post("/api/requests/{request_id}/renew")
+def renew(request: Request, person: Person, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
+    """Keep the frame."""
+    seconds = _studio(request).lease_seconds()
+    with _refusals(request, person, request_id):
+        _ledger(request).renew(request_id, person.name, body.lease, seconds)
+    return {"expires_in_seconds": seconds}
+
+
+@router.put("/api/requests/{request_id}/draft")
+def save_draft(request: Request, person: Person, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
+    """Keep an unfinished drawing on the server."""
+    with _refusals(request, person, request_id):
+        found = _checked(request, request_id, body.masks)[1]
+        _ledger(request).save_draft(request_id, person.name, body.lease, found, body.seconds)
+    return {"saved": True}
+
+
+@router.post("/api/requests/{request_id}/submit")
+def submit(request: Request, person: Person, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
+    """Store an answer; the same one again is acknowledged again."""
+    studio, ledger = _studio(request), _ledger(request)
+    with _refusals(request, person, request_id):
+        question, found = _checked(request, request_id, body.masks)
+        kind = kind_of(body.kind, found, labels_of(studio.shown(question)))
+        label = FrameLabel(question.request.frame, found)
+        answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name)
+        stored = ledger.submit(answer, body.lease, body.base_revision)
+    if not stored.left:
+        request.app.state.context.answered(stored.round_id)
+    return {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
+
+
+@router.post("/api/answers/{answer_id}/undo")
+def undo(request: Request, person: Person, answer_id: UUID) -> dict[str, Any]:
+    """Take the last answer back; the frame comes again."""
+    with _refusals(request, person, str(answer_id)):
+        seconds = _studio(request).lease_seconds()
+        task = _ledger(request).undo(str(answer_id), person.name, UNDO_SECONDS, seconds)
+    return _task(request, person, task)
+
+
+@router.post("/api/requests/{request_id}/release", status_code=204)
+def release(request: Request, person: Person, request_id: RequestId, body: LeaseBody) -> None:
+    """Give the frame back."""
+    with _refusals(request, person, request_id):
+        _ledger(request).release(request_id, person.name, body.lease)
+
+
+@router.post("/api/requests/{request_id}/skip", status_code=204)
+def skip(request: Request, person: Person, request_id: RequestId, body: AsideBody) -> None:
+    """Leave the frame to others."""
+    with _refusals(request, person, request_id):
+        _ledger(request).skip(request_id, person.name, body.lease, body.reason)
+
+
+@router.post("/api/requests/{request_id}/flag", status_code=204)
+def flag(request: Request, person: Person, request_id: RequestId, body: AsideBody) -> None:
+    """Leave the frame to the lead."""
+    with _refusals(request, person, request_id):
+        _ledger(request).flag(request_id, person.name, body.lease, body.reason)
+
+
+@router.post("/api/requests/{request_id}/drop", status_code=204)
+def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody) -> None:
+    """Ask nobody any more; the round goes on without the frame."""
+    with _refusals(request, person, request_id):
+        dropped = _ledger(request).drop(request_id, person.name, body.lease, body.reason)
+    if not dropped.left:
+        request.app.state.context.answered(dropped.round_id)
+
+
+@router.post("/api/requests/{request_id}/refine")
+def refine(request: Request, person: Person, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
+    """A mask made better by clicks or a box; nothing is stored."""
+    studio, ledger = _studio(request), _ledger(request)
+    with _refusals(request, person, request_id):
+        frame = ledger.question(request_id).request.frame
+        video = studio.video(frame.video_id)
+        start = body.rle.checked(video) if body.rle is not None else None
+        ledger.renew(request_id, person.name, body.lease, studio.lease_seconds())
+        known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
+        box = body.window()
+        if box is not None:
+            found = refine_with_box(studio.image(frame), known, box)
+        else:
+            found = refine_with_clicks(studio.image(frame), known, body.clicked())
+    return {"rle": encode(found).to_coco()}
+
+
+# ---- what the calls share
+
+
+def _ledger(request: Request) -> Ledger:
+    return request.app.state.context.ledger
+
+
+def _studio(request: Request) -> Studio:
+    return Studio.of(request.app)
+
+
+@contextmanager
+def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[None]:
+    """Notes what was refused to whom, and tells who has a frame that is no longer this person's."""
+    try:
+        yield
+    except FewframesError as error:
+        _ledger(request).log_action(person.name, "refused", subject, str(error))
+        if isinstance(error, StaleLease):
+            mend = "Nothing of yours was stored; what you drew stays on this page."
+            raise ApiError(409, str(error), mend, owner=error.owner) from error
+        raise
+
+
+def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, tuple[MaskLabel, ...]]:
+    """The question that a request is, and the masks that were drawn for it."""
+    ledger = _ledger(request)
+    question = ledger.question(request_id)
+    video = _studio(request).video(question.request.frame.video_id)
+    return question, checked_masks(masks, video, ledger.categories())
+
+
+def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
+    studio, ledger = _studio(request), _ledger(request)
+    asked, question = task.question.request, task.question
+    video = studio.video(asked.frame.video_id)
+    counts = ledger.queue_counts(person.name)
+    return {
+        "request_id": asked.request_id,
+        "round_id": asked.round_id,
+        "lease": {"token": task.lease, "expires_in_seconds": round(task.seconds_left, 1)},
+        "rank": asked.rank,
+        "kind": asked.kind,
+        "reason": asked.reason,
+        "control": task.control,
+        "blind": studio.is_blind(question),
+        "frame": {
+            "video_id": video.video_id,
+            "video": video.name,
+            "frame_idx": asked.frame.frame_idx,
+            "time_seconds": studio.time_seconds(asked.frame),
+            "n_frames": video.n_frames,
+            "fps": float(video.fps),
+            "width": video.width,
+            "height": video.height,
+        },
+        "categories": [{"category_id": i, "name": name} for i, name in ledger.categories().items()],
+        "masks": _shown(studio.shown(question)),
+        "uncertainty": ledger.components_of(question.original.round_id - 1, [asked.frame]).get(asked.frame, {}),
+        "base_revision": task.base_revision,
+        "draft": None if task.draft is None else {
+            "masks": [_mask(mask) for mask in task.draft.masks],
+            "seconds": task.draft.seconds,
+            "saved_at": f"{task.draft.saved_at.isoformat()}Z",
+        },
+        "queue": {"open": counts.open, "done": counts.done, "mine": counts.mine},
+    }  # fmt: skip
+
+
+def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
+    return [_mask(m) | {"provenance": m.provenance, "confidence": m.confidence} for m in masks]
+
+
+def _mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:
+    return {"track_id": mask.track_id, "category_id": mask.category_id, "rle": mask.rle.to_coco()}
+
+
+def _picture(studio: Studio, ref: FrameRef, long_side: int | None) -> Any:
+    store = studio.frames(ref.video_id)
+    if long_side is None:
+        return studio.image(ref)
+    small = long_side <= max(store.size(ref.video_id))
+    return frame_at(store, None if small else studio.image(ref), ref, long_side)

@@ -1,0 +1,69 @@
+"""Pictures for the labelling page: frames, and where the teachers disagree."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.records import FrameRef
+from al_core.stores.frames import FrameStore, working_size
+from al_core.stores.predictions import FramePrediction, read_predictions
+
+_JPEG_QUALITY = 95
+_STRONGEST = 190
+"""Opacity of full disagreement, of 255."""
+
+
+def frame_at(store: FrameStore, full: NDArray[np.uint8] | None, frame: FrameRef, long_side: int) -> NDArray[np.uint8]:
+    """A frame with its longer side at most ``long_side`` pixels, RGB uint8 [h, w, 3].
+
+    Args:
+        full: the frame at full resolution, None to start from the working size, which is read faster.
+    """
+    image = store.read(frame) if full is None else full
+    height, width = working_size(image.shape[0], image.shape[1], long_side)
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def encoded(image: NDArray[np.uint8], kind: str) -> bytes:
+    """An RGB or RGBA picture as a file.
+
+    Args:
+        kind: "jpg", or "png" for the exact pixels.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if kind == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    return cv2.imencode(f".{kind}", cv2.cvtColor(image, order), options)[1].tobytes()
+
+
+def disagreement(path: Path, frame_idx: int) -> NDArray[np.float32] | None:
+    """Where teachers disagree in a frame, float32 [h, w] in [0, 1] at working size; None when it was not predicted."""
+    predicted = next(read_predictions(path, [frame_idx]), None)
+    return None if predicted is None else _disagreement(predicted)
+
+
+def _disagreement(predicted: FramePrediction) -> NDArray[np.float32] | None:
+    """The largest over the objects of 4 p (1 - p), where p is the mean of the teachers' masks: 1 where half of them
+    say yes. An object that some of them miss is doubtful as a whole."""
+    found: NDArray[np.float32] | None = None
+    for seen in predicted.objects:
+        p = seen.soft_mask.full()
+        doubt = np.maximum(4 * p * (1 - p), np.float32(seen.existence_disagreement) * p)
+        found = doubt if found is None else np.maximum(found, doubt)
+    return found
+
+
+def heat_map(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Values in [0, 1] as colours to lay over a frame, RGBA uint8 [h, w, 4]; transparent where they are 0.
+
+    Args:
+        size: (height, width) of the frame.
+    """
+    large = np.clip(cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+    colours = cv2.applyColorMap(np.rint(large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    rgba = cv2.cvtColor(colours, cv2.COLOR_BGR2RGBA)
+    rgba[..., 3] = np.rint(large * _STRONGEST)
+    return np.asarray(rgba, np.uint8)

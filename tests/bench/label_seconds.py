@@ -1,0 +1,241 @@
+"""What labelling costs a person who starts from propagated masks, and one who starts from nothing.
+
+Twenty frames of a real clip are labelled twice through the labelling page in a headless Chromium, by a scripted person
+(see ``scripted_person``), ending at the same masks, which is checked in both ledgers. Before, a few other frames are
+labelled with the truth, and flow carries their masks to all frames.
+
+The person corrects what is visibly wrong: wherever the shown mask and the truth differ in a region that a disc of
+TOLERANCE pixels fits into. What is thinner is left as it is shown. From nothing, the person draws what came of that.
+
+python -m tests.bench.label_seconds --data DAVIS_FOLDER
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from al_core.footage import Clip, clips_of
+from al_core.ledger.store import Ledger
+from al_core.metrics import jaccard
+from al_core.project import Project
+from al_core.propagation import Resources
+from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Selected
+from al_core.records import FrameRef as Frame
+from al_core.rle import decode
+from al_core.settings import Settings
+from al_core.stores.delivered import write_delivered
+from tasks.clip_propagation import evenly, labels_of, propagate_clip
+from tasks.frames import ingest_paths
+from tests.bench.scripted_person import Mask, Pace, ScriptedPerson
+from tests.browser import browser
+from tests.tasks.web.serving import served
+
+TOLERANCE = 2
+"""Radius in pixels of the largest disc of wrong pixels that a person lets pass."""
+
+VIEWPORT = {"width": 1920, "height": 1080}
+
+Masks = dict[int, Mask]
+"""By track."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a person does to one object: from the mask it has, some is added and some taken away."""
+
+    track: int
+    shown: bool
+    mask: Mask
+    add: Mask
+    cut: Mask
+
+    @property
+    def result(self) -> Mask:
+        """The mask after it."""
+        return (self.mask | self.add) & ~self.cut
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path, exists=True), help="A folder in DAVIS layout.")
+@click.option("--sequence", default=None, help="One of its sequences; the first when none is given.")
+@click.option("--frames", "n_frames", default=20, show_default=True)
+@click.option("--labels", "n_labels", default=2, show_default=True, help="Frames that are labelled before.")
+def main(data: Path, sequence: str | None, n_frames: int, n_labels: int) -> None:
+    """Label the same frames twice and print what it took."""
+    clip = clips_of(data, [sequence] if sequence else None)[0]
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory() as scratch:
+        before = evenly(clip.n_frames, n_labels)
+        asked = spread([i for i in clip.truth_frames if i not in before], n_frames)
+        delivered = propagated(clip, before, Path(scratch) / "flow")
+        with browser() as running:
+            shown = Arm(Path(scratch) / "shown", clip, before, asked, delivered)
+            corrected = shown.label(running, lambda i, known: edits_of(known, clip.truth(i)))
+            nothing = Arm(Path(scratch) / "nothing", clip, before, asked, {})
+            nothing.label(running, lambda i, _: edits_of({}, corrected[i]))
+        first, second = shown.stored(), nothing.stored()
+        same = all(same_masks(first[i], second[i]) and same_masks(first[i], corrected[i]) for i in asked)
+        quality = [jaccard(first[i][t], mask) for i in asked for t, mask in clip.truth(i).items()]
+    report(console, clip, asked, {"propagated masks": shown.person, "nothing": nothing.person})
+    console.print(f"same masks in both ledgers, to the pixel: {same}; J with the truth {np.mean(quality):.3f}")
+    if not same:
+        raise SystemExit("the masks differ: the figures say nothing")
+
+
+def spread(frames: Sequence[int], count: int) -> list[int]:
+    """Evenly spaced ones of some frames."""
+    places = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
+    return [frames[i] for i in places]
+
+
+def propagated(clip: Clip, before: Sequence[int], cache: Path) -> dict[int, list[DeliveredMask]]:
+    """What flow makes of the labels, by frame."""
+    settings = Settings()
+    frames = Clip(clip.source, settings.frames.working_long_side)
+    labels = labels_of(clip, before)
+    resources = Resources(settings.propagation, cache, seed=settings.seed)
+    return dict(propagate_clip(frames, labels, clip.size, ["flow"], resources))
+
+
+def edits_of(shown: Masks, truth: Masks) -> list[Edit]:
+    """What a person does to get from the shown masks to the truth, as far as the eye tells; by track."""
+    edits = []
+    for track in sorted({*shown, *truth}):
+        blank = np.zeros_like(next(iter({**shown, **truth}.values())))
+        before, after = shown.get(track, blank), truth.get(track, blank)
+        add, cut = after & ~before, before & ~after
+        known = track in shown
+        edits.append(Edit(track, known, before, visible(add) if known else add, visible(cut)))
+    return edits
+
+
+def visible(wrong: Mask) -> Mask:
+    """The parts of a region that a disc of TOLERANCE pixels fits into, with what is next to them."""
+    side = 2 * TOLERANCE + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    core = cv2.morphologyEx(wrong.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    return (cv2.dilate(core, disc) > 0) & wrong
+
+
+class Arm:
+    """A project in which the frames are asked for, and a scripted person who labels them."""
+
+    def __init__(
+        self,
+        root: Path,
+        clip: Clip,
+        before: Sequence[int],
+        asked: Sequence[int],
+        delivered: Mapping[int, list[DeliveredMask]],
+    ) -> None:
+        self._project = Project.at(root)
+        self._asked = asked
+        self._shown = {i: {m.track_id: decode(m.rle) for m in delivered.get(i, [])} for i in asked}
+        self.person: ScriptedPerson | None = None
+        ledger = Ledger(self._project.ledger_path)
+        with ledger.held():
+            assert not ingest_paths(ledger, [clip.source.path]).failed
+            ledger.begin_round(Settings())
+            marks = [Selected(Frame(1, i), rank, 0.0, "labelled before") for rank, i in enumerate(before)]
+            labels = labels_of(clip, before)
+            requests = [LabelRequest.of(1, mark) for mark in marks]
+            ledger.put_requests(requests)
+            for r in requests:
+                label = labels[r.frame.frame_idx]
+                own = type(label)(r.frame, label.masks)
+                ledger.put_answer(Answer(r.request_id, r.request_id, own, LabelKind.MASK, 0.0, "before"))
+            if delivered:
+                path = self._project.round_dir(1) / "delivered" / "1.parquet"
+                summary = write_delivered(path, (m for masks in delivered.values() for m in masks))
+                ledger.put_delivered(1, 1, self._project.relative(path), len(delivered), summary)
+            ledger.finish_round(1, None)
+            ledger.begin_round(Settings())
+            chosen = [Selected(Frame(1, i), rank, 0.0, "to be timed") for rank, i in enumerate(asked)]
+            ledger.put_selection(2, "uniform", chosen)
+            ledger.put_requests([LabelRequest.of(2, mark) for mark in chosen])
+
+    def label(self, running: Any, plan: Any) -> dict[int, Masks]:
+        """Label every frame; ``plan(frame, shown masks)`` gives the edits. Returns what came of them."""
+        results = {}
+        with served(self._project) as (context, owner):
+            key = context.ledger.add_annotator("scripted")
+            page = running.new_page(viewport=VIEWPORT)
+            page.goto(f"{owner.url}/enter?token={key}")
+            self.person = ScriptedPerson(page, Pace())
+            page.wait_for_function("() => globalThis.fewframes?.work.task")
+            for _ in self._asked:
+                results.update([self._label_frame(page, plan)])
+            page.wait_for_selector("#app[data-state=empty]")
+            page.close()
+        return results
+
+    def _label_frame(self, page: Any, plan: Any) -> tuple[int, Masks]:
+        page.wait_for_function("() => fewframes.work.task?.image && !fewframes.work.sending")
+        frame = page.evaluate("() => fewframes.work.task.frame.frame_idx")
+        shown, person = self._shown[frame], self.person
+        person.look()
+        person.key("p")
+        edits = plan(frame, shown)
+        for edit in sorted(edits, key=lambda edit: not edit.shown):
+            self._do(page, edit)
+        person.key("Enter")
+        page.wait_for_function(f"() => fewframes.work.task?.frame.frame_idx !== {frame}")
+        return frame, {edit.track: edit.result for edit in edits}
+
+    def _do(self, page: Any, edit: Edit) -> None:
+        person = self.person
+        person.look()
+        if not edit.shown:
+            person.key("n")
+            self._number(page, edit.track)
+        assert page.evaluate("() => fewframes.drawing().selected.track") == edit.track
+        mask = person.draw(edit.mask, edit.add)
+        person.draw(mask, edit.cut, fill=False)
+        if edit.shown:
+            person.key("a")
+
+    def _number(self, page: Any, track: int) -> None:
+        if page.evaluate("() => fewframes.drawing().selected.track") != track:
+            for key in ("i", *str(track), "Enter"):
+                self.person.key(key)
+
+    def stored(self) -> dict[int, Masks]:
+        """What the ledger holds of the frames."""
+        labels = Ledger(self._project.ledger_path).human_labels()
+        wanted = {label.frame.frame_idx: label for label in labels if label.frame.frame_idx in self._asked}
+        return {i: {m.track_id: decode(m.rle) for m in label.objects} for i, label in wanted.items()}
+
+
+def same_masks(one: Masks, other: Masks) -> bool:
+    """Whether two frames hold the same objects, to the pixel; objects without pixels are none."""
+    seen = [{t: m for t, m in masks.items() if m.any()} for masks in (one, other)]
+    return seen[0].keys() == seen[1].keys() and all(np.array_equal(seen[0][t], seen[1][t]) for t in seen[0])
+
+
+def report(console: Console, clip: Clip, asked: Sequence[int], people: dict[str, ScriptedPerson]) -> None:
+    """A table of actions and seconds, and how much faster the first is than the second."""
+    columns = ("from", "looks", "keys", "outlines", "actions", "seconds", "seconds a frame")
+    table = Table(*columns, title=f"{clip.name}: {len(asked)} frames of {clip.size[1]}x{clip.size[0]} pixels")
+    for name, person in people.items():
+        did = person.actions
+        counts = (did["looks"], did["keys"], did["outlines"], did.total())
+        seconds = (f"{person.seconds:.1f}", f"{person.seconds / len(asked):.1f}")
+        table.add_row(name, *map(str, counts), *seconds)
+    console.print(table)
+    shown, nothing = people.values()
+    for factor in (0.5, 1, 2):
+        a, b = (p.seconds + (factor - 1) * p.tracing for p in (shown, nothing))
+        console.print(f"tracing at {factor:g} of the assumed time: {a:.0f} s against {b:.0f} s, {b / a:.2f}x")
+    console.print(f"assumed: {Pace()}")
+
+
+if __name__ == "__main__":
+    main()

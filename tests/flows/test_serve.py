@@ -1,0 +1,264 @@
+"""Serving a project for real: processes that are started, asked, and killed."""
+
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from al_core.errors import BadAddress, LedgerConflict
+from al_core.ledger.owner import owner_path, read_owner
+from al_core.ledger.people import Role
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import Answer, LabelKind
+from flows.serve import Address
+from tasks.ledger import living_owner, open_ledger
+from tasks.web.auth import COOKIE
+from tests.flows.toy_project import command, fewframes, write_clip, write_settings
+from tests.toys import ledger_with_clip
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with one clip and no round."""
+    ledger_with_clip(tmp_path)
+    return Project.at(tmp_path)
+
+
+def start(project, *options):
+    """Start serving at a free port; returns the process, which may still be on its way up."""
+    words = command("serve", "--project", project.root, "--port", 0, *options)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(process, project):
+    """Wait until a process that was started serves; returns the noted owner."""
+    while True:
+        assert process.poll() is None, process.stderr.read()
+        owner = living_owner(project)
+        if owner is not None and owner.pid == process.pid:
+            return owner
+        time.sleep(0.02)
+
+
+@contextmanager
+def serving(project, *options):
+    """Serve until the block ends; yields the process and the noted owner."""
+    process = start(project, *options)
+    try:
+        yield process, wait_for(process, project)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_when_it_is_told_to(project, number):
+    process = start(project)
+    owner = wait_for(process, project)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"is served at {owner.url}; ctrl-C ends it." in printed
+    assert f"fewframes run --project {project.root} --set annotator.backend=page" in printed
+    assert "ending" in printed
+    assert not owner_path(project.ledger_path).exists()
+    assert owner.url in (project.root / "serve.log").read_text()
+    assert owner.secret not in printed + (project.root / "serve.log").read_text()
+    assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
+
+
+def test_the_other_commands_work_beside_it_and_a_second_server_is_refused(project):
+    with serving(project) as (process, owner):
+        status = fewframes("status", "--project", project.root)
+        assert (status.returncode, status.stderr) == (0, "")
+        assert "1 video, 12 frames" in status.stdout
+        second = fewframes("serve", "--project", project.root, "--port", 0)
+        assert second.returncode == 1
+        assert f"is served already, by process {process.pid} at {owner.url}" in second.stderr
+        assert f"kill {process.pid}" in second.stderr
+        with pytest.raises(LedgerConflict, match=rf"in use by process {process.pid} .*which serves it at {owner.url}"):
+            Ledger(project.ledger_path, patience=0.1).videos()
+
+
+def test_of_two_that_start_together_one_serves_and_the_other_names_it(project):
+    both = [start(project), start(project)]
+    while all(process.poll() is None for process in both):
+        time.sleep(0.02)
+    loser, winner = sorted(both, key=lambda process: process.poll() is None)
+    assert loser.returncode == 1
+    assert re.search(rf"by process {winner.pid} ", loser.communicate()[1])
+    assert wait_for(winner, project).pid == winner.pid
+    winner.terminate()
+    winner.communicate()
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+WRITER = """
+import sys
+from al_core.errors import LedgerBusy, LedgerConflict
+from al_core.project import Project
+from tasks.ledger import open_ledger
+ledger, name = open_ledger(Project.at(sys.argv[1])), sys.argv[2]
+for i in range(int(sys.argv[3])):
+    while True:
+        try:
+            ledger.add_categories([f"{name}-{i}"])
+            break
+        except LedgerConflict as error:
+            assert not isinstance(error, LedgerBusy) and "not known" in str(error), error
+    print(i, flush=True)
+"""
+
+
+def test_two_writers_lose_nothing_that_was_acknowledged_while_the_server_is_killed(project):
+    """Between two servers the writers open the file themselves; in the end every word is there once."""
+    n, script = 80, project.root / "writer.py"
+    script.write_text(WRITER)
+    writers = [
+        subprocess.Popen([sys.executable, script, project.root, name, str(n)], stdout=subprocess.PIPE, env=ENVIRONMENT)
+        for name in ("left", "right")
+    ]
+    for _ in range(2):
+        server = start(project)
+        wait_for(server, project)
+        before = len(open_ledger(project).categories())
+        while len(open_ledger(project).categories()) < before + 15 and any(w.poll() is None for w in writers):
+            time.sleep(0.01)
+        server.kill()
+        server.communicate()
+        assert read_owner(project.ledger_path).pid == server.pid
+        assert living_owner(project) is None
+    for writer in writers:
+        acknowledged, _ = writer.communicate(timeout=100)
+        assert writer.returncode == 0
+        assert [int(line) for line in acknowledged.split()] == list(range(n))
+    with serving(project):
+        names = list(open_ledger(project).categories().values())
+    assert sorted(names) == sorted(["object", *(f"{name}-{i}" for name in ("left", "right") for i in range(n))])
+
+
+def test_a_port_that_is_taken_is_named(project):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = fewframes("serve", "--project", project.root, "--port", port)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port} cannot be had" in done.stderr
+    assert "--port" in done.stderr
+    assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
+
+
+class TestAddress:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+    def test_this_machine_needs_no_tls(self, host):
+        assert Address(host).names == frozenset()
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "labels.example.org", "localhost.example.org"])
+    def test_other_machines_do_unless_somebody_says_so(self, host):
+        with pytest.raises(BadAddress, match="--certificate FILE and --key FILE, or --without-tls"):
+            Address(host)
+        assert host in Address(host, without_tls=True).names
+
+    def test_the_name_of_a_proxy_counts_too(self):
+        assert Address(other_names=("labels.example.org",)).names == {"labels.example.org"}
+
+    def test_one_file_is_not_enough(self):
+        with pytest.raises(BadAddress, match="both"):
+            Address("0.0.0.0", certificate=Path("cert.pem"))
+
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [
+            ("127.0.0.1", "http://127.0.0.1:1"),
+            ("0.0.0.0", "http://127.0.0.1:1"),
+            ("::", "http://[::1]:1"),
+            ("192.168.1.7", "http://192.168.1.7:1"),
+        ],
+    )
+    def test_where_this_machine_reaches_it(self, host, url):
+        assert Address(host, without_tls=True).url(1) == url
+
+
+def write_certificate(folder):
+    """A certificate of its own for a name that is not the address, and its key; returns both paths."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "labels.example.org")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
+
+
+def test_over_tls_the_other_commands_trust_the_very_certificate_that_was_given(project, tmp_path):
+    certificate, key = write_certificate(tmp_path)
+    with serving(project, "--host", "0.0.0.0", "--certificate", certificate, "--key", key) as (_, owner):
+        assert owner.url.startswith("https://127.0.0.1:")
+        assert open_ledger(project).categories() == {1: "object"}
+        with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+            urllib.request.urlopen(f"{owner.url}/healthz", context=ssl.create_default_context())
+
+
+def until(condition, process, seconds=300):
+    """Wait until something holds, while a process lives."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def state(owner, key):
+    """What the server says about its newest round to the person whose session has this key."""
+    request = urllib.request.Request(f"{owner.url}/api/state", headers={"Cookie": f"{COOKIE}={key}"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.end_to_end
+def test_an_answered_round_goes_on_by_itself_and_asks_for_the_next_frames(tmp_path):
+    project = Project.at(tmp_path / "project")
+    assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root).returncode == 0
+    run = ("run", "--project", project.root, "--settings", write_settings(tmp_path), "--set", "annotator.backend=inbox")
+    assert fewframes(*run).returncode == 0
+    ledger = open_ledger(project)
+    truth = ledger.truth(1)
+    for request in ledger.requests(1, "open"):
+        label = truth[request.frame.frame_idx]
+        assert ledger.put_answer(Answer(request.request_id, request.request_id, label, LabelKind.MASK, 9.0, "ann"))
+    with serving(project) as (process, owner):
+        lead = ledger.sign_in(ledger.add_annotator("ada", Role.LEAD), 100.0)
+        until(lambda: ledger.requests(2), process)
+        second = fewframes(*run)
+        assert second.returncode == 0 or "runs the rounds of" in second.stderr
+        until(lambda: not state(owner, lead)["running"], process)
+        assert state(owner, lead) == {"round": 2, "step": "request", "open": 2, "running": False, "last_error": None}
+        assert [r.status for r in ledger.rounds()] == ["finished", "running"]
+        assert all(step.attempts == 1 for step in ledger.steps(1))
+        report = fewframes("report", "--project", project.root)
+        assert report.returncode == 0, report.stderr
+    assert "round 2 waits for 2 labels" in (project.root / "run.log").read_text()

@@ -1,0 +1,139 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from al_core.project import Project
+from al_core.records import LabelRequest
+from al_core.settings import Settings
+from tasks.rounds_runner import RoundsRunner, is_answered, run_command
+from tasks.web.context import RunState
+from tests.toys import chosen, ledger_with_clip, mask_answer
+
+
+def until(condition, seconds=20):
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """Makes a started runner of a piece of Python; ``ended`` gets the state after each run."""
+    made = []
+
+    def make(code, needed=lambda: True):
+        ended = []
+        command = [sys.executable, "-c", code]
+        runner = RoundsRunner(command, tmp_path / "run.log", needed, ended.append)
+        made.append(runner.__enter__())
+        return runner, ended
+
+    yield make
+    for runner in made:
+        runner.__exit__(None, None, None)
+
+
+def test_it_runs_when_it_is_woken_and_there_is_something_to_do(runner, tmp_path):
+    runner, ended = runner("print('trained')")
+    assert runner.state() == RunState()
+    runner.wake(1)
+    until(lambda: ended)
+    assert ended == [RunState()] == [runner.state()]
+    assert "trained" in (tmp_path / "run.log").read_text()
+
+
+def test_it_does_nothing_while_people_have_to_answer(runner, tmp_path):
+    asked = []
+    runner, ended = runner("print('trained')", needed=lambda: asked.append(True))
+    runner.wake()
+    until(lambda: asked)
+    time.sleep(0.1)
+    assert not ended
+    assert not (tmp_path / "run.log").exists()
+
+
+def test_a_crash_is_tried_once_more_and_then_told(runner, tmp_path):
+    runner, ended = runner("import sys; print('trying', flush=True); sys.exit('Error: out of luck')")
+    runner.wake()
+    until(lambda: ended)
+    assert ended == [RunState(running=False, last_error="exit code 1: Error: out of luck")]
+    assert (tmp_path / "run.log").read_text().count("trying") == 2
+
+
+def test_a_run_that_succeeds_the_second_time_leaves_no_error(runner, tmp_path):
+    flag = tmp_path / "flag"
+    code = (
+        f"import os, sys; from pathlib import Path; f = Path({str(flag)!r})\nif not f.exists(): f.touch(); os.abort()"
+    )
+    runner, ended = runner(code)
+    runner.wake()
+    until(lambda: ended)
+    assert ended == [RunState()]
+
+
+def test_one_at_a_time_and_once_more_when_it_was_woken_meanwhile(runner, tmp_path):
+    runner, ended = runner("import time; print('begin', flush=True); time.sleep(0.3); print('end')")
+    runner.wake()
+    until(lambda: runner.state().running)
+    for _ in range(5):
+        runner.wake()
+    until(lambda: len(ended) == 2)
+    time.sleep(0.1)
+    words = [line for line in (tmp_path / "run.log").read_text().splitlines() if not line.startswith("---")]
+    assert words == ["begin", "end"] * 2
+
+
+def test_the_child_ends_with_the_runner(runner, tmp_path):
+    runner, ended = runner("import os, time; print(os.getpid(), flush=True); time.sleep(100)")
+    runner.wake()
+    log = tmp_path / "run.log"
+    until(lambda: log.is_file() and log.read_text().splitlines()[1:])
+    pid = int(log.read_text().splitlines()[1])
+    runner.__exit__(None, None, None)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    assert not ended
+
+
+def test_what_cannot_be_found_out_is_told_and_does_not_end_it(runner):
+    answers = [RuntimeError("no ledger"), True]
+
+    def needed():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    runner, ended = runner("pass", needed)
+    runner.wake()
+    until(lambda: runner.state().last_error == "no ledger")
+    runner.wake()
+    until(lambda: ended)
+    assert runner.state() == RunState()
+
+
+def test_a_round_is_answered_when_it_waits_for_nobody(tmp_path):
+    ledger = ledger_with_clip(tmp_path)
+    assert not is_answered(ledger)
+    ledger.begin_round(Settings())
+    assert not is_answered(ledger)
+    requests = [LabelRequest.of(1, chosen(i, i)) for i in (3, 7)]
+    ledger.put_requests(requests)
+    ledger.put_answer(mask_answer(requests[0], "a"))
+    assert not is_answered(ledger)
+    ledger.put_answer(mask_answer(requests[1], "b"))
+    assert is_answered(ledger)
+    ledger.finish_round(1, None)
+    assert not is_answered(ledger)
+
+
+def test_the_child_is_the_command_that_people_give(tmp_path):
+    assert run_command(Project.at(tmp_path)) == [
+        *(sys.executable, "-m", "flows.cli"),
+        *("run", "--project", str(tmp_path)),
+    ]

@@ -1,0 +1,149 @@
+"""The dashboard of a project of two rounds; its numbers are recomputed from the ledger in another way."""
+
+import json
+import re
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from al_core.ledger.people import Role
+from tasks.snapshot import ask
+from tasks.web.dashboard import LINKS
+from tests.tasks.labelled_project import finished_project
+from tests.tasks.web.serving import served
+
+PAGES = [*(address for _, address in LINKS), "/dashboard/videos/1"]
+
+
+@pytest.fixture(scope="module")
+def served_project(tmp_path_factory):
+    """(context, address) of two finished rounds; a lead and an annotator are known."""
+    project, _, _ = finished_project(tmp_path_factory.mktemp("dashboard"))
+    with served(project) as (context, owner):
+        yield context, owner.url
+
+
+@contextmanager
+def browser(served_project, name, role):
+    """Somebody signed in by a personal link."""
+    context, url = served_project
+    known = {person.name for person in context.ledger.annotators()}
+    token = context.ledger.renew_link(name) if name in known else context.ledger.add_annotator(name, role)
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=60) as client:
+        client.get("/enter", params={"token": token}).raise_for_status()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def lead(served_project):
+    with browser(served_project, "lea", Role.LEAD) as client:
+        yield client
+
+
+def texts(html):
+    """The cells of all tables, row by row."""
+    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    return [[re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)] for row in rows]
+
+
+def figures(html):
+    """The descriptions of the page's charts."""
+    return json.loads(re.search(r'id="figures">(.*?)</script>', html, re.DOTALL)[1])
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_needs_nothing_from_elsewhere(lead, address):
+    answer = lead.get(address)
+    assert answer.status_code == 200
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+    assert not re.findall(r'(?:href|src|action)="https?:', answer.text)
+    for file in re.findall(r'(?:href|src)="(/dashboard/static/[^"]+)"', answer.text):
+        assert lead.get(file).status_code == 200, file
+
+
+@pytest.mark.parametrize("address", [*PAGES, "/dashboard/version"])
+def test_annotators_and_strangers_are_sent_away(served_project, address):
+    _, url = served_project
+    assert httpx.get(url + address).status_code == 401
+    with browser(served_project, "ann", Role.ANNOTATOR) as client:
+        assert client.get(address).status_code == 403
+
+
+def test_a_reviewer_may_look(served_project):
+    with browser(served_project, "rex", Role.REVIEWER) as client:
+        assert client.get("/dashboard").status_code == 200
+
+
+def test_the_rounds_table_is_what_the_ledger_says(served_project, lead):
+    context, _ = served_project
+    head, *rows = texts(lead.get("/dashboard/overview").text)
+    column = {name: [row[i] for row in rows] for i, name in enumerate(head)}
+    query = (
+        "SELECT r.round_id, (SELECT count(DISTINCT frame_idx) FROM answer a WHERE a.round_id <= r.round_id), "
+        "(SELECT avg(value) FROM quality q WHERE q.round_id = r.round_id AND metric = 'jf' AND provenance = 'all' "
+        "AND track_id IS NULL), (SELECT sum(n_covered) FROM delivered_batch d WHERE d.round_id = r.round_id) / "
+        "(SELECT sum(n_frames) FROM video) FROM round r ORDER BY 1"
+    )
+    expected = ask(context.project, context.ledger, query).rows
+    assert column["round"] == [str(r) for r, *_ in expected]
+    assert column["human frames"] == [str(n) for _, n, *_ in expected]
+    assert column["J&amp;F"] == [f"{jf:.3f}" for *_, jf, _ in expected]
+    assert column["coverage"] == [f"{100 * share:.0f} %" for *_, share in expected]
+
+
+def test_the_coverage_chart_counts_the_masks(served_project, lead):
+    context, _ = served_project
+    masks = figures(lead.get("/dashboard/overview").text)[1]
+    shown = {trace["name"]: [int(n) for n, _ in trace["customdata"]] for trace in masks["data"]}
+    query = "SELECT provenance, list(n_masks ORDER BY round_id) FROM delivered GROUP BY 1"
+    assert shown == dict(ask(context.project, context.ledger, query).rows)
+
+
+def test_the_queue_counts_requests(served_project, lead):
+    html = lead.get("/dashboard/overview").text
+    assert re.search(r"<dt>Open</dt><dd>0</dd>", html)
+    assert re.search(r"<dt>Answered</dt><dd>2</dd>", html)
+
+
+def test_videos_are_listed_with_their_worst_frame(served_project, lead):
+    context, _ = served_project
+    _, row = texts(lead.get("/dashboard/videos").text)
+    ((peak,),) = ask(context.project, context.ledger, "SELECT max(uncertainty) FROM prediction WHERE round_id = 2").rows
+    assert row[0] == "clip"
+    assert row[4] == f"{peak:.3f}"
+
+
+def test_a_video_shows_what_changed_since_the_round_before(lead):
+    html = lead.get("/dashboard/videos/1").text
+    assert "From round 1 to round 2: of 5 masks 0 added, 0 removed, 0 redrawn, 2 renamed" in html
+
+
+def test_a_video_that_is_not_there(lead):
+    assert lead.get("/dashboard/videos/9").status_code == 404
+
+
+def test_runs_show_every_step_with_its_inputs(served_project, lead):
+    context, _ = served_project
+    rows = [row for row in texts(lead.get("/dashboard/runs").text) if row[0] in ("train", "predict")]
+    query = (
+        "SELECT name, left(inputs_sha256, 12) FROM step WHERE name IN ('train', 'predict') "
+        "ORDER BY round_id DESC, started_at"
+    )
+    assert [(row[0], row[5]) for row in rows] == list(ask(context.project, context.ledger, query).rows)
+
+
+def test_calibration_compares_what_was_delivered_with_what_was_drawn(lead):
+    """Round 1 delivered frame 3 as the teacher's with 0.53, and in round 2 a person drew the same square."""
+    rows = texts(lead.get("/dashboard/quality").text)
+    row = rows[1 + [row[0] for row in rows].index("provenance")]
+    assert row[:2] == ["teacher masks", "1"]
+    assert row[2].startswith("0.470")
+
+
+def test_the_version_changes_with_the_ledger(served_project, lead):
+    context, _ = served_project
+    before = lead.get("/dashboard/version").json()
+    assert lead.get("/dashboard/version").json() == before
+    context.ledger.begin_step(2, "publish", "0" * 64)
+    assert lead.get("/dashboard/version").json() != before
