@@ -13,8 +13,8 @@ setup: $(READY) ## build the environment in .venv; does nothing when it is there
 $(READY): pyproject.toml constraints.txt .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 
-test: $(READY) ## run the tests; ARGS="-k name" chooses some
-	@$(BIN)/pytest $(ARGS)
+test: $(READY) ## run the tests, JOBS=2 side by side; ARGS="-k name" chooses some
+	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-label-studio: $(READY) ## test against a real Label Studio and CVAT's SDK, in .venv-label-studio
 	@.ci/label_studio

@@ -44,6 +44,13 @@ EXAMPLES = {
         "fewframes serve --project work",
         "fewframes serve --project work --host 0.0.0.0 --certificate cert.pem --key key.pem",
     ],
+    "annotator": [
+        "fewframes annotator add ada --project work",
+        "fewframes annotator add bo --role lead --url https://labels.example.org --project work",
+        "fewframes annotator list --project work",
+        "fewframes annotator link ada --project work",
+        "fewframes annotator revoke ada --project work",
+    ],
     "status": ["fewframes status --project work"],
     "report": ["fewframes report --project work", "fewframes report --project work --out report.html"],
     "export": [
@@ -69,6 +76,10 @@ EXAMPLES = {
     ],
     "versions": ["fewframes versions --project work"],
     "diff": ["fewframes diff 1 2 --project work", "fewframes diff 1 2 --video one --most 30 --project work"],
+    "rollback": [
+        "fewframes rollback --frame one:120 --project work",
+        'fewframes rollback --annotator ann --since-round 3 --reason "wrong category" --yes --project work',
+    ],
     "sql": [
         'fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1" --project work',
         'fewframes sql "FROM quality" --format csv --limit 0 --project work',
@@ -94,7 +105,15 @@ def _command(name: str, command: click.Command) -> str:
     parent = click.Context(main, info_name="fewframes", **main.context_settings)
     context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
     examples = "\n".join(EXAMPLES[name])
-    return f"## {name}\n\n```sh\n{examples}\n```\n\n```text\n{command.get_help(context)}\n```\n"
+    helps = "\n\n".join(_helps(command, context))
+    return f"## {name}\n\n```sh\n{examples}\n```\n\n```text\n{helps}\n```\n"
+
+
+def _helps(command: click.Command, context: click.Context) -> list[str]:
+    """What the command says of itself, and what those below it say."""
+    below = command.commands if isinstance(command, click.Group) else {}
+    inner = {name: click.Context(c, info_name=name, parent=context, terminal_width=WIDTH) for name, c in below.items()}
+    return [command.get_help(context), *(h for name, c in below.items() for h in _helps(c, inner[name]))]
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ MEANING = {
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
     "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
     "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least certain ones.",
-    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `inbox` (files that people drop), "
-    "`label_studio` or `cvat` (see [other tools](label-tools.md)).",
+    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `page` (people at our page), `inbox` (files "
+    "that people drop), `label_studio` or `cvat` (see [other tools](label-tools.md)).",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",
@@ -96,6 +96,13 @@ MEANING = {
     "annotator.cvat_url": "CVAT server that each round is uploaded to; empty: files only.",
     "annotator.cvat_token_variable": "Name of the environment variable that holds its access token.",
     "annotator.judgement_error": "How far off the simulated annotator judges the overlap (IoU) of a mask shown.",
+    "annotator.lease_seconds": "A frame of `page` returns to the queue so long after its holder was last heard of.",
+    "annotator.blind_share": "Share of requests that `page` shows without masks, to see who accepts too much.",
+    "annotator.double_share": "Share of requests that `page` gives to a second person too; the first answer counts.",
+    "annotator.known_truth_share": (
+        "So many frames more, as a share of a round's requests, that `page` asks for again after earlier rounds; only "
+        "compared, never counted."
+    ),
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip).",

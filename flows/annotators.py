@@ -1,15 +1,11 @@
 """Commands for the people who label: who they are, and their personal links."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from al_core.project import Project
 from flows.upkeep import existing, project_option
-
-if TYPE_CHECKING:
-    from tasks.people import PersonRow
 
 _ROLES = ("annotator", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import click
 
 from al_core.errors import BadSettings, FewframesError
+from flows.annotators import annotator
 from flows.upkeep import backup, existing, restore, snapshot, sql
-from flows.versions import diff, versions
+from flows.versions import diff, rollback, versions
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -593,7 +594,7 @@ def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-for _command in (versions, diff, sql, snapshot, backup, restore):
+for _command in (annotator, versions, diff, rollback, sql, snapshot, backup, restore):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -135,6 +135,7 @@ def _server(context: WebContext, address: Address) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            ws="none",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
             ssl_certfile=address.certificate,

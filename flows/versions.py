@@ -55,6 +55,53 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
             console.print(_changes(comparison, most))
 
 
+@click.command()
+@project_option
+@click.option("--round", "round_id", type=int, help="Answers to this round's requests.")
+@click.option("--since-round", type=int, help="Answers to requests of this round and later ones.")
+@click.option("--annotator", help="This person's answers.")
+@click.option("--frame", metavar="VIDEO:FRAME", help="Answers for one frame, e.g. clip:120.")
+@click.option("--reason", default="", help="Kept in the audit log.")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be done.")
+def rollback(
+    root: Path,
+    round_id: int | None,
+    since_round: int | None,
+    annotator: str | None,
+    frame: str | None,
+    reason: str,
+    yes: bool,
+) -> None:
+    """Take answers back: a round's, a person's, or those for one frame.
+
+    They stay stored and no longer count; several options narrow each other down. What finished rounds delivered stays
+    as it was; the next round works without these answers and may ask for the frames again.
+    """
+    from rich.console import Console
+
+    from tasks.ledger import open_ledger
+    from tasks.versions import frame_of
+
+    if (round_id, since_round, annotator, frame) == (None, None, None, None):
+        raise click.UsageError("say whose answers: --round, --since-round, --annotator or --frame")
+    project = existing(root)
+    ledger = open_ledger(project)
+    wanted = None if frame is None else frame_of(ledger, frame)
+    found = ledger.standing_answers(round_id, since_round, annotator, wanted)
+    names = {v.video_id: v.name for v in ledger.videos()}
+    table = _table("round", "frame", "kind", "objects", "annotator", "answered (UTC)")
+    for a in found:
+        where = f"{names[a.frame.video_id]}:{a.frame.frame_idx}"
+        when = f"{a.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(a.round_id), where, a.kind.value, str(a.n_masks), a.annotator, when)
+    Console().print(table)
+    if not yes:
+        click.echo(f"{len(found):,} answers would be taken back; add --yes to do it")
+        return
+    done = ledger.withdraw([a.answer_id for a in found], "command line", reason)
+    click.echo(f"{done:,} answers were taken back")
+
+
 def _summary(found: "dict[str, Comparison]") -> "Table":
     table = _table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
     for name, comparison in found.items():

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from al_core.errors import UnknownName
+from al_core.errors import BadSettings, UnknownName
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import DeliveredMask
+from al_core.records import DeliveredMask, FrameRef
 from al_core.stores.delivered import read_delivered
 from al_core.versions import Comparison, compare
 
@@ -63,6 +63,22 @@ def compare_rounds(
         for name, this in names.items()
         if video in (None, name)
     }
+
+
+def frame_of(ledger: Ledger, text: str) -> FrameRef:
+    """A frame from ``VIDEO:FRAME``.
+
+    Raises:
+        BadSettings: another form, or a frame that the video does not have.
+        UnknownName: no such video.
+    """
+    name, _, number = text.rpartition(":")
+    if not name or not number.isdecimal():
+        raise BadSettings(f"a frame is given as VIDEO:FRAME, e.g. clip:120, got {text!r}")
+    video = ledger.video(name)
+    if int(number) >= video.n_frames:
+        raise BadSettings(f"{name} has frames 0 to {video.n_frames - 1}, got {number}")
+    return FrameRef(video.video_id, int(number))
 
 
 def _masks(project: Project, paths: dict[int, str], video_id: int) -> Iterator[tuple[int, list[DeliveredMask]]]:

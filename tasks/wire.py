@@ -32,6 +32,8 @@ _TEXT: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
     bytes: (lambda value: base64.b64encode(value).decode("ascii"), base64.b64decode),
 }
 _TEXT_BY_NAME = {cls.__name__: cls for cls in _TEXT}
+_ALIGNED = 64
+"""Arrow wants its numbers to begin at such multiples of bytes."""
 _COLLECTIONS: dict[str, Callable[[Iterable[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -44,6 +46,7 @@ def pack(value: Any) -> bytes:
     parts: list[bytes] = []
     tree = _encode(value, parts)
     text = json.dumps([tree, [len(part) for part in parts]]).encode("ascii")
+    text += b" " * (-(4 + len(text)) % _ALIGNED)
     return b"".join([len(text).to_bytes(4, "big"), text, *parts])
 
 

@@ -9,6 +9,11 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole journeys first: they take longest, and side by side nobody should wait for them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real videos with masks, outside the project; the test is skipped where they are absent."""

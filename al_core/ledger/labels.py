@@ -57,11 +57,12 @@ class LabelOperations(Operations):
         return {FrameRef(video, frame): seconds for video, frame, seconds in rows}
 
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
-        """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not."""
+        """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not; those
+        whose answers were all taken back after their round may be asked for again."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-                "ORDER BY 1, 2",
+                "AND status <> 'withdrawn' ORDER BY 1, 2",
                 [before_round],
             ).fetchnumpy()
 

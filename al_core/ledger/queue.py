@@ -260,6 +260,12 @@ class QueueOperations(Operations):
                 [request_id],
             ).fetchall()
 
+    def set_aside_counts(self) -> dict[str, int]:
+        """How many frames each person skipped or flagged."""
+        with self._connector.session() as connection:
+            query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
+            return dict(connection.execute(query).fetchall())
+
     def put_checks(self, checks: Sequence[LabelRequest], purpose: Purpose, originals: Sequence[str]) -> int:
         """Store questions that check people, unless they are there; returns how many were new.
 

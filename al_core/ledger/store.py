@@ -10,11 +10,13 @@ from pathlib import Path
 
 from al_core.ledger.connection import Connector
 from al_core.ledger.copies import CopyOperations
+from al_core.ledger.given import GivenOperations
 from al_core.ledger.labels import LabelOperations
 from al_core.ledger.people import PeopleOperations
 from al_core.ledger.predictions import COMPONENTS, PredictionOperations
 from al_core.ledger.queue import QueueOperations
 from al_core.ledger.results import ResultOperations
+from al_core.ledger.rollback import RollbackOperations
 from al_core.ledger.rounds import Round, RoundOperations, Step
 from al_core.ledger.videos import VideoOperations
 
@@ -27,8 +29,10 @@ class Ledger(
     PredictionOperations,
     LabelOperations,
     QueueOperations,
+    GivenOperations,
     PeopleOperations,
     ResultOperations,
+    RollbackOperations,
     CopyOperations,
 ):
     """Typed operations over one ledger file.

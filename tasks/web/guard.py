@@ -1,5 +1,6 @@
 """What stands before every route: who may be asked for, how much may be sent, and what browsers are told."""
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -18,6 +19,8 @@ BODY_LIMIT = 16 * 2**20
 """Bytes that people may send at once; a 1080p mask is a few kilobytes."""
 LEDGER_BODY_LIMIT = 2**30
 """Bytes that a process which knows the secret may send at once."""
+BODY_SECONDS = 120.0
+"""How long one request may take to come in."""
 
 _SECURITY = {
     "Content-Security-Policy": (
@@ -67,15 +70,17 @@ class Guard:
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         limit = LEDGER_BODY_LIMIT if scope["path"].startswith(LEDGER) else BODY_LIMIT
-        body = b"" if refusal else await _body(headers, receive, limit)
-        if body is None:
-            mend = f"Send at most {limit:,} bytes at a time."
-            refusal = _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too much to send at once", mend)
+        body = b""
+        if refusal is None:
+            try:
+                body = await _body(headers, receive, limit)
+            except _BodyRefused as error:
+                refusal = error.answer
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
         try:
-            await self._app(scope, _again(body or b"", receive), answer)
+            await self._app(scope, _again(body, receive), answer)
         except Exception:
             if answered:
                 raise
@@ -119,20 +124,37 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _body(headers: Headers, receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None when it is larger than the limit, of which no more than that is read."""
+class _BodyRefused(Exception):
+    """A body is too large, or takes too long to come."""
+
+    def __init__(self, status: HTTPStatus, error: str, mend: str) -> None:
+        self.answer = _refused(status, error, mend)
+
+
+async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body; of one that is larger than the limit no more than that is read."""
+    too_large = _BodyRefused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "that is too much to send at once",
+        f"Send at most {limit:,} bytes at a time.",
+    )
     announced = headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced) > limit:
-        return None
+        raise too_large
     chunks, size, more = [], 0, True
-    while more:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            return None
-        chunks.append(chunk)
-        more = message.get("more_body", False)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > limit:
+                    raise too_large
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise _BodyRefused(
+            HTTPStatus.REQUEST_TIMEOUT, f"it did not come whole within {BODY_SECONDS:g} s", "Send it again."
+        ) from None
     return b"".join(chunks)
 
 

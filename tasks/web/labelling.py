@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,8 +16,9 @@ from al_core.ledger.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.rle import decode, encode
+from tasks.people import person_rows
 from tasks.proposals import labels_of
-from tasks.web.auth import Lead, Person
+from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.bodies import (
     AsideBody,
     DraftBody,
@@ -33,7 +35,6 @@ from tasks.web.studio import Studio
 UNDO_SECONDS = 60
 """An answer can be taken back for so long."""
 
-_MASKS_KEPT = {"Cache-Control": "no-store"}
 _PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
 
 router = APIRouter()
@@ -190,6 +191,23 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
         else:
             found = refine_with_clicks(studio.image(frame), known, body.clicked())
     return {"rle": encode(found).to_coco()}
+
+
+# ---- how people work
+
+
+@router.get("/api/people")
+def people(request: Request, person: Reviewer) -> list[dict[str, Any]]:
+    """Everybody: frames, seconds, and how well their labels hold."""
+    return [asdict(row) for row in person_rows(request.app.state.context.project, _ledger(request))]
+
+
+@router.get("/api/log")
+def log(
+    request: Request, person: Lead, limit: Annotated[int, Query(ge=1, le=10_000)] = 100, who: str | None = None
+) -> list[dict[str, Any]]:
+    """Who did what, newest first."""
+    return [asdict(entry) for entry in _ledger(request).audit_log(limit, who)]
 
 
 # ---- what the calls share

@@ -171,6 +171,7 @@ class Arm:
             page.goto(f"{owner.url}/enter?token={key}")
             self.person = ScriptedPerson(page, Pace())
             page.wait_for_function("() => globalThis.fewframes?.work.task")
+            self.person.thin_brush()
             for _ in self._asked:
                 results.update([self._label_frame(page, plan)])
             page.wait_for_selector("#app[data-state=empty]")
@@ -222,11 +223,11 @@ def same_masks(one: Masks, other: Masks) -> bool:
 
 def report(console: Console, clip: Clip, asked: Sequence[int], people: dict[str, ScriptedPerson]) -> None:
     """A table of actions and seconds, and how much faster the first is than the second."""
-    columns = ("from", "looks", "keys", "outlines", "actions", "seconds", "seconds a frame")
+    columns = ("from", "looks", "keys", "outlines", "dots", "actions", "seconds", "seconds a frame")
     table = Table(*columns, title=f"{clip.name}: {len(asked)} frames of {clip.size[1]}x{clip.size[0]} pixels")
     for name, person in people.items():
         did = person.actions
-        counts = (did["looks"], did["keys"], did["outlines"], did.total())
+        counts = (did["looks"], did["keys"], did["outlines"], did["dots"], did.total())
         seconds = (f"{person.seconds:.1f}", f"{person.seconds / len(asked):.1f}")
         table.add_row(name, *map(str, counts), *seconds)
     console.print(table)

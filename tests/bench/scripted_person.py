@@ -24,6 +24,18 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Point = tuple[float, float]
 
+_MOVES = """(points) => {
+    const stage = document.getElementById("stage");
+    for (const [clientX, clientY] of points) {
+        stage.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+    }
+}"""
+"""Moves of the pointer while its button is down, handed to the page at once: one by one, each would wait for a
+picture."""
+
+_SMALL = 5.5
+"""CSS pixels: what is smaller is drawn pixel by pixel."""
+
 _QUARTER = 0.25
 _SIMPLER = 0.2
 """Pixels by which an outline may be simplified: it runs a quarter of a pixel from the nearest centre, so that no pixel
@@ -68,6 +80,12 @@ def outlines(mask: Mask) -> list[NDArray[np.float64]]:
     return [cv2.approxPolyDP(line, _SIMPLER, closed=True)[:, 0].astype(np.float64) for line in lines]
 
 
+def inside(line: NDArray[np.float64], size: tuple[int, ...]) -> Mask:
+    """The pixels whose centre a closed line goes around, bool of a size."""
+    corners = np.rint((line - 0.5) * 4).astype(np.int32)
+    return cv2.fillPoly(np.zeros(size, np.uint8), [corners], 1, shift=2) > 0
+
+
 def without_holes(mask: Mask) -> Mask:
     """A mask with everything that it encloses."""
     borders, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -78,7 +96,7 @@ class ScriptedPerson:
     """Works the mouse and the keys of a page that shows a frame.
 
     Attributes:
-        actions: how often each thing was done: "keys", "outlines", "looks".
+        actions: how often each thing was done: "keys", "outlines", "dots", "looks".
         seconds: how long a real person would have taken so far.
         tracing: the part of it that went into outlines.
     """
@@ -109,9 +127,28 @@ class ScriptedPerson:
             return mask
         whole = without_holes(region)
         for points in outlines(whole):
-            self._trace(self._on_page(points), away=not fill)
+            line = self._on_page(points)
+            if max(math.dist(line[0], point) for point in line) > _SMALL:
+                self._trace(line, away=not fill)
+            else:
+                self._dot(np.argwhere(without_holes(inside(points, mask.shape)))[:, ::-1] + 0.5, away=not fill)
         drawn, wanted = (mask | whole, mask | region) if fill else (mask & ~whole, mask & ~region)
         return self.draw(drawn, drawn ^ wanted, not fill)
+
+    def thin_brush(self) -> None:
+        """Make the brush as small as a pixel."""
+        while self._page.evaluate("() => fewframes.editor.radius") > 0.5:
+            self.key("[")
+
+    def _dot(self, centres: NDArray[np.float64], away: bool) -> None:
+        """Set pixels one by one with the thin brush; an outline around them would be a click."""
+        self.key("b")
+        for point in self._on_page(centres):
+            way = math.dist(self._pointer, point) if self._pointer else 0.0
+            self._page.mouse.click(*point, button="right" if away else "left")
+            self._pointer = point
+            self._did("dots", self._pace.pointing(way))
+        self.key("p")
 
     def _trace(self, points: Sequence[Point], away: bool) -> None:
         mouse = self._page.mouse
@@ -121,8 +158,8 @@ class ScriptedPerson:
         closed = [*points, points[0]]
         mouse.move(*closed[0])
         mouse.down()
-        for point in closed[1:]:
-            mouse.move(*point)
+        self._page.evaluate(_MOVES, closed)
+        mouse.move(*closed[-1])
         mouse.up()
         if away:
             self._page.keyboard.up("Shift")

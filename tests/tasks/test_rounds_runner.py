@@ -1,8 +1,10 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from al_core.project import Project
@@ -137,3 +139,25 @@ def test_the_child_is_the_command_that_people_give(tmp_path):
         *(sys.executable, "-m", "flows.cli"),
         *("run", "--project", str(tmp_path)),
     ]
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from tasks.rounds_runner import RoundsRunner
+log = Path(sys.argv[1])
+child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(100)"]
+with RoundsRunner(child, log, lambda: True) as runner:
+    runner.wake()
+    while not (log.is_file() and log.read_text().splitlines()[1:]):
+        time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_the_child_ends_with_a_killed_server(tmp_path):
+    log = tmp_path / "run.log"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(log)], check=False).returncode == -signal.SIGKILL
+    pid = int(log.read_text().splitlines()[1])
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)

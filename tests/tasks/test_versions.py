@@ -2,8 +2,9 @@
 
 import pytest
 
-from al_core.errors import UnknownName
-from tasks.versions import compare_rounds, versions
+from al_core.errors import BadSettings, UnknownName
+from al_core.records import FrameRef
+from tasks.versions import compare_rounds, frame_of, versions
 from tests.tasks.labelled_project import finished_project
 
 
@@ -37,3 +38,13 @@ def test_what_changed_between_two_rounds(project):
 def test_what_is_not_there_is_named(project, arguments, message):
     with pytest.raises(UnknownName, match=message):
         compare_rounds(*project, *arguments)
+
+
+@pytest.mark.parametrize("text", ["clip", "clip:x", ":3", "clip:99"])
+def test_a_frame_has_a_video_and_a_number(project, text):
+    with pytest.raises(BadSettings, match="VIDEO:FRAME|0 to 5"):
+        frame_of(project[1], text)
+
+
+def test_a_frame_by_name(project):
+    assert frame_of(project[1], "clip:3") == FrameRef(1, 3)

@@ -201,3 +201,32 @@ def test_what_an_owner_acknowledged_survives_its_kill(tmp_path):
         names = set(ledger.categories().values())
     assert {f"c{i}" for i in acknowledged} <= names
     assert len(names) <= len(acknowledged) + 1
+
+
+FULL_DISK = """
+import os, resource, signal, sys
+from pathlib import Path
+import duckdb
+from al_core.ledger.store import Ledger
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ledger = Ledger(Path(sys.argv[1]))
+with ledger.owned():
+    ledger.add_categories(["before"])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
+    try:
+        ledger.add_categories(["refused" * 100])
+    except duckdb.Error:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        ledger.add_categories(["after"])
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_disk_that_was_full_for_a_while_costs_only_what_was_refused(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    Ledger(path).videos()
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr
+    assert list(Ledger(path).categories().values()) == ["before", "after"]

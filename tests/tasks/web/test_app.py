@@ -187,6 +187,13 @@ class TestSize:
         assert answer.status_code == 413
         assert answer.json()["mend"] == "Send at most 16,777,216 bytes at a time."
 
+    def test_one_that_never_comes_whole_is_given_up(self, client, monkeypatch):
+        monkeypatch.setattr("tasks.web.guard.BODY_SECONDS", 0.2)
+        head = b"POST /test/size HTTP/1.1\r\nHost: localhost\r\nX-Fewframes: 1\r\nContent-Length: 9\r\n\r\nslow"
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+            line.sendall(head)
+            assert line.recv(100).split()[1] == b"408"
+
     def test_a_process_with_the_secret_may_send_more(self, client, context):
         headers = {"Authorization": f"Bearer {context.secret}"}
         answer = client.post("/ledger/videos", content=bytes(BODY_LIMIT + 1), headers=headers)

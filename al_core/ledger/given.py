@@ -1,0 +1,54 @@
+"""Answers together with the questions that they are answers to."""
+
+from dataclasses import dataclass
+
+from al_core.ledger.leases import Purpose, Question
+from al_core.ledger.operations import Operations
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.rle import Rle
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """What somebody answered, and to which question."""
+
+    answer: Answer
+    question: Question
+
+
+class GivenOperations(Operations):
+    """What people answered, with all that is needed to compare it."""
+
+    def answers_given(self) -> list[GivenAnswer]:
+        """The newest answer to every request and every check, in the order they came in; answers that were taken back
+        are left out."""
+        with self._connector.session() as connection:
+            requests = connection.execute(
+                "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
+                "FROM label_request"
+            ).fetchall()
+            answers = connection.execute(
+                "SELECT answer_id, request_id, kind, seconds, annotator FROM answer_current "
+                "ORDER BY created_at, answer_id"
+            ).fetchall()
+            rows = connection.execute(
+                "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM answer_current "
+                "JOIN label USING (answer_id) JOIN video ON video.video_id = label.video_id ORDER BY 1, 2"
+            ).fetchall()
+        masks: dict[str, list[MaskLabel]] = {}
+        for answer_id, track_id, category_id, height, width, counts in rows:
+            rle = Rle(height, width, counts.decode("ascii"))
+            masks.setdefault(answer_id, []).append(MaskLabel(track_id, category_id, rle))
+        asked = {
+            i: LabelRequest(i, round_id, FrameRef(video, frame), rank, reason, LabelKind(kind))
+            for i, round_id, video, frame, rank, reason, kind, _, _ in requests
+        }
+        questions = {
+            i: Question(asked[i], Purpose(purpose), asked[original or i]) for i, *_, purpose, original in requests
+        }
+        found = []
+        for answer_id, request_id, kind, seconds, annotator in answers:
+            label = FrameLabel(asked[request_id].frame, tuple(masks.get(answer_id, ())))
+            given = Answer(answer_id, request_id, label, LabelKind(kind), seconds, annotator)
+            found.append(GivenAnswer(given, questions[request_id]))
+        return found

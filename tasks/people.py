@@ -1,0 +1,177 @@
+"""How people label: what they did, what it took, and how well it holds."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import mean, median
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from al_core.agreement import likeness
+from al_core.ledger.given import GivenAnswer
+from al_core.ledger.people import Role
+from al_core.ledger.queue import Purpose
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import LabelKind
+from tasks.backends.page import shown_blind
+from tasks.proposals import delivered_proposals
+from tasks.report.words import duration, percent, score
+
+FITS = 0.9
+"""Masks that a person did not see are taken to be good enough from this J with what the person drew."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person.
+
+    Attributes:
+        frames: frames labelled, checks not counted.
+        human_seconds: active time, checks included.
+        seconds: median seconds per frame, by kind of answer.
+        accepted: share of the frames with masks shown that were accepted as they were; None without such frames.
+        would_fit: share of the frames whose masks were kept back that fit what was drawn (J of at least ``FITS``). Who
+            accepts much more than would fit accepts too much.
+        shown_j, blind_j: mean J between masks that were shown, or kept back, and the answer.
+        agreement_j: mean J with another person's answer to the same request.
+        known_j: mean J with an earlier label of somebody else, on frames that were asked again.
+        set_aside: frames skipped and flagged.
+    """
+
+    name: str
+    role: Role
+    revoked: bool
+    frames: int
+    human_seconds: float
+    seconds: Mapping[LabelKind, float]
+    accepted: float | None
+    would_fit: float | None
+    shown_j: float | None
+    blind_j: float | None
+    agreement_j: float | None
+    known_j: float | None
+    set_aside: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted of one person."""
+
+    frames: int = 0
+    seconds: dict[LabelKind, list[float]] = field(default_factory=lambda: defaultdict(list))
+    accepted: list[bool] = field(default_factory=list)
+    shown: list[float] = field(default_factory=list)
+    blind: list[float] = field(default_factory=list)
+    agreement: list[float] = field(default_factory=list)
+    known: list[float] = field(default_factory=list)
+
+
+def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
+    """Everybody who may label or could once, by name."""
+    people = ledger.annotators()
+    if not people:
+        return []
+    tallies = {person.name: _Tally() for person in people}
+    given = ledger.answers_given()
+    _count_shown(project, ledger, [g for g in given if g.answer.annotator in tallies], tallies)
+    _count_checks(given, tallies)
+    aside = ledger.set_aside_counts()
+    rows = []
+    for person in people:
+        mine = tallies[person.name]
+        row = PersonRow(
+            person.name,
+            person.role,
+            person.revoked,
+            frames=mine.frames,
+            human_seconds=sum(sum(seconds) for seconds in mine.seconds.values()),
+            seconds={kind: median(seconds) for kind, seconds in sorted(mine.seconds.items())},
+            accepted=_mean(mine.accepted),
+            would_fit=_mean([j >= FITS for j in mine.blind]),
+            shown_j=_mean(mine.shown),
+            blind_j=_mean(mine.blind),
+            agreement_j=_mean(mine.agreement),
+            known_j=_mean(mine.known),
+            set_aside=aside.get(person.name, 0),
+        )
+        rows.append(row)
+    return rows
+
+
+def people_table(rows: Sequence[PersonRow]) -> Table:
+    """One line per person, for the terminal."""
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.caption = (
+        "seconds are medians per frame; accepted: shown masks taken as they were; would fit: masks kept back that fit "
+        "what was drawn"
+    )
+    table.caption_justify = "left"
+    for name in ("name", "role"):
+        table.add_column(name, no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for row in rows:
+        role = f"{row.role}, revoked" if row.revoked else str(row.role)
+        table.add_row(row.name, role, *cells(row))
+    return table
+
+
+COLUMNS = ("frames", "time", "drawn s", "accepted s", "empty s", "accepted", "would fit", "agreement J", "known J")
+"""What is said of each person, after name and role."""
+
+
+def cells(row: PersonRow) -> tuple[str, ...]:
+    """The figures of one person as text, in the order of ``COLUMNS``."""
+    kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
+    return (
+        f"{row.frames:,}",
+        duration(row.human_seconds),
+        *(f"{row.seconds[kind]:.1f}" if kind in row.seconds else "–" for kind in kinds),
+        percent(row.accepted),
+        percent(row.would_fit),
+        score(row.agreement_j),
+        score(row.known_j),
+    )
+
+
+def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:
+    settings = {this.round_id: this.settings for this in ledger.rounds()}
+    proposed = delivered_proposals(project, ledger, [g.question.original for g in given])
+    for g in given:
+        mine = tallies[g.answer.annotator]
+        mine.frames += g.question.purpose is Purpose.LABEL
+        mine.seconds[g.answer.kind].append(g.answer.seconds)
+        original = g.question.original
+        if original.request_id not in proposed:
+            continue
+        j = likeness(proposed[original.request_id].masks, g.answer.label.masks)
+        if shown_blind(settings[original.round_id], original.request_id):
+            mine.blind.append(j)
+        else:
+            mine.shown.append(j)
+            mine.accepted.append(g.answer.kind is LabelKind.ACCEPT)
+
+
+def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:
+    by_request = {g.answer.request_id: g for g in given}
+    for g in given:
+        other = by_request.get(g.question.original.request_id)
+        if g.question.purpose is Purpose.LABEL or other is None:
+            continue
+        j = likeness(other.answer.label.masks, g.answer.label.masks)
+        if g.question.purpose is Purpose.KNOWN_TRUTH:
+            _of(tallies, g).known.append(j)
+        else:
+            _of(tallies, g).agreement.append(j)
+            _of(tallies, other).agreement.append(j)
+
+
+def _of(tallies: Mapping[str, _Tally], given: GivenAnswer) -> _Tally:
+    """Where an answer counts; answers that came from elsewhere count nowhere."""
+    return tallies.get(given.answer.annotator, _Tally())
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return mean(values) if values else None

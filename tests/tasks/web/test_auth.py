@@ -1,0 +1,167 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from al_core.ledger.people import Role
+from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks
+from tests.tasks.web.desk import ADDRESS, CHANGING, desk
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    with desk(tmp_path_factory.mktemp("auth")) as found:
+        yield found
+
+
+@pytest.fixture
+def stranger(office):
+    """Somebody who is not signed in."""
+    office.app.state.failed_links = FailedLinks()
+    return TestClient(office.app, base_url=ADDRESS, headers=CHANGING, follow_redirects=False)
+
+
+@pytest.fixture(scope="module")
+def link(office):
+    return office.ledger.add_annotator("ada")
+
+
+def enter(client, link, **headers):
+    return client.get("/enter", params={"token": link}, headers=headers)
+
+
+def test_a_link_signs_in_with_a_cookie_that_scripts_and_other_sites_cannot_use(stranger, link):
+    answer = enter(stranger, link)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/label")
+    cookie = answer.headers["set-cookie"].lower()
+    for word in ("httponly", "samesite=strict", "path=/", "max-age="):
+        assert word in cookie
+    assert "secure" not in cookie
+    assert link.partition(".")[2].lower() not in cookie
+    assert stranger.get("/api/me").json() == {"name": "ada", "role": "annotator", "done": 0, "open": 0}
+
+
+def test_a_link_from_elsewhere_passes_a_page_of_our_own(stranger, link):
+    answer = enter(stranger, link, **{"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert 'url=/label"' in answer.text
+    assert COOKIE in answer.headers["set-cookie"]
+
+
+def test_over_tls_the_cookie_is_never_sent_without(tmp_path):
+    from tasks.web.app import create_app
+    from tasks.web.context import WebContext
+
+    with desk(tmp_path) as found:
+        app = create_app(WebContext(found.project, found.ledger, tls=True))
+        client = TestClient(app, base_url="https://127.0.0.1", follow_redirects=False)
+        answer = enter(client, found.ledger.add_annotator("ada"))
+        assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_who_leaves_is_signed_out_also_with_a_copied_cookie(stranger, link):
+    enter(stranger, link)
+    copied = stranger.cookies[COOKIE]
+    assert stranger.post("/api/leave").status_code == 204
+    assert stranger.get("/api/me").status_code == 401
+    stranger.cookies.set(COOKIE, copied)
+    assert stranger.get("/api/me").status_code == 401
+
+
+def test_who_is_revoked_is_out_with_the_next_call(office):
+    client = office.person("cyd")
+    assert client.get("/api/me").status_code == 200
+    office.ledger.revoke_annotator("cyd")
+    answer = client.get("/api/me")
+    assert answer.status_code == 401
+    assert answer.json()["mend"].startswith("Open your personal link again")
+
+
+CALLS = [
+    ("GET", "/api/me"),
+    ("POST", "/api/next"),
+    ("GET", "/api/frames/1/0.jpg"),
+    ("GET", "/api/masks/1/0"),
+    ("GET", "/api/disagreement/1/0.png"),
+    ("POST", "/api/requests/r1/renew"),
+    ("PUT", "/api/requests/r1/draft"),
+    ("POST", "/api/requests/r1/submit"),
+    ("POST", "/api/requests/r1/skip"),
+    ("POST", "/api/requests/r1/flag"),
+    ("POST", "/api/requests/r1/release"),
+    ("POST", "/api/requests/r1/refine"),
+    ("POST", "/api/requests/r1/drop"),
+    ("POST", "/api/answers/00000000-0000-0000-0000-000000000000/undo"),
+    ("GET", "/api/people"),
+    ("GET", "/api/log"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_every_call_needs_a_session(stranger, method, path):
+    for cookie in (None, "", "nonsense", "0" * 16 + "." + "A" * 43):
+        if cookie is not None:
+            stranger.cookies.set(COOKIE, cookie)
+        answer = stranger.request(method, path, json={} if method != "GET" else None)
+        assert (answer.status_code, answer.json()["error"]) == (401, "nobody is signed in here")
+
+
+def test_every_route_of_the_api_is_among_those(office):
+    from fastapi.routing import APIRoute
+
+    known = {path.rsplit("/", 1)[-1].partition(".")[0] for _, path in CALLS} | {"leave", "state"}
+    mounted = {route.path for router in (office.app.router,) for route in router.routes if isinstance(route, APIRoute)}
+    for path in mounted:
+        if path.startswith("/api/") and "{frame_idx}" not in path:
+            assert path.rsplit("/", 1)[-1] in known, path
+
+
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[0] != "GET"])
+def test_a_changing_call_without_the_header_is_refused(office, method, path):
+    client = TestClient(office.app, base_url=ADDRESS)
+    answer = client.request(method, path, json={})
+    assert answer.status_code == 403
+    assert "X-Fewframes" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"), [(Role.ANNOTATOR, set()), (Role.REVIEWER, {"people"}), (Role.LEAD, {"people", "log", "drop"})]
+)
+def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowed):
+    client = office.person(f"a {role}", role)
+    (request,) = office.ask(5)
+    calls = {
+        "people": lambda: client.get("/api/people"),
+        "log": lambda: client.get("/api/log"),
+        "drop": lambda: client.post(f"/api/requests/{request.request_id}/drop", json={"lease": "none"}),
+    }
+    statuses = {name: call().status_code for name, call in calls.items()}
+    assert {name for name, status in statuses.items() if status != 403} == allowed
+    refused = {entry.subject for entry in office.ledger.audit_log(who=f"a {role}") if "is no" in entry.detail}
+    assert len(refused) == len(calls) - len(allowed)
+
+
+def test_many_bad_links_from_one_address_are_stopped(office, stranger, link):
+    for _ in range(FAILURES):
+        assert enter(stranger, "guess").status_code == 401
+    stopped = enter(stranger, link)
+    assert stopped.status_code == 429
+    assert "Try again in" in stopped.json()["mend"]
+    assert office.ledger.audit_log(1)[0].action == "refused"
+
+
+def test_failures_are_forgotten_with_time_and_counted_by_address():
+    time = [0.0]
+    failed = FailedLinks(lambda: time[0])
+    for _ in range(FAILURES):
+        assert failed.wait("a") == 0
+        failed.note("a")
+    assert failed.wait("a") == FAILURE_SECONDS
+    assert failed.wait("b") == 0
+    time[0] = FAILURE_SECONDS
+    assert failed.wait("a") == 0
+
+
+def test_addresses_that_failed_do_not_pile_up():
+    failed = FailedLinks(lambda: 0.0)
+    for number in range(10_050):
+        failed.note(str(number))
+    assert len(failed._failures) == 10_000
