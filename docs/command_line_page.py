@@ -56,6 +56,7 @@ EXAMPLES = {
     "export": [
         "fewframes export --project work --format coco --out labels",
         "fewframes export --project work --format davis --out masks --provenance human,propagated",
+        "fewframes export --project work --format coco --out sets --split train=0.8,val=0.2",
         "fewframes export --project work --format overlay-mp4 --out look.mp4 --video one",
     ],
     "simulate": [

@@ -78,8 +78,8 @@ MEANING = {
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
     "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
     "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least certain ones.",
-    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `page` (people at our page), `inbox` (files "
-    "that people drop), `label_studio` or `cvat` (see [other tools](label-tools.md)).",
+    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `page` (people at our page), "
+    "`inbox` (files that people drop), `label_studio` or `cvat` (see [other tools](label-tools.md)).",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",

@@ -241,6 +241,10 @@ def report(root: Path, out: Path | None) -> None:
 @click.option("--human-frames", is_flag=True, help="Only the frames that people labelled.")
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the frames too, where it has them.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+@click.option(
+    "--split", metavar="train=0.8,val=0.2", help="A folder per split, videos whole; tells what leaks over it."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the split.")
 def export(
     root: Path,
     name: str,
@@ -251,12 +255,15 @@ def export(
     human_frames: bool,
     images: bool,
     overwrite: bool,
+    split: str | None,
+    seed: int,
 ) -> None:
     """Write the labelled videos in a format that other tools read."""
     from rich.console import Console
 
     from al_core.settings import FrameSettings
-    from tasks.export import export_project
+    from al_core.splits import parse_shares
+    from tasks.export import ExportReport, SplitReport, export_project, export_splits
     from tasks.frames import open_frames
     from tasks.ledger import open_ledger
     from tasks.progress import progress_of, terminal_progress
@@ -266,21 +273,22 @@ def export(
     ledger = open_ledger(project)
     last = ledger.last_round()
     frame_settings = last.settings.frames if last else FrameSettings()
+    options: dict[str, Any] = {
+        "round_id": round_id,
+        "provenances": provenance.split(",") if provenance else None,
+        "videos": videos or None,
+        "human_frames_only": human_frames,
+        "images": images,
+        "overwrite": overwrite,
+        "on_progress": progress_of(f"export {name}"),
+    }
+    source = (project, ledger, open_frames(project, ledger, frame_settings))
     with terminal_progress(console):
-        done = export_project(
-            project,
-            ledger,
-            open_frames(project, ledger, frame_settings),
-            name,
-            out,
-            round_id=round_id,
-            provenances=provenance.split(",") if provenance else None,
-            videos=videos or None,
-            human_frames_only=human_frames,
-            images=images,
-            overwrite=overwrite,
-            on_progress=progress_of(f"export {name}"),
-        )
+        done: ExportReport | SplitReport
+        if split is None:
+            done = export_project(*source, name, out, **options)
+        else:
+            done = export_splits(*source, name, out, parse_shares(split), seed, **options)
     console.print(done.describe(), highlight=False)
 
 

@@ -1,8 +1,10 @@
 """Write what a round delivered in a format that others read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from al_core.export import ExportClip, ExportOptions, ExportReport, exporter, wr
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Progress, Provenance, Video
+from al_core.splits import Leak, leaks, sampled, split_videos
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.video import decode
@@ -59,6 +62,62 @@ def export_project(
     chosen_round = _round(ledger, round_id)
     clips = _clips(project, ledger, frames, chosen_round, videos)
     return write_export(format, clips, ledger.categories(), out, options, on_progress)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitReport:
+    """What an export in splits wrote.
+
+    Attributes:
+        leaks: videos of different splits that show the same.
+    """
+
+    reports: dict[str, ExportReport]
+    videos: dict[str, list[str]]
+    leaks: tuple[Leak, ...]
+
+    def describe(self) -> str:
+        """What was written, for the person who asked; every leak is a line of its own."""
+        lines = [f"{name}: {report.describe()}" for name, report in self.reports.items()]
+        lines += [
+            f"warning: {leak.first} frame {leak.first_frame} and {leak.second} frame {leak.second_frame} are almost "
+            "the same and in different splits; put both videos into one"
+            for leak in self.leaks
+        ]
+        return "\n".join(lines)
+
+
+def export_splits(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    format: str,
+    out: Path,
+    shares: Mapping[str, float],
+    seed: int,
+    **options: Any,
+) -> SplitReport:
+    """Export to a folder for each split, videos whole, and look for frames that are the same on both sides.
+
+    Args:
+        shares: of the frames, by name of the split, adding up to 1.
+        options: as for :func:`export_project`.
+
+    Raises:
+        BadSettings: fewer videos than splits.
+    """
+    delivered = ledger.delivered_paths(_round(ledger, options.get("round_id")))
+    wanted = options.pop("videos", None)
+    known = {v.name: v for v in ledger.videos() if v.video_id in delivered and (wanted is None or v.name in wanted)}
+    lengths = {name: v.n_frames for name, v in known.items()}
+    splits = split_videos(lengths, shares, np.random.default_rng(seed))
+    reports = {
+        name: export_project(project, ledger, frames, format, out / name, videos=videos, **options)
+        for name, videos in splits.items()
+    }
+    numbers = {name: sampled(n) for name, n in lengths.items()}
+    thumbnails = {name: (numbers[name], frames.thumbnails(known[name].video_id, numbers[name])) for name in known}
+    return SplitReport(reports, splits, tuple(leaks(splits, thumbnails)))
 
 
 def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:

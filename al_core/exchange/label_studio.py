@@ -42,13 +42,17 @@ def label_config(categories: Iterable[str]) -> str:
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$why")
     ElementTree.SubElement(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true", brightnessControl="true")
-    for tag, name in (("BrushLabels", BRUSH), ("PolygonLabels", POLYGON)):
-        control = ElementTree.SubElement(view, tag, name=name, toName=IMAGE)
+    below = ElementTree.SubElement(view, "View", style="display: flex; gap: 3em")
+    for title, tag, name in (("Brush", "BrushLabels", BRUSH), ("Polygon", "PolygonLabels", POLYGON)):
+        column = ElementTree.SubElement(below, "View")
+        ElementTree.SubElement(column, "Header", value=title, size="5")
+        control = ElementTree.SubElement(column, tag, name=name, toName=IMAGE)
         for i, category in enumerate(names):
             ElementTree.SubElement(control, "Label", value=category, background=_COLOURS[i % len(_COLOURS)])
         ElementTree.SubElement(control, "Label", value=IGNORE_NAME, background="#888888")
-    ElementTree.SubElement(view, "Header", value="Number of the object, the same in all frames of the video", size="5")
-    ElementTree.SubElement(view, "Number", name=NUMBER, toName=IMAGE, perRegion="true", min="1", step="1")
+    column = ElementTree.SubElement(below, "View")
+    ElementTree.SubElement(column, "Header", value="Number of the object, the same in all frames", size="5")
+    ElementTree.SubElement(column, "Number", name=NUMBER, toName=IMAGE, perRegion="true", min="1", step="1")
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode")
 

@@ -146,6 +146,8 @@ async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             while more:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _BodyRefused(HTTPStatus.BAD_REQUEST, "the line broke", "Send it again.")
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > limit:

@@ -33,7 +33,7 @@ def said(*arguments) -> str:
 def project(tmp_path) -> Project:
     """A project whose first round the simulated annotator has answered, so that the second shows masks."""
     project = Project.at(tmp_path / "project")
-    said("ingest", write_clip(tmp_path / "data", n_frames=16), "--project", project.root)
+    said("ingest", write_clip(tmp_path / "data", n_frames=20), "--project", project.root)
     run = ("run", "--project", project.root, "--settings", write_settings(tmp_path))
     said(*run, "--rounds", 1)
     asked = said(*run, "--set", "annotator.backend=page", "--set", "selection.frames_per_round=6")

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from al_core.errors import EmptyPool, OutputExists, UnknownName
+from al_core.errors import BadSettings, EmptyPool, OutputExists, UnknownName
 from al_core.export.overlay import write_video
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind
 from al_core.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.export import export_project
+from tasks.export import export_project, export_splits
 from tasks.frames import ingest_paths
 from tasks.ledger import open_ledger
 from tests.al_core.export.toys import read_coco
@@ -177,3 +177,37 @@ def test_a_frame_that_people_found_empty_goes_out_with_theirs(tmp_path):
     deliver(project, ledger, 1)
     report = export_project(project, ledger, frames, "coco", tmp_path / "out", human_frames_only=True)
     assert report.frames == 1
+
+
+def test_splits_hold_whole_videos_and_tell_what_leaks(tmp_path):
+    """Both clips show the same but for their first frame."""
+    project, ledger, frames = new_project(tmp_path, ("one", "two"))
+    ledger.begin_round(Settings())
+    deliver(project, ledger, 1)
+    (path,) = ledger.delivered_paths(1).values()
+    ledger.put_delivered(1, 2, path, N_FRAMES - 1, [])
+    shares = {"train": 0.5, "val": 0.5}
+    done = export_splits(project, ledger, frames, "coco", tmp_path / "sets", shares, seed=0)
+    assert sorted(name for names in done.videos.values() for name in names) == ["one", "two"]
+    assert {p.name for p in (tmp_path / "sets").iterdir()} == {"train", "val"}
+    assert all(report.frames == 6 for report in done.reports.values())
+    (leak,) = done.leaks
+    assert (leak.first, leak.second, leak.distance) == ("one", "two", 0.0)
+    assert "warning: one frame 1 and two frame 1 are almost the same" in done.describe()
+
+
+def test_a_split_needs_enough_videos(labelled, tmp_path):
+    with pytest.raises(BadSettings, match="has 1"):
+        export_splits(*labelled, "coco", tmp_path / "sets", {"train": 0.5, "val": 0.5}, seed=0)
+    assert not (tmp_path / "sets").exists()
+
+
+@pytest.mark.parametrize("name", ["coco", "davis", "youtube-vis", "yolo-seg"])
+def test_a_version_is_exported_again_byte_for_byte(labelled, tmp_path, name):
+    for folder in ("first", "second"):
+        export_project(*labelled, name, tmp_path / folder, round_id=1)
+    first, second = (
+        {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+        for root in (tmp_path / "first", tmp_path / "second")
+    )
+    assert first == second

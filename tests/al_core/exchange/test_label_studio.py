@@ -65,7 +65,7 @@ def test_a_category_without_a_name_is_not_sent():
 def test_the_editor_offers_every_category_with_brush_and_polygon():
     view = ElementTree.fromstring(label_config(NAMES.values()))
     for tag, name in (("BrushLabels", "brush"), ("PolygonLabels", "polygon")):
-        control = view.find(tag)
+        control = view.find(f".//{tag}")
         assert (control.get("name"), control.get("toName")) == (name, "image")
         assert [choice.get("value") for choice in control] == [*NAMES.values(), IGNORE_NAME]
 

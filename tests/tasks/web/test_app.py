@@ -13,6 +13,8 @@ from tasks.web.guard import BODY_LIMIT
 from tests.tasks.web.serving import served
 from tests.toys import ledger_with_clip
 
+SIZES = []
+"""Of every body that reached the route below."""
 CHANGING = {"X-Fewframes": "1"}
 
 
@@ -36,7 +38,8 @@ def routes():
 
     @router.post("/test/size")
     async def size(request: Request):
-        return len(await request.body())
+        SIZES.append(len(await request.body()))
+        return SIZES[-1]
 
     @router.post("/test/drawing")
     def drawing(drawing: Drawing):
@@ -186,6 +189,14 @@ class TestSize:
         answer = client.post("/test/size", content=chunks, headers=CHANGING)
         assert answer.status_code == 413
         assert answer.json()["mend"] == "Send at most 16,777,216 bytes at a time."
+
+    def test_half_a_body_reaches_no_route(self, client):
+        before = len(SIZES)
+        head = b"POST /test/size HTTP/1.1\r\nHost: localhost\r\nX-Fewframes: 1\r\nContent-Length: 9\r\n\r\nhalf"
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+            line.sendall(head)
+        assert client.post("/test/size", content=b"x", headers=CHANGING).json() == 1
+        assert SIZES[before:] == [1]
 
     def test_one_that_never_comes_whole_is_given_up(self, client, monkeypatch):
         monkeypatch.setattr("tasks.web.guard.BODY_SECONDS", 0.2)

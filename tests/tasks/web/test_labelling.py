@@ -1,0 +1,414 @@
+"""The JSON API of the labelling page, as people and as attackers use it."""
+
+import json
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from al_core.ledger.people import Role
+from al_core.ledger.store import COMPONENTS
+from al_core.records import LabelKind, MaskLabel
+from al_core.rle import Rle, decode, encode
+from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask, write_predictions
+from tests.tasks.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
+from tests.tasks.web.desk import answer, delivered, desk, sent, square
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def office(tmp_path):
+    with desk(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def ada(office):
+    return office.person("ada")
+
+
+def next_task(client):
+    """What somebody gets; None when there is nothing."""
+    reply = client.post("/api/next")
+    assert reply.status_code in (200, 204)
+    return reply.json() if reply.status_code == 200 else None
+
+
+def submit(client, task, masks, **changes):
+    return client.post(f"/api/requests/{task['request_id']}/submit", json=answer(task, sent(masks)) | changes)
+
+
+def act(client, task, how, **more):
+    return client.post(f"/api/requests/{task['request_id']}/{how}", json={"lease": task["lease"]["token"], **more})
+
+
+class TestTasks:
+    def test_a_task_has_all_that_the_page_shows(self, office, ada):
+        office.ask(3, 1)
+        task = next_task(ada)
+        assert (task["request_id"], task["rank"], task["kind"]) == ("r0002-v00001-f0000003", 0, "mask")
+        assert task["reason"] == "the teachers disagree"
+        assert task["frame"] == {
+            "video_id": 1, "video": "clip", "frame_idx": 3, "time_seconds": 0.12, "n_frames": N_FRAMES, "fps": 25.0,
+            "width": WIDTH, "height": HEIGHT,
+        }  # fmt: skip
+        assert task["categories"][0] == {"category_id": 1, "name": "square"}
+        (mask,) = task["masks"]
+        assert (mask["provenance"], mask["confidence"]) == ("propagated", 0.75)
+        assert np.array_equal(decode(Rle(*mask["rle"]["size"], mask["rle"]["counts"])), mask_at(3))
+        assert 0 < task["lease"]["expires_in_seconds"] <= 300
+        assert (task["blind"], task["control"], task["base_revision"], task["draft"]) == (False, False, 0, None)
+        assert task["queue"] == {"open": 2, "done": 0, "mine": 0}
+
+    def test_two_people_get_two_frames_and_a_third_waits(self, office, ada):
+        office.ask(3, 1)
+        others = [office.person(name) for name in ("bo", "cyd")]
+        assert [next_task(ada)["frame"]["frame_idx"], next_task(others[0])["frame"]["frame_idx"]] == [3, 1]
+        assert next_task(others[1]) is None
+        assert next_task(ada)["frame"]["frame_idx"] == 3
+
+    def test_uncertainty_is_told_by_component(self, office, ada):
+        values = np.linspace(0, 0.5, N_FRAMES).astype(np.float32)
+        frames = {"frame_idx": np.arange(N_FRAMES, dtype=np.int32), "uncertainty": values}
+        rows = pa.table(frames | {"n_objects": np.ones(N_FRAMES, np.int32)} | dict.fromkeys(COMPONENTS, values))
+        office.ledger.put_predictions(1, 1, rows, "none.parquet")
+        office.ask(5)
+        assert next_task(ada)["uncertainty"] == pytest.approx(dict.fromkeys(COMPONENTS, 0.5))
+
+    def test_a_blind_task_shows_no_masks(self, tmp_path):
+        with desk(tmp_path, blind_share=1.0) as office:
+            office.ask(3)
+            ada = office.person("ada")
+            task = next_task(ada)
+            assert (task["blind"], task["masks"]) == (True, [])
+            for frame_idx in range(N_FRAMES):
+                assert ada.get(f"/api/masks/1/{frame_idx}").json() == {"masks": []}
+            assert ada.get("/api/disagreement/1/3.png").status_code == 404
+            assert submit(ada, task, [square(3)]).status_code == 200
+            (given,) = office.ledger.answers_given()
+            assert given.answer.kind is LabelKind.MASK
+
+
+class TestAnswers:
+    def test_what_was_drawn_is_stored_pixel_for_pixel(self, office, ada):
+        office.ask(3)
+        drawn = np.random.default_rng(0).random((HEIGHT, WIDTH)) < 0.5
+        task = next_task(ada)
+        reply = submit(ada, task, [MaskLabel(1, 1, encode(drawn)), square(3, track_id=9)], seconds=7.25)
+        assert reply.json()["revision"] == 1
+        assert reply.json()["undo_seconds"] == 60
+        (label,) = office.ledger.human_labels()
+        assert [mask.track_id for mask in label.masks] == [1, 9]
+        assert np.array_equal(decode(label.masks[0].rle), drawn)
+        assert office.ledger.answer_times() == [(LabelKind.MASK, 7.25, 2)]
+
+    def test_the_same_answer_again_is_answered_the_same(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        body = answer(task, sent([square(3)]))
+        path = f"/api/requests/{task['request_id']}/submit"
+        assert ada.post(path, json=body).json() == ada.post(path, json=body).json()
+        assert len(office.ledger.answers_given()) == 1
+
+    @pytest.mark.parametrize(
+        ("said", "masks", "stored"),
+        [
+            ("accept", [square(3)], LabelKind.ACCEPT),
+            ("mask", [square(3)], LabelKind.ACCEPT),
+            ("mask", [square(2)], LabelKind.MASK),
+            ("absent", [], LabelKind.ABSENT),
+            ("mask", [], LabelKind.ABSENT),
+        ],
+    )
+    def test_the_kind_follows_from_what_came_back(self, office, ada, said, masks, stored):
+        office.ask(3)
+        assert submit(ada, next_task(ada), masks, kind=said).status_code == 200
+        assert office.ledger.answer_times() == [(stored, 12.5, len(masks))]
+
+    def test_the_round_goes_on_when_its_last_request_is_answered(self, office, ada):
+        office.ask(3, 1)
+        submit(ada, next_task(ada), [square(3)])
+        assert office.answered == []
+        submit(ada, next_task(ada), [])
+        assert office.answered == [2]
+
+    def test_a_stale_answer_is_refused_and_told_whose_frame_it_is(self, office, ada):
+        office.ask(3)
+        task, bo = next_task(ada), office.person("bo")
+        act(ada, task, "release")
+        next_task(bo)
+        reply = submit(ada, task, [square(3)])
+        assert (reply.status_code, reply.json()["owner"]) == (409, "bo")
+        assert "stays on this page" in reply.json()["mend"]
+        assert office.ledger.audit_log(1)[0].action == "refused"
+
+    def test_an_answer_can_be_taken_back(self, office, ada):
+        office.ask(3, 1)
+        answer_id = submit(ada, next_task(ada), [square(2)], seconds=9.0).json()["answer_id"]
+        next_task(ada)
+        task = ada.post(f"/api/answers/{answer_id}/undo").json()
+        assert (task["frame"]["frame_idx"], task["base_revision"]) == (3, 1)
+        assert (task["draft"]["masks"], task["draft"]["seconds"]) == (sent([square(2)]), 9.0)
+        assert submit(ada, task, [square(1)]).json()["revision"] == 2
+        assert ada.post(f"/api/answers/{answer_id}/undo").status_code == 409
+
+    def test_a_draft_comes_back(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        path, lease = f"/api/requests/{task['request_id']}/draft", task["lease"]["token"]
+        for seconds in (1.0, 2.5):
+            body = {"lease": lease, "masks": sent([square(1)]), "seconds": seconds}
+            assert ada.put(path, json=body).status_code == 200
+        draft = next_task(ada)["draft"]
+        assert (draft["masks"], draft["seconds"]) == (sent([square(1)]), 2.5)
+        assert draft["saved_at"].endswith("Z")
+
+    def test_skip_flag_release_and_renew(self, office, ada):
+        office.ask(3, 1)
+        bo = office.person("bo")
+        assert act(ada, next_task(ada), "skip", reason="too dark").status_code == 204
+        task = next_task(ada)
+        assert act(ada, task, "renew").json() == {"expires_in_seconds": 300.0}
+        assert act(ada, task, "flag", reason="what is this?").status_code == 204
+        assert next_task(ada) is None
+        task = next_task(bo)
+        assert task["frame"]["frame_idx"] == 3
+        assert act(bo, task, "release").status_code == 204
+        lea = office.person("lea", Role.LEAD)
+        assert lea.get("/api/me").json()["flagged"] == 1
+        task = next_task(lea)
+        assert task["frame"]["frame_idx"] == 1
+        assert act(lea, task, "drop", reason="black").status_code == 204
+
+
+class TestPictures:
+    def test_a_frame_comes_with_its_exact_pixels(self, office, ada):
+        picture = ada.get("/api/frames/1/3.png")
+        assert picture.headers["content-type"] == "image/png"
+        pixels = cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_COLOR)
+        assert pixels.shape == (HEIGHT, WIDTH, 3)
+        assert (pixels == 70).all()
+
+    def test_a_frame_can_be_had_smaller_never_larger(self, ada):
+        for long_side, shape in ((16, (12, 16, 3)), (4000, (HEIGHT, WIDTH, 3))):
+            content = ada.get(f"/api/frames/1/3.jpg?long_side={long_side}").content
+            assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == shape
+
+    @pytest.mark.parametrize("path", ["1/6.jpg", "2/0.jpg", "1/6.png", "9999999999/0.jpg", "1/-1.jpg", "1/0.gif"])
+    def test_a_frame_that_is_not_there(self, ada, path):
+        assert ada.get(f"/api/frames/{path}").status_code in (404, 422)
+
+    def test_masks_around_are_what_people_said_or_what_was_delivered(self, office, ada):
+        office.ask(3, 1)
+        submit(ada, next_task(ada), [square(0, track_id=4)])
+        (human,) = ada.get("/api/masks/1/3").json()["masks"]
+        assert (human["provenance"], human["track_id"], human["confidence"]) == ("human", 4, 1.0)
+        (carried,) = ada.get("/api/masks/1/4").json()["masks"]
+        assert carried == sent([delivered(4)])[0] | {"provenance": "propagated", "confidence": 0.75}
+        assert ada.get("/api/masks/1/6").status_code == 422
+
+    def test_where_teachers_disagree_is_hot(self, office, ada):
+        probability = np.zeros((HEIGHT, WIDTH), np.float32)
+        probability[4:12, 4:12] = 0.5
+        probability[14:20, 14:20] = 1.0
+        seen = PredictedObject(1, (1.0, 0.0), 1.0, 4, (4, 4, 20, 20), 0.0, 1.0, 0.0, 0.0, SoftMask.of(probability))
+        path = office.project.round_dir(1) / "predictions" / "00001.parquet"
+        write_predictions(path, [FramePrediction(3, (seen,), np.ones(2, np.float32))], (HEIGHT, WIDTH))
+        rows = {"frame_idx": [3], "uncertainty": [0.5], "n_objects": [1]} | {name: [0.5] for name in COMPONENTS}
+        office.ledger.put_predictions(1, 1, pa.table(rows), office.project.relative(path))
+        content = ada.get("/api/disagreement/1/3.png").content
+        heat = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert heat.shape == (HEIGHT, WIDTH, 4)
+        assert heat[8, 8, 3] > 150
+        assert heat[17, 17, 3] == heat[0, 0, 3] == 0
+        assert ada.get("/api/disagreement/1/4.png").status_code == 404
+
+
+class TestRefine:
+    def test_clicks_and_boxes_give_a_mask_and_store_nothing(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        empty = encode(np.zeros((HEIGHT, WIDTH), bool)).to_coco()
+        more = {"track_id": 1, "category_id": 1, "rle": empty}
+        clicked = act(ada, task, "refine", **more, clicks=[{"x": 10, "y": 12, "positive": True}]).json()["rle"]
+        assert decode(Rle(*clicked["size"], clicked["counts"]))[12, 10]
+        boxed = act(ada, task, "refine", track_id=1, category_id=1, rle=None, box=[4.2, 4.0, 20.0, 16.0])
+        found = decode(Rle(*boxed.json()["rle"]["size"], boxed.json()["rle"]["counts"]))
+        assert not found[:, 20:].any()
+        assert next_task(ada)["draft"] is None
+
+    def test_it_needs_the_frame_in_hand(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        bo = office.person("bo")
+        assert act(bo, task, "refine", clicks=[]).status_code == 409
+
+
+def masks_with(**changes):
+    """One mask as the page sends it, spoiled."""
+    (mask,) = sent([square(3)])
+    return {"masks": [mask | changes]}
+
+
+def rle(counts, size=(HEIGHT, WIDTH)):
+    return masks_with(rle={"size": list(size), "counts": counts})
+
+
+TWO_TIMES = {"masks": sent([square(3), square(2)])}
+SUBMIT_ATTACKS = {
+    "another size": (rle(square(3).rle.counts, (HEIGHT, WIDTH + 1)), 422, "the frame is 24x32 pixels"),
+    "a size that would fill the memory": (rle("0", (2_000_000, 2_000_000)), 422, "the frame is 24x32 pixels"),
+    "runs longer than the frame": (rle("PPPPP^1"), 422, "do not add up"),
+    "one run of 2^34 pixels": (rle("oooooo?"), 422, "do not add up"),
+    "a number without end": (rle("o" * 1000), 422, "no run lengths"),
+    "a number of 5,000 bits": (rle("o" * 1000 + "0"), 422, "longer than any frame"),
+    "negative runs": (rle("O" * 50), 422, "do not add up"),
+    "no run lengths": (rle("<script>alert(1)</script>"), 422, "no run lengths"),
+    "an empty text": (rle(""), 422, "no run lengths"),
+    "two megabytes of runs": (rle("0" * 2 * MEGABYTE), 422, "at most"),
+    "an unknown category": (masks_with(category_id=77), 422, "no category 77"),
+    "a track of ten digits": (masks_with(track_id=10**10), 422, "less than or equal"),
+    "a negative track": (masks_with(track_id=-1), 422, "greater than or equal"),
+    "an object twice": (TWO_TIMES, 422, "appears once"),
+    "an object without a pixel": (rle(encode(np.zeros((HEIGHT, WIDTH), bool)).counts), 422, "delete the empty masks"),
+    "ten thousand masks": ({"masks": sent([square(3)]) * 10_000}, 422, "at most 300"),
+    "accepted, but changed": ({"kind": "accept", "masks": sent([square(2)])}, 422, "not the masks that were shown"),
+    "absent, but with masks": ({"kind": "absent"}, 422, "nothing is said to be here"),
+    "a kind that is not asked": ({"kind": "delete"}, 422, "kind"),
+    "seconds below zero": ({"seconds": -1}, 422, "seconds"),
+    "a year of seconds": ({"seconds": 3e7}, 422, "seconds"),
+    "seconds that are text": ({"seconds": "long"}, 422, "seconds"),
+    "an answer id that is no id": ({"answer_id": "../../etc/passwd"}, 422, "answer_id"),
+    "somebody else's lease": ({"lease": "A" * 22}, 409, "no longer yours"),
+    "no lease": ({"lease": ""}, 409, "no longer yours"),
+    "a lease of a megabyte": ({"lease": "A" * MEGABYTE}, 422, "lease"),
+    "a revision that never was": ({"base_revision": 5}, 409, "was answered since"),
+}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """A desk, somebody who is signed in, and the task that is in hand."""
+    with desk(tmp_path_factory.mktemp("attacked")) as office:
+        office.ask(3)
+        ada = office.person("ada")
+        yield office, ada, next_task(ada)
+
+
+@pytest.mark.parametrize("attack", SUBMIT_ATTACKS)
+def test_a_spoiled_answer_is_refused_and_the_task_stays(attacked, attack):
+    office, ada, task = attacked
+    changes, status, said = SUBMIT_ATTACKS[attack]
+    body = answer(task, sent([square(3)])) | changes
+    reply = ada.post(f"/api/requests/{task['request_id']}/submit", json=body)
+    assert (reply.status_code, said in reply.json()["error"]) == (status, True), reply.json()
+    assert reply.json()["mend"]
+    assert "<script" not in reply.text
+    assert office.ledger.answers_given() == []
+    assert next_task(ada)["lease"]["token"] == task["lease"]["token"]
+
+
+TEXT_ATTACKS = {
+    "not a number for seconds": (lambda body: json.dumps(body).replace("12.5", "NaN"), 422),
+    "infinite seconds": (lambda body: json.dumps(body).replace("12.5", "Infinity"), 422),
+    "lists a hundred thousand deep": (lambda body: "[" * 100_000, (400, 422)),
+    "an object instead of masks": (lambda body: json.dumps(body | {"masks": {"a": {}}}), 422),
+    "no JSON": (lambda body: "lease=1&masks=2", 422),
+    "nothing": (lambda body: "", 422),
+    "seventeen megabytes": (lambda body: json.dumps(body | {"lease": "A" * 17 * MEGABYTE}), 413),
+    "a text that is no text": (lambda body: b'{"lease": "\xff\xfe"}', (400, 422)),
+}
+
+
+@pytest.mark.parametrize("attack", TEXT_ATTACKS)
+def test_what_is_no_answer_at_all_is_refused(attacked, attack):
+    office, ada, task = attacked
+    spoil, statuses = TEXT_ATTACKS[attack]
+    path = f"/api/requests/{task['request_id']}/submit"
+    content = spoil(answer(task, sent([square(3)])))
+    reply = ada.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert reply.status_code in (statuses if isinstance(statuses, tuple) else (statuses,))
+    assert set(reply.json()) == {"error", "mend"}
+    assert office.ledger.answers_given() == []
+
+
+PATH_ATTACKS = [
+    "/api/frames/1/..%2f..%2f..%2fledger.duckdb",
+    "/api/frames/..%2f..%2fowner.json",
+    "/api/frames/1/0.jpg%00.png",
+    "/api/frames/1/%2e%2e/owner.json",
+    "/api/frames/1/0.svg",
+    "/api/frames/1/0.jpg?long_side=1000000000",
+    "/api/frames/1/0.jpg?long_side=-5",
+    "/api/masks/1/%2e%2e%2f0",
+    "/api/masks/1/99999999999999999999",
+    "/api/disagreement/1/..%2f0.png",
+    "/static/../labelling.py",
+    "/static/0/..%2flabelling.py",
+]
+
+
+@pytest.mark.parametrize("path", PATH_ATTACKS)
+def test_a_path_that_leads_elsewhere_leads_nowhere(attacked, path):
+    reply = attacked[1].get(path)
+    assert reply.status_code in (400, 404, 422)
+    assert reply.headers["content-type"].startswith("application/json")
+
+
+REQUEST_IDS = ["..%2f..%2fetc", "r1' OR '1'='1", "r" * 65, "%00", "r0002-v00001-f0000005"]
+
+
+@pytest.mark.parametrize("request_id", REQUEST_IDS)
+@pytest.mark.parametrize("how", ["renew", "skip", "flag", "release", "refine"])
+def test_a_request_that_is_not_there(attacked, request_id, how):
+    reply = attacked[1].post(f"/api/requests/{request_id}/{how}", json={"lease": "A" * 22})
+    assert reply.status_code in (404, 422)
+
+
+REFINE_ATTACKS = {
+    "a click outside": ({"clicks": [{"x": WIDTH, "y": 0, "positive": True}]}, "inside the frame"),
+    "a click far outside": ({"clicks": [{"x": 1e300, "y": 0, "positive": True}]}, "less than or equal"),
+    "a thousand clicks": ({"clicks": [{"x": 1, "y": 1, "positive": True}] * 1000}, "at most 100"),
+    "an empty box": ({"box": [5, 5, 5, 5]}, "at least one pixel"),
+    "a box outside": ({"box": [100, 100, 200, 200]}, "at least one pixel"),
+    "a box of three sides": ({"box": [1, 2, 3]}, "box"),
+    "a mask of another size": ({"rle": {"size": [1, 1], "counts": "1"}, "clicks": []}, "the frame is 24x32"),
+    "a mask that is none": ({"rle": {"size": [HEIGHT, WIDTH], "counts": "PPPP"}, "clicks": []}, "run lengths"),
+}
+
+
+@pytest.mark.parametrize("attack", REFINE_ATTACKS)
+def test_a_refinement_that_cannot_be(attacked, attack):
+    _, ada, task = attacked
+    body, said = REFINE_ATTACKS[attack]
+    reply = act(ada, task, "refine", **body)
+    assert (reply.status_code, said in reply.json()["error"]) == (422, True), reply.json()
+
+
+def test_a_draft_is_checked_like_an_answer_but_may_hold_empty_masks(attacked):
+    _, ada, task = attacked
+    path, lease = f"/api/requests/{task['request_id']}/draft", task["lease"]["token"]
+    empty = encode(np.zeros((HEIGHT, WIDTH), bool))
+    assert ada.put(path, json={"lease": lease, "seconds": 1, **rle(empty.counts)}).status_code == 200
+    assert ada.put(path, json={"lease": lease, "seconds": 1, **rle("oooooo?")}).status_code == 422
+
+
+def test_other_peoples_answers_cannot_be_taken_back(office, ada):
+    office.ask(3)
+    answer_id = submit(ada, next_task(ada), [square(3)]).json()["answer_id"]
+    assert office.person("bo").post(f"/api/answers/{answer_id}/undo").status_code == 404
+    assert ada.post(f"/api/answers/{uuid4()}/undo").status_code == 404
+
+
+def test_reasons_are_kept_as_they_are_and_never_sent_as_html(office, ada):
+    office.ask(3)
+    reason = "<img src=x onerror=alert(1)>"
+    task = next_task(ada)
+    act(ada, task, "flag", reason=reason)
+    assert office.ledger.set_aside(task["request_id"]) == [("ada", "flag", reason)]
+    reply = office.person("lea", Role.LEAD).get("/api/log")
+    assert reply.headers["content-type"] == "application/json"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
