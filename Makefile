@@ -16,9 +16,9 @@ $(READY): pyproject.toml constraints.txt .ci/setup
 test: $(READY) ## run the tests, JOBS=2 side by side; ARGS="-k name" chooses some
 	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-label-studio: $(READY) ## test against a real Label Studio and CVAT's SDK, in .venv-label-studio
+test-label-studio: $(READY) ## test against a real Label Studio, and what reads CVAT's files
 	@.ci/label_studio
-	@$(BIN)/pytest -m label_studio tests/label_studio $(ARGS)
+	@$(BIN)/pytest -m label_studio $(if $(ARGS),$(ARGS),tests/label_studio)
 
 lint: $(READY) ## style, formatting, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -34,5 +34,5 @@ docs: $(READY) ## write the generated pages in docs/ anew
 	@$(BIN)/python docs/command_line_page.py
 
 clean: ## delete the environment and caches; keeps data/ and runs/
-	rm -rf .venv .venv-label-studio .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-label-studio .venv-cvat .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find al_core tasks flows tests configs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from al_core.errors import BadRecords
@@ -167,6 +166,9 @@ def fit(samples: Samples, prior: Calibration = IDENTITY) -> Calibration:
         value = float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.5 * away @ away)
         error = weight * (expit(z) - y)
         return value, np.array([error @ x, error.sum()]) + away / PRIOR_DEVIATION
+
+    # Pages that only show calibrations start without it.
+    from scipy.optimize import minimize
 
     found = minimize(loss, known, jac=True, method="L-BFGS-B", bounds=[SLOPES, (None, None)])
     return Calibration(float(found.x[0]), float(found.x[1]))

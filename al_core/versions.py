@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scipy.optimize import linear_sum_assignment
-
 from al_core.records import DeliveredMask, Identities, Provenance
 from al_core.rle import iou
 
@@ -93,6 +91,9 @@ def _by_track(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> lis
 def _by_overlap(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> list[Pair]:
     if not old or not new:
         return [*((mask, None) for mask in old), *((None, mask) for mask in new)]
+    # The dashboard starts without scipy.
+    from scipy.optimize import linear_sum_assignment
+
     overlap = iou([m.rle for m in old], [m.rle for m in new])
     rows, columns = linear_sum_assignment(-overlap)
     paired = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if overlap[a, b] > 0}

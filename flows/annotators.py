@@ -67,7 +67,8 @@ def list_people(root: Path) -> None:
     from rich.console import Console
 
     from tasks.ledger import open_ledger
-    from tasks.people import people_table, person_rows
+    from tasks.people import person_rows
+    from tasks.report.people import people_table
 
     project = existing(root)
     rows = person_rows(project, open_ledger(project))

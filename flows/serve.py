@@ -19,7 +19,9 @@ from al_core.ledger.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger import living_owner
-from tasks.rounds_runner import RoundsRunner, is_answered, run_command
+from tasks.processes import is_run
+from tasks.report.words import many
+from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.web.app import create_app
 from tasks.web.context import RunState, WebContext
 
@@ -96,9 +98,12 @@ def serve(project: Project, address: Address, console: Console, patience: float 
     with _logging(project.root / "serve.log"), ledger.owned(), _listening(address) as listener:
 
         def tell(state: RunState) -> None:
-            _say(console, _after_run(ledger, state))
+            _say(console, _of_run(ledger, state))
 
-        runner = RoundsRunner(run_command(project), project.root / "run.log", lambda: is_answered(ledger), tell)
+        def needed() -> bool:
+            return waits_for_nobody(ledger) and not is_run(project.root)
+
+        runner = RoundsRunner(run_command(project), project.root / "run.log", needed, tell)
         context = WebContext(
             project,
             ledger,
@@ -113,7 +118,8 @@ def serve(project: Project, address: Address, console: Console, patience: float 
         server = _server(context, address)
         with _noted(project, owner), runner, _ended_by_signals(server):
             _say(console, f"{project.root.name} is served at {url}; ctrl-C ends it.")
-            _say(console, _what_next(project, ledger))
+            for line in _what_next(project, ledger):
+                _say(console, line)
             runner.wake()
             server.run(sockets=[listener])
             _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
@@ -210,19 +216,21 @@ def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True)
 
 
-def _what_next(project: Project, ledger: Ledger) -> str:
-    last = ledger.last_round()
-    if last is None:
-        return (
+def _what_next(project: Project, ledger: Ledger) -> Iterator[str]:
+    if not ledger.annotators():
+        yield f"Everybody who labels needs a link: fewframes annotator add NAME --project {project.root}"
+    if ledger.last_round() is None:
+        yield (
             "No round has begun. Begin one in another terminal: "
             f"fewframes run --project {project.root} --set annotator.backend=page"
         )
-    if is_answered(ledger):
-        return f"Round {last.round_id} is answered and goes on now; what it does is in run.log."
-    return _waiting(ledger)
+    else:
+        yield _waiting(ledger)
 
 
-def _after_run(ledger: Ledger, state: RunState) -> str:
+def _of_run(ledger: Ledger, state: RunState) -> str:
+    if state.running:
+        return "Nobody has to answer now, so the rounds go on; what they do is in run.log."
     if state.last_error is not None:
         return f"The run ended early ({state.last_error}); see run.log, then: fewframes run"
     return _waiting(ledger)
@@ -233,4 +241,5 @@ def _waiting(ledger: Ledger) -> str:
     if last is None or last.status == "finished":
         reason = last.stop_reason if last else None
         return f"The campaign is over: {reason}" if reason else "No round waits for labels."
-    return f"Round {last.round_id} waits for {len(ledger.requests(last.round_id, 'open'))} labels."
+    n = len(ledger.requests(last.round_id, "open"))
+    return f"Round {last.round_id} waits for {many(n, 'label')}." if n else f"Round {last.round_id} is at work."

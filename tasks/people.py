@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, median
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from al_core.agreement import likeness
 from al_core.ledger.given import GivenAnswer
 from al_core.ledger.people import Role
@@ -17,7 +14,6 @@ from al_core.project import Project
 from al_core.records import LabelKind
 from tasks.backends.page import shown_blind
 from tasks.proposals import delivered_proposals
-from tasks.report.words import duration, percent, score
 
 FITS = 0.9
 """Masks that a person did not see are taken to be good enough from this J with what the person drew."""
@@ -98,42 +94,6 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
         )
         rows.append(row)
     return rows
-
-
-def people_table(rows: Sequence[PersonRow]) -> Table:
-    """One line per person, for the terminal."""
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.caption = (
-        "seconds are medians per frame; accepted: shown masks taken as they were; would fit: masks kept back that fit "
-        "what was drawn"
-    )
-    table.caption_justify = "left"
-    for name in ("name", "role"):
-        table.add_column(name, no_wrap=True)
-    for name in COLUMNS:
-        table.add_column(name, justify="right")
-    for row in rows:
-        role = f"{row.role}, revoked" if row.revoked else str(row.role)
-        table.add_row(row.name, role, *cells(row))
-    return table
-
-
-COLUMNS = ("frames", "time", "drawn s", "accepted s", "empty s", "accepted", "would fit", "agreement J", "known J")
-"""What is said of each person, after name and role."""
-
-
-def cells(row: PersonRow) -> tuple[str, ...]:
-    """The figures of one person as text, in the order of ``COLUMNS``."""
-    kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
-    return (
-        f"{row.frames:,}",
-        duration(row.human_seconds),
-        *(f"{row.seconds[kind]:.1f}" if kind in row.seconds else "–" for kind in kinds),
-        percent(row.accepted),
-        percent(row.would_fit),
-        score(row.agreement_j),
-        score(row.known_j),
-    )
 
 
 def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from al_core.errors import LedgerConflict
 
@@ -36,16 +37,28 @@ def only_run(root: Path) -> Iterator[None]:
         LedgerConflict: another process does.
     """
     with (root / "run.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file):
             file.seek(0)
             who = file.read().strip() or "unknown"
             raise LedgerConflict(
                 f"process {who} runs the rounds of {root} already. Wait until it is done, or end it; "
                 "when serve has started it, it writes to run.log in the project."
-            ) from None
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def is_run(root: Path) -> bool:
+    """Whether a process takes a project's rounds on."""
+    with (root / "run.lock").open("a+") as file:
+        return not _lock(file)
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

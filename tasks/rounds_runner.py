@@ -27,7 +27,7 @@ class RoundsRunner:
         command: what the child runs.
         output: file that the child's output is added to.
         needed: whether there is anything to do.
-        on_end: called after each child with the new state.
+        on_change: called with the new state when a run begins and when it is over.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class RoundsRunner:
         command: Sequence[str],
         output: Path,
         needed: Callable[[], bool],
-        on_end: Callable[[RunState], None] = lambda _: None,
+        on_change: Callable[[RunState], None] = lambda _: None,
     ) -> None:
         self._command = list(command)
         self._output = output
         self._needed = needed
-        self._on_end = on_end
+        self._on_change = on_change
         self._state = RunState()
         self._woken = threading.Event()
         self._ending = threading.Event()
@@ -80,6 +80,7 @@ class RoundsRunner:
                 self._state = RunState(last_error=str(error))
 
     def _run(self) -> None:
+        self._on_change(RunState(running=True))
         for attempt in range(ATTEMPTS):
             self._state = RunState(running=True)
             code = self._run_once()
@@ -89,7 +90,7 @@ class RoundsRunner:
             if code == 0:
                 break
             _log.error("run ended with %s%s", self._state.last_error, "; once more" if attempt + 1 < ATTEMPTS else "")
-        self._on_end(self._state)
+        self._on_change(self._state)
 
     def _run_once(self) -> int:
         with self._output.open("ab") as output:
@@ -117,12 +118,20 @@ def run_command(project: Project) -> list[str]:
     return [sys.executable, "-m", "flows.cli", "run", "--project", str(project.root)]
 
 
-def is_answered(ledger: Ledger) -> bool:
-    """Whether the newest round is unfinished and waits for nobody, so that a run would take it on."""
+def waits_for_nobody(ledger: Ledger) -> bool:
+    """Whether a run would take the campaign on: people answer on our page, and none of them has to answer first.
+
+    Other back-ends are asked by the run itself, so when to run is for people to say.
+    """
     last = ledger.last_round()
-    if last is None or last.status == "finished":
+    if last is None or last.settings.annotator.backend != "page":
         return False
-    return bool(ledger.requests(last.round_id)) and not ledger.requests(last.round_id, "open")
+    if last.status == "finished":
+        return last.stop_reason is None
+    collected = ledger.step(last.round_id, "collect")
+    if collected is not None and collected.status == "finished":
+        return True
+    return not ledger.requests(last.round_id, "open")
 
 
 def _end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:

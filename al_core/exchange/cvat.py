@@ -197,11 +197,11 @@ def _region(part: Element, asked: Asked) -> Region:
     if part.tag not in ("mask", "polygon"):
         raise BadLabel(f"expected masks and polygons, got a {part.tag}; remove it, or draw the object as a mask")
     pixels = _mask(part, asked) if part.tag == "mask" else _polygon(part, asked)
-    numbers = [int(a.text or "0") for a in part.findall("attribute") if a.get("name") == NUMBER]
-    number = numbers[0] if numbers else 0
-    if not 0 <= number <= _LARGEST_NUMBER:
-        raise BadLabel(f"the number of an object is at least 1, got {number}")
-    return Region(number or None, part.attrib["label"], pixels)
+    numbers = [float(a.text or "0") for a in part.findall("attribute") if a.get("name") == NUMBER]
+    number = numbers[0] if numbers else 0.0
+    if not 0 <= number <= _LARGEST_NUMBER or number % 1:
+        raise BadLabel(f"the number of an object is a whole number from 1, got {number:g}")
+    return Region(int(number) or None, part.attrib["label"], pixels)
 
 
 def _mask(part: Element, asked: Asked) -> NDArray[np.bool_]:

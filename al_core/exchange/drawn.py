@@ -67,12 +67,13 @@ def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, i
     """
     masks = []
     for mask in drawn.masks:
+        name = mask.category or ""
         if mask.track_id == IGNORE_TRACK:
             masks.append(MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, mask.rle))
-        elif mask.category not in category_ids:
-            raise BadLabel(str(UnknownName("category", str(mask.category), category_ids)))
+        elif name in category_ids:
+            masks.append(MaskLabel(mask.track_id, category_ids[name], mask.rle))
         else:
-            masks.append(MaskLabel(mask.track_id, category_ids[mask.category], mask.rle))
+            raise BadLabel(str(UnknownName("category", name, category_ids)))
     return FrameLabel(frame, tuple(masks))
 
 

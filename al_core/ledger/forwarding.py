@@ -43,7 +43,12 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*map(_names, inner))
 
 
-READS: frozenset[str] = frozenset(name for name, function in OPERATIONS.items() if not _writes(function, set()))
+_COPIES = frozenset({"copy_to", "publish_to"})
+"""They leave the ledger as it is and write files of their own, which a second attempt would find half written."""
+
+READS: frozenset[str] = (
+    frozenset(name for name, function in OPERATIONS.items() if not _writes(function, set())) - _COPIES
+)
 """The operations that change nothing, and may therefore be asked again when no answer came."""
 
 

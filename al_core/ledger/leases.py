@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import duckdb
 
@@ -72,30 +73,41 @@ class Task:
     draft: Draft | None
 
 
-def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> str | None:
-    """The request that a person has in hand, also after its lease ran out, unless somebody else took it."""
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One request in one person's hands."""
+
+    request_id: str
+    token: str
+    until: datetime
+
+
+def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
+    """What a person has in hand, also after its lease ran out, unless somebody else took it."""
     row = connection.execute(_HELD, [annotator]).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else Lease(*row)
 
 
-def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator) -> str | None:
+def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator) -> Question | None:
     """The request that a person with nothing in hand gets."""
     names = {"me": person.name, "now": now()}
     best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
-        if check is not None and (best is None or check[1:] < best[1:]):
+        if check is not None and (best is None or _place(check) < _place(best)):
             best = check
-    return None if best is None else best[0]
+    return None if best is None else _question(connection, best)
 
 
-def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> None:
+def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
     """Put a request into somebody's hands, whoever had it before."""
     # Rows are replaced, never deleted: DuckDB may refuse a key that was deleted while a reader still saw it.
-    row = [annotator, secrets.token_urlsafe(16), until, request_id]
+    token = secrets.token_urlsafe(16)
+    row = [annotator, token, until, request_id]
     query = "UPDATE lease SET annotator = ?, token = ?, expires_at = ? WHERE request_id = ? RETURNING 1"
     if connection.execute(query, row).fetchone() is None:
         connection.execute("INSERT INTO lease(annotator, token, expires_at, request_id) VALUES (?, ?, ?, ?)", row)
+    return Lease(request_id, token, until)
 
 
 def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
@@ -161,6 +173,40 @@ def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Quest
     row = connection.execute(_QUESTION, [request_id]).fetchone()
     if row is None:
         raise UnknownName("request", request_id, ())
+    return _question(connection, row)
+
+
+def task_with(
+    connection: duckdb.DuckDBPyConnection, lease: Lease, annotator: str, question: Question | None = None
+) -> Task:
+    """A leased request with all that its holder needs to know."""
+    question = question or question_of(connection, lease.request_id)
+    frame = question.request.frame
+    control = connection.execute(
+        "SELECT control FROM selection WHERE round_id = ? AND video_id = ? AND frame_idx = ?",
+        [question.request.round_id, frame.video_id, frame.frame_idx],
+    ).fetchone()
+    revision = newest_revision(connection, lease.request_id)
+    draft = connection.execute(
+        "SELECT masks, seconds, saved_at FROM draft WHERE request_id = ? AND annotator = ? AND base_revision = ?",
+        [lease.request_id, annotator, revision],
+    ).fetchone()
+    return Task(
+        question,
+        control is not None and bool(control[0]),
+        lease.token,
+        (lease.until - now()).total_seconds(),
+        revision,
+        None if draft is None else Draft(_decoded(draft[0]), *draft[1:]),
+    )
+
+
+def _place(row: tuple[Any, ...]) -> tuple[int, int]:
+    """Round and rank of a row of a question."""
+    return row[1], row[4]
+
+
+def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Question:
     *columns, purpose, original_id = row
     request = _request(*columns)
     original = request
@@ -168,31 +214,6 @@ def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Quest
         ((*columns, _, _),) = connection.execute(_QUESTION, [original_id]).fetchall()
         original = _request(*columns)
     return Question(request, Purpose(purpose), original)
-
-
-def task_with(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str) -> Task:
-    """A leased request with all that its holder needs to know."""
-    question = question_of(connection, request_id)
-    frame = question.request.frame
-    control = connection.execute(
-        "SELECT control FROM selection WHERE round_id = ? AND video_id = ? AND frame_idx = ?",
-        [question.request.round_id, frame.video_id, frame.frame_idx],
-    ).fetchone()
-    revision = newest_revision(connection, request_id)
-    draft = connection.execute(
-        "SELECT masks, seconds, saved_at FROM draft WHERE request_id = ? AND annotator = ? AND base_revision = ?",
-        [request_id, annotator, revision],
-    ).fetchone()
-    lease = connection.execute("SELECT token, expires_at FROM lease WHERE request_id = ?", [request_id])
-    ((token, until),) = lease.fetchall()
-    return Task(
-        question,
-        control is not None and bool(control[0]),
-        token,
-        (until - now()).total_seconds(),
-        revision,
-        None if draft is None else Draft(_decoded(draft[0]), *draft[1:]),
-    )
 
 
 def _request(
@@ -206,12 +227,16 @@ def _decoded(masks: str) -> tuple[MaskLabel, ...]:
 
 
 _HELD = """
-SELECT request_id FROM lease JOIN label_request USING (request_id)
+SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
 WHERE annotator = ? AND token <> '' AND status = 'open' ORDER BY expires_at DESC, request_id LIMIT 1
 """
 
+_COLUMNS = "request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id"
+
+_QUESTION = f"SELECT {_COLUMNS} FROM label_request WHERE request_id = ?"
+
 _FREE = """
-SELECT request_id, round_id, rank FROM label_request
+SELECT {columns} FROM label_request
 WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
     AND {where}
 ORDER BY {order} round_id, rank, request_id LIMIT 1
@@ -219,9 +244,10 @@ ORDER BY {order} round_id, rank, request_id LIMIT 1
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"
 _DRAWN_FIRST = "request_id NOT IN (SELECT request_id FROM draft WHERE annotator = $me),"
 
-_FREE_LABEL = _FREE.format(where=f"purpose = 'label' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
+_FREE_LABEL = _FREE.format(columns=_COLUMNS, where=f"purpose = 'label' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
 
 _FREE_FOR_LEAD = _FREE.format(
+    columns=_COLUMNS,
     where="purpose = 'label'",
     order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
     f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_DRAWN_FIRST}",
@@ -229,13 +255,9 @@ _FREE_FOR_LEAD = _FREE.format(
 
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
 _FREE_CHECK = _FREE.format(
+    columns=_COLUMNS,
     where=f"purpose <> 'label' AND NOT {_ASIDE} AND round_id = (SELECT max(round_id) FROM label_request) "
     "AND original_id IN (SELECT request_id FROM answer_current) "
     "AND original_id NOT IN (SELECT request_id FROM answer WHERE annotator = $me)",
     order="",
 )
-
-_QUESTION = """
-SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id FROM label_request
-WHERE request_id = ?
-"""

@@ -6,7 +6,7 @@ stored over another. Answers are never changed or deleted: taking one back is a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import duckdb
@@ -58,13 +58,11 @@ class QueueCounts:
         open: requests without an answer.
         done: answered requests of the newest round.
         mine: frames that one person answered, in all rounds.
-        flagged: open requests that wait for the lead.
     """
 
     open: int
     done: int
     mine: int
-    flagged: int
 
 
 class QueueOperations(Operations):
@@ -86,14 +84,14 @@ class QueueOperations(Operations):
             until = now() + timedelta(seconds=seconds)
             held = held_by(connection, annotator)
             if held is not None:
-                connection.execute("UPDATE lease SET expires_at = ? WHERE request_id = ?", [until, held])
-                return task_with(connection, held, annotator)
-            request_id = next_for(connection, person)
-            if request_id is None:
+                connection.execute("UPDATE lease SET expires_at = ? WHERE request_id = ?", [until, held.request_id])
+                return task_with(connection, replace(held, until=until), annotator)
+            question = next_for(connection, person)
+            if question is None:
                 return None
-            lease_to(connection, request_id, annotator, until)
-            log(connection, annotator, "claim", request_id)
-            return task_with(connection, request_id, annotator)
+            lease = lease_to(connection, question.request.request_id, annotator, until)
+            log(connection, annotator, "claim", lease.request_id)
+            return task_with(connection, lease, annotator, question)
 
     def task_of(self, annotator: str) -> Task | None:
         """What a person has in hand; None when that is nothing."""
@@ -162,7 +160,8 @@ class QueueOperations(Operations):
             if known is not None:
                 if known[:2] != (answer.request_id, answer.annotator):
                     raise BadLabel(f"the id {answer.answer_id!r} belongs to another answer; make a new one")
-                return Submitted(answer.answer_id, *known[2:], _left(connection, known[3]))
+                _, _, revision, round_id = known
+                return Submitted(answer.answer_id, revision, round_id, _left(connection, round_id))
             round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
             if found != base_revision:
                 raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
@@ -188,18 +187,19 @@ class QueueOperations(Operations):
         """
         with self._connector.transaction() as connection:
             request_id, spent = _undoable(connection, answer_id, annotator, within)
-            if held_by(connection, annotator) == request_id:
-                return task_with(connection, request_id, annotator)
+            held = held_by(connection, annotator)
+            if held is not None and held.request_id == request_id:
+                return task_with(connection, held, annotator)
             at = now()
             connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, at])
             connection.execute(
                 "UPDATE label_request SET status = 'open', updated_at = ? WHERE request_id = ?", [at, request_id]
             )
             connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [at, annotator])
-            lease_to(connection, request_id, annotator, at + timedelta(seconds=seconds))
+            lease = lease_to(connection, request_id, annotator, at + timedelta(seconds=seconds))
             save_draft(connection, request_id, annotator, _masks_of(connection, answer_id), spent)
             log(connection, annotator, "undo", request_id, answer_id)
-            return task_with(connection, request_id, annotator)
+            return task_with(connection, lease, annotator)
 
     def skip(self, request_id: str, annotator: str, lease: str, reason: str) -> None:
         """Leave a frame to others; when everybody did, it is flagged for the lead.
@@ -248,8 +248,28 @@ class QueueOperations(Operations):
     def queue_counts(self, annotator: str) -> QueueCounts:
         """How far the queue is, and how much of it one person did."""
         with self._connector.session() as connection:
-            (row,) = connection.execute(_COUNTS, [annotator]).fetchall()
-        return QueueCounts(*row)
+            rows = connection.execute(
+                "SELECT round_id, status, count(*) FROM label_request WHERE purpose = 'label' GROUP BY 1, 2"
+            ).fetchall()
+            ((mine,),) = connection.execute(
+                "SELECT count(*) FROM answer WHERE annotator = ? "
+                "AND answer_id NOT IN (SELECT answer_id FROM withdrawal)",
+                [annotator],
+            ).fetchall()
+        newest = max((round_id for round_id, _, _ in rows), default=0)
+        return QueueCounts(
+            open=sum(n for _, status, n in rows if status == "open"),
+            done=sum(n for round_id, status, n in rows if status == "done" and round_id == newest),
+            mine=mine,
+        )
+
+    def flagged(self) -> int:
+        """Open requests that wait for the lead."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT count(*) FROM label_request WHERE status = 'open' AND request_id IN "
+                "(SELECT request_id FROM set_aside WHERE how = 'flag')"
+            ).fetchall()[0][0]
 
     def set_aside(self, request_id: str) -> list[tuple[str, str, str]]:
         """(person, "skip", "flag" or "drop", reason) of everybody who put a frame aside, in order of time; the person
@@ -302,7 +322,8 @@ def _undoable(
     if row is None:
         raise UnknownName("answer", answer_id, ())
     request_id, spent, created_at, current = row
-    if current is None and held_by(connection, annotator) == request_id:
+    held = held_by(connection, annotator)
+    if current is None and held is not None and held.request_id == request_id:
         return request_id, spent
     if current != answer_id:
         raise StaleLease(f"the answer {answer_id} to {request_id} was taken back or replaced already")
@@ -333,13 +354,3 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, request_id: str, annotator
     )
     end_lease(connection, request_id)
     log(connection, annotator, how, request_id, reason)
-
-
-_COUNTS = """
-SELECT count(*) FILTER (status = 'open' AND purpose = 'label'),
-    count(*) FILTER (status = 'done' AND purpose = 'label'
-        AND round_id = (SELECT max(round_id) FROM label_request WHERE purpose = 'label')),
-    (SELECT count(*) FROM answer_current WHERE annotator = ?),
-    count(*) FILTER (status = 'open' AND request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag'))
-FROM label_request
-"""

@@ -1,9 +1,9 @@
 """People label in CVAT: each round is a folder of frames and masks to upload, and CVAT's export is dropped into the
 inbox.
 
-``outbox/round-0001/`` holds the frames under names that never change, ``annotations.xml`` with the masks to start from,
-``labels.json`` for the constructor of a CVAT task, and a ``README.txt``. With ``annotator.cvat_url`` the round is also
-made a task on that server.
+``outbox/round-0001/`` holds the frames in ``images/`` under names that never change, ``annotations.xml`` with the masks
+to start from, ``labels.json`` for the constructor of a CVAT task, and a ``README.txt``. With ``annotator.cvat_url``
+the round is also made a task on that server.
 
 Files in ``inbox/`` are read as ``tasks/backends/drop_folder.py`` says. CVAT's export lists every frame of a task, so
 that one that comes back as it was sent is an answer only with the tag "frame done".
@@ -95,7 +95,7 @@ class CvatBackend:
         categories = self._ledger.categories()
         sent = []
         for request in requests:
-            image = folder / _image_name(request.request_id)
+            image = folder / "images" / f"{request.request_id}.png"
             if not image.is_file():
                 write_whole(image, png_bytes(self._frames.read_full(request.frame)))
             video = videos[request.frame.video_id]
@@ -147,15 +147,11 @@ def _same(label: FrameLabel, shown: FrameLabel | None) -> bool:
     return set(label.masks) == set(shown.masks if shown else ())
 
 
-def _image_name(request_id: str) -> str:
-    return f"{request_id}.png"
-
-
 _INSTRUCTIONS = """Frames that wait for labels, for CVAT
 =====================================
 
-1. Make a task: paste labels.json into "Raw" of the constructor, upload all .png of this folder. Do not rename them:
-   the names say which frame is which.
+1. Make a task: paste labels.json into "Raw" of the constructor, upload the files in images/. Do not rename
+   them: the names say which frame is which.
 2. Upload annotations.xml into the task (Actions, Upload annotations, format "CVAT 1.1"): the masks to start from.
 3. Correct masks, draw missing ones with the brush or as polygons, delete wrong ones. The attribute "number" says which
    object it is; the same object keeps its number in all frames of a video. "(ignore)" marks regions that count neither

@@ -21,7 +21,7 @@ def task_request(name: str, labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def data_request(folder: Path) -> dict[str, Any]:
     """The frames of a round, by name, so that the order does not depend on the server, and kept as they are."""
-    images = sorted(folder.glob("*.png"))
+    images = sorted((folder / "images").glob("*.png"))
     return {"resources": images, "data_params": {"image_quality": 100, "sorting_method": "predefined"}}
 
 

@@ -37,6 +37,9 @@ from tasks.backends.shown import ShownMasks, asked_frames
 _AT_ONCE = 20
 """Tasks in one import: SQLite behind the server stays free for people in between."""
 
+_IMPORT_PAUSES = (1.0, 4.0)
+"""Seconds before an import is tried again."""
+
 _OVERLAP = timedelta(minutes=1)
 """Changes are asked for again for so long, since a change is seen later than it is dated."""
 
@@ -76,14 +79,33 @@ class LabelStudioBackend:
         ordered = sorted(requests, key=lambda request: (request.round_id, request.rank))
         shown = {r.request_id: self._shown.keep(r, proposals.get(r.request_id)) for r in ordered}
         project = self._found_or_made()
-        there = {task["data"].get("request_id") for task in self._api.tasks(project)}
+        there = self._there(project)
         missing = [request for request in ordered if request.request_id not in there]
         uploads = {_own_name(upload["file"]): upload["file"] for upload in self._api.uploads(project)}
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start : start + _AT_ONCE]
-            self._api.import_tasks(project, [self._task(project, r, shown[r.request_id], uploads) for r in some])
+            self._import(project, [self._task(project, r, shown[r.request_id], uploads) for r in some])
         if any(shown.values()):
             self._show(project, _version(ordered[-1].round_id))
+
+    def _there(self, project: int) -> set[str]:
+        """The requests that have a task."""
+        return {task["data"].get("request_id") for task in self._api.tasks(project)}
+
+    def _import(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
+        """Import tasks once, also when the answer of the server is lost or its database is locked for a moment."""
+        for pause in (*_IMPORT_PAUSES, None):
+            try:
+                self._api.import_tasks(project, tasks)
+                return
+            except ToolUnreachable:
+                if pause is None:
+                    raise
+            time.sleep(pause)
+            there = self._there(project)
+            tasks = [task for task in tasks if task["data"]["request_id"] not in there]
+            if not tasks:
+                return
 
     def _task(
         self, project: int, request: LabelRequest, label: FrameLabel | None, uploads: Mapping[str, str]

@@ -18,6 +18,7 @@ from al_core.statistics import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.control import gain_so_far
+from tasks.people import PersonRow, person_rows
 from tasks.report.figures import Figure
 from tasks.report.frames import Shown, picture, shown_masks
 from tasks.report.rounds import QualityRow, RoundRow, round_rows
@@ -88,6 +89,7 @@ class Content:
         gain: of the selection over drawing at random; None while too little is known.
         forecast: what the next hour of labelling is expected to bring to J&F; None while too little is known.
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
+        people: who labels on our page.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Content:
     delivered_round: int | None
     gain: Estimate | None = None
     forecast: Forecast | None = None
+    people: tuple[PersonRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,8 @@ def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
     with ledger.held():
         content = gather_rounds(project, ledger)
         known = _all_known(project, ledger, content, None)
-    return replace(content, shown=tuple(_video_content(each, frames) for each in known))
+        people = tuple(person_rows(project, ledger))
+    return replace(content, shown=tuple(_video_content(each, frames) for each in known), people=people)
 
 
 def gather_video(project: Project, ledger: Ledger, frames: FrameStore, video: Video) -> Content:

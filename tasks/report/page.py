@@ -9,6 +9,7 @@ from tasks.report import sections
 from tasks.report.content import Content, gather
 from tasks.report.document import document, write_whole
 from tasks.report.html import Charts
+from tasks.report.people import people_section
 from tasks.report.video_section import videos
 
 
@@ -28,6 +29,8 @@ def render(content: Content) -> str:
         "Training": sections.training(content, charts),
         "Steps": sections.steps(content),
     }
+    if content.people:
+        parts["People"] = people_section(content.people)
     title = f"{content.name}: labelled with fewframes"
     footer = "Written by fewframes. Every figure names whose masks it is about."
     return document(title, sections.header(content), parts, charts, footer)

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from al_core.errors import UnknownName
 from al_core.ledger.people import Role
 from al_core.records import Video
-from tasks.calibration import delivered_samples
 from tasks.frames import open_frames
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
@@ -63,6 +62,9 @@ def overview(request: Request) -> HTMLResponse:
 @router.get("/quality", response_class=HTMLResponse)
 def quality(request: Request) -> HTMLResponse:
     """How good the labels are."""
+    # It knows the propagators, which take long to load.
+    from tasks.calibration import delivered_samples
+
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
     return _page(dashboard.quality(content, delivered_samples(context.project, context.ledger), _frame()))

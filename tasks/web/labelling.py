@@ -47,7 +47,7 @@ Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 def me(request: Request, person: Person) -> dict[str, Any]:
     """Who is signed in, and how far the queue is."""
     counts = _ledger(request).queue_counts(person.name)
-    flagged = {"flagged": counts.flagged} if person.role == "lead" else {}
+    flagged = {"flagged": _ledger(request).flagged()} if person.role == "lead" else {}
     return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
 
 

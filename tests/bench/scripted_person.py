@@ -98,7 +98,7 @@ class ScriptedPerson:
     Attributes:
         actions: how often each thing was done: "keys", "outlines", "dots", "looks".
         seconds: how long a real person would have taken so far.
-        tracing: the part of it that went into outlines.
+        tracing, dotting: the parts of it that went into outlines, and into single pixels.
     """
 
     def __init__(self, page: Any, pace: Pace) -> None:
@@ -108,6 +108,7 @@ class ScriptedPerson:
         self.actions: Counter[str] = Counter()
         self.seconds = 0.0
         self.tracing = 0.0
+        self.dotting = 0.0
 
     def look(self) -> None:
         """Take in what is there, and get ready to act."""
@@ -144,10 +145,11 @@ class ScriptedPerson:
         """Set pixels one by one with the thin brush; an outline around them would be a click."""
         self.key("b")
         for point in self._on_page(centres):
-            way = math.dist(self._pointer, point) if self._pointer else 0.0
             self._page.mouse.click(*point, button="right" if away else "left")
+            seconds = self._pace.pointing(math.dist(self._pointer, point) if self._pointer else 0.0)
             self._pointer = point
-            self._did("dots", self._pace.pointing(way))
+            self.dotting += seconds
+            self._did("dots", seconds)
         self.key("p")
 
     def _trace(self, points: Sequence[Point], away: bool) -> None:

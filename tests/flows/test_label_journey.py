@@ -11,13 +11,14 @@ import pytest
 from al_core.interactive import Click, refine_with_clicks
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
-from al_core.rle import Rle, decode
+from al_core.rle import decode
 from al_core.settings import Settings
 from tasks.frames import open_frames
 from tasks.ledger import open_ledger
 from tests.browser import browser, needs_chromium
 from tests.flows.test_serve import serving
 from tests.flows.toy_project import SIDE, fewframes, write_clip, write_settings
+from tests.label_page import Person
 
 PATIENCE_SECONDS = 300
 
@@ -45,58 +46,6 @@ def link_of(printed: str, url: str) -> str:
     """The personal link in what ``fewframes annotator add`` printed, at the address of a server."""
     token = re.search(r"/enter\?token=([^\s]+)", printed).group(1)
     return f"{url}/enter?token={token}"
-
-
-class Person:
-    """Somebody at the labelling page; what was on it when a frame was saved is kept in ``saved``."""
-
-    def __init__(self, running, link):
-        self.context = running.new_context(viewport={"width": 1280, "height": 800})
-        self.page = self.context.new_page()
-        self.page.goto(link)
-        self.saved = {}
-
-    def task(self):
-        """The frame in hand, when it is on the screen."""
-        self.page.wait_for_function("() => globalThis.fewframes?.work.task?.image && !fewframes.work.sending")
-        return self.page.evaluate("() => { const { image, ...task } = fewframes.work.task; return task; }")
-
-    def masks(self):
-        """What is drawn: track -> mask."""
-        return masks_of(self.page.evaluate("() => fewframes.drawing().masks()"))
-
-    def go_on(self):
-        """Save the frame and wait for what comes next."""
-        frame = self.task()["frame"]["frame_idx"]
-        self.saved[frame] = self.masks()
-        self.page.keyboard.press("Enter")
-        return frame
-
-    def next_after(self, frame):
-        """Wait until another frame, or none, is in hand."""
-        self.page.wait_for_function(
-            f"() => fewframes.work.task?.frame.frame_idx !== {frame} && !fewframes.work.sending"
-        )
-
-    def pixel(self, x, y):
-        """A whole CSS pixel near an image point, and the image point that it is."""
-        left, top, scale = self.page.evaluate("() => [...fewframes.view.toPage([0, 0]), fewframes.view.scale]")
-        at = round(left + x * scale), round(top + y * scale)
-        return at, ((at[0] - left) / scale, (at[1] - top) / scale)
-
-    def drag(self, start, end):
-        """Draw a straight line; returns its two ends on the image."""
-        (at, first), (to, last) = self.pixel(*start), self.pixel(*end)
-        self.page.mouse.move(*at)
-        self.page.mouse.down()
-        self.page.mouse.move(*to)
-        self.page.mouse.up()
-        return first, last
-
-
-def masks_of(coded):
-    """Track -> mask of what the page or the API calls masks."""
-    return {m["track_id"]: decode(Rle(*m["rle"]["size"], m["rle"]["counts"])) for m in coded}
 
 
 def centres():
@@ -129,6 +78,7 @@ def polygon(points):
 
 def accept(person):
     """Nothing is wrong."""
+    person.task()
     assert person.page.inner_text("#accept-text") == "Accept frame"
     return person.go_on()
 
@@ -136,6 +86,7 @@ def accept(person):
 def correct(person):
     """A stroke of the brush, and a corner cut off with a polygon."""
     page = person.page
+    person.task()
     track, before = next(iter(person.masks().items()))
     page.keyboard.press("b")
     for _ in range(6):

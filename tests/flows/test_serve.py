@@ -14,7 +14,9 @@ import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from al_core.errors import BadAddress, LedgerConflict
@@ -22,7 +24,6 @@ from al_core.ledger.owner import owner_path, read_owner
 from al_core.ledger.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import Answer, LabelKind
 from flows.serve import Address
 from tasks.ledger import living_owner, open_ledger
 from tasks.web.auth import COOKIE
@@ -72,6 +73,7 @@ def test_it_ends_cleanly_when_it_is_told_to(project, number):
     printed, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert f"is served at {owner.url}; ctrl-C ends it." in printed
+    assert f"fewframes annotator add NAME --project {project.root}" in printed
     assert f"fewframes run --project {project.root} --set annotator.backend=page" in printed
     assert "ending" in printed
     assert not owner_path(project.ledger_path).exists()
@@ -218,7 +220,9 @@ def test_over_tls_the_other_commands_trust_the_very_certificate_that_was_given(p
     certificate, key = write_certificate(tmp_path)
     with serving(project, "--host", "0.0.0.0", "--certificate", certificate, "--key", key) as (_, owner):
         assert owner.url.startswith("https://127.0.0.1:")
-        assert open_ledger(project).categories() == {1: "object"}
+        ledger = open_ledger(project)
+        assert ledger.categories() == {1: "object"}
+        ledger._remote._client.close()
         with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
             urllib.request.urlopen(f"{owner.url}/healthz", context=ssl.create_default_context())
 
@@ -239,26 +243,50 @@ def state(owner, key):
         return json.load(answer)
 
 
+def label_all(owner, key, truth):
+    """Answer every request over HTTP as a person with this session would, with the truth; returns how many."""
+    done = 0
+    with httpx.Client(base_url=owner.url, cookies={COOKIE: key}, headers={"X-Fewframes": "1"}, timeout=60) as page:
+        while (answer := page.post("/api/next").raise_for_status()).status_code != httpx.codes.NO_CONTENT:
+            task = answer.json()
+            masks = truth[task["frame"]["frame_idx"]].masks
+            drawn = [{"track_id": m.track_id, "category_id": m.category_id, "rle": m.rle.to_coco()} for m in masks]
+            body = {
+                "lease": task["lease"]["token"],
+                "answer_id": str(uuid4()),
+                "base_revision": task["base_revision"],
+                "kind": "mask",
+                "seconds": 9.0,
+                "masks": drawn,
+            }
+            page.post(f"/api/requests/{task['request_id']}/submit", json=body).raise_for_status()
+            done += 1
+    return done
+
+
 @pytest.mark.end_to_end
-def test_an_answered_round_goes_on_by_itself_and_asks_for_the_next_frames(tmp_path):
+def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwhile(tmp_path):
     project = Project.at(tmp_path / "project")
     assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root).returncode == 0
-    run = ("run", "--project", project.root, "--settings", write_settings(tmp_path), "--set", "annotator.backend=inbox")
-    assert fewframes(*run).returncode == 0
+    run = ("run", "--project", project.root, "--settings", write_settings(tmp_path), "--set", "annotator.backend=page")
+    first = fewframes(*run)
+    assert first.returncode == 0, first.stderr
     ledger = open_ledger(project)
-    truth = ledger.truth(1)
-    for request in ledger.requests(1, "open"):
-        label = truth[request.frame.frame_idx]
-        assert ledger.put_answer(Answer(request.request_id, request.request_id, label, LabelKind.MASK, 9.0, "ann"))
+    key = ledger.sign_in(ledger.add_annotator("ada", Role.LEAD), 1000.0)
+
+    killed = start(project)
+    assert label_all(wait_for(killed, project), key, ledger.truth(1)) == 2
+    until(lambda: ledger.step(1, "train"), killed)
+    killed.kill()
+    killed.communicate()
+    assert not ledger.requests(2)
+
     with serving(project) as (process, owner):
-        lead = ledger.sign_in(ledger.add_annotator("ada", Role.LEAD), 100.0)
         until(lambda: ledger.requests(2), process)
-        second = fewframes(*run)
-        assert second.returncode == 0 or "runs the rounds of" in second.stderr
-        until(lambda: not state(owner, lead)["running"], process)
-        assert state(owner, lead) == {"round": 2, "step": "request", "open": 2, "running": False, "last_error": None}
+        until(lambda: not state(owner, key)["running"], process)
+        assert state(owner, key) == {"round": 2, "step": "request", "open": 2, "running": False, "last_error": None}
         assert [r.status for r in ledger.rounds()] == ["finished", "running"]
-        assert all(step.attempts == 1 for step in ledger.steps(1))
+        assert len(ledger.human_labels()) == 2
         report = fewframes("report", "--project", project.root)
         assert report.returncode == 0, report.stderr
     assert "round 2 waits for 2 labels" in (project.root / "run.log").read_text()

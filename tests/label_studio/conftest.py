@@ -11,7 +11,7 @@ def server(tmp_path_factory):
         pytest.skip(reason)
     server = LabelStudio(tmp_path_factory.mktemp("label-studio"))
     try:
-        server.start()
+        server.start_fresh()
         yield server
     finally:
         server.kill()

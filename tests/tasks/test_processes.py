@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from al_core.errors import LedgerConflict
-from tasks.processes import only_run
+from tasks.processes import is_run, only_run
 
 HOLD = """
 import sys
@@ -39,8 +39,10 @@ def test_a_second_run_is_refused_and_told_who_is_at_work(tmp_path, other):
 
 
 def test_who_ends_or_is_killed_makes_room(tmp_path, other):
+    assert is_run(tmp_path)
     other.kill()
     other.wait()
+    assert not is_run(tmp_path)
     for _ in range(2):
         with only_run(tmp_path):
             pass

@@ -10,7 +10,7 @@ import pytest
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from tasks.rounds_runner import RoundsRunner, is_answered, run_command
+from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.web.context import RunState
 from tests.toys import chosen, ledger_with_clip, mask_answer
 
@@ -31,7 +31,9 @@ def runner(tmp_path):
     def make(code, needed=lambda: True):
         ended = []
         command = [sys.executable, "-c", code]
-        runner = RoundsRunner(command, tmp_path / "run.log", needed, ended.append)
+        runner = RoundsRunner(
+            command, tmp_path / "run.log", needed, lambda state: None if state.running else ended.append(state)
+        )
         made.append(runner.__enter__())
         return runner, ended
 
@@ -119,19 +121,53 @@ def test_what_cannot_be_found_out_is_told_and_does_not_end_it(runner):
     assert runner.state() == RunState()
 
 
-def test_a_round_is_answered_when_it_waits_for_nobody(tmp_path):
+PAGE = Settings().changed({"annotator.backend": "page"})
+
+
+@pytest.fixture
+def ledger(tmp_path):
     ledger = ledger_with_clip(tmp_path)
-    assert not is_answered(ledger)
-    ledger.begin_round(Settings())
-    assert not is_answered(ledger)
+    with ledger.owned():
+        yield ledger
+
+
+def test_a_round_waits_until_its_last_request_is_answered(ledger):
+    assert not waits_for_nobody(ledger)
+    ledger.begin_round(PAGE)
     requests = [LabelRequest.of(1, chosen(i, i)) for i in (3, 7)]
     ledger.put_requests(requests)
     ledger.put_answer(mask_answer(requests[0], "a"))
-    assert not is_answered(ledger)
+    assert not waits_for_nobody(ledger)
     ledger.put_answer(mask_answer(requests[1], "b"))
-    assert is_answered(ledger)
+    assert waits_for_nobody(ledger)
+
+
+def test_a_round_that_has_its_answers_is_not_held_up_by_one_that_is_taken_back(ledger):
+    ledger.begin_round(PAGE)
+    ledger.begin_step(1, "collect", "abc")
+    ledger.finish_step(1, "collect", {}, 0.0)
+    ledger.put_requests([LabelRequest.of(1, chosen(3))])
+    assert waits_for_nobody(ledger)
+
+
+def test_a_round_that_was_cut_off_before_it_asked_goes_on(ledger):
+    ledger.begin_round(PAGE)
+    assert waits_for_nobody(ledger)
+
+
+def test_after_a_round_comes_the_next_unless_the_campaign_is_over(ledger):
+    ledger.begin_round(PAGE)
     ledger.finish_round(1, None)
-    assert not is_answered(ledger)
+    assert waits_for_nobody(ledger)
+    ledger.begin_round(PAGE)
+    ledger.finish_round(2, "all rounds are done: 2 of 2")
+    assert not waits_for_nobody(ledger)
+
+
+@pytest.mark.parametrize("backend", ["simulated", "inbox"])
+def test_where_people_answer_elsewhere_they_say_when_to_run(ledger, backend):
+    ledger.begin_round(PAGE.changed({"annotator.backend": backend}))
+    assert not waits_for_nobody(ledger)
 
 
 def test_the_child_is_the_command_that_people_give(tmp_path):

@@ -4,7 +4,10 @@ import { call } from "./server.js";
 
 const REACH = 30, LONG_SIDE = 960, THUMB_SIDE = 160, AT_ONCE = 2;
 
-/** Tells "show" {frame, image, masks} when another frame is to be seen; image is null for the frame to label. */
+/**
+ * Tells "show" {frame, image, masks} when another frame is to be seen, where image is null for the frame to label, and
+ * "tracks" with the objects of every neighbour that was loaded.
+ */
 export class Clip extends EventTarget {
   constructor(root) {
     super();
@@ -87,9 +90,11 @@ export class Clip extends EventTarget {
   }
 
   async #fetch(index) {
-    const image = new Image();
+    const image = new Image(), { task } = this;
     image.src = `/api/frames/${this.task.frame.video_id}/${index}.jpg?long_side=${LONG_SIDE}`;
     const [masks] = await Promise.all([this.#masks(index), image.decode()]);
+    const tracks = masks.map((mask) => mask.track_id);
+    if (task === this.task) this.dispatchEvent(new CustomEvent("tracks", { detail: tracks }));
     return { image, masks };
   }
 

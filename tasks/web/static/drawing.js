@@ -203,10 +203,6 @@ export class Drawing extends EventTarget {
     this.#changeList("delete", rest, rest[Math.min(at, rest.length - 1)] ?? null);
   }
 
-  clear() {
-    if (this.objects.length) this.#changeList("nothing here", [], null);
-  }
-
   /** Change category or track. */
   assign(object, values) {
     const before = Object.fromEntries(Object.keys(values).map((name) => [name, object[name]]));

@@ -301,7 +301,8 @@ export class Editor extends EventTarget {
     for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
     if (this.pointer && (this.tool === "brush" || this.tool === "eraser")) {
       const { selected } = this.drawing, ring = (c) => c.arc(...this.pointer, this.radius, 0, 7);
-      this.#twoLines(context, thin, ring, selected && this.tool === "brush" ? this.colourOf(selected.track) : undefined);
+      const colour = selected && this.tool === "brush" ? this.colourOf(selected.track) : undefined;
+      this.#twoLines(context, thin, ring, colour);
     }
     if (this.keyboard) this.#drawCross(context, scale);
   }

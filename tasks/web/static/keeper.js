@@ -1,8 +1,9 @@
 // What is kept on this device until the server has it: drafts, answers on their way, and drawings that came too late.
+// Where the browser keeps nothing, or has no room, the page itself remembers as long as it is open.
 
 export class Keeper {
   constructor(person, storage = localStorage) {
-    Object.assign(this, { storage, prefix: `fewframes:${person}:` });
+    Object.assign(this, { storage, prefix: `fewframes:${person}:`, memory: new Map() });
   }
 
   draft(requestId) {
@@ -14,7 +15,7 @@ export class Keeper {
   }
 
   dropDraft(requestId) {
-    this.storage.removeItem(`${this.prefix}draft:${requestId}`);
+    this.#drop(`draft:${requestId}`);
   }
 
   /** Answers on their way, oldest first. */
@@ -27,7 +28,7 @@ export class Keeper {
   }
 
   dropPending(answer) {
-    this.storage.removeItem(`${this.prefix}pending:${answer.answer_id}`);
+    this.#drop(`pending:${answer.answer_id}`);
   }
 
   /** Drawings that the server would not take any more. */
@@ -40,19 +41,39 @@ export class Keeper {
   }
 
   dropLate(drawing) {
-    this.storage.removeItem(`${this.prefix}late:${drawing.request_id}`);
+    this.#drop(`late:${drawing.request_id}`);
   }
 
   #read(name) {
-    return JSON.parse(this.storage.getItem(this.prefix + name));
+    try {
+      return JSON.parse(this.memory.get(name) ?? this.storage.getItem(this.prefix + name));
+    } catch {
+      return null;
+    }
   }
 
   #write(name, value) {
-    this.storage.setItem(this.prefix + name, JSON.stringify(value));
+    const text = JSON.stringify(value);
+    try {
+      this.storage.setItem(this.prefix + name, text);
+      this.memory.delete(name);
+    } catch {
+      this.memory.set(name, text);
+    }
+  }
+
+  #drop(name) {
+    this.memory.delete(name);
+    try {
+      this.storage.removeItem(this.prefix + name);
+    } catch {
+      // What cannot be written was never there.
+    }
   }
 
   #all(kind) {
-    const names = Object.keys(this.storage).filter((name) => name.startsWith(this.prefix + kind));
-    return names.map((name) => this.#read(name.slice(this.prefix.length)));
+    const stored = Object.keys(this.storage).filter((name) => name.startsWith(this.prefix));
+    const names = new Set([...this.memory.keys(), ...stored.map((name) => name.slice(this.prefix.length))]);
+    return [...names].filter((name) => name.startsWith(kind)).map((name) => this.#read(name)).filter(Boolean);
   }
 }

@@ -4,8 +4,10 @@ import { ActiveClock } from "./clock.js";
 import { Clip } from "./clip.js";
 import { Drawing } from "./drawing.js";
 import { Editor, TOOLS } from "./editor.js";
+import { listen } from "./input.js";
 import { Keeper } from "./keeper.js";
-import { actionOf, combination, helpSheet } from "./keys.js";
+import { helpSheet } from "./keys.js";
+import { Look, press } from "./look.js";
 import { NOWHERE } from "./masks.js";
 import { Messages, sentences } from "./messages.js";
 import { Panel, showReason } from "./panel.js";
@@ -18,7 +20,6 @@ const setup = JSON.parse(byId("setup").textContent);
 const stage = byId("stage"), app = byId("app");
 const messages = new Messages(app);
 const clock = new ActiveClock();
-const look = { opacity: 0.4, outlineOnly: false, hidden: false, heat: false, brightness: 1, contrast: 1 };
 
 let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
 
@@ -26,6 +27,7 @@ const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colou
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
 const editor = new Editor(view, colourOf, (object, question) =>
   work.refine({ track_id: object.track, category_id: object.category, ...question }));
+const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"));
 const panel = new Panel(byId("side"), colourOf, actOnObject);
 
@@ -42,22 +44,6 @@ function drawOver(context, scale) {
     if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, drawing.selected);
   }
   editor.drawOver(context, scale);
-}
-
-function applyLook(values = {}) {
-  Object.assign(look, values);
-  look.opacity = Math.max(0, Math.min(1, look.opacity));
-  look.brightness = Math.max(0.2, Math.min(4, look.brightness));
-  look.contrast = Math.max(0.2, Math.min(4, look.contrast));
-  byId("picture").style.filter =
-    look.brightness === 1 && look.contrast === 1 ? "" : `brightness(${look.brightness}) contrast(${look.contrast})`;
-  for (const name of ["opacity", "brightness", "contrast"]) byId(name).value = look[name];
-  for (const name of ["outlineOnly", "hidden", "heat"]) press(name, look[name]);
-  view.redrawOverlay();
-}
-
-function press(name, on) {
-  for (const button of document.querySelectorAll(`[data-toggle="${name}"]`)) button.setAttribute("aria-pressed", on);
 }
 
 function showTools() {
@@ -91,7 +77,8 @@ function showFinish() {
   byId("accept-text").textContent = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" }[kind];
   byId("nothing").hidden = kind === "absent";
   const left = drawing.objects.filter((o) => !o.accepted).length;
-  byId("left").textContent = drawing.objects.length ? `${drawing.objects.length - left} of ${drawing.objects.length} accepted` : "";
+  const all = drawing.objects.length;
+  byId("left").textContent = all ? `${all - left} of ${all} accepted` : "";
 }
 
 setInterval(() => {
@@ -123,7 +110,7 @@ function open({ task, drawn }) {
   panel.suggest(task.masks.map((m) => m.track_id));
   showReason(byId("why"), task, setup.components);
   showPlace(task);
-  applyLook({ heat: false });
+  look.set({ heat: false });
   clip.open(task);
   showState();
   showFinish();
@@ -177,7 +164,6 @@ clip.addEventListener("show", ({ detail }) => {
   const { frame, image, masks, missing } = detail;
   seen = frame === clip.own ? null : frame;
   if (seen !== null) contextLayer.paintCodes(masks);
-  if (seen !== null) panel.suggest([...panel.known, ...masks.map((m) => m.track_id)]);
   view.show(seen === null ? work.task.image : image);
   byId("elsewhere").hidden = seen === null;
   byId("elsewhere-text").textContent = missing
@@ -185,6 +171,8 @@ clip.addEventListener("show", ({ detail }) => {
   editor.cancel();
   showState();
 });
+
+clip.addEventListener("tracks", ({ detail }) => panel.suggest([...panel.known, ...detail]));
 
 // ---- actions
 
@@ -207,6 +195,12 @@ function setCategory(object, category) {
   if (category === object.category || !panel.names.has(category)) return;
   const track = category === 0 ? 0 : object.track || drawing.freeTrack(panel.known);
   drawing.assign(object, { category, track });
+}
+
+/** The digits stand for the categories in the order of the list. */
+function chooseCategory(digit) {
+  const known = [...panel.names.keys()].filter((id) => id > 0);
+  if (drawing.selected && editor.editable) setCategory(drawing.selected, known[digit - 1]);
 }
 
 function setTrack(object, track) {
@@ -235,7 +229,8 @@ async function copyBefore(onlySelected) {
   const here = new Set(drawing.objects.map((o) => o.track));
   const missing = masks.filter((m) => m.track_id > 0 && !here.has(m.track_id));
   missing.forEach((m) => drawing.add({ track_id: m.track_id, category_id: m.category_id, rle: m.rle }));
-  messages.tell(missing.length ? `Copied ${missing.length} from the previous frame.` : "The previous frame shows nothing more.");
+  const none = "The previous frame shows nothing more.";
+  messages.tell(missing.length ? `Copied ${missing.length} from the previous frame.` : none);
 }
 
 async function acceptFrame() {
@@ -249,7 +244,6 @@ async function nothingHere() {
   if (!editor.editable) return;
   const drawnHere = drawing.kind() === "mask";
   if (drawnHere && !(await messages.ask("empty"))) return;
-  drawing.clear();
   await work.submit("absent");
 }
 
@@ -299,16 +293,16 @@ const ACTIONS = {
   zoomOut: () => view.zoom(1 / 1.25),
   fit: () => view.fit(),
   zoomObject: () => view.zoomTo(drawing?.selected?.box ?? NOWHERE),
-  hide: () => applyLook({ hidden: !look.hidden }),
-  outlineOnly: () => applyLook({ outlineOnly: !look.outlineOnly }),
-  disagreement: () => (heat ? applyLook({ heat: !look.heat }) : messages.tell("Nothing is known of disagreement here.")),
-  fainter: () => applyLook({ opacity: look.opacity - 0.1 }),
-  stronger: () => applyLook({ opacity: look.opacity + 0.1 }),
-  brighter: () => applyLook({ brightness: look.brightness * 1.15 }),
-  darker: () => applyLook({ brightness: look.brightness / 1.15 }),
-  moreContrast: () => applyLook({ contrast: look.contrast * 1.15 }),
-  lessContrast: () => applyLook({ contrast: look.contrast / 1.15 }),
-  plainLook: () => applyLook({ opacity: 0.4, brightness: 1, contrast: 1 }),
+  hide: () => look.toggle("hidden"),
+  outlineOnly: () => look.toggle("outlineOnly"),
+  disagreement: () => (heat ? look.toggle("heat") : messages.tell("Nothing is known of disagreement here.")),
+  fainter: () => look.change("opacity", -0.1),
+  stronger: () => look.change("opacity", 0.1),
+  brighter: () => look.change("brightness", 1.15),
+  darker: () => look.change("brightness", 1 / 1.15),
+  moreContrast: () => look.change("contrast", 1.15),
+  lessContrast: () => look.change("contrast", 1 / 1.15),
+  plainLook: () => look.reset(),
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
   showLate: () => messages.late(work.keeper.late()[0], work),
@@ -316,66 +310,16 @@ const ACTIONS = {
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
 
-// ---- keys, buttons, fields
-
-const byKey = actionOf();
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function onKey(event) {
-  if (!work || event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
-  const pressed = combination(event), onButton = event.target.closest("button, a, summary");
-  if (onButton && ["Enter", "Space"].includes(pressed)) return;
-  if (event.target.type === "range" && pressed.startsWith("Arrow")) return;
-  if (editor.keyboard && cursorKey(event, pressed)) return void event.preventDefault();
-  if (pressed === "Space") {
-    editor.spaceHeld = true;
-    event.preventDefault();
-  }
-  if (/^[1-9]$/.test(pressed) && drawing?.selected && editor.editable) {
-    setCategory(drawing.selected, [...panel.names.keys()].filter((id) => id > 0)[pressed - 1]);
-  }
-  const action = byKey.get(pressed);
-  if (!action || (!drawing && action !== "help")) return;
-  event.preventDefault();
-  if (event.repeat && ["acceptFrame", "nothingHere", "undoLast"].includes(action)) return;
-  ACTIONS[action]();
-}
-
-/** True when the key was the cursor's. */
-function cursorKey(event, pressed) {
-  const arrow = ARROWS[event.key], step = event.shiftKey ? 10 : 1;
-  if (arrow && !event.altKey) editor.moveCursor(arrow[0] * step, arrow[1] * step);
-  else if (["Space", "Shift+Space"].includes(pressed)) editor.pressCursor(editor.minus !== event.shiftKey);
-  else return false;
-  return true;
-}
-
-function listen() {
-  addEventListener("keydown", onKey);
-  addEventListener("keyup", (event) => event.key === " " && (editor.spaceHeld = false));
-  for (const name of ["pointerdown", "pointermove", "keydown", "wheel"]) {
-    addEventListener(name, () => clock.note(), { capture: true, passive: true });
-  }
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-action]");
-    if (!button) return;
-    ACTIONS[button.dataset.action]();
-    if (event.detail && !document.querySelector("dialog[open]")) stage.focus({ preventScroll: true });
-  });
-  byId("radius").addEventListener("input", (e) => editor.set({ radius: 2 ** e.target.value }));
-  for (const name of ["opacity", "brightness", "contrast"]) {
-    byId(name).addEventListener("input", (e) => applyLook({ [name]: Number(e.target.value) }));
-  }
-  editor.addEventListener("change", showTools);
-  addEventListener("beforeunload", (e) => work?.keeper.pending().length && e.preventDefault());
-}
-
 // ---- begin
 
 async function begin() {
   messages.setHelp(helpSheet());
   byId("uncertainty").open = innerHeight > 860;
-  listen();
+  const ready = () => Boolean(drawing), active = () => clock.note();
+  listen({ actions: ACTIONS, editor, stage, ready, chooseCategory, active });
+  byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
+  editor.addEventListener("change", showTools);
+  addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
   showTools();
   let me;
   try {

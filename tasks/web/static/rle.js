@@ -1,5 +1,5 @@
 // COCO's compressed run-length code. Runs go down the columns of the frame, zeros first; a run is written as base-32
-// digits, least first, of its difference from the run before the last. The same masks give the same text as pycocotools.
+// digits, least first, of its difference from the run before the last. The text is that of pycocotools.
 
 /** Run lengths of a compressed code. */
 export function runsOf(text) {

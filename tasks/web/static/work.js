@@ -42,8 +42,9 @@ export class Work extends EventTarget {
     this.#stopTimers();
     const { request_id, base_revision, lease, frame } = this.task;
     const seconds = Math.round(this.clock.seconds * 10) / 10;
-    const answer = { answer_id: uuid(), lease: lease.token, base_revision, kind, seconds, masks: this.masks() };
-    this.keeper.putPending({ request_id, made: Date.now(), frame, body: answer, answer_id: answer.answer_id });
+    const drawn = this.masks(), answer_id = uuid(), masks = kind === "absent" ? [] : drawn;
+    const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks };
+    this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, drawn });
     this.#say({ sending: true });
     await this.#safely(() => this.#goOn());
   }
@@ -63,7 +64,7 @@ export class Work extends EventTarget {
     if (!this.canUndo || !this.online) return;
     const { answer_id, masks } = this.last;
     await this.#safely(async () => {
-      if (this.task) await this.#saveThere();
+      if (this.saved !== "saved") await this.#saveThere();
       const task = await call("POST", `/api/answers/${answer_id}/undo`);
       this.last = null;
       this.#open(task, masks);
@@ -105,7 +106,7 @@ export class Work extends EventTarget {
   async #release() {
     if (!this.task) return;
     const { request_id, lease } = this.task;
-    await this.#saveThere();
+    if (this.saved !== "saved") await this.#saveThere();
     await call("POST", `/api/requests/${request_id}/release`, { lease: lease.token });
   }
 
@@ -213,7 +214,7 @@ export class Work extends EventTarget {
   #arrived(answer, undoSeconds) {
     this.keeper.dropPending(answer);
     this.keeper.dropDraft(answer.request_id);
-    this.last = { answer_id: answer.answer_id, masks: answer.body.masks, until: Date.now() + undoSeconds * 1000 };
+    this.last = { answer_id: answer.answer_id, masks: answer.drawn, until: Date.now() + undoSeconds * 1000 };
     this.dispatchEvent(new CustomEvent("sent", { detail: { undoSeconds, kind: answer.body.kind } }));
   }
 
@@ -294,7 +295,8 @@ export class Work extends EventTarget {
   }
 
   async #pickUp() {
-    if (!this.task || this.keeper.pending().length) return this.#goOn();
+    // Another tab of this browser may have sent the answer meanwhile.
+    if (!this.task || this.sending || this.keeper.pending().length) return this.#goOn();
     await this.#renew();
     return this.saved === "saved" ? null : this.#saveThere();
   }

@@ -123,7 +123,9 @@ def test_as_people_return_it(tmp_path):
         (image(f'<mask label="car" rle="-1,9" {BOX}/>'), "its box has 8"),
         (image(f'<mask label="car" rle="0,x" {BOX}/>'), "cannot be read"),
         (image(f'<mask rle="0,8" {BOX}/>'), "cannot be read"),
-        (image(f'<mask label="car" rle="0,8" {BOX}><attribute name="number">-1</attribute></mask>'), "at least 1"),
+        (image(f'<mask label="car" rle="0,8" {BOX}><attribute name="number">-1</attribute></mask>'), "whole number"),
+        (image(f'<mask label="car" rle="0,8" {BOX}><attribute name="number">nan</attribute></mask>'), "whole number"),
+        (image(f'<mask label="car" rle="0,8" {BOX}><attribute name="number">1.5</attribute></mask>'), "whole number"),
         (image('<polygon label="car" points="1,1;2,2"/>'), "at least three corners"),
     ],
 )
@@ -153,6 +155,13 @@ def test_a_zip_without_annotations(tmp_path):
     path.write_bytes(b"PK")
     with pytest.raises(BadLabel, match="the zip cannot be read"):
         read_cvat(path, asked_by())
+
+
+def test_numbers_may_be_told_with_a_point(tmp_path):
+    """datumaro writes them so."""
+    number = '<attribute name="number">3.0</attribute>'
+    back = read(tmp_path, image(f'<mask label="car" rle="0,8" {BOX}>{number}</mask>'))["r1"]
+    assert back.drawn.masks[0].track_id == 3
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -38,8 +38,10 @@ def test_a_call_that_the_operation_would_refuse_is_refused():
         Notes().coverage(1)
 
 
-@pytest.mark.parametrize("name", ["put_answer", "begin_round", "add_video", "move_video", "finish_step"])
-def test_what_changes_the_ledger_is_no_read(name):
+@pytest.mark.parametrize(
+    "name", ["put_answer", "begin_round", "add_video", "move_video", "finish_step", "copy_to", "publish_to"]
+)
+def test_what_changes_the_ledger_or_writes_files_is_no_read(name):
     assert name not in READS
 
 

@@ -298,7 +298,7 @@ class TestSettingAside:
             task = ledger.claim(name, LEASE)
             ledger.skip(request.request_id, name, task.lease, "too dark")
         assert ledger.set_aside(request.request_id)[-1] == ("", "flag", "everybody skipped it")
-        assert ledger.queue_counts("lea").flagged == 1
+        assert ledger.flagged() == 1
         assert [claim(ledger, "ada"), claim(ledger, "lea")] == [None, 7]
 
     def test_a_flagged_frame_is_the_leads_and_comes_first(self, ledger):

@@ -101,7 +101,7 @@ class CvatPeople(FolderPeople):
         folder = self.project.outbox / "round-0001"
         text = (folder / "annotations.xml").read_text()
         ids = sorted((i for i in self.ids for _ in range(text.count(f'name="{i}.png"'))), key=text.index)
-        assert sorted(path.stem for path in folder.glob("*.png")) == sorted(ids)
+        assert sorted(path.stem for path in folder.glob("images/*.png")) == sorted(ids)
         return ids
 
     def draw(self, request_id, masks):

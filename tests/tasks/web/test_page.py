@@ -202,7 +202,7 @@ def test_undo_and_redo_walk_through_everything_that_was_done(page):
             d.add({ track_id: 4, category_id: 2 }); d.apply("dot", dot(1), true); note();
             d.assign(d.selected, { track: 9, category: 1 }); note();
             d.remove(d.objects[0]); note();
-            d.clear(); note();
+            d.remove(d.objects[0]); note();
             const there = [...seen], back = [], again = [];
             while (d.undo()) { seen.length = 0; note(); back.push(seen[0]); }
             while (d.redo()) { seen.length = 0; note(); again.push(seen[0]); }

@@ -1,0 +1,65 @@
+"""The people who label, as tables for the terminal and for the page."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from al_core.records import LabelKind
+from tasks.people import FITS, PersonRow
+from tasks.report.html import note, table
+from tasks.report.words import duration, percent, score
+
+COLUMNS = (
+    "name",
+    "role",
+    "frames",
+    "time",
+    "drawn s",
+    "accepted s",
+    "empty s",
+    "accepted",
+    "would fit",
+    "agreement J",
+    "known J",
+)
+"""What is said of each person."""
+
+LEGEND = (
+    "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames "
+    f"whose masks were kept back, and that were drawn so too (J of at least {FITS}); who accepts much more than would "
+    "fit accepts too much. Agreement: J with another person's answer to the same request. Known: J with an earlier "
+    "label of somebody else."
+)
+
+
+def people_table(rows: Sequence[PersonRow]) -> Table:
+    """One line per person, for the terminal."""
+    lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    lines.caption, lines.caption_justify = LEGEND, "left"
+    for place, name in enumerate(COLUMNS):
+        lines.add_column(name, justify="left" if place < 2 else "right", no_wrap=place < 2)
+    for row in rows:
+        lines.add_row(*cells(row))
+    return lines
+
+
+def people_section(rows: Sequence[PersonRow]) -> str:
+    """One line per person, as HTML; nothing where nobody labels on our page."""
+    return table(COLUMNS, [cells(row) for row in rows], text=[0, 1]) + note(LEGEND) if rows else ""
+
+
+def cells(row: PersonRow) -> tuple[str, ...]:
+    """What is said of one person, in the order of ``COLUMNS``."""
+    kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
+    return (
+        row.name,
+        f"{row.role}, revoked" if row.revoked else str(row.role),
+        f"{row.frames:,}",
+        duration(row.human_seconds),
+        *(f"{row.seconds[kind]:.1f}" if kind in row.seconds else "–" for kind in kinds),
+        percent(row.accepted),
+        percent(row.would_fit),
+        score(row.agreement_j),
+        score(row.known_j),
+    )

@@ -1,0 +1,268 @@
+"""Many people at one server that is killed now and then: nothing that was acknowledged may be lost.
+
+    python -m tests.bench.serve_load --people 20 --requests 2000 --kills 5
+
+Simulated people ask a real ``fewframes serve`` for frames over HTTP, take their time, and answer. Some go away with a
+frame in their hands and answer too late; some send an answer twice. The server is killed with -9 and started again.
+At the end every acknowledged answer must be in the ledger once, no frame may have been in two people's hands at a time,
+and nothing may be left over.
+"""
+
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from uuid import uuid4
+
+import click
+import httpx
+import numpy as np
+
+from al_core.ledger.store import Ledger
+from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.settings import Settings
+from tests.browser import free_port
+from tests.flows.toy_project import command
+from tests.toys import clip, square, times_us
+
+AWAY = 0.02
+"""Share of frames that somebody leaves lying until the lease is over."""
+TWICE = 0.1
+"""Share of answers that are sent twice."""
+LEASE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is put on the server.
+
+    Attributes:
+        delay: mean seconds from a frame to its answer.
+        kills: how often the server is killed, evenly spread over the requests.
+    """
+
+    people: int = 20
+    requests: int = 2000
+    kills: int = 5
+    delay: float = 1.0
+    seed: int = 0
+
+
+@dataclass
+class Record:
+    """What all people saw, and the server said.
+
+    Attributes:
+        acknowledged: answer -> request.
+        held: request -> (from, until, person) by the clock of this process, never longer than the server's.
+        refused: answers that came too late.
+        seconds: durations of calls by name.
+    """
+
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    held: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
+    refused: int = 0
+    again: int = 0
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it; ``problems`` is empty when nothing was lost and nobody shared a frame."""
+
+    record: Record
+    wall: float
+    problems: tuple[str, ...]
+
+    def describe(self) -> str:
+        """In words and figures."""
+        record, answers = self.record, len(self.record.acknowledged)
+        lines = [
+            f"{answers} answers acknowledged in {self.wall:.1f} s, {record.refused} came too late and were refused, "
+            f"{record.again} were sent again and acknowledged again"
+        ]
+        calls = sum(len(found) for found in record.seconds.values())
+        lines.append(f"{calls / self.wall:.1f} requests/s")
+        for name, found in sorted(record.seconds.items()):
+            p50, p99 = np.percentile(found, [50, 99]) * 1e3
+            lines.append(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms ({len(found)} calls)")
+        return "\n".join([*lines, *(self.problems or ["nothing lost, nothing shared, nothing left over"])])
+
+
+class Person(threading.Thread):
+    """Asks for frames and answers them until none is left."""
+
+    def __init__(self, name: str, url: str, link: str, load: Load, record: Record, over: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self._rng = random.Random(f"{load.seed} {name}")
+        self._client = httpx.Client(base_url=url, headers={"X-Fewframes": "1"}, timeout=30, trust_env=False)
+        self._link, self._load, self._record, self._over = link, load, record, over
+
+    def run(self) -> None:
+        """Work."""
+        self._call("enter", "GET", f"/enter?token={self._link}")
+        while not self._over.is_set():
+            asked = time.monotonic()
+            reply = self._call("next", "POST", "/api/next")
+            if reply.status_code == 204:
+                time.sleep(self._load.delay / 4)
+                continue
+            self._work_on(reply.json(), asked, time.monotonic())
+
+    def _work_on(self, task: dict, asked: float, got: float) -> None:
+        if self._rng.random() < AWAY:
+            time.sleep(LEASE_SECONDS + self._rng.random())
+        else:
+            time.sleep(self._rng.uniform(0, 2 * self._load.delay))
+        body = {
+            "lease": task["lease"]["token"],
+            "answer_id": str(uuid4()),
+            "base_revision": task["base_revision"],
+            "kind": "mask",
+            "seconds": round(time.monotonic() - got, 2),
+            "masks": [{"track_id": 1, "category_id": 1, "rle": square().to_coco()}],
+        }
+        path = f"/api/requests/{task['request_id']}/submit"
+        sent = time.monotonic()
+        reply = self._call("submit", "POST", path, json=body)
+        with self._record.lock:
+            until = min(sent, asked + LEASE_SECONDS) if reply.status_code == 409 else sent
+            self._record.held[task["request_id"]].append((got, max(got, until), self.name))
+            if reply.status_code == 409:
+                self._record.refused += 1
+                return
+            self._record.acknowledged[reply.json()["answer_id"]] = task["request_id"]
+        if self._rng.random() < TWICE:
+            again = self._call("submit", "POST", path, json=body)
+            assert again.json() == reply.json(), (reply.text, again.text)
+            with self._record.lock:
+                self._record.again += 1
+
+    def _call(self, name: str, method: str, path: str, **more: object) -> httpx.Response:
+        """A call that is made again until the server answers; one that had to be is not timed."""
+        tried = 0
+        while True:
+            started = time.perf_counter()
+            try:
+                reply = self._client.request(method, path, **more)
+                break
+            except httpx.TransportError:
+                tried += 1
+                time.sleep(0.1)
+        if not tried:
+            with self._record.lock:
+                self._record.seconds[name].append(time.perf_counter() - started)
+        assert reply.status_code in (200, 204, 303, 409), reply.text
+        return reply
+
+
+def run_load(folder: Path, load: Load) -> Outcome:
+    """Serve a project, let people work on it, kill the server now and then, and look what is in the ledger."""
+    ledger, links = prepare(folder, load)
+    port = free_port()
+    record, over = Record(), threading.Event()
+    people = [
+        Person(name, f"http://127.0.0.1:{port}", link, load, record, over) for name, link in sorted(links.items())
+    ]
+    server = start(folder, port)
+    try:
+        for person in people:
+            person.start()
+        started = time.monotonic()
+        marks = [load.requests * (i + 1) // (load.kills + 1) for i in range(load.kills)]
+        while len(record.acknowledged) < load.requests:
+            if marks and len(record.acknowledged) >= marks[0]:
+                marks.pop(0)
+                server.kill()
+                server.wait()
+                server = start(folder, port)
+            for person in people:
+                assert person.is_alive(), f"{person.name} could not go on"
+            time.sleep(0.02)
+        wall = time.monotonic() - started
+        over.set()
+        for person in people:
+            person.join(timeout=60)
+    finally:
+        over.set()
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    return Outcome(record, wall, tuple(problems(ledger, record, load)))
+
+
+def prepare(folder: Path, load: Load) -> tuple[Ledger, dict[str, str]]:
+    """A project that asks for as many frames as there are requests; returns its ledger and everybody's link."""
+    ledger = Ledger(folder / "ledger.duckdb")
+    ledger.add_categories(["object"])
+    ledger.add_video(clip("long", load.requests), times_us(load.requests))
+    changes = {"annotator.backend": "page", "annotator.lease_seconds": LEASE_SECONDS}
+    ledger.begin_round(Settings().changed(changes))
+    # A round that is over is not taken on when its last request is answered.
+    ledger.finish_round(1, "it is only about labelling")
+    selected = [Selected(FrameRef(1, i), i, 0.5, "it is asked for") for i in range(load.requests)]
+    with ledger.held():
+        ledger.put_requests([LabelRequest.of(1, chosen) for chosen in selected])
+        return ledger, {name: ledger.add_annotator(name) for name in (f"p{i:02d}" for i in range(load.people))}
+
+
+def start(folder: Path, port: int) -> subprocess.Popen:
+    """A server that answers."""
+    server = subprocess.Popen(
+        command("serve", "--project", folder, "--port", str(port)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert server.poll() is None, server.stderr.read().decode()
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200:
+                return server
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise TimeoutError("the server does not answer")
+
+
+def problems(ledger: Ledger, record: Record, load: Load) -> Iterator[str]:
+    """What should not be."""
+    stored = {given.answer.answer_id: given.answer.request_id for given in ledger.answers_given()}
+    with ledger._connector.session() as connection:
+        ((rows,),) = connection.execute("SELECT count(*) FROM answer").fetchall()
+    if rows != len(stored):
+        yield f"{rows - len(stored)} answers were stored over others"
+    lost = record.acknowledged.items() - stored.items()
+    if lost:
+        yield f"{len(lost)} acknowledged answers are not in the ledger"
+    unknown = stored.keys() - record.acknowledged.keys()
+    if unknown:
+        yield f"{len(unknown)} answers are in the ledger that nobody was told of"
+    if len(set(stored.values())) != load.requests or ledger.requests(status="open"):
+        yield f"{load.requests - len(set(stored.values()))} requests are left over"
+    for request, holds in record.held.items():
+        for first, second in pairwise(sorted(holds)):
+            if second[0] < first[1] and first[2] != second[2]:
+                yield f"{request} was in the hands of {first[2]} and {second[2]} at the same time"
+
+
+@click.command()
+@click.option("--people", default=20, show_default=True)
+@click.option("--requests", default=2000, show_default=True)
+@click.option("--kills", default=5, show_default=True)
+@click.option("--delay", default=1.0, show_default=True, help="Mean seconds from a frame to its answer.")
+@click.option("--seed", default=0, show_default=True)
+def main(people: int, requests: int, kills: int, delay: float, seed: int) -> None:
+    """Put the load on a server and print what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = run_load(Path(folder), Load(people, requests, kills, delay, seed))
+    print(outcome.describe())
+    raise SystemExit(bool(outcome.problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Somebody at the labelling page, in a real browser."""
+
+from al_core.rle import Rle, decode
+
+
+class Person:
+    """Somebody at the labelling page; what was on it when a frame was saved is kept in ``saved``."""
+
+    def __init__(self, running, link):
+        self.context = running.new_context(viewport={"width": 1280, "height": 800})
+        self.page = self.context.new_page()
+        self.page.goto(link)
+        self.saved = {}
+
+    def task(self):
+        """The frame in hand, when it is on the screen."""
+        self.page.wait_for_function("() => globalThis.fewframes?.work.task?.image && !fewframes.work.sending")
+        return self.page.evaluate("() => { const { image, ...task } = fewframes.work.task; return task; }")
+
+    def masks(self):
+        """What is drawn: track -> mask."""
+        return masks_of(self.page.evaluate("() => fewframes.drawing().masks()"))
+
+    def go_on(self):
+        """Save the frame and wait for what comes next."""
+        frame = self.task()["frame"]["frame_idx"]
+        self.saved[frame] = self.masks()
+        self.page.keyboard.press("Enter")
+        return frame
+
+    def next_after(self, frame):
+        """Wait until another frame, or none, is in hand."""
+        self.page.wait_for_function(
+            f"() => fewframes.work.task?.frame.frame_idx !== {frame} && !fewframes.work.sending"
+        )
+
+    def pixel(self, x, y):
+        """A whole CSS pixel near an image point, and the image point that it is."""
+        left, top, scale = self.page.evaluate("() => [...fewframes.view.toPage([0, 0]), fewframes.view.scale]")
+        at = round(left + x * scale), round(top + y * scale)
+        return at, ((at[0] - left) / scale, (at[1] - top) / scale)
+
+    def drag(self, start, end):
+        """Draw a straight line; returns its two ends on the image."""
+        (at, first), (to, last) = self.pixel(*start), self.pixel(*end)
+        self.page.mouse.move(*at)
+        self.page.mouse.down()
+        self.page.mouse.move(*to)
+        self.page.mouse.up()
+        return first, last
+
+
+def masks_of(coded):
+    """Track -> mask of what the page or the API calls masks."""
+    return {m["track_id"]: decode(Rle(*m["rle"]["size"], m["rle"]["counts"])) for m in coded}

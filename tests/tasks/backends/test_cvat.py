@@ -1,0 +1,91 @@
+"""What a round for CVAT looks like on disk, and an upload without a server. What people answer is tested in
+``test_conformance.py``, other programs that read the files in ``tests/label_studio``."""
+
+import builtins
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from al_core.errors import MissingDependency
+from tasks.backends.cvat import CvatBackend
+from tests.al_core.exchange.masks import HOLED, OVER
+from tests.tasks.backends.test_conformance import CvatPeople
+
+
+@pytest.fixture
+def people(tmp_path):
+    return CvatPeople(tmp_path)
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_round_on_disk(people):
+    people.submit({people.ids[0]: people.label(8, {1: HOLED})})
+    folder = people.project.outbox / "round-0001"
+    images = {f"images/{request_id}.png" for request_id in people.ids}
+    assert tree(folder) == {"README.txt", "annotations.xml", "labels.json", *images}
+    assert (np.asarray(Image.open(folder / f"images/{people.ids[0]}.png")) == 80).all()
+    assert [label["name"] for label in json.loads((folder / "labels.json").read_text())] == [
+        "object", "cat", "(ignore)", "frame done",
+    ]  # fmt: skip
+    assert (folder / "annotations.xml").read_text().count("<mask") == 1
+    assert "CVAT for images 1.1" in (folder / "README.txt").read_text()
+
+
+def test_what_lies_there_is_left_as_it_is(people):
+    people.submit({people.ids[0]: people.label(8, {1: HOLED})})
+    folder = people.project.outbox
+    before = {name: (folder / name).read_bytes() for name in tree(folder)}
+    people.submit({people.ids[0]: people.label(8, {1: OVER})})
+    assert {name: (folder / name).read_bytes() for name in tree(folder)} == before
+
+
+def test_a_category_that_nobody_knows(people):
+    backend = people.submit()
+    people.draw(people.ids[0], {1: HOLED})
+    (file,) = people.project.inbox.glob("*.xml")
+    file.write_text(file.read_text().replace('label="object"', 'label="dog"'))
+    assert backend.collect(people.ids) == []
+    assert "unknown category 'dog'; known: cat, object" in backend.rejected()[0]
+
+
+def test_another_file(people):
+    backend = people.submit()
+    people.drop(b"hello", ".txt")
+    assert backend.collect(people.ids) == []
+    assert "expected what CVAT exports (.xml or .zip), got '.txt'" in backend.rejected()[0]
+
+
+class TestUpload:
+    """With the address of a server, but without one."""
+
+    @pytest.fixture
+    def backend(self, people):
+        settings = people.settings.changed({"annotator.cvat_url": "http://127.0.0.1:9"})
+        return CvatBackend(people.project, people.ledger, people.frames, settings, settle_seconds=0)
+
+    def test_a_token_is_needed(self, people, backend, monkeypatch):
+        monkeypatch.delenv("CVAT_TOKEN", raising=False)
+        with pytest.raises(MissingDependency, match="CVAT_TOKEN does not hold an access token"):
+            backend.submit(people.requests, {})
+        assert (people.project.outbox / "round-0001/annotations.xml").is_file()
+
+    def test_the_sdk_is_needed(self, people, backend, monkeypatch):
+        def without_sdk(name, *rest, real=builtins.__import__):
+            if name.startswith("cvat_sdk"):
+                raise ImportError(name)
+            return real(name, *rest)
+
+        monkeypatch.setenv("CVAT_TOKEN", "secret")
+        monkeypatch.setattr(builtins, "__import__", without_sdk)
+        with pytest.raises(MissingDependency, match=r"pip install 'fewframes\[cvat\]'"):
+            backend.submit(people.requests, {})
+
+    def test_a_round_that_is_there_is_not_sent_again(self, people, backend):
+        people.submit()
+        (people.project.outbox / "round-0001/cvat-task.json").write_text('{"task": 7}')
+        backend.submit(people.requests, {})

@@ -1,0 +1,106 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from al_core.ledger.people import Role
+from al_core.ledger.queue import Purpose
+from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
+from tasks.people import person_rows
+from tasks.report.people import people_section, people_table
+from tests.tasks.web.desk import desk, selected, square
+
+
+def give(office, name, masks, kind=LabelKind.MASK, seconds=10.0):
+    """Somebody answers the next request."""
+    task = office.ledger.claim(name, 300)
+    request = task.question.request
+    answer = Answer(f"{name}-{task.lease}", request.request_id, FrameLabel(request.frame, masks), kind, seconds, name)
+    office.ledger.submit(answer, task.lease, task.base_revision)
+
+
+@pytest.fixture
+def office(tmp_path):
+    with desk(tmp_path) as found:
+        yield found
+
+
+def rows_of(office):
+    return {row.name: row for row in person_rows(office.project, office.ledger)}
+
+
+def test_nobody_is_nobody(office):
+    assert person_rows(office.project, office.ledger) == []
+
+
+def test_frames_seconds_and_what_was_accepted(office):
+    office.ledger.add_annotator("ada")
+    office.ledger.add_annotator("bo", Role.LEAD)
+    office.ask(3, 1, 5)
+    give(office, "ada", (square(3),), LabelKind.ACCEPT, 2.0)
+    give(office, "ada", (square(2),), seconds=14.0)
+    give(office, "ada", (), LabelKind.ABSENT, 3.0)
+    rows = rows_of(office)
+    ada = rows["ada"]
+    assert (ada.frames, ada.human_seconds) == (3, 19.0)
+    assert ada.seconds == {LabelKind.MASK: 14.0, LabelKind.ACCEPT: 2.0, LabelKind.ABSENT: 3.0}
+    assert ada.accepted == pytest.approx(1 / 3)
+    assert 1 / 3 < ada.shown_j < 2 / 3
+    assert ada.would_fit is ada.blind_j is ada.agreement_j is ada.known_j is None
+    assert (rows["bo"].frames, rows["bo"].accepted, rows["bo"].role) == (0, None, Role.LEAD)
+
+
+def test_blind_frames_tell_what_would_have_fitted(tmp_path):
+    with desk(tmp_path, blind_share=1.0) as office:
+        office.ledger.add_annotator("ada")
+        office.ask(3, 1)
+        give(office, "ada", (square(3),))
+        give(office, "ada", (square(4),))
+        ada = rows_of(office)["ada"]
+        assert (ada.accepted, ada.would_fit) == (None, 0.5)
+        assert 0.5 < ada.blind_j < 0.75
+
+
+def test_two_answers_to_one_request_are_compared_for_both(office):
+    for name in ("ada", "bo"):
+        office.ledger.add_annotator(name)
+    (request,) = office.ask(3)
+    check = LabelRequest(f"{request.request_id}-second", 2, request.frame, 0, request.reason)
+    office.ledger.put_checks([check], Purpose.AGREEMENT, [request.request_id])
+    give(office, "ada", (square(3),))
+    give(office, "bo", (square(3), square(0, track_id=2)))
+    rows = rows_of(office)
+    assert rows["ada"].agreement_j == rows["bo"].agreement_j == pytest.approx(0.5)
+    assert [rows[name].frames for name in ("ada", "bo")] == [1, 0]
+
+
+def test_a_frame_that_is_asked_again_measures_who_answers_then(office):
+    for name in ("ada", "bo"):
+        office.ledger.add_annotator(name)
+    (old,) = office.ask(3)
+    give(office, "ada", (square(3),))
+    check = LabelRequest.of(3, selected(3))
+    office.ledger.put_checks([check], Purpose.KNOWN_TRUTH, [old.request_id])
+    give(office, "bo", (square(3),))
+    rows = rows_of(office)
+    assert (rows["ada"].known_j, rows["bo"].known_j) == (None, 1.0)
+
+
+def test_the_table_has_a_line_for_everybody(office):
+    office.ledger.add_annotator("ada")
+    office.ledger.add_annotator("bo")
+    office.ledger.revoke_annotator("bo")
+    office.ask(3)
+    give(office, "ada", (square(3),), LabelKind.ACCEPT, 2.0)
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(people_table(person_rows(office.project, office.ledger)))
+    text = console.export_text()
+    assert "annotator, revoked" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("ada")]
+    assert line.split() == ["ada", "annotator", "1", "2.0", "s", "–", "2.0", "–", "100", "%", "–", "–", "–"]
+
+
+def test_the_report_has_a_section_where_people_label(office):
+    assert people_section([]) == ""
+    office.ledger.add_annotator("ada")
+    assert "<td>ada</td>" in people_section(person_rows(office.project, office.ledger)).replace(' class="text"', "")

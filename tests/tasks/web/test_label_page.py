@@ -1,0 +1,198 @@
+"""The labelling page against the real server: nothing that a person draws is lost, and all of it can be done by key."""
+
+import json
+
+import numpy as np
+import pytest
+
+from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.rle import decode
+from al_core.settings import Settings
+from tests.bench.scripted_person import Pace, ScriptedPerson
+from tests.browser import browser, needs_chromium
+from tests.label_page import Person, masks_of
+from tests.tasks.labelled_project import answer, deliver, mask_at, new_project, select
+from tests.tasks.web.serving import served
+
+pytestmark = needs_chromium
+
+ASKED = (1, 2, 4)
+"""Frames of the round that people answer, by rank; the round before delivered the square for each."""
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A browser."""
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """The ledger of a project that is served and waits for labels; it knows its address."""
+    project, own, _ = new_project(tmp_path)
+    with own.held():
+        own.begin_round(Settings())
+        answer(own, 1, select(own, 1))
+        deliver(project, own, 1)
+        own.finish_round(1, None)
+        own.begin_round(Settings())
+        chosen = [Selected(FrameRef(1, i), rank, 0.5, "it moves") for rank, i in enumerate(ASKED)]
+        own.put_selection(2, "uniform", chosen)
+        own.put_requests([LabelRequest.of(2, selected) for selected in chosen])
+    with served(project) as (context, owner):
+        yield context.ledger, owner.url
+
+
+@pytest.fixture
+def ada(ledger, running):
+    """Ada has the first frame in hand."""
+    person = Person(running, f"{ledger[1]}/enter?token={ledger[0].add_annotator('Ada')}")
+    person.task()
+    yield person
+    person.context.close()
+
+
+def stored(ledger):
+    """Frame -> track -> mask of the round's answers."""
+    labels = (label for label in ledger[0].human_labels() if label.frame.frame_idx in ASKED)
+    return {label.frame.frame_idx: {m.track_id: decode(m.rle) for m in label.objects} for label in labels}
+
+
+def same(one, other):
+    """Whether two frames hold the same masks."""
+    return one.keys() == other.keys() and all(np.array_equal(one[track], other[track]) for track in one)
+
+
+def wait_until_saved(person):
+    person.page.wait_for_function("() => fewframes.work.saved === 'saved'")
+
+
+def test_the_page_shows_what_was_delivered_and_why(ada):
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+    assert same(ada.masks(), {1: mask_at(ASKED[0])})
+    assert "it moves" in ada.page.inner_text("#why")
+
+
+def test_a_drawing_survives_a_reload_and_the_loss_of_what_the_browser_kept(ada):
+    ada.drag((2, 2), (20, 3))
+    drawn = ada.masks()
+    ada.page.reload()
+    ada.task()
+    assert same(ada.masks(), drawn)
+    ada.drag((2, 20), (20, 20))
+    drawn = ada.masks()
+    wait_until_saved(ada)
+    ada.page.evaluate(
+        "() => { addEventListener('pagehide', (e) => e.stopImmediatePropagation(), true); localStorage.clear(); }"
+    )
+    ada.page.reload()
+    ada.task()
+    assert same(ada.masks(), drawn)
+
+
+def test_an_answer_whose_receipt_got_lost_is_stored_once(ada, ledger):
+    ada.drag((2, 2), (20, 3))
+    ada.page.route("**/submit", lambda route: (route.fetch(), route.abort()))
+    frame = ada.go_on()
+    ada.page.wait_for_selector("#banner:not([hidden])")
+    ada.page.unroute("**/submit")
+    ada.next_after(frame)
+    assert same(stored(ledger)[frame], ada.saved[frame])
+    assert ada.page.evaluate("() => fewframes.work.keeper.pending().length") == 0
+    assert sum(entry.action == "submit" for entry in ledger[0].audit_log()) == 1
+
+
+def test_a_lease_that_ended_unnoticed_is_taken_again(ada, ledger):
+    task = ada.task()
+    ada.drag((2, 2), (20, 3))
+    ledger[0].release(task["request_id"], "Ada", task["lease"]["token"])
+    frame = ada.go_on()
+    ada.next_after(frame)
+    assert same(stored(ledger)[frame], ada.saved[frame])
+
+
+def test_a_drawing_that_came_too_late_stays_with_the_person(ada, ledger):
+    task = ada.task()
+    ada.drag((2, 2), (20, 3))
+    drawn = ada.masks()
+    ledger[0].release(task["request_id"], "Ada", task["lease"]["token"])
+    ledger[0].add_annotator("Ben")
+    bens = ledger[0].claim("Ben", 60)
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("#late[open]")
+    assert "Ben" in ada.page.inner_text("#late-error")
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
+    assert stored(ledger) == {}
+    with ada.page.expect_download() as download:
+        ada.page.click("#late-download")
+    assert same(masks_of(json.loads(download.value.path().read_text())["masks"]), drawn)
+    ada.page.click("#late-again")
+    ada.page.wait_for_function("() => document.getElementById('late-note').textContent")
+
+    ledger[0].release(bens.question.request.request_id, "Ben", bens.lease)
+    ada.page.click("#late-again")
+    ada.page.wait_for_selector("#late:not([open])", state="attached")
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+    assert same(ada.masks(), drawn)
+
+
+def test_who_is_signed_out_signs_in_again_and_goes_on(ada, ledger):
+    key = ledger[0].renew_link("Ada")
+    ada.drag((2, 2), (20, 3))
+    frame = ada.go_on()
+    ada.page.wait_for_selector("#banner:not([hidden])")
+    assert "signed out" in ada.page.inner_text("#banner")
+    ada.context.new_page().goto(f"{ledger[1]}/enter?token={key}")
+    ada.next_after(frame)
+    assert same(stored(ledger)[frame], ada.saved[frame])
+
+
+def test_an_answer_can_be_taken_back_as_it_was_drawn(ada, ledger):
+    ada.drag((2, 2), (20, 3))
+    frame = ada.go_on()
+    ada.next_after(frame)
+    assert frame in stored(ledger)
+    ada.page.keyboard.press("Shift+U")
+    ada.page.wait_for_function(f"() => fewframes.work.task.frame.frame_idx === {frame}")
+    assert same(ada.masks(), ada.saved[frame])
+    assert stored(ledger) == {}
+
+
+def test_a_frame_is_labelled_by_the_keyboard_alone(ada, ledger):
+    for key in ("n", "k", *"[" * 8, "b", "Space", *["ArrowRight"] * 6, "Space"):
+        ada.page.keyboard.press(key)
+    drawn = ada.masks()
+    assert set(drawn) == {1, 2}
+    assert np.ptp(np.argwhere(drawn[2])[:, 1]) >= 6
+    frame = ada.go_on()
+    ada.next_after(frame)
+    assert same(stored(ledger)[frame], drawn)
+
+
+def test_what_is_missing_is_copied_from_the_frame_before(ada):
+    ada.page.keyboard.press("Delete")
+    assert ada.masks() == {}
+    ada.page.keyboard.press("c")
+    ada.page.wait_for_function("() => fewframes.drawing().objects.length === 1")
+    assert same(ada.masks(), {1: mask_at(ASKED[0] - 1)})
+
+
+def test_tracing_the_outlines_of_a_mask_gives_it_back_to_the_pixel(ada):
+    rows, columns = np.mgrid[:24, :32]
+    ring = np.abs(np.hypot(rows - 12, columns - 16) - 8) < 2.5
+    ada.page.keyboard.press("n")
+    ada.page.keyboard.press("p")
+    ScriptedPerson(ada.page, Pace()).draw(np.zeros_like(ring), ring)
+    assert np.array_equal(ada.masks()[2], ring)
+
+
+def test_neighbours_are_only_looked_at(ada):
+    before = ada.masks()
+    ada.page.keyboard.press("ArrowRight")
+    ada.page.wait_for_selector("#elsewhere:not([hidden])")
+    ada.drag((2, 2), (20, 3))
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("#elsewhere", state="hidden")
+    assert same(ada.masks(), before)
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
