@@ -102,6 +102,7 @@ class AnnotatorSettings(_Section):
     For people at our page: a frame returns to the queue ``lease_seconds`` after its holder was last heard of. Of the
     requests, ``blind_share`` are shown without masks to start from, ``double_share`` go to a second person too, and so
     many frames more as ``known_truth_share`` says were labelled before and are asked for again, to measure people.
+    ``ahead`` frames of the next round are asked for beforehand, so that nobody waits while a round trains.
     """
 
     backend: str = "simulated"
@@ -121,6 +122,7 @@ class AnnotatorSettings(_Section):
     blind_share: Share = 0.0
     double_share: Share = 0.0
     known_truth_share: Share = 0.0
+    ahead: NonNegative = 0
     label_studio_url: str = "http://127.0.0.1:8080"
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
     cvat_url: str = ""

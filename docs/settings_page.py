@@ -103,6 +103,7 @@ MEANING = {
         "So many frames more, as a share of a round's requests, that `page` asks for again after earlier rounds; only "
         "compared, never counted."
     ),
+    "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip).",

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest, Progress
@@ -42,6 +44,19 @@ def request_labels(project: Project, ledger: Ledger, frames: FrameStore, setting
         backend = open_backend(project, ledger, frames, settings)
         backend.submit(requests, delivered_proposals(project, ledger, requests) if backend.shows_proposals else {})
     return len(requests)
+
+
+def request_ahead(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int) -> int:
+    """Put frames of the next round into the queue of our page, so that people need not wait while this round trains;
+    returns how many. The next round lets those that nobody took give way to its own choice."""
+    if settings.annotator.backend != "page" or not settings.annotator.ahead:
+        return 0
+    from tasks.selection import select_ahead
+
+    rng = np.random.default_rng([settings.seed, round_id, 1])
+    chosen = select_ahead(project, ledger, frames, settings, round_id, rng)
+    ledger.put_requests([LabelRequest.of(round_id + 1, selected) for selected in chosen])
+    return len(chosen)
 
 
 def collect_labels(

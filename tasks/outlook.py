@@ -26,9 +26,18 @@ MISSED = 0.5
 
 
 def outlooks_of(
-    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    settings: Settings,
+    round_id: int,
+    asked_before: int | None = None,
 ) -> Callable[[int], Outlook] | None:
-    """The outlook of each video as the round before left it; None before anything was delivered."""
+    """The outlook of each video as the round before left it; None before anything was delivered.
+
+    Args:
+        asked_before: frames that rounds before this one asked for count as labelled; ``round_id`` when left out.
+    """
     paths = ledger.delivered_paths(round_id - 1) if round_id > 1 else {}
     if not paths:
         return None
@@ -39,7 +48,7 @@ def outlooks_of(
     def outlook(video_id: int) -> Outlook:
         video = videos[video_id]
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
-        labelled = _labelled(ledger, video_id, round_id)
+        labelled = _labelled(ledger, video_id, round_id if asked_before is None else asked_before)
         error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
         error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, round_id - 1, video_id, video.n_frames))
         clip = VideoFrames(frames, video)

@@ -98,6 +98,7 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
 
 def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:
     settings = {this.round_id: this.settings for this in ledger.rounds()}
+    newest = max(settings, default=0)
     proposed = delivered_proposals(project, ledger, [g.question.original for g in given])
     for g in given:
         mine = tallies[g.answer.annotator]
@@ -107,7 +108,7 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
         if original.request_id not in proposed:
             continue
         j = likeness(proposed[original.request_id].masks, g.answer.label.masks)
-        if shown_blind(settings[original.round_id], original.request_id):
+        if shown_blind(settings[min(original.round_id, newest)], original.request_id):
             mine.blind.append(j)
         else:
             mine.shown.append(j)

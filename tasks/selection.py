@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadSettings
+from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Selected
@@ -19,6 +19,7 @@ from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.control import gain_in_words, gain_so_far
+from tasks.history import frames_to_ask
 from tasks.outlook import outlooks_of
 
 
@@ -34,7 +35,8 @@ def select_frames(
     """Choose the frames that a round asks for, and store the choice in the place of an earlier one.
 
     The predictions of the round before tell uncertainty and features; where there are none, frames are told
-    apart by their thumbnails. The simulated annotator is only asked for frames whose truth is held back.
+    apart by their thumbnails. The simulated annotator is only asked for frames whose truth is held back. Frames that
+    were asked for ahead stay when somebody answered them or has them in hand; the others give way.
 
     Args:
         n: how many; ``selection.frames_per_round`` when left out.
@@ -43,14 +45,53 @@ def select_frames(
         EmptyPool: not a single frame may be chosen.
         BadSettings: the annotator is simulated and there is no truth.
     """
-    strategy, note = strategy_of(ledger, settings)
     wanted = settings.selection.frames_per_round if n is None else n
-    pool = open_pool(project, ledger, frames, settings, round_id)
-    selected = select(strategy, pool, wanted, planned(settings), rng)
+    kept = _kept(ledger, round_id)
+    strategy, note = strategy_of(ledger, settings)
+    pool = open_pool(project, ledger, frames, settings, round_id, round_id + 1 if kept else round_id)
+    try:
+        selected = select(strategy, pool, wanted - len(kept), planned(settings), rng)
+    except EmptyPool:
+        if not kept:
+            raise
+        selected = []
     if note:
         selected = [s if s.control else replace(s, reason=f"{s.reason}; {note}") for s in selected]
+    selected = [replace(s, rank=rank) for rank, s in enumerate([*kept, *selected])]
     ledger.put_selection(round_id, strategy, selected)
     return selected
+
+
+def select_ahead(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int, rng: np.random.Generator
+) -> list[Selected]:
+    """Choose frames for the round after this one by what is known now, and store the choice; empty where that round
+    will not be, or was asked ahead before.
+
+    Raises:
+        BadSettings: as :func:`select_frames`.
+    """
+    last = settings.stopping.max_rounds and round_id >= settings.stopping.max_rounds
+    asked = len(ledger.asked_frames(round_id + 1)["video_id"])
+    n = 0 if last else min(settings.annotator.ahead, frames_to_ask(settings, asked))
+    if not n or ledger.requests(round_id + 1):
+        return []
+    strategy, _ = strategy_of(ledger, settings)
+    pool = open_pool(project, ledger, frames, settings, round_id, round_id + 1)
+    try:
+        chosen = select(strategy, pool, n, planned(settings), rng)
+    except EmptyPool:
+        return []
+    chosen = [replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}") for s in chosen]
+    ledger.put_selection(round_id + 1, strategy, chosen)
+    return chosen
+
+
+def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
+    """What was chosen ahead and stays."""
+    ahead = ledger.selection(round_id)
+    stays = {request.frame for request in ledger.replace_requests(round_id)} if ahead else set()
+    return [s for s in ahead if s.frame in stays]
 
 
 def planned(settings: Settings) -> SelectionSettings:
@@ -71,8 +112,20 @@ def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
     return "uniform", f"instead of {named!r}, which gains nothing so far: {gain_in_words(gain)}"
 
 
-def open_pool(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int) -> Pool:
-    """What a round may choose from; nothing costly is read until a strategy asks for it."""
+def open_pool(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    settings: Settings,
+    round_id: int,
+    asked_before: int | None = None,
+) -> Pool:
+    """What a round may choose from; nothing costly is read until a strategy asks for it.
+
+    Args:
+        asked_before: frames that rounds before this one asked for are left out; ``round_id`` when left out.
+    """
+    asked_before = round_id if asked_before is None else asked_before
     answerable = _with_truth(ledger) if settings.annotator.backend == "simulated" else None
     paths = ledger.prediction_paths(round_id - 1)
     files = {video: project.absolute(path) for video, path in paths.items()}
@@ -80,10 +133,10 @@ def open_pool(project: Project, ledger: Ledger, frames: FrameStore, settings: Se
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
-    pool = Pool.from_ledger(ledger, round_id, round_id - 1 if files else None, features, answerable)
+    pool = Pool.from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
     return replace(
         pool,
-        outlooks=outlooks_of(project, ledger, frames, settings, round_id),
+        outlooks=outlooks_of(project, ledger, frames, settings, round_id, asked_before),
         patches=by_video(lambda video, indices: _patches(frames, video, indices)),
     )
 

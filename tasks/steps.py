@@ -19,7 +19,7 @@ from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import FrameLabel, Progress, Video
 from al_core.stopping import stop_reason
-from tasks.annotation import collect_labels, request_labels
+from tasks.annotation import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.history import campaign_history, frames_to_ask
 from tasks.ledger import once, open_ledger
@@ -71,7 +71,8 @@ def request(project: Project, round_id: int) -> StepResult:
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
-        return {"requested": request_labels(project, ledger, frames, this.settings, round_id)}
+        requested = request_labels(project, ledger, frames, this.settings, round_id)
+        return {"requested": requested, "ahead": request_ahead(project, ledger, frames, this.settings, round_id)}
 
     return once(ledger, round_id, "request", inputs, work)
 
@@ -215,6 +216,9 @@ def finish(project: Project, round_id: int) -> str | None:
         reason = _result(ledger, round_id, "select").get("empty") or stop_reason(
             this.settings.stopping, campaign_history(ledger, this.settings)
         )
+        if reason:
+            # Nobody will use what was asked ahead.
+            ledger.replace_requests(round_id + 1)
         ledger.finish_round(round_id, reason)
     return reason
 

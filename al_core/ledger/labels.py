@@ -58,23 +58,25 @@ class LabelOperations(Operations):
 
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
         """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not; those
-        whose answers were all taken back after their round may be asked for again."""
+        whose answers were all taken back after their round, or that gave way to others before anybody saw them, may be
+        asked for again."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-                "AND status <> 'withdrawn' ORDER BY 1, 2",
+                "AND status NOT IN ('withdrawn', 'replaced') ORDER BY 1, 2",
                 [before_round],
             ).fetchnumpy()
 
     def put_requests(self, requests: Sequence[LabelRequest]) -> int:
-        """Store requests that are not there yet; returns how many were new."""
+        """Store requests that are not there yet, or gave way to others before; returns how many these are."""
         with self._connector.transaction() as connection:
             new = 0
             for r in requests:
                 row = connection.execute(
                     "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
-                    "created_at, updated_at, kind) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) "
-                    "ON CONFLICT DO NOTHING RETURNING request_id",
+                    "created_at, updated_at, kind) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO UPDATE "
+                    "SET status = 'open', rank = excluded.rank, reason = excluded.reason, "
+                    "updated_at = excluded.updated_at WHERE status = 'replaced' RETURNING request_id",
                     [
                         r.request_id,
                         r.round_id,
@@ -90,6 +92,18 @@ class LabelOperations(Operations):
                 new += row is not None
             return new
 
+    def replace_requests(self, round_id: int) -> list[LabelRequest]:
+        """Let the open requests of a round that nobody has in hand give way to better ones; returns those that
+        stay."""
+        with self._connector.transaction() as connection:
+            connection.execute(
+                "UPDATE label_request SET status = 'replaced', updated_at = $now WHERE round_id = $round "
+                "AND status = 'open' AND request_id NOT IN "
+                "(SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)",
+                {"now": now(), "round": round_id},
+            )
+        return self.requests(round_id)
+
     def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
         """The requests that rounds wait for, by round and rank; ``status`` is "open", "done" or "dropped".
 
@@ -98,8 +112,8 @@ class LabelOperations(Operations):
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
-                "WHERE purpose = 'label' AND ($1 IS NULL OR round_id = $1) AND ($2 IS NULL OR status = $2) "
-                "ORDER BY round_id, rank",
+                "WHERE purpose = 'label' AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
+                "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
                 [round_id, status],
             ).fetchall()
         return [LabelRequest(i, r, FrameRef(v, f), rank, why, LabelKind(k)) for i, r, v, f, rank, why, k in rows]
@@ -113,7 +127,7 @@ class LabelOperations(Operations):
         with self._connector.transaction() as connection:
             if connection.execute("SELECT 1 FROM answer WHERE answer_id = ?", [answer.answer_id]).fetchone():
                 return False
-            store_answer(connection, answer)
+            store_answer(connection, answer, newest_revision(connection, answer.request_id))
             return True
 
     def human_labels(
@@ -179,8 +193,17 @@ class LabelOperations(Operations):
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 
 
-def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
+def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:
+    """How often a request was answered, answers that were taken back included."""
+    query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
+    return int(connection.execute(query, [request_id]).fetchall()[0][0])
+
+
+def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: int) -> int:
     """Store an answer that is not there yet as the newest revision of its request; returns that revision.
+
+    Args:
+        newest: the newest revision so far.
 
     Raises:
         BadLabel: no such request, another frame than the one asked for, or masks of another size.
@@ -194,9 +217,7 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
         raise BadLabel(f"{answer.answer_id}: there is no request {answer.request_id!r}")
     _check_answer(answer, request)
     round_id, video_id, frame_idx = request[:3]
-    (revision,) = connection.execute(
-        "SELECT coalesce(max(revision), 0) + 1 FROM answer WHERE request_id = ?", [answer.request_id]
-    ).fetchall()[0]
+    revision = newest + 1
     connection.execute(
         "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -214,7 +235,7 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer) -> int:
     connection.execute(
         "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?", [now(), answer.request_id]
     )
-    return int(revision)
+    return revision
 
 
 def _check_answer(answer: Answer, request: tuple[Any, ...]) -> None:

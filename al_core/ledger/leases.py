@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from al_core.errors import StaleLease, UnknownName
+from al_core.ledger.labels import newest_revision
 from al_core.ledger.operations import now
 from al_core.ledger.people import Annotator, Role
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
@@ -136,7 +137,7 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
         (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
         raise StaleLease(f"{request_id} was answered by {answered_by} in the meantime", answered_by)
-    if status == "dropped":
+    if status in ("dropped", "replaced", "withdrawn"):
         raise StaleLease(f"{request_id} is not asked any more")
     if holder != annotator and current and alive:
         raise StaleLease(f"{request_id} is with {holder} now: your lease ended", holder)
@@ -156,12 +157,6 @@ def save_draft(
             "masks": coded, "now": now(),
         },
     )  # fmt: skip
-
-
-def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:
-    """How often a request was answered, answers that were taken back included."""
-    query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
-    return int(connection.execute(query, [request_id]).fetchall()[0][0])
 
 
 def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Question:
@@ -256,7 +251,7 @@ _FREE_FOR_LEAD = _FREE.format(
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
 _FREE_CHECK = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose <> 'label' AND NOT {_ASIDE} AND round_id = (SELECT max(round_id) FROM label_request) "
+    where=f"purpose <> 'label' AND NOT {_ASIDE} AND round_id >= (SELECT coalesce(max(round_id), 0) FROM round) "
     "AND original_id IN (SELECT request_id FROM answer_current) "
     "AND original_id NOT IN (SELECT request_id FROM answer WHERE annotator = $me)",
     order="",

@@ -56,7 +56,7 @@ class QueueCounts:
 
     Attributes:
         open: requests without an answer.
-        done: answered requests of the newest round.
+        done: answered requests of the newest round, and of the next one where it is asked ahead.
         mine: frames that one person answered, in all rounds.
     """
 
@@ -165,7 +165,7 @@ class QueueOperations(Operations):
             round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
             if found != base_revision:
                 raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
-            revision = store_answer(connection, answer)
+            revision = store_answer(connection, answer, found)
             end_lease(connection, answer.request_id)
             detail = f"{answer.kind.value}, {len(answer.label.masks)} masks, {answer.seconds:.1f} s"
             log(connection, answer.annotator, "submit", answer.request_id, detail)
@@ -256,10 +256,10 @@ class QueueOperations(Operations):
                 "AND answer_id NOT IN (SELECT answer_id FROM withdrawal)",
                 [annotator],
             ).fetchall()
-        newest = max((round_id for round_id, _, _ in rows), default=0)
+            ((newest,),) = connection.execute("SELECT coalesce(max(round_id), 0) FROM round").fetchall()
         return QueueCounts(
             open=sum(n for _, status, n in rows if status == "open"),
-            done=sum(n for round_id, status, n in rows if status == "done" and round_id == newest),
+            done=sum(n for round_id, status, n in rows if status == "done" and round_id >= newest),
             mine=mine,
         )
 
@@ -290,7 +290,7 @@ class QueueOperations(Operations):
         """Store questions that check people, unless they are there; returns how many were new.
 
         Each goes to somebody else than gave the answer it is compared with, once there is one, and lapses when the
-        next round asks.
+        next round begins.
 
         Args:
             originals: for each, the request whose answer it is compared with.

@@ -113,7 +113,7 @@ WITH total AS (SELECT coalesce(sum(n_frames), 0)::BIGINT AS n_frames FROM video)
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered
-    FROM label_request WHERE purpose = 'label' GROUP BY 1),
+    FROM label_request WHERE purpose = 'label' AND status <> 'replaced' GROUP BY 1),
 first_answer AS (
     SELECT min(a.round_id) AS round_id FROM answer a JOIN label_request r USING (request_id)
     WHERE a.kind <> 'reject' AND purpose = 'label' AND answer_id NOT IN (SELECT answer_id FROM withdrawal)

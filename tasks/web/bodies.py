@@ -131,23 +131,23 @@ def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str
 
 
 def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...]) -> LabelKind:
-    """What a person did, by what came back: masks that were left as they were shown are accepted, however they are
-    called.
+    """What a person did, by what came back: masks that are as they are shown are accepted, however that is called.
+    What is said to be accepted and is not as shown now was shown before other masks were worked out: it is as good as
+    drawn.
 
     Raises:
-        BadLabel: what is said to be accepted was changed, a frame said to be empty is not, or a mask has no pixel.
+        BadLabel: a frame said to be empty is not, one with masks is accepted without any, or a mask has no pixel.
     """
     if said == "absent" and masks:
         raise BadLabel(f"nothing is said to be here, but there are {len(masks)} masks")
     empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
     if empty:
         raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")
-    same = _content(masks) == _content(shown)
-    if said == "accept" and not same:
-        raise BadLabel("these are not the masks that were shown: send them as drawn, not as accepted")
     if not masks:
+        if said == "accept" and shown:
+            raise BadLabel("masks were shown, and none came back: say that nothing is here, if that is so")
         return LabelKind.ABSENT
-    return LabelKind.ACCEPT if same else LabelKind.MASK
+    return LabelKind.ACCEPT if _content(masks) == _content(shown) else LabelKind.MASK
 
 
 def _content(masks: tuple[MaskLabel, ...]) -> list[tuple[int, int, bytes]]:

@@ -268,7 +268,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         },
         "categories": [{"category_id": i, "name": name} for i, name in ledger.categories().items()],
         "masks": _shown(studio.shown(question)),
-        "uncertainty": ledger.components_of(question.original.round_id - 1, [asked.frame]).get(asked.frame, {}),
+        "uncertainty": studio.uncertainty(question),
         "base_revision": task.base_revision,
         "draft": None if task.draft is None else {
             "masks": [_mask(mask) for mask in task.draft.masks],

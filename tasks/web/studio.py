@@ -41,6 +41,11 @@ class Recent:
         self._values: OrderedDict[Any, Any] = OrderedDict()
         self._lock = threading.Lock()
 
+    def peek(self, key: Any) -> Any:
+        """The value of a key, None when it is not there."""
+        with self._lock:
+            return self._values.get(key)
+
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """The value of a key; it is made when it is not there. Two threads may make the same one."""
         with self._lock:
@@ -142,7 +147,13 @@ class Studio:
     # ---- settings
 
     def settings_of(self, round_id: int) -> Settings:
-        """What a round runs with."""
+        """What a round runs with; one that has not begun is taken to run with what the last one does."""
+        known = self._settings.peek(round_id)
+        if known is not None:
+            return known
+        last = self._ledger.last_round()
+        if last is None or last.round_id < round_id:
+            return last.settings if last else Settings()
         return self._settings.get(round_id, lambda: self._ledger.round(round_id).settings)
 
     def lease_seconds(self) -> float:
@@ -188,6 +199,13 @@ class Studio:
         if question is not None and question.request.frame.video_id == frame.video_id and self.is_measured(question):
             return ()
         return self._delivered_in(frame)
+
+    def uncertainty(self, question: Question) -> dict[str, float]:
+        """What the model that a frame was chosen by was unsure of, by component; empty before the first model."""
+        frame, asked = question.request.frame, question.original.round_id
+        # Frames that are asked ahead were chosen by the model before the last.
+        found = (self._ledger.components_of(round_id, [frame]) for round_id in (asked - 1, asked - 2) if round_id > 0)
+        return next((parts[frame] for parts in found if frame in parts), {})
 
     def predictions_of(self, video_id: int) -> Path | None:
         """The file of the newest predictions of a video, or None."""

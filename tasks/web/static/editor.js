@@ -16,7 +16,7 @@ export class Editor extends EventTarget {
     Object.assign(this, { view, colourOf, refine, drawing: null, editable: false, newObject: null });
     Object.assign(this, { tool: "brush", radius: 10, minus: false, cutting: false });
     Object.assign(this, { points: null, drag: null, clicks: null, pointer: null, busy: 0, spaceHeld: false });
-    Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false, last: null, pressed: null });
+    Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false });
     this.#listen();
   }
 
@@ -48,7 +48,7 @@ export class Editor extends EventTarget {
   cancel() {
     const begun = Boolean(this.points || this.drag);
     if (this.drag?.kind === "stroke") this.drawing.drop();
-    Object.assign(this, { points: null, drag: null, pressed: null });
+    Object.assign(this, { points: null, drag: null });
     this.view.redrawOverlay();
     return begun;
   }

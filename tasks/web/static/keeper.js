@@ -1,9 +1,16 @@
 // What is kept on this device until the server has it: drafts, answers on their way, and drawings that came too late.
 // Where the browser keeps nothing, or has no room, the page itself remembers as long as it is open.
 
+const DRAFT_MS = 14 * 86400 * 1000;
+
 export class Keeper {
   constructor(person, storage = localStorage) {
     Object.assign(this, { storage, prefix: `fewframes:${person}:`, memory: new Map() });
+  }
+
+  /** Drop drafts of frames that somebody else finished long ago. */
+  tidy(now = Date.now()) {
+    for (const name of this.#names("draft:")) if (!(now - this.#read(name)?.kept < DRAFT_MS)) this.#drop(name);
   }
 
   draft(requestId) {
@@ -11,7 +18,7 @@ export class Keeper {
   }
 
   putDraft(requestId, draft) {
-    this.#write(`draft:${requestId}`, draft);
+    this.#write(`draft:${requestId}`, { ...draft, kept: Date.now() });
   }
 
   dropDraft(requestId) {
@@ -71,9 +78,13 @@ export class Keeper {
     }
   }
 
-  #all(kind) {
+  #names(kind) {
     const stored = Object.keys(this.storage).filter((name) => name.startsWith(this.prefix));
     const names = new Set([...this.memory.keys(), ...stored.map((name) => name.slice(this.prefix.length))]);
-    return [...names].filter((name) => name.startsWith(kind)).map((name) => this.#read(name)).filter(Boolean);
+    return [...names].filter((name) => name.startsWith(kind));
+  }
+
+  #all(kind) {
+    return this.#names(kind).map((name) => this.#read(name)).filter(Boolean);
   }
 }

@@ -329,7 +329,9 @@ async function begin() {
   }
   byId("person").textContent = me.name;
   byId("drop").hidden = me.role !== "lead";
-  work = new Work(new Keeper(me.name), clock, () => drawing.masks());
+  const keeper = new Keeper(me.name);
+  keeper.tidy();
+  work = new Work(keeper, clock, () => drawing.masks());
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
   work.addEventListener("empty", () => {

@@ -120,6 +120,7 @@ export class Work extends EventTarget {
 
   async #next() {
     this.#stopTimers();
+    this.#askLater();
     const task = await call("POST", "/api/next");
     if (task) this.#open(task);
     else this.#wait();
@@ -128,6 +129,10 @@ export class Work extends EventTarget {
   #wait() {
     this.#close();
     this.dispatchEvent(new Event("empty"));
+    this.#askLater();
+  }
+
+  #askLater() {
     this.#after("next", EMPTY_MS, () => this.#safely(() => this.#next()));
   }
 

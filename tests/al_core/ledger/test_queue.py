@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
-from al_core.ledger import leases, queue
+from al_core.ledger import labels, leases, queue
 from al_core.ledger.operations import now
 from al_core.ledger.people import Role
 from al_core.ledger.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.settings import Settings
 from tests.toys import chosen, ledger_with_clip, mask_answer, square
 
 LEASE = 300.0
@@ -356,9 +357,36 @@ class TestChecks:
         self.ask_twice(ledger)
         claim(ledger, "ada")
         answer(ledger, "ada")
-        ask(ledger, 2, round_id=2)
-        assert claim(ledger, "bo") == 2
-        assert claim(ledger, "ada") is None
+        ledger.begin_round(Settings())
+        assert claim(ledger, "bo") == 7
+        ledger.release(ledger.task_of("bo").question.request.request_id, "bo", ledger.task_of("bo").lease)
+        ledger.finish_round(1, None)
+        ledger.begin_round(Settings())
+        assert claim(ledger, "bo") is None
+
+
+class TestAhead:
+    def test_open_requests_give_way_unless_somebody_has_them(self, ledger, clock):
+        done, held, abandoned, free = ask(ledger, 7, 3, 5, 1, round_id=2)
+        ledger.add_annotator("cyd")
+        claim(ledger, "cyd")
+        answer(ledger, "cyd")
+        claim(ledger, "ada")
+        claim(ledger, "bo")
+        clock.forward(LEASE - 5)
+        ledger.renew(held.request_id, "ada", ledger.task_of("ada").lease, LEASE)
+        clock.forward(10)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(labels, "now", lambda: now() + clock.ahead)
+            assert ledger.replace_requests(2) == ledger.requests(2) == [done, held]
+        assert ledger.asked_frames(3)["frame_idx"].tolist() == [3, 7]
+        with pytest.raises(StaleLease, match="not asked any more"):
+            ledger.renew(abandoned.request_id, "bo", "x", LEASE)
+        assert claim(ledger, "bo") is None
+        again = replace(free, rank=0, reason="the new model asks too")
+        assert ledger.put_requests([held, again]) == 1
+        assert ledger.requests(2, "open") == [again, held]
+        assert claim(ledger, "bo") == 1
 
 
 class Queue(RuleBasedStateMachine):
