@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from scipy.optimize import linear_sum_assignment
-
 from al_core.records import MaskLabel
 from al_core.rle import iou
 
@@ -14,6 +12,9 @@ def likeness(first: Sequence[MaskLabel], second: Sequence[MaskLabel]) -> float:
     Objects are paired so that the sum of J is greatest, since two people may number them differently; an object that
     only one of them has counts as 0. Two labels that say "nothing here" agree: 1. Ignore regions are left out.
     """
+    # What only shows figures starts without scipy.
+    from scipy.optimize import linear_sum_assignment
+
     ours, theirs = ([m.rle for m in masks if not m.ignore] for masks in (first, second))
     if not ours and not theirs:
         return 1.0

@@ -540,15 +540,28 @@ def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
     for message in outcome.rejected:
         console.print(f"not taken: {message}", highlight=False)
     if outcome.waiting:
-        console.print(
-            f"round {outcome.round_id} waits for {outcome.waiting} labels: the frames are in {project.outbox}, answers "
-            f"go to {project.inbox}; then give the same command again.",
-            highlight=False,
-        )
+        where = _where_people_label(project, outcome.round_id)
+        console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.", highlight=False)
     elif outcome.stop_reason:
         console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False)
     else:
         console.print(f"round {outcome.round_id} is finished.", highlight=False)
+
+
+def _where_people_label(project: "Project", round_id: int) -> str:
+    from tasks.ledger import open_ledger
+
+    annotator = open_ledger(project).round(round_id).settings.annotator
+    again = "then give the same command again"
+    match annotator.backend:
+        case "page":
+            return (
+                f"people label while it is served, and it goes on by itself: fewframes serve --project {project.root}"
+            )
+        case "label_studio":
+            return f"people label at {annotator.label_studio_url}; {again}"
+        case _:
+            return f"the frames are in {project.outbox}, answers go to {project.inbox}; {again}"
 
 
 def _write_report(project: "Project", out: Path) -> Path:

@@ -8,7 +8,9 @@ CVAT lists every frame of a task, also those that nobody has looked at. A frame 
 answer only when it carries the tag ``DONE``; ``read_cvat`` tells whether it does.
 """
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +168,7 @@ def _content(path: Path) -> bytes:
             return _limited(file.read)
     except KeyError:
         raise BadLabel("the zip holds no annotations.xml; export in the format 'CVAT for images 1.1'") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
         raise BadLabel(f"the zip cannot be read ({error}). Copy it again") from None
 
 

@@ -1,9 +1,10 @@
-"""Answers together with the questions that they are answers to."""
+"""Questions that check people, and answers together with the questions that they are answers to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from al_core.ledger.leases import Purpose, Question
-from al_core.ledger.operations import Operations
+from al_core.ledger.operations import Operations, now
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.rle import Rle
 
@@ -17,7 +18,30 @@ class GivenAnswer:
 
 
 class GivenOperations(Operations):
-    """What people answered, with all that is needed to compare it."""
+    """What people are checked by, and what they answered."""
+
+    def put_checks(self, checks: Sequence[LabelRequest], purpose: Purpose, originals: Sequence[str]) -> int:
+        """Store questions that check people, unless they are there; returns how many were new.
+
+        Each goes to somebody else than gave the answer it is compared with, once there is one, and lapses when the
+        next round begins.
+
+        Args:
+            originals: for each, the request whose answer it is compared with.
+        """
+        with self._connector.transaction() as connection:
+            new = 0
+            for check, original in zip(checks, originals, strict=True):
+                row = [check.request_id, check.round_id, check.frame.video_id, check.frame.frame_idx, check.rank]
+                row += [check.reason, now(), now(), check.kind.value, purpose.value, original]
+                stored = connection.execute(
+                    "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
+                    "created_at, updated_at, kind, purpose, original_id) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING request_id",
+                    row,
+                ).fetchone()
+                new += stored is not None
+            return new
 
     def answers_given(self) -> list[GivenAnswer]:
         """The newest answer to every request and every check, in the order they came in; answers that were taken back

@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import duckdb
 
@@ -116,7 +117,7 @@ class PeopleOperations(Operations):
         """Everybody, by name; those whose access was revoked too."""
         with self._connector.session() as connection:
             rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator ORDER BY name").fetchall()
-        return [Annotator(name, Role(role), revoked, at) for name, role, revoked, at in rows]
+        return [_annotator(row) for row in rows]
 
     def sign_in(self, key: str, seconds: float) -> str | None:
         """Open a session for the holder of a link's key.
@@ -183,8 +184,7 @@ def person_of(connection: duckdb.DuckDBPyConnection, name: str) -> Annotator:
     by_name = {row[0]: row for row in rows}
     if name not in by_name:
         raise UnknownName("annotator", name, by_name)
-    _, role, revoked, created_at = by_name[name]
-    return Annotator(name, Role(role), revoked, created_at)
+    return _annotator(by_name[name])
 
 
 def _new_key(connection: duckdb.DuckDBPyConnection, name: str, kind: str, expires_at: datetime) -> str:
@@ -203,15 +203,20 @@ def _holder(connection: duckdb.DuckDBPyConnection, key: str, kind: str) -> Annot
     if not _KEY.fullmatch(key):
         return None
     row = connection.execute(
-        "SELECT secret_sha256, name, role, revoked, a.created_at FROM access_key k JOIN annotator a USING (name) "
-        "WHERE key_id = ? AND kind = ? AND expires_at > ? AND NOT revoked",
+        "SELECT secret_sha256, name FROM access_key WHERE key_id = ? AND kind = ? AND expires_at > ?",
         [_id_of(key), kind, now()],
     ).fetchone()
     # A key that is not there costs the same comparison.
     expected = row[0] if row is not None else _sha256(key)
     if not hmac.compare_digest(_sha256(key.partition(".")[2]), expected) or row is None:
         return None
-    _, name, role, revoked, created_at = row
+    query = "SELECT name, role, revoked, created_at FROM annotator WHERE name = ? AND NOT revoked"
+    person = connection.execute(query, [row[1]]).fetchone()
+    return None if person is None else _annotator(person)
+
+
+def _annotator(row: tuple[Any, ...]) -> Annotator:
+    name, role, revoked, created_at = row
     return Annotator(name, Role(role), revoked, created_at)
 
 

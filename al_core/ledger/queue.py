@@ -29,7 +29,7 @@ from al_core.ledger.leases import (
 )
 from al_core.ledger.operations import Operations, now
 from al_core.ledger.people import log, person_of
-from al_core.records import Answer, LabelRequest, MaskLabel
+from al_core.records import Answer, MaskLabel
 from al_core.rle import Rle
 
 __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "Submitted", "Task"]
@@ -285,29 +285,6 @@ class QueueOperations(Operations):
         with self._connector.session() as connection:
             query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
             return dict(connection.execute(query).fetchall())
-
-    def put_checks(self, checks: Sequence[LabelRequest], purpose: Purpose, originals: Sequence[str]) -> int:
-        """Store questions that check people, unless they are there; returns how many were new.
-
-        Each goes to somebody else than gave the answer it is compared with, once there is one, and lapses when the
-        next round begins.
-
-        Args:
-            originals: for each, the request whose answer it is compared with.
-        """
-        with self._connector.transaction() as connection:
-            new = 0
-            for check, original in zip(checks, originals, strict=True):
-                row = [check.request_id, check.round_id, check.frame.video_id, check.frame.frame_idx, check.rank]
-                row += [check.reason, now(), now(), check.kind.value, purpose.value, original]
-                stored = connection.execute(
-                    "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
-                    "created_at, updated_at, kind, purpose, original_id) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING request_id",
-                    row,
-                ).fetchone()
-                new += stored is not None
-            return new
 
 
 def _undoable(

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from al_core.errors import BadLabel
-from al_core.interactive import Click
 from al_core.propagation.soft import Window
 from al_core.records import LabelKind, MaskLabel, Video
 from al_core.rle import Rle, run_lengths
@@ -103,10 +102,6 @@ class RefineBody(LeaseBody):
     rle: RleBody | None = None
     clicks: Annotated[list[ClickBody], Field(max_length=MOST_CLICKS)] = []
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
-
-    def clicked(self) -> list[Click]:
-        """The clicks, as the refinement takes them."""
-        return [Click(int(c.x), int(c.y), c.positive) for c in self.clicks]
 
     def window(self) -> Window | None:
         """The box, as the refinement takes it."""

@@ -10,7 +10,6 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from al_core.errors import FewframesError, StaleLease
-from al_core.interactive import refine_with_box, refine_with_clicks
 from al_core.ledger.people import Annotator
 from al_core.ledger.queue import Task
 from al_core.ledger.store import Ledger
@@ -178,6 +177,9 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
 @router.post("/api/requests/{request_id}/refine")
 def refine(request: Request, person: Person, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
     """A mask made better by clicks or a box; nothing is stored."""
+    # The server starts without scipy.
+    from al_core.interactive import Click, refine_with_box, refine_with_clicks
+
     studio, ledger = _studio(request), _ledger(request)
     with _refusals(request, person, request_id):
         frame = ledger.question(request_id).request.frame
@@ -189,7 +191,8 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
         if box is not None:
             found = refine_with_box(studio.image(frame), known, box)
         else:
-            found = refine_with_clicks(studio.image(frame), known, body.clicked())
+            clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
+            found = refine_with_clicks(studio.image(frame), known, clicks)
     return {"rle": encode(found).to_coco()}
 
 

@@ -33,7 +33,7 @@ _MOVES = """(points) => {
 """Moves of the pointer while its button is down, handed to the page at once: one by one, each would wait for a
 picture."""
 
-_SMALL = 5.5
+_SMALL = 7.0
 """CSS pixels: what is smaller is drawn pixel by pixel."""
 
 _QUARTER = 0.25

@@ -37,6 +37,8 @@ AWAY = 0.02
 TWICE = 0.1
 """Share of answers that are sent twice."""
 LEASE_SECONDS = 10.0
+SETTLING_SECONDS = 5.0
+"""So long after a start everybody who waited comes at once; such calls are also left out of figures."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,16 @@ class Record:
         acknowledged: answer -> request.
         held: request -> (from, until, person) by the clock of this process, never longer than the server's.
         refused: answers that came too late.
-        seconds: durations of calls by name.
+        calls: (when it began, seconds that it took) of calls by name; those that had to be made again are left out.
+        starts: when the server began to answer.
     """
 
     acknowledged: dict[str, str] = field(default_factory=dict)
     held: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
     refused: int = 0
     again: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    calls: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    starts: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -89,11 +93,13 @@ class Outcome:
             f"{answers} answers acknowledged in {self.wall:.1f} s, {record.refused} came too late and were refused, "
             f"{record.again} were sent again and acknowledged again"
         ]
-        calls = sum(len(found) for found in record.seconds.values())
+        calls = sum(len(found) for found in record.calls.values())
         lines.append(f"{calls / self.wall:.1f} requests/s")
-        for name, found in sorted(record.seconds.items()):
-            p50, p99 = np.percentile(found, [50, 99]) * 1e3
-            lines.append(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms ({len(found)} calls)")
+        for name in ("next", "submit"):
+            quiet = [seconds for at, seconds in record.calls[name] if not _just_started(at, record.starts)]
+            for what, found in (("all", [seconds for _, seconds in record.calls[name]]), ("settled", quiet)):
+                p50, p99 = np.percentile(found or [np.nan], [50, 99]) * 1e3
+                lines.append(f"{name}, {what}: p50 {p50:.1f} ms, p99 {p99:.1f} ms ({len(found)} calls)")
         return "\n".join([*lines, *(self.problems or ["nothing lost, nothing shared, nothing left over"])])
 
 
@@ -150,7 +156,7 @@ class Person(threading.Thread):
         """A call that is made again until the server answers; one that had to be is not timed."""
         tried = 0
         while True:
-            started = time.perf_counter()
+            started = time.monotonic()
             try:
                 reply = self._client.request(method, path, **more)
                 break
@@ -159,7 +165,7 @@ class Person(threading.Thread):
                 time.sleep(0.1)
         if not tried:
             with self._record.lock:
-                self._record.seconds[name].append(time.perf_counter() - started)
+                self._record.calls[name].append((started, time.monotonic() - started))
         assert reply.status_code in (200, 204, 303, 409), reply.text
         return reply
 
@@ -173,10 +179,11 @@ def run_load(folder: Path, load: Load) -> Outcome:
         Person(name, f"http://127.0.0.1:{port}", link, load, record, over) for name, link in sorted(links.items())
     ]
     server = start(folder, port)
+    started = time.monotonic()
+    record.starts.append(started)
     try:
         for person in people:
             person.start()
-        started = time.monotonic()
         marks = [load.requests * (i + 1) // (load.kills + 1) for i in range(load.kills)]
         while len(record.acknowledged) < load.requests:
             if marks and len(record.acknowledged) >= marks[0]:
@@ -184,6 +191,7 @@ def run_load(folder: Path, load: Load) -> Outcome:
                 server.kill()
                 server.wait()
                 server = start(folder, port)
+                record.starts.append(time.monotonic())
             for person in people:
                 assert person.is_alive(), f"{person.name} could not go on"
             time.sleep(0.02)
@@ -248,6 +256,11 @@ def problems(ledger: Ledger, record: Record, load: Load) -> Iterator[str]:
         for first, second in pairwise(sorted(holds)):
             if second[0] < first[1] and first[2] != second[2]:
                 yield f"{request} was in the hands of {first[2]} and {second[2]} at the same time"
+
+
+def _just_started(at: float, starts: list[float]) -> bool:
+    """Whether everybody came at once then, because the server had just begun to answer."""
+    return any(start - 1 <= at < start + SETTLING_SECONDS for start in starts)
 
 
 @click.command()

@@ -152,9 +152,18 @@ def test_a_zip_without_annotations(tmp_path):
         archive.writestr("../../r1.png", b"")
     with pytest.raises(BadLabel, match="holds no annotations.xml"):
         read_cvat(path, asked_by())
-    path.write_bytes(b"PK")
-    with pytest.raises(BadLabel, match="the zip cannot be read"):
-        read_cvat(path, asked_by())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip(tmp_path, method):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("annotations.xml", write_cvat("round", [SentFrame("r1.png", 4, 6)], NAMES))
+    whole = path.read_bytes()
+    for damaged in (whole[:60], whole[:60] + bytes(40) + whole[100:]):
+        path.write_bytes(damaged)
+        with pytest.raises(BadLabel, match="a.zip: the zip cannot be read"):
+            read_cvat(path, asked_by())
 
 
 def test_numbers_may_be_told_with_a_point(tmp_path):
