@@ -48,6 +48,7 @@ EXAMPLES = {
         "fewframes annotator add ada --project work",
         "fewframes annotator add bo --role lead --url https://labels.example.org --project work",
         "fewframes annotator list --project work",
+        "fewframes annotator again one 12 80 --project work",
         "fewframes annotator link ada --project work",
         "fewframes annotator revoke ada --project work",
     ],

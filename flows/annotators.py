@@ -60,6 +60,20 @@ def revoke(name: str, root: Path) -> None:
     click.echo(f"{name} no longer has access. What they labelled stays.")
 
 
+@annotator.command()
+@click.argument("video")
+@click.argument("frames", nargs=-1, required=True, type=click.IntRange(0))
+@project_option
+def again(video: str, frames: tuple[int, ...], root: Path) -> None:
+    """Let somebody else label FRAMES of a VIDEO once more, without masks to start from; the first label stays."""
+    from tasks.ledger import open_ledger
+    from tasks.people import ask_again
+    from tasks.report.words import many
+
+    asked = ask_again(open_ledger(existing(root)), video, frames)
+    click.echo(f"{many(asked, 'frame')} more to be labelled again, by somebody else; see: fewframes annotator list")
+
+
 @annotator.command("list")
 @project_option
 def list_people(root: Path) -> None:
@@ -69,13 +83,20 @@ def list_people(root: Path) -> None:
     from tasks.ledger import open_ledger
     from tasks.people import person_rows
     from tasks.report.people import people_table
+    from tasks.report.words import many
 
     project = existing(root)
-    rows = person_rows(project, open_ledger(project))
+    ledger = open_ledger(project)
+    rows = person_rows(project, ledger)
     if not rows:
         click.echo("Nobody is here yet; begin with: fewframes annotator add NAME")
         return
     Console().print(people_table(rows))
+    flagged = ledger.flagged()
+    if flagged:
+        leads = [row.name for row in rows if row.role == "lead" and not row.revoked]
+        hint = f"they go to {', '.join(leads)}" if leads else "add one: fewframes annotator add NAME --role lead"
+        click.echo(f"{many(flagged, 'flagged frame')} left to a lead: {hint}.")
 
 
 def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:

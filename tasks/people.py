@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
 from al_core.agreement import likeness
+from al_core.errors import BadLabel
 from al_core.ledger.given import GivenAnswer
 from al_core.ledger.people import Role
 from al_core.ledger.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import LabelKind
-from tasks.backends.page import shown_blind
+from al_core.records import FrameRef, LabelKind
 from tasks.proposals import delivered_proposals
+from tasks.shares import shown_blind
 
 FITS = 0.9
 """Masks that a person did not see are taken to be good enough from this J with what the person drew."""
@@ -96,6 +97,29 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
     return rows
 
 
+def ask_again(ledger: Ledger, video: str, frame_indices: Sequence[int]) -> int:
+    """Put labelled frames before somebody else once more, without masks; the answers are compared and never counted.
+
+    Returns:
+        How many are asked that were not yet.
+
+    Raises:
+        UnknownName: there is no such video.
+        BadLabel: a frame has no answer.
+    """
+    video_id = ledger.video(video).video_id
+    answered = {r.frame: r for r in ledger.requests(status="done")}
+    last = ledger.last_round()
+    frames = [FrameRef(video_id, index) for index in frame_indices]
+    without = [frame.frame_idx for frame in frames if frame not in answered]
+    if without:
+        raise BadLabel(f"{video}: nobody labelled the frames {without}; ask again for frames that have a label")
+    originals = [answered[frame] for frame in frames]
+    round_id = last.round_id if last else 1
+    checks = [replace(r, request_id=f"{r.request_id}-again", round_id=round_id, rank=0) for r in originals]
+    return ledger.put_checks(checks, Purpose.RELABEL, [r.request_id for r in originals])
+
+
 def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:
     settings = {this.round_id: this.settings for this in ledger.rounds()}
     newest = max(settings, default=0)
@@ -108,7 +132,8 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
         if original.request_id not in proposed:
             continue
         j = likeness(proposed[original.request_id].masks, g.answer.label.masks)
-        if shown_blind(settings[min(original.round_id, newest)], original.request_id):
+        blind = shown_blind(settings[min(original.round_id, newest)], original.request_id)
+        if blind or g.question.purpose is Purpose.RELABEL:
             mine.blind.append(j)
         else:
             mine.shown.append(j)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
+from al_core.pricing import prices_from
 from al_core.project import Project
-from al_core.records import FrameRef, Selected
+from al_core.records import FrameRef, LabelKind, Selected
 from al_core.selection import Frames, Pool, select
 from al_core.selection.cycle_dissimilarity import PICTURE, patches_of
+from al_core.selection.plan import Offer
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
@@ -120,7 +122,8 @@ def open_pool(
     round_id: int,
     asked_before: int | None = None,
 ) -> Pool:
-    """What a round may choose from; nothing costly is read until a strategy asks for it.
+    """What a round may choose from; nothing costly is read until a strategy asks for it. A label costs what people took
+    so far.
 
     Args:
         asked_before: frames that rounds before this one asked for are left out; ``round_id`` when left out.
@@ -134,8 +137,10 @@ def open_pool(
     else:
         features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
     pool = Pool.from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
+    price = prices_from(settings.annotator, ledger.answer_times()).per_object[LabelKind.MASK]
     return replace(
         pool,
+        offers=(Offer(LabelKind.MASK, price),),
         outlooks=outlooks_of(project, ledger, frames, settings, round_id, asked_before),
         patches=by_video(lambda video, indices: _patches(frames, video, indices)),
     )

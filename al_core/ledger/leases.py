@@ -20,11 +20,12 @@ from al_core.rle import Rle
 
 class Purpose(StrEnum):
     """What a question is for. Rounds wait for labels only; the other answers are compared with another one and never
-    take its place."""
+    take its place. A re-label is shown without masks."""
 
     LABEL = "label"
     AGREEMENT = "agreement"
     KNOWN_TRUTH = "known_truth"
+    RELABEL = "relabel"
 
 
 @dataclass(frozen=True, slots=True)

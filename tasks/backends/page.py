@@ -1,6 +1,5 @@
 """Our own page as a back-end: the requests in the ledger are the queue, and answers go straight there."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from al_core.records import Answer, FrameLabel, LabelRequest, Selected
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from tasks.backends.base import RequestStatus
+from tasks.shares import drawn
 
 
 class PageBackend:
@@ -48,17 +48,6 @@ class PageBackend:
     def rejected(self) -> list[str]:
         """None: what cannot be used is refused when it is sent."""
         return []
-
-
-def shown_blind(settings: Settings, request_id: str) -> bool:
-    """Whether a request is shown without masks to start from, to see whether people accept too much."""
-    return drawn(settings.seed, f"blind {request_id}", settings.annotator.blind_share)
-
-
-def drawn(seed: int, name: str, share: float) -> bool:
-    """True for a share of all names, always the same ones."""
-    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def _known(ledger: Ledger, settings: Settings, requests: Sequence[LabelRequest]) -> list[tuple[LabelRequest, str]]:

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from al_core.errors import BadLabel
-from al_core.propagation.soft import Window
 from al_core.records import LabelKind, MaskLabel, Video
 from al_core.rle import Rle, run_lengths
 
@@ -102,10 +101,6 @@ class RefineBody(LeaseBody):
     rle: RleBody | None = None
     clicks: Annotated[list[ClickBody], Field(max_length=MOST_CLICKS)] = []
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
-
-    def window(self) -> Window | None:
-        """The box, as the refinement takes it."""
-        return Window(*(round(side) for side in self.box)) if self.box is not None else None
 
 
 def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str]) -> tuple[MaskLabel, ...]:

@@ -179,6 +179,7 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
     """A mask made better by clicks or a box; nothing is stored."""
     # The server starts without scipy.
     from al_core.interactive import Click, refine_with_box, refine_with_clicks
+    from al_core.propagation.soft import Window
 
     studio, ledger = _studio(request), _ledger(request)
     with _refusals(request, person, request_id):
@@ -187,9 +188,8 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
         start = body.rle.checked(video) if body.rle is not None else None
         ledger.renew(request_id, person.name, body.lease, studio.lease_seconds())
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
-        box = body.window()
-        if box is not None:
-            found = refine_with_box(studio.image(frame), known, box)
+        if body.box is not None:
+            found = refine_with_box(studio.image(frame), known, Window(*(round(side) for side in body.box)))
         else:
             clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
             found = refine_with_clicks(studio.image(frame), known, clicks)

@@ -17,9 +17,9 @@ from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, V
 from al_core.settings import FrameSettings, Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.backends.page import shown_blind
 from tasks.frames import open_frames
 from tasks.proposals import delivered_masks
+from tasks.shares import shown_blind
 from tasks.web.context import WebContext
 
 T = TypeVar("T")
@@ -169,7 +169,9 @@ class Studio:
     def is_blind(self, question: Question) -> bool:
         """Whether a task is shown without masks to start from."""
         original = question.original
-        return shown_blind(self.settings_of(original.round_id), original.request_id)
+        return question.purpose is Purpose.RELABEL or shown_blind(
+            self.settings_of(original.round_id), original.request_id
+        )
 
     def shown(self, question: Question) -> Sequence[DeliveredMask]:
         """The masks that a task shows to start from."""

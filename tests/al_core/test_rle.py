@@ -51,3 +51,50 @@ def test_a_mask_that_is_no_image_is_refused(shape):
 def test_a_mask_without_pixels_is_refused():
     with pytest.raises(BadLabel, match="at least 1x1"):
         rle.Rle(0, 4, "")
+
+
+def runs_of(mask):
+    """Lengths of the runs of 0 and of 1 in turn, counted one by one."""
+    runs, value = [0], False
+    for pixel in mask.T.reshape(-1):
+        if pixel != value:
+            runs.append(0)
+            value = pixel
+        runs[-1] += 1
+    return runs
+
+
+@given(masks)
+def test_run_lengths_are_those_of_the_mask(mask):
+    coded = rle.encode(mask)
+    assert rle.run_lengths(coded).tolist() == runs_of(mask)
+    assert rle.run_lengths(coded)[1::2].sum() == rle.area(coded)
+
+
+@given(st.text(max_size=40), st.integers(1, 9), st.integers(1, 9))
+def test_any_text_is_refused_or_fills_the_frame(text, height, width):
+    try:
+        runs = rle.run_lengths(rle.Rle(height, width, text))
+    except BadLabel:
+        return
+    assert runs.sum() == height * width
+    assert runs.min() >= 0
+    assert rle.decode(rle.Rle(height, width, text)).shape == (height, width)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ("", "no run lengths"),
+        ("P", "no run lengths"),
+        ("\x00", "no run lengths"),
+        ("oooooo?", "do not add up"),
+        ("o" * 50 + "0", "longer than any frame"),
+        ("0" * 100, "do not add up"),
+        ("1O1", "do not add up"),
+    ],
+    ids=["empty", "cut", "no digit", "2^34 pixels", "250 bits", "too few", "below zero"],
+)
+def test_counts_that_would_not_fill_the_frame_are_refused(counts, said):
+    with pytest.raises(BadLabel, match=said):
+        rle.run_lengths(rle.Rle(4, 4, counts))

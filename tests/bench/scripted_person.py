@@ -161,8 +161,7 @@ class ScriptedPerson:
         mouse.move(*closed[0])
         mouse.down()
         self._page.evaluate(_MOVES, closed)
-        mouse.move(*closed[-1])
-        mouse.up()
+        mouse.up()  # where the button went down, so that what a mouse rounds off cancels out
         if away:
             self._page.keyboard.up("Shift")
         way = math.dist(self._pointer, closed[0]) if self._pointer else 0.0

@@ -4,8 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from al_core.ledger.people import Role
+from al_core.records import LabelRequest
 from flows.cli import main
-from tests.toys import ledger_with_clip
+from tests.toys import chosen, ledger_with_clip
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_errors_say_what_to_do(ledger):
     call(ledger, "add", "ada")
     assert "new link: fewframes annotator link ada" in call(ledger, "add", "ada").output
     assert "unknown annotator 'adda'; known: ada. Did you mean 'ada'?" in call(ledger, "revoke", "adda").output
+
+
+def test_flagged_frames_without_a_lead_are_told(ledger):
+    call(ledger, "add", "ada")
+    request = LabelRequest.of(1, chosen(3))
+    ledger.put_requests([request])
+    ledger.flag(request.request_id, "ada", ledger.claim("ada", 60).lease, "is this a car?")
+    assert "1 flagged frame left to a lead: add one" in call(ledger, "list").output
+    call(ledger, "add", "lea", "--role", "lead")
+    assert "left to a lead: they go to lea." in call(ledger, "list").output
 
 
 def test_everybody_is_listed(ledger):

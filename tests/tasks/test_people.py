@@ -3,10 +3,11 @@ import io
 import pytest
 from rich.console import Console
 
+from al_core.errors import BadLabel
 from al_core.ledger.people import Role
 from al_core.ledger.queue import Purpose
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
-from tasks.people import person_rows
+from tasks.people import ask_again, person_rows
 from tasks.report.people import people_section, people_table
 from tests.tasks.web.desk import desk, selected, square
 
@@ -84,6 +85,29 @@ def test_a_frame_that_is_asked_again_measures_who_answers_then(office):
     give(office, "bo", (square(3),))
     rows = rows_of(office)
     assert (rows["ada"].known_j, rows["bo"].known_j) == (None, 1.0)
+
+
+def test_a_label_that_is_doubted_is_drawn_again_from_nothing(office):
+    for name in ("ada", "bo"):
+        office.ledger.add_annotator(name)
+    office.ask(3)
+    give(office, "ada", (square(3),), LabelKind.ACCEPT)
+    assert [ask_again(office.ledger, "clip", [3]) for _ in range(2)] == [1, 0]
+    assert office.ledger.claim("ada", 300) is None
+    task = office.person("cyd").post("/api/next").json()
+    assert (task["blind"], task["masks"]) == (True, [])
+    give(office, "cyd", (square(3), square(0, track_id=2)))
+    rows = rows_of(office)
+    assert rows["ada"].agreement_j == rows["cyd"].agreement_j == pytest.approx(0.5)
+    assert (rows["cyd"].frames, rows["cyd"].accepted, rows["cyd"].would_fit) == (0, None, 0.0)
+    (label,) = office.ledger.human_labels()
+    assert label.masks == (square(3),)
+
+
+def test_only_labelled_frames_are_asked_again(office):
+    office.ask(3)
+    with pytest.raises(BadLabel, match=r"nobody labelled the frames \[3\]"):
+        ask_again(office.ledger, "clip", [3])
 
 
 def test_the_table_has_a_line_for_everybody(office):

@@ -1,5 +1,7 @@
 """The choice of a round, from a ledger and features beside it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,9 @@ from al_core.records import FrameLabel, FrameRef, LabelRequest
 from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks import selection
-from tasks.selection import by_video, nearest, planned, predicted_features, select_frames
+from tasks.selection import by_video, nearest, open_pool, planned, predicted_features, select_frames
 from tests.al_core.selection.test_strategies import prediction_rows
-from tests.toys import clip, ledger_with_clip, times_us
+from tests.toys import clip, ledger_with_clip, mask_answer, times_us
 
 
 class LineOfThumbnails:
@@ -97,6 +99,19 @@ def test_without_any_truth_the_simulated_annotator_cannot_answer(tmp_path):
     ledger = ledger_with_clip(tmp_path, with_truth=False)
     with pytest.raises(BadSettings, match="no video has any: ingest masks .* annotator.backend to 'inbox'"):
         choose(tmp_path, ledger, "uniform")
+
+
+def test_a_label_costs_what_people_took(tmp_path, ledger):
+    def price():
+        pool = open_pool(Project.at(tmp_path), ledger, LineOfThumbnails(), Settings(), 2)
+        return pool.offers[0].seconds
+
+    assert price() == Settings().annotator.mask_seconds == 80.0
+    for number in range(5):
+        request = LabelRequest(f"1-{number}", 1, FrameRef(1, number), number, "")
+        ledger.put_requests([request])
+        ledger.put_answer(replace(mask_answer(request, f"a{number}"), seconds=20.0))
+    assert price() == (5 * 20.0 + 5 * 80.0) / 10
 
 
 def test_features_are_read_video_by_video_and_put_back_in_order():

@@ -224,7 +224,7 @@ export class Editor extends EventTarget {
   }
 
   #down(event) {
-    if (event.target.closest("button, input, .floating") || !this.drawing) return;
+    if (!this.drawing) return;
     this.view.stage.setPointerCapture(event.pointerId);
     this.penSeen ||= event.pointerType === "pen";
     if (event.pointerType === "touch") this.touches.set(event.pointerId, [event.clientX, event.clientY]);

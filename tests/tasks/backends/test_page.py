@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from al_core.ledger.queue import Purpose
@@ -7,7 +6,7 @@ from al_core.project import Project
 from al_core.records import LabelKind, LabelRequest
 from al_core.settings import Settings
 from tasks.backends import BACKENDS, RequestStatus, open_backend
-from tasks.backends.page import PageBackend, drawn, shown_blind
+from tasks.backends.page import PageBackend
 from tests.toys import chosen, ledger_with_clip, mask_answer
 
 
@@ -84,18 +83,6 @@ def test_frames_of_earlier_rounds_are_asked_again_and_look_like_any_other(ledger
 def test_before_there_are_labels_no_frame_is_asked_again(ledger):
     backend(ledger, known_truth_share=1.0).submit(ask(ledger, 3, 7), {})
     assert checks(ledger) == []
-
-
-def test_shares_are_drawn_by_name_and_seed():
-    names = [f"r0001-v00001-f{i:07d}" for i in range(2000)]
-    half = [drawn(0, name, 0.5) for name in names]
-    assert np.mean(half) == pytest.approx(0.5, abs=0.05)
-    assert half == [drawn(0, name, 0.5) for name in names]
-    assert half != [drawn(1, name, 0.5) for name in names]
-    assert not any(drawn(0, name, 0.0) for name in names)
-    assert all(drawn(0, name, 1.0) for name in names)
-    settings = Settings().changed({"annotator.blind_share": 0.1})
-    assert np.mean([shown_blind(settings, name) for name in names]) == pytest.approx(0.1, abs=0.03)
 
 
 def test_the_seconds_that_people_take_become_prices(ledger):

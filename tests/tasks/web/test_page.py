@@ -8,10 +8,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from al_core.ledger.store import COMPONENTS as LEDGER_COMPONENTS
+from al_core.project import Project
 from al_core.rle import Rle, decode, encode
 from tasks.web import pages
 from tasks.web.errors import add_error_handlers
-from tests.browser import browser, needs_chromium, served
+from tests.browser import browser, needs_chromium
+from tests.tasks.web.serving import served
 
 
 def application() -> FastAPI:
@@ -79,10 +81,10 @@ def test_every_button_does_something_and_has_a_name(client):
 
 
 @pytest.fixture(scope="module")
-def page():
-    with served(application()) as address, browser() as running:
+def page(tmp_path_factory):
+    with served(Project.at(tmp_path_factory.mktemp("project"))) as (_, owner), browser() as running:
         page = running.new_page()
-        page.goto(f"{address}/label")
+        page.goto(f"{owner.url}/label")
         page.evaluate(
             """async (folder) => {
                 for (const name of ["rle", "masks", "drawing", "keys", "clock", "keeper"])
