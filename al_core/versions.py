@@ -106,7 +106,8 @@ def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) ->
     known = b or a
     assert known is not None
     if a is None or b is None:
-        return MaskChange(frame_idx, known.track_id, a and a.provenance, b and b.provenance, 0.0), False
+        before, after = (mask.provenance if mask else None for mask in (a, b))
+        return MaskChange(frame_idx, known.track_id, before, after, 0.0), False
     overlap = 1.0 if a.rle == b.rle else float(iou([a.rle], [b.rle])[0, 0])
     renamed = a.category_id != b.category_id
     same = a.rle == b.rle and not renamed and a.provenance == b.provenance

@@ -146,9 +146,9 @@ def _delivered_before(
                 for mask in masks:
                     if mask.provenance in (Provenance.PROPAGATED, Provenance.TEACHER):
                         name = mask.provenance.value
-                        raw = float(undo.get(name, IDENTITY).undone(np.array(mask.confidence)))
+                        confidence = float(undo.get(name, IDENTITY).undone(np.array(mask.confidence)))
                         overlap = _overlap(mask, label, video.identities)
-                        yield _Row(name, raw, overlap, video_id, frame_idx / video.n_frames)
+                        yield _Row(name, confidence, overlap, video_id, frame_idx / video.n_frames)
 
 
 def _calibrations_in(ledger: Ledger, round_id: int) -> dict[str, Calibration]:

@@ -116,7 +116,10 @@ def export_splits(
         for name, videos in splits.items()
     }
     numbers = {name: sampled(n) for name, n in lengths.items()}
-    thumbnails = {name: (numbers[name], frames.thumbnails(known[name].video_id, numbers[name])) for name in known}
+    thumbnails = {
+        name: (numbers[name], frames.thumbnails(video.video_id, numbers[name].tolist()))
+        for name, video in known.items()
+    }
     return SplitReport(reports, splits, tuple(leaks(splits, thumbnails)))
 
 

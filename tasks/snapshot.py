@@ -71,7 +71,11 @@ def ask(project: Project, ledger: Ledger, sql: str, limit: int | None = 1000) ->
 
 
 def _asked(database: Path, sql: str, limit: int | None) -> Rows:
-    config = {"enable_external_access": False, "lock_configuration": True, "memory_limit": "2GB"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": False,
+        "lock_configuration": True,
+        "memory_limit": "2GB",
+    }
     connection = duckdb.connect(str(database), read_only=True, config=config)
     try:
         done = connection.execute(sql)

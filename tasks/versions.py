@@ -59,7 +59,9 @@ def compare_rounds(
     if video is not None and video not in names:
         raise UnknownName("video with delivered masks", video, names)
     return {
-        name: compare(*(_masks(project, found, this.video_id) for found in paths), this.identities)
+        name: compare(
+            _masks(project, paths[0], this.video_id), _masks(project, paths[1], this.video_id), this.identities
+        )
         for name, this in names.items()
         if video in (None, name)
     }

@@ -8,6 +8,10 @@ import duckdb
 from al_core.ledger.operations import Operations
 
 
+SECRET = frozenset({"access_key", "lease"})
+"""Tables that open doors; they are never published."""
+
+
 class CopyOperations(Operations):
     """The ledger as a file of its own."""
 
@@ -25,7 +29,8 @@ class CopyOperations(Operations):
                 connection.execute(f"DETACH {copy}")
 
     def publish_to(self, path: str, folder: str) -> list[str]:
-        """Write every table as it is now, for reading only: without constraints, which makes it ten times as fast.
+        """Write every table as it is now, for reading only: without constraints, which makes it ten times as fast, and
+        without the tables that hold keys.
 
         Args:
             path: a DuckDB file that does not exist yet, absolute.
@@ -38,7 +43,7 @@ class CopyOperations(Operations):
             source, copy = _attach(connection, path)
             try:
                 connection.execute("BEGIN")
-                tables = _names(connection, "duckdb_tables()", "table_name", source)
+                tables = [t for t in _names(connection, "duckdb_tables()", "table_name", source) if t not in SECRET]
                 for table in tables:
                     connection.execute(f'CREATE TABLE {copy}."{table}" AS FROM "{source}"."{table}"')
                     file = _quoted(str(Path(folder) / f"{table}.parquet"))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -142,7 +142,7 @@ def _page(html: str) -> HTMLResponse:
 @cache
 def _static_files() -> dict[str, Callable[[], str]]:
     return {
-        **{name: (lambda name=name: asset(name)) for name in ("page.css", "page.js", "live.js")},
+        **{name: partial(asset, name) for name in ("page.css", "page.js", "live.js")},
         "plotly.js": _plotly,
     }
 

@@ -10,6 +10,7 @@ and nothing may be left over.
 
 import random
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -28,7 +29,6 @@ import numpy as np
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.browser import free_port
 from tests.flows.toy_project import command
 from tests.toys import clip, square, times_us
 
@@ -219,6 +219,13 @@ def prepare(folder: Path, load: Load) -> tuple[Ledger, dict[str, str]]:
     with ledger.held():
         ledger.put_requests([LabelRequest.of(1, chosen) for chosen in selected])
         return ledger, {name: ledger.add_annotator(name) for name in (f"p{i:02d}" for i in range(load.people))}
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def start(folder: Path, port: int) -> subprocess.Popen:

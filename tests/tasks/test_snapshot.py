@@ -50,6 +50,14 @@ def test_a_question_is_answered_from_the_ledger_as_it_is_now(project):
 def test_nothing_is_changed_and_nothing_else_is_read(project, query):
     project, ledger = project
     before = ledger.categories()
-    with pytest.raises(BadQuery, match=r"its tables: answer, "):
+    with pytest.raises(BadQuery, match=r"its tables: annotator, answer, "):
         ask(project, ledger, query)
     assert ledger.categories() == before
+
+
+@pytest.mark.parametrize("table", ["access_key", "lease"])
+def test_keys_are_not_published(project, table):
+    project, ledger = project
+    with pytest.raises(BadQuery, match=f"Table with name {table} does not exist"):
+        ask(project, ledger, f"FROM {table}")
+    assert not (publish_snapshot(project, ledger).parquet / f"{table}.parquet").exists()
