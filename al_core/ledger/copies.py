@@ -7,7 +7,6 @@ import duckdb
 
 from al_core.ledger.operations import Operations
 
-
 SECRET = frozenset({"access_key", "lease"})
 """Tables that open doors; they are never published."""
 

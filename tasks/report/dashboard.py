@@ -10,10 +10,12 @@ from al_core.ledger.store import Round, Step
 from al_core.records import Video
 from al_core.statistics import Estimate
 from al_core.versions import Comparison
+from tasks.people import PersonRow
 from tasks.report import figures, sections
 from tasks.report.content import Content
 from tasks.report.document import served_document
 from tasks.report.html import Charts, Markup, empty, note, table
+from tasks.report.people import people_section
 from tasks.report.video_section import one_video
 from tasks.report.words import duration, many, score
 
@@ -94,6 +96,14 @@ def video(
         parts["Changes"] = _changes(compared, rounds)
     header = f'<h1>{escape(this.name)}</h1><p class="lead">{many(this.n_frames, "frame")} of {escape(content.name)}</p>'
     return frame.page(content, "Videos", header, parts, charts)
+
+
+def people(content: Content, rows: Sequence[PersonRow], frame: Frame) -> str:
+    """Who labels, how fast, and how well their labels hold."""
+    body = (
+        people_section(rows) if rows else empty("Nobody has access yet; the lead adds people: fewframes annotator add.")
+    )
+    return frame.page(content, "People", _title("People", content), {"People": body}, Charts())
 
 
 def runs(content: Content, rounds: Sequence[Round], frame: Frame) -> str:

@@ -11,6 +11,7 @@ from al_core.errors import UnknownName
 from al_core.ledger.people import Role
 from al_core.records import Video
 from tasks.frames import open_frames
+from tasks.people import person_rows
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
 from tasks.report.dashboard import Frame
@@ -27,7 +28,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-LINKS = tuple((name, f"/dashboard/{name.lower()}") for name in ("Overview", "Quality", "Videos", "Runs"))
+LINKS = tuple((name, f"/dashboard/{name.lower()}") for name in ("Overview", "Quality", "Videos", "People", "Runs"))
 
 
 @router.get("")
@@ -99,6 +100,14 @@ def video(request: Request, video_id: int) -> HTMLResponse:
         rounds = (before, newest)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
     return _page(dashboard.video(content, this, compared, rounds, _frame()))
+
+
+@router.get("/people", response_class=HTMLResponse)
+def people(request: Request) -> HTMLResponse:
+    """Who labels, and how well."""
+    context = _context(request)
+    content = gather_rounds(context.project, context.ledger)
+    return _page(dashboard.people(content, person_rows(context.project, context.ledger), _frame()))
 
 
 @router.get("/runs", response_class=HTMLResponse)

@@ -123,6 +123,12 @@ def test_a_video_that_is_not_there(lead):
     assert lead.get("/dashboard/videos/9").status_code == 404
 
 
+def test_people_are_listed(served_project, lead):
+    context, _ = served_project
+    names = [row[0] for row in texts(lead.get("/dashboard/people").text)[1:]]
+    assert names == [person.name for person in context.ledger.annotators()]
+
+
 def test_runs_show_every_step_with_its_inputs(served_project, lead):
     context, _ = served_project
     rows = [row for row in texts(lead.get("/dashboard/runs").text) if row[0] in ("train", "predict")]
