@@ -150,6 +150,7 @@ class PropagationSettings(_Section):
     encoder_steps: NonNegative = 400
     specialist_steps: Positive = 300
     parent: str = ""
+    cutie_weights: str = ""
 
 
 class StoppingSettings(_Section):

@@ -115,6 +115,7 @@ MEANING = {
     "propagation.encoder": "File of the encoder that `affinity` compares frames with; empty: train one on each clip.",
     "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
     "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
+    "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "stopping.max_rounds": "Stop after so many rounds.",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",

@@ -43,12 +43,19 @@ def _trajectories(resources: Resources) -> Propagator:
     return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
 
+def _cutie(resources: Resources) -> Propagator:
+    from al_core.propagation.cutie import CutiePropagator
+
+    return CutiePropagator(resources.settings)
+
+
 PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {
     "flow": _flow,
     "affinity": _affinity,
     "specialist": _specialist,
     "harmonic": _harmonic,
     "trajectories": _trajectories,
+    "cutie": _cutie,
 }
 """Maker of each propagator; what a maker needs is imported when it is called."""
 

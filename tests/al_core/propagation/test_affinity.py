@@ -9,10 +9,11 @@ import pytest
 from al_core.errors import BadCheckpoint, BadLabel
 from al_core.propagation import Resources, build
 from al_core.propagation import affinity as affinity_module
-from al_core.propagation.affinity import AffinityPropagator, Matching, confidence
+from al_core.propagation.affinity import AffinityPropagator, Matching
 from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.encoder import Describe, describing, encoder_to_bytes, new_encoder
 from al_core.propagation.flow import FlowPropagator
+from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import FlowStore
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
