@@ -215,9 +215,9 @@ def _config(size: str) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     folder = files("cutie") / "config" / "model"
-    model = OmegaConf.create((folder / "base.yaml").read_text(encoding="utf-8"))
+    model: Any = OmegaConf.create((folder / "base.yaml").read_text(encoding="utf-8"))
     if size == "small":
-        small = OmegaConf.create((folder / "small.yaml").read_text(encoding="utf-8"))
+        small: Any = OmegaConf.create((folder / "small.yaml").read_text(encoding="utf-8"))
         small.pop("defaults", None)
         model = OmegaConf.merge(model, small)
     return {**MEMORY, "top_k": TOP_K, "model": OmegaConf.to_container(model, resolve=False)}
