@@ -34,7 +34,7 @@ def ledger(project):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr("tasks.backends.inbox.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("tasks.backends.drop_folder.time.sleep", lambda seconds: None)
 
 
 def request(project, ledger, settings, round_id=1):
