@@ -112,6 +112,11 @@ def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: 
     return Lease(request_id, token, until)
 
 
+def prolong_lease(connection: duckdb.DuckDBPyConnection, request_id: str, until: datetime) -> None:
+    """Let whoever has a request in hand keep it until then."""
+    connection.execute("UPDATE lease SET expires_at = ? WHERE request_id = ?", [until, request_id])
+
+
 def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
     """Take a request out of everybody's hands."""
     connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE request_id = ?", [now(), request_id])

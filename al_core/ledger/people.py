@@ -53,7 +53,7 @@ class LogEntry:
 
     Attributes:
         who: name of the person; empty where nobody knows.
-        action: e.g. "claim", "submit", "refused".
+        action: e.g. "signed in", "submit", "refused".
         subject: what it was done to, e.g. a request; may be empty.
         detail: more in words; may be empty.
     """
@@ -154,15 +154,16 @@ class PeopleOperations(Operations):
             log(connection, who, action, subject, detail)
 
     def audit_log(self, limit: int = 100, who: str | None = None) -> list[LogEntry]:
-        """What was done, newest first.
+        """What was done, newest first; answers are told from their own rows.
 
         Args:
             who: only of this person.
         """
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT happened_at, who, action, subject, detail FROM audit_log WHERE $1 IS NULL OR who = $1 "
-                "ORDER BY happened_at DESC, rowid DESC LIMIT $2",
+                "SELECT happened_at, who, action, subject, detail FROM (SELECT *, rowid AS place FROM audit_log "
+                "UNION ALL SELECT created_at, annotator, 'submit', request_id, format('{}, {:.1f} s', kind, seconds), "
+                "rowid FROM answer) WHERE $1 IS NULL OR who = $1 ORDER BY happened_at DESC, place DESC LIMIT $2",
                 [who, limit],
             ).fetchall()
         return [LogEntry(*row) for row in rows]

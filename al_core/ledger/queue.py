@@ -23,6 +23,7 @@ from al_core.ledger.leases import (
     held_by,
     lease_to,
     next_for,
+    prolong_lease,
     question_of,
     save_draft,
     task_with,
@@ -79,18 +80,21 @@ class QueueOperations(Operations):
         Raises:
             UnknownName: nobody of that name has access.
         """
-        with self._connector.transaction() as connection:
+        # Writers take turns, so what can be read before or after is not read within the transaction.
+        with self._connector.session() as connection:
             person = person_of(connection, annotator)
             until = now() + timedelta(seconds=seconds)
-            held = held_by(connection, annotator)
-            if held is not None:
-                connection.execute("UPDATE lease SET expires_at = ? WHERE request_id = ?", [until, held.request_id])
-                return task_with(connection, replace(held, until=until), annotator)
-            question = next_for(connection, person)
-            if question is None:
-                return None
-            lease = lease_to(connection, question.request.request_id, annotator, until)
-            log(connection, annotator, "claim", lease.request_id)
+            question = None
+            with self._connector.transaction():
+                lease = held_by(connection, annotator)
+                if lease is not None:
+                    lease = replace(lease, until=until)
+                    prolong_lease(connection, lease.request_id, until)
+                else:
+                    question = next_for(connection, person)
+                    if question is None:
+                        return None
+                    lease = lease_to(connection, question.request.request_id, annotator, until)
             return task_with(connection, lease, annotator, question)
 
     def task_of(self, annotator: str) -> Task | None:
@@ -117,8 +121,7 @@ class QueueOperations(Operations):
         """
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
-            until = now() + timedelta(seconds=seconds)
-            connection.execute("UPDATE lease SET expires_at = ? WHERE request_id = ?", [until, request_id])
+            prolong_lease(connection, request_id, now() + timedelta(seconds=seconds))
 
     def release(self, request_id: str, annotator: str, lease: str) -> None:
         """Give a frame back; a draft of it stays.
@@ -153,22 +156,18 @@ class QueueOperations(Operations):
             StaleLease: the frame is no longer this person's, or was answered since; nothing is stored.
             BadLabel: the answer does not fit the request, or its id belongs to another answer.
         """
-        with self._connector.transaction() as connection:
-            known = connection.execute(
-                "SELECT request_id, annotator, revision, round_id FROM answer WHERE answer_id = ?", [answer.answer_id]
-            ).fetchone()
-            if known is not None:
-                if known[:2] != (answer.request_id, answer.annotator):
+        with self._connector.session() as connection:
+            with self._connector.transaction():
+                known = connection.execute(
+                    "SELECT request_id, annotator, revision, round_id FROM answer WHERE answer_id = ?",
+                    [answer.answer_id],
+                ).fetchone()
+                if known is None:
+                    round_id, revision = _store(connection, answer, lease, base_revision)
+                elif known[:2] != (answer.request_id, answer.annotator):
                     raise BadLabel(f"the id {answer.answer_id!r} belongs to another answer; make a new one")
-                _, _, revision, round_id = known
-                return Submitted(answer.answer_id, revision, round_id, _left(connection, round_id))
-            round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
-            if found != base_revision:
-                raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
-            revision = store_answer(connection, answer, found)
-            end_lease(connection, answer.request_id)
-            detail = f"{answer.kind.value}, {len(answer.label.masks)} masks, {answer.seconds:.1f} s"
-            log(connection, answer.annotator, "submit", answer.request_id, detail)
+                else:
+                    _, _, revision, round_id = known
             return Submitted(answer.answer_id, revision, round_id, _left(connection, round_id))
 
     def undo(self, answer_id: str, annotator: str, within: float, seconds: float) -> Task:
@@ -285,6 +284,16 @@ class QueueOperations(Operations):
         with self._connector.session() as connection:
             query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
             return dict(connection.execute(query).fetchall())
+
+
+def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, base_revision: int) -> tuple[int, int]:
+    """(round, revision) of an answer that was not there before; its lease ends."""
+    round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
+    if found != base_revision:
+        raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
+    revision = store_answer(connection, answer, found)
+    end_lease(connection, answer.request_id)
+    return round_id, revision
 
 
 def _undoable(

@@ -242,7 +242,7 @@ def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, 
     ledger = _ledger(request)
     question = ledger.question(request_id)
     video = _studio(request).video(question.request.frame.video_id)
-    return question, checked_masks(masks, video, ledger.categories())
+    return question, checked_masks(masks, video, _studio(request).categories())
 
 
 def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
@@ -269,7 +269,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
             "width": video.width,
             "height": video.height,
         },
-        "categories": [{"category_id": i, "name": name} for i, name in ledger.categories().items()],
+        "categories": [{"category_id": i, "name": name} for i, name in studio.categories().items()],
         "masks": _shown(studio.shown(question)),
         "uncertainty": studio.uncertainty(question),
         "base_revision": task.base_revision,

@@ -75,6 +75,7 @@ class Studio:
         self._videos: dict[int, Video] = {}
         self._frames: FrameStore | None = None
         self._newest: tuple[float, Settings] | None = None
+        self._categories: tuple[float, dict[int, str]] | None = None
         self._settings = Recent(64)
         self._times = Recent(64)
         self._images = Recent(8)
@@ -143,6 +144,13 @@ class Studio:
     def _frame_settings(self) -> FrameSettings:
         last = self._ledger.last_round()
         return last.settings.frames if last else FrameSettings()
+
+    def categories(self) -> dict[int, str]:
+        """Names of categories by number, as they were not long ago; categories are only ever added."""
+        known = self._categories
+        if known is None or time.monotonic() - known[0] > _SETTINGS_SECONDS:
+            known = self._categories = (time.monotonic(), self._ledger.categories())
+        return known[1]
 
     # ---- settings
 
