@@ -83,10 +83,14 @@ class NoSpace(FewframesError):
     @classmethod
     def of(cls, error: OSError, folder: Path) -> "NoSpace | OSError":
         """The error to raise for one of the system: this one where the disk is full, else the same."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return error
         free = shutil.disk_usage(folder).free
-        return cls(f"the disk of {folder} is full ({free / 1e6:,.0f} MB free): nothing was changed; make room")
+        limit = ", or a file grew beyond what the system allows" if error.errno == errno.EFBIG else ""
+        return cls(
+            f"the disk of {folder} is full ({free / 1e6:,.1f} MB free){limit}: nothing was changed; make room, then "
+            "give the same command again"
+        )
 
 
 class BadAddress(FewframesError):

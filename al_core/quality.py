@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from al_core.identity_switches import SwitchCounter
 from al_core.metrics import (
     JAndF,
     ScoredRegion,
@@ -39,7 +40,8 @@ ALL = "all"
 """Name of the figure over every provenance, missing masks included."""
 
 QualityRow = tuple[int | None, str, str, float, int]
-"""(track or None for the whole video, provenance or "all", metric, value in [0, 1], frames measured)."""
+"""(track or None for the whole video, provenance or "all", metric, value, frames measured); values are in [0, 1], those
+of the metric "switches" are counts."""
 
 _Score = tuple[int, str | None, JAndF]
 """(frame, provenance of the delivered mask or None where there is none, figures)."""
@@ -65,14 +67,15 @@ def evaluate_video(
 
     Returns:
         The metrics "j", "f" and "jf" per track and for the video, of "all" and of each provenance that
-        occurs, and for the video "ap", "ap50" (COCO, confidence as score) and "voc_ap50". Empty when there is
-        no frame to measure; a metric without meaning (average precision without any true object) is left out.
+        occurs, and for the video "ap", "ap50" (COCO, confidence as score) and "voc_ap50"; with persistent identities
+        also "switches", the number of identity switches over the measured frames. Empty when there is no frame to
+        measure; a metric without meaning (average precision without any true object) is left out.
     """
     measured = sorted(set(truth) - human_frames)
     if not measured:
         return []
     if identities is Identities.PERSISTENT:
-        rows = _persistent_rows(delivered, truth, measured)
+        rows = _persistent_rows(delivered, truth, measured) + _switch_rows(delivered, truth, measured)
     else:
         rows = _per_frame_rows(delivered, truth, measured)
     return rows + _average_precision_rows(delivered, truth, measured)
@@ -197,6 +200,17 @@ def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> 
 def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
     regions = [decode(mask.rle) for mask in label.masks if mask.ignore]
     return np.logical_or.reduce(regions) if regions else None
+
+
+def _switch_rows(
+    delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
+) -> list[QualityRow]:
+    counter = SwitchCounter()
+    for frame in measured:
+        wanted, found = truth[frame].objects, delivered.get(frame, ())
+        overlap = iou([m.rle for m in wanted], [m.rle for m in found])
+        counter.add_overlaps([m.track_id for m in wanted], [m.track_id for m in found], overlap)
+    return [(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
 
 
 # ---- average precision

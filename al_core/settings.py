@@ -131,11 +131,7 @@ class AnnotatorSettings(_Section):
     @field_validator("label_studio_url", "cvat_url")
     @classmethod
     def _without_secrets(cls, url: str) -> str:
-        """Settings are kept in the ledger, so that nothing secret may be in them."""
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
-            raise ValueError("expected http://host:port or https://host, without user and password")
-        return url.rstrip("/")
+        return _public_url(url).rstrip("/")
 
 
 class PropagationSettings(_Section):
@@ -164,6 +160,41 @@ class StoppingSettings(_Section):
     plateau_gain: Annotated[float, Field(ge=0)] = 0.005
 
 
+class ScheduleSettings(_Section):
+    """When a round goes on although people have not answered everything.
+
+    What is left unanswered then is withdrawn, and its frames may be chosen again; a frame in somebody's hands may still
+    be finished. A round without a single answer goes on waiting.
+    """
+
+    answered_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    deadline_hours: Annotated[float, Field(ge=0)] = 0.0
+
+
+class NotifySettings(_Section):
+    """Who is told when a round is ready, is finished, needs somebody or failed: a webhook.
+
+    An address that is itself a secret goes into the environment variable ``url_variable``, which counts more.
+    """
+
+    url: str = ""
+    url_variable: str = "FEWFRAMES_NOTIFY_URL"
+    page_url: str = ""
+
+    @field_validator("url", "page_url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        return _public_url(url)
+
+
+def _public_url(url: str) -> str:
+    """Settings are kept in the ledger, so that nothing secret may be in them."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+        raise ValueError("expected http://host:port or https://host, without user and password")
+    return url
+
+
 class Settings(_Section):
     """Everything that a campaign can be told. Two equal settings have one ``sha256``."""
 
@@ -176,6 +207,8 @@ class Settings(_Section):
     annotator: AnnotatorSettings = AnnotatorSettings()
     propagation: PropagationSettings = PropagationSettings()
     stopping: StoppingSettings = StoppingSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    notify: NotifySettings = NotifySettings()
 
     @property
     def sha256(self) -> str:

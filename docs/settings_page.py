@@ -123,6 +123,11 @@ MEANING = {
     "stopping.target_coverage": "Stop when this share of all frames has masks.",
     "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds.",
     "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
+    "schedule.answered_share": "A round goes on when this share of its requests is answered; 1 waits for all.",
+    "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: it has no deadline.",
+    "notify.url": "Address that is told of each event by a JSON POST; empty: nobody is told.",
+    "notify.url_variable": "Name of the environment variable with that address, where the address is a secret.",
+    "notify.page_url": "Where people open the page, for links; empty: where `serve` answers on this machine.",
 }
 """What each setting means, by dotted name."""
 

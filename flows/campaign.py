@@ -8,8 +8,10 @@ from al_core.project import Project
 from al_core.settings import Settings
 from al_core.stopping import stop_reason
 from flows.round import RoundOutcome, run_round
+from tasks import steps
 from tasks.history import campaign_history
 from tasks.ledger import open_ledger
+from tasks.mending import make_sure
 
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
@@ -26,6 +28,7 @@ def run_campaign(
         unchanged = last.stop_reason if last.settings == settings else None
         reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
         if reason is not None:
+            make_sure(project, ledger, "propagate", last.round_id, lambda name, n: getattr(steps, name)(project, n))
             return RoundOutcome(last.round_id, stop_reason=reason)
     while True:
         outcome = run_round(project, settings)

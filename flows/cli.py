@@ -585,12 +585,9 @@ def _require_videos(project: "Project") -> None:
 
 def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
     """What was asked for; without a preset, what the project's last round ran with."""
-    from al_core.settings import load_settings
-    from tasks.ledger import open_ledger
+    from tasks.asked import asked_settings
 
-    last = open_ledger(existing(project.root)).last_round()
-    base = load_settings(preset or "default") if preset or last is None else last.settings
-    return base.changed(_changes(changes) | limits)
+    return asked_settings(existing(project.root), preset, _changes(changes) | limits)
 
 
 def _numbers(text: str) -> list[int]:

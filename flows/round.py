@@ -9,11 +9,13 @@ second or a week, and go on: the same call does what is missing and nothing twic
 from dataclasses import dataclass
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks import steps
 from tasks.ledger import open_ledger
+from tasks.mending import mend_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class RoundOutcome:
 @flow(name="round", flow_run_name="round in {project.root.name}", validate_parameters=False)
 def run_round(project: Project, settings: Settings) -> RoundOutcome:
     """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
-    round_id = open_ledger(project).begin_round(settings).round_id
+    ledger = open_ledger(project)
+    round_id = ledger.begin_round(settings, flow_run.id).round_id
+    mend_inputs(project, ledger, round_id, lambda name, number: getattr(steps, name)(project, number))
     if not steps.select(project, round_id)["frames"]:
         return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
     steps.request(project, round_id)

@@ -90,7 +90,10 @@ def restore(backup: Path, folder: Path) -> None:
 
 def existing(root: Path) -> Project:
     """The project in a folder that has a ledger."""
+    from al_core.ledger.soundness import check_place
+
     project = Project.at(root)
+    check_place(project.ledger_path)
     if not project.ledger_path.is_file():
         raise click.ClickException(
             f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"

@@ -11,6 +11,7 @@ from al_core.errors import BadLabel
 from al_core.export.davis import index_image, write_index_png
 from al_core.footage import Clip, clips_of
 from al_core.fusion import combine, fuse, propagations
+from al_core.identity_switches import SwitchCounter
 from al_core.metrics import JAndF, j_and_f
 from al_core.propagation import Resources
 from al_core.propagation.base import ClipFrames
@@ -35,6 +36,7 @@ class ClipReport:
         figures: mean J and F over the frames that have a mask and were not given, each object weighing the same; None
             without such frames.
         measured: number of these frames.
+        switches: how often an object of them was found as another one than before.
     """
 
     n_frames: int
@@ -42,6 +44,7 @@ class ClipReport:
     seconds: float
     figures: JAndF | None
     measured: int
+    switches: int
 
     def describe(self) -> str:
         """For a person."""
@@ -49,7 +52,8 @@ class ClipReport:
         if self.figures is None:
             return f"{speed}; no other frame has a mask to measure against"
         j, f = self.figures
-        return f"{speed}; J {j:.3f}, F {f:.3f}, J&F {self.figures.jf:.3f} over {self.measured} frames"
+        figures = f"J {j:.3f}, F {f:.3f}, J&F {self.figures.jf:.3f} over {self.measured} frames"
+        return f"{speed}; {figures}, {self.switches} identity switch{'' if self.switches == 1 else 'es'}"
 
 
 def propagate_sequence(
@@ -159,7 +163,7 @@ def write_masks(
         if on_progress is not None:
             on_progress(Progress(frame + 1, clip.n_frames, clip.name))
     seconds = time.perf_counter() - started
-    return ClipReport(clip.n_frames, len(labelled), seconds, figures.mean(), figures.n_frames)
+    return ClipReport(clip.n_frames, len(labelled), seconds, figures.mean(), figures.n_frames, figures.switches)
 
 
 class Figures:
@@ -169,6 +173,12 @@ class Figures:
         self._clip = clip
         self._measured = set(clip.truth_frames) - set(labelled)
         self._found: dict[int, list[JAndF]] = {track: [] for track in clip.tracks}
+        self._identities = SwitchCounter()
+
+    @property
+    def switches(self) -> int:
+        """Identity switches over the measured frames."""
+        return self._identities.switches
 
     @property
     def n_frames(self) -> int:
@@ -181,10 +191,10 @@ class Figures:
             return
         truth, ignore = self._clip.truth(frame), self._clip.ignore(frame)
         empty = np.zeros(self._clip.size, bool)
-        found = {mask.track_id: mask for mask in masks}
+        found = {mask.track_id: decode(mask.rle) for mask in masks}
         for track, figures in self._found.items():
-            mask = decode(found[track].rle) if track in found else empty
-            figures.append(j_and_f(mask, truth.get(track, empty), ignore))
+            figures.append(j_and_f(found.get(track, empty), truth.get(track, empty), ignore))
+        self._identities.add(truth, found)
 
     def mean(self) -> JAndF | None:
         """Over frames, then over objects; None where nothing was measured."""

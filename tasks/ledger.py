@@ -4,9 +4,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from al_core.code_version import code_version
 from al_core.errors import LedgerBusy
 from al_core.fingerprint import fingerprint
 from al_core.ledger.forwarding import ForwardedLedger
@@ -137,10 +138,16 @@ def once(
     Returns:
         The result, of this call or of the one that finished the step before.
     """
-    done = ledger.begin_step(round_id, name, fingerprint(inputs))
+    done = ledger.begin_step(round_id, name, fingerprint(inputs), code_version())
     if done is not None:
         return done.result
     started = time.perf_counter()
-    result = work()
+    try:
+        result = work()
+    except Exception as error:
+        # What went wrong is told by the error itself, also where the ledger cannot be written.
+        with suppress(Exception):
+            ledger.fail_step(round_id, name, f"{type(error).__name__}: {error}")
+        raise
     ledger.finish_step(round_id, name, result, time.perf_counter() - started)
     return result

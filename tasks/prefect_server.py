@@ -1,10 +1,13 @@
-"""A Prefect server of the project's own: it lives as long as the command that needs it, and phones nobody.
+"""Prefect servers of a project's own; none of them reports to anybody.
 
-A server that is already configured (``PREFECT_API_URL``) is used instead. Prefect's built-in ephemeral server is not,
-because it outlives a killed command; this one is ended by the operating system together with its owner.
+A command that runs rounds has one for as long as it lives, unless there is another: the one that the user names with
+``PREFECT_API_URL``, or a lasting one that ``fewframes serve --prefect`` keeps. Prefect's built-in ephemeral server is
+not used, because it outlives a killed command; these are ended by the operating system together with their owner.
 """
 
 import contextlib
+import json
+import logging
 import os
 import socket
 import subprocess
@@ -16,7 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from al_core.errors import MissingDependency
+from al_core.ledger.owner import runs
+from tasks.kept import KeptChild, end
+from tasks.prefect_api import PrefectApi
 from tasks.processes import die_with_owner
+from tasks.published import published
+
+_log = logging.getLogger(__name__)
 
 _QUIET = {
     "DO_NOT_TRACK": "1",
@@ -26,6 +35,7 @@ _QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_CLI_PROMPT": "false",
 }
+_PATIENCE = 120.0
 
 
 def configure(home: Path) -> None:
@@ -43,7 +53,8 @@ def configure(home: Path) -> None:
 def without_heartbeat() -> Iterator[None]:
     """Flows of this block send no heartbeats: their thread takes a second to end, and nobody listens for it.
 
-    A heartbeat tells a server of others that a run has died; a server of our own dies together with the run.
+    A heartbeat tells a server of others that a run has died; a server of our own dies together with the run, or is
+    told by who keeps it.
     """
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -51,25 +62,38 @@ def without_heartbeat() -> Iterator[None]:
         yield
 
 
+def known_server(home: Path) -> str | None:
+    """API of the server that a project uses beside its own short-lived ones; None where there is none that answers."""
+    named = os.environ.get("PREFECT_API_URL") or _noted(home)
+    if not named:
+        return None
+    with PrefectApi(named) as api:
+        if api.healthy():
+            return named
+    _log.warning("the Prefect server at %s does not answer; one of the project's own is used", named)
+    return None
+
+
 @contextlib.contextmanager
-def prefect_server(home: Path, patience: float = 120.0) -> Iterator[str]:
-    """Run a server on a free loopback port for the length of the block; yields its API URL.
+def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
+    """Have a server for the length of the block: one that is known, else a new one on a free loopback port; yields its
+    API URL. On a known one, people see the progress of steps.
 
     Args:
-        home: folder of the server's database and log.
-        patience: seconds to wait until the server answers.
+        home: folder of the server's database and log, inside the project's.
+        patience: seconds to wait until a new server answers.
 
     Raises:
         MissingDependency: it did not start; the message ends with what it printed.
     """
     configure(home)
-    given = os.environ.get("PREFECT_API_URL")
-    if given:
-        yield given
+    known = known_server(home)
+    if known is not None:
+        with _named(known), published(known, home.parent.name):
+            yield known
         return
     port = _free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    log = home / "server.log"
+    url, log = _url(port), home / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
             _server_command(port),
@@ -78,19 +102,73 @@ def prefect_server(home: Path, patience: float = 120.0) -> Iterator[str]:
             stderr=output,
             preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
         )
-    os.environ["PREFECT_API_URL"] = url
     try:
-        _wait(server, url, log, patience)
-        with without_heartbeat():
+        _wait(url, log, patience, server)
+        with _named(url), without_heartbeat():
             yield url
     finally:
-        os.environ.pop("PREFECT_API_URL", None)
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
+
+
+@contextlib.contextmanager
+def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
+    """Keep a server for other commands of the project until the block ends; yields its API URL.
+
+    It is begun again at the same address when it dies, and the next one takes that address too where it is free.
+
+    Args:
+        home: folder of the server's database and log.
+        patience: seconds to wait until it answers.
+
+    Raises:
+        MissingDependency: it did not start; the message ends with what it printed.
+    """
+    configure(home)
+    note = home / "server.json"
+    port = _free_port(_last_port(note))
+    url, log = _url(port), home / "server.log"
+    log.unlink(missing_ok=True)
+    with KeptChild("Prefect's server", _server_command(port), log), _named(url):
+        _wait(url, log, patience)
+        note.write_text(json.dumps({"url": url, "port": port, "pid": os.getpid()}))
+        yield url
+
+
+@contextlib.contextmanager
+def _named(url: str) -> Iterator[None]:
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PREFECT_API_URL", None)
+        else:
+            os.environ["PREFECT_API_URL"] = before
+
+
+def _read_note(note: Path) -> dict[str, object]:
+    try:
+        content = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _noted(home: Path) -> str | None:
+    """API of the lasting server, as long as the process that keeps it lives."""
+    content = _read_note(home / "server.json")
+    url, pid = content.get("url"), content.get("pid")
+    return url if isinstance(url, str) and isinstance(pid, int) and runs(pid) else None
+
+
+def _last_port(note: Path) -> int:
+    port = _read_note(note).get("port")
+    return port if isinstance(port, int) else 0
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/api"
 
 
 def _server_command(port: int) -> list[str]:
@@ -99,16 +177,21 @@ def _server_command(port: int) -> list[str]:
     return [sys.executable, "-m", "uvicorn", *application, *address, "--log-level", "error"]
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
+    """A port that nobody listens at: the wanted one if possible."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
         return int(probe.getsockname()[1])
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path, patience: float) -> None:
+def _wait(url: str, log: Path, patience: float, server: subprocess.Popen[bytes] | None = None) -> None:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if server.poll() is not None:
+        if server is not None and server.poll() is not None:
             break
         with (
             contextlib.suppress(urllib.error.URLError, OSError),

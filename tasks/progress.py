@@ -1,4 +1,4 @@
-"""Who is told how far a step is: the terminal that runs it, or the orchestrator's log where there is none."""
+"""Who is told how far a step is: the terminal that runs it, and Prefect's pages where there are some."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,15 +21,15 @@ from al_core.records import Progress
 
 Listener = Callable[[str, Progress], None]
 
-_listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("progress_listeners", default=())
 
 
 def progress_of(step: str) -> Callable[[Progress], None]:
     """What a step calls as it goes on; it costs nothing when nobody listens."""
-    listener = _listener.get()
+    listeners = _listeners.get()
 
     def tell(progress: Progress) -> None:
-        if listener is not None:
+        for listener in listeners:
             listener(step, progress)
 
     return tell
@@ -37,12 +37,12 @@ def progress_of(step: str) -> Callable[[Progress], None]:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Send the progress of every step within the block to ``listener(step, progress)``."""
-    token = _listener.set(listener)
+    """Send the progress of every step within the block to ``listener(step, progress)`` too."""
+    token = _listeners.set((*_listeners.get(), listener))
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listeners.reset(token)
 
 
 @contextmanager

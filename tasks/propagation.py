@@ -1,5 +1,6 @@
 """Carry human masks along a video, fuse them with the teachers', and deliver the labelled video."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from al_core.project import Project
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
 from al_core.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import Summary, write_delivered
@@ -94,7 +95,8 @@ def propagate_video(
     path = project.round_dir(round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(by_frame)
     summary = write_delivered(path, covered.counted(_telling(delivered, video, on_progress)))
-    ledger.put_delivered(round_id, video.video_id, project.relative(path), len(covered.frames), summary)
+    categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
+    ledger.put_delivered(round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories)
     return summary
 
 
@@ -130,16 +132,19 @@ class Decoded(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
 
 
 class _Covered:
-    """Frames that are labelled: by a person, with objects or without, or by at least one mask."""
+    """Frames that are labelled: by a person, with objects or without, or by at least one mask. And masks by
+    (provenance, category), regions to ignore left out."""
 
     def __init__(self, human: Iterable[int]) -> None:
         self.frames = set(human)
+        self.categories: Counter[tuple[str, int]] = Counter()
 
     def counted(self, frames: Iterable[tuple[int, list[DeliveredMask]]]) -> Iterator[DeliveredMask]:
         """The masks of all frames."""
         for frame_idx, masks in frames:
             if masks:
                 self.frames.add(frame_idx)
+            self.categories.update((m.provenance.value, m.category_id) for m in masks if m.track_id != IGNORE_TRACK)
             yield from masks
 
 

@@ -11,7 +11,10 @@ from types import TracebackType
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from al_core.waiting import Until
+from tasks.kept import end
 from tasks.processes import die_with_owner
+from tasks.waiting import settle
 from tasks.web.context import RunState
 
 _log = logging.getLogger(__name__)
@@ -108,7 +111,7 @@ class RoundsRunner:
         _log.info("started process %d: %s", child.pid, " ".join(self._command))
         while child.poll() is None:
             if self._ending.wait(0.2):
-                _end(child)
+                end(child)
         _log.info("process %d ended with code %d", child.pid, child.returncode)
         return child.returncode
 
@@ -121,6 +124,7 @@ def run_command(project: Project) -> list[str]:
 def waits_for_nobody(ledger: Ledger) -> bool:
     """Whether a run would take the campaign on: people answer on our page, and none of them has to answer first.
 
+    What the round no longer waits for is withdrawn (see :func:`tasks.waiting.settle`).
     Other back-ends are asked by the run itself, so when to run is for people to say.
     """
     last = ledger.last_round()
@@ -131,16 +135,7 @@ def waits_for_nobody(ledger: Ledger) -> bool:
     collected = ledger.step(last.round_id, "collect")
     if collected is not None and collected.status == "finished":
         return True
-    return not ledger.requests(last.round_id, "open")
-
-
-def _end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
-    child.terminate()
-    try:
-        child.wait(patience)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    return settle(ledger, last).until is Until.NOTHING
 
 
 def _last_line(output: Path) -> str:

@@ -19,11 +19,13 @@ from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import FrameLabel, Progress, Video
 from al_core.stopping import stop_reason
+from al_core.waiting import Until
 from tasks.annotation import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.history import campaign_history, frames_to_ask
 from tasks.ledger import once, open_ledger
 from tasks.progress import progress_of
+from tasks.waiting import settle
 
 StepResult = dict[str, Any]
 
@@ -82,8 +84,9 @@ def collect(project: Project, round_id: int) -> StepResult:
     """Take in the answers that are there, without waiting for more.
 
     Returns:
-        ``waiting``: requests without an answer; the step is done when there are none. ``rejected``: what came back
-        and cannot be used, with the reasons.
+        ``waiting``: requests whose answers the round waits for; the step is done when there are none. ``rejected``:
+        what came back and cannot be used, with the reasons. ``expired``: requests that were withdrawn, because the
+        round goes on without them (see :mod:`al_core.waiting`).
     """
     with _open(project, round_id) as (ledger, this):
         requests = ledger.requests(round_id)
@@ -93,12 +96,14 @@ def collect(project: Project, round_id: int) -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
         found = collect_labels(project, ledger, frames, this.settings, round_id, progress_of("collect"))
         rejected = found.rejected
-        if found.answered < found.requested:
-            return {"waiting": found.requested - found.answered, "rejected": list(rejected)}
+        if found.answered < found.requested and settle(ledger, this).until is not Until.NOTHING:
+            return {"waiting": ledger.waiting(round_id).open, "rejected": list(rejected)}
 
     def work() -> StepResult:
         as_of = ledger.newest_answer_at(round_id).isoformat()
-        return {"waiting": 0, "rejected": list(rejected), "answered": len(ids), "as_of": as_of}
+        expired = len(ledger.requests(round_id, "expired"))
+        found = {"answered": len(ids) - expired, "expired": expired, "as_of": as_of}
+        return {"waiting": 0, "rejected": list(rejected), **found}
 
     return once(ledger, round_id, "collect", {"requests": fingerprint(ids)}, work)
 

@@ -4,20 +4,32 @@ Usually nobody stays longer than needed: a connection is open for one operation.
 one connection instead; its threads then read side by side and take turns to write.
 """
 
+import logging
 import os
 import random
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
-from al_core.errors import LedgerBusy, LedgerConflict, LedgerCorrupt
+from al_core.errors import LedgerBusy, LedgerConflict
+from al_core.ledger.ledger_clock import Clock, by, system_time
 from al_core.ledger.owner import read_owner
 from al_core.ledger.schema import migrate
+from al_core.ledger.soundness import (
+    check_identity,
+    check_place,
+    check_whole,
+    explained,
+    mend_log,
+    note_identity,
+)
+
+_log = logging.getLogger(__name__)
 
 _CONFIG: dict[str, str | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",
@@ -34,12 +46,20 @@ class Connector:
         path: the ledger file; it is made when it is not there.
         patience: seconds to wait for another process before giving up.
         on_wait: called between two attempts; what it raises ends the wait.
+        clock: gives the time of a session, UTC without zone.
     """
 
-    def __init__(self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        patience: float = 60.0,
+        on_wait: Callable[[], None] | None = None,
+        clock: Clock = system_time,
+    ) -> None:
         self.path = path
         self.patience = patience
         self._on_wait = on_wait or (lambda: None)
+        self._clock = clock
         self._lock = threading.RLock()
         self._open: duckdb.DuckDBPyConnection | None = None
         self._owned: duckdb.DuckDBPyConnection | None = None
@@ -56,12 +76,16 @@ class Connector:
 
         Raises:
             LedgerBusy: another process kept the file for longer than ``patience`` seconds.
-            LedgerCorrupt: the file is not a ledger.
+            LedgerCorrupt: the file is not a ledger, is damaged, or is another project's.
+            NoSpace: the disk is full.
         """
         if os.getpid() != self._pid:
             raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
-        with self._cursor(self._owned) if self._owned is not None else self._brief() as connection:
-            yield connection
+        try:
+            with by(self._clock), self._cursor(self._owned) if self._owned is not None else self._brief() as connection:
+                yield connection
+        except duckdb.Error as error:
+            raise explained(error, self.path) or error from error
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -73,7 +97,9 @@ class Connector:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                # A database that gave up cannot do even that, and has nothing to take back.
+                with suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
@@ -88,7 +114,7 @@ class Connector:
             connection = self._connect()
         try:
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
-            connection.execute("CHECKPOINT")
+            self._checkpoint(connection)
             self._owned = connection
             yield
         finally:
@@ -123,28 +149,46 @@ class Connector:
             self._of_thread.cursor = None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
+        check_place(self.path)
+        connection = self._opened()
+        try:
+            check_identity(connection, self.path)
+            if not self._migrated:
+                check_whole(connection, self.path)
+                migrate(connection)
+                note_identity(connection, self.path)
+        except BaseException as error:
+            # What is not ours or is damaged stays as it is.
+            with suppress(duckdb.Error):
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            connection.close()
+            if isinstance(error, duckdb.Error):
+                raise explained(error, self.path) or error from error
+            raise
+        self._migrated = True
+        return connection
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                connection = duckdb.connect(str(self.path), config=dict(_CONFIG))
-                break
-            except duckdb.IOException as error:
-                if "lock" not in str(error):
-                    raise LedgerCorrupt(f"{self.path}: cannot be opened as a ledger ({error})") from None
-                if time.monotonic() > deadline:
-                    raise LedgerBusy(_who_owns(self.path, str(error), self.patience)) from None
-                self._on_wait()
-                time.sleep(random.uniform(0.01, 0.05))
-            except (duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException) as error:
-                raise LedgerCorrupt(f"{self.path}: cannot be opened as a ledger ({error})") from None
-        if not self._migrated:
-            try:
-                migrate(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._migrated = True
-        return connection
+                return duckdb.connect(str(self.path), config=dict(_CONFIG))
+            except duckdb.Error as error:
+                if "Could not set lock" in str(error):
+                    if time.monotonic() > deadline:
+                        raise LedgerBusy(_who_owns(self.path, str(error), self.patience)) from None
+                    self._on_wait()
+                    time.sleep(random.uniform(0.01, 0.05))
+                elif mend_log(self.path, error):
+                    _log.warning("%s: dropped zeros at the end of its log, as a power cut leaves them", self.path)
+                else:
+                    raise explained(error, self.path) or error from error
+
+    def _checkpoint(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise explained(error, self.path) or error from error
 
 
 def _who_owns(path: Path, message: str, patience: float) -> str:

@@ -8,7 +8,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, after_all, now
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.rle import Rle
 
@@ -58,12 +58,12 @@ class LabelOperations(Operations):
 
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
         """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not; those
-        whose answers were all taken back after their round, or that gave way to others before anybody saw them, may be
-        asked for again."""
+        whose answers were all taken back after their round, whose round went on without them, or that gave way to
+        others before anybody saw them, may be asked for again."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-                "AND status NOT IN ('withdrawn', 'replaced') ORDER BY 1, 2",
+                "AND status NOT IN ('withdrawn', 'expired', 'replaced') ORDER BY 1, 2",
                 [before_round],
             ).fetchnumpy()
 
@@ -105,7 +105,8 @@ class LabelOperations(Operations):
         return self.requests(round_id)
 
     def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
-        """The requests that rounds wait for, by round and rank; ``status`` is "open", "done" or "dropped".
+        """The requests that rounds wait for, by round and rank; ``status`` is "open", "done", "dropped" or
+        "expired".
 
         Questions that only check people (see :class:`~al_core.ledger.queue.Purpose`) are not among them.
         """
@@ -222,7 +223,7 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
         "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
-            answer.seconds, answer.annotator, now(),
+            answer.seconds, answer.annotator, after_all(connection),
         ],
     )  # fmt: skip
     masks = answer.label.masks

@@ -90,9 +90,14 @@ def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | No
     return None if row is None else Lease(*row)
 
 
-def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator) -> Question | None:
-    """The request that a person with nothing in hand gets."""
-    names = {"me": person.name, "now": now()}
+def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: datetime) -> Question | None:
+    """The request that a person with nothing in hand gets.
+
+    Args:
+        until: when its lease will end. One that lasts longer was given while the clock was ahead, and counts as over:
+            else a frame could be kept from everybody for as long as the clock was put back.
+    """
+    names = {"me": person.name, "now": now(), "until": until}
     best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
@@ -238,8 +243,8 @@ _QUESTION = f"SELECT {_COLUMNS} FROM label_request WHERE request_id = ?"
 
 _FREE = """
 SELECT {columns} FROM label_request
-WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
-    AND {where}
+WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now
+    AND expires_at <= $until) AND {where}
 ORDER BY {order} round_id, rank, request_id LIMIT 1
 """
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"

@@ -1,11 +1,12 @@
 """What all groups of ledger operations share."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
 
 from al_core.ledger.connection import Connector
+from al_core.ledger.ledger_clock import time_of_session
 
 
 class Operations:
@@ -24,5 +25,17 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) ->
 
 
 def now() -> datetime:
-    """The time as the ledger keeps it: UTC, without zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    """The time as the ledger keeps it, UTC without zone, by the clock of the ledger whose session is open."""
+    return time_of_session()
+
+
+def after_all(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Now, or right after the newest answer or withdrawal where the clock was put back since.
+
+    A round works on what was known at the time when its answers were complete, so what comes in later must also be
+    later by the ledger's times.
+    """
+    ((newest,),) = connection.execute(
+        "SELECT greatest((SELECT max(created_at) FROM answer), (SELECT max(withdrawn_at) FROM withdrawal))"
+    ).fetchall()
+    return now() if newest is None else max(now(), newest + timedelta(microseconds=1))

@@ -7,7 +7,7 @@ stored over another. Answers are never changed or deleted: taking one back is a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -28,12 +28,12 @@ from al_core.ledger.leases import (
     save_draft,
     task_with,
 )
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, after_all, now
 from al_core.ledger.people import log, person_of
 from al_core.records import Answer, MaskLabel
 from al_core.rle import Rle
 
-__all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "Submitted", "Task"]
+__all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "QueueState", "Submitted", "Task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,24 @@ class QueueCounts:
     mine: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What became of the requests of all rounds; questions that only check people are not counted.
+
+    Attributes:
+        open: without an answer; ``in_hand`` of them are leased now, ``flagged`` wait for the lead.
+        oldest: when the oldest open request was made, UTC without zone; None without open ones.
+        dropped: nobody is asked any more.
+    """
+
+    open: int
+    in_hand: int
+    flagged: int
+    done: int
+    dropped: int
+    oldest: datetime | None
+
+
 class QueueOperations(Operations):
     """Frames go out to people one by one, and come back once."""
 
@@ -91,7 +109,7 @@ class QueueOperations(Operations):
                     lease = replace(lease, until=until)
                     prolong_lease(connection, lease.request_id, until)
                 else:
-                    question = next_for(connection, person)
+                    question = next_for(connection, person, until)
                     if question is None:
                         return None
                     lease = lease_to(connection, question.request.request_id, annotator, until)
@@ -190,7 +208,7 @@ class QueueOperations(Operations):
             if held is not None and held.request_id == request_id:
                 return task_with(connection, held, annotator)
             at = now()
-            connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, at])
+            connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, after_all(connection)])
             connection.execute(
                 "UPDATE label_request SET status = 'open', updated_at = ? WHERE request_id = ?", [at, request_id]
             )
@@ -262,6 +280,12 @@ class QueueOperations(Operations):
             mine=mine,
         )
 
+    def queue_state(self) -> QueueState:
+        """What became of all requests."""
+        with self._connector.session() as connection:
+            ((*state,),) = connection.execute(_STATE, [now()]).fetchall()
+        return QueueState(*state)
+
     def flagged(self) -> int:
         """Open requests that wait for the lead."""
         with self._connector.session() as connection:
@@ -294,6 +318,17 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
     revision = store_answer(connection, answer, found)
     end_lease(connection, answer.request_id)
     return round_id, revision
+
+
+_STATE = """
+SELECT count(*) FILTER (status = 'open'),
+    count(*) FILTER (status = 'open' AND request_id IN
+        (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $1)),
+    count(*) FILTER (status = 'open' AND request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag')),
+    count(*) FILTER (status = 'done'), count(*) FILTER (status = 'dropped'),
+    min(created_at) FILTER (status = 'open')
+FROM label_request WHERE purpose = 'label'
+"""
 
 
 def _undoable(

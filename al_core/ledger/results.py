@@ -16,6 +16,7 @@ class ResultOperations(Operations):
         path: str,
         n_covered: int,
         summary: Sequence[tuple[str, int, int, float]],
+        categories: Sequence[tuple[str, int, int]] = (),
     ) -> None:
         """Replace what a round delivers for one video.
 
@@ -23,15 +24,28 @@ class ResultOperations(Operations):
             path: the Parquet file of delivered masks, relative to the project folder.
             n_covered: frames that are labelled: by a human, with objects or without, or by at least one other mask.
             summary: (provenance, frames with such a mask, masks, mean confidence in [0, 1]).
+            categories: (provenance, category, masks).
         """
         with self._connector.transaction() as connection:
             key = [round_id, video_id]
             connection.execute("DELETE FROM delivered WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM delivered_batch WHERE round_id = ? AND video_id = ?", key)
+            connection.execute("DELETE FROM delivered_category WHERE round_id = ? AND video_id = ?", key)
             connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?)", [*key, path, n_covered, now()])
             for provenance, n_frames, n_masks, confidence in summary:
                 row = [*key, provenance, n_frames, n_masks, confidence]
                 connection.execute("INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)", row)
+            for counted in categories:
+                connection.execute("INSERT INTO delivered_category VALUES (?, ?, ?, ?, ?)", [*key, *counted])
+
+    def category_masks(self, round_id: int) -> list[tuple[int, str, int]]:
+        """(category, provenance, masks) that a round delivered, over all videos, by category."""
+        with self._connector.session() as connection:
+            return connection.execute(
+                "SELECT category_id, provenance, sum(n_masks)::BIGINT FROM delivered_category WHERE round_id = ? "
+                "GROUP BY 1, 2 ORDER BY 1, 2",
+                [round_id],
+            ).fetchall()
 
     def delivered_paths(self, round_id: int) -> dict[int, str]:
         """The Parquet file of delivered masks of each video, relative to the project folder."""

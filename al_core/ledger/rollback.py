@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, after_all, now
 from al_core.ledger.people import log
 from al_core.records import FrameRef, LabelKind
 
@@ -63,7 +63,7 @@ def _take(connection: duckdb.DuckDBPyConnection, answer_id: str, who: str, reaso
     row = connection.execute(
         "INSERT INTO withdrawal SELECT answer_id, $who, $at FROM answer WHERE answer_id = $id "
         "ON CONFLICT DO NOTHING RETURNING answer_id",
-        {"id": answer_id, "who": who, "at": now()},
+        {"id": answer_id, "who": who, "at": after_all(connection)},
     ).fetchone()
     if row is not None:
         log(connection, who, "withdraw", answer_id, reason)

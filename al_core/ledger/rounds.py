@@ -1,7 +1,7 @@
 """Rounds and their steps: what was done, with which inputs, and what came of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,8 @@ from al_core.settings import Settings, parse_settings
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of the loop. ``status`` is "running" or "finished"."""
+    """One turn of the loop. ``status`` is "running" or "finished"; ``flow_run_id`` is that of the Prefect run that
+    began it, or None."""
 
     round_id: int
     status: str
@@ -21,11 +22,19 @@ class Round:
     stop_reason: str | None
     started_at: datetime
     finished_at: datetime | None
+    flow_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a round. ``status`` is "started" or "finished"; ``result`` is what later steps need of it."""
+    """One step of a round.
+
+    Attributes:
+        status: "started" or "finished".
+        result: what later steps need of it.
+        code: version of the code that began it last, see :func:`al_core.code_version.code_version`.
+        error: why it failed last; empty when it did not, or was begun again since.
+    """
 
     round_id: int
     name: str
@@ -36,6 +45,8 @@ class Step:
     seconds: float
     started_at: datetime
     finished_at: datetime | None
+    code: str = ""
+    error: str = ""
 
 
 class RoundOperations(Operations):
@@ -69,15 +80,14 @@ class RoundOperations(Operations):
     def rounds(self) -> list[Round]:
         """All rounds, in order."""
         with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT round_id, status, settings, stop_reason, started_at, finished_at FROM round ORDER BY 1"
-            ).fetchall()
-        return [Round(r[0], r[1], parse_settings(r[2]), *r[3:]) for r in rows]
+            rows = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1").fetchall()
+        return [_round(row) for row in rows]
 
     def last_round(self) -> Round | None:
         """The newest round, or None before the first."""
-        rounds = self.rounds()
-        return rounds[-1] if rounds else None
+        with self._connector.session() as connection:
+            row = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1 DESC LIMIT 1").fetchone()
+        return None if row is None else _round(row)
 
     def round(self, round_id: int) -> Round:
         """One round.
@@ -85,13 +95,19 @@ class RoundOperations(Operations):
         Raises:
             UnknownName: there is no such round.
         """
-        by_id = {r.round_id: r for r in self.rounds()}
-        if round_id not in by_id:
-            raise UnknownName("round", str(round_id), map(str, by_id))
-        return by_id[round_id]
+        with self._connector.session() as connection:
+            query = f"SELECT {_ROUND_COLUMNS} FROM round WHERE round_id = ?"
+            row = connection.execute(query, [round_id]).fetchone()
+            if row is None:
+                known = connection.execute("SELECT round_id FROM round ORDER BY 1").fetchall()
+                raise UnknownName("round", str(round_id), (str(number) for (number,) in known))
+        return _round(row)
 
-    def begin_step(self, round_id: int, name: str, inputs_sha256: str) -> Step | None:
+    def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "") -> Step | None:
         """Announce a step, or learn that it is done.
+
+        Args:
+            code: version of the code that does the work.
 
         Returns:
             The finished step with its result when the same inputs were worked on before; None when the caller
@@ -106,16 +122,16 @@ class RoundOperations(Operations):
             ).fetchone()
             if row is None:
                 connection.execute(
-                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL)",
-                    [round_id, name, inputs_sha256, now()],
+                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL, ?, '')",
+                    [round_id, name, inputs_sha256, now(), code],
                 )
                 return None
             step = _step(row)
             if step.status != "finished":
                 connection.execute(
-                    "UPDATE step SET attempts = attempts + 1, inputs_sha256 = ?, started_at = ? "
-                    "WHERE round_id = ? AND name = ?",
-                    [inputs_sha256, now(), round_id, name],
+                    "UPDATE step SET attempts = attempts + 1, inputs_sha256 = ?, started_at = ?, code = ?, "
+                    "error = '' WHERE round_id = ? AND name = ?",
+                    [inputs_sha256, now(), code, round_id, name],
                 )
                 return None
             if step.inputs_sha256 != inputs_sha256:
@@ -124,6 +140,14 @@ class RoundOperations(Operations):
                     f"({step.inputs_sha256[:12]} there, {inputs_sha256[:12]} now): labels or settings changed under it"
                 )
             return step
+
+    def fail_step(self, round_id: int, name: str, error: str) -> None:
+        """Record why a step that was begun could not be done; it is begun again like one that was killed."""
+        with self._connector.transaction() as connection:
+            connection.execute(
+                "UPDATE step SET error = ? WHERE round_id = ? AND name = ? AND status = 'started'",
+                [error[:_LONGEST_ERROR], round_id, name],
+            )
 
     def finish_step(self, round_id: int, name: str, result: Mapping[str, Any], seconds: float) -> None:
         """Record a step's result; a step is finished once.
@@ -140,6 +164,22 @@ class RoundOperations(Operations):
             if row is None:
                 raise LedgerConflict(f"step {name!r} of round {round_id} was not begun, or is finished already")
 
+    def reopen_step(self, round_id: int, name: str, videos: Sequence[int] = ()) -> None:
+        """Let a finished step be done again, because what it made is damaged; other steps stay as they are.
+
+        Args:
+            videos: whose predictions (of "predict") or delivered masks (of "propagate") are damaged.
+        """
+        with self._connector.transaction() as connection:
+            connection.execute(
+                "UPDATE step SET status = 'started', result = NULL, finished_at = NULL WHERE round_id = ? AND name = ?",
+                [round_id, name],
+            )
+            table = {"predict": "prediction_batch", "propagate": "delivered_batch"}.get(name)
+            if table is not None:
+                query = f"DELETE FROM {table} WHERE round_id = ? AND video_id IN (SELECT unnest(?::INTEGER[]))"
+                connection.execute(query, [round_id, list(videos)])
+
     def steps(self, round_id: int | None = None) -> list[Step]:
         """The steps of one round or of all, in order of their start."""
         with self._connector.session() as connection:
@@ -154,10 +194,16 @@ class RoundOperations(Operations):
         return next((s for s in self.steps(round_id) if s.name == name), None)
 
 
-_STEP_COLUMNS = "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at"
+_LONGEST_ERROR = 4000
+_ROUND_COLUMNS = "round_id, status, settings, stop_reason, started_at, finished_at, flow_run_id"
+_STEP_COLUMNS = "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at, code, error"
+
+
+def _round(row: tuple[Any, ...]) -> Round:
+    round_id, status, settings, *rest = row
+    return Round(round_id, status, parse_settings(settings), *rest)
 
 
 def _step(row: tuple[Any, ...]) -> Step:
-    round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at = row
-    done = json.loads(result or "{}")
-    return Step(round_id, name, inputs_sha256, status, attempts, done, seconds or 0.0, started_at, finished_at)
+    round_id, name, inputs_sha256, status, attempts, result, seconds, *rest = row
+    return Step(round_id, name, inputs_sha256, status, attempts, json.loads(result or "{}"), seconds or 0.0, *rest)

@@ -104,10 +104,19 @@ CREATE VIEW answer_current AS
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
 """
 
+_M004_SIGHT = """
+ALTER TABLE step ADD COLUMN code VARCHAR DEFAULT '';
+ALTER TABLE step ADD COLUMN error VARCHAR DEFAULT '';
+CREATE TABLE delivered_category(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, provenance VARCHAR NOT NULL, category_id INTEGER NOT NULL,
+    n_masks BIGINT NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
     (3, "people", _M003_PEOPLE),
+    (4, "sight", _M004_SIGHT),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

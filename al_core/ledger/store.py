@@ -12,6 +12,7 @@ from al_core.ledger.connection import Connector
 from al_core.ledger.copies import CopyOperations
 from al_core.ledger.given import GivenOperations
 from al_core.ledger.labels import LabelOperations
+from al_core.ledger.ledger_clock import Clock, system_time
 from al_core.ledger.people import PeopleOperations
 from al_core.ledger.predictions import COMPONENTS, PredictionOperations
 from al_core.ledger.queue import QueueOperations
@@ -19,6 +20,7 @@ from al_core.ledger.results import ResultOperations
 from al_core.ledger.rollback import RollbackOperations
 from al_core.ledger.rounds import Round, RoundOperations, Step
 from al_core.ledger.videos import VideoOperations
+from al_core.ledger.waiting import WaitingOperations
 
 __all__ = ["COMPONENTS", "Ledger", "Round", "Step"]
 
@@ -29,6 +31,7 @@ class Ledger(
     PredictionOperations,
     LabelOperations,
     QueueOperations,
+    WaitingOperations,
     GivenOperations,
     PeopleOperations,
     ResultOperations,
@@ -41,11 +44,18 @@ class Ledger(
         path: the DuckDB file; made when it is not there.
         patience: seconds to wait for another process that holds the file.
         on_wait: called now and then while that lasts; what it raises ends the wait.
+        clock: gives the time that operations go by, UTC without zone.
     """
 
-    def __init__(self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        patience: float = 60.0,
+        on_wait: Callable[[], None] | None = None,
+        clock: Clock = system_time,
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connector = Connector(path, patience, on_wait)
+        self._connector = Connector(path, patience, on_wait, clock)
         self.path = path
 
     @contextmanager

@@ -43,6 +43,19 @@ def _trajectories(resources: Resources) -> Propagator:
     return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
 
+def _tracks(resources: Resources) -> Propagator:
+    from al_core.propagation.encoder_training import learned_features
+    from al_core.propagation.reidentification import embeddings
+    from al_core.propagation.tracks import TrackPropagator
+    from al_core.stores.flow import FlowStore
+
+    r, settings = resources, resources.settings
+    # An encoder is used where one is given, or trained on the clip anyway; the same settings give the same masks.
+    learned = bool(settings.encoder) or "affinity" in settings.methods
+    embedding = embeddings(learned_features(r) if learned else None)
+    return TrackPropagator(FlowStore(r.cache / "flow"), settings, embedding, r.predictions)
+
+
 def _cutie(resources: Resources) -> Propagator:
     from al_core.propagation.cutie import CutiePropagator
 
@@ -55,6 +68,7 @@ PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {
     "specialist": _specialist,
     "harmonic": _harmonic,
     "trajectories": _trajectories,
+    "tracks": _tracks,
     "cutie": _cutie,
 }
 """Maker of each propagator; what a maker needs is imported when it is called."""

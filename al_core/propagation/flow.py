@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.labels import check_labels, exclusive, may_overlap, patches_at
-from al_core.propagation.soft import Patch, Size, Window, union
+from al_core.propagation.soft import NOTHING, Patch, Size, Window, union
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import ClipFlow, Flow, FlowStore
 
@@ -45,7 +45,7 @@ _BACK_AND_FORTH = (0.01, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
-class _Carried:
+class Carried:
     """Masks on their way from a labelled frame.
 
     Attributes:
@@ -82,7 +82,7 @@ class FlowPropagator:
         for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
             yield from self.between(frames, labels, start, end)
             if end in labels:
-                masks = _at(labels[end], size).masks
+                masks = carried_from(labels[end], size).masks
                 yield PropagatedFrame(end, {t: PropagatedTrack(p.soft(size), 1.0) for t, p in masks.items()})
 
     def between(self, frames: ClipFrames, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
@@ -93,33 +93,34 @@ class FlowPropagator:
             end: the later labelled frame, the number of frames for those after the last one.
         """
         flow = self.flow(frames)
-        before = _at(labels[start], flow.size) if start >= 0 else None
-        after = _at(labels[end], flow.size) if end < frames.n_frames else None
+        before = carried_from(labels[start], flow.size) if start >= 0 else None
+        after = carried_from(labels[end], flow.size) if end < frames.n_frames else None
         friends = may_overlap({i: labels[i] for i in (start, end) if i in labels})
         for frame_idx, left, right in _gap(flow, start, end, before, after):
-            yield PropagatedFrame(frame_idx, _blend(left, right, flow.size, friends))
+            yield PropagatedFrame(frame_idx, blend(left, right, flow.size, friends))
 
     def flow(self, frames: ClipFrames) -> ClipFlow:
         """The flow that masks of a clip are carried along."""
         return self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
 
 
-def _at(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> _Carried:
-    return _Carried(patches_at(masks, size), np.ones(size, np.float32), 0)
+def carried_from(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> Carried:
+    """The masks of a label, before their first step, in a frame of (height, width) ``size``."""
+    return Carried(patches_at(masks, size), np.ones(size, np.float32), 0)
 
 
 def _gap(
-    flow: ClipFlow, start: int, end: int, before: _Carried | None, after: _Carried | None
-) -> Iterator[tuple[int, _Carried | None, _Carried | None]]:
+    flow: ClipFlow, start: int, end: int, before: Carried | None, after: Carried | None
+) -> Iterator[tuple[int, Carried | None, Carried | None]]:
     """(frame, carried forward, carried backward) for the frames between two labelled ones."""
     left = before
     for frame_idx, right in _backward(flow, start, end, after):
         if left is not None:
-            left = _step(left, frame_idx, frame_idx - 1, flow)
+            left = step(left, frame_idx, frame_idx - 1, flow)
         yield frame_idx, left, right
 
 
-def _backward(flow: ClipFlow, start: int, end: int, after: _Carried | None) -> Iterator[tuple[int, _Carried | None]]:
+def _backward(flow: ClipFlow, start: int, end: int, after: Carried | None) -> Iterator[tuple[int, Carried | None]]:
     """What comes from the later labelled frame, in rising order of frames, though it is made in falling
     order.
 
@@ -135,22 +136,22 @@ def _backward(flow: ClipFlow, start: int, end: int, after: _Carried | None) -> I
     state = after
     for first in reversed(firsts[1:]):
         for frame_idx in range(min(first + length, end) - 1, first - 1, -1):
-            state = _step(state, frame_idx, frame_idx + 1, flow)
+            state = step(state, frame_idx, frame_idx + 1, flow)
         arriving[first] = state
     for first in firsts:
         last = min(first + length, end)
         state = arriving.pop(last)
         block = []
         for frame_idx in range(last - 1, first - 1, -1):
-            state = _step(state, frame_idx, frame_idx + 1, flow)
+            state = step(state, frame_idx, frame_idx + 1, flow)
             block.append((frame_idx, state))
         yield from reversed(block)
 
 
-def _step(carried: _Carried, here: int, there: int, flow: ClipFlow) -> _Carried:
+def step(carried: Carried, here: int, there: int, flow: ClipFlow) -> Carried:
     """Bring masks from frame ``there`` to its neighbour ``here``."""
     if not carried.masks:
-        return _Carried({}, carried.reliable, carried.distance + 1)
+        return Carried({}, carried.reliable, carried.distance + 1)
     forward, backward = flow.pair(min(here, there))
     back, forth = (backward, forward) if here > there else (forward, backward)
     span = _span(back)
@@ -159,7 +160,7 @@ def _step(carried: _Carried, here: int, there: int, flow: ClipFlow) -> _Carried:
         moved = _pull(patch, back, span)
         if moved.values.size:
             masks[track] = moved
-    return _Carried(masks, _reliability(carried.reliable, back, forth), carried.distance + 1)
+    return Carried(masks, _reliability(carried.reliable, back, forth), carried.distance + 1)
 
 
 def _span(flow: Flow) -> tuple[int, int, int, int]:
@@ -182,7 +183,7 @@ def _pull(patch: Patch, back: Flow, span: tuple[int, int, int, int]) -> Patch:
         height if mine.y1 == height else mine.y1 - span[1] + 1,
     ).clipped((height, width))
     if reach.empty:
-        return Patch(0, 0, np.zeros((0, 0), np.float32))
+        return NOTHING
     map_x, map_y = _maps(back, reach)
     moved = cv2.remap(patch.values, map_x - mine.x0, map_y - mine.y0, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return Patch(reach.x0, reach.y0, np.asarray(moved, np.float32)).trimmed()
@@ -230,10 +231,15 @@ def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(x * x + y * y, np.float32)
 
 
-def _blend(
-    left: _Carried | None, right: _Carried | None, size: Size, friends: Mapping[int, frozenset[int]]
+def blend(
+    left: Carried | None, right: Carried | None, size: Size, friends: Mapping[int, frozenset[int]]
 ) -> dict[int, PropagatedTrack]:
-    """Both ways together, by track."""
+    """Both ways together, by track; pixels count by how near their label is and how far their way can be trusted.
+
+    Args:
+        left, right: what was carried from the label before and from the one after; None where there is none.
+        friends: tracks that may overlap, by track.
+    """
     ways = [way for way in (left, right) if way is not None]
     tracks = sorted({track for way in ways for track in way.masks})
     if not tracks:
@@ -252,10 +258,10 @@ def _blend(
     return {t: PropagatedTrack(p.soft(size), confidence[t]) for t, p in apart.items()}
 
 
-def _confidence(track: int, ways: list[_Carried]) -> float:
+def _confidence(track: int, ways: list[Carried]) -> float:
     """An estimate of the overlap with the true mask, in [0, 1]."""
     found = [(way.masks[track], way) for way in ways if track in way.masks]
-    trust = max(_mean_reliability(patch, way) for patch, way in found)
+    trust = max(mean_reliability(way, track) for _, way in found)
     if len(found) == 2:
         return float(((_soft_iou(found[0][0], found[1][0]) + trust) / 2) ** CALIBRATION)
     # Alone: either there is no label on the other side, or it says that the object is not there.
@@ -263,7 +269,9 @@ def _confidence(track: int, ways: list[_Carried]) -> float:
     return float(trust**CALIBRATION * share)
 
 
-def _mean_reliability(patch: Patch, way: _Carried) -> float:
+def mean_reliability(way: Carried, track: int) -> float:
+    """How far the way of an object's pixels can be trusted, in [0, 1]; 0 where its mask is gone."""
+    patch = way.masks.get(track, NOTHING)
     weight = patch.values.sum()
     if weight <= 0:
         return 0.0

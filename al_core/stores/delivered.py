@@ -4,6 +4,7 @@ tracks.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write_delivered(path: Path, masks: Iterable[DeliveredMask]) -> Summary:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     tally = _Tally()
     try:
-        with pq.ParquetWriter(unfinished, _SCHEMA, compression="zstd") as writer:
+        with pq.ParquetWriter(unfinished, _SCHEMA, compression="zstd", write_page_checksum=True) as writer:
             for rows in _groups(tally.counted(masks)):
                 writer.write_table(pa.Table.from_pylist(rows, _SCHEMA))
         os.replace(unfinished, path)
@@ -153,15 +154,19 @@ def _from_row(row: dict[str, Any]) -> DeliveredMask:
     )
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file; what is damaged in it is told when it is read."""
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except FileNotFoundError:
         raise MissingDependency(
-            f"{path}: expected a video's delivered masks, there is no file; propagate again"
+            f"{path}: expected a video's delivered masks, there is no file; fewframes run makes "
+            "those of the last round again"
         ) from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise MissingDependency(
-            f"{path}: expected a video's delivered masks, the file cannot be read ({error}); "
-            "delete it and propagate again"
+            f"{path}: expected a video's delivered masks, the file cannot be read ({error}); delete it, then "
+            "fewframes run makes those of the last round again"
         ) from None

@@ -7,6 +7,7 @@ bounding boxes. Features can be read without touching a mask.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,9 @@ def write_predictions(path: Path, frames: Iterable[FramePrediction], size: tuple
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     schema = _SCHEMA.with_metadata({"height": str(size[0]), "width": str(size[1])})
     try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd", use_dictionary=False) as writer:
+        with pq.ParquetWriter(
+            unfinished, schema, compression="zstd", write_page_checksum=True, use_dictionary=False
+        ) as writer:
             for group in _groups(_checked(frames, size), ROWS_PER_GROUP):
                 writer.write_table(pa.Table.from_pylist([_to_row(f) for f in group], schema))
         os.replace(unfinished, path)
@@ -215,14 +218,21 @@ def read_features(path: Path) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     return frame_idx, values.reshape(len(frame_idx), -1) if len(frame_idx) else np.zeros((0, 0), np.float32)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file; what is damaged in it is told when it is read."""
     try:
-        return pq.ParquetFile(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except FileNotFoundError:
-        raise MissingDependency(f"{path}: expected a video's predictions, there is no file; predict again") from None
-    except pa.ArrowInvalid as error:
         raise MissingDependency(
-            f"{path}: expected a video's predictions, the file cannot be read ({error}); delete it and predict again"
+            f"{path}: expected a video's predictions, there is no file; fewframes run makes "
+            "those of the last round again"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise MissingDependency(
+            f"{path}: expected a video's predictions, the file cannot be read ({error}); delete it, then "
+            "fewframes run makes those of the last round again"
         ) from None
 
 

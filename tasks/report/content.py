@@ -90,6 +90,7 @@ class Content:
         forecast: what the next hour of labelling is expected to bring to J&F; None while too little is known.
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
         people: who labels on our page.
+        categories: (name, provenance, masks) that the newest round delivered.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Content:
     gain: Estimate | None = None
     forecast: Forecast | None = None
     people: tuple[PersonRow, ...] = ()
+    categories: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
         predicted = next((r for r in reversed(rounds) if ledger.prediction_paths(r.round_id)), None)
         curves = {r.round_id: ledger.training_curve(r.round_id) for r in rounds}
         table, quality = round_rows(ledger), ledger.quality()
+        delivered, names = ledger.last_delivered_round(), ledger.categories()
+        masks = [] if delivered is None else ledger.category_masks(delivered)
         return Content(
             name=project.root.name,
             videos=tuple(ledger.videos()),
@@ -151,9 +155,10 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
             curves={round_id: curve for round_id, curve in curves.items() if curve},
             shown=(),
             predicted_round=predicted.round_id if predicted else None,
-            delivered_round=ledger.last_delivered_round(),
+            delivered_round=delivered,
             gain=gain_so_far(ledger),
             forecast=forecast_of(table, quality),
+            categories=tuple((names.get(number, str(number)), provenance, n) for number, provenance, n in masks),
         )
 
 

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from al_core.calibration import Samples, expected_calibration_error
+from al_core.ledger.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
 from al_core.statistics import Estimate
@@ -17,9 +18,11 @@ from tasks.report.document import served_document
 from tasks.report.html import Charts, Markup, empty, note, table
 from tasks.report.people import people_section
 from tasks.report.video_section import one_video
-from tasks.report.words import duration, many, score
+from tasks.report.viewer import frame_link, viewer
+from tasks.report.words import duration, many, percent, score
 
 MAX_CHANGES = 20
+MAX_ROUNDS = 20
 FOOTER = "fewframes. Every figure names whose masks it is about; the page follows the ledger by itself."
 
 
@@ -41,11 +44,15 @@ class Frame:
         return served_document(title, header, self.links, parts, charts, FOOTER, self.static, here)
 
 
-def overview(content: Content, queue: Mapping[str, int], frame: Frame) -> str:
-    """How far the videos are labelled, what people are asked now, and the rounds."""
+def overview(content: Content, queue: QueueState, age_seconds: float | None, frame: Frame) -> str:
+    """How far the videos are labelled, what people are asked now, and the rounds.
+
+    Args:
+        age_seconds: of the oldest open request; None without one.
+    """
     charts = Charts()
     parts = {
-        "Queue": _queue(queue),
+        "Queue": _queue(queue, age_seconds),
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),
     }
@@ -92,6 +99,9 @@ def video(
     """One video: its time line, its frames, and what changed between two rounds."""
     charts = Charts()
     parts = {"Time line": one_video(content, charts)}
+    delivered = [r.round_id for r in content.rounds if r.covered is not None]
+    if delivered:
+        parts["Frames"] = viewer(this, delivered, rounds)
     if compared is not None and rounds is not None:
         parts["Changes"] = _changes(compared, rounds)
     header = f'<h1>{escape(this.name)}</h1><p class="lead">{many(this.n_frames, "frame")} of {escape(content.name)}</p>'
@@ -106,13 +116,37 @@ def people(content: Content, rows: Sequence[PersonRow], frame: Frame) -> str:
     return frame.page(content, "People", _title("People", content), {"People": body}, Charts())
 
 
-def runs(content: Content, rounds: Sequence[Round], frame: Frame) -> str:
-    """What the machine did: training, time, and every step with its inputs and results."""
+def mine(name: str, row: PersonRow, frame: Frame) -> str:
+    """What one person did, for that person's own eyes."""
+    drawn = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in row.seconds.items()) or "nothing yet"
+    facts = [
+        ("Frames", f"{row.frames:,}", f"{many(row.set_aside, 'frame')} skipped or flagged"),
+        ("Active time", duration(row.human_seconds), f"median of a frame: {drawn}"),
+        ("Accepted as shown", percent(row.accepted), "of the frames with masks to start from"),
+        ("Agreement with others", score(row.agreement_j), "mean J on frames that two people answered"),
+    ]
+    tiles = "".join(
+        f'<dl class="tile"><dt>{escape(what)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></dl>'
+        for what, value, more in facts
+    )
+    title = f'<h1>{escape(row.name)}</h1><p class="lead">What you labelled in {escape(name)}. Only you see this.</p>'
+    parts = {"Your work": f'<div class="tiles">{tiles}</div>'}
+    return served_document(f"{row.name} · {name}", title, frame.links, parts, Charts(), FOOTER, frame.static, "My work")
+
+
+def runs(content: Content, rounds: Sequence[Round], flow_runs: str, frame: Frame) -> str:
+    """What the machine did: training, time, and every step with its inputs and results.
+
+    Args:
+        flow_runs: address of Prefect's pages of flow runs, to which an id is added; empty where there are none.
+    """
     charts = Charts()
     parts = {"Training": sections.training(content, charts)}
-    for this in sorted(rounds, key=lambda r: -r.round_id):
-        mine = [s for s in content.steps if s.round_id == this.round_id]
-        parts[f"Round {this.round_id}"] = _round(this, mine)
+    for this in sorted(rounds, key=lambda r: -r.round_id)[:MAX_ROUNDS]:
+        steps = [s for s in content.steps if s.round_id == this.round_id]
+        parts[f"Round {this.round_id}"] = _round(this, steps, flow_runs)
+    if len(rounds) > MAX_ROUNDS:
+        parts["Earlier rounds"] = note(f"The newest {MAX_ROUNDS} of {len(rounds):,} rounds are shown.")
     return frame.page(content, "Runs", _title("Runs", content), parts, charts)
 
 
@@ -120,10 +154,17 @@ def _title(name: str, content: Content) -> str:
     return f'<h1>{escape(name)}</h1><p class="lead">{escape(content.name)}</p>'
 
 
-def _queue(counts: Mapping[str, int]) -> str:
-    tiles = "".join(
-        f'<dl class="tile"><dt>{escape(name)}</dt><dd>{count:,}</dd></dl>' for name, count in counts.items()
-    )
+def _queue(state: QueueState, age_seconds: float | None) -> str:
+    counts = {
+        "Open": state.open,
+        "In hand now": state.in_hand,
+        "Flagged for the lead": state.flagged,
+        "Answered": state.done,
+        "Dropped": state.dropped,
+    }
+    shown = {name: f"{count:,}" for name, count in counts.items()}
+    shown["Oldest open"] = "–" if age_seconds is None else duration(age_seconds)
+    tiles = "".join(f'<dl class="tile"><dt>{escape(name)}</dt><dd>{value}</dd></dl>' for name, value in shown.items())
     return f'<div class="tiles">{tiles}</div>'
 
 
@@ -157,7 +198,7 @@ def _changes(found: Comparison, rounds: tuple[int, int]) -> str:
     agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
     rows = [
         [
-            str(change.frame_idx),
+            frame_link(change.frame_idx),
             str(change.track_id),
             change.what,
             f"{change.iou:.3f}",
@@ -170,25 +211,29 @@ def _changes(found: Comparison, rounds: tuple[int, int]) -> str:
     return note(text) + listed
 
 
-def _round(this: Round, steps: Sequence[Step]) -> str:
+def _round(this: Round, steps: Sequence[Step], flow_runs: str) -> str:
     rows = [
         [
             s.name,
-            s.status,
+            "failed" if s.error else s.status,
             str(s.attempts),
             duration(s.seconds) if s.status == "finished" and s.seconds is not None else "–",
             f"{s.started_at:%Y-%m-%d %H:%M:%S}",
             s.inputs_sha256[:12],
-            _result(s.result),
+            s.code or "–",
+            s.error or _result(s.result),
         ]
         for s in steps
     ]
     state = this.stop_reason or this.status
-    facts = f"seed {this.settings.seed} · settings {this.settings.sha256[:12]} · {state}"
-    head = ["step", "state", "attempts", "time", "started (UTC)", "inputs", "result"]
+    facts = escape(f"seed {this.settings.seed} · settings {this.settings.sha256[:12]} · {state}")
+    if this.flow_run_id:
+        name = f"Prefect run {escape(this.flow_run_id)}"
+        facts += f' · <a href="{escape(flow_runs + this.flow_run_id)}">{name}</a>' if flow_runs else f" · {name}"
+    head = ["step", "state", "attempts", "time", "started (UTC)", "inputs", "code", "result"]
     settings = escape(this.settings.model_dump_json(indent=1))
     return (
-        f'<p class="meta">{escape(facts)}</p>{table(head, rows, text=[0, 1, 5], wide=[6])}'
+        f'<p class="meta">{facts}</p>{table(head, rows, text=[0, 1, 5, 6], wide=[7])}'
         f"<details><summary>Settings</summary><pre>{settings}</pre></details>"
     )
 

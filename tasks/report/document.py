@@ -51,6 +51,7 @@ def served_document(
     return (
         f'{_head(title)}<link rel="stylesheet" href="{static}/page.css">\n'
         f'<script defer src="{static}/plotly.js"></script>\n<script defer src="{static}/page.js"></script>\n'
+        f'<script defer src="{static}/viewer.js"></script>\n'
         f'<script defer src="{static}/live.js"></script>\n</head>\n<body>\n'
         f"{_body(header, links, parts, charts, footer, here)}</body>\n</html>\n"
     )

@@ -24,6 +24,7 @@ Figure = dict[str, Any]
 
 STEP_ORDER = ("train", "predict", "propagate", "select", "audit", "request", "collect")
 MAX_VIDEO_LINES = 40
+MAX_CATEGORIES = 30
 
 
 def frame_coverage(rows: Sequence[RoundRow]) -> Figure:
@@ -50,6 +51,63 @@ def mask_coverage(rows: Sequence[RoundRow]) -> Figure:
         if any(r.masks_by.get(name) for r in shown)
     ]
     return {"data": data, "layout": _share_layout("share of delivered masks", len(shown))}
+
+
+def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
+    """Share of all frames per provenance, each frame once, from when each round delivered its masks (UTC)."""
+    shown = [r for r in rows if r.delivered_at is not None and r.n_frames]
+    data = []
+    for name, colour in PROVENANCE_COLOURS.items():
+        counts = [r.frames_by.get(name, 0) for r in shown]
+        if any(counts):
+            shares = [n / r.n_frames for n, r in zip(counts, shown, strict=True)]
+            trace = {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": [f"{r.delivered_at:%Y-%m-%d %H:%M:%S}" for r in shown],
+                "y": rounded(shares),
+                "stackgroup": "frames",
+                "line": {"width": 1, "color": colour, "shape": "hv"},
+                "fillcolor": colour,
+                "customdata": [f"{n:,}" for n in counts],
+                "hovertemplate": f"%{{x}}, {name}: %{{customdata}} (%{{y:.0%}})<extra></extra>",
+            }
+            data.append(trace)
+    layout = chart_layout("", "share of all frames")
+    layout["yaxis"] |= {"range": [0, 1], "tickformat": ".0%"}
+    layout["legend"] |= {"traceorder": "normal"}
+    return {"data": data, "layout": layout}
+
+
+def category_coverage(masks: Sequence[tuple[str, str, int]]) -> Figure:
+    """Masks per category, stacked by provenance, the most frequent category on top.
+
+    Args:
+        masks: (category, provenance, masks).
+    """
+    totals: Counter[str] = Counter()
+    for category, _, n in masks:
+        totals[category] += n
+    order = [name for name, _ in totals.most_common(MAX_CATEGORIES)][::-1]
+    count = {(category, provenance): n for category, provenance, n in masks}
+    data = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "y": order,
+            "x": [count.get((category, name), 0) for category in order],
+            "marker": {"color": colour},
+            "hovertemplate": f"%{{y}}, {name}: %{{x:,}}<extra></extra>",
+        }
+        for name, colour in PROVENANCE_COLOURS.items()
+        if any((category, name) in count for category in order)
+    ]
+    layout = chart_layout("masks", "")
+    layout["yaxis"] |= {"type": "category"}
+    layout["legend"] |= {"traceorder": "normal"}
+    return {"data": data, "layout": layout | {"barmode": "stack", "bargap": 0.35, "height": 120 + 28 * len(order)}}
 
 
 def quality(

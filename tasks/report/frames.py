@@ -19,6 +19,9 @@ from al_core.stores.frames import FrameStore
 THUMBNAIL_SIDE = 360
 """Longer side of a picture in pixels; it is shown at two thirds of that."""
 
+FULL_SIDE = 1280
+"""Longest side of a picture that is looked at closely."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -61,7 +64,20 @@ def picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | None:
         image = frames.read(frame)
     except BadVideo:
         return None
-    small = _resized(image, THUMBNAIL_SIDE / max(image.shape[:2]))
+    return _drawn(image, THUMBNAIL_SIDE / max(image.shape[:2]), shown)
+
+
+def full_picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | None:
+    """The same from the frame as it is stored, at most ``FULL_SIDE`` pixels long."""
+    try:
+        image = frames.read_full(frame)
+    except BadVideo:
+        return None
+    return _drawn(image, min(1.0, FULL_SIDE / max(image.shape[:2])), shown)
+
+
+def _drawn(image: NDArray[np.uint8], scale: float, shown: Shown) -> str:
+    small = _resized(image, scale)
     masks = [(_resized_mask(rle.decode(mask), small.shape), track_colour(track)) for track, mask in shown.masks]
     return data_uri(draw_masks(small, masks, opacity=0.22, line=2))
 

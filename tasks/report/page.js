@@ -54,8 +54,15 @@
   function draw(element) {
     const figure = figures[element.dataset.figure];
     const colours = theme();
+    const first = !drawn.has(element);
     drawn.add(element);
     Plotly.react(element, coloured(figure.data, colours), layoutOf(figure, colours), config);
+    if (first && figure.layout.meta === "frames") element.on("plotly_click", tell);
+  }
+
+  // Where a time line was clicked, for whoever can show the frame.
+  function tell(event) {
+    dispatchEvent(new CustomEvent("fewframes:point", { detail: event.points[0].x }));
   }
 
   const seen = new IntersectionObserver(

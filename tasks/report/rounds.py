@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
@@ -27,6 +28,7 @@ class RoundRow:
         seconds_train, seconds_predict: None while the step is not finished.
         seconds_other: of all steps but training and prediction; waiting for people is not in it.
         state: why the campaign ended here, "finished", or what the round waits for.
+        delivered_at: when its masks were there, UTC without zone; None before.
     """
 
     round_id: int
@@ -44,6 +46,7 @@ class RoundRow:
     seconds_predict: float | None
     seconds_other: float
     state: str
+    delivered_at: datetime | None = None
 
     @property
     def coverage(self) -> float | None:
@@ -114,15 +117,16 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
         seconds_predict=seconds.get("predict"),
         seconds_other=sum(v for name, v in seconds.items() if name not in ("train", "predict")),
         state=_state(this, steps, entry["requested"] - entry["answered"]),
+        delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
     )
 
 
 def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
     if this.status == "finished":
         return this.stop_reason or "finished"
-    unfinished = [s.name for s in steps if s.status != "finished"]
+    unfinished = [s for s in steps if s.status != "finished"]
     if unfinished:
-        return f"in progress: {unfinished[-1]}"
+        return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"
     if unanswered:
         return f"waits for {unanswered} label{'s' * (unanswered > 1)}"
     return f"in progress, done: {steps[-1].name}" if steps else "begun"

@@ -128,7 +128,13 @@ def labels(content: Content, charts: Charts) -> str:
         "no person saw and where the machine found nothing.",
     )
     by_mask = charts.card(figures.mask_coverage(content.rounds), "Masks", "One mask is one object in one frame.")
-    return f'<div class="charts">{by_frame}{by_mask}</div>'
+    more = ""
+    if sum(r.delivered_at is not None for r in content.rounds) > 1:
+        more += charts.card(figures.coverage_over_time(content.rounds), "Frames over time")
+    if len({name for name, _, _ in content.categories}) > 1:
+        title = f"Masks by category after round {content.delivered_round}"
+        more += charts.card(figures.category_coverage(content.categories), title)
+    return f'<div class="charts">{by_frame}{by_mask}{more}</div>'
 
 
 def quality(content: Content, charts: Charts) -> str:

@@ -50,7 +50,7 @@ def _layout(video: Video, uncertain: Uncertainty | None) -> Figure:
         "zeroline": False,
     }
     layout["legend"] |= {"traceorder": "normal"}
-    layout |= {"height": 170, "hovermode": "closest"}
+    layout |= {"height": 170, "hovermode": "closest", "meta": "frames"}
     if uncertain is not None:
         highest = float(uncertain.score.max())
         layout["yaxis"] |= {"title": {"text": "uncertainty"}, "range": [0, 1.2 * highest or 1], "nticks": 4}

@@ -14,6 +14,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     state.router,
     pages.router,
     dashboard.router,
+    dashboard.own,
 )
 """Everything that is mounted."""
 

@@ -1,33 +1,43 @@
 """The dashboard: what the ML lead and reviewers see. Annotators find their own figures on the labelling page."""
 
 import hashlib
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.errors import UnknownName
 from al_core.ledger.people import Role
 from al_core.records import Video
+from al_core.settings import FrameSettings
+from al_core.stores.frames import FrameStore
 from tasks.frames import open_frames
 from tasks.people import person_rows
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
 from tasks.report.dashboard import Frame
 from tasks.report.document import asset
+from tasks.report.viewer import frame_view, gather_frame
 from tasks.versions import compare_rounds
-from tasks.web.auth import at_least
+from tasks.web.auth import Person, at_least
 from tasks.web.context import WebContext
 from tasks.web.errors import ApiError
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
+own = APIRouter()
+"""What everybody may see."""
 
 # Plotly gives its elements styles of their own; scripts still come from this server only.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_ASSETS = ("page.css", "page.js", "viewer.js", "live.js")
 LINKS = tuple((name, f"/dashboard/{name.lower()}") for name in ("Overview", "Quality", "Videos", "People", "Runs"))
 
 
@@ -43,8 +53,7 @@ def version(request: Request) -> dict[str, str]:
     ledger = _context(request).ledger
     steps = [(s.round_id, s.name, s.status, s.attempts) for s in ledger.steps()]
     effort = ledger.human_effort()
-    requests = [len(ledger.requests(status=status)) for status in ("open", "done")]
-    return {"version": hashlib.sha256(repr((steps, effort, requests)).encode()).hexdigest()[:16]}
+    return {"version": hashlib.sha256(repr((steps, effort, ledger.queue_state())).encode()).hexdigest()[:16]}
 
 
 @router.get("/overview", response_class=HTMLResponse)
@@ -53,11 +62,10 @@ def overview(request: Request) -> HTMLResponse:
     context = _context(request)
     with context.ledger.held():
         content = gather_rounds(context.project, context.ledger)
-        queue = {
-            "Open": len(context.ledger.requests(status="open")),
-            "Answered": len(context.ledger.requests(status="done")),
-        }
-    return _page(dashboard.overview(content, queue, _frame()))
+        queue = context.ledger.queue_state()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
+    return _page(dashboard.overview(content, queue, age, _frame()))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -84,22 +92,33 @@ def videos(request: Request) -> HTMLResponse:
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
-def video(request: Request, video_id: int) -> HTMLResponse:
-    """One video, and what changed in it from the round before to the newest one."""
+def video(request: Request, video_id: int, before: int | None = None, after: int | None = None) -> HTMLResponse:
+    """One video, and what changed in it between two rounds, by default from the last but one to the newest."""
     context = _context(request)
     this = _video(context, video_id)
-    last = context.ledger.last_round()
-    if last is None:
-        raise ApiError(404, "no round has begun", "Start one: fewframes run --project DIR.")
-    frames = open_frames(context.project, context.ledger, last.settings.frames)
-    content = gather_video(context.project, context.ledger, frames, this)
-    newest = content.delivered_round
-    before = None if newest is None else context.ledger.last_delivered_round(before=newest)
+    content = gather_video(context.project, context.ledger, _frames(context), this)
+    after = content.delivered_round if after is None else after
+    if before is None and after is not None:
+        before = context.ledger.last_delivered_round(before=after)
     compared, rounds = None, None
-    if newest is not None and before is not None:
-        rounds = (before, newest)
+    if before is not None and after is not None:
+        rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
     return _page(dashboard.video(content, this, compared, rounds, _frame()))
+
+
+@router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
+def frame(
+    request: Request, video_id: int, frame_idx: int, rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")]
+) -> HTMLResponse:
+    """One frame as one or two rounds delivered it; a part of a page."""
+    context = _context(request)
+    this = _video(context, video_id)
+    if not 0 <= frame_idx < this.n_frames:
+        raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
+    numbers = [int(number) for number in rounds.split(",")]
+    view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers)
+    return _page(frame_view(view, context.ledger.categories()))
 
 
 @router.get("/people", response_class=HTMLResponse)
@@ -115,10 +134,27 @@ def runs(request: Request) -> HTMLResponse:
     """Every step of every round."""
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard.runs(content, context.ledger.rounds(), _frame()))
+    return _page(dashboard.runs(content, context.ledger.rounds(), flow_runs_address(), _frame()))
 
 
-@router.get("/static/{version}/{name}")
+def flow_runs_address() -> str:
+    """Where Prefect shows flow runs, by the environment; empty where no server is named."""
+    api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    return f"{api.removesuffix('/api')}/runs/flow-run/" if api else ""
+
+
+@own.get("/mine", response_class=HTMLResponse)
+def mine(request: Request, person: Person) -> HTMLResponse:
+    """What somebody did, for the own eyes."""
+    context = _context(request)
+    row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
+    links = [("Label", "/label"), ("My work", "/mine")]
+    if person.role.covers(Role.REVIEWER):
+        links += LINKS
+    return _page(dashboard.mine(context.project.root.name, row, replace(_frame(), links=links)))
+
+
+@own.get("/dashboard/static/{version}/{name}")
 def static_file(version: str, name: str) -> Response:
     """A style sheet or script; the version in the address lets browsers keep it for good."""
     if name not in _static_files():
@@ -140,6 +176,11 @@ def _video(context: WebContext, video_id: int) -> Video:
     return known[video_id]
 
 
+def _frames(context: WebContext) -> FrameStore:
+    last = context.ledger.last_round()
+    return open_frames(context.project, context.ledger, last.settings.frames if last else FrameSettings())
+
+
 def _frame() -> Frame:
     return Frame(f"/dashboard/static/{_static_version()}", LINKS)
 
@@ -151,7 +192,7 @@ def _page(html: str) -> HTMLResponse:
 @cache
 def _static_files() -> dict[str, Callable[[], str]]:
     return {
-        **{name: partial(asset, name) for name in ("page.css", "page.js", "live.js")},
+        **{name: partial(asset, name) for name in _ASSETS},
         "plotly.js": _plotly,
     }
 
@@ -168,5 +209,5 @@ def _plotly() -> str:
 def _static_version() -> str:
     import plotly
 
-    content = "".join(asset(name) for name in ("page.css", "page.js", "live.js")) + plotly.__version__
+    content = "".join(asset(name) for name in _ASSETS) + plotly.__version__
     return hashlib.sha256(content.encode()).hexdigest()[:16]

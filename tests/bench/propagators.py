@@ -22,6 +22,7 @@ from rich.table import Table
 
 from al_core.calibration import Samples
 from al_core.footage import Clip, View, clips_of
+from al_core.identity_switches import identity_switches
 from al_core.metrics import jaccard
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
@@ -82,15 +83,18 @@ def main(
 
 
 def run_clip(clip: Clip, n_labels: int, methods: Sequence[str], settings: PropagationSettings, cache: Path) -> dict:
-    """Mean J over unlabelled frames of one clip, its frames per second, and the peak memory in MB."""
+    """Mean J over unlabelled frames of one clip, identity switches, frames per second, and the peak memory in MB."""
     labels = labels_of(clip, evenly(clip.n_frames, n_labels))
     started = time.perf_counter()
     delivered = dict(propagate_clip(seen(clip), labels, clip.size, methods, Resources(settings, cache)))
     seconds = time.perf_counter() - started
+    measured = [i for i in sorted(delivered) if i not in labels and i in clip.truth_frames]
+    pairs = ((clip.truth(i), {m.track_id: decode(m.rle) for m in delivered[i]}) for i in measured)
     rows = [(*held_against(clip, i, masks), i) for i, masks in delivered.items() if i not in labels]
     return {
         "clip": clip.name,
         "j": float(np.mean([overlap for _, overlap, _ in rows])),
+        "switches": identity_switches(pairs),
         "fps": clip.n_frames / seconds,
         "peak": peak_megabytes(),
         "samples": [(confidence, overlap) for confidence, overlap, _ in rows],
@@ -160,12 +164,13 @@ def clip_table(clips: Sequence[Clip], results: dict) -> Table:
 
 def summary_table(results: dict) -> Table:
     """Over all clips."""
-    table = Table("methods", "labels", "mean J", "95% over clips", "frames/s", "peak MB")
+    table = Table("methods", "labels", "mean J", "95% over clips", "switches", "frames/s", "peak MB")
     for (methods, n), found in results.items():
         j = [r["j"] for r in found]
         speed = f"{np.median([r['fps'] for r in found]):.1f}"
         peak = f"{max(r['peak'] for r in found):.0f}"
-        table.add_row("+".join(methods), str(n), f"{np.mean(j):.3f}", interval(j), speed, peak)
+        switches = str(sum(r["switches"] for r in found))
+        table.add_row("+".join(methods), str(n), f"{np.mean(j):.3f}", interval(j), switches, speed, peak)
     return table
 
 

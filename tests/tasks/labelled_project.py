@@ -133,7 +133,8 @@ def deliver(project, ledger, round_id, video_id=1):
     path = project.round_dir(round_id) / "delivered" / f"{video_id}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     summary = write_delivered(path, delivered_masks(round_id))
-    ledger.put_delivered(round_id, video_id, project.relative(path), N_FRAMES - 1, summary)
+    categories = [(provenance, 1, n_masks) for provenance, _, n_masks, _ in summary]
+    ledger.put_delivered(round_id, video_id, project.relative(path), N_FRAMES - 1, summary, categories)
     step(ledger, round_id, "propagate", 9.5)
 
 

@@ -50,7 +50,7 @@ def test_two_writers_take_turns_and_lose_nothing(tmp_path):
 def test_a_file_that_is_no_ledger_is_left_alone(tmp_path):
     path = tmp_path / "ledger.duckdb"
     path.write_bytes(b"these are my holiday notes" * 1000)
-    with pytest.raises(LedgerCorrupt, match="cannot be opened as a ledger"):
+    with pytest.raises(LedgerCorrupt, match="cannot be read as a ledger"):
         Ledger(path).videos()
     assert path.read_bytes().startswith(b"these are my holiday notes")
 
@@ -206,7 +206,7 @@ def test_what_an_owner_acknowledged_survives_its_kill(tmp_path):
 FULL_DISK = """
 import os, resource, signal, sys
 from pathlib import Path
-import duckdb
+from al_core.errors import NoSpace
 from al_core.ledger.store import Ledger
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -217,7 +217,7 @@ with ledger.owned():
     resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
     try:
         ledger.add_categories(["refused" * 100])
-    except duckdb.Error:
+    except NoSpace:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         ledger.add_categories(["after"])
         os.kill(os.getpid(), signal.SIGKILL)

@@ -67,7 +67,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None
 def test_bad_files_and_orders_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadLabel, match="got 1 after 2"):
         write_delivered(tmp_path / "x.parquet", [mask(2), mask(1)])
-    with pytest.raises(MissingDependency, match="there is no file; propagate again"):
+    with pytest.raises(MissingDependency, match="there is no file; fewframes run makes"):
         next(read_delivered(tmp_path / "none.parquet"))
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(MissingDependency, match="cannot be read"):

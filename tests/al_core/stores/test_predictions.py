@@ -178,7 +178,7 @@ def test_frames_that_do_not_fit_are_refused(tmp_path: Path, frames: list[FramePr
 
 def test_a_missing_or_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    with pytest.raises(MissingDependency, match=r"a\.parquet: .* there is no file; predict again"):
+    with pytest.raises(MissingDependency, match=r"a\.parquet: .* there is no file; fewframes run makes"):
         read_features(path)
     write_predictions(path, [frame(1, thing())], SIZE)
     path.write_bytes(path.read_bytes()[:-9])

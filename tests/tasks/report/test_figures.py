@@ -51,6 +51,23 @@ def test_masks_are_split_to_the_last(ledger):
     }
 
 
+def test_coverage_over_time_adds_up_to_what_each_round_covered(ledger):
+    rows = round_rows(ledger)
+    found = traces(figures.coverage_over_time(rows))
+    assert all(t["x"] == [f"{r.delivered_at:%Y-%m-%d %H:%M:%S}" for r in rows] for t in found.values())
+    np.testing.assert_allclose(sum(np.array(t["y"]) for t in found.values()), [5 / 6, 5 / 6], rtol=1e-4)
+
+
+def test_categories_are_stacked_by_provenance_the_most_frequent_on_top():
+    masks = [("cat", "human", 1), ("cat", "teacher", 2), ("dog", "teacher", 9)]
+    found = traces(figures.category_coverage(masks))
+    assert {name: dict(zip(t["y"], t["x"], strict=True)) for name, t in found.items()} == {
+        "human": {"cat": 1, "dog": 0},
+        "teacher": {"cat": 2, "dog": 9},
+    }
+    assert found["human"]["y"][-1] == "dog"
+
+
 @pytest.mark.parametrize(("against", "effort"), [("frames", [1, 2]), ("minutes", [80 / 60, 160 / 60])])
 def test_quality_is_drawn_over_effort_and_named_by_provenance(ledger, against, effort):
     rows = round_rows(ledger)

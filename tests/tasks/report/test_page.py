@@ -181,7 +181,7 @@ def test_every_place_has_its_figure(html):
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', own, re.S)[1])
     places = [int(n) for n in re.findall(r'data-figure="(\d+)"', own)]
     assert places == list(range(len(figures)))
-    assert len(figures) == 2 + 4 + 1 + 2
+    assert len(figures) == 3 + 4 + 1 + 2
 
 
 def test_both_colour_schemes_are_served(html):

@@ -10,6 +10,7 @@ import pytest
 from al_core.ledger.people import Role
 from tasks.snapshot import ask
 from tasks.web.dashboard import LINKS
+from tests.browser import browser as real_browser
 from tests.tasks.labelled_project import finished_project
 from tests.tasks.web.serving import served
 
@@ -101,9 +102,16 @@ def test_the_coverage_chart_counts_the_masks(served_project, lead):
 
 
 def test_the_queue_counts_requests(served_project, lead):
-    html = lead.get("/dashboard/overview").text
-    assert re.search(r"<dt>Open</dt><dd>0</dd>", html)
-    assert re.search(r"<dt>Answered</dt><dd>2</dd>", html)
+    tiles = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd></dl>", lead.get("/dashboard/overview").text))
+    expected = {"Open": "0", "In hand now": "0", "Flagged for the lead": "0", "Answered": "2", "Dropped": "0"}
+    assert tiles == expected | {"Oldest open": "–"}
+
+
+def test_masks_by_category_are_counted_once(served_project):
+    context, _ = served_project
+    query = "SELECT provenance, sum(n_masks)::BIGINT FROM delivered WHERE round_id = 2 GROUP BY 1 ORDER BY 1"
+    expected = [(1, *row) for row in ask(context.project, context.ledger, query).rows]
+    assert context.ledger.category_masks(2) == expected
 
 
 def test_videos_are_listed_with_their_worst_frame(served_project, lead):
@@ -117,6 +125,76 @@ def test_videos_are_listed_with_their_worst_frame(served_project, lead):
 def test_a_video_shows_what_changed_since_the_round_before(lead):
     html = lead.get("/dashboard/videos/1").text
     assert "From round 1 to round 2: of 5 masks 0 added, 0 removed, 0 redrawn, 2 renamed" in html
+
+
+def test_any_two_rounds_can_be_compared(lead):
+    html = lead.get("/dashboard/videos/1", params={"before": 2, "after": 1}).text
+    assert "From round 2 to round 1: of 5 masks 0 added, 0 removed, 0 redrawn, 2 renamed" in html
+    assert 'data-rounds="2,1"' in html
+    assert lead.get("/dashboard/videos/1", params={"before": 2, "after": 7}).status_code == 404
+
+
+def test_a_frame_is_shown_as_each_round_delivered_it(lead):
+    """Frame 3 was the teacher's after round 1; in round 2 a person drew it."""
+    html = lead.get("/dashboard/videos/1/frames/3", params={"rounds": "1,2"}).text
+    assert [row[2:] for row in texts(html) if row[0] == "1"] == [["teacher", "0.530"], ["human", "1.000"]]
+    assert html.count("data:image/jpeg;base64,") == 2
+    assert "Chosen in round 2" in html
+    assert "class entropy 0.400" in html
+
+
+def test_a_frame_without_masks_says_so(lead):
+    assert "No mask." in lead.get("/dashboard/videos/1/frames/5", params={"rounds": "2"}).text
+
+
+@pytest.mark.parametrize(
+    ("frame", "rounds", "status"), [(6, "1", 404), (-1, "1", 404), (3, "", 422), (3, "1,2,3", 422), (3, "x", 422)]
+)
+def test_a_frame_that_cannot_be_shown(lead, frame, rounds, status):
+    assert lead.get(f"/dashboard/videos/1/frames/{frame}", params={"rounds": rounds}).status_code == status
+
+
+def test_everybody_sees_the_own_work_only(served_project):
+    with browser(served_project, "ann", Role.ANNOTATOR) as ann, browser(served_project, "bob", Role.ANNOTATOR):
+        html = ann.get("/mine").text
+        file = re.search(r'href="(/dashboard/static/[^"]+)"', html)[1]
+        assert ann.get(file).status_code == 200
+    assert "<h1>ann</h1>" in html
+    assert "bob" not in html
+    assert "/dashboard/runs" not in html
+
+
+def test_own_work_needs_a_sign_in(served_project):
+    assert httpx.get(served_project[1] + "/mine").status_code == 401
+
+
+def test_a_step_that_failed_shows_its_error(served_project, lead):
+    context, _ = served_project
+    context.ledger.begin_step(2, "extra", "0" * 64, "1.2.3+abc")
+    context.ledger.fail_step(2, "extra", "NoSpace: the disk <b>is full</b>; make room")
+    (row,) = (row for row in texts(lead.get("/dashboard/runs").text) if row[0] == "extra")
+    assert (row[1], row[6]) == ("failed", "1.2.3+abc")
+    assert row[7] == "NoSpace: the disk &lt;b&gt;is full&lt;/b&gt;; make room"
+    context.ledger.begin_step(2, "extra", "0" * 64)
+    assert context.ledger.step(2, "extra").error == ""
+    context.ledger.finish_step(2, "extra", {}, 1.0)
+
+
+def test_a_click_on_the_time_line_shows_the_frame(served_project):
+    context, url = served_project
+    token = context.ledger.add_annotator("eva", Role.LEAD)
+    with real_browser() as running:
+        page = running.new_page()
+        page.goto(f"{url}/enter?token={token}")
+        page.goto(f"{url}/dashboard/videos/1")
+        page.wait_for_selector(".chart .main-svg")
+        box = page.locator(".chart .nsewdrag").first.bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 3.5 / 6, box["y"] + box["height"] / 2)
+        page.mouse.click(box["x"] + box["width"] * 3.5 / 6, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#shown img")
+        assert page.inner_text("#shown h4").startswith("Frame 3 ")
+        page.click("#viewer [data-step='1']")
+        page.wait_for_selector("#shown h4:has-text('Frame 4 ')")
 
 
 def test_a_video_that_is_not_there(lead):

@@ -1,0 +1,114 @@
+"""Identity switches, as CLEAR MOT counts them.
+
+Bernardin, Stiefelhagen: "Evaluating Multiple Object Tracking Performance: The CLEAR MOT Metrics", EURASIP Journal on
+Image and Video Processing, 2008.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+
+from al_core.errors import BadLabel
+from al_core.uncertainty.overlap import pairwise_iou, pixel_rows
+
+Masks = Mapping[int, NDArray[np.bool_]]
+"""track -> mask, bool [h, w], all of one size."""
+
+LEAST_OVERLAP = 0.5
+"""Intersection over union from which on a track may stand for an object."""
+
+
+class SwitchCounter:
+    """Counts how often a true object is matched to another track than the last time it was matched.
+
+    A match of the frame before is kept as long as it overlaps enough; the other objects and tracks are matched one to
+    one so that the sum of overlaps is greatest (Hungarian method, Kuhn 1955). An object that is missed for some frames
+    and then found by the same track is not switched.
+
+    Args:
+        least_overlap: IoU that a match needs, above 0.
+    """
+
+    def __init__(self, least_overlap: float = LEAST_OVERLAP) -> None:
+        self._least = least_overlap
+        self._last: dict[int, int] = {}
+        self._before: dict[int, int] = {}
+        self.switches = 0
+        """Switches so far."""
+        self.objects = 0
+        """True objects so far, counted in each frame."""
+        self.matched = 0
+        """Of these, the matched ones."""
+
+    def add(self, truth: Masks, found: Masks) -> None:
+        """The next frame; empty masks count as left out.
+
+        Raises:
+            BadLabel: masks of different sizes.
+        """
+        truth, found = _filled(truth), _filled(found)
+        _check(truth, found)
+        overlap = pairwise_iou(_rows(truth), _rows(found)) if truth and found else np.zeros((len(truth), len(found)))
+        self.add_overlaps(list(truth), list(found), overlap)
+
+    def add_overlaps(self, objects: Sequence[int], tracks: Sequence[int], overlap: NDArray[np.floating]) -> None:
+        """The next frame, where the overlaps are known.
+
+        Args:
+            objects: true objects that are to be seen.
+            tracks: tracks that have a mask.
+            overlap: IoU of each true object with each track, [objects, tracks].
+        """
+        matches = self._matched(objects, tracks, np.where(overlap >= self._least, overlap, 0))
+        self.switches += sum(self._last.get(number, track) != track for number, track in matches.items())
+        self.objects += len(objects)
+        self.matched += len(matches)
+        self._last |= matches
+        self._before = matches
+
+    def _matched(self, objects: Sequence[int], tracks: Sequence[int], fitting: NDArray[np.floating]) -> dict[int, int]:
+        """True object -> track."""
+        row = {number: i for i, number in enumerate(objects)}
+        column = {track: j for j, track in enumerate(tracks)}
+        matches = {
+            number: track
+            for number, track in self._before.items()
+            if number in row and track in column and fitting[row[number], column[track]] > 0
+        }
+        free = [number for number in objects if number not in matches]
+        left = [track for track in tracks if track not in matches.values()]
+        rest = fitting[np.ix_([row[n] for n in free], [column[t] for t in left])]
+        for i, j in zip(*linear_sum_assignment(rest, maximize=True), strict=True):
+            if rest[i, j] > 0:
+                matches[free[i]] = left[j]
+        return matches
+
+
+def identity_switches(frames: Iterable[tuple[Masks, Masks]], least_overlap: float = LEAST_OVERLAP) -> int:
+    """Number of switches over a clip; see :class:`SwitchCounter`.
+
+    Args:
+        frames: (true masks, found masks) of each frame, in order.
+    """
+    counter = SwitchCounter(least_overlap)
+    for truth, found in frames:
+        counter.add(truth, found)
+    return counter.switches
+
+
+def _filled(masks: Masks) -> Masks:
+    return {track: mask for track, mask in masks.items() if mask.any()}
+
+
+def _check(truth: Masks, found: Masks) -> None:
+    sizes = {mask.shape for masks in (truth, found) for mask in masks.values()}
+    if len(sizes) > 1:
+        raise BadLabel(f"masks that are compared have one size, got {sorted(sizes)}; resize the found ones")
+
+
+def _rows(masks: Masks) -> sparse.csr_matrix:
+    first = next(iter(masks.values()))
+    return pixel_rows([np.flatnonzero(mask) for mask in masks.values()], first.size)

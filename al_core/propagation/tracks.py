@@ -1,0 +1,253 @@
+"""Proposals of each frame merged into tracks whose identity holds, also where objects of one class cross.
+
+After PReMVOS (Luiten, Voigtlaender, Leibe: "PReMVOS: Proposal-generation, Refinement and Merging for Video Object
+Segmentation", ACCV 2018). What may be an object in a frame (the teachers' predictions, or parts with the colours of
+labelled objects, and always the masks carried here along the flow) is scored against each track by five scores; each
+track takes the proposal with its highest sum. So a track that the flow has dragged onto another object comes loose
+again: the other track claims it, and it looks otherwise.
+
+Three things differ from PReMVOS. Human frames lie on both sides, so the clip is walked in both directions and the two
+results are blended as those of ``flow`` are. All human masks of a track are its templates, not those of the first frame
+alone. A track may be nowhere to be seen: below a floor that is well above zero it gets no mask, and is looked for
+further on.
+
+``tests/bench/tracks_proof.py`` compares the five scores with some of them alone, and with flow.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
+from al_core.propagation.labels import check_labels, may_overlap, patches_at
+from al_core.propagation.proposals import InOrder, Palette, Proposal, Shelf, predicted
+from al_core.propagation.reidentification import Embed, Template, Vector, embeddings, likeness
+from al_core.propagation.soft import Patch, Size, overlaps, patch_of
+from al_core.propagation.track_merging import Merging, kept_apart, merge_scores
+from al_core.propagation.walks import WAITING_BYTES
+from al_core.propagation.windows import reader
+from al_core.settings import PropagationSettings
+from al_core.stores.flow import ClipFlow, FlowStore
+from al_core.stores.predictions import FramePrediction, SoftMask
+
+Friends = Mapping[int, frozenset[int]]
+"""Which tracks may overlap, by track."""
+
+
+DEFAULT = Merging()
+BY_STATISTICS = embeddings()
+
+
+class TrackPropagator:
+    """Propagation by merging proposals into tracks.
+
+    Args:
+        store: where flow is kept.
+        settings: size and preset of the flow.
+        embedding: gives, for a clip and the size of its flow, what masks are known again by.
+        predictions: the teachers' predictions for the clip, in rising order of frames, anew at each call; None where
+            there are none.
+        merging: how proposals become tracks.
+    """
+
+    def __init__(
+        self,
+        store: FlowStore,
+        settings: PropagationSettings,
+        embedding: Callable[[ClipFrames, Size], Embed] = BY_STATISTICS,
+        predictions: Callable[[], Iterator[FramePrediction]] | None = None,
+        merging: Merging = DEFAULT,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._embedding = embedding
+        self._predictions = predictions
+        self._merging = merging
+
+    def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
+        """Every frame of the clip, in order, at the flow's size; see
+        :class:`~al_core.propagation.base.Propagator`.
+
+        Memory: an embedding of each human mask; what is found between two human frames waits in a temporary file.
+        """
+        check_labels(frames, labels)
+        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        scene = self._scene(frames, labels, flow) if any(labels.values()) else None
+        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
+            tracks = sorted({t for mark in (start, end) if mark in labels for t in labels[mark]})
+            if scene is None or not tracks:
+                yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
+            else:
+                yield from scene.between({i: labels[i] for i in (start, end) if i in labels}, tracks, start, end)
+            if end in labels:
+                masks = _human(labels, end, flow.size)
+                yield PropagatedFrame(end, {track: PropagatedTrack(mask, 1.0) for track, mask in masks.items()})
+
+    def _scene(self, frames: ClipFrames, labels: Labels, flow: ClipFlow) -> "_Scene":
+        """What the human frames say of the objects."""
+        read = reader(frames, flow.size)
+        embed = self._embedding(frames, flow.size)
+        palette = Palette(sorted({track for masks in labels.values() for track in masks}))
+        seen: dict[int, list[tuple[Vector, Vector]]] = {}
+        for i in sorted(labels):
+            image, masks = read(i), _human(labels, i, flow.size)
+            looks = embed(image)
+            ground = looks(_ground(masks.values(), flow.size))
+            for track, mask in masks.items():
+                seen.setdefault(track, []).append((looks(mask), ground))
+            palette.learn(image, masks)
+        in_order = InOrder(self._predictions()) if self._predictions is not None else None
+        templates = {track: Template.of(*zip(*pairs, strict=True)) for track, pairs in seen.items()}
+        return _Scene(flow, read, embed, palette, in_order, templates, self._merging)
+
+
+def _human(labels: Labels, frame_idx: int, size: Size) -> dict[int, SoftMask]:
+    return {track: patch.soft(size) for track, patch in patches_at(labels[frame_idx], size).items()}
+
+
+def _ground(masks: Iterable[SoftMask], size: Size) -> SoftMask:
+    """All that is no object."""
+    free = np.ones(size, bool)
+    for mask in masks:
+        free[patch_of(mask).window.slices] &= mask.values < 128
+    return SoftMask.of(free)
+
+
+@dataclass(frozen=True, eq=False)
+class _Followed:
+    """Tracks on their way from a labelled frame.
+
+    Attributes:
+        scores: of the last merge, by track; 1 for a human mask.
+    """
+
+    carried: Carried
+    scores: Mapping[int, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """The same with less memory: reliability in steps of 1/255, uint8 [h, w]."""
+
+    masks: Mapping[int, SoftMask]
+    reliable: NDArray[np.uint8]
+    distance: int
+
+    @classmethod
+    def of(cls, carried: Carried) -> "_Stored":
+        size = (carried.reliable.shape[0], carried.reliable.shape[1])
+        masks = {track: patch.soft(size) for track, patch in carried.masks.items()}
+        return cls(masks, np.rint(carried.reliable * 255).astype(np.uint8), carried.distance)
+
+    def carried(self) -> Carried:
+        masks = {track: patch_of(mask) for track, mask in self.masks.items()}
+        return Carried(masks, self.reliable * np.float32(1 / 255), self.distance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A clip, and what is known of its objects.
+
+    Attributes:
+        in_order: predictions, asked for in rising order of frames; None where there are none.
+    """
+
+    flow: ClipFlow
+    read: Callable[[int], NDArray[np.uint8]]
+    embed: Embed
+    palette: Palette
+    in_order: InOrder | None
+    templates: Mapping[int, Template]
+    merging: Merging
+
+    def between(self, labels: Labels, tracks: Sequence[int], start: int, end: int) -> Iterator[PropagatedFrame]:
+        """The frames between two neighbouring labels."""
+        size, friends = self.flow.size, may_overlap(labels)
+        with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
+            proposals, backward = Shelf(file), Shelf(file)
+            for i in range(start + 1, end):
+                proposals.put(self._proposals(i))
+            walk = _Walk(self, tracks, friends, lambda i: proposals.get(i - start - 1))
+            if end in labels:
+                for carried in walk.run(carried_from(labels[end], size), range(end - 1, start, -1)):
+                    backward.put(_Stored.of(carried))
+            forward = walk.run(carried_from(labels[start], size), range(start + 1, end)) if start in labels else None
+            for i in range(start + 1, end):
+                left = next(forward) if forward is not None else None
+                right = backward.get(end - 1 - i).carried() if end in labels else None
+                yield PropagatedFrame(i, blend(left, right, size, friends))
+
+    def _proposals(self, frame_idx: int) -> list[Proposal]:
+        image = self.read(frame_idx)
+        if self.in_order is None:
+            found = self.palette.parts(image)
+        else:
+            prediction = self.in_order.at(frame_idx)
+            found = predicted(prediction, self.flow.size) if prediction is not None else []
+        looks = self.embed(image) if found else None
+        return [Proposal(mask, objectness, looks(mask)) for mask, objectness in found] if looks else []
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """Walks from one human frame towards the next one.
+
+    Attributes:
+        proposals: of a frame, besides the carried masks.
+    """
+
+    scene: _Scene
+    tracks: Sequence[int]
+    friends: Friends
+    proposals: Callable[[int], list[Proposal]]
+
+    def run(self, source: Carried, order: range) -> Iterator[Carried]:
+        """What is in the frames of ``order``, the first of which is next to that of ``source``."""
+        state = _Followed(source, dict.fromkeys(source.masks, 1.0))
+        for i in order:
+            carried = step(state.carried, i, i - order.step, self.scene.flow)
+            state = self._merged(i, _Followed(carried, state.scores))
+            yield state.carried
+
+    def _merged(self, frame_idx: int, arrived: _Followed) -> _Followed:
+        """Each track with the proposal that scores highest for it."""
+        size, merging = self.scene.flow.size, self.scene.merging
+        carried = arrived.carried
+        here = {track: patch.soft(size) for track, patch in carried.masks.items()}
+        origin = [t for t, mask in here.items() if merging.carried and (mask.values > 127).any()]
+        looks = self.scene.embed(self.scene.read(frame_idx))
+        # A carried mask is as sure as the last merge, half way to certainty.
+        found = [Proposal(here[t], (arrived.scores[t] + 1) / 2, looks(here[t])) for t in origin]
+        found += self.proposals(frame_idx)
+        if not found:
+            return _Followed(Carried({}, carried.reliable, carried.distance), {})
+        nothing = SoftMask(0, 0, np.zeros((0, 0), np.uint8), size)
+        # How a carried mask overlaps counts as far as the way of its pixels can be trusted.
+        trust = np.array([mean_reliability(carried, t) for t in self.tracks], np.float32)
+        scores = merge_scores(
+            np.array([p.objectness for p in found], np.float32),
+            likeness([p.looks for p in found], [self.scene.templates.get(t) for t in self.tracks]),
+            overlaps([p.mask for p in found], [here.get(t, nothing) for t in self.tracks]) * trust,
+            merging.weights,
+        )
+        best = scores.argmax(axis=0)
+        chosen: dict[int, Patch] = {}
+        won: dict[int, float] = {}
+        reliable = carried.reliable.copy()
+        for number, track in enumerate(self.tracks):
+            score = float(scores[best[number], number])
+            if score < merging.floor:
+                continue
+            won[track] = score
+            own = best[number] < len(origin) and origin[best[number]] == track
+            chosen[track] = carried.masks[track] if own else patch_of(found[best[number]].mask)
+            if not own:
+                window = chosen[track].window.slices
+                reliable[window][chosen[track].values > 0.5] = score
+        apart = kept_apart(chosen, won, self.friends)
+        return _Followed(Carried(apart, reliable, carried.distance), won)

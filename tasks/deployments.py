@@ -1,0 +1,68 @@
+"""A project's deployments on a Prefect server: their names, and beginning one without loading Prefect."""
+
+import hashlib
+import logging
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+
+from al_core.errors import ToolUnreachable
+from al_core.project import Project
+from tasks.prefect_api import UNFINISHED, PrefectApi
+from tasks.prefect_server import known_server
+
+_log = logging.getLogger(__name__)
+
+FLOWS = ("ingest", "round", "campaign", "report", "export")
+"""The flows that are deployed."""
+
+ROUNDS = ("round", "campaign")
+"""Those of them that take rounds on."""
+
+_SOON = timedelta(seconds=30)
+
+
+def deployment_name(project: Project) -> str:
+    """What a project's deployments and its work pool are called: the name of its folder and, since other machines and
+    other folders may have projects of that name, a few digits that follow from machine and folder."""
+    place = hashlib.sha256(f"{socket.gethostname()}:{project.root}".encode()).hexdigest()[:6]
+    return f"{re.sub('[^A-Za-z0-9._-]+', '-', project.root.name)}-{place}"
+
+
+def training_limit() -> str:
+    """The limit that every training on this machine takes a slot of, where the server has it."""
+    return f"fewframes-training-{socket.gethostname()}"
+
+
+def deployment_ids(api: PrefectApi, project: Project) -> dict[str, str]:
+    """Id of each deployment of a project that the server has, by flow.
+
+    Raises:
+        ToolUnreachable: the server does not answer.
+    """
+    name = deployment_name(project)
+    found = {flow: api.deployment(flow, name) for flow in FLOWS}
+    return {flow: found_id for flow, found_id in found.items() if found_id is not None}
+
+
+def begin_rounds(project: Project) -> bool:
+    """Let a worker take the project's rounds on; False where no server answers, or none of its workers would.
+
+    Where a run is under way, or about to begin, no other is begun.
+    """
+    url = known_server(project.prefect_home)
+    if url is None:
+        return False
+    try:
+        with PrefectApi(url) as api:
+            ids = deployment_ids(api, project)
+            if "campaign" not in ids or not api.has_worker(deployment_name(project)):
+                return False
+            due = datetime.now(UTC) + _SOON
+            going_on = api.flow_runs([ids[flow] for flow in ROUNDS if flow in ids], UNFINISHED)
+            if not any(run.due_at <= due for run in going_on):
+                _log.info("flow run %s takes the rounds on", api.begin(ids["campaign"]))
+            return True
+    except ToolUnreachable as error:
+        _log.warning("%s; the rounds go on without it", error)
+        return False

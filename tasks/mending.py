@@ -1,0 +1,78 @@
+"""What finished steps made and later ones read is looked at before a round goes on; what is damaged is made again.
+
+A killed process leaves no half-written file. A power cut, a full disk or a person may: the ledger then says that a step
+is done, and its file says otherwise. The step is done once more, with the labels and settings that it had.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from al_core.fingerprint import fingerprint_file
+from al_core.ledger.store import Ledger, Step
+from al_core.project import Project
+
+_log = logging.getLogger(__name__)
+
+Redo = Callable[[str, int], object]
+"""Does the step of that name of that round."""
+
+_READS: dict[str, tuple[tuple[str, int], ...]] = {
+    "select": (("predict", -1),),
+    "request": (("propagate", -1),),
+    "train": (("train", -1),),
+    "predict": (("train", 0),),
+    "propagate": (("predict", 0),),
+    "audit": (("propagate", 0),),
+}
+"""The steps whose files a step reads: (name, 0 for the same round, -1 for the one before)."""
+
+
+def mend_inputs(project: Project, ledger: Ledger, round_id: int, redo: Redo) -> list[str]:
+    """Make sure of all files that the unfinished steps of a round read; returns what was made again, in words."""
+    unfinished = [name for name in _READS if not _is_finished(ledger.step(round_id, name))]
+    read = [(other, round_id + shift) for name in unfinished for other, shift in _READS[name]]
+    return [words for name, number in read for words in make_sure(project, ledger, name, number, redo)]
+
+
+def make_sure(project: Project, ledger: Ledger, name: str, round_id: int, redo: Redo) -> list[str]:
+    """Do a finished step again when a file that it made is damaged or gone, after the steps that it needs itself;
+    returns what was made again, in words."""
+    step = ledger.step(round_id, name)
+    damaged = _damaged(project, ledger, step) if step is not None and _is_finished(step) else {}
+    if not damaged:
+        return []
+    before = [w for other, shift in _READS[name] for w in make_sure(project, ledger, other, round_id + shift, redo)]
+    files = ", ".join(project.relative(path) for path in damaged.values())
+    words = f"{files}: is damaged or gone, so step {name!r} of round {round_id} is done again"
+    _log.warning(words)
+    ledger.reopen_step(round_id, name, list(damaged))
+    redo(name, round_id)
+    return [*before, words]
+
+
+def _is_finished(step: Step | None) -> bool:
+    return step is not None and step.status == "finished"
+
+
+def _damaged(project: Project, ledger: Ledger, step: Step) -> dict[int, Path]:
+    """The damaged files of a step by video; a checkpoint goes as video 0."""
+    if step.name == "train":
+        path = project.absolute(step.result["checkpoint"])
+        return {} if path.is_file() and fingerprint_file(path) == step.result["sha256"] else {0: path}
+    paths = ledger.prediction_paths if step.name == "predict" else ledger.delivered_paths
+    found = {video: project.absolute(path) for video, path in paths(step.round_id).items()}
+    return {video: path for video, path in found.items() if not _is_whole(path)}
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a Parquet file is there to its end, where its list of contents is; pages are checked when they are
+    read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.ParquetFile(path).close()
+    except (OSError, pa.ArrowException):
+        return False
+    return True

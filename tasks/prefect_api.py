@@ -1,0 +1,164 @@
+"""The few questions that we ask a Prefect server over HTTP, without loading Prefect, which takes seconds.
+
+Every call has a short limit and is made once: what asks is a server that people label at, or a training, and neither
+may be held up by an orchestrator that does not answer.
+"""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from al_core.errors import ToolUnreachable
+
+TIMEOUT = 5.0
+"""Seconds that a call may take."""
+
+UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING")
+"""Types of state of a flow run that is due, about to begin, or at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """A run as the server knows it.
+
+    Attributes:
+        state: type of its state, e.g. "RUNNING".
+        state_name: what the state is called, e.g. "Late".
+        attempts: how often it was begun.
+        by_schedule: whether a schedule made it, and no person.
+        due_at: when it is or was to begin.
+        changed_at: since when it is in its state.
+    """
+
+    flow_run_id: str
+    deployment_id: str
+    state: str
+    state_name: str
+    attempts: int
+    by_schedule: bool
+    parameters: Mapping[str, Any]
+    due_at: datetime
+    changed_at: datetime
+
+
+class PrefectApi:
+    """A Prefect server.
+
+    Args:
+        url: of its API, as in ``PREFECT_API_URL``.
+        timeout: seconds that a call may take.
+
+    Every method raises ToolUnreachable when the server does not answer, or refuses.
+    """
+
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        self.url = url.rstrip("/")
+        own = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._client = httpx.Client(
+            base_url=self.url,
+            timeout=timeout,
+            headers=_credentials(),
+            # What runs on this machine is not asked through a proxy.
+            trust_env=not own,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def healthy(self) -> bool:
+        """Whether it answers."""
+        try:
+            return self._ask("GET", "/health") is True
+        except ToolUnreachable:
+            return False
+
+    def deployment(self, flow: str, name: str) -> str | None:
+        """The id of a deployment; None where there is none of that name."""
+        found = self._ask("GET", f"/deployments/name/{flow}/{name}", may_miss=True)
+        return None if found is None else str(found["id"])
+
+    def has_worker(self, pool: str) -> bool:
+        """Whether a worker of a pool was heard of lately."""
+        workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {}, may_miss=True)
+        return any(worker["status"] == "ONLINE" for worker in workers or ())
+
+    def begin(self, deployment_id: str) -> str:
+        """Let a worker run a deployment as soon as it can; returns the id of the flow run."""
+        body = {"state": {"type": "SCHEDULED"}}
+        return str(self._ask("POST", f"/deployments/{deployment_id}/create_flow_run", body)["id"])
+
+    def flow_runs(self, deployment_ids: Sequence[str], states: Sequence[str], limit: int = 100) -> list[FlowRun]:
+        """Runs of some deployments in states of some types, the newest first."""
+        body = {
+            "flow_runs": {"deployment_id": {"any_": list(deployment_ids)}, "state": {"type": {"any_": list(states)}}},
+            "sort": "EXPECTED_START_TIME_DESC",
+            "limit": limit,
+        }
+        return [_flow_run(row) for row in self._ask("POST", "/flow_runs/filter", body)]
+
+    def set_state(self, flow_run_id: str, state: str, message: str, name: str | None = None) -> None:
+        """Put a run into another state, whatever rules there are."""
+        body = {"state": {"type": state, "name": name, "message": message}, "force": True}
+        self._ask("POST", f"/flow_runs/{flow_run_id}/set_state", body)
+
+    def put_artifact(self, kind: str, data: object, key: str, description: str, run: Mapping[str, str]) -> str:
+        """Show something on Prefect's pages; returns its id.
+
+        Args:
+            kind: "progress" with data in [0, 100], or "markdown" with text.
+            run: ``flow_run_id`` and perhaps ``task_run_id`` that it belongs to.
+        """
+        body = {"type": kind, "data": data, "key": key, "description": description, **run}
+        return str(self._ask("POST", "/artifacts/", body)["id"])
+
+    def change_artifact(self, artifact_id: str, data: object, description: str) -> None:
+        """Show something else in the place of what was shown."""
+        self._ask("PATCH", f"/artifacts/{artifact_id}", {"data": data, "description": description})
+
+    def _ask(self, method: str, path: str, body: object = None, may_miss: bool = False) -> Any:
+        """What a call returns; None where there need not be such a thing and there is none."""
+        try:
+            answer = self._client.request(method, path, json=body)
+            if may_miss and answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise ToolUnreachable(f"the Prefect server at {self.url} was asked for {path}: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{error.response.status_code} {error.response.text[:300]}"
+    return str(error) or type(error).__name__
+
+
+def _credentials() -> dict[str, str]:
+    """What Prefect's own client sends too."""
+    key, login = os.environ.get("PREFECT_API_KEY"), os.environ.get("PREFECT_API_AUTH_STRING")
+    if key:
+        return {"Authorization": f"Bearer {key}"}
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
+
+
+def _flow_run(row: Mapping[str, Any]) -> FlowRun:
+    return FlowRun(
+        row["id"],
+        row["deployment_id"],
+        row["state_type"],
+        row["state_name"],
+        row["run_count"],
+        row["auto_scheduled"],
+        row["parameters"],
+        datetime.fromisoformat(row["expected_start_time"]),
+        datetime.fromisoformat(row["state"]["timestamp"]),
+    )

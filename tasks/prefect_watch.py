@@ -1,0 +1,101 @@
+"""Looks after a project's runs on a Prefect server: finds those whose process is gone, and begins them again.
+
+A worker tells the server when the process of a run dies, but nobody tells it when the worker dies too, as in a power
+cut: the run would be "Running" for ever. Beginning a run again does nothing twice, because the ledger knows what is
+done.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from al_core.project import Project
+from tasks.deployments import deployment_ids
+from tasks.noted_runs import forget_run, run_lives
+from tasks.prefect_api import FlowRun, PrefectApi
+
+_log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""A run whose process died so often is not begun again."""
+
+GIVEN_UP = "GivenUp"
+"""Name of the state of such a run."""
+
+# A run may begin, and end, for so long without having a noted process.
+_START_SECONDS = 120.0
+_LATE_SECONDS = 60.0
+
+
+class Watch:
+    """Looks after the runs of one project.
+
+    Args:
+        url: of the server's API.
+        given_up: is told what became of a run that is not begun again.
+        now: gives the time, with zone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        project: Project,
+        given_up: Callable[[str], None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._url = url
+        self._project = project
+        self._given_up = given_up
+        self._now = now
+
+    def look(self) -> None:
+        """Look at every run once, and mend what has to be.
+
+        Raises:
+            ToolUnreachable: the server does not answer; looking again later is all that is needed.
+        """
+        with PrefectApi(self._url) as api:
+            for flow, deployment_id in deployment_ids(api, self._project).items():
+                self._mark_dead(api, flow, deployment_id)
+                self._begin_again(api, flow, deployment_id)
+                self._thin_out(api, flow, deployment_id)
+
+    def _mark_dead(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
+        for run in api.flow_runs([deployment_id], ["RUNNING", "PENDING"]):
+            lives = run_lives(self._project.prefect_home, run.flow_run_id)
+            if lives is None:
+                lives = self._now() - run.changed_at < timedelta(seconds=_START_SECONDS)
+            if not lives:
+                _log.warning("the process of %s %s is gone", flow, run.flow_run_id)
+                api.set_state(run.flow_run_id, "CRASHED", "its process is gone")
+                forget_run(self._project.prefect_home, run.flow_run_id)
+
+    def _begin_again(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
+        """Only the newest run: what an older one had to do is done by those that came after it."""
+        states = ["CRASHED", "RUNNING", "PENDING", "COMPLETED", "FAILED", "CANCELLED", "CANCELLING"]
+        newest = next(iter(api.flow_runs([deployment_id], states, limit=1)), None)
+        if newest is None or newest.state != "CRASHED" or newest.state_name == GIVEN_UP:
+            return
+        if newest.attempts < MOST_ATTEMPTS:
+            _log.warning("%s %s is begun again", flow, newest.flow_run_id)
+            api.set_state(newest.flow_run_id, "SCHEDULED", "begun again after a crash", name="AwaitingRetry")
+        else:
+            api.set_state(newest.flow_run_id, "CRASHED", f"its process died {newest.attempts} times", name=GIVEN_UP)
+            self._given_up(f"the process of {flow} died {newest.attempts} times, so it is not begun again")
+
+    def _thin_out(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
+        """After an outage every missed run of a schedule is late; one of those that do the same is enough."""
+        before = self._now() - timedelta(seconds=_LATE_SECONDS)
+        kept: list[Mapping[str, object]] = []
+        for run in api.flow_runs([deployment_id], ["SCHEDULED"]):
+            if not _is_late(run, before):
+                continue
+            if run.parameters in kept:
+                api.set_state(run.flow_run_id, "CANCELLED", "it was missed, and a later run does the same")
+                _log.info("%s %s was missed, and a later run does the same", flow, run.flow_run_id)
+            else:
+                kept.append(run.parameters)
+
+
+def _is_late(run: FlowRun, before: datetime) -> bool:
+    return run.by_schedule and run.due_at < before

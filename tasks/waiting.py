@@ -1,0 +1,22 @@
+"""Rounds that wait for people: whether one still does, and what becomes of the requests that nobody waits for."""
+
+from al_core.ledger.store import Ledger, Round
+from al_core.waiting import Until, Verdict, judge
+
+
+def settle(ledger: Ledger, this: Round) -> Verdict:
+    """Withdraw what a round no longer waits for; returns what it waits for after that.
+
+    Whoever looks first does it: the round's own step, or the server that people answer at. Doing it twice is doing it
+    once.
+    """
+    verdict = verdict_of(ledger, this)
+    if verdict.until is Until.ANSWERED:
+        return verdict
+    ledger.expire_requests(this.round_id, verdict.until is Until.PUT_DOWN, verdict.reason)
+    return verdict_of(ledger, this) if verdict.until is Until.PUT_DOWN else verdict
+
+
+def verdict_of(ledger: Ledger, this: Round) -> Verdict:
+    """What a round waits for."""
+    return judge(this.settings.schedule, ledger.waiting(this.round_id), this.settings.annotator.lease_seconds)

@@ -1,0 +1,71 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from al_core.errors import StaleLease
+from al_core.ledger.people import Role
+from al_core.records import LabelRequest
+from al_core.settings import Settings
+from tests.toys import chosen, ledger_with_clip, mask_answer
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger whose first round asks for three frames; nobody has answered."""
+    ledger = ledger_with_clip(tmp_path)
+    with ledger.owned():
+        ledger.begin_round(Settings())
+        ledger.put_requests([LabelRequest.of(1, chosen(i, i)) for i in (2, 5, 8)])
+        ledger.add_annotator("ann", Role.ANNOTATOR)
+        yield ledger
+
+
+def counts(ledger):
+    """(answered, open, in hand) of the first round."""
+    waiting = ledger.waiting(1)
+    return waiting.answered, waiting.open, waiting.in_hand
+
+
+def test_it_counts_what_is_answered_open_and_in_hand(ledger):
+    assert counts(ledger) == (0, 3, 0)
+    task = ledger.claim("ann", 100.0)
+    assert counts(ledger) == (0, 3, 1)
+    ledger.submit(mask_answer(task.question.request), task.lease, 0)
+    assert counts(ledger) == (1, 2, 0)
+
+
+def test_people_are_asked_when_the_step_that_asks_them_is_done(ledger):
+    assert ledger.waiting(1).asked_at is None
+    ledger.begin_step(1, "request", "abc")
+    assert ledger.waiting(1).asked_at is None
+    ledger.finish_step(1, "request", {}, 0.0)
+    waiting = ledger.waiting(1)
+    assert isinstance(waiting.asked_at, datetime)
+    assert timedelta(0) <= waiting.as_of - waiting.asked_at < timedelta(seconds=10)
+
+
+def test_withdrawn_requests_are_asked_no_more_and_their_frames_are_free(ledger):
+    ledger.put_answer(mask_answer(ledger.requests(1)[0]))
+    assert ledger.expire_requests(1, keep_in_hand=False, reason="late") == 2
+    assert counts(ledger) == (1, 0, 0)
+    assert [r.frame.frame_idx for r in ledger.requests(1, "expired")] == [5, 8]
+    assert ledger.asked_frames(2)["frame_idx"].tolist() == [2]
+    assert ledger.claim("ann", 100.0) is None
+    assert ledger.expire_requests(1, keep_in_hand=False, reason="late") == 0
+
+
+def test_a_frame_in_hand_may_be_kept(ledger):
+    task = ledger.claim("ann", 100.0)
+    assert ledger.expire_requests(1, keep_in_hand=True, reason="enough") == 2
+    assert counts(ledger) == (0, 1, 1)
+    ledger.submit(mask_answer(task.question.request), task.lease, 0)
+    assert counts(ledger) == (1, 0, 0)
+
+
+def test_an_answer_to_what_was_withdrawn_is_refused(ledger):
+    task = ledger.claim("ann", 100.0)
+    ledger.expire_requests(1, keep_in_hand=False, reason="late")
+    with pytest.raises(StaleLease):
+        ledger.submit(mask_answer(task.question.request), task.lease, 0)
+    assert counts(ledger) == (0, 0, 0)
+    assert ledger.human_labels() == []

@@ -1,0 +1,32 @@
+"""What the families share: campaigns that nobody disturbed, made once."""
+
+from functools import cached_property
+from pathlib import Path
+
+from tasks.backup import back_up
+from tasks.ledger import open_ledger
+from tests.faults.campaign import Undisturbed, run_undisturbed
+
+
+class Lab:
+    """Makes what is asked for when it is asked for first.
+
+    Args:
+        folder: an empty folder.
+        rounds: of the undisturbed campaign.
+    """
+
+    def __init__(self, folder: Path, rounds: int = 2) -> None:
+        self.folder = folder
+        self.rounds = rounds
+
+    @cached_property
+    def undisturbed(self) -> Undisturbed:
+        """A campaign, step by step."""
+        return run_undisturbed(self.folder / "undisturbed", self.rounds)
+
+    @cached_property
+    def backup(self) -> Path:
+        """A backup of the finished campaign."""
+        project = self.undisturbed.finished(self.folder / "to_back_up")
+        return back_up(project, open_ledger(project), self.folder / "backup.tar").path
