@@ -129,7 +129,8 @@ def mine(name: str, row: PersonRow, frame: Frame) -> str:
         f'<dl class="tile"><dt>{escape(what)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></dl>'
         for what, value, more in facts
     )
-    title = f'<h1>{escape(row.name)}</h1><p class="lead">What you labelled in {escape(name)}. Only you see this.</p>'
+    said = f"What you labelled in {escape(name)}. Reviewers and leads see the same of everybody."
+    title = f'<h1>{escape(row.name)}</h1><p class="lead">{said}</p>'
     parts = {"Your work": f'<div class="tiles">{tiles}</div>'}
     return served_document(f"{row.name} · {name}", title, frame.links, parts, Charts(), FOOTER, frame.static, "My work")
 

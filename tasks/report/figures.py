@@ -7,6 +7,7 @@ or "surface" stands for the page's own.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from html import escape
 from typing import Any
 
@@ -56,6 +57,11 @@ def mask_coverage(rows: Sequence[RoundRow]) -> Figure:
 def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
     """Share of all frames per provenance, each frame once, from when each round delivered its masks (UTC)."""
     shown = [r for r in rows if r.delivered_at is not None and r.n_frames]
+    times = [r.delivered_at for r in shown if r.delivered_at is not None]
+    if times:
+        # The newest round's step would have no width without something after it.
+        times.append(times[-1] + max((times[-1] - times[0]) / 10, timedelta(seconds=1)))
+        shown.append(shown[-1])
     data = []
     for name, colour in PROVENANCE_COLOURS.items():
         counts = [r.frames_by.get(name, 0) for r in shown]
@@ -65,7 +71,7 @@ def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
                 "type": "scatter",
                 "mode": "lines",
                 "name": name,
-                "x": [f"{r.delivered_at:%Y-%m-%d %H:%M:%S}" for r in shown],
+                "x": [f"{time:%Y-%m-%d %H:%M:%S}" for time in times],
                 "y": rounded(shares),
                 "stackgroup": "frames",
                 "line": {"width": 1, "color": colour, "shape": "hv"},

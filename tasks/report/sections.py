@@ -206,10 +206,11 @@ def _forecast(content: Content) -> str:
     reached = "reached already" if left.value == 0 else f"after {_forever(left.value)} more"
     span = "" if left.value == 0 else f", between {_forever(left.low)} and {_forever(left.high)}"
     text = (
-        f"The next hour of labelling is expected to bring J&F from {score(found.now)} to {score(found.later.value)}, "
-        f"between {score(found.later.low)} and {score(found.later.high)}. J&F {GOOD:g}: {reached}{span}. A power law "
-        "through the rounds so far; the interval (95 %) is of other videos like these and of how far the rounds lie "
-        "from the law."
+        f"J&F is {score(found.now)} now. A power law through the rounds so far expects the next hour of labelling to "
+        f"add {found.gain.value:.3f} (between {found.gain.low:.3f} and {found.gain.high:.3f}), which makes about "
+        f"{score(found.later.value)} (between {score(found.later.low)} and {score(found.later.high)}). J&F {GOOD:g}: "
+        f"{reached}{span}. The intervals (95 %) are of other videos like these and of how far the rounds lie from "
+        "the law."
     )
     return f"<h4>Forecast</h4>{note(text)}"
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from al_core.errors import FewframesError, StaleLease
-from al_core.ledger.people import Annotator
+from al_core.ledger.people import Annotator, Role
 from al_core.ledger.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
@@ -272,6 +272,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         "categories": [{"category_id": i, "name": name} for i, name in studio.categories().items()],
         "masks": _shown(studio.shown(question)),
         "uncertainty": studio.uncertainty(question),
+        "set_aside": _set_aside(ledger, asked.request_id) if person.role is Role.LEAD else [],
         "base_revision": task.base_revision,
         "draft": None if task.draft is None else {
             "masks": [_mask(mask) for mask in task.draft.masks],
@@ -280,6 +281,11 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         },
         "queue": {"open": counts.open, "done": counts.done, "mine": counts.mine},
     }  # fmt: skip
+
+
+def _set_aside(ledger: Ledger, request_id: str) -> list[dict[str, str]]:
+    """Who skipped or flagged a frame, and why."""
+    return [{"who": who, "how": how, "reason": reason} for who, how, reason in ledger.set_aside(request_id)]
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:

@@ -23,6 +23,9 @@ export function showReason(root, task, words) {
   if (task.control) notes.push("Drawn at random, to measure what choosing frames gains.");
   if (task.blind) notes.push("No masks are shown here on purpose: draw what you see.");
   if (task.kind === "accept") notes.push("A look is enough here: accept the masks, or correct them.");
+  for (const { who, how, reason } of task.set_aside ?? []) {
+    notes.push(who ? `${who} ${how === "flag" ? "flagged" : "skipped"} it: ${reason || "no reason given"}` : "Everybody skipped it.");
+  }
   root.querySelector("[data-part=reason]").textContent = task.reason;
   root.querySelector("[data-part=notes]").replaceChildren(...notes.map((text) => element("p", { textContent: text })));
   const known = Object.keys(words).filter((name) => Number.isFinite(task.uncertainty?.[name]));

@@ -177,11 +177,13 @@ class TestAnswers:
         assert next_task(ada) is None
         task = next_task(bo)
         assert task["frame"]["frame_idx"] == 3
+        assert task["set_aside"] == []
         assert act(bo, task, "release").status_code == 204
         lea = office.person("lea", Role.LEAD)
         assert lea.get("/api/me").json()["flagged"] == 1
         task = next_task(lea)
         assert task["frame"]["frame_idx"] == 1
+        assert task["set_aside"] == [{"who": "ada", "how": "flag", "reason": "what is this?"}]
         assert act(lea, task, "drop", reason="black").status_code == 204
 
 
