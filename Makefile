@@ -1,6 +1,6 @@
 # `make` alone says what there is. Every target that needs the environment sets it up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-label-studio lint demo docs clean
+.PHONY: help setup test test-faults test-label-studio lint demo docs clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -15,6 +15,9 @@ $(READY): pyproject.toml constraints.txt .ci/setup
 
 test: $(READY) ## run the tests, JOBS=2 side by side; ARGS="-k name" chooses some
 	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-faults: $(READY) ## inject some hundreds of faults for MINUTES=20; ARGS="--only NAME" chooses some
+	@nice $(BIN)/python -m tests.faults --minutes $(or $(MINUTES),20) $(ARGS)
 
 test-label-studio: $(READY) ## test against a real Label Studio, and what reads CVAT's files
 	@.ci/label_studio
@@ -32,6 +35,7 @@ demo: $(READY) ## label real footage in rounds; DATA=folder takes your own (DAVI
 docs: $(READY) ## write the generated pages in docs/ anew
 	@$(BIN)/python docs/settings_page.py
 	@$(BIN)/python docs/command_line_page.py
+	@$(BIN)/python docs/schema_page.py
 
 clean: ## delete the environment and caches; keeps data/ and runs/
 	rm -rf .venv .venv-label-studio .venv-cvat .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

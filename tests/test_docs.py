@@ -9,7 +9,8 @@ import click
 import pytest
 
 from al_core.settings import Settings, load_settings
-from flows.cli import _changes, main
+from flows.cli import main
+from tasks.changes import parse_changes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").glob("*.md")])
@@ -74,7 +75,7 @@ def check_values(params):
     preset = params.get("preset")
     if preset and not preset.endswith(".toml"):
         load_settings(preset)
-    Settings().changed(_changes(params.get("changes") or ()))
+    Settings().changed(parse_changes(params.get("changes") or ()))
     for strategy in (params.get("strategies") or "").split(","):
         assert strategy in STRATEGIES or not strategy
     for provenance in (params.get("provenance") or "").split(","):
@@ -117,7 +118,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", ["settings_page", "command_line_page"])
+@pytest.mark.parametrize("name", ["settings_page", "command_line_page", "schema_page"])
 def test_generated_pages_are_fresh(name):
     module = script(name)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), "give the command: make docs"

@@ -1,0 +1,262 @@
+"""Write ``docs/schema.md`` from the ledger's schema; ``make docs`` calls it.
+
+Tables, columns and types are read from a ledger that is made for it; what they mean is said here. A test compares the
+page with what this makes, and fails for a table or a column that nobody explained.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from al_core.ledger.copies import SECRET  # noqa: E402
+from al_core.ledger.schema import MIGRATIONS, migrate  # noqa: E402
+
+PAGE = ROOT / "docs" / "schema.md"
+
+HEAD = """# The ledger's tables
+
+*Written by `docs/schema_page.py` from `al_core/ledger/schema.py`; change it there.*
+
+This is schema version {version}. The snapshot (`fewframes snapshot`) holds every table below as a DuckDB file and as
+Parquet, and `fewframes sql` asks the ledger itself; {secret} stay in the ledger, because what is in them opens doors.
+Times are UTC without zone. Frames count from 0. A mask's pixels are the counts of COCO's compressed run lengths; its
+height and width are those of its video.
+
+```sh
+fewframes sql "SELECT round_id, provenance, sum(n_masks) FROM delivered GROUP BY ALL ORDER BY ALL" --project work
+fewframes sql "SELECT round_id, avg(value) FROM quality WHERE metric = 'jf' GROUP BY 1" --project work
+```
+"""
+
+TABLES = {
+    "category": "A kind of object.",
+    "video": "A video or a folder of frames.",
+    "frame": "A frame of a video, in order of presentation.",
+    "truth_frame": "A frame whose truth is held back from the loop.",
+    "truth": "One object in such a frame.",
+    "round": "One turn of the loop.",
+    "step": "One step of a round.",
+    "training_curve": "The loss at one iteration of a round's training.",
+    "prediction_batch": "What a round predicted for one video.",
+    "prediction": "How uncertain the prediction of one frame is; each part is higher where less is certain.",
+    "selection": "A frame that a round chose.",
+    "label_request": "A question to people about one frame.",
+    "answer": "What a person did with a request. Rows are never changed: a correction is another revision.",
+    "answer_current": "A view: the newest answer to each request that nobody took back.",
+    "label": "One mask of an answer. An answer without rows here says that nothing is in the frame.",
+    "withdrawal": "An answer that was taken back and no longer counts.",
+    "set_aside": "Somebody skipped, flagged or dropped a request.",
+    "draft": "A drawing that is not finished.",
+    "annotator": "A person with access.",
+    "audit_log": "Who did what, and what was refused. Answers are told by their own rows.",
+    "delivered_batch": "What a round delivered for one video.",
+    "delivered": "How much of that is of one provenance.",
+    "delivered_category": "How much of that is of one provenance and category.",
+    "quality": "One metric of one video after a round, against truth that the loop has not seen, on frames that no "
+    "person labelled.",
+    "schema_version": "A migration that was applied.",
+}
+"""What a row is, in the order of the page."""
+
+SHARED = {
+    "round_id": "Round, from 1.",
+    "video_id": "Video, see `video`.",
+    "frame_idx": "Frame, from 0.",
+    "track_id": "Object, from 1: the same number is the same object over a whole video; 0 is a region to ignore.",
+    "category_id": "Category, see `category`.",
+    "request_id": "Request, see `label_request`.",
+    "answer_id": "Answer, see `answer`; made by whoever answers, so that sending it twice stores it once.",
+    "annotator": "Name of the person.",
+    "provenance": "Where masks come from: `human`, `propagated`, `accepted` or `teacher`.",
+    "rle_counts": "Counts of COCO's compressed run lengths.",
+    "written_at": "When it was written.",
+    "n_masks": "Masks: one is one object in one frame.",
+}
+"""Columns that mean the same wherever they stand."""
+
+COLUMNS = {
+    "category": {"name": "Its name.", "category_id": "From 1."},
+    "video": {
+        "video_id": "From 1.",
+        "name": "Its name, one of a kind.",
+        "uri": "Where the file or folder lies.",
+        "kind": "`video`, or `folder` (of frames).",
+        "sha256": "Hash of the content, by which it is recognised.",
+        "fps_numerator": "Frames per second are numerator / denominator, exactly.",
+        "fps_denominator": "See above.",
+        "n_frames": "Number of frames.",
+        "height": "Pixels, upright.",
+        "width": "Pixels, upright.",
+        "rotation": "Degrees clockwise that stored pictures are turned by to stand upright.",
+        "variable_fps": "Whether frames are shown for different times.",
+        "identities": "`persistent` where a track is one object over the video, `per_frame` where numbers hold for one "
+        "frame only.",
+        "added_at": "When it was ingested.",
+    },
+    "frame": {
+        "time_us": "Microseconds of its presentation.",
+        "file": "Name of its file in a folder of frames; empty in a video.",
+    },
+    "round": {
+        "status": "`running` or `finished`.",
+        "settings": "All settings that it runs with.",
+        "settings_sha256": "Their hash.",
+        "seed": "What everything random follows from.",
+        "stop_reason": "Why the campaign ended with it; empty when it goes on.",
+        "flow_run_id": "The Prefect run that began it.",
+        "started_at": "When it began.",
+        "finished_at": "When it was done.",
+    },
+    "step": {
+        "name": "`select`, `request`, `collect`, `train`, `predict`, `propagate` or `audit`.",
+        "inputs_sha256": "Hash of all that its result depends on.",
+        "status": "`started` or `finished`.",
+        "attempts": "How often it was begun: more than once where a run was stopped within it.",
+        "result": "What later steps need of it.",
+        "seconds": "Time of the attempt that finished it.",
+        "started_at": "When it was begun last.",
+        "finished_at": "When it was done.",
+        "code": "Version of the code and git revision that began it last.",
+        "error": "Why it failed last; empty when it did not, or was begun again.",
+    },
+    "training_curve": {
+        "iteration": "From 1.",
+        "loss": "Sum of all losses.",
+        "learning_rate": "At that iteration.",
+    },
+    "prediction_batch": {
+        "n_rows": "Frames.",
+        "path": "Parquet file of the predicted objects, relative to the project.",
+    },
+    "prediction": {
+        "uncertainty": "The parts weighted into one figure, as the settings say.",
+        "n_objects": "Objects that the teachers find.",
+        "class_entropy": "Entropy of the mean class distribution, in [0, 1].",
+        "mutual_information": "How much of it is disagreement between members, in [0, 1].",
+        "box_spread": "How far the members' boxes lie apart.",
+        "mask_disagreement": "1 - mean IoU between the members' masks.",
+        "existence_disagreement": "Objects that some members see and others miss.",
+        "temporal_inconsistency": "How badly it fits the frames beside it.",
+    },
+    "selection": {
+        "rank": "Order of the choice, from 0.",
+        "score": "What the strategy gave it.",
+        "strategy": "Its name.",
+        "reason": "Why, in words.",
+        "kind": "The kind of label that is asked for.",
+        "control": "Whether it was drawn at random, to measure what choosing gains.",
+    },
+    "label_request": {
+        "request_id": "Follows from round, video and frame.",
+        "rank": "People get low ranks first.",
+        "reason": "Why this frame, in words.",
+        "status": "`open`, `done`, `dropped` (nobody is asked any more), `replaced` (gave way to a better one), "
+        "`withdrawn` (its answers were taken back after the round), `expired` (the round went on without it).",
+        "created_at": "When it was made.",
+        "updated_at": "When its status changed.",
+        "kind": "The kind of label that is asked for.",
+        "purpose": "`label`; or a check of people that no round waits for: `agreement`, `known_truth`, `relabel`.",
+        "original_id": "For a check: the request whose answer it is compared with.",
+    },
+    "answer": {
+        "answer_id": "Made by whoever answers, so that sending it twice stores it once.",
+        "revision": "From 1, per request.",
+        "kind": "What the person did: `mask`, `polygon`, `scribble`, `box`, `click`, `absent`, `accept` or `reject` "
+        "(wrong, but nothing else is said: it labels nothing).",
+        "seconds": "Active time.",
+        "created_at": "When it came in.",
+    },
+    "withdrawal": {"annotator": "Who took it back.", "withdrawn_at": "When."},
+    "set_aside": {
+        "annotator": "Who; empty where everybody skipped it.",
+        "how": "`skip`, `flag` or `drop`.",
+        "reason": "Why, in words.",
+        "happened_at": "When.",
+    },
+    "draft": {
+        "base_revision": "The newest revision when it was drawn; it is void once there is a newer one.",
+        "seconds": "Active time so far.",
+        "masks": "JSON: a list of [track, category, height, width, counts].",
+        "saved_at": "When it was saved last.",
+    },
+    "annotator": {
+        "name": "One of a kind.",
+        "role": "`annotator`, `reviewer` or `lead`.",
+        "revoked": "Whether the access was ended.",
+        "created_at": "When it was given.",
+    },
+    "audit_log": {
+        "happened_at": "When.",
+        "who": "Name of the person; empty where nobody knows.",
+        "action": "What was done, e.g. `signed in`, `skip`, `refused`.",
+        "subject": "To what.",
+        "detail": "More in words.",
+    },
+    "delivered_batch": {
+        "path": "Parquet file of the masks, relative to the project.",
+        "n_covered": "Frames that are labelled: by a person, with objects or without, or by at least one mask.",
+    },
+    "delivered": {
+        "n_frames": "Frames that hold such a mask.",
+        "mean_confidence": "Mean confidence of these masks, in [0, 1].",
+    },
+    "quality": {
+        "track_id": "Object; empty for the whole video.",
+        "provenance": "Of the masks that are measured; `all` for what a user gets, missing masks included.",
+        "metric": "`j`, `f`, `jf` (as DAVIS defines them), `ap`, `ap50` (COCO) or `voc_ap50`.",
+        "value": "In [0, 1].",
+        "n_frames": "Frames that were measured.",
+    },
+    "schema_version": {
+        "version": "From 1.",
+        "name": "What it is about.",
+        "sha256": "Hash of its SQL.",
+        "applied_at": "When.",
+    },
+}
+"""What the other columns mean."""
+COLUMNS["answer_current"] = COLUMNS["answer"]
+
+
+def schema() -> dict[str, dict[str, str]]:
+    """Table -> column -> type of everything that is published, tables in the order of the page.
+
+    Raises:
+        KeyError: a table that nobody explained.
+    """
+    found: dict[str, dict[str, str]] = {table: {} for table in TABLES}
+    with duckdb.connect() as connection:
+        migrate(connection)
+        rows = connection.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal "
+            "ORDER BY table_name, column_index"
+        ).fetchall()
+    for table, column, kind in rows:
+        if table not in SECRET:
+            found[table][column] = kind
+    return found
+
+
+def page() -> str:
+    """The whole page."""
+    secret = " and ".join(f"`{name}`" for name in sorted(SECRET))
+    parts = [HEAD.format(version=MIGRATIONS[-1][0], secret=secret)]
+    for table, columns in schema().items():
+        lines = [f"| `{name}` | {kind} | {_meaning(table, name)} |" for name, kind in columns.items()]
+        parts.append(
+            "\n".join([f"## {table}", "", TABLES[table], "", "| column | type | |", "|---|---|---|", *lines, ""])
+        )
+    return "\n".join(parts)
+
+
+def _meaning(table: str, column: str) -> str:
+    own = COLUMNS.get(table, {})
+    return own[column] if column in own else SHARED[column]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
