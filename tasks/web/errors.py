@@ -8,7 +8,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from al_core.errors import BadLabel, BadVideo, FewframesError, LedgerBusy, LedgerConflict, UnknownName
+from al_core.errors import (
+    BadLabel,
+    BadVideo,
+    FewframesError,
+    LedgerBusy,
+    LedgerConflict,
+    LedgerCorrupt,
+    NoSpace,
+    UnknownName,
+)
 
 _OWN: tuple[tuple[type[FewframesError], HTTPStatus, str], ...] = (
     (UnknownName, HTTPStatus.NOT_FOUND, "Ask for one that is known."),
@@ -16,6 +25,8 @@ _OWN: tuple[tuple[type[FewframesError], HTTPStatus, str], ...] = (
     (BadVideo, HTTPStatus.UNPROCESSABLE_ENTITY, "Ask for a frame that the video has."),
     (LedgerBusy, HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment."),
     (LedgerConflict, HTTPStatus.CONFLICT, "Load the task again; what you drew stays with you."),
+    (NoSpace, HTTPStatus.INSUFFICIENT_STORAGE, "Nothing was stored; what you drew stays with you. Tell the lead."),
+    (LedgerCorrupt, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was stored; what you drew stays with you. Tell the lead."),
     (FewframesError, HTTPStatus.BAD_REQUEST, "Mend what the message names, then try again."),
 )
 _MENDS = {

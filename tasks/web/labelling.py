@@ -183,7 +183,7 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
 
     studio, ledger = _studio(request), _ledger(request)
     with _refusals(request, person, request_id):
-        frame = ledger.question(request_id).request.frame
+        frame = studio.question(request_id).request.frame
         video = studio.video(frame.video_id)
         start = body.rle.checked(video) if body.rle is not None else None
         ledger.renew(request_id, person.name, body.lease, studio.lease_seconds())
@@ -239,16 +239,17 @@ def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[Non
 
 def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, tuple[MaskLabel, ...]]:
     """The question that a request is, and the masks that were drawn for it."""
-    ledger = _ledger(request)
-    question = ledger.question(request_id)
-    video = _studio(request).video(question.request.frame.video_id)
-    return question, checked_masks(masks, video, _studio(request).categories())
+    studio = _studio(request)
+    question = studio.question(request_id)
+    video = studio.video(question.request.frame.video_id)
+    return question, checked_masks(masks, video, studio.categories())
 
 
 def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
     studio, ledger = _studio(request), _ledger(request)
     asked, question = task.question.request, task.question
     video = studio.video(asked.frame.video_id)
+    studio.remember(question)
     counts = ledger.queue_counts(person.name)
     return {
         "request_id": asked.request_id,

@@ -78,6 +78,7 @@ class Studio:
         self._categories: tuple[float, dict[int, str]] | None = None
         self._settings = Recent(64)
         self._times = Recent(64)
+        self._questions = Recent(256)
         self._images = Recent(8)
         self._shown = Recent(4)
         self._delivered = Recent(64)
@@ -151,6 +152,20 @@ class Studio:
         if known is None or time.monotonic() - known[0] > _SETTINGS_SECONDS:
             known = self._categories = (time.monotonic(), self._ledger.categories())
         return known[1]
+
+    # ---- questions
+
+    def question(self, request_id: str) -> Question:
+        """A request, and what its answer is for; neither the frame nor the purpose of a request ever changes.
+
+        Raises:
+            UnknownName: there is no such request.
+        """
+        return self._questions.get(request_id, lambda: self._ledger.question(request_id))
+
+    def remember(self, question: Question) -> None:
+        """A question that was just read, for whoever asks next."""
+        self._questions.get(question.request.request_id, lambda: question)
 
     # ---- settings
 
