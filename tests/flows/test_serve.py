@@ -290,3 +290,25 @@ def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwh
         report = fewframes("report", "--project", project.root)
         assert report.returncode == 0, report.stderr
     assert "round 2 waits for 2 labels" in (project.root / "run.log").read_text()
+
+
+@pytest.mark.end_to_end
+def test_nobody_waits_for_training_when_frames_are_asked_ahead(tmp_path):
+    project = Project.at(tmp_path / "project")
+    assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root).returncode == 0
+    changes = [part for change in ("annotator.backend=page", "annotator.ahead=2") for part in ("--set", change)]
+    first = fewframes("run", "--project", project.root, "--settings", write_settings(tmp_path), *changes)
+    assert first.returncode == 0, first.stderr
+    ledger = open_ledger(project)
+    key = ledger.sign_in(ledger.add_annotator("ada"), 1000.0)
+    asked = {request.request_id for round_id in (1, 2) for request in ledger.requests(round_id)}
+    assert len(asked) == 4
+    with serving(project) as (process, owner):
+        assert label_all(owner, key, ledger.truth(1)) == 4
+        trained = ledger.step(1, "train")
+        assert trained is None or trained.status != "finished"
+        until(lambda: len(ledger.rounds()) == 2 and ledger.last_round().status == "finished", process)
+    assert {answer.request_id for answer in ledger.standing_answers()} == asked
+    assert {s.name: s.attempts for s in ledger.steps(2)} == dict.fromkeys(
+        ("select", "request", "collect", "train", "predict", "propagate", "audit"), 1
+    )
