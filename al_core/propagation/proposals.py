@@ -38,7 +38,6 @@ MOST_PARTS = 12
 MOST_PALETTES = 16
 """Objects whose own colours are looked for; more of them are looked for together only."""
 
-
 _Table = NDArray[np.float32]
 """By code of a colour, [codes]."""
 
@@ -109,7 +108,7 @@ class Palette:
         codes = _codes(image)
         found = []
         for frequent, balanced in self._tables():
-            share = cv2.blur(frequent[codes], (WINDOW, WINDOW))
+            share = np.asarray(cv2.blur(frequent[codes], (WINDOW, WINDOW)), np.float32)
             sure = balanced[codes]
             found += [(mask, _mean_under(mask, sure)) for mask in _connected(share, smallest, largest)]
         return found
@@ -122,10 +121,12 @@ class Palette:
             own = [_spread(counts) for counts in self._own] if len(self._own) > 1 else []
             anything = _spread(self._any)
             everything = anything + ground + LEAST_SEEN
-            self._made = []
+            made = []
             for seen in (anything, *own):
                 balance = max(float(seen.sum()), 1) / max(float(ground.sum()), 1)
-                self._made.append((seen / everything, seen / (seen + balance * (everything - seen))))
+                evenly = seen / (seen + balance * (everything - seen))
+                made.append((np.asarray(seen / everything, np.float32), np.asarray(evenly, np.float32)))
+            self._made = made
         return self._made
 
 

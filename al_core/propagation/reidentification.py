@@ -50,7 +50,7 @@ def statistics(image: NDArray[np.uint8]) -> Looks:
     Square roots are taken, so that the inner product of two embeddings is the Bhattacharyya coefficient of their
     histograms.
     """
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8)
     colours = [lab[..., channel] // (256 // COLOUR_BINS) for channel in range(3)]
     textures = [local_binary_pattern(lab[..., 0], _NEIGHBOURS, r, "uniform").astype(np.uint8) for r in TEXTURE_RADII]
 
@@ -59,15 +59,19 @@ def statistics(image: NDArray[np.uint8]) -> Looks:
         if not inside.any():
             return np.zeros(3 * COLOUR_BINS + len(textures) * (_NEIGHBOURS + 2), np.float32)
         part = np.s_[mask.y : mask.y + inside.shape[0], mask.x : mask.x + inside.shape[1]]
-        counts = [_blurred(np.bincount(codes[part][inside], minlength=COLOUR_BINS)) for codes in colours]
-        counts += [np.bincount(codes[part][inside], minlength=_NEIGHBOURS + 2) for codes in textures]
+        counts = [_blurred(_counts(codes[part][inside], COLOUR_BINS)) for codes in colours]
+        counts += [_counts(codes[part][inside], _NEIGHBOURS + 2) for codes in textures]
         return np.sqrt(np.concatenate(counts) / (np.count_nonzero(inside) * len(counts))).astype(np.float32)
 
     return looks
 
 
-def _blurred(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter1d(counts.astype(float), COLOUR_BLUR, mode="nearest"))
+def _counts(codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
+    return np.bincount(codes, minlength=n).astype(np.float64)
+
+
+def _blurred(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(gaussian_filter1d(counts, COLOUR_BLUR, mode="nearest"))
 
 
 def encoded(describe: "Describe") -> Embed:
@@ -76,7 +80,6 @@ def encoded(describe: "Describe") -> Embed:
     Args:
         describe: features of a frame, as of :mod:`al_core.propagation.encoder`.
     """
-
     from al_core.propagation.encoder import STRIDE
 
     def embed(image: NDArray[np.uint8]) -> Looks:

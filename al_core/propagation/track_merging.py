@@ -53,7 +53,8 @@ class Merging:
 
     Attributes:
         weights: of the five scores.
-        floor: a track whose best proposal scores less gets no mask; in [0, 1].
+        floor: a track whose best proposal scores less gets no mask; in [0, 1]. The default was chosen on
+            clips that no figure of the propagator is reported on.
         carried: whether the masks that are carried along the flow are proposals too.
 
     Raises:
@@ -61,7 +62,7 @@ class Merging:
     """
 
     weights: MergeWeights = MergeWeights()
-    floor: float = 0.6
+    floor: float = 0.62
     carried: bool = True
 
     def __post_init__(self) -> None:

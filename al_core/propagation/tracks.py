@@ -6,17 +6,17 @@ labelled objects, and always the masks carried here along the flow) is scored ag
 track takes the proposal with its highest sum. So a track that the flow has dragged onto another object comes loose
 again: the other track claims it, and it looks otherwise.
 
-Three things differ from PReMVOS. Human frames lie on both sides, so the clip is walked in both directions and the two
+Four things differ from PReMVOS. Human frames lie on both sides, so the clip is walked in both directions and the two
 results are blended as those of ``flow`` are. All human masks of a track are its templates, not those of the first frame
-alone. A track may be nowhere to be seen: below a floor that is well above zero it gets no mask, and is looked for
-further on.
+alone. The overlap with a carried mask counts only as far as the flow that carried it leads back. A track may be nowhere
+to be seen: below a floor that is well above zero it gets no mask, and is looked for further on.
 
 ``tests/bench/tracks_proof.py`` compares the five scores with some of them alone, and with flow.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +28,7 @@ from al_core.propagation.labels import check_labels, may_overlap, patches_at
 from al_core.propagation.proposals import InOrder, Palette, Proposal, Shelf, predicted
 from al_core.propagation.reidentification import Embed, Template, Vector, embeddings, likeness
 from al_core.propagation.soft import Patch, Size, overlaps, patch_of
-from al_core.propagation.track_merging import Merging, kept_apart, merge_scores
+from al_core.propagation.track_merging import Merging, Scores, kept_apart, merge_scores
 from al_core.propagation.walks import WAITING_BYTES
 from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
@@ -37,7 +37,6 @@ from al_core.stores.predictions import FramePrediction, SoftMask
 
 Friends = Mapping[int, frozenset[int]]
 """Which tracks may overlap, by track."""
-
 
 DEFAULT = Merging()
 BY_STATISTICS = embeddings()
@@ -149,6 +148,13 @@ class _Stored:
         return Carried(masks, self.reliable * np.float32(1 / 255), self.distance)
 
 
+def completed(way: Carried, other: Carried, started_with: Collection[int]) -> Carried:
+    """With the masks of the other way where this one has lost a track that it started with: to have lost it does not
+    mean that it is gone."""
+    found = {track: other.masks[track] for track in started_with if track in other.masks and track not in way.masks}
+    return replace(way, masks={**way.masks, **found}) if found else way
+
+
 @dataclass(frozen=True, eq=False)
 class _Scene:
     """A clip, and what is known of its objects.
@@ -180,6 +186,8 @@ class _Scene:
             for i in range(start + 1, end):
                 left = next(forward) if forward is not None else None
                 right = backward.get(end - 1 - i).carried() if end in labels else None
+                if left is not None and right is not None:
+                    left, right = completed(left, right, labels[start]), completed(right, left, labels[end])
                 yield PropagatedFrame(i, blend(left, right, size, friends))
 
     def _proposals(self, frame_idx: int) -> list[Proposal]:
@@ -215,39 +223,51 @@ class _Walk:
             yield state.carried
 
     def _merged(self, frame_idx: int, arrived: _Followed) -> _Followed:
-        """Each track with the proposal that scores highest for it."""
-        size, merging = self.scene.flow.size, self.scene.merging
-        carried = arrived.carried
+        """Each track with the proposal that scores highest for it; one that scores too low has no mask."""
+        carried, size = arrived.carried, self.scene.flow.size
         here = {track: patch.soft(size) for track, patch in carried.masks.items()}
-        origin = [t for t, mask in here.items() if merging.carried and (mask.values > 127).any()]
-        looks = self.scene.embed(self.scene.read(frame_idx))
-        # A carried mask is as sure as the last merge, half way to certainty.
-        found = [Proposal(here[t], (arrived.scores[t] + 1) / 2, looks(here[t])) for t in origin]
-        found += self.proposals(frame_idx)
+        owners, found = self._found(frame_idx, here, arrived.scores)
         if not found:
             return _Followed(Carried({}, carried.reliable, carried.distance), {})
-        nothing = SoftMask(0, 0, np.zeros((0, 0), np.uint8), size)
-        # How a carried mask overlaps counts as far as the way of its pixels can be trusted.
-        trust = np.array([mean_reliability(carried, t) for t in self.tracks], np.float32)
-        scores = merge_scores(
-            np.array([p.objectness for p in found], np.float32),
-            likeness([p.looks for p in found], [self.scene.templates.get(t) for t in self.tracks]),
-            overlaps([p.mask for p in found], [here.get(t, nothing) for t in self.tracks]) * trust,
-            merging.weights,
-        )
-        best = scores.argmax(axis=0)
+        scores = self._scores(found, here, carried)
+        reliable = carried.reliable.copy()
         chosen: dict[int, Patch] = {}
         won: dict[int, float] = {}
-        reliable = carried.reliable.copy()
         for number, track in enumerate(self.tracks):
-            score = float(scores[best[number], number])
-            if score < merging.floor:
+            best = int(scores[:, number].argmax())
+            score = float(scores[best, number])
+            if score < self.scene.merging.floor:
                 continue
             won[track] = score
-            own = best[number] < len(origin) and origin[best[number]] == track
-            chosen[track] = carried.masks[track] if own else patch_of(found[best[number]].mask)
-            if not own:
-                window = chosen[track].window.slices
-                reliable[window][chosen[track].values > 0.5] = score
-        apart = kept_apart(chosen, won, self.friends)
-        return _Followed(Carried(apart, reliable, carried.distance), won)
+            if owners[best] == track:
+                chosen[track] = carried.masks[track]
+            else:
+                chosen[track] = patch_of(found[best].mask)
+                # What is found anew has come no way that could be mistrusted.
+                reliable[chosen[track].window.slices][chosen[track].values > 0.5] = score
+        return _Followed(Carried(kept_apart(chosen, won, self.friends), reliable, carried.distance), won)
+
+    def _found(
+        self, frame_idx: int, here: Mapping[int, SoftMask], scores: Mapping[int, float]
+    ) -> tuple[list[int | None], list[Proposal]]:
+        """(track that each proposal was carried here for or None, the proposals): the carried masks come first."""
+        others = self.proposals(frame_idx)
+        owners: list[int | None] = []
+        if self.scene.merging.carried:
+            owners = [track for track, mask in here.items() if (mask.values > 127).any()]
+        if not owners:
+            return [None] * len(others), others
+        looks = self.scene.embed(self.scene.read(frame_idx))
+        # As sure as the last merge, half way to certainty (PReMVOS).
+        carried = [Proposal(here[t], (scores[t] + 1) / 2, looks(here[t])) for t in owners if t is not None]
+        return [*owners, *(None for _ in others)], [*carried, *others]
+
+    def _scores(self, found: Sequence[Proposal], here: Mapping[int, SoftMask], carried: Carried) -> Scores:
+        nothing = SoftMask(0, 0, np.zeros((0, 0), np.uint8), self.scene.flow.size)
+        objectness = np.array([p.objectness for p in found], np.float32)
+        alike = likeness([p.looks for p in found], [self.scene.templates.get(t) for t in self.tracks])
+        # How a carried mask overlaps counts as far as the way of its pixels can be trusted: what an object in front
+        # has dragged along is no reason to stay there.
+        trust = np.array([mean_reliability(carried, t) for t in self.tracks], np.float32)
+        warp = overlaps([p.mask for p in found], [here.get(t, nothing) for t in self.tracks]) * trust
+        return merge_scores(objectness, alike, warp, self.scene.merging.weights)

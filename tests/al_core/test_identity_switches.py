@@ -1,5 +1,7 @@
 """Identity switches by hand: squares that swap their numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,7 +59,5 @@ def test_switches_are_the_changes_of_number_and_do_not_depend_on_names(
     truth = {i: strips[i] for i in range(3)}
     frames = [(truth, {number: strips[i] for i, number in enumerate(order)}) for order in orders]
     renamed = [(truth, {names[number]: mask for number, mask in found.items()}) for _, found in frames]
-    changes = sum(
-        a != b for before, after in zip(orders, orders[1:], strict=False) for a, b in zip(before, after, strict=True)
-    )
+    changes = sum(a != b for before, after in pairwise(orders) for a, b in zip(before, after, strict=True))
     assert identity_switches(frames) == identity_switches(renamed) == changes

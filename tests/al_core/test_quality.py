@@ -50,6 +50,13 @@ class TestPersistent:
         assert evaluate_video({}, {0: label(0, (1, TOP))}, {0}, PERSISTENT) == []
         assert evaluate_video({0: [given_mask(0, 1, TOP)]}, {}, set(), PERSISTENT) == []
 
+    def test_identity_switches_are_counted(self):
+        truth = {i: label(i, (1, TOP), (2, BOTTOM)) for i in range(4)}
+        swapped = {i: [given_mask(i, 1, BOTTOM), given_mask(i, 2, TOP)] for i in (2, 3)}
+        delivered = {i: [given_mask(i, 1, TOP, HUMAN), given_mask(i, 2, BOTTOM, HUMAN)] for i in (0, 1)} | swapped
+        assert value(evaluate_video(delivered, truth, {0}, PERSISTENT), "switches") == (2.0, 3)
+        assert value(evaluate_video(delivered, truth, {0, 1}, PERSISTENT), "switches") == (0.0, 2)
+
     def test_absent_objects(self):
         # Labelled by a person; then in view and missed; out of view: rightly nothing, then wrongly something.
         truth = {0: label(0, (1, TOP)), 1: label(1, (1, TOP)), 2: label(2), 3: label(3)}

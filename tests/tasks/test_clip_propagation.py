@@ -56,6 +56,7 @@ def test_two_labels_give_a_mask_for_every_frame(clip: MoverClip, tmp_path: Path)
     assert report.figures is not None
     assert report.figures.j > 0.85
     assert "12 frames from 2 labels" in report.describe()
+    assert report.describe().endswith("over 9 frames, 0 identity switches")
 
 
 def test_where_every_mask_was_given_nothing_is_measured(clip: MoverClip, tmp_path: Path) -> None:
@@ -92,6 +93,14 @@ def test_the_command_says_where_the_masks_are_and_how_good(clip: MoverClip, tmp_
     assert "12 frames from 2 labels" in said
     assert "J&F 0.9" in said
     assert len(list((tmp_path / "out" / "disks").glob("*.png"))) == 12
+
+
+def test_the_command_follows_tracks_and_counts_their_switches(clip: MoverClip, tmp_path: Path) -> None:
+    result = command(tmp_path, "--evenly", "2", "--method", "tracks")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "J&F 0.9" in said
+    assert "0 identity switches" in said
 
 
 @pytest.mark.parametrize(
