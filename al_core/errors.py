@@ -113,5 +113,9 @@ class TrainingDiverged(FewframesError):
     """The loss is no longer a number."""
 
 
+class WorkerLost(FewframesError):
+    """A worker process ended before its work was done; what others did is kept."""
+
+
 class ToolUnreachable(FewframesError):
     """A labelling tool does not answer, or refuses what it is asked; nothing is lost, trying again is safe."""

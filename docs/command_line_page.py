@@ -43,7 +43,13 @@ EXAMPLES = {
     "serve": [
         "fewframes serve --project work",
         "fewframes serve --project work --host 0.0.0.0 --certificate cert.pem --key key.pem",
+        "fewframes serve --project work --prefect",
     ],
+    "deploy": [
+        'fewframes deploy --project work --cron "0 6 * * *" --answered 0.8 --deadline 48',
+        'fewframes deploy --project work --cron "ingest=30 5 * * *" --footage clips --export youtube-vis=labels',
+    ],
+    "work": ["fewframes work --project work"],
     "annotator": [
         "fewframes annotator add ada --project work",
         "fewframes annotator add bo --role lead --url https://labels.example.org --project work",

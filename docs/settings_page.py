@@ -106,13 +106,15 @@ MEANING = {
     "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
-    "`specialist` (flow averaged with a small network that is trained on the clip).",
+    "`specialist` (flow averaged with a small network that is trained on the clip), "
+    "`tracks` (flow, and objects of one class kept apart), and others: see [propagation](propagation.md).",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
     "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: slower, better.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",
-    "propagation.encoder": "File of the encoder that `affinity` compares frames with; empty: train one on each clip.",
+    "propagation.encoder": "File of the encoder that `affinity` compares frames with and `tracks` knows objects by; "
+    "empty: `affinity` trains one on each clip.",
     "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
     "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
     "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
@@ -124,7 +126,7 @@ MEANING = {
     "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds.",
     "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
     "schedule.answered_share": "A round goes on when this share of its requests is answered; 1 waits for all.",
-    "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: it has no deadline.",
+    "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: no deadline.",
     "notify.url": "Address that is told of each event by a JSON POST; empty: nobody is told.",
     "notify.url_variable": "Name of the environment variable with that address, where the address is a secret.",
     "notify.page_url": "Where people open the page, for links; empty: where `serve` answers on this machine.",

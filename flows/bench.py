@@ -29,6 +29,7 @@ from al_core.simulation_records import CurvePoint, VideoFigures, read_points, wr
 from al_core.stores.flow import FlowStore
 from tasks.processes import die_with_owner, use_threads
 from tasks.progress import counting
+from tasks.pulse import beat_for_life, workers_watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,15 @@ def run_bench(bench: Bench, out: Path, work: Path, workers: int | None, console:
     workers = min(workers or cores, len(names))
     total = len(names) * len(bench.arms) * bench.seeds
     context = multiprocessing.get_context("spawn")
+    signs = work / "workers"
     points: dict[tuple[str, str], list[CurvePoint]] = {}
     with context.Manager() as manager:
         done = manager.Queue()
         with (
-            ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)) as pool,
+            workers_watched(signs),
+            ProcessPoolExecutor(
+                workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
+            ) as pool,
             counting("campaigns", done, total, console),
         ):
             futures = {pool.submit(run_trial, bench, *name, work, done): name for name in names}
@@ -196,6 +201,7 @@ def _world(trial: Trial, work: Path) -> World:
     return World(trial.videos, FlowPropagator(FlowStore(work / "flow"), settings))
 
 
-def _prepare(threads: int) -> None:
+def _prepare(threads: int, signs_of_life: Path) -> None:
     die_with_owner()
+    beat_for_life(signs_of_life)
     use_threads(threads)

@@ -22,17 +22,29 @@ def run_campaign(
 
     A campaign that is over stays over until its settings allow more, so the same command may be given again.
     """
-    ledger = open_ledger(project)
-    last = ledger.last_round()
-    if last is not None and last.status == "finished":
-        unchanged = last.stop_reason if last.settings == settings else None
-        reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
-        if reason is not None:
-            make_sure(project, ledger, "propagate", last.round_id, lambda name, n: getattr(steps, name)(project, n))
-            return RoundOutcome(last.round_id, stop_reason=reason)
+    over = campaign_over(project, settings)
+    if over is not None:
+        return over
     while True:
         outcome = run_round(project, settings)
         if not outcome.waiting and on_round is not None:
             on_round(outcome)
         if outcome.waiting or outcome.stop_reason is not None:
             return outcome
+
+
+def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
+    """How the campaign ended, where it is over and these settings do not allow more; None where there is more to do.
+
+    What it delivered last is looked at, and made again where it is damaged.
+    """
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    if last is None or last.status != "finished":
+        return None
+    unchanged = last.stop_reason if last.settings == settings else None
+    reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
+    if reason is None:
+        return None
+    make_sure(project, ledger, "propagate", last.round_id, lambda name, n: getattr(steps, name)(project, n))
+    return RoundOutcome(last.round_id, stop_reason=reason)

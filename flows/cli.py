@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from al_core.errors import BadSettings, FewframesError
+from al_core.errors import FewframesError
 from flows.annotators import annotator
+from flows.deploy import deploy, work
 from flows.upkeep import backup, existing, restore, snapshot, sql
 from flows.versions import diff, rollback, versions
+from tasks.changes import parse_changes
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -184,6 +186,9 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 @click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
 @click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
 @click.option("--name", "names", multiple=True, help="Another host name that people reach it by, e.g. a proxy's.")
+@click.option(
+    "--prefect", "with_prefect", is_flag=True, help="Keep a Prefect server and a worker for what is deployed."
+)
 def serve(
     root: Path,
     host: str,
@@ -192,6 +197,7 @@ def serve(
     key: Path | None,
     without_tls: bool,
     names: tuple[str, ...],
+    with_prefect: bool,
 ) -> None:
     """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
 
@@ -202,7 +208,8 @@ def serve(
     from flows.serve import Address
     from flows.serve import serve as serve_project
 
-    serve_project(existing(root), Address(host, port, certificate, key, without_tls, names), Console())
+    address = Address(host, port, certificate, key, without_tls, names)
+    serve_project(existing(root), address, Console(), with_prefect=with_prefect)
 
 
 @main.command()
@@ -345,7 +352,7 @@ def simulate(
         seeds=seeds,
         rounds=rounds,
         budget=budget,
-        settings=load_settings(preset or "quick").changed(_changes(changes)),
+        settings=load_settings(preset or "quick").changed(parse_changes(changes)),
         identities=identities,
         pooled=pool,
     )
@@ -398,7 +405,7 @@ def propagate(
     marks = n_labels if labels is None else _numbers(labels)
     if marks is None or None not in (labels, n_labels):
         raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
-    settings = load_settings(preset or "default").changed(_changes(changes))
+    settings = load_settings(preset or "default").changed(parse_changes(changes))
     console = Console()
     with terminal_progress(console):
         done = propagate_sequence(
@@ -587,7 +594,7 @@ def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], 
     """What was asked for; without a preset, what the project's last round ran with."""
     from tasks.asked import asked_settings
 
-    return asked_settings(existing(project.root), preset, _changes(changes) | limits)
+    return asked_settings(existing(project.root), preset, parse_changes(changes) | limits)
 
 
 def _numbers(text: str) -> list[int]:
@@ -597,22 +604,7 @@ def _numbers(text: str) -> list[int]:
         raise click.UsageError(f"--labels takes frames like 0,20,40, got {text!r}") from None
 
 
-def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
-    import tomllib
-
-    values: dict[str, Any] = {}
-    for change in changes:
-        name, equals, text = change.partition("=")
-        if not equals:
-            raise BadSettings(f"--set takes NAME=VALUE, got {change!r}; e.g. --set selection.strategy=random")
-        try:
-            values[name] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[name] = text
-    return values
-
-
-for _command in (annotator, versions, diff, rollback, sql, snapshot, backup, restore):
+for _command in (annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -19,10 +19,16 @@ from al_core.errors import BadAddress, LedgerConflict
 from al_core.ledger.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.deployments import begin_rounds
+from tasks.kept import Every, KeptChild
 from tasks.ledger import living_owner
+from tasks.prefect_server import lasting_server
 from tasks.processes import is_run
+from tasks.pulse import Signs, touched
 from tasks.report.words import many
+from tasks.round_events import tell_failed
 from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
+from tasks.waiting_rounds import WaitingRounds
 from tasks.web.app import create_app
 from tasks.web.context import RunState, WebContext
 
@@ -31,6 +37,8 @@ _log = logging.getLogger(__name__)
 # Longer than clients keep idle connections, so that none is closed just when something is sent on it.
 _KEEP_ALIVE_SECONDS = 30
 _LAST_REQUESTS_SECONDS = 10
+# How soon a round goes on after its deadline; answers tell by themselves that they are there.
+_LOOK_SECONDS = 5.0
 # A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait so long.
 _SWITCH_SECONDS = 0.0005
 
@@ -86,11 +94,14 @@ class Address:
         return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(project: Project, address: Address, console: Console, patience: float = 10.0) -> None:
+def serve(
+    project: Project, address: Address, console: Console, patience: float = 10.0, with_prefect: bool = False
+) -> None:
     """Serve a project until the process is told to end (ctrl-C or SIGTERM).
 
     Args:
         patience: seconds to wait for another process that has the ledger file.
+        with_prefect: keep a Prefect server and a worker beside it, so that what is deployed runs.
 
     Raises:
         LedgerConflict: it is served already; the message names the process and where it answers.
@@ -99,34 +110,73 @@ def serve(project: Project, address: Address, console: Console, patience: float 
     _refuse_a_second(project)
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)
-    with _logging(project.root / "serve.log"), ledger.owned(), _listening(address) as listener:
+    with (
+        _logging(project.root / "serve.log"),
+        _prefect(project, console, with_prefect),
+        ledger.owned(),
+        _listening(address) as listener,
+    ):
 
         def tell(state: RunState) -> None:
             _say(console, _of_run(ledger, state))
+            if state.last_error is not None:
+                tell_failed(project, ledger, state.last_error)
 
         def needed() -> bool:
             return waits_for_nobody(ledger) and not is_run(project.root)
 
-        runner = RoundsRunner(run_command(project), project.root / "run.log", needed, tell)
+        def state() -> RunState:
+            now = runner.state()
+            return replace(now, running=now.running or is_run(project.root))
+
+        runner = RoundsRunner(
+            run_command(project),
+            project.root / "run.log",
+            needed,
+            tell,
+            lambda: begin_rounds(project),
+            Signs(touched(project.root / "run.lock")),
+        )
+
+        def go_on() -> None:
+            if runner.state().last_error is None:
+                runner.wake()
+
+        waiting = Every("rounds that wait", _LOOK_SECONDS, WaitingRounds(project, ledger, go_on).look)
         context = WebContext(
             project,
             ledger,
             tls=address.certificate is not None,
             names=address.names,
             answered=runner.wake,
-            run_state=runner.state,
+            run_state=state,
         )
         url = address.url(listener.getsockname()[1])
         certificate = str(address.certificate.resolve()) if address.certificate else ""
         owner = Owner(os.getpid(), url, context.secret, context.instance, certificate)
         server = _server(context, address)
-        with _noted(project, owner), runner, _ended_by_signals(server):
+        with _noted(project, owner), runner, waiting, _ended_by_signals(server):
             _say(console, f"{project.root.name} is served at {url}; ctrl-C ends it.")
             for line in _what_next(project, ledger):
                 _say(console, line)
             runner.wake()
             server.run(sockets=[listener])
             _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
+
+
+@contextmanager
+def _prefect(project: Project, console: Console, wanted: bool) -> Iterator[None]:
+    """A Prefect server, unless the user names one, and a worker; both are begun again when they end."""
+    if not wanted:
+        yield
+        return
+    with ExitStack() as stack:
+        if "PREFECT_API_URL" not in os.environ:
+            url = stack.enter_context(lasting_server(project.prefect_home))
+            _say(console, f"Prefect's pages are at {url.removesuffix('/api')}")
+        command = [sys.executable, "-m", "flows.cli", "work", "--project", str(project.root)]
+        stack.enter_context(KeptChild("the worker", command, project.root / "work.log"))
+        yield
 
 
 def _refuse_a_second(project: Project) -> None:
@@ -199,9 +249,20 @@ def _noted(project: Project, owner: Owner) -> Iterator[None]:
         remove_owner(project.ledger_path, owner)
 
 
+class _PatientLog(RotatingFileHandler):
+    """A log that leaves out what it cannot write, on a full disk: serving goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing is told; the answers to people say that the disk is full."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 @contextmanager
 def _logging(path: Path) -> Iterator[None]:
-    handler = RotatingFileHandler(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
+    handler = _PatientLog(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
+    # It would write down whom we tell of rounds, and such an address may be a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level = root.level

@@ -29,6 +29,7 @@ from tasks.ledger import open_ledger
 from tasks.prefect_server import prefect_server, without_heartbeat
 from tasks.processes import die_with_owner, use_threads
 from tasks.progress import counting
+from tasks.pulse import beat_for_life, workers_watched
 
 Record = dict[str, Any]
 
@@ -139,10 +140,14 @@ def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, c
     out.parent.mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     context = multiprocessing.get_context("spawn")
+    signs = work.resolve() / "workers"
     with context.Manager() as manager, prefect_server(work.resolve() / "prefect"):
         rounds_done = manager.Queue()
         with (
-            ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(max(cores // workers, 1),)) as pool,
+            workers_watched(signs),
+            ProcessPoolExecutor(
+                workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
+            ) as pool,
             counting("rounds", rounds_done, len(plan.campaigns) * plan.rounds, console),
         ):
             futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
@@ -238,8 +243,9 @@ def _mean_over_videos(metrics: dict[tuple[int, int, str], float], round_id: int,
     return sum(found) / len(found) if found else None
 
 
-def _prepare(threads: int) -> None:
+def _prepare(threads: int, signs_of_life: Path) -> None:
     die_with_owner()
+    beat_for_life(signs_of_life)
     use_threads(threads)
 
 

@@ -10,6 +10,7 @@ from al_core.errors import ToolUnreachable
 from al_core.project import Project
 from tasks.prefect_api import UNFINISHED, PrefectApi
 from tasks.prefect_server import known_server
+from tasks.processes import is_run
 
 _log = logging.getLogger(__name__)
 
@@ -56,11 +57,12 @@ def begin_rounds(project: Project) -> bool:
     try:
         with PrefectApi(url) as api:
             ids = deployment_ids(api, project)
-            if "campaign" not in ids or not api.has_worker(deployment_name(project)):
+            if not set(ROUNDS) <= set(ids) or not api.has_worker(deployment_name(project)):
                 return False
             due = datetime.now(UTC) + _SOON
-            going_on = api.flow_runs([ids[flow] for flow in ROUNDS if flow in ids], UNFINISHED)
-            if not any(run.due_at <= due for run in going_on):
+            # A run that is known as running may just have looked for answers, and be about to end.
+            states = UNFINISHED if is_run(project.root) else ("SCHEDULED", "PENDING")
+            if not api.flow_runs([ids[flow] for flow in ROUNDS], states, due_before=due):
                 _log.info("flow run %s takes the rounds on", api.begin(ids["campaign"]))
             return True
     except ToolUnreachable as error:

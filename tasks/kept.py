@@ -4,7 +4,7 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -21,11 +21,13 @@ class KeptChild:
 
     One that ends soon is begun again later each time, up to a minute.
 
+    Attributes:
+        times: how often it was begun.
+
     Args:
         name: for the log.
         command: what the child runs.
         output: file that the child's output is added to.
-        environment: of the child; this process's own when left out.
         first_wait: seconds until a child that ended is begun again the first time.
     """
 
@@ -34,17 +36,16 @@ class KeptChild:
         name: str,
         command: Sequence[str],
         output: Path,
-        environment: Mapping[str, str] | None = None,
         first_wait: float = 1.0,
     ) -> None:
         self._name = name
         self._command = list(command)
         self._output = output
-        self._environment = environment
         self._first_wait = first_wait
         self._ending = threading.Event()
         self._begun = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        self.times = 0
         # The operating system ends a child with the thread that began it, so one thread does it all.
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
@@ -70,9 +71,11 @@ class KeptChild:
             self._run()
             if self._ending.is_set():
                 return
-            wait = self._first_wait if time.monotonic() - began > _STEADY_SECONDS else min(2 * wait, _LONGEST_WAIT)
+            if time.monotonic() - began > _STEADY_SECONDS:
+                wait = self._first_wait
             _log.warning("%s ended; it is begun again, its output is in %s", self._name, self._output)
             self._ending.wait(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
 
     def _run(self) -> None:
         try:
@@ -82,7 +85,6 @@ class KeptChild:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env=None if self._environment is None else dict(self._environment),
                     start_new_session=True,
                     preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
                 )
@@ -92,6 +94,7 @@ class KeptChild:
         finally:
             self._begun.set()
         self._child = child
+        self.times += 1
         _log.info("%s is process %d", self._name, child.pid)
         while child.poll() is None:
             if self._ending.wait(0.2):

@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from al_core.code_version import code_version
-from al_core.errors import LedgerBusy
+from al_core.errors import FewframesError, LedgerBusy, NoSpace
 from al_core.fingerprint import fingerprint
 from al_core.ledger.forwarding import ForwardedLedger
 from al_core.ledger.owner import Owner, read_owner, runs
@@ -120,6 +121,11 @@ def answers(owner: Owner, seconds: float = 2.0) -> bool:
         with urllib.request.build_opener(*handlers).open(f"{owner.url}/healthz", timeout=seconds) as response:
             return json.load(response).get("instance") == owner.instance
     except TimeoutError:
+        _log.warning(
+            "process %d, which serves this project at %s, lives but does not answer: it is busy, or was stopped "
+            "(kill -CONT %d lets it go on, kill -9 %d ends it; what it acknowledged is stored)",
+            *(owner.pid, owner.url, owner.pid, owner.pid),
+        )
         return True
     except (OSError, ValueError, AttributeError):
         return False
@@ -148,6 +154,18 @@ def once(
         # What went wrong is told by the error itself, also where the ledger cannot be written.
         with suppress(Exception):
             ledger.fail_step(round_id, name, f"{type(error).__name__}: {error}")
+        if (full := _as_full_disk(error, ledger.path.parent)) is not None:
+            raise full from error
         raise
     ledger.finish_step(round_id, name, result, time.perf_counter() - started)
     return result
+
+
+def _as_full_disk(error: BaseException, folder: Path) -> FewframesError | None:
+    """The error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and isinstance(full := NoSpace.of(cause, folder), NoSpace):
+            return full
+        cause = cause.__cause__ or cause.__context__
+    return None

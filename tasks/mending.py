@@ -5,7 +5,9 @@ is done, and its file says otherwise. The step is done once more, with the label
 """
 
 import logging
-from collections.abc import Callable
+import os
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from al_core.fingerprint import fingerprint_file
@@ -46,9 +48,21 @@ def make_sure(project: Project, ledger: Ledger, name: str, round_id: int, redo: 
     files = ", ".join(project.relative(path) for path in damaged.values())
     words = f"{files}: is damaged or gone, so step {name!r} of round {round_id} is done again"
     _log.warning(words)
+    for path in damaged.values():
+        # A damaged checkpoint may still be readable, and would be taken for the finished one.
+        path.unlink(missing_ok=True)
     ledger.reopen_step(round_id, name, list(damaged))
     redo(name, round_id)
     return [*before, words]
+
+
+def ends_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
+    """What tells whether a video's Parquet file is still the one that was written, by video.
+
+    Only the end is looked at, where the list of contents is: it is short, says where everything lies, and everything
+    else is guarded by checksums of its own.
+    """
+    return {str(video): _end_of(project.absolute(path)) for video, path in paths.items()}
 
 
 def _is_finished(step: Step | None) -> bool:
@@ -58,21 +72,33 @@ def _is_finished(step: Step | None) -> bool:
 def _damaged(project: Project, ledger: Ledger, step: Step) -> dict[int, Path]:
     """The damaged files of a step by video; a checkpoint goes as video 0."""
     if step.name == "train":
+        if "checkpoint" not in step.result:
+            return {}
         path = project.absolute(step.result["checkpoint"])
         return {} if path.is_file() and fingerprint_file(path) == step.result["sha256"] else {0: path}
     paths = ledger.prediction_paths if step.name == "predict" else ledger.delivered_paths
     found = {video: project.absolute(path) for video, path in paths(step.round_id).items()}
-    return {video: path for video, path in found.items() if not _is_whole(path)}
+    ends = step.result.get("ends", {})
+    return {video: path for video, path in found.items() if not _is_whole(path, ends.get(str(video)))}
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a Parquet file is there to its end, where its list of contents is; pages are checked when they are
-    read."""
+def _is_whole(path: Path, end: str | None) -> bool:
+    """Whether a Parquet file is there to its end, and the end is what it was, where that is known."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         pq.ParquetFile(path).close()
+        return end is None or _end_of(path) == end
     except (OSError, pa.ArrowException):
         return False
-    return True
+
+
+def _end_of(path: Path) -> str:
+    """Size and checksum of the end of a Parquet file: list of contents, its length as little-endian uint32, "PAR1"."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(-min(8, size), os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-min(length + 8, size), os.SEEK_END)
+        return f"{size}-{zlib.crc32(file.read()):08x}"

@@ -6,14 +6,16 @@ operating system when its process ends, however it ends.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tasks.pulse import beating, touched
 
 
 @contextmanager
 def noted_run(home: Path, flow_run_id: str) -> Iterator[None]:
-    """Be the process of a run until the block ends.
+    """Be the process of a run until the block ends, and give signs of life.
 
     Args:
         home: folder of the orchestrator's state in the project.
@@ -26,7 +28,8 @@ def noted_run(home: Path, flow_run_id: str) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         try:
-            yield
+            with beating(path):
+                yield
         finally:
             path.unlink(missing_ok=True)
 
@@ -42,6 +45,19 @@ def run_lives(home: Path, flow_run_id: str) -> bool | None:
             return False
     except FileNotFoundError:
         return None
+
+
+def sign_of_run(home: Path, flow_run_id: str) -> Callable[[], object]:
+    """What changes as long as the process of a run works."""
+    return touched(_path(home, flow_run_id))
+
+
+def pid_of_run(home: Path, flow_run_id: str) -> int:
+    """Number of the process of a run; 0 where there is none."""
+    try:
+        return int(_path(home, flow_run_id).read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def forget_run(home: Path, flow_run_id: str) -> None:

@@ -1,11 +1,12 @@
 """The few questions that we ask a Prefect server over HTTP, without loading Prefect, which takes seconds.
 
-Every call has a short limit and is made once: what asks is a server that people label at, or a training, and neither
-may be held up by an orchestrator that does not answer.
+Every call has a short limit, and is made again only where the server says that its database is busy: what asks is a
+server that people label at, or a training, and neither may be held up by an orchestrator that does not answer.
 """
 
 import base64
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,10 @@ import httpx
 
 from al_core.errors import ToolUnreachable
 
-TIMEOUT = 5.0
+TIMEOUT = 10.0
 """Seconds that a call may take."""
+
+_BUSY_WAITS = (0.5, 1.0, 2.0)
 
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING")
 """Types of state of a flow run that is due, about to begin, or at work."""
@@ -30,7 +33,6 @@ class FlowRun:
     Attributes:
         state: type of its state, e.g. "RUNNING".
         state_name: what the state is called, e.g. "Late".
-        attempts: how often it was begun.
         by_schedule: whether a schedule made it, and no person.
         due_at: when it is or was to begin.
         changed_at: since when it is in its state.
@@ -40,7 +42,6 @@ class FlowRun:
     deployment_id: str
     state: str
     state_name: str
-    attempts: int
     by_schedule: bool
     parameters: Mapping[str, Any]
     due_at: datetime
@@ -91,19 +92,40 @@ class PrefectApi:
         workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {}, may_miss=True)
         return any(worker["status"] == "ONLINE" for worker in workers or ())
 
+    def has_limit(self, name: str) -> bool:
+        """Whether there is a global concurrency limit of that name."""
+        return self._ask("GET", f"/v2/concurrency_limits/{name}", may_miss=True) is not None
+
     def begin(self, deployment_id: str) -> str:
         """Let a worker run a deployment as soon as it can; returns the id of the flow run."""
         body = {"state": {"type": "SCHEDULED"}}
         return str(self._ask("POST", f"/deployments/{deployment_id}/create_flow_run", body)["id"])
 
-    def flow_runs(self, deployment_ids: Sequence[str], states: Sequence[str], limit: int = 100) -> list[FlowRun]:
-        """Runs of some deployments in states of some types, the newest first."""
-        body = {
-            "flow_runs": {"deployment_id": {"any_": list(deployment_ids)}, "state": {"type": {"any_": list(states)}}},
-            "sort": "EXPECTED_START_TIME_DESC",
-            "limit": limit,
+    def flow_runs(
+        self,
+        deployment_ids: Sequence[str],
+        states: Sequence[str],
+        due_before: datetime | None = None,
+        limit: int = 100,
+    ) -> list[FlowRun]:
+        """Runs of some deployments in states of some types, the newest first.
+
+        Args:
+            due_before: only those that are or were to begin before, with zone: schedules make runs far ahead.
+        """
+        wanted: dict[str, Any] = {
+            "deployment_id": {"any_": list(deployment_ids)},
+            "state": {"type": {"any_": list(states)}},
         }
+        if due_before is not None:
+            wanted["expected_start_time"] = {"before_": due_before.isoformat()}
+        body = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC", "limit": limit}
         return [_flow_run(row) for row in self._ask("POST", "/flow_runs/filter", body)]
+
+    def crashes(self, flow_run_id: str) -> int:
+        """How often a run has crashed, also before it had really begun."""
+        history = self._ask("GET", f"/flow_run_states/?flow_run_id={flow_run_id}")
+        return sum(state["type"] == "CRASHED" for state in history)
 
     def set_state(self, flow_run_id: str, state: str, message: str, name: str | None = None) -> None:
         """Put a run into another state, whatever rules there are."""
@@ -128,6 +150,11 @@ class PrefectApi:
         """What a call returns; None where there need not be such a thing and there is none."""
         try:
             answer = self._client.request(method, path, json=body)
+            for wait in _BUSY_WAITS:
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                time.sleep(wait)
+                answer = self._client.request(method, path, json=body)
             if may_miss and answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             answer.raise_for_status()
@@ -156,7 +183,6 @@ def _flow_run(row: Mapping[str, Any]) -> FlowRun:
         row["deployment_id"],
         row["state_type"],
         row["state_name"],
-        row["run_count"],
         row["auto_scheduled"],
         row["parameters"],
         datetime.fromisoformat(row["expected_start_time"]),

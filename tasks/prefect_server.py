@@ -6,11 +6,12 @@ not used, because it outlives a killed command; these are ended by the operating
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -18,12 +19,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from al_core.errors import MissingDependency
+from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.ledger.owner import runs
-from tasks.kept import KeptChild, end
+from tasks.kept import KeptChild
 from tasks.prefect_api import PrefectApi
-from tasks.processes import die_with_owner
 from tasks.published import published
+from tasks.pulse import Signs, ended_when_silent
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ _QUIET = {
     "PREFECT_CLI_PROMPT": "false",
 }
 _PATIENCE = 120.0
+_HEALTH_SECONDS = 5.0
+_NO_ROOM_BYTES = 2**20
 
 
 def configure(home: Path) -> None:
@@ -62,16 +65,24 @@ def without_heartbeat() -> Iterator[None]:
         yield
 
 
-def known_server(home: Path) -> str | None:
-    """API of the server that a project uses beside its own short-lived ones; None where there is none that answers."""
+def known_server(home: Path, patience: float = 0.0) -> str | None:
+    """API of the server that a project uses beside its own short-lived ones; None where there is none that answers.
+
+    Args:
+        home: folder of the orchestrator's state in the project.
+        patience: seconds to wait for one that does not answer yet.
+    """
     named = os.environ.get("PREFECT_API_URL") or _noted(home)
     if not named:
         return None
+    until = time.monotonic() + patience
     with PrefectApi(named) as api:
-        if api.healthy():
-            return named
-    _log.warning("the Prefect server at %s does not answer; one of the project's own is used", named)
-    return None
+        while not api.healthy():
+            if time.monotonic() >= until:
+                _log.warning("the Prefect server at %s does not answer", named)
+                return None
+            time.sleep(0.5)
+    return named
 
 
 @contextlib.contextmanager
@@ -94,20 +105,15 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
         return
     port = _free_port()
     url, log = _url(port), home / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            _server_command(port),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
-        )
-    try:
+    log.unlink(missing_ok=True)
+    with _named(url), KeptChild("Prefect's server", _server_command(port), log) as server:
         _wait(url, log, patience, server)
-        with _named(url), without_heartbeat():
+        with (
+            _explained(server, home),
+            ended_when_silent("Prefect's server", lambda: server.pid, _signs(url)),
+            without_heartbeat(),
+        ):
             yield url
-    finally:
-        end(server)
 
 
 @contextlib.contextmanager
@@ -128,10 +134,11 @@ def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     port = _free_port(_last_port(note))
     url, log = _url(port), home / "server.log"
     log.unlink(missing_ok=True)
-    with KeptChild("Prefect's server", _server_command(port), log), _named(url):
+    with _named(url), KeptChild("Prefect's server", _server_command(port), log) as server:
         _wait(url, log, patience)
         note.write_text(json.dumps({"url": url, "port": port, "pid": os.getpid()}))
-        yield url
+        with ended_when_silent("Prefect's server", lambda: server.pid, _signs(url)):
+            yield url
 
 
 @contextlib.contextmanager
@@ -188,10 +195,44 @@ def _free_port(wanted: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(url: str, log: Path, patience: float, server: subprocess.Popen[bytes] | None = None) -> None:
+@contextlib.contextmanager
+def _explained(server: KeptChild, home: Path) -> Iterator[None]:
+    """Say it in words of ours when a run ends early because its server had no room, or died."""
+    try:
+        yield
+    except FewframesError:
+        raise
+    except Exception as error:
+        if shutil.disk_usage(home).free < _NO_ROOM_BYTES:
+            raise NoSpace.of(OSError(errno.ENOSPC, str(error)), home) from error
+        if server.times > 1:
+            raise MissingDependency(
+                f"Prefect's server died or hung while the run was under way ({type(error).__name__}: {error}); its "
+                f"log is {home / 'server.log'}. Nothing is lost: give the same command again"
+            ) from error
+        raise
+
+
+def _signs(url: str) -> Signs:
+    """A server lives while it answers; one that does not is begun again before its clients give up (after 62 s)."""
+    answers = 0
+
+    def sign() -> object:
+        nonlocal answers
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECONDS),
+        ):
+            answers += 1
+        return answers
+
+    return Signs(sign, tell=15.0, end=40.0)
+
+
+def _wait(url: str, log: Path, patience: float, server: KeptChild | None = None) -> None:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if server is not None and server.poll() is not None:
+        if server is not None and server.times > 1:
             break
         with (
             contextlib.suppress(urllib.error.URLError, OSError),

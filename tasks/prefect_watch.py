@@ -1,4 +1,4 @@
-"""Looks after a project's runs on a Prefect server: finds those whose process is gone, and begins them again.
+"""Looks after a project's runs on a Prefect server: finds those whose process is gone or hangs, and begins them again.
 
 A worker tells the server when the process of a run dies, but nobody tells it when the worker dies too, as in a power
 cut: the run would be "Running" for ever. Beginning a run again does nothing twice, because the ledger knows what is
@@ -7,12 +7,14 @@ done.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from al_core.project import Project
 from tasks.deployments import deployment_ids
-from tasks.noted_runs import forget_run, run_lives
-from tasks.prefect_api import FlowRun, PrefectApi
+from tasks.noted_runs import forget_run, pid_of_run, run_lives, sign_of_run
+from tasks.prefect_api import PrefectApi
+from tasks.pulse import Signs, Silence, kill
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class Watch:
         url: of the server's API.
         given_up: is told what became of a run that is not begun again.
         now: gives the time, with zone.
+        signs: how long the silence of a process is put up with.
     """
 
     def __init__(
@@ -42,11 +45,14 @@ class Watch:
         project: Project,
         given_up: Callable[[str], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        signs: Signs | None = None,
     ) -> None:
         self._url = url
         self._project = project
         self._given_up = given_up
         self._now = now
+        self._signs = signs or Signs(lambda: None)
+        self._silences: dict[str, Silence] = {}
 
     def look(self) -> None:
         """Look at every run once, and mend what has to be.
@@ -63,12 +69,24 @@ class Watch:
     def _mark_dead(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         for run in api.flow_runs([deployment_id], ["RUNNING", "PENDING"]):
             lives = run_lives(self._project.prefect_home, run.flow_run_id)
-            if lives is None:
+            if lives:
+                self._end_if_silent(flow, run.flow_run_id)
+            elif lives is None:
                 lives = self._now() - run.changed_at < timedelta(seconds=_START_SECONDS)
             if not lives:
                 _log.warning("the process of %s %s is gone", flow, run.flow_run_id)
                 api.set_state(run.flow_run_id, "CRASHED", "its process is gone")
                 forget_run(self._project.prefect_home, run.flow_run_id)
+
+    def _end_if_silent(self, flow: str, flow_run_id: str) -> None:
+        """A process that hangs is ended; the next look finds it dead."""
+        home = self._project.prefect_home
+        silence = self._silences.setdefault(
+            flow_run_id, Silence(f"{flow} {flow_run_id}", replace(self._signs, sign=sign_of_run(home, flow_run_id)))
+        )
+        if reason := silence.look():
+            _log.error("%s; it is ended", reason)
+            kill(pid_of_run(home, flow_run_id))
 
     def _begin_again(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         """Only the newest run: what an older one had to do is done by those that came after it."""
@@ -76,26 +94,25 @@ class Watch:
         newest = next(iter(api.flow_runs([deployment_id], states, limit=1)), None)
         if newest is None or newest.state != "CRASHED" or newest.state_name == GIVEN_UP:
             return
-        if newest.attempts < MOST_ATTEMPTS:
+        if api.flow_runs([deployment_id], ["SCHEDULED"], due_before=self._now(), limit=1):
+            return
+        crashes = api.crashes(newest.flow_run_id)
+        if crashes < MOST_ATTEMPTS:
             _log.warning("%s %s is begun again", flow, newest.flow_run_id)
             api.set_state(newest.flow_run_id, "SCHEDULED", "begun again after a crash", name="AwaitingRetry")
         else:
-            api.set_state(newest.flow_run_id, "CRASHED", f"its process died {newest.attempts} times", name=GIVEN_UP)
-            self._given_up(f"the process of {flow} died {newest.attempts} times, so it is not begun again")
+            api.set_state(newest.flow_run_id, "CRASHED", f"its process died {crashes} times", name=GIVEN_UP)
+            self._given_up(f"the process of {flow} died {crashes} times, so it is not begun again")
 
     def _thin_out(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         """After an outage every missed run of a schedule is late; one of those that do the same is enough."""
         before = self._now() - timedelta(seconds=_LATE_SECONDS)
         kept: list[Mapping[str, object]] = []
-        for run in api.flow_runs([deployment_id], ["SCHEDULED"]):
-            if not _is_late(run, before):
+        for run in api.flow_runs([deployment_id], ["SCHEDULED"], due_before=before):
+            if not run.by_schedule:
                 continue
             if run.parameters in kept:
                 api.set_state(run.flow_run_id, "CANCELLED", "it was missed, and a later run does the same")
                 _log.info("%s %s was missed, and a later run does the same", flow, run.flow_run_id)
             else:
                 kept.append(run.parameters)
-
-
-def _is_late(run: FlowRun, before: datetime) -> bool:
-    return run.by_schedule and run.due_at < before

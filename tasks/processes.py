@@ -5,12 +5,14 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from al_core.errors import LedgerConflict
+from tasks.pulse import beating
 
 
 def die_with_owner() -> None:
@@ -37,7 +39,7 @@ def only_run(root: Path) -> Iterator[None]:
         LedgerConflict: another process does.
     """
     with (root / "run.lock").open("a+") as file:
-        if not _lock(file):
+        if not _lock_soon(file):
             file.seek(0)
             who = file.read().strip() or "unknown"
             raise LedgerConflict(
@@ -47,13 +49,24 @@ def only_run(root: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        with beating(root / "run.lock"):
+            yield
 
 
 def is_run(root: Path) -> bool:
     """Whether a process takes a project's rounds on."""
     with (root / "run.lock").open("a+") as file:
         return not _lock(file)
+
+
+def _lock_soon(file: IO[str], patience: float = 0.5) -> bool:
+    """Whoever only looks whether somebody has the lock has it for a moment."""
+    until = time.monotonic() + patience
+    while not _lock(file):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _lock(file: IO[str]) -> bool:

@@ -1,7 +1,9 @@
 """The ledger's operations, carried out by the process that owns the file."""
 
+import logging
 import os
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,13 @@ from al_core.ledger.forwarding import READS, ForwardedLedger
 from al_core.ledger.owner import Owner
 from tasks.wire import pack, unpack, unpack_error
 
+_log = logging.getLogger(__name__)
+
 # Kept shorter than the server keeps idle connections, so that none is closed just when something is sent on it.
 _IDLE_SECONDS = 5.0
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+_SLOW_SECONDS = 20.0
+_SLOW = "%s did not answer %r within %g s: it is busy, or was stopped; waiting up to ten minutes"
 
 
 class RemoteLedger(ForwardedLedger):
@@ -48,10 +54,15 @@ class RemoteLedger(ForwardedLedger):
         """
         if os.getpid() != self._pid:
             raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
+        slow = threading.Timer(_SLOW_SECONDS, _log.warning, (_SLOW, self._who, name, _SLOW_SECONDS))
+        slow.daemon = True
+        slow.start()
         try:
             response = self._client.post(name, content=pack(arguments))
         except httpx.TransportError as error:
             self._give_up(name, error)
+        finally:
+            slow.cancel()
         if response.status_code == httpx.codes.OK:
             return unpack(response.content)
         if response.status_code == httpx.codes.CONFLICT:

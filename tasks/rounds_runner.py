@@ -1,4 +1,5 @@
-"""Takes rounds on while people label: a child process runs ``fewframes run`` whenever there is something to do."""
+"""Takes rounds on while people label, whenever there is something to do: a Prefect worker where there is one, otherwise
+a child process that runs ``fewframes run``."""
 
 import logging
 import subprocess
@@ -14,6 +15,7 @@ from al_core.project import Project
 from al_core.waiting import Until
 from tasks.kept import end
 from tasks.processes import die_with_owner
+from tasks.pulse import Signs, Silence, kill
 from tasks.waiting import settle
 from tasks.web.context import RunState
 
@@ -31,6 +33,8 @@ class RoundsRunner:
         output: file that the child's output is added to.
         needed: whether there is anything to do.
         on_change: called with the new state when a run begins and when it is over.
+        elsewhere: lets another process, which is looked after by others, do it; returns whether one will.
+        signs: of the child's life; one that gives none for too long is ended, as if it had crashed.
     """
 
     def __init__(
@@ -39,11 +43,16 @@ class RoundsRunner:
         output: Path,
         needed: Callable[[], bool],
         on_change: Callable[[RunState], None] = lambda _: None,
+        elsewhere: Callable[[], bool] = lambda: False,
+        signs: Signs | None = None,
     ) -> None:
         self._command = list(command)
         self._output = output
         self._needed = needed
         self._on_change = on_change
+        self._elsewhere = elsewhere
+        self._signs = signs
+        self._hung: str | None = None
         self._state = RunState()
         self._woken = threading.Event()
         self._ending = threading.Event()
@@ -83,13 +92,18 @@ class RoundsRunner:
                 self._state = RunState(last_error=str(error))
 
     def _run(self) -> None:
+        if self._elsewhere():
+            self._state = RunState()
+            self._on_change(self._state)
+            return
         self._on_change(RunState(running=True))
         for attempt in range(ATTEMPTS):
             self._state = RunState(running=True)
             code = self._run_once()
             if self._ending.is_set():
                 return
-            self._state = RunState(last_error=None if code == 0 else f"exit code {code}: {_last_line(self._output)}")
+            problem = self._hung or f"exit code {code}: {_last_line(self._output)}"
+            self._state = RunState(last_error=None if code == 0 else problem)
             if code == 0:
                 break
             _log.error("run ended with %s%s", self._state.last_error, "; once more" if attempt + 1 < ATTEMPTS else "")
@@ -109,9 +123,15 @@ class RoundsRunner:
                 preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
             )
         _log.info("started process %d: %s", child.pid, " ".join(self._command))
+        silence = self._signs and Silence(f"the run (process {child.pid})", self._signs)
+        self._hung = None
         while child.poll() is None:
             if self._ending.wait(0.2):
                 end(child)
+            elif silence and (reason := silence.look()):
+                self._hung = reason
+                kill(child.pid)
+                child.wait()
         _log.info("process %d ended with code %d", child.pid, child.returncode)
         return child.returncode
 

@@ -24,7 +24,10 @@ from tasks.annotation import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.history import campaign_history, frames_to_ask
 from tasks.ledger import once, open_ledger
+from tasks.mending import ends_of
 from tasks.progress import progress_of
+from tasks.round_events import tell_finished, tell_ready
+from tasks.training_slot import training_slot
 from tasks.waiting import settle
 
 StepResult = dict[str, Any]
@@ -74,7 +77,9 @@ def request(project: Project, round_id: int) -> StepResult:
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
         requested = request_labels(project, ledger, frames, this.settings, round_id)
-        return {"requested": requested, "ahead": request_ahead(project, ledger, frames, this.settings, round_id)}
+        ahead = request_ahead(project, ledger, frames, this.settings, round_id)
+        tell_ready(project, ledger, round_id, requested)
+        return {"requested": requested, "ahead": ahead}
 
     return once(ledger, round_id, "request", inputs, work)
 
@@ -126,7 +131,8 @@ def train(project: Project, round_id: int) -> StepResult:
 
     def work() -> StepResult:
         frames = open_frames(project, ledger, this.settings.frames)
-        return train_round(project, ledger, frames, this.settings, round_id, labels, start, progress_of("train"))
+        with training_slot():
+            return train_round(project, ledger, frames, this.settings, round_id, labels, start, progress_of("train"))
 
     return once(ledger, round_id, "train", inputs, work)
 
@@ -152,7 +158,8 @@ def predict(project: Project, round_id: int) -> StepResult:
         for video in todo:
             tell = progress_of(f"predict {video.name}")
             predict_video(project, ledger, frames, video, members, this.settings, round_id, on_progress=tell)
-        return {"sha256": fingerprint(inputs), "videos": len(ledger.prediction_paths(round_id))}
+        paths = ledger.prediction_paths(round_id)
+        return {"sha256": fingerprint(inputs), "videos": len(paths), "ends": ends_of(project, paths)}
 
     return once(ledger, round_id, "predict", inputs, work)
 
@@ -186,7 +193,8 @@ def propagate(project: Project, round_id: int) -> StepResult:
                 on_progress=progress_of(f"propagate {video.name}"),
                 calibrations=calibrations_of(methods, fits),
             )  # fmt: skip
-        return {"videos": len(ledger.delivered_paths(round_id)), "calibration": as_json(methods, fits)}
+        paths = ledger.delivered_paths(round_id)
+        return {"videos": len(paths), "calibration": as_json(methods, fits), "ends": ends_of(project, paths)}
 
     return once(ledger, round_id, "propagate", inputs, work)
 
@@ -225,6 +233,7 @@ def finish(project: Project, round_id: int) -> str | None:
             # Nobody will use what was asked ahead.
             ledger.replace_requests(round_id + 1)
         ledger.finish_round(round_id, reason)
+    tell_finished(project, ledger, round_id)
     return reason
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from tasks.deployments import training_limit
+from tasks.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)
 
@@ -19,18 +20,14 @@ def training_slot() -> Iterator[None]:
     Where there is no such limit, or the server does not answer, nothing is waited for: a server that is gone never
     ends a training.
     """
-    from prefect.concurrency.sync import concurrency
-
     held = ExitStack()
     try:
-        held.enter_context(
-            concurrency(
-                training_limit(),
-                lease_duration=_LEASE_SECONDS,
-                suppress_warnings=True,
-                raise_on_lease_renewal_failure=False,
+        if _is_limited():
+            from prefect.concurrency.sync import concurrency
+
+            held.enter_context(
+                concurrency(training_limit(), lease_duration=_LEASE_SECONDS, raise_on_lease_renewal_failure=False)
             )
-        )
     except Exception as error:
         _log.warning("trainings are not counted: %s", error)
     try:
@@ -38,3 +35,18 @@ def training_slot() -> Iterator[None]:
     finally:
         with suppress(Exception):
             held.close()
+
+
+def _is_limited() -> bool:
+    """Whether the server that runs are told to has the limit.
+
+    Raises:
+        ToolUnreachable: it does not answer.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    url = PREFECT_API_URL.value()
+    if not url:
+        return False
+    with PrefectApi(url) as api:
+        return api.has_limit(training_limit())

@@ -1,20 +1,15 @@
 """Rounds that wait for people: whether one still does, and what becomes of the requests that nobody waits for."""
 
 from al_core.ledger.store import Ledger, Round
-from al_core.waiting import Until, Verdict, judge
+from al_core.waiting import Verdict, judge
 
 
 def settle(ledger: Ledger, this: Round) -> Verdict:
     """Withdraw what a round no longer waits for; returns what it waits for after that.
 
-    Whoever looks first does it: the round's own step, or the server that people answer at. Doing it twice is doing it
-    once.
+    Whoever looks first does it: the round's own step, or the server that people answer at.
     """
-    verdict = verdict_of(ledger, this)
-    if verdict.until is Until.ANSWERED:
-        return verdict
-    ledger.expire_requests(this.round_id, verdict.until is Until.PUT_DOWN, verdict.reason)
-    return verdict_of(ledger, this) if verdict.until is Until.PUT_DOWN else verdict
+    return ledger.settle(this.round_id, this.settings.schedule, this.settings.annotator.lease_seconds)
 
 
 def verdict_of(ledger: Ledger, this: Round) -> Verdict:

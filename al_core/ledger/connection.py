@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,15 @@ from pathlib import Path
 
 import duckdb
 
-from al_core.errors import LedgerBusy, LedgerConflict
+from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
 from al_core.ledger.ledger_clock import Clock, by, system_time
 from al_core.ledger.owner import read_owner
 from al_core.ledger.schema import migrate
 from al_core.ledger.soundness import (
     check_identity,
+    check_in_place,
     check_place,
+    check_room,
     check_whole,
     explained,
     mend_log,
@@ -37,6 +40,10 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+
+
+_ROOM_BYTES = 2**20
+"""With less free space a database cannot even be opened again."""
 
 
 class Connector:
@@ -67,6 +74,8 @@ class Connector:
         self._of_thread = threading.local()
         self._pid = os.getpid()
         self._migrated = False
+        self._lost = False
+        self._inode = 0
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -81,18 +90,23 @@ class Connector:
         """
         if os.getpid() != self._pid:
             raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
+        if self._lost:
+            self._open_anew()
         try:
             with by(self._clock), self._cursor(self._owned) if self._owned is not None else self._brief() as connection:
                 yield connection
         except duckdb.Error as error:
+            self._lost = self._lost or (self._owned is not None and isinstance(error, duckdb.FatalException))
             raise explained(error, self.path) or error from error
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A session whose writes are all kept or, on any error, all dropped. Transactions do not nest."""
+        check_room(self.path)
         with self.session() as connection, ExitStack() as turn:
             if self._owned is not None:
                 turn.enter_context(self._writing)
+                check_in_place(self.path, self._inode)
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -115,12 +129,29 @@ class Connector:
         try:
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
             self._checkpoint(connection)
-            self._owned = connection
+            self._owned, self._inode = connection, self.path.stat().st_ino
             yield
         finally:
             with self._writing:
-                self._owned = None
-                connection.close()
+                (self._owned or connection).close()
+                self._owned, self._lost = None, False
+
+    def _open_anew(self) -> None:
+        """Open an owned file again after the database gave up, as it does for good when a checkpoint finds no room."""
+        with self._writing:
+            if not self._lost or self._owned is None:
+                return
+            self._owned.close()
+            deadline = time.monotonic() + self.patience
+            while self._lost:
+                try:
+                    self._owned = self._connect()
+                    self._lost, self._inode = False, self.path.stat().st_ino
+                except FewframesError:
+                    # The old database lives on until the last thread has left it.
+                    if time.monotonic() > deadline or shutil.disk_usage(self.path.parent).free < _ROOM_BYTES:
+                        raise
+                    time.sleep(0.02)
 
     @contextmanager
     def _brief(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -84,6 +84,10 @@ class Lease:
     until: datetime
 
 
+_CLOCK_SLACK = timedelta(minutes=1)
+"""Clocks are put right by less than this all the time."""
+
+
 def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
     """What a person has in hand, also after its lease ran out, unless somebody else took it."""
     row = connection.execute(_HELD, [annotator]).fetchone()
@@ -94,10 +98,10 @@ def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: da
     """The request that a person with nothing in hand gets.
 
     Args:
-        until: when its lease will end. One that lasts longer was given while the clock was ahead, and counts as over:
-            else a frame could be kept from everybody for as long as the clock was put back.
+        until: when its lease will end. One that lasts much longer was given while the clock was ahead, and counts as
+            over: else a frame could be kept from everybody for as long as the clock was put back.
     """
-    names = {"me": person.name, "now": now(), "until": until}
+    names = {"me": person.name, "now": now(), "latest": until + _CLOCK_SLACK}
     best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
@@ -148,7 +152,7 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
         (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
         raise StaleLease(f"{request_id} was answered by {answered_by} in the meantime", answered_by)
-    if status in ("dropped", "replaced", "withdrawn"):
+    if status in ("dropped", "expired", "replaced", "withdrawn"):
         raise StaleLease(f"{request_id} is not asked any more")
     if holder != annotator and current and alive:
         raise StaleLease(f"{request_id} is with {holder} now: your lease ended", holder)
@@ -244,7 +248,7 @@ _QUESTION = f"SELECT {_COLUMNS} FROM label_request WHERE request_id = ?"
 _FREE = """
 SELECT {columns} FROM label_request
 WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now
-    AND expires_at <= $until) AND {where}
+    AND expires_at <= $latest) AND {where}
 ORDER BY {order} round_id, rank, request_id LIMIT 1
 """
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"

@@ -73,7 +73,7 @@ class QueueState:
     Attributes:
         open: without an answer; ``in_hand`` of them are leased now, ``flagged`` wait for the lead.
         oldest: when the oldest open request was made, UTC without zone; None without open ones.
-        dropped: nobody is asked any more.
+        dropped, expired: nobody is asked any more, because a lead said so, or because the round went on without.
     """
 
     open: int
@@ -81,6 +81,7 @@ class QueueState:
     flagged: int
     done: int
     dropped: int
+    expired: int
     oldest: datetime | None
 
 
@@ -101,9 +102,10 @@ class QueueOperations(Operations):
         # Writers take turns, so what can be read before or after is not read within the transaction.
         with self._connector.session() as connection:
             person = person_of(connection, annotator)
-            until = now() + timedelta(seconds=seconds)
             question = None
             with self._connector.transaction():
+                # Once it is our turn: others may have been given leases while we waited for it.
+                until = now() + timedelta(seconds=seconds)
                 lease = held_by(connection, annotator)
                 if lease is not None:
                     lease = replace(lease, until=until)
@@ -326,6 +328,7 @@ SELECT count(*) FILTER (status = 'open'),
         (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $1)),
     count(*) FILTER (status = 'open' AND request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag')),
     count(*) FILTER (status = 'done'), count(*) FILTER (status = 'dropped'),
+    count(*) FILTER (status = 'expired'),
     min(created_at) FILTER (status = 'open')
 FROM label_request WHERE purpose = 'label'
 """

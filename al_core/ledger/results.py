@@ -92,7 +92,7 @@ class ResultOperations(Operations):
 
         Returns:
             One entry per round: ``round_id``, ``status``, ``n_frames`` (of all videos), ``predicted``,
-            ``requested``, ``answered``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
+            ``requested``, ``answered``, ``open``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
             provenance -> (frames, masks) of the masks delivered in that round, and ``covered``: frames that are
             labelled after it, each counted once (see :meth:`frames_covered`).
         """
@@ -111,6 +111,7 @@ class ResultOperations(Operations):
             "predicted",
             "requested",
             "answered",
+            "open",
             "human_frames",
             "human_seconds",
         )
@@ -126,7 +127,8 @@ _COVERAGE = """
 WITH total AS (SELECT coalesce(sum(n_frames), 0)::BIGINT AS n_frames FROM video),
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
-    SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered
+    SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered,
+        count(*) FILTER (status = 'open') AS still_open
     FROM label_request WHERE purpose = 'label' AND status <> 'replaced' GROUP BY 1),
 first_answer AS (
     SELECT min(a.round_id) AS round_id FROM answer a JOIN label_request r USING (request_id)
@@ -135,6 +137,7 @@ first_answer AS (
 new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
 effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
 SELECT round_id, status, n_frames, coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
+    coalesce(still_open, 0),
     coalesce(sum(new_frames) OVER (ORDER BY round_id), 0)::BIGINT,
     coalesce(sum(seconds) OVER (ORDER BY round_id), 0)::DOUBLE
 FROM round CROSS JOIN total LEFT JOIN predicted USING (round_id) LEFT JOIN asked USING (round_id)

@@ -8,6 +8,7 @@ belongs here, and the blocks that the tables lie in are held against the size of
 import errno
 import os
 import re
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _MEND = (
 )
 _BLOCKS_FROM = 3 * 4096
 """Where DuckDB's first block begins: after three headers."""
+_ROOM_BYTES = 2**20
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -41,6 +43,33 @@ def check_place(path: Path) -> None:
         raise LedgerCorrupt(f"{path}: the ledger of this project is gone. {_MEND}")
     if path.stat().st_size == 0:
         raise LedgerCorrupt(f"{path}: the ledger of this project was there, now the file is empty. {_MEND}")
+
+
+def check_room(path: Path) -> None:
+    """Before something is written: DuckDB 1.5 may end the process when its log cannot grow within a commit.
+
+    Raises:
+        NoSpace: the disk is all but full.
+    """
+    if path.parent.is_dir() and shutil.disk_usage(path.parent).free < _ROOM_BYTES:
+        raise NoSpace.of(OSError(errno.ENOSPC, ""), path.parent)
+
+
+def check_in_place(path: Path, inode: int) -> None:
+    """Before a process that keeps the file open writes to it: what it writes must not go to a file without a name.
+
+    Raises:
+        LedgerCorrupt: the file was replaced or taken away meanwhile.
+    """
+    try:
+        same = path.stat().st_ino == inode
+    except OSError:
+        same = False
+    if not same:
+        raise LedgerCorrupt(
+            f"{path}: was replaced or taken away while a process has it open, so nothing more is stored. All that was "
+            "stored is still in that process: before you end it, save it with: fewframes backup FILE"
+        )
 
 
 def check_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

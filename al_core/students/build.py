@@ -13,6 +13,7 @@ import io
 import logging
 import math
 import pprint
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -231,6 +232,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         BadCheckpoint: the file is not there, is truncated, or holds more than tensors and plain values.
     """
     try:
+        _check_records(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise BadCheckpoint(f"{path}: no such checkpoint") from None
@@ -240,6 +242,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadCheckpoint(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")
     return content
+
+
+def _check_records(path: Path) -> None:
+    """Hold what is in a checkpoint against its checksums, which torch writes and does not look at."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
 
 
 def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettings | None = None) -> list[Member]:

@@ -1,5 +1,6 @@
 """mmengine's Runner without its files, logs and look at the machine; import it only where mmengine may be imported."""
 
+import logging
 import multiprocessing
 import uuid
 from collections.abc import Sequence
@@ -14,6 +15,19 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
+
+LOG_EVERY = 25
+"""Iterations between two lines in mmengine's log."""
+
+
+class ToPythonLogging(logging.Handler):
+    """Hands records of mmengine, whose loggers are in no tree of loggers, to Python's logger ``mmengine``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a record on, where somebody wants it."""
+        logger = logging.getLogger("mmengine")
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
 
 
 class StudentRunner(Runner):
@@ -44,7 +58,10 @@ class StudentRunner(Runner):
             train_cfg=config.train_cfg,
             optim_wrapper=config.optim_wrapper,
             param_scheduler=config.param_scheduler,
-            default_hooks=dict(timer=None, sampler_seed=None, logger=None, checkpoint=None),
+            default_hooks=dict(
+                timer=None, sampler_seed=None, logger=dict(type="LoggerHook", interval=LOG_EVERY), checkpoint=None
+            ),
+            log_processor=dict(by_epoch=False),
             custom_hooks=list(hooks),
             load_from=str(resume_from) if resume_from else None,
             resume=resume_from is not None,
@@ -60,8 +77,10 @@ class StudentRunner(Runner):
         )
 
     def build_logger(self, log_level: Any = "ERROR", **_: Any) -> MMLogger:
-        """A logger to the terminal alone."""
-        return MMLogger.get_instance(self._experiment_name, log_level=log_level)
+        """A logger to the terminal and to Python's own logging."""
+        logger = MMLogger.get_instance(self._experiment_name, log_level=log_level)
+        logger.addHandler(ToPythonLogging(logging.INFO))
+        return logger
 
     def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> nn.Module:
         """Onto the chosen device; mmengine would take the fastest."""

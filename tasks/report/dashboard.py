@@ -44,15 +44,16 @@ class Frame:
         return served_document(title, header, self.links, parts, charts, FOOTER, self.static, here)
 
 
-def overview(content: Content, queue: QueueState, age_seconds: float | None, frame: Frame) -> str:
+def overview(content: Content, queue: QueueState, age_seconds: float | None, overdue: int | None, frame: Frame) -> str:
     """How far the videos are labelled, what people are asked now, and the rounds.
 
     Args:
         age_seconds: of the oldest open request; None without one.
+        overdue: open requests of a round whose deadline has passed; None where rounds have no deadline.
     """
     charts = Charts()
     parts = {
-        "Queue": _queue(queue, age_seconds),
+        "Queue": _queue(queue, age_seconds, overdue),
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),
     }
@@ -155,14 +156,17 @@ def _title(name: str, content: Content) -> str:
     return f'<h1>{escape(name)}</h1><p class="lead">{escape(content.name)}</p>'
 
 
-def _queue(state: QueueState, age_seconds: float | None) -> str:
+def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) -> str:
     counts = {
         "Open": state.open,
         "In hand now": state.in_hand,
         "Flagged for the lead": state.flagged,
         "Answered": state.done,
         "Dropped": state.dropped,
+        "Expired": state.expired,
     }
+    if overdue is not None:
+        counts["Overdue"] = overdue
     shown = {name: f"{count:,}" for name, count in counts.items()}
     shown["Oldest open"] = "–" if age_seconds is None else duration(age_seconds)
     tiles = "".join(f'<dl class="tile"><dt>{escape(name)}</dt><dd>{value}</dd></dl>' for name, value in shown.items())

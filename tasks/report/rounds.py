@@ -116,7 +116,7 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
         seconds_train=seconds.get("train"),
         seconds_predict=seconds.get("predict"),
         seconds_other=sum(v for name, v in seconds.items() if name not in ("train", "predict")),
-        state=_state(this, steps, entry["requested"] - entry["answered"]),
+        state=_state(this, steps, entry["open"]),
         delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
     )
 

@@ -13,9 +13,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.errors import UnknownName
 from al_core.ledger.people import Role
+from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.settings import FrameSettings
 from al_core.stores.frames import FrameStore
+from al_core.waiting import deadline
 from tasks.frames import open_frames
 from tasks.people import person_rows
 from tasks.report import dashboard
@@ -62,10 +64,10 @@ def overview(request: Request) -> HTMLResponse:
     context = _context(request)
     with context.ledger.held():
         content = gather_rounds(context.project, context.ledger)
-        queue = context.ledger.queue_state()
+        queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
-    return _page(dashboard.overview(content, queue, age, _frame()))
+    return _page(dashboard.overview(content, queue, age, overdue, _frame()))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -162,6 +164,16 @@ def static_file(version: str, name: str) -> Response:
     kind = "text/css" if name.endswith(".css") else "text/javascript"
     lasting = "public, max-age=31536000, immutable" if version == _static_version() else "no-cache"
     return Response(_static_files()[name](), media_type=kind, headers={"Cache-Control": lasting})
+
+
+def _overdue(ledger: Ledger) -> int | None:
+    """Open requests of the newest round, where its deadline has passed; None where it has no deadline."""
+    last = ledger.last_round()
+    if last is None or not last.settings.schedule.deadline_hours:
+        return None
+    waiting = ledger.waiting(last.round_id)
+    over = deadline(last.settings.schedule, waiting)
+    return waiting.open if over is not None and waiting.as_of >= over else 0
 
 
 def _context(request: Request) -> WebContext:

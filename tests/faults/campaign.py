@@ -34,7 +34,7 @@ _TIMES = (
     "applied_at",
     "added_at",
 )
-_OTHER_EACH_TIME = (*_TIMES, "attempts", "seconds")
+_OTHER_EACH_TIME = (*_TIMES, "attempts", "seconds", "flow_run_id", "code")
 _LINKED_FROM = 50_000
 """Larger files are not copied but linked: what writes them puts new ones in their place."""
 

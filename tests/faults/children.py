@@ -20,10 +20,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 MARKS = frozenset(
-    "execute replace rename write write_record write_end_of_file fsync unlink mkdir flush imwrite".split()
+    ("execute", "replace", "rename", "write", "write_record", "write_end_of_file", "fsync", "unlink", "mkdir", "flush")
 )
 """Calls of compiled code that leave something on disk, or are about to."""
 
@@ -154,7 +155,7 @@ def _live(
     said = io.StringIO()
     watch = _Watch(die)
     if file_limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        _limit_files(file_limit)
     if die is not None or count:
         threading.setprofile(watch)
         sys.setprofile(watch)
@@ -169,10 +170,15 @@ def _live(
     sys.setprofile(None)
     threading.setprofile(None)  # type: ignore[arg-type]
     if file_limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        _limit_files(resource.RLIM_INFINITY)
     pipe.send((said.getvalue(), dict(watch.calls), result))
     pipe.close()
     os._exit(code)
+
+
+def _limit_files(n_bytes: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
 
 
 class _Watch:
@@ -185,13 +191,18 @@ class _Watch:
         self._left = die.call if die else -1
 
     def __call__(self, frame: Any, event: str, called: Any) -> None:
-        if event == "c_call" and called.__name__ in MARKS:
+        if not event.startswith("c_") or called.__name__ not in MARKS:
+            return
+        if called.__name__ == "replace" and not isinstance(called.__self__, ModuleType):
+            # Of a string or a time: nothing is written.
+            return
+        if event == "c_call":
             self.calls[called.__name__] += 1
             if called.__name__ in self._among:
                 self._left -= 1
                 if self._left == 0 and self._die is not None and not self._die.after:
                     os.kill(os.getpid(), signal.SIGKILL)
-        elif self._left == 0 and event in ("c_return", "c_exception") and called.__name__ in self._among:
+        elif self._left == 0 and called.__name__ in self._among:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

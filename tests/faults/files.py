@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from pathlib import Path
 
 from al_core.ledger.store import Ledger
@@ -10,8 +11,9 @@ from tests.faults import children
 from tests.faults.campaign import Place, contents, do, expect_same
 from tests.faults.framework import Family, expect
 
-
-_CHECKPOINT = frozenset(("write_record", "write_end_of_file", "fsync", "replace"))
+_RECORDS = frozenset(("write_record", "write_end_of_file"))
+_FILES = frozenset(("flush", "fsync", "replace", "write_end_of_file"))
+"""Calls that write the tensors of a checkpoint, and those that bring its file to the disk and into place."""
 
 
 class KilledCheckpoint(Family):
@@ -25,8 +27,9 @@ class KilledCheckpoint(Family):
         """At one of the records of one of its files, or when it is moved into place."""
         place = (rng.randint(1, self.lab.undisturbed.rounds), "train")
         project = self.lab.undisturbed.before(place, folder / "project")
-        n = self.lab.undisturbed.calls(place, _CHECKPOINT)
-        moment = children.Moment(rng.randint(1, n), rng.random() < 0.5, _CHECKPOINT)
+        among = rng.choice((_RECORDS, _FILES))
+        n = self.lab.undisturbed.calls(place, among)
+        moment = children.Moment(rng.randint(1, n), rng.random() < 0.5, among)
         killed = children.run(do, project, place, die=moment)
         expect(killed.killed, f"{moment}: {killed.said}")
         half = sorted(p.name for p in (project.round_dir(place[0]) / "student").glob("*"))
@@ -71,10 +74,14 @@ class DamagedFile(Family):
         return where, outcome
 
     def _interrupt(self, project: Project, place: Place) -> None:
-        """Let a training write a resume point, and die after it."""
-        moment = children.Moment(1, True, frozenset(("replace",)))
-        killed = children.run(do, project, place, die=moment)
-        expect(killed.killed, killed.said)
+        """Let a training write a resume point, and die soon after."""
+        child = children.Child(do, project, place)
+        point = project.round_dir(place[0]) / "student" / "seed0.resume.pth"
+        deadline = time.monotonic() + 60
+        while not point.exists():
+            expect(time.monotonic() < deadline, "no resume point was written")
+            time.sleep(0.002)
+        expect(child.end(kill_after=0).killed, "the training was through before it was killed")
 
 
 _KINDS = (

@@ -44,6 +44,7 @@ class Family(ABC):
         name: as ``--only`` takes it.
         fault: what is done, for the table.
         times: injections in the long form.
+        short: injections in the short one.
 
     Args:
         scratch: an empty folder of its own.
@@ -53,6 +54,7 @@ class Family(ABC):
     name: str
     fault: str
     times: int
+    short: int = 1
 
     def __init__(self, scratch: Path, lab: Any) -> None:
         self.scratch = scratch
@@ -70,7 +72,7 @@ class Family(ABC):
             Loss: something was lost.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to take down
         """Take down what :meth:`inject` left up."""
 
     def once(self, rng: random.Random) -> Injection:

@@ -183,6 +183,7 @@ class TornLog(Family):
     name = "wal_truncated"
     fault = "write-ahead log torn off at a random length, or followed by zeros, as by a power cut"
     times = 40
+    short = 2
 
     def inject(self, rng: random.Random, folder: Path) -> tuple[str, str]:
         """What was on the disk when it was acknowledged is there, whole; nothing else is half there."""

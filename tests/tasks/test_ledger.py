@@ -113,10 +113,11 @@ class TestWhichWay:
             write_owner(project.ledger_path, Owner(os.getppid(), url, "secret", "one"))
             assert living_owner(project) is None
 
-    def test_an_owner_that_is_busy_is_not_taken_for_dead(self, project):
+    def test_an_owner_that_is_busy_is_not_taken_for_dead_and_people_are_told(self, project, caplog):
         with socket.create_server(("127.0.0.1", 0)) as busy:
             owner = Owner(os.getpid(), f"http://127.0.0.1:{busy.getsockname()[1]}", "secret", "one")
             assert answers(owner, seconds=0.1)
+        assert f"process {os.getpid()}, which serves this project at {owner.url}, lives but does not" in caplog.text
 
     def test_what_it_waits_for_is_said_and_the_wait_ends(self, project, caplog, monkeypatch):
         monkeypatch.setattr("tasks.ledger._SILENT_SECONDS", 0.1)

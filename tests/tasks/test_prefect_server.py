@@ -8,6 +8,8 @@ import urllib.request
 import psutil
 import pytest
 
+from tasks.prefect_server import known_server
+
 OWNER = """
     import sys, time
     from pathlib import Path
@@ -45,11 +47,46 @@ def test_state_stays_in_the_project_and_a_flow_runs(tmp_path):
     assert (tmp_path / "prefect" / "prefect.db").is_file()
 
 
-def test_a_server_that_the_user_names_is_used(tmp_path, monkeypatch):
-    from tasks.prefect_server import prefect_server
+KEEPER = """
+    import os, sys, time
+    from pathlib import Path
+    from tasks.prefect_server import known_server, lasting_server, prefect_server
+    home = Path(sys.argv[1])
+    with lasting_server(home) as url:
+        print(url, flush=True)
+        sys.stdin.readline()
+        del os.environ["PREFECT_API_URL"]
+        print(known_server(home, patience=60), flush=True)
+        with prefect_server(home) as used:
+            print(used, flush=True)
+        os.environ["PREFECT_API_URL"] = url
+        print(known_server(home / "elsewhere"), flush=True)
+        del os.environ["PREFECT_API_URL"]
+"""
 
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    with prefect_server(tmp_path) as url:
-        assert url == "http://127.0.0.1:4200/api"
-    assert not (tmp_path / "server.log").exists()
+
+def test_a_lasting_server_is_used_by_others_and_comes_back_at_its_address(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
+    command = [sys.executable, "-c", textwrap.dedent(KEEPER), str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    keeper = subprocess.Popen(command, **pipes, text=True, env=environment)
+    url = keeper.stdout.readline().strip()
+    (server,) = psutil.Process(keeper.pid).children()
+    server.kill()
+    printed, _ = keeper.communicate("go on\n", timeout=120)
+    assert printed.splitlines() == [url] * 3
+    assert not server.is_running()
+    assert known_server(tmp_path) is None
+
+
+def test_a_server_that_does_not_answer_is_told_and_not_used(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert known_server(tmp_path) is None
+    assert "the Prefect server at http://127.0.0.1:9/api does not answer" in caplog.text
+
+
+def test_without_any_server_there_is_nothing_to_know(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert known_server(tmp_path) is None
+    (tmp_path / "server.json").write_text("{")
+    assert known_server(tmp_path) is None

@@ -10,6 +10,7 @@ import pytest
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
+from tasks.pulse import Signs, touched
 from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.web.context import RunState
 from tests.toys import chosen, ledger_with_clip, mask_answer
@@ -92,6 +93,25 @@ def test_one_at_a_time_and_once_more_when_it_was_woken_meanwhile(runner, tmp_pat
     assert words == ["begin", "end"] * 2
 
 
+def test_a_run_that_hangs_is_ended_and_begun_again(tmp_path, caplog):
+    sign, flag, ended = tmp_path / "sign", tmp_path / "flag", []
+    sign.touch()
+    code = (
+        "import os, signal; from pathlib import Path\n"
+        f"flag = Path({str(flag)!r})\n"
+        "if not flag.exists(): flag.touch(); os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "print('through')"
+    )
+    command = [sys.executable, "-c", code]
+    signs = Signs(touched(sign), tell=0.5, end=3.0)
+    with RoundsRunner(command, tmp_path / "run.log", lambda: True, ended.append, signs=signs) as runner:
+        runner.wake()
+        until(lambda: len(ended) == 2)
+    assert "gave no sign of life for 3 s: it hangs, or was stopped; once more" in caplog.text
+    assert ended == [RunState(running=True), RunState()]
+    assert "through" in (tmp_path / "run.log").read_text()
+
+
 def test_the_child_ends_with_the_runner(runner, tmp_path):
     runner, ended = runner("import os, time; print(os.getpid(), flush=True); time.sleep(100)")
     runner.wake()
@@ -121,6 +141,17 @@ def test_what_cannot_be_found_out_is_told_and_does_not_end_it(runner):
     assert runner.state() == RunState()
 
 
+def test_what_another_process_does_needs_no_child(tmp_path):
+    asked, ended = [], []
+    with RoundsRunner(
+        ["none"], tmp_path / "run.log", lambda: True, ended.append, lambda: asked.append(True) or True
+    ) as runner:
+        runner.wake()
+        until(lambda: ended)
+    assert (asked, ended) == ([True], [RunState()])
+    assert not (tmp_path / "run.log").exists()
+
+
 PAGE = Settings().changed({"annotator.backend": "page"})
 
 
@@ -140,6 +171,16 @@ def test_a_round_waits_until_its_last_request_is_answered(ledger):
     assert not waits_for_nobody(ledger)
     ledger.put_answer(mask_answer(requests[1], "b"))
     assert waits_for_nobody(ledger)
+
+
+def test_a_round_goes_on_with_a_share_of_its_answers(ledger):
+    ledger.begin_round(PAGE.changed({"schedule.answered_share": 0.5}))
+    requests = [LabelRequest.of(1, chosen(i, i)) for i in (3, 7)]
+    ledger.put_requests(requests)
+    assert not waits_for_nobody(ledger)
+    ledger.put_answer(mask_answer(requests[0], "a"))
+    assert waits_for_nobody(ledger)
+    assert [r.frame.frame_idx for r in ledger.requests(1, "expired")] == [7]
 
 
 def test_a_round_that_has_its_answers_is_not_held_up_by_one_that_is_taken_back(ledger):

@@ -230,3 +230,47 @@ def test_a_disk_that_was_full_for_a_while_costs_only_what_was_refused(tmp_path):
     done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == -9, done.stderr
     assert list(Ledger(path).categories().values()) == ["before", "after"]
+
+
+NO_ROOM_FOR_A_CHECKPOINT = """
+import os, resource, signal, sys, threading
+from pathlib import Path
+from al_core.errors import NoSpace
+from al_core.ledger.store import Ledger
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ledger = Ledger(Path(sys.argv[1]))
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+acknowledged = 0
+with ledger.owned():
+    # The log may grow until it is written over into the file, for which there is no room.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (17_500_000, hard))
+    try:
+        while acknowledged < 60:
+            ledger.add_categories([f"{acknowledged} {os.urandom(300_000).hex()}"])
+            acknowledged += 1
+    except NoSpace:
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found = []
+    readers = [threading.Thread(target=lambda: found.append(len(ledger.categories()))) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    ledger.add_categories(["after"])
+    print(acknowledged, *found, len(ledger.categories()))
+"""
+
+
+def test_an_owner_that_had_no_room_for_a_checkpoint_goes_on_when_there_is(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    Ledger(path).videos()
+    code = [sys.executable, "-c", NO_ROOM_FOR_A_CHECKPOINT, str(path)]
+    done = subprocess.run(code, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    acknowledged, *found, after = map(int, done.stdout.split())
+    assert acknowledged < 60
+    assert len(found) == 3
+    assert acknowledged <= min(found) <= max(found) <= acknowledged + 1
+    assert after == max(found) + 1

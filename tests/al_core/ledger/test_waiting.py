@@ -5,8 +5,12 @@ import pytest
 from al_core.errors import StaleLease
 from al_core.ledger.people import Role
 from al_core.records import LabelRequest
-from al_core.settings import Settings
+from al_core.settings import ScheduleSettings, Settings
+from al_core.waiting import Until
 from tests.toys import chosen, ledger_with_clip, mask_answer
+
+ONE_OF_THREE = ScheduleSettings(answered_share=0.3)
+GRACE = 300.0
 
 
 @pytest.fixture
@@ -46,26 +50,49 @@ def test_people_are_asked_when_the_step_that_asks_them_is_done(ledger):
 
 def test_withdrawn_requests_are_asked_no_more_and_their_frames_are_free(ledger):
     ledger.put_answer(mask_answer(ledger.requests(1)[0]))
-    assert ledger.expire_requests(1, keep_in_hand=False, reason="late") == 2
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
     assert counts(ledger) == (1, 0, 0)
     assert [r.frame.frame_idx for r in ledger.requests(1, "expired")] == [5, 8]
     assert ledger.asked_frames(2)["frame_idx"].tolist() == [2]
     assert ledger.claim("ann", 100.0) is None
-    assert ledger.expire_requests(1, keep_in_hand=False, reason="late") == 0
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
 
 
-def test_a_frame_in_hand_may_be_kept(ledger):
+def test_nothing_is_withdrawn_while_answers_are_waited_for(ledger):
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.ANSWERED
+    assert counts(ledger) == (0, 3, 0)
+
+
+def test_what_is_asked_after_a_look_at_a_round_that_had_not_asked_is_kept(tmp_path):
+    ledger = ledger_with_clip(tmp_path)
+    ledger.begin_round(Settings())
+    asked_late = ledger.waiting
+
+    def look_then_ask(round_id):
+        before = asked_late(round_id)
+        ledger.put_requests([LabelRequest.of(1, chosen(2))])
+        return before
+
+    ledger.waiting = look_then_ask
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
+    assert len(ledger.requests(1, "open")) == 1
+
+
+def test_a_frame_in_hand_may_be_finished(ledger):
     task = ledger.claim("ann", 100.0)
-    assert ledger.expire_requests(1, keep_in_hand=True, reason="enough") == 2
-    assert counts(ledger) == (0, 1, 1)
-    ledger.submit(mask_answer(task.question.request), task.lease, 0)
-    assert counts(ledger) == (1, 0, 0)
+    ledger.put_answer(mask_answer(next(r for r in ledger.requests(1) if r != task.question.request)))
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.PUT_DOWN
+    assert counts(ledger) == (1, 1, 1)
+    ledger.submit(mask_answer(task.question.request, "a2"), task.lease, 0)
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
+    assert counts(ledger) == (2, 0, 0)
 
 
 def test_an_answer_to_what_was_withdrawn_is_refused(ledger):
-    task = ledger.claim("ann", 100.0)
-    ledger.expire_requests(1, keep_in_hand=False, reason="late")
+    task = ledger.claim("ann", 0.0)
+    ledger.put_answer(mask_answer(next(r for r in ledger.requests(1) if r != task.question.request)))
+    ledger.settle(1, ONE_OF_THREE, GRACE)
     with pytest.raises(StaleLease):
-        ledger.submit(mask_answer(task.question.request), task.lease, 0)
-    assert counts(ledger) == (0, 0, 0)
-    assert ledger.human_labels() == []
+        ledger.submit(mask_answer(task.question.request, "a2"), task.lease, 0)
+    assert counts(ledger) == (1, 0, 0)
+    assert len(ledger.human_labels()) == 1

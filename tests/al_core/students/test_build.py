@@ -186,6 +186,15 @@ class TestCheckpoints:
         loaded = members[0].model.state_dict()
         assert all(torch.equal(loaded[name], weights[name]) for name in weights)
 
+    def test_a_flipped_bit_that_torch_would_not_notice(self, tmp_path: Path) -> None:
+        path = tmp_path / "flipped.pth"
+        torch.save({"weights": torch.full((1000,), 0.5)}, path)
+        content = bytearray(path.read_bytes())
+        content[content.index(torch.full((4,), 0.5).numpy().tobytes()) + 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BadCheckpoint, match="expected a whole checkpoint, got: the checksum of .* is wrong"):
+            read_checkpoint(path)
+
     def test_a_truncated_file(self, tmp_path: Path) -> None:
         path = tmp_path / "s.pth"
         torch.save({"a": torch.zeros(1000)}, path)

@@ -204,3 +204,15 @@ def test_other_students_train(train: Any, samples: Any, config: str, empty: bool
     student = SMALL.model_copy(update={"config": config, "override": str(override)})
     labels = samples[-1:] if empty else samples
     assert len(train("a", student=student, samples=labels, iterations=2).curve) == 2
+
+
+def test_the_log_of_mmengine_reaches_python_and_not_the_terminal(
+    train: Callable[..., TrainedStudent], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level("INFO", "mmengine"):
+        curve = train("told").curve
+    lines = [line for line in caplog.messages if line.startswith("Iter(train)")]
+    assert len(lines) == 1
+    assert lines[0].startswith("Iter(train) [3/3]")
+    assert f"loss: {sum(loss for _, loss, _ in curve) / 3:.2f}"[:-1] in lines[0]
+    assert "Iter(train)" not in "".join(capsys.readouterr())

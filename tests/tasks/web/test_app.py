@@ -105,6 +105,8 @@ def test_every_answer_tells_browsers_what_not_to_do(client, path):
         ("BadVideo", 422),
         ("LedgerConflict", 409),
         ("LedgerBusy", 503),
+        ("LedgerCorrupt", 503),
+        ("NoSpace", 507),
         ("EmptyPool", 400),
     ],
 )

@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 from al_core.ledger.people import Role
+from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.settings import Settings
 from tasks.snapshot import ask
 from tasks.web.dashboard import LINKS
 from tests.browser import browser as real_browser
-from tests.tasks.labelled_project import finished_project
+from tests.tasks.labelled_project import finished_project, new_project, step
 from tests.tasks.web.serving import served
 
 PAGES = [*(address for _, address in LINKS), "/dashboard/videos/1"]
@@ -104,6 +106,7 @@ def test_the_coverage_chart_counts_the_masks(served_project, lead):
 def test_the_queue_counts_requests(served_project, lead):
     tiles = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd></dl>", lead.get("/dashboard/overview").text))
     expected = {"Open": "0", "In hand now": "0", "Flagged for the lead": "0", "Answered": "2", "Dropped": "0"}
+    expected["Expired"] = "0"
     assert tiles == expected | {"Oldest open": "–"}
 
 
@@ -231,3 +234,17 @@ def test_the_version_changes_with_the_ledger(served_project, lead):
     assert lead.get("/dashboard/version").json() == before
     context.ledger.begin_step(2, "publish", "0" * 64)
     assert lead.get("/dashboard/version").json() != before
+
+
+@pytest.mark.parametrize(("hours", "overdue"), [(1e-9, "2"), (1.0, "0"), (0.0, None)])
+def test_requests_are_overdue_when_the_deadline_of_their_round_has_passed(tmp_path, hours, overdue):
+    project, own, _ = new_project(tmp_path)
+    with own.held():
+        own.begin_round(Settings().changed({"schedule.deadline_hours": hours}))
+        chosen = [Selected(FrameRef(1, i), i, 0.5, "it moves") for i in range(2)]
+        own.put_requests([LabelRequest.of(1, selected) for selected in chosen])
+        step(own, 1, "request", 0.1)
+    with served(project) as (context, owner), browser((context, owner.url), "lea", Role.LEAD) as lea:
+        tiles = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd></dl>", lea.get("/dashboard/overview").text))
+    assert tiles.get("Overdue") == overdue
+    assert tiles["Open"] == "2"

@@ -1,0 +1,138 @@
+"""Commands that put a project on a schedule: its deployments on a Prefect server, and the worker that runs them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.upkeep import existing, project_option
+
+if TYPE_CHECKING:
+    from al_core.project import Project
+
+_SERVER_SECONDS = 120.0
+FORMATS = ("coco", "davis", "youtube-vis", "yolo-seg", "overlay-mp4")
+
+
+@click.command()
+@project_option
+@click.option(
+    "--cron",
+    "crons",
+    metavar="[FLOW=]CRON",
+    multiple=True,
+    help='When a flow runs, e.g. "0 6 * * *" or "report=0 7 * * 1"; without FLOW the rounds. May be given again.',
+)
+@click.option("--timezone", default="UTC", show_default=True, help="Of the schedules, e.g. Europe/Berlin.")
+@click.option("--answered", type=click.FloatRange(0, 1, min_open=True), help="Sets schedule.answered_share.")
+@click.option("--deadline", type=click.FloatRange(0), help="Sets schedule.deadline_hours.")
+@click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset, or a TOML file.")
+@click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, help="Change one setting of the rounds.")
+@click.option("--footage", "paths", type=click.Path(path_type=Path), multiple=True, help="What ingest takes in.")
+@click.option(
+    "--export",
+    "exported",
+    metavar="FORMAT=PATH",
+    default="coco=export/coco",
+    show_default=True,
+    help="What export writes, and where; a relative path lies in the project.",
+)
+@click.option(
+    "--trainings", default=1, show_default=True, type=click.IntRange(1), help="At a time, on this machine: one a GPU."
+)
+def deploy(
+    root: Path,
+    crons: tuple[str, ...],
+    timezone: str,
+    answered: float | None,
+    deadline: float | None,
+    preset: str | None,
+    changes: tuple[str, ...],
+    paths: tuple[Path, ...],
+    exported: str,
+    trainings: int,
+) -> None:
+    """Register ingest, round, campaign, report and export on a Prefect server, with their schedules.
+
+    The server is the one that PREFECT_API_URL names, or the one that `fewframes serve --prefect` keeps. What was
+    registered before is replaced; only a worker (`fewframes work`) runs it.
+    """
+    from tasks.changes import parse_changes
+    from tasks.deployments import FLOWS
+
+    project = existing(root)
+    schedules = _schedules(crons, FLOWS)
+    form, _, target = exported.partition("=")
+    if form not in FORMATS or not target:
+        raise click.UsageError(f"--export takes FORMAT=PATH with one of {', '.join(FORMATS)}, got {exported!r}")
+    limits = {"schedule.answered_share": answered, "schedule.deadline_hours": deadline}
+    wanted = parse_changes(changes) | {name: value for name, value in limits.items() if value is not None}
+    rounds = {"settings": _absolute(preset), "changes": _checked(project, preset, wanted)}
+    parameters: dict[str, dict[str, Any]] = {
+        "ingest": {"paths": [str(path.resolve()) for path in paths]},
+        "round": rounds,
+        "campaign": rounds,
+        "report": {},
+        "export": {"form": form, "out": str(project.root / target)},
+    }
+    url = _server(project, patience=10.0)
+    from tasks.registering import register
+
+    name = register(url, project, parameters, schedules, timezone, trainings)
+    for flow in FLOWS:
+        click.echo(f"{flow}/{name}: {', '.join(schedules.get(flow, ())) or 'when it is asked for'}")
+    click.echo(f"Prefect's pages: {url.removesuffix('/api')}")
+    click.echo(f"They run while there is a worker: fewframes work --project {root}, or fewframes serve --prefect")
+
+
+@click.command()
+@project_option
+def work(root: Path) -> None:
+    """Run what is deployed, as a Prefect worker; runs that crashed are begun again.
+
+    Ctrl-C ends it: what is under way stops, and goes on with the next worker.
+    """
+    from tasks.working import prepare_environment, work_until_told
+
+    project = existing(root)
+    prepare_environment()
+    work_until_told(_server(project, patience=_SERVER_SECONDS), project, click.echo)
+
+
+def _server(project: "Project", patience: float = 0.0) -> str:
+    from tasks.prefect_server import configure, known_server
+
+    configure(project.prefect_home)
+    url = known_server(project.prefect_home, patience)
+    if url is None:
+        raise click.ClickException(
+            "there is no Prefect server: name one with PREFECT_API_URL, or keep one of the project's own with "
+            f"fewframes serve --prefect --project {project.root}"
+        )
+    return url
+
+
+def _schedules(crons: tuple[str, ...], flows: tuple[str, ...]) -> dict[str, list[str]]:
+    """Cron expressions by flow."""
+    found: dict[str, list[str]] = {}
+    for text in crons:
+        flow, equals, cron = text.partition("=")
+        name, cron = (flow.strip(), cron.strip()) if equals else ("round", text.strip())
+        if name not in flows or len(cron.split()) not in (5, 6):
+            known = ", ".join(flows)
+            raise click.UsageError(f'--cron takes "minute hour day month weekday", or {known}=..., got {text!r}')
+        found.setdefault(name, []).append(cron)
+    return found
+
+
+def _absolute(preset: str | None) -> str:
+    return str(Path(preset).resolve()) if preset and preset.endswith(".toml") else preset or ""
+
+
+def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes that fit: better refused now than at night."""
+    from tasks.asked import asked_settings
+
+    asked_settings(project, preset, changes)
+    return dict(changes)

@@ -1,0 +1,94 @@
+"""Register a project's deployments on a Prefect server; loads Prefect."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from al_core.errors import BadSettings, ToolUnreachable
+from al_core.project import Project
+from tasks.deployments import FLOWS, deployment_name, training_limit
+
+ENTRYPOINTS = {
+    "ingest": "flows.deployed.take_in",
+    "round": "flows.deployed.take_round",
+    "campaign": "flows.deployed.take_campaign",
+    "report": "flows.deployed.write_report",
+    "export": "flows.deployed.export",
+}
+"""Where a worker finds each flow."""
+
+
+def register(
+    url: str,
+    project: Project,
+    parameters: Mapping[str, Mapping[str, Any]],
+    schedules: Mapping[str, Sequence[str]],
+    timezone: str,
+    trainings: int,
+) -> str:
+    """Register every flow, in the place of what was registered before; returns the name of the deployments.
+
+    Args:
+        url: of the server's API.
+        parameters: of each flow, besides the project.
+        schedules: cron expressions by flow.
+        timezone: of the schedules.
+        trainings: how many may go on at a time on this machine.
+
+    Raises:
+        BadSettings: a schedule or time zone that is none.
+        ToolUnreachable: the server refuses, or no longer answers.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    name = deployment_name(project)
+    try:
+        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+            with suppress(ObjectAlreadyExists):
+                client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_job_template()))
+            client.upsert_global_concurrency_limit_by_name(training_limit(), trainings)
+            for flow in FLOWS:
+                RunnerDeployment(
+                    name=name,
+                    flow_name=flow,
+                    entrypoint=ENTRYPOINTS[flow],
+                    parameters={"project": str(project.root), **parameters[flow]},
+                    schedules=_crons(schedules.get(flow, ()), timezone),
+                    tags=["fewframes", project.root.name],
+                    work_pool_name=name,
+                    job_variables=_job(project),
+                ).apply()
+    except (OSError, RuntimeError) as error:
+        raise ToolUnreachable(f"the Prefect server at {url} did not take the deployments: {error}") from None
+    return name
+
+
+def _crons(expressions: Sequence[str], timezone: str) -> list[Any]:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return [
+            DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone=timezone), active=True)
+            for cron in expressions
+        ]
+    except ValueError as error:
+        raise BadSettings(f"--cron {', '.join(expressions)} in --timezone {timezone}: {error}") from None
+
+
+def _job(project: Project) -> dict[str, Any]:
+    """How a worker begins a run: with this very Python, in the project's folder, and needing the worker no more."""
+    command = shlex.join([sys.executable, "-m", "tasks.flow_process", str(project.root / "run.log")])
+    return {"command": command, "working_dir": str(project.root), "stream_output": False}
+
+
+def _job_template() -> dict[str, Any]:
+    from prefect.workers.process import ProcessWorker
+
+    return ProcessWorker.get_default_base_job_template()

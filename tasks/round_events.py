@@ -1,0 +1,105 @@
+"""What people are told of rounds: a webhook hears of them, and Prefect's page of the run shows a summary."""
+
+from dataclasses import replace
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.settings import NotifySettings
+from al_core.waiting import Until, deadline
+from tasks.notify import Event, notify
+from tasks.published import publish_summary
+from tasks.report.rounds import RoundRow, round_rows
+from tasks.report.words import duration, many, percent, score
+from tasks.waiting import verdict_of
+
+
+def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> None:
+    """A round has put its frames before people."""
+    settings = ledger.round(round_id).settings
+    if settings.annotator.backend == "simulated" or not asked:
+        return
+    text = f"Round {round_id} of {project.root.name} is ready: {many(asked, 'frame')} to label."
+    notify(project, settings.notify, Event.ROUND_READY, text, round_id=round_id, counts={"asked": asked})
+
+
+def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
+    """A round is finished, and perhaps the campaign with it."""
+    this = ledger.round(round_id)
+    row = next(row for row in round_rows(ledger) if row.round_id == round_id)
+    seconds = {step.name: step.seconds for step in ledger.steps(round_id)}
+    expired = len(ledger.requests(round_id, "expired"))
+    over = f" The campaign is over: {this.stop_reason}." if this.stop_reason else ""
+    text = f"Round {round_id} of {project.root.name} is finished: {_in_short(row)}.{over}"
+    counts = {
+        "asked": row.requested,
+        "answered": row.answered,
+        "expired": expired,
+        "frames": row.n_frames,
+        "labelled": row.covered or 0,
+        "human_frames": row.human_frames,
+    }
+    publish_summary(_summary(replace(row, state=this.stop_reason or "finished"), expired, seconds))
+    notify(project, this.settings.notify, Event.ROUND_FINISHED, text, round_id=round_id, counts=counts)
+
+
+def tell_failed(project: Project, ledger: Ledger, error: str) -> None:
+    """A run ended early, and will not be begun again by itself."""
+    last = ledger.last_round()
+    notify(
+        project,
+        last.settings.notify if last else NotifySettings(),
+        Event.FAILED,
+        f"A run of {project.root.name} ended early: {error}",
+        round_id=last.round_id if last else None,
+        mend=f"look at the reason, mend it, then: fewframes run --project {project.root}",
+    )
+
+
+def tell_need(project: Project, ledger: Ledger, need: str) -> None:
+    """A round goes on only when somebody sees to it (see :func:`need_of`)."""
+    last = ledger.last_round()
+    if last is not None:
+        text = f"Round {last.round_id} of {project.root.name} needs you: {need}."
+        waiting = ledger.waiting(last.round_id)
+        counts = {"answered": waiting.answered, "open": waiting.open}
+        notify(project, last.settings.notify, Event.NEEDS_YOU, text, round_id=last.round_id, counts=counts)
+
+
+def need_of(ledger: Ledger) -> str | None:
+    """Why a round will not go on by itself; None where it does, or where it simply waits for answers."""
+    last = ledger.last_round()
+    if last is None or last.status == "finished":
+        return None
+    waiting = ledger.waiting(last.round_id)
+    if not waiting.open:
+        return None
+    if ledger.flagged() >= waiting.open:
+        return f"{many(waiting.open, 'frame')} left, all flagged for a lead"
+    over = deadline(last.settings.schedule, waiting)
+    if over is not None and waiting.as_of >= over and verdict_of(ledger, last).until is Until.ANSWERED:
+        return verdict_of(ledger, last).reason
+    return None
+
+
+def _in_short(row: RoundRow) -> str:
+    parts = [f"{row.answered} of {row.requested} frames answered", f"coverage {percent(row.coverage)}"]
+    return ", ".join([*parts, f"J&F {score(row.jf)}"] if row.jf is not None else parts)
+
+
+def _summary(row: RoundRow, expired: int, seconds: dict[str, float]) -> str:
+    """A round in a Markdown table."""
+    figures = {
+        "frames asked": f"{row.requested:,}",
+        "answered": f"{row.answered:,}",
+        "withdrawn unanswered": f"{expired:,}",
+        "human frames so far": f"{row.human_frames:,}",
+        "human time so far": duration(row.human_seconds),
+        "frames labelled": f"{row.covered or 0:,} of {row.n_frames:,} ({percent(row.coverage)})",
+        **{f"masks, {provenance}": f"{n:,}" for provenance, n in sorted(row.masks_by.items())},
+        "J&F": score(row.jf),
+        "AP50": score(row.ap50),
+        **{f"step {name}": duration(spent) for name, spent in seconds.items()},
+        "state": row.state,
+    }
+    lines = [f"| {name} | {value} |" for name, value in figures.items()]
+    return "\n".join([f"# Round {row.round_id}", "", "| figure | value |", "|---|---|", *lines])

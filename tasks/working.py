@@ -1,0 +1,71 @@
+"""The worker of a project: runs what is deployed, each run in a process of its own; loads Prefect."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+
+from al_core.project import Project
+from tasks.deployments import deployment_name
+from tasks.kept import Every
+from tasks.ledger import open_ledger
+from tasks.prefect_watch import Watch
+from tasks.round_events import tell_failed
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Runs side by side; those that take rounds on keep each other out by themselves."""
+
+LOOK_SECONDS = 15.0
+"""Seconds between two looks at runs whose process may be gone."""
+
+_AGAIN_SECONDS = 5.0
+_PACKAGES = Path(__file__).resolve().parents[1]
+
+
+def prepare_environment() -> None:
+    """How the worker and its runs log, and how often it asks for work; must come before Prefect is imported."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows,tasks,al_core,mmengine")
+    # The worker itself, which is no run, logs to its terminal only.
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", "3")
+    # Runs begin in the project's folder, and must find this very code there.
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), *(o for o in others if o and o != str(_PACKAGES))])
+
+
+def work_until_told(url: str, project: Project, say: Callable[[str], None] = print) -> None:
+    """Run what is deployed until ctrl-C or SIGTERM, and look after runs that crashed.
+
+    What is under way then is ended; what it had done is not done again. A server that is away is waited for.
+
+    Args:
+        url: of the server's API.
+        say: tells people what goes on.
+    """
+    os.environ["PREFECT_API_URL"] = url
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    watch = Watch(url, project, lambda what: tell_failed(project, open_ledger(project), what))
+    try:
+        with Every("looking after runs", LOOK_SECONDS, watch.look):
+            while True:
+                try:
+                    anyio.run(_work, deployment_name(project), say)
+                except Exception as error:
+                    _log.warning("the worker ended: %s; it begins again", error)
+                time.sleep(_AGAIN_SECONDS)
+    except KeyboardInterrupt:
+        say("the worker ends; what was under way goes on with the next one")
+
+
+async def _work(name: str, say: Callable[[str], None]) -> None:
+    from prefect.workers.process import ProcessWorker
+
+    await ProcessWorker(work_pool_name=name, name=name, limit=AT_ONCE).start(printer=say)

@@ -1,0 +1,48 @@
+import os
+import signal
+import subprocess
+import sys
+
+from tasks.noted_runs import forget_run, noted_run, pid_of_run, run_lives
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tasks.noted_runs import noted_run
+with noted_run(Path(sys.argv[1]), "abc"):
+    print("noted", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_run_lives_as_long_as_its_work(tmp_path):
+    assert run_lives(tmp_path, "abc") is None
+    with noted_run(tmp_path, "abc"):
+        assert run_lives(tmp_path, "abc") is True
+        assert pid_of_run(tmp_path, "abc") == os.getpid()
+        assert run_lives(tmp_path, "xyz") is None
+    assert run_lives(tmp_path, "abc") is None
+    assert pid_of_run(tmp_path, "abc") == 0
+
+
+def test_a_killed_process_is_found_dead_until_it_is_forgotten(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert holder.stdout.readline() == "noted\n"
+    assert run_lives(tmp_path, "abc") is True
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    assert run_lives(tmp_path, "abc") is False
+    forget_run(tmp_path, "abc")
+    assert run_lives(tmp_path, "abc") is None
+
+
+def test_a_run_that_is_begun_again_lives_again(tmp_path):
+    path = tmp_path / "runs" / "abc.lock"
+    path.parent.mkdir()
+    path.write_text("12345\n")
+    assert run_lives(tmp_path, "abc") is False
+    with noted_run(tmp_path, "abc"):
+        assert run_lives(tmp_path, "abc") is True
+        assert pid_of_run(tmp_path, "abc") == os.getpid()
