@@ -8,7 +8,6 @@ import logging
 import os
 import random
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from al_core.ledger.soundness import (
     check_room,
     check_whole,
     explained,
+    has_room,
     mend_log,
     note_identity,
 )
@@ -40,10 +40,6 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-
-
-_ROOM_BYTES = 2**20
-"""With less free space a database cannot even be opened again."""
 
 
 class Connector:
@@ -149,7 +145,7 @@ class Connector:
                     self._lost, self._inode = False, self.path.stat().st_ino
                 except FewframesError:
                     # The old database lives on until the last thread has left it.
-                    if time.monotonic() > deadline or shutil.disk_usage(self.path.parent).free < _ROOM_BYTES:
+                    if time.monotonic() > deadline or not has_room(self.path):
                         raise
                     time.sleep(0.02)
 

@@ -45,13 +45,18 @@ def check_place(path: Path) -> None:
         raise LedgerCorrupt(f"{path}: the ledger of this project was there, now the file is empty. {_MEND}")
 
 
+def has_room(path: Path) -> bool:
+    """Whether the disk has room for what a ledger writes; with less, it cannot even be opened."""
+    return not path.parent.is_dir() or shutil.disk_usage(path.parent).free >= _ROOM_BYTES
+
+
 def check_room(path: Path) -> None:
     """Before something is written: DuckDB 1.5 may end the process when its log cannot grow within a commit.
 
     Raises:
         NoSpace: the disk is all but full.
     """
-    if path.parent.is_dir() and shutil.disk_usage(path.parent).free < _ROOM_BYTES:
+    if not has_room(path):
         raise NoSpace.of(OSError(errno.ENOSPC, ""), path.parent)
 
 
