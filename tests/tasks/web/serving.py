@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from al_core.ledger.ledger_clock import system_time
 from al_core.ledger.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from tasks.web.app import create_app
@@ -15,14 +16,15 @@ from tasks.web.context import WebContext
 
 
 @contextmanager
-def served(project, port=0, ledger=None, **options):
+def served(project, port=0, ledger=None, clock=system_time, **options):
     """Own a project's ledger and serve it until the block ends; yields the context and the noted owner.
 
     Args:
         ledger: another one than the project's own to answer for.
+        clock: what the project's own goes by.
         options: further fields of the context.
     """
-    own = Ledger(project.ledger_path, patience=10)
+    own = Ledger(project.ledger_path, patience=10, clock=clock)
     with own.owned(), socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
