@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -31,3 +32,15 @@ def test_a_file_is_hashed_by_content(tmp_path):
     (tmp_path / "a").write_bytes(b"frame")
     (tmp_path / "b").write_bytes(b"frame")
     assert fingerprint_file(tmp_path / "a") == fingerprint_file(tmp_path / "b")
+
+
+def test_a_file_that_was_written_again_or_replaced_is_hashed_again(tmp_path):
+    file, other = tmp_path / "a", tmp_path / "b"
+    file.write_bytes(b"one")
+    before = fingerprint_file(file)
+    other.write_bytes(b"two")
+    os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    other.replace(file)
+    replaced = fingerprint_file(file)
+    file.write_bytes(b"three")
+    assert len({before, replaced, fingerprint_file(file)}) == 3
