@@ -88,9 +88,12 @@ def _is_whole(path: Path, end: str | None) -> bool:
     import pyarrow.parquet as pq
 
     try:
+        if end is not None and _end_of(path) != end:
+            return False
         pq.ParquetFile(path).close()
-        return end is None or _end_of(path) == end
-    except (OSError, pa.ArrowException):
+        return True
+    # Damaged names are a ValueError.
+    except (OSError, ValueError, pa.ArrowException):
         return False
 
 

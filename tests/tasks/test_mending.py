@@ -1,11 +1,15 @@
 """What a finished step made is made again when it is damaged, and only then."""
 
+from contextlib import suppress
+
 import pytest
 
+from al_core.errors import FewframesError
 from al_core.fingerprint import fingerprint_file
 from al_core.settings import Settings
-from tasks.mending import ends_of, make_sure, mend_inputs
-from tests.tasks.labelled_project import deliver, finished_project, predict, step
+from al_core.stores.delivered import read_delivered, write_delivered
+from tasks.mending import _end_of, _is_whole, ends_of, make_sure, mend_inputs
+from tests.tasks.labelled_project import deliver, delivered_masks, finished_project, predict, step
 
 
 @pytest.fixture
@@ -97,3 +101,17 @@ def test_a_damaged_checkpoint_is_trained_again(project):
     checkpoint.write_bytes(b"wights")
     make_sure(project_, ledger, "train", 3, train_again)
     assert redone == [("train", 3)]
+
+
+def test_no_bit_that_flips_in_delivered_masks_goes_unnoticed_and_changes_a_mask(tmp_path):
+    whole, damaged = tmp_path / "whole.parquet", tmp_path / "damaged.parquet"
+    write_delivered(whole, delivered_masks(1))
+    content, masks, end = whole.read_bytes(), list(read_delivered(whole)), _end_of(whole)
+    for place in range(0, 8 * len(content), 13):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        damaged.write_bytes(flipped)
+        if _is_whole(damaged, end):
+            with suppress(FewframesError):
+                assert list(read_delivered(damaged)) == masks
+        assert _is_whole(damaged, None) in (True, False)
