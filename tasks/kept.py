@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from tasks.processes import die_with_owner
+from tasks.processes import begun, end
 
 _log = logging.getLogger(__name__)
 
@@ -80,14 +80,7 @@ class KeptChild:
     def _run(self) -> None:
         try:
             with self._output.open("ab") as output:
-                child = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                    preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
-                )
+                child = begun(self._command, output)
         except OSError:
             _log.exception("%s cannot be begun", self._name)
             return
@@ -135,13 +128,3 @@ class Every:
                 _log.log(logging.DEBUG if self._failing else logging.WARNING, "%s: %s", self._name, error)
                 self._failing = True
             self._ending.wait(self._seconds)
-
-
-def end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
-    """End a child: politely first, then by force."""
-    child.terminate()
-    try:
-        child.wait(patience)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

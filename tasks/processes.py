@@ -4,9 +4,10 @@ import ctypes
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,35 @@ def die_with_owner() -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def begun(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A child that writes to a file and dies with its owner.
+
+    It has its own session: ctrl-C in the terminal is for the owner, which then ends the child. The operating system
+    ends it with the thread that began it.
+
+    Raises:
+        OSError: there is no such program.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
+    )
+
+
+def end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    """End a child: politely first, then, after so many seconds, by force."""
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def use_threads(n: int) -> None:

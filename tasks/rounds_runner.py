@@ -2,7 +2,6 @@
 a child process that runs ``fewframes run``."""
 
 import logging
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -13,8 +12,7 @@ from types import TracebackType
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.waiting import Until
-from tasks.kept import end
-from tasks.processes import die_with_owner
+from tasks.processes import begun, end
 from tasks.pulse import Signs, Silence, kill
 from tasks.waiting import settle
 from tasks.web.context import RunState
@@ -113,15 +111,7 @@ class RoundsRunner:
         with self._output.open("ab") as output:
             output.write(f"--- {datetime.now():%Y-%m-%d %H:%M:%S}\n".encode())
             output.flush()
-            # Its own session: ctrl-C in the terminal is for the server, which then ends the child.
-            child = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
-            )
+            child = begun(self._command, output)
         _log.info("started process %d: %s", child.pid, " ".join(self._command))
         silence = self._signs and Silence(f"the run (process {child.pid})", self._signs)
         self._hung = None

@@ -12,7 +12,6 @@ results are blended. A cell carries the masks of its 4 x 4 pixels, not their mea
 ``tests/bench/affinity_proof.py`` compares it with flow alone, raw colour and random weights.
 """
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from al_core.propagation.encoder import STRIDE, Describe
 from al_core.propagation.labels import check_labels, patches_at
 from al_core.propagation.local_affinity import copy, with_norm
 from al_core.propagation.soft import Size, shrink
-from al_core.propagation.walks import WAITING_BYTES, Masks, Spool, blended
+from al_core.propagation.walks import Masks, met_between
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import ClipFlow, Flow, FlowStore
 
@@ -130,17 +129,7 @@ class AffinityPropagator:
             yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
             return
         walk = _Walk(frames, labels, flow, describe, self._matching, tracks)
-        with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
-            spool = Spool(file)
-            if end in labels:
-                for found in walk.run(end, range(end - 1, start, -1), start):
-                    spool.put(found)
-            forward = walk.run(start, range(start + 1, end), end) if start in labels else None
-            for i in range(start + 1, end):
-                ways = [(next(forward), i - start)] if forward is not None else []
-                if end in labels:
-                    ways.append((spool.get(end - 1 - i), end - i))
-                yield PropagatedFrame(i, blended(tracks, ways, flow.size))
+        yield from met_between(walk.run, labels, tracks, flow.size, start, end)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ is condensed to a bounded number of tokens. A clip is walked from the human fram
 two results are blended by distance.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from al_core.errors import BadCheckpoint, MissingDependency
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.labels import check_labels, patches_at
 from al_core.propagation.soft import Size, Window
-from al_core.propagation.walks import WAITING_BYTES, Masks, Spool, blended
+from al_core.propagation.walks import Masks, met_between
 from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
 from al_core.stores.frames import working_size
@@ -97,17 +96,7 @@ class CutiePropagator:
             yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
             return
         walk = _Walk(self._network, self._config, read, labels, size, tracks)
-        with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
-            spool = Spool(file)
-            if end in labels:
-                for found in walk.run(end, range(end - 1, start, -1), start):
-                    spool.put(found)
-            forward = walk.run(start, range(start + 1, end), end) if start in labels else None
-            for i in range(start + 1, end):
-                ways = [(next(forward), i - start)] if forward is not None else []
-                if end in labels:
-                    ways.append((spool.get(end - 1 - i), end - i))
-                yield PropagatedFrame(i, blended(tracks, ways, size))
+        yield from met_between(walk.run, labels, tracks, size, start, end)
 
 
 @dataclass(frozen=True, eq=False)

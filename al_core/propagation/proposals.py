@@ -1,11 +1,8 @@
 """Where there may be an object in a frame, whichever it is: the teachers' predictions, or parts that have the colours
 of labelled objects."""
 
-import pickle
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -175,23 +172,3 @@ class InOrder:
         while self._next is not None and self._next.frame_idx < frame_idx:
             self._next = next(self._rest, None)
         return self._next if self._next is not None and self._next.frame_idx == frame_idx else None
-
-
-class Shelf:
-    """Values of any kind in a file that no one else writes, to be read again in any order."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._places: list[tuple[int, int]] = []
-
-    def put(self, value: Any) -> None:
-        """Add one at the end."""
-        data = zlib.compress(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), 1)
-        self._places.append((self._file.seek(0, 2), len(data)))
-        self._file.write(data)
-
-    def get(self, number: int) -> Any:
-        """The ``number``-th that was added."""
-        place, length = self._places[number]
-        self._file.seek(place)
-        return pickle.loads(zlib.decompress(self._file.read(length)))

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
 from al_core.propagation.labels import check_labels, may_overlap, patches_at
-from al_core.propagation.proposals import InOrder, Palette, Proposal, Shelf, predicted
+from al_core.propagation.proposals import InOrder, Palette, Proposal, predicted
 from al_core.propagation.reidentification import Embed, Template, Vector, embeddings, likeness
 from al_core.propagation.soft import Patch, Size, overlaps, patch_of
 from al_core.propagation.track_merging import Merging, Scores, kept_apart, merge_scores
-from al_core.propagation.walks import WAITING_BYTES
+from al_core.propagation.walks import WAITING_BYTES, Spool
 from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import ClipFlow, FlowStore
@@ -175,7 +175,7 @@ class _Scene:
         """The frames between two neighbouring labels."""
         size, friends = self.flow.size, may_overlap(labels)
         with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
-            proposals, backward = Shelf(file), Shelf(file)
+            proposals, backward = Spool(file), Spool(file)
             for i in range(start + 1, end):
                 proposals.put(self._proposals(i))
             walk = _Walk(self, tracks, friends, lambda i: proposals.get(i - start - 1))

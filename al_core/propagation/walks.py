@@ -1,13 +1,15 @@
 """What propagators share that walk from the human frame before and from the one after, and meet in between."""
 
+import pickle
+import tempfile
 import zlib
-from collections.abc import Sequence
-from typing import IO
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.propagation.base import PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.soft import Patch, Size
 
 WAITING_BYTES = 32_000_000
@@ -15,6 +17,36 @@ WAITING_BYTES = 32_000_000
 
 Masks = NDArray[np.uint8]
 """What a walk found in a frame: [tracks, h, w], probabilities of 1/255."""
+
+
+Run = Callable[[int, range, int], Iterator[Masks]]
+"""A walk: (the human frame that it begins at, the frames that it comes through, the human frame that it goes towards or
+one outside of the clip) -> what it finds in each of them."""
+
+
+def met_between(
+    run: Run, labels: Labels, tracks: Sequence[int], size: Size, start: int, end: int
+) -> Iterator[PropagatedFrame]:
+    """The frames between two human ones, each walked to from both sides and blended.
+
+    What the walk backward finds waits in a temporary file, so memory does not grow with the gap.
+
+    Args:
+        tracks: those that the walks look for, in the order of their masks.
+        size: (height, width) of the masks.
+        start, end: the human frames on both sides; before the first and after the last one there is one walk only.
+    """
+    with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
+        spool = Spool(file)
+        if end in labels:
+            for found in run(end, range(end - 1, start, -1), start):
+                spool.put(found)
+        forward = run(start, range(start + 1, end), end) if start in labels else None
+        for i in range(start + 1, end):
+            ways = [(next(forward), i - start)] if forward is not None else []
+            if end in labels:
+                ways.append((spool.get(end - 1 - i), end - i))
+            yield PropagatedFrame(i, blended(tracks, ways, size))
 
 
 def blended(tracks: Sequence[int], ways: Sequence[tuple[Masks, int]], size: Size) -> dict[int, PropagatedTrack]:
@@ -50,22 +82,20 @@ def confidence(mask: NDArray[np.float32], ways: Sequence[NDArray[np.float32]]) -
 
 
 class Spool:
-    """Masks in a file, to be read again in any order."""
+    """Values of any kind in a file that nobody else writes, to be read again in any order."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._places: list[tuple[int, int]] = []
-        self._shape: tuple[int, ...] = ()
 
-    def put(self, found: Masks) -> None:
+    def put(self, value: Any) -> None:
         """Add one at the end."""
-        data = zlib.compress(found.tobytes(), 1)
-        self._shape = found.shape
+        data = zlib.compress(pickle.dumps(value, pickle.HIGHEST_PROTOCOL), 1)
         self._places.append((self._file.seek(0, 2), len(data)))
         self._file.write(data)
 
-    def get(self, number: int) -> Masks:
+    def get(self, number: int) -> Any:
         """The ``number``-th that was added."""
         place, length = self._places[number]
         self._file.seek(place)
-        return np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8).reshape(self._shape)
+        return pickle.loads(zlib.decompress(self._file.read(length)))

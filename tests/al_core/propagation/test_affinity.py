@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadCheckpoint, BadLabel
-from al_core.propagation import Resources, build
-from al_core.propagation import affinity as affinity_module
+from al_core.propagation import Resources, build, walks
 from al_core.propagation.affinity import AffinityPropagator, Matching
 from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.encoder import Describe, describing, encoder_to_bytes, new_encoder
@@ -108,7 +107,7 @@ def test_equal_runs_give_equal_masks(tmp_path: Path) -> None:
 def test_what_waits_in_a_file_is_what_waits_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = mover_clip({1: line((30, 30), (3, 1))})
     in_memory = run(tmp_path, clip, [0, 11])
-    monkeypatch.setattr(affinity_module, "WAITING_BYTES", 1)
+    monkeypatch.setattr(walks, "WAITING_BYTES", 1)
     for one, other in zip(in_memory, run(tmp_path, clip, [0, 11]), strict=True):
         assert one.tracks[1].mask == other.tracks[1].mask
 

@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 
-from al_core.propagation.proposals import InOrder, Palette, Shelf, predicted
+from al_core.propagation.proposals import InOrder, Palette, predicted
+from al_core.propagation.walks import Spool
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 from tests.al_core.movers import iou, line, mover_clip
 
@@ -57,7 +58,7 @@ def test_predictions_are_found_by_frame_in_rising_order() -> None:
 
 def test_a_shelf_gives_back_what_was_put_there() -> None:
     file = io.BytesIO()
-    first, second = Shelf(file), Shelf(file)
+    first, second = Spool(file), Spool(file)
     for value in (1, "two"):
         first.put([value])
         second.put({value: np.arange(3)})
