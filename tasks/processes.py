@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,14 @@ def die_with_owner() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
+_ASK_TO_DIE_WITH = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def begun(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     """A child that writes to a file and dies with its owner.
 
@@ -30,16 +39,29 @@ def begun(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     ends it with the thread that began it.
 
     Raises:
-        OSError: there is no such program.
+        FileNotFoundError: there is no such program.
     """
+    program = shutil.which(command[0])
+    if program is None:
+        raise FileNotFoundError(f"there is no program {command[0]}")
     return subprocess.Popen(
-        command,
+        [*_dying_with(os.getpid()), program, *command[1:]],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=die_with_owner,  # noqa: PLW1509 - it only makes one system call
     )
+
+
+def _dying_with(owner: int) -> list[str]:
+    """What turns itself into the program that follows, once the operating system knows whom it dies with.
+
+    Python can ask for that between fork and exec, too; but a fork of a process with threads may never get to its exec
+    there, when another thread held a lock.
+    """
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(owner)]
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tasks.kept import Every, KeptChild
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=90):
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():

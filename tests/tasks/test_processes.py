@@ -1,10 +1,12 @@
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from al_core.errors import LedgerConflict
-from tasks.processes import is_run, only_run
+from tasks.processes import begun, is_run, only_run
 
 HOLD = """
 import sys
@@ -46,3 +48,51 @@ def test_who_ends_or_is_killed_makes_room(tmp_path, other):
     for _ in range(2):
         with only_run(tmp_path):
             pass
+
+
+OWN = """
+import sys
+from pathlib import Path
+from tasks.processes import begun
+output = Path(sys.argv[1]).open("ab")
+print(begun([sys.executable, "-c", "import time; time.sleep(100)"], output).pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its owner")
+def test_a_child_ends_with_an_owner_that_is_killed(tmp_path):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWN, str(tmp_path / "out.log")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = int(owner.stdout.readline())
+    assert is_alive(child)
+    owner.kill()
+    owner.communicate()
+    deadline = time.monotonic() + 60
+    while is_alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_child_has_its_words_and_its_output(tmp_path):
+    with (tmp_path / "out.log").open("wb") as output:
+        child = begun([sys.executable, "-c", "import sys; print(sys.argv[1:])", "two words", "-S"], output)
+    assert child.wait(60) == 0
+    assert (tmp_path / "out.log").read_text() == "['two words', '-S']\n"
+
+
+def test_a_program_that_is_not_there_is_told(tmp_path):
+    with (tmp_path / "out.log").open("wb") as output, pytest.raises(FileNotFoundError, match="there is no program"):
+        begun(["/no/such/program"], output)
+
+
+def is_alive(pid):
+    """Whether a process runs; one that ended and that nobody has asked after does not."""
+    try:
+        return "(zombie)" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
