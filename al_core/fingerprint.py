@@ -18,14 +18,14 @@ def fingerprint(inputs: Any) -> str:
 def fingerprint_file(path: Path) -> str:
     """SHA-256 of a file's content.
 
-    Several steps of a round ask for that of a checkpoint, so a file that was not written since is read
-    once in a process.
+    Several steps of a round ask for that of the same file, so one that was not written since is read once in a
+    process.
     """
     state = path.stat()
     return _of_file(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _of_file(path: Path, *state: int) -> str:
     """The same, for a file in a state."""
     with path.open("rb") as file:

@@ -5,8 +5,6 @@ is done, and its file says otherwise. The step is done once more, with the label
 """
 
 import logging
-import os
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -56,13 +54,9 @@ def make_sure(project: Project, ledger: Ledger, name: str, round_id: int, redo: 
     return [*before, words]
 
 
-def ends_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
-    """What tells whether a video's Parquet file is still the one that was written, by video.
-
-    Only the end is looked at, where the list of contents is: it is short, says where everything lies, and everything
-    else is guarded by checksums of its own.
-    """
-    return {str(video): _end_of(project.absolute(path)) for video, path in paths.items()}
+def hashes_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
+    """What tells whether each video's file is still the one that was written: SHA-256, by video."""
+    return {str(video): fingerprint_file(project.absolute(path)) for video, path in paths.items()}
 
 
 def _is_finished(step: Step | None) -> bool:
@@ -75,33 +69,13 @@ def _damaged(project: Project, ledger: Ledger, step: Step) -> dict[int, Path]:
         if "checkpoint" not in step.result:
             return {}
         path = project.absolute(step.result["checkpoint"])
-        return {} if path.is_file() and fingerprint_file(path) == step.result["sha256"] else {0: path}
+        return {} if _is_whole(path, step.result["sha256"]) else {0: path}
     paths = ledger.prediction_paths if step.name == "predict" else ledger.delivered_paths
     found = {video: project.absolute(path) for video, path in paths(step.round_id).items()}
-    ends = step.result.get("ends", {})
-    return {video: path for video, path in found.items() if not _is_whole(path, ends.get(str(video)))}
+    hashes = step.result.get("hashes", {})
+    return {video: path for video, path in found.items() if not _is_whole(path, hashes.get(str(video)))}
 
 
-def _is_whole(path: Path, end: str | None) -> bool:
-    """Whether a Parquet file is there to its end, and the end is what it was, where that is known."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if end is not None and _end_of(path) != end:
-            return False
-        pq.ParquetFile(path).close()
-        return True
-    # Damaged names are a ValueError.
-    except (OSError, ValueError, pa.ArrowException):
-        return False
-
-
-def _end_of(path: Path) -> str:
-    """Size and checksum of the end of a Parquet file: list of contents, its length as little-endian uint32, "PAR1"."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(-min(8, size), os.SEEK_END)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-min(length + 8, size), os.SEEK_END)
-        return f"{size}-{zlib.crc32(file.read()):08x}"
+def _is_whole(path: Path, sha256: str | None) -> bool:
+    """Whether a file is there, and is what it was where that is known."""
+    return path.is_file() and sha256 in (None, fingerprint_file(path))

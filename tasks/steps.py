@@ -24,7 +24,7 @@ from tasks.annotation import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.history import campaign_history, frames_to_ask
 from tasks.ledger import once, open_ledger
-from tasks.mending import ends_of
+from tasks.mending import hashes_of
 from tasks.progress import progress_of
 from tasks.round_events import tell_finished, tell_ready
 from tasks.training_slot import training_slot
@@ -159,7 +159,7 @@ def predict(project: Project, round_id: int) -> StepResult:
             tell = progress_of(f"predict {video.name}")
             predict_video(project, ledger, frames, video, members, this.settings, round_id, on_progress=tell)
         paths = ledger.prediction_paths(round_id)
-        return {"sha256": fingerprint(inputs), "videos": len(paths), "ends": ends_of(project, paths)}
+        return {"sha256": fingerprint(inputs), "videos": len(paths), "hashes": hashes_of(project, paths)}
 
     return once(ledger, round_id, "predict", inputs, work)
 
@@ -194,7 +194,7 @@ def propagate(project: Project, round_id: int) -> StepResult:
                 calibrations=calibrations_of(methods, fits),
             )  # fmt: skip
         paths = ledger.delivered_paths(round_id)
-        return {"videos": len(paths), "calibration": as_json(methods, fits), "ends": ends_of(project, paths)}
+        return {"videos": len(paths), "calibration": as_json(methods, fits), "hashes": hashes_of(project, paths)}
 
     return once(ledger, round_id, "propagate", inputs, work)
 
