@@ -2,7 +2,6 @@
 
 import pytest
 
-from al_core.errors import FewframesError
 from al_core.fingerprint import fingerprint_file
 from al_core.settings import Settings
 from tasks.mending import hashes_of, make_sure, mend_inputs
