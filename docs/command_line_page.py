@@ -19,7 +19,7 @@ WIDTH = 100
 
 HEAD = """# Command line
 
-*Written by `docs/command_line_page.py` from `flows/cli.py`; change it there.*
+*Written by `docs/command_line_page.py` from `flows/cli.py` and the commands below it; change it there.*
 
 `make setup` puts the command into `.venv/bin`. Every command works on a project, a folder that holds the
 ledger, caches and rounds; without `--project` that is the current folder. Every command may be given again:

@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from al_core.project import Project
+from flows.options import existing, project_option
 
 if TYPE_CHECKING:
     from tasks.snapshot import Rows
-
-project_option = click.option(
-    "--project",
-    "root",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="Folder of the project.",
-)
 
 
 @click.command()
@@ -86,19 +77,6 @@ def restore(backup: Path, folder: Path) -> None:
     with terminal_progress(Console()):
         done = restore_project(backup, folder, progress_of("restore"))
     click.echo(f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; go on with: fewframes status")
-
-
-def existing(root: Path) -> Project:
-    """The project in a folder that has a ledger."""
-    from al_core.ledger.soundness import check_place
-
-    project = Project.at(root)
-    check_place(project.ledger_path)
-    if not project.ledger_path.is_file():
-        raise click.ClickException(
-            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
-        )
-    return project
 
 
 def _as_table(found: "Rows") -> None:

@@ -1,0 +1,52 @@
+"""Options that several commands share, and the project that they speak of."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from al_core.project import Project
+
+P = ParamSpec("P")
+
+project_option = click.option(
+    "--project",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="Folder of the project: ledger, caches, rounds.",
+)
+
+
+def settings_options(command: Callable[P, None]) -> Callable[P, None]:
+    """The options that say how a campaign is run."""
+
+    @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
+    @click.option(
+        "--set",
+        "changes",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Change one setting, e.g. selection.strategy=random.",
+    )
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        command(*args, **kwargs)
+
+    return wrapped
+
+
+def existing(root: Path) -> Project:
+    """The project in a folder that has a ledger."""
+    from al_core.ledger.soundness import check_place
+
+    project = Project.at(root)
+    check_place(project.ledger_path)
+    if not project.ledger_path.is_file():
+        raise click.ClickException(
+            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
+        )
+    return project

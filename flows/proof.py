@@ -1,0 +1,223 @@
+"""Commands that need no project: what strategies and propagators are worth, measured against ground truth."""
+
+from pathlib import Path
+
+import click
+
+from flows.options import settings_options
+from tasks.changes import parse_changes
+
+
+@click.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout.",
+)
+@click.option("--sequences", help="Comma-separated names; default: all.")
+@click.option("--strategies", default="random,uniform,least_certain,hybrid", show_default=True)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
+@click.option("--rounds", default=4, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Default: beside --out. Kept for resuming.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
+@click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
+@click.option("--pool", is_flag=True, help="All sequences are one campaign with one budget.")
+@settings_options
+def simulate(
+    data: Path,
+    sequences: str | None,
+    strategies: str,
+    seeds: int,
+    rounds: int,
+    budget: int,
+    out: Path,
+    work: Path | None,
+    workers: int | None,
+    identities: str,
+    pool: bool,
+    preset: str | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Run whole campaigns against ground truth, side by side, with every strategy on the same footing."""
+    from rich.console import Console
+
+    from al_core.settings import load_settings
+    from flows.simulate import Plan, simulate_campaigns
+    from tasks.report.tables import simulation_table
+
+    plan = Plan.of(
+        data,
+        sequences.split(",") if sequences else None,
+        strategies.split(","),
+        seeds=seeds,
+        rounds=rounds,
+        budget=budget,
+        settings=load_settings(preset or "quick").changed(parse_changes(changes)),
+        identities=identities,
+        pooled=pool,
+    )
+    console = Console()
+    records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console)
+    console.print(simulation_table(records))
+    console.print(f"{len(records)} records in {out}", highlight=False)
+
+
+@click.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout.",
+)
+@click.option("--sequence", required=True, help="Name of the sequence.")
+@click.option("--labels", help="Comma-separated frames, counted from 0, whose masks are the labels.")
+@click.option("--evenly", "n_labels", type=click.IntRange(1), help="So many evenly spaced frames instead.")
+@click.option("--method", default="flow", show_default=True, help="Comma-separated propagators; several are fused.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="What may be computed again, e.g. flow. Default: cache in --out.",
+)
+@settings_options
+def propagate(
+    data: Path,
+    sequence: str,
+    labels: str | None,
+    n_labels: int | None,
+    method: str,
+    out: Path,
+    cache: Path | None,
+    preset: str | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Carry a few masks along one sequence: each propagator alone, or several together, without a project.
+
+    Writes one index PNG per frame into a folder of the sequence's name, and says how fast it went; frames that have a
+    mask and were not given measure J and F.
+    """
+    from rich.console import Console
+
+    from al_core.settings import load_settings
+    from tasks.clip_propagation import propagate_sequence
+    from tasks.progress import progress_of, terminal_progress
+
+    marks = n_labels if labels is None else _numbers(labels)
+    if marks is None or None not in (labels, n_labels):
+        raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
+    settings = load_settings(preset or "default").changed(parse_changes(changes))
+    console = Console()
+    with terminal_progress(console):
+        done = propagate_sequence(
+            data,
+            sequence,
+            marks,
+            method.split(","),
+            out,
+            cache or out / "cache",
+            settings,
+            on_progress=progress_of("propagate"),
+        )
+    console.print(f"{out / sequence}: {done.describe()}", highlight=False, soft_wrap=True)
+
+
+@click.command()
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout; may be given again.",
+)
+@click.option("--sequences", help="Comma-separated names; default: all.")
+@click.option("--sets", default="single,pool,long", show_default=True, help="Comma-separated: single, pool, long.")
+@click.option(
+    "--arms",
+    default="random,uniform,least_certain,diverse,hybrid,cycle_dissimilarity,farthest_with_error,value,oracle,"
+    "random/click,uniform/click,value/all",
+    show_default=True,
+    help="Comma-separated: a strategy, or strategy/kinds with kinds click, box, scribble, polygon or all.",
+)
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Campaigns per arm.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="Human frames of each video.")
+@click.option("--long-frames", default=300, show_default=True, type=click.IntRange(2), help="Length of long footage.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
+@click.option(
+    "--work", type=click.Path(file_okay=False, path_type=Path), help="Default: beside --out. Kept for resuming."
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes side by side; default: one per core.")
+def bench(
+    data: tuple[Path, ...],
+    sequences: str | None,
+    sets: str,
+    arms: str,
+    seeds: int,
+    rounds: int,
+    frames: int,
+    long_frames: int,
+    out: Path,
+    work: Path | None,
+    workers: int | None,
+) -> None:
+    """Compare selection strategies on propagation alone: many campaigns, no training."""
+    from rich.console import Console
+
+    from flows.bench import Arm, Bench, run_bench
+
+    plan = Bench(
+        tuple(folder.resolve() for folder in data),
+        tuple(sequences.split(",")) if sequences else None,
+        tuple(sets.split(",")),
+        tuple(Arm.parse(arm) for arm in arms.split(",")),
+        seeds=seeds,
+        rounds=rounds,
+        frames_per_video=frames,
+        long_frames=long_frames,
+    )
+    console = Console()
+    points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)
+    console.print(f"{len(points)} records in {out}; compare them with: fewframes compare {out}", highlight=False)
+
+
+@click.command()
+@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--target", default=0.85, show_default=True, type=click.FloatRange(0, 1), help="J&F that effort is compared at."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: the first file, as .html.")
+def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
+    """Compare the strategies of simulated campaigns: a table, and one self-contained HTML page with the curves.
+
+    RECORDS are files that simulate or bench wrote; several are joined.
+    """
+    from rich.console import Console
+
+    from al_core.comparison import Comparison
+    from al_core.simulation_records import check_distinct, read_points
+    from tasks.report.simulation_page import write_comparison
+    from tasks.report.tables import simulation_summary
+
+    points = tuple(point for path in records for point in read_points(path))
+    check_distinct(points)
+    comparison = Comparison(points, target)
+    console = Console()
+    console.print(simulation_summary(comparison))
+    page = write_comparison(comparison, out or records[0].with_suffix(".html"))
+    console.print(f"{len(points)} records compared; curves in {page}", highlight=False, soft_wrap=True)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise click.UsageError(f"--labels takes frames like 0,20,40, got {text!r}") from None
