@@ -44,6 +44,7 @@ class Offer:
         keeps: share of the present error that the label keeps, in [0, 1].
         adds: error that the label has even where the present mask is right, in [0, 1].
         from_nothing: whether an object can be labelled so that has no mask yet.
+        at_most: error of a label that is drawn from nothing, in [0, 1].
     """
 
     kind: LabelKind
@@ -51,10 +52,11 @@ class Offer:
     keeps: float = 0.0
     adds: float = 0.0
     from_nothing: bool = True
+    at_most: float = 1.0
 
     def residual(self, error: float) -> float:
         """How wrong the label is expected to be where the present mask is wrong by ``error``."""
-        return min(self.keeps * error + self.adds, 1.0)
+        return min(self.keeps * error + self.adds, self.at_most)
 
 
 class Spot(NamedTuple):
@@ -206,16 +208,20 @@ class Line:
         return np.asarray((1 - share) * wrong[0] + share * wrong[1])
 
 
-def plan(lines: Sequence[Line], n: int) -> None:
+def plan(lines: Sequence[Line], n: int, n_soon: int | None = None) -> None:
     """Plan up to ``n`` labels over all videos, those first that are worth most per second, and settle their places.
 
     Where there are several kinds of label, the cheapest one is mostly worth most per second, and yet wrong: it takes
-    the place of a better one. So seconds get a price, that of the last label if all were of the kind that leaves the
-    least error, and each place gets the kind that is worth most beyond its price.
+    the place of a better one. So seconds get a price, that of the last label if ``n_soon`` were asked for and all of
+    the kind that leaves the least error, and each place gets the kind that is worth most beyond its price.
+
+    Args:
+        n_soon: labels that are asked for soon; ``n`` when left out. The fewer, the higher the price, and the coarser
+            the labels.
     """
     if any(len(line.offers) > 1 for line in lines):
         exact = [replace(line, offers=(min(line.offers, key=_leaves),)) for line in lines]
-        added = _greedy(exact, n)
+        added = _greedy(exact, n_soon or n)
         for line in lines:
             line.price = min((spot.rate for spot in added), default=0.0)
     _greedy(lines, n)

@@ -100,6 +100,24 @@ def test_a_label_that_is_as_wrong_as_the_frame_is_worth_little():
     assert gain(as_wrong) < 0.2 * gain(MASK)
 
 
+def test_a_label_drawn_from_nothing_is_no_worse_where_nothing_is_known():
+    outline = Offer(LabelKind.POLYGON, 25.0, keeps=0.2, adds=0.1, at_most=0.15)
+    assert outline.residual(0.1) == pytest.approx(0.12)
+    assert outline.residual(1.0) == 0.15
+
+
+def test_the_fewer_labels_are_asked_for_soon_the_coarser_they_may_be():
+    outline = Offer(LabelKind.POLYGON, 25.0, adds=0.15)
+
+    def kinds(n_soon):
+        known = line([1.0] * 20, error=[0.4] * 21, labelled={10}, offers=(MASK, outline))
+        plan([known], 2, n_soon)
+        return {offer.kind for offer in known.planned.values()}
+
+    assert kinds(1) == {LabelKind.POLYGON}
+    assert kinds(12) == {LabelKind.MASK}
+
+
 @settings(max_examples=40, deadline=None)
 @given(hazard=st.lists(st.floats(0, 3), min_size=3, max_size=30), n=st.integers(1, 5))
 def test_more_labels_never_make_the_expectation_worse_and_plans_repeat(hazard, n):
