@@ -15,6 +15,8 @@ from tests.toys import chosen, ledger_with_clip, mask_answer
 
 _PEOPLE = ("ann", "bo", "cy")
 _LEASE = 300.0
+_SLACK = 60.0
+"""A clock that is put back by no more than so many seconds makes a lease last that much longer."""
 _ASKING = 5.0
 """Seconds from one question for a frame to the next."""
 _JUMPS = (10.0, 400.0, 3600.0, 86400.0, 366 * 86400.0)
@@ -43,7 +45,7 @@ class JumpingClock(Family):
             known, as_of = ledger.human_labels(), ledger.newest_answer_at(1)
             clock.go(-rng.choice(_JUMPS))
             # Whoever asks now and then for as long as a lease lasts gets every frame, whatever the clock showed before.
-            for _ in range(round(_LEASE / _ASKING) + 1):
+            for _ in range(round((_LEASE + _SLACK) / _ASKING) + 1):
                 clock.go(_ASKING)
                 while (task := ledger.claim("dee", _LEASE)) is not None:
                     _submit(ledger, "dee", task, acknowledged)
