@@ -12,10 +12,10 @@ from tasks.demo_data import IDENTITIES, demo_data
 from tasks.export import export_project
 from tasks.frames import ingest_paths, open_frames
 from tasks.ledger import open_ledger
-from tasks.prefect_server import prefect_server
 from tasks.progress import progress_of, terminal_progress
 from tasks.report import write_report
 from tasks.report.tables import print_status, round_line
+from tasks.scheduling.prefect_server import prefect_server
 
 
 def run_demo(data: Path | None, root: Path | None, console: Console) -> None:

@@ -59,7 +59,7 @@ def deploy(
     registered before is replaced; only a worker (`fewframes work`) runs it.
     """
     from tasks.changes import parse_changes
-    from tasks.deployments import FLOWS
+    from tasks.scheduling.deployments import FLOWS
 
     project = existing(root)
     schedules = _schedules(crons, FLOWS)
@@ -77,7 +77,7 @@ def deploy(
         "export": {"form": form, "out": str(project.root / target)},
     }
     url = _server(project, patience=10.0)
-    from tasks.registering import register
+    from tasks.scheduling.registering import register
 
     name = register(url, project, parameters, schedules, timezone, trainings)
     for flow in FLOWS:
@@ -93,7 +93,7 @@ def work(root: Path) -> None:
 
     Ctrl-C ends it: what is under way stops, and goes on with the next worker.
     """
-    from tasks.working import prepare_environment, work_until_told
+    from tasks.scheduling.working import prepare_environment, work_until_told
 
     project = existing(root)
     prepare_environment()
@@ -101,7 +101,7 @@ def work(root: Path) -> None:
 
 
 def _server(project: "Project", patience: float = 0.0) -> str:
-    from tasks.prefect_server import configure, known_server
+    from tasks.scheduling.prefect_server import configure, known_server
 
     configure(project.prefect_home)
     url = known_server(project.prefect_home, patience)

@@ -22,12 +22,12 @@ from flows.round import RoundOutcome, run_round
 from tasks.asked import asked_settings
 from tasks.frames import open_frames
 from tasks.ledger import open_ledger
-from tasks.noted_runs import noted_run
-from tasks.prefect_server import without_heartbeat
 from tasks.processes import is_run, only_run
-from tasks.published import published
 from tasks.report.words import many
 from tasks.round_events import need_of, tell_failed, tell_need
+from tasks.scheduling.noted_runs import noted_run
+from tasks.scheduling.prefect_server import without_heartbeat
+from tasks.scheduling.published import published
 
 _log = logging.getLogger(__name__)
 

@@ -41,9 +41,9 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     from rich.console import Console
 
     from al_core.project import Project
-    from tasks.prefect_server import prefect_server
     from tasks.processes import only_run
     from tasks.progress import terminal_progress
+    from tasks.scheduling.prefect_server import prefect_server
 
     console = Console()
     project = Project.at(root)
@@ -57,10 +57,10 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 
 
 def _run_campaign(project: "Project", settings: "Settings", console: Any) -> None:
-    from tasks.prefect_server import prefect_server
     from tasks.processes import only_run
     from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
+    from tasks.scheduling.prefect_server import prefect_server
 
     _require_videos(project)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):

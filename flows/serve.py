@@ -19,15 +19,15 @@ from al_core.errors import BadAddress, LedgerConflict
 from al_core.ledger.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.deployments import begin_rounds
 from tasks.kept import Every, KeptChild
 from tasks.ledger import living_owner
-from tasks.prefect_server import lasting_server
 from tasks.processes import is_run
 from tasks.pulse import Signs, touched
 from tasks.report.words import many
 from tasks.round_events import tell_failed
 from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
+from tasks.scheduling.deployments import begin_rounds
+from tasks.scheduling.prefect_server import lasting_server
 from tasks.waiting_rounds import WaitingRounds
 from tasks.web.app import create_app
 from tasks.web.context import RunState, WebContext

@@ -26,10 +26,10 @@ from al_core.records import Identities
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger import open_ledger
-from tasks.prefect_server import prefect_server, without_heartbeat
 from tasks.processes import die_with_owner, use_threads
 from tasks.progress import counting
 from tasks.pulse import beat_for_life, workers_watched
+from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
 
 Record = dict[str, Any]
 

@@ -7,9 +7,9 @@ from al_core.project import Project
 from al_core.settings import NotifySettings
 from al_core.waiting import Until, deadline
 from tasks.notify import Event, notify
-from tasks.published import publish_summary
 from tasks.report.rounds import RoundRow, round_rows
 from tasks.report.words import duration, many, percent, score
+from tasks.scheduling.published import publish_summary
 from tasks.waiting import verdict_of
 
 

@@ -27,7 +27,7 @@ from tasks.ledger import once, open_ledger
 from tasks.mending import hashes_of
 from tasks.progress import progress_of
 from tasks.round_events import tell_finished, tell_ready
-from tasks.training_slot import training_slot
+from tasks.scheduling.training_slot import training_slot
 from tasks.waiting import settle
 
 StepResult = dict[str, Any]

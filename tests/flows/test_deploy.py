@@ -10,12 +10,12 @@ import pytest
 
 from al_core.ledger.people import Role
 from al_core.project import Project
-from tasks.deployments import deployment_ids, deployment_name, training_limit
 from tasks.ledger import open_ledger
-from tasks.noted_runs import pid_of_run
-from tasks.prefect_api import PrefectApi
-from tasks.prefect_server import known_server
 from tasks.processes import is_run
+from tasks.scheduling.deployments import deployment_ids, deployment_name, training_limit
+from tasks.scheduling.noted_runs import pid_of_run
+from tasks.scheduling.prefect_api import PrefectApi
+from tasks.scheduling.prefect_server import known_server
 from tests.flows.test_run import STEPS
 from tests.flows.test_serve import label_all, serving
 from tests.flows.toy_project import fewframes, write_clip, write_settings

@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from al_core.project import Project
-from tasks.prefect_server import prefect_server
+from tasks.scheduling.prefect_server import prefect_server
 
 project = Project.at(sys.argv[1])
 with prefect_server(project.prefect_home):

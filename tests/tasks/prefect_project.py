@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 
 from al_core.project import Project
-from tasks.prefect_api import PrefectApi
+from tasks.scheduling.prefect_api import PrefectApi
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def clean_environment():
 @contextmanager
 def lasting(folder):
     """A server that is kept for the block, its state in a folder; yields (API URL, its client)."""
-    from tasks.prefect_server import lasting_server
+    from tasks.scheduling.prefect_server import lasting_server
 
     with clean_environment(), lasting_server(folder / "prefect") as url, PrefectApi(url) as api:
         yield url, api
@@ -30,7 +30,7 @@ def lasting(folder):
 
 def registered(url, folder, crons=None):
     """A project that is registered on a server, with cron expressions by flow."""
-    from tasks.registering import register
+    from tasks.scheduling.registering import register
 
     project = Project.at(folder)
     project.root.mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
-"""The process of a run of a deployment: ``python -m tasks.flow_process FILE`` is Prefect's engine, and what it prints
-is added to a file. A pipe to the worker would break with the worker, and end the run.
+"""The process of a run of a deployment: ``python -m tasks.scheduling.flow_process FILE`` is Prefect's engine, and what
+it prints is added to a file. A pipe to the worker would break with the worker, and end the run.
 """
 
 import os

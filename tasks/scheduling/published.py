@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from al_core.errors import ToolUnreachable
 from al_core.records import Progress
-from tasks.prefect_api import PrefectApi
 from tasks.progress import listening
+from tasks.scheduling.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)
 

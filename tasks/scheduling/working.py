@@ -10,11 +10,11 @@ from pathlib import Path
 import anyio
 
 from al_core.project import Project
-from tasks.deployments import deployment_name
 from tasks.kept import Every
 from tasks.ledger import open_ledger
-from tasks.prefect_watch import Watch
 from tasks.round_events import tell_failed
+from tasks.scheduling.deployments import deployment_name
+from tasks.scheduling.prefect_watch import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ LOOK_SECONDS = 15.0
 """Seconds between two looks at runs whose process may be gone."""
 
 _AGAIN_SECONDS = 5.0
-_PACKAGES = Path(__file__).resolve().parents[1]
+_PACKAGES = Path(__file__).resolve().parents[2]
 
 
 def prepare_environment() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.project import Project
-from tasks.deployments import FLOWS, deployment_name, training_limit
+from tasks.scheduling.deployments import FLOWS, deployment_name, training_limit
 
 ENTRYPOINTS = {
     "ingest": "flows.deployed.take_in",
@@ -84,7 +84,7 @@ def _crons(expressions: Sequence[str], timezone: str) -> list[Any]:
 
 def _job(project: Project) -> dict[str, Any]:
     """How a worker begins a run: with this very Python, in the project's folder, and needing the worker no more."""
-    command = shlex.join([sys.executable, "-m", "tasks.flow_process", str(project.root / "run.log")])
+    command = shlex.join([sys.executable, "-m", "tasks.scheduling.flow_process", str(project.root / "run.log")])
     return {"command": command, "working_dir": str(project.root), "stream_output": False}
 
 

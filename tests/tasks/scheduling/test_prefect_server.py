@@ -8,12 +8,12 @@ import urllib.request
 import psutil
 import pytest
 
-from tasks.prefect_server import known_server
+from tasks.scheduling.prefect_server import known_server
 
 OWNER = """
     import sys, time
     from pathlib import Path
-    from tasks.prefect_server import prefect_server
+    from tasks.scheduling.prefect_server import prefect_server
     with prefect_server(Path(sys.argv[1])) as url:
         print(url, flush=True)
         {body}
@@ -50,7 +50,7 @@ def test_state_stays_in_the_project_and_a_flow_runs(tmp_path):
 KEEPER = """
     import os, sys, time
     from pathlib import Path
-    from tasks.prefect_server import known_server, lasting_server, prefect_server
+    from tasks.scheduling.prefect_server import known_server, lasting_server, prefect_server
     home = Path(sys.argv[1])
     with lasting_server(home) as url:
         print(url, flush=True)

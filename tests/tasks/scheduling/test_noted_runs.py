@@ -3,12 +3,12 @@ import signal
 import subprocess
 import sys
 
-from tasks.noted_runs import forget_run, noted_run, pid_of_run, run_lives
+from tasks.scheduling.noted_runs import forget_run, noted_run, pid_of_run, run_lives
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tasks.noted_runs import noted_run
+from tasks.scheduling.noted_runs import noted_run
 with noted_run(Path(sys.argv[1]), "abc"):
     print("noted", flush=True)
     time.sleep(100)

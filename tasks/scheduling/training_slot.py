@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from tasks.deployments import training_limit
-from tasks.prefect_api import PrefectApi
+from tasks.scheduling.deployments import training_limit
+from tasks.scheduling.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from al_core.errors import ToolUnreachable
 from al_core.project import Project
-from tasks.prefect_api import UNFINISHED, PrefectApi
-from tasks.prefect_server import known_server
 from tasks.processes import is_run
+from tasks.scheduling.prefect_api import UNFINISHED, PrefectApi
+from tasks.scheduling.prefect_server import known_server
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from al_core.records import Progress
-from tasks.prefect_api import PrefectApi
-from tasks.prefect_server import without_heartbeat
 from tasks.progress import progress_of
-from tasks.published import Publisher, publish_summary, published
+from tasks.scheduling.prefect_api import PrefectApi
+from tasks.scheduling.prefect_server import without_heartbeat
+from tasks.scheduling.published import Publisher, publish_summary, published
 from tests.tasks.prefect_project import lasting
 
 

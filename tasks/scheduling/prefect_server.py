@@ -22,9 +22,9 @@ from pathlib import Path
 from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.ledger.owner import runs
 from tasks.kept import KeptChild
-from tasks.prefect_api import PrefectApi
-from tasks.published import published
 from tasks.pulse import Signs, ended_when_silent
+from tasks.scheduling.prefect_api import PrefectApi
+from tasks.scheduling.published import published
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 TRAINING = """
-from tasks.training_slot import training_slot
+from tasks.scheduling.training_slot import training_slot
 with training_slot():
     print("trains", flush=True)
 try:

@@ -3,7 +3,7 @@ import sys
 
 SCRIPT = """
 import subprocess, sys
-from tasks.flow_process import print_to
+from tasks.scheduling.flow_process import print_to
 print("before", flush=True)
 print_to(sys.argv[1])
 print("after")

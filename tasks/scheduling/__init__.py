@@ -1,0 +1,1 @@
+"""Rounds on a Prefect server: what is registered there, who runs it, and what its pages show."""
