@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.backup import back_up
 from tasks.ledger import open_ledger
 from tests.faults.campaign import Undisturbed, run_undisturbed
+from tests.faults.framework import Loss
 
 
 class Lab:
@@ -22,8 +23,15 @@ class Lab:
 
     @cached_property
     def undisturbed(self) -> Undisturbed:
-        """A campaign, step by step."""
-        return run_undisturbed(self.folder / "undisturbed", self.rounds)
+        """A campaign, step by step.
+
+        Raises:
+            SystemExit: it did not go through: there is nothing to compare disturbed ones with.
+        """
+        try:
+            return run_undisturbed(self.folder / "undisturbed", self.rounds)
+        except Loss as error:
+            raise SystemExit(f"the undisturbed campaign did not go through: {error}") from error
 
     @cached_property
     def backup(self) -> Path:
