@@ -30,16 +30,17 @@ _READS: dict[str, tuple[tuple[str, int], ...]] = {
 
 def mend_inputs(project: Project, ledger: Ledger, round_id: int, redo: Redo) -> list[str]:
     """Make sure of all files that the unfinished steps of a round read; returns what was made again, in words."""
-    unfinished = [name for name in _READS if not _is_finished(ledger.step(round_id, name))]
-    read = [(other, round_id + shift) for name in unfinished for other, shift in _READS[name]]
-    return [words for name, number in read for words in make_sure(project, ledger, name, number, redo)]
+    with ledger.held():
+        unfinished = [name for name in _READS if not _is_finished(ledger.step(round_id, name))]
+        read = [(other, round_id + shift) for name in unfinished for other, shift in _READS[name]]
+        damaged = [(name, number) for name, number in read if _damaged(project, ledger, name, number)]
+    return [words for name, number in damaged for words in make_sure(project, ledger, name, number, redo)]
 
 
 def make_sure(project: Project, ledger: Ledger, name: str, round_id: int, redo: Redo) -> list[str]:
     """Do a finished step again when a file that it made is damaged or gone, after the steps that it needs itself;
     returns what was made again, in words."""
-    step = ledger.step(round_id, name)
-    damaged = _damaged(project, ledger, step) if step is not None and _is_finished(step) else {}
+    damaged = _damaged(project, ledger, name, round_id)
     if not damaged:
         return []
     before = [w for other, shift in _READS[name] for w in make_sure(project, ledger, other, round_id + shift, redo)]
@@ -63,15 +64,18 @@ def _is_finished(step: Step | None) -> bool:
     return step is not None and step.status == "finished"
 
 
-def _damaged(project: Project, ledger: Ledger, step: Step) -> dict[int, Path]:
-    """The damaged files of a step by video; a checkpoint goes as video 0."""
-    if step.name == "train":
+def _damaged(project: Project, ledger: Ledger, name: str, round_id: int) -> dict[int, Path]:
+    """The damaged files of a finished step by video; a checkpoint goes as video 0."""
+    step = ledger.step(round_id, name)
+    if step is None or not _is_finished(step):
+        return {}
+    if name == "train":
         if "checkpoint" not in step.result:
             return {}
         path = project.absolute(step.result["checkpoint"])
         return {} if _is_whole(path, step.result["sha256"]) else {0: path}
-    paths = ledger.prediction_paths if step.name == "predict" else ledger.delivered_paths
-    found = {video: project.absolute(path) for video, path in paths(step.round_id).items()}
+    paths = ledger.prediction_paths if name == "predict" else ledger.delivered_paths
+    found = {video: project.absolute(path) for video, path in paths(round_id).items()}
     hashes = step.result.get("hashes", {})
     return {video: path for video, path in found.items() if not _is_whole(path, hashes.get(str(video)))}
 
