@@ -16,10 +16,13 @@ def fingerprint(inputs: Any) -> str:
 
 
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 of a file's content.
+    """SHA-256 (64 hex digits) of a file's content.
 
     Several steps of a round ask for that of the same file, so one that was not written since is read once in a
     process.
+
+    Raises:
+        OSError: the file is not there or cannot be read.
     """
     state = path.stat()
     return _of_file(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns)

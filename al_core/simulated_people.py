@@ -50,10 +50,7 @@ def offers_of(kinds: str, settings: AnnotatorSettings | None = None) -> tuple[Of
     if kinds not in KINDS:
         raise UnknownName("kinds of label", kinds, KINDS)
     prices = default_prices(settings or AnnotatorSettings()).per_object
-    return tuple(
-        Offer(k, prices[k], *WHAT_KINDS_LEAVE[k], k in DRAWN_FROM_NOTHING, DRAWN_FROM_NOTHING.get(k, 1.0))
-        for k in KINDS[kinds]
-    )
+    return tuple(Offer(k, prices[k], *WHAT_KINDS_LEAVE[k], DRAWN_FROM_NOTHING.get(k)) for k in KINDS[kinds])
 
 
 def annotator_of(world: World, kinds: str, settings: AnnotatorSettings | None = None) -> Annotate:

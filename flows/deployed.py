@@ -20,7 +20,7 @@ from flows.campaign import campaign_over, run_campaign
 from flows.ingest import ingest as run_ingest
 from flows.round import RoundOutcome, run_round
 from tasks.asked import asked_settings
-from tasks.frames import open_frames
+from tasks.frames import open_last_frames
 from tasks.ledger import open_ledger
 from tasks.processes import is_run, only_run
 from tasks.report.words import many
@@ -170,8 +170,5 @@ def _told(project: Project, outcome: RoundOutcome) -> State:
 
 def _sources(project: Project) -> tuple[Any, Any]:
     """The ledger of a project and its frames, at the size that its last round worked on."""
-    from al_core.settings import FrameSettings
-
     ledger = open_ledger(project)
-    last = ledger.last_round()
-    return ledger, open_frames(project, ledger, last.settings.frames if last else FrameSettings())
+    return ledger, open_last_frames(project, ledger)

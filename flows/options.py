@@ -40,7 +40,11 @@ def settings_options(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def existing(root: Path) -> Project:
-    """The project in a folder that has a ledger."""
+    """The project in a folder that has a ledger.
+
+    Raises:
+        click.ClickException: the folder holds no project; the message says how to begin one.
+    """
     from al_core.ledger.soundness import check_place
 
     project = Project.at(root)

@@ -7,14 +7,16 @@ import click
 from flows.options import settings_options
 from tasks.changes import parse_changes
 
-
-@click.command()
-@click.option(
+data_option = click.option(
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="DAVIS layout.",
 )
+
+
+@click.command()
+@data_option
 @click.option("--sequences", help="Comma-separated names; default: all.")
 @click.option("--strategies", default="random,uniform,least_certain,hybrid", show_default=True)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
@@ -72,12 +74,7 @@ def simulate(
 
 
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="DAVIS layout.",
-)
+@data_option
 @click.option("--sequence", required=True, help="Name of the sequence.")
 @click.option("--labels", help="Comma-separated frames, counted from 0, whose masks are the labels.")
 @click.option("--evenly", "n_labels", type=click.IntRange(1), help="So many evenly spaced frames instead.")

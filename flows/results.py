@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from al_core.project import Project
 from flows.options import existing, project_option
 
 if TYPE_CHECKING:
-    from al_core.project import Project
+    from al_core.ledger.store import Ledger
+    from al_core.stores.frames import FrameStore
 
 
 @click.command()
@@ -27,8 +29,10 @@ def status(root: Path) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
+    from tasks.report import write_report
+
     project = existing(root)
-    click.echo(f"report: {_write_report(project, out or project.root / 'report.html')}")
+    click.echo(f"report: {write_report(*_source(project), out or project.root / 'report.html')}")
 
 
 @click.command()
@@ -67,18 +71,12 @@ def export(
     """Write the labelled videos in a format that other tools read."""
     from rich.console import Console
 
-    from al_core.settings import FrameSettings
     from al_core.splits import parse_shares
     from tasks.export import ExportReport, SplitReport, export_project, export_splits
-    from tasks.frames import open_frames
-    from tasks.ledger import open_ledger
     from tasks.progress import progress_of, terminal_progress
 
     project = existing(root)
     console = Console()
-    ledger = open_ledger(project)
-    last = ledger.last_round()
-    frame_settings = last.settings.frames if last else FrameSettings()
     options: dict[str, Any] = {
         "round_id": round_id,
         "provenances": provenance.split(",") if provenance else None,
@@ -88,7 +86,7 @@ def export(
         "overwrite": overwrite,
         "on_progress": progress_of(f"export {name}"),
     }
-    source = (project, ledger, open_frames(project, ledger, frame_settings))
+    source = _source(project)
     with terminal_progress(console):
         done: ExportReport | SplitReport
         if split is None:
@@ -98,13 +96,9 @@ def export(
     console.print(done.describe(), highlight=False)
 
 
-def _write_report(project: "Project", out: Path) -> Path:
-    from al_core.settings import FrameSettings
-    from tasks.frames import open_frames
+def _source(project: Project) -> "tuple[Project, Ledger, FrameStore]":
+    from tasks.frames import open_last_frames
     from tasks.ledger import open_ledger
-    from tasks.report import write_report
 
     ledger = open_ledger(project)
-    last = ledger.last_round()
-    frames = open_frames(project, ledger, last.settings.frames if last else FrameSettings())
-    return write_report(project, ledger, frames, out)
+    return project, ledger, open_last_frames(project, ledger)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from al_core.project import Project
 from flows.options import existing, project_option, settings_options
 from tasks.changes import parse_changes
 
 if TYPE_CHECKING:
-    from al_core.project import Project
     from al_core.settings import Settings
 
 
@@ -25,9 +25,7 @@ def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | 
     """
     from rich.console import Console
 
-    from al_core.project import Project
-
-    project = Project.at(root)
+    project = existing(root)
     limits = {"stopping.max_rounds": rounds, "stopping.max_human_frames": budget}
     settings = _settings(project, preset, changes, {k: v for k, v in limits.items() if v is not None})
     _run_campaign(project, settings, Console())
@@ -40,13 +38,12 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     """Run one round, or go on with the unfinished one."""
     from rich.console import Console
 
-    from al_core.project import Project
     from tasks.processes import only_run
     from tasks.progress import terminal_progress
     from tasks.scheduling.prefect_server import prefect_server
 
     console = Console()
-    project = Project.at(root)
+    project = existing(root)
     settings = _settings(project, preset, changes, {})
     _require_videos(project)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
@@ -56,7 +53,7 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     _tell_outcome(console, project, outcome)
 
 
-def _run_campaign(project: "Project", settings: "Settings", console: Any) -> None:
+def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
     from tasks.processes import only_run
     from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
@@ -71,7 +68,7 @@ def _run_campaign(project: "Project", settings: "Settings", console: Any) -> Non
     _tell_outcome(console, project, outcome)
 
 
-def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
+def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
     for message in outcome.rejected:
         console.print(f"not taken: {message}", highlight=False)
     if outcome.waiting:
@@ -83,7 +80,7 @@ def _tell_outcome(console: Any, project: "Project", outcome: Any) -> None:
         console.print(f"round {outcome.round_id} is finished.", highlight=False)
 
 
-def _where_people_label(project: "Project", round_id: int) -> str:
+def _where_people_label(project: Project, round_id: int) -> str:
     from tasks.ledger import open_ledger
 
     annotator = open_ledger(project).round(round_id).settings.annotator
@@ -99,15 +96,15 @@ def _where_people_label(project: "Project", round_id: int) -> str:
             return f"the frames are in {project.outbox}, answers go to {project.inbox}; {again}"
 
 
-def _require_videos(project: "Project") -> None:
+def _require_videos(project: Project) -> None:
     from tasks.ledger import open_ledger
 
     if not open_ledger(project).videos():
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
 
 
-def _settings(project: "Project", preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
+def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
     """What was asked for; without a preset, what the project's last round ran with."""
     from tasks.asked import asked_settings
 
-    return asked_settings(existing(project.root), preset, parse_changes(changes) | limits)
+    return asked_settings(project, preset, parse_changes(changes) | limits)

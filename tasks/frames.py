@@ -99,6 +99,12 @@ def open_frames(project: Project, ledger: Ledger, settings: FrameSettings) -> Fr
     return FrameStore(project.cache / "frames", ledger.videos(), settings)
 
 
+def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
+    """The same at the size that the last round worked on; before the first, at the usual one."""
+    last = ledger.last_round()
+    return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
+
+
 def _discovered(path: Path) -> list[Source]:
     try:
         return discover(path)

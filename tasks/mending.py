@@ -56,7 +56,8 @@ def make_sure(project: Project, ledger: Ledger, name: str, round_id: int, redo: 
 
 
 def hashes_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
-    """What tells whether each video's file is still the one that was written: SHA-256, by video."""
+    """What tells whether each video's file is still the one that was written: SHA-256 (64 hex digits), by
+    video number as text, as a step's result keeps it."""
     return {str(video): fingerprint_file(project.absolute(path)) for video, path in paths.items()}
 
 

@@ -43,20 +43,20 @@ class Offer:
         seconds: human seconds for one object.
         keeps: share of the present error that the label keeps, in [0, 1].
         adds: error that the label has even where the present mask is right, in [0, 1].
-        from_nothing: whether an object can be labelled so that has no mask yet.
-        at_most: error of a label that is drawn from nothing, in [0, 1].
+        from_nothing: error of a label of an object that has no mask yet, in [0, 1]; no label is expected to be worse.
+            None where such an object cannot be labelled so.
     """
 
     kind: LabelKind
     seconds: float
     keeps: float = 0.0
     adds: float = 0.0
-    from_nothing: bool = True
-    at_most: float = 1.0
+    from_nothing: float | None = 1.0
 
     def residual(self, error: float) -> float:
         """How wrong the label is expected to be where the present mask is wrong by ``error``."""
-        return min(self.keeps * error + self.adds, self.at_most)
+        most = 1.0 if self.from_nothing is None else self.from_nothing
+        return min(self.keeps * error + self.adds, most)
 
 
 class Spot(NamedTuple):
@@ -159,7 +159,7 @@ class Line:
     def _offered(self, place: int, frames: NDArray[np.int64], step: int, start: int, end: int) -> Spot:
         """The kind of label that is worth most at a place, beyond what its seconds are worth elsewhere."""
         now = self._expected(frames, start, end)
-        offers = [offer for offer in self.offers if offer.from_nothing or len(self.marks) > 2]
+        offers = [offer for offer in self.offers if offer.from_nothing is not None or len(self.marks) > 2]
         spots = [self._spot(place, offer, frames, step, now, start, end) for offer in offers]
         return max(spots, key=lambda spot: spot.gain * (1 - self.price / spot.rate) if spot.rate > 0 else -np.inf)
 

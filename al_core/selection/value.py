@@ -18,8 +18,9 @@ from al_core.settings import SelectionSettings
 
 ROUNDS_AHEAD = 2
 """What a human second is worth is looked up so many rounds ahead, where there are several kinds of label. On a pool of
-14 clips the seconds to reach a J&F of .75/.80/.85/.90 were 2093/3389/5377/12053 with 1 (28 frames a round),
-2469/3315/5142/9492 with 1.5, 3386/3936/4909/7233 with 2, 3367/4431/5496/8029 with 3, 3789/4798/5916/8384 with 5."""
+14 clips (28 frames a round, one seed) the seconds to reach a J&F of .75/.80/.85/.90 were 2093/3389/5377/12053 with 1,
+2469/3315/5142/9492 with 1.5, 3386/3936/4909/7233 with 2, 3367/4431/5496/8029 with 3, and 3789/4798/5916/8384 with the
+whole rest of the plan (5 at first)."""
 
 
 def select_value(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:

@@ -15,10 +15,9 @@ from al_core.errors import UnknownName
 from al_core.ledger.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
-from al_core.settings import FrameSettings
 from al_core.stores.frames import FrameStore
 from al_core.waiting import deadline
-from tasks.frames import open_frames
+from tasks.frames import open_last_frames
 from tasks.people import person_rows
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
@@ -189,8 +188,7 @@ def _video(context: WebContext, video_id: int) -> Video:
 
 
 def _frames(context: WebContext) -> FrameStore:
-    last = context.ledger.last_round()
-    return open_frames(context.project, context.ledger, last.settings.frames if last else FrameSettings())
+    return open_last_frames(context.project, context.ledger)
 
 
 def _frame() -> Frame:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from al_core.errors import BadVideo, UnknownName
 from al_core.ledger.queue import Purpose, Question
 from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, Video
-from al_core.settings import FrameSettings, Settings
+from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.frames import open_frames
+from tasks.frames import open_last_frames
 from tasks.proposals import delivered_masks
 from tasks.shares import shown_blind
 from tasks.web.context import WebContext
@@ -140,11 +140,7 @@ class Studio:
             if video_id in self._videos:
                 return
             self._videos = {video.video_id: video for video in self._ledger.videos()}
-            self._frames = open_frames(self._project, self._ledger, self._frame_settings())
-
-    def _frame_settings(self) -> FrameSettings:
-        last = self._ledger.last_round()
-        return last.settings.frames if last else FrameSettings()
+            self._frames = open_last_frames(self._project, self._ledger)
 
     def categories(self) -> dict[int, str]:
         """Names of categories by number, as they were not long ago; categories are only ever added."""

@@ -81,7 +81,7 @@ def test_the_first_of_a_plan_are_worth_most_together():
 
 
 def test_a_cheap_label_that_leaves_little_error_is_preferred_and_needs_something_to_correct():
-    click = Offer(LabelKind.CLICK, 5.0, keeps=0.3, from_nothing=False)
+    click = Offer(LabelKind.CLICK, 5.0, keeps=0.3, from_nothing=None)
     known = line([1.0] * 20, error=[0.4] * 21, labelled={10}, offers=(MASK, click))
     plan([known], 1)
     assert [offer.kind for offer in known.planned.values()] == [LabelKind.CLICK]
@@ -96,12 +96,12 @@ def test_a_label_that_is_as_wrong_as_the_frame_is_worth_little():
         plan([known], 1)
         return first_of([known], 1)[0].gain
 
-    as_wrong = Offer(LabelKind.CLICK, 5.0, keeps=1.0, from_nothing=False)
+    as_wrong = Offer(LabelKind.CLICK, 5.0, keeps=1.0, from_nothing=None)
     assert gain(as_wrong) < 0.2 * gain(MASK)
 
 
 def test_a_label_drawn_from_nothing_is_no_worse_where_nothing_is_known():
-    outline = Offer(LabelKind.POLYGON, 25.0, keeps=0.2, adds=0.1, at_most=0.15)
+    outline = Offer(LabelKind.POLYGON, 25.0, keeps=0.2, adds=0.1, from_nothing=0.15)
     assert outline.residual(0.1) == pytest.approx(0.12)
     assert outline.residual(1.0) == 0.15
 
