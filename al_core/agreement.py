@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from al_core.records import MaskLabel
-from al_core.rle import iou
+from al_core.masks.rle import iou
 
 
 def likeness(first: Sequence[MaskLabel], second: Sequence[MaskLabel]) -> float:

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from al_core.errors import BadLabel
-from al_core.uncertainty.overlap import pairwise_iou, pixel_rows
+from al_core.masks.overlap import pairwise_iou, pixel_rows
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """track -> mask, bool [h, w], all of one size."""

@@ -23,7 +23,7 @@ from pycocotools import mask as coco_mask
 from al_core.errors import BadLabel, UnknownName
 from al_core.images import read_indices
 from al_core.records import IGNORE_TRACK
-from al_core.rle import Rle, encode
+from al_core.masks.rle import Rle, encode
 from al_core.sources import IGNORE_INDEX
 
 SUFFIXES = (".png", ".json")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.rle import Rle, area, box, iou
+from al_core.masks.rle import Rle, area, box, iou
 
 Mask = NDArray[np.bool_]
 

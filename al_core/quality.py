@@ -34,7 +34,7 @@ from al_core.metrics import (
     voc_average_precision,
 )
 from al_core.records import DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
-from al_core.rle import Rle, decode, iou
+from al_core.masks.rle import Rle, decode, iou
 
 ALL = "all"
 """Name of the figure over every provenance, missing masks included."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.rle import Rle
+from al_core.masks.rle import Rle
 
 IGNORE_CATEGORY = 0
 """Category of a region that counts neither as object nor as background (index 255 in DAVIS masks)."""

@@ -8,7 +8,7 @@ from al_core.errors import UnknownName
 from al_core.oracle import SimulatedAnnotator
 from al_core.pricing import default_prices
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.selection.plan import Offer
 from al_core.settings import AnnotatorSettings
 from al_core.simulation import Annotate, Label, Labels, Masks, World, exact_masks

@@ -18,7 +18,7 @@ from al_core.metrics import j_and_f
 from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.hazard import hazards
-from al_core.propagation.soft import patch_of
+from al_core.masks.soft import patch_of
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import Frames, Pool, select
 from al_core.selection.cycle_dissimilarity import PICTURE, patches_of

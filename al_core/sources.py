@@ -34,7 +34,7 @@ from al_core.errors import BadLabel, BadVideo
 from al_core.images import FRAME_SUFFIXES, MASK_SUFFIXES, check_image, read_indices
 from al_core.project import Project
 from al_core.records import IGNORE_TRACK, Progress
-from al_core.rle import Rle
+from al_core.masks.rle import Rle
 from al_core.video import VIDEO_SUFFIXES, VideoInfo
 
 FOLDER_FPS = Fraction(25)

@@ -17,7 +17,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance, Video
-from al_core.rle import iou
+from al_core.masks.rle import iou
 from al_core.settings import Settings
 from al_core.statistics import Estimate
 from al_core.stores.delivered import read_delivered

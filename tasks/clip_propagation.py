@@ -16,7 +16,7 @@ from al_core.metrics import JAndF, j_and_f
 from al_core.propagation import Resources
 from al_core.propagation.base import ClipFrames
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, MaskLabel, Progress
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from tasks.propagation import Decoded
 

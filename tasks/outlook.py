@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation.hazard import hazards
-from al_core.propagation.soft import patch_of, shrink
+from al_core.masks.soft import patch_of, shrink
 from al_core.records import DeliveredMask, Provenance
-from al_core.rle import decode
+from al_core.masks.rle import decode
 from al_core.selection.outlook import Outlook, expected_overlap
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered

@@ -1,6 +1,6 @@
 """Somebody at the labelling page, in a real browser."""
 
-from al_core.rle import Rle, decode
+from al_core.masks.rle import Rle, decode
 
 
 class Person:

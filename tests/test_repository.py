@@ -121,7 +121,7 @@ def test_an_import_that_goes_up_would_be_noticed(tmp_path):
         check=False,
     )
     assert done.returncode == 1, done.stdout
-    assert "al_core.rle -> tasks.ledger" in done.stdout
+    assert "al_core.masks.rle -> tasks.ledger" in done.stdout
 
 
 @pytest.fixture

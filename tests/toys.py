@@ -7,7 +7,7 @@ import numpy as np
 
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Video
-from al_core.rle import Rle, encode
+from al_core.masks.rle import Rle, encode
 
 SQUARE = np.array(
     [

@@ -25,7 +25,7 @@ from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mas
 from al_core.exchange.safe_xml import parse_xml
 from al_core.label_files import Asked, AskedBy, DrawnFrame
 from al_core.records import FrameLabel, MaskLabel
-from al_core.rle import decode
+from al_core.masks.rle import decode
 
 DONE = "frame done"
 """The tag that says: this frame is right as it is."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from al_core.fusion.blending import Fused
-from al_core.propagation.soft import Patch, Size, encode_patch, resample
+from al_core.masks.soft import Patch, Size, encode_patch, resample
 from al_core.records import DeliveredMask, FrameLabel, Provenance
 
 

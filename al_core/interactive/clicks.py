@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.walker import random_walk
-from al_core.propagation.soft import Size, Window, union
+from al_core.masks.soft import Size, Window, union
 
 LONG_SIDE = 160
 """Of the small picture in pixels; 224 was no better."""

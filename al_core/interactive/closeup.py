@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.propagation.soft import Size, Window
+from al_core.masks.soft import Size, Window
 from al_core.stores.frames import working_size
 
 _FEWEST_PIXELS = 12

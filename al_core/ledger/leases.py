@@ -15,7 +15,7 @@ from al_core.ledger.labels import newest_revision
 from al_core.ledger.operations import now
 from al_core.ledger.people import Annotator, Role
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.rle import Rle
+from al_core.masks.rle import Rle
 
 
 class Purpose(StrEnum):

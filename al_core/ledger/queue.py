@@ -31,7 +31,7 @@ from al_core.ledger.leases import (
 from al_core.ledger.operations import Operations, after_all, now
 from al_core.ledger.people import log, person_of
 from al_core.records import Answer, MaskLabel
-from al_core.rle import Rle
+from al_core.masks.rle import Rle
 
 __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "QueueState", "Submitted", "Task"]
 

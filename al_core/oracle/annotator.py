@@ -24,7 +24,7 @@ from al_core.oracle.drawing import displaced
 from al_core.oracle.gestures import box_around, next_click, outline, strokes
 from al_core.pricing import MOST_CLICKS, label_seconds
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.rle import Rle, decode, encode, iou
+from al_core.masks.rle import Rle, decode, encode, iou
 from al_core.settings import AnnotatorSettings
 
 ACCEPT_IOU = 0.9

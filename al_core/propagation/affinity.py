@@ -29,7 +29,7 @@ from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, Propag
 from al_core.propagation.encoder import STRIDE, Describe
 from al_core.propagation.labels import check_labels, patches_at
 from al_core.propagation.local_affinity import copy, with_norm
-from al_core.propagation.soft import Size, shrink
+from al_core.masks.soft import Size, shrink
 from al_core.propagation.walks import Masks, met_between
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import ClipFlow, Flow, FlowStore

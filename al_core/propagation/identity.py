@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
-from al_core.propagation.soft import overlaps, shrink
+from al_core.masks.soft import overlaps, shrink
 from al_core.records import FrameLabel
-from al_core.rle import decode
+from al_core.masks.rle import decode
 
 LEAST_OVERLAP = 0.1
 """Objects that overlap less are different ones."""

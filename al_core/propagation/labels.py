@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.propagation.base import ClipFrames, Labels
-from al_core.propagation.soft import Patch, Size, rows_of, shrink
+from al_core.masks.soft import Patch, Size, rows_of, shrink
 
 
 def check_labels(frames: ClipFrames, labels: Labels) -> None:

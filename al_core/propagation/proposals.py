@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from al_core.propagation.reidentification import Vector
-from al_core.propagation.soft import Size, patch_of, resample
+from al_core.masks.soft import Size, patch_of, resample
 from al_core.stores.predictions import FramePrediction, SoftMask
 
 BINS = (16, 64, 64)

@@ -10,7 +10,7 @@ from scipy import sparse
 from skimage.segmentation import slic
 
 from al_core.propagation.flow import leads_back
-from al_core.propagation.soft import Size
+from al_core.masks.soft import Size
 from al_core.stores.flow import ClipFlow, Flow
 
 PIXELS_EACH = 70

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadSettings
-from al_core.propagation.soft import Patch
+from al_core.masks.soft import Patch
 
 Scores = NDArray[np.float32]
 """[proposals, tracks], in [0, 1]."""

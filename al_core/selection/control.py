@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from al_core.records import DeliveredMask, Selected
-from al_core.rle import iou
+from al_core.masks.rle import iou
 from al_core.selection.pool import Frames, Pool
 from al_core.selection.random_ import select_random
 from al_core.settings import SelectionSettings

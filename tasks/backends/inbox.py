@@ -30,7 +30,7 @@ from al_core.records import (
     MaskLabel,
     Video,
 )
-from al_core.rle import area, decode
+from al_core.masks.rle import area, decode
 from al_core.settings import Settings
 from al_core.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.stores.frames import FrameStore

@@ -6,7 +6,7 @@ from pathlib import Path
 from al_core.label_files import Asked
 from al_core.ledger.store import Ledger
 from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
-from al_core.rle import Rle, area, decode, encode
+from al_core.masks.rle import Rle, area, decode, encode
 from tasks.backends.files import json_bytes, write_whole
 
 

@@ -13,7 +13,7 @@ from al_core.errors import BadVideo
 from al_core.export.drawing import draw_masks
 from al_core.export.palette import track_colour
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance
-from al_core.rle import Rle
+from al_core.masks.rle import Rle
 from al_core.stores.frames import FrameStore
 
 THUMBNAIL_SIDE = 360

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from al_core.errors import BadLabel
 from al_core.records import LabelKind, MaskLabel, Video
-from al_core.rle import Rle, run_lengths
+from al_core.masks.rle import Rle, run_lengths
 
 MOST_MASKS = 300
 MOST_CLICKS = 100

@@ -14,7 +14,7 @@ from al_core.ledger.people import Annotator, Role
 from al_core.ledger.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from tasks.people import person_rows
 from tasks.proposals import labels_of
 from tasks.web.auth import Lead, Person, Reviewer
@@ -179,7 +179,7 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
     """A mask made better by clicks or a box; nothing is stored."""
     # The server starts without scipy.
     from al_core.interactive import Click, refine_with_box, refine_with_clicks
-    from al_core.propagation.soft import Window
+    from al_core.masks.soft import Window
 
     studio, ledger = _studio(request), _ledger(request)
     with _refusals(request, person, request_id):

@@ -3,7 +3,7 @@ import pytest
 
 from al_core.agreement import likeness
 from al_core.records import MaskLabel
-from al_core.rle import encode
+from al_core.masks.rle import encode
 
 
 def bar(start, end, track_id=1):

@@ -26,7 +26,7 @@ from al_core.metrics import (
     region_iou,
     voc_average_precision,
 )
-from al_core.rle import area, box, encode
+from al_core.masks.rle import area, box, encode
 
 SQUARE = np.zeros((4, 4), bool)
 SQUARE[1:3, 1:3] = True

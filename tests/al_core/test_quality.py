@@ -6,7 +6,7 @@ import pytest
 from al_core.metrics import boundary_f
 from al_core.quality import evaluate_video
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
-from al_core.rle import encode
+from al_core.masks.rle import encode
 
 PERSISTENT, PER_FRAME = Identities.PERSISTENT, Identities.PER_FRAME
 HUMAN, PROPAGATED, TEACHER = Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER

@@ -5,7 +5,7 @@ import pytest
 
 from al_core.errors import BadLabel, BadVideo
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from tests.toys import chosen, clip, square
 
 

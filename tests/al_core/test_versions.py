@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from al_core.records import DeliveredMask, Identities, Provenance
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.versions import compare
 
 HUMAN, TEACHER = Provenance.HUMAN, Provenance.TEACHER

@@ -29,7 +29,7 @@ from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, Propag
 from al_core.propagation.encoder import STRIDE, Describe, to_lab
 from al_core.propagation.encoder_training import learned_features
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.soft import shrink
+from al_core.masks.soft import shrink
 from al_core.settings import PropagationSettings
 from al_core.stores.flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip

@@ -23,9 +23,9 @@ from al_core.metrics import jaccard
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.oracle.gestures import next_click
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.soft import Window, patch_of, resample
+from al_core.masks.soft import Window, patch_of, resample
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.settings import AnnotatorSettings, PropagationSettings
 from al_core.stores.flow import FlowStore
 

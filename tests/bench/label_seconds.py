@@ -29,7 +29,7 @@ from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Selected
 from al_core.records import FrameRef as Frame
-from al_core.rle import decode
+from al_core.masks.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.clip_propagation import evenly, labels_of, propagate_clip

@@ -26,7 +26,7 @@ from al_core.identity_switches import identity_switches
 from al_core.metrics import jaccard
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.settings import FrameSettings, PropagationSettings
 from tasks.clip_propagation import evenly, labels_of, propagate_clip
 

@@ -11,7 +11,7 @@ import pytest
 from al_core.interactive import Click, refine_with_clicks
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
-from al_core.rle import decode
+from al_core.masks.rle import decode
 from al_core.settings import Settings
 from tasks.frames import open_frames
 from tasks.ledger import open_ledger

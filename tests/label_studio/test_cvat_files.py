@@ -11,7 +11,7 @@ import pytest
 
 from al_core.exchange.cvat import encode_cvat, label_specs, read_cvat
 from al_core.label_files import Asked
-from al_core.rle import decode
+from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
 from tests.al_core.exchange.masks import FULL, HOLED, OVER
 from tests.tasks.backends.conformance import Masks

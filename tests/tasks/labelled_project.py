@@ -19,7 +19,7 @@ from al_core.records import (
     Provenance,
     Selected,
 )
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from al_core.uncertainty.scores import combine

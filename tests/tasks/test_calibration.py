@@ -8,7 +8,7 @@ import pytest
 
 from al_core.calibration import IDENTITY, Calibration, Fit
 from al_core.records import DeliveredMask, LabelRequest, Provenance
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.stores.delivered import write_delivered
 from tasks.calibration import as_json, calibrate, calibrations_of
 from tests.tasks.test_propagation import SETTINGS, Workplace

@@ -9,7 +9,7 @@ from al_core.errors import BadSettings, EmptyPool, OutputExists, UnknownName
 from al_core.export.overlay import write_video
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.export import export_project, export_splits

@@ -7,7 +7,7 @@ import pytest
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Identities, MaskLabel
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.settings import FrameSettings
 from tasks.frames import Outcome, ingest_paths, open_frames
 from tests.al_core.clips import FRAMES, number_of, write_clip, write_frames, write_mask

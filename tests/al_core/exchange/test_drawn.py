@@ -14,7 +14,7 @@ from al_core.exchange.drawn import (
 )
 from al_core.label_files import Asked
 from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from tests.al_core.exchange.masks import EMPTY, HOLED, OVER
 
 FRAME = FrameRef(1, 3)

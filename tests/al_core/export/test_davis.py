@@ -10,7 +10,7 @@ from PIL import Image
 from al_core.errors import BadLabel
 from al_core.export import ExportOptions, write_export
 from al_core.export.davis import index_image
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.sources import discover
 from tests.al_core.export.toys import (
     ACCEPTED,

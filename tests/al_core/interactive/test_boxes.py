@@ -8,7 +8,7 @@ from al_core.errors import BadLabel
 from al_core.interactive import refine_with_box
 from al_core.interactive.closeup import window_of
 from al_core.metrics import jaccard
-from al_core.propagation.soft import Window
+from al_core.masks.soft import Window
 from tests.al_core.interactive.test_clicks import BODY, IMAGE, TRUTH, soft
 
 BOX = window_of(TRUTH)

@@ -3,7 +3,7 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
-from al_core.propagation.soft import Window
+from al_core.masks.soft import Window
 
 
 def test_small_parts_are_left_as_they_are():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from al_core.errors import BadSettings
-from al_core.propagation.soft import Patch
+from al_core.masks.soft import Patch
 from al_core.propagation.track_merging import MergeWeights, Merging, best_other, kept_apart, merge_scores
 
 SHARES = st.floats(0, 1, width=32)

@@ -10,7 +10,7 @@ from al_core.errors import BadLabel
 from al_core.identity_switches import identity_switches
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
-from al_core.propagation.soft import Patch
+from al_core.masks.soft import Patch
 from al_core.propagation.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings

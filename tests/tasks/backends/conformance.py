@@ -23,7 +23,7 @@ from al_core.errors import ToolUnreachable
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.rle import decode, encode
+from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from tasks.backends.base import Backend, RequestStatus
 from tests.al_core.exchange.masks import FULL, HOLED, OVER

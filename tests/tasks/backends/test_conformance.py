@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from al_core.exchange.cvat import DONE, SentFrame, write_cvat
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.simulated import SimulatedBackend

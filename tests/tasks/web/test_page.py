@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from al_core.ledger.store import COMPONENTS as LEDGER_COMPONENTS
 from al_core.project import Project
-from al_core.rle import Rle, decode, encode
+from al_core.masks.rle import Rle, decode, encode
 from tasks.web import pages
 from tasks.web.errors import add_error_handlers
 from tests.browser import browser, needs_chromium

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from al_core.uncertainty.overlap import areas, mask_rows, pairwise_iou
+from al_core.masks.overlap import areas, mask_rows, pairwise_iou
 
 MASKS = hnp.arrays(bool, st.tuples(st.integers(0, 4), st.just(3), st.just(4)))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from al_core.propagation.soft import (
+from al_core.masks.soft import (
     NOTHING,
     Patch,
     Window,
@@ -18,7 +18,7 @@ from al_core.propagation.soft import (
     shrink,
     union,
 )
-from al_core.rle import encode
+from al_core.masks.rle import encode
 from al_core.stores.predictions import SoftMask
 from tests.toys import SQUARE
 
