@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.footage import EMPTY, Clip, Footage, Stretch, View
+from al_core.footage.clips import EMPTY, Clip, Footage, Stretch, View
 
 SETS = ("single", "pool", "long")
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from al_core.errors import BadVideo, OutputExists
 from al_core.export.palette import davis_palette
-from al_core.footage import EMPTY, Footage, View
-from al_core.sources import IGNORE_INDEX
+from al_core.footage.clips import EMPTY, Footage, View
+from al_core.footage.sources import IGNORE_INDEX
 
 JPEG_QUALITY = 95
 

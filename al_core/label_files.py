@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.images import read_indices
+from al_core.footage.images import read_indices
 from al_core.records import IGNORE_TRACK
 from al_core.masks.rle import Rle, encode
-from al_core.sources import IGNORE_INDEX
+from al_core.footage.sources import IGNORE_INDEX
 
 SUFFIXES = (".png", ".json")
 

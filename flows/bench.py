@@ -18,7 +18,7 @@ from rich.console import Console
 
 from al_core.errors import BadSettings, UnknownName
 from al_core.fingerprint import fingerprint
-from al_core.footage import clips_of
+from al_core.footage.clips import clips_of
 from al_core.footage_sets import SETS, Trial, trials
 from al_core.propagation.flow import FlowPropagator
 from al_core.selection import STRATEGIES

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from al_core.project import Project
 from al_core.records import Identities
-from al_core.sources import DEFAULT_CATEGORY
+from al_core.footage.sources import DEFAULT_CATEGORY
 from tasks.frames import IngestReport, Outcome, ingest_paths
 from tasks.ledger import open_ledger
 

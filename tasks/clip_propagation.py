@@ -9,7 +9,7 @@ import numpy as np
 
 from al_core.errors import BadLabel
 from al_core.export.davis import index_image, write_index_png
-from al_core.footage import Clip, clips_of
+from al_core.footage.clips import Clip, clips_of
 from al_core.fusion import combine, fuse, propagations
 from al_core.identity_switches import SwitchCounter
 from al_core.metrics import JAndF, j_and_f

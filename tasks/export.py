@@ -17,7 +17,7 @@ from al_core.records import FrameRef, Progress, Provenance, Video
 from al_core.splits import Leak, leaks, sampled, split_videos
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from al_core.video import decode
+from al_core.footage.video import decode
 
 
 def export_project(

@@ -10,9 +10,9 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import IGNORE_CATEGORY, FrameLabel, FrameRef, Identities, MaskLabel, Progress, Video
 from al_core.settings import FrameSettings
-from al_core.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
+from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
 from al_core.stores.frames import FrameStore
-from al_core.video import VideoInfo
+from al_core.footage.video import VideoInfo
 
 
 class Outcome(StrEnum):

@@ -143,7 +143,7 @@ def test_the_documented_coco_label_file_is_read(tmp_path):
 
 
 def test_documented_categories_are_read(tmp_path):
-    from al_core.sources import _category_names
+    from al_core.footage.sources import _category_names
 
     texts = [t for t in blocks(ROOT / "docs" / "data-formats.md", "json") if '"categories"' not in t]
     masks = tmp_path / "Annotations" / "480p" / "dog"

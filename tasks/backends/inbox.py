@@ -32,7 +32,7 @@ from al_core.records import (
 )
 from al_core.masks.rle import area, decode
 from al_core.settings import Settings
-from al_core.sources import DEFAULT_CATEGORY, IGNORE_INDEX
+from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.stores.frames import FrameStore
 from tasks.backends.base import RequestStatus
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by

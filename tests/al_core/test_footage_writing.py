@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from al_core.errors import OutputExists
-from al_core.footage import EMPTY, View, clips_of
+from al_core.footage.clips import EMPTY, View, clips_of
 from al_core.footage_writing import write_davis
-from al_core.sources import discover
+from al_core.footage.sources import discover
 from tests.al_core.davis import write_sequence, write_still_scene
 
 

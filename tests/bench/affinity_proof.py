@@ -22,7 +22,7 @@ from rich.table import Table
 from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
-from al_core.footage import Clip, clips_of
+from al_core.footage.clips import Clip, clips_of
 from al_core.metrics import jaccard
 from al_core.propagation.affinity import AffinityPropagator, Matching
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Resources

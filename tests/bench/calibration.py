@@ -25,7 +25,7 @@ from al_core.calibration import (
     fit,
     reliability,
 )
-from al_core.footage import Clip, clips_of
+from al_core.footage.clips import Clip, clips_of
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.images import read_image, read_indices
+from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_clicks
 from al_core.metrics import jaccard
 from al_core.oracle import SimulatedAnnotator, request_rng

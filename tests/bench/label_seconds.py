@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from al_core.footage import Clip, clips_of
+from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
 from al_core.metrics import jaccard
 from al_core.project import Project

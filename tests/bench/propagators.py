@@ -21,7 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from al_core.calibration import Samples
-from al_core.footage import Clip, View, clips_of
+from al_core.footage.clips import Clip, View, clips_of
 from al_core.identity_switches import identity_switches
 from al_core.metrics import jaccard
 from al_core.propagation import PROPAGATORS, Resources

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.footage import clips_of
+from al_core.footage.clips import clips_of
 from al_core.identity_switches import SwitchCounter
 from al_core.metrics import jaccard
 from al_core.propagation.base import ClipFrames, Propagator

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.export.davis import write_index_png
-from al_core.images import read_indices
+from al_core.footage.images import read_indices
 from al_core.settings import Settings
 from flows.cli import main
 from tasks.clip_propagation import ClipReport, evenly, propagate_sequence

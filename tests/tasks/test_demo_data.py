@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel, MissingDependency
-from al_core.images import read_image, read_indices
+from al_core.footage.images import read_image, read_indices
 from tasks import demo_data as module
 from tasks.demo_data import demo_data, renumber, stretch
 

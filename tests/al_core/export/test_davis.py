@@ -11,7 +11,7 @@ from al_core.errors import BadLabel
 from al_core.export import ExportOptions, write_export
 from al_core.export.davis import index_image
 from al_core.masks.rle import decode, encode
-from al_core.sources import discover
+from al_core.footage.sources import discover
 from tests.al_core.export.toys import (
     ACCEPTED,
     CORNER,

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.images import check_image, read_image, read_indices
+from al_core.footage.images import check_image, read_image, read_indices
 
 RAMP = np.arange(0, 240, 10, np.uint8).reshape(4, 6)
 

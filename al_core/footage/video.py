@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo
 from al_core.records import Progress
-from al_core.truncation import promised_size
+from al_core.footage.truncation import promised_size
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 

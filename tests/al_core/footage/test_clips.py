@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.footage import EMPTY, View, clips_of
+from al_core.footage.clips import EMPTY, View, clips_of
 from tests.al_core.davis import SIDE, grey, ramp, write_sequence, write_still_scene
 
 

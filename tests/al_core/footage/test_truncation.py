@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from al_core.truncation import promised_size
+from al_core.footage.truncation import promised_size
 
 
 def box(kind, size, content=b""):

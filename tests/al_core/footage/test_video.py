@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadVideo
-from al_core.video import decode, index_frames, probe
+from al_core.footage.video import decode, index_frames, probe
 from tests.al_core.clips import FRAMES, number_of, turn, write_clip
 
 NTSC = Fraction(30000, 1001)
