@@ -8,7 +8,7 @@ import numpy as np
 
 from al_core.errors import BadRecords
 from al_core.simulation_records import GOOD, CurvePoint, VideoFigures
-from al_core.statistics import (
+from al_core.evaluation.bootstrap import (
     DRAWS,
     CostRatio,
     Curves,

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.metrics import j_and_f
+from al_core.evaluation.metrics import j_and_f
 from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.hazard import hazards

@@ -10,7 +10,7 @@ from flows.options import existing, project_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from al_core.versions import Comparison
+    from al_core.evaluation.label_diff import Comparison
 
 
 @click.command()

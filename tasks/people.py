@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
-from al_core.agreement import likeness
+from al_core.evaluation.agreement import likeness
 from al_core.errors import BadLabel
 from al_core.ledger.given import GivenAnswer
 from al_core.ledger.people import Role

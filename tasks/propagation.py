@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.calibration import Calibration
+from al_core.evaluation.calibration import Calibration
 from al_core.fusion import combine, fuse, propagations
 from al_core.ledger.store import Ledger
 from al_core.project import Project

@@ -10,7 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef
 from al_core.stores.delivered import read_delivered
-from al_core.versions import Comparison, compare
+from al_core.evaluation.label_diff import Comparison, compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ lost it. The second reading delivers. Only numbers are kept in between: memory i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from al_core.calibration import IDENTITY, Calibration
+from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
 from al_core.fusion.blending import fuse_track, new_object
 from al_core.fusion.combination import combine, propagations

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from al_core.calibration import IDENTITY, Calibration
+from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.pairing import SHARPNESS, Propagated
 from al_core.propagation import Resources, build
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack

@@ -15,7 +15,7 @@ from al_core.masks.rle import iou
 from al_core.selection.pool import Frames, Pool
 from al_core.selection.random_ import select_random
 from al_core.settings import SelectionSettings
-from al_core.statistics import Estimate
+from al_core.evaluation.bootstrap import Estimate
 
 LEAST_CONTROL = 5
 """Random labels before which no gain is told."""

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
 from al_core.export.palette import PROVENANCE_COLOURS
-from al_core.forecast import Forecast, forecast
+from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Selected, Video
 from al_core.simulation_records import GOOD
-from al_core.statistics import Estimate
+from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.control import gain_so_far

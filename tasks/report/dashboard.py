@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from al_core.calibration import Samples, expected_calibration_error
+from al_core.evaluation.calibration import Samples, expected_calibration_error
 from al_core.ledger.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
-from al_core.statistics import Estimate
-from al_core.versions import Comparison
+from al_core.evaluation.bootstrap import Estimate
+from al_core.evaluation.label_diff import Comparison
 from tasks.people import PersonRow
 from tasks.report import figures, sections
 from tasks.report.content import Content

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from al_core.comparison import EFFORTS, AimResult, ArmSummary, Comparison, Effort
 from al_core.simulation_records import GOOD
-from al_core.statistics import LEVEL, CostRatio, Curves, Estimate, Reach
+from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
 from tasks.report.document import document, write_whole
 from tasks.report.html import Charts, Markup, empty, note, table
 from tasks.report.simulation_figures import QUALITY_NAMES, Styles, curves, video_curves, widest_apart

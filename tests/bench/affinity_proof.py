@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import Clip, clips_of
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.propagation.affinity import AffinityPropagator, Matching
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Resources
 from al_core.propagation.encoder import STRIDE, Describe, to_lab

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.calibration import (
+from al_core.evaluation.calibration import (
     IDENTITY,
     PRIORS,
     Calibration,
@@ -29,7 +29,7 @@ from al_core.footage.clips import Clip, clips_of
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
-from al_core.statistics import Estimate
+from al_core.evaluation.bootstrap import Estimate
 from tasks.clip_propagation import evenly, labels_of
 from tasks.propagation import Decoded
 from tests.bench.propagators import run_clip, samples_of, seen

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_clicks
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.oracle.gestures import next_click
 from al_core.propagation.flow import FlowPropagator

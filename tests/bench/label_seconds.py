@@ -24,7 +24,7 @@ from rich.table import Table
 
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Selected

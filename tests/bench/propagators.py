@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from al_core.calibration import Samples
+from al_core.evaluation.calibration import Samples
 from al_core.footage.clips import Clip, View, clips_of
-from al_core.identity_switches import identity_switches
-from al_core.metrics import jaccard
+from al_core.evaluation.identity_switches import identity_switches
+from al_core.evaluation.metrics import jaccard
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode

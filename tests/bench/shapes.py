@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from al_core.metrics import ScoredRegion, TruthRegion, voc_average_precision
+from al_core.evaluation.metrics import ScoredRegion, TruthRegion, voc_average_precision
 from al_core.records import FrameRef, MaskLabel, Progress
 from al_core.masks.rle import box as rle_box
 from al_core.masks.rle import encode

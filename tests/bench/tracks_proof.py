@@ -20,8 +20,8 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.footage.clips import clips_of
-from al_core.identity_switches import SwitchCounter
-from al_core.metrics import jaccard
+from al_core.evaluation.identity_switches import SwitchCounter
+from al_core.evaluation.metrics import jaccard
 from al_core.propagation.base import ClipFrames, Propagator
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.track_merging import MergeWeights, Merging

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_core.calibration import IDENTITY, Calibration, Fit
+from al_core.evaluation.calibration import IDENTITY, Calibration, Fit
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.masks.rle import encode
 from al_core.stores.delivered import write_delivered

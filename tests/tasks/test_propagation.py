@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from al_core.calibration import Calibration
+from al_core.evaluation.calibration import Calibration
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_core.calibration import Calibration
+from al_core.evaluation.calibration import Calibration
 from al_core.fusion import combine, fuse, propagations
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack

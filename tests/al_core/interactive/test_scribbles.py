@@ -3,7 +3,7 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.interactive import Stroke, refine_with_scribble
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from tests.al_core.interactive.test_clicks import BODY, HEAD, IMAGE, TRUTH, soft
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import decode, encode

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.oracle import displaced
 from tests.al_core.oracle.shapes import disk
 

@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from al_core.interactive import Click, filled
-from al_core.metrics import jaccard
+from al_core.evaluation.metrics import jaccard
 from al_core.oracle.gestures import MOST_VERTICES, box_around, next_click, outline, strokes
 from al_core.masks.soft import Window
 from tests.al_core.oracle.shapes import disk

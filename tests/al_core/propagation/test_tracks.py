@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.identity_switches import identity_switches
+from al_core.evaluation.identity_switches import identity_switches
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
 from al_core.masks.soft import Patch

@@ -5,7 +5,7 @@ import pytest
 
 from al_core.records import DeliveredMask, Identities, Provenance
 from al_core.masks.rle import encode
-from al_core.versions import compare
+from al_core.evaluation.label_diff import compare
 
 HUMAN, TEACHER = Provenance.HUMAN, Provenance.TEACHER
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.statistics import LEVEL, Estimate, bootstrap_weights
+from al_core.evaluation.bootstrap import LEVEL, Estimate, bootstrap_weights
 
 DRAWS = 2000
 SMALLEST_ERROR = 1e-4

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
-from al_core.identity_switches import SwitchCounter, identity_switches
+from al_core.evaluation.identity_switches import SwitchCounter, identity_switches
 
 LEFT, RIGHT = np.zeros((4, 8), bool), np.zeros((4, 8), bool)
 LEFT[:, :4], RIGHT[:, 4:] = True, True

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from al_core.forecast import forecast
+from al_core.evaluation.learning_curve import forecast
 
 SECONDS = np.array([400.0, 800.0, 1600.0, 3200.0])
 

@@ -3,7 +3,7 @@ import pytest
 
 from al_core import statistics
 from al_core.errors import BadRecords
-from al_core.statistics import Curves, Reach, area_under, common_span, cost_ratio, cost_to_reach, mean_difference
+from al_core.evaluation.bootstrap import Curves, Reach, area_under, common_span, cost_ratio, cost_to_reach, mean_difference
 
 COST = np.array([1.0, 2.0, 4.0])
 

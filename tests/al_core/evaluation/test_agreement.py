@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from al_core.agreement import likeness
+from al_core.evaluation.agreement import likeness
 from al_core.records import MaskLabel
 from al_core.masks.rle import encode
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from al_core.calibration import (
+from al_core.evaluation.calibration import (
     IDENTITY,
     Calibration,
     Samples,

@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from vos_benchmark.evaluator import Evaluator
 
 from al_core.errors import BadLabel
-from al_core.metrics import (
+from al_core.evaluation.metrics import (
     JAndF,
     ScoredRegion,
     TruthRegion,

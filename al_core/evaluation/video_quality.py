@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from al_core.identity_switches import SwitchCounter
-from al_core.metrics import (
+from al_core.evaluation.identity_switches import SwitchCounter
+from al_core.evaluation.metrics import (
     JAndF,
     ScoredRegion,
     TruthRegion,

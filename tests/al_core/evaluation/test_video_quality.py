@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from al_core.metrics import boundary_f
-from al_core.quality import evaluate_video
+from al_core.evaluation.metrics import boundary_f
+from al_core.evaluation.video_quality import evaluate_video
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
 from al_core.masks.rle import encode
 

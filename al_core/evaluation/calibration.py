@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from al_core.errors import BadRecords
-from al_core.statistics import Estimate
+from al_core.evaluation.bootstrap import Estimate
 
 Array = NDArray[np.float64]
 
