@@ -6,7 +6,7 @@ import numpy as np
 
 from al_core.errors import UnknownName
 from al_core.oracle import SimulatedAnnotator
-from al_core.pricing import default_prices
+from al_core.campaign.pricing import default_prices
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.masks.rle import decode, encode
 from al_core.selection.plan import Offer

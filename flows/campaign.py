@@ -6,7 +6,7 @@ from prefect import flow
 
 from al_core.project import Project
 from al_core.settings import Settings
-from al_core.stopping import stop_reason
+from al_core.campaign.stopping import stop_reason
 from flows.round import RoundOutcome, run_round
 from tasks import steps
 from tasks.history import campaign_history

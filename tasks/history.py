@@ -2,7 +2,7 @@
 
 from al_core.ledger.store import Ledger
 from al_core.settings import Settings
-from al_core.stopping import History
+from al_core.campaign.stopping import History
 
 
 def campaign_history(ledger: Ledger, settings: Settings) -> History:

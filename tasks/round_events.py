@@ -5,7 +5,7 @@ from dataclasses import replace
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
-from al_core.waiting import Until, deadline
+from al_core.campaign.waiting import Until, deadline
 from tasks.notify import Event, notify
 from tasks.report.rounds import RoundRow, round_rows
 from tasks.report.words import duration, many, percent, score

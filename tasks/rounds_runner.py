@@ -11,7 +11,7 @@ from types import TracebackType
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.waiting import Until
+from al_core.campaign.waiting import Until
 from tasks.processes import begun, end
 from tasks.pulse import Signs, Silence, kill
 from tasks.waiting import settle

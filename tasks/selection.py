@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
-from al_core.pricing import prices_from
+from al_core.campaign.pricing import prices_from
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind, Selected
 from al_core.selection import Frames, Pool, select

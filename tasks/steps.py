@@ -18,8 +18,8 @@ from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_label
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import FrameLabel, Progress, Video
-from al_core.stopping import stop_reason
-from al_core.waiting import Until
+from al_core.campaign.stopping import stop_reason
+from al_core.campaign.waiting import Until
 from tasks.annotation import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.history import campaign_history, frames_to_ask
@@ -91,7 +91,7 @@ def collect(project: Project, round_id: int) -> StepResult:
     Returns:
         ``waiting``: requests whose answers the round waits for; the step is done when there are none. ``rejected``:
         what came back and cannot be used, with the reasons. ``expired``: requests that were withdrawn, because the
-        round goes on without them (see :mod:`al_core.waiting`).
+        round goes on without them (see :mod:`al_core.campaign.waiting`).
     """
     with _open(project, round_id) as (ledger, this):
         requests = ledger.requests(round_id)

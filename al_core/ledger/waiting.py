@@ -6,7 +6,7 @@ from al_core.ledger.leases import end_lease
 from al_core.ledger.operations import Operations, now
 from al_core.ledger.people import log
 from al_core.settings import ScheduleSettings
-from al_core.waiting import Until, Verdict, Waiting, judge
+from al_core.campaign.waiting import Until, Verdict, Waiting, judge
 
 
 class WaitingOperations(Operations):
@@ -18,7 +18,7 @@ class WaitingOperations(Operations):
             return _waiting(connection, round_id)
 
     def settle(self, round_id: int, schedule: ScheduleSettings, grace_seconds: float) -> Verdict:
-        """Withdraw the open requests that a round no longer waits for (see :func:`al_core.waiting.judge`); returns what
+        """Withdraw the open requests that a round no longer waits for (see :func:`al_core.campaign.waiting.judge`); returns what
         it waits for after that.
 
         They are no longer asked, and later rounds may choose their frames again. Doing it twice is doing it once.

@@ -2,7 +2,7 @@
 
 from al_core.oracle.annotator import ACCEPT_IOU, REFINED, SimulatedAnnotator, TruthLookup, request_rng
 from al_core.oracle.drawing import LARGEST_SHARE, displaced
-from al_core.pricing import label_seconds
+from al_core.campaign.pricing import label_seconds
 
 __all__ = [
     "ACCEPT_IOU",

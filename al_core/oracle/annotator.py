@@ -1,6 +1,6 @@
 """Answers of every kind from held-back truth.
 
-Prices are those of the settings (see :mod:`al_core.pricing`).
+Prices are those of the settings (see :mod:`al_core.campaign.pricing`).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from al_core.interactive import (
 )
 from al_core.oracle.drawing import displaced
 from al_core.oracle.gestures import box_around, next_click, outline, strokes
-from al_core.pricing import MOST_CLICKS, label_seconds
+from al_core.campaign.pricing import MOST_CLICKS, label_seconds
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle, decode, encode, iou
 from al_core.settings import AnnotatorSettings

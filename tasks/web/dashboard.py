@@ -16,7 +16,7 @@ from al_core.ledger.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
-from al_core.waiting import deadline
+from al_core.campaign.waiting import deadline
 from tasks.frames import open_last_frames
 from tasks.people import person_rows
 from tasks.report import dashboard

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from al_core.settings import ScheduleSettings
-from al_core.waiting import Until, Waiting, deadline, judge
+from al_core.campaign.waiting import Until, Waiting, deadline, judge
 
 ASKED = datetime(2026, 1, 5, 9)
 GRACE = 300.0

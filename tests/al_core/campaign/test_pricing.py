@@ -2,7 +2,7 @@
 
 import pytest
 
-from al_core.pricing import default_prices, label_seconds, prices_from
+from al_core.campaign.pricing import default_prices, label_seconds, prices_from
 from al_core.records import LabelKind
 from al_core.settings import AnnotatorSettings
 
