@@ -199,8 +199,8 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
     """
     from rich.console import Console
 
-    from al_core.comparison import Comparison
-    from al_core.simulation_records import check_distinct, read_points
+    from al_core.benchmark.arms import Comparison
+    from al_core.benchmark.curve_points import check_distinct, read_points
     from tasks.report.simulation_page import write_comparison
     from tasks.report.tables import simulation_summary
 

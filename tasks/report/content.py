@@ -13,7 +13,7 @@ from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Selected, Video
-from al_core.simulation_records import GOOD
+from al_core.benchmark.curve_points import GOOD
 from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from html import escape
 
 from al_core.export.palette import PROVENANCE_COLOURS
-from al_core.simulation_records import GOOD
+from al_core.benchmark.curve_points import GOOD
 from tasks.report import figures
 from tasks.report.content import Content
 from tasks.report.html import Charts, empty, note, swatch, table

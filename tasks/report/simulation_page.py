@@ -8,8 +8,8 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from al_core.comparison import EFFORTS, AimResult, ArmSummary, Comparison, Effort
-from al_core.simulation_records import GOOD
+from al_core.benchmark.arms import EFFORTS, AimResult, ArmSummary, Comparison, Effort
+from al_core.benchmark.curve_points import GOOD
 from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
 from tasks.report.document import document, write_whole
 from tasks.report.html import Charts, Markup, empty, note, table

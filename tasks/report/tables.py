@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_core.comparison import Comparison
+from al_core.benchmark.arms import Comparison
 from al_core.project import Project
 from tasks.control import gain_in_words, gain_so_far
 from tasks.ledger import open_ledger

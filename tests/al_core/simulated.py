@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from al_core.simulation_records import CurvePoint, VideoFigures
+from al_core.benchmark.curve_points import CurvePoint, VideoFigures
 
 ARMS = {
     ("value", "mask"): (1.5, 80.0),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from al_core.comparison import Comparison
+from al_core.benchmark.arms import Comparison
 from tasks.report.simulation_page import render, write_comparison
 from tests.al_core import simulated
 

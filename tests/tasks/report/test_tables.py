@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from al_core.comparison import Comparison
+from al_core.benchmark.arms import Comparison
 from al_core.settings import Settings
 from tasks.report.rounds import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table

@@ -11,7 +11,7 @@ from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskL
 from al_core.masks.rle import decode, encode
 from al_core.selection.plan import Offer
 from al_core.settings import AnnotatorSettings
-from al_core.simulation import Annotate, Label, Labels, Masks, World, exact_masks
+from al_core.benchmark.world import Annotate, Label, Labels, Masks, World, exact_masks
 
 KINDS: dict[str, tuple[LabelKind, ...]] = {
     "mask": (LabelKind.MASK,),
