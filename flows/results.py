@@ -71,7 +71,7 @@ def export(
     """Write the labelled videos in a format that other tools read."""
     from rich.console import Console
 
-    from al_core.splits import parse_shares
+    from al_core.export.splits import parse_shares
     from tasks.export import ExportReport, SplitReport, export_project, export_splits
     from tasks.progress import progress_of, terminal_progress
 

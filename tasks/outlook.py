@@ -15,7 +15,7 @@ from al_core.masks.rle import decode
 from al_core.selection.outlook import Outlook, expected_overlap
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from al_core.stores.frames import FrameStore
 from tasks.propagation import VideoFrames
 

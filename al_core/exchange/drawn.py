@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.label_files import Asked, DrawnFrame, DrawnMask
+from al_core.exchange.label_files import Asked, DrawnFrame, DrawnMask
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
 from al_core.masks.rle import Rle, encode
 

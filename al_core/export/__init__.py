@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from al_core.errors import UnknownName
-from al_core.export.base import (
+from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     ExportReport,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from al_core import rle
-from al_core.export.base import (
+from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     LabelledFrame,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from al_core import rle
 from al_core.errors import BadLabel
-from al_core.export.base import (
+from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     LabelledFrame,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core import rle
-from al_core.export.base import (
+from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     LabelledFrame,

@@ -20,7 +20,7 @@ from al_core.interactive import (
     refine_with_outline,
     refine_with_scribble,
 )
-from al_core.oracle.drawing import displaced
+from al_core.oracle.outlining import displaced
 from al_core.oracle.gestures import box_around, next_click, outline, strokes
 from al_core.campaign.pricing import MOST_CLICKS, label_seconds
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel

@@ -8,7 +8,7 @@ from al_core.propagation.base import Propagator, Resources
 
 def _flow(resources: Resources) -> Propagator:
     from al_core.propagation.flow import FlowPropagator
-    from al_core.stores.flow import FlowStore
+    from al_core.stores.optical_flow import FlowStore
 
     return FlowPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
@@ -16,7 +16,7 @@ def _flow(resources: Resources) -> Propagator:
 def _affinity(resources: Resources) -> Propagator:
     from al_core.propagation.affinity import AffinityPropagator
     from al_core.propagation.encoder_training import learned_features
-    from al_core.stores.flow import FlowStore
+    from al_core.stores.optical_flow import FlowStore
 
     store = FlowStore(resources.cache / "flow")
     return AffinityPropagator(store, resources.settings, learned_features(resources))
@@ -31,14 +31,14 @@ def _specialist(resources: Resources) -> Propagator:
 
 def _harmonic(resources: Resources) -> Propagator:
     from al_core.propagation.harmonic import HarmonicPropagator
-    from al_core.stores.flow import FlowStore
+    from al_core.stores.optical_flow import FlowStore
 
     return HarmonicPropagator(FlowStore(resources.cache / "flow"), resources.settings, seed=resources.seed)
 
 
 def _trajectories(resources: Resources) -> Propagator:
     from al_core.propagation.trajectories import TrajectoryPropagator
-    from al_core.stores.flow import FlowStore
+    from al_core.stores.optical_flow import FlowStore
 
     return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
@@ -47,7 +47,7 @@ def _tracks(resources: Resources) -> Propagator:
     from al_core.propagation.encoder_training import learned_features
     from al_core.propagation.reidentification import embeddings
     from al_core.propagation.tracks import TrackPropagator
-    from al_core.stores.flow import FlowStore
+    from al_core.stores.optical_flow import FlowStore
 
     r, settings = resources, resources.settings
     # An encoder is used where one is given, or trained on the clip anyway; the same settings give the same masks.

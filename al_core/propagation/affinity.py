@@ -32,7 +32,7 @@ from al_core.propagation.local_affinity import copy, with_norm
 from al_core.masks.soft import Size, shrink
 from al_core.propagation.walks import Masks, met_between
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import ClipFlow, Flow, FlowStore
+from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore
 
 HORIZON = 64
 """Frames over which a human frame beyond the nearest one is brought along the flow; farther ones are left out."""

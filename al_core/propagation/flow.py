@@ -22,7 +22,7 @@ from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, Propag
 from al_core.propagation.labels import check_labels, exclusive, may_overlap, patches_at
 from al_core.masks.soft import NOTHING, Patch, Size, Window, union
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import ClipFlow, Flow, FlowStore
+from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore
 
 INCONSISTENT = 0.1
 """What is left of a pixel's reliability by a step that does not lead back."""

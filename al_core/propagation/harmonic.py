@@ -30,7 +30,7 @@ from al_core.propagation.windows import (
     tracks_of,
 )
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 
 STEPS = 8
 """Rounds of freezing in a window."""

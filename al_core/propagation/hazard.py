@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.propagation.flow import leads_back
-from al_core.stores.flow import ClipFlow
+from al_core.stores.optical_flow import ClipFlow
 
 UNKNOWN = 0.5
 """Hazard of a transition in a video of which no mask is known."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.propagation.superpixels import Image, to_lab
-from al_core.stores.flow import ClipFlow
+from al_core.stores.optical_flow import ClipFlow
 
 SPACING = 3
 """Pixels from one point to the next."""

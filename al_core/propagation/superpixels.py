@@ -11,7 +11,7 @@ from skimage.segmentation import slic
 
 from al_core.propagation.flow import leads_back
 from al_core.masks.soft import Size
-from al_core.stores.flow import ClipFlow, Flow
+from al_core.stores.optical_flow import ClipFlow, Flow
 
 PIXELS_EACH = 70
 FEWEST, MOST = 400, 1500

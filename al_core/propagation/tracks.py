@@ -32,7 +32,7 @@ from al_core.propagation.track_merging import Merging, Scores, kept_apart, merge
 from al_core.propagation.walks import WAITING_BYTES, Spool
 from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import ClipFlow, FlowStore
+from al_core.stores.optical_flow import ClipFlow, FlowStore
 from al_core.stores.predictions import FramePrediction, SoftMask
 
 Friends = Mapping[int, frozenset[int]]

@@ -18,7 +18,7 @@ from al_core.propagation.point_tracks import PointTracks, follow_points, group_p
 from al_core.propagation.superpixels import COLOURS, MOTIONS, N_FEATURES, SuperpixelGraph, superpixel_graph
 from al_core.propagation.windows import Estimate, Known, Solve, check, entropy_of, known_masks, propagated, reader
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 
 DIFFUSION_ROUNDS = 10
 COLOUR_SCALE = 15.0

@@ -22,7 +22,7 @@ from al_core.stores.frames import working_size
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import Member
 from al_core.uncertainty.augment import VIEWS, View
-from al_core.uncertainty.matching import Output, Size, mask_boxes, merge_outputs
+from al_core.uncertainty.grouping import Output, Size, mask_boxes, merge_outputs
 
 WEAK_SHARE = 1 / 3
 """Detections below the score threshold count as weak sightings down to this share of it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import answer_kind, frame_label
-from al_core.label_files import Asked, DrawnFrame
+from al_core.exchange.label_files import Asked, DrawnFrame
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
 from al_core.project import Project

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from al_core.errors import BadLabel
-from al_core.label_files import Asked, AskedBy, DrawnFrame, DrawnMask
+from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame, DrawnMask
 from al_core.project import Project
 from al_core.masks.rle import Rle
 from tasks.backends.files import json_bytes, write_whole

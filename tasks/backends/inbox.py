@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
+from al_core.exchange.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
 from al_core.project import Project

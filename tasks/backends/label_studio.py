@@ -22,7 +22,7 @@ from typing import Any
 from al_core.errors import BadLabel, ToolUnreachable
 from al_core.exchange.drawn import answer_kind, frame_label, origins
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
-from al_core.label_files import Asked
+from al_core.exchange.label_files import Asked
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
 from al_core.project import Project

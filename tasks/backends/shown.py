@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from al_core.label_files import Asked
+from al_core.exchange.label_files import Asked
 from al_core.ledger.store import Ledger
 from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle, area, decode, encode

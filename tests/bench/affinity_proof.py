@@ -31,7 +31,7 @@ from al_core.propagation.encoder_training import learned_features
 from al_core.propagation.flow import FlowPropagator
 from al_core.masks.soft import shrink
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip
 
 LAB_SCALE = 10.0

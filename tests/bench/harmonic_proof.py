@@ -20,7 +20,7 @@ from rich.table import Table
 from al_core.propagation.base import Propagator
 from al_core.propagation.harmonic import HarmonicPropagator
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip
 from tests.bench.paired import difference, mean_iou, real_clips
 from tests.synthetic import synthetic_clip

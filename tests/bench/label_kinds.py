@@ -27,7 +27,7 @@ from al_core.masks.soft import Window, patch_of, resample
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import decode, encode
 from al_core.settings import AnnotatorSettings, PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 
 KINDS = (
     LabelKind.ACCEPT, LabelKind.CLICK, LabelKind.BOX, LabelKind.SCRIBBLE, LabelKind.POLYGON, LabelKind.MASK,

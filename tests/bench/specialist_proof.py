@@ -23,7 +23,7 @@ from al_core.propagation.specialist_examples import labelled_frames, network_inp
 from al_core.propagation.specialist_network import SpecialistNetwork, load_weights, new_network
 from al_core.propagation.specialist_training import train, train_parent
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou
 from tests.synthetic import synthetic_clip
 

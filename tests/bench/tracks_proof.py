@@ -27,7 +27,7 @@ from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks import TrackPropagator
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tasks.clip_propagation import evenly
 from tests.bench.paired import RESAMPLES
 from tests.crossings import crossing_clip

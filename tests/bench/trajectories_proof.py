@@ -16,7 +16,7 @@ from rich.table import Table
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip
 from tests.bench.paired import difference, mean_iou, real_clips
 from tests.synthetic import reappearances, synthetic_clip

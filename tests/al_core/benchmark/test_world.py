@@ -13,7 +13,7 @@ from al_core.selection import STRATEGIES
 from al_core.settings import PropagationSettings, SelectionSettings
 from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
 from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip
 
 

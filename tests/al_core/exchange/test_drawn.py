@@ -12,7 +12,7 @@ from al_core.exchange.drawn import (
     origins,
     outline_mask,
 )
-from al_core.label_files import Asked
+from al_core.exchange.label_files import Asked
 from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
 from al_core.masks.rle import decode, encode
 from tests.al_core.exchange.masks import EMPTY, HOLED, OVER

@@ -6,7 +6,7 @@ import numpy as np
 
 from al_core import rle
 from al_core.export import ExportClip
-from al_core.label_files import Asked, read_label_file
+from al_core.exchange.label_files import Asked, read_label_file
 from al_core.records import DeliveredMask, Identities, Provenance, Video
 
 HUMAN, PROPAGATED, TEACHER, ACCEPTED = (

@@ -14,7 +14,7 @@ from al_core.propagation.encoder import Describe, describing, encoder_to_bytes, 
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 
 

@@ -11,7 +11,7 @@ from al_core.propagation import flow as flow_module
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 
 

@@ -10,7 +10,7 @@ from al_core.propagation import Resources, build, windows
 from al_core.propagation.harmonic import HarmonicPropagator, harmonic
 from al_core.propagation.superpixels import N_FEATURES, superpixel_graph
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou
 from tests.bench.paired import mean_iou
 from tests.synthetic import synthetic_clip

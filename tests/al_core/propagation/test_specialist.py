@@ -16,7 +16,7 @@ from al_core.propagation.specialist_training import Checkpoint, train, train_par
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 
 

@@ -14,7 +14,7 @@ from al_core.masks.soft import Patch
 from al_core.propagation.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings
-from al_core.stores.flow import FlowStore
+from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 from tests.al_core.movers import MoverClip, iou
 from tests.bench.paired import mean_iou

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.errors import BadSettings
-from al_core.splits import leaks, parse_shares, sampled, split_videos
+from al_core.export.splits import leaks, parse_shares, sampled, split_videos
 
 SHARES = {"train": 0.8, "val": 0.2}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from al_core.settings import TeacherSettings
 from al_core.stores.predictions import PredictedObject
 from al_core.uncertainty.augment import VIEWS
-from al_core.uncertainty.matching import Output, mask_boxes, merge_outputs
+from al_core.uncertainty.grouping import Output, mask_boxes, merge_outputs
 
 SIZE = (4, 4)
 CATEGORIES = [7, 9]

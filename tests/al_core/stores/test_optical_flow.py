@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.stores import flow as flow_module
-from al_core.stores.flow import FlowStore, _decode, _encode
+from al_core.stores.optical_flow import FlowStore, _decode, _encode
 from tests.al_core.movers import line, mover_clip
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel
-from al_core.label_files import Asked, DrawnFrame, DrawnMask, read_label_file, run_lengths
+from al_core.exchange.label_files import Asked, DrawnFrame, DrawnMask, read_label_file, run_lengths
 from al_core.masks.rle import decode, encode
 from tests.toys import SQUARE
 
