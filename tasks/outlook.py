@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.propagation.hazard import hazards
+from al_core.selection.hazard import hazards
 from al_core.masks.soft import patch_of, shrink
 from al_core.records import DeliveredMask, Provenance
 from al_core.masks.rle import decode
-from al_core.selection.outlook import Outlook, expected_overlap
+from al_core.selection.error_model import Outlook, expected_overlap
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore

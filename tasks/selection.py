@@ -15,7 +15,7 @@ from al_core.campaign.pricing import prices_from
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind, Selected
 from al_core.selection import Frames, Pool, select
-from al_core.selection.cycle_dissimilarity import PICTURE, patches_of
+from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.selection.plan import Offer
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.records import FrameRef, LabelKind
-from al_core.selection.outlook import Array, Outlook, expected_error
+from al_core.selection.error_model import Array, Outlook, expected_error
 
 MOST_FRAMES = 256
 """Of a longer stretch every second (third ...) frame is weighed."""

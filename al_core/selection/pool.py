@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind
-from al_core.selection.outlook import Outlook
+from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Offer
 
 _VIDEO_STRIDE = 32

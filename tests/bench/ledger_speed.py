@@ -23,7 +23,7 @@ from rich.table import Table
 from al_core.ledger.store import COMPONENTS, Ledger
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.selection import Frames, Pool, select
-from al_core.selection.least_certain import most_uncertain
+from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings, Settings
 from tests.toys import clip, times_us
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from al_core.selection.control import LEAST_CONTROL
+from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
 from al_core.evaluation.bootstrap import Estimate
 from tasks.control import CREDITS, gain_in_words, gain_so_far, round_credits

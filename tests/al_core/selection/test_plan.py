@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import BadSettings
 from al_core.records import LabelKind
-from al_core.selection.outlook import RATE, Outlook, expected_error
+from al_core.selection.error_model import RATE, Outlook, expected_error
 from al_core.selection.plan import Line, Offer, first_of, plan
 
 MASK = Offer(LabelKind.MASK, 80.0)

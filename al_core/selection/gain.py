@@ -13,7 +13,7 @@ import numpy as np
 from al_core.records import DeliveredMask, Selected
 from al_core.masks.rle import iou
 from al_core.selection.pool import Frames, Pool
-from al_core.selection.random_ import select_random
+from al_core.selection.strategies.random import select_random
 from al_core.settings import SelectionSettings
 from al_core.evaluation.bootstrap import Estimate
 

@@ -2,7 +2,7 @@
 
 Looking worst is not the same as being worth most. A frame that is wrong alone is worth one frame; a frame in the
 middle of a long stretch that is going wrong is worth the whole stretch. What is weighed here is, for every frame that
-might be labelled, how much better all frames around it would become (:mod:`al_core.selection.outlook` says how far a
+might be labelled, how much better all frames around it would become (:mod:`al_core.selection.error_model` says how far a
 label reaches), divided by what the label costs. On footage that changes evenly this is even spacing; on footage with
 quiet stretches and bursts, or of videos of different difficulty, it is not.
 """
@@ -13,7 +13,7 @@ from al_core.records import Selected
 from al_core.selection.constraints import Limits
 from al_core.selection.plan import Line, Spot, first_of, plan
 from al_core.selection.pool import Pool
-from al_core.selection.uniform import select_uniform
+from al_core.selection.strategies.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
 ROUNDS_AHEAD = 2

@@ -1,6 +1,6 @@
 """How much a carried mask is likely to lose from each frame to the next, from the flow around the object.
 
-Two things go with the loss (measured on 14 clips, see :mod:`al_core.selection.outlook`): the share of the object's
+Two things go with the loss (measured on 14 clips, see :mod:`al_core.selection.error_model`): the share of the object's
 surroundings where going to the next frame and back does not end where it began, because something was covered or
 uncovered there, and the motion in units of the object's size.
 """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from al_core.errors import EmptyPool
 from al_core.records import FrameRef
 from al_core.selection import Frames, Pool, select
-from al_core.selection.uniform import Axis, even_spots
+from al_core.selection.strategies.uniform import Axis, even_spots
 from al_core.settings import SelectionSettings
 
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """What is expected of a video's labels: how wrong they are now, and how far a new label would help.
 
 A mask that is carried along a video goes wrong little by little. Each transition between two frames has a *hazard*
-(see :mod:`al_core.propagation.hazard`); a frame that lies hazards ``a`` after one label and ``b`` before the next is
+(see :mod:`al_core.selection.hazard`); a frame that lies hazards ``a`` after one label and ``b`` before the next is
 expected to be wrong by
 
     1 - exp(-RATE * a * b / (a + b))

@@ -7,7 +7,7 @@ import numpy as np
 from al_core.records import Selected
 from al_core.selection.constraints import Limits
 from al_core.selection.pool import Frames, Pool, Ranked
-from al_core.selection.uniform import select_uniform
+from al_core.selection.strategies.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from al_core.records import Selected
 from al_core.selection.constraints import Limits
 from al_core.selection.pool import Pool
-from al_core.selection.uniform import select_uniform
+from al_core.selection.strategies.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
 SHARPNESS = 30.0

@@ -8,7 +8,7 @@ import pytest
 from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.masks.rle import encode
 from al_core.selection import Pool, select
-from al_core.selection.control import LEAST_CONTROL, REASON, Credit, live_gain, n_control, worths
+from al_core.selection.gain import LEAST_CONTROL, REASON, Credit, live_gain, n_control, worths
 from al_core.settings import SelectionSettings
 
 

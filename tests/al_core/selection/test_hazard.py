@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_core.propagation.hazard import UNKNOWN, hazards
+from al_core.selection.hazard import UNKNOWN, hazards
 from al_core.stores.optical_flow import ClipFlow, FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip
 
