@@ -14,8 +14,8 @@ def _flow(resources: Resources) -> Propagator:
 
 
 def _affinity(resources: Resources) -> Propagator:
-    from al_core.propagation.affinity import AffinityPropagator
-    from al_core.propagation.encoder_training import learned_features
+    from al_core.propagation.affinity.affinity import AffinityPropagator
+    from al_core.propagation.affinity.encoder_training import learned_features
     from al_core.stores.optical_flow import FlowStore
 
     store = FlowStore(resources.cache / "flow")
@@ -23,30 +23,30 @@ def _affinity(resources: Resources) -> Propagator:
 
 
 def _specialist(resources: Resources) -> Propagator:
-    from al_core.propagation.specialist import SpecialistPropagator
+    from al_core.propagation.specialist.specialist import SpecialistPropagator
 
     r = resources
     return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress)
 
 
 def _harmonic(resources: Resources) -> Propagator:
-    from al_core.propagation.harmonic import HarmonicPropagator
+    from al_core.propagation.harmonic.harmonic import HarmonicPropagator
     from al_core.stores.optical_flow import FlowStore
 
     return HarmonicPropagator(FlowStore(resources.cache / "flow"), resources.settings, seed=resources.seed)
 
 
 def _trajectories(resources: Resources) -> Propagator:
-    from al_core.propagation.trajectories import TrajectoryPropagator
+    from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
     from al_core.stores.optical_flow import FlowStore
 
     return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
 
 
 def _tracks(resources: Resources) -> Propagator:
-    from al_core.propagation.encoder_training import learned_features
-    from al_core.propagation.reidentification import embeddings
-    from al_core.propagation.tracks import TrackPropagator
+    from al_core.propagation.affinity.encoder_training import learned_features
+    from al_core.propagation.tracks.reidentification import embeddings
+    from al_core.propagation.tracks.tracks import TrackPropagator
     from al_core.stores.optical_flow import FlowStore
 
     r, settings = resources, resources.settings

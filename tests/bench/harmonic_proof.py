@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.propagation.base import Propagator
-from al_core.propagation.harmonic import HarmonicPropagator
+from al_core.propagation.harmonic.harmonic import HarmonicPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip

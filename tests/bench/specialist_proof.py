@@ -19,9 +19,9 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.specialist_examples import labelled_frames, network_input
-from al_core.propagation.specialist_network import SpecialistNetwork, load_weights, new_network
-from al_core.propagation.specialist_training import train, train_parent
+from al_core.propagation.specialist.examples import labelled_frames, network_input
+from al_core.propagation.specialist.network import SpecialistNetwork, load_weights, new_network
+from al_core.propagation.specialist.training import train, train_parent
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou

@@ -24,8 +24,8 @@ from al_core.evaluation.identity_switches import SwitchCounter
 from al_core.evaluation.metrics import jaccard
 from al_core.propagation.base import ClipFrames, Propagator
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.track_merging import MergeWeights, Merging
-from al_core.propagation.tracks import TrackPropagator
+from al_core.propagation.tracks.track_merging import MergeWeights, Merging
+from al_core.propagation.tracks.tracks import TrackPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tasks.clip_propagation import evenly

@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.trajectories import TrajectoryPropagator
+from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip

@@ -10,9 +10,9 @@ from al_core.errors import BadCheckpoint, BadLabel
 from al_core.propagation import Resources, build
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.specialist_examples import LabelledFrame, draw, labelled_frames
-from al_core.propagation.specialist_network import load_weights, new_network, segmentation_loss, to_bytes
-from al_core.propagation.specialist_training import Checkpoint, train, train_parent
+from al_core.propagation.specialist.examples import LabelledFrame, draw, labelled_frames
+from al_core.propagation.specialist.network import load_weights, new_network, segmentation_loss, to_bytes
+from al_core.propagation.specialist.training import Checkpoint, train, train_parent
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
@@ -83,7 +83,7 @@ def test_a_trained_specialist_is_kept_for_its_labels_and_seed(tmp_path: Path) ->
 
 
 def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("al_core.propagation.specialist_training.CHECKPOINT_STEPS", 3)
+    monkeypatch.setattr("al_core.propagation.specialist.training.CHECKPOINT_STEPS", 3)
     learnt = examples(one_object(), [2, 9], tmp_path)
     whole, killed, resumed = new_network(0), new_network(0), new_network(5)
     train(whole, learnt, 6, 0)

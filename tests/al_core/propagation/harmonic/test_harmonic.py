@@ -7,8 +7,8 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.propagation import Resources, build, windows
-from al_core.propagation.harmonic import HarmonicPropagator, harmonic
-from al_core.propagation.superpixels import N_FEATURES, superpixel_graph
+from al_core.propagation.harmonic.harmonic import HarmonicPropagator, harmonic
+from al_core.propagation.harmonic.superpixels import N_FEATURES, superpixel_graph
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou

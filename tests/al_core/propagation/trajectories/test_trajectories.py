@@ -7,8 +7,8 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.propagation import Resources, build, windows
-from al_core.propagation.point_tracks import follow_points, group_points
-from al_core.propagation.trajectories import TrajectoryPropagator
+from al_core.propagation.trajectories.point_tracks import follow_points, group_points
+from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou

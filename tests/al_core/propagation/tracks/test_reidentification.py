@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from al_core.propagation.encoder import describing, new_encoder
-from al_core.propagation.reidentification import Embed, Template, embeddings, encoded, likeness, statistics
+from al_core.propagation.affinity.encoder import describing, new_encoder
+from al_core.propagation.tracks.reidentification import Embed, Template, embeddings, encoded, likeness, statistics
 from al_core.stores.predictions import SoftMask
 from tests.crossings import crossing_clip
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from al_core.propagation.local_affinity import OUTSIDE, copy, cut, joined, neighbours, scores, with_norm
+from al_core.propagation.affinity.local_affinity import OUTSIDE, copy, cut, joined, neighbours, scores, with_norm
 
 SIZE = (13, 19)
 

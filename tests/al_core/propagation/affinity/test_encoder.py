@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
-from al_core.propagation.encoder import FEATURES, encoder_to_bytes, load_encoder, new_encoder, to_lab
+from al_core.propagation.affinity.encoder import FEATURES, encoder_to_bytes, load_encoder, new_encoder, to_lab
 
 
 def test_lab_of_grey_has_no_colour_and_rises_with_lightness() -> None:

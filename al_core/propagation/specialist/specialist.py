@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Propagator
-from al_core.propagation.labels import exclusive, may_overlap
+from al_core.propagation.label_masks import exclusive, may_overlap
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
-from al_core.propagation.specialist_examples import labelled_frames, network_input, picture, split
-from al_core.propagation.specialist_network import STRIDE, SpecialistNetwork, load_weights, new_network, to_bytes
-from al_core.propagation.specialist_training import Checkpoint, load_kept, train
+from al_core.propagation.specialist.examples import labelled_frames, network_input, picture, split
+from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network, to_bytes
+from al_core.propagation.specialist.training import Checkpoint, load_kept, train
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache

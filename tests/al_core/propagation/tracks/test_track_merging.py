@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from al_core.errors import BadSettings
 from al_core.masks.soft import Patch
-from al_core.propagation.track_merging import MergeWeights, Merging, best_other, kept_apart, merge_scores
+from al_core.propagation.tracks.track_merging import MergeWeights, Merging, best_other, kept_apart, merge_scores
 
 SHARES = st.floats(0, 1, width=32)
 

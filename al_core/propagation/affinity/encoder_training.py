@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
 from al_core.propagation.base import ClipFrames, Resources
-from al_core.propagation.encoder import (
+from al_core.propagation.affinity.encoder import (
     STRIDE,
     Describe,
     Encoder,
@@ -29,7 +29,7 @@ from al_core.propagation.encoder import (
     new_encoder,
     to_lab,
 )
-from al_core.propagation.local_affinity import cut, neighbours, scores, with_norm
+from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -61,7 +61,7 @@ _FORMAT = "encoder1"
 
 
 class Pair(NamedTuple):
-    """Two frames of one clip, float32 [3, h, w] each, as of :func:`~al_core.propagation.encoder.to_lab`."""
+    """Two frames of one clip, float32 [3, h, w] each, as of :func:`~al_core.propagation.affinity.encoder.to_lab`."""
 
     target: Tensor
     source: Tensor

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.propagation.superpixels import Image, to_lab
+from al_core.propagation.harmonic.superpixels import Image, to_lab
 from al_core.stores.optical_flow import ClipFlow
 
 SPACING = 3

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from al_core.propagation import encoder_training as training
-from al_core.propagation.encoder import Encoder, encoder_to_bytes, new_encoder
-from al_core.propagation.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
+from al_core.propagation.affinity.encoder import Encoder, encoder_to_bytes, new_encoder
+from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 from tests.al_core.movers import MoverClip, line, mover_clip

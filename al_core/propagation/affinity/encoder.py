@@ -1,6 +1,6 @@
 """A small convolutional encoder of frames at a quarter of their size, for matching pixels between frames.
 
-Trained without labels by :mod:`al_core.propagation.encoder_training`.
+Trained without labels by :mod:`al_core.propagation.affinity.encoder_training`.
 """
 
 import io

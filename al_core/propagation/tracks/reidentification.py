@@ -20,7 +20,7 @@ from al_core.masks.soft import Size
 from al_core.stores.predictions import SoftMask
 
 if TYPE_CHECKING:  # An encoder needs torch, statistics do not.
-    from al_core.propagation.encoder import Describe
+    from al_core.propagation.affinity.encoder import Describe
 
 Vector = NDArray[np.float32]
 """An embedding: float32 [d] of length 1, or of zeros where a mask covers nothing."""
@@ -78,9 +78,9 @@ def encoded(describe: "Describe") -> Embed:
     """Embeddings from an encoder: the mean feature under a mask, less the mean of the frame.
 
     Args:
-        describe: features of a frame, as of :mod:`al_core.propagation.encoder`.
+        describe: features of a frame, as of :mod:`al_core.propagation.affinity.encoder`.
     """
-    from al_core.propagation.encoder import STRIDE
+    from al_core.propagation.affinity.encoder import STRIDE
 
     def embed(image: NDArray[np.uint8]) -> Looks:
         features = describe(image).numpy()

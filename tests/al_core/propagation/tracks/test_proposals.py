@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from al_core.propagation.proposals import InOrder, Palette, predicted
+from al_core.propagation.tracks.proposals import InOrder, Palette, predicted
 from al_core.propagation.walks import Spool
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 from tests.al_core.movers import iou, line, mover_clip

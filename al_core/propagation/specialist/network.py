@@ -133,6 +133,6 @@ def load_weights(path: Path) -> SpecialistNetwork:
         reason = str(error).strip().splitlines()[0]
         raise BadCheckpoint(
             f"{path}: expected the weights of a specialist's parent, got a file that does not fit ({reason}); "
-            "make one with al_core.propagation.specialist_training.train_parent"
+            "make one with al_core.propagation.specialist.training.train_parent"
         ) from None
     return network
