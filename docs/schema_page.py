@@ -12,14 +12,14 @@ import duckdb
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from al_core.ledger.copies import SECRET  # noqa: E402
-from al_core.ledger.schema import MIGRATIONS, migrate  # noqa: E402
+from al_core.ledger.file.copies import SECRET  # noqa: E402
+from al_core.ledger.file.schema import MIGRATIONS, migrate  # noqa: E402
 
 PAGE = ROOT / "docs" / "schema.md"
 
 HEAD = """# The ledger's tables
 
-*Written by `docs/schema_page.py` from `al_core/ledger/schema.py`; change it there.*
+*Written by `docs/schema_page.py` from `al_core/ledger/file/schema.py`; change it there.*
 
 This is schema version {version}. The snapshot (`fewframes snapshot`) holds every table below as a DuckDB file and as
 Parquet, and `fewframes sql` asks the ledger itself; {secret} stay in the ledger, because what is in them opens doors.

@@ -29,7 +29,7 @@ def add(name: str, role: str, url: str | None, root: Path) -> None:
 
     A reviewer also sees how everybody works; a lead also gets the frames that others flagged.
     """
-    from al_core.ledger.people import Role
+    from al_core.ledger.labelling.people import Role
     from tasks.ledger import open_ledger
 
     project = existing(root)

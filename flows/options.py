@@ -45,7 +45,7 @@ def existing(root: Path) -> Project:
     Raises:
         click.ClickException: the folder holds no project; the message says how to begin one.
     """
-    from al_core.ledger.soundness import check_place
+    from al_core.ledger.file.soundness import check_place
 
     project = Project.at(root)
     check_place(project.ledger_path)

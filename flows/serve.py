@@ -16,7 +16,7 @@ import uvicorn
 from rich.console import Console
 
 from al_core.errors import BadAddress, LedgerConflict
-from al_core.ledger.owner import Owner, remove_owner, write_owner
+from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.kept import Every, KeptChild

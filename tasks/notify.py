@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import httpx
 
-from al_core.ledger.owner import read_owner
+from al_core.ledger.file.owner import read_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
 

@@ -7,9 +7,9 @@ from statistics import mean, median
 
 from al_core.evaluation.agreement import likeness
 from al_core.errors import BadLabel
-from al_core.ledger.given import GivenAnswer
-from al_core.ledger.people import Role
-from al_core.ledger.queue import Purpose
+from al_core.ledger.labelling.answers_given import GivenAnswer
+from al_core.ledger.labelling.people import Role
+from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind

@@ -91,7 +91,7 @@ def ledger(path: str) -> str:
     import duckdb
 
     from al_core.errors import LedgerCorrupt
-    from al_core.ledger.schema import MIGRATIONS
+    from al_core.ledger.file.schema import MIGRATIONS
 
     newest = MIGRATIONS[-1][0]
     try:

@@ -11,7 +11,7 @@ import httpx
 
 from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.ledger.forwarding import READS, ForwardedLedger
-from al_core.ledger.owner import Owner
+from al_core.ledger.file.owner import Owner
 from tasks.wire import pack, unpack, unpack_error
 
 _log = logging.getLogger(__name__)

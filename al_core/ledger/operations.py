@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from al_core.ledger.connection import Connector
-from al_core.ledger.ledger_clock import time_of_session
+from al_core.ledger.file.connection import Connector
+from al_core.ledger.file.ledger_clock import time_of_session
 
 
 class Operations:

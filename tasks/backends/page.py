@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from al_core.ledger.queue import Purpose
+from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest, Selected

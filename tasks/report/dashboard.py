@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from al_core.evaluation.calibration import Samples, expected_calibration_error
-from al_core.ledger.queue import QueueState
+from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
 from al_core.evaluation.bootstrap import Estimate

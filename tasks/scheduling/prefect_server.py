@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
-from al_core.ledger.owner import runs
+from al_core.ledger.file.owner import runs
 from tasks.kept import KeptChild
 from tasks.pulse import Signs, ended_when_silent
 from tasks.scheduling.prefect_api import PrefectApi

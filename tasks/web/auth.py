@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from al_core.ledger.people import Annotator, Role
+from al_core.ledger.labelling.people import Annotator, Role
 from tasks.web.errors import ApiError
 
 COOKIE = "fewframes_session"

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.errors import UnknownName
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore

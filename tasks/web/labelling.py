@@ -10,8 +10,8 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from al_core.errors import FewframesError, StaleLease
-from al_core.ledger.people import Annotator, Role
-from al_core.ledger.queue import Task
+from al_core.ledger.labelling.people import Annotator, Role
+from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode

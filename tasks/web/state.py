@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from tasks.web.auth import Person
 from tasks.web.context import WebContext
 

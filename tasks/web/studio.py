@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.ledger.queue import Purpose, Question
+from al_core.ledger.labelling.queue import Purpose, Question
 from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.ledger.owner import read_owner
-from al_core.ledger.people import Role
+from al_core.ledger.file.owner import read_owner
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, Selected

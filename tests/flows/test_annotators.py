@@ -3,7 +3,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from flows.cli import main
 from tests.toys import chosen, ledger_with_clip

@@ -8,7 +8,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from tasks.ledger import open_ledger
 from tasks.processes import is_run

@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from al_core.errors import BadAddress, LedgerConflict
-from al_core.ledger.owner import owner_path, read_owner
-from al_core.ledger.people import Role
+from al_core.ledger.file.owner import owner_path, read_owner
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from flows.serve import Address

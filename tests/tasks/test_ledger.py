@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from al_core.errors import LedgerBusy, LedgerConflict
-from al_core.ledger.owner import Owner, write_owner
+from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger import answers, living_owner, once, open_ledger

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from al_core.ledger.owner import Owner, write_owner
+from al_core.ledger.file.owner import Owner, write_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.notify import Event, notify

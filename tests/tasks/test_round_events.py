@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from al_core.ledger.ledger_clock import system_time
-from al_core.ledger.people import Role
+from al_core.ledger.file.ledger_clock import system_time
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest

@@ -1,6 +1,6 @@
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import Settings
 from al_core.campaign.waiting import Until

@@ -90,7 +90,7 @@ def test_after_an_answer_that_was_taken_back_it_is_let_go_again(ledger, let_go, 
 
 
 def test_who_is_needed_is_told_once(ledger, look, hook):
-    from al_core.ledger.people import Role
+    from al_core.ledger.labelling.people import Role
 
     ledger.add_annotator("ann", Role.LEAD)
     ledger.add_annotator("bo", Role.ANNOTATOR)

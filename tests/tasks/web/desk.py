@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from fastapi.testclient import TestClient
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import DeliveredMask, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance, Selected
 from al_core.masks.rle import encode

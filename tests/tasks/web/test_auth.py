@@ -1,7 +1,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks
 from tests.tasks.web.desk import ADDRESS, CHANGING, desk
 

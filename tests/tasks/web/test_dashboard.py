@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tasks.snapshot import ask

@@ -7,7 +7,7 @@ import duckdb
 import httpx
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from tasks.report.words import duration
 from tasks.snapshot import ask
 from tests.tasks.labelled_project import N_FRAMES, finished_project

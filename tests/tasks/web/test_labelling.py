@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import COMPONENTS
 from al_core.records import LabelKind, MaskLabel
 from al_core.masks.rle import Rle, decode, encode

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.web.auth import COOKIE

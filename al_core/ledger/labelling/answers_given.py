@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from al_core.ledger.leases import Purpose, Question
+from al_core.ledger.labelling.leases import Purpose, Question
 from al_core.ledger.operations import Operations, now
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle

@@ -2,7 +2,7 @@ import duckdb
 import pytest
 
 from al_core.errors import LedgerCorrupt
-from al_core.ledger.schema import MIGRATIONS, migrate
+from al_core.ledger.file.schema import MIGRATIONS, migrate
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, LabelRequest, Selected
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
-from al_core.ledger.labels import store_answer
-from al_core.ledger.leases import (
+from al_core.ledger.labelling.labels import store_answer
+from al_core.ledger.labelling.leases import (
     Draft,
     Purpose,
     Question,
@@ -29,7 +29,7 @@ from al_core.ledger.leases import (
     task_with,
 )
 from al_core.ledger.operations import Operations, after_all, now
-from al_core.ledger.people import log, person_of
+from al_core.ledger.labelling.people import log, person_of
 from al_core.records import Answer, MaskLabel
 from al_core.masks.rle import Rle
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import duckdb
 
 from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
-from al_core.ledger.ledger_clock import Clock, by, system_time
-from al_core.ledger.owner import read_owner
-from al_core.ledger.schema import migrate
-from al_core.ledger.soundness import (
+from al_core.ledger.file.ledger_clock import Clock, by, system_time
+from al_core.ledger.file.owner import read_owner
+from al_core.ledger.file.schema import migrate
+from al_core.ledger.file.soundness import (
     check_identity,
     check_in_place,
     check_place,

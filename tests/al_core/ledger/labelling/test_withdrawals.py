@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from al_core.errors import StaleLease
-from al_core.ledger.people import Role
+from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import ScheduleSettings, Settings
 from al_core.campaign.waiting import Until

@@ -2,9 +2,9 @@
 
 import duckdb
 
-from al_core.ledger.leases import end_lease
+from al_core.ledger.labelling.leases import end_lease
 from al_core.ledger.operations import Operations, now
-from al_core.ledger.people import log
+from al_core.ledger.labelling.people import log
 from al_core.settings import ScheduleSettings
 from al_core.campaign.waiting import Until, Verdict, Waiting, judge
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from al_core.ledger.ledger_clock import system_time, time_of_session
+from al_core.ledger.file.ledger_clock import system_time, time_of_session
 from al_core.ledger.store import Ledger
 from al_core.records import LabelRequest
 from al_core.settings import Settings

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from al_core.ledger.owner import Owner, owner_path, read_owner, remove_owner, runs, write_owner
+from al_core.ledger.file.owner import Owner, owner_path, read_owner, remove_owner, runs, write_owner
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from al_core.errors import LedgerConflict, LedgerCorrupt
-from al_core.ledger.owner import Owner, write_owner
+from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from tests.toys import ledger_with_clip
 

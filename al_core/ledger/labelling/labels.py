@@ -108,7 +108,7 @@ class LabelOperations(Operations):
         """The requests that rounds wait for, by round and rank; ``status`` is "open", "done", "dropped" or
         "expired".
 
-        Questions that only check people (see :class:`~al_core.ledger.queue.Purpose`) are not among them.
+        Questions that only check people (see :class:`~al_core.ledger.labelling.queue.Purpose`) are not among them.
         """
         with self._connector.session() as connection:
             rows = connection.execute(
