@@ -9,9 +9,9 @@ from al_core.settings import Settings
 from al_core.campaign.stopping import stop_reason
 from flows.round import RoundOutcome, run_round
 from tasks import steps
-from tasks.history import campaign_history
+from tasks.steps.history import campaign_history
 from tasks.ledger import open_ledger
-from tasks.mending import make_sure
+from tasks.steps.repair import make_sure
 
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)

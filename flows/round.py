@@ -15,7 +15,7 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks import steps
 from tasks.ledger import open_ledger
-from tasks.mending import mend_inputs
+from tasks.steps.repair import mend_inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from al_core.propagation.base import ClipFrames
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, MaskLabel, Progress
 from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
-from tasks.propagation import Decoded
+from tasks.steps.propagate import Decoded
 
 CATEGORY = 1
 MAX_INDEX = 254

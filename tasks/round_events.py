@@ -10,7 +10,7 @@ from tasks.notify import Event, notify
 from tasks.report.rounds import RoundRow, round_rows
 from tasks.report.words import duration, many, percent, score
 from tasks.scheduling.published import publish_summary
-from tasks.waiting import verdict_of
+from tasks.steps.settle import verdict_of
 
 
 def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> None:

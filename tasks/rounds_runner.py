@@ -14,7 +14,7 @@ from al_core.project import Project
 from al_core.campaign.waiting import Until
 from tasks.processes import begun, end
 from tasks.pulse import Signs, Silence, kill
-from tasks.waiting import settle
+from tasks.steps.settle import settle
 from tasks.web.context import RunState
 
 _log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def run_command(project: Project) -> list[str]:
 def waits_for_nobody(ledger: Ledger) -> bool:
     """Whether a run would take the campaign on: people answer on our page, and none of them has to answer first.
 
-    What the round no longer waits for is withdrawn (see :func:`tasks.waiting.settle`).
+    What the round no longer waits for is withdrawn (see :func:`tasks.steps.settle.settle`).
     Other back-ends are asked by the run itself, so when to run is for people to say.
     """
     last = ledger.last_round()

@@ -17,7 +17,7 @@ from al_core.benchmark.curve_points import GOOD
 from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.control import gain_so_far
+from tasks.steps.credits import gain_so_far
 from tasks.people import PersonRow, person_rows
 from tasks.report.figures import Figure
 from tasks.report.frames import Shown, picture, shown_masks

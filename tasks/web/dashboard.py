@@ -73,7 +73,7 @@ def overview(request: Request) -> HTMLResponse:
 def quality(request: Request) -> HTMLResponse:
     """How good the labels are."""
     # It knows the propagators, which take long to load.
-    from tasks.calibration import delivered_samples
+    from tasks.steps.calibrate import delivered_samples
 
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)

@@ -117,7 +117,7 @@ def damage(rng: random.Random, file: Path) -> str:
 
 def mend_and_do(project: Project, place: Place) -> list[str]:
     """What the flow does before a round goes on, and then a step; returns what was made again. Called in a child."""
-    from tasks.mending import mend_inputs
+    from tasks.steps.repair import mend_inputs
 
     mended = mend_inputs(project, Ledger(project.ledger_path), place[0], lambda name, n: do(project, (n, name)))
     do(project, place)

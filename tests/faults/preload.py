@@ -12,14 +12,14 @@ import al_core.students.runner
 import al_core.students.train
 import al_core.uncertainty.ensemble
 import flows.cli
-import tasks.calibration
-import tasks.control
-import tasks.prediction
-import tasks.propagation
-import tasks.quality
-import tasks.selection
-import tasks.steps
-import tasks.training
+import tasks.steps.calibrate
+import tasks.steps.credits
+import tasks.steps.predict
+import tasks.steps.propagate
+import tasks.steps.audit
+import tasks.steps.select
+import tasks.steps.table
+import tasks.steps.train
 from al_core.students.build import import_mmdet
 
 import_mmdet()

@@ -7,8 +7,8 @@ from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, LabelKind
 from al_core.settings import Settings
 from tasks import steps
-from tasks.annotation import request_ahead, request_labels
-from tasks.selection import select_frames
+from tasks.steps.request import request_ahead, request_labels
+from tasks.steps.select import select_frames
 from tests.tasks.labelled_project import frames_of, new_project
 from tests.tasks.web.desk import square
 

@@ -51,7 +51,7 @@ def request_ahead(project: Project, ledger: Ledger, frames: FrameStore, settings
     returns how many. The next round lets those that nobody took give way to its own choice."""
     if settings.annotator.backend != "page" or not settings.annotator.ahead:
         return 0
-    from tasks.selection import select_ahead
+    from tasks.steps.select import select_ahead
 
     rng = np.random.default_rng([settings.seed, round_id, 1])
     chosen = select_ahead(project, ledger, frames, settings, round_id, rng)

@@ -17,7 +17,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore
 from al_core.stores.frames import FrameStore
-from tasks.propagation import VideoFrames
+from tasks.steps.propagate import VideoFrames
 
 Delivered = Mapping[int, Sequence[DeliveredMask]]
 

@@ -22,7 +22,7 @@ from al_core.settings import Settings
 from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.propagation import Decoded, VideoFrames, known_by_frame
+from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
 
 CHEAP = frozenset({"flow"})
 """Propagators that need no training: they may run twice more for a calibration."""

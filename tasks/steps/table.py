@@ -20,15 +20,15 @@ from al_core.project import Project
 from al_core.records import FrameLabel, Progress, Video
 from al_core.campaign.stopping import stop_reason
 from al_core.campaign.waiting import Until
-from tasks.annotation import collect_labels, request_ahead, request_labels
+from tasks.steps.request import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
-from tasks.history import campaign_history, frames_to_ask
+from tasks.steps.history import campaign_history, frames_to_ask
 from tasks.ledger import once, open_ledger
-from tasks.mending import hashes_of
+from tasks.steps.repair import hashes_of
 from tasks.progress import progress_of
 from tasks.round_events import tell_finished, tell_ready
 from tasks.scheduling.training_slot import training_slot
-from tasks.waiting import settle
+from tasks.steps.settle import settle
 
 StepResult = dict[str, Any]
 
@@ -36,7 +36,7 @@ StepResult = dict[str, Any]
 @task(name="select", cache_policy=NO_CACHE)
 def select(project: Project, round_id: int) -> StepResult:
     """Choose the frames that a human should see."""
-    from tasks.selection import select_frames
+    from tasks.steps.select import select_frames
 
     with _open(project, round_id) as (ledger, this):
         settings = this.settings
@@ -116,7 +116,7 @@ def collect(project: Project, round_id: int) -> StepResult:
 @task(name="train", cache_policy=NO_CACHE)
 def train(project: Project, round_id: int) -> StepResult:
     """Train the student, and with it its mean teachers."""
-    from tasks.training import starting_checkpoint, train_round
+    from tasks.steps.train import starting_checkpoint, train_round
 
     with _open(project, round_id) as (ledger, this):
         labels = _labels(ledger, round_id)
@@ -140,7 +140,7 @@ def train(project: Project, round_id: int) -> StepResult:
 @task(name="predict", cache_policy=NO_CACHE)
 def predict(project: Project, round_id: int) -> StepResult:
     """Predict every frame with the ensemble of mean teachers, and score how uncertain each prediction is."""
-    from tasks.prediction import load_members_for, predict_video
+    from tasks.steps.predict import load_members_for, predict_video
 
     with _open(project, round_id) as (ledger, this):
         trained = _result(ledger, round_id, "train")
@@ -167,8 +167,8 @@ def predict(project: Project, round_id: int) -> StepResult:
 @task(name="propagate", cache_policy=NO_CACHE)
 def propagate(project: Project, round_id: int) -> StepResult:
     """Carry human masks along each video and fuse them with the teachers' into one labelled video."""
-    from tasks.calibration import as_json, calibrate, calibrations_of
-    from tasks.propagation import propagate_video
+    from tasks.steps.calibrate import as_json, calibrate, calibrations_of
+    from tasks.steps.propagate import propagate_video
 
     with _open(project, round_id) as (ledger, this):
         labels = _labels(ledger, round_id)
@@ -202,8 +202,8 @@ def propagate(project: Project, round_id: int) -> StepResult:
 @task(name="audit", cache_policy=NO_CACHE)
 def audit(project: Project, round_id: int) -> StepResult:
     """Measure the delivered masks against truth that the loop has not seen, where there is some."""
-    from tasks.control import CREDITS, round_credits
-    from tasks.quality import audit_video
+    from tasks.steps.credits import CREDITS, round_credits
+    from tasks.steps.audit import audit_video
 
     with _open(project, round_id) as (ledger, _):
         delivered = sorted(ledger.delivered_paths(round_id).items())

@@ -10,8 +10,8 @@ from al_core.evaluation.calibration import IDENTITY, Calibration, Fit
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.masks.rle import encode
 from al_core.stores.delivered import write_delivered
-from tasks.calibration import as_json, calibrate, calibrations_of
-from tests.tasks.test_propagation import SETTINGS, Workplace
+from tasks.steps.calibrate import as_json, calibrate, calibrations_of
+from tests.tasks.steps.test_propagate import SETTINGS, Workplace
 from tests.toys import chosen
 
 

@@ -20,7 +20,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask, write_predictions
-from tasks.propagation import propagate_video
+from tasks.steps.propagate import propagate_video
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 from tests.toys import times_us
 

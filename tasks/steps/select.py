@@ -20,9 +20,9 @@ from al_core.selection.plan import Offer
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
-from tasks.control import gain_in_words, gain_so_far
-from tasks.history import frames_to_ask
-from tasks.outlook import outlooks_of
+from tasks.steps.credits import gain_in_words, gain_so_far
+from tasks.steps.history import frames_to_ask
+from tasks.steps.expected_error import outlooks_of
 
 
 def select_frames(

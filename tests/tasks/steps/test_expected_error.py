@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from al_core.settings import Settings
-from tasks.outlook import MISSED, outlooks_of
+from tasks.steps.expected_error import MISSED, outlooks_of
 from tests.tasks.labelled_project import finished_project, new_project
 
 
