@@ -30,7 +30,7 @@ def add(name: str, role: str, url: str | None, root: Path) -> None:
     A reviewer also sees how everybody works; a lead also gets the frames that others flagged.
     """
     from al_core.ledger.labelling.people import Role
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     project = existing(root)
     key = open_ledger(project).add_annotator(name, Role(role))
@@ -43,7 +43,7 @@ def add(name: str, role: str, url: str | None, root: Path) -> None:
 @project_option
 def link(name: str, url: str | None, root: Path) -> None:
     """Make a new link for a person; the old one no longer works, and who is signed in with it has to sign in again."""
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     project = existing(root)
     _tell_link(project, name, open_ledger(project).renew_link(name), url)
@@ -54,7 +54,7 @@ def link(name: str, url: str | None, root: Path) -> None:
 @project_option
 def revoke(name: str, root: Path) -> None:
     """End a person's access at once; what they labelled stays."""
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     open_ledger(existing(root)).revoke_annotator(name)
     click.echo(f"{name} no longer has access. What they labelled stays.")
@@ -66,7 +66,7 @@ def revoke(name: str, root: Path) -> None:
 @project_option
 def again(video: str, frames: tuple[int, ...], root: Path) -> None:
     """Let somebody else label FRAMES of a VIDEO once more, without masks to start from; the first label stays."""
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.people import ask_again
     from tasks.report.words import many
 
@@ -80,7 +80,7 @@ def list_people(root: Path) -> None:
     """Show everybody: frames, seconds, and how well their labels hold."""
     from rich.console import Console
 
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.people import person_rows
     from tasks.report.people import people_table
     from tasks.report.words import many
@@ -100,7 +100,7 @@ def list_people(root: Path) -> None:
 
 
 def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
-    from tasks.ledger import living_owner
+    from tasks.ledger.client import living_owner
 
     owner = living_owner(project)
     address = url or (owner.url if owner else _DEFAULT_URL)

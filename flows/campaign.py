@@ -10,7 +10,7 @@ from al_core.campaign.stopping import stop_reason
 from flows.round import RoundOutcome, run_round
 from tasks import steps
 from tasks.steps.history import campaign_history
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.steps.repair import make_sure
 
 

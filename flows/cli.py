@@ -83,7 +83,7 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
     from al_core.project import Project
     from al_core.records import Identities
     from tasks.frames import ingest_paths
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
 
     console = Console()

@@ -11,7 +11,7 @@ from al_core.settings import load_settings
 from tasks.demo_data import IDENTITIES, demo_data
 from tasks.export import export_project
 from tasks.frames import ingest_paths, open_frames
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.progress import progress_of, terminal_progress
 from tasks.report import write_report
 from tasks.report.tables import print_status, round_line

@@ -21,7 +21,7 @@ from flows.ingest import ingest as run_ingest
 from flows.round import RoundOutcome, run_round
 from tasks.asked import asked_settings
 from tasks.frames import open_last_frames
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.processes import is_run, only_run
 from tasks.report.words import many
 from tasks.round_events import need_of, tell_failed, tell_need

@@ -11,7 +11,7 @@ from al_core.project import Project
 from al_core.records import Identities
 from al_core.footage.sources import DEFAULT_CATEGORY
 from tasks.frames import IngestReport, Outcome, ingest_paths
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 
 
 @flow(name="ingest", flow_run_name="ingest into {project.root.name}", validate_parameters=False)

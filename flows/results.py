@@ -98,7 +98,7 @@ def export(
 
 def _source(project: Project) -> "tuple[Project, Ledger, FrameStore]":
     from tasks.frames import open_last_frames
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     ledger = open_ledger(project)
     return project, ledger, open_last_frames(project, ledger)

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks import steps
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.steps.repair import mend_inputs
 
 

@@ -81,7 +81,7 @@ def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
 
 
 def _where_people_label(project: Project, round_id: int) -> str:
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     annotator = open_ledger(project).round(round_id).settings.annotator
     again = "then give the same command again"
@@ -97,7 +97,7 @@ def _where_people_label(project: Project, round_id: int) -> str:
 
 
 def _require_videos(project: Project) -> None:
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
 
     if not open_ledger(project).videos():
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")

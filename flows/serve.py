@@ -20,7 +20,7 @@ from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.kept import Every, KeptChild
-from tasks.ledger import living_owner
+from tasks.ledger.client import living_owner
 from tasks.processes import is_run
 from tasks.pulse import Signs, touched
 from tasks.report.words import many

@@ -25,7 +25,7 @@ from al_core.project import Project
 from al_core.records import Identities
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.processes import die_with_owner, use_threads
 from tasks.progress import counting
 from tasks.pulse import beat_for_life, workers_watched

@@ -25,7 +25,7 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
     \b
     fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1"
     """
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.snapshot import ask
 
     project = existing(root)
@@ -39,7 +39,7 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
 @project_option
 def snapshot(root: Path) -> None:
     """Publish the ledger for other programs: a DuckDB file and Parquet files that they may read at any time."""
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.snapshot import publish_snapshot
 
     project = existing(root)
@@ -55,7 +55,7 @@ def backup(out: Path, root: Path) -> None:
     from rich.console import Console
 
     from tasks.backup import back_up
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
 
     project = existing(root)

@@ -19,7 +19,7 @@ def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
     from rich.console import Console
 
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.versions import versions as all_versions
 
     project = existing(root)
@@ -42,7 +42,7 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
     """Say which masks changed from round BEFORE to round AFTER, and by how much."""
     from rich.console import Console
 
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.versions import compare_rounds
 
     project = existing(root)
@@ -79,7 +79,7 @@ def rollback(
     """
     from rich.console import Console
 
-    from tasks.ledger import open_ledger
+    from tasks.ledger.client import open_ledger
     from tasks.versions import frame_of
 
     if (round_id, since_round, annotator, frame) == (None, None, None, None):

@@ -5,7 +5,7 @@ from typing import Any
 
 from al_core.project import Project
 from al_core.settings import Settings, load_settings
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 
 
 def asked_settings(project: Project, preset: str | None, changes: Mapping[str, Any]) -> Settings:

@@ -111,7 +111,7 @@ def test_an_import_that_goes_up_would_be_noticed(tmp_path):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name, **({"ignore": ignore} if copy is shutil.copytree else {}))
     with (tmp_path / "al_core" / "rle.py").open("a") as file:
-        file.write("\nimport tasks.ledger\n")
+        file.write("\nimport tasks.ledger.client\n")
     done = subprocess.run(
         [BIN / "lint-imports"],
         cwd=tmp_path,
@@ -121,7 +121,7 @@ def test_an_import_that_goes_up_would_be_noticed(tmp_path):
         check=False,
     )
     assert done.returncode == 1, done.stdout
-    assert "al_core.masks.rle -> tasks.ledger" in done.stdout
+    assert "al_core.masks.rle -> tasks.ledger.client" in done.stdout
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from rich.text import Text
 from al_core.benchmark.arms import Comparison
 from al_core.project import Project
 from tasks.steps.credits import gain_in_words, gain_so_far
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.report.rounds import RoundRow, round_rows
 from tasks.report.words import between, duration, many, percent, score, times
 

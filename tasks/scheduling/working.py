@@ -11,7 +11,7 @@ import anyio
 
 from al_core.project import Project
 from tasks.kept import Every
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.round_events import tell_failed
 from tasks.scheduling.deployments import deployment_name
 from tasks.scheduling.prefect_watch import Watch

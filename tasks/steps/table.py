@@ -1,6 +1,6 @@
 """The steps of a round as Prefect tasks: each finds its inputs in the ledger, does its work once, and records it.
 
-Prefect retries, logs and shows; whether a step is done is the ledger's to say (``tasks.ledger.once``), so Prefect's
+Prefect retries, logs and shows; whether a step is done is the ledger's to say (``tasks.ledger.client.once``), so Prefect's
 own result cache stays off. A task takes the project and the number of the round, and returns a small dictionary.
 """
 
@@ -23,7 +23,7 @@ from al_core.campaign.waiting import Until
 from tasks.steps.request import collect_labels, request_ahead, request_labels
 from tasks.frames import open_frames
 from tasks.steps.history import campaign_history, frames_to_ask
-from tasks.ledger import once, open_ledger
+from tasks.ledger.client import once, open_ledger
 from tasks.steps.repair import hashes_of
 from tasks.progress import progress_of
 from tasks.round_events import tell_finished, tell_ready

@@ -27,7 +27,7 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, Selected
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.snapshot import publish_snapshot
 from tests.bench.ledger_speed import prediction_rows, smooth
 from tests.browser import browser

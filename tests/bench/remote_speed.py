@@ -20,7 +20,7 @@ from al_core.ledger.campaign.predicted import COMPONENTS
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest, Selected
-from tasks.ledger import living_owner, open_ledger
+from tasks.ledger.client import living_owner, open_ledger
 from tests.flows.toy_project import command
 from tests.toys import chosen, ledger_with_clip, mask_answer
 

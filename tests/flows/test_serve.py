@@ -25,7 +25,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from flows.serve import Address
-from tasks.ledger import living_owner, open_ledger
+from tasks.ledger.client import living_owner, open_ledger
 from tasks.web.auth import COOKIE
 from tests.flows.toy_project import command, fewframes, write_clip, write_settings
 from tests.toys import ledger_with_clip
@@ -112,7 +112,7 @@ WRITER = """
 import sys
 from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.project import Project
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 ledger, name = open_ledger(Project.at(sys.argv[1])), sys.argv[2]
 for i in range(int(sys.argv[3])):
     while True:

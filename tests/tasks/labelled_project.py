@@ -24,7 +24,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from al_core.uncertainty.scores import combine
 from tasks.frames import ingest_paths, open_frames
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 
 HEIGHT, WIDTH, N_FRAMES = 24, 32, 6
 HUMAN_FRAMES = {1: 0, 2: 3}

@@ -14,7 +14,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.export import export_project, export_splits
 from tasks.frames import ingest_paths
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tests.al_core.export.toys import read_coco
 from tests.tasks.labelled_project import (
     HEIGHT,

@@ -7,7 +7,7 @@ from plotly.offline import get_plotlyjs
 
 from al_core.project import Project
 from al_core.settings import Settings
-from tasks.ledger import open_ledger
+from tasks.ledger.client import open_ledger
 from tasks.report import write_report
 from tasks.report.content import gather
 from tasks.report.page import render

@@ -15,7 +15,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelRequest
 from al_core.settings import Settings
-from tasks.remote_ledger import RemoteLedger
+from tasks.ledger.remote import RemoteLedger
 from tests.al_core.ledger.test_store import frame_rows
 from tests.tasks.web.serving import served
 from tests.tasks.wire_values import same, values

@@ -11,8 +11,8 @@ from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger import answers, living_owner, once, open_ledger
-from tasks.remote_ledger import RemoteLedger
+from tasks.ledger.client import answers, living_owner, once, open_ledger
+from tasks.ledger.remote import RemoteLedger
 from tests.tasks.web.serving import served
 from tests.toys import ledger_with_clip
 
@@ -81,7 +81,7 @@ class TestWhichWay:
                 assert way(ledger) is RemoteLedger
 
     def test_who_waits_for_the_file_asks_the_owner_as_soon_as_there_is_one(self, project):
-        code = f"from tests.tasks.test_ledger import ask; ask({str(project.root)!r})"
+        code = f"from tests.tasks.ledger.test_client import ask; ask({str(project.root)!r})"
         with Ledger(project.ledger_path).owned():
             asking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
             assert asking.stdout.readline() == "asking\n"
@@ -120,8 +120,8 @@ class TestWhichWay:
         assert f"process {os.getpid()}, which serves this project at {owner.url}, lives but does not" in caplog.text
 
     def test_what_it_waits_for_is_said_and_the_wait_ends(self, project, caplog, monkeypatch):
-        monkeypatch.setattr("tasks.ledger._SILENT_SECONDS", 0.1)
-        monkeypatch.setattr("tasks.ledger.answers", lambda _: True)
+        monkeypatch.setattr("tasks.ledger.client._SILENT_SECONDS", 0.1)
+        monkeypatch.setattr("tasks.ledger.client.answers", lambda _: True)
         write_owner(project.ledger_path, Owner(os.getpid(), "http://127.0.0.1:9", "secret", "one"))
         with pytest.raises(LedgerBusy, match=r"http://127.0.0.1:9\) does not answer"):
             open_ledger(project, patience=0.3).categories()

@@ -15,7 +15,7 @@ from al_core.ledger.forwarding import OPERATIONS
 from al_core.ledger.store import Ledger
 from tasks.web.errors import ApiError
 from tasks.web.guard import LEDGER
-from tasks.wire import pack, pack_error, unpack
+from tasks.ledger.codec import pack, pack_error, unpack
 
 _log = logging.getLogger(__name__)
 

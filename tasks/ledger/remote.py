@@ -12,7 +12,7 @@ import httpx
 from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.ledger.forwarding import READS, ForwardedLedger
 from al_core.ledger.file.owner import Owner
-from tasks.wire import pack, unpack, unpack_error
+from tasks.ledger.codec import pack, unpack, unpack_error
 
 _log = logging.getLogger(__name__)
 

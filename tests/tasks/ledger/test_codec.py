@@ -15,7 +15,7 @@ from al_core import errors
 from al_core.errors import FewframesError, LedgerConflict, UnknownName
 from al_core.ledger.forwarding import OPERATIONS
 from al_core.records import FrameRef, LabelKind
-from tasks.wire import pack, pack_error, unpack, unpack_error
+from tasks.ledger.codec import pack, pack_error, unpack, unpack_error
 from tests.tasks.wire_values import same, values
 
 

@@ -80,7 +80,7 @@ class ProjectLedger(ForwardedLedger):
             return self._remote
         if noted is None or not answers(noted):
             return self._embedded
-        from tasks.remote_ledger import RemoteLedger
+        from tasks.ledger.remote import RemoteLedger
 
         self._remote = RemoteLedger(noted, self.path)
         return self._remote
@@ -114,7 +114,7 @@ def answers(owner: Owner, seconds: float = 2.0) -> bool:
 
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if owner.certificate:
-        from tasks.remote_ledger import trust_in
+        from tasks.ledger.remote import trust_in
 
         handlers.append(urllib.request.HTTPSHandler(context=trust_in(owner.certificate)))
     try:
