@@ -27,9 +27,9 @@ from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
 from al_core.benchmark.world import Point, World, run_campaign
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
 from al_core.stores.optical_flow import FlowStore
-from tasks.processes import die_with_owner, use_threads
+from tasks.processes.children import die_with_owner, use_threads
 from tasks.progress import counting
-from tasks.pulse import beat_for_life, workers_watched
+from tasks.processes.heartbeat import beat_for_life, workers_watched
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from flows.round import RoundOutcome, run_round
 from tasks.asked import asked_settings
 from tasks.frames import open_last_frames
 from tasks.ledger.client import open_ledger
-from tasks.processes import is_run, only_run
+from tasks.processes.children import is_run, only_run
 from tasks.report.words import many
 from tasks.round_events import need_of, tell_failed, tell_need
 from tasks.scheduling.noted_runs import noted_run

@@ -26,9 +26,9 @@ from al_core.records import Identities
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
-from tasks.processes import die_with_owner, use_threads
+from tasks.processes.children import die_with_owner, use_threads
 from tasks.progress import counting
-from tasks.pulse import beat_for_life, workers_watched
+from tasks.processes.heartbeat import beat_for_life, workers_watched
 from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
 
 Record = dict[str, Any]

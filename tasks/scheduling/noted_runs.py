@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.pulse import beating, touched
+from tasks.processes.heartbeat import beating, touched
 
 
 @contextmanager

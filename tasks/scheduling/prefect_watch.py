@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from al_core.project import Project
-from tasks.pulse import Signs, Silence, kill
+from tasks.processes.heartbeat import Signs, Silence, kill
 from tasks.scheduling.deployments import deployment_ids
 from tasks.scheduling.noted_runs import forget_run, pid_of_run, run_lives, sign_of_run
 from tasks.scheduling.prefect_api import PrefectApi

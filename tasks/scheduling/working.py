@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 
 from al_core.project import Project
-from tasks.kept import Every
+from tasks.processes.supervisor import Every
 from tasks.ledger.client import open_ledger
 from tasks.round_events import tell_failed
 from tasks.scheduling.deployments import deployment_name

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from al_core.ledger.store import Ledger
-from tasks.pulse import Signs, touched
-from tasks.rounds_runner import RoundsRunner, run_command
+from tasks.processes.heartbeat import Signs, touched
+from tasks.processes.rounds_runner import RoundsRunner, run_command
 from tasks.web.context import RunState
 from tests.bench.serve_load import free_port, start
 from tests.faults.framework import Family, expect

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from al_core.errors import ToolUnreachable
-from tasks.pulse import Signs
+from tasks.processes.heartbeat import Signs
 from tasks.scheduling.deployments import begin_rounds, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.noted_runs import noted_run
 from tasks.scheduling.prefect_api import PrefectApi

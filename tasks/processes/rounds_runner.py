@@ -12,8 +12,8 @@ from types import TracebackType
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.campaign.waiting import Until
-from tasks.processes import begun, end
-from tasks.pulse import Signs, Silence, kill
+from tasks.processes.children import begun, end
+from tasks.processes.heartbeat import Signs, Silence, kill
 from tasks.steps.settle import settle
 from tasks.web.context import RunState
 

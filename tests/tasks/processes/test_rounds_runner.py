@@ -10,8 +10,8 @@ import pytest
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from tasks.pulse import Signs, touched
-from tasks.rounds_runner import RoundsRunner, run_command, waits_for_nobody
+from tasks.processes.heartbeat import Signs, touched
+from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.web.context import RunState
 from tests.toys import chosen, ledger_with_clip, mask_answer
 
@@ -221,7 +221,7 @@ def test_the_child_is_the_command_that_people_give(tmp_path):
 KILLED = """
 import os, signal, sys, time
 from pathlib import Path
-from tasks.rounds_runner import RoundsRunner
+from tasks.processes.rounds_runner import RoundsRunner
 log = Path(sys.argv[1])
 child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(100)"]
 with RoundsRunner(child, log, lambda: True) as runner:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tasks.kept import Every, KeptChild
+from tasks.processes.supervisor import Every, KeptChild
 
 
 def until(condition, seconds=90):

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from al_core.errors import LedgerConflict
-from tasks.processes import begun, is_run, only_run
+from tasks.processes.children import begun, is_run, only_run
 
 HOLD = """
 import sys
 from pathlib import Path
-from tasks.processes import only_run
+from tasks.processes.children import only_run
 with only_run(Path(sys.argv[1])):
     print("at work", flush=True)
     sys.stdin.read()
@@ -53,7 +53,7 @@ def test_who_ends_or_is_killed_makes_room(tmp_path, other):
 OWN = """
 import sys
 from pathlib import Path
-from tasks.processes import begun
+from tasks.processes.children import begun
 output = Path(sys.argv[1]).open("ab")
 print(begun([sys.executable, "-c", "import time; time.sleep(100)"], output).pid, flush=True)
 sys.stdin.read()

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.processes import is_run
+from tasks.processes.children import is_run
 from tasks.round_events import need_of, tell_need
-from tasks.rounds_runner import waits_for_nobody
+from tasks.processes.rounds_runner import waits_for_nobody
 
 
 class WaitingRounds:

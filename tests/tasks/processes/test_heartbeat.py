@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from al_core.errors import WorkerLost
-from tasks.pulse import Signs, Silence, beat_for_life, beating, kill, touched, workers_watched
+from tasks.processes.heartbeat import Signs, Silence, beat_for_life, beating, kill, touched, workers_watched
 
 
 def test_who_gives_signs_is_left_alone(tmp_path):

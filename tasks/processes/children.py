@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from al_core.errors import LedgerConflict
-from tasks.pulse import beating
+from tasks.processes.heartbeat import beating
 
 
 def die_with_owner() -> None:

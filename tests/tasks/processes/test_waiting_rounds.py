@@ -3,8 +3,8 @@ import pytest
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from tasks.processes import only_run
-from tasks.waiting_rounds import WaitingRounds
+from tasks.processes.children import only_run
+from tasks.processes.waiting_rounds import WaitingRounds
 from tests.toys import chosen, ledger_with_clip, mask_answer
 from tests.webhook import webhook
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from tasks.processes import begun, end
+from tasks.processes.children import begun, end
 
 _log = logging.getLogger(__name__)
 
