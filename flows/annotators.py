@@ -67,7 +67,7 @@ def revoke(name: str, root: Path) -> None:
 def again(video: str, frames: tuple[int, ...], root: Path) -> None:
     """Let somebody else label FRAMES of a VIDEO once more, without masks to start from; the first label stays."""
     from tasks.ledger.client import open_ledger
-    from tasks.people import ask_again
+    from tasks.project.annotator_stats import ask_again
     from tasks.report.words import many
 
     asked = ask_again(open_ledger(existing(root)), video, frames)
@@ -81,7 +81,7 @@ def list_people(root: Path) -> None:
     from rich.console import Console
 
     from tasks.ledger.client import open_ledger
-    from tasks.people import person_rows
+    from tasks.project.annotator_stats import person_rows
     from tasks.report.people import people_table
     from tasks.report.words import many
 

@@ -53,7 +53,7 @@ def doctor(root: Path) -> None:
     """Say what is installed, whether it works, and where state lives."""
     from rich.console import Console
 
-    from tasks.doctor import examine, findings_table
+    from tasks.project.doctor import examine, findings_table
 
     findings = examine(root)
     Console().print(findings_table(findings))
@@ -82,7 +82,7 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
 
     from al_core.project import Project
     from al_core.records import Identities
-    from tasks.frames import ingest_paths
+    from tasks.project.ingest import ingest_paths
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
 

@@ -58,7 +58,7 @@ def deploy(
     The server is the one that PREFECT_API_URL names, or the one that `fewframes serve --prefect` keeps. What was
     registered before is replaced; only a worker (`fewframes work`) runs it.
     """
-    from tasks.changes import parse_changes
+    from tasks.project.changes import parse_changes
     from tasks.scheduling.deployments import FLOWS
 
     project = existing(root)
@@ -132,7 +132,7 @@ def _absolute(preset: str | None) -> str:
 
 def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Changes that fit: better refused now than at night."""
-    from tasks.asked import asked_settings
+    from tasks.project.run_settings import asked_settings
 
     asked_settings(project, preset, changes)
     return dict(changes)

@@ -19,8 +19,8 @@ from al_core.project import Project
 from flows.campaign import campaign_over, run_campaign
 from flows.ingest import ingest as run_ingest
 from flows.round import RoundOutcome, run_round
-from tasks.asked import asked_settings
-from tasks.frames import open_last_frames
+from tasks.project.run_settings import asked_settings
+from tasks.project.ingest import open_last_frames
 from tasks.ledger.client import open_ledger
 from tasks.processes.children import is_run, only_run
 from tasks.report.words import many
@@ -116,7 +116,7 @@ def export(project: str, form: str, out: str) -> State:
         form: what to write: coco, davis, youtube-vis, yolo-seg or overlay-mp4.
         out: file or folder to write.
     """
-    from tasks.export import export_project
+    from tasks.project.export import export_project
 
     place = Project.at(project)
     with _noted(place):

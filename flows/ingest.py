@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.footage.sources import DEFAULT_CATEGORY
-from tasks.frames import IngestReport, Outcome, ingest_paths
+from tasks.project.ingest import IngestReport, Outcome, ingest_paths
 from tasks.ledger.client import open_ledger
 
 
@@ -23,7 +23,7 @@ def ingest(
     category: str = DEFAULT_CATEGORY,
     masks: Path | None = None,
 ) -> IngestReport:
-    """Take in what is new below some paths and log what became of each (see ``tasks.frames.ingest_paths``).
+    """Take in what is new below some paths and log what became of each (see ``tasks.project.ingest.ingest_paths``).
 
     A folder may be given again and again: what is known already is only hashed.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from flows.options import settings_options
-from tasks.changes import parse_changes
+from tasks.project.changes import parse_changes
 
 data_option = click.option(
     "--data",

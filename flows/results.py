@@ -72,7 +72,7 @@ def export(
     from rich.console import Console
 
     from al_core.export.splits import parse_shares
-    from tasks.export import ExportReport, SplitReport, export_project, export_splits
+    from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
     from tasks.progress import progress_of, terminal_progress
 
     project = existing(root)
@@ -97,7 +97,7 @@ def export(
 
 
 def _source(project: Project) -> "tuple[Project, Ledger, FrameStore]":
-    from tasks.frames import open_last_frames
+    from tasks.project.ingest import open_last_frames
     from tasks.ledger.client import open_ledger
 
     ledger = open_ledger(project)

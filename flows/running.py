@@ -7,7 +7,7 @@ import click
 
 from al_core.project import Project
 from flows.options import existing, project_option, settings_options
-from tasks.changes import parse_changes
+from tasks.project.changes import parse_changes
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
@@ -105,6 +105,6 @@ def _require_videos(project: Project) -> None:
 
 def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
     """What was asked for; without a preset, what the project's last round ran with."""
-    from tasks.asked import asked_settings
+    from tasks.project.run_settings import asked_settings
 
     return asked_settings(project, preset, parse_changes(changes) | limits)

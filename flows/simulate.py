@@ -170,7 +170,7 @@ def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]
         rounds_done: gets the number of every finished round.
     """
     from flows.campaign import run_campaign
-    from tasks.frames import ingest_paths
+    from tasks.project.ingest import ingest_paths
 
     project = Project.at(work / campaign.sequence / f"{campaign.strategy}-{campaign.seed}", work / "cache")
     ledger = open_ledger(project)

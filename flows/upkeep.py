@@ -11,7 +11,7 @@ import click
 from flows.options import existing, project_option
 
 if TYPE_CHECKING:
-    from tasks.snapshot import Rows
+    from tasks.project.snapshot import Rows
 
 
 @click.command()
@@ -26,7 +26,7 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
     fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1"
     """
     from tasks.ledger.client import open_ledger
-    from tasks.snapshot import ask
+    from tasks.project.snapshot import ask
 
     project = existing(root)
     found = ask(project, open_ledger(project), query, limit or None)
@@ -40,7 +40,7 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
 def snapshot(root: Path) -> None:
     """Publish the ledger for other programs: a DuckDB file and Parquet files that they may read at any time."""
     from tasks.ledger.client import open_ledger
-    from tasks.snapshot import publish_snapshot
+    from tasks.project.snapshot import publish_snapshot
 
     project = existing(root)
     done = publish_snapshot(project, open_ledger(project))
@@ -54,7 +54,7 @@ def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
     from rich.console import Console
 
-    from tasks.backup import back_up
+    from tasks.project.backup import back_up
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
 
@@ -71,7 +71,7 @@ def restore(backup: Path, folder: Path) -> None:
     """Make a project of a backup in a new FOLDER; every file is checked first."""
     from rich.console import Console
 
-    from tasks.backup import restore as restore_project
+    from tasks.project.backup import restore as restore_project
     from tasks.progress import progress_of, terminal_progress
 
     with terminal_progress(Console()):

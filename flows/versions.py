@@ -20,7 +20,7 @@ def versions(root: Path) -> None:
     from rich.console import Console
 
     from tasks.ledger.client import open_ledger
-    from tasks.versions import versions as all_versions
+    from tasks.project.versions import versions as all_versions
 
     project = existing(root)
     table = _table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
@@ -43,7 +43,7 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
     from rich.console import Console
 
     from tasks.ledger.client import open_ledger
-    from tasks.versions import compare_rounds
+    from tasks.project.versions import compare_rounds
 
     project = existing(root)
     found = compare_rounds(project, open_ledger(project), before, after, video)
@@ -80,7 +80,7 @@ def rollback(
     from rich.console import Console
 
     from tasks.ledger.client import open_ledger
-    from tasks.versions import frame_of
+    from tasks.project.versions import frame_of
 
     if (round_id, since_round, annotator, frame) == (None, None, None, None):
         raise click.UsageError("say whose answers: --round, --since-round, --annotator or --frame")

@@ -10,7 +10,7 @@ import pytest
 
 from al_core.settings import Settings, load_settings
 from flows.cli import main
-from tasks.changes import parse_changes
+from tasks.project.changes import parse_changes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").glob("*.md")])

@@ -18,7 +18,7 @@ from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.steps.credits import gain_so_far
-from tasks.people import PersonRow, person_rows
+from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures import Figure
 from tasks.report.frames import Shown, picture, shown_masks
 from tasks.report.rounds import QualityRow, RoundRow, round_rows

@@ -11,7 +11,7 @@ from al_core.ledger.store import Round, Step
 from al_core.records import Video
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.label_diff import Comparison
-from tasks.people import PersonRow
+from tasks.project.annotator_stats import PersonRow
 from tasks.report import figures, sections
 from tasks.report.content import Content
 from tasks.report.document import served_document

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from al_core.records import LabelKind
-from tasks.people import FITS, PersonRow
+from tasks.project.annotator_stats import FITS, PersonRow
 from tasks.report.html import note, table
 from tasks.report.words import duration, percent, score
 

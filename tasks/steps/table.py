@@ -21,7 +21,7 @@ from al_core.records import FrameLabel, Progress, Video
 from al_core.campaign.stopping import stop_reason
 from al_core.campaign.waiting import Until
 from tasks.steps.request import collect_labels, request_ahead, request_labels
-from tasks.frames import open_frames
+from tasks.project.ingest import open_frames
 from tasks.steps.history import campaign_history, frames_to_ask
 from tasks.ledger.client import once, open_ledger
 from tasks.steps.repair import hashes_of

@@ -17,14 +17,14 @@ from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
 from al_core.campaign.waiting import deadline
-from tasks.frames import open_last_frames
-from tasks.people import person_rows
+from tasks.project.ingest import open_last_frames
+from tasks.project.annotator_stats import person_rows
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
 from tasks.report.dashboard import Frame
 from tasks.report.document import asset
 from tasks.report.viewer import frame_view, gather_frame
-from tasks.versions import compare_rounds
+from tasks.project.versions import compare_rounds
 from tasks.web.auth import Person, at_least
 from tasks.web.context import WebContext
 from tasks.web.errors import ApiError

@@ -15,7 +15,7 @@ from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode
-from tasks.people import person_rows
+from tasks.project.annotator_stats import person_rows
 from tasks.proposals import labels_of
 from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.bodies import (

@@ -17,7 +17,7 @@ from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, V
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.frames import open_last_frames
+from tasks.project.ingest import open_last_frames
 from tasks.proposals import delivered_masks
 from tasks.shares import shown_blind
 from tasks.web.context import WebContext

@@ -28,7 +28,7 @@ from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, S
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.ledger.client import open_ledger
-from tasks.snapshot import publish_snapshot
+from tasks.project.snapshot import publish_snapshot
 from tests.bench.ledger_speed import prediction_rows, smooth
 from tests.browser import browser
 from tests.toys import clip, mask_answer, square, times_us

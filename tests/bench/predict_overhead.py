@@ -29,7 +29,7 @@ from al_core.students.build import Member
 from al_core.students.train import TrainingSample, train_student
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames
-from tasks.frames import ingest_paths, open_frames
+from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.predict import load_members_for, predict_video
 
 HEIGHT, WIDTH = 252, 448

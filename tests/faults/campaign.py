@@ -109,7 +109,7 @@ def toy_settings(folder: Path, rounds: int) -> Settings:
 
 def ingest(project: Project, data: Path) -> None:
     """Take the clip in; called in a child."""
-    from tasks.frames import ingest_paths
+    from tasks.project.ingest import ingest_paths
     from tasks.ledger.client import open_ledger
 
     assert not ingest_paths(open_ledger(project), [data]).failed

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from tasks.backup import back_up
+from tasks.project.backup import back_up
 from tasks.ledger.client import open_ledger
 from tests.faults.campaign import Undisturbed, run_undisturbed
 from tests.faults.framework import Loss

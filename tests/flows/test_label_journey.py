@@ -13,7 +13,7 @@ from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
 from al_core.masks.rle import decode
 from al_core.settings import Settings
-from tasks.frames import open_frames
+from tasks.project.ingest import open_frames
 from tasks.ledger.client import open_ledger
 from tests.browser import browser, needs_chromium
 from tests.flows.test_serve import serving

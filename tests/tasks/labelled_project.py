@@ -23,7 +23,7 @@ from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from al_core.uncertainty.scores import combine
-from tasks.frames import ingest_paths, open_frames
+from tasks.project.ingest import ingest_paths, open_frames
 from tasks.ledger.client import open_ledger
 
 HEIGHT, WIDTH, N_FRAMES = 24, 32, 6

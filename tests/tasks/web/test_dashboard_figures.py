@@ -9,7 +9,7 @@ import pytest
 
 from al_core.ledger.labelling.people import Role
 from tasks.report.words import duration
-from tasks.snapshot import ask
+from tasks.project.snapshot import ask
 from tests.tasks.labelled_project import N_FRAMES, finished_project
 from tests.tasks.web.serving import served
 

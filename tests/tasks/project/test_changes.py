@@ -1,7 +1,7 @@
 import pytest
 
 from al_core.errors import BadSettings
-from tasks.changes import parse_changes
+from tasks.project.changes import parse_changes
 
 
 def test_values_are_toml_or_plain_text():

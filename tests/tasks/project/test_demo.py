@@ -11,7 +11,7 @@ import pytest
 from al_core.errors import BadLabel, MissingDependency
 from al_core.footage.images import read_image, read_indices
 from tasks import demo_data as module
-from tasks.demo_data import demo_data, renumber, stretch
+from tasks.project.demo import demo_data, renumber, stretch
 
 
 def tiff(pages):

@@ -4,7 +4,7 @@ import pytest
 
 from al_core.errors import BadSettings, UnknownName
 from al_core.records import FrameRef
-from tasks.versions import compare_rounds, frame_of, versions
+from tasks.project.versions import compare_rounds, frame_of, versions
 from tests.tasks.labelled_project import finished_project
 
 

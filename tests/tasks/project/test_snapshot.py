@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from al_core.errors import BadQuery
-from tasks.snapshot import ask, publish_snapshot
+from tasks.project.snapshot import ask, publish_snapshot
 from tests.tasks.labelled_project import new_project
 
 

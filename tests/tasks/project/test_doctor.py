@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.doctor import Finding, findings_table, run_probes
+from tasks.project.doctor import Finding, findings_table, run_probes
 from tests.toys import ledger_with_clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def test_a_package_that_crashes_does_not_crash_the_doctor(broken):
 
 
 def test_a_missing_package_is_told_from_a_broken_one():
-    from tasks.doctor import _package
+    from tasks.project.doctor import _package
 
     assert _package("no-such-package", ">=1", (False, "")) == Finding(
         "no-such-package", False, "not installed", "run: make -B setup"
@@ -95,7 +95,7 @@ def test_a_missing_package_is_told_from_a_broken_one():
 
 
 def test_a_version_outside_the_wanted_range_is_a_finding():
-    from tasks.doctor import _package
+    from tasks.project.doctor import _package
 
     finding = _package("pytest", "<1", (True, ""))
     assert not finding.ok
@@ -173,7 +173,7 @@ def test_the_table_shows_the_mend_beside_the_finding():
 
 def test_too_little_disk_space_is_a_finding(tmp_path):
     from al_core.project import Project
-    from tasks.doctor import _state
+    from tasks.project.doctor import _state
 
     finding = {f.name: f for f in _state(Project.at(tmp_path), free_gigabytes=1e9)}["free disk space"]
     assert not finding.ok
@@ -182,7 +182,7 @@ def test_too_little_disk_space_is_a_finding(tmp_path):
 
 def test_a_project_folder_need_not_be_there(tmp_path):
     from al_core.project import Project
-    from tasks.doctor import _state
+    from tasks.project.doctor import _state
 
     finding = {f.name: f for f in _state(Project.at(tmp_path / "a" / "b"), 0.0)}["project"]
     assert finding.ok

@@ -12,8 +12,8 @@ from al_core.records import Answer, FrameLabel, FrameRef, LabelKind
 from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.export import export_project, export_splits
-from tasks.frames import ingest_paths
+from tasks.project.export import export_project, export_splits
+from tasks.project.ingest import ingest_paths
 from tasks.ledger.client import open_ledger
 from tests.al_core.export.toys import read_coco
 from tests.tasks.labelled_project import (

@@ -96,7 +96,7 @@ def findings_table(findings: Iterable[Finding]) -> "Table":
 
 
 def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str]]:
-    """Answers of ``tasks.probes``, one ``(ok, detail)`` per probe, in order.
+    """Answers of ``tasks.project.probes``, one ``(ok, detail)`` per probe, in order.
 
     A probe that brings its process down is the one that had not answered; those after it are asked anew.
     """
@@ -111,7 +111,7 @@ def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str
 
 def _ask(probes: Sequence[Probe], patience: float) -> tuple[list[tuple[bool, str]], str]:
     search = [p for p in (os.environ.get("PYTHONPATH"), str(_ROOT)) if p]
-    command = [sys.executable, "-m", "tasks.probes", json.dumps(probes)]
+    command = [sys.executable, "-m", "tasks.project.probes", json.dumps(probes)]
     try:
         done = subprocess.run(
             command,

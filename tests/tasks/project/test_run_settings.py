@@ -3,7 +3,7 @@ import pytest
 from al_core.errors import UnknownName
 from al_core.project import Project
 from al_core.settings import Settings, load_settings
-from tasks.asked import asked_settings
+from tasks.project.run_settings import asked_settings
 from tests.toys import ledger_with_clip
 
 

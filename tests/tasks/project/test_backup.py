@@ -6,7 +6,7 @@ import pytest
 
 from al_core.errors import BadBackup, NoSpace, OutputExists
 from al_core.project import Project
-from tasks.backup import back_up, restore
+from tasks.project.backup import back_up, restore
 from tasks.ledger.client import open_ledger
 from tests.tasks.labelled_project import new_project
 

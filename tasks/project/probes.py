@@ -1,6 +1,6 @@
 """What ``doctor`` tries out, each in a process of its own: a broken library may crash it, print, or hang.
 
-``python -m tasks.probes '[[NAME, ARGUMENT], ...]'`` is not for people: it writes one JSON object per probe to
+``python -m tasks.project.probes '[[NAME, ARGUMENT], ...]'`` is not for people: it writes one JSON object per probe to
 standard output, and nothing that the probed libraries print comes through.
 """
 
