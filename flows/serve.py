@@ -24,7 +24,7 @@ from tasks.ledger.client import living_owner
 from tasks.processes.children import is_run
 from tasks.processes.heartbeat import Signs, touched
 from tasks.report.words import many
-from tasks.round_events import tell_failed
+from tasks.scheduling.events import tell_failed
 from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.scheduling.deployments import begin_rounds
 from tasks.scheduling.prefect_server import lasting_server

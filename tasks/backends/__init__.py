@@ -7,7 +7,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.base import Backend, RequestStatus
+from tasks.backends.protocol import Backend, RequestStatus
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.label_studio import LabelStudioBackend

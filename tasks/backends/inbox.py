@@ -34,7 +34,7 @@ from al_core.masks.rle import area, decode
 from al_core.settings import Settings
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.stores.frames import FrameStore
-from tasks.backends.base import RequestStatus
+from tasks.backends.protocol import RequestStatus
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes, write_whole
 from tasks.backends.shown import asked_frames

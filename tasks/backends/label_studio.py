@@ -29,7 +29,7 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.base import RequestStatus
+from tasks.backends.protocol import RequestStatus
 from tasks.backends.files import json_bytes, png_bytes, write_whole
 from tasks.backends.label_studio_api import LabelStudioApi
 from tasks.backends.shown import ShownMasks, asked_frames

@@ -11,8 +11,8 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest, Selected
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.base import RequestStatus
-from tasks.shares import drawn
+from tasks.backends.protocol import RequestStatus
+from tasks.backends.sampling import drawn
 
 
 class PageBackend:

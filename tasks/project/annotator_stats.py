@@ -13,8 +13,8 @@ from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
-from tasks.proposals import delivered_proposals
-from tasks.shares import shown_blind
+from tasks.backends.prelabels import delivered_proposals
+from tasks.backends.sampling import shown_blind
 
 FITS = 0.9
 """Masks that a person did not see are taken to be good enough from this J with what the person drew."""

@@ -12,7 +12,7 @@ import anyio
 from al_core.project import Project
 from tasks.processes.supervisor import Every
 from tasks.ledger.client import open_ledger
-from tasks.round_events import tell_failed
+from tasks.scheduling.events import tell_failed
 from tasks.scheduling.deployments import deployment_name
 from tasks.scheduling.prefect_watch import Watch
 

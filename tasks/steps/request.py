@@ -11,7 +11,7 @@ from al_core.records import LabelRequest, Progress
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from tasks.backends import open_backend
-from tasks.proposals import delivered_proposals
+from tasks.backends.prelabels import delivered_proposals
 
 _AT_ONCE = 16
 

@@ -26,7 +26,7 @@ from tasks.steps.history import campaign_history, frames_to_ask
 from tasks.ledger.client import once, open_ledger
 from tasks.steps.repair import hashes_of
 from tasks.progress import progress_of
-from tasks.round_events import tell_finished, tell_ready
+from tasks.scheduling.events import tell_finished, tell_ready
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.settle import settle
 

@@ -16,7 +16,7 @@ from al_core.ledger.store import Ledger
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode
 from tasks.project.annotator_stats import person_rows
-from tasks.proposals import labels_of
+from tasks.backends.prelabels import labels_of
 from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.bodies import (
     AsideBody,

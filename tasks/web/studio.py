@@ -18,8 +18,8 @@ from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.project.ingest import open_last_frames
-from tasks.proposals import delivered_masks
-from tasks.shares import shown_blind
+from tasks.backends.prelabels import delivered_masks
+from tasks.backends.sampling import shown_blind
 from tasks.web.context import WebContext
 
 T = TypeVar("T")

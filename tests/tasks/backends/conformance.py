@@ -25,7 +25,7 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
-from tasks.backends.base import Backend, RequestStatus
+from tasks.backends.protocol import Backend, RequestStatus
 from tests.al_core.exchange.masks import FULL, HOLED, OVER
 from tests.toys import chosen, clip, times_us
 

@@ -7,7 +7,7 @@ import pytest
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
-from tasks.notify import Event, notify
+from tasks.scheduling.notify import Event, notify
 from tests.webhook import webhook
 
 

@@ -6,7 +6,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from al_core.campaign.waiting import Until, deadline
-from tasks.notify import Event, notify
+from tasks.scheduling.notify import Event, notify
 from tasks.report.rounds import RoundRow, round_rows
 from tasks.report.words import duration, many, percent, score
 from tasks.scheduling.published import publish_summary

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from al_core.settings import Settings
-from tasks.shares import drawn, shown_blind
+from tasks.backends.sampling import drawn, shown_blind
 
 
 def test_shares_are_drawn_by_name_and_seed():
