@@ -68,7 +68,7 @@ def again(video: str, frames: tuple[int, ...], root: Path) -> None:
     """Let somebody else label FRAMES of a VIDEO once more, without masks to start from; the first label stays."""
     from tasks.ledger.client import open_ledger
     from tasks.project.annotator_stats import ask_again
-    from tasks.report.words import many
+    from tasks.report.formatting import many
 
     asked = ask_again(open_ledger(existing(root)), video, frames)
     click.echo(f"{many(asked, 'frame')} more to be labelled again, by somebody else; see: fewframes annotator list")
@@ -82,8 +82,8 @@ def list_people(root: Path) -> None:
 
     from tasks.ledger.client import open_ledger
     from tasks.project.annotator_stats import person_rows
-    from tasks.report.people import people_table
-    from tasks.report.words import many
+    from tasks.report.people_tables import people_table
+    from tasks.report.formatting import many
 
     project = existing(root)
     ledger = open_ledger(project)

@@ -23,7 +23,7 @@ from tasks.project.run_settings import asked_settings
 from tasks.project.ingest import open_last_frames
 from tasks.ledger.client import open_ledger
 from tasks.processes.children import is_run, only_run
-from tasks.report.words import many
+from tasks.report.formatting import many
 from tasks.scheduling.events import need_of, tell_failed, tell_need
 from tasks.scheduling.noted_runs import noted_run
 from tasks.scheduling.prefect_server import without_heartbeat

@@ -201,7 +201,7 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
 
     from al_core.benchmark.arms import Comparison
     from al_core.benchmark.curve_points import check_distinct, read_points
-    from tasks.report.simulation_page import write_comparison
+    from tasks.report.pages.simulation_page import write_comparison
     from tasks.report.tables import simulation_summary
 
     points = tuple(point for path in records for point in read_points(path))

@@ -23,7 +23,7 @@ from tasks.processes.supervisor import Every, KeptChild
 from tasks.ledger.client import living_owner
 from tasks.processes.children import is_run
 from tasks.processes.heartbeat import Signs, touched
-from tasks.report.words import many
+from tasks.report.formatting import many
 from tasks.scheduling.events import tell_failed
 from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.scheduling.deployments import begin_rounds

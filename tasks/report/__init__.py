@@ -17,6 +17,6 @@ def write_report(project: "Project", ledger: "Ledger", frames: "FrameStore", out
     Returns:
         ``out``.
     """
-    from tasks.report.page import write_page
+    from tasks.report.pages.report_page import write_page
 
     return write_page(project, ledger, frames, out)

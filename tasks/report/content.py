@@ -19,9 +19,9 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.steps.credits import gain_so_far
 from tasks.project.annotator_stats import PersonRow, person_rows
-from tasks.report.figures import Figure
-from tasks.report.frames import Shown, picture, shown_masks
-from tasks.report.rounds import QualityRow, RoundRow, round_rows
+from tasks.report.figures.round_figures import Figure
+from tasks.report.thumbnails import Shown, picture, shown_masks
+from tasks.report.round_rows import QualityRow, RoundRow, round_rows
 from tasks.report.timeline import (
     Choice,
     DeliveredFrames,
@@ -31,7 +31,7 @@ from tasks.report.timeline import (
     least_confident,
     uncertainty,
 )
-from tasks.report.timeline_figure import time_line
+from tasks.report.figures.timeline_figure import time_line
 
 MAX_VIDEOS = 12
 """So many videos get a time line and pictures: the least certain ones."""

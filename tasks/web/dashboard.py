@@ -21,8 +21,8 @@ from tasks.project.ingest import open_last_frames
 from tasks.project.annotator_stats import person_rows
 from tasks.report import dashboard
 from tasks.report.content import gather_rounds, gather_video
-from tasks.report.dashboard import Frame
-from tasks.report.document import asset
+from tasks.report.pages.dashboard_pages import Frame
+from tasks.report.pages.document import asset
 from tasks.report.viewer import frame_view, gather_frame
 from tasks.project.versions import compare_rounds
 from tasks.web.auth import Person, at_least

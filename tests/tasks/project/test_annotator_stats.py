@@ -8,7 +8,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from tasks.project.annotator_stats import ask_again, person_rows
-from tasks.report.people import people_section, people_table
+from tasks.report.people_tables import people_section, people_table
 from tests.tasks.web.desk import desk, selected, square
 
 

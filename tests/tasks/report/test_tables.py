@@ -6,7 +6,7 @@ from rich.console import Console
 
 from al_core.benchmark.arms import Comparison
 from al_core.settings import Settings
-from tasks.report.rounds import round_rows
+from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
 from tests.al_core import simulated
 from tests.tasks.labelled_project import finished_project, new_project, select

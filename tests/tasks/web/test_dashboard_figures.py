@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from al_core.ledger.labelling.people import Role
-from tasks.report.words import duration
+from tasks.report.formatting import duration
 from tasks.project.snapshot import ask
 from tests.tasks.labelled_project import N_FRAMES, finished_project
 from tests.tasks.web.serving import served

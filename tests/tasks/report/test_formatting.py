@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.report.words import clock, duration, many, percent, score
+from tasks.report.formatting import clock, duration, many, percent, score
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
 from al_core.settings import UncertaintySettings
 from tasks.report import figures
-from tasks.report.rounds import round_rows
+from tasks.report.round_rows import round_rows
 from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
-from tasks.report.timeline_figure import time_line
+from tasks.report.figures.timeline_figure import time_line
 from tests.tasks.labelled_project import delivered_masks
 
 

@@ -10,7 +10,7 @@ from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.report import write_report
 from tasks.report.content import gather
-from tasks.report.page import render
+from tasks.report.pages.report_page import render
 from tests.tasks.labelled_project import (
     answer,
     copied,
@@ -270,7 +270,7 @@ def test_a_failing_report_keeps_the_old_one(tmp_path, monkeypatch):
     def broken(content):
         raise RuntimeError("stop")
 
-    monkeypatch.setattr("tasks.report.page.render", broken)
+    monkeypatch.setattr("tasks.report.pages.report_page.render", broken)
     with pytest.raises(RuntimeError, match="stop"):
         write_report(project, ledger, frames, out)
     assert out.read_text() == "old"

@@ -9,7 +9,7 @@ import numpy as np
 from al_core.benchmark.arms import AIMS, Comparison, Effort, Quality
 from al_core.export.palette import SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.evaluation.bootstrap import Array, Curves, band
-from tasks.report.figures import Figure, chart_layout, rounded
+from tasks.report.figures.round_figures import Figure, chart_layout, rounded
 
 MAX_BANDS = 5
 """Bands of more strategies than this hide each other."""

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.settings import Settings
-from tasks.report.rounds import frames_by_provenance, mean_quality, round_rows
+from tasks.report.round_rows import frames_by_provenance, mean_quality, round_rows
 from tests.tasks.labelled_project import (
     answer,
     new_project,

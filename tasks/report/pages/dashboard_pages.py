@@ -14,12 +14,12 @@ from al_core.evaluation.label_diff import Comparison
 from tasks.project.annotator_stats import PersonRow
 from tasks.report import figures, sections
 from tasks.report.content import Content
-from tasks.report.document import served_document
-from tasks.report.html import Charts, Markup, empty, note, table
-from tasks.report.people import people_section
-from tasks.report.video_section import one_video
+from tasks.report.pages.document import served_document
+from tasks.report.pages.html import Charts, Markup, empty, note, table
+from tasks.report.people_tables import people_section
+from tasks.report.pages.video_section import one_video
 from tasks.report.viewer import frame_link, viewer
-from tasks.report.words import duration, many, percent, score
+from tasks.report.formatting import duration, many, percent, score
 
 MAX_CHANGES = 20
 MAX_ROUNDS = 20

@@ -7,7 +7,7 @@ from PIL import Image
 from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.masks.rle import encode
-from tasks.report.frames import THUMBNAIL_SIDE, Shown, data_uri, picture, shown_masks
+from tasks.report.thumbnails import THUMBNAIL_SIDE, Shown, data_uri, picture, shown_masks
 from tests.tasks.labelled_project import mask_at, new_project
 
 ORDER = tuple(PROVENANCE_COLOURS)

@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from tasks.report.html import Charts
+from tasks.report.pages.html import Charts
 
 # The browser itself is told to fetch nothing: the page is whole.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"

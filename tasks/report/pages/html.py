@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 from al_core.export.palette import readable_on
-from tasks.report.figures import Figure
+from tasks.report.figures.round_figures import Figure
 
 
 class Markup(str):

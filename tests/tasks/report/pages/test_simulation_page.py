@@ -5,7 +5,7 @@ import re
 import pytest
 
 from al_core.benchmark.arms import Comparison
-from tasks.report.simulation_page import render, write_comparison
+from tasks.report.pages.simulation_page import render, write_comparison
 from tests.al_core import simulated
 
 

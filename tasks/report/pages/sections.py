@@ -8,9 +8,9 @@ from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.benchmark.curve_points import GOOD
 from tasks.report import figures
 from tasks.report.content import Content
-from tasks.report.html import Charts, empty, note, swatch, table
-from tasks.report.rounds import RoundRow
-from tasks.report.words import duration, many, percent, score
+from tasks.report.pages.html import Charts, empty, note, swatch, table
+from tasks.report.round_rows import RoundRow
+from tasks.report.formatting import duration, many, percent, score
 
 MAX_QUALITY_VIDEOS = 25
 MAX_STEP_ROUNDS = 10
