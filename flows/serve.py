@@ -30,7 +30,7 @@ from tasks.scheduling.deployments import begin_rounds
 from tasks.scheduling.prefect_server import lasting_server
 from tasks.processes.waiting_rounds import WaitingRounds
 from tasks.web.app import create_app
-from tasks.web.context import RunState, WebContext
+from tasks.web.services import RunState, WebContext
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from al_core.errors import FewframesError
 from al_core.ledger.forwarding import OPERATIONS
 from al_core.ledger.store import Ledger
-from tasks.web.errors import ApiError
-from tasks.web.guard import LEDGER
+from tasks.web.error_responses import ApiError
+from tasks.web.middleware import LEDGER
 from tasks.ledger.codec import pack, pack_error, unpack
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from al_core.campaign.waiting import Until
 from tasks.processes.children import begun, end
 from tasks.processes.heartbeat import Signs, Silence, kill
 from tasks.steps.settle import settle
-from tasks.web.context import RunState
+from tasks.web.services import RunState
 
 _log = logging.getLogger(__name__)
 

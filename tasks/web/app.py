@@ -3,9 +3,9 @@
 from fastapi import APIRouter, FastAPI, Request
 
 from tasks.web import auth, dashboard, labelling, ledger_api, pages, state
-from tasks.web.context import WebContext
-from tasks.web.errors import add_error_handlers
-from tasks.web.guard import Guard
+from tasks.web.services import WebContext
+from tasks.web.error_responses import add_error_handlers
+from tasks.web.middleware import Guard
 
 ROUTERS: tuple[APIRouter, ...] = (
     ledger_api.router,

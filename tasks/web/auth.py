@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.ledger.labelling.people import Annotator, Role
-from tasks.web.errors import ApiError
+from tasks.web.error_responses import ApiError
 
 COOKIE = "fewframes_session"
 SESSION_SECONDS = 30 * 86400.0

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
 
 from al_core.export.palette import TRACK_COLOURS
-from tasks.web.errors import ApiError
+from tasks.web.error_responses import ApiError
 
 router = APIRouter()
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from al_core.ledger.labelling.people import Role
 from tasks.web.auth import Person
-from tasks.web.context import WebContext
+from tasks.web.services import WebContext
 
 router = APIRouter()
 

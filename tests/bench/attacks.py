@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from tests.tasks.web.desk import ADDRESS, CHANGING, answer, desk, sent, square
 from tests.tasks.web.test_auth import CALLS
-from tests.tasks.web.test_labelling import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
+from tests.tasks.web.test_label_routes import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
 
 JSON = {"Content-Type": "application/json"}
 

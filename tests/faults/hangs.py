@@ -12,7 +12,7 @@ from pathlib import Path
 from al_core.ledger.store import Ledger
 from tasks.processes.heartbeat import Signs, touched
 from tasks.processes.rounds_runner import RoundsRunner, run_command
-from tasks.web.context import RunState
+from tasks.web.services import RunState
 from tests.bench.serve_load import free_port, start
 from tests.faults.framework import Family, expect
 from tests.flows.toy_project import command

@@ -12,7 +12,7 @@ from al_core.records import LabelRequest
 from al_core.settings import Settings
 from tasks.processes.heartbeat import Signs, touched
 from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
-from tasks.web.context import RunState
+from tasks.web.services import RunState
 from tests.toys import chosen, ledger_with_clip, mask_answer
 
 

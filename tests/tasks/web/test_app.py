@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from al_core import errors
 from al_core.project import Project
 from tasks.web import app as application
-from tasks.web.errors import ApiError
-from tasks.web.guard import BODY_LIMIT
+from tasks.web.error_responses import ApiError
+from tasks.web.middleware import BODY_LIMIT
 from tests.tasks.web.serving import served
 from tests.toys import ledger_with_clip
 
@@ -201,7 +201,7 @@ class TestSize:
         assert SIZES[before:] == [1]
 
     def test_one_that_never_comes_whole_is_given_up(self, client, monkeypatch):
-        monkeypatch.setattr("tasks.web.guard.BODY_SECONDS", 0.2)
+        monkeypatch.setattr("tasks.web.middleware.BODY_SECONDS", 0.2)
         head = b"POST /test/size HTTP/1.1\r\nHost: localhost\r\nX-Fewframes: 1\r\nContent-Length: 9\r\n\r\nslow"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
             line.sendall(head)

@@ -11,7 +11,7 @@ from al_core.ledger.store import COMPONENTS as LEDGER_COMPONENTS
 from al_core.project import Project
 from al_core.masks.rle import Rle, decode, encode
 from tasks.web import pages
-from tasks.web.errors import add_error_handlers
+from tasks.web.error_responses import add_error_handlers
 from tests.browser import browser, needs_chromium
 from tests.tasks.web.serving import served
 

@@ -5,7 +5,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.web.auth import COOKIE
-from tasks.web.context import RunState
+from tasks.web.services import RunState
 from tests.tasks.web.serving import served
 from tests.toys import ledger_with_clip
 

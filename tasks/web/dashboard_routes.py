@@ -26,8 +26,8 @@ from tasks.report.pages.document import asset
 from tasks.report.viewer import frame_view, gather_frame
 from tasks.project.versions import compare_rounds
 from tasks.web.auth import Person, at_least
-from tasks.web.context import WebContext
-from tasks.web.errors import ApiError
+from tasks.web.services import WebContext
+from tasks.web.error_responses import ApiError
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
 own = APIRouter()

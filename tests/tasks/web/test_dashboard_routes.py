@@ -11,7 +11,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tasks.project.snapshot import ask
-from tasks.web.dashboard import LINKS
+from tasks.web.dashboard_routes import LINKS
 from tests.browser import browser as real_browser
 from tests.tasks.labelled_project import finished_project, new_project, step
 from tests.tasks.web.serving import served

@@ -18,7 +18,7 @@ from al_core.masks.rle import decode, encode
 from tasks.project.annotator_stats import person_rows
 from tasks.backends.prelabels import labels_of
 from tasks.web.auth import Lead, Person, Reviewer
-from tasks.web.bodies import (
+from tasks.web.schemas import (
     AsideBody,
     DraftBody,
     LeaseBody,
@@ -27,9 +27,9 @@ from tasks.web.bodies import (
     checked_masks,
     kind_of,
 )
-from tasks.web.errors import ApiError
+from tasks.web.error_responses import ApiError
 from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
-from tasks.web.studio import Studio
+from tasks.web.label_cache import Studio
 
 UNDO_SECONDS = 60
 """An answer can be taken back for so long."""
