@@ -12,14 +12,14 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flows.cli import main  # noqa: E402
+from flows.cli.main import main  # noqa: E402
 
 PAGE = ROOT / "docs" / "command-line.md"
 WIDTH = 100
 
 HEAD = """# Command line
 
-*Written by `docs/command_line_page.py` from `flows/cli.py` and the commands below it; change it there.*
+*Written by `docs/command_line_page.py` from `flows/cli/main.py` and the commands below it; change it there.*
 
 `make setup` puts the command into `.venv/bin`. Every command works on a project, a folder that holds the
 ledger, caches and rounds; without `--project` that is the current folder. Every command may be given again:

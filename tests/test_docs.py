@@ -9,7 +9,7 @@ import click
 import pytest
 
 from al_core.settings import Settings, load_settings
-from flows.cli import main
+from flows.cli.main import main
 from tasks.project.changes import parse_changes
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -128,7 +128,7 @@ class RoundsRunner:
 
 def run_command(project: Project) -> list[str]:
     """The command that takes the project's rounds on."""
-    return [sys.executable, "-m", "flows.cli", "run", "--project", str(project.root)]
+    return [sys.executable, "-m", "flows.cli.main", "run", "--project", str(project.root)]
 
 
 def waits_for_nobody(ledger: Ledger) -> bool:

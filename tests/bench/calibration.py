@@ -30,7 +30,7 @@ from al_core.fusion.held_out import COMBINED, held_out
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
 from al_core.evaluation.bootstrap import Estimate
-from tasks.clip_propagation import evenly, labels_of
+from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.steps.propagate import Decoded
 from tests.bench.propagators import run_clip, samples_of, seen
 

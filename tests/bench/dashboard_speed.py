@@ -110,7 +110,7 @@ class serving:
 
     def __enter__(self) -> tuple[str, psutil.Process]:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "flows.cli", "serve", "--project", str(self._project.root), "--port", "0"]
+        command = [sys.executable, "-m", "flows.cli.main", "serve", "--project", str(self._project.root), "--port", "0"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         while (owner := read_owner(self._project.ledger_path)) is None or not _answers(owner.url):
             assert self._process.poll() is None, "the server ended"

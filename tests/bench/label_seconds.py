@@ -32,7 +32,7 @@ from al_core.records import FrameRef as Frame
 from al_core.masks.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.clip_propagation import evenly, labels_of, propagate_clip
+from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 from tasks.project.ingest import ingest_paths
 from tests.bench.scripted_person import Mask, Pace, ScriptedPerson
 from tests.browser import browser

@@ -28,7 +28,7 @@ from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode
 from al_core.settings import FrameSettings, PropagationSettings
-from tasks.clip_propagation import evenly, labels_of, propagate_clip
+from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 
 LONG_GAP = 500
 """Frames between two labels of a long run."""

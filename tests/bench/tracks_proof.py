@@ -28,7 +28,7 @@ from al_core.propagation.tracks.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks.tracks import TrackPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tasks.clip_propagation import evenly
+from tasks.benchmark.one_clip import evenly
 from tests.bench.paired import RESAMPLES
 from tests.crossings import crossing_clip
 

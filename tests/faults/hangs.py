@@ -76,7 +76,7 @@ def stop():
     os.kill(os.getpid(), signal.SIGSTOP)
 if not os.path.exists(flag):
     threading.Timer(delay, stop).start()
-from flows.cli import main
+from flows.cli.main import main
 sys.argv = ["fewframes", *sys.argv[3:]]
 main()
 """

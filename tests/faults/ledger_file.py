@@ -30,7 +30,7 @@ def fewframes(*words: object) -> children.Ended:
 
 def command_line(words: list[str]) -> None:
     """What the command line does; called in a child."""
-    from flows.cli import main
+    from flows.cli.main import main
 
     main(words, prog_name="fewframes")
 

@@ -11,7 +11,7 @@ import al_core.students.hooks
 import al_core.students.runner
 import al_core.students.train
 import al_core.uncertainty.ensemble
-import flows.cli
+import flows.cli.main
 import tasks.steps.calibrate
 import tasks.steps.credits
 import tasks.steps.predict

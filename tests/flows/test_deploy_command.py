@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from flows.deploy import _schedules
+from flows.cli.deploy import _schedules
 from tasks.scheduling.deployments import FLOWS
 from tests.flows.toy_project import fewframes
 from tests.toys import ledger_with_clip

@@ -16,7 +16,7 @@ from al_core.settings import Settings
 from tasks.project.ingest import open_frames
 from tasks.ledger.client import open_ledger
 from tests.browser import browser, needs_chromium
-from tests.flows.test_serve import serving
+from tests.flows.cli.test_serve import serving
 from tests.flows.toy_project import SIDE, fewframes, write_clip, write_settings
 from tests.label_page import Person
 

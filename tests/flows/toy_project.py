@@ -58,7 +58,7 @@ def write_settings(folder: Path) -> Path:
 
 def command(*arguments: str | Path) -> list[str]:
     """The command line that runs fewframes in this environment."""
-    return [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "flows.cli.main", *map(str, arguments)]
 
 
 def fewframes(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

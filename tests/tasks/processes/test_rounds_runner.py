@@ -213,7 +213,7 @@ def test_where_people_answer_elsewhere_they_say_when_to_run(ledger, backend):
 
 def test_the_child_is_the_command_that_people_give(tmp_path):
     assert run_command(Project.at(tmp_path)) == [
-        *(sys.executable, "-m", "flows.cli"),
+        *(sys.executable, "-m", "flows.cli.main"),
         *("run", "--project", str(tmp_path)),
     ]
 

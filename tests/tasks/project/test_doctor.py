@@ -16,7 +16,7 @@ def doctor(project, poison=None, **environment):
     """`fewframes doctor` in a process of its own; modules in the folder `poison` hide others."""
     search = os.pathsep.join(str(p) for p in (poison, ROOT) if p)
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", "doctor", "--project", str(project)],
+        [sys.executable, "-m", "flows.cli.main", "doctor", "--project", str(project)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": search, "COLUMNS": "400"} | environment,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.options import existing, project_option
+from flows.cli.options import existing, project_option
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows

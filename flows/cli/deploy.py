@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.options import existing, project_option
+from flows.cli.options import existing, project_option
 
 if TYPE_CHECKING:
     from al_core.project import Project

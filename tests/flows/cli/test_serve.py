@@ -24,7 +24,7 @@ from al_core.ledger.file.owner import owner_path, read_owner
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from flows.serve import Address
+from flows.cli.serve import Address
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.web.auth import COOKIE
 from tests.flows.toy_project import command, fewframes, write_clip, write_settings

@@ -174,7 +174,7 @@ def _prefect(project: Project, console: Console, wanted: bool) -> Iterator[None]
         if "PREFECT_API_URL" not in os.environ:
             url = stack.enter_context(lasting_server(project.prefect_home))
             _say(console, f"Prefect's pages are at {url.removesuffix('/api')}")
-        command = [sys.executable, "-m", "flows.cli", "work", "--project", str(project.root)]
+        command = [sys.executable, "-m", "flows.cli.main", "work", "--project", str(project.root)]
         stack.enter_context(KeptChild("the worker", command, project.root / "work.log"))
         yield
 

@@ -11,8 +11,8 @@ from al_core.errors import BadLabel, UnknownName
 from al_core.export.davis import write_index_png
 from al_core.footage.images import read_indices
 from al_core.settings import Settings
-from flows.cli import main
-from tasks.clip_propagation import ClipReport, evenly, propagate_sequence
+from flows.cli.main import main
+from tasks.benchmark.one_clip import ClipReport, evenly, propagate_sequence
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 
 N_FRAMES = 12

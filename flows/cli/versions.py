@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.options import existing, project_option
+from flows.cli.options import existing, project_option
 
 if TYPE_CHECKING:
     from rich.table import Table

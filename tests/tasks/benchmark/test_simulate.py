@@ -5,7 +5,7 @@ import pytest
 from al_core.errors import BadSettings, UnknownName
 from al_core.settings import Settings, load_settings
 from al_core.benchmark.curve_points import read_points
-from flows.simulate import Campaign, Plan
+from tasks.benchmark.simulate import Campaign, Plan
 from tests.flows.toy_project import fewframes, write_clip, write_settings
 
 RECORD = {

@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from al_core.errors import FewframesError
-from flows.annotators import annotator
-from flows.deploy import deploy, work
-from flows.options import existing, project_option
-from flows.proof import bench, compare, propagate, simulate
-from flows.results import export, report, status
-from flows.running import one_round, run
-from flows.upkeep import backup, restore, snapshot, sql
-from flows.versions import diff, rollback, versions
+from flows.cli.annotators import annotator
+from flows.cli.deploy import deploy, work
+from flows.cli.options import existing, project_option
+from flows.cli.benchmark import bench, compare, propagate, simulate
+from flows.cli.results import export, report, status
+from flows.cli.run import one_round, run
+from flows.cli.upkeep import backup, restore, snapshot, sql
+from flows.cli.versions import diff, rollback, versions
 
 
 class Edge(click.Group):
@@ -130,8 +130,8 @@ def serve(
     """
     from rich.console import Console
 
-    from flows.serve import Address
-    from flows.serve import serve as serve_project
+    from flows.cli.serve import Address
+    from flows.cli.serve import serve as serve_project
 
     address = Address(host, port, certificate, key, without_tls, names)
     serve_project(existing(root), address, Console(), with_prefect=with_prefect)
@@ -153,7 +153,7 @@ def demo(data: Path | None, root: Path | None) -> None:
     """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
     from rich.console import Console
 
-    from flows.demo import run_demo
+    from flows.cli.demo import run_demo
 
     run_demo(data, root, Console())
 

@@ -7,7 +7,7 @@ import pytest
 
 from al_core.errors import BadSettings, UnknownName
 from al_core.benchmark.curve_points import read_points
-from flows.bench import Arm, Bench
+from tasks.benchmark.bench import Arm, Bench
 from tests.flows.toy_project import fewframes, write_clip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from al_core.project import Project
-from flows.options import existing, project_option
+from flows.cli.options import existing, project_option
 
 _ROLES = ("annotator", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"

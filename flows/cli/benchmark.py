@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.options import settings_options
+from flows.cli.options import settings_options
 from tasks.project.changes import parse_changes
 
 data_option = click.option(
@@ -53,7 +53,7 @@ def simulate(
     from rich.console import Console
 
     from al_core.settings import load_settings
-    from flows.simulate import Plan, simulate_campaigns
+    from tasks.benchmark.simulate import Plan, simulate_campaigns
     from tasks.report.tables import simulation_table
 
     plan = Plan.of(
@@ -105,7 +105,7 @@ def propagate(
     from rich.console import Console
 
     from al_core.settings import load_settings
-    from tasks.clip_propagation import propagate_sequence
+    from tasks.benchmark.one_clip import propagate_sequence
     from tasks.progress import progress_of, terminal_progress
 
     marks = n_labels if labels is None else _numbers(labels)
@@ -169,7 +169,7 @@ def bench(
     """Compare selection strategies on propagation alone: many campaigns, no training."""
     from rich.console import Console
 
-    from flows.bench import Arm, Bench, run_bench
+    from tasks.benchmark.bench import Arm, Bench, run_bench
 
     plan = Bench(
         tuple(folder.resolve() for folder in data),

@@ -17,7 +17,7 @@ from tasks.scheduling.noted_runs import pid_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
 from tests.flows.test_run import STEPS
-from tests.flows.test_serve import label_all, serving
+from tests.flows.cli.test_serve import label_all, serving
 from tests.flows.toy_project import fewframes, write_clip, write_settings
 from tests.webhook import webhook
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from al_core.project import Project
-from flows.options import existing, project_option, settings_options
+from flows.cli.options import existing, project_option, settings_options
 from tasks.project.changes import parse_changes
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
+from flows.cli.main import main
 
 HEAVY = ("torch", "mmdet", "mmengine", "mmcv", "prefect", "sklearn", "plotly", "scipy")
 
@@ -24,7 +24,7 @@ def loaded_by(code):
 
 
 def test_help_starts_without_the_heavy_packages():
-    assert loaded_by("import flows.cli") == []
+    assert loaded_by("import flows.cli.main") == []
 
 
 def test_status_starts_without_the_heavy_packages(tmp_path):
@@ -33,7 +33,7 @@ from al_core.ledger.store import Ledger
 from pathlib import Path
 Ledger(Path({str(tmp_path)!r}) / "ledger.duckdb").videos()
 from click.testing import CliRunner
-from flows.cli import main
+from flows.cli.main import main
 result = CliRunner().invoke(main, ["status", "--project", {str(tmp_path)!r}])
 assert result.exit_code == 0, result.output
 """
