@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from prefect import flow
 
+from al_core.campaign.stopping import stop_reason
 from al_core.project import Project
 from al_core.settings import Settings
-from al_core.campaign.stopping import stop_reason
 from flows.round import RoundOutcome, run_round
-from tasks import steps
-from tasks.steps.history import campaign_history
 from tasks.ledger.client import open_ledger
+from tasks.steps import table as steps
+from tasks.steps.history import campaign_history
 from tasks.steps.repair import make_sure
 
 

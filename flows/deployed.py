@@ -19,10 +19,10 @@ from al_core.project import Project
 from flows.campaign import campaign_over, run_campaign
 from flows.ingest import ingest as run_ingest
 from flows.round import RoundOutcome, run_round
-from tasks.project.run_settings import asked_settings
-from tasks.project.ingest import open_last_frames
 from tasks.ledger.client import open_ledger
 from tasks.processes.children import is_run, only_run
+from tasks.project.ingest import open_last_frames
+from tasks.project.run_settings import asked_settings
 from tasks.report.formatting import many
 from tasks.scheduling.events import need_of, tell_failed, tell_need
 from tasks.scheduling.noted_runs import noted_run

@@ -7,11 +7,11 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from al_core.footage.sources import DEFAULT_CATEGORY
 from al_core.project import Project
 from al_core.records import Identities
-from al_core.footage.sources import DEFAULT_CATEGORY
-from tasks.project.ingest import IngestReport, Outcome, ingest_paths
 from tasks.ledger.client import open_ledger
+from tasks.project.ingest import IngestReport, Outcome, ingest_paths
 
 
 @flow(name="ingest", flow_run_name="ingest into {project.root.name}", validate_parameters=False)

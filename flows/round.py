@@ -13,8 +13,8 @@ from prefect.runtime import flow_run
 
 from al_core.project import Project
 from al_core.settings import Settings
-from tasks import steps
 from tasks.ledger.client import open_ledger
+from tasks.steps import table as steps
 from tasks.steps.repair import mend_inputs
 
 

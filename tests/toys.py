@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from al_core.ledger.store import Ledger
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Video
 from al_core.masks.rle import Rle, encode
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Video
 
 SQUARE = np.array(
     [

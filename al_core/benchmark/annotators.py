@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from al_core.errors import UnknownName
-from al_core.oracle import SimulatedAnnotator
+from al_core.benchmark.world import Annotate, Label, Labels, Masks, World, exact_masks
 from al_core.campaign.pricing import default_prices
-from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
+from al_core.errors import UnknownName
 from al_core.masks.rle import decode, encode
+from al_core.oracle import SimulatedAnnotator
+from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.selection.plan import Offer
 from al_core.settings import AnnotatorSettings
-from al_core.benchmark.world import Annotate, Label, Labels, Masks, World, exact_masks
 
 KINDS: dict[str, tuple[LabelKind, ...]] = {
     "mask": (LabelKind.MASK,),

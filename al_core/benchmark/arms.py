@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from al_core.errors import BadRecords
 from al_core.benchmark.curve_points import GOOD, CurvePoint, VideoFigures
+from al_core.errors import BadRecords
 from al_core.evaluation.bootstrap import (
     DRAWS,
     CostRatio,

@@ -183,7 +183,7 @@ def _point(record: Mapping[str, Any]) -> CurvePoint:
 
 
 def _simulated(record: Mapping[str, Any], seconds: dict[tuple[str, str, int], float]) -> CurvePoint:
-    """A record of ``tasks.benchmark.simulate``: one sequence a campaign, or a pool of them; its seconds are of one round."""
+    """A record of a simulated project: one sequence a campaign, or a pool of them; its seconds are of one round."""
     campaign = (record["sequence"], record["strategy"], record["seed"])
     spent = sum(record.get(f"seconds_{part}") or 0.0 for part in ("train", "predict", "overhead"))
     seconds[campaign] = seconds.get(campaign, 0.0) + spent

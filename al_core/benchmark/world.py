@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.evaluation.metrics import j_and_f
+from al_core.masks.soft import patch_of
 from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
-from al_core.selection.hazard import hazards
-from al_core.masks.soft import patch_of
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import Frames, Pool, select
-from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.selection.error_model import Outlook, expected_overlap
+from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
+from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings
 
 Masks = Mapping[int, NDArray[np.bool_]]

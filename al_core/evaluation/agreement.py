@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from al_core.records import MaskLabel
 from al_core.masks.rle import iou
+from al_core.records import MaskLabel
 
 
 def likeness(first: Sequence[MaskLabel], second: Sequence[MaskLabel]) -> float:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from al_core.records import DeliveredMask, Identities, Provenance
 from al_core.masks.rle import iou
+from al_core.records import DeliveredMask, Identities, Provenance
 
 FrameMasks = tuple[int, Sequence[DeliveredMask]]
 """A frame and its masks."""

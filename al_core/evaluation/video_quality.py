@@ -33,8 +33,8 @@ from al_core.evaluation.metrics import (
     mask_average_precision,
     voc_average_precision,
 )
-from al_core.records import DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 from al_core.masks.rle import Rle, decode, iou
+from al_core.records import DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 
 ALL = "all"
 """Name of the figure over every provenance, missing masks included."""

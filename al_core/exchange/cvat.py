@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
-from al_core.exchange.safe_xml import parse_xml
 from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame
-from al_core.records import FrameLabel, MaskLabel
+from al_core.exchange.safe_xml import parse_xml
 from al_core.masks.rle import decode
+from al_core.records import FrameLabel, MaskLabel
 
 DONE = "frame done"
 """The tag that says: this frame is right as it is."""

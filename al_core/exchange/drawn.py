@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.label_files import Asked, DrawnFrame, DrawnMask
-from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
 from al_core.masks.rle import Rle, encode
+from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
 
 IGNORE_NAME = "(ignore)"
 """What tools call a region that counts neither as object nor as background."""

@@ -22,9 +22,9 @@ from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.footage.images import read_indices
-from al_core.records import IGNORE_TRACK
-from al_core.masks.rle import Rle, encode
 from al_core.footage.sources import IGNORE_INDEX
+from al_core.masks.rle import Rle, encode
+from al_core.records import IGNORE_TRACK
 
 SUFFIXES = (".png", ".json")
 

@@ -16,8 +16,8 @@ from al_core.errors import BadLabel
 from al_core.exchange.brush_rle import decode_brush, encode_brush
 from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
 from al_core.exchange.label_files import Asked, DrawnFrame
-from al_core.records import FrameLabel, MaskLabel
 from al_core.masks.rle import decode
+from al_core.records import FrameLabel, MaskLabel
 
 IMAGE, BRUSH, POLYGON, NUMBER = "image", "brush", "polygon", "number"
 """Names of the controls; a region says which one it was made with."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from al_core import rle
 from al_core.export.contents import (
     ExportClip,
     ExportOptions,
@@ -21,6 +20,7 @@ from al_core.export.contents import (
     labelled_frames,
     write_frames,
 )
+from al_core.masks import rle
 from al_core.records import DeliveredMask, Identities
 
 ANNOTATIONS = "annotations.json"

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.errors import BadSettings, OutputExists
+from al_core.masks import rle
 from al_core.records import DeliveredMask, Progress, Provenance, Video
 
 MANIFEST = "export.json"

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.errors import BadLabel
 from al_core.export.contents import (
     ExportClip,
@@ -27,6 +26,7 @@ from al_core.export.contents import (
     write_frames,
 )
 from al_core.export.palette import davis_palette
+from al_core.masks import rle
 from al_core.records import DeliveredMask, Provenance, Video
 
 RESOLUTION = "Full-Resolution"

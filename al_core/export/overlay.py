@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.errors import BadSettings, MissingDependency
 from al_core.export.contents import ExportClip, ExportOptions, LabelledFrame, Tally, labelled_frames
 from al_core.export.drawing import chip_size, draw_masks, put_chip
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR, track_colour
+from al_core.masks import rle
 from al_core.records import DeliveredMask, Provenance
 
 CODECS: dict[str, dict[str, str]] = {

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.export.contents import (
     ExportClip,
     ExportOptions,
@@ -24,6 +23,7 @@ from al_core.export.contents import (
     labelled_frames,
     write_frames,
 )
+from al_core.masks import rle
 
 Ring = NDArray[np.int32]
 """A closed outline, shape [n, 2], (x, y) of pixels."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from al_core import rle
 from al_core.export.contents import (
     ExportClip,
     ExportOptions,
@@ -17,6 +16,7 @@ from al_core.export.contents import (
     one_category,
     write_frames,
 )
+from al_core.masks import rle
 from al_core.records import DeliveredMask, Identities
 
 ANNOTATIONS = "instances.json"

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.errors import BadVideo, UnknownName
 from al_core.fingerprint import fingerprint
 from al_core.footage.images import check_image, read_image
-from al_core.records import IGNORE_TRACK
 from al_core.footage.sources import FOLDER_FPS, Source, TrueObject, discover
 from al_core.footage.video import VideoInfo
+from al_core.masks import rle
+from al_core.records import IGNORE_TRACK
 
 EMPTY = -1
 """Frame number that stands for the scene without any object; see :attr:`Clip.background`."""

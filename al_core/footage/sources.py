@@ -29,13 +29,14 @@ from pathlib import Path
 
 import numpy as np
 
-from al_core import rle, video
 from al_core.errors import BadLabel, BadVideo
+from al_core.footage import video
 from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, check_image, read_indices
+from al_core.footage.video import VIDEO_SUFFIXES, VideoInfo
+from al_core.masks import rle
+from al_core.masks.rle import Rle
 from al_core.project import Project
 from al_core.records import IGNORE_TRACK, Progress
-from al_core.masks.rle import Rle
-from al_core.footage.video import VIDEO_SUFFIXES, VideoInfo
 
 FOLDER_FPS = Fraction(25)
 """Rate of a folder of frames, which has no clock of its own."""

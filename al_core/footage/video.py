@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo
-from al_core.records import Progress
 from al_core.footage.truncation import promised_size
+from al_core.records import Progress
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 

@@ -21,8 +21,8 @@ from al_core.fusion.combination import combine, propagations
 from al_core.fusion.delivery import deliver, human_masks
 from al_core.fusion.pairing import Predicted, Propagated, together
 from al_core.fusion.survey import Plan, survey
-from al_core.propagation.base import PropagatedFrame
 from al_core.masks.soft import Size
+from al_core.propagation.base import PropagatedFrame
 from al_core.records import DeliveredMask, FrameLabel
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject

@@ -6,8 +6,8 @@ import numpy as np
 
 from al_core.fusion.pairing import SHARPNESS
 from al_core.fusion.survey import Plan
-from al_core.propagation.base import PropagatedTrack
 from al_core.masks.soft import Patch, Size, patch_of, resample, union
+from al_core.propagation.base import PropagatedTrack
 from al_core.records import Provenance
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import PredictedObject

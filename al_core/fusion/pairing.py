@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from al_core.propagation.base import PropagatedFrame
 from al_core.masks.soft import overlaps
+from al_core.propagation.base import PropagatedFrame
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
 Propagated = Callable[[], Iterator[PropagatedFrame]]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, matched, pair_overlap, together
-from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.masks.soft import overlaps, shrink
-from al_core.records import FrameLabel
 from al_core.masks.rle import decode
+from al_core.masks.soft import overlaps, shrink
+from al_core.propagation.base import PropagatedFrame, PropagatedTrack
+from al_core.records import FrameLabel
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 

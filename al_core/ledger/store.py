@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from al_core.ledger.file.connection import Connector
-from al_core.ledger.file.copies import CopyOperations
-from al_core.ledger.labelling.answers_given import GivenOperations
-from al_core.ledger.labelling.labels import LabelOperations
-from al_core.ledger.file.ledger_clock import Clock, system_time
-from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.campaign.predicted import COMPONENTS, PredictionOperations
-from al_core.ledger.labelling.queue import QueueOperations
 from al_core.ledger.campaign.results import ResultOperations
 from al_core.ledger.campaign.rollback import RollbackOperations
 from al_core.ledger.campaign.rounds import Round, RoundOperations, Step
 from al_core.ledger.campaign.videos import VideoOperations
+from al_core.ledger.file.connection import Connector
+from al_core.ledger.file.copies import CopyOperations
+from al_core.ledger.file.ledger_clock import Clock, system_time
+from al_core.ledger.labelling.answers_given import GivenOperations
+from al_core.ledger.labelling.labels import LabelOperations
+from al_core.ledger.labelling.people import PeopleOperations
+from al_core.ledger.labelling.queue import QueueOperations
 from al_core.ledger.labelling.withdrawals import WaitingOperations
 
 __all__ = ["COMPONENTS", "Ledger", "Round", "Step"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from scipy import sparse
 
+from al_core.masks.overlap import pairwise_iou, pixel_rows
 from al_core.masks.rle import Rle
 from al_core.stores.predictions import SoftMask
-from al_core.masks.overlap import pairwise_iou, pixel_rows
 
 Size = tuple[int, int]
 

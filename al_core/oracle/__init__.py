@@ -1,8 +1,8 @@
 """The simulated annotator: answers from held-back truth, with a person's inaccuracy and a person's time."""
 
+from al_core.campaign.pricing import label_seconds
 from al_core.oracle.annotator import ACCEPT_IOU, REFINED, SimulatedAnnotator, TruthLookup, request_rng
 from al_core.oracle.outlining import LARGEST_SHARE, displaced
-from al_core.campaign.pricing import label_seconds
 
 __all__ = [
     "ACCEPT_IOU",

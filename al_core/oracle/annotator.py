@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from al_core.campaign.pricing import MOST_CLICKS, label_seconds
 from al_core.errors import BadLabel
 from al_core.interactive import (
     Click,
@@ -20,11 +21,10 @@ from al_core.interactive import (
     refine_with_outline,
     refine_with_scribble,
 )
-from al_core.oracle.outlining import displaced
-from al_core.oracle.gestures import box_around, next_click, outline, strokes
-from al_core.campaign.pricing import MOST_CLICKS, label_seconds
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle, decode, encode, iou
+from al_core.oracle.gestures import box_around, next_click, outline, strokes
+from al_core.oracle.outlining import displaced
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings
 
 ACCEPT_IOU = 0.9

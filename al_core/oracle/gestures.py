@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from al_core.interactive import Click, Stroke
 from al_core.interactive.closeup import window_of
 from al_core.interactive.outlines import Polygon
-from al_core.oracle.outlining import at_most
 from al_core.masks.soft import Window
+from al_core.oracle.outlining import at_most
 
 Mask = NDArray[np.bool_]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
-from al_core.masks.soft import overlaps, shrink
-from al_core.records import FrameLabel
 from al_core.masks.rle import decode
+from al_core.masks.soft import overlaps, shrink
+from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
+from al_core.records import FrameLabel
 
 LEAST_OVERLAP = 0.1
 """Objects that overlap less are different ones."""

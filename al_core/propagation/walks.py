@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.masks.soft import Patch, Size
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 
 WAITING_BYTES = 32_000_000
 """Masks of the walk backward that wait in memory; more wait in a temporary file."""

@@ -7,13 +7,13 @@ import numpy as np
 from al_core.errors import EmptyPool, UnknownName
 from al_core.records import Selected
 from al_core.selection.gain import draw_control, n_control
+from al_core.selection.pool import Frames, Pool
 from al_core.selection.strategies.cycle_dissimilarity import select_cycle_dissimilarity
 from al_core.selection.strategies.diverse import select_diverse
 from al_core.selection.strategies.farthest_with_error import select_farthest_with_error
 from al_core.selection.strategies.hybrid import select_hybrid
 from al_core.selection.strategies.least_certain import select_least_certain
 from al_core.selection.strategies.oracle import select_oracle
-from al_core.selection.pool import Frames, Pool
 from al_core.selection.strategies.random import select_random
 from al_core.selection.strategies.uniform import select_uniform
 from al_core.selection.strategies.value import select_value

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from al_core.records import DeliveredMask, Selected
+from al_core.evaluation.bootstrap import Estimate
 from al_core.masks.rle import iou
+from al_core.records import DeliveredMask, Selected
 from al_core.selection.pool import Frames, Pool
 from al_core.selection.strategies.random import select_random
 from al_core.settings import SelectionSettings
-from al_core.evaluation.bootstrap import Estimate
 
 LEAST_CONTROL = 5
 """Random labels before which no gain is told."""

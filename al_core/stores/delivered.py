@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from al_core.errors import BadLabel, MissingDependency
-from al_core.records import DeliveredMask, Provenance
 from al_core.masks.rle import Rle
+from al_core.records import DeliveredMask, Provenance
 
 ROWS_PER_GROUP = 4096
 """Masks that are held in memory, and read back, at a time."""

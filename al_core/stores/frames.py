@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.footage.images import read_image
+from al_core.footage.video import FrameIndex, decode, index_frames
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
 from al_core.stores.disk_cache import DiskCache
-from al_core.footage.video import FrameIndex, decode, index_frames
 
 CHUNK_FRAMES = 32
 THUMBNAIL_GRID = (4, 8)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from al_core.errors import BadLabel
-from al_core.records import FrameRef, MaskLabel
 from al_core.masks.rle import decode
+from al_core.records import FrameRef, MaskLabel
 from al_core.stores.frames import working_size
 
 CACHED_FRAMES = 256

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from al_core.masks.overlap import areas, mask_rows, pairwise_iou
 from al_core.settings import TeacherSettings
 from al_core.stores.predictions import PredictedObject, SoftMask
 from al_core.uncertainty.augment import View
-from al_core.masks.overlap import areas, mask_rows, pairwise_iou
 
 GRID_SIDE = 160
 """Long side of the grid on which masks are compared, unless an object is small."""

@@ -16,9 +16,9 @@ from scipy.optimize import linear_sum_assignment
 
 from al_core.errors import BadSettings, UnknownName
 from al_core.ledger.store import COMPONENTS
+from al_core.masks.overlap import pairwise_iou, pixel_rows
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
-from al_core.masks.overlap import pairwise_iou, pixel_rows
 
 Components = dict[str, NDArray[np.float32]]
 

@@ -82,8 +82,8 @@ def list_people(root: Path) -> None:
 
     from tasks.ledger.client import open_ledger
     from tasks.project.annotator_stats import person_rows
-    from tasks.report.people_tables import people_table
     from tasks.report.formatting import many
+    from tasks.report.people_tables import people_table
 
     project = existing(root)
     ledger = open_ledger(project)

@@ -1,11 +1,17 @@
 """Commands that need no project: what strategies and propagators are worth, measured against ground truth."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flows.cli.options import settings_options
 from tasks.project.changes import parse_changes
+
+if TYPE_CHECKING:
+    from al_core.project import Project
+    from al_core.settings import Settings
 
 data_option = click.option(
     "--data",
@@ -68,9 +74,16 @@ def simulate(
         pooled=pool,
     )
     console = Console()
-    records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console)
+    records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console, _run_campaign)
     console.print(simulation_table(records))
     console.print(f"{len(records)} records in {out}", highlight=False)
+
+
+def _run_campaign(project: "Project", settings: "Settings", on_round: Callable[[Any], None]) -> None:
+    """Run the rounds of a simulated project, in a worker process."""
+    from flows.campaign import run_campaign
+
+    run_campaign(project, settings, on_round)
 
 
 @click.command()

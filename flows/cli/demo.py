@@ -8,11 +8,11 @@ from al_core.errors import FewframesError
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.settings import load_settings
+from tasks.ledger.client import open_ledger
+from tasks.progress import progress_of, terminal_progress
 from tasks.project.demo import IDENTITIES, demo_data
 from tasks.project.export import export_project
 from tasks.project.ingest import ingest_paths, open_frames
-from tasks.ledger.client import open_ledger
-from tasks.progress import progress_of, terminal_progress
 from tasks.report import write_report
 from tasks.report.tables import print_status, round_line
 from tasks.scheduling.prefect_server import prefect_server

@@ -12,9 +12,9 @@ import click
 
 from al_core.errors import FewframesError
 from flows.cli.annotators import annotator
+from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.options import existing, project_option
-from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.results import export, report, status
 from flows.cli.run import one_round, run
 from flows.cli.upkeep import backup, restore, snapshot, sql
@@ -82,9 +82,9 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
 
     from al_core.project import Project
     from al_core.records import Identities
-    from tasks.project.ingest import ingest_paths
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
+    from tasks.project.ingest import ingest_paths
 
     console = Console()
     project = Project.at(root)

@@ -72,8 +72,8 @@ def export(
     from rich.console import Console
 
     from al_core.export.splits import parse_shares
-    from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
     from tasks.progress import progress_of, terminal_progress
+    from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
 
     project = existing(root)
     console = Console()
@@ -97,8 +97,8 @@ def export(
 
 
 def _source(project: Project) -> "tuple[Project, Ledger, FrameStore]":
-    from tasks.project.ingest import open_last_frames
     from tasks.ledger.client import open_ledger
+    from tasks.project.ingest import open_last_frames
 
     ledger = open_ledger(project)
     return project, ledger, open_last_frames(project, ledger)

@@ -19,16 +19,16 @@ from al_core.errors import BadAddress, LedgerConflict
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.processes.supervisor import Every, KeptChild
 from tasks.ledger.client import living_owner
 from tasks.processes.children import is_run
 from tasks.processes.heartbeat import Signs, touched
-from tasks.report.formatting import many
-from tasks.scheduling.events import tell_failed
 from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
-from tasks.scheduling.deployments import begin_rounds
-from tasks.scheduling.prefect_server import lasting_server
+from tasks.processes.supervisor import Every, KeptChild
 from tasks.processes.waiting_rounds import WaitingRounds
+from tasks.report.formatting import many
+from tasks.scheduling.deployments import begin_rounds
+from tasks.scheduling.events import tell_failed
+from tasks.scheduling.prefect_server import lasting_server
 from tasks.web.app import create_app
 from tasks.web.services import RunState, WebContext
 

@@ -54,9 +54,9 @@ def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
     from rich.console import Console
 
-    from tasks.project.backup import back_up
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
+    from tasks.project.backup import back_up
 
     project = existing(root)
     with terminal_progress(Console()):
@@ -71,8 +71,8 @@ def restore(backup: Path, folder: Path) -> None:
     """Make a project of a backup in a new FOLDER; every file is checked first."""
     from rich.console import Console
 
-    from tasks.project.backup import restore as restore_project
     from tasks.progress import progress_of, terminal_progress
+    from tasks.project.backup import restore as restore_project
 
     with terminal_progress(Console()):
         done = restore_project(backup, folder, progress_of("restore"))

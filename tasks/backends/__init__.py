@@ -7,11 +7,11 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.protocol import Backend, RequestStatus
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.label_studio import LabelStudioBackend
 from tasks.backends.page import PageBackend
+from tasks.backends.protocol import Backend, RequestStatus
 from tasks.backends.simulated import SimulatedBackend
 
 BACKENDS: dict[str, Callable[[Project, Ledger, FrameStore, Settings], Backend]] = {

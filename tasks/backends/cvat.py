@@ -22,10 +22,10 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes, png_bytes, write_whole
+from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import ShownMasks, asked_frames
 
 SUFFIXES = (".xml", ".zip")

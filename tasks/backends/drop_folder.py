@@ -15,8 +15,8 @@ from pathlib import Path
 
 from al_core.errors import BadLabel
 from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame, DrawnMask
-from al_core.project import Project
 from al_core.masks.rle import Rle
+from al_core.project import Project
 from tasks.backends.files import json_bytes, write_whole
 
 SETTLE_SECONDS = 2.0

@@ -17,7 +17,9 @@ import numpy as np
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
+from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import area, decode
 from al_core.oracle import label_seconds
 from al_core.project import Project
 from al_core.records import (
@@ -30,13 +32,11 @@ from al_core.records import (
     MaskLabel,
     Video,
 )
-from al_core.masks.rle import area, decode
 from al_core.settings import Settings
-from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.stores.frames import FrameStore
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes, write_whole
+from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import asked_frames
 
 _JPEG_QUALITY = 95

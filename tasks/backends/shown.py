@@ -5,8 +5,8 @@ from pathlib import Path
 
 from al_core.exchange.label_files import Asked
 from al_core.ledger.store import Ledger
-from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle, area, decode, encode
+from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 from tasks.backends.files import json_bytes, write_whole
 
 

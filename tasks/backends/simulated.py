@@ -12,8 +12,8 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.prelabels import delivered_proposals
+from tasks.backends.protocol import RequestStatus
 
 
 class SimulatedBackend:

@@ -16,20 +16,20 @@ from queue import Queue
 import numpy as np
 from rich.console import Console
 
+from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
+from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
+from al_core.benchmark.trials import SETS, Trial, trials
+from al_core.benchmark.world import Point, World, run_campaign
 from al_core.errors import BadSettings, UnknownName
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import clips_of
-from al_core.benchmark.trials import SETS, Trial, trials
 from al_core.propagation.flow import FlowPropagator
 from al_core.selection import STRATEGIES
 from al_core.settings import PropagationSettings, SelectionSettings
-from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
-from al_core.benchmark.world import Point, World, run_campaign
-from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
 from al_core.stores.optical_flow import FlowStore
 from tasks.processes.children import die_with_owner, use_threads
-from tasks.progress import counting
 from tasks.processes.heartbeat import beat_for_life, workers_watched
+from tasks.progress import counting
 
 
 @dataclass(frozen=True, slots=True)

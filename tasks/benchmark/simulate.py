@@ -10,7 +10,7 @@ again, one that was killed goes on, so the same command may be given until it is
 import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,8 @@ from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.processes.children import die_with_owner, use_threads
-from tasks.progress import counting
 from tasks.processes.heartbeat import beat_for_life, workers_watched
+from tasks.progress import counting
 from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
 
 Record = dict[str, Any]
@@ -127,7 +127,14 @@ class Plan:
         )
 
 
-def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, console: Console) -> list[Record]:
+CampaignRunner = Callable[[Project, Settings, Callable[[Any], None]], object]
+"""Runs the rounds of a project, and tells of each one that finishes; a function of a module, so that it can be named
+to another process."""
+
+
+def simulate_campaigns(
+    plan: Plan, out: Path, work: Path, workers: int | None, console: Console, run_campaign: CampaignRunner
+) -> list[Record]:
     """Run a plan's campaigns in parallel processes and write one JSON record per campaign and round.
 
     Args:
@@ -150,7 +157,10 @@ def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, c
             ) as pool,
             counting("rounds", rounds_done, len(plan.campaigns) * plan.rounds, console),
         ):
-            futures = [pool.submit(run_one, plan, campaign, work.resolve(), rounds_done) for campaign in plan.campaigns]
+            futures = [
+                pool.submit(run_one, plan, campaign, work.resolve(), rounds_done, run_campaign)
+                for campaign in plan.campaigns
+            ]
             try:
                 for future in as_completed(futures):
                     found = future.result()
@@ -163,13 +173,14 @@ def simulate_campaigns(plan: Plan, out: Path, work: Path, workers: int | None, c
     return records
 
 
-def run_one(plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]") -> list[Record]:
+def run_one(
+    plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]", run_campaign: CampaignRunner
+) -> list[Record]:
     """Run one campaign to its end, or find it finished; returns its records.
 
     Args:
         rounds_done: gets the number of every finished round.
     """
-    from flows.campaign import run_campaign
     from tasks.project.ingest import ingest_paths
 
     project = Project.at(work / campaign.sequence / f"{campaign.strategy}-{campaign.seed}", work / "cache")

@@ -13,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from al_core.errors import FewframesError
 from al_core.ledger.forwarding import OPERATIONS
 from al_core.ledger.store import Ledger
+from tasks.ledger.codec import pack, pack_error, unpack
 from tasks.web.error_responses import ApiError
 from tasks.web.middleware import LEDGER
-from tasks.ledger.codec import pack, pack_error, unpack
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from al_core.errors import LedgerBusy, LedgerConflict
-from al_core.ledger.forwarding import READS, ForwardedLedger
 from al_core.ledger.file.owner import Owner
+from al_core.ledger.forwarding import READS, ForwardedLedger
 from tasks.ledger.codec import pack, unpack, unpack_error
 
 _log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from al_core.campaign.waiting import Until
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.campaign.waiting import Until
 from tasks.processes.children import begun, end
 from tasks.processes.heartbeat import Signs, Silence, kill
 from tasks.steps.settle import settle

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.processes.children import is_run
-from tasks.scheduling.events import need_of, tell_need
 from tasks.processes.rounds_runner import waits_for_nobody
+from tasks.scheduling.events import need_of, tell_need
 
 
 class WaitingRounds:

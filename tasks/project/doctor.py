@@ -19,7 +19,7 @@ from al_core.project import Project
 if TYPE_CHECKING:
     from rich.table import Table
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _SET_UP = "run: make -B setup"
 _MODULES = {
     "imaug": "imgaug",

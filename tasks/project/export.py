@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from al_core.errors import EmptyPool, UnknownName
 from al_core.export import ExportClip, ExportOptions, ExportReport, exporter, write_export
+from al_core.export.splits import Leak, leaks, sampled, split_videos
+from al_core.footage.video import decode
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Progress, Provenance, Video
-from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from al_core.footage.video import decode
 
 
 def export_project(

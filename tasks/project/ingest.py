@@ -6,13 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from al_core.errors import BadLabel, FewframesError
+from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
+from al_core.footage.video import VideoInfo
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import IGNORE_CATEGORY, FrameLabel, FrameRef, Identities, MaskLabel, Progress, Video
 from al_core.settings import FrameSettings
-from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
 from al_core.stores.frames import FrameStore
-from al_core.footage.video import VideoInfo
 
 
 class Outcome(StrEnum):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from al_core.errors import BadSettings, UnknownName
+from al_core.evaluation.label_diff import Comparison, compare
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef
 from al_core.stores.delivered import read_delivered
-from al_core.evaluation.label_diff import Comparison, compare
 
 
 @dataclass(frozen=True, slots=True)

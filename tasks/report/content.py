@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.benchmark.curve_points import GOOD
 from al_core.errors import FewframesError
-from al_core.export.palette import PROVENANCE_COLOURS
+from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.learning_curve import Forecast, forecast
+from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Selected, Video
-from al_core.benchmark.curve_points import GOOD
-from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.steps.credits import gain_so_far
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures.round_figures import Figure
-from tasks.report.thumbnails import Shown, picture, shown_masks
+from tasks.report.figures.timeline_figure import time_line
 from tasks.report.round_rows import QualityRow, RoundRow, round_rows
+from tasks.report.thumbnails import Shown, picture, shown_masks
 from tasks.report.timeline import (
     Choice,
     DeliveredFrames,
@@ -31,7 +31,7 @@ from tasks.report.timeline import (
     least_confident,
     uncertainty,
 )
-from tasks.report.figures.timeline_figure import time_line
+from tasks.steps.credits import gain_so_far
 
 MAX_VIDEOS = 12
 """So many videos get a time line and pictures: the least certain ones."""

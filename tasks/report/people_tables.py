@@ -7,8 +7,8 @@ from rich.table import Table
 
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import FITS, PersonRow
-from tasks.report.pages.html import note, table
 from tasks.report.formatting import duration, percent, score
+from tasks.report.pages.html import note, table
 
 COLUMNS = (
     "name",

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from al_core.benchmark.arms import Comparison
 from al_core.project import Project
-from tasks.steps.credits import gain_in_words, gain_so_far
 from tasks.ledger.client import open_ledger
-from tasks.report.round_rows import RoundRow, round_rows
 from tasks.report.formatting import between, duration, many, percent, score, times
+from tasks.report.round_rows import RoundRow, round_rows
+from tasks.steps.credits import gain_in_words, gain_so_far
 
 
 def print_status(project: Project, console: Console) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core import rle
 from al_core.errors import BadVideo
 from al_core.export.drawing import draw_masks
 from al_core.export.palette import track_colour
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance
+from al_core.masks import rle
 from al_core.masks.rle import Rle
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance
 from al_core.stores.frames import FrameStore
 
 THUMBNAIL_SIDE = 360

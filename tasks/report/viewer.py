@@ -10,9 +10,9 @@ from al_core.project import Project
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameRef, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.report.thumbnails import Shown, full_picture
-from tasks.report.pages.html import Markup, chip, note, swatch, table
 from tasks.report.formatting import clock, score
+from tasks.report.pages.html import Markup, chip, note, swatch, table
+from tasks.report.thumbnails import Shown, full_picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from al_core.campaign.waiting import Until, deadline
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
-from al_core.campaign.waiting import Until, deadline
-from tasks.scheduling.notify import Event, notify
-from tasks.report.round_rows import RoundRow, round_rows
 from tasks.report.formatting import duration, many, percent, score
+from tasks.report.round_rows import RoundRow, round_rows
+from tasks.scheduling.notify import Event, notify
 from tasks.scheduling.published import publish_summary
 from tasks.steps.settle import verdict_of
 

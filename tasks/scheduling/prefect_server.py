@@ -21,8 +21,8 @@ from pathlib import Path
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.ledger.file.owner import runs
-from tasks.processes.supervisor import KeptChild
 from tasks.processes.heartbeat import Signs, ended_when_silent
+from tasks.processes.supervisor import KeptChild
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.published import published
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import anyio
 
 from al_core.project import Project
-from tasks.processes.supervisor import Every
 from tasks.ledger.client import open_ledger
-from tasks.scheduling.events import tell_failed
+from tasks.processes.supervisor import Every
 from tasks.scheduling.deployments import deployment_name
+from tasks.scheduling.events import tell_failed
 from tasks.scheduling.prefect_watch import Watch
 
 _log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """Audit: what a round delivers, measured where there is held-back ground truth."""
 
+from al_core.evaluation.video_quality import QualityRow, evaluate_video
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.evaluation.video_quality import QualityRow, evaluate_video
 from al_core.records import Video
 from al_core.stores.delivered import read_delivered
 

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import IDENTITY, PRIORS, Calibration, Fit, Samples, cross_validated
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import iou
 from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance, Video
-from al_core.masks.rle import iou
 from al_core.settings import Settings
-from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame

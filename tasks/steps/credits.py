@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef
 from al_core.selection.gain import Credit, live_gain, worths
-from al_core.evaluation.bootstrap import Estimate
 from al_core.stores.delivered import read_delivered
 
 CREDITS = "credits"

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.selection.hazard import hazards
-from al_core.masks.soft import patch_of, shrink
-from al_core.records import DeliveredMask, Provenance
 from al_core.masks.rle import decode
+from al_core.masks.soft import patch_of, shrink
+from al_core.project import Project
+from al_core.records import DeliveredMask, Provenance
 from al_core.selection.error_model import Outlook, expected_overlap
+from al_core.selection.hazard import hazards
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
-from al_core.stores.optical_flow import FlowStore
 from al_core.stores.frames import FrameStore
+from al_core.stores.optical_flow import FlowStore
 from tasks.steps.propagate import VideoFrames
 
 Delivered = Mapping[int, Sequence[DeliveredMask]]

@@ -1,8 +1,8 @@
 """What a campaign has reached so far, as its stopping rules see it."""
 
+from al_core.campaign.stopping import History
 from al_core.ledger.store import Ledger
 from al_core.settings import Settings
-from al_core.campaign.stopping import History
 
 
 def campaign_history(ledger: Ledger, settings: Settings) -> History:

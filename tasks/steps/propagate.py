@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from al_core.evaluation.calibration import Calibration
 from al_core.fusion import combine, fuse, propagations
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode
 from al_core.project import Project
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
-from al_core.masks.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import Summary, write_delivered
 from al_core.stores.frames import FrameStore

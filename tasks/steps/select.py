@@ -9,20 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.campaign.pricing import prices_from
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
-from al_core.campaign.pricing import prices_from
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind, Selected
 from al_core.selection import Frames, Pool, select
-from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.selection.plan import Offer
+from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.steps.credits import gain_in_words, gain_so_far
-from tasks.steps.history import frames_to_ask
 from tasks.steps.expected_error import outlooks_of
+from tasks.steps.history import frames_to_ask
 
 
 def select_frames(

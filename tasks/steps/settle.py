@@ -1,7 +1,7 @@
 """Rounds that wait for people: whether one still does, and what becomes of the requests that nobody waits for."""
 
-from al_core.ledger.store import Ledger, Round
 from al_core.campaign.waiting import Verdict, judge
+from al_core.ledger.store import Ledger, Round
 
 
 def settle(ledger: Ledger, this: Round) -> Verdict:

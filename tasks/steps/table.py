@@ -1,7 +1,7 @@
 """The steps of a round as Prefect tasks: each finds its inputs in the ledger, does its work once, and records it.
 
-Prefect retries, logs and shows; whether a step is done is the ledger's to say (``tasks.ledger.client.once``), so Prefect's
-own result cache stays off. A task takes the project and the number of the round, and returns a small dictionary.
+Prefect retries, logs and shows; whether a step is done is the ledger's to say (``once``), so Prefect's own
+result cache stays off. A task takes the project and the number of the round, and returns a small dictionary.
 """
 
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from al_core.campaign.stopping import stop_reason
+from al_core.campaign.waiting import Until
 from al_core.errors import EmptyPool
 from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import FrameLabel, Progress, Video
-from al_core.campaign.stopping import stop_reason
-from al_core.campaign.waiting import Until
-from tasks.steps.request import collect_labels, request_ahead, request_labels
-from tasks.project.ingest import open_frames
-from tasks.steps.history import campaign_history, frames_to_ask
 from tasks.ledger.client import once, open_ledger
-from tasks.steps.repair import hashes_of
 from tasks.progress import progress_of
+from tasks.project.ingest import open_frames
 from tasks.scheduling.events import tell_finished, tell_ready
 from tasks.scheduling.training_slot import training_slot
+from tasks.steps.history import campaign_history, frames_to_ask
+from tasks.steps.repair import hashes_of
+from tasks.steps.request import collect_labels, request_ahead, request_labels
 from tasks.steps.settle import settle
 
 StepResult = dict[str, Any]
@@ -202,8 +202,8 @@ def propagate(project: Project, round_id: int) -> StepResult:
 @task(name="audit", cache_policy=NO_CACHE)
 def audit(project: Project, round_id: int) -> StepResult:
     """Measure the delivered masks against truth that the loop has not seen, where there is some."""
-    from tasks.steps.credits import CREDITS, round_credits
     from tasks.steps.audit import audit_video
+    from tasks.steps.credits import CREDITS, round_credits
 
     with _open(project, round_id) as (ledger, _):
         delivered = sorted(ledger.delivered_paths(round_id).items())

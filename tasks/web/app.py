@@ -2,19 +2,20 @@
 
 from fastapi import APIRouter, FastAPI, Request
 
-from tasks.web import auth, dashboard, labelling, ledger_api, pages, state
-from tasks.web.services import WebContext
+from tasks.ledger import owner_api
+from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.middleware import Guard
+from tasks.web.services import WebContext
 
 ROUTERS: tuple[APIRouter, ...] = (
-    ledger_api.router,
+    owner_api.router,
     auth.router,
-    labelling.router,
+    label_routes.router,
     state.router,
     pages.router,
-    dashboard.router,
-    dashboard.own,
+    dashboard_routes.router,
+    dashboard_routes.own,
 )
 """Everything that is mounted."""
 

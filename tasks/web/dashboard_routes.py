@@ -11,23 +11,23 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from al_core.campaign.waiting import deadline
 from al_core.errors import UnknownName
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
-from al_core.campaign.waiting import deadline
-from tasks.project.ingest import open_last_frames
 from tasks.project.annotator_stats import person_rows
-from tasks.report import dashboard
+from tasks.project.ingest import open_last_frames
+from tasks.project.versions import compare_rounds
 from tasks.report.content import gather_rounds, gather_video
+from tasks.report.pages import dashboard_pages
 from tasks.report.pages.dashboard_pages import Frame
 from tasks.report.pages.document import asset
 from tasks.report.viewer import frame_view, gather_frame
-from tasks.project.versions import compare_rounds
 from tasks.web.auth import Person, at_least
-from tasks.web.services import WebContext
 from tasks.web.error_responses import ApiError
+from tasks.web.services import WebContext
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
 own = APIRouter()
@@ -66,7 +66,7 @@ def overview(request: Request) -> HTMLResponse:
         queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
-    return _page(dashboard.overview(content, queue, age, overdue, _frame()))
+    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame()))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -77,7 +77,7 @@ def quality(request: Request) -> HTMLResponse:
 
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard.quality(content, delivered_samples(context.project, context.ledger), _frame()))
+    return _page(dashboard_pages.quality(content, delivered_samples(context.project, context.ledger), _frame()))
 
 
 @router.get("/videos", response_class=HTMLResponse)
@@ -89,7 +89,7 @@ def videos(request: Request) -> HTMLResponse:
     if content.predicted_round is not None:
         found = context.ledger.least_certain_per_video(content.predicted_round, 1)
         peaks = dict(zip(found["video_id"].tolist(), found["uncertainty"].tolist(), strict=True))
-    return _page(dashboard.videos(content, peaks, _frame()))
+    return _page(dashboard_pages.videos(content, peaks, _frame()))
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
@@ -105,7 +105,7 @@ def video(request: Request, video_id: int, before: int | None = None, after: int
     if before is not None and after is not None:
         rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
-    return _page(dashboard.video(content, this, compared, rounds, _frame()))
+    return _page(dashboard_pages.video(content, this, compared, rounds, _frame()))
 
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
@@ -127,7 +127,7 @@ def people(request: Request) -> HTMLResponse:
     """Who labels, and how well."""
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard.people(content, person_rows(context.project, context.ledger), _frame()))
+    return _page(dashboard_pages.people(content, person_rows(context.project, context.ledger), _frame()))
 
 
 @router.get("/runs", response_class=HTMLResponse)
@@ -135,7 +135,7 @@ def runs(request: Request) -> HTMLResponse:
     """Every step of every round."""
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard.runs(content, context.ledger.rounds(), flow_runs_address(), _frame()))
+    return _page(dashboard_pages.runs(content, context.ledger.rounds(), flow_runs_address(), _frame()))
 
 
 def flow_runs_address() -> str:
@@ -152,7 +152,7 @@ def mine(request: Request, person: Person) -> HTMLResponse:
     links = [("Label", "/label"), ("My work", "/mine")]
     if person.role.covers(Role.REVIEWER):
         links += LINKS
-    return _page(dashboard.mine(context.project.root.name, row, replace(_frame(), links=links)))
+    return _page(dashboard_pages.mine(context.project.root.name, row, replace(_frame(), links=links)))
 
 
 @own.get("/dashboard/static/{version}/{name}")

@@ -17,9 +17,9 @@ from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, V
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from tasks.project.ingest import open_last_frames
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
+from tasks.project.ingest import open_last_frames
 from tasks.web.services import WebContext
 
 T = TypeVar("T")

@@ -13,11 +13,14 @@ from al_core.errors import FewframesError, StaleLease
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
-from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode
-from tasks.project.annotator_stats import person_rows
+from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
+from tasks.project.annotator_stats import person_rows
 from tasks.web.auth import Lead, Person, Reviewer
+from tasks.web.error_responses import ApiError
+from tasks.web.label_cache import Studio
+from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
 from tasks.web.schemas import (
     AsideBody,
     DraftBody,
@@ -27,9 +30,6 @@ from tasks.web.schemas import (
     checked_masks,
     kind_of,
 )
-from tasks.web.error_responses import ApiError
-from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
-from tasks.web.label_cache import Studio
 
 UNDO_SECONDS = 60
 """An answer can be taken back for so long."""

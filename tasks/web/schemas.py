@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from al_core.errors import BadLabel
-from al_core.records import LabelKind, MaskLabel, Video
 from al_core.masks.rle import Rle, run_lengths
+from al_core.records import LabelKind, MaskLabel, Video
 
 MOST_MASKS = 300
 MOST_CLICKS = 100

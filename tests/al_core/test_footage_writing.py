@@ -5,8 +5,8 @@ import pytest
 
 from al_core.errors import OutputExists
 from al_core.footage.clips import EMPTY, View, clips_of
-from al_core.footage_writing import write_davis
 from al_core.footage.sources import discover
+from al_core.footage_writing import write_davis
 from tests.al_core.davis import write_sequence, write_still_scene
 
 

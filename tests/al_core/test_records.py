@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import encode
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from tests.toys import chosen, clip, square
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import (
     IDENTITY,
     PRIORS,
@@ -29,7 +30,6 @@ from al_core.footage.clips import Clip, clips_of
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
-from al_core.evaluation.bootstrap import Estimate
 from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.steps.propagate import Decoded
 from tests.bench.propagators import run_clip, samples_of, seen

@@ -17,15 +17,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from al_core.evaluation.metrics import jaccard
 from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_clicks
-from al_core.evaluation.metrics import jaccard
+from al_core.masks.rle import decode, encode
+from al_core.masks.soft import Window, patch_of, resample
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.oracle.gestures import next_click
 from al_core.propagation.flow import FlowPropagator
-from al_core.masks.soft import Window, patch_of, resample
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.masks.rle import decode, encode
 from al_core.settings import AnnotatorSettings, PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 

@@ -22,14 +22,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from al_core.evaluation.metrics import jaccard
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
-from al_core.evaluation.metrics import jaccard
+from al_core.masks.rle import decode
 from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Selected
 from al_core.records import FrameRef as Frame
-from al_core.masks.rle import decode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip

@@ -20,9 +20,9 @@ import torch
 from mmdet.structures import DetDataSample
 
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameRef, MaskLabel
-from al_core.masks.rle import encode
 from al_core.settings import Settings, StudentSettings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.students.build import Member

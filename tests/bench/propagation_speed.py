@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from al_core.fusion import fuse
+from al_core.masks.rle import encode
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameLabel, FrameRef, MaskLabel
-from al_core.masks.rle import encode
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip

@@ -21,12 +21,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from al_core.evaluation.calibration import Samples
-from al_core.footage.clips import Clip, View, clips_of
 from al_core.evaluation.identity_switches import identity_switches
 from al_core.evaluation.metrics import jaccard
+from al_core.footage.clips import Clip, View, clips_of
+from al_core.masks.rle import decode, encode
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
-from al_core.masks.rle import decode, encode
 from al_core.settings import FrameSettings, PropagationSettings
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 

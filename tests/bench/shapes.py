@@ -24,9 +24,9 @@ import torch
 from numpy.typing import NDArray
 
 from al_core.evaluation.metrics import ScoredRegion, TruthRegion, voc_average_precision
-from al_core.records import FrameRef, MaskLabel, Progress
 from al_core.masks.rle import box as rle_box
 from al_core.masks.rle import encode
+from al_core.records import FrameRef, MaskLabel, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import Member, load_members
 from al_core.students.train import TrainedStudent, TrainingSample, train_student

@@ -109,15 +109,15 @@ def toy_settings(folder: Path, rounds: int) -> Settings:
 
 def ingest(project: Project, data: Path) -> None:
     """Take the clip in; called in a child."""
-    from tasks.project.ingest import ingest_paths
     from tasks.ledger.client import open_ledger
+    from tasks.project.ingest import ingest_paths
 
     assert not ingest_paths(open_ledger(project), [data]).failed
 
 
 def do(project: Project, place: Place) -> Any:
     """One step, as the flow does it but for the orchestrator's records; called in a child."""
-    from tasks import steps
+    from tasks.steps import table as steps
 
     round_id, step = place
     return getattr(steps, step).fn(project, round_id)

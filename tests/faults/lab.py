@@ -3,8 +3,8 @@
 from functools import cached_property
 from pathlib import Path
 
-from tasks.project.backup import back_up
 from tasks.ledger.client import open_ledger
+from tasks.project.backup import back_up
 from tests.faults.campaign import Undisturbed, run_undisturbed
 from tests.faults.framework import Loss
 

@@ -12,11 +12,11 @@ import al_core.students.runner
 import al_core.students.train
 import al_core.uncertainty.ensemble
 import flows.cli.main
+import tasks.steps.audit
 import tasks.steps.calibrate
 import tasks.steps.credits
 import tasks.steps.predict
 import tasks.steps.propagate
-import tasks.steps.audit
 import tasks.steps.select
 import tasks.steps.table
 import tasks.steps.train

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from al_core.ledger.store import Ledger
-from al_core.project import Project
 from al_core.masks.rle import decode
+from al_core.project import Project
 from tests.flows.toy_project import fewframes, write_clip, write_settings
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from al_core.interactive import Click, refine_with_clicks
+from al_core.masks.rle import decode
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
-from al_core.masks.rle import decode
 from al_core.settings import Settings
-from tasks.project.ingest import open_frames
 from tasks.ledger.client import open_ledger
+from tasks.project.ingest import open_frames
 from tests.browser import browser, needs_chromium
 from tests.flows.cli.test_serve import serving
 from tests.flows.toy_project import SIDE, fewframes, write_clip, write_settings

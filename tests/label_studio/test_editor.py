@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.records import FrameLabel, LabelKind, LabelRequest, MaskLabel
-from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import EMAIL, ENVIRONMENT, PASSWORD, chromium

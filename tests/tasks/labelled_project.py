@@ -7,6 +7,7 @@ import pyarrow as pa
 from PIL import Image
 
 from al_core.ledger.store import COMPONENTS
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import (
     Answer,
@@ -19,12 +20,11 @@ from al_core.records import (
     Provenance,
     Selected,
 )
-from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from al_core.uncertainty.scores import combine
-from tasks.project.ingest import ingest_paths, open_frames
 from tasks.ledger.client import open_ledger
+from tasks.project.ingest import ingest_paths, open_frames
 
 HEIGHT, WIDTH, N_FRAMES = 24, 32, 6
 HUMAN_FRAMES = {1: 0, 2: 3}

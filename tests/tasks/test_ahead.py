@@ -6,7 +6,7 @@ import pytest
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, LabelKind
 from al_core.settings import Settings
-from tasks import steps
+from tasks.steps import table as steps
 from tasks.steps.request import request_ahead, request_labels
 from tasks.steps.select import select_frames
 from tests.tasks.labelled_project import frames_of, new_project

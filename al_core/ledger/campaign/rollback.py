@@ -5,8 +5,8 @@ from datetime import datetime
 
 import duckdb
 
-from al_core.ledger.operations import Operations, after_all, now
 from al_core.ledger.labelling.people import log
+from al_core.ledger.operations import Operations, after_all, now
 from al_core.records import FrameRef, LabelKind
 
 

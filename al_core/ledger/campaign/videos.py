@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from al_core.errors import UnknownName
 from al_core.ledger.operations import Operations, insert, now
-from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 from al_core.masks.rle import Rle
+from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 
 
 class VideoOperations(Operations):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from al_core.ledger.labelling.leases import Purpose, Question
 from al_core.ledger.operations import Operations, now
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.masks.rle import Rle
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 
 
 @dataclass(frozen=True, slots=True)

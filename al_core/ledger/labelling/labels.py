@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.ledger.operations import Operations, after_all, now
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.masks.rle import Rle
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
 
 class LabelOperations(Operations):

@@ -12,10 +12,10 @@ import duckdb
 
 from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.labels import newest_revision
-from al_core.ledger.operations import now
 from al_core.ledger.labelling.people import Annotator, Role
-from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.ledger.operations import now
 from al_core.masks.rle import Rle
+from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 
 
 class Purpose(StrEnum):

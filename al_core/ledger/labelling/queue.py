@@ -28,10 +28,10 @@ from al_core.ledger.labelling.leases import (
     save_draft,
     task_with,
 )
-from al_core.ledger.operations import Operations, after_all, now
 from al_core.ledger.labelling.people import log, person_of
-from al_core.records import Answer, MaskLabel
+from al_core.ledger.operations import Operations, after_all, now
 from al_core.masks.rle import Rle
+from al_core.records import Answer, MaskLabel
 
 __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "QueueState", "Submitted", "Task"]
 

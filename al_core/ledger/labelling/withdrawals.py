@@ -2,11 +2,11 @@
 
 import duckdb
 
-from al_core.ledger.labelling.leases import end_lease
-from al_core.ledger.operations import Operations, now
-from al_core.ledger.labelling.people import log
-from al_core.settings import ScheduleSettings
 from al_core.campaign.waiting import Until, Verdict, Waiting, judge
+from al_core.ledger.labelling.leases import end_lease
+from al_core.ledger.labelling.people import log
+from al_core.ledger.operations import Operations, now
+from al_core.settings import ScheduleSettings
 
 
 class WaitingOperations(Operations):
@@ -18,8 +18,8 @@ class WaitingOperations(Operations):
             return _waiting(connection, round_id)
 
     def settle(self, round_id: int, schedule: ScheduleSettings, grace_seconds: float) -> Verdict:
-        """Withdraw the open requests that a round no longer waits for (see :func:`al_core.campaign.waiting.judge`); returns what
-        it waits for after that.
+        """Withdraw the open requests that a round no longer waits for (see :func:`~al_core.campaign.waiting.judge`);
+        returns what it waits for after that.
 
         They are no longer asked, and later rounds may choose their frames again. Doing it twice is doing it once.
         """

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
-from al_core.propagation.base import ClipFrames, Resources
 from al_core.propagation.affinity.encoder import (
     STRIDE,
     Describe,
@@ -30,6 +29,7 @@ from al_core.propagation.affinity.encoder import (
     to_lab,
 )
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
+from al_core.propagation.base import ClipFrames, Resources
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 

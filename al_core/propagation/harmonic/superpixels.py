@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from skimage.segmentation import slic
 
-from al_core.propagation.flow import leads_back
 from al_core.masks.soft import Size
+from al_core.propagation.flow import leads_back
 from al_core.stores.optical_flow import ClipFlow, Flow
 
 PIXELS_EACH = 70

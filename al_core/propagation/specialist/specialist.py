@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.label_masks import exclusive, may_overlap
-from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.propagation.specialist.examples import labelled_frames, network_input, picture, split
 from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network, to_bytes
 from al_core.propagation.specialist.training import Checkpoint, load_kept, train

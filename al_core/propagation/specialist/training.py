@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from al_core.errors import BadLabel, TrainingDiverged
-from al_core.propagation.base import ClipFrames, Labels, Propagator
 from al_core.masks.soft import Size
+from al_core.propagation.base import ClipFrames, Labels, Propagator
 from al_core.propagation.specialist.examples import CROP, LabelledFrame, draw, labelled_frames
 from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, segmentation_loss, to_bytes
 from al_core.records import Progress

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from al_core.propagation.tracks.reidentification import Vector
 from al_core.masks.soft import Size, patch_of, resample
+from al_core.propagation.tracks.reidentification import Vector
 from al_core.stores.predictions import FramePrediction, SoftMask
 
 BINS = (16, 64, 64)

@@ -22,12 +22,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.masks.soft import Patch, Size, overlaps, patch_of
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
 from al_core.propagation.label_masks import check_labels, may_overlap, patches_at
 from al_core.propagation.tracks.proposals import InOrder, Palette, Proposal, predicted
 from al_core.propagation.tracks.reidentification import Embed, Template, Vector, embeddings, likeness
-from al_core.masks.soft import Patch, Size, overlaps, patch_of
 from al_core.propagation.tracks.track_merging import Merging, Scores, kept_apart, merge_scores
 from al_core.propagation.walks import WAITING_BYTES, Spool
 from al_core.propagation.windows import reader

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from al_core.propagation import superpixels
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame
-from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points
+from al_core.propagation.harmonic import superpixels
 from al_core.propagation.harmonic.superpixels import COLOURS, MOTIONS, N_FEATURES, SuperpixelGraph, superpixel_graph
+from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points
 from al_core.propagation.windows import Estimate, Known, Solve, check, entropy_of, known_masks, propagated, reader
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore

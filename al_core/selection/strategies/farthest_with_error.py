@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from al_core.records import Selected
 from al_core.selection.constraints import Limits
-from al_core.selection.strategies.diverse import select_diverse
 from al_core.selection.pool import Frames, Pool
+from al_core.selection.strategies.diverse import select_diverse
 from al_core.settings import SelectionSettings
 
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from al_core.records import Selected
 from al_core.selection.constraints import Limits
+from al_core.selection.pool import Pool
 from al_core.selection.strategies.diverse import farthest_points, select_diverse, why_unlike
 from al_core.selection.strategies.least_certain import most_uncertain, why_uncertain
-from al_core.selection.pool import Pool
 from al_core.settings import SelectionSettings
 
 

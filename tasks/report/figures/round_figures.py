@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from al_core.evaluation.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
-from tasks.report.round_rows import QualityRow, RoundRow
 from tasks.report.formatting import percent
+from tasks.report.round_rows import QualityRow, RoundRow
 
 Figure = dict[str, Any]
 """``{"data": [...], "layout": {...}}`` as ``Plotly.newPlot`` takes it."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from al_core.benchmark.arms import AIMS, Comparison, Effort, Quality
-from al_core.export.palette import SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.evaluation.bootstrap import Array, Curves, band
+from al_core.export.palette import SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from tasks.report.figures.round_figures import Figure, chart_layout, rounded
 
 MAX_BANDS = 5

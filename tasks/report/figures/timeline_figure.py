@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.records import Video
 from tasks.report.figures.round_figures import Figure, chart_layout, rounded
-from tasks.report.timeline import MAX_POINTS, Choice, DeliveredFrames, Uncertainty
 from tasks.report.formatting import clock
+from tasks.report.timeline import MAX_POINTS, Choice, DeliveredFrames, Uncertainty
 
 
 def time_line(

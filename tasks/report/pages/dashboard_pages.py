@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import Samples, expected_calibration_error
+from al_core.evaluation.label_diff import Comparison
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
-from al_core.evaluation.bootstrap import Estimate
-from al_core.evaluation.label_diff import Comparison
 from tasks.project.annotator_stats import PersonRow
-from tasks.report import figures, sections
 from tasks.report.content import Content
+from tasks.report.figures import round_figures
+from tasks.report.formatting import duration, many, percent, score
+from tasks.report.pages import sections
 from tasks.report.pages.document import served_document
 from tasks.report.pages.html import Charts, Markup, empty, note, table
-from tasks.report.people_tables import people_section
 from tasks.report.pages.video_section import one_video
+from tasks.report.people_tables import people_section
 from tasks.report.viewer import frame_link, viewer
-from tasks.report.formatting import duration, many, percent, score
 
 MAX_CHANGES = 20
 MAX_ROUNDS = 20
@@ -189,9 +190,8 @@ def _calibration(samples: Mapping[str, Samples], charts: Charts) -> str:
         "says; the expected calibration error is the mean distance from it."
     )
     listed = table(["provenance", "masks", "expected calibration error"], rows, text=[0])
-    return (
-        f'{note(explained)}<div class="charts">{charts.card(figures.calibration(samples), "Reliability")}</div>{listed}'
-    )
+    chart = charts.card(round_figures.calibration(samples), "Reliability")
+    return f'{note(explained)}<div class="charts">{chart}</div>{listed}'
 
 
 def _with_span(estimate: Estimate) -> str:

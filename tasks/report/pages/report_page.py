@@ -5,12 +5,12 @@ from pathlib import Path
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.frames import FrameStore
-from tasks.report import sections
 from tasks.report.content import Content, gather
+from tasks.report.pages import sections
 from tasks.report.pages.document import document, write_whole
 from tasks.report.pages.html import Charts
-from tasks.report.people_tables import people_section
 from tasks.report.pages.video_section import videos
+from tasks.report.people_tables import people_section
 
 
 def write_page(project: Project, ledger: Ledger, frames: FrameStore, out: Path) -> Path:

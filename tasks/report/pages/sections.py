@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 from html import escape
 
-from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.benchmark.curve_points import GOOD
-from tasks.report import figures
+from al_core.export.palette import PROVENANCE_COLOURS
 from tasks.report.content import Content
+from tasks.report.figures import round_figures
+from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages.html import Charts, empty, note, swatch, table
 from tasks.report.round_rows import RoundRow
-from tasks.report.formatting import duration, many, percent, score
 
 MAX_QUALITY_VIDEOS = 25
 MAX_STEP_ROUNDS = 10
@@ -122,18 +122,18 @@ def labels(content: Content, charts: Charts) -> str:
     if content.delivered_round is None:
         return empty("No masks are delivered yet; a round delivers them once its labels are in.")
     by_frame = charts.card(
-        figures.frame_coverage(content.rounds),
+        round_figures.frame_coverage(content.rounds),
         "Frames",
         "Each frame counts once, under the least founded of its masks. A frame without a label is one that "
         "no person saw and where the machine found nothing.",
     )
-    by_mask = charts.card(figures.mask_coverage(content.rounds), "Masks", "One mask is one object in one frame.")
+    by_mask = charts.card(round_figures.mask_coverage(content.rounds), "Masks", "One mask is one object in one frame.")
     more = ""
     if sum(r.delivered_at is not None for r in content.rounds) > 1:
-        more += charts.card(figures.coverage_over_time(content.rounds), "Frames over time")
+        more += charts.card(round_figures.coverage_over_time(content.rounds), "Frames over time")
     if len({name for name, _, _ in content.categories}) > 1:
         title = f"Masks by category after round {content.delivered_round}"
-        more += charts.card(figures.category_coverage(content.categories), title)
+        more += charts.card(round_figures.category_coverage(content.categories), title)
     return f'<div class="charts">{by_frame}{by_mask}{more}</div>'
 
 
@@ -147,7 +147,7 @@ def quality(content: Content, charts: Charts) -> str:
     names = {v.video_id: v.name for v in content.videos}
     grid = "".join(
         charts.card(
-            figures.quality(content.quality, content.rounds, names, metric, against),
+            round_figures.quality(content.quality, content.rounds, names, metric, against),
             f"{title} over human {effort}",
         )
         for metric, title in (("jf", "J&F"), ("ap50", "AP50"))
@@ -167,8 +167,8 @@ def training(content: Content, charts: Charts) -> str:
     """The loss of each round's student, and what the machine spent its time on."""
     if not content.steps:
         return empty("No student has been trained yet.")
-    loss = charts.card(figures.training(content.curves), "Loss of the student") if content.curves else ""
-    time = charts.card(figures.durations(content.steps), "Time by step")
+    loss = charts.card(round_figures.training(content.curves), "Loss of the student") if content.curves else ""
+    time = charts.card(round_figures.durations(content.steps), "Time by step")
     return f'<div class="charts">{loss}{time}</div>'
 
 

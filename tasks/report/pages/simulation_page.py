@@ -11,10 +11,10 @@ from pathlib import Path
 from al_core.benchmark.arms import EFFORTS, AimResult, ArmSummary, Comparison, Effort
 from al_core.benchmark.curve_points import GOOD
 from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
-from tasks.report.pages.document import document, write_whole
-from tasks.report.pages.html import Charts, Markup, empty, note, table
 from tasks.report.figures.simulation_figures import QUALITY_NAMES, Styles, curves, video_curves, widest_apart
 from tasks.report.formatting import between, duration, many, percent, score
+from tasks.report.pages.document import document, write_whole
+from tasks.report.pages.html import Charts, Markup, empty, note, table
 
 MAX_VIDEOS = 12
 

@@ -5,10 +5,10 @@ from html import escape
 
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR, track_colour
 from tasks.report.content import MAX_PICTURES, Content, Picture, VideoContent
+from tasks.report.formatting import clock, duration, many, score
 from tasks.report.pages.html import Charts, chip, empty, note, swatch
 from tasks.report.round_rows import QualityRow
 from tasks.report.timeline import MAX_POINTS
-from tasks.report.formatting import clock, duration, many, score
 
 MAX_OBJECTS = 24
 

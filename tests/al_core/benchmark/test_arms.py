@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from al_core.benchmark.arms import Aim, Comparison, curves_of
-from al_core.errors import BadRecords
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures
+from al_core.errors import BadRecords
 from tests.al_core import simulated
 
 FRAMES = tuple(range(1, 61))

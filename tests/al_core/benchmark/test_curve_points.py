@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from al_core.errors import BadRecords
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures, points_of, read_points, write_points
+from al_core.errors import BadRecords
 
 POINT = CurvePoint(
     "pool", "all", "value", "mask", 0, 1, 4, 320.0, (VideoFigures("dog", 3, 1, 0.5, 0.7, 0.6, 0.7, 0.4),)

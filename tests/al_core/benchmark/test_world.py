@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
+from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign
 from al_core.errors import UnknownName
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import STRATEGIES
 from al_core.settings import PropagationSettings, SelectionSettings
-from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
-from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from al_core.settings import StoppingSettings
 from al_core.campaign.stopping import History, stop_reason
+from al_core.settings import StoppingSettings
 
 GOING_ON = History(rounds=2, human_frames=4, human_seconds=320.0, coverage=0.5, qualities=(0.6, 0.7), frames_left=10)
 NEVER = StoppingSettings(max_rounds=0)

@@ -2,8 +2,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from al_core.settings import ScheduleSettings
 from al_core.campaign.waiting import Until, Waiting, deadline, judge
+from al_core.settings import ScheduleSettings
 
 ASKED = datetime(2026, 1, 5, 9)
 GRACE = 300.0

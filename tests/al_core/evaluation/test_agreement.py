@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.agreement import likeness
-from al_core.records import MaskLabel
 from al_core.masks.rle import encode
+from al_core.records import MaskLabel
 
 
 def bar(start, end, track_id=1):

@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
 
-from al_core import statistics
 from al_core.errors import BadRecords
-from al_core.evaluation.bootstrap import Curves, Reach, area_under, common_span, cost_ratio, cost_to_reach, mean_difference
+from al_core.evaluation import bootstrap
+from al_core.evaluation.bootstrap import (
+    Curves,
+    Reach,
+    area_under,
+    common_span,
+    cost_ratio,
+    cost_to_reach,
+    mean_difference,
+)
 
 COST = np.array([1.0, 2.0, 4.0])
 
@@ -128,7 +136,7 @@ def test_one_video_has_no_interval():
     assert found.least == found.most == 1
     assert np.isnan([found.low, found.high]).all()
     assert not mean_difference(one, one, rng()).known
-    assert np.isnan(statistics.band(one, rng())).all()
+    assert np.isnan(bootstrap.band(one, rng())).all()
 
 
 def test_a_difference_is_paired():
@@ -148,7 +156,7 @@ def test_only_the_videos_of_both_are_compared():
 def test_the_interval_of_a_mean_is_that_of_the_theory():
     """100 videos, half 0 and half 1: the standard error of their mean is .05."""
     many = Curves.of({str(i): [([1], [float(i % 2)])] for i in range(100)})
-    found = statistics.final(many, rng())
+    found = bootstrap.final(many, rng())
     assert found.value == 0.5
     np.testing.assert_allclose([found.low, found.high], [0.5 - 1.96 * 0.05, 0.5 + 1.96 * 0.05], atol=0.015)
 
@@ -158,16 +166,16 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for _ in range(200):
         values = draw.normal(0.5, 0.1, 20)
-        found = statistics.final(Curves.of({str(i): [([1], [v])] for i, v in enumerate(values)}), draw, 400)
+        found = bootstrap.final(Curves.of({str(i): [([1], [v])] for i, v in enumerate(values)}), draw, 400)
         hits += found.low <= 0.5 <= found.high
     assert 0.87 <= hits / 200 <= 0.98
 
 
 def test_the_same_seed_gives_the_same_interval():
     some = curves(a=[0, 0.2, 1.0], b=[0, 0.5, 0.7])
-    assert statistics.area(some, (1, 4), rng()) == statistics.area(some, (1, 4), rng())
+    assert bootstrap.area(some, (1, 4), rng()) == bootstrap.area(some, (1, 4), rng())
 
 
 def test_the_area_lies_within_its_interval():
-    found = statistics.area(curves(a=[0, 0.2, 1.0], b=[0, 0.5, 0.7], c=[0.1, 0.6, 0.6]), (1, 4), rng())
+    found = bootstrap.area(curves(a=[0, 0.2, 1.0], b=[0, 0.5, 0.7], c=[0.1, 0.6, 0.6]), (1, 4), rng())
     assert found.low < found.value < found.high

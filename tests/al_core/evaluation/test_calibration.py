@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from al_core.errors import BadRecords
 from al_core.evaluation.calibration import (
     IDENTITY,
     Calibration,
@@ -14,7 +15,6 @@ from al_core.evaluation.calibration import (
     fit,
     reliability,
 )
-from al_core.errors import BadRecords
 
 NAN = float("nan")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from al_core.records import DeliveredMask, Identities, Provenance
-from al_core.masks.rle import encode
 from al_core.evaluation.label_diff import compare
+from al_core.masks.rle import encode
+from al_core.records import DeliveredMask, Identities, Provenance
 
 HUMAN, TEACHER = Provenance.HUMAN, Provenance.TEACHER
 

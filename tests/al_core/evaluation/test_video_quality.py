@@ -5,8 +5,8 @@ import pytest
 
 from al_core.evaluation.metrics import boundary_f
 from al_core.evaluation.video_quality import evaluate_video
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
 from al_core.masks.rle import encode
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
 
 PERSISTENT, PER_FRAME = Identities.PERSISTENT, Identities.PER_FRAME
 HUMAN, PROPAGATED, TEACHER = Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER

@@ -9,8 +9,8 @@ from al_core.exchange import cvat
 from al_core.exchange.cvat import DONE, SentFrame, decode_cvat, encode_cvat, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import IGNORE_NAME, frame_label
 from al_core.exchange.label_files import Asked
-from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.masks.rle import decode, encode
+from al_core.records import FrameLabel, FrameRef, MaskLabel
 from tests.al_core.exchange.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, masks, same_sized
 
 FRAME = FrameRef(1, 3)

@@ -13,8 +13,8 @@ from al_core.exchange.drawn import (
     outline_mask,
 )
 from al_core.exchange.label_files import Asked
-from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
 from al_core.masks.rle import decode, encode
+from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
 from tests.al_core.exchange.masks import EMPTY, HOLED, OVER
 
 FRAME = FrameRef(1, 3)

@@ -10,8 +10,8 @@ from PIL import Image
 from al_core.errors import BadLabel
 from al_core.export import ExportOptions, write_export
 from al_core.export.davis import index_image
-from al_core.masks.rle import decode, encode
 from al_core.footage.sources import discover
+from al_core.masks.rle import decode, encode
 from tests.al_core.export.toys import (
     ACCEPTED,
     CORNER,

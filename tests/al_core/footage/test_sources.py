@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from al_core import rle
 from al_core.errors import BadLabel, BadVideo
 from al_core.footage.sources import Source, TrueObject, discover, with_masks
+from al_core.masks import rle
 from tests.al_core.clips import FRAMES, write_clip, write_frames, write_mask
 
 BLANK = np.zeros((6, 8), int)

@@ -5,9 +5,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
+from al_core.evaluation.metrics import jaccard
 from al_core.interactive import refine_with_box
 from al_core.interactive.closeup import window_of
-from al_core.evaluation.metrics import jaccard
 from al_core.masks.soft import Window
 from tests.al_core.interactive.test_clicks import BODY, IMAGE, TRUTH, soft
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.interactive import Stroke, refine_with_scribble
 from al_core.evaluation.metrics import jaccard
+from al_core.interactive import Stroke, refine_with_scribble
 from tests.al_core.interactive.test_clicks import BODY, HEAD, IMAGE, TRUTH, soft
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from al_core.masks.rle import encode
 from al_core.masks.soft import (
     NOTHING,
     Patch,
@@ -18,7 +19,6 @@ from al_core.masks.soft import (
     shrink,
     union,
 )
-from al_core.masks.rle import encode
 from al_core.stores.predictions import SoftMask
 from tests.toys import SQUARE
 

@@ -7,9 +7,9 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import jaccard
+from al_core.masks.rle import decode, encode
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.masks.rle import decode, encode
 from al_core.settings import AnnotatorSettings
 from tests.al_core.oracle.shapes import disk
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from al_core.interactive import Click, filled
 from al_core.evaluation.metrics import jaccard
-from al_core.oracle.gestures import MOST_VERTICES, box_around, next_click, outline, strokes
+from al_core.interactive import Click, filled
 from al_core.masks.soft import Window
+from al_core.oracle.gestures import MOST_VERTICES, box_around, next_click, outline, strokes
 from tests.al_core.oracle.shapes import disk
 
 

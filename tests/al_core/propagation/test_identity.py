@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from al_core.masks.rle import encode
 from al_core.propagation.base import Propagator
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.identity import link_identities
 from al_core.records import FrameLabel, FrameRef, MaskLabel
-from al_core.masks.rle import encode
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, line, mover_clip

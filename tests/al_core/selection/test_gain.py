@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.masks.rle import encode
+from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.selection import Pool, select
 from al_core.selection.gain import LEAST_CONTROL, REASON, Credit, live_gain, n_control, worths
 from al_core.settings import SelectionSettings

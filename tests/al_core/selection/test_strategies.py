@@ -15,9 +15,9 @@ from al_core.errors import BadSettings, EmptyPool, UnknownName
 from al_core.ledger.store import COMPONENTS, Ledger
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.selection import STRATEGIES, Frames, Pool, select
+from al_core.selection.error_model import Outlook
 from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patches_of
 from al_core.selection.strategies.least_certain import most_uncertain
-from al_core.selection.error_model import Outlook
 from al_core.settings import SelectionSettings
 from tests.toys import clip, times_us
 

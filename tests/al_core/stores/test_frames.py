@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.errors import BadVideo, UnknownName
+from al_core.footage.sources import discover
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
-from al_core.footage.sources import discover
 from al_core.stores import frames as frames_module
 from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail, working_size
 from tests.al_core.clips import number_of, write_clip, write_frames

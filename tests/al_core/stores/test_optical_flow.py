@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.stores import flow as flow_module
+from al_core.stores import optical_flow as flow_module
 from al_core.stores.optical_flow import FlowStore, _decode, _encode
 from tests.al_core.movers import line, mover_clip
 

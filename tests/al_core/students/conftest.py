@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from al_core.records import FrameRef, MaskLabel
 from al_core.masks.rle import encode
+from al_core.records import FrameRef, MaskLabel
 from al_core.students.dataset import TrainingSample
 
 HEIGHT, WIDTH = 48, 64

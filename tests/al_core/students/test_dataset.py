@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from al_core.errors import BadLabel
-from al_core.records import FrameRef, MaskLabel
 from al_core.masks.rle import encode
+from al_core.records import FrameRef, MaskLabel
 from al_core.students.build import TRAIN_PIPELINE, import_mmdet
 from al_core.students.dataset import (
     ItemSampler,

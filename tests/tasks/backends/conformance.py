@@ -21,9 +21,9 @@ import pytest
 
 from al_core.errors import ToolUnreachable
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from tasks.backends.protocol import Backend, RequestStatus
 from tests.al_core.exchange.masks import FULL, HOLED, OVER

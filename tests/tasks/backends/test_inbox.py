@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadLabel
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.masks.rle import encode
 from al_core.settings import Settings
 from tasks.backends import RequestStatus, drop_folder
 from tasks.backends.drop_folder import DropFolder

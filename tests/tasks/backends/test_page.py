@@ -1,7 +1,7 @@
 import pytest
 
-from al_core.ledger.labelling.queue import Purpose
 from al_core.campaign.pricing import default_prices, prices_from
+from al_core.ledger.labelling.queue import Purpose
 from al_core.project import Project
 from al_core.records import LabelKind, LabelRequest
 from al_core.settings import Settings

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel, UnknownName
+from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.records import DeliveredMask, LabelKind, LabelRequest, Provenance
-from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.backends import BACKENDS, RequestStatus, open_backend

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from al_core.errors import BadSettings, UnknownName
 from al_core.benchmark.curve_points import read_points
+from al_core.errors import BadSettings, UnknownName
 from tasks.benchmark.bench import Arm, Bench
 from tests.flows.toy_project import fewframes, write_clip
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from al_core.benchmark.curve_points import read_points
 from al_core.errors import BadSettings, UnknownName
 from al_core.settings import Settings, load_settings
-from al_core.benchmark.curve_points import read_points
 from tasks.benchmark.simulate import Campaign, Plan
 from tests.flows.toy_project import fewframes, write_clip, write_settings
 

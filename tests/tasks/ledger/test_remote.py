@@ -9,8 +9,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel, LedgerBusy, LedgerConflict, UnknownName
-from al_core.ledger.forwarding import OPERATIONS, READS, ForwardedLedger
 from al_core.ledger.file.owner import Owner
+from al_core.ledger.forwarding import OPERATIONS, READS, ForwardedLedger
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelRequest

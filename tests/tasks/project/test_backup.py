@@ -6,8 +6,8 @@ import pytest
 
 from al_core.errors import BadBackup, NoSpace, OutputExists
 from al_core.project import Project
-from tasks.project.backup import back_up, restore
 from tasks.ledger.client import open_ledger
+from tasks.project.backup import back_up, restore
 from tests.tasks.labelled_project import new_project
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from al_core.errors import BadLabel, MissingDependency
 from al_core.footage.images import read_image, read_indices
-from tasks import demo_data as module
+from tasks.project import demo as module
 from tasks.project.demo import demo_data, renumber, stretch
 
 
@@ -119,7 +119,7 @@ def test_renumber_refuses_more_objects_than_an_index_holds():
         renumber(np.arange(256).reshape(16, 16))
 
 
-FETCHED = Path(__file__).resolve().parents[2] / ".cache" / "demo"
+FETCHED = Path(__file__).resolve().parents[3] / ".cache" / "demo"
 
 
 @pytest.mark.skipif(not FETCHED.is_dir(), reason="the demo footage was not fetched yet: make demo")

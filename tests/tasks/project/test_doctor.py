@@ -9,7 +9,7 @@ import pytest
 from tasks.project.doctor import Finding, findings_table, run_probes
 from tests.toys import ledger_with_clip
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def doctor(project, poison=None, **environment):

@@ -7,14 +7,14 @@ from PIL import Image
 
 from al_core.errors import BadSettings, EmptyPool, OutputExists, UnknownName
 from al_core.export.overlay import write_video
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind
-from al_core.masks.rle import encode
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
+from tasks.ledger.client import open_ledger
 from tasks.project.export import export_project, export_splits
 from tasks.project.ingest import ingest_paths
-from tasks.ledger.client import open_ledger
 from tests.al_core.export.toys import read_coco
 from tests.tasks.labelled_project import (
     HEIGHT,

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameRef, Identities, MaskLabel
-from al_core.masks.rle import encode
 from al_core.settings import FrameSettings
 from tasks.project.ingest import Outcome, ingest_paths, open_frames
 from tests.al_core.clips import FRAMES, number_of, write_clip, write_frames, write_mask

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import DeliveredMask, LabelRequest, Provenance
-from al_core.masks.rle import encode
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import audit_video
 from tests.toys import SQUARE, chosen, ledger_with_clip, mask_answer, square

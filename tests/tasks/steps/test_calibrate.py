@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.calibration import IDENTITY, Calibration, Fit
-from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.masks.rle import encode
+from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.calibrate import as_json, calibrate, calibrations_of
 from tests.tasks.steps.test_propagate import SETTINGS, Workplace

@@ -2,9 +2,9 @@
 
 import pytest
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
-from al_core.evaluation.bootstrap import Estimate
 from tasks.steps.credits import CREDITS, gain_in_words, gain_so_far, round_credits
 from tasks.steps.select import strategy_of
 from tests.tasks.labelled_project import copied, finished_project

@@ -11,11 +11,11 @@ import pytest
 
 from al_core.evaluation.calibration import Calibration
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
-from al_core.masks.rle import decode, encode
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore

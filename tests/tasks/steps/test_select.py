@@ -10,7 +10,7 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelRequest
 from al_core.selection import Frames
 from al_core.settings import Settings
-from tasks import selection
+from tasks.steps import select as selection
 from tasks.steps.select import by_video, nearest, open_pool, planned, predicted_features, select_frames
 from tests.al_core.selection.test_strategies import prediction_rows
 from tests.toys import clip, ledger_with_clip, mask_answer, times_us

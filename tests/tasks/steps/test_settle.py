@@ -1,9 +1,9 @@
 import pytest
 
+from al_core.campaign.waiting import Until
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from al_core.campaign.waiting import Until
 from tasks.steps.settle import settle
 from tests.toys import chosen, ledger_with_clip, mask_answer
 

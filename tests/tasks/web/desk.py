@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import DeliveredMask, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance, Selected
 from al_core.masks.rle import encode
+from al_core.records import DeliveredMask, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance, Selected
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.web.app import create_app

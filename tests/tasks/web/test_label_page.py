@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.masks.rle import decode
+from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tests.bench.scripted_person import Pace, ScriptedPerson
 from tests.browser import browser, needs_chromium

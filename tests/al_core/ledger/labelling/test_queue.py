@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
-from al_core.ledger import labels, leases, queue
-from al_core.ledger.operations import now
+from al_core.ledger.labelling import labels, leases, queue
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose
+from al_core.ledger.operations import now
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings

@@ -2,11 +2,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from al_core.campaign.waiting import Until
 from al_core.errors import StaleLease
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import ScheduleSettings, Settings
-from al_core.campaign.waiting import Until
 from tests.toys import chosen, ledger_with_clip, mask_answer
 
 ONE_OF_THREE = ScheduleSettings(answered_share=0.3)

@@ -9,8 +9,8 @@ import pytest
 from al_core.errors import BadCheckpoint, BadLabel
 from al_core.propagation import Resources, build, walks
 from al_core.propagation.affinity.affinity import AffinityPropagator, Matching
-from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.affinity.encoder import Describe, describing, encoder_to_bytes, new_encoder
+from al_core.propagation.base import ClipFrames, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings

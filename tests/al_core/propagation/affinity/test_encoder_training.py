@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from al_core.propagation import encoder_training as training
+from al_core.propagation.affinity import encoder_training as training
 from al_core.propagation.affinity.encoder import Encoder, encoder_to_bytes, new_encoder
 from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
 from al_core.records import Progress

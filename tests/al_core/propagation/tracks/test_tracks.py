@@ -8,9 +8,9 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.evaluation.identity_switches import identity_switches
+from al_core.masks.soft import Patch
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
-from al_core.masks.soft import Patch
 from al_core.propagation.tracks.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings

@@ -7,10 +7,10 @@ import pytest
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
 from al_core.settings import UncertaintySettings
-from tasks.report import figures
+from tasks.report.figures import round_figures
+from tasks.report.figures.timeline_figure import time_line
 from tasks.report.round_rows import round_rows
 from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
-from tasks.report.figures.timeline_figure import time_line
 from tests.tasks.labelled_project import delivered_masks
 
 
@@ -31,7 +31,7 @@ def traces(figure):
 
 
 def test_frames_are_split_to_the_last(ledger):
-    found = traces(figures.frame_coverage(round_rows(ledger)))
+    found = traces(round_figures.frame_coverage(round_rows(ledger)))
     assert {name: [row[0] for row in trace["customdata"]] for name, trace in found.items()} == {
         "human": ["1", "2"],
         "propagated": ["1", "2"],
@@ -43,7 +43,7 @@ def test_frames_are_split_to_the_last(ledger):
 
 
 def test_masks_are_split_to_the_last(ledger):
-    found = traces(figures.mask_coverage(round_rows(ledger)))
+    found = traces(round_figures.mask_coverage(round_rows(ledger)))
     assert {name: [row[0] for row in trace["customdata"]] for name, trace in found.items()} == {
         "human": ["1", "2"],
         "propagated": ["1", "2"],
@@ -53,14 +53,14 @@ def test_masks_are_split_to_the_last(ledger):
 
 def test_coverage_over_time_adds_up_to_what_each_round_covered(ledger):
     rows = round_rows(ledger)
-    found = traces(figures.coverage_over_time(rows))
+    found = traces(round_figures.coverage_over_time(rows))
     assert all(t["x"][:2] == [f"{r.delivered_at:%Y-%m-%d %H:%M:%S}" for r in rows] for t in found.values())
     np.testing.assert_allclose(sum(np.array(t["y"]) for t in found.values()), [5 / 6] * 3, rtol=1e-4)
 
 
 def test_categories_are_stacked_by_provenance_the_most_frequent_on_top():
     masks = [("cat", "human", 1), ("cat", "teacher", 2), ("dog", "teacher", 9)]
-    found = traces(figures.category_coverage(masks))
+    found = traces(round_figures.category_coverage(masks))
     assert {name: dict(zip(t["y"], t["x"], strict=True)) for name, t in found.items()} == {
         "human": {"cat": 1, "dog": 0},
         "teacher": {"cat": 2, "dog": 9},
@@ -71,7 +71,7 @@ def test_categories_are_stacked_by_provenance_the_most_frequent_on_top():
 @pytest.mark.parametrize(("against", "effort"), [("frames", [1, 2]), ("minutes", [80 / 60, 160 / 60])])
 def test_quality_is_drawn_over_effort_and_named_by_provenance(ledger, against, effort):
     rows = round_rows(ledger)
-    found = traces(figures.quality(ledger.quality(), rows, {1: "clip"}, "jf", against))
+    found = traces(round_figures.quality(ledger.quality(), rows, {1: "clip"}, "jf", against))
     assert set(found) == {"all masks", "propagated masks", "teacher masks"}
     np.testing.assert_allclose(found["all masks"]["x"], effort, rtol=1e-4)
     assert found["all masks"]["y"] == [0.6, 0.7]
@@ -84,13 +84,13 @@ def test_several_videos_have_a_line_each_and_their_mean():
         round_id, human_frames, human_seconds = 1, 4, 320.0
 
     quality = [(1, 1, None, "all", "jf", 0.5, 9), (1, 2, None, "all", "jf", 0.9, 9)]
-    figure = checked(figures.quality(quality, [Row], {1: "one", 2: "two"}, "jf", "frames"))
+    figure = checked(round_figures.quality(quality, [Row], {1: "one", 2: "two"}, "jf", "frames"))
     assert [t.get("text") for t in figure["data"]] == ["one", "two", None]
     assert figure["data"][-1]["y"] == [0.7]
 
 
 def test_each_round_has_its_curve(ledger):
-    figure = checked(figures.training({r: ledger.training_curve(r) for r in (1, 2)}))
+    figure = checked(round_figures.training({r: ledger.training_curve(r) for r in (1, 2)}))
     assert [(t["name"], t["x"], t["y"]) for t in figure["data"]] == [
         ("round 1", [1, 2, 3, 4], [4.0, 2.0, 1.3333, 1.0]),
         ("round 2", [1, 2, 3, 4], [2.0, 1.0, 0.66667, 0.5]),
@@ -98,12 +98,12 @@ def test_each_round_has_its_curve(ledger):
 
 
 def test_running_means():
-    np.testing.assert_allclose(figures.running_mean(np.array([2.0, 4.0, 6.0, 8.0]), 2), [2, 3, 5, 7])
-    np.testing.assert_allclose(figures.running_mean(np.array([2.0, 4.0]), 1), [2, 4])
+    np.testing.assert_allclose(round_figures.running_mean(np.array([2.0, 4.0, 6.0, 8.0]), 2), [2, 3, 5, 7])
+    np.testing.assert_allclose(round_figures.running_mean(np.array([2.0, 4.0]), 1), [2, 4])
 
 
 def test_time_is_stacked_by_step(ledger):
-    found = traces(figures.durations(ledger.steps()))
+    found = traces(round_figures.durations(ledger.steps()))
     assert list(found)[:3] == ["train", "predict", "propagate"]
     assert found["train"]["y"] == [40.0, 40.0]
     assert found["audit"]["y"] == [1.5, 1.5]
