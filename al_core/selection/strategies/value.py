@@ -1,10 +1,10 @@
 """The frames whose labels are worth most: the expected reduction of error over all unlabelled frames per second.
 
-Looking worst is not the same as being worth most. A frame that is wrong alone is worth one frame; a frame in the
-middle of a long stretch that is going wrong is worth the whole stretch. What is weighed here is, for every frame that
-might be labelled, how much better all frames around it would become (:mod:`~al_core.selection.error_model` says how
-far a label reaches), divided by what the label costs. On footage that changes evenly this is even spacing; on footage with
-quiet stretches and bursts, or of videos of different difficulty, it is not.
+Looking worst is not the same as being worth most. A frame that is wrong alone is worth one frame; a frame in the middle
+of a long stretch that is going wrong is worth the whole stretch. What is weighed here is, for every frame that might be
+labelled, how much better all frames around it would become (:mod:`~al_core.selection.error_model` says how far a label
+reaches), divided by what the label costs. On footage that changes evenly this is even spacing; on footage with quiet
+stretches and bursts, or of videos of different difficulty, it is not.
 """
 
 import numpy as np
