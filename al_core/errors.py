@@ -69,6 +69,14 @@ class LedgerCorrupt(FewframesError):
     """The ledger file cannot be read as one."""
 
 
+class DamagedFile(FewframesError):
+    """A file that the project made is gone or cannot be read; what it held can be made again from the ledger."""
+
+
+class NotReady(FewframesError):
+    """What was asked for does not exist yet; the message says what makes it."""
+
+
 class BadQuery(FewframesError):
     """A question to the ledger that cannot be answered."""
 

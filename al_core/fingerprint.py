@@ -1,13 +1,14 @@
-"""Content hashes of a step's inputs: equal inputs give equal hashes, on any machine, in any process."""
+"""Content hashes of what a step reads, and the version of the code that does it: both say what a figure rests on."""
 
 import hashlib
 import json
-from collections.abc import Iterable
-from functools import lru_cache
+import subprocess
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from al_core.records import FrameLabel
+_GIT_SECONDS = 5
 
 
 def fingerprint(inputs: Any) -> str:
@@ -35,14 +36,30 @@ def _of_file(path: Path, *state: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fingerprint_labels(labels: Iterable[FrameLabel]) -> str:
-    """SHA-256 of a set of labels; masks count pixel for pixel."""
-    rows = [
-        [
-            label.frame.video_id,
-            label.frame.frame_idx,
-            [[m.track_id, m.category_id, m.rle.height, m.rle.width, m.rle.counts] for m in label.masks],
-        ]
-        for label in sorted(labels, key=lambda label: label.frame)
-    ]
-    return fingerprint(rows)
+@cache
+def code_version() -> str:
+    """Version of the package, and the git revision where it runs from a checkout: "0.3.0+1a2b3c4d5e6f".
+
+    A "+" at the very end means that the checkout holds changes that no revision has.
+    """
+    try:
+        released = version("fewframes")
+    except PackageNotFoundError:
+        released = "0"
+    folder = Path(__file__).parent.parent
+    if not (folder / ".git").exists():
+        return released
+    revision = _git(folder, "rev-parse", "--short=12", "HEAD")
+    if not revision:
+        return released
+    changed = "+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else ""
+    return f"{released}+{revision}{changed}"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git answers; nothing where it cannot."""
+    command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

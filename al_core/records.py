@@ -1,10 +1,13 @@
 """The values that travel between the floors. Frozen; each one validates itself."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from al_core.errors import BadLabel, BadVideo
+from al_core.fingerprint import fingerprint
 from al_core.masks.rle import Rle
 
 IGNORE_CATEGORY = 0
@@ -119,6 +122,16 @@ class MaskLabel:
         """True for a region that counts neither as object nor as background."""
         return self.category_id == IGNORE_CATEGORY
 
+    def to_json(self) -> list[int | str]:
+        """Return ``[track, category, height, width, counts]``, as our own files and columns keep a mask."""
+        return [self.track_id, self.category_id, *self.rle.to_json()]
+
+    @classmethod
+    def from_json(cls, stored: Sequence[Any]) -> "MaskLabel":
+        """Read what :meth:`to_json` returned."""
+        track_id, category_id, *rle = stored
+        return cls(track_id, category_id, Rle.from_json(rle))
+
 
 @dataclass(frozen=True, slots=True)
 class FrameLabel:
@@ -228,3 +241,9 @@ class Progress:
     done: int
     total: int
     note: str = field(default="")
+
+
+def fingerprint_labels(labels: Iterable[FrameLabel]) -> str:
+    """Return the SHA-256 (64 hex digits) of a set of labels; masks count pixel for pixel, in any order of frames."""
+    ordered = sorted(labels, key=lambda label: label.frame)
+    return fingerprint([[x.frame.video_id, x.frame.frame_idx, [m.to_json() for m in x.masks]] for x in ordered])

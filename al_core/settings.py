@@ -7,9 +7,10 @@ files.
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,10 +20,58 @@ from al_core.errors import BadSettings, UnknownName
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 PRESETS = CONFIGS / "rounds"
 
+T = TypeVar("T")
+
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
+
+
+class Table(Mapping[str, T]):
+    """Hold what the names stand for that a setting may give: strategies, propagators, back-ends, export formats.
+
+    An entry may be written as ``"package.module:attribute"``: it is imported when it is first asked for, so that the
+    names themselves cost nothing to load.
+
+    Args:
+        what: what an entry is, for messages, e.g. "strategy".
+    """
+
+    def __init__(self, what: str, entries: Mapping[str, T | str]) -> None:
+        self.what = what
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> T:
+        """Return the entry of a name.
+
+        Raises:
+            UnknownName: there is none; the message lists the known ones.
+        """
+        entry = self._entries[self.check(name)]
+        if isinstance(entry, str):
+            module, _, attribute = entry.partition(":")
+            self._entries[name] = entry = cast(T, getattr(import_module(module), attribute))
+        return entry
+
+    def check(self, name: str) -> str:
+        """Return the name itself, without importing what it stands for.
+
+        Raises:
+            UnknownName: it is not in the table; the message lists the known ones.
+        """
+        if name not in self._entries:
+            raise UnknownName(self.what, name, self._entries)
+        return name
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 class _Section(BaseModel):

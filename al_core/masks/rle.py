@@ -5,6 +5,7 @@ The coding itself is pycocotools'; this module only fixes shapes and types at th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,16 @@ class Rle:
     def to_coco(self) -> dict[str, object]:
         """The dictionary that COCO files hold: ``{"size": [h, w], "counts": str}``."""
         return {"size": [self.height, self.width], "counts": self.counts}
+
+    def to_json(self) -> list[int | str]:
+        """Return ``[height, width, counts]``, as our own files and columns keep a mask."""
+        return [self.height, self.width, self.counts]
+
+    @classmethod
+    def from_json(cls, stored: Sequence[Any]) -> "Rle":
+        """Read what :meth:`to_json` returned."""
+        height, width, counts = stored
+        return cls(height, width, counts)
 
 
 def encode(mask: NDArray[np.bool_]) -> Rle:

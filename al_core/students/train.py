@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from al_core.errors import BadCheckpoint
-from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
-from al_core.records import FrameLabel, FrameRef, Progress
+from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.records import FrameLabel, FrameRef, Progress, fingerprint_labels
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.batchnorm import measure_batch_norm
 from al_core.students.build import (

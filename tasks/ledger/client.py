@@ -8,9 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from al_core.code_version import code_version
 from al_core.errors import FewframesError, LedgerBusy, NoSpace
-from al_core.fingerprint import fingerprint
+from al_core.fingerprint import code_version, fingerprint
 from al_core.ledger.file.owner import Owner, read_owner, runs
 from al_core.ledger.forwarding import ForwardedLedger
 from al_core.ledger.store import Ledger

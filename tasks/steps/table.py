@@ -16,10 +16,10 @@ from prefect.cache_policies import NO_CACHE
 from al_core.campaign.stopping import stop_reason
 from al_core.campaign.waiting import Until
 from al_core.errors import EmptyPool
-from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
+from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import FrameLabel, Progress, Video
+from al_core.records import FrameLabel, Progress, Video, fingerprint_labels
 from tasks.ledger.client import once, open_ledger
 from tasks.progress import progress_of
 from tasks.project.ingest import open_frames

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from al_core.fingerprint import fingerprint, fingerprint_file, fingerprint_labels
+from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.masks.rle import encode
-from al_core.records import FrameLabel, FrameRef, MaskLabel
+from al_core.records import FrameLabel, FrameRef, MaskLabel, fingerprint_labels
 from tests.toys import SQUARE, square
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.settings import PRESETS, Settings, load_settings, parse_settings
+from al_core.settings import PRESETS, Settings, Table, load_settings, parse_settings
 
 
 @pytest.mark.parametrize("preset", sorted(p.stem for p in PRESETS.glob("*.toml")))
@@ -59,3 +59,16 @@ def test_an_unknown_preset_lists_the_known_ones():
 def test_an_unknown_option_lists_the_known_ones():
     with pytest.raises(UnknownName, match=r"selection\.strategy"):
         Settings().changed({"selection.strateg": "random"})
+
+
+def test_a_table_imports_an_entry_when_it_is_asked_for():
+    table = Table("thing", {"here": 1, "there": "fractions:Fraction"})
+    assert list(table) == ["here", "there"]
+    assert table["there"](1, 2) == 0.5
+    assert table["here"] == 1
+
+
+def test_a_table_names_what_it_knows():
+    table = Table("thing", {"here": 1, "there": 2})
+    with pytest.raises(UnknownName, match="unknown thing 'hree'; known: here, there. Did you mean 'here'"):
+        table.check("hree")

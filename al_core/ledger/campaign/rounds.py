@@ -32,7 +32,7 @@ class Step:
     Attributes:
         status: "started" or "finished".
         result: what later steps need of it.
-        code: version of the code that began it last, see :func:`al_core.code_version.code_version`.
+        code: version of the code that began it last, see :func:`al_core.fingerprint.code_version`.
         error: why it failed last; empty when it did not, or was begun again since.
     """
 

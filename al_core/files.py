@@ -1,0 +1,46 @@
+"""Write files whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield a place to write to, and put what is there in the place of ``path`` when the block ends well.
+
+    Readers see the old content or the new, never half of it, also when this process is killed. Where the block raises,
+    ``path`` is as it was. Folders above it are made as they are needed.
+
+    Args:
+        path: a file, or a folder that does not exist yet.
+
+    Yields:
+        A hidden path beside it, on the same file system, at which nothing lies; its name keeps the suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    _remove(unfinished)
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        # What went wrong is told by the error itself, also where the disk refuses the removal.
+        with suppress(OSError):
+            _remove(unfinished)
+        raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write bytes to a file, whole or not at all (see :func:`replaced`)."""
+    with replaced(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

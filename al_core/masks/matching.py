@@ -1,0 +1,21 @@
+"""Pair rows with columns one to one, by the Hungarian method (Kuhn, Naval Research Logistics Quarterly 1955)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def matched(score: NDArray[np.floating], least: float = -np.inf) -> list[tuple[int, int]]:
+    """Return the one-to-one pairs with the greatest sum of scores, of those that reach ``least``.
+
+    Args:
+        score: how well row i and column j fit, float [rows, columns], finite; higher is better.
+        least: pairs below this score are left out after the pairing.
+
+    Returns:
+        (row, column) by rising row; at most min(rows, columns) of them.
+    """
+    # What only shows figures starts without scipy.
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] >= least]
