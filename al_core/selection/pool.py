@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadSettings
-from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind
 from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Offer
@@ -87,10 +86,6 @@ last."""
 Explain = Callable[[Sequence[FrameRef]], Mapping[FrameRef, Mapping[str, float]]]
 """The named parts of some frames' uncertainty, as far as known."""
 
-MOST_EXPLAINED = 64
-"""For more frames than this, looking up the parts would take as long as the choice itself: they are left
-out."""
-
 
 @dataclass(frozen=True)
 class Pool:
@@ -139,33 +134,9 @@ class Pool:
                 predictions.
         """
         known = Frames.from_refs(labelled).ordered()
-        given = _every_frame(lengths) if candidates is None else candidates
+        given = every_frame(lengths) if candidates is None else candidates
         rank = None if uncertainty is None else _rank_in_memory(given, np.asarray(uncertainty, np.float32))
         return cls(lengths, known, lambda: given.ordered().without(known), rank, features)
-
-    @classmethod
-    def from_ledger(
-        cls,
-        ledger: Ledger,
-        round_id: int,
-        predicted_round: int | None = None,
-        features: Features | None = None,
-        answerable: Frames | None = None,
-    ) -> "Pool":
-        """The frames that round ``round_id`` may ask for.
-
-        Args:
-            predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
-            answerable: only these frames can be answered; None for all.
-        """
-        lengths = ledger.video_lengths()
-        asked = ledger.asked_frames(round_id)
-        labelled = Frames.of(asked["video_id"], asked["frame_idx"])
-        if predicted_round is None:
-            return cls(lengths, labelled, _loader(lengths, labelled, answerable), None, features)
-        source = _LedgerRanking(ledger, predicted_round, lengths, answerable)
-        load = _loader(lengths, labelled, answerable)
-        return cls(lengths, labelled, load, source, features, source.explain)
 
     @cached_property
     def candidates(self) -> Frames:
@@ -193,7 +164,8 @@ class Pool:
         return self.patches(frames)
 
 
-def _every_frame(lengths: Mapping[int, int]) -> Frames:
+def every_frame(lengths: Mapping[int, int]) -> Frames:
+    """Return all frames of videos of these lengths, by video and frame."""
     videos = sorted(lengths)
     sizes = np.array([lengths[v] for v in videos], np.int64)
     video_id = np.repeat(np.array(videos, np.int64), sizes)
@@ -201,71 +173,7 @@ def _every_frame(lengths: Mapping[int, int]) -> Frames:
     return Frames(video_id, np.arange(len(video_id)) - starts)
 
 
-def _loader(lengths: Mapping[int, int], labelled: Frames, answerable: Frames | None) -> Callable[[], Frames]:
-    def load() -> Frames:
-        frames = _every_frame(lengths) if answerable is None else answerable.ordered()
-        return frames.without(labelled)
-
-    return load
-
-
 def _rank_in_memory(frames: Frames, uncertainty: NDArray[np.float32]) -> Ranking:
     order = np.lexsort((frames.frame_idx, frames.video_id, -uncertainty))
     whole = Ranked(frames[order], uncertainty[order])
     return lambda n, quota, gap: iter([whole])
-
-
-@dataclass(frozen=True)
-class _LedgerRanking:
-    """Reads the order of uncertainty from the ledger, no further than a selection needs it."""
-
-    ledger: Ledger
-    round_id: int
-    lengths: Mapping[int, int]
-    answerable: Frames | None
-
-    def __call__(self, n: int, quota: int, gap: int) -> Iterator[Ranked]:
-        """First a short prefix of the whole order, which is mostly enough; then what is enough in theory.
-
-        A chosen frame rules out ``2 * gap - 1`` frames at most, so ``n`` times as many of all, or ``quota``
-        times as many of each video, suffice but for frames ruled out by older labels; these are made up for
-        by reading four times as much until the order is exhausted.
-        """
-        prefix = self._prefix(_FIRST_PREFIX * n)
-        yield prefix
-        if not prefix.lowest:
-            return
-        reach = max(2 * gap - 1, 1)
-        limit = (quota or n) * reach
-        longest = max(self.lengths.values()) if quota else sum(self.lengths.values())
-        while True:
-            yield self._per_video(limit) if quota else self._prefix(limit)
-            if limit >= longest:
-                return
-            limit *= 4
-
-    def explain(self, frames: Sequence[FrameRef]) -> Mapping[FrameRef, Mapping[str, float]]:
-        return self.ledger.components_of(self.round_id, frames) if len(frames) <= MOST_EXPLAINED else {}
-
-    def _prefix(self, limit: int) -> Ranked:
-        rows = self.ledger.least_certain(self.round_id, limit)
-        whole = len(rows["video_id"]) < limit
-        lowest = {} if whole else dict.fromkeys(self.lengths, float(rows["uncertainty"][-1]))
-        return self._ranked(rows, lowest)
-
-    def _per_video(self, limit: int) -> Ranked:
-        rows = self.ledger.least_certain_per_video(self.round_id, limit)
-        videos, first, counts = np.unique(rows["video_id"], return_index=True, return_counts=True)
-        lowest = zip(videos.tolist(), rows["lowest"][first].tolist(), counts.tolist(), strict=True)
-        return self._ranked(rows, {v: low for v, low, count in lowest if count < self.lengths.get(v, 0)})
-
-    def _ranked(self, rows: Mapping[str, NDArray[Any]], lowest: Mapping[int, float]) -> Ranked:
-        frames = Frames.of(rows["video_id"], rows["frame_idx"])
-        if self.answerable is None:
-            return Ranked(frames, rows["uncertainty"], lowest)
-        kept = np.isin(frames.keys, self.answerable.keys)
-        return Ranked(frames[kept], rows["uncertainty"][kept], lowest)
-
-
-_FIRST_PREFIX = 8
-"""The first look reads this many rows per frame that is wanted."""

@@ -1,9 +1,10 @@
 """Choose the frames of a round: what is known lies in the ledger and beside it, the choice goes back
 there."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from al_core.project import Project
 from al_core.records import FrameRef, LabelKind, Selected
 from al_core.selection import Frames, Pool, select
 from al_core.selection.plan import Offer
+from al_core.selection.pool import Features, Ranked, every_frame
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
@@ -23,6 +25,13 @@ from al_core.stores.predictions import read_features
 from tasks.steps.credits import gain_in_words, gain_so_far
 from tasks.steps.expected_error import outlooks_of
 from tasks.steps.history import frames_to_ask
+
+MOST_EXPLAINED = 64
+"""For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
+left out."""
+
+_FIRST_PREFIX = 8
+"""The first look at the order of uncertainty reads this many rows per frame that is wanted."""
 
 
 def select_frames(
@@ -136,7 +145,7 @@ def open_pool(
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
-    pool = Pool.from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
+    pool = pool_from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
     price = prices_from(settings.annotator, ledger.answer_times()).per_object[LabelKind.MASK]
     return replace(
         pool,
@@ -144,6 +153,84 @@ def open_pool(
         outlooks=outlooks_of(project, ledger, frames, settings, round_id, asked_before),
         patches=by_video(lambda video, indices: _patches(frames, video, indices)),
     )
+
+
+def pool_from_ledger(
+    ledger: Ledger,
+    round_id: int,
+    predicted_round: int | None = None,
+    features: Features | None = None,
+    answerable: Frames | None = None,
+) -> Pool:
+    """Return the frames that round ``round_id`` may ask for, read from the ledger only as far as a strategy asks.
+
+    Args:
+        predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
+        answerable: only these frames can be answered; None for all.
+    """
+    lengths = ledger.video_lengths()
+    asked = ledger.asked_frames(round_id)
+    labelled = Frames.of(asked["video_id"], asked["frame_idx"])
+
+    def load() -> Frames:
+        return (every_frame(lengths) if answerable is None else answerable.ordered()).without(labelled)
+
+    if predicted_round is None:
+        return Pool(lengths, labelled, load, None, features)
+    ranking = _LedgerRanking(ledger, predicted_round, lengths, answerable)
+    return Pool(lengths, labelled, load, ranking, features, ranking.explain)
+
+
+@dataclass(frozen=True)
+class _LedgerRanking:
+    """Reads the order of uncertainty from the ledger, no further than a selection needs it."""
+
+    ledger: Ledger
+    round_id: int
+    lengths: Mapping[int, int]
+    answerable: Frames | None
+
+    def __call__(self, n: int, quota: int, gap: int) -> Iterator[Ranked]:
+        """First a short prefix of the whole order, which is mostly enough; then what is enough in theory.
+
+        A chosen frame rules out ``2 * gap - 1`` frames at most, so ``n`` times as many of all, or ``quota``
+        times as many of each video, suffice but for frames ruled out by older labels; these are made up for
+        by reading four times as much until the order is exhausted.
+        """
+        prefix = self._prefix(_FIRST_PREFIX * n)
+        yield prefix
+        if not prefix.lowest:
+            return
+        reach = max(2 * gap - 1, 1)
+        limit = (quota or n) * reach
+        longest = max(self.lengths.values()) if quota else sum(self.lengths.values())
+        while True:
+            yield self._per_video(limit) if quota else self._prefix(limit)
+            if limit >= longest:
+                return
+            limit *= 4
+
+    def explain(self, frames: Sequence[FrameRef]) -> Mapping[FrameRef, Mapping[str, float]]:
+        return self.ledger.components_of(self.round_id, frames) if len(frames) <= MOST_EXPLAINED else {}
+
+    def _prefix(self, limit: int) -> Ranked:
+        rows = self.ledger.least_certain(self.round_id, limit)
+        whole = len(rows["video_id"]) < limit
+        lowest = {} if whole else dict.fromkeys(self.lengths, float(rows["uncertainty"][-1]))
+        return self._ranked(rows, lowest)
+
+    def _per_video(self, limit: int) -> Ranked:
+        rows = self.ledger.least_certain_per_video(self.round_id, limit)
+        videos, first, counts = np.unique(rows["video_id"], return_index=True, return_counts=True)
+        lowest = zip(videos.tolist(), rows["lowest"][first].tolist(), counts.tolist(), strict=True)
+        return self._ranked(rows, {v: low for v, low, count in lowest if count < self.lengths.get(v, 0)})
+
+    def _ranked(self, rows: Mapping[str, NDArray[Any]], lowest: Mapping[int, float]) -> Ranked:
+        frames = Frames.of(rows["video_id"], rows["frame_idx"])
+        if self.answerable is None:
+            return Ranked(frames, rows["uncertainty"], lowest)
+        kept = np.isin(frames.keys, self.answerable.keys)
+        return Ranked(frames[kept], rows["uncertainty"][kept], lowest)
 
 
 def _patches(frames: FrameStore, video: int, indices: NDArray[np.int64]) -> NDArray[np.float32]:

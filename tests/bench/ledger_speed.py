@@ -25,6 +25,7 @@ from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.selection import Frames, Pool, select
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings, Settings
+from tasks.steps.select import pool_from_ledger
 from tests.toys import clip, times_us
 
 RULES = SelectionSettings(strategy="least_certain", min_gap=30, quota_per_video=20, control_share=0.0)
@@ -102,7 +103,7 @@ def timed(work: Callable, repeats: int = 3) -> tuple[Timing, Any]:
 
 def select_from_ledger(ledger: Ledger) -> list[Selected]:
     """The whole of a round's choice."""
-    return select("least_certain", Pool.from_ledger(ledger, 2, 1), WANTED, RULES, np.random.default_rng(0))
+    return select("least_certain", pool_from_ledger(ledger, 2, 1), WANTED, RULES, np.random.default_rng(0))
 
 
 def choose_in_memory(uncertainty: np.ndarray, labelled: Frames) -> Frames:
@@ -126,7 +127,7 @@ def main(videos: int, n_frames: int) -> None:
             ledger, uncertainty = filled_ledger(Path(folder) / "ledger.duckdb", wave, videos, n_frames)
             rows = f"{uncertainty.size:,}"
             timing, found = timed(lambda ledger=ledger: select_from_ledger(ledger))
-            labelled = Pool.from_ledger(ledger, 2).labelled
+            labelled = pool_from_ledger(ledger, 2).labelled
             slow, expected = timed(lambda u=uncertainty, known=labelled: choose_in_memory(u, known), repeats=1)
             assert Frames.from_refs([s.frame for s in found]).keys.tolist() == expected.keys.tolist()
             memory = f"{slow} = {slow.clock / timing.clock:.1f} x"

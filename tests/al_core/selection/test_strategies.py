@@ -19,6 +19,7 @@ from al_core.selection.error_model import Outlook
 from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patches_of
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings
+from tasks.steps.select import pool_from_ledger
 from tests.toys import clip, times_us
 
 
@@ -211,7 +212,7 @@ class TestLeastCertainOfALedger:
         memory = pool_of({1: 40, 2: 40, 3: 40}, self.LABELLED, waves(seed).reshape(-1))
         expected, _ = most_uncertain(memory, n, gap, quota)
         with ledger._connector.session():
-            found, scores = most_uncertain(Pool.from_ledger(ledger, 2, seed), n, gap, quota)
+            found, scores = most_uncertain(pool_from_ledger(ledger, 2, seed), n, gap, quota)
         assert found.keys.tolist() == expected.keys.tolist()
         assert (np.diff(scores) <= 0).all()
 
