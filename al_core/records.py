@@ -16,6 +16,16 @@ IGNORE_CATEGORY = 0
 IGNORE_TRACK = 0
 """Track of such a region: objects are numbered from 1."""
 
+COMPONENTS = (
+    "class_entropy",
+    "mutual_information",
+    "box_spread",
+    "mask_disagreement",
+    "existence_disagreement",
+    "temporal_inconsistency",
+)
+"""The named parts of a frame's uncertainty, in the order of their columns; each is higher where less is certain."""
+
 
 class Provenance(StrEnum):
     """Who says that a mask is right. The four are never mixed in a metric, a chart or an export unnamed."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from al_core.fusion.pairing import MEET_IOU, matched, pair_overlap
+from al_core.fusion.pairing import MEET_IOU, pair_overlap
 from al_core.fusion.survey import Tracklet
+from al_core.masks.matching import matched
 from al_core.propagation.base import PropagatedFrame
 from al_core.records import FrameLabel
 from al_core.stores.predictions import PredictedObject

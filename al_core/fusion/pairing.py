@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from al_core.masks.soft import overlaps
 from al_core.propagation.base import PropagatedFrame
@@ -45,9 +44,3 @@ def pair_overlap(
     overlap = overlaps([frame.tracks[t].mask for t in tracks], [o.soft_mask for o in objects])
     same = np.array([[category[t] == o.category_id for o in objects] for t in tracks], bool)
     return np.asarray(np.where(same.reshape(overlap.shape), overlap, 0), np.float32)
-
-
-def matched(score: NDArray[np.floating], least: float) -> list[tuple[int, int]]:
-    """The one-to-one pairs with the greatest sum of scores, of those that reach ``least``."""
-    rows, columns = linear_sum_assignment(score, maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] >= least]

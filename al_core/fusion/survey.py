@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, matched, pair_overlap, together
+from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, pair_overlap, together
+from al_core.masks.matching import matched
 from al_core.masks.rle import decode
 from al_core.masks.soft import overlaps, shrink
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack

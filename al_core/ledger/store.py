@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from al_core.ledger.campaign.predicted import COMPONENTS, PredictionOperations
+from al_core.ledger.campaign.predicted import PredictionOperations
 from al_core.ledger.campaign.results import ResultOperations
 from al_core.ledger.campaign.rollback import RollbackOperations
 from al_core.ledger.campaign.rounds import Round, RoundOperations, Step
@@ -22,7 +22,7 @@ from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
 from al_core.ledger.labelling.withdrawals import WaitingOperations
 
-__all__ = ["COMPONENTS", "Ledger", "Round", "Step"]
+__all__ = ["Ledger", "Round", "Step"]
 
 
 class Ledger(

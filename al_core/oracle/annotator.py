@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from al_core.campaign.pricing import MOST_CLICKS, label_seconds
 from al_core.errors import BadLabel
@@ -21,6 +20,7 @@ from al_core.interactive import (
     refine_with_outline,
     refine_with_scribble,
 )
+from al_core.masks.matching import matched
 from al_core.masks.rle import Rle, decode, encode, iou
 from al_core.oracle.gestures import box_around, next_click, outline, strokes
 from al_core.oracle.outlining import displaced
@@ -257,8 +257,7 @@ def _kind_of(request: LabelRequest, done: Mapping[int, _Corrected]) -> LabelKind
 def _matches(objects: Sequence[MaskLabel], shown: Sequence[MaskLabel]) -> dict[int, tuple[MaskLabel, float]]:
     """The proposed mask that belongs to an object, by the object's track, and their IoU; each is used once."""
     overlap = iou([m.rle for m in shown], [m.rle for m in objects])
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
-    return {objects[j].track_id: (shown[i], float(overlap[i, j])) for i, j in zip(rows, columns, strict=True)}
+    return {objects[j].track_id: (shown[i], float(overlap[i, j])) for i, j in matched(overlap)}
 
 
 def _shapes(masks: Mapping[int, MaskLabel]) -> dict[int, Rle]:

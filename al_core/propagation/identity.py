@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from al_core.masks.matching import matched
 from al_core.masks.rle import decode
 from al_core.masks.soft import overlaps, shrink
 from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
@@ -63,9 +63,8 @@ def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propa
         [shrink(decode(m.rle), size).soft(size) for m in later.objects],
     )
     same = np.array([[a.category_id == b.category_id for b in later.objects] for a in before], bool)
-    score = np.where(same, overlap, 0)
-    pairs = zip(*linear_sum_assignment(score, maximize=True), strict=True)
-    return {later.objects[j].track_id: before[i].track_id for i, j in pairs if score[i, j] >= LEAST_OVERLAP}
+    pairs = matched(np.where(same, overlap, 0), LEAST_OVERLAP)
+    return {later.objects[j].track_id: before[i].track_id for i, j in pairs}
 
 
 def _carry(frames: ClipFrames, label: FrameLabel, target: int, propagator: Propagator) -> PropagatedFrame:

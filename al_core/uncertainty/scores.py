@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.ledger.store import COMPONENTS
+from al_core.masks.matching import matched
 from al_core.masks.overlap import pairwise_iou, pixel_rows
+from al_core.records import COMPONENTS
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 
@@ -150,9 +150,8 @@ def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedOb
     if not first or not second:
         return float(bool(first or second))
     iou = pairwise_iou(_mask_matrix(first), _mask_matrix(second))
-    rows, columns = linear_sum_assignment(iou, maximize=True)
-    paired = iou[rows, columns] > 0
-    rows, columns = rows[paired], columns[paired]
+    pairs = [(i, j) for i, j in matched(iou) if iou[i, j] > 0]
+    rows, columns = np.array(pairs, np.intp).reshape(-1, 2).T
     before, after = _existence(first), _existence(second)
     weight = np.maximum(before[rows], after[columns])
     alone = before.sum() - before[rows].sum() + after.sum() - after[columns].sum()

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.export.palette import PROVENANCE_COLOURS
-from al_core.ledger.store import COMPONENTS, Ledger
-from al_core.records import DeliveredMask, FrameLabel, Provenance, Selected, Video
+from al_core.ledger.store import Ledger
+from al_core.records import COMPONENTS, DeliveredMask, FrameLabel, Provenance, Selected, Video
 from al_core.settings import UncertaintySettings
 
 MAX_POINTS = 1500

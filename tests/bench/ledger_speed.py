@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.ledger.store import COMPONENTS, Ledger
-from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.ledger.store import Ledger
+from al_core.records import COMPONENTS, FrameRef, LabelRequest, Selected
 from al_core.selection import Frames, Pool, select
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings, Settings

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from al_core.ledger.campaign.predicted import COMPONENTS
+from al_core.records import COMPONENTS
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest, Selected

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from al_core.ledger.store import COMPONENTS
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import (
+    COMPONENTS,
     Answer,
     DeliveredMask,
     FrameLabel,

@@ -8,17 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.ledger.operations import Operations, insert, now
-from al_core.records import FrameRef
-
-COMPONENTS = (
-    "class_entropy",
-    "mutual_information",
-    "box_spread",
-    "mask_disagreement",
-    "existence_disagreement",
-    "temporal_inconsistency",
-)
-"""The named parts of a frame's uncertainty, in the order of their columns; each is higher where less is certain."""
+from al_core.records import COMPONENTS, FrameRef
 
 
 class PredictionOperations(Operations):

@@ -8,8 +8,7 @@ from al_core.export.palette import (
     rgb,
     track_colour,
 )
-from al_core.ledger.store import COMPONENTS
-from al_core.records import Provenance
+from al_core.records import COMPONENTS, Provenance
 
 
 def test_every_provenance_and_component_has_its_own_colour():

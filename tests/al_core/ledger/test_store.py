@@ -5,9 +5,8 @@ import pyarrow as pa
 import pytest
 
 from al_core.errors import BadLabel, LedgerConflict, UnknownName
-from al_core.ledger.store import COMPONENTS
 from al_core.masks.rle import encode
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance
+from al_core.records import COMPONENTS, Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance
 from al_core.settings import Settings
 from tests.toys import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
 

@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadSettings, EmptyPool, UnknownName
-from al_core.ledger.store import COMPONENTS, Ledger
-from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.ledger.store import Ledger
+from al_core.records import COMPONENTS, FrameRef, LabelRequest, Selected
 from al_core.selection import STRATEGIES, Frames, Pool, select
 from al_core.selection.error_model import Outlook
 from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patches_of

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from al_core.ledger.store import COMPONENTS
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance, Selected
+from al_core.records import COMPONENTS, DeliveredMask, FrameLabel, FrameRef, Provenance, Selected
 from al_core.settings import UncertaintySettings
 from tasks.report.timeline import CODES, choices, delivered_frames, least_confident, peaks, uncertainty
 from tests.tasks.labelled_project import copied, predict

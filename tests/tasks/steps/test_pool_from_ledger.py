@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from al_core.ledger.store import COMPONENTS, Ledger
-from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.ledger.store import Ledger
+from al_core.records import COMPONENTS, FrameRef, LabelRequest, Selected
 from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks.steps.select import pool_from_ledger

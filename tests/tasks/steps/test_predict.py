@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadCheckpoint
-from al_core.ledger.store import COMPONENTS, Ledger
+from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Progress
+from al_core.records import COMPONENTS, Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Progress
 from al_core.settings import Settings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features, read_predictions

@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from al_core.ledger.store import COMPONENTS as LEDGER_COMPONENTS
 from al_core.masks.rle import Rle, decode, encode
 from al_core.project import Project
+from al_core.records import COMPONENTS as LEDGER_COMPONENTS
 from tasks.web import pages
 from tasks.web.error_responses import add_error_handlers
 from tests.browser import browser, needs_chromium
