@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from al_core.records import COMPONENTS
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import LabelRequest, Selected
+from al_core.records import COMPONENTS, LabelRequest, Selected
 from tasks.ledger.client import living_owner, open_ledger
 from tests.flows.toy_project import command
 from tests.toys import chosen, ledger_with_clip, mask_answer
