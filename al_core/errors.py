@@ -89,16 +89,20 @@ class NoSpace(FewframesError):
     """A file could not be written; what was there before is as it was."""
 
     @classmethod
-    def of(cls, error: OSError, folder: Path) -> "NoSpace | OSError":
-        """The error to raise for one of the system: this one where the disk is full, else the same."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return error
+    def at(cls, folder: Path, or_what: str = "") -> "NoSpace":
+        """Return the error for a folder on a full disk; ``or_what`` is what else it may be."""
         free = shutil.disk_usage(folder).free
-        limit = ", or a file grew beyond what the system allows" if error.errno == errno.EFBIG else ""
         return cls(
-            f"the disk of {folder} is full ({free / 1e6:,.1f} MB free){limit}: nothing was changed; make room, then "
+            f"the disk of {folder} is full ({free / 1e6:,.1f} MB free){or_what}: nothing was changed; make room, then "
             "give the same command again"
         )
+
+    @classmethod
+    def caused_by(cls, error: OSError, folder: Path) -> "NoSpace | None":
+        """Return the error for one of the system that says so; None for any other error of the system."""
+        if error.errno == errno.EFBIG:
+            return cls.at(folder, ", or a file grew beyond what the system allows")
+        return cls.at(folder) if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
 
 
 class BadAddress(FewframesError):

@@ -164,7 +164,7 @@ def _as_full_disk(error: BaseException, folder: Path) -> FewframesError | None:
     """The error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and isinstance(full := NoSpace.of(cause, folder), NoSpace):
+        if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, folder)):
             return full
         cause = cause.__cause__ or cause.__context__
     return None

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.errors import BadBackup, NoSpace, OutputExists
+from al_core.files import replaced
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Progress
@@ -53,18 +53,15 @@ def back_up(project: Project, ledger: Ledger, out: Path, on_progress: Tell | Non
         NoSpace: the disk is full.
     """
     out = out.resolve()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=out.parent) as scratch:
+        with (
+            replaced(out) as unfinished,
+            tempfile.TemporaryDirectory(prefix=".backup-", dir=out.parent) as scratch,
+        ):
             ledger.copy_to(str(Path(scratch) / LEDGER))
-            backup = _write(project, Path(scratch) / LEDGER, part, out, on_progress)
-        os.replace(part, out)
+            return _write(project, Path(scratch) / LEDGER, unfinished, out, on_progress)
     except OSError as error:
-        raise NoSpace.of(error, out.parent) from None
-    finally:
-        part.unlink(missing_ok=True)
-    return backup
+        raise NoSpace.caused_by(error, out.parent) or error from None
 
 
 def restore(backup: Path, root: Path, on_progress: Tell | None = None) -> Backup:
@@ -78,20 +75,14 @@ def restore(backup: Path, root: Path, on_progress: Tell | None = None) -> Backup
     root = root.resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise OutputExists(f"{root} is not empty; a backup is restored into a new folder, so that nothing is lost")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        manifest = _extract(backup, part, on_progress)
-        if root.exists():
-            root.rmdir()
-        os.chmod(part, 0o755)
-        os.replace(part, root)
+        with replaced(root) as unfinished:
+            unfinished.mkdir()
+            manifest = _extract(backup, unfinished, on_progress)
     except tarfile.TarError as error:
         raise BadBackup(f"{backup}: is no whole backup ({error}); use another one") from None
     except OSError as error:
-        raise NoSpace.of(error, root.parent) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        raise NoSpace.caused_by(error, root.parent) or error from None
     sizes = [entry["size"] for entry in manifest["files"]]
     return Backup(backup, len(sizes), sum(sizes), manifest["created_at"])
 

@@ -6,7 +6,6 @@ not used, because it outlives a killed command; these are ended by the operating
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -204,7 +203,7 @@ def _explained(server: KeptChild, home: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if shutil.disk_usage(home).free < _NO_ROOM_BYTES:
-            raise NoSpace.of(OSError(errno.ENOSPC, str(error)), home) from error
+            raise NoSpace.at(home) from error
         if server.times > 1:
             raise MissingDependency(
                 f"Prefect's server died or hung while the run was under way ({type(error).__name__}: {error}); its "

@@ -5,7 +5,6 @@ long as nobody asks for what is missing, and any other project's. So a small fil
 belongs here, and the blocks that the tables lie in are held against the size of the file.
 """
 
-import errno
 import os
 import re
 import shutil
@@ -57,7 +56,7 @@ def check_room(path: Path) -> None:
         NoSpace: the disk is all but full.
     """
     if not has_room(path):
-        raise NoSpace.of(OSError(errno.ENOSPC, ""), path.parent)
+        raise NoSpace.at(path.parent)
 
 
 def check_in_place(path: Path, inode: int) -> None:
@@ -159,9 +158,7 @@ def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
     if any(words in text for words in _FULL):
         named = re.search(r'file "([^"]+)"', text)
         folder = Path(named[1]).parent if named else path.parent
-        full = NoSpace.of(OSError(errno.ENOSPC, text), folder if folder.is_dir() else path.parent)
-        assert isinstance(full, NoSpace)
-        return full
+        return NoSpace.at(folder if folder.is_dir() else path.parent)
     if isinstance(error, duckdb.FatalException):
         return LedgerCorrupt(f"{path}: the database gave up ({text.splitlines()[0]}); give the same command again")
     if isinstance(error, duckdb.SerializationException | duckdb.InternalException) or (
