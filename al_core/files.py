@@ -12,25 +12,32 @@ def replaced(path: Path) -> Iterator[Path]:
     """Yield a place to write to, and put what is there in the place of ``path`` when the block ends well.
 
     Readers see the old content or the new, never half of it, also when this process is killed. Where the block raises,
-    ``path`` is as it was. Folders above it are made as they are needed.
+    ``path`` is as it was. Folders above it are made as they are needed. A folder cannot be exchanged in one act: an
+    old one is moved aside just before, and is back where the new one cannot follow.
 
     Args:
-        path: a file, or a folder that does not exist yet.
+        path: a file or a folder, there or not.
 
     Yields:
-        A hidden path beside it, on the same file system, at which nothing lies; its name keeps the suffix.
+        A hidden path beside it, on the same file system, at which nothing lies; its name keeps the suffix and is like
+        no other, so that several processes and threads may write the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    _remove(unfinished)
+    unfinished = path.with_name(f".{path.stem}.{os.urandom(6).hex()}.part{path.suffix}")
+    previous = unfinished.with_name(f"{unfinished.name}.previous")
     try:
         yield unfinished
+        if path.is_dir():
+            path.rename(previous)
         os.replace(unfinished, path)
     except BaseException:
         # What went wrong is told by the error itself, also where the disk refuses the removal.
         with suppress(OSError):
             _remove(unfinished)
+        if previous.exists() and not path.exists():
+            previous.rename(path)
         raise
+    _remove(previous)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -7,7 +7,6 @@ measured; the second cannot.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadRecords
+from al_core.files import write_whole
 
 GOOD = 0.85
 """A frame with at least this J&F needs no more work."""
@@ -122,13 +122,7 @@ class CurvePoint:
 
 def write_points(points: Iterable[CurvePoint], out: Path) -> None:
     """Write records as JSON; an older file is replaced whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps([asdict(p) for p in points], indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(out, json.dumps([asdict(p) for p in points], indent=1, allow_nan=False).encode())
 
 
 def read_points(path: Path) -> list[CurvePoint]:

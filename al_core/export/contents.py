@@ -1,7 +1,6 @@
 """What all exporters share: which frames and masks go out, where to, and what is said about it."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadSettings, OutputExists
+from al_core.files import replaced
 from al_core.masks import rle
 from al_core.records import DeliveredMask, Progress, Provenance, Video
 
@@ -251,30 +251,16 @@ def one_category(categories: Counter[int], track_id: int, video: Video, tally: T
 
 @contextmanager
 def replacing(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A path beside ``out`` to write to; it takes the place of ``out`` when the block ends well.
+    """Yield a path to write to, which takes the place of ``out`` when the block ends well (see :func:`replaced`).
 
-    When the block fails nothing is left behind, and what was at ``out`` is untouched. Only a file, an empty
-    folder or the folder of an earlier export is ever replaced.
+    Only a file, an empty folder or the folder of an earlier export is ever replaced.
 
     Raises:
         OutputExists: ``out`` is there and must not be replaced.
     """
     _check_free(out, overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.parent / f".{out.stem}.{os.getpid()}.partial{out.suffix}"
-    previous = out.parent / f".{out.stem}.{os.getpid()}.previous{out.suffix}"
-    _remove(temporary)
-    try:
-        yield temporary
-        if out.exists():
-            out.rename(previous)
-        temporary.rename(out)
-    except BaseException:
-        _remove(temporary)
-        if previous.exists() and not out.exists():
-            previous.rename(out)
-        raise
-    _remove(previous)
+    with replaced(out) as unfinished:
+        yield unfinished
 
 
 def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, rounds: dict[str, int]) -> None:
@@ -343,10 +329,3 @@ def _check_free(out: Path, overwrite: bool) -> None:
         raise OutputExists(f"{out} is there already: choose another name, or say that it may be overwritten")
     if out.is_dir() and not (out / MANIFEST).is_file():
         raise OutputExists(f"{out} is a folder that no export wrote ({MANIFEST} is missing): it is not overwritten")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

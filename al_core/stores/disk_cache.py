@@ -1,13 +1,13 @@
 """A folder of files that may be deleted at any time, shared by several processes and kept below a size."""
 
 import os
-import tempfile
 import threading
 import time
 from pathlib import Path
 
+from al_core.files import write_whole
+
 _STALE_SECONDS = 3600.0
-_TEMPORARY = ".writing-"
 
 
 class DiskCache:
@@ -51,16 +51,7 @@ class DiskCache:
     def put(self, key: str, data: bytes) -> None:
         """Write a file whole, then drop the least recently used ones while the folder is too big."""
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).chmod(0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, data)
         with self._lock:
             self._bytes = self._bytes + len(data) if self._bytes is not None else self._drop()
             if self._bytes > self.max_bytes:
@@ -77,7 +68,7 @@ class DiskCache:
                 continue
             if not path.is_file():
                 continue
-            if path.name.startswith(_TEMPORARY):
+            if path.name.startswith("."):  # written now, or left by a process that was killed
                 if now - stat.st_mtime > _STALE_SECONDS:
                     path.unlink(missing_ok=True)
                 continue

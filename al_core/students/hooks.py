@@ -1,7 +1,6 @@
 """mmengine hooks of a training, one matter each; import this module only where mmengine may be imported."""
 
 import math
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from al_core.errors import TrainingDiverged
+from al_core.files import replaced
 
 
 def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
@@ -178,9 +178,8 @@ class ResumePointHook(Hook):
         done = batch_idx + 1
         if done % self._interval or done >= runner.max_iters:
             return
-        part = self._path.with_name(self._path.name + ".part")
-        runner.save_checkpoint(str(part.parent), part.name, by_epoch=False)
-        os.replace(part, self._path)
+        with replaced(self._path) as unfinished:
+            runner.save_checkpoint(str(unfinished.parent), unfinished.name, by_epoch=False)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Say whose training it is; mmengine's own log of scalars is left out, the curve holds them."""

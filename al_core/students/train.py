@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from al_core.errors import BadCheckpoint
+from al_core.files import replaced
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.records import FrameLabel, FrameRef, Progress, fingerprint_labels
 from al_core.settings import StudentSettings, TeacherSettings
@@ -115,7 +116,7 @@ def train_student(
         parts = [_finish_part(run, number, start, identity, notes, on_progress) for number in range(teachers.seeds)]
         content = _merged(parts, run, categories, init_checkpoint, identity)
         _write(content, final)
-        for leftover in work_dir.glob("seed*.pth"):
+        for leftover in (*work_dir.glob("seed*.pth"), *work_dir.glob(".*.part.pth")):
             leftover.unlink()
     curve = [tuple(point) for point in content["curve"]]
     return TrainedStudent(final, curve, time.monotonic() - began, device, tuple(notes))
@@ -313,13 +314,11 @@ def _read_if_same(path: Path, identity: str, notes: list[str]) -> dict[str, Any]
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
-    """All of the file, or nothing."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    """Write all of the file, or nothing."""
+    with replaced(path) as unfinished, unfinished.open("wb") as file:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def _on_cpu(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import answer_kind, frame_label
 from al_core.exchange.label_files import Asked, DrawnFrame
+from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
 from al_core.project import Project
@@ -24,7 +25,7 @@ from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
-from tasks.backends.files import json_bytes, png_bytes, write_whole
+from tasks.backends.files import json_bytes, png_bytes
 from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import ShownMasks, asked_frames
 

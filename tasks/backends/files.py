@@ -1,22 +1,12 @@
-"""Files that appear whole or not at all, and pictures as files."""
+"""Content of files: JSON and pictures."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write whole or not at all; folders are made as they are needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
 
 
 def json_bytes(content: Any) -> bytes:

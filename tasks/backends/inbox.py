@@ -17,6 +17,7 @@ import numpy as np
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
+from al_core.files import write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
@@ -35,7 +36,7 @@ from al_core.records import (
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
-from tasks.backends.files import json_bytes, write_whole
+from tasks.backends.files import json_bytes
 from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import asked_frames
 

@@ -23,13 +23,14 @@ from al_core.errors import BadLabel, ToolUnreachable
 from al_core.exchange.drawn import answer_kind, frame_label, origins
 from al_core.exchange.label_files import Asked
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
+from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest
 from al_core.settings import Settings
 from al_core.stores.frames import FrameStore
-from tasks.backends.files import json_bytes, png_bytes, write_whole
+from tasks.backends.files import json_bytes, png_bytes
 from tasks.backends.label_studio_api import LabelStudioApi
 from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import ShownMasks, asked_frames

@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from al_core.errors import BadSettings, FewframesError, UnknownName
+from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Identities
@@ -165,7 +166,7 @@ def simulate_campaigns(
                 for future in as_completed(futures):
                     found = future.result()
                     records = _ordered(plan, [*records, *found])
-                    _write(out, records)
+                    write_whole(out, json.dumps(records, indent=1).encode())
                     console.print(_line(found), highlight=False)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -285,9 +286,3 @@ def _frames_folder(data: Path) -> Path:
 def _ordered(plan: Plan, records: list[Record]) -> list[Record]:
     order = {(c.sequence, c.strategy, c.seed): i for i, c in enumerate(plan.campaigns)}
     return sorted(records, key=lambda r: (order[r["sequence"], r["strategy"], r["seed"]], r["round"]))
-
-
-def _write(out: Path, records: list[Record]) -> None:
-    part = out.with_name(out.name + ".part")
-    part.write_text(json.dumps(records, indent=1), encoding="utf-8")
-    os.replace(part, out)

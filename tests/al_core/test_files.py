@@ -29,11 +29,28 @@ def test_a_folder_is_put_in_place_with_all_that_is_in_it(tmp_path):
     assert (tmp_path / "out" / "a").read_text() == "1"
 
 
-def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
+    out = tmp_path / "out"
+    for number in ("1", "2"):
+        with replaced(out) as unfinished:
+            unfinished.mkdir()
+            (unfinished / number).touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "2"]
+
+
+def test_an_older_folder_is_back_when_the_new_one_cannot_follow(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").touch()
+    with pytest.raises(FileNotFoundError), replaced(out):
+        pass
+    assert [p.name for p in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
     path = tmp_path / "notes.json"
-    with replaced(path) as unfinished:
-        pass_to = unfinished
-        unfinished.write_text("1")
-    pass_to.write_text("left behind")
-    write_whole(path, b"2")
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("notes.json", "2")]
+    with replaced(path) as first:
+        first.write_text("first")
+        write_whole(path, b"second")
+        assert path.read_text() == "second"
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("notes.json", "first")]

@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from al_core.files import replaced
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -35,12 +37,9 @@ def owner_path(ledger: Path) -> Path:
 
 def write_owner(ledger: Path, owner: Owner) -> None:
     """Note the owner; only this user may read it. What an earlier owner left is replaced."""
-    path = owner_path(ledger)
-    new = path.with_name(f"{path.name}.{owner.pid}")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(owner), file)
-    new.replace(path)
+    with replaced(owner_path(ledger)) as new:
+        new.touch(0o600, exist_ok=False)
+        new.write_text(json.dumps(asdict(owner)), encoding="utf-8")
 
 
 def read_owner(ledger: Path) -> Owner | None:

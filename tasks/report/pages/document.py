@@ -1,10 +1,8 @@
 """The skeleton that all pages share: one HTML file that needs nothing else, not even a network."""
 
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 
 from tasks.report.pages.html import Charts
 
@@ -90,15 +88,3 @@ def _body(
 
 def _anchor(name: str) -> str:
     return escape("-".join(name.lower().split()))
-
-
-def write_whole(text: str, out: Path) -> Path:
-    """Write a page; it appears whole or not at all, and an older one stays until then."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
-    return out

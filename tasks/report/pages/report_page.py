@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.frames import FrameStore
 from tasks.report.content import Content, gather
 from tasks.report.pages import sections
-from tasks.report.pages.document import document, write_whole
+from tasks.report.pages.document import document
 from tasks.report.pages.html import Charts
 from tasks.report.pages.video_section import videos
 from tasks.report.people_tables import people_section
@@ -15,7 +16,8 @@ from tasks.report.people_tables import people_section
 
 def write_page(project: Project, ledger: Ledger, frames: FrameStore, out: Path) -> Path:
     """Gather, render and write the page; it appears whole or not at all."""
-    return write_whole(render(gather(project, ledger, frames)), out)
+    write_whole(out, render(gather(project, ledger, frames)).encode())
+    return out
 
 
 def render(content: Content) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from al_core.benchmark.arms import EFFORTS, AimResult, ArmSummary, Comparison, Effort
 from al_core.benchmark.curve_points import GOOD
 from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
+from al_core.files import write_whole
 from tasks.report.figures.simulation_figures import QUALITY_NAMES, Styles, curves, video_curves, widest_apart
 from tasks.report.formatting import between, duration, many, percent, score
-from tasks.report.pages.document import document, write_whole
+from tasks.report.pages.document import document
 from tasks.report.pages.html import Charts, Markup, empty, note, table
 
 MAX_VIDEOS = 12
@@ -28,7 +29,8 @@ _UNITS: dict[Effort, str] = {"human_frames": "frames", "human_seconds": "time"}
 
 def write_comparison(comparison: Comparison, out: Path) -> Path:
     """Render and write the page; it appears whole or not at all."""
-    return write_whole(render(comparison), out)
+    write_whole(out, render(comparison).encode())
+    return out
 
 
 def render(comparison: Comparison) -> str:
