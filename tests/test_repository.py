@@ -156,14 +156,24 @@ def program(folder, name, body):
     (folder / name).chmod(0o755)
 
 
-def test_set_up_without_python_3_11_says_what_to_install(clone):
+def test_set_up_without_a_fitting_python_says_what_to_install(clone):
     folder, programs = clone
     program(programs, "python3.11", "exit 127")
-    program(programs, "python3", "exit 1")
+    for name in ("python3.12", "python3.13", "python3"):
+        program(programs, name, "exit 1")
     done = set_up(folder, programs)
     assert done.returncode != 0
-    assert "Python 3.11 is needed and was not found" in done.stderr
+    assert "Python 3.11, 3.12 or 3.13 is needed and was not found" in done.stderr
     assert "apt install python3.11" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["python3.11", "python3.12", "python3.13"])
+def test_set_up_takes_whichever_python_is_there(clone, name):
+    folder, programs = clone
+    program(programs, name, f'echo "$@" >> "{folder}/asked"')
+    program(programs, "c++", "exit 0")
+    set_up(folder, programs)
+    assert "venv --clear .venv" in (folder / "asked").read_text()
 
 
 def test_set_up_without_a_compiler_says_what_to_install(clone):

@@ -149,9 +149,9 @@ def _module(package: str) -> str:
 
 def _python() -> Finding:
     detail = f"{platform.python_version()} in {sys.prefix}"
-    if sys.version_info[:2] == (3, 11):
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Finding("Python", True, detail)
-    return Finding("Python", False, detail, f"Python 3.11 is needed: install it and {_SET_UP}")
+    return Finding("Python", False, detail, f"Python 3.11, 3.12 or 3.13 is needed: install one and {_SET_UP}")
 
 
 def _package(name: str, wanted: str, imported: tuple[bool, str]) -> Finding:
