@@ -80,7 +80,7 @@ class House:
         where = defaultdict(list)
         for module in self.source:
             where[module.path.stem].append(module.path.parent.as_posix())
-        del where["__init__"]
+        where.pop("__init__", None)
         return [f"{name}: {', '.join(found)}" for name, found in sorted(where.items()) if len(found) > 1]
 
     def clumps(self) -> list[str]:
