@@ -80,7 +80,7 @@ IDENTITY = Calibration()
 PRIORS: Mapping[str, Calibration] = {"flow": IDENTITY, "propagated": IDENTITY, "teacher": IDENTITY}
 """What is known beforehand, by propagator and provenance; the identity for any other. The confidence of flow is an
 expected overlap as it is: the best maps on nine DAVIS clips are slope 0.97, offset 0.04 with 8 labels and slope 1.07,
-offset -0.14 with 4 (``tests/bench/calibration.py``)."""
+offset -0.14 with 4 (``tests/bench/accuracy/calibration.py``)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,16 @@
 """The kinds of fault, by name."""
 
-from tests.faults.backends import Inbox
-from tests.faults.clock import JumpingClock
-from tests.faults.disk import FullDisk
-from tests.faults.files import DamagedFile, KilledCheckpoint
 from tests.faults.framework import Family
-from tests.faults.hangs import Hanging
-from tests.faults.kills import KilledStep
-from tests.faults.ledger_file import CutLedger, LockedLedger, ReplacedLedger, TornLog
-from tests.faults.runs import KilledRun
-from tests.faults.server import KilledServer
-from tests.faults.server_disk import FullServer
+from tests.faults.kinds.backends import Inbox
+from tests.faults.kinds.clock import JumpingClock
+from tests.faults.kinds.disk import FullDisk
+from tests.faults.kinds.files import DamagedFile, KilledCheckpoint
+from tests.faults.kinds.hangs import Hanging
+from tests.faults.kinds.kills import KilledStep
+from tests.faults.kinds.ledger_file import CutLedger, LockedLedger, ReplacedLedger, TornLog
+from tests.faults.kinds.runs import KilledRun
+from tests.faults.kinds.server import KilledServer
+from tests.faults.kinds.server_disk import FullServer
 
 FAMILIES: dict[str, type[Family]] = {
     family.name: family

@@ -1,6 +1,6 @@
 """The short form of the bench of the same name."""
 
-from tests.bench.serve_load import Load, run_load
+from tests.bench.load.serve_load import Load, run_load
 
 
 def test_nothing_is_lost_when_the_server_is_killed(tmp_path):

@@ -9,7 +9,7 @@ from the whole memory at once. So the flow need only be about right, and what wa
 Two things differ from MAMP. Human frames lie on both sides, so the clip is walked in both directions and the two
 results are blended. A cell carries the masks of its 4 x 4 pixels, not their mean, so that outlines stay sharp.
 
-``tests/bench/affinity_proof.py`` compares it with flow alone, raw colour and random weights.
+``tests/bench/proofs/affinity_proof.py`` compares it with flow alone, raw colour and random weights.
 """
 
 from collections import deque

@@ -11,7 +11,7 @@ results are blended as those of ``flow`` are. All human masks of a track are its
 alone. The overlap with a carried mask counts only as far as the flow that carried it leads back. A track may be nowhere
 to be seen: below a floor that is well above zero it gets no mask, and is looked for further on.
 
-``tests/bench/tracks_proof.py`` compares the five scores with some of them alone, and with flow.
+``tests/bench/proofs/tracks_proof.py`` compares the five scores with some of them alone, and with flow.
 """
 
 import tempfile

@@ -8,7 +8,7 @@ import pytest
 from al_core.masks.rle import decode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.bench.scripted_person import Pace, ScriptedPerson
+from tests.bench.people.scripted_person import Pace, ScriptedPerson
 from tests.browser import browser, needs_chromium
 from tests.label_page import Person, masks_of
 from tests.tasks.labelled_project import answer, deliver, mask_at, new_project, select

@@ -12,7 +12,7 @@ from al_core.propagation.harmonic.superpixels import N_FEATURES, superpixel_grap
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip, iou
-from tests.bench.paired import mean_iou
+from tests.bench.proofs.paired import mean_iou
 from tests.synthetic import synthetic_clip
 
 

@@ -17,7 +17,7 @@ from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
 from tests.al_core.movers import MoverClip, iou
-from tests.bench.paired import mean_iou
+from tests.bench.proofs.paired import mean_iou
 from tests.crossings import crossing_clip
 from tests.synthetic import reappearances, synthetic_clip
 

@@ -3,7 +3,7 @@
 Each clip is cut into pieces; the first and last frame of a piece are labelled, flow carries their masks, and the
 frames between are answered with each kind from the mask that came out. Frames that are accepted as they are count.
 
-python -m tests.bench.label_kinds --data FOLDER --sequences dog,libby
+python -m tests.bench.accuracy.label_kinds --data FOLDER --sequences dog,libby
 """
 
 import time

@@ -1,6 +1,6 @@
 """Frames a second and peak memory of propagation at 854x480, with flow computed anew and from the cache.
 
-python -m tests.bench.propagation_speed --frames 60 --objects 3
+python -m tests.bench.speed.propagation_speed --frames 60 --objects 3
 """
 
 import resource

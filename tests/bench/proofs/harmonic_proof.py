@@ -4,7 +4,7 @@ With frame 0 labelled, freezing the most certain frames first against solving on
 order. With one frame more at a time, asking for the frame of highest mean entropy against random frames and even
 spacing. A loss is printed as a loss.
 
-python -m tests.bench.harmonic_proof --seeds 6
+python -m tests.bench.proofs.harmonic_proof --seeds 6
 """
 
 import tempfile
@@ -22,7 +22,7 @@ from al_core.propagation.harmonic.harmonic import HarmonicPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip
-from tests.bench.paired import difference, mean_iou, real_clips
+from tests.bench.proofs.paired import difference, mean_iou, real_clips
 from tests.synthetic import synthetic_clip
 
 Choose = Callable[[HarmonicPropagator, MoverClip, list[int], np.random.Generator], int]

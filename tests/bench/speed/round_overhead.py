@@ -1,6 +1,6 @@
 """Where the time of a campaign's rounds went, read from its ledger.
 
-    python -m tests.bench.round_overhead --project runs/demo
+    python -m tests.bench.speed.round_overhead --project runs/demo
 
 "orchestration" is what is left of a round when its steps are taken out: Prefect, the ledger, hashing. "tracking" adds
 the steps that neither train nor predict nor carry masks: select, request, collect, audit.

@@ -1,6 +1,6 @@
 """Is the specialist worth its two stages, and do more labels help it? After OSVOS (Caelles et al., CVPR 2017).
 
-python -m tests.bench.specialist_proof
+python -m tests.bench.proofs.specialist_proof
 
 A parent learns on other clips; on each new clip four specialists get the same prior-free task (the flow is left
 out, so that the network itself is measured): parent alone, trained online from random weights, parent and online

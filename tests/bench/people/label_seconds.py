@@ -7,7 +7,7 @@ labelled with the truth, and flow carries their masks to all frames.
 The person corrects what is visibly wrong: wherever the shown mask and the truth differ in a region that a disc of
 TOLERANCE pixels fits into. What is thinner is left as it is shown. From nothing, the person draws what came of that.
 
-python -m tests.bench.label_seconds --data DAVIS_FOLDER
+python -m tests.bench.people.label_seconds --data DAVIS_FOLDER
 """
 
 import tempfile
@@ -34,7 +34,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 from tasks.project.ingest import ingest_paths
-from tests.bench.scripted_person import Mask, Pace, ScriptedPerson
+from tests.bench.people.scripted_person import Mask, Pace, ScriptedPerson
 from tests.browser import browser
 from tests.tasks.web.serving import served
 

@@ -1,6 +1,6 @@
 """Many people at one server that is killed now and then: nothing that was acknowledged may be lost.
 
-    python -m tests.bench.serve_load --people 20 --requests 2000 --kills 5
+    python -m tests.bench.load.serve_load --people 20 --requests 2000 --kills 5
 
 Simulated people ask a real ``fewframes serve`` for frames over HTTP, take their time, and answer. Some go away with a
 frame in their hands and answer too late; some send an answer twice. The server is killed with -9 and started again.

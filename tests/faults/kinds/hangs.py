@@ -13,7 +13,7 @@ from al_core.ledger.store import Ledger
 from tasks.processes.heartbeat import Signs, touched
 from tasks.processes.rounds_runner import RoundsRunner, run_command
 from tasks.web.services import RunState
-from tests.bench.serve_load import free_port, start
+from tests.bench.load.serve_load import free_port, start
 from tests.faults.framework import Family, expect
 from tests.flows.toy_project import command
 from tests.toys import ledger_with_clip

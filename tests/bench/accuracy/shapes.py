@@ -5,7 +5,7 @@ later ones lie over earlier ones, and of shapes whose boxes overlap by more than
 The published figure is 0.967 for boxes, measured on 10 images with a network pretrained on COCO. Here the student
 starts from random weights, through the same ``train_student`` that the loop uses; all images are drawn from the seed.
 
-    OMP_NUM_THREADS=1 python tests/bench/shapes.py [--iterations 500] [--work-dir runs/shapes]
+    OMP_NUM_THREADS=1 python tests/bench/accuracy/shapes.py [--iterations 500] [--work-dir runs/shapes]
 
 Stopped in the middle, the same command goes on.
 """

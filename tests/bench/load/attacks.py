@@ -1,6 +1,6 @@
 """What the labelling API answers to those who mean no good: a table of every attack that the tests try.
 
-python -m tests.bench.attacks
+python -m tests.bench.load.attacks
 """
 
 import tempfile

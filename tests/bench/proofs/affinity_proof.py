@@ -1,7 +1,7 @@
 """Whether learned features and the flow help to copy masks: paired differences of mean J over clips.
 
-python -m tests.bench.affinity_proof --cache FOLDER
-python -m tests.bench.affinity_proof --cache FOLDER --data DAVIS --sequences dog,libby
+python -m tests.bench.proofs.affinity_proof --cache FOLDER
+python -m tests.bench.proofs.affinity_proof --cache FOLDER --data DAVIS --sequences dog,libby
 
 Every clip is done by every arm with the same evenly spaced labels; frames that are labelled do not count. Without
 ``--data`` the clips are toys, a slow and a fast one for each seed. A run that was stopped goes on where it was: what

@@ -1,6 +1,6 @@
 """What asking an owner costs, beside opening the file and beside calling the open ledger: milliseconds per operation.
 
-    python -m tests.bench.remote_speed [--rows 1000000]
+    python -m tests.bench.speed.remote_speed [--rows 1000000]
 
 Serves a ledger from a process of its own, as ``fewframes serve`` does, and asks it from this one.
 """

@@ -8,9 +8,9 @@ from uuid import uuid4
 import httpx
 
 from al_core.ledger.store import Ledger
-from tests.bench.serve_load import Load, free_port, prepare, start
-from tests.faults.disk import SmallDisk, fill
+from tests.bench.load.serve_load import Load, free_port, prepare, start
 from tests.faults.framework import Family, expect
+from tests.faults.kinds.disk import SmallDisk, fill
 from tests.toys import square
 
 N_REQUESTS = 30

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from tests.bench.serve_load import Load, run_load
+from tests.bench.load.serve_load import Load, run_load
 from tests.faults.framework import Family, expect
 
 

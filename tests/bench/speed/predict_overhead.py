@@ -4,7 +4,7 @@ A student learns three moving shapes for a short while; then M teachers x K view
 repeat times, one after the other: the bare forward passes on tensors that lie ready, ``predict_frames`` on
 frames in memory, and ``predict_video`` with reading, matching, writing and scoring. Medians over the repeats.
 
-    python tests/bench/predict_overhead.py [--frames 32] [--repeats 5] [--batches] [--folder DIR]
+    python tests/bench/speed/predict_overhead.py [--frames 32] [--repeats 5] [--batches] [--folder DIR]
 """
 
 import argparse

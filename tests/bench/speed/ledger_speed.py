@@ -1,4 +1,4 @@
-"""How fast the ledger is at ten million predictions: ``python -m tests.bench.ledger_speed``.
+"""How fast the ledger is at ten million predictions: ``python -m tests.bench.speed.ledger_speed``.
 
 Selects 500 frames with gap 30 and quota 20, from uncertainties that are independent from frame to frame and
 from smooth ones (neighbours fill the top of the order, and some videos lie above all others); writes a

@@ -1,6 +1,6 @@
 """Expected calibration error of the fused confidence before and after calibration, on clips that the fit has not seen.
 
-python -m tests.bench.calibration --data DAVIS --sequences dog,libby --methods flow --labels 4,8 --cache FOLDER
+python -m tests.bench.accuracy.calibration --data DAVIS --sequences dog,libby --methods flow --labels 4,8 --cache FOLDER
 
 Each clip is calibrated by a fit to the other clips (leave one clip out). A second fit knows nothing but the clip's own
 labels, half of which are left out in turn; that is all that the first round of a project has.
@@ -32,7 +32,7 @@ from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
 from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.steps.propagate import Decoded
-from tests.bench.propagators import run_clip, samples_of, seen
+from tests.bench.accuracy.propagators import run_clip, samples_of, seen
 
 
 @click.command()

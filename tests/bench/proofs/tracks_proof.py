@@ -4,8 +4,8 @@ All five scores are compared with some of them alone and with ``flow``, paired b
 aim: fewer switches than by overlap with carried masks alone and than by re-identification alone, and no lower J. A loss
 is printed as a loss.
 
-python -m tests.bench.tracks_proof --seeds 12
-python -m tests.bench.tracks_proof --data DAVIS --sequence tabletop --labels 2,4
+python -m tests.bench.proofs.tracks_proof --seeds 12
+python -m tests.bench.proofs.tracks_proof --data DAVIS --sequence tabletop --labels 2,4
 """
 
 import tempfile
@@ -29,7 +29,7 @@ from al_core.propagation.tracks.tracks import TrackPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tasks.benchmark.one_clip import evenly
-from tests.bench.paired import RESAMPLES
+from tests.bench.proofs.paired import RESAMPLES
 from tests.crossings import crossing_clip
 
 OURS, WARP, LOOKS, FLOW = "five scores", "warp alone", "re-identification alone", "flow"

@@ -11,7 +11,7 @@ from al_core.project import Project
 from tests.faults import children
 from tests.faults.campaign import Place, contents, do, expect_same
 from tests.faults.framework import Family, expect
-from tests.faults.ledger_file import expect_refused
+from tests.faults.kinds.ledger_file import expect_refused
 
 _DISK_MEGABYTES = 160
 

@@ -1,6 +1,6 @@
 """J, speed and peak memory of each propagator and of their fusion, with few evenly spaced labels on real clips.
 
-python -m tests.bench.propagators --data DAVIS --sequences dog,libby --methods flow --labels 4,8
+python -m tests.bench.accuracy.propagators --data DAVIS --sequences dog,libby --methods flow --labels 4,8
 
 Every clip is run in a process of its own, for its peak memory; what can be computed again (flow, trained encoders) is
 kept in ``--cache``, so that a second run measures what is left. ``--long N`` repeats a clip back and forth up to N

@@ -1,6 +1,6 @@
 """``kill -9`` of ``fewframes run`` at random moments, each followed by the same command; then everything is compared.
 
-    python -m tests.bench.kill_run --kills 10
+    python -m tests.bench.load.kill_run --kills 10
 
 A campaign that nobody disturbs is run first. The killed ones must end with the same labels and the same delivered
 masks, with every step in their ledgers once. One that is through before the last kill is followed by another.

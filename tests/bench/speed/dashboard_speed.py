@@ -1,4 +1,4 @@
-"""The dashboard at ten million predictions: ``python -m tests.bench.dashboard_speed``.
+"""The dashboard at ten million predictions: ``python -m tests.bench.speed.dashboard_speed``.
 
 Fills the ledger of a project with rounds and videos (1,000 round-videos by default), serves it in a process of its own,
 and measures each page: the first call, the median of the next five, and how long a browser takes until the first chart
@@ -29,7 +29,7 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.ledger.client import open_ledger
 from tasks.project.snapshot import publish_snapshot
-from tests.bench.ledger_speed import prediction_rows, smooth
+from tests.bench.speed.ledger_speed import prediction_rows, smooth
 from tests.browser import browser
 from tests.toys import clip, mask_answer, square, times_us
 

@@ -2,7 +2,7 @@
 
 Only frame 0 is labelled. Compared with masks carried along the flow, paired by seed. A loss is printed as a loss.
 
-python -m tests.bench.trajectories_proof --seeds 8
+python -m tests.bench.proofs.trajectories_proof --seeds 8
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.al_core.movers import MoverClip
-from tests.bench.paired import difference, mean_iou, real_clips
+from tests.bench.proofs.paired import difference, mean_iou, real_clips
 from tests.synthetic import reappearances, synthetic_clip
 
 
