@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import EmptyPool, UnknownName
+from al_core.errors import NotReady, UnknownName
 from al_core.export import ExportClip, ExportOptions, ExportReport, exporter, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
@@ -49,7 +49,7 @@ def export_project(
 
     Raises:
         UnknownName: no such format, provenance, video or round.
-        EmptyPool: nothing was delivered yet.
+        NotReady: nothing was delivered yet.
         OutputExists: ``out`` is there and must not be replaced.
     """
     exporter(format)
@@ -157,7 +157,7 @@ def _clips(
 def _round(ledger: Ledger, round_id: int | None) -> int:
     last = ledger.last_delivered_round()
     if last is None:
-        raise EmptyPool("no round has delivered masks yet; run one first: fewframes run --project DIR")
+        raise NotReady("no round has delivered masks yet; run one first: fewframes run --project DIR")
     if round_id is None:
         return last
     if not ledger.delivered_paths(round_id):

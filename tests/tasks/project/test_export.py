@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from al_core.errors import BadSettings, EmptyPool, OutputExists, UnknownName
+from al_core.errors import BadSettings, NotReady, OutputExists, UnknownName
 from al_core.export.overlay import write_video
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -99,7 +99,7 @@ def test_unknown_names_list_the_known_ones(labelled, tmp_path, options, message)
 
 
 def test_nothing_delivered_says_what_to_do(tmp_path):
-    with pytest.raises(EmptyPool, match="no round has delivered masks yet; run one first"):
+    with pytest.raises(NotReady, match="no round has delivered masks yet; run one first"):
         export_project(*new_project(tmp_path), "coco", tmp_path / "out")
 
 
