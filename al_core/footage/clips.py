@@ -3,7 +3,7 @@
 A :class:`Clip` reads a sequence of a DAVIS-layout folder when it is asked. A :class:`View` shows the frames of a clip
 in another order (held, slowed down, backward, with an empty scene between them) and copies nothing. Both may be asked
 for frames at a smaller size, and both are what propagators take for the frames of a clip
-(:class:`al_core.propagation.base.ClipFrames`).
+(:class:`ClipFrames`).
 """
 
 from collections import Counter
@@ -35,16 +35,12 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-class Footage(Protocol):
-    """Frames with their truth."""
-
-    @property
-    def name(self) -> str:
-        """For people, and for folders."""
+class ClipFrames(Protocol):
+    """The frames of one clip, as stores and propagators see them."""
 
     @property
     def sha256(self) -> str:
-        """Hash of what is shown, 64 hex digits."""
+        """Hash of what is shown, 64 hex digits: what is computed from the frames may be kept under it."""
 
     @property
     def n_frames(self) -> int:
@@ -54,22 +50,30 @@ class Footage(Protocol):
     def size(self) -> tuple[int, int]:
         """(height, width) of a frame in pixels."""
 
+    def read(self, frame_idx: int) -> Picture:
+        """Return one frame, RGB uint8 [h, w, 3]."""
+
+
+class Footage(ClipFrames, Protocol):
+    """Frames with their truth."""
+
     @property
-    def frames(self) -> "Footage":
+    def name(self) -> str:
+        """Name for people, and for folders."""
+
+    @property
+    def frames(self) -> ClipFrames:
         """The footage itself, as a propagator sees it."""
 
     @property
     def truth_frames(self) -> Sequence[int]:
         """Frames whose truth is known, in order."""
 
-    def read(self, frame_idx: int) -> Picture:
-        """One frame, RGB uint8 [h, w, 3]."""
-
     def truth(self, frame_idx: int) -> dict[int, Mask]:
-        """The objects that are to be seen: track -> bool [h, w]."""
+        """Return the objects that are to be seen: track -> bool [h, w]."""
 
     def ignore(self, frame_idx: int) -> Mask | None:
-        """Pixels that count neither as object nor as background; None for none."""
+        """Return the pixels that count neither as object nor as background; None for none."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.propagation.base import ClipFrames
+from al_core.footage.clips import ClipFrames
 from al_core.stores.disk_cache import DiskCache
 from al_core.stores.frames import working_size
 
