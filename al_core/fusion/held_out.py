@@ -8,7 +8,8 @@ import numpy as np
 
 from al_core.fusion.combination import combine, propagations
 from al_core.fusion.pairing import Propagated
-from al_core.masks.soft import overlaps, shrink
+from al_core.masks.overlap import overlaps
+from al_core.masks.soft import shrink
 from al_core.propagation import Resources
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame
 

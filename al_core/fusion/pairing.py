@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.masks.soft import overlaps
+from al_core.masks.overlap import overlaps
 from al_core.propagation.base import PropagatedFrame
 from al_core.stores.predictions import FramePrediction, PredictedObject
 

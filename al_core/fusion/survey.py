@@ -8,12 +8,13 @@ import numpy as np
 
 from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, pair_overlap, together
 from al_core.masks.matching import matched
+from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
-from al_core.masks.soft import overlaps, shrink
+from al_core.masks.soft import SoftMask, shrink
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel
 from al_core.settings import PropagationSettings
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.stores.predictions import FramePrediction, PredictedObject
 
 LINK_IOU = 0.3
 """Least overlap of a teachers' object with itself some frames later."""

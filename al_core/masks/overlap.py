@@ -1,5 +1,4 @@
-"""Overlap of many masks at once, by one sparse matrix product: the cost grows with the set pixels, not the
-pairs."""
+"""Overlap of many masks at once, by one sparse matrix product: the cost grows with the set pixels, not the pairs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from al_core.masks.soft import Size, SoftMask, patch_of, resample
 
 
 def mask_rows(masks: NDArray[np.bool_]) -> sparse.csr_matrix:
@@ -42,3 +43,24 @@ def pairwise_iou(first: sparse.csr_matrix, second: sparse.csr_matrix) -> NDArray
 def areas(rows: sparse.csr_matrix) -> NDArray[Any]:
     """Number of set pixels of each mask, int [n]."""
     return np.diff(rows.indptr)
+
+
+def rows_of(masks: Sequence[SoftMask], size: Size) -> sparse.csr_matrix:
+    """Where masks of one frame are more likely set than not, as sparse rows: float32 [n, h * w]."""
+    pixels = []
+    for mask in masks:
+        y, x = np.nonzero(mask.values > 127)
+        pixels.append((y + mask.y) * size[1] + (x + mask.x))
+    return pixel_rows(pixels, size[0] * size[1])
+
+
+def overlaps(first: Sequence[SoftMask], second: Sequence[SoftMask]) -> NDArray[np.float32]:
+    """Pairwise IoU of masks of one frame, cut at 0.5: float32 [len(first), len(second)] in [0, 1].
+
+    Masks of different sizes are brought to the size of the second ones.
+    """
+    if not first or not second:
+        return np.zeros((len(first), len(second)), np.float32)
+    size = second[0].size
+    brought = [m if m.size == size else resample(patch_of(m), m.size, size).soft(size) for m in first]
+    return pairwise_iou(rows_of(brought, size), rows_of(second, size))

@@ -1,19 +1,16 @@
-"""Soft masks, cropped to where they are not zero: so that many small objects cost no more than one big
-one.
-"""
+"""Soft masks, cropped to where they are not zero: many small objects cost no more than one big one."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from scipy import sparse
 
-from al_core.masks.overlap import pairwise_iou, pixel_rows
+from al_core.errors import BadLabel
 from al_core.masks.rle import Rle
-from al_core.stores.predictions import SoftMask
 
 Size = tuple[int, int]
 
@@ -39,6 +36,61 @@ class Window(NamedTuple):
     def clipped(self, size: Size) -> "Window":
         """The part of it that lies in a frame of (height, width) ``size``."""
         return Window(max(self.x0, 0), max(self.y0, 0), min(self.x1, size[1]), min(self.y1, size[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class SoftMask:
+    """A mask of probabilities, cropped to the part that is not zero.
+
+    Attributes:
+        x, y: column and row of the crop's first pixel.
+        values: uint8 [h, w], the probability times 255; empty for a mask that is zero everywhere.
+        size: (height, width) of the whole frame in working pixels.
+
+    Raises:
+        BadLabel: the crop does not lie within the frame.
+    """
+
+    x: int
+    y: int
+    values: NDArray[np.uint8]
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.dtype != np.uint8:
+            raise BadLabel(f"a soft mask is uint8 [h, w], got {self.values.dtype} {list(self.values.shape)}")
+        bottom, right = self.y + self.values.shape[0], self.x + self.values.shape[1]
+        if self.x < 0 or self.y < 0 or bottom > self.size[0] or right > self.size[1]:
+            raise BadLabel(
+                f"a soft mask lies in its frame of {self.size[0]}x{self.size[1]} pixels (height x width); "
+                f"got rows {self.y} to {bottom} and columns {self.x} to {right}"
+            )
+
+    @classmethod
+    def of(cls, probability: NDArray[Any]) -> "SoftMask":
+        """Return a whole frame, cropped: float [H, W] in [0, 1], rounded to 1/255, or bool."""
+        quantised = np.rint(np.asarray(probability, np.float32) * 255).astype(np.uint8)
+        rows, columns = np.flatnonzero(quantised.any(axis=1)), np.flatnonzero(quantised.any(axis=0))
+        size = (int(quantised.shape[0]), int(quantised.shape[1]))
+        if not len(rows):
+            return cls(0, 0, np.zeros((0, 0), np.uint8), size)
+        y, x = int(rows[0]), int(columns[0])
+        return cls(x, y, quantised[y : rows[-1] + 1, x : columns[-1] + 1].copy(), size)
+
+    def full(self) -> NDArray[np.float32]:
+        """Return the probability of every pixel of the frame: float32 [H, W] in [0, 1]."""
+        whole = np.zeros(self.size, np.float32)
+        h, w = self.values.shape
+        whole[self.y : self.y + h, self.x : self.x + w] = self.values * np.float32(1 / 255)
+        return whole
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SoftMask):
+            return NotImplemented
+        same_place = (self.x, self.y, self.size) == (other.x, other.y, other.size)
+        return same_place and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Patch(NamedTuple):
@@ -150,27 +202,6 @@ def resample(patch: Patch, size: Size, target: Size) -> Patch:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return Patch(left, top, np.asarray(resized, np.float32))
-
-
-def rows_of(masks: Sequence[SoftMask], size: Size) -> sparse.csr_matrix:
-    """Where masks of one frame are more likely set than not, as sparse rows: float32 [n, h * w]."""
-    pixels = []
-    for mask in masks:
-        y, x = np.nonzero(mask.values > 127)
-        pixels.append((y + mask.y) * size[1] + (x + mask.x))
-    return pixel_rows(pixels, size[0] * size[1])
-
-
-def overlaps(first: Sequence[SoftMask], second: Sequence[SoftMask]) -> NDArray[np.float32]:
-    """Pairwise IoU of masks of one frame, cut at 0.5: float32 [len(first), len(second)] in [0, 1].
-
-    Masks of different sizes are brought to the size of the second ones.
-    """
-    if not first or not second:
-        return np.zeros((len(first), len(second)), np.float32)
-    size = second[0].size
-    brought = [m if m.size == size else resample(patch_of(m), m.size, size).soft(size) for m in first]
-    return pairwise_iou(rows_of(brought, size), rows_of(second, size))
 
 
 def encode_patch(patch: Patch, size: Size) -> Rle:

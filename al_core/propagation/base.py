@@ -8,34 +8,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.clips import ClipFrames
+from al_core.masks.soft import SoftMask
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
-from al_core.stores.predictions import FramePrediction, SoftMask
+from al_core.stores.predictions import FramePrediction
 
 Labels = Mapping[int, Mapping[int, NDArray[np.bool_]]]
 """frame -> track -> mask, bool [H, W] at any one resolution. A frame that is there says everything about that
 frame: a track without a mask in it is not to be seen, and an empty mapping says "nothing here"."""
-
-
-class ClipFrames(Protocol):
-    """The frames of one clip, as a propagator sees them."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the clip's content, 64 hex digits: what is computed from the frames may be kept under
-        it.
-        """
-
-    @property
-    def n_frames(self) -> int:
-        """Number of frames, at least 1."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of a frame in pixels."""
-
-    def read(self, frame_idx: int) -> NDArray[np.uint8]:
-        """One frame, RGB uint8 [h, w, 3]."""
 
 
 @dataclass(frozen=True, eq=False)

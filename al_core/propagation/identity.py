@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.masks.matching import matched
+from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
-from al_core.masks.soft import overlaps, shrink
+from al_core.masks.soft import shrink
 from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
 from al_core.records import FrameLabel
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.masks.soft import Patch, Size, rows_of, shrink
+from al_core.masks.overlap import rows_of
+from al_core.masks.soft import Patch, Size, shrink
 from al_core.propagation.base import ClipFrames, Labels
 
 

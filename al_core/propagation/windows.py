@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.masks.soft import Size, Window, shrink
+from al_core.masks.soft import Size, SoftMask, Window, shrink
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
-from al_core.stores.predictions import SoftMask
 
 LENGTH = 48
 """Frames that are solved at once, at most, besides labelled ones."""

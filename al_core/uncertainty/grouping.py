@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from al_core.masks.overlap import areas, mask_rows, pairwise_iou
+from al_core.masks.soft import SoftMask
 from al_core.settings import TeacherSettings
-from al_core.stores.predictions import PredictedObject, SoftMask
+from al_core.stores.predictions import PredictedObject
 from al_core.uncertainty.augment import View
 
 GRID_SIDE = 160

@@ -16,9 +16,10 @@ from scipy import sparse
 from al_core.errors import BadSettings, UnknownName
 from al_core.masks.matching import matched
 from al_core.masks.overlap import pairwise_iou, pixel_rows
+from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS
 from al_core.settings import UncertaintySettings
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.stores.predictions import FramePrediction, PredictedObject
 
 Components = dict[str, NDArray[np.float32]]
 

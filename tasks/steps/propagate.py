@@ -77,7 +77,7 @@ def propagate_video(
         (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
 
     Raises:
-        MissingDependency: the predictions cannot be read.
+        DamagedFile: the predictions cannot be read.
     """
     clip = VideoFrames(frames, video)
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)

@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.masks.soft import Size, shrink
+from al_core.masks.soft import Size, SoftMask, shrink
 from al_core.propagation.base import ClipFrames, Labels, Propagator
-from al_core.stores.predictions import SoftMask
 
 MOST_FRAMES = 64
 """Labelled frames of one clip that are learnt from; of more, so many evenly spaced ones."""

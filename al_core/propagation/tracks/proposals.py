@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from al_core.masks.soft import Size, patch_of, resample
+from al_core.masks.soft import Size, SoftMask, patch_of, resample
 from al_core.propagation.tracks.reidentification import Vector
-from al_core.stores.predictions import FramePrediction, SoftMask
+from al_core.stores.predictions import FramePrediction
 
 BINS = (16, 64, 64)
 """Of lightness and of both colour channels (CIE Lab)."""

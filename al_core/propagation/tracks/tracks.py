@@ -22,7 +22,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.masks.soft import Patch, Size, overlaps, patch_of
+from al_core.masks.overlap import overlaps
+from al_core.masks.soft import Patch, Size, SoftMask, patch_of
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
 from al_core.propagation.label_masks import check_labels, may_overlap, patches_at
@@ -33,7 +34,7 @@ from al_core.propagation.walks import WAITING_BYTES, Spool
 from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, FlowStore
-from al_core.stores.predictions import FramePrediction, SoftMask
+from al_core.stores.predictions import FramePrediction
 
 Friends = Mapping[int, frozenset[int]]
 """Which tracks may overlap, by track."""

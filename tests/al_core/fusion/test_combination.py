@@ -9,12 +9,11 @@ import pytest
 from al_core.evaluation.calibration import Calibration
 from al_core.fusion import combine, fuse, propagations
 from al_core.masks.rle import decode, encode
-from al_core.masks.soft import shrink
+from al_core.masks.soft import SoftMask, shrink
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.settings import PropagationSettings
-from al_core.stores.predictions import SoftMask
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 
 SIZE = (8, 12)

@@ -11,11 +11,11 @@ from hypothesis.extra.numpy import arrays
 from al_core.fusion import fuse
 from al_core.fusion.delivery import margins as _margins
 from al_core.masks.rle import decode, encode
-from al_core.masks.soft import Patch
+from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.settings import PropagationSettings
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.stores.predictions import FramePrediction, PredictedObject
 
 SIZE = (8, 12)
 N_FRAMES = 12

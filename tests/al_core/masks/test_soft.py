@@ -7,19 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from al_core.masks.overlap import overlaps
 from al_core.masks.rle import encode
-from al_core.masks.soft import (
-    NOTHING,
-    Patch,
-    Window,
-    encode_patch,
-    overlaps,
-    patch_of,
-    resample,
-    shrink,
-    union,
-)
-from al_core.stores.predictions import SoftMask
+from al_core.masks.soft import NOTHING, Patch, SoftMask, Window, encode_patch, patch_of, resample, shrink, union
 from tests.toys import SQUARE
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from al_core.masks.soft import SoftMask
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack, Replay
-from al_core.stores.predictions import SoftMask
 
 TRACKS = {1: PropagatedTrack(SoftMask.of(np.ones((4, 4), bool)), 1.0)}
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from al_core.errors import BadLabel, MissingDependency
+from al_core.errors import BadLabel, DamagedFile
+from al_core.masks.soft import SoftMask
 from al_core.stores.predictions import (
     ROWS_PER_GROUP,
     FramePrediction,
     PredictedObject,
-    SoftMask,
     read_features,
     read_predictions,
     write_predictions,
@@ -178,9 +178,9 @@ def test_frames_that_do_not_fit_are_refused(tmp_path: Path, frames: list[FramePr
 
 def test_a_missing_or_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    with pytest.raises(MissingDependency, match=r"a\.parquet: .* there is no file; fewframes run makes"):
+    with pytest.raises(DamagedFile, match=r"a\.parquet: .* there is no file; fewframes run makes"):
         read_features(path)
     write_predictions(path, [frame(1, thing())], SIZE)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(MissingDependency, match="cannot be read"):
+    with pytest.raises(DamagedFile, match="cannot be read"):
         list(read_predictions(path))

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.errors import BadSettings, UnknownName
+from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS
 from al_core.settings import UncertaintySettings
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.stores.predictions import FramePrediction, PredictedObject
 from al_core.uncertainty.scores import (
     FrameScorer,
     combine,

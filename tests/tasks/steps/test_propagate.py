@@ -12,6 +12,7 @@ import pytest
 from al_core.evaluation.calibration import Calibration
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
+from al_core.masks.soft import SoftMask
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
@@ -19,7 +20,7 @@ from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progres
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask, write_predictions
+from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tasks.steps.propagate import propagate_video
 from tests.al_core.movers import MoverClip, iou, line, mover_clip
 from tests.toys import times_us

@@ -10,8 +10,9 @@ import pytest
 
 from al_core.ledger.labelling.people import Role
 from al_core.masks.rle import Rle, decode, encode
+from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS, LabelKind, MaskLabel
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask, write_predictions
+from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tests.tasks.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
 from tests.tasks.web.desk import answer, delivered, desk, sent, square
 

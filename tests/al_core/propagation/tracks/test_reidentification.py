@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from al_core.masks.soft import SoftMask
 from al_core.propagation.affinity.encoder import describing, new_encoder
 from al_core.propagation.tracks.reidentification import Embed, Template, embeddings, encoded, likeness, statistics
-from al_core.stores.predictions import SoftMask
 from tests.crossings import crossing_clip
 
 CLIP = crossing_clip(3, n_frames=3)

@@ -8,14 +8,14 @@ import pytest
 
 from al_core.errors import BadLabel
 from al_core.evaluation.identity_switches import identity_switches
-from al_core.masks.soft import Patch
+from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
 from al_core.propagation.tracks.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from al_core.stores.predictions import FramePrediction, PredictedObject, SoftMask
+from al_core.stores.predictions import FramePrediction, PredictedObject
 from tests.al_core.movers import MoverClip, iou
 from tests.bench.proofs.paired import mean_iou
 from tests.crossings import crossing_clip
