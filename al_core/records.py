@@ -253,6 +253,36 @@ class Progress:
     note: str = field(default="")
 
 
+ALL = "all"
+"""Name of the figure over every provenance, missing masks included."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """One measured figure of what a round delivered.
+
+    Attributes:
+        track_id: None for the whole video.
+        provenance: whose masks it is of, or "all".
+        metric: e.g. "j", "f", "jf", "ap50", "switches".
+        value: in [0, 1]; a count for "switches".
+        n_frames: frames that were measured.
+    """
+
+    round_id: int
+    video_id: int
+    track_id: int | None
+    provenance: str
+    metric: str
+    value: float
+    n_frames: int
+
+
+def whole_video(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) -> list[QualityRow]:
+    """Return the figures of whole videos by one metric, in their order."""
+    return [r for r in rows if r.track_id is None and (r.metric, r.provenance) == (metric, provenance)]
+
+
 def fingerprint_labels(labels: Iterable[FrameLabel]) -> str:
     """Return the SHA-256 (64 hex digits) of a set of labels; masks count pixel for pixel, in any order of frames."""
     ordered = sorted(labels, key=lambda label: label.frame)

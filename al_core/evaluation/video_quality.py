@@ -19,10 +19,10 @@ over frames.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from al_core.evaluation.identity_switches import SwitchCounter
 from al_core.evaluation.metrics import (
@@ -33,15 +33,23 @@ from al_core.evaluation.metrics import (
     mask_average_precision,
     voc_average_precision,
 )
+from al_core.masks.matching import matched
 from al_core.masks.rle import Rle, decode, iou
-from al_core.records import DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
+from al_core.records import ALL, DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 
-ALL = "all"
-"""Name of the figure over every provenance, missing masks included."""
 
-QualityRow = tuple[int | None, str, str, float, int]
-"""(track or None for the whole video, provenance or "all", metric, value, frames measured); values are in [0, 1], those
-of the metric "switches" are counts."""
+class VideoFigure(NamedTuple):
+    """One figure of a video; its fields are those of :class:`al_core.records.QualityRow`."""
+
+    track_id: int | None
+    provenance: str
+    metric: str
+    value: float
+    n_frames: int
+
+
+SOME = np.nextafter(0.0, 1.0)
+"""Least overlap of a pair: any at all."""
 
 _Score = tuple[int, str | None, JAndF]
 """(frame, provenance of the delivered mask or None where there is none, figures)."""
@@ -52,7 +60,7 @@ def evaluate_video(
     truth: Mapping[int, FrameLabel],
     human_frames: set[int],
     identities: Identities,
-) -> list[QualityRow]:
+) -> list[VideoFigure]:
     """Measure the delivered masks of one video.
 
     With persistent identities a delivered track means the true track of the same number when a person named
@@ -86,7 +94,7 @@ def evaluate_video(
 
 def _persistent_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[QualityRow]:
+) -> list[VideoFigure]:
     tracks = sorted({mask.track_id for label in truth.values() for mask in label.objects})
     if not tracks:
         return _per_frame_rows(delivered, truth, measured)
@@ -104,8 +112,8 @@ def _persistent_rows(
     return _summarised(scores)
 
 
-def _summarised(scores: Mapping[int, Sequence[_Score]]) -> list[QualityRow]:
-    rows: list[QualityRow] = []
+def _summarised(scores: Mapping[int, Sequence[_Score]]) -> list[VideoFigure]:
+    rows: list[VideoFigure] = []
     for name, kept in _by_provenance(score for found in scores.values() for score in found):
         means = {}
         for track, found in scores.items():
@@ -134,14 +142,14 @@ def _match_tracks(
         wanted = [mask for mask in truth[frame].objects if mask.track_id not in named]
         at = np.ix_([others.index(m.track_id) for m in found], [rest.index(m.track_id) for m in wanted])
         total[at] += iou([m.rle for m in found], [m.rle for m in wanted])
-    return {track: track for track in named} | {others[i]: rest[j] for i, j in _pairs(total)}
+    return {track: track for track in named} | {others[i]: rest[j] for i, j in matched(total, SOME)}
 
 
 def _per_frame_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[QualityRow]:
+) -> list[VideoFigure]:
     scores = [score for frame in measured for score in _frame_scores(frame, delivered.get(frame, ()), truth[frame])]
-    rows: list[QualityRow] = []
+    rows: list[VideoFigure] = []
     for name, kept in _by_provenance(scores):
         frames: dict[int, list[JAndF]] = defaultdict(list)
         for frame, _, figures in kept:
@@ -157,7 +165,7 @@ def _frame_scores(frame: int, found: Sequence[DeliveredMask], label: FrameLabel)
         figures = [_compare(mask.rle, None, ignore) for mask in found]
         worst = min(figures, default=JAndF(1.0, 1.0))
         return [(frame, None, worst)]
-    pair = {j: found[i] for i, j in _pairs(iou([m.rle for m in found], [m.rle for m in wanted]))}
+    pair = {j: found[i] for i, j in matched(iou([m.rle for m in found], [m.rle for m in wanted]), SOME)}
     return [_pair_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
 
 
@@ -175,12 +183,6 @@ def _compare(pred: Rle | None, truth: Rle | None, ignore: NDArray[np.bool_] | No
     return j_and_f(known[0], np.zeros_like(known[0]), ignore)
 
 
-def _pairs(score: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """One-to-one pairs (row, column) with the greatest sum; pairs without any overlap are left out."""
-    rows, columns = linear_sum_assignment(score, maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] > 0]
-
-
 def _by_provenance(scores: Iterable[_Score]) -> list[tuple[str, list[_Score]]]:
     every = list(scores)
     present = sorted({provenance for _, provenance, _ in every if provenance is not None})
@@ -192,9 +194,9 @@ def _mean(figures: Iterable[JAndF]) -> JAndF:
     return JAndF(float(j), float(f))
 
 
-def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[QualityRow]:
+def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[VideoFigure]:
     values = {"j": figures.j, "f": figures.f, "jf": figures.jf}
-    return [(track, provenance, metric, value, n_frames) for metric, value in values.items()]
+    return [VideoFigure(track, provenance, metric, value, n_frames) for metric, value in values.items()]
 
 
 def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
@@ -204,13 +206,13 @@ def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
 
 def _switch_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[QualityRow]:
+) -> list[VideoFigure]:
     counter = SwitchCounter()
     for frame in measured:
         wanted, found = truth[frame].objects, delivered.get(frame, ())
         overlap = iou([m.rle for m in wanted], [m.rle for m in found])
         counter.add_overlaps([m.track_id for m in wanted], [m.track_id for m in found], overlap)
-    return [(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
+    return [VideoFigure(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
 
 
 # ---- average precision
@@ -218,7 +220,7 @@ def _switch_rows(
 
 def _average_precision_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[QualityRow]:
+) -> list[VideoFigure]:
     predictions = [
         ScoredRegion(frame, mask.category_id, mask.confidence, mask.rle)
         for frame in measured
@@ -228,7 +230,7 @@ def _average_precision_rows(
     busiest = max((len(delivered.get(frame, ())) for frame in measured), default=0)
     coco = mask_average_precision(predictions, truths, max_detections=max(100, busiest))
     values = {"ap": coco.ap, "ap50": coco.ap50, "voc_ap50": voc_average_precision(predictions, truths).mean}
-    return [(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
+    return [VideoFigure(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
 
 
 def _truth_regions(frame: int, label: FrameLabel, predictions: Sequence[ScoredRegion]) -> list[TruthRegion]:

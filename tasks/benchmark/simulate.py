@@ -23,7 +23,7 @@ from al_core.errors import BadSettings, FewframesError, UnknownName
 from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import Identities
+from al_core.records import Identities, whole_video
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
@@ -243,11 +243,8 @@ METRICS = ("j", "f", "jf", "ap50")
 
 def _metrics(ledger: Ledger) -> dict[tuple[int, int, str], float]:
     """By round, video and metric: the figures of whole videos."""
-    return {
-        (round_id, video_id, metric): value
-        for round_id, video_id, track_id, provenance, metric, value, _ in ledger.quality()
-        if track_id is None and provenance == "all"
-    }
+    rows = ledger.quality()
+    return {(row.round_id, row.video_id, name): row.value for name in METRICS for row in whole_video(rows, name)}
 
 
 def _mean_over_videos(metrics: dict[tuple[int, int, str], float], round_id: int, metric: str) -> float | None:

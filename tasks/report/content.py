@@ -14,13 +14,13 @@ from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
-from al_core.records import FrameLabel, FrameRef, Selected, Video
+from al_core.records import FrameLabel, FrameRef, QualityRow, Selected, Video, whole_video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures.round_figures import Figure
 from tasks.report.figures.timeline_figure import time_line
-from tasks.report.round_rows import QualityRow, RoundRow, round_rows
+from tasks.report.round_rows import RoundRow, round_rows
 from tasks.report.thumbnails import Shown, picture, shown_masks
 from tasks.report.timeline import (
     Choice,
@@ -164,7 +164,7 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
 
 def forecast_of(rounds: Sequence[RoundRow], quality: Sequence[QualityRow]) -> Forecast | None:
     """The learning curve carried on, over the videos that were measured after every round that measured any."""
-    found = {(q[0], q[1]): q[5] for q in quality if q[2] is None and q[3:5] == ("all", "jf")}
+    found = {(row.round_id, row.video_id): row.value for row in whole_video(quality, "jf")}
     measured = [r for r in rounds if any(round_id == r.round_id for round_id, _ in found)]
     videos = [v for v in sorted({v for _, v in found}) if all((r.round_id, v) in found for r in measured)]
     if not measured or not videos:

@@ -6,10 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
-from al_core.records import Provenance
-
-QualityRow = tuple[int, int, int | None, str, str, float, int]
-"""(round, video, track or None for the whole video, provenance or "all", metric, value, frames measured)."""
+from al_core.records import ALL, Provenance, QualityRow, whole_video
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
 
@@ -64,15 +61,15 @@ def round_rows(ledger: Ledger) -> list[RoundRow]:
             entry,
             rounds[entry["round_id"]],
             [s for s in steps if s.round_id == entry["round_id"]],
-            [q for q in quality if q[0] == entry["round_id"]],
+            [q for q in quality if q.round_id == entry["round_id"]],
         )
         for entry in coverage
     ]
 
 
-def mean_quality(rows: Sequence[QualityRow], metric: str, provenance: str = "all") -> float | None:
+def mean_quality(rows: Sequence[QualityRow], metric: str, provenance: str = ALL) -> float | None:
     """Mean of a metric over whole videos, each weighing the same; None without any."""
-    values = [value for _, _, track, p, m, value, _ in rows if track is None and p == provenance and m == metric]
+    values = [row.value for row in whole_video(rows, metric, provenance)]
     return sum(values) / len(values) if values else None
 
 

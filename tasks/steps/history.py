@@ -2,6 +2,7 @@
 
 from al_core.campaign.stopping import History
 from al_core.ledger.store import Ledger
+from al_core.records import whole_video
 from al_core.settings import Settings
 
 
@@ -33,7 +34,6 @@ def frames_to_ask(settings: Settings, human_frames: int) -> int:
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
     """Mean J&F over videos of each round that has one, in order."""
     by_round: dict[int, list[float]] = {}
-    for round_id, _, track_id, provenance, metric, value, _ in ledger.quality():
-        if metric == "jf" and track_id is None and provenance == "all":
-            by_round.setdefault(round_id, []).append(value)
+    for row in whole_video(ledger.quality(), "jf"):
+        by_round.setdefault(row.round_id, []).append(row.value)
     return tuple(sum(v) / len(v) for _, v in sorted(by_round.items()))

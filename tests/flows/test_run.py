@@ -77,7 +77,7 @@ class TestCampaign:
     def test_the_whole_video_is_labelled_and_measured(self, finished):
         ledger = Ledger(finished.ledger_path)
         assert ledger.frames_covered(2) == 12
-        quality = {(m, p): v for _, _, track, p, m, v, _ in ledger.quality(2) if track is None}
+        quality = {(row.metric, row.provenance): row.value for row in ledger.quality(2) if row.track_id is None}
         assert quality["j", "all"] > 0.7
         assert np.isclose(quality["jf", "all"], (quality["j", "all"] + quality["f", "all"]) / 2)
 

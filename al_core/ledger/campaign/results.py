@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from al_core.ledger.operations import Operations, now
+from al_core.records import QualityRow
 
 
 class ResultOperations(Operations):
@@ -79,13 +80,11 @@ class ResultOperations(Operations):
             for row in rows:
                 connection.execute("INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row])
 
-    def quality(self, round_id: int | None = None) -> list[tuple[int, int, int | None, str, str, float, int]]:
-        """(round, video, track or None, provenance or "all", metric, value, frames) of one round or of all."""
+    def quality(self, round_id: int | None = None) -> list[QualityRow]:
+        """Return the measured figures of one round or of all, by round, video and track."""
+        query = "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5"
         with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5",
-                [round_id],
-            ).fetchall()
+            return [QualityRow(*row) for row in connection.execute(query, [round_id]).fetchall()]
 
     def coverage(self) -> list[dict[str, Any]]:
         """Label coverage per round, cheap at any number of predictions.

@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from al_core.evaluation.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
+from al_core.records import QualityRow, whole_video
 from tasks.report.formatting import percent
-from tasks.report.round_rows import QualityRow, RoundRow
+from tasks.report.round_rows import RoundRow
 
 Figure = dict[str, Any]
 """``{"data": [...], "layout": {...}}`` as ``Plotly.newPlot`` takes it."""
@@ -132,20 +133,20 @@ def quality(
         against: "frames" or "minutes" of human work.
     """
     effort = {r.round_id: r.human_frames if against == "frames" else r.human_seconds / 60 for r in rows}
-    mine = [q for q in figures if q[4] == metric and q[2] is None and q[0] in effort]
-    data = _video_lines([q for q in mine if q[3] == "all"], effort, names)
+    mine = [q for q in figures if q.metric == metric and q.track_id is None and q.round_id in effort]
+    data = _video_lines(whole_video(mine, metric), effort, names)
     for provenance, colour in {"all": "ink", **PROVENANCE_COLOURS}.items():
         per_round: dict[int, list[float]] = {}
         for q in mine:
-            if q[3] == provenance:
-                per_round.setdefault(q[0], []).append(q[5])
+            if q.provenance == provenance:
+                per_round.setdefault(q.round_id, []).append(q.value)
         if per_round:
             data.append(_mean_line(per_round, effort, provenance, colour, against))
     layout = chart_layout(
         "human frames" if against == "frames" else "human time (minutes)",
         {"jf": "J&F", "ap50": "AP50"}[metric],
     )
-    lowest = min((q[5] for q in mine), default=0.0)
+    lowest = min((q.value for q in mine), default=0.0)
     layout["yaxis"]["range"] = [max(0.0, float(np.floor(lowest * 10 - 0.2)) / 10), 1.005]
     layout["xaxis"]["rangemode"] = "tozero"
     return {"data": data, "layout": layout}
@@ -283,10 +284,10 @@ def _bar(rows: Sequence[RoundRow], counts: Sequence[int], totals: Sequence[int],
 
 
 def _video_lines(figures: Sequence[QualityRow], effort: Mapping[int, float], names: Mapping[int, str]) -> list[Figure]:
-    videos = list(dict.fromkeys(q[1] for q in figures))[:MAX_VIDEO_LINES]
+    videos = list(dict.fromkeys(q.video_id for q in figures))[:MAX_VIDEO_LINES]
     lines: list[Figure] = []
     for number, video_id in enumerate(videos if len(videos) > 1 else []):
-        mine = [q for q in figures if q[1] == video_id]
+        mine = [q for q in figures if q.video_id == video_id]
         lines.append(
             {
                 "type": "scatter",
@@ -294,8 +295,8 @@ def _video_lines(figures: Sequence[QualityRow], effort: Mapping[int, float], nam
                 "name": "each video",
                 "legendgroup": "videos",
                 "showlegend": number == 0,
-                "x": rounded([effort[q[0]] for q in mine]),
-                "y": rounded([q[5] for q in mine]),
+                "x": rounded([effort[q.round_id] for q in mine]),
+                "y": rounded([q.value for q in mine]),
                 "line": {"color": UNLABELLED_COLOUR, "width": 1},
                 "marker": {"size": 3},
                 "opacity": 0.75,

@@ -10,7 +10,7 @@ from al_core.evaluation.calibration import Samples, expected_calibration_error
 from al_core.evaluation.label_diff import Comparison
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
-from al_core.records import Video
+from al_core.records import Video, whole_video
 from tasks.project.annotator_stats import PersonRow
 from tasks.report.content import Content
 from tasks.report.figures import round_figures
@@ -74,7 +74,7 @@ def videos(content: Content, peaks: Mapping[int, float], frame: Frame) -> str:
     Args:
         peaks: uncertainty of each video's least certain frame, by id.
     """
-    newest = {q[1]: q[5] for q in content.quality if q[2] is None and q[3:5] == ("all", "jf")}
+    newest = {row.video_id: row.value for row in whole_video(content.quality, "jf")}
     ranked = sorted(content.videos, key=lambda v: (-peaks.get(v.video_id, -1.0), v.video_id))
     rows = [
         [

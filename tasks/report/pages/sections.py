@@ -6,6 +6,7 @@ from html import escape
 
 from al_core.benchmark.curve_points import GOOD
 from al_core.export.palette import PROVENANCE_COLOURS
+from al_core.records import whole_video
 from tasks.report.content import Content
 from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
@@ -151,7 +152,7 @@ def quality(content: Content, charts: Charts) -> str:
             f"{title} over human {effort}",
         )
         for metric, title in (("jf", "J&F"), ("ap50", "AP50"))
-        if any(q[4] == metric for q in content.quality)
+        if any(q.metric == metric for q in content.quality)
         for against, effort in (("frames", "frames"), ("minutes", "time"))
     )
     explained = (
@@ -220,19 +221,19 @@ def _forever(seconds: float) -> str:
 
 
 def _quality_table(content: Content, names: Mapping[int, str]) -> str:
-    newest = max(q[0] for q in content.quality)
-    mine = [q for q in content.quality if q[0] == newest and q[2] is None]
-    figure_of = {(q[1], q[3], q[4]): q for q in mine}
-    provenances = [name for name in PROVENANCE_COLOURS if any(q[3] == name for q in mine)]
-    videos = sorted({q[1] for q in mine})
+    newest = max(q.round_id for q in content.quality)
+    mine = [q for q in content.quality if q.round_id == newest and q.track_id is None]
+    figure_of = {(q.video_id, q.provenance, q.metric): q for q in mine}
+    provenances = [name for name in PROVENANCE_COLOURS if any(q.provenance == name for q in mine)]
+    videos = sorted({q.video_id for q in mine})
     if len(videos) > MAX_QUALITY_VIDEOS:
-        videos.sort(key=lambda v: figure_of[v, "all", "jf"][5] if (v, "all", "jf") in figure_of else 2.0)
+        videos.sort(key=lambda v: figure_of[v, "all", "jf"].value if (v, "all", "jf") in figure_of else 2.0)
     rows = []
     for video_id in videos[:MAX_QUALITY_VIDEOS]:
         whole = [figure_of.get((video_id, "all", metric)) for metric in ("j", "f", "jf", "ap50")]
         parts = [figure_of.get((video_id, name, "jf")) for name in provenances]
-        measured = next((q[6] for q in whole if q), 0)
-        scores = [score(q[5] if q else None) for q in whole + parts]
+        measured = next((q.n_frames for q in whole if q), 0)
+        scores = [score(q.value if q else None) for q in whole + parts]
         rows.append([names.get(video_id, str(video_id)), f"{measured:,}", *scores])
     head = ["video", "frames measured", "J", "F", "J&F", "AP50", *(f"J&F, {name}" for name in provenances)]
     thinned = f"The {MAX_QUALITY_VIDEOS} of {len(videos):,} videos with the lowest J&F."
@@ -253,5 +254,5 @@ def _per_frame(last: RoundRow | None) -> str:
 
 
 def _mean_of(content: Content, round_id: int, metric: str) -> str:
-    measured = {q[1] for q in content.quality if q[0] == round_id and q[2:5] == (None, "all", metric)}
+    measured = {row.video_id for row in whole_video(content.quality, metric) if row.round_id == round_id}
     return f"mean of {many(len(measured), 'video')}, round {round_id}"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR, track_colour
+from al_core.records import ALL, QualityRow
 from tasks.report.content import MAX_PICTURES, Content, Picture, VideoContent
 from tasks.report.formatting import clock, duration, many, score
 from tasks.report.pages.html import Charts, chip, empty, note, swatch
-from tasks.report.round_rows import QualityRow
 from tasks.report.timeline import MAX_POINTS
 
 MAX_OBJECTS = 24
@@ -75,9 +75,12 @@ def _facts(item: VideoContent) -> str:
 
 def _objects(video_id: int, quality: Sequence[QualityRow]) -> str:
     """J&F per object of a video with several."""
-    newest = max((q[0] for q in quality if q[1] == video_id), default=0)
+    newest = max((q.round_id for q in quality if q.video_id == video_id), default=0)
     found = {
-        q[2]: q[5] for q in quality if q[:2] == (newest, video_id) and q[2] is not None and q[3:5] == ("all", "jf")
+        row.track_id: row.value
+        for row in quality
+        if (row.round_id, row.video_id, row.provenance, row.metric) == (newest, video_id, ALL, "jf")
+        and row.track_id is not None
     }
     if len(found) < 2:
         return ""

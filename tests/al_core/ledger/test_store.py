@@ -6,7 +6,17 @@ import pytest
 
 from al_core.errors import BadLabel, LedgerConflict, UnknownName
 from al_core.masks.rle import encode
-from al_core.records import COMPONENTS, Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance
+from al_core.records import (
+    COMPONENTS,
+    Answer,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    Provenance,
+    QualityRow,
+)
 from al_core.settings import Settings
 from tests.toys import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
 
@@ -231,5 +241,5 @@ def test_quality_and_curves_are_replaced_not_doubled(ledger):
     for value in (0.5, 0.7):
         ledger.put_quality(1, 1, [(None, "all", "j", value, 11)])
         ledger.put_training_curve(1, [(1, value, 0.01)])
-    assert ledger.quality(1) == [(1, 1, None, "all", "j", 0.7, 11)]
+    assert ledger.quality(1) == [QualityRow(1, 1, None, "all", "j", 0.7, 11)]
     assert ledger.training_curve(1) == [(1, 0.7, 0.01)]

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from al_core.records import QualityRow
 from al_core.settings import Settings
 from tasks.report.round_rows import frames_by_provenance, mean_quality, round_rows
 from tests.tasks.labelled_project import (
@@ -70,9 +71,9 @@ def test_a_round_between_two_steps_says_which_is_done(tmp_path):
 
 def test_videos_weigh_the_same():
     rows = [
-        (1, 1, None, "all", "jf", 0.5, 100),
-        (1, 2, None, "all", "jf", 0.9, 10),
-        (1, 2, 1, "all", "jf", 0.1, 10),
+        QualityRow(1, 1, None, "all", "jf", 0.5, 100),
+        QualityRow(1, 2, None, "all", "jf", 0.9, 10),
+        QualityRow(1, 2, 1, "all", "jf", 0.1, 10),
     ]
     assert mean_quality(rows, "jf") == pytest.approx(0.7)
     assert mean_quality(rows, "jf", "teacher") is None

@@ -1,8 +1,11 @@
 """Auditing one video of a project."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
+from al_core.evaluation.video_quality import VideoFigure
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import DeliveredMask, LabelRequest, Provenance
@@ -36,7 +39,7 @@ def test_frames_of_people_are_left_out(project):
     rows = audit_video(project, ledger, video, 1)
     assert (None, "all", "j", 0.5, 11) in rows
     assert (1, "propagated", "j", 0.5, 11) in rows
-    assert sorted(map(str, rows)) == sorted(str(row[2:]) for row in ledger.quality(1))
+    assert sorted(map(str, rows)) == sorted(str(VideoFigure(*astuple(row)[2:])) for row in ledger.quality(1))
     audit_video(project, ledger, video, 1)
     assert len(ledger.quality(1)) == len(rows)
 

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
+from al_core.records import QualityRow
 from al_core.settings import UncertaintySettings
 from tasks.report.figures import round_figures
 from tasks.report.figures.timeline_figure import time_line
@@ -83,7 +84,7 @@ def test_several_videos_have_a_line_each_and_their_mean():
     class Row:
         round_id, human_frames, human_seconds = 1, 4, 320.0
 
-    quality = [(1, 1, None, "all", "jf", 0.5, 9), (1, 2, None, "all", "jf", 0.9, 9)]
+    quality = [QualityRow(1, 1, None, "all", "jf", 0.5, 9), QualityRow(1, 2, None, "all", "jf", 0.9, 9)]
     figure = checked(round_figures.quality(quality, [Row], {1: "one", 2: "two"}, "jf", "frames"))
     assert [t.get("text") for t in figure["data"]] == ["one", "two", None]
     assert figure["data"][-1]["y"] == [0.7]
