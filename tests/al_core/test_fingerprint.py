@@ -6,7 +6,7 @@ import numpy as np
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel, fingerprint_labels
-from tests.toys import SQUARE, square
+from tests.toys.ledgers import SQUARE, square
 
 
 def test_the_order_of_keys_does_not_matter():

@@ -6,7 +6,7 @@ import pytest
 from al_core.errors import BadLabel, BadVideo
 from al_core.masks.rle import encode
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from tests.toys import chosen, clip, square
+from tests.toys.ledgers import chosen, clip, square
 
 
 def test_frames_are_counted_from_zero():

@@ -17,8 +17,8 @@ from al_core.project import Project
 from al_core.settings import Settings, load_settings
 from tests.faults import children
 from tests.faults.framework import expect
-from tests.flows.toy_project import write_clip, write_settings
-from tests.tiny_student import tiny_student
+from tests.toys.projects import write_clip, write_settings
+from tests.toys.students import tiny_student
 
 STEPS = ("select", "request", "collect", "train", "predict", "propagate", "audit", "finish")
 Place = tuple[int, str]

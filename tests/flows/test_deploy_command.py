@@ -3,8 +3,8 @@ import pytest
 
 from flows.cli.deploy import _schedules
 from tasks.scheduling.deployments import FLOWS
-from tests.flows.toy_project import fewframes
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
+from tests.toys.projects import fewframes
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.processes.children import only_run
-from tests.tasks.labelled_project import finished_project
+from tests.toys.labelled_project import finished_project
 from tests.webhook import webhook
 
 

@@ -9,7 +9,7 @@ import pytest
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.project import Project
-from tests.flows.toy_project import fewframes, write_clip, write_settings
+from tests.toys.projects import fewframes, write_clip, write_settings
 
 
 @pytest.mark.end_to_end

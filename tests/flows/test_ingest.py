@@ -6,7 +6,7 @@ import pytest
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tests.al_core.clips import write_clip
+from tests.toys.footage.clips import write_clip
 
 SCRIPT = """
 import sys

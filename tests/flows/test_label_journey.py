@@ -17,8 +17,8 @@ from tasks.ledger.client import open_ledger
 from tasks.project.ingest import open_frames
 from tests.browser import browser, needs_chromium
 from tests.flows.cli.test_serve import serving
-from tests.flows.toy_project import SIDE, fewframes, write_clip, write_settings
 from tests.label_page import Person
+from tests.toys.projects import SIDE, fewframes, write_clip, write_settings
 
 PATIENCE_SECONDS = 300
 

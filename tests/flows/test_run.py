@@ -12,7 +12,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Provenance
 from al_core.stores.delivered import read_delivered
-from tests.flows.toy_project import command, fewframes, write_clip, write_settings
+from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from al_core.exchange.label_studio import prediction
 from al_core.records import FrameRef
 from tasks.backends.label_studio import LabelStudioBackend
-from tests.al_core.exchange.masks import FULL
 from tests.label_studio.server import LabelStudio
 from tests.tasks.backends.conformance import People
+from tests.toys.masks import FULL
 
 
 class LabelStudioPeople(People):

@@ -7,10 +7,10 @@ import pytest
 
 from al_core.errors import MissingDependency
 from al_core.records import LabelKind, LabelRequest
-from tests.al_core.exchange.masks import FULL, HOLED, OVER
 from tests.label_studio.people import LabelStudioPeople
 from tests.tasks.backends.conformance import PeopleConformance, same
-from tests.toys import chosen
+from tests.toys.ledgers import chosen
+from tests.toys.masks import FULL, HOLED, OVER
 
 pytestmark = pytest.mark.label_studio
 

@@ -13,9 +13,9 @@ from al_core.exchange.cvat import encode_cvat, label_specs, read_cvat
 from al_core.exchange.label_files import Asked
 from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
-from tests.al_core.exchange.masks import FULL, HOLED, OVER
 from tests.tasks.backends.conformance import Masks
 from tests.tasks.backends.test_conformance import CvatPeople
+from tests.toys.masks import FULL, HOLED, OVER
 
 pytestmark = pytest.mark.label_studio
 

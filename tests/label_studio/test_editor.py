@@ -22,8 +22,8 @@ from al_core.records import FrameLabel, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import EMAIL, ENVIRONMENT, PASSWORD, chromium
-from tests.synthetic import synthetic_clip
-from tests.toys import chosen, clip, times_us
+from tests.toys.footage.synthetic import synthetic_clip
+from tests.toys.ledgers import chosen, clip, times_us
 
 pytestmark = pytest.mark.label_studio
 

@@ -9,8 +9,8 @@ from al_core.settings import Settings
 from tasks.steps import table as steps
 from tasks.steps.request import request_ahead, request_labels
 from tasks.steps.select import select_frames
-from tests.tasks.labelled_project import frames_of, new_project
 from tests.tasks.web.desk import square
+from tests.toys.labelled_project import frames_of, new_project
 
 CHANGES = {
     "annotator.backend": "page",

@@ -4,14 +4,14 @@ import pytest
 from al_core.benchmark.arms import Aim, Comparison, curves_of
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures
 from al_core.errors import BadRecords
-from tests.al_core import simulated
+from tests.toys import curves
 
 FRAMES = tuple(range(1, 61))
 
 
 @pytest.fixture(scope="module")
 def comparison():
-    points = simulated.single(frames=FRAMES) + simulated.pool(frames=tuple(5 * n for n in FRAMES))
+    points = curves.single(frames=FRAMES) + curves.pool(frames=tuple(5 * n for n in FRAMES))
     return Comparison(tuple(points), draws=200)
 
 
@@ -59,7 +59,7 @@ def test_aims_are_reached_or_not(comparison):
 
 
 def test_a_curve_that_ends_early_leaves_an_aim_open():
-    points = simulated.pool(frames=(5, 10))
+    points = curves.pool(frames=(5, 10))
     (found,) = Comparison(tuple(points), draws=50).results((Aim("", "human_frames", "value", "uniform", 1.2),))
     assert (found.reached, found.certain) == (None, False)
 

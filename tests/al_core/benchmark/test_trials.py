@@ -5,7 +5,7 @@ import pytest
 from al_core.benchmark.trials import camera_stands_still, long_view, trials
 from al_core.errors import BadSettings, UnknownName
 from al_core.footage.clips import EMPTY, clips_of
-from tests.al_core.davis import write_sequence, write_still_scene
+from tests.toys.footage.davis import write_sequence, write_still_scene
 
 
 @pytest.fixture

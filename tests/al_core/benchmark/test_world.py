@@ -14,7 +14,7 @@ from al_core.records import FrameRef, LabelKind
 from al_core.selection import STRATEGIES
 from al_core.settings import PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, line, mover_clip
+from tests.toys.footage.movers import MoverClip, line, mover_clip
 
 
 @dataclass(frozen=True, eq=False)

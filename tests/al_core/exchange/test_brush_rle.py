@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from al_core.errors import BadLabel
 from al_core.exchange.brush_rle import ALPHA, decode_brush, encode_brush
-from tests.al_core.exchange.masks import EXAMPLES, masks
+from tests.toys.masks import EXAMPLES, masks
 
 HEAD = f"{7:05b}" + "".join(f"{size - 1:04b}" for size in (3, 4, 8, 16))
 

@@ -11,7 +11,7 @@ from al_core.exchange.drawn import IGNORE_NAME, frame_label
 from al_core.exchange.label_files import Asked
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
-from tests.al_core.exchange.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, masks, same_sized
+from tests.toys.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, masks, same_sized
 
 FRAME = FrameRef(1, 3)
 NAMES = {1: "car", 2: 'a "b" & <c>'}

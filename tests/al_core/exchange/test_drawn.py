@@ -15,7 +15,7 @@ from al_core.exchange.drawn import (
 from al_core.exchange.label_files import Asked
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
-from tests.al_core.exchange.masks import EMPTY, HOLED, OVER
+from tests.toys.masks import EMPTY, HOLED, OVER
 
 FRAME = FrameRef(1, 3)
 ASKED = Asked("r1", 4, 6, lasting=True)

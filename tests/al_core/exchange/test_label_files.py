@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from al_core.errors import BadLabel
 from al_core.exchange.label_files import Asked, DrawnFrame, DrawnMask, read_label_file, run_lengths
 from al_core.masks.rle import decode, encode
-from tests.toys import SQUARE
+from tests.toys.ledgers import SQUARE
 
 ASKED = Asked("r1", 4, 4, lasting=True)
 CORNER = np.zeros((4, 4), bool)

@@ -11,7 +11,7 @@ from al_core.exchange.label_files import Asked
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
-from tests.al_core.exchange.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, same_sized
+from tests.toys.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, same_sized
 
 FRAME = FrameRef(1, 3)
 ASKED = Asked("r1", 4, 6, lasting=True)

@@ -9,7 +9,7 @@ from pycocotools.coco import COCO
 
 from al_core.export import ExportOptions, write_export
 from al_core.records import Identities
-from tests.al_core.export.toys import CORNER, HUMAN, RING, delivered, image, make_clip, read_coco, usual_clip
+from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, image, make_clip, read_coco, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

@@ -8,7 +8,7 @@ from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.export import EXPORTERS, ExportOptions, exporter, write_export
 from al_core.export.contents import Tally, labelled_frames, labelled_indices, replacing
 from al_core.masks.rle import encode
-from tests.al_core.export.toys import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.export_clips import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

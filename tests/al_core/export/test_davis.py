@@ -12,7 +12,7 @@ from al_core.export import ExportOptions, write_export
 from al_core.export.davis import index_image
 from al_core.footage.sources import discover
 from al_core.masks.rle import decode, encode
-from tests.al_core.export.toys import (
+from tests.toys.export_clips import (
     ACCEPTED,
     CORNER,
     HUMAN,

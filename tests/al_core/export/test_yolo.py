@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from al_core.export import ExportOptions, write_export
 from al_core.export.yolo import polygon, polygon_mask, polygon_text
-from tests.al_core.export.toys import CORNER, HUMAN, RING, delivered, make_clip, usual_clip
+from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, make_clip, usual_clip
 
 NAMES = {3: "dog", 8: 'the "cat"'}
 

@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 
 from al_core.export import ExportOptions, write_export
 from al_core.records import Identities
-from tests.al_core.export.toys import CORNER, HUMAN, RING, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.export_clips import CORNER, HUMAN, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

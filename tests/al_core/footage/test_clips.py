@@ -3,7 +3,7 @@ import pytest
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.footage.clips import EMPTY, View, clips_of
-from tests.al_core.davis import SIDE, grey, ramp, write_sequence, write_still_scene
+from tests.toys.footage.davis import SIDE, grey, ramp, write_sequence, write_still_scene
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from al_core.errors import BadLabel, BadVideo
 from al_core.footage.sources import Source, TrueObject, discover, with_masks
 from al_core.masks import rle
-from tests.al_core.clips import FRAMES, write_clip, write_frames, write_mask
+from tests.toys.footage.clips import FRAMES, write_clip, write_frames, write_mask
 
 BLANK = np.zeros((6, 8), int)
 LEFT = np.array([[1, 1, 1, 0, 0, 0, 0, 0]] * 6)

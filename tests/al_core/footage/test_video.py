@@ -6,7 +6,7 @@ import pytest
 
 from al_core.errors import BadVideo
 from al_core.footage.video import decode, index_frames, probe
-from tests.al_core.clips import FRAMES, number_of, turn, write_clip
+from tests.toys.footage.clips import FRAMES, number_of, turn, write_clip
 
 NTSC = Fraction(30000, 1001)
 B_FRAMES = {"bf": "3", "g": "6", "x264-params": "b-adapt=0:scenecut=0"}

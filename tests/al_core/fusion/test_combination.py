@@ -14,7 +14,7 @@ from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.settings import PropagationSettings
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
 
 SIZE = (8, 12)
 

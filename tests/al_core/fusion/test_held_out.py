@@ -7,7 +7,7 @@ import pytest
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
-from tests.al_core.movers import line, mover_clip
+from tests.toys.footage.movers import line, mover_clip
 
 
 def test_every_label_is_predicted_from_the_others_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import jaccard
 from al_core.interactive import Click, refine_with_clicks
-from tests.al_core.oracle.shapes import disk
+from tests.toys.masks import disk
 
 BODY, HEAD = disk(30, 40, 16), disk(30, 18, 7)
 TRUTH = BODY | HEAD

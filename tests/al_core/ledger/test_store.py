@@ -18,7 +18,7 @@ from al_core.records import (
     QualityRow,
 )
 from al_core.settings import Settings
-from tests.toys import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
+from tests.toys.ledgers import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
 
 
 @pytest.fixture

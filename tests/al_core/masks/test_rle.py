@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel
 from al_core.masks import rle
-from tests.toys import SQUARE, square
+from tests.toys.ledgers import SQUARE, square
 
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.booleans())
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from al_core.masks.overlap import overlaps
 from al_core.masks.rle import encode
 from al_core.masks.soft import NOTHING, Patch, SoftMask, Window, encode_patch, patch_of, resample, shrink, union
-from tests.toys import SQUARE
+from tests.toys.ledgers import SQUARE
 
 
 def whole(patch: Patch, size: tuple[int, int]) -> np.ndarray:

@@ -11,7 +11,7 @@ from al_core.masks.rle import decode, encode
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings
-from tests.al_core.oracle.shapes import disk
+from tests.toys.masks import disk
 
 FRAME = FrameRef(1, 7)
 REQUEST = LabelRequest("r0001-v00001-f0000007", 1, FRAME, 0, "because")

@@ -9,7 +9,7 @@ from al_core.evaluation.metrics import jaccard
 from al_core.interactive import Click, filled
 from al_core.masks.soft import Window
 from al_core.oracle.gestures import MOST_VERTICES, box_around, next_click, outline, strokes
-from tests.al_core.oracle.shapes import disk
+from tests.toys.masks import disk
 
 
 def rng(seed=0):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from al_core.evaluation.metrics import jaccard
 from al_core.oracle import displaced
-from tests.al_core.oracle.shapes import disk
+from tests.toys.masks import disk
 
 
 def test_none():

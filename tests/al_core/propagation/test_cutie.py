@@ -11,8 +11,8 @@ import torch
 from al_core.errors import BadCheckpoint, MissingDependency
 from al_core.propagation import Resources, build
 from al_core.settings import PropagationSettings
-from tests.al_core.movers import MoverClip
-from tests.synthetic import synthetic_clip
+from tests.toys.footage.movers import MoverClip
+from tests.toys.footage.synthetic import synthetic_clip
 
 pytest.importorskip("cutie", reason="the extra cutie is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")

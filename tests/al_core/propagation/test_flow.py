@@ -12,7 +12,7 @@ from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from al_core.selection.hazard import UNKNOWN, hazards
 from al_core.stores.optical_flow import ClipFlow, FlowStore
-from tests.al_core.movers import MoverClip, line, mover_clip
+from tests.toys.footage.movers import MoverClip, line, mover_clip
 
 
 def flow_of(clip: MoverClip, folder: Path) -> ClipFlow:

@@ -20,7 +20,7 @@ from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patc
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings
 from tasks.steps.select import pool_from_ledger
-from tests.toys import clip, times_us
+from tests.toys.ledgers import clip, times_us
 
 
 def on_a_line(frames: Frames) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from al_core.errors import BadLabel, DamagedFile
 from al_core.records import DeliveredMask, Provenance
 from al_core.stores.delivered import read_delivered, write_delivered
-from tests.toys import square
+from tests.toys.ledgers import square
 
 
 def mask(

@@ -14,7 +14,7 @@ from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
 from al_core.stores import frames as frames_module
 from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail, working_size
-from tests.al_core.clips import number_of, write_clip, write_frames
+from tests.toys.footage.clips import number_of, write_clip, write_frames
 
 SMALL = FrameSettings(working_long_side=32)
 LONG = 2 * CHUNK_FRAMES + 6

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from al_core.errors import BadVideo, UnknownName
 from al_core.stores import optical_flow as flow_module
 from al_core.stores.optical_flow import FlowStore, _decode, _encode
-from tests.al_core.movers import line, mover_clip
+from tests.toys.footage.movers import line, mover_clip
 
 
 def test_flow_of_a_known_motion(tmp_path: Path) -> None:

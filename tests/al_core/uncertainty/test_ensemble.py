@@ -12,7 +12,7 @@ from al_core.stores.predictions import FramePrediction
 from al_core.students.build import Member, build_config, build_model
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames, prepared, weakest_score
-from tests.tiny_student import tiny_student
+from tests.toys.students import tiny_student
 
 SETTINGS = TeacherSettings()
 

@@ -29,8 +29,8 @@ import numpy as np
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.flows.toy_project import command
-from tests.toys import clip, square, times_us
+from tests.toys.ledgers import clip, square, times_us
+from tests.toys.projects import command
 
 AWAY = 0.02
 """Share of frames that somebody leaves lying until the lease is over."""

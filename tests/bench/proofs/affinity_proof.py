@@ -32,7 +32,7 @@ from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, Propag
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, line, mover_clip
+from tests.toys.footage.movers import MoverClip, line, mover_clip
 
 LAB_SCALE = 10.0
 """Of raw Lab as features; better than 5 or as good on the DAVIS clips that were looked at."""

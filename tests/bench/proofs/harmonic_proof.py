@@ -21,9 +21,9 @@ from al_core.propagation.base import Propagator
 from al_core.propagation.harmonic.harmonic import HarmonicPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip
 from tests.bench.proofs.paired import difference, mean_iou, real_clips
-from tests.synthetic import synthetic_clip
+from tests.toys.footage.movers import MoverClip
+from tests.toys.footage.synthetic import synthetic_clip
 
 Choose = Callable[[HarmonicPropagator, MoverClip, list[int], np.random.Generator], int]
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from al_core.propagation.base import Propagator
-from tests.al_core.movers import MoverClip, iou
+from tests.toys.footage.movers import MoverClip, iou
 
 RESAMPLES = 10_000
 

@@ -24,8 +24,8 @@ from al_core.propagation.specialist.network import SpecialistNetwork, load_weigh
 from al_core.propagation.specialist.training import train, train_parent
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou
-from tests.synthetic import synthetic_clip
+from tests.toys.footage.movers import MoverClip, iou
+from tests.toys.footage.synthetic import synthetic_clip
 
 SIZE = (64, 112)
 FRAMES = 12

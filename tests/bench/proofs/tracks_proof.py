@@ -30,7 +30,7 @@ from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tasks.benchmark.one_clip import evenly
 from tests.bench.proofs.paired import RESAMPLES
-from tests.crossings import crossing_clip
+from tests.toys.footage.crossings import crossing_clip
 
 OURS, WARP, LOOKS, FLOW = "five scores", "warp alone", "re-identification alone", "flow"
 SETS = {

@@ -17,9 +17,9 @@ from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip
 from tests.bench.proofs.paired import difference, mean_iou, real_clips
-from tests.synthetic import reappearances, synthetic_clip
+from tests.toys.footage.movers import MoverClip
+from tests.toys.footage.synthetic import reappearances, synthetic_clip
 
 
 def hidden_clips(seeds: int) -> dict[str, list[MoverClip]]:

@@ -31,7 +31,7 @@ from tasks.ledger.client import open_ledger
 from tasks.project.snapshot import publish_snapshot
 from tests.bench.speed.ledger_speed import prediction_rows, smooth
 from tests.browser import browser
-from tests.toys import clip, mask_answer, square, times_us
+from tests.toys.ledgers import clip, mask_answer, square, times_us
 
 PAGES = ("overview", "quality", "videos", "videos/1", "runs", "version")
 AGAIN = 5

@@ -26,7 +26,7 @@ from al_core.selection import Frames, Pool, select
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings, Settings
 from tasks.steps.select import pool_from_ledger
-from tests.toys import clip, times_us
+from tests.toys.ledgers import clip, times_us
 
 RULES = SelectionSettings(strategy="least_certain", min_gap=30, quota_per_video=20, control_share=0.0)
 WANTED = 500

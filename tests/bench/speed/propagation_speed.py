@@ -19,7 +19,7 @@ from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, line, mover_clip
+from tests.toys.footage.movers import MoverClip, line, mover_clip
 
 
 @click.command()

@@ -20,8 +20,8 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import COMPONENTS, LabelRequest, Selected
 from tasks.ledger.client import living_owner, open_ledger
-from tests.flows.toy_project import command
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
+from tests.toys.projects import command
 
 
 def predictions(n: int) -> pa.Table:

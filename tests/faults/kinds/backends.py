@@ -15,7 +15,7 @@ from al_core.records import FrameLabel
 from tests.faults import children
 from tests.faults.campaign import contents, do, expect_same
 from tests.faults.framework import Family, expect
-from tests.flows.toy_project import SIDE
+from tests.toys.projects import SIDE
 
 _LONG_AGO = 1_700_000_000
 """Files of that age are read at once."""

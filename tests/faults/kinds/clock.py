@@ -11,7 +11,7 @@ from al_core.ledger.store import Ledger
 from al_core.records import LabelRequest
 from al_core.settings import Settings
 from tests.faults.framework import Family, expect
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 _PEOPLE = ("ann", "bo", "cy")
 _LEASE = 300.0

@@ -15,8 +15,8 @@ from tasks.processes.rounds_runner import RoundsRunner, run_command
 from tasks.web.services import RunState
 from tests.bench.load.serve_load import free_port, start
 from tests.faults.framework import Family, expect
-from tests.flows.toy_project import command
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
+from tests.toys.projects import command
 
 
 class Hanging(Family):

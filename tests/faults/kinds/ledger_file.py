@@ -18,7 +18,7 @@ from al_core.settings import Settings
 from tests.faults import children
 from tests.faults.campaign import contents, expect_same
 from tests.faults.framework import Family, expect
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 N_REQUESTS = 12
 

@@ -12,7 +12,7 @@ import psutil
 from al_core.project import Project
 from tests.faults.campaign import contents, expect_same
 from tests.faults.framework import Family, expect
-from tests.flows.toy_project import command
+from tests.toys.projects import command
 
 _ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 

@@ -11,7 +11,7 @@ from al_core.ledger.store import Ledger
 from tests.bench.load.serve_load import Load, free_port, prepare, start
 from tests.faults.framework import Family, expect
 from tests.faults.kinds.disk import SmallDisk, fill
-from tests.toys import square
+from tests.toys.ledgers import square
 
 N_REQUESTS = 30
 _REFUSALS = 4

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from flows.cli.main import main
-from tests.toys import chosen, ledger_with_clip
+from tests.toys.ledgers import chosen, ledger_with_clip
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
 from tests.flows.cli.test_serve import label_all, serving
 from tests.flows.test_run import STEPS
-from tests.flows.toy_project import fewframes, write_clip, write_settings
+from tests.toys.projects import fewframes, write_clip, write_settings
 from tests.webhook import webhook
 
 

@@ -27,8 +27,8 @@ from al_core.project import Project
 from flows.cli.serve import Address
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.web.auth import COOKIE
-from tests.flows.toy_project import command, fewframes, write_clip, write_settings
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
+from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 
 @pytest.fixture

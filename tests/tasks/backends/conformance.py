@@ -26,8 +26,8 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.backends.protocol import Backend, RequestStatus
-from tests.al_core.exchange.masks import FULL, HOLED, OVER
-from tests.toys import chosen, clip, times_us
+from tests.toys.ledgers import chosen, clip, times_us
+from tests.toys.masks import FULL, HOLED, OVER
 
 Masks = Mapping[int, np.ndarray]
 """By track, bool [4, 6]."""

@@ -13,8 +13,8 @@ from al_core.masks.rle import encode
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.simulated import SimulatedBackend
-from tests.al_core.exchange.masks import FULL
 from tests.tasks.backends.conformance import HEIGHT, WIDTH, BackendConformance, People, PeopleConformance
+from tests.toys.masks import FULL
 
 
 class SimulatedPeople(People):

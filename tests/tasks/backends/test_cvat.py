@@ -10,8 +10,8 @@ from PIL import Image
 
 from al_core.errors import MissingDependency
 from tasks.backends.cvat import CvatBackend
-from tests.al_core.exchange.masks import HOLED, OVER
 from tests.tasks.backends.test_conformance import CvatPeople
+from tests.toys.masks import HOLED, OVER
 
 
 @pytest.fixture

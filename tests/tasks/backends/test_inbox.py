@@ -16,7 +16,7 @@ from al_core.settings import Settings
 from tasks.backends import RequestStatus, drop_folder
 from tasks.backends.drop_folder import DropFolder
 from tasks.backends.inbox import InboxBackend
-from tests.toys import SQUARE, chosen, ledger_with_clip, square
+from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
 
 FIRST, SECOND = "r0001-v00001-f0000003", "r0001-v00001-f0000008"
 

@@ -7,7 +7,7 @@ from al_core.records import LabelKind, LabelRequest
 from al_core.settings import Settings
 from tasks.backends import BACKENDS, RequestStatus, open_backend
 from tasks.backends.page import PageBackend
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from al_core.stores.delivered import write_delivered
 from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
 from tasks.web.services import WebContext
-from tests.al_core.exchange.masks import FULL
 from tests.tasks.backends.conformance import Masks, People, PeopleConformance
 from tests.tasks.web.desk import ADDRESS, CHANGING, answer, sent
+from tests.toys.masks import FULL
 
 
 class PagePeople(People):

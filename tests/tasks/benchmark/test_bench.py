@@ -8,7 +8,7 @@ import pytest
 from al_core.benchmark.curve_points import read_points
 from al_core.errors import BadSettings, UnknownName
 from tasks.benchmark.bench import Arm, Bench
-from tests.flows.toy_project import fewframes, write_clip
+from tests.toys.projects import fewframes, write_clip
 
 
 @pytest.mark.end_to_end

@@ -13,7 +13,7 @@ from al_core.footage.images import read_indices
 from al_core.settings import Settings
 from flows.cli.main import main
 from tasks.benchmark.one_clip import ClipReport, evenly, propagate_sequence
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
 
 N_FRAMES = 12
 

@@ -6,7 +6,7 @@ from al_core.benchmark.curve_points import read_points
 from al_core.errors import BadSettings, UnknownName
 from al_core.settings import Settings, load_settings
 from tasks.benchmark.simulate import Campaign, Plan
-from tests.flows.toy_project import fewframes, write_clip, write_settings
+from tests.toys.projects import fewframes, write_clip, write_settings
 
 RECORD = {
     "sequence", "strategy", "seed", "round", "human_frames", "human_seconds", "j", "f", "jf", "ap50",

@@ -14,7 +14,7 @@ from al_core.project import Project
 from tasks.ledger.client import answers, living_owner, once, open_ledger
 from tasks.ledger.remote import RemoteLedger
 from tests.tasks.web.serving import served
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 
 @pytest.fixture

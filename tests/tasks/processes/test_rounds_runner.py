@@ -13,7 +13,7 @@ from al_core.settings import Settings
 from tasks.processes.heartbeat import Signs, touched
 from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
 from tasks.web.services import RunState
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 
 def until(condition, seconds=20):

@@ -5,7 +5,7 @@ from al_core.records import LabelRequest
 from al_core.settings import Settings
 from tasks.processes.children import only_run
 from tasks.processes.waiting_rounds import WaitingRounds
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 from tests.webhook import webhook
 
 

@@ -8,7 +8,7 @@ from al_core.errors import BadBackup, NoSpace, OutputExists
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.project.backup import back_up, restore
-from tests.tasks.labelled_project import new_project
+from tests.toys.labelled_project import new_project
 
 
 @pytest.fixture

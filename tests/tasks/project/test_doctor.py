@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.project.doctor import Finding, findings_table, run_probes
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 ROOT = Path(__file__).resolve().parents[3]
 

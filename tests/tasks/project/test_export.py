@@ -15,8 +15,8 @@ from al_core.stores.delivered import write_delivered
 from tasks.ledger.client import open_ledger
 from tasks.project.export import export_project, export_splits
 from tasks.project.ingest import ingest_paths
-from tests.al_core.export.toys import read_coco
-from tests.tasks.labelled_project import (
+from tests.toys.export_clips import read_coco
+from tests.toys.labelled_project import (
     HEIGHT,
     N_FRAMES,
     WIDTH,

@@ -10,7 +10,7 @@ from al_core.project import Project
 from al_core.records import FrameRef, Identities, MaskLabel
 from al_core.settings import FrameSettings
 from tasks.project.ingest import Outcome, ingest_paths, open_frames
-from tests.al_core.clips import FRAMES, number_of, write_clip, write_frames, write_mask
+from tests.toys.footage.clips import FRAMES, number_of, write_clip, write_frames, write_mask
 
 LEFT = np.array([[1, 1, 1, 0, 0, 0, 0, 0]] * 6)
 RIGHT = np.array([[0, 0, 0, 0, 0, 2, 2, 255]] * 6)

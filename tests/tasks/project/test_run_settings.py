@@ -4,7 +4,7 @@ from al_core.errors import UnknownName
 from al_core.project import Project
 from al_core.settings import Settings, load_settings
 from tasks.project.run_settings import asked_settings
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 
 def test_without_a_preset_a_project_goes_on_as_its_last_round_ran(tmp_path):

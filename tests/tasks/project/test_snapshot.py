@@ -5,7 +5,7 @@ import pytest
 
 from al_core.errors import BadQuery
 from tasks.project.snapshot import ask, publish_snapshot
-from tests.tasks.labelled_project import new_project
+from tests.toys.labelled_project import new_project
 
 
 @pytest.fixture

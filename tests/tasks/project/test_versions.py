@@ -5,7 +5,7 @@ import pytest
 from al_core.errors import BadSettings, UnknownName
 from al_core.records import FrameRef
 from tasks.project.versions import compare_rounds, frame_of, versions
-from tests.tasks.labelled_project import finished_project
+from tests.toys.labelled_project import finished_project
 
 
 @pytest.fixture(scope="module")

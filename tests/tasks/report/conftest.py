@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tasks.labelled_project import finished_project
+from tests.toys.labelled_project import finished_project
 
 
 @pytest.fixture(scope="session")

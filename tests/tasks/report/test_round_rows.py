@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from al_core.records import QualityRow
 from al_core.settings import Settings
 from tasks.report.round_rows import frames_by_provenance, mean_quality, round_rows
-from tests.tasks.labelled_project import (
+from tests.toys.labelled_project import (
     answer,
     new_project,
     select,

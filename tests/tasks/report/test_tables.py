@@ -8,8 +8,8 @@ from al_core.benchmark.arms import Comparison
 from al_core.settings import Settings
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
-from tests.al_core import simulated
-from tests.tasks.labelled_project import finished_project, new_project, select
+from tests.toys import curves
+from tests.toys.labelled_project import finished_project, new_project, select
 
 
 def shown(thing, width=140):
@@ -118,7 +118,7 @@ def test_different_budgets_are_told_as_a_span():
 
 
 def test_the_summary_of_a_simulation_tells_what_the_baselines_need():
-    text = shown(simulation_summary(Comparison(tuple(simulated.pool(frames=range(5, 300, 5))))))
+    text = shown(simulation_summary(Comparison(tuple(curves.pool(frames=range(5, 300, 5))))))
     value = cells(text, "pool  value  ")
     assert value[:2] == ["pool", "value"]
     assert value[-2].startswith("1.50x")

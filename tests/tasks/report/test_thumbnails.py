@@ -8,7 +8,7 @@ from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
 from tasks.report.thumbnails import THUMBNAIL_SIDE, Shown, data_uri, picture, shown_masks
-from tests.tasks.labelled_project import mask_at, new_project
+from tests.toys.labelled_project import mask_at, new_project
 
 ORDER = tuple(PROVENANCE_COLOURS)
 RLE = encode(mask_at(0))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from al_core.records import COMPONENTS, DeliveredMask, FrameLabel, FrameRef, Provenance, Selected
 from al_core.settings import UncertaintySettings
 from tasks.report.timeline import CODES, choices, delivered_frames, least_confident, peaks, uncertainty
-from tests.tasks.labelled_project import copied, predict
-from tests.toys import square
+from tests.toys.labelled_project import copied, predict
+from tests.toys.ledgers import square
 
 
 def mask(frame_idx, provenance, confidence, track=1):

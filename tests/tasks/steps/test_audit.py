@@ -11,7 +11,7 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import audit_video
-from tests.toys import SQUARE, chosen, ledger_with_clip, mask_answer, square
+from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, mask_answer, square
 
 HALF = SQUARE & (np.arange(4) < 2)
 

@@ -7,7 +7,7 @@ from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
 from tasks.steps.credits import CREDITS, gain_in_words, gain_so_far, round_credits
 from tasks.steps.select import strategy_of
-from tests.tasks.labelled_project import copied, finished_project
+from tests.toys.labelled_project import copied, finished_project
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from al_core.settings import Settings
 from tasks.steps.expected_error import MISSED, outlooks_of
-from tests.tasks.labelled_project import finished_project, new_project
+from tests.toys.labelled_project import finished_project, new_project
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from al_core.records import COMPONENTS, FrameRef, LabelRequest, Selected
 from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks.steps.select import pool_from_ledger
-from tests.toys import clip, times_us
+from tests.toys.ledgers import clip, times_us
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import combine, expected_objects, frame_components
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.predict import load_members_for, predict_video
-from tests.tiny_student import tiny_student
-from tests.toys import chosen
+from tests.toys.ledgers import chosen
+from tests.toys.students import tiny_student
 
 N_FRAMES = 7
 

@@ -22,8 +22,8 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tasks.steps.propagate import propagate_video
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
-from tests.toys import times_us
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
+from tests.toys.ledgers import times_us
 
 SETTINGS = Settings()
 

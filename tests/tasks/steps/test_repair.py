@@ -5,7 +5,7 @@ import pytest
 from al_core.fingerprint import fingerprint_file
 from al_core.settings import Settings
 from tasks.steps.repair import hashes_of, make_sure, mend_inputs
-from tests.tasks.labelled_project import deliver, finished_project, predict, step
+from tests.toys.labelled_project import deliver, finished_project, predict, step
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.request import Collected, collect_labels, request_labels
-from tests.toys import SQUARE, chosen, ledger_with_clip, square
+from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
 
 INBOX = Settings().changed({"annotator.backend": "inbox"})
 

@@ -13,7 +13,7 @@ from al_core.settings import Settings
 from tasks.steps import select as selection
 from tasks.steps.select import by_video, nearest, open_pool, planned, predicted_features, select_frames
 from tests.al_core.selection.test_strategies import prediction_rows
-from tests.toys import clip, ledger_with_clip, mask_answer, times_us
+from tests.toys.ledgers import clip, ledger_with_clip, mask_answer, times_us
 
 
 class LineOfThumbnails:

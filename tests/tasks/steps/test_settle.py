@@ -5,7 +5,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import Settings
 from tasks.steps.settle import settle
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tasks.web import app as application
 from tasks.web.error_responses import ApiError
 from tasks.web.middleware import BODY_LIMIT
 from tests.tasks.web.serving import served
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 SIZES = []
 """Of every body that reached the route below."""

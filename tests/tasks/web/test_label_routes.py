@@ -13,8 +13,8 @@ from al_core.masks.rle import Rle, decode, encode
 from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS, LabelKind, MaskLabel
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
-from tests.tasks.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
 from tests.tasks.web.desk import answer, delivered, desk, sent, square
+from tests.toys.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
 
 MEGABYTE = 2**20
 

@@ -7,7 +7,7 @@ from al_core.settings import Settings
 from tasks.web.auth import COOKIE
 from tasks.web.services import RunState
 from tests.tasks.web.serving import served
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 FAILED = RunState(running=False, last_error="exit code 1: Error: no space left in some/folder")
 

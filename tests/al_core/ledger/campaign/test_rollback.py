@@ -4,7 +4,7 @@ import pytest
 
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from al_core.errors import LedgerConflict, LedgerCorrupt
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 
 def test_a_process_that_keeps_the_file_is_named(tmp_path):

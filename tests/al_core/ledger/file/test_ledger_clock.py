@@ -8,7 +8,7 @@ from al_core.ledger.file.ledger_clock import system_time, time_of_session
 from al_core.ledger.store import Ledger
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 NOON = datetime(2026, 1, 1, 12)
 

@@ -10,7 +10,7 @@ import pytest
 from al_core.errors import LedgerCorrupt
 from al_core.ledger.file.soundness import explained, identity_path
 from al_core.ledger.store import Ledger
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 
 @pytest.fixture

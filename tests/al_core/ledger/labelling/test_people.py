@@ -6,7 +6,7 @@ from al_core.errors import BadPerson, UnknownName
 from al_core.ledger.labelling import people
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.operations import now
-from tests.toys import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip
 
 HOUR = 3600.0
 

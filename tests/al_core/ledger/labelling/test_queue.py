@@ -16,7 +16,7 @@ from al_core.ledger.operations import now
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
-from tests.toys import chosen, ledger_with_clip, mask_answer, square
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer, square
 
 LEASE = 300.0
 MASKS = (MaskLabel(1, 1, square()),)

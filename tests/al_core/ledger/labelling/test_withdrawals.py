@@ -7,7 +7,7 @@ from al_core.errors import StaleLease
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import ScheduleSettings, Settings
-from tests.toys import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 ONE_OF_THREE = ScheduleSettings(answered_share=0.3)
 GRACE = 300.0

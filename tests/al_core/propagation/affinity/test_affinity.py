@@ -15,7 +15,7 @@ from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
 
 
 def untrained(frames: ClipFrames, size: tuple[int, int]) -> Describe:

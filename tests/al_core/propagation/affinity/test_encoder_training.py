@@ -11,7 +11,7 @@ from al_core.propagation.affinity.encoder import Encoder, encoder_to_bytes, new_
 from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
-from tests.al_core.movers import MoverClip, line, mover_clip
+from tests.toys.footage.movers import MoverClip, line, mover_clip
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from al_core.propagation.harmonic.harmonic import HarmonicPropagator, harmonic
 from al_core.propagation.harmonic.superpixels import N_FEATURES, superpixel_graph
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou
 from tests.bench.proofs.paired import mean_iou
-from tests.synthetic import synthetic_clip
+from tests.toys.footage.movers import MoverClip, iou
+from tests.toys.footage.synthetic import synthetic_clip
 
 
 @pytest.fixture

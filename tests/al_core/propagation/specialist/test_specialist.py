@@ -17,7 +17,7 @@ from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou, line, mover_clip
+from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
 
 
 def settings(steps: int = 12, parent: str = "") -> PropagationSettings:

@@ -8,7 +8,7 @@ from al_core.masks.soft import SoftMask
 from al_core.propagation.tracks.proposals import InOrder, Palette, predicted
 from al_core.propagation.walks import Spool
 from al_core.stores.predictions import FramePrediction, PredictedObject
-from tests.al_core.movers import iou, line, mover_clip
+from tests.toys.footage.movers import iou, line, mover_clip
 
 CLIP = mover_clip({1: line((30, 30), (2, 0)), 2: line((90, 40), (-2, 0))})
 

@@ -6,7 +6,7 @@ import pytest
 from al_core.masks.soft import SoftMask
 from al_core.propagation.affinity.encoder import describing, new_encoder
 from al_core.propagation.tracks.reidentification import Embed, Template, embeddings, encoded, likeness, statistics
-from tests.crossings import crossing_clip
+from tests.toys.footage.crossings import crossing_clip
 
 CLIP = crossing_clip(3, n_frames=3)
 FIRST, LAST = 0, 2

@@ -16,10 +16,10 @@ from al_core.propagation.tracks.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction, PredictedObject
-from tests.al_core.movers import MoverClip, iou
 from tests.bench.proofs.paired import mean_iou
-from tests.crossings import crossing_clip
-from tests.synthetic import reappearances, synthetic_clip
+from tests.toys.footage.crossings import crossing_clip
+from tests.toys.footage.movers import MoverClip, iou
+from tests.toys.footage.synthetic import reappearances, synthetic_clip
 
 SETTINGS = PropagationSettings()
 

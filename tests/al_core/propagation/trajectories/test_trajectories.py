@@ -11,8 +11,8 @@ from al_core.propagation.trajectories.point_tracks import follow_points, group_p
 from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.al_core.movers import MoverClip, iou
-from tests.synthetic import reappearances, synthetic_clip
+from tests.toys.footage.movers import MoverClip, iou
+from tests.toys.footage.synthetic import reappearances, synthetic_clip
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tasks.report.figures import round_figures
 from tasks.report.figures.timeline_figure import time_line
 from tasks.report.round_rows import round_rows
 from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
-from tests.tasks.labelled_project import delivered_masks
+from tests.toys.labelled_project import delivered_masks
 
 
 @pytest.fixture(scope="module")

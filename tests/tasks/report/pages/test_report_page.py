@@ -11,7 +11,7 @@ from tasks.ledger.client import open_ledger
 from tasks.report import write_report
 from tasks.report.content import gather
 from tasks.report.pages.report_page import render
-from tests.tasks.labelled_project import (
+from tests.toys.labelled_project import (
     answer,
     copied,
     deliver,

@@ -6,12 +6,12 @@ import pytest
 
 from al_core.benchmark.arms import Comparison
 from tasks.report.pages.simulation_page import render, write_comparison
-from tests.al_core import simulated
+from tests.toys import curves
 
 
 @pytest.fixture(scope="module")
 def html():
-    points = simulated.single() + simulated.pool(frames=range(5, 300, 20))
+    points = curves.single() + curves.pool(frames=range(5, 300, 20))
     return render(Comparison(tuple(points), draws=200))
 
 
@@ -48,6 +48,6 @@ def test_the_page_needs_nothing_from_elsewhere(html):
 
 
 def test_the_page_is_written_whole(tmp_path):
-    page = write_comparison(Comparison(tuple(simulated.single(seeds=1)), draws=50), tmp_path / "deep" / "page.html")
+    page = write_comparison(Comparison(tuple(curves.single(seeds=1)), draws=50), tmp_path / "deep" / "page.html")
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert [p.name for p in page.parent.iterdir()] == ["page.html"]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.al_core.movers import Mask, MoverClip, texture
+from tests.toys.footage.movers import Mask, MoverClip, texture
 
 GROUND = (100, 105, 100)
 BAR = (60, 62, 68)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.al_core.movers import Mask, MoverClip, texture
+from tests.toys.footage.movers import Mask, MoverClip, texture
 
 GROUND = (95, 105, 95)
 CONTRAST = 60.0

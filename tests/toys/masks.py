@@ -34,3 +34,9 @@ EXAMPLES = {"holed": HOLED, "over": OVER, "empty": EMPTY, "full": FULL}
 
 same_sized = st.integers(1, 3).flatmap(lambda n: arrays(bool, (n, 5, 7)))
 """Up to three masks of 5x7 pixels, which may overlap or be empty."""
+
+
+def disk(x: float, y: float, radius: float, size: int = 64) -> np.ndarray:
+    """Return a disk in a square frame."""
+    rows, columns = np.ogrid[:size, :size]
+    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2

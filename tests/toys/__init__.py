@@ -1,0 +1,1 @@
+"""Toys that tests share, small enough to check by eye."""
