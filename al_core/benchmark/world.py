@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.evaluation.metrics import j_and_f
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import patch_of
-from al_core.propagation.base import ClipFrames, PropagatedFrame
+from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import Frames, Pool, select

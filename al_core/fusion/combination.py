@@ -14,10 +14,11 @@ from functools import partial
 import numpy as np
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
+from al_core.footage.clips import ClipFrames
 from al_core.fusion.pairing import SHARPNESS, Propagated
 from al_core.masks.soft import Patch, Size, patch_of, resample, union
 from al_core.propagation import Resources, build
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 
 ABSENT = 0.4
 """Confidence of a propagator without a mask that the object is not there."""

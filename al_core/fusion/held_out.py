@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import combine, propagations
 from al_core.fusion.pairing import Propagated
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import shrink
 from al_core.propagation import Resources
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame
+from al_core.propagation.base import Labels, PropagatedFrame
 
 COMBINED = "propagated"
 """Name of what the propagators make together."""

@@ -1,25 +1,32 @@
 """Propagators by name. A propagator carries human masks to the frames that nobody labelled."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from al_core.errors import UnknownName
 from al_core.propagation.base import Propagator, Resources
+from al_core.settings import Table
+
+if TYPE_CHECKING:  # What a maker needs is imported when it is called.
+    from al_core.stores.optical_flow import FlowStore
+
+
+def _flow_store(resources: Resources) -> "FlowStore":
+    from al_core.stores.optical_flow import FlowStore
+
+    return FlowStore(resources.cache / "flow")
 
 
 def _flow(resources: Resources) -> Propagator:
     from al_core.propagation.flow import FlowPropagator
-    from al_core.stores.optical_flow import FlowStore
 
-    return FlowPropagator(FlowStore(resources.cache / "flow"), resources.settings)
+    return FlowPropagator(_flow_store(resources), resources.settings)
 
 
 def _affinity(resources: Resources) -> Propagator:
     from al_core.propagation.affinity.affinity import AffinityPropagator
     from al_core.propagation.affinity.encoder_training import learned_features
-    from al_core.stores.optical_flow import FlowStore
 
-    store = FlowStore(resources.cache / "flow")
-    return AffinityPropagator(store, resources.settings, learned_features(resources))
+    return AffinityPropagator(_flow_store(resources), resources.settings, learned_features(resources))
 
 
 def _specialist(resources: Resources) -> Propagator:
@@ -31,29 +38,26 @@ def _specialist(resources: Resources) -> Propagator:
 
 def _harmonic(resources: Resources) -> Propagator:
     from al_core.propagation.harmonic.harmonic import HarmonicPropagator
-    from al_core.stores.optical_flow import FlowStore
 
-    return HarmonicPropagator(FlowStore(resources.cache / "flow"), resources.settings, seed=resources.seed)
+    return HarmonicPropagator(_flow_store(resources), resources.settings, seed=resources.seed)
 
 
 def _trajectories(resources: Resources) -> Propagator:
     from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
-    from al_core.stores.optical_flow import FlowStore
 
-    return TrajectoryPropagator(FlowStore(resources.cache / "flow"), resources.settings)
+    return TrajectoryPropagator(_flow_store(resources), resources.settings)
 
 
 def _tracks(resources: Resources) -> Propagator:
     from al_core.propagation.affinity.encoder_training import learned_features
     from al_core.propagation.tracks.reidentification import embeddings
     from al_core.propagation.tracks.tracks import TrackPropagator
-    from al_core.stores.optical_flow import FlowStore
 
     r, settings = resources, resources.settings
     # An encoder is used where one is given, or trained on the clip anyway; the same settings give the same masks.
     learned = bool(settings.encoder) or "affinity" in settings.methods
     embedding = embeddings(learned_features(r) if learned else None)
-    return TrackPropagator(FlowStore(r.cache / "flow"), settings, embedding, r.predictions)
+    return TrackPropagator(_flow_store(r), settings, embedding, r.predictions)
 
 
 def _cutie(resources: Resources) -> Propagator:
@@ -62,26 +66,27 @@ def _cutie(resources: Resources) -> Propagator:
     return CutiePropagator(resources.settings)
 
 
-PROPAGATORS: dict[str, Callable[[Resources], Propagator]] = {
-    "flow": _flow,
-    "affinity": _affinity,
-    "specialist": _specialist,
-    "harmonic": _harmonic,
-    "trajectories": _trajectories,
-    "tracks": _tracks,
-    "cutie": _cutie,
-}
-"""Maker of each propagator; what a maker needs is imported when it is called."""
+PROPAGATORS = Table[Callable[[Resources], Propagator]](
+    "propagation method",
+    {
+        "flow": _flow,
+        "affinity": _affinity,
+        "specialist": _specialist,
+        "harmonic": _harmonic,
+        "trajectories": _trajectories,
+        "tracks": _tracks,
+        "cutie": _cutie,
+    },
+)
+"""Maker of each propagator."""
 
 
 def build(name: str, resources: Resources) -> Propagator:
-    """A propagator by its name.
+    """Return a propagator by its name.
 
     Raises:
         UnknownName: there is none of that name.
     """
-    if name not in PROPAGATORS:
-        raise UnknownName("propagation method", name, PROPAGATORS)
     return PROPAGATORS[name](resources)
 
 

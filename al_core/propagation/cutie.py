@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_core.errors import BadCheckpoint, MissingDependency
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, Window
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.label_masks import check_labels, patches_at
 from al_core.propagation.walks import Masks, met_between
 from al_core.propagation.windows import reader

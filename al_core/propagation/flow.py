@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import NOTHING, Patch, Size, Window, union
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.label_masks import check_labels, exclusive, may_overlap, patches_at
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.matching import matched
 from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
 from al_core.masks.soft import shrink
-from al_core.propagation.base import ClipFrames, PropagatedFrame, Propagator
+from al_core.propagation.base import PropagatedFrame, Propagator
 from al_core.records import FrameLabel
 
 LEAST_OVERLAP = 0.1

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.footage.clips import ClipFrames
 from al_core.masks.overlap import rows_of
 from al_core.masks.soft import Patch, Size, shrink
-from al_core.propagation.base import ClipFrames, Labels
+from al_core.propagation.base import Labels
 
 
 def check_labels(frames: ClipFrames, labels: Labels) -> None:

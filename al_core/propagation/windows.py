@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask, Window, shrink
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 
 LENGTH = 48
 """Frames that are solved at once, at most, besides labelled ones."""

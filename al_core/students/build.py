@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from al_core.errors import BadCheckpoint, BadSettings, MissingDependency, UnknownName
-from al_core.settings import CONFIGS, StudentSettings, TeacherSettings
+from al_core.errors import BadCheckpoint, BadSettings, MissingDependency
+from al_core.settings import CONFIGS, StudentSettings, Table, TeacherSettings
 
 STUDENTS = CONFIGS / "students"
 ZOO = "mmdet::"
@@ -292,13 +292,11 @@ def _base_of(name: str) -> str:
         if not path.is_file():
             raise BadSettings(f"student.config: no such file {name!r}; known students: {', '.join(_known())}")
         return str(path)
-    if name not in _known():
-        raise UnknownName("student", name, _known())
-    return str(STUDENTS / f"{name}.py")
+    return str(_known()[name])
 
 
-def _known() -> list[str]:
-    return sorted(path.stem for path in STUDENTS.glob("*.py") if path.stem != "__init__")
+def _known() -> Table[Path]:
+    return Table("student", {path.stem: path for path in sorted(STUDENTS.glob("*.py")) if path.stem != "__init__"})
 
 
 def _override_text(path: Path) -> str:

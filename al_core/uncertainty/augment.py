@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import UnknownName
+from al_core.settings import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class View:
         gain: factor on the brightness, above 0; values beyond 255 are clipped.
     """
 
-    name: str
     scale: float = 1.0
     flip: bool = False
     gain: float = 1.0
@@ -92,29 +91,26 @@ class View:
         return masks.take(rows, axis=1).take(columns, axis=2)
 
 
-VIEWS: dict[str, View] = {
-    view.name: view
-    for view in (
-        View("identity"),
-        View("flip", flip=True),
-        View("scale_small", scale=0.75),
-        View("scale_large", scale=1.25),
-        View("bright", gain=1.25),
-        View("dark", gain=0.8),
-    )
-}
+VIEWS = Table[View](
+    "view",
+    {
+        "identity": View(),
+        "flip": View(flip=True),
+        "scale_small": View(scale=0.75),
+        "scale_large": View(scale=1.25),
+        "bright": View(gain=1.25),
+        "dark": View(gain=0.8),
+    },
+)
 """The views that settings may name."""
 
 
 def views_named(names: Sequence[str]) -> tuple[View, ...]:
-    """The views of these names, in their order.
+    """Return the views of these names, in their order.
 
     Raises:
         UnknownName: a name that is no view.
     """
-    for name in names:
-        if name not in VIEWS:
-            raise UnknownName("view", name, VIEWS)
     return tuple(VIEWS[name] for name in names)
 
 

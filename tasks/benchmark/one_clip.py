@@ -11,11 +11,10 @@ from al_core.errors import BadLabel
 from al_core.evaluation.identity_switches import SwitchCounter
 from al_core.evaluation.metrics import JAndF, j_and_f
 from al_core.export.davis import index_image, write_index_png
-from al_core.footage.clips import Clip, clips_of
+from al_core.footage.clips import Clip, ClipFrames, clips_of
 from al_core.fusion import combine, fuse, propagations
 from al_core.masks.rle import decode, encode
 from al_core.propagation import Resources
-from al_core.propagation.base import ClipFrames
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, MaskLabel, Progress
 from al_core.settings import Settings
 from tasks.steps.propagate import Decoded

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, shrink
 from al_core.propagation.affinity.encoder import STRIDE, Describe
 from al_core.propagation.affinity.local_affinity import copy, with_norm
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.label_masks import check_labels, patches_at
 from al_core.propagation.walks import Masks, met_between
 from al_core.settings import PropagationSettings

@@ -3,7 +3,6 @@
 Trained without labels by :mod:`al_core.propagation.affinity.encoder_training`.
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_core.errors import BadCheckpoint
+from al_core.propagation.network_state import load_state, seeded
 
 STRIDE = 4
 """Pixels along each side of the cell that one feature stands for."""
@@ -92,37 +91,17 @@ def describing(encoder: Encoder) -> Describe:
 
 
 def new_encoder(seed: int) -> Encoder:
-    """With random weights that follow from the seed; the global state of torch stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Encoder()
-
-
-def encoder_to_bytes(encoder: Encoder) -> bytes:
-    """The weights as a file of torch."""
-    buffer = io.BytesIO()
-    torch.save(encoder.state_dict(), buffer)
-    return buffer.getvalue()
+    """Make an encoder with random weights that follow from the seed."""
+    return seeded(Encoder, seed)
 
 
 def load_encoder(path: Path) -> Encoder:
-    """An encoder from a file that :func:`encoder_to_bytes` made.
+    """Read an encoder from a file of :func:`~al_core.propagation.network_state.to_bytes`.
 
     Raises:
         BadCheckpoint: there is no such file, it cannot be read, or its weights are another network's.
     """
     encoder = new_encoder(0)
-    try:
-        encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise BadCheckpoint(
-            f"{path}: expected the weights of an encoder, there is no such file; "
-            "give another file in propagation.encoder, or leave it empty to train one on the clip"
-        ) from None
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BadCheckpoint(
-            f"{path}: expected the weights of an encoder, got a file that does not fit ({reason}); "
-            "leave propagation.encoder empty to train one on the clip"
-        ) from None
+    advice = "give another file in propagation.encoder, or leave it empty to train one on the clip"
+    load_state(path, encoder, "an encoder", advice)
     return encoder.eval()

@@ -5,7 +5,6 @@ ICME 2022): both frames lose one of their two colour channels; the lost channel 
 where features say that both show the same thing. Features that bring the right colour tell things apart.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,18 +17,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
+from al_core.footage.clips import ClipFrames
 from al_core.propagation.affinity.encoder import (
     STRIDE,
     Describe,
     Encoder,
     describing,
-    encoder_to_bytes,
     load_encoder,
     new_encoder,
     to_lab,
 )
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
-from al_core.propagation.base import ClipFrames, Resources
+from al_core.propagation.base import Resources
+from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -113,13 +113,14 @@ def trained_encoder(
     encoder = new_encoder(seed)
     if steps == 0 or frames.n_frames < 2:
         return encoder.eval()
-    done = _load(disk, f"{key}.pt")
+    done = load_kept(disk, f"{key}.pt")
     if done is not None:
         encoder.load_state_dict(done)
         return encoder.eval()
-    train(encoder, pairs_of(frames, size, seed), steps, seed, disk, f"{key}.part", on_progress)
-    disk.put(f"{key}.pt", encoder_to_bytes(encoder))
-    disk.path(f"{key}.part").unlink(missing_ok=True)
+    unfinished = Checkpoint(disk, f"{key}.part")
+    train(encoder, pairs_of(frames, size, seed), steps, seed, unfinished, on_progress)
+    disk.put(f"{key}.pt", to_bytes(encoder))
+    unfinished.drop()
     return encoder
 
 
@@ -139,25 +140,17 @@ def train(
     pairs: Sequence[Pair],
     steps: int,
     seed: int,
-    disk: DiskCache,
-    key: str,
+    keep: Checkpoint,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Train in place. What a step draws follows from the seed and its number alone, so that a training can go on.
 
     Args:
-        disk: where it stands is kept here every :data:`SAVE_EVERY` steps.
-        key: under which name.
+        keep: where the training stands is kept there, every :data:`SAVE_EVERY` steps.
     """
     optimizer = torch.optim.Adam(encoder.parameters(), LEARNING_RATE)
-    first = 0
-    state = _load(disk, key)
-    if state is not None:
-        encoder.load_state_dict(state["encoder"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = int(state["step"])
     encoder.train()
-    for step in range(first, steps):
+    for step in range(keep.restore(encoder, optimizer), steps):
         rng = np.random.default_rng([seed, step])
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * float(1 + np.cos(np.pi * step / steps)) / 2
@@ -168,10 +161,7 @@ def train(
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
         optimizer.step()
         if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
-            buffer = io.BytesIO()
-            kept = {"step": step + 1, "encoder": encoder.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save(kept, buffer)
-            disk.put(key, buffer.getvalue())
+            keep.save(encoder, optimizer, step + 1)
         if on_progress is not None:
             on_progress(Progress(step + 1, steps, f"encoder, loss {loss.item():.3f}"))
     encoder.eval()
@@ -222,15 +212,3 @@ def _crops(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[Tensor, Ten
         targets.append(pair.target[:, y : y + side, x : x + side])
         sources.append(pair.source[:, y : y + side, x : x + side])
     return torch.stack(targets), torch.stack(sources)
-
-
-def _load(disk: DiskCache, key: str) -> dict | None:
-    """A file of torch from the cache; None where it is not there or damaged."""
-    path = disk.use(key)
-    if path is None:
-        return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        return None
-    return state if isinstance(state, dict) else None

@@ -15,7 +15,8 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.sparse.linalg import cg
 
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame
+from al_core.footage.clips import ClipFrames
+from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic.superpixels import N_FEATURES, SuperpixelGraph, superpixel_graph
 from al_core.propagation.windows import (
     Estimate,

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask, shrink
-from al_core.propagation.base import ClipFrames, Labels, Propagator
+from al_core.propagation.base import Labels, Propagator
 
 MOST_FRAMES = 64
 """Labelled frames of one clip that are learnt from; of more, so many evenly spaced ones."""

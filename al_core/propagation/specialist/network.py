@@ -4,7 +4,6 @@ Its shape is a U-Net (Ronneberger et al., MICCAI 2015) of few channels: nearly a
 resolution and below, one thin layer brings the outline back to full resolution.
 """
 
-import io
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_core.errors import BadCheckpoint
+from al_core.propagation.network_state import load_state, seeded
 
 IN_CHANNELS = 5
 """Red, green, blue, what is known of the object, what is known of all other objects."""
@@ -105,34 +104,18 @@ def segmentation_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def new_network(seed: int) -> SpecialistNetwork:
-    """With random weights that follow from the seed; the global state of torch stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return SpecialistNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def to_bytes(network: SpecialistNetwork) -> bytes:
-    """The weights as a file of torch."""
-    buffer = io.BytesIO()
-    torch.save(network.state_dict(), buffer)
-    return buffer.getvalue()
+    """Make a network with random weights that follow from the seed."""
+    network = seeded(SpecialistNetwork, seed)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def load_weights(path: Path) -> SpecialistNetwork:
-    """A network from a file that :func:`to_bytes` made.
+    """Read a network from a file of :func:`~al_core.propagation.network_state.to_bytes`.
 
     Raises:
         BadCheckpoint: there is no such file, it cannot be read, or its weights are another network's.
     """
     network = new_network(0)
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise BadCheckpoint(f"{path}: expected the weights of a specialist's parent, there is no file") from None
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BadCheckpoint(
-            f"{path}: expected the weights of a specialist's parent, got a file that does not fit ({reason}); "
-            "make one with al_core.propagation.specialist.training.train_parent"
-        ) from None
+    advice = "make one with al_core.propagation.specialist.training.train_parent"
+    load_state(path, network, "a specialist's parent", advice)
     return network

@@ -19,12 +19,14 @@ import torch
 from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Propagator
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.label_masks import exclusive, may_overlap
+from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
 from al_core.propagation.specialist.examples import labelled_frames, network_input, picture, split
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network, to_bytes
-from al_core.propagation.specialist.training import Checkpoint, load_kept, train
+from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network
+from al_core.propagation.specialist.training import train
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache

@@ -4,7 +4,6 @@ OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017) has the 
 knows what objects are, and a short training on the clip at hand, here with all its labelled frames.
 """
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -12,10 +11,12 @@ import numpy as np
 import torch
 
 from al_core.errors import BadLabel, TrainingDiverged
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size
-from al_core.propagation.base import ClipFrames, Labels, Propagator
+from al_core.propagation.base import Labels, Propagator
+from al_core.propagation.network_state import Checkpoint, to_bytes
 from al_core.propagation.specialist.examples import CROP, LabelledFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, segmentation_loss, to_bytes
+from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, segmentation_loss
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -30,7 +31,7 @@ def train(
     examples: Sequence[LabelledFrame],
     steps: int,
     seed: int,
-    keep: "Checkpoint | None" = None,
+    keep: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Train a network in place. What a step sees follows from the seed and its number alone, so a training that
@@ -72,45 +73,6 @@ def train(
 def _schedule(step: int, steps: int) -> float:
     """Share of the highest learning rate: up in a line, down along a cosine."""
     return float(min((step + 1) / WARM_UP, 1) * (1 + np.cos(np.pi * step / steps)) / 2)
-
-
-class Checkpoint:
-    """Where a training stands, in a cache; one that is gone or damaged means from the start."""
-
-    def __init__(self, disk: DiskCache, key: str) -> None:
-        self._disk = disk
-        self._key = key
-
-    def save(self, network: SpecialistNetwork, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Keep everything that the next step needs."""
-        buffer = io.BytesIO()
-        torch.save({"step": step, "network": network.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
-        self._disk.put(self._key, buffer.getvalue())
-
-    def restore(self, network: SpecialistNetwork, optimizer: torch.optim.Optimizer) -> int:
-        """The next step; 0 where nothing is kept."""
-        state = load_kept(self._disk, self._key)
-        if state is None:
-            return 0
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        return int(state["step"])
-
-    def drop(self) -> None:
-        """The training is over."""
-        self._disk.path(self._key).unlink(missing_ok=True)
-
-
-def load_kept(disk: DiskCache, key: str) -> dict | None:
-    """A file of torch from a cache; None where it is not there or damaged."""
-    path = disk.use(key)
-    if path is None:
-        return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError):
-        return None
-    return state if isinstance(state, dict) else None
 
 
 def train_parent(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from skimage.feature import local_binary_pattern
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask
-from al_core.propagation.base import ClipFrames
 
 if TYPE_CHECKING:  # An encoder needs torch, statistics do not.
     from al_core.propagation.affinity.encoder import Describe

@@ -22,9 +22,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.clips import ClipFrames
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import Patch, Size, SoftMask, patch_of
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
 from al_core.propagation.label_masks import check_labels, may_overlap, patches_at
 from al_core.propagation.tracks.proposals import InOrder, Palette, Proposal, predicted

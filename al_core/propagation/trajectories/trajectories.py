@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame
+from al_core.footage.clips import ClipFrames
+from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic import superpixels
 from al_core.propagation.harmonic.superpixels import COLOURS, MOTIONS, N_FEATURES, SuperpixelGraph, superpixel_graph
 from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points

@@ -23,12 +23,12 @@ from torch.nn import functional
 
 from al_core.evaluation.metrics import jaccard
 from al_core.fingerprint import fingerprint
-from al_core.footage.clips import Clip, clips_of
+from al_core.footage.clips import Clip, ClipFrames, clips_of
 from al_core.masks.soft import shrink
 from al_core.propagation.affinity.affinity import AffinityPropagator, Matching
 from al_core.propagation.affinity.encoder import STRIDE, Describe, to_lab
 from al_core.propagation.affinity.encoder_training import learned_features
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack, Resources
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Resources
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore

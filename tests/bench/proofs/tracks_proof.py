@@ -21,8 +21,8 @@ from rich.table import Table
 
 from al_core.evaluation.identity_switches import SwitchCounter
 from al_core.evaluation.metrics import jaccard
-from al_core.footage.clips import clips_of
-from al_core.propagation.base import ClipFrames, Propagator
+from al_core.footage.clips import ClipFrames, clips_of
+from al_core.propagation.base import Propagator
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.tracks.track_merging import MergeWeights, Merging
 from al_core.propagation.tracks.tracks import TrackPropagator

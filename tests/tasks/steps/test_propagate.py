@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.calibration import Calibration
+from al_core.footage.clips import ClipFrames
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import SoftMask
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
-from al_core.propagation.base import ClipFrames, Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
-from al_core.settings import Settings
+from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
@@ -125,7 +126,8 @@ class StandStill:
 
 def test_several_propagators_label_a_video_together(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is too sure of itself leads, until its calibration says better."""
-    monkeypatch.setitem(PROPAGATORS, "still", lambda resources: StandStill(0.999))
+    known = Table("propagation method", {"flow": PROPAGATORS["flow"], "still": lambda resources: StandStill(0.999)})
+    monkeypatch.setattr("al_core.propagation.PROPAGATORS", known)
     settings = Settings().changed({"propagation.methods": ["flow", "still"]})
     worst = {}
     for name, offset in (("trusted", 0.0), ("known", -8.0)):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadCheckpoint, BadLabel
+from al_core.footage.clips import ClipFrames
 from al_core.propagation import Resources, build, walks
 from al_core.propagation.affinity.affinity import AffinityPropagator, Matching
-from al_core.propagation.affinity.encoder import Describe, describing, encoder_to_bytes, new_encoder
-from al_core.propagation.base import ClipFrames, PropagatedFrame
+from al_core.propagation.affinity.encoder import Describe, describing, new_encoder
+from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
+from al_core.propagation.network_state import to_bytes
 from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
@@ -181,7 +183,7 @@ def test_it_is_made_by_name_and_trains_once_on_the_clip(resources: Callable[...,
 
 def test_a_given_encoder_is_used_without_training(resources: Callable[..., Resources], tmp_path: Path) -> None:
     path = tmp_path / "encoder.pt"
-    path.write_bytes(encoder_to_bytes(new_encoder(1)))
+    path.write_bytes(to_bytes(new_encoder(1)))
     clip = mover_clip({1: line((30, 30), (3, 1))})
     made = resources(encoder=str(path))
     assert len(list(build("affinity", made).propagate(clip, {2: clip.truth[2]}))) == 12

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
-from al_core.propagation.affinity.encoder import FEATURES, encoder_to_bytes, load_encoder, new_encoder, to_lab
+from al_core.propagation.affinity.encoder import FEATURES, load_encoder, new_encoder, to_lab
+from al_core.propagation.network_state import to_bytes
 
 
 def test_lab_of_grey_has_no_colour_and_rises_with_lightness() -> None:
@@ -23,15 +24,15 @@ def test_a_frame_of_any_size_has_one_feature_for_each_started_cell() -> None:
 
 def test_weights_follow_from_the_seed_and_leave_torch_as_it_was() -> None:
     before = torch.random.get_rng_state()
-    assert encoder_to_bytes(new_encoder(1)) == encoder_to_bytes(new_encoder(1))
-    assert encoder_to_bytes(new_encoder(1)) != encoder_to_bytes(new_encoder(2))
+    assert to_bytes(new_encoder(1)) == to_bytes(new_encoder(1))
+    assert to_bytes(new_encoder(1)) != to_bytes(new_encoder(2))
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_file_gives_the_encoder_back(tmp_path: Path) -> None:
     path = tmp_path / "encoder.pt"
-    path.write_bytes(encoder_to_bytes(new_encoder(3)))
-    assert encoder_to_bytes(load_encoder(path)) == encoder_to_bytes(new_encoder(3))
+    path.write_bytes(to_bytes(new_encoder(3)))
+    assert to_bytes(load_encoder(path)) == to_bytes(new_encoder(3))
 
 
 def test_a_file_that_does_not_fit_is_named(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from al_core.propagation.affinity import encoder_training as training
-from al_core.propagation.affinity.encoder import Encoder, encoder_to_bytes, new_encoder
+from al_core.propagation.affinity.encoder import Encoder, new_encoder
 from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
+from al_core.propagation.network_state import to_bytes
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.movers import MoverClip, line, mover_clip
@@ -69,8 +70,8 @@ def test_the_encoder_is_not_shown_the_channel_that_it_rebuilds() -> None:
 
 def test_equal_seeds_give_equal_weights(clip: MoverClip, tmp_path: Path) -> None:
     first, second, other = (trained(clip, tmp_path / str(i), seed=seed) for i, seed in enumerate((1, 1, 2)))
-    assert encoder_to_bytes(first) == encoder_to_bytes(second)
-    assert encoder_to_bytes(first) != encoder_to_bytes(other)
+    assert to_bytes(first) == to_bytes(second)
+    assert to_bytes(first) != to_bytes(other)
 
 
 def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(clip: MoverClip, tmp_path: Path) -> None:
@@ -86,17 +87,17 @@ def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(clip: MoverClip,
         trained(clip, tmp_path / "killed", on_progress=kill)
     resumed = trained(clip, tmp_path / "killed", on_progress=lambda p: steps_left.append(p.done))
     assert steps_left == [5, 6, 7, 8, 9, 10]
-    assert encoder_to_bytes(resumed) == encoder_to_bytes(trained(clip, tmp_path / "whole"))
+    assert to_bytes(resumed) == to_bytes(trained(clip, tmp_path / "whole"))
     assert [path.suffix for path in (tmp_path / "killed").iterdir()] == [".pt"]
 
 
 def test_a_trained_encoder_is_taken_from_the_cache_unless_it_is_damaged(clip: MoverClip, tmp_path: Path) -> None:
     first = trained(clip, tmp_path)
     clip.reads.clear()
-    assert encoder_to_bytes(trained(clip, tmp_path)) == encoder_to_bytes(first)
+    assert to_bytes(trained(clip, tmp_path)) == to_bytes(first)
     assert clip.reads == []
     (tmp_path / f"{training_key(clip, clip.size, 10, 0)}.pt").write_bytes(b"damaged")
-    assert encoder_to_bytes(trained(clip, tmp_path)) == encoder_to_bytes(first)
+    assert to_bytes(trained(clip, tmp_path)) == to_bytes(first)
 
 
 def test_few_frames_of_a_long_clip_are_read(clip: MoverClip) -> None:
@@ -107,4 +108,4 @@ def test_few_frames_of_a_long_clip_are_read(clip: MoverClip) -> None:
 
 def test_a_clip_of_one_frame_needs_no_training(clip: MoverClip, tmp_path: Path) -> None:
     clip.images = clip.images[:1]
-    assert encoder_to_bytes(trained(clip, tmp_path)) == encoder_to_bytes(new_encoder(0))
+    assert to_bytes(trained(clip, tmp_path)) == to_bytes(new_encoder(0))

@@ -10,8 +10,9 @@ from al_core.errors import BadCheckpoint, BadLabel
 from al_core.propagation import Resources, build
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
+from al_core.propagation.network_state import to_bytes
 from al_core.propagation.specialist.examples import LabelledFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import load_weights, new_network, segmentation_loss, to_bytes
+from al_core.propagation.specialist.network import load_weights, new_network, segmentation_loss
 from al_core.propagation.specialist.training import Checkpoint, train, train_parent
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
@@ -137,7 +138,7 @@ def test_a_parent_is_written_and_started_from(tmp_path: Path) -> None:
 
 
 def test_a_parent_that_does_not_fit_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadCheckpoint, match=r"absent.pt.*no file"):
+    with pytest.raises(BadCheckpoint, match=r"absent.pt.*no such file"):
         build("specialist", Resources(settings(2, str(tmp_path / "absent.pt")), tmp_path))
     torch.save({"other": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(BadCheckpoint, match="does not fit"):
