@@ -7,7 +7,7 @@ from typing import Any
 
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import Samples, expected_calibration_error
-from al_core.evaluation.label_diff import Comparison
+from al_core.evaluation.label_diff import LabelDiff
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video, whole_video
@@ -96,7 +96,7 @@ def videos(content: Content, peaks: Mapping[int, float], frame: Frame) -> str:
 
 
 def video(
-    content: Content, this: Video, compared: Comparison | None, rounds: tuple[int, int] | None, frame: Frame
+    content: Content, this: Video, compared: LabelDiff | None, rounds: tuple[int, int] | None, frame: Frame
 ) -> str:
     """One video: its time line, its frames, and what changed between two rounds."""
     charts = Charts()
@@ -198,7 +198,7 @@ def _with_span(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.known else "")
 
 
-def _changes(found: Comparison, rounds: tuple[int, int]) -> str:
+def _changes(found: LabelDiff, rounds: tuple[int, int]) -> str:
     counts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items())
     agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
     rows = [

@@ -1,6 +1,6 @@
 """The page of a simulation: strategies beside each other, with intervals, as one HTML file.
 
-Every figure comes from :class:`Comparison`; nothing is measured here.
+Every figure comes from :class:`ArmComparison`; nothing is measured here.
 """
 
 import math
@@ -8,9 +8,10 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from al_core.benchmark.arms import EFFORTS, AimResult, ArmSummary, Comparison, Effort
+from al_core.benchmark.arms import EFFORTS, AimResult, ArmComparison, ArmSummary, Effort
 from al_core.benchmark.curve_points import GOOD
-from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
+from al_core.evaluation.bootstrap import LEVEL, Estimate
+from al_core.evaluation.learning_curve import CostRatio, Curves, Reach
 from al_core.files import write_whole
 from tasks.report.figures.simulation_figures import QUALITY_NAMES, Styles, curves, video_curves, widest_apart
 from tasks.report.formatting import between, duration, many, percent, score
@@ -27,13 +28,13 @@ _SETS = {
 _UNITS: dict[Effort, str] = {"human_frames": "frames", "human_seconds": "time"}
 
 
-def write_comparison(comparison: Comparison, out: Path) -> Path:
+def write_comparison(comparison: ArmComparison, out: Path) -> Path:
     """Render and write the page; it appears whole or not at all."""
     write_whole(out, render(comparison).encode())
     return out
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: ArmComparison) -> str:
     """The HTML of the page."""
     charts, styles = Charts(), Styles(comparison)
     parts = {"Aims": aims(comparison)}
@@ -45,7 +46,7 @@ def render(comparison: Comparison) -> str:
     return document("Strategies compared by fewframes", header(comparison), parts, charts, footer)
 
 
-def header(comparison: Comparison) -> str:
+def header(comparison: ArmComparison) -> str:
     """What was run, in a few figures."""
     points = comparison.points
     campaigns = len({p.key[:-1] for p in points})
@@ -63,7 +64,7 @@ def header(comparison: Comparison) -> str:
     return f'<h1>Strategies compared</h1><p class="lead">{lead}</p><div class="tiles">{tiles}</div>'
 
 
-def aims(comparison: Comparison) -> str:
+def aims(comparison: ArmComparison) -> str:
     """What the project set out to show, and whether these records show it."""
     rows = []
     for result in comparison.results():
@@ -80,7 +81,7 @@ def aims(comparison: Comparison) -> str:
     return note(explained) + table(head, rows, text=[0, 1, 2, 5])
 
 
-def one_set(comparison: Comparison, set_name: str, charts: Charts, styles: Styles) -> str:
+def one_set(comparison: ArmComparison, set_name: str, charts: Charts, styles: Styles) -> str:
     """A set's summary, its curves, and some of its videos."""
     entries = comparison.summary(set_name)
     if not entries:
@@ -92,7 +93,7 @@ def one_set(comparison: Comparison, set_name: str, charts: Charts, styles: Style
     )
 
 
-def _summary(comparison: Comparison, entries: list[ArmSummary]) -> str:
+def _summary(comparison: ArmComparison, entries: list[ArmSummary]) -> str:
     goal = f"{comparison.target:g}"
     pairs = [(effort, baseline) for effort in EFFORTS for baseline in comparison.baselines]
     head = [
@@ -132,7 +133,7 @@ def _summary(comparison: Comparison, entries: list[ArmSummary]) -> str:
     return table(head, rows, text=[0]) + note(explained)
 
 
-def _curves(comparison: Comparison, set_name: str, charts: Charts, styles: Styles) -> str:
+def _curves(comparison: ArmComparison, set_name: str, charts: Charts, styles: Styles) -> str:
     figure = curves(comparison, set_name, styles)
     if figure is None:
         return empty("No curves.")
@@ -145,7 +146,7 @@ def _curves(comparison: Comparison, set_name: str, charts: Charts, styles: Style
     return f'<div class="card">{charts.place(figure)}{note(text)}</div>'
 
 
-def _videos(comparison: Comparison, set_name: str, charts: Charts, styles: Styles) -> str:
+def _videos(comparison: ArmComparison, set_name: str, charts: Charts, styles: Styles) -> str:
     found: dict[str, Curves] = {}
     for arm in comparison.arms(set_name):
         known = comparison.curves(set_name, arm, "human_frames")
