@@ -113,7 +113,7 @@ def export(project: str, form: str, out: str) -> State:
 
     Args:
         project: its folder.
-        form: a key of ``al_core.export.FORMATS``.
+        form: what to write: coco, davis, youtube-vis, yolo-seg or overlay-mp4.
         out: file or folder to write.
     """
     from tasks.project.export import export_project

@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from al_core.evaluation.bootstrap import DRAWS, Array, Estimate, bootstrap_weights, estimate
+from al_core.errors import BadRecords
+from al_core.evaluation.bootstrap import Estimate
+
+Array = NDArray[np.float64]
 
 LEAST = 1e-3
 """Confidences are kept this far from 0 and 1, where the logit is not finite."""
@@ -31,6 +34,8 @@ RESEMBLANCE = 0.3
 """Correlation of the errors of two frames of one video."""
 
 BINS = 10
+DRAWS = 1000
+LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Calibration:
         offset: above 0 it raises all of them.
 
     Raises:
-        ValueError: a slope that is not above 0, or numbers that are not finite.
+        BadRecords: a slope that is not above 0, or numbers that are not finite.
     """
 
     slope: float = 1.0
@@ -50,7 +55,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not (np.isfinite([self.slope, self.offset]).all() and self.slope > 0):
-            raise ValueError(f"a calibration has a slope above 0 and an offset, got {self.slope} and {self.offset}")
+            raise BadRecords(f"a calibration has a slope above 0 and an offset, got {self.slope} and {self.offset}")
 
     def __call__(self, confidence: float) -> float:
         """The expected overlap (IoU) with the truth, in [0, 1]."""
@@ -88,7 +93,7 @@ class Samples:
         group: int64 [n], samples of one video (or one block of time of a video) have one number.
 
     Raises:
-        ValueError: different lengths, or values outside of their range.
+        BadRecords: different lengths, or values outside of their range.
     """
 
     confidence: Array
@@ -98,10 +103,10 @@ class Samples:
     def __post_init__(self) -> None:
         if not self.confidence.shape == self.overlap.shape == self.group.shape or self.group.ndim != 1:
             shapes = [list(a.shape) for a in (self.confidence, self.overlap, self.group)]
-            raise ValueError(f"samples are three arrays of one length, got {shapes}")
+            raise BadRecords(f"samples are three arrays of one length, got {shapes}")
         for values in (self.confidence, self.overlap):
             if not ((values >= 0) & (values <= 1)).all():
-                raise ValueError("confidences and overlaps lie from 0 to 1")
+                raise BadRecords("confidences and overlaps lie from 0 to 1")
 
     def __len__(self) -> int:
         return len(self.group)
@@ -177,7 +182,7 @@ def cross_validated(samples: Samples, prior: Calibration = IDENTITY, seed: int =
     calibration = fit(samples, prior)
     groups = np.unique(samples.group)
     if len(groups) < 2:
-        unknown = estimate(np.nan)
+        unknown = Estimate(float("nan"), float("nan"), float("nan"))
         return Fit(calibration, len(samples), unknown, unknown)
     held_out = np.empty(len(samples))
     for group in groups:
@@ -201,13 +206,15 @@ def expected_calibration_error(samples: Samples, bins: int = BINS, draws: int = 
     """
     groups = np.unique(samples.group)
     if not len(groups):
-        return estimate(np.nan)
+        return Estimate(float("nan"), float("nan"), float("nan"))
     sums = np.array([_bin_sums(samples.only(samples.group == g), bins) for g in groups])
     value = float(_error(sums.sum(axis=0)[None])[0])
     if len(groups) < 2:
-        return estimate(value)
-    weights = bootstrap_weights(len(groups), np.random.default_rng(seed), draws)
-    return estimate(value, _error(np.tensordot(weights, sums, axes=1)))
+        return Estimate(value, float("nan"), float("nan"))
+    drawn = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), draws)
+    errors = _error(np.tensordot(drawn, sums, axes=1))
+    low, high = np.quantile(errors, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high))
 
 
 def reliability(samples: Samples, bins: int = BINS) -> list[Bin]:

@@ -1,8 +1,9 @@
 """Footage with known truth, for campaigns in memory: clips as they lie on disk, and other footage made from them.
 
-A :class:`Clip` reads a sequence of a DAVIS-layout folder when asked. A :class:`RearrangedClip` shows its frames in
-another order (held, slowed down, backward, with an empty scene between them) and copies nothing. Both may be asked for
-frames at a smaller size, and both are what propagators take for the frames of a clip (:class:`ClipFrames`).
+A :class:`Clip` reads a sequence of a DAVIS-layout folder when it is asked. A :class:`View` shows the frames of a clip
+in another order (held, slowed down, backward, with an empty scene between them) and copies nothing. Both may be asked
+for frames at a smaller size, and both are what propagators take for the frames of a clip
+(:class:`ClipFrames`).
 """
 
 from collections import Counter
@@ -226,7 +227,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class RearrangedClip:
+class View:
     """A clip's frames in another order; nothing is copied.
 
     Attributes:
@@ -269,7 +270,7 @@ class RearrangedClip:
         return self.source.size
 
     @property
-    def frames(self) -> "RearrangedClip":
+    def frames(self) -> "View":
         """The view itself."""
         return self
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.errors import BadSettings
+
 RATE = 0.17
 """Error per unit of hazard, fitted as told above."""
 
@@ -35,7 +37,7 @@ class Outlook:
         objects: how many there are in a frame, on average, at least 1: labels are paid by object.
 
     Raises:
-        ValueError: lengths that do not fit.
+        BadSettings: lengths that do not fit.
     """
 
     error: Array
@@ -45,7 +47,9 @@ class Outlook:
 
     def __post_init__(self) -> None:
         if len(self.hazard) != len(self.error) - 1:
-            raise ValueError(f"{len(self.error)} frames have {len(self.error) - 1} transitions, got {len(self.hazard)}")
+            raise BadSettings(
+                f"{len(self.error)} frames have {len(self.error) - 1} transitions, got {len(self.hazard)}"
+            )
 
     @property
     def path(self) -> Array:

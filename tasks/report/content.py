@@ -1,4 +1,4 @@
-"""Everything that the page says, gathered from the ledger before a word of HTML is written."""
+"""Everything that the pages say, gathered from the ledger before a word of HTML is written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
-from al_core.records import FrameLabel, FrameRef, QualityRow, Selected, Video, whole_video
+from al_core.records import FrameLabel, FrameRef, QualityRow, Selected, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures.round_figures import Figure
 from tasks.report.figures.timeline_figure import time_line
-from tasks.report.round_rows import RoundRow, round_rows
+from tasks.report.round_rows import RoundRow, quality_by_video, round_rows
 from tasks.report.thumbnails import Shown, picture, shown_masks
 from tasks.report.timeline import (
     Choice,
@@ -123,14 +123,14 @@ class _Known:
 def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
     """Read everything that the page shows; the ledger is let go before the first frame is decoded."""
     with ledger.held():
-        content = gather_rounds(project, ledger)
+        content = with_outlook(gather_rounds(project, ledger), ledger)
         known = _all_known(project, ledger, content, None)
         people = tuple(person_rows(project, ledger))
     return replace(content, shown=tuple(_video_content(each, frames) for each in known), people=people)
 
 
 def gather_video(project: Project, ledger: Ledger, frames: FrameStore, video: Video) -> Content:
-    """The same with one video only."""
+    """Read what is known of the rounds and of one video."""
     with ledger.held():
         content = gather_rounds(project, ledger)
         (known,) = _all_known(project, ledger, content, [video])
@@ -138,43 +138,58 @@ def gather_video(project: Project, ledger: Ledger, frames: FrameStore, video: Vi
 
 
 def gather_rounds(project: Project, ledger: Ledger) -> Content:
-    """What is known of the rounds, without any video's time line and frames: quick at any number of predictions."""
+    """Read what is known of the rounds, without any video's time line and frames: quick at any number of predictions.
+
+    What is expected of further labels is left out, see :func:`with_outlook`.
+    """
     with ledger.held():
-        rounds = ledger.rounds()
-        predicted = next((r for r in reversed(rounds) if ledger.prediction_paths(r.round_id)), None)
-        curves = {r.round_id: ledger.training_curve(r.round_id) for r in rounds}
-        table, quality = round_rows(ledger), ledger.quality()
         delivered, names = ledger.last_delivered_round(), ledger.categories()
         masks = [] if delivered is None else ledger.category_masks(delivered)
         return Content(
             name=project.root.name,
             videos=tuple(ledger.videos()),
-            rounds=tuple(table),
-            quality=tuple(quality),
+            rounds=tuple(round_rows(ledger)),
+            quality=tuple(ledger.quality()),
             steps=tuple(ledger.steps()),
-            curves={round_id: curve for round_id, curve in curves.items() if curve},
+            curves=training_curves(ledger),
             shown=(),
-            predicted_round=predicted.round_id if predicted else None,
+            predicted_round=last_predicted_round(ledger),
             delivered_round=delivered,
-            gain=gain_so_far(ledger),
-            forecast=forecast_of(table, quality),
             categories=tuple((names.get(number, str(number)), provenance, n) for number, provenance, n in masks),
         )
 
 
+def with_outlook(content: Content, ledger: Ledger) -> Content:
+    """Add the gain of the selection and the forecast, which take a bootstrap each."""
+    return replace(content, gain=gain_so_far(ledger), forecast=forecast_of(content.rounds, content.quality))
+
+
+def training_curves(ledger: Ledger) -> dict[int, list[tuple[int, float, float]]]:
+    """Return (iteration, loss, learning rate) of each round that has trained."""
+    curves = {r.round_id: ledger.training_curve(r.round_id) for r in ledger.rounds()}
+    return {round_id: curve for round_id, curve in curves.items() if curve}
+
+
+def last_predicted_round(ledger: Ledger) -> int | None:
+    """Return the newest round that predicted; None before the first."""
+    rounds = (r.round_id for r in reversed(ledger.rounds()))
+    return next((round_id for round_id in rounds if ledger.prediction_paths(round_id)), None)
+
+
 def forecast_of(rounds: Sequence[RoundRow], quality: Sequence[QualityRow]) -> Forecast | None:
-    """The learning curve carried on, over the videos that were measured after every round that measured any."""
-    found = {(row.round_id, row.video_id): row.value for row in whole_video(quality, "jf")}
-    measured = [r for r in rounds if any(round_id == r.round_id for round_id, _ in found)]
-    videos = [v for v in sorted({v for _, v in found}) if all((r.round_id, v) in found for r in measured)]
-    if not measured or not videos:
+    """Carry the learning curve on, over the videos that were measured after every round that measured any."""
+    found = {r.round_id: quality_by_video((q for q in quality if q.round_id == r.round_id), "jf") for r in rounds}
+    seconds = [r.human_seconds for r in rounds if found[r.round_id]]
+    per_round = [values for values in found.values() if values]
+    videos = sorted(set.intersection(*(set(values) for values in per_round))) if per_round else []
+    if not videos:
         return None
-    values = np.array([[found[r.round_id, v] for v in videos] for r in measured])
-    return forecast([r.human_seconds for r in measured], values, np.random.default_rng(0), target=GOOD)
+    values = np.array([[values[v] for v in videos] for values in per_round])
+    return forecast(seconds, values, np.random.default_rng(0), target=GOOD)
 
 
 def _all_known(project: Project, ledger: Ledger, content: Content, videos: list[Video] | None) -> list[_Known]:
-    """What the ledger knows of some videos, by default of the least certain ones."""
+    """Read what the ledger knows of some videos, by default of the least certain ones."""
     rounds = {r.round_id: r for r in ledger.rounds()}
     predicted = None if content.predicted_round is None else rounds[content.predicted_round]
     selections = {round_id: ledger.selection(round_id) for round_id in rounds}
@@ -190,14 +205,10 @@ def _least_certain_videos(
     predicted: Round | None,
     selections: Mapping[int, Sequence[Selected]],
 ) -> list[Video]:
-    """The videos to show: all of few, of many those with the least certain frames, then those asked about."""
+    """Choose the videos to show: all of few, of many those with the least certain frames, then those asked about."""
     if len(videos) <= MAX_VIDEOS:
         return list(videos)
-    peaks: dict[int, float] = {}
-    if predicted is not None:
-        highest = ledger.least_certain_per_video(predicted.round_id, 1)
-        pairs = zip(highest["video_id"].tolist(), highest["uncertainty"].tolist(), strict=True)
-        peaks = dict(pairs)
+    peaks = highest_uncertainty(ledger, None if predicted is None else predicted.round_id)
     asked = {s.frame.video_id for found in selections.values() for s in found}
     ranked = sorted(videos, key=lambda v: (-peaks.get(v.video_id, -1.0), v.video_id not in asked, v.video_id))
     return ranked[:MAX_VIDEOS]
@@ -225,38 +236,52 @@ def _known(
     )
 
 
+def highest_uncertainty(ledger: Ledger, round_id: int | None) -> dict[int, float]:
+    """Return the uncertainty of each video's least certain frame, by id; empty without a round that predicted."""
+    if round_id is None:
+        return {}
+    found = ledger.least_certain_per_video(round_id, 1)
+    return dict(zip(found["video_id"].tolist(), found["uncertainty"].tolist(), strict=True))
+
+
 def _video_content(known: _Known, frames: FrameStore) -> VideoContent:
-    video = known.video
     delivered, note = _delivered(known)
-    newest = sorted((c for c in known.chosen if c.newest), key=lambda c: c.place)[:MAX_PICTURES]
-    asked = {c.frame_idx: c for c in newest}
-    doubtful = least_confident(delivered, MAX_PICTURES, asked) if delivered else []
-    samples = [] if asked or doubtful else list(range(0, video.n_frames, -(-video.n_frames // MAX_PICTURES)))
-    wanted: dict[int, Choice | None] = {**asked, **dict.fromkeys([*doubtful, *samples])}
+    chosen, doubtful, samples = _wanted(known, delivered)
+    choices = {c.frame_idx: c for c in chosen}
+    wanted = [*choices, *doubtful, *samples]
     masks = dict(read_delivered(known.delivered, wanted)) if known.delivered and delivered else {}
 
     def draw(frame_idx: int) -> Picture:
         shown = shown_masks(frame_idx, known.labels, masks, tuple(PROVENANCE_COLOURS))
-        image = picture(frames, FrameRef(video.video_id, frame_idx), shown)
+        image = picture(frames, FrameRef(known.video.video_id, frame_idx), shown)
         time_us = int(known.times_us[frame_idx] - known.times_us[0])
-        return Picture(frame_idx, time_us, image, shown, wanted[frame_idx])
+        return Picture(frame_idx, time_us, image, shown, choices.get(frame_idx))
 
     something = known.uncertain or delivered or known.chosen or known.labels
     people = list(known.labels)
-    line = time_line(video, known.times_us, known.uncertain, delivered, known.chosen, people)
+    line = time_line(known.video, known.times_us, known.uncertain, delivered, known.chosen, people)
     return VideoContent(
-        video=video,
+        video=known.video,
         figure=line if something else None,
         human_frames=len(people),
-        chosen=tuple(draw(c.frame_idx) for c in newest),
-        doubtful=tuple(draw(i) for i in doubtful),
-        samples=tuple(draw(i) for i in samples),
+        chosen=tuple(map(draw, choices)),
+        doubtful=tuple(map(draw, doubtful)),
+        samples=tuple(map(draw, samples)),
         note=note,
     )
 
 
+def _wanted(known: _Known, delivered: DeliveredFrames | None) -> tuple[list[Choice], list[int], list[int]]:
+    """Choose the frames to draw: of the newest selection, the least confident, and some others where both are empty."""
+    chosen = sorted((c for c in known.chosen if c.newest), key=lambda c: c.place)[:MAX_PICTURES]
+    doubtful = least_confident(delivered, MAX_PICTURES, [c.frame_idx for c in chosen]) if delivered else []
+    n_frames = known.video.n_frames
+    samples = [] if chosen or doubtful else list(range(0, n_frames, -(-n_frames // MAX_PICTURES)))
+    return chosen, doubtful, samples
+
+
 def _delivered(known: _Known) -> tuple[DeliveredFrames | None, str]:
-    """The delivered masks frame by frame, or why they cannot be shown."""
+    """Read the delivered masks frame by frame, or say why they cannot be shown."""
     if known.delivered is None:
         return None, ""
     try:

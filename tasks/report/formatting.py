@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable
 
-from al_core.evaluation.learning_curve import CostRatio
+from al_core.evaluation.bootstrap import CostRatio
 
 
-def duration(seconds: float) -> str:
-    """``3.2 s``, ``84 s``, ``12.4 min``, ``3.2 h``."""
+def duration(seconds: float | None) -> str:
+    """Write a time span: ``3.2 s``, ``84 s``, ``12.4 min``, ``3.2 h``; a dash for None."""
+    if seconds is None:
+        return "–"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:
@@ -18,7 +20,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in [0, 1] as ``4.2 %``; a dash for None."""
+    """Write a share in [0, 1] as ``4.2 %``; a dash for None."""
     if share is None:
         return "–"
     value = 100 * share
@@ -26,30 +28,27 @@ def percent(share: float | None) -> str:
 
 
 def score(value: float | None) -> str:
-    """A quality figure with three decimals; a dash for None."""
+    """Write a quality figure with three decimals; a dash for None."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def many(count: int, noun: str, plural: str = "") -> str:
-    """``1 frame``, ``1,200 frames``."""
+    """Write a count with its noun: ``1 frame``, ``1,200 frames``."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def clock(microseconds: int) -> str:
-    """A time within a video: ``0:04.12``, ``1:02:04.12``."""
+    """Write a time within a video: ``0:04.12``, ``1:02:04.12``."""
     hundredths = round(microseconds / 10_000)
     seconds, hundredths = divmod(hundredths, 100)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours}:{minutes:02d}:{seconds:02d}.{hundredths:02d}"
-        if hours
-        else f"{minutes}:{seconds:02d}.{hundredths:02d}"
-    )
+    whole = f"{hours}:{minutes:02d}" if hours else str(minutes)
+    return f"{whole}:{seconds:02d}.{hundredths:02d}"
 
 
 def between(least: float, most: float, text: Callable[[float], str]) -> str:
-    """A figure of which bounds are known: ``7.3``, ``≤ 2.0``, ``> 16.0``; a dash where nothing is known."""
+    """Write a figure of which bounds are known: ``7.3``, ``≤ 2.0``, ``> 16.0``; a dash where nothing is known."""
     if least == most:
         return text(least)
     if math.isinf(most):
@@ -58,7 +57,7 @@ def between(least: float, most: float, text: Callable[[float], str]) -> str:
 
 
 def times(ratio: CostRatio) -> str:
-    """``1.50x (1.20x–1.90x)``: a ratio with its interval, which a single video does not have."""
+    """Write a ratio with its interval, which a single video does not have: ``1.50x (1.20x–1.90x)``."""
     own = between(ratio.least, ratio.most, "{:.2f}x".format)
     interval = between(ratio.low, ratio.high, "{:.2f}x".format)
     return own if math.isnan(ratio.low) or interval == own else f"{own} ({interval})"

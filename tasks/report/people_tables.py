@@ -1,4 +1,4 @@
-"""The people who label, as tables for the terminal and for the page."""
+"""The people who label: what is said of each, and a table of it for the terminal."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,6 @@ from rich.table import Table
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import FITS, PersonRow
 from tasks.report.formatting import duration, percent, score
-from tasks.report.pages.html import note, table
 
 COLUMNS = (
     "name",
@@ -42,11 +41,6 @@ def people_table(rows: Sequence[PersonRow]) -> Table:
     for row in rows:
         lines.add_row(*cells(row))
     return lines
-
-
-def people_section(rows: Sequence[PersonRow]) -> str:
-    """One line per person, as HTML; nothing where nobody labels on our page."""
-    return table(COLUMNS, [cells(row) for row in rows], text=[0, 1]) + note(LEGEND) if rows else ""
 
 
 def cells(row: PersonRow) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The figures of each round, from the ledger alone: one row that the page and the terminal both show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,12 +47,12 @@ class RoundRow:
 
     @property
     def coverage(self) -> float | None:
-        """Share of all frames that are labelled, in [0, 1]."""
+        """Return the share of all frames that are labelled, in [0, 1]."""
         return None if self.covered is None or not self.n_frames else self.covered / self.n_frames
 
 
 def round_rows(ledger: Ledger) -> list[RoundRow]:
-    """One row per round, in order."""
+    """Return one row per round, in order."""
     with ledger.held():
         quality, steps, coverage = ledger.quality(), ledger.steps(), ledger.coverage()
         rounds = {r.round_id: r for r in ledger.rounds()}
@@ -67,9 +67,14 @@ def round_rows(ledger: Ledger) -> list[RoundRow]:
     ]
 
 
-def mean_quality(rows: Sequence[QualityRow], metric: str, provenance: str = ALL) -> float | None:
-    """Mean of a metric over whole videos, each weighing the same; None without any."""
-    values = [row.value for row in whole_video(rows, metric, provenance)]
+def quality_by_video(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) -> dict[int, float]:
+    """Return a metric of whole videos, by video; of several rounds the last counts."""
+    return {q.video_id: q.value for q in whole_video(rows, metric, provenance)}
+
+
+def mean_quality(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) -> float | None:
+    """Return the mean of a metric over whole videos, each weighing the same; None without any."""
+    values = quality_by_video(rows, metric, provenance).values()
     return sum(values) / len(values) if values else None
 
 
@@ -78,7 +83,7 @@ def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int,
 
     The ledger counts per provenance the frames that hold such a mask, and a frame may hold masks of several.
     A frame with a teacher's mask counts as teacher; of the others one with a propagated mask counts as
-    propagated; the rest is accepted.
+    propagated.
 
     Args:
         delivered: provenance -> (frames with such a mask, masks).
@@ -95,16 +100,12 @@ def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int,
 
 def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: Sequence[QualityRow]) -> RoundRow:
     delivered: dict[str, tuple[int, int]] = entry["delivered"]
-    done = any(s.name == "propagate" and s.status == "finished" for s in steps) or bool(delivered)
-    covered = entry["covered"] if done else None
     seconds = {s.name: s.seconds for s in steps if s.status == "finished"}
+    done = "propagate" in seconds or bool(delivered)
+    covered = entry["covered"] if done else None
+    counts = ("round_id", "n_frames", "requested", "answered", "human_frames", "human_seconds")
     return RoundRow(
-        round_id=entry["round_id"],
-        n_frames=entry["n_frames"],
-        requested=entry["requested"],
-        answered=entry["answered"],
-        human_frames=entry["human_frames"],
-        human_seconds=entry["human_seconds"],
+        **{name: entry[name] for name in counts},
         covered=covered,
         frames_by=frames_by_provenance(delivered, covered or 0, entry["human_frames"]) if done else {},
         masks_by={name: masks for name, (_, masks) in delivered.items()},

@@ -20,11 +20,20 @@ from al_core.stores.frames import FrameStore
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
 from tasks.project.versions import compare_rounds
-from tasks.report.content import gather_rounds, gather_video
+from tasks.report.content import (
+    forecast_of,
+    gather_rounds,
+    gather_video,
+    highest_uncertainty,
+    last_predicted_round,
+    training_curves,
+    with_outlook,
+)
 from tasks.report.pages import dashboard_pages
 from tasks.report.pages.dashboard_pages import Frame
 from tasks.report.pages.document import asset
-from tasks.report.viewer import frame_view, gather_frame
+from tasks.report.pages.viewer import frame_view, gather_frame
+from tasks.report.round_rows import quality_by_video
 from tasks.web.auth import Person, at_least
 from tasks.web.error_responses import ApiError
 from tasks.web.services import WebContext
@@ -62,11 +71,11 @@ def overview(request: Request) -> HTMLResponse:
     """How far the videos are labelled."""
     context = _context(request)
     with context.ledger.held():
-        content = gather_rounds(context.project, context.ledger)
+        content = with_outlook(gather_rounds(context.project, context.ledger), context.ledger)
         queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
-    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame()))
+    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame(context)))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -77,19 +86,20 @@ def quality(request: Request) -> HTMLResponse:
 
     context = _context(request)
     content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard_pages.quality(content, delivered_samples(context.project, context.ledger), _frame()))
+    samples = delivered_samples(context.project, context.ledger)
+    content = replace(content, forecast=forecast_of(content.rounds, content.quality))
+    return _page(dashboard_pages.quality(content, samples, _frame(context)))
 
 
 @router.get("/videos", response_class=HTMLResponse)
 def videos(request: Request) -> HTMLResponse:
     """All videos, the least certain first."""
     context = _context(request)
-    content = gather_rounds(context.project, context.ledger)
-    peaks: dict[int, float] = {}
-    if content.predicted_round is not None:
-        found = context.ledger.least_certain_per_video(content.predicted_round, 1)
-        peaks = dict(zip(found["video_id"].tolist(), found["uncertainty"].tolist(), strict=True))
-    return _page(dashboard_pages.videos(content, peaks, _frame()))
+    with context.ledger.held():
+        quality = quality_by_video(context.ledger.quality(), "jf")
+        peaks = highest_uncertainty(context.ledger, last_predicted_round(context.ledger))
+        found = context.ledger.videos()
+    return _page(dashboard_pages.videos(found, quality, peaks, _frame(context)))
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
@@ -105,7 +115,7 @@ def video(request: Request, video_id: int, before: int | None = None, after: int
     if before is not None and after is not None:
         rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
-    return _page(dashboard_pages.video(content, this, compared, rounds, _frame()))
+    return _page(dashboard_pages.video(content, this, compared, rounds, _frame(context)))
 
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
@@ -126,16 +136,17 @@ def frame(
 def people(request: Request) -> HTMLResponse:
     """Who labels, and how well."""
     context = _context(request)
-    content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard_pages.people(content, person_rows(context.project, context.ledger), _frame()))
+    return _page(dashboard_pages.people(person_rows(context.project, context.ledger), _frame(context)))
 
 
 @router.get("/runs", response_class=HTMLResponse)
 def runs(request: Request) -> HTMLResponse:
     """Every step of every round."""
     context = _context(request)
-    content = gather_rounds(context.project, context.ledger)
-    return _page(dashboard_pages.runs(content, context.ledger.rounds(), flow_runs_address(), _frame()))
+    with context.ledger.held():
+        rounds, steps = context.ledger.rounds(), context.ledger.steps()
+        curves = training_curves(context.ledger)
+    return _page(dashboard_pages.runs(rounds, steps, curves, flow_runs_address(), _frame(context)))
 
 
 def flow_runs_address() -> str:
@@ -152,7 +163,7 @@ def mine(request: Request, person: Person) -> HTMLResponse:
     links = [("Label", "/label"), ("My work", "/mine")]
     if person.role.covers(Role.REVIEWER):
         links += LINKS
-    return _page(dashboard_pages.mine(context.project.root.name, row, replace(_frame(), links=links)))
+    return _page(dashboard_pages.mine(row, replace(_frame(context), links=links)))
 
 
 @own.get("/dashboard/static/{version}/{name}")
@@ -191,8 +202,8 @@ def _frames(context: WebContext) -> FrameStore:
     return open_last_frames(context.project, context.ledger)
 
 
-def _frame() -> Frame:
-    return Frame(f"/dashboard/static/{_static_version()}", LINKS)
+def _frame(context: WebContext) -> Frame:
+    return Frame(context.project.root.name, f"/dashboard/static/{_static_version()}", LINKS)
 
 
 def _page(html: str) -> HTMLResponse:

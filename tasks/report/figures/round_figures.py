@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from al_core.evaluation.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
-from al_core.records import QualityRow, whole_video
+from al_core.records import QualityRow
 from tasks.report.formatting import percent
 from tasks.report.round_rows import RoundRow
 
@@ -134,7 +134,7 @@ def quality(
     """
     effort = {r.round_id: r.human_frames if against == "frames" else r.human_seconds / 60 for r in rows}
     mine = [q for q in figures if q.metric == metric and q.track_id is None and q.round_id in effort]
-    data = _video_lines(whole_video(mine, metric), effort, names)
+    data = _video_lines([q for q in mine if q.provenance == "all"], effort, names)
     for provenance, colour in {"all": "ink", **PROVENANCE_COLOURS}.items():
         per_round: dict[int, list[float]] = {}
         for q in mine:

@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import Samples, expected_calibration_error
-from al_core.evaluation.label_diff import LabelDiff
+from al_core.evaluation.label_diff import Comparison
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
-from al_core.records import Video, whole_video
+from al_core.records import Video
 from tasks.project.annotator_stats import PersonRow
 from tasks.report.content import Content
-from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import sections
-from tasks.report.pages.document import served_document
-from tasks.report.pages.html import Charts, Markup, empty, note, table
-from tasks.report.pages.video_section import one_video
-from tasks.report.people_tables import people_section
-from tasks.report.viewer import frame_link, viewer
+from tasks.report.pages.document import Charts, header, note, render, served_document
+from tasks.report.pages.video_section import videos as video_cards
+from tasks.report.pages.viewer import viewer
 
 MAX_CHANGES = 20
 MAX_ROUNDS = 20
@@ -32,21 +30,31 @@ class Frame:
     """What surrounds a page.
 
     Attributes:
+        project: its name.
         static: address of styles and scripts.
         links: (name, address) of the pages that this person may see.
     """
 
+    project: str
     static: str
     links: Sequence[tuple[str, str]]
 
-    def page(self, content: Content, here: str, header: str, parts: Mapping[str, str], charts: Charts) -> str:
-        """A whole page."""
-        title = f"{here} · {content.name}"
-        return served_document(title, header, self.links, parts, charts, FOOTER, self.static, here)
+    def page(
+        self, here: str, parts: Mapping[str, Markup], charts: Charts | None = None, head: Markup | None = None
+    ) -> str:
+        """Return a whole page.
+
+        Args:
+            here: the name of the page, also its title.
+            head: what stands on top; by default the name of the page and of the project.
+        """
+        title = f"{here} · {self.project}"
+        head = header(here, self.project) if head is None else head
+        return served_document(title, head, self.links, parts, charts or Charts(), FOOTER, self.static, here)
 
 
 def overview(content: Content, queue: QueueState, age_seconds: float | None, overdue: int | None, frame: Frame) -> str:
-    """How far the videos are labelled, what people are asked now, and the rounds.
+    """Show how far the videos are labelled, what people are asked now, and the rounds.
 
     Args:
         age_seconds: of the oldest open request; None without one.
@@ -58,106 +66,91 @@ def overview(content: Content, queue: QueueState, age_seconds: float | None, ove
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),
     }
-    return frame.page(content, "Overview", sections.header(content), parts, charts)
+    return frame.page("Overview", parts, charts, sections.header(content))
 
 
 def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> str:
-    """How good the labels are, what more labelling buys, and whether confidences can be trusted."""
+    """Show how good the labels are, what more labelling buys, and whether confidences can be trusted."""
     charts = Charts()
-    parts = {"Quality": sections.quality(content, charts), "Calibration": _calibration(samples, charts)}
-    return frame.page(content, "Quality", _title("Quality", content), parts, charts)
+    rows = [
+        (f"{name} masks", f"{len(found):,}", _with_span(expected_calibration_error(found)))
+        for name, found in samples.items()
+    ]
+    parts = {
+        "Quality": sections.quality(content, charts),
+        "Calibration": render("calibration.html", samples=samples, rows=rows, charts=charts),
+    }
+    return frame.page("Quality", parts, charts)
 
 
-def videos(content: Content, peaks: Mapping[int, float], frame: Frame) -> str:
-    """A line per video, the least certain first.
+def videos(all_videos: Sequence[Video], quality: Mapping[int, float], peaks: Mapping[int, float], frame: Frame) -> str:
+    """Show a line per video, the least certain first.
 
     Args:
+        quality: J&F of the newest round that measured a video, by id.
         peaks: uncertainty of each video's least certain frame, by id.
     """
-    newest = {row.video_id: row.value for row in whole_video(content.quality, "jf")}
-    ranked = sorted(content.videos, key=lambda v: (-peaks.get(v.video_id, -1.0), v.video_id))
-    rows = [
-        [
-            Markup(f'<a href="/dashboard/videos/{v.video_id}">{escape(v.name)}</a>'),
-            f"{v.n_frames:,}",
-            f"{v.width} × {v.height}",
-            duration(float(v.n_frames / v.fps)),
-            f"{peaks[v.video_id]:.3f}" if v.video_id in peaks else "–",
-            score(newest.get(v.video_id)),
-        ]
-        for v in ranked
-    ]
-    head = ["video", "frames", "size", "length", "highest uncertainty", "J&F"]
-    body = table(head, rows, text=[0]) if rows else empty("The project has no videos yet.")
-    parts = {
-        "Videos": note("The videos with the least certain frames come first. J&F is that of the newest round.") + body
-    }
-    return frame.page(content, "Videos", _title("Videos", content), parts, Charts())
+    ranked = sorted(all_videos, key=lambda v: (-peaks.get(v.video_id, -1.0), v.video_id))
+    return frame.page("Videos", {"Videos": render("all_videos.html", videos=ranked, quality=quality, peaks=peaks)})
 
 
 def video(
-    content: Content, this: Video, compared: LabelDiff | None, rounds: tuple[int, int] | None, frame: Frame
+    content: Content, this: Video, compared: Comparison | None, rounds: tuple[int, int] | None, frame: Frame
 ) -> str:
-    """One video: its time line, its frames, and what changed between two rounds."""
+    """Show one video: its time line, its frames, and what changed between two rounds."""
     charts = Charts()
-    parts = {"Time line": one_video(content, charts)}
+    parts = {"Time line": video_cards(content, charts)}
     delivered = [r.round_id for r in content.rounds if r.covered is not None]
     if delivered:
         parts["Frames"] = viewer(this, delivered, rounds)
     if compared is not None and rounds is not None:
         parts["Changes"] = _changes(compared, rounds)
-    header = f'<h1>{escape(this.name)}</h1><p class="lead">{many(this.n_frames, "frame")} of {escape(content.name)}</p>'
-    return frame.page(content, "Videos", header, parts, charts)
+    head = header(this.name, f"{many(this.n_frames, 'frame')} of {content.name}")
+    return frame.page("Videos", parts, charts, head)
 
 
-def people(content: Content, rows: Sequence[PersonRow], frame: Frame) -> str:
-    """Who labels, how fast, and how well their labels hold."""
-    body = (
-        people_section(rows) if rows else empty("Nobody has access yet; the lead adds people: fewframes annotator add.")
-    )
-    return frame.page(content, "People", _title("People", content), {"People": body}, Charts())
+def people(rows: Sequence[PersonRow], frame: Frame) -> str:
+    """Show who labels, how fast, and how well their labels hold."""
+    return frame.page("People", {"People": sections.people(rows)})
 
 
-def mine(name: str, row: PersonRow, frame: Frame) -> str:
-    """What one person did, for that person's own eyes."""
+def mine(row: PersonRow, frame: Frame) -> str:
+    """Show one person what that person did."""
     drawn = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in row.seconds.items()) or "nothing yet"
-    facts = [
+    tiles = [
         ("Frames", f"{row.frames:,}", f"{many(row.set_aside, 'frame')} skipped or flagged"),
         ("Active time", duration(row.human_seconds), f"median of a frame: {drawn}"),
         ("Accepted as shown", percent(row.accepted), "of the frames with masks to start from"),
         ("Agreement with others", score(row.agreement_j), "mean J on frames that two people answered"),
     ]
-    tiles = "".join(
-        f'<dl class="tile"><dt>{escape(what)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></dl>'
-        for what, value, more in facts
-    )
-    said = f"What you labelled in {escape(name)}. Reviewers and leads see the same of everybody."
-    title = f'<h1>{escape(row.name)}</h1><p class="lead">{said}</p>'
-    parts = {"Your work": f'<div class="tiles">{tiles}</div>'}
-    return served_document(f"{row.name} · {name}", title, frame.links, parts, Charts(), FOOTER, frame.static, "My work")
+    head = header(row.name, f"What you labelled in {frame.project}. Reviewers and leads see the same of everybody.")
+    return frame.page("My work", {"Your work": render("tiles.html", tiles=tiles)}, head=head)
 
 
-def runs(content: Content, rounds: Sequence[Round], flow_runs: str, frame: Frame) -> str:
-    """What the machine did: training, time, and every step with its inputs and results.
+def runs(
+    rounds: Sequence[Round],
+    steps: Sequence[Step],
+    curves: Mapping[int, Sequence[tuple[int, float, float]]],
+    flow_runs: str,
+    frame: Frame,
+) -> str:
+    """Show what the machine did: training, time, and every step with its inputs and results.
 
     Args:
+        curves: round -> (iteration, loss, learning rate).
         flow_runs: address of Prefect's pages of flow runs, to which an id is added; empty where there are none.
     """
     charts = Charts()
-    parts = {"Training": sections.training(content, charts)}
+    parts = {"Training": sections.training(steps, curves, charts)}
     for this in sorted(rounds, key=lambda r: -r.round_id)[:MAX_ROUNDS]:
-        steps = [s for s in content.steps if s.round_id == this.round_id]
-        parts[f"Round {this.round_id}"] = _round(this, steps, flow_runs)
+        rows = [_step(s) for s in steps if s.round_id == this.round_id]
+        parts[f"Round {this.round_id}"] = render("round_steps.html", round=this, rows=rows, flow_runs=flow_runs)
     if len(rounds) > MAX_ROUNDS:
         parts["Earlier rounds"] = note(f"The newest {MAX_ROUNDS} of {len(rounds):,} rounds are shown.")
-    return frame.page(content, "Runs", _title("Runs", content), parts, charts)
+    return frame.page("Runs", parts, charts)
 
 
-def _title(name: str, content: Content) -> str:
-    return f'<h1>{escape(name)}</h1><p class="lead">{escape(content.name)}</p>'
-
-
-def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) -> str:
+def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) -> Markup:
     counts = {
         "Open": state.open,
         "In hand now": state.in_hand,
@@ -165,86 +158,38 @@ def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) ->
         "Answered": state.done,
         "Dropped": state.dropped,
         "Expired": state.expired,
+        "Overdue": overdue,
     }
-    if overdue is not None:
-        counts["Overdue"] = overdue
-    shown = {name: f"{count:,}" for name, count in counts.items()}
-    shown["Oldest open"] = "–" if age_seconds is None else duration(age_seconds)
-    tiles = "".join(f'<dl class="tile"><dt>{escape(name)}</dt><dd>{value}</dd></dl>' for name, value in shown.items())
-    return f'<div class="tiles">{tiles}</div>'
-
-
-def _calibration(samples: Mapping[str, Samples], charts: Charts) -> str:
-    if not samples:
-        return empty(
-            "Nothing can be compared yet: it takes a round that delivers masks, and a later one in which a person "
-            "labels some of the same frames."
-        )
-    rows = [
-        [f"{name} masks", f"{len(found):,}", _with_span(expected_calibration_error(found))]
-        for name, found in samples.items()
-    ]
-    explained = (
-        "Each mask that a round delivered for a frame which a person labelled in the next one: the confidence that it "
-        "was delivered with, and its overlap with what the person drew. On the dotted line a confidence means what it "
-        "says; the expected calibration error is the mean distance from it."
-    )
-    listed = table(["provenance", "masks", "expected calibration error"], rows, text=[0])
-    chart = charts.card(round_figures.calibration(samples), "Reliability")
-    return f'{note(explained)}<div class="charts">{chart}</div>{listed}'
+    tiles = [(name, f"{count:,}", "") for name, count in counts.items() if count is not None]
+    return render("tiles.html", tiles=[*tiles, ("Oldest open", duration(age_seconds), "")])
 
 
 def _with_span(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.known else "")
 
 
-def _changes(found: LabelDiff, rounds: tuple[int, int]) -> str:
+def _changes(found: Comparison, rounds: tuple[int, int]) -> Markup:
     counts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items())
     agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
-    rows = [
-        [
-            frame_link(change.frame_idx),
-            str(change.track_id),
-            change.what,
-            f"{change.iou:.3f}",
-            *(p.value if p else "–" for p in (change.before, change.after)),
-        ]
-        for change in found.changes[:MAX_CHANGES]
-    ]
-    text = f"From round {rounds[0]} to round {rounds[1]}: of {many(found.n_masks, 'mask')} {counts}.{agreement}"
-    listed = table(["frame", "track", "change", "IoU", "was", "is"], rows, text=[2, 4, 5]) if rows else ""
-    return note(text) + listed
+    told = f"From round {rounds[0]} to round {rounds[1]}: of {many(found.n_masks, 'mask')} {counts}.{agreement}"
+    return render("changes.html", told=told, changes=found.changes[:MAX_CHANGES])
 
 
-def _round(this: Round, steps: Sequence[Step], flow_runs: str) -> str:
-    rows = [
-        [
-            s.name,
-            "failed" if s.error else s.status,
-            str(s.attempts),
-            duration(s.seconds) if s.status == "finished" and s.seconds is not None else "–",
-            f"{s.started_at:%Y-%m-%d %H:%M:%S}",
-            s.inputs_sha256[:12],
-            s.code or "–",
-            s.error or _result(s.result),
-        ]
-        for s in steps
-    ]
-    state = this.stop_reason or this.status
-    facts = escape(f"seed {this.settings.seed} · settings {this.settings.sha256[:12]} · {state}")
-    if this.flow_run_id:
-        name = f"Prefect run {escape(this.flow_run_id)}"
-        facts += f' · <a href="{escape(flow_runs + this.flow_run_id)}">{name}</a>' if flow_runs else f" · {name}"
-    head = ["step", "state", "attempts", "time", "started (UTC)", "inputs", "code", "result"]
-    settings = escape(this.settings.model_dump_json(indent=1))
+def _step(step: Step) -> tuple[str, ...]:
     return (
-        f'<p class="meta">{facts}</p>{table(head, rows, text=[0, 1, 5, 6], wide=[7])}'
-        f"<details><summary>Settings</summary><pre>{settings}</pre></details>"
+        step.name,
+        "failed" if step.error else step.status,
+        str(step.attempts),
+        duration(step.seconds if step.status == "finished" else None),
+        f"{step.started_at:%Y-%m-%d %H:%M:%S}",
+        step.inputs_sha256[:12],
+        step.code or "–",
+        step.error or _result(step.result),
     )
 
 
 def _result(result: Mapping[str, Any] | None) -> str:
-    """The plain values of a step's result; lists are counted."""
+    """Say the plain values of a step's result; lists are counted."""
     told = []
     for name, value in (result or {}).items():
         shown = f"{len(value):,}" if isinstance(value, list | dict) else str(value)

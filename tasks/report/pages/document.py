@@ -1,90 +1,116 @@
-"""The skeleton that all pages share: one HTML file that needs nothing else, not even a network."""
+"""The pages' templates, and the skeleton that all pages share: one HTML file, whole or with its files beside it."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from tasks.report.pages.html import Charts
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-# The browser itself is told to fetch nothing: the page is whole.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+from al_core.export.palette import readable_on, track_colour
+from tasks.report import formatting
+from tasks.report.figures import round_figures
+from tasks.report.figures.round_figures import Figure
+
+Tile = tuple[str, str, str]
+"""(name, figure, what else there is to say)."""
 
 
-def document(title: str, header: str, parts: Mapping[str, str], charts: Charts, footer: str) -> str:
-    """A whole page.
+class Charts:
+    """The page's figures: a place is left in the text, the description goes to the end of the page."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figure] = []
+
+    def add(self, figure: Figure) -> int:
+        """Keep a figure; returns its number."""
+        self.figures.append(figure)
+        return len(self.figures) - 1
+
+
+def render(template: str, **values: Any) -> Markup:
+    """Fill in a template; what is not :class:`Markup` already is escaped.
 
     Args:
-        title, footer: plain text.
-        header: HTML above the links to the sections.
+        template: a file of ``tasks/report/templates``.
+        values: all that the template names.
+    """
+    return Markup(_templates().get_template(template).render(values))
+
+
+def note(text: str) -> Markup:
+    """Render a paragraph in small print."""
+    return Markup('<p class="note">{}</p>').format(text)
+
+
+def header(title: str, lead: str, tiles: Sequence[Tile] = (), legend: Sequence[tuple[str, str, str]] = ()) -> Markup:
+    """Render what stands above the links to the sections.
+
+    Args:
+        legend: (name, meaning, colour).
+    """
+    return render("header.html", title=title, lead=lead, tiles=tiles, legend=legend)
+
+
+def document(title: str, header: Markup, parts: Mapping[str, Markup], charts: Charts, footer: str) -> str:
+    """Render a whole page that needs nothing else, not even a network.
+
+    Args:
         parts: name of each section, in order, and its HTML.
         charts: the figures that have a place in ``parts``.
     """
     from plotly.offline import get_plotlyjs
 
+    inline = {name: Markup(asset(name)) for name in ("page.css", "page.js")}
+    inline["plotly.js"] = Markup(get_plotlyjs())
     links = [(name, f"#{_anchor(name)}") for name in parts]
-    return (
-        f'{_head(title)}<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<style>\n{asset('page.css')}</style>\n</head>\n<body>\n"
-        f"{_body(header, links, parts, charts, footer)}"
-        f"<script>{get_plotlyjs()}</script>\n<script>\n{asset('page.js')}</script>\n</body>\n</html>\n"
-    )
+    page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
+    return render("document.html", **page, links=links, here="", static="", inline=inline)
 
 
 def served_document(
     title: str,
-    header: str,
+    header: Markup,
     links: Sequence[tuple[str, str]],
-    parts: Mapping[str, str],
+    parts: Mapping[str, Markup],
     charts: Charts,
     footer: str,
     static: str,
     here: str = "",
 ) -> str:
-    """The same as it is served: styles and scripts lie at ``static``, and links lead to other pages.
+    """Render the same as it is served: styles and scripts lie at ``static``, and links lead to other pages.
 
     Args:
         links: (name, address) of the pages.
         here: the name of the page that is shown.
     """
-    return (
-        f'{_head(title)}<link rel="stylesheet" href="{static}/page.css">\n'
-        f'<script defer src="{static}/plotly.js"></script>\n<script defer src="{static}/page.js"></script>\n'
-        f'<script defer src="{static}/viewer.js"></script>\n'
-        f'<script defer src="{static}/live.js"></script>\n</head>\n<body>\n'
-        f"{_body(header, links, parts, charts, footer, here)}</body>\n</html>\n"
-    )
+    page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
+    return render("document.html", **page, links=links, here=here, static=static)
 
 
 def asset(name: str) -> str:
-    """A style sheet or script of the pages."""
-    return files("tasks.report").joinpath(name).read_text(encoding="utf-8")
+    """Read a style sheet or script of the pages."""
+    return files("tasks.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _head(title: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n"
+@cache
+def _templates() -> Environment:
+    found = Environment(
+        loader=PackageLoader("tasks.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-
-
-def _body(
-    header: str,
-    links: Sequence[tuple[str, str]],
-    parts: Mapping[str, str],
-    charts: Charts,
-    footer: str,
-    here: str = "",
-) -> str:
-    current = ' aria-current="page"'
-    menu = "".join(f'<a href="{escape(to)}"{current if name == here else ""}>{escape(name)}</a>' for name, to in links)
-    body = "".join(f'<section id="{_anchor(n)}"><h2>{escape(n)}</h2>{html}</section>' for n, html in parts.items())
-    return (
-        f"<header>{header}</header>\n<nav><div>{menu}</div></nav>\n<main>{body}</main>\n"
-        f"<footer>{escape(footer)}</footer>\n"
-        f'<script type="application/json" id="figures">{charts.to_json()}</script>\n'
-    )
+    found.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    found.filters |= {name: getattr(formatting, name) for name in ("clock", "duration", "many", "percent", "score")}
+    found.filters |= {"anchor": _anchor, "thousands": "{:,}".format, "readable_on": readable_on}
+    found.filters["track_colour"] = track_colour
+    found.globals["figures"] = round_figures
+    return found
 
 
 def _anchor(name: str) -> str:
-    return escape("-".join(name.lower().split()))
+    return "-".join(name.lower().split())

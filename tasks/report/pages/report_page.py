@@ -8,10 +8,8 @@ from al_core.project import Project
 from al_core.stores.frames import FrameStore
 from tasks.report.content import Content, gather
 from tasks.report.pages import sections
-from tasks.report.pages.document import document
-from tasks.report.pages.html import Charts
+from tasks.report.pages.document import Charts, document
 from tasks.report.pages.video_section import videos
-from tasks.report.people_tables import people_section
 
 
 def write_page(project: Project, ledger: Ledger, frames: FrameStore, out: Path) -> Path:
@@ -21,18 +19,18 @@ def write_page(project: Project, ledger: Ledger, frames: FrameStore, out: Path) 
 
 
 def render(content: Content) -> str:
-    """The HTML of the page."""
+    """Return the HTML of the page."""
     charts = Charts()
     parts = {
         "Rounds": sections.rounds(content),
         "Labels": sections.labels(content, charts),
         "Quality": sections.quality(content, charts),
         "Videos": videos(content, charts),
-        "Training": sections.training(content, charts),
+        "Training": sections.training(content.steps, content.curves, charts),
         "Steps": sections.steps(content),
     }
     if content.people:
-        parts["People"] = people_section(content.people)
+        parts["People"] = sections.people(content.people)
     title = f"{content.name}: labelled with fewframes"
     footer = "Written by fewframes. Every figure names whose masks it is about."
     return document(title, sections.header(content), parts, charts, footer)

@@ -1,17 +1,22 @@
 """The page's sections over rounds: each takes what was gathered and returns HTML."""
 
 import math
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from al_core.benchmark.curve_points import GOOD
 from al_core.export.palette import PROVENANCE_COLOURS
-from al_core.records import whole_video
+from al_core.ledger.store import Step
+from al_core.records import QualityRow
 from tasks.report.content import Content
 from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
-from tasks.report.pages.html import Charts, empty, note, swatch, table
-from tasks.report.round_rows import RoundRow
+from tasks.report.pages import document
+from tasks.report.pages.document import Charts, Tile, render
+from tasks.report.people_tables import COLUMNS, LEGEND, PersonRow, cells
+from tasks.report.round_rows import quality_by_video
 
 MAX_QUALITY_VIDEOS = 25
 MAX_STEP_ROUNDS = 10
@@ -23,236 +28,206 @@ _MEANING = {
     "accepted": "machine mask that passed an audit",
     "teacher": "predicted by the ensemble of mean teachers",
 }
+_ROUND_COLUMNS = (
+    "round", "human frames", "human time", "coverage", "J&F", "AP50", "train", "predict", "other", "state"
+)  # fmt: skip
+_METRICS = {"jf": "J&F", "ap50": "AP50"}
 
 
-def header(content: Content) -> str:
-    """The project in a few figures, and what the colours mean."""
+@dataclass(frozen=True, slots=True)
+class QualityTable:
+    """How good the labels of each video are after a round.
+
+    Attributes:
+        n_videos: that were measured; the rows are of those with the lowest J&F where there are many.
+    """
+
+    round_id: int
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_videos: int
+
+
+def header(content: Content) -> Markup:
+    """Render the project in a few figures, and what the colours mean."""
     last = content.rounds[-1] if content.rounds else None
     state = f"{many(len(content.rounds), 'round')} · {last.state}" if last else "no rounds yet"
-    tiles = "".join(
-        f'<dl class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd>{escape(more)}</dd></dl>'
-        for name, value, more in totals(content)
-    )
-    legend = "".join(
-        f"<li>{swatch(colour)}<span><b>{name}</b> {_MEANING[name]}</span></li>"
-        for name, colour in PROVENANCE_COLOURS.items()
-    )
-    return (
-        f'<h1>{escape(content.name)}</h1><p class="lead">{escape(state)}</p>'
-        f'<div class="tiles">{tiles}</div><ul class="legend">{legend}</ul>'
-    )
+    # Nothing accepts masks by itself yet; a project of a later version may hold such masks.
+    made = {"human", "propagated", "teacher"}.union(*(r.masks_by for r in content.rounds))
+    legend = [(name, _MEANING[name], colour) for name, colour in PROVENANCE_COLOURS.items() if name in made]
+    return document.header(content.name, state, totals(content), legend)
 
 
-def totals(content: Content) -> list[tuple[str, str, str]]:
-    """(name, figure, what else there is to say) of the whole project."""
-    last = content.rounds[-1] if content.rounds else None
-    n_frames = sum(v.n_frames for v in content.videos)
-    human = last.human_frames if last else 0
-    share = percent(human / n_frames if n_frames else 0)
-    tiles = [
-        ("Videos", f"{len(content.videos):,}", many(n_frames, "frame")),
-        ("Labelled by people", many(human, "frame"), f"{share} of all"),
-        ("Human time", duration(last.human_seconds if last else 0), _per_frame(last)),
-    ]
-    delivered = next((r for r in reversed(content.rounds) if r.covered is not None), None)
-    if delivered:
-        covered = f"{delivered.covered:,} of {many(delivered.n_frames, 'frame')}"
-        tiles.append(("Labelled in all", percent(delivered.coverage), covered))
-    else:
-        tiles.append(("Labelled in all", "–", "nothing delivered yet"))
-    measured = next((r for r in reversed(content.rounds) if r.jf is not None), None)
-    for name, metric in (("J&F", "jf"), ("AP50", "ap50")):
-        value = getattr(measured, metric) if measured else None
-        more = _mean_of(content, measured.round_id, metric) if measured else "nothing measured"
-        tiles.append((name, score(value), more))
-    parts = {
-        "train": sum(r.seconds_train or 0.0 for r in content.rounds),
-        "predict": sum(r.seconds_predict or 0.0 for r in content.rounds),
-        "other": sum(r.seconds_other for r in content.rounds),
-    }
-    told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
-    if content.gain is not None:
-        span = f"{content.gain.low:.2f} to {content.gain.high:.2f} times as much as at random"
-        tiles.append(("Worth of a human second", f"{content.gain.value:.2f} ×", span))
-    if content.forecast is not None:
-        gain = content.forecast.gain
-        tiles.append(("Next hour brings", f"{gain.value:+.3f}", f"J&F, {gain.low:+.3f} to {gain.high:+.3f}"))
-    return [*tiles, ("Machine time", duration(sum(parts.values())), told)]
+def totals(content: Content) -> list[Tile]:
+    """Return the tiles of the whole project."""
+    return [*_labelled(content), *_measured(content), *_expected(content), _machine_time(content)]
 
 
-def rounds(content: Content) -> str:
-    """One line per round."""
-    if not content.rounds:
-        return empty("No round has begun. The first one chooses the frames that people should see.")
-    head = [
-        "round",
-        "human frames",
-        "human time",
-        "coverage",
-        "J&F",
-        "AP50",
-        "train",
-        "predict",
-        "other",
-        "state",
-    ]
+def rounds(content: Content) -> Markup:
+    """Render one line per round."""
     rows = [
-        [
+        (
             str(r.round_id),
             f"{r.human_frames:,}",
             duration(r.human_seconds),
             percent(r.coverage),
             score(r.jf),
             score(r.ap50),
-            _time(r.seconds_train),
-            _time(r.seconds_predict),
+            duration(r.seconds_train),
+            duration(r.seconds_predict),
             duration(r.seconds_other),
             r.state,
-        ]
+        )
         for r in content.rounds
     ]
-    explained = (
-        "Human frames and human time are sums up to and including the round. J&F and AP50 are means over "
-        "videos, of all delivered masks, on frames that no person labelled."
-    )
-    return note(explained) + table(head, rows, wide=[len(head) - 1])
+    return render("rounds.html", head=_ROUND_COLUMNS, rows=rows)
 
 
-def labels(content: Content, charts: Charts) -> str:
-    """How much is labelled, and by whom."""
-    if content.delivered_round is None:
-        return empty("No masks are delivered yet; a round delivers them once its labels are in.")
-    by_frame = charts.card(
-        round_figures.frame_coverage(content.rounds),
-        "Frames",
-        "Each frame counts once, under the least founded of its masks. A frame without a label is one that "
-        "no person saw and where the machine found nothing.",
-    )
-    by_mask = charts.card(round_figures.mask_coverage(content.rounds), "Masks", "One mask is one object in one frame.")
-    more = ""
-    if sum(r.delivered_at is not None for r in content.rounds) > 1:
-        more += charts.card(round_figures.coverage_over_time(content.rounds), "Frames over time")
-    if len({name for name, _, _ in content.categories}) > 1:
-        title = f"Masks by category after round {content.delivered_round}"
-        more += charts.card(round_figures.category_coverage(content.categories), title)
-    return f'<div class="charts">{by_frame}{by_mask}{more}</div>'
+def labels(content: Content, charts: Charts) -> Markup:
+    """Render how much is labelled, and by whom."""
+    return render("labels.html", content=content, charts=charts)
 
 
-def quality(content: Content, charts: Charts) -> str:
-    """Quality against human effort, and per video."""
+def quality(content: Content, charts: Charts) -> Markup:
+    """Render quality against human effort, and per video."""
     if not content.quality:
-        return empty(
-            "Nothing is measured: no video has ground truth held back from the loop, or no round has come to "
-            "its audit yet."
-        )
+        return render("quality.html", content=content)
     names = {v.video_id: v.name for v in content.videos}
-    grid = "".join(
-        charts.card(
-            round_figures.quality(content.quality, content.rounds, names, metric, against),
-            f"{title} over human {effort}",
-        )
-        for metric, title in (("jf", "J&F"), ("ap50", "AP50"))
+    curves = [
+        (f"{title} over human {effort}", round_figures.quality(content.quality, content.rounds, names, metric, against))
+        for metric, title in _METRICS.items()
         if any(q.metric == metric for q in content.quality)
         for against, effort in (("frames", "frames"), ("minutes", "time"))
+    ]
+    table = quality_table(content.quality, names)
+    return render(
+        "quality.html", content=content, charts=charts, curves=curves, forecast=_forecast(content), table=table
     )
-    explained = (
-        "Against ground truth that the loop has not seen, only on frames that no person labelled. “All "
-        "masks” is what a user gets, missing masks included; the dotted lines are over the masks of one "
-        "provenance. J&F is the mean of region overlap and boundary agreement as DAVIS defines them; AP50 "
-        "counts an object as found when its mask overlaps the true one by half."
+
+
+def quality_table(figures: Sequence[QualityRow], names: Mapping[int, str]) -> QualityTable:
+    """Return the figures of each video after the newest round that was measured.
+
+    Args:
+        figures: quality of all rounds; at least one.
+        names: of the videos, by id.
+    """
+    newest = max(q.round_id for q in figures)
+    mine = [q for q in figures if q.round_id == newest and q.track_id is None]
+    found = {(q.video_id, q.provenance, q.metric): q for q in mine}
+    provenances = [name for name in PROVENANCE_COLOURS if any(q.provenance == name for q in mine)]
+    columns = [("all", metric) for metric in ("j", "f", "jf", "ap50")] + [(name, "jf") for name in provenances]
+    n_frames = {q.video_id: q.n_frames for q in mine if q.provenance == "all"}
+    videos = sorted({q.video_id for q in mine})
+    if len(videos) > MAX_QUALITY_VIDEOS:
+        overall = quality_by_video(mine, "jf")
+        videos.sort(key=lambda video_id: overall.get(video_id, 2.0))
+
+    def cell(video_id: int, provenance: str, metric: str) -> str:
+        figure = found.get((video_id, provenance, metric))
+        return score(figure.value if figure else None)
+
+    rows = tuple(
+        (names.get(video_id, str(video_id)), f"{n_frames.get(video_id, 0):,}", *(cell(video_id, *c) for c in columns))
+        for video_id in videos[:MAX_QUALITY_VIDEOS]
     )
-    return f'{note(explained)}<div class="charts">{grid}</div>{_forecast(content)}{_quality_table(content, names)}'
+    head = ("video", "frames measured", "J", "F", "J&F", "AP50", *(f"J&F, {name}" for name in provenances))
+    return QualityTable(newest, head, rows, len(videos))
 
 
-def training(content: Content, charts: Charts) -> str:
-    """The loss of each round's student, and what the machine spent its time on."""
-    if not content.steps:
-        return empty("No student has been trained yet.")
-    loss = charts.card(round_figures.training(content.curves), "Loss of the student") if content.curves else ""
-    time = charts.card(round_figures.durations(content.steps), "Time by step")
-    return f'<div class="charts">{loss}{time}</div>'
+def training(steps: Sequence[Step], curves: Mapping[int, Sequence[tuple[int, float, float]]], charts: Charts) -> Markup:
+    """Render the loss of each round's student, and what the machine spent its time on."""
+    return render("training.html", steps=steps, curves=curves, charts=charts)
 
 
-def steps(content: Content) -> str:
-    """Every step with its state and attempts."""
-    if not content.steps:
-        return empty("No step has begun yet.")
+def steps(content: Content) -> Markup:
+    """Render every step with its state and attempts."""
     numbers = sorted({s.round_id for s in content.steps})
-    kept = set(numbers[-MAX_STEP_ROUNDS:])
+    kept = numbers[-MAX_STEP_ROUNDS:]
     rows = [
-        [
+        (
             str(s.round_id),
             s.name,
             s.status if s.status == "finished" else "not finished",
             str(s.attempts),
-            _time(s.seconds if s.status == "finished" else None),
+            duration(s.seconds if s.status == "finished" else None),
             f"{s.started_at:%Y-%m-%d %H:%M:%S}",
-        ]
+        )
         for s in content.steps
         if s.round_id in kept
     ]
     thinned = f"The newest {len(kept)} of {len(numbers):,} rounds. " if len(kept) < len(numbers) else ""
-    explained = "A second attempt means that a run was stopped within the step and taken up again."
-    listed = table(["round", "step", "state", "attempts", "time", "started (UTC)"], rows, text=[1, 2])
-    opened = " open" if len(rows) <= MAX_OPEN_STEPS else ""
-    return f"<details{opened}><summary>{many(len(rows), 'step')}</summary>{note(thinned + explained)}{listed}</details>"
+    return render("steps.html", rows=rows, thinned=thinned, opened=len(rows) <= MAX_OPEN_STEPS)
+
+
+def people(rows: Sequence[PersonRow]) -> Markup:
+    """Render one line per person who labels on our page."""
+    return render("people.html", columns=COLUMNS, rows=[cells(row) for row in rows], legend=LEGEND)
+
+
+def _labelled(content: Content) -> list[Tile]:
+    last = content.rounds[-1] if content.rounds else None
+    n_frames = sum(v.n_frames for v in content.videos)
+    human, seconds = (last.human_frames, last.human_seconds) if last else (0, 0.0)
+    per_frame = f"{duration(seconds / human)} a frame" if human else "nothing labelled yet"
+    delivered = next((r for r in reversed(content.rounds) if r.covered is not None), None)
+    covered = f"{delivered.covered:,} of {many(delivered.n_frames, 'frame')}" if delivered else "nothing delivered yet"
+    return [
+        ("Videos", f"{len(content.videos):,}", many(n_frames, "frame")),
+        ("Labelled by people", many(human, "frame"), f"{percent(human / n_frames if n_frames else 0)} of all"),
+        ("Human time", duration(seconds), per_frame),
+        ("Labelled in all", percent(delivered.coverage if delivered else None), covered),
+    ]
+
+
+def _measured(content: Content) -> list[Tile]:
+    newest = next((r for r in reversed(content.rounds) if r.jf is not None), None)
+    if newest is None:
+        return [(name, score(None), "nothing measured") for name in _METRICS.values()]
+    mine = [q for q in content.quality if q.round_id == newest.round_id]
+    return [
+        (name, score(value), f"mean of {many(len(quality_by_video(mine, metric)), 'video')}, round {newest.round_id}")
+        for (metric, name), value in zip(_METRICS.items(), (newest.jf, newest.ap50), strict=True)
+    ]
+
+
+def _expected(content: Content) -> list[Tile]:
+    tiles = []
+    if (found := content.gain) is not None:
+        span = f"{found.low:.2f} to {found.high:.2f} times as much as at random"
+        tiles.append(("Worth of a human second", f"{found.value:.2f} ×", span))
+    if content.forecast is not None:
+        gain = content.forecast.gain
+        tiles.append(("Next hour brings", f"{gain.value:+.3f}", f"J&F, {gain.low:+.3f} to {gain.high:+.3f}"))
+    return tiles
+
+
+def _machine_time(content: Content) -> Tile:
+    parts = {
+        "train": sum(r.seconds_train or 0.0 for r in content.rounds),
+        "predict": sum(r.seconds_predict or 0.0 for r in content.rounds),
+        "other": sum(r.seconds_other for r in content.rounds),
+    }
+    told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    return "Machine time", duration(sum(parts.values())), told
 
 
 def _forecast(content: Content) -> str:
-    """What the next hour of labelling is expected to bring."""
+    """Say what the next hour of labelling is expected to bring."""
     found = content.forecast
     if found is None or found.to_target is None:
         return ""
     left = found.to_target
     reached = "reached already" if left.value == 0 else f"after {_forever(left.value)} more"
     span = "" if left.value == 0 else f", between {_forever(left.low)} and {_forever(left.high)}"
-    text = (
+    return (
         f"J&F is {score(found.now)} now. A power law through the rounds so far expects the next hour of labelling to "
         f"add {found.gain.value:.3f} (between {found.gain.low:.3f} and {found.gain.high:.3f}), which makes about "
         f"{score(found.later.value)} (between {score(found.later.low)} and {score(found.later.high)}). J&F {GOOD:g}: "
         f"{reached}{span}. The intervals (95 %) are of other videos like these and of how far the rounds lie from "
         "the law."
     )
-    return f"<h4>Forecast</h4>{note(text)}"
 
 
 def _forever(seconds: float) -> str:
     return "an unknown time" if math.isinf(seconds) else duration(seconds)
-
-
-def _quality_table(content: Content, names: Mapping[int, str]) -> str:
-    newest = max(q.round_id for q in content.quality)
-    mine = [q for q in content.quality if q.round_id == newest and q.track_id is None]
-    figure_of = {(q.video_id, q.provenance, q.metric): q for q in mine}
-    provenances = [name for name in PROVENANCE_COLOURS if any(q.provenance == name for q in mine)]
-    videos = sorted({q.video_id for q in mine})
-    if len(videos) > MAX_QUALITY_VIDEOS:
-        videos.sort(key=lambda v: figure_of[v, "all", "jf"].value if (v, "all", "jf") in figure_of else 2.0)
-    rows = []
-    for video_id in videos[:MAX_QUALITY_VIDEOS]:
-        whole = [figure_of.get((video_id, "all", metric)) for metric in ("j", "f", "jf", "ap50")]
-        parts = [figure_of.get((video_id, name, "jf")) for name in provenances]
-        measured = next((q.n_frames for q in whole if q), 0)
-        scores = [score(q.value if q else None) for q in whole + parts]
-        rows.append([names.get(video_id, str(video_id)), f"{measured:,}", *scores])
-    head = ["video", "frames measured", "J", "F", "J&F", "AP50", *(f"J&F, {name}" for name in provenances)]
-    thinned = f"The {MAX_QUALITY_VIDEOS} of {len(videos):,} videos with the lowest J&F."
-    return (
-        f"<h4>Each video after round {newest}</h4>{table(head, rows, text=[0])}"
-        f"{note(thinned if len(videos) > MAX_QUALITY_VIDEOS else '')}"
-    )
-
-
-def _time(seconds: float | None) -> str:
-    return "–" if seconds is None else duration(seconds)
-
-
-def _per_frame(last: RoundRow | None) -> str:
-    if last is None or not last.human_frames:
-        return "nothing labelled yet"
-    return f"{duration(last.human_seconds / last.human_frames)} a frame"
-
-
-def _mean_of(content: Content, round_id: int, metric: str) -> str:
-    measured = {row.video_id for row in whole_video(content.quality, metric) if row.round_id == round_id}
-    return f"mean of {many(len(measured), 'video')}, round {round_id}"

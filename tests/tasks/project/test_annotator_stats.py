@@ -8,7 +8,8 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from tasks.project.annotator_stats import ask_again, person_rows
-from tasks.report.people_tables import people_section, people_table
+from tasks.report.pages import sections
+from tasks.report.people_tables import people_table
 from tests.tasks.web.desk import desk, selected, square
 
 
@@ -124,7 +125,7 @@ def test_the_table_has_a_line_for_everybody(office):
     assert line.split() == ["ada", "annotator", "1", "2.0", "s", "–", "2.0", "–", "100", "%", "–", "–", "–"]
 
 
-def test_the_report_has_a_section_where_people_label(office):
-    assert people_section([]) == ""
+def test_the_pages_have_a_section_of_people(office):
+    assert "Nobody has access yet" in sections.people([])
     office.ledger.add_annotator("ada")
-    assert "<td>ada</td>" in people_section(person_rows(office.project, office.ledger)).replace(' class="text"', "")
+    assert "<td>ada</td>" in sections.people(person_rows(office.project, office.ledger)).replace(' class="text"', "")

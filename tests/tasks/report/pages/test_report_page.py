@@ -195,7 +195,7 @@ def page_of(project, ledger, frames):
 def test_a_project_before_its_first_round(tmp_path):
     page = page_of(*new_project(tmp_path))
     assert "no rounds yet" in page.text
-    assert "No round has begun" in page.text
+    assert "No round has started" in page.text
     assert page.tiles()["Labelled in all"] == ("–", "nothing delivered yet")
     assert len(page.images) == 6, "some frames to know the video by"
 
