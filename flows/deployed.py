@@ -113,7 +113,7 @@ def export(project: str, form: str, out: str) -> State:
 
     Args:
         project: its folder.
-        form: what to write: coco, davis, youtube-vis, yolo-seg or overlay-mp4.
+        form: a key of ``al_core.export.FORMATS``.
         out: file or folder to write.
     """
     from tasks.project.export import export_project

@@ -8,11 +8,10 @@ import numpy as np
 
 from al_core.benchmark.curve_points import GOOD, CurvePoint, VideoFigures
 from al_core.errors import BadRecords
-from al_core.evaluation.bootstrap import (
-    DRAWS,
+from al_core.evaluation.bootstrap import DRAWS, Estimate
+from al_core.evaluation.learning_curve import (
     CostRatio,
     Curves,
-    Estimate,
     Reach,
     Run,
     area,
@@ -108,7 +107,7 @@ class ArmSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ArmComparison:
     """All records of a simulation, compared.
 
     Attributes:
@@ -209,7 +208,7 @@ class Comparison:
 
 
 def curves_of(points: Sequence[CurvePoint], effort: Effort, quality: Quality) -> Curves | None:
-    """Records of one strategy as curves; see :meth:`Comparison.curves`."""
+    """Records of one strategy as curves; see :meth:`ArmComparison.curves`."""
     campaigns: dict[tuple[str, int], list[CurvePoint]] = {}
     for point in sorted(points, key=lambda p: p.round):
         campaigns.setdefault((point.campaign, point.seed), []).append(point)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.footage.clips import EMPTY, Clip, Footage, Stretch, View
+from al_core.footage.clips import EMPTY, Clip, Footage, RearrangedClip, Stretch
 
 SETS = ("single", "pool", "long")
 
@@ -83,7 +83,7 @@ def long_view(
     quiet_share: float = QUIET_SHARE,
     noise: float = NOISE,
     empty: bool = False,
-) -> View:
+) -> RearrangedClip:
     """Long footage made from a clip; how is told at the top of this module.
 
     Args:
@@ -114,7 +114,7 @@ def long_view(
         else:
             index += [EMPTY if kind == "empty" else walk.position] * quiet
     name = f"{clip.name}-long"
-    return View(clip, name, tuple(index[:n_frames]), noise, seed, tuple(stretches))
+    return RearrangedClip(clip, name, tuple(index[:n_frames]), noise, seed, tuple(stretches))
 
 
 def camera_stands_still(clip: Clip) -> bool:

@@ -65,7 +65,7 @@ Labels = Mapping[int, Label]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FrameQuality:
     """A frame as it is delivered, averaged over all objects of the clip; one that is rightly absent counts 1.
 
     Attributes:
@@ -95,7 +95,7 @@ class World:
         self.clips = clips
         self._propagator = propagator
         self._tracks = [sorted({t for i in range(c.frames.n_frames) for t in c.truth(i)}) for c in clips]
-        self._known: dict[tuple[int, int, str, int, str], list[Outcome]] = {}
+        self._known: dict[tuple[int, int, str, int, str], list[FrameQuality]] = {}
         self._hazards: dict[tuple[int, tuple[tuple[int, str], ...]], NDArray[np.float64]] = {}
         self._features: dict[int, NDArray[np.float32]] = {}
         self._patches: dict[int, NDArray[np.float32]] = {}
@@ -108,11 +108,11 @@ class World:
         """Objects of a clip."""
         return len(self._tracks[video])
 
-    def outcomes(self, video: int, labels: Labels) -> list[Outcome]:
+    def outcomes(self, video: int, labels: Labels) -> list[FrameQuality]:
         """Every frame of a clip as it is delivered, labelled frames with the label's own masks."""
         n = self.n_frames(video)
         marks = [-1, *sorted(labels), n]
-        found: list[Outcome] = []
+        found: list[FrameQuality] = []
         for start, end in pairwise(marks):
             found += self.between(video, labels, start, end)
             if end < n:
@@ -123,7 +123,7 @@ class World:
         """1 - J&F, summed over all frames."""
         return sum(1 - outcome.jf for outcome in self.outcomes(video, labels))
 
-    def between(self, video: int, labels: Labels, start: int, end: int) -> list[Outcome]:
+    def between(self, video: int, labels: Labels, start: int, end: int) -> list[FrameQuality]:
         """The frames between two neighbouring labels; ``start`` -1 and ``end`` n stand for no label."""
         if not labels:
             return [self._measured(video, i, {}, 0.0) for i in range(start + 1, end)]
@@ -187,14 +187,14 @@ class World:
         for i in range(frames.n_frames):
             yield np.asarray(cv2.resize(frames.read(i), size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def _labelled(self, video: int, frame_idx: int, label: Label) -> Outcome:
+    def _labelled(self, video: int, frame_idx: int, label: Label) -> FrameQuality:
         if label.key == "exact":
-            return Outcome(1.0, 1.0, 1.0)
+            return FrameQuality(1.0, 1.0, 1.0)
         return self._measured(video, frame_idx, {t: m.astype(np.float32) for t, m in label.masks.items()}, 1.0)
 
     def _measured(
         self, video: int, frame_idx: int, masks: Mapping[int, NDArray[np.float32]], confidence: float
-    ) -> Outcome:
+    ) -> FrameQuality:
         clip, tracks = self.clips[video], self._tracks[video]
         truth, ignore = clip.truth(frame_idx), clip.ignore(frame_idx)
         nothing = np.zeros(clip.frames.size, bool)
@@ -205,7 +205,7 @@ class World:
         ]
         absent, n = len(tracks) - len(found), max(len(tracks), 1)
         j, f = sum(q.j for q in found) + absent, sum(q.f for q in found) + absent
-        return Outcome(j / n if tracks else 1.0, f / n if tracks else 1.0, confidence)
+        return FrameQuality(j / n if tracks else 1.0, f / n if tracks else 1.0, confidence)
 
 
 def _dense(frame: PropagatedFrame) -> dict[int, NDArray[np.float32]]:
@@ -227,7 +227,7 @@ def _union(masks: Sequence[NDArray[np.bool_]], size: tuple[int, int]) -> NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedLabel:
     """One label of a campaign."""
 
     frame: FrameRef
@@ -246,10 +246,10 @@ class Point:
     """
 
     round_id: int
-    asked: Sequence[Asked]
+    asked: Sequence[AskedLabel]
     human_frames: int
     human_seconds: float
-    outcomes: Mapping[int, Sequence[Outcome]]
+    outcomes: Mapping[int, Sequence[FrameQuality]]
     labelled: Mapping[int, frozenset[int]]
 
 
@@ -305,7 +305,7 @@ def run_campaign(
             video, frame_idx = chosen.frame.video_id, chosen.frame.frame_idx
             label, kind, seconds = annotate(video, frame_idx, chosen.kind, labels[video], rng)
             labels[video][frame_idx] = label
-            asked.append(Asked(chosen.frame, kind, seconds))
+            asked.append(AskedLabel(chosen.frame, kind, seconds))
         for video in {a.frame.video_id for a in asked}:
             outcomes[video] = world.outcomes(video, labels[video])
         n_asked += len(asked)
@@ -317,7 +317,7 @@ def run_campaign(
 def make_pool(
     world: World,
     labels: Mapping[int, Labels],
-    outcomes: Mapping[int, Sequence[Outcome]],
+    outcomes: Mapping[int, Sequence[FrameQuality]],
     offers: Sequence[Offer] = (),
 ) -> Pool:
     """What a strategy may know; before there is a label nothing is known but the frames themselves."""

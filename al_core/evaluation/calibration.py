@@ -16,10 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from al_core.errors import BadRecords
-from al_core.evaluation.bootstrap import Estimate
-
-Array = NDArray[np.float64]
+from al_core.evaluation.bootstrap import DRAWS, Array, Estimate, bootstrap_weights, estimate
 
 LEAST = 1e-3
 """Confidences are kept this far from 0 and 1, where the logit is not finite."""
@@ -34,8 +31,6 @@ RESEMBLANCE = 0.3
 """Correlation of the errors of two frames of one video."""
 
 BINS = 10
-DRAWS = 1000
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Calibration:
         offset: above 0 it raises all of them.
 
     Raises:
-        BadRecords: a slope that is not above 0, or numbers that are not finite.
+        ValueError: a slope that is not above 0, or numbers that are not finite.
     """
 
     slope: float = 1.0
@@ -55,7 +50,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not (np.isfinite([self.slope, self.offset]).all() and self.slope > 0):
-            raise BadRecords(f"a calibration has a slope above 0 and an offset, got {self.slope} and {self.offset}")
+            raise ValueError(f"a calibration has a slope above 0 and an offset, got {self.slope} and {self.offset}")
 
     def __call__(self, confidence: float) -> float:
         """The expected overlap (IoU) with the truth, in [0, 1]."""
@@ -93,7 +88,7 @@ class Samples:
         group: int64 [n], samples of one video (or one block of time of a video) have one number.
 
     Raises:
-        BadRecords: different lengths, or values outside of their range.
+        ValueError: different lengths, or values outside of their range.
     """
 
     confidence: Array
@@ -103,10 +98,10 @@ class Samples:
     def __post_init__(self) -> None:
         if not self.confidence.shape == self.overlap.shape == self.group.shape or self.group.ndim != 1:
             shapes = [list(a.shape) for a in (self.confidence, self.overlap, self.group)]
-            raise BadRecords(f"samples are three arrays of one length, got {shapes}")
+            raise ValueError(f"samples are three arrays of one length, got {shapes}")
         for values in (self.confidence, self.overlap):
             if not ((values >= 0) & (values <= 1)).all():
-                raise BadRecords("confidences and overlaps lie from 0 to 1")
+                raise ValueError("confidences and overlaps lie from 0 to 1")
 
     def __len__(self) -> int:
         return len(self.group)
@@ -182,7 +177,7 @@ def cross_validated(samples: Samples, prior: Calibration = IDENTITY, seed: int =
     calibration = fit(samples, prior)
     groups = np.unique(samples.group)
     if len(groups) < 2:
-        unknown = Estimate(float("nan"), float("nan"), float("nan"))
+        unknown = estimate(np.nan)
         return Fit(calibration, len(samples), unknown, unknown)
     held_out = np.empty(len(samples))
     for group in groups:
@@ -206,15 +201,13 @@ def expected_calibration_error(samples: Samples, bins: int = BINS, draws: int = 
     """
     groups = np.unique(samples.group)
     if not len(groups):
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return estimate(np.nan)
     sums = np.array([_bin_sums(samples.only(samples.group == g), bins) for g in groups])
     value = float(_error(sums.sum(axis=0)[None])[0])
     if len(groups) < 2:
-        return Estimate(value, float("nan"), float("nan"))
-    drawn = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), draws)
-    errors = _error(np.tensordot(drawn, sums, axes=1))
-    low, high = np.quantile(errors, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+        return estimate(value)
+    weights = bootstrap_weights(len(groups), np.random.default_rng(seed), draws)
+    return estimate(value, _error(np.tensordot(weights, sums, axes=1)))
 
 
 def reliability(samples: Samples, bins: int = BINS) -> list[Bin]:

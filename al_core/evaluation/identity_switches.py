@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from al_core.errors import BadLabel
+from al_core.masks.matching import matched
 from al_core.masks.overlap import pairwise_iou, pixel_rows
 
 Masks = Mapping[int, NDArray[np.bool_]]
@@ -81,10 +81,7 @@ class SwitchCounter:
         free = [number for number in objects if number not in matches]
         left = [track for track in tracks if track not in matches.values()]
         rest = fitting[np.ix_([row[n] for n in free], [column[t] for t in left])]
-        for i, j in zip(*linear_sum_assignment(rest, maximize=True), strict=True):
-            if rest[i, j] > 0:
-                matches[free[i]] = left[j]
-        return matches
+        return matches | {free[i]: left[j] for i, j in matched(rest, self._least)}
 
 
 def identity_switches(frames: Iterable[tuple[Masks, Masks]], least_overlap: float = LEAST_OVERLAP) -> int:

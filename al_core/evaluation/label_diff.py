@@ -1,10 +1,13 @@
-"""Two label sets of the same videos compared, mask by mask."""
+"""Differences between two label sets of the same videos, mask by mask, and agreement of two people's labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from al_core.masks.matching import matched
 from al_core.masks.rle import iou
-from al_core.records import DeliveredMask, Identities, Provenance
+from al_core.records import DeliveredMask, Identities, MaskLabel, Provenance
 
 FrameMasks = tuple[int, Sequence[DeliveredMask]]
 """A frame and its masks."""
@@ -38,7 +41,7 @@ class MaskChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LabelDiff:
     """How two versions of one video differ.
 
     Attributes:
@@ -62,7 +65,7 @@ class Comparison:
 
 def compare(
     before: Iterable[FrameMasks], after: Iterable[FrameMasks], identities: Identities = Identities.PERSISTENT
-) -> Comparison:
+) -> LabelDiff:
     """Compare two label sets of a video; frames rise in both, frames without masks may be left out.
 
     Where tracks hold for one frame only, masks are paired so that the sum of their IoU is greatest.
@@ -77,7 +80,7 @@ def compare(
             if not same:
                 changes.append(change)
     changes.sort(key=lambda c: (c.iou, c.frame_idx, c.track_id))
-    return Comparison(n_masks, total / n_masks if n_masks else None, tuple(changes))
+    return LabelDiff(n_masks, total / n_masks if n_masks else None, tuple(changes))
 
 
 Pair = tuple[DeliveredMask | None, DeliveredMask | None]
@@ -91,12 +94,7 @@ def _by_track(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> lis
 def _by_overlap(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> list[Pair]:
     if not old or not new:
         return [*((mask, None) for mask in old), *((None, mask) for mask in new)]
-    # The dashboard starts without scipy.
-    from scipy.optimize import linear_sum_assignment
-
-    overlap = iou([m.rle for m in old], [m.rle for m in new])
-    rows, columns = linear_sum_assignment(-overlap)
-    paired = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if overlap[a, b] > 0}
+    paired = dict(matched(iou([m.rle for m in old], [m.rle for m in new]), np.nextafter(0.0, 1.0)))
     found: list[Pair] = [(mask, new[paired[i]] if i in paired else None) for i, mask in enumerate(old)]
     return found + [(None, mask) for i, mask in enumerate(new) if i not in paired.values()]
 
@@ -131,3 +129,16 @@ def _side_by_side(
         else:
             yield old[0], old[1], new[1]
             old, new = next(olds, None), next(news, None)
+
+
+def likeness(first: Sequence[MaskLabel], second: Sequence[MaskLabel]) -> float:
+    """Return the mean intersection over union (J) of the objects that two labels of a frame hold, in [0, 1].
+
+    Objects are paired so that the sum of J is greatest, since two people may number them differently; an object that
+    only one of them has counts as 0. Two labels that say "nothing here" agree: 1. Ignore regions are left out.
+    """
+    ours, theirs = ([m.rle for m in masks if not m.ignore] for masks in (first, second))
+    if not ours and not theirs:
+        return 1.0
+    overlap = iou(ours, theirs)
+    return sum(float(overlap[pair]) for pair in matched(overlap)) / max(len(ours), len(theirs))

@@ -1,25 +1,270 @@
-"""What the next hour of labelling buys: the learning curve carried on, with an interval.
+"""Curves of quality against human effort: compared between strategies, and carried on.
 
-The error of a learner falls as a power of what it was given, ``error = a * seconds ** -slope`` (Cortes, Jackel, Solla,
-Vapnik, Denker: "Learning Curves: Asymptotic Values and Rate of Convergence", NIPS 1993; Viering and Loog: "The Shape of
-Learning Curves", PAMI 2023, who also show how often such forecasts fail). A line is fitted to the logarithms. Its
-interval puts together which videos were measured (drawn with replacement) and how far the rounds lie from the line
-(Student's t).
+What is compared is paired: every strategy labels the same videos with the same seeds, and in each draw of the bootstrap
+(:mod:`al_core.evaluation.bootstrap`) both are seen on the same videos.
+
+The **pooled curve** of some videos has a point per round: the mean effort per video and the mean quality after that
+round. A campaign over many videos with one budget gives each of them the effort of the whole campaign.
+
+The **forecast** rests on this: the error of a learner falls as a power of what it was given,
+``error = a * seconds ** -slope`` (Cortes, Jackel, Solla, Vapnik, Denker: "Learning Curves: Asymptotic Values and Rate
+of Convergence", NIPS 1993; Viering and Loog: "The Shape of Learning Curves", PAMI 2023, who also show how often such
+forecasts fail). A line is fitted to the logarithms. Its interval puts together which videos were measured (drawn with
+replacement) and how far the rounds lie from the line (Student's t).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.evaluation.bootstrap import LEVEL, Estimate, bootstrap_weights
+from al_core.errors import BadRecords
+from al_core.evaluation.bootstrap import DRAWS, Array, Estimate, bootstrap_weights, estimate, interval
 
-DRAWS = 2000
+Run = tuple[Sequence[float], Sequence[float]]
+"""(effort, quality) after each round of one video in one campaign; effort never falls."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The curves of one strategy, a row per video, each the mean over its seeds.
+
+    Attributes:
+        cost: human effort after each round, float64 [videos, rounds], not falling along a row.
+        value: quality after each round, float64 [videos, rounds].
+
+    Raises:
+        BadRecords: shapes that do not fit, nothing at all, an effort that falls, or a value that is no number.
+    """
+
+    videos: tuple[str, ...]
+    cost: Array
+    value: Array
+
+    def __post_init__(self) -> None:
+        if not self.cost.size or self.cost.shape != self.value.shape or len(self.cost) != len(self.videos):
+            raise BadRecords(
+                f"curves of {len(self.videos)} videos need cost and value of shape [videos, rounds], got "
+                f"{list(self.cost.shape)} and {list(self.value.shape)}"
+            )
+        if not np.isfinite(self.value).all() or not (np.diff(self.cost) >= 0).all():
+            raise BadRecords("a curve needs a quality at every point, and an effort that never falls")
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Sequence[Run]]) -> "Curves":
+        """Put the runs of each video together, one run per seed.
+
+        A run that ended before the longest one stays where it ended: no more effort, no more quality.
+        """
+        rounds = max((len(cost) for found in runs.values() for cost, _ in found), default=0)
+        cost = [np.mean([_padded(cost, rounds) for cost, _ in found], axis=0) for found in runs.values()]
+        value = [np.mean([_padded(value, rounds) for _, value in found], axis=0) for found in runs.values()]
+        return cls(tuple(runs), np.array(cost, float), np.array(value, float))
+
+    def only(self, videos: Sequence[str]) -> "Curves":
+        """The rows of some videos, in their order."""
+        rows = [self.videos.index(name) for name in videos]
+        return Curves(tuple(videos), self.cost[rows], self.value[rows])
+
+    def pooled(self, weights: Array | None = None) -> tuple[Array, Array]:
+        """(effort, quality) of the pooled curve, float64 [rounds] each.
+
+        Args:
+            weights: how much each video counts, summing to 1, float64 [..., videos]; by default all the same.
+                The curves then have shape [..., rounds].
+        """
+        if weights is None:
+            weights = np.full(len(self.videos), 1 / len(self.videos))
+        return weights @ self.cost, weights @ self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What it costs to reach a target: somewhere from ``least`` to ``most``.
+
+    The two are equal where the curve crosses the target. A curve that is there at its first point came there for that
+    effort or less (``least`` 0); one that never comes there needs more than its last effort (``most`` infinite).
+    """
+
+    least: float
+    most: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether the curve crosses the target between two of its points."""
+        return self.least == self.most
+
+
+@dataclass(frozen=True, slots=True)
+class CostRatio:
+    """How many times the effort of a strategy a baseline needs for the same target; above 1 the strategy is better.
+
+    Where a curve does not cross the target, only bounds of the ratio are known. The interval keeps to that: its lower
+    end is taken over the lower bounds of all draws, its upper end over the upper bounds, so that it is wider, never
+    narrower, than if all draws had been measured to their end.
+
+    Attributes:
+        least, most: bounds of the ratio itself; equal when both curves cross the target.
+        low, high: interval over videos; NaN with one video.
+    """
+
+    least: float
+    most: float
+    low: float
+    high: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether both curves cross the target."""
+        return self.least == self.most
+
+    def reaches(self, aim: float) -> bool | None:
+        """Whether the ratio is at least ``aim``; None where the curves end too early to say."""
+        if self.least >= aim:
+            return True
+        return False if self.most < aim else None
+
+
+def cost_to_reach(cost: Array, value: Array, target: float) -> Reach:
+    """The first effort at which a curve reaches a target, interpolated between its points."""
+    least, most = _reach_bounds(cost, value, target)
+    return Reach(float(least), float(most))
+
+
+def area_under(cost: Array, value: Array, start: float, end: float) -> float:
+    """Mean height of a piecewise linear curve from ``start`` to ``end``: the area, divided by the width.
+
+    Where the curve jumps (two points of the same effort), the later point counts.
+
+    Raises:
+        BadRecords: the curve does not cover the span, or the span is empty.
+    """
+    if not cost[0] <= start < end <= cost[-1]:
+        raise BadRecords(f"a curve from {cost[0]:g} to {cost[-1]:g} has no area between {start:g} and {end:g}")
+    inner = (cost > start) & (cost < end)
+    x = np.concatenate([[start], cost[inner], [end]])
+    y = np.concatenate([[_at(cost, value, start)], value[inner], [_at(cost, value, end)]])
+    return float(np.trapezoid(y, x) / (end - start))
+
+
+def common_span(curves: Sequence[Curves]) -> tuple[float, float] | None:
+    """(first, last) effort that all pooled curves cover; None where they have none in common."""
+    costs = [c.pooled()[0] for c in curves]
+    start, end = max(c[0] for c in costs), min(c[-1] for c in costs)
+    return (float(start), float(end)) if start < end else None
+
+
+def area(curves: Curves, span: tuple[float, float], rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
+    """Area under the pooled curve, normalised to [0, 1] by the width of the span.
+
+    A draw whose videos cost more or less than the mean has its span scaled by as much, so that each draw is measured
+    over the same part of its curve.
+    """
+    last = curves.pooled()[0][-1]
+
+    def measure(cost: Array, value: Array) -> float:
+        scale = cost[-1] / last if last else 1.0
+        start, end = (float(np.clip(x * scale, cost[0], cost[-1])) for x in span)
+        return area_under(cost, value, start, end) if start < end else float(value[-1])
+
+    return _measured(curves, measure, rng, draws)
+
+
+def final(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
+    """Quality after the last round."""
+    return _measured(curves, lambda _, value: float(value[-1]), rng, draws)
+
+
+def band(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> tuple[Array, Array]:
+    """Interval of the pooled quality after each round: (low, high), float64 [rounds] each; NaN with one video."""
+    if len(curves.videos) < 2:
+        unknown = np.full(curves.value.shape[1], np.nan)
+        return unknown, unknown
+    drawn = curves.pooled(bootstrap_weights(len(curves.videos), rng, draws))[1]
+    return interval(drawn)
+
+
+def cost_ratio(
+    strategy: Curves, baseline: Curves, target: float, rng: np.random.Generator, draws: int = DRAWS
+) -> CostRatio:
+    """Effort of the baseline to reach a target, divided by that of the strategy, on the pooled curves of both.
+
+    Only the videos that both have labelled are compared.
+    """
+    strategy, baseline = paired(strategy, baseline)
+    least, most = _ratio_bounds(strategy, baseline, target, np.full(len(strategy.videos), 1 / len(strategy.videos)))
+    if len(strategy.videos) < 2:
+        return CostRatio(float(least), float(most), np.nan, np.nan)
+    lows, highs = _ratio_bounds(strategy, baseline, target, bootstrap_weights(len(strategy.videos), rng, draws))
+    # Bounds may be infinite, between which nothing can be interpolated: take the draw on the outer side.
+    low, high = interval(lows, "lower")[0], interval(highs, "higher")[1]
+    return CostRatio(float(least), float(most), float(low), float(high))
+
+
+def paired(first: Curves, second: Curves) -> tuple[Curves, Curves]:
+    """Both on the videos that they have in common.
+
+    Raises:
+        BadRecords: there are none.
+    """
+    both = [name for name in first.videos if name in second.videos]
+    if not both:
+        raise BadRecords("two strategies are compared on the videos that both have labelled, and there are none")
+    return first.only(both), second.only(both)
+
+
+def _padded(values: Sequence[float], n: int) -> Array:
+    return np.pad(np.asarray(values, float), (0, n - len(values)), mode="edge")
+
+
+def _measured(
+    curves: Curves, measure: Callable[[Array, Array], float], rng: np.random.Generator, draws: int
+) -> Estimate:
+    value = measure(*curves.pooled())
+    if len(curves.videos) < 2:
+        return estimate(value)
+    costs, values = curves.pooled(bootstrap_weights(len(curves.videos), rng, draws))
+    return estimate(value, np.array([measure(c, v) for c, v in zip(costs, values, strict=True)]))
+
+
+def _at(cost: Array, value: Array, x: float) -> float:
+    """Height of the curve, the later point where it jumps."""
+    return float(value[np.flatnonzero(cost == x)[-1]] if (cost == x).any() else np.interp(x, cost, value))
+
+
+def _reach_bounds(cost: Array, value: Array, target: float) -> tuple[Array, Array]:
+    """Bounds of the effort that reaches a target, for curves of shape [..., rounds]; float64 [...] each."""
+    there = value >= target
+    after = there.argmax(axis=-1)[..., None]
+    before = np.maximum(after - 1, 0)
+    x0, x1 = (np.take_along_axis(cost, i, -1)[..., 0] for i in (before, after))
+    y0, y1 = (np.take_along_axis(value, i, -1)[..., 0] for i in (before, after))
+    rise = np.where(y1 > y0, y1 - y0, 1.0)
+    crossed = x0 + (x1 - x0) * np.clip((target - y0) / rise, 0, 1)
+    never, at_once = ~there.any(axis=-1), there[..., 0]
+    least = np.where(never, cost[..., -1], np.where(at_once, 0.0, crossed))
+    most = np.where(never, np.inf, np.where(at_once, cost[..., 0], crossed))
+    return least, most
+
+
+def _ratio_bounds(strategy: Curves, baseline: Curves, target: float, weights: Array) -> tuple[Array, Array]:
+    mine = _reach_bounds(*strategy.pooled(weights), target)
+    theirs = _reach_bounds(*baseline.pooled(weights), target)
+    return _quotient(theirs[0], mine[1], 0.0), _quotient(theirs[1], mine[0], np.inf)
+
+
+def _quotient(above: Array, below: Array, otherwise: float) -> Array:
+    """``above / below``; where that has no meaning (0 / 0, infinite / infinite), what is certain anyway."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.asarray(above / below)
+    return np.where(np.isnan(ratio), otherwise, ratio)
+
+
+# ---- forecast
+
 SMALLEST_ERROR = 1e-4
 """An error of 0 has no logarithm."""
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +315,14 @@ def forecast(
     return Forecast(
         now=1 - float(error[-1].mean()),
         seconds=more,
-        later=_estimate(1 - best.error(end), 1 - drawn.error(end)),
-        gain=_estimate(best.error(now) - best.error(end), drawn.error(now) - drawn.error(end)),
-        to_target=None if target is None else _estimate(best.left(1 - target, now), drawn.left(1 - target, now)),
+        later=_foreseen(1 - best.error(end), 1 - drawn.error(end)),
+        gain=_foreseen(best.error(now) - best.error(end), drawn.error(now) - drawn.error(end)),
+        to_target=None if target is None else _foreseen(best.left(1 - target, now), drawn.left(1 - target, now)),
     )
+
+
+def _foreseen(best: Array, drawn: Array) -> Estimate:
+    return estimate(float(best[0]), drawn, "inverted_cdf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +371,3 @@ def _fitted(centred: Array, y: Array) -> tuple[Array, Array, Array]:
     slope = (y * centred).sum(axis=1) / (centred**2).sum()
     rest = y - level[:, None] - slope[:, None] * centred
     return level, -slope, np.sqrt((rest**2).sum(axis=1) / (len(centred) - 2))
-
-
-def _estimate(value: Array, draws: Array) -> Estimate:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
-    return Estimate(float(value[0]), float(low), float(high))

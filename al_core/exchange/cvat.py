@@ -15,15 +15,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
 
 import numpy as np
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
 from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame
-from al_core.exchange.safe_xml import parse_xml
 from al_core.masks.rle import decode
 from al_core.records import FrameLabel, MaskLabel
 
@@ -145,7 +146,7 @@ def read_cvat(path: Path, asked_by: AskedBy) -> dict[str, CvatFrame]:
         BadLabel: the file cannot be used; the message names what is wrong with it and what to do.
     """
     try:
-        root = parse_xml(_content(path))
+        root = _parsed(_content(path))
         if root.tag != "annotations":
             raise BadLabel(f"expected <annotations>, got <{root.tag}>; export in the format 'CVAT for images 1.1'")
         if root.find("track") is not None:
@@ -156,6 +157,16 @@ def read_cvat(path: Path, asked_by: AskedBy) -> dict[str, CvatFrame]:
     except BadLabel as error:
         message = str(error)
         raise BadLabel(message if message.startswith(path.name) else f"{path.name}: {message}") from None
+
+
+def _parsed(content: bytes) -> Element:
+    try:
+        # Nothing from outside may grow, or reach for other files.
+        return fromstring(content, forbid_dtd=True)
+    except DefusedXmlException:
+        raise BadLabel("XML with a document type or entities is refused; remove the <!DOCTYPE ...>") from None
+    except (ParseError, LookupError) as error:
+        raise BadLabel(f"cannot be read as XML ({error}). Export it again") from None
 
 
 def _content(path: Path) -> bytes:

@@ -1,97 +1,14 @@
 """Labelled videos in the formats that others read.
 
-Every exporter takes the same clips and writes one folder (or one file); what a format cannot hold is counted
-and said in the :class:`ExportReport`, never dropped silently.
+Every exporter takes the same clips and writes one folder (or one file); what a format cannot hold is counted and said
+in the report, never dropped silently.
 """
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
-from pathlib import Path
-from typing import Protocol
-
-from al_core.errors import UnknownName
-from al_core.export.contents import (
-    ExportClip,
-    ExportOptions,
-    ExportReport,
-    OnProgress,
-    Tally,
-    replacing,
-    write_manifest,
-)
-
-__all__ = ["EXPORTERS", "ExportClip", "ExportOptions", "ExportReport", "Exporter", "exporter", "write_export"]
-
-
-class Exporter(Protocol):
-    """Writes clips to ``out`` and counts into ``tally``.
-
-    ``out`` does not exist yet. It has a suffix when the person asked for a single file.
-    """
-
-    def __call__(
-        self,
-        clips: Sequence[ExportClip],
-        categories: Mapping[int, str],
-        out: Path,
-        options: ExportOptions,
-        tally: Tally,
-    ) -> None: ...
-
-
-EXPORTERS: dict[str, str] = {
-    "coco": "al_core.export.coco",
-    "davis": "al_core.export.davis",
-    "overlay-mp4": "al_core.export.overlay",
-    "yolo-seg": "al_core.export.yolo",
-    "youtube-vis": "al_core.export.youtube_vis",
+FORMATS = {
+    "coco": "al_core.export.coco:export",
+    "davis": "al_core.export.davis:export",
+    "youtube-vis": "al_core.export.youtube_vis:export",
+    "yolo-seg": "al_core.export.yolo:export",
+    "overlay-mp4": "al_core.export.overlay:export",
 }
-"""Format -> the module whose ``export`` writes it; imported when used, so that the names cost nothing."""
-
-
-def exporter(name: str) -> Exporter:
-    """The exporter of a format.
-
-    Raises:
-        UnknownName: no such format; the message lists the known ones.
-    """
-    if name not in EXPORTERS:
-        raise UnknownName("export format", name, EXPORTERS)
-    return import_module(EXPORTERS[name]).export
-
-
-def write_export(
-    name: str,
-    clips: Sequence[ExportClip],
-    categories: Mapping[int, str],
-    out: Path,
-    options: ExportOptions | None = None,
-    on_progress: OnProgress | None = None,
-) -> ExportReport:
-    """Write labelled videos in one format.
-
-    The output appears whole or not at all.
-
-    Args:
-        name: a key of :data:`EXPORTERS`.
-        categories: names by id, of all clips.
-        out: a folder; ``coco`` and ``youtube-vis`` also take a ``.json`` file (annotations without frames)
-            and ``overlay-mp4`` a ``.mp4`` file (of a single video).
-
-    Raises:
-        UnknownName: no such format.
-        OutputExists: ``out`` is there and ``options.overwrite`` is not set, or is a folder that no export
-            wrote.
-    """
-    options = options if options is not None else ExportOptions()
-    write = exporter(name)
-    tally = Tally(sum(clip.video.n_frames for clip in clips), on_progress)
-    with replacing(out, options.overwrite) as temporary:
-        write(clips, categories, temporary, options, tally)
-        tally.videos = len(clips)
-        if temporary.is_dir():
-            tally.files += 1
-        report = tally.report(name, out)
-        if temporary.is_dir():
-            write_manifest(temporary, report, options, {clip.video.name: clip.round_id for clip in clips})
-    return report
+"""The exporter of each format; the names cost nothing to import (see :data:`al_core.export.exporters.EXPORTERS`)."""

@@ -1,9 +1,8 @@
 """Footage with known truth, for campaigns in memory: clips as they lie on disk, and other footage made from them.
 
-A :class:`Clip` reads a sequence of a DAVIS-layout folder when it is asked. A :class:`View` shows the frames of a clip
-in another order (held, slowed down, backward, with an empty scene between them) and copies nothing. Both may be asked
-for frames at a smaller size, and both are what propagators take for the frames of a clip
-(:class:`ClipFrames`).
+A :class:`Clip` reads a sequence of a DAVIS-layout folder when asked. A :class:`RearrangedClip` shows its frames in
+another order (held, slowed down, backward, with an empty scene between them) and copies nothing. Both may be asked for
+frames at a smaller size, and both are what propagators take for the frames of a clip (:class:`ClipFrames`).
 """
 
 from collections import Counter
@@ -227,7 +226,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class RearrangedClip:
     """A clip's frames in another order; nothing is copied.
 
     Attributes:
@@ -270,7 +269,7 @@ class View:
         return self.source.size
 
     @property
-    def frames(self) -> "View":
+    def frames(self) -> "RearrangedClip":
         """The view itself."""
         return self
 

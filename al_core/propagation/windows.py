@@ -24,7 +24,7 @@ Known = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class FrameEstimate:
     """What a window says of a frame.
 
     Attributes:
@@ -36,11 +36,11 @@ class Estimate:
     entropy: float
 
 
-Solve = Callable[[range, Mapping[int, Known]], list[Estimate]]
+Solve = Callable[[range, Mapping[int, Known]], list[FrameEstimate]]
 """(frames, the known ones among them) -> an estimate of every frame."""
 
 
-def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterator[tuple[int, Estimate]]:
+def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
     """Every frame that is not known, in order. At most one window is held at a time, and one frame for each window
     of the widest gap.
 
@@ -64,7 +64,7 @@ def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterat
             yield from _homeward(cut, end, after, solve)
 
 
-def _onward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tuple[int, Estimate]]:
+def _onward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
     """Frames after ``start`` and before ``stop``, from a known one before them."""
     while start + 1 < stop:
         last = min(start + LENGTH, stop - 1)
@@ -74,7 +74,7 @@ def _onward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tupl
         start, before = kept, _decided(found[kept - start])
 
 
-def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tuple[int, Estimate]]:
+def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
     """Frames from ``first`` to before ``end``, in rising order, from a known one after them: walked twice, once to
     note what arrives at each window."""
     arriving = {end: after}
@@ -94,7 +94,7 @@ def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tupl
         at = end + 1
 
 
-def _decided(estimate: Estimate) -> Known:
+def _decided(estimate: FrameEstimate) -> Known:
     """What the next window takes as known."""
     return (estimate.probability > 0.5).astype(np.float32)
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadSettings
-
 RATE = 0.17
 """Error per unit of hazard, fitted as told above."""
 
@@ -37,7 +35,7 @@ class Outlook:
         objects: how many there are in a frame, on average, at least 1: labels are paid by object.
 
     Raises:
-        BadSettings: lengths that do not fit.
+        ValueError: lengths that do not fit.
     """
 
     error: Array
@@ -47,9 +45,7 @@ class Outlook:
 
     def __post_init__(self) -> None:
         if len(self.hazard) != len(self.error) - 1:
-            raise BadSettings(
-                f"{len(self.error)} frames have {len(self.error) - 1} transitions, got {len(self.hazard)}"
-            )
+            raise ValueError(f"{len(self.error)} frames have {len(self.error) - 1} transitions, got {len(self.hazard)}")
 
     @property
     def path(self) -> Array:

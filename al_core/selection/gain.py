@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from al_core.evaluation.bootstrap import Estimate
+from al_core.evaluation.bootstrap import Array, Estimate, bootstrap_weights, estimate
 from al_core.masks.rle import iou
 from al_core.records import DeliveredMask, Selected
 from al_core.selection.pool import Frames, Pool
@@ -19,9 +19,6 @@ from al_core.settings import SelectionSettings
 
 LEAST_CONTROL = 5
 """Random labels before which no gain is told."""
-
-DRAWS = 2000
-TAILS = (0.025, 0.975)
 
 REASON = "control: drawn at random, to measure what the selection gains"
 
@@ -99,14 +96,12 @@ def live_gain(credits: Sequence[Credit], rng: np.random.Generator) -> Estimate |
     chosen, control = ([c for c in credits if c.control is drawn] for drawn in (False, True))
     if len(control) < LEAST_CONTROL or not chosen or not any(c.worth for c in control):
         return None
-    draws = [_rate(_resampled(chosen, rng)) / max(_rate(_resampled(control, rng)), 1e-9) for _ in range(DRAWS)]
-    low, high = np.quantile(draws, TAILS)
-    return Estimate(_rate(chosen) / _rate(control), float(low), float(high))
+    (ours, drawn), (random, random_drawn) = (_rates(credits, rng) for credits in (chosen, control))
+    return estimate(ours / random, drawn / np.maximum(random_drawn, 1e-9))
 
 
-def _rate(credits: Sequence[Credit]) -> float:
-    return sum(c.worth for c in credits) / max(sum(c.seconds for c in credits), 1e-9)
-
-
-def _resampled(credits: Sequence[Credit], rng: np.random.Generator) -> list[Credit]:
-    return [credits[i] for i in rng.integers(len(credits), size=len(credits))]
+def _rates(credits: Sequence[Credit], rng: np.random.Generator) -> tuple[float, Array]:
+    """Return the worth per second of some labels, and that of each draw of them, float64 [draws]."""
+    worth, seconds = (np.array([getattr(c, name) for c in credits], float) for name in ("worth", "seconds"))
+    weights = bootstrap_weights(len(credits), rng)
+    return float(worth.sum() / max(seconds.sum(), 1e-9)), (weights @ worth) / np.maximum(weights @ seconds, 1e-9)

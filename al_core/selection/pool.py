@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadSettings
 from al_core.records import FrameRef, LabelKind
 from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Offer
@@ -147,20 +146,20 @@ class Pool:
         """Descriptors of frames, float32 [n, d].
 
         Raises:
-            BadSettings: this pool knows none.
+            ValueError: this pool knows none.
         """
         if self.features is None:
-            raise BadSettings("this strategy compares frames by their features, and the pool has none")
+            raise ValueError("this strategy compares frames by their features, and the pool has none")
         return self.features(frames)
 
     def patches_of(self, frames: Frames) -> NDArray[np.float32]:
         """Descriptors of the parts of frames, float32 [n, p, d], each of length 1.
 
         Raises:
-            BadSettings: this pool knows none.
+            ValueError: this pool knows none.
         """
         if self.patches is None:
-            raise BadSettings("this strategy compares the patches of frames, and the pool has none")
+            raise ValueError("this strategy compares the patches of frames, and the pool has none")
         return self.patches(frames)
 
 

@@ -59,10 +59,10 @@ def simulate(
     from rich.console import Console
 
     from al_core.settings import load_settings
-    from tasks.benchmark.simulate import Plan, simulate_campaigns
+    from tasks.benchmark.simulate import Simulation, simulate_campaigns
     from tasks.report.tables import simulation_table
 
-    plan = Plan.of(
+    plan = Simulation.of(
         data,
         sequences.split(",") if sequences else None,
         strategies.split(","),
@@ -212,14 +212,14 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
     """
     from rich.console import Console
 
-    from al_core.benchmark.arms import Comparison
+    from al_core.benchmark.arms import ArmComparison
     from al_core.benchmark.curve_points import check_distinct, read_points
     from tasks.report.pages.simulation_page import write_comparison
     from tasks.report.tables import simulation_summary
 
     points = tuple(point for path in records for point in read_points(path))
     check_distinct(points)
-    comparison = Comparison(points, target)
+    comparison = ArmComparison(points, target)
     console = Console()
     console.print(simulation_summary(comparison))
     page = write_comparison(comparison, out or records[0].with_suffix(".html"))

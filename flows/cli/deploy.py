@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from al_core.export import FORMATS
 from flows.cli.options import existing, project_option
 
 if TYPE_CHECKING:
     from al_core.project import Project
 
 _SERVER_SECONDS = 120.0
-FORMATS = ("coco", "davis", "youtube-vis", "yolo-seg", "overlay-mp4")
 
 
 @click.command()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from al_core.export import FORMATS
 from al_core.project import Project
 from flows.cli.options import existing, project_option
 
@@ -41,7 +42,7 @@ def report(root: Path, out: Path | None) -> None:
     "--format",
     "name",
     required=True,
-    type=click.Choice(["coco", "davis", "youtube-vis", "yolo-seg", "overlay-mp4"]),
+    type=click.Choice(list(FORMATS)),
     help="What to write.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")

@@ -10,7 +10,7 @@ from flows.cli.options import existing, project_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from al_core.evaluation.label_diff import Comparison
+    from al_core.evaluation.label_diff import LabelDiff
 
 
 @click.command()
@@ -102,7 +102,7 @@ def rollback(
     click.echo(f"{done:,} answers were taken back")
 
 
-def _summary(found: "dict[str, Comparison]") -> "Table":
+def _summary(found: "dict[str, LabelDiff]") -> "Table":
     table = _table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
     for name, comparison in found.items():
         agreement = "" if comparison.mean_iou is None else f"{comparison.mean_iou:.3f}"
@@ -111,7 +111,7 @@ def _summary(found: "dict[str, Comparison]") -> "Table":
     return table
 
 
-def _changes(comparison: "Comparison", most: int) -> "Table":
+def _changes(comparison: "LabelDiff", most: int) -> "Table":
     table = _table("frame", "track", "change", "IoU", "was", "is")
     for change in comparison.changes[:most]:
         was, now = (p.value if p else "" for p in (change.before, change.after))

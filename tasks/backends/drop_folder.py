@@ -67,7 +67,7 @@ class DropFolder:
     def understood(self, request_id: str) -> Understood:
         """What the newest good file says of a request's frame."""
         stored = json.loads(self._understood_file(request_id).read_text(encoding="utf-8"))
-        masks = tuple(DrawnMask(t, c, Rle(h, w, counts)) for t, c, h, w, counts in stored["masks"])
+        masks = tuple(DrawnMask(track, category, Rle.from_json(rle)) for track, category, *rle in stored["masks"])
         return Understood(stored["answer_id"], DrawnFrame(masks, stored["seconds"]))
 
     def rejected(self) -> list[str]:
@@ -104,7 +104,7 @@ class DropFolder:
                 "answer_id": f"{request_id}-{revision}",
                 "file": path.name,
                 "seconds": frame.seconds,
-                "masks": [[m.track_id, m.category, m.rle.height, m.rle.width, m.rle.counts] for m in frame.masks],
+                "masks": [[mask.track_id, mask.category, *mask.rle.to_json()] for mask in frame.masks],
             }
             write_whole(self._understood_file(request_id), json_bytes(understood))
         self._move(path, self._project.inbox / "accepted")

@@ -1,12 +1,13 @@
 """What people were asked and shown, so that what comes back can be compared with it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from al_core.exchange.label_files import Asked
 from al_core.files import write_whole
 from al_core.ledger.store import Ledger
-from al_core.masks.rle import Rle, area, decode, encode
+from al_core.masks.rle import area, decode, encode
 from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 from tasks.backends.files import json_bytes
 
@@ -36,15 +37,15 @@ class ShownMasks:
         file = self._file(request.request_id)
         if not file.is_file():
             masks = [m for m in label.masks if area(m.rle)] if label else []
-            canonical = [(m.track_id, m.category_id, encode(decode(m.rle))) for m in masks]
-            write_whole(file, json_bytes([[t, c, rle.height, rle.width, rle.counts] for t, c, rle in canonical]))
+            canonical = [replace(mask, rle=encode(decode(mask.rle))) for mask in masks]
+            write_whole(file, json_bytes([mask.to_json() for mask in canonical]))
         return self.of(request)
 
     def of(self, request: LabelRequest) -> FrameLabel | None:
         """What a request's frame was shown with; None where people start from nothing."""
         file = self._file(request.request_id)
         stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-        masks = tuple(MaskLabel(t, c, Rle(h, w, counts)) for t, c, h, w, counts in stored)
+        masks = tuple(map(MaskLabel.from_json, stored))
         return FrameLabel(request.frame, masks) if masks else None
 
     def _file(self, request_id: str) -> Path:

@@ -48,7 +48,7 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Simulation:
     """What is simulated.
 
     Attributes:
@@ -78,7 +78,7 @@ class Plan:
         settings: Settings,
         identities: str = "persistent",
         pooled: bool = False,
-    ) -> "Plan":
+    ) -> "Simulation":
         """Every sequence, or all of them together, with every strategy and seed.
 
         Args:
@@ -134,7 +134,7 @@ to another process."""
 
 
 def simulate_campaigns(
-    plan: Plan, out: Path, work: Path, workers: int | None, console: Console, run_campaign: CampaignRunner
+    plan: Simulation, out: Path, work: Path, workers: int | None, console: Console, run_campaign: CampaignRunner
 ) -> list[Record]:
     """Run a plan's campaigns in parallel processes and write one JSON record per campaign and round.
 
@@ -175,7 +175,7 @@ def simulate_campaigns(
 
 
 def run_one(
-    plan: Plan, campaign: Campaign, work: Path, rounds_done: "Queue[int]", run_campaign: CampaignRunner
+    plan: Simulation, campaign: Campaign, work: Path, rounds_done: "Queue[int]", run_campaign: CampaignRunner
 ) -> list[Record]:
     """Run one campaign to its end, or find it finished; returns its records.
 
@@ -280,6 +280,6 @@ def _frames_folder(data: Path) -> Path:
     return root if holds_frames or not inner else inner[0]
 
 
-def _ordered(plan: Plan, records: list[Record]) -> list[Record]:
+def _ordered(plan: Simulation, records: list[Record]) -> list[Record]:
     order = {(c.sequence, c.strategy, c.seed): i for i, c in enumerate(plan.campaigns)}
     return sorted(records, key=lambda r: (order[r["sequence"], r["strategy"], r["seed"]], r["round"]))

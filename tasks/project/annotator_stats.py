@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
 from al_core.errors import BadLabel
-from al_core.evaluation.agreement import likeness
+from al_core.evaluation.label_diff import likeness
 from al_core.ledger.labelling.answers_given import GivenAnswer
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import NotReady, UnknownName
-from al_core.export import ExportClip, ExportOptions, ExportReport, exporter, write_export
+from al_core.export.contents import ExportClip, ExportOptions, ExportReport
+from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
 from al_core.ledger.store import Ledger
@@ -38,8 +39,8 @@ def export_project(
     """Export the masks that a round delivered.
 
     Args:
-        format: a key of ``al_core.export.EXPORTERS``.
-        out: a folder, or a file where the format is one (see ``al_core.export.write_export``).
+        format: a key of ``al_core.export.FORMATS``.
+        out: a folder, or a file where the format is one (see ``al_core.export.exporters.write_export``).
         round_id: masks as that round delivered them; None takes the newest ones.
         provenances: only masks of these; None takes all. A frame that this leaves without masks is left out.
         videos: names; None takes all that have delivered masks.
@@ -52,7 +53,7 @@ def export_project(
         NotReady: nothing was delivered yet.
         OutputExists: ``out`` is there and must not be replaced.
     """
-    exporter(format)
+    EXPORTERS.check(format)
     options = ExportOptions(
         provenances=_provenances(provenances),
         human_frames_only=human_frames_only,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.evaluation.label_diff import Comparison, compare
+from al_core.evaluation.label_diff import LabelDiff, compare
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef
@@ -44,7 +44,7 @@ def versions(project: Project, ledger: Ledger) -> list[Version]:
 
 def compare_rounds(
     project: Project, ledger: Ledger, before: int, after: int, video: str | None = None
-) -> dict[str, Comparison]:
+) -> dict[str, LabelDiff]:
     """How the masks of two rounds differ, by video.
 
     Raises:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from al_core.evaluation.bootstrap import CostRatio
+from al_core.evaluation.learning_curve import CostRatio
 
 
 def duration(seconds: float | None) -> str:

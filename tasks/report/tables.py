@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_core.benchmark.arms import Comparison
+from al_core.benchmark.arms import ArmComparison
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.report.formatting import between, duration, many, percent, score, times
@@ -119,7 +119,7 @@ def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def simulation_summary(comparison: Comparison) -> Table:
+def simulation_summary(comparison: ArmComparison) -> Table:
     """One line per set and strategy: quality at the end, human frames and time to the target, and ratios of time.
 
     A ratio says how many times the human time of the strategy a baseline needs for the same J&F, with its interval

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from al_core.exchange.label_files import Asked, read_label_file
-from al_core.export import ExportClip
+from al_core.export.contents import ExportClip
 from al_core.masks import rle
 from al_core.records import DeliveredMask, Identities, Provenance, Video
 

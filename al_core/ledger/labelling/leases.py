@@ -14,7 +14,6 @@ from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.labels import newest_revision
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.operations import now
-from al_core.masks.rle import Rle
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 
 
@@ -163,7 +162,7 @@ def save_draft(
     connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, masks: Sequence[MaskLabel], seconds: float
 ) -> None:
     """Keep an unfinished drawing; it is void once the request has another answer."""
-    coded = json.dumps([[m.track_id, m.category_id, m.rle.height, m.rle.width, m.rle.counts] for m in masks])
+    coded = json.dumps([mask.to_json() for mask in masks])
     connection.execute(
         "INSERT INTO draft VALUES ($id, $who, $base, $seconds, $masks, $now) ON CONFLICT DO UPDATE SET "
         "base_revision = $base, seconds = $seconds, masks = $masks, saved_at = $now",
@@ -233,7 +232,7 @@ def _request(
 
 
 def _decoded(masks: str) -> tuple[MaskLabel, ...]:
-    return tuple(MaskLabel(track, category, Rle(h, w, counts)) for track, category, h, w, counts in json.loads(masks))
+    return tuple(map(MaskLabel.from_json, json.loads(masks)))
 
 
 _HELD = """

@@ -19,7 +19,7 @@ from al_core.footage.clips import ClipFrames
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic.superpixels import N_FEATURES, SuperpixelGraph, superpixel_graph
 from al_core.propagation.windows import (
-    Estimate,
+    FrameEstimate,
     Known,
     Solve,
     check,
@@ -94,7 +94,7 @@ class HarmonicPropagator:
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
         read = reader(frames, flow.size)
 
-        def solve(span: range, known: Mapping[int, Known]) -> list[Estimate]:
+        def solve(span: range, known: Mapping[int, Known]) -> list[FrameEstimate]:
             graph = superpixel_graph(read, flow, span, frames.n_frames - 1)
             rng = np.random.default_rng((self._seed, span.start))
             fixed = {i: graph.mean(i, masks) for i, masks in known.items()}
@@ -104,10 +104,10 @@ class HarmonicPropagator:
         return solve
 
 
-def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> Estimate:
+def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> FrameEstimate:
     area = graph.area[graph.nodes(frame_idx)]
     entropy = float((entropy_of(values) * area).sum() / area.sum())
-    return Estimate(graph.paint(frame_idx, values), entropy)
+    return FrameEstimate(graph.paint(frame_idx, values), entropy)
 
 
 def self_train(

@@ -40,7 +40,7 @@ Masks = Mapping[int, SoftMask]
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledFrame:
+class ExampleFrame:
     """One labelled frame at the size of the flow.
 
     Attributes:
@@ -86,7 +86,7 @@ def network_input(
     return np.dstack([image * np.float32(4 / 255) - 2, own, others])
 
 
-def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propagator) -> Iterator[LabelledFrame]:
+def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propagator) -> Iterator[ExampleFrame]:
     """The labelled frames of a clip with their priors, in rising order.
 
     Args:
@@ -102,7 +102,7 @@ def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propa
         ways = [before + after, before] if before and after else [before + after]
         priors = [_carried(frames, labels, way, marks[at], carry) for way in ways if way]
         image = picture(frames, marks[at], size)
-        yield LabelledFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, len(tracks) == 1)
+        yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, len(tracks) == 1)
 
 
 def picture(frames: ClipFrames, frame_idx: int, size: Size) -> NDArray[np.uint8]:
@@ -124,7 +124,7 @@ def _carried(frames: ClipFrames, labels: Labels, sources: Sequence[int], target:
     return {track: t.mask for track, t in found.tracks.items() if t.mask.values.size}
 
 
-def draw(frame: LabelledFrame, rng: np.random.Generator, side: int = CROP) -> Crop:
+def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Crop:
     """A crop around one object of a frame, turned, scaled and with other light.
 
     Args:

@@ -15,7 +15,7 @@ from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.network_state import Checkpoint, to_bytes
-from al_core.propagation.specialist.examples import CROP, LabelledFrame, draw, labelled_frames
+from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
 from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, segmentation_loss
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
@@ -28,7 +28,7 @@ CHECKPOINT_STEPS = 50
 
 def train(
     network: SpecialistNetwork,
-    examples: Sequence[LabelledFrame],
+    examples: Sequence[ExampleFrame],
     steps: int,
     seed: int,
     keep: Checkpoint | None = None,

@@ -17,7 +17,7 @@ from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic import superpixels
 from al_core.propagation.harmonic.superpixels import COLOURS, MOTIONS, N_FEATURES, SuperpixelGraph, superpixel_graph
 from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points
-from al_core.propagation.windows import Estimate, Known, Solve, check, entropy_of, known_masks, propagated, reader
+from al_core.propagation.windows import FrameEstimate, Known, Solve, check, entropy_of, known_masks, propagated, reader
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 
@@ -68,7 +68,7 @@ class TrajectoryPropagator:
         human = known_masks({i: labels[i] for i in chosen}, flow.size) if labels else {}
         seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
 
-        def solve(span: range, known: Mapping[int, Known]) -> list[Estimate]:
+        def solve(span: range, known: Mapping[int, Known]) -> list[FrameEstimate]:
             if not seen:
                 seen.extend(
                     _appearance(superpixel_graph(read, flow, range(i, i + 1), frames.n_frames - 1), human, i)
@@ -195,6 +195,6 @@ def _diffused(
     return np.clip(state, 0, 1).astype(np.float32)
 
 
-def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> Estimate:
+def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> FrameEstimate:
     area = graph.area[graph.nodes(frame_idx)]
-    return Estimate(graph.paint(frame_idx, values), float(np.average(entropy_of(values), weights=area)))
+    return FrameEstimate(graph.paint(frame_idx, values), float(np.average(entropy_of(values), weights=area)))

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from al_core.benchmark.arms import AIMS, Comparison, Effort, Quality
-from al_core.evaluation.bootstrap import Array, Curves, band
+from al_core.benchmark.arms import AIMS, ArmComparison, Effort, Quality
+from al_core.evaluation.bootstrap import Array
+from al_core.evaluation.learning_curve import Curves, band
 from al_core.export.palette import SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from tasks.report.figures.round_figures import Figure, chart_layout, rounded
 
@@ -30,7 +31,7 @@ _DASHES = ("solid", "dash", "dashdot")
 class Styles:
     """The line of each strategy, the same in all figures: baselines in the page's ink, the others in colours."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: ArmComparison) -> None:
         arms = comparison.arms()
         others = [arm for arm in arms if arm not in comparison.baselines]
         self._lines = {
@@ -53,7 +54,7 @@ class Styles:
         return f"rgba({red},{green},{blue},0.14)"
 
 
-def curves(comparison: Comparison, set_name: str, styles: Styles) -> Figure | None:
+def curves(comparison: ArmComparison, set_name: str, styles: Styles) -> Figure | None:
     """Quality and share of good frames (rows) against human frames and human time (columns); None without figures.
 
     The figures are one, so that a click on a name in the legend hides a strategy in all of them.
@@ -115,7 +116,7 @@ def _axes(number: int, effort: Effort, quality: Quality, known: dict[str, Curves
 
 
 def _traces(
-    comparison: Comparison,
+    comparison: ArmComparison,
     known: dict[str, Curves],
     effort: Effort,
     quality: Quality,

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import Samples, expected_calibration_error
-from al_core.evaluation.label_diff import Comparison
+from al_core.evaluation.label_diff import LabelDiff
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
@@ -95,7 +95,7 @@ def videos(all_videos: Sequence[Video], quality: Mapping[int, float], peaks: Map
 
 
 def video(
-    content: Content, this: Video, compared: Comparison | None, rounds: tuple[int, int] | None, frame: Frame
+    content: Content, this: Video, compared: LabelDiff | None, rounds: tuple[int, int] | None, frame: Frame
 ) -> str:
     """Show one video: its time line, its frames, and what changed between two rounds."""
     charts = Charts()
@@ -168,7 +168,7 @@ def _with_span(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.known else "")
 
 
-def _changes(found: Comparison, rounds: tuple[int, int]) -> Markup:
+def _changes(found: LabelDiff, rounds: tuple[int, int]) -> Markup:
     counts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items())
     agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
     told = f"From round {rounds[0]} to round {rounds[1]}: of {many(found.n_masks, 'mask')} {counts}.{agreement}"

@@ -1,6 +1,6 @@
 """The page of a simulation: strategies beside each other, with intervals, as one HTML file.
 
-Every figure comes from :class:`Comparison`; nothing is measured here.
+Every figure comes from :class:`ArmComparison`; nothing is measured here.
 """
 
 import math
@@ -10,9 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from al_core.benchmark.arms import EFFORTS, AimResult, ArmSummary, Comparison, Effort
+from al_core.benchmark.arms import EFFORTS, AimResult, ArmComparison, ArmSummary, Effort
 from al_core.benchmark.curve_points import GOOD
-from al_core.evaluation.bootstrap import LEVEL, CostRatio, Curves, Estimate, Reach
+from al_core.evaluation.bootstrap import LEVEL, Estimate
+from al_core.evaluation.learning_curve import CostRatio, Curves, Reach
 from al_core.files import write_whole
 from tasks.report.figures.simulation_figures import QUALITY_NAMES, Styles, curves, video_curves, widest_apart
 from tasks.report.formatting import between, duration, many, percent, score
@@ -30,13 +31,13 @@ _SETS = {
 _UNITS: dict[Effort, str] = {"human_frames": "frames", "human_seconds": "time"}
 
 
-def write_comparison(comparison: Comparison, out: Path) -> Path:
+def write_comparison(comparison: ArmComparison, out: Path) -> Path:
     """Render and write the page; it appears whole or not at all."""
     write_whole(out, render(comparison).encode())
     return out
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: ArmComparison) -> str:
     """Return the HTML of the page."""
     charts, styles = Charts(), Styles(comparison)
     parts = {"Aims": aims(comparison)}
@@ -48,7 +49,7 @@ def render(comparison: Comparison) -> str:
     return document.document("Strategies compared by fewframes", header(comparison), parts, charts, footer)
 
 
-def header(comparison: Comparison) -> Markup:
+def header(comparison: ArmComparison) -> Markup:
     """Render what was run, in a few figures."""
     points = comparison.points
     campaigns = len({p.key[:-1] for p in points})
@@ -63,7 +64,7 @@ def header(comparison: Comparison) -> Markup:
     return document.header("Strategies compared", lead, tiles)
 
 
-def aims(comparison: Comparison) -> Markup:
+def aims(comparison: ArmComparison) -> Markup:
     """Render what the project set out to show, and whether these records show it."""
     rows = [
         (
@@ -80,7 +81,7 @@ def aims(comparison: Comparison) -> Markup:
     return fill_in("aims.html", quality=quality, target=target, rows=rows)
 
 
-def one_set(comparison: Comparison, set_name: str, charts: Charts, styles: Styles) -> Markup:
+def one_set(comparison: ArmComparison, set_name: str, charts: Charts, styles: Styles) -> Markup:
     """Render a set's summary, its curves, and some of its videos."""
     entries = comparison.summary(set_name)
     if not entries:
@@ -99,7 +100,7 @@ def one_set(comparison: Comparison, set_name: str, charts: Charts, styles: Style
     )
 
 
-def _summary(comparison: Comparison, entries: list[ArmSummary]) -> dict[str, Any]:
+def _summary(comparison: ArmComparison, entries: list[ArmSummary]) -> dict[str, Any]:
     """Return the head and the rows of the table of strategies."""
     goal = f"{comparison.target:g}"
     pairs = [(effort, baseline) for effort in EFFORTS for baseline in comparison.baselines]
@@ -137,7 +138,7 @@ def _banded(arms: list[str], styles: Styles) -> str:
     return f" ({', '.join(banded)})" if len(banded) < len(arms) else ""
 
 
-def _videos(comparison: Comparison, set_name: str, styles: Styles) -> dict[str, Any]:
+def _videos(comparison: ArmComparison, set_name: str, styles: Styles) -> dict[str, Any]:
     """Return the curves of the videos on which strategies end furthest apart, and how many videos there are."""
     found: dict[str, Curves] = {}
     for arm in comparison.arms(set_name):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from al_core.benchmark.arms import Aim, Comparison, curves_of
+from al_core.benchmark.arms import Aim, ArmComparison, curves_of
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures
 from al_core.errors import BadRecords
 from tests.toys import curves
@@ -12,7 +12,7 @@ FRAMES = tuple(range(1, 61))
 @pytest.fixture(scope="module")
 def comparison():
     points = curves.single(frames=FRAMES) + curves.pool(frames=tuple(5 * n for n in FRAMES))
-    return Comparison(tuple(points), draws=200)
+    return ArmComparison(tuple(points), draws=200)
 
 
 def test_baselines_come_last(comparison):
@@ -60,7 +60,7 @@ def test_aims_are_reached_or_not(comparison):
 
 def test_a_curve_that_ends_early_leaves_an_aim_open():
     points = curves.pool(frames=(5, 10))
-    (found,) = Comparison(tuple(points), draws=50).results((Aim("", "human_frames", "value", "uniform", 1.2),))
+    (found,) = ArmComparison(tuple(points), draws=50).results((Aim("", "human_frames", "value", "uniform", 1.2),))
     assert (found.reached, found.certain) == (None, False)
 
 
@@ -89,4 +89,4 @@ def test_a_video_without_a_figure_is_left_out():
 
 def test_no_records_cannot_be_compared():
     with pytest.raises(BadRecords, match="no records"):
-        Comparison(())
+        ArmComparison(())

@@ -1,181 +1,41 @@
+"""Intervals against what theory says of them."""
+
 import numpy as np
 import pytest
 
-from al_core.errors import BadRecords
-from al_core.evaluation import bootstrap
-from al_core.evaluation.bootstrap import (
-    Curves,
-    Reach,
-    area_under,
-    common_span,
-    cost_ratio,
-    cost_to_reach,
-    mean_difference,
-)
-
-COST = np.array([1.0, 2.0, 4.0])
+from al_core.evaluation.bootstrap import bootstrap_weights, estimate, interval, mean_estimate
 
 
 def rng():
     return np.random.default_rng(0)
 
 
-def curves(**values):
-    """A strategy on some videos, after 1, 2 and 4 frames."""
-    return Curves.of({name: [(COST, value)] for name, value in values.items()})
-
-
-def test_the_seeds_of_a_video_become_its_mean():
-    found = Curves.of({"dog": [([1, 2], [0.2, 0.4]), ([1, 4], [0.4, 0.8])]})
-    np.testing.assert_allclose(found.cost, [[1, 3]])
-    np.testing.assert_allclose(found.value, [[0.3, 0.6]])
-
-
-def test_a_run_that_ended_early_stays_where_it_ended():
-    found = Curves.of({"short": [([1, 2], [0.2, 0.4])], "long": [([1, 2, 3], [0.2, 0.4, 0.6])]})
-    np.testing.assert_allclose(found.cost[0], [1, 2, 2])
-    np.testing.assert_allclose(found.value[0], [0.2, 0.4, 0.4])
-
-
-@pytest.mark.parametrize(
-    ("runs", "message"),
-    [
-        ({}, "0 videos"),
-        ({"dog": [([2, 1], [0.1, 0.2])]}, "never falls"),
-        ({"dog": [([1, 2], [0.1, np.nan])]}, "a quality at every point"),
-    ],
-)
-def test_curves_that_mean_nothing_are_refused(runs, message):
-    with pytest.raises(BadRecords, match=message):
-        Curves.of(runs)
-
-
-@pytest.mark.parametrize(
-    ("target", "reach"),
-    [
-        (0.5, Reach(2.0, 2.0)),
-        (0.7, Reach(3.0, 3.0)),
-        (0.4, Reach(0.0, 1.0)),
-        (0.3, Reach(0.0, 1.0)),
-        (0.95, Reach(4.0, np.inf)),
-    ],
-    ids=["at a point", "between points", "at the first point", "before it", "never"],
-)
-def test_cost_to_reach_a_target(target, reach):
-    assert cost_to_reach(COST, np.array([0.4, 0.5, 0.9]), target) == reach
-
-
-def test_the_first_crossing_counts_also_when_the_curve_falls_again():
-    assert cost_to_reach(COST, np.array([0.4, 0.6, 0.5]), 0.5) == Reach(1.5, 1.5)
-
-
-def test_the_area_is_the_mean_height():
-    assert area_under(COST, np.array([0.5, 0.5, 0.5]), 1, 4) == pytest.approx(0.5)
-    # From 1 to 2 the mean is .3, from 2 to 4 it is .6.
-    assert area_under(COST, np.array([0.2, 0.4, 0.8]), 1, 4) == pytest.approx((0.3 + 2 * 0.6) / 3)
-    assert area_under(COST, np.array([0.2, 0.4, 0.8]), 2, 3) == pytest.approx(0.5)
-    with pytest.raises(BadRecords, match="no area between 1 and 5"):
-        area_under(COST, COST, 1, 5)
-
-
-def test_the_span_is_what_all_curves_cover():
-    late = Curves.of({"dog": [([2, 8], [0, 1])]})
-    assert common_span([curves(dog=[0, 0, 0]), late]) == (2, 4)
-    assert common_span([curves(dog=[0, 0, 0]), Curves.of({"dog": [([4, 8], [0, 1])]})]) is None
-
-
-def test_a_strategy_that_needs_half_has_a_ratio_of_two():
-    fast = Curves.of({"a": [([1, 2], [0.0, 1.0])], "b": [([1, 2], [0.0, 1.0])]})
-    slow = Curves.of({"a": [([1, 5], [0.0, 1.0])], "b": [([1, 5], [0.0, 1.0])]})
-    found = cost_ratio(fast, slow, 0.5, rng())
-    assert (found.least, found.most, found.low, found.high, found.censored) == (2, 2, 2, 2, 0)
-    assert cost_ratio(slow, fast, 0.5, rng()).least == 0.5
-
-
-def test_videos_that_disagree_widen_the_interval():
-    fast = curves(a=[0, 0.5, 1.0], b=[0, 0.5, 1.0], c=[0, 0.5, 1.0])
-    mixed = curves(a=[0, 0.5, 1.0], b=[0, 0.25, 0.75], c=[0.2, 0.7, 1.0])
-    found = cost_ratio(fast, mixed, 0.5, rng())
-    assert found.exact
-    assert found.low < 1 < found.high
-    assert found.low < found.least < found.high
-
-
-def test_a_baseline_that_never_arrives_gives_a_lower_bound():
-    fast = curves(a=[0.2, 0.9, 0.9], b=[0.2, 0.9, 0.9])
-    never = curves(a=[0.2, 0.3, 0.4], b=[0.2, 0.3, 0.4])
-    found = cost_ratio(fast, never, 0.9, rng())
-    assert (found.least, found.most) == (2.0, np.inf)
-    assert (found.low, found.high, found.censored) == (2.0, np.inf, 1.0)
-    assert [found.reaches(aim) for aim in (1.7, 3.0)] == [True, None]
-
-
-def test_a_strategy_that_never_arrives_gives_an_upper_bound():
-    fast = curves(a=[0.2, 0.9, 0.9], b=[0.2, 0.9, 0.9])
-    never = curves(a=[0.2, 0.3, 0.4], b=[0.2, 0.3, 0.4])
-    found = cost_ratio(never, fast, 0.9, rng())
-    assert (found.least, found.most) == (0.0, 0.5)
-    assert found.reaches(1.0) is False
-
-
-def test_when_both_never_arrive_nothing_is_known():
-    never = curves(a=[0.2, 0.3, 0.4], b=[0.2, 0.3, 0.4])
-    found = cost_ratio(never, never, 0.9, rng())
-    assert (found.least, found.most, found.low, found.high) == (0, np.inf, 0, np.inf)
-    assert found.reaches(1.0) is None
-
-
-def test_both_there_at_the_first_point_says_nothing_either():
-    easy = curves(a=[0.9, 0.9, 0.9], b=[0.9, 0.9, 0.9])
-    assert (cost_ratio(easy, easy, 0.5, rng()).least, cost_ratio(easy, easy, 0.5, rng()).most) == (0, np.inf)
-
-
-def test_one_video_has_no_interval():
-    one = curves(dog=[0, 0.5, 1.0])
-    found = cost_ratio(one, one, 0.5, rng())
-    assert found.least == found.most == 1
-    assert np.isnan([found.low, found.high]).all()
-    assert not mean_difference(one, one, rng()).known
-    assert np.isnan(bootstrap.band(one, rng())).all()
-
-
-def test_a_difference_is_paired():
-    """Videos differ a lot, the strategies differ by the same on each: the interval is a point."""
-    better, worse = curves(a=[0, 0, 0.9], b=[0, 0, 0.3]), curves(a=[0, 0, 0.8], b=[0, 0, 0.2])
-    found = mean_difference(better, worse, rng())
-    np.testing.assert_allclose([found.value, found.low, found.high], 0.1)
-
-
-def test_only_the_videos_of_both_are_compared():
-    found = mean_difference(curves(a=[0, 0, 0.9], b=[0, 0, 0.3]), curves(b=[0, 0, 0.2], c=[0, 0, 0.7]), rng())
-    assert found.value == pytest.approx(0.1)
-    with pytest.raises(BadRecords, match="there are none"):
-        mean_difference(curves(a=[0, 0, 0]), curves(b=[0, 0, 0]), rng())
+def test_weights_sum_to_one_and_are_one_each_on_average():
+    weights = bootstrap_weights(5, rng())
+    assert weights.shape == (2000, 5)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_allclose(weights.mean(axis=0), 0.2, atol=0.02)
 
 
 def test_the_interval_of_a_mean_is_that_of_the_theory():
-    """100 videos, half 0 and half 1: the standard error of their mean is .05."""
-    many = Curves.of({str(i): [([1], [float(i % 2)])] for i in range(100)})
-    found = bootstrap.final(many, rng())
+    """100 clusters, half 0 and half 1: the standard error of their mean is .05."""
+    found = mean_estimate(np.arange(100) % 2.0, rng())
     assert found.value == 0.5
     np.testing.assert_allclose([found.low, found.high], [0.5 - 1.96 * 0.05, 0.5 + 1.96 * 0.05], atol=0.015)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    draw = np.random.default_rng(1)
-    hits = 0
-    for _ in range(200):
-        values = draw.normal(0.5, 0.1, 20)
-        found = bootstrap.final(Curves.of({str(i): [([1], [v])] for i, v in enumerate(values)}), draw, 400)
-        hits += found.low <= 0.5 <= found.high
-    assert 0.87 <= hits / 200 <= 0.98
+def test_an_interval_is_taken_of_each_column():
+    low, high = interval(np.stack([np.arange(101.0), 2 * np.arange(101.0)], axis=1))
+    np.testing.assert_allclose(low, [2.5, 5])
+    np.testing.assert_allclose(high, [97.5, 195])
 
 
-def test_the_same_seed_gives_the_same_interval():
-    some = curves(a=[0, 0.2, 1.0], b=[0, 0.5, 0.7])
-    assert bootstrap.area(some, (1, 4), rng()) == bootstrap.area(some, (1, 4), rng())
+def test_infinite_draws_have_an_outer_end():
+    assert interval(np.array([1.0, 2.0, np.inf]), "higher")[1] == np.inf
 
 
-def test_the_area_lies_within_its_interval():
-    found = bootstrap.area(curves(a=[0, 0.2, 1.0], b=[0, 0.5, 0.7], c=[0.1, 0.6, 0.6]), (1, 4), rng())
-    assert found.low < found.value < found.high
+@pytest.mark.parametrize("found", [mean_estimate(np.array([0.3]), rng()), estimate(0.3)])
+def test_one_cluster_has_no_interval(found):
+    assert found.value == 0.3
+    assert not found.known
+    assert np.isnan([found.low, found.high]).all()

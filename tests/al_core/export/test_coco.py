@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools.coco import COCO
 
-from al_core.export import ExportOptions, write_export
+from al_core.export.contents import ExportOptions
+from al_core.export.exporters import write_export
 from al_core.records import Identities
 from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, image, make_clip, read_coco, usual_clip
 

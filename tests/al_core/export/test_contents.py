@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadSettings, OutputExists, UnknownName
-from al_core.export import EXPORTERS, ExportOptions, exporter, write_export
-from al_core.export.contents import Tally, labelled_frames, labelled_indices, replacing
+from al_core.export.contents import ExportOptions, Tally, labelled_frames, labelled_indices, replacing
+from al_core.export.exporters import EXPORTERS, write_export
 from al_core.masks.rle import encode
 from tests.toys.export_clips import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
 
@@ -69,7 +69,7 @@ def test_at_least_one_provenance_is_chosen():
 
 def test_an_unknown_format_lists_the_known_ones():
     with pytest.raises(UnknownName, match=r"coco, davis, overlay-mp4, yolo-seg, youtube-vis.*Did you mean 'davis'"):
-        exporter("davix")
+        EXPORTERS["davix"]
 
 
 @pytest.mark.parametrize("name", EXPORTERS)

@@ -8,8 +8,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from al_core.errors import BadLabel
-from al_core.export import ExportOptions, write_export
+from al_core.export.contents import ExportOptions
 from al_core.export.davis import index_image
+from al_core.export.exporters import write_export
 from al_core.footage.sources import discover
 from al_core.masks.rle import decode, encode
 from tests.toys.export_clips import (

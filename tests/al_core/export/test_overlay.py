@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadSettings
-from al_core.export import ExportClip, ExportOptions, write_export
-from al_core.export.contents import LabelledFrame
+from al_core.export.contents import ExportClip, ExportOptions, LabelledFrame
+from al_core.export.exporters import write_export
 from al_core.export.overlay import _object_labels, draw_frame
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb, track_colour
 from al_core.records import Video

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from al_core.export import ExportOptions, write_export
+from al_core.export.contents import ExportOptions
+from al_core.export.exporters import write_export
 from al_core.export.yolo import polygon, polygon_mask, polygon_text
 from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, make_clip, usual_clip
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.footage.clips import EMPTY, View, clips_of
+from al_core.footage.clips import EMPTY, RearrangedClip, clips_of
 from tests.toys.footage.davis import SIDE, grey, ramp, write_sequence, write_still_scene
 
 
@@ -71,7 +71,7 @@ def test_two_clips_of_one_name_are_refused(tmp_path):
 
 
 def test_a_view_shows_the_frames_in_its_own_order(clip):
-    view = View(clip, "again", (0, 1, 1, 1, 0, 5))
+    view = RearrangedClip(clip, "again", (0, 1, 1, 1, 0, 5))
     assert shown(view) == [0, 1, 1, 1, 0, 5]
     assert (view.n_frames, view.size, view.truth_frames) == (6, clip.size, (0, 1, 2, 3, 4, 5))
     np.testing.assert_array_equal(view.truth(5)[3], clip.truth(5)[3])
@@ -79,7 +79,7 @@ def test_a_view_shows_the_frames_in_its_own_order(clip):
 
 
 def test_noise_is_small_and_the_same_each_time(clip):
-    view = View(clip, "grainy", (1, 1), noise=2.0, seed=7)
+    view = RearrangedClip(clip, "grainy", (1, 1), noise=2.0, seed=7)
     first, second = view.read(0).astype(float), view.read(1).astype(float)
     np.testing.assert_array_equal(first, view.read(0))
     assert not np.array_equal(first, second)
@@ -88,31 +88,31 @@ def test_noise_is_small_and_the_same_each_time(clip):
 
 
 def test_what_is_shown_makes_the_hash(clip):
-    hashes = {View(clip, "v", index, noise).sha256 for index in ((0, 1), (1, 0)) for noise in (0.0, 1.0)}
+    hashes = {RearrangedClip(clip, "v", index, noise).sha256 for index in ((0, 1), (1, 0)) for noise in (0.0, 1.0)}
     assert len(hashes) == 4
-    assert View(clip, "other name", (0, 1)).sha256 in hashes
+    assert RearrangedClip(clip, "other name", (0, 1)).sha256 in hashes
 
 
 def test_the_empty_scene_is_what_no_object_covers(tmp_path):
     (clip,) = clips_of(write_still_scene(tmp_path))
-    view = View(clip, "quiet", (0, EMPTY))
+    view = RearrangedClip(clip, "quiet", (0, EMPTY))
     np.testing.assert_array_equal(view.read(1), ramp())
     assert view.truth(1) == {}
     assert view.ignore(1) is None
 
 
 def test_pixels_that_nobody_ever_knew_stay_ignored_in_the_empty_scene(clip):
-    assert View(clip, "quiet", (EMPTY,)).ignore(0)[-1].all()
+    assert RearrangedClip(clip, "quiet", (EMPTY,)).ignore(0)[-1].all()
 
 
 @pytest.mark.parametrize("index", [(), (6,), (-2,)])
 def test_a_view_of_frames_that_are_not_there_is_refused(clip, index):
     with pytest.raises(BadVideo, match="shows frames 0 to 5"):
-        View(clip, "v", index)
+        RearrangedClip(clip, "v", index)
 
 
 def test_a_frame_beyond_the_end_is_refused(clip):
-    view = View(clip, "v", (0, 1))
+    view = RearrangedClip(clip, "v", (0, 1))
     for footage, n in ((clip, 6), (view, 2)):
         for ask in (footage.read, footage.truth):
             with pytest.raises(BadVideo, match=f"from 0 to {n - 1}, got {n}"):

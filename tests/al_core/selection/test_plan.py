@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from al_core.errors import BadSettings
 from al_core.records import LabelKind
 from al_core.selection.error_model import RATE, Outlook, expected_error
 from al_core.selection.plan import Line, Offer, first_of, plan
@@ -35,7 +34,7 @@ def test_error_grows_with_the_hazards_to_the_labels_around():
 
 
 def test_an_outlook_has_a_hazard_for_each_transition():
-    with pytest.raises(BadSettings, match="5 frames have 4 transitions, got 5"):
+    with pytest.raises(ValueError, match="5 frames have 4 transitions, got 5"):
         Outlook(np.ones(5), np.ones(5))
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from al_core.errors import BadSettings
 from al_core.records import FrameRef
 from al_core.selection import Frames, Pool
 
@@ -36,5 +35,5 @@ class TestFromArrays:
         assert ranked.lowest == {}
 
     def test_without_features(self):
-        with pytest.raises(BadSettings, match="compares frames by their features"):
+        with pytest.raises(ValueError, match="compares frames by their features"):
             Pool.from_arrays({1: 2}).features_of(Frames.of([1], [0]))

@@ -23,7 +23,7 @@ from rich.table import Table
 from al_core.evaluation.calibration import Samples
 from al_core.evaluation.identity_switches import identity_switches
 from al_core.evaluation.metrics import jaccard
-from al_core.footage.clips import Clip, View, clips_of
+from al_core.footage.clips import Clip, RearrangedClip, clips_of
 from al_core.masks.rle import decode, encode
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
@@ -106,7 +106,7 @@ def run_long(clip: Clip, n_frames: int, methods: Sequence[str], settings: Propag
     there = list(range(clip.n_frames))
     lap = there + there[-2:0:-1]
     index = tuple(lap[i % len(lap)] for i in range(n_frames))
-    view = View(seen(clip), f"{clip.name} x{n_frames}", index)
+    view = RearrangedClip(seen(clip), f"{clip.name} x{n_frames}", index)
     labels = {
         i: FrameLabel(FrameRef(1, i), tuple(MaskLabel(t, 1, encode(m)) for t, m in clip.truth(index[i]).items()))
         for i in range(0, n_frames, LONG_GAP)

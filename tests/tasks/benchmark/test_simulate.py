@@ -5,7 +5,7 @@ import pytest
 from al_core.benchmark.curve_points import read_points
 from al_core.errors import BadSettings, UnknownName
 from al_core.settings import Settings, load_settings
-from tasks.benchmark.simulate import Campaign, Plan
+from tasks.benchmark.simulate import Campaign, Simulation
 from tests.toys.projects import fewframes, write_clip, write_settings
 
 RECORD = {
@@ -15,7 +15,7 @@ RECORD = {
 
 
 def plan(data, sequences=None, strategies=("random",), seeds=1, rounds=2, budget=4, **others):
-    return Plan.of(data, sequences, strategies, seeds, rounds, budget, Settings(), **others)
+    return Simulation.of(data, sequences, strategies, seeds, rounds, budget, Settings(), **others)
 
 
 def test_every_sequence_meets_every_strategy_and_seed(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadSettings, NotReady, OutputExists, UnknownName
+from al_core.export import FORMATS
 from al_core.export.overlay import write_video
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -40,7 +41,7 @@ def written_masks(folder):
     return read_coco(folder / "annotations.json", (HEIGHT, WIDTH), ["square"])
 
 
-@pytest.mark.parametrize("name", ["coco", "davis", "youtube-vis", "yolo-seg", "overlay-mp4"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_writes_the_newest_masks(labelled, tmp_path, name):
     seen = []
     report = export_project(*labelled, name, tmp_path / "out", on_progress=seen.append)

@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from al_core.benchmark.arms import Comparison
+from al_core.benchmark.arms import ArmComparison
 from al_core.settings import Settings
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
@@ -118,7 +118,7 @@ def test_different_budgets_are_told_as_a_span():
 
 
 def test_the_summary_of_a_simulation_tells_what_the_baselines_need():
-    text = shown(simulation_summary(Comparison(tuple(curves.pool(frames=range(5, 300, 5))))))
+    text = shown(simulation_summary(ArmComparison(tuple(curves.pool(frames=range(5, 300, 5))))))
     value = cells(text, "pool  value  ")
     assert value[:2] == ["pool", "value"]
     assert value[-2].startswith("1.50x")

@@ -102,10 +102,10 @@ def test_windows_give_each_unknown_frame_once_and_hold_few(marks: list[int], mon
     monkeypatch.setattr(windows, "KEPT", 3)
     widest = []
 
-    def solve(span: range, known: dict) -> list[windows.Estimate]:
+    def solve(span: range, known: dict) -> list[windows.FrameEstimate]:
         assert all(i in span for i in known)
         widest.append(len(span))
-        return [windows.Estimate(np.full((1, 1, 1), i, np.float32), float(i)) for i in span]
+        return [windows.FrameEstimate(np.full((1, 1, 1), i, np.float32), float(i)) for i in span]
 
     known = {i: np.zeros((1, 1, 1), np.float32) for i in marks}
     found = list(windows.estimates(21, known, solve)) if marks else []

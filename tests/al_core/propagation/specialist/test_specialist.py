@@ -11,7 +11,7 @@ from al_core.propagation import Resources, build
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.network_state import to_bytes
-from al_core.propagation.specialist.examples import LabelledFrame, draw, labelled_frames
+from al_core.propagation.specialist.examples import ExampleFrame, draw, labelled_frames
 from al_core.propagation.specialist.network import load_weights, new_network, segmentation_loss
 from al_core.propagation.specialist.training import Checkpoint, train, train_parent
 from al_core.records import Progress
@@ -34,7 +34,7 @@ def run(clip: MoverClip, marks: list[int], cache: Path, steps: int = 6, seed: in
     return list(specialist.propagate(clip, {i: clip.truth[i] for i in marks}))
 
 
-def examples(clip: MoverClip, marks: list[int], cache: Path) -> list[LabelledFrame]:
+def examples(clip: MoverClip, marks: list[int], cache: Path) -> list[ExampleFrame]:
     flow = FlowPropagator(FlowStore(cache), PropagationSettings())
     return list(labelled_frames(clip, {i: clip.truth[i] for i in marks}, clip.size, flow))
 

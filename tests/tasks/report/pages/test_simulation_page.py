@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from al_core.benchmark.arms import Comparison
+from al_core.benchmark.arms import ArmComparison
 from tasks.report.pages.simulation_page import render, write_comparison
 from tests.toys import curves
 
@@ -12,7 +12,7 @@ from tests.toys import curves
 @pytest.fixture(scope="module")
 def html():
     points = curves.single() + curves.pool(frames=range(5, 300, 20))
-    return render(Comparison(tuple(points), draws=200))
+    return render(ArmComparison(tuple(points), draws=200))
 
 
 def row(html, *starts):
@@ -48,6 +48,6 @@ def test_the_page_needs_nothing_from_elsewhere(html):
 
 
 def test_the_page_is_written_whole(tmp_path):
-    page = write_comparison(Comparison(tuple(curves.single(seeds=1)), draws=50), tmp_path / "deep" / "page.html")
+    page = write_comparison(ArmComparison(tuple(curves.single(seeds=1)), draws=50), tmp_path / "deep" / "page.html")
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert [p.name for p in page.parent.iterdir()] == ["page.html"]

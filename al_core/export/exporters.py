@@ -1,0 +1,74 @@
+"""Write labelled videos in any of the formats."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from al_core.export import FORMATS
+from al_core.export.contents import (
+    ExportClip,
+    ExportOptions,
+    ExportReport,
+    OnProgress,
+    Tally,
+    replacing,
+    write_manifest,
+)
+from al_core.settings import Table
+
+
+class Exporter(Protocol):
+    """Writes clips to ``out`` and counts into ``tally``.
+
+    ``out`` does not exist yet. It has a suffix when the person asked for a single file.
+    """
+
+    def __call__(
+        self,
+        clips: Sequence[ExportClip],
+        categories: Mapping[int, str],
+        out: Path,
+        options: ExportOptions,
+        tally: Tally,
+    ) -> None: ...
+
+
+EXPORTERS: Table[Exporter] = Table("export format", FORMATS)
+"""The exporter of each format."""
+
+
+def write_export(
+    name: str,
+    clips: Sequence[ExportClip],
+    categories: Mapping[int, str],
+    out: Path,
+    options: ExportOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> ExportReport:
+    """Write labelled videos in one format.
+
+    The output appears whole or not at all.
+
+    Args:
+        name: a key of :data:`EXPORTERS`.
+        categories: names by id, of all clips.
+        out: a folder; ``coco`` and ``youtube-vis`` also take a ``.json`` file (annotations without frames)
+            and ``overlay-mp4`` a ``.mp4`` file (of a single video).
+
+    Raises:
+        UnknownName: no such format.
+        OutputExists: ``out`` is there and ``options.overwrite`` is not set, or is a folder that no export
+            wrote.
+    """
+    options = options if options is not None else ExportOptions()
+    write = EXPORTERS[name]
+    tally = Tally(sum(clip.video.n_frames for clip in clips), on_progress)
+    with replacing(out, options.overwrite) as temporary:
+        write(clips, categories, temporary, options, tally)
+        tally.videos = len(clips)
+        if temporary.is_dir():
+            tally.files += 1
+        report = tally.report(name, out)
+        if temporary.is_dir():
+            write_manifest(temporary, report, options, {clip.video.name: clip.round_id for clip in clips})
+    return report
