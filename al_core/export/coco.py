@@ -53,7 +53,7 @@ def export(
 
 
 def annotation(mask: DeliveredMask, annotation_id: int, image_id: int) -> dict[str, Any]:
-    """What COCO itself asks of one object."""
+    """Return what COCO itself asks of one object."""
     return {
         "id": annotation_id,
         "image_id": image_id,
@@ -65,9 +65,18 @@ def annotation(mask: DeliveredMask, annotation_id: int, image_id: int) -> dict[s
     }
 
 
-def category_list(categories: Mapping[int, str]) -> list[dict[str, Any]]:
-    """COCO's list of categories, by id."""
-    return [{"id": i, "name": name, "supercategory": "object"} for i, name in sorted(categories.items())]
+def head(categories: Mapping[int, str]) -> dict[str, Any]:
+    """Return what every file of COCO's family says of itself, with its list of categories by id."""
+    return {
+        "info": {"description": "video masks labelled with fewframes", "version": "1.0"},
+        "licenses": [],
+        "categories": [{"id": i, "name": name, "supercategory": "object"} for i, name in sorted(categories.items())],
+    }
+
+
+def file_name(clip: ExportClip, frame_idx: int) -> str:
+    """Return the name of a frame's image below the folder of images."""
+    return f"{clip.video.name}/{frame_name(clip.video, frame_idx)}.jpg"
 
 
 class _Sequence:
@@ -97,8 +106,7 @@ def _document(path: Path, tail: Mapping[str, Any]) -> Iterator[tuple[_Sequence, 
 
 def _tail(clips: Sequence[ExportClip], categories: Mapping[int, str]) -> dict[str, Any]:
     videos = [clip.video for clip in clips]
-    return {
-        "categories": category_list(categories),
+    return head(categories) | {
         "videos": [
             {
                 "id": video.video_id,
@@ -109,9 +117,7 @@ def _tail(clips: Sequence[ExportClip], categories: Mapping[int, str]) -> dict[st
                 "fps": f"{video.fps.numerator}/{video.fps.denominator}",
             }
             for video in videos
-        ],
-        "info": {"description": "video masks labelled with fewframes", "version": "1.0"},
-        "licenses": [],
+        ]
     }
 
 
@@ -140,7 +146,7 @@ def _image(clip: ExportClip, frame: LabelledFrame, image_id: int, options: Expor
     video = clip.video
     item: dict[str, Any] = {
         "id": image_id,
-        "file_name": _file_name(clip, frame.frame_idx),
+        "file_name": file_name(clip, frame.frame_idx),
         "width": video.width,
         "height": video.height,
     }
@@ -166,7 +172,3 @@ def _extra(clip: ExportClip, mask: DeliveredMask) -> dict[str, Any]:
     if clip.video.identities is Identities.PERSISTENT:
         item["instance_id"] = clip.video.video_id * 1_000_000 + mask.track_id
     return item
-
-
-def _file_name(clip: ExportClip, frame_idx: int) -> str:
-    return f"{clip.video.name}/{frame_name(clip.video, frame_idx)}.jpg"

@@ -201,11 +201,6 @@ def labelled_frames(clip: ExportClip, options: ExportOptions, tally: Tally | Non
         tally.tick(clip.video.name)
 
 
-def labelled_indices(clip: ExportClip, options: ExportOptions) -> list[int]:
-    """The frames that go out with their labels, in order."""
-    return [frame.frame_idx for frame in labelled_frames(clip, options) if frame.labelled]
-
-
 def write_frames(clip: ExportClip, indices: Sequence[int], folder: Path, tally: Tally) -> None:
     """Write frames as ``folder/<number>.jpg``.
 

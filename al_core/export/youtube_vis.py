@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from al_core.export.coco import file_name, head
 from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     LabelledFrame,
     Tally,
-    frame_name,
     labelled_frames,
     one_category,
     write_frames,
@@ -37,7 +37,7 @@ def export(
     alone = out.suffix == ".json"
     with_images = options.images and not alone
     tally.total *= 2 if with_images else 1
-    content = _head(categories)
+    content = head(categories) | {"videos": [], "annotations": []}
     for clip in clips:
         frames = [frame for frame in labelled_frames(clip, options, tally) if frame.labelled]
         content["videos"].append(_video(clip, frames))
@@ -60,16 +60,6 @@ def export(
     tally.files += 1
 
 
-def _head(categories: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "info": {"description": "video masks labelled with fewframes", "version": "1.0"},
-        "licenses": [],
-        "categories": [{"id": i, "name": n, "supercategory": "object"} for i, n in sorted(categories.items())],
-        "videos": [],
-        "annotations": [],
-    }
-
-
 def _video(clip: ExportClip, frames: Sequence[LabelledFrame]) -> dict[str, Any]:
     return {
         "id": clip.video.video_id,
@@ -77,7 +67,7 @@ def _video(clip: ExportClip, frames: Sequence[LabelledFrame]) -> dict[str, Any]:
         "width": clip.video.width,
         "height": clip.video.height,
         "length": len(frames),
-        "file_names": [_file_name(clip, frame.frame_idx) for frame in frames],
+        "file_names": [file_name(clip, frame.frame_idx) for frame in frames],
         "frame_indices": [frame.frame_idx for frame in frames],
     }
 
@@ -117,7 +107,3 @@ def _track(
         item["provenances"] = [m.provenance.value if m else None for m in masks]
         item["confidences"] = [round(float(m.confidence), 6) if m else None for m in masks]
     return item
-
-
-def _file_name(clip: ExportClip, frame_idx: int) -> str:
-    return f"{clip.video.name}/{frame_name(clip.video, frame_idx)}.jpg"

@@ -5,12 +5,16 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadSettings, OutputExists, UnknownName
-from al_core.export.contents import ExportOptions, Tally, labelled_frames, labelled_indices, replacing
+from al_core.export.contents import ExportOptions, Tally, labelled_frames, replacing
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.masks.rle import encode
 from tests.toys.export_clips import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
+
+
+def labelled_indices(clip, options):
+    return [frame.frame_idx for frame in labelled_frames(clip, options) if frame.labelled]
 
 
 def only(*provenances, **fields):
