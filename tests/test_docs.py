@@ -131,7 +131,8 @@ def test_no_page_is_without_a_way_to_it():
 
 
 def test_the_documented_coco_label_file_is_read(tmp_path):
-    from al_core.exchange.label_files import Asked, read_label_file
+    from al_core.exchange.drawn import Asked
+    from al_core.exchange.label_files import read_label_file
 
     (text,) = [text for text in blocks(ROOT / "docs" / "data-formats.md", "json") if "annotations" in text]
     (tmp_path / "labels.json").write_text(text)

@@ -23,8 +23,7 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
-from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame
+from al_core.exchange.drawn import IGNORE_NAME, Asked, AskedBy, DrawnFrame, Region, drawn_frame, outline_mask
 from al_core.masks.rle import decode
 from al_core.records import FrameLabel, MaskLabel
 

@@ -1,6 +1,6 @@
 """What people draw in a tool, as a label; and whose work each mask is, seen by comparing with what was shown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,12 +9,57 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.exchange.label_files import Asked, DrawnFrame, DrawnMask
 from al_core.masks.rle import Rle, encode
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
 
 IGNORE_NAME = "(ignore)"
 """What tools call a region that counts neither as object nor as background."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMask:
+    """One object, or a region to ignore (track 0).
+
+    Attributes:
+        category: its name; None where the file says nothing about it.
+    """
+
+    track_id: int
+    category: str | None
+    rle: Rle
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFrame:
+    """What a file says of one frame; without masks nothing is there. ``seconds`` is None where it is not
+    told."""
+
+    masks: tuple[DrawnMask, ...]
+    seconds: float | None = None
+
+    @property
+    def objects(self) -> tuple[DrawnMask, ...]:
+        """The masks without the regions to ignore."""
+        return tuple(mask for mask in self.masks if mask.track_id != IGNORE_TRACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A frame that waits for a label.
+
+    Attributes:
+        height, width: size of the frame in pixels.
+        lasting: whether the tracks of its video hold from frame to frame.
+    """
+
+    request_id: str
+    height: int
+    width: int
+    lasting: bool
+
+
+AskedBy = Callable[[str], Asked]
+"""The frame that a file name means; raises BadLabel when it means none."""
 
 
 class Origin(StrEnum):

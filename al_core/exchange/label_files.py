@@ -11,68 +11,21 @@ numbers the object; it may be left out where an image shows one object, or where
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
+from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask, outline_mask
 from al_core.footage.images import read_indices
 from al_core.footage.sources import IGNORE_INDEX
-from al_core.masks.rle import Rle, encode
+from al_core.masks.rle import Rle, encode, run_lengths
 from al_core.records import IGNORE_TRACK
 
 SUFFIXES = (".png", ".json")
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnMask:
-    """One object, or a region to ignore (track 0).
-
-    Attributes:
-        category: its name; None where the file says nothing about it.
-    """
-
-    track_id: int
-    category: str | None
-    rle: Rle
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnFrame:
-    """What a file says of one frame; without masks nothing is there. ``seconds`` is None where it is not
-    told."""
-
-    masks: tuple[DrawnMask, ...]
-    seconds: float | None = None
-
-    @property
-    def objects(self) -> tuple[DrawnMask, ...]:
-        """The masks without the regions to ignore."""
-        return tuple(mask for mask in self.masks if mask.track_id != IGNORE_TRACK)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A frame that waits for a label.
-
-    Attributes:
-        height, width: size of the frame in pixels.
-        lasting: whether the tracks of its video hold from frame to frame.
-    """
-
-    request_id: str
-    height: int
-    width: int
-    lasting: bool
-
-
-AskedBy = Callable[[str], Asked]
-"""The frame that a file name means; raises BadLabel when it means none."""
 
 
 def read_label_file(path: Path, asked_by: AskedBy, categories: Sequence[str]) -> dict[str, DrawnFrame]:
@@ -176,17 +129,19 @@ class _CocoFile:
     def _decoded(self, segmentation: Any, asked: Asked, name: str) -> NDArray[np.bool_]:
         height, width = asked.height, asked.width
         try:
-            if isinstance(segmentation, dict):
-                size, counts = [int(n) for n in segmentation["size"]], segmentation["counts"]
-                runs = run_lengths(counts) if isinstance(counts, str) else [int(n) for n in counts]
-                if size != [height, width] or min(runs, default=0) < 0 or sum(runs) != height * width:
-                    raise ValueError(f"an RLE of size {size} over {sum(runs)} pixels, expected {[height, width]}")
-                coded = coco_mask.frPyObjects({"size": size, "counts": runs}, height, width)
-                return coco_mask.decode(coded).astype(bool)
-            polygons = [_polygon(points, asked) for points in segmentation]
-            parts = coco_mask.frPyObjects(polygons, height, width)
-            return coco_mask.decode(coco_mask.merge(parts)).astype(bool)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if not isinstance(segmentation, dict):
+                outlines = [np.asarray(points, float).reshape(-1, 2) for points in segmentation]
+                parts = [outline_mask(points, height, width) for points in outlines]
+                return np.logical_or.reduce([np.zeros((height, width), bool), *parts])
+            size, counts = [int(n) for n in segmentation["size"]], segmentation["counts"]
+            if size != [height, width]:
+                raise ValueError(f"an RLE of size {size}, expected {[height, width]}")
+            coded = isinstance(counts, str)
+            runs = run_lengths(Rle(height, width, counts)).tolist() if coded else [int(n) for n in counts]
+            if min(runs, default=0) < 0 or sum(runs) != height * width:
+                raise ValueError(f"an RLE over {sum(runs)} pixels, expected {height * width}")
+            return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+        except (BadLabel, KeyError, TypeError, ValueError, IndexError) as error:
             raise self._bad(f"{name}: its segmentation cannot be read: {error}") from None
 
     def _category(self, annotation: Mapping[str, Any]) -> str | None:
@@ -228,48 +183,6 @@ class _CocoFile:
 
     def _bad(self, message: str) -> BadLabel:
         return BadLabel(f"{self._name}: {message}")
-
-
-def run_lengths(counts: str) -> list[int]:
-    """COCO's compressed run lengths as numbers.
-
-    Each is written in groups of five bits, lowest first, a sixth bit says that more follow; from the fourth
-    on the difference to the run before the last is written. pycocotools reads a text that ends early
-    without complaint and leaves the rest of the mask to chance, so that files from outside are checked with
-    this.
-
-    Raises:
-        ValueError: the text is no such code.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise ValueError(f"{character!r} has no place in RLE counts")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    if shift:
-        raise ValueError("the RLE counts end in the middle of a number")
-    return runs
-
-
-def _polygon(points: Any, asked: Asked) -> list[float]:
-    """A polygon ``x, y, x, y ...`` whose corners lie within one frame's size of the frame."""
-    corners = np.asarray(points, float)
-    if corners.ndim != 1 or len(corners) < 6 or len(corners) % 2:
-        raise ValueError("a polygon is x, y, x, y ... of at least three corners")
-    reach = np.array([asked.width, asked.height])
-    pairs = corners.reshape(-1, 2)
-    if not ((pairs >= -reach) & (pairs <= 2 * reach)).all():
-        raise ValueError("a polygon has corners far outside of the frame")
-    return corners.tolist()
 
 
 def _size(size: Sequence[int]) -> str:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.exchange.brush_rle import decode_brush, encode_brush
-from al_core.exchange.drawn import IGNORE_NAME, Region, drawn_frame, outline_mask
-from al_core.exchange.label_files import Asked, DrawnFrame
+from al_core.exchange.drawn import IGNORE_NAME, Asked, DrawnFrame, Region, drawn_frame, outline_mask
 from al_core.masks.rle import decode
 from al_core.records import FrameLabel, MaskLabel
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
-from al_core.exchange.drawn import answer_kind, frame_label
-from al_core.exchange.label_files import Asked, DrawnFrame
+from al_core.exchange.drawn import Asked, DrawnFrame, answer_kind, frame_label
 from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from al_core.errors import BadLabel
-from al_core.exchange.label_files import Asked, AskedBy, DrawnFrame, DrawnMask
+from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask
 from al_core.files import write_whole
 from al_core.masks.rle import Rle
 from al_core.project import Project

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.exchange.label_files import SUFFIXES, Asked, DrawnFrame, DrawnMask, read_index_image, read_label_file
+from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask
+from al_core.exchange.label_files import SUFFIXES, read_index_image, read_label_file
 from al_core.files import write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.errors import BadLabel, ToolUnreachable
-from al_core.exchange.drawn import answer_kind, frame_label, origins
-from al_core.exchange.label_files import Asked
+from al_core.exchange.drawn import Asked, answer_kind, frame_label, origins
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.files import write_whole
 from al_core.ledger.store import Ledger

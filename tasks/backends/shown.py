@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from al_core.exchange.label_files import Asked
+from al_core.exchange.drawn import Asked
 from al_core.files import write_whole
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode, encode

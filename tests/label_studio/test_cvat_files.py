@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from al_core.exchange.cvat import encode_cvat, label_specs, read_cvat
-from al_core.exchange.label_files import Asked
+from al_core.exchange.drawn import Asked
 from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
 from tests.tasks.backends.conformance import Masks

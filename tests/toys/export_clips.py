@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from al_core.exchange.label_files import Asked, read_label_file
+from al_core.exchange.drawn import Asked
+from al_core.exchange.label_files import read_label_file
 from al_core.export.contents import ExportClip
 from al_core.masks import rle
 from al_core.records import DeliveredMask, Identities, Provenance, Video

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from al_core.errors import BadLabel
 from al_core.exchange import cvat
 from al_core.exchange.cvat import DONE, SentFrame, decode_cvat, encode_cvat, label_specs, read_cvat, write_cvat
-from al_core.exchange.drawn import IGNORE_NAME, frame_label
-from al_core.exchange.label_files import Asked
+from al_core.exchange.drawn import IGNORE_NAME, Asked, frame_label
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from tests.toys.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, masks, same_sized

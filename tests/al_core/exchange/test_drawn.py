@@ -4,6 +4,7 @@ import pytest
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import (
     IGNORE_NAME,
+    Asked,
     Origin,
     Region,
     answer_kind,
@@ -12,7 +13,6 @@ from al_core.exchange.drawn import (
     origins,
     outline_mask,
 )
-from al_core.exchange.label_files import Asked
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
 from tests.toys.masks import EMPTY, HOLED, OVER

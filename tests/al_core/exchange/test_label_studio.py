@@ -6,8 +6,7 @@ from hypothesis import given
 
 from al_core.errors import BadLabel
 from al_core.exchange.brush_rle import encode_brush
-from al_core.exchange.drawn import IGNORE_NAME, frame_label
-from al_core.exchange.label_files import Asked
+from al_core.exchange.drawn import IGNORE_NAME, Asked, frame_label
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
