@@ -65,6 +65,10 @@ class StaleLease(LedgerConflict):
         self.owner = owner
 
 
+class RunLocked(FewframesError):
+    """Another process takes the rounds of the project on; there is one at a time."""
+
+
 class LedgerCorrupt(FewframesError):
     """The ledger file cannot be read as one."""
 

@@ -14,13 +14,13 @@ from prefect import flow
 from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, State
 
-from al_core.errors import LedgerConflict
+from al_core.errors import RunLocked
 from al_core.project import Project
 from flows.campaign import campaign_over, run_campaign
 from flows.ingest import ingest as run_ingest
 from flows.round import RoundOutcome, run_round
 from tasks.ledger.client import open_ledger
-from tasks.processes.children import is_run, only_run
+from tasks.processes.run_lock import only_run
 from tasks.project.ingest import open_last_frames
 from tasks.project.run_settings import asked_settings
 from tasks.report.formatting import many
@@ -147,9 +147,7 @@ def _alone(project: Project) -> Iterator[bool]:
     with _noted(project), ExitStack() as stack:
         try:
             stack.enter_context(only_run(project.root))
-        except LedgerConflict:
-            if not is_run(project.root):
-                raise
+        except RunLocked:
             yield False
         else:
             yield True

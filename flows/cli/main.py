@@ -14,9 +14,10 @@ from al_core.errors import FewframesError
 from flows.cli.annotators import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
-from flows.cli.options import existing, project_option
+from flows.cli.options import project_option
 from flows.cli.results import export, report, status
 from flows.cli.run import one_round, run
+from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql
 from flows.cli.versions import diff, rollback, versions
 
@@ -101,40 +102,6 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
         console.print(entry.describe(), highlight=False)
     if report.failed:
         raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
-
-
-@click.command()
-@project_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen at.")
-@click.option("--port", default=8600, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
-@click.option("--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
-@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
-@click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
-@click.option("--name", "names", multiple=True, help="Another host name that people reach it by, e.g. a proxy's.")
-@click.option(
-    "--prefect", "with_prefect", is_flag=True, help="Keep a Prefect server and a worker for what is deployed."
-)
-def serve(
-    root: Path,
-    host: str,
-    port: int,
-    certificate: Path | None,
-    key: Path | None,
-    without_tls: bool,
-    names: tuple[str, ...],
-    with_prefect: bool,
-) -> None:
-    """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
-
-    While it runs it owns the ledger; the other commands work as always and ask it.
-    """
-    from rich.console import Console
-
-    from flows.cli.serve import Address
-    from flows.cli.serve import serve as serve_project
-
-    address = Address(host, port, certificate, key, without_tls, names)
-    serve_project(existing(root), address, Console(), with_prefect=with_prefect)
 
 
 @click.command()

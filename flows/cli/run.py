@@ -38,7 +38,7 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     """Run one round, or go on with the unfinished one."""
     from rich.console import Console
 
-    from tasks.processes.children import only_run
+    from tasks.processes.run_lock import only_run
     from tasks.progress import terminal_progress
     from tasks.scheduling.prefect_server import prefect_server
 
@@ -54,7 +54,7 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 
 
 def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
-    from tasks.processes.children import only_run
+    from tasks.processes.run_lock import only_run
     from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
     from tasks.scheduling.prefect_server import prefect_server

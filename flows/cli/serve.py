@@ -1,310 +1,53 @@
-"""Serve a project: own its ledger, let people label, and take each round on when it is answered."""
+"""The command that serves a project: people label in their browsers while rounds go on."""
 
-import ipaddress
-import logging
-import os
-import signal
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-import uvicorn
-from rich.console import Console
+import click
 
-from al_core.errors import BadAddress, LedgerConflict
-from al_core.ledger.file.owner import Owner, remove_owner, write_owner
-from al_core.ledger.store import Ledger
-from al_core.project import Project
-from tasks.ledger.client import living_owner
-from tasks.processes.children import is_run
-from tasks.processes.heartbeat import Signs, touched
-from tasks.processes.rounds_runner import RoundsRunner, run_command, waits_for_nobody
-from tasks.processes.supervisor import Every, KeptChild
-from tasks.processes.waiting_rounds import WaitingRounds
-from tasks.report.formatting import many
-from tasks.scheduling.deployments import begin_rounds
-from tasks.scheduling.events import tell_failed
-from tasks.scheduling.prefect_server import lasting_server
-from tasks.web.app import create_app
-from tasks.web.services import RunState, WebContext
-
-_log = logging.getLogger(__name__)
-
-# Longer than clients keep idle connections, so that none is closed just when something is sent on it.
-_KEEP_ALIVE_SECONDS = 30
-_LAST_REQUESTS_SECONDS = 10
-# How soon a round goes on after its deadline; answers tell by themselves that they are there.
-_LOOK_SECONDS = 5.0
-# A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait so long.
-_SWITCH_SECONDS = 0.0005
+from flows.cli.options import existing, project_option
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a project is served.
-
-    Attributes:
-        host: an address of this machine, or a name for one.
-        port: 0 takes any free one.
-        certificate, key: PEM files for TLS; both or none.
-        without_tls: serve other machines without TLS all the same.
-        other_names: further host names that people reach it by.
-
-    Raises:
-        BadAddress: other machines would be served without TLS, and nobody said that this is right.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8600
-    certificate: Path | None = None
-    key: Path | None = None
-    without_tls: bool = False
-    other_names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if (self.certificate is None) != (self.key is None):
-            raise BadAddress("TLS needs both files: --certificate FILE and --key FILE")
-        if not (self.is_loopback or self.certificate or self.without_tls):
-            raise BadAddress(
-                f"at {self.host} other machines could listen in on labels and sign-in links: give --certificate FILE "
-                "and --key FILE, or --without-tls when something in front of this server does TLS"
-            )
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Names that people may reach it by."""
-        own = () if self.is_loopback else (self.host, socket.gethostname(), socket.getfqdn())
-        return frozenset((*own, *self.other_names))
-
-    def url(self, port: int) -> str:
-        """Where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
+@click.command()
+@project_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen at.")
+@click.option("--port", default=8600, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
+@click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
+@click.option("--name", "names", multiple=True, help="Another host name that people reach it by, e.g. a proxy's.")
+@click.option(
+    "--prefect", "with_prefect", is_flag=True, help="Keep a Prefect server and a worker for what is deployed."
+)
 def serve(
-    project: Project, address: Address, console: Console, patience: float = 10.0, with_prefect: bool = False
+    root: Path,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    without_tls: bool,
+    names: tuple[str, ...],
+    with_prefect: bool,
 ) -> None:
-    """Serve a project until the process is told to end (ctrl-C or SIGTERM).
+    """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
 
-    Args:
-        patience: seconds to wait for another process that has the ledger file.
-        with_prefect: keep a Prefect server and a worker beside it, so that what is deployed runs.
-
-    Raises:
-        LedgerConflict: it is served already; the message names the process and where it answers.
-        BadAddress: the address cannot be had.
+    While it runs it owns the ledger; the other commands work as always and ask it.
     """
-    _refuse_a_second(project)
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    ledger = Ledger(project.ledger_path, patience)
-    with (
-        _logging(project.root / "serve.log"),
-        _prefect(project, console, with_prefect),
-        ledger.owned(),
-        _listening(address) as listener,
-    ):
+    from rich.console import Console
 
-        def tell(state: RunState) -> None:
-            _say(console, _of_run(ledger, state))
-            if state.last_error is not None:
-                tell_failed(project, ledger, state.last_error)
+    from tasks.web.serve import Address, Commands
+    from tasks.web.serve import serve as serve_project
 
-        def needed() -> bool:
-            return waits_for_nobody(ledger) and not is_run(project.root)
-
-        def state() -> RunState:
-            now = runner.state()
-            return replace(now, running=now.running or is_run(project.root))
-
-        runner = RoundsRunner(
-            run_command(project),
-            project.root / "run.log",
-            needed,
-            tell,
-            lambda: begin_rounds(project),
-            Signs(touched(project.root / "run.lock")),
-        )
-
-        def go_on() -> None:
-            if runner.state().last_error is None:
-                runner.wake()
-
-        waiting = Every("rounds that wait", _LOOK_SECONDS, WaitingRounds(project, ledger, go_on).look)
-        context = WebContext(
-            project,
-            ledger,
-            tls=address.certificate is not None,
-            names=address.names,
-            answered=runner.wake,
-            run_state=state,
-        )
-        url = address.url(listener.getsockname()[1])
-        certificate = str(address.certificate.resolve()) if address.certificate else ""
-        owner = Owner(os.getpid(), url, context.secret, context.instance, certificate)
-        server = _server(context, address)
-        with _noted(project, owner), runner, waiting, _ended_by_signals(server):
-            _say(console, f"{project.root.name} is served at {url}; ctrl-C ends it.")
-            for line in _what_next(project, ledger):
-                _say(console, line)
-            runner.wake()
-            server.run(sockets=[listener])
-            _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
+    project = existing(root)
+    commands = Commands(run_command(project.root), work_command(project.root) if with_prefect else None)
+    serve_project(project, Address(host, port, certificate, key, without_tls, names), commands, Console())
 
 
-@contextmanager
-def _prefect(project: Project, console: Console, wanted: bool) -> Iterator[None]:
-    """A Prefect server, unless the user names one, and a worker; both are begun again when they end."""
-    if not wanted:
-        yield
-        return
-    with ExitStack() as stack:
-        if "PREFECT_API_URL" not in os.environ:
-            url = stack.enter_context(lasting_server(project.prefect_home))
-            _say(console, f"Prefect's pages are at {url.removesuffix('/api')}")
-        command = [sys.executable, "-m", "flows.cli.main", "work", "--project", str(project.root)]
-        stack.enter_context(KeptChild("the worker", command, project.root / "work.log"))
-        yield
+def run_command(root: Path) -> list[str]:
+    """Return the command that takes the rounds of a project on."""
+    return [sys.executable, "-m", "flows.cli.main", "run", "--project", str(root)]
 
 
-def _refuse_a_second(project: Project) -> None:
-    owner = living_owner(project)
-    if owner is not None:
-        raise LedgerConflict(
-            f"{project.root} is served already, by process {owner.pid} at {owner.url}: open that address, or end that "
-            f"process first (kill {owner.pid})."
-        )
-
-
-def _server(context: WebContext, address: Address) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            create_app(context),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
-            ssl_certfile=address.certificate,
-            ssl_keyfile=address.key,
-        )
-    )
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn would send itself each once more when it is done, before we have tidied up."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-@contextmanager
-def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _listening(address: Address) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # Named as TCP, or asyncio would leave Nagle's algorithm on: every answer would wait 40 ms.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address.host, address.port))
-        except OSError as error:
-            raise BadAddress(
-                f"{address.host}:{address.port} cannot be had ({error.strerror or error}): end what uses it, or give "
-                "another one with --host and --port"
-            ) from None
-        listener.listen(2048)
-        yield listener
-
-
-@contextmanager
-def _noted(project: Project, owner: Owner) -> Iterator[None]:
-    write_owner(project.ledger_path, owner)
-    try:
-        yield
-    finally:
-        remove_owner(project.ledger_path, owner)
-
-
-class _PatientLog(RotatingFileHandler):
-    """A log that leaves out what it cannot write, on a full disk: serving goes on."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing is told; the answers to people say that the disk is full."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
-
-
-@contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    handler = _PatientLog(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
-    # It would write down whom we tell of rounds, and such an address may be a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()
-
-
-def _say(console: Console, text: str) -> None:
-    _log.info(text)
-    console.print(text, highlight=False, soft_wrap=True)
-
-
-def _what_next(project: Project, ledger: Ledger) -> Iterator[str]:
-    if not ledger.annotators():
-        yield f"Everybody who labels needs a link: fewframes annotator add NAME --project {project.root}"
-    if ledger.last_round() is None:
-        yield (
-            "No round has begun. Begin one in another terminal: "
-            f"fewframes run --project {project.root} --set annotator.backend=page"
-        )
-    else:
-        yield _waiting(ledger)
-
-
-def _of_run(ledger: Ledger, state: RunState) -> str:
-    if state.running:
-        return "Nobody has to answer now, so the rounds go on; what they do is in run.log."
-    if state.last_error is not None:
-        return f"The run ended early ({state.last_error}); see run.log, then: fewframes run"
-    return _waiting(ledger)
-
-
-def _waiting(ledger: Ledger) -> str:
-    last = ledger.last_round()
-    if last is None or last.status == "finished":
-        reason = last.stop_reason if last else None
-        return f"The campaign is over: {reason}" if reason else "No round waits for labels."
-    n = len(ledger.requests(last.round_id, "open"))
-    return f"Round {last.round_id} waits for {many(n, 'label')}." if n else f"Round {last.round_id} is at work."
+def work_command(root: Path) -> list[str]:
+    """Return the command that runs what is deployed of a project."""
+    return [sys.executable, "-m", "flows.cli.main", "work", "--project", str(root)]

@@ -28,7 +28,7 @@ from al_core.selection import STRATEGIES
 from al_core.settings import PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
 from tasks.processes.children import die_with_owner, use_threads
-from tasks.processes.heartbeat import beat_for_life, workers_watched
+from tasks.processes.heartbeat import beat_as_worker, watched_workers
 from tasks.progress import counting
 
 
@@ -112,7 +112,7 @@ def run_bench(bench: Bench, out: Path, work: Path, workers: int | None, console:
     with context.Manager() as manager:
         done = manager.Queue()
         with (
-            workers_watched(signs),
+            watched_workers(signs),
             ProcessPoolExecutor(
                 workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
             ) as pool,
@@ -203,5 +203,5 @@ def _world(trial: Trial, work: Path) -> World:
 
 def _prepare(threads: int, signs_of_life: Path) -> None:
     die_with_owner()
-    beat_for_life(signs_of_life)
+    beat_as_worker(signs_of_life)
     use_threads(threads)

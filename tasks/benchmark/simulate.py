@@ -28,7 +28,7 @@ from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.processes.children import die_with_owner, use_threads
-from tasks.processes.heartbeat import beat_for_life, workers_watched
+from tasks.processes.heartbeat import beat_as_worker, watched_workers
 from tasks.progress import counting
 from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
 
@@ -152,7 +152,7 @@ def simulate_campaigns(
     with context.Manager() as manager, prefect_server(work.resolve() / "prefect"):
         rounds_done = manager.Queue()
         with (
-            workers_watched(signs),
+            watched_workers(signs),
             ProcessPoolExecutor(
                 workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
             ) as pool,
@@ -254,7 +254,7 @@ def _mean_over_videos(metrics: dict[tuple[int, int, str], float], round_id: int,
 
 def _prepare(threads: int, signs_of_life: Path) -> None:
     die_with_owner()
-    beat_for_life(signs_of_life)
+    beat_as_worker(signs_of_life)
     use_threads(threads)
 
 

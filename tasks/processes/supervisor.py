@@ -1,4 +1,4 @@
-"""What goes on beside a command while it lives: children that are begun again, and work that is done ever again."""
+"""Work beside a command while it lives: a thread that repeats a call, a child that is run or restarted."""
 
 import logging
 import subprocess
@@ -6,100 +6,24 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-from tasks.processes.children import begun, end
+from tasks.processes.children import end, kill, start_child
 
 _log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 60.0
 _STEADY_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 
 
-class KeptChild:
-    """A child process that is begun again whenever it ends, until the block ends.
-
-    One that ends soon is begun again later each time, up to a minute.
-
-    Attributes:
-        times: how often it was begun.
-
-    Args:
-        name: for the log.
-        command: what the child runs.
-        output: file that the child's output is added to.
-        first_wait: seconds until a child that ended is begun again the first time.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        output: Path,
-        first_wait: float = 1.0,
-    ) -> None:
-        self._name = name
-        self._command = list(command)
-        self._output = output
-        self._first_wait = first_wait
-        self._ending = threading.Event()
-        self._begun = threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
-        self.times = 0
-        # The operating system ends a child with the thread that began it, so one thread does it all.
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._begun.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the child."""
-        self._ending.set()
-        self._thread.join()
-
-    @property
-    def pid(self) -> int:
-        """Number of the process that runs now, or ran last; 0 before the first."""
-        return self._child.pid if self._child is not None else 0
-
-    def _work(self) -> None:
-        wait = self._first_wait
-        while not self._ending.is_set():
-            began = time.monotonic()
-            self._run()
-            if self._ending.is_set():
-                return
-            if time.monotonic() - began > _STEADY_SECONDS:
-                wait = self._first_wait
-            _log.warning("%s ended; it is begun again, its output is in %s", self._name, self._output)
-            self._ending.wait(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
-
-    def _run(self) -> None:
-        try:
-            with self._output.open("ab") as output:
-                child = begun(self._command, output)
-        except OSError:
-            _log.exception("%s cannot be begun", self._name)
-            return
-        finally:
-            self._begun.set()
-        self._child = child
-        self.times += 1
-        _log.info("%s is process %d", self._name, child.pid)
-        while child.poll() is None:
-            if self._ending.wait(0.2):
-                end(child)
-
-
-class Every:
-    """Calls something every so many seconds in a thread of its own, until the block ends; errors are logged.
+class PeriodicThread:
+    """A thread that repeats a call until the block ends; errors are logged, an outage once when it begins.
 
     Args:
         name: for the log.
         seconds: from the end of a call to the next; the first comes at once.
+        work: the call.
     """
 
     def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
@@ -110,8 +34,12 @@ class Every:
         self._failing = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the thread; it ends with the process at the latest."""
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,7 +52,139 @@ class Every:
                 self._work()
                 self._failing = False
             except Exception as error:
-                # An outage is told when it begins, not at every look.
                 _log.log(logging.DEBUG if self._failing else logging.WARNING, "%s: %s", self._name, error)
                 self._failing = True
             self._ending.wait(self._seconds)
+
+
+class Watch(Protocol):
+    """What notices that a child hangs (see :class:`tasks.processes.heartbeat.Watchdog`)."""
+
+    def reset(self) -> None:
+        """Begin to count when another child starts."""
+
+    def look(self) -> str | None:
+        """Return why the child has to be killed, or None."""
+
+
+class SupervisedProcess:
+    """A command that is run as a child of the calling thread, one run after another, and killed when it hangs.
+
+    The operating system ends a child with the thread that started it, so one thread has to make all calls of
+    :meth:`run`.
+
+    Attributes:
+        pid: number of the process that runs now, or ran last; 0 before the first.
+        times: how often one was started.
+        hung: why the last one was killed; None where it ended by itself.
+        ending: set by others to end the child and to start none any more.
+        watchdog: looks whether the child hangs; may be given later.
+
+    Args:
+        command: what the child runs.
+        output: file that the child's output is added to.
+    """
+
+    def __init__(self, command: Sequence[str], output: Path, watchdog: Watch | None = None) -> None:
+        self.command = list(command)
+        self.output = output
+        self.watchdog = watchdog
+        self.ending = threading.Event()
+        self.pid = 0
+        self.times = 0
+        self.hung: str | None = None
+
+    def run(self, on_start: Callable[[], object] = lambda: None) -> int:
+        """Run the command to its end, which comes early when ``ending`` is set; returns the exit code.
+
+        Args:
+            on_start: called when the process has its number.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        with self.output.open("ab") as output:
+            child = start_child(self.command, output)
+        self.pid, self.hung = child.pid, None
+        self.times += 1
+        on_start()
+        _log.info("process %d runs %s", child.pid, " ".join(self.command))
+        if self.watchdog is not None:
+            self.watchdog.reset()
+        while child.poll() is None:
+            if self.ending.wait(_POLL_SECONDS):
+                end(child)
+            else:
+                self._kill_if_hung(child)
+        _log.info("process %d ended with code %d", child.pid, child.returncode)
+        return child.returncode
+
+    def _kill_if_hung(self, child: subprocess.Popen[bytes]) -> None:
+        self.hung = self.watchdog.look() if self.watchdog is not None else None
+        if self.hung is not None:
+            _log.error("%s; it is killed", self.hung)
+            kill(child.pid)
+            child.wait()
+
+
+class RestartedProcess:
+    """A child process that is restarted whenever it ends, until the block ends.
+
+    After each quick end the next start comes later, up to a minute.
+
+    Args:
+        name: for the log.
+        command: what the child runs.
+        output: file that the child's output is added to.
+        first_wait: seconds from the first end of a child to the next start.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], output: Path, first_wait: float = 1.0) -> None:
+        self._name = name
+        self._first_wait = first_wait
+        self._process = SupervisedProcess(command, output)
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the child; when this returns it has its number, or could not be started."""
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the child."""
+        self._process.ending.set()
+        self._thread.join()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process that runs now, or ran last; 0 where none could be started yet."""
+        return self._process.pid
+
+    @property
+    def times(self) -> int:
+        """How often the child was started."""
+        return self._process.times
+
+    def watch(self, watchdog: Watch) -> None:
+        """Kill the child from now on when it hangs, so that it is restarted."""
+        watchdog.reset()
+        self._process.watchdog = watchdog
+
+    def _work(self) -> None:
+        wait, ending = self._first_wait, self._process.ending
+        while not ending.is_set():
+            started_at = time.monotonic()
+            try:
+                self._process.run(self._started.set)
+            except OSError:
+                _log.exception("%s cannot be started", self._name)
+            self._started.set()
+            if ending.is_set():
+                return
+            if time.monotonic() - started_at > _STEADY_SECONDS:
+                wait = self._first_wait
+            _log.warning("%s ended; it is restarted, its output is in %s", self._name, self._process.output)
+            ending.wait(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)

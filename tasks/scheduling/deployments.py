@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from al_core.errors import ToolUnreachable
 from al_core.project import Project
-from tasks.processes.children import is_run
+from tasks.processes.run_lock import is_run
 from tasks.scheduling.prefect_api import UNFINISHED, PrefectApi
 from tasks.scheduling.prefect_server import known_server
 

@@ -13,15 +13,13 @@ import shutil
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.ledger.file.owner import runs
-from tasks.processes.heartbeat import Signs, ended_when_silent
-from tasks.processes.supervisor import KeptChild
+from tasks.processes.heartbeat import Patience, Watchdog
+from tasks.processes.supervisor import RestartedProcess
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.published import published
 
@@ -102,17 +100,12 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
         with _named(known), published(known, home.parent.name):
             yield known
         return
-    port = _free_port()
-    url, log = _url(port), home / "server.log"
-    log.unlink(missing_ok=True)
-    with _named(url), KeptChild("Prefect's server", _server_command(port), log) as server:
-        _wait(url, log, patience, server)
-        with (
-            _explained(server, home),
-            ended_when_silent("Prefect's server", lambda: server.pid, _signs(url)),
-            without_heartbeat(),
-        ):
-            yield url
+    with (
+        _started(home, _free_port(), patience, once=True) as (url, server),
+        _explained(server, home),
+        without_heartbeat(),
+    ):
+        yield url
 
 
 @contextlib.contextmanager
@@ -131,13 +124,35 @@ def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     configure(home)
     note = home / "server.json"
     port = _free_port(_last_port(note))
-    url, log = _url(port), home / "server.log"
-    log.unlink(missing_ok=True)
-    with _named(url), KeptChild("Prefect's server", _server_command(port), log) as server:
-        _wait(url, log, patience)
+    with _started(home, port, patience) as (url, _):
         note.write_text(json.dumps({"url": url, "port": port, "pid": os.getpid()}))
-        with ended_when_silent("Prefect's server", lambda: server.pid, _signs(url)):
-            yield url
+        yield url
+
+
+@contextlib.contextmanager
+def _started(home: Path, port: int, patience: float, once: bool = False) -> Iterator[tuple[str, RestartedProcess]]:
+    """Start a server and keep it until the block ends; yields its API URL and its process.
+
+    Args:
+        once: give up when its first process ends before it has answered.
+    """
+    url, log = f"http://127.0.0.1:{port}/api", home / "server.log"
+    log.unlink(missing_ok=True)
+    with (
+        _named(url),
+        PrefectApi(url, _HEALTH_SECONDS) as api,
+        RestartedProcess("Prefect's server", _server_command(port), log) as server,
+    ):
+        deadline = time.monotonic() + patience
+        while not api.healthy():
+            if time.monotonic() > deadline or (once and server.times > 1):
+                last_words = log.read_text(errors="replace")[-2000:]
+                raise MissingDependency(
+                    f"the local Prefect server did not start within {patience:g} s; its log {log} ends:\n{last_words}"
+                )
+            time.sleep(0.1)
+        server.watch(_watchdog(api))
+        yield url, server
 
 
 @contextlib.contextmanager
@@ -173,10 +188,6 @@ def _last_port(note: Path) -> int:
     return port if isinstance(port, int) else 0
 
 
-def _url(port: int) -> str:
-    return f"http://127.0.0.1:{port}/api"
-
-
 def _server_command(port: int) -> list[str]:
     application = ["--factory", "prefect.server.api.server:create_app"]
     address = ["--host", "127.0.0.1", "--port", str(port)]
@@ -195,7 +206,7 @@ def _free_port(wanted: int = 0) -> int:
 
 
 @contextlib.contextmanager
-def _explained(server: KeptChild, home: Path) -> Iterator[None]:
+def _explained(server: RestartedProcess, home: Path) -> Iterator[None]:
     """Say it in words of ours when a run ends early because its server had no room, or died."""
     try:
         yield
@@ -212,34 +223,14 @@ def _explained(server: KeptChild, home: Path) -> Iterator[None]:
         raise
 
 
-def _signs(url: str) -> Signs:
-    """A server lives while it answers; one that does not is begun again before its clients give up (after 62 s)."""
+def _watchdog(api: PrefectApi) -> Watchdog:
+    """Return what watches a server, which lives while it answers; one that does not is restarted before its clients
+    give up (after 62 s)."""
     answers = 0
 
-    def sign() -> object:
+    def beat() -> object:
         nonlocal answers
-        with (
-            contextlib.suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{url}/health", timeout=_HEALTH_SECONDS),
-        ):
-            answers += 1
+        answers += api.healthy()
         return answers
 
-    return Signs(sign, tell=15.0, end=40.0)
-
-
-def _wait(url: str, log: Path, patience: float, server: KeptChild | None = None) -> None:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if server is not None and server.times > 1:
-            break
-        with (
-            contextlib.suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{url}/health", timeout=2),
-        ):
-            return
-        time.sleep(0.1)
-    last_words = log.read_text(errors="replace")[-2000:]
-    raise MissingDependency(
-        f"the local Prefect server did not start within {patience:g} s; its log {log} ends:\n{last_words}"
-    )
+    return Watchdog("Prefect's server", beat, Patience(warn=15.0, kill=40.0), every=_HEALTH_SECONDS)

@@ -7,13 +7,15 @@ done.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from al_core.project import Project
-from tasks.processes.heartbeat import Signs, Silence, kill
+from tasks.processes.children import kill
+from tasks.processes.heartbeat import Patience, Watchdog, touched
+from tasks.processes.run_lock import holder, is_held
 from tasks.scheduling.deployments import deployment_ids
-from tasks.scheduling.noted_runs import forget_run, pid_of_run, run_lives, sign_of_run
+from tasks.scheduling.noted_runs import note_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Watch:
         url: of the server's API.
         given_up: is told what became of a run that is not begun again.
         now: gives the time, with zone.
-        signs: how long the silence of a process is put up with.
+        patience: how long the silence of a process is tolerated.
     """
 
     def __init__(
@@ -45,14 +47,14 @@ class Watch:
         project: Project,
         given_up: Callable[[str], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        signs: Signs | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._url = url
         self._project = project
         self._given_up = given_up
         self._now = now
-        self._signs = signs or Signs(lambda: None)
-        self._silences: dict[str, Silence] = {}
+        self._patience = patience
+        self._watchdogs: dict[str, Watchdog] = {}
 
     def look(self) -> None:
         """Look at every run once, and mend what has to be.
@@ -68,25 +70,25 @@ class Watch:
 
     def _mark_dead(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         for run in api.flow_runs([deployment_id], ["RUNNING", "PENDING"]):
-            lives = run_lives(self._project.prefect_home, run.flow_run_id)
+            note = note_of_run(self._project.prefect_home, run.flow_run_id)
+            lives = is_held(note)
             if lives:
-                self._end_if_silent(flow, run.flow_run_id)
+                self._kill_if_silent(flow, run.flow_run_id, note)
             elif lives is None:
                 lives = self._now() - run.changed_at < timedelta(seconds=_START_SECONDS)
             if not lives:
                 _log.warning("the process of %s %s is gone", flow, run.flow_run_id)
                 api.set_state(run.flow_run_id, "CRASHED", "its process is gone")
-                forget_run(self._project.prefect_home, run.flow_run_id)
+                note.unlink(missing_ok=True)
 
-    def _end_if_silent(self, flow: str, flow_run_id: str) -> None:
-        """A process that hangs is ended; the next look finds it dead."""
-        home = self._project.prefect_home
-        silence = self._silences.setdefault(
-            flow_run_id, Silence(f"{flow} {flow_run_id}", replace(self._signs, sign=sign_of_run(home, flow_run_id)))
+    def _kill_if_silent(self, flow: str, flow_run_id: str, note: Path) -> None:
+        """Kill a process that hangs; the next look finds it dead."""
+        watchdog = self._watchdogs.setdefault(
+            flow_run_id, Watchdog(f"{flow} {flow_run_id}", touched(note), self._patience)
         )
-        if reason := silence.look():
-            _log.error("%s; it is ended", reason)
-            kill(pid_of_run(home, flow_run_id))
+        if reason := watchdog.look():
+            _log.error("%s; it is killed", reason)
+            kill(holder(note))
 
     def _begin_again(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         """Only the newest run: what an older one had to do is done by those that came after it."""

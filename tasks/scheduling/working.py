@@ -11,7 +11,7 @@ import anyio
 
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
-from tasks.processes.supervisor import Every
+from tasks.processes.supervisor import PeriodicThread
 from tasks.scheduling.deployments import deployment_name
 from tasks.scheduling.events import tell_failed
 from tasks.scheduling.prefect_watch import Watch
@@ -54,7 +54,7 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     watch = Watch(url, project, lambda what: tell_failed(project, open_ledger(project), what))
     try:
-        with Every("looking after runs", LOOK_SECONDS, watch.look):
+        with PeriodicThread("looking after runs", LOOK_SECONDS, watch.look):
             while True:
                 try:
                     anyio.run(_work, deployment_name(project), say)

@@ -6,7 +6,7 @@ from tasks.ledger import owner_api
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.middleware import Guard
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 
 ROUTERS: tuple[APIRouter, ...] = (
     owner_api.router,

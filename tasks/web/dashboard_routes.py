@@ -36,7 +36,7 @@ from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video
 from tasks.web.auth import Person, at_least
 from tasks.web.error_responses import ApiError
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
 own = APIRouter()

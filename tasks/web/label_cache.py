@@ -20,7 +20,7 @@ from al_core.stores.frames import FrameStore
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 
 T = TypeVar("T")
 

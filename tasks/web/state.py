@@ -1,14 +1,43 @@
-"""How far the newest round is, for the pages."""
+"""What the routes get to know and to call, and how far the newest round is, for the pages."""
 
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from al_core.ledger.labelling.people import Role
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from tasks.processes.rounds import RunState
 from tasks.web.auth import Person
-from tasks.web.services import WebContext
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """One project as it is served; routes find it in ``request.app.state.context``.
+
+    Attributes:
+        ledger: the project's, opened by this process. Every operation may be called from any thread.
+        secret: what processes show at /ledger.
+        instance: what this server calls itself at /healthz.
+        tls: whether people reach it over TLS, so that cookies are never sent without.
+        names: host names besides loopback and plain addresses that people may reach it by.
+        answered: to be called with the number of a round when the last of its requests has its answer.
+        run_state: how the run that takes rounds on is doing.
+    """
+
+    project: Project
+    ledger: Ledger
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    tls: bool = False
+    names: frozenset[str] = frozenset()
+    answered: Callable[[int], None] = lambda _: None
+    run_state: Callable[[], RunState] = RunState
 
 
 @router.get("/api/state")

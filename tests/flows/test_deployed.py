@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.processes.children import only_run
+from tasks.processes.run_lock import only_run
 from tests.toys.labelled_project import finished_project
 from tests.webhook import webhook
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from al_core.ledger.store import Ledger
-from tasks.processes.heartbeat import Signs, touched
-from tasks.processes.rounds_runner import RoundsRunner, run_command
-from tasks.web.services import RunState
+from flows.cli.serve import run_command
+from tasks.processes.heartbeat import Patience, Watchdog, touched
+from tasks.processes.rounds import RoundsRunner, RunState
 from tests.bench.load.serve_load import free_port, start
 from tests.faults.framework import Family, expect
 from tests.toys.ledgers import ledger_with_clip
@@ -35,10 +35,17 @@ class Hanging(Family):
         project = self.lab.undisturbed.finished(folder / "project")
         delay = rng.uniform(0.0, 1.5)
         ended: list[RunState] = []
-        stop_once = [sys.executable, "-c", _STOP_ONCE, str(folder / "stopped"), str(delay), *run_command(project)[3:]]
+        stop_once = [
+            sys.executable,
+            "-c",
+            _STOP_ONCE,
+            str(folder / "stopped"),
+            str(delay),
+            *run_command(project.root)[3:],
+        ]
         lock = project.root / "run.lock"
-        signs = Signs(touched(lock), tell=7.0, end=10.0)
-        with RoundsRunner(stop_once, folder / "run.log", lambda: True, ended.append, signs=signs) as runner:
+        watchdog = Watchdog("the run", touched(lock), Patience(warn=7.0, kill=10.0))
+        with RoundsRunner(stop_once, folder / "run.log", lambda: True, ended.append, watchdog=watchdog) as runner:
             runner.wake()
             _until(lambda: len(ended) == 2, 120)
         expect((folder / "stopped").exists(), "it was never stopped")

@@ -11,7 +11,7 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
-from tasks.processes.children import is_run
+from tasks.processes.run_lock import is_run
 from tasks.scheduling.deployments import deployment_ids, deployment_name, training_limit
 from tasks.scheduling.noted_runs import pid_of_run
 from tasks.scheduling.prefect_api import PrefectApi

@@ -24,9 +24,9 @@ from al_core.ledger.file.owner import owner_path, read_owner
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from flows.cli.serve import Address
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.web.auth import COOKIE
+from tasks.web.serve import Address
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
@@ -72,7 +72,7 @@ def test_it_ends_cleanly_when_it_is_told_to(project, number):
     process.send_signal(number)
     printed, _ = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert f"is served at {owner.url}; ctrl-C ends it." in printed
+    assert f"is served at {owner.url}; Ctrl-C ends it." in printed
     assert f"fewframes annotator add NAME --project {project.root}" in printed
     assert f"fewframes run --project {project.root} --set annotator.backend=page" in printed
     assert "ending" in printed

@@ -10,7 +10,7 @@ from al_core.records import Answer, DeliveredMask, FrameRef, LabelKind, Provenan
 from al_core.stores.delivered import write_delivered
 from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 from tests.tasks.backends.conformance import Masks, People, PeopleConformance
 from tests.tasks.web.desk import ADDRESS, CHANGING, answer, sent
 from tests.toys.masks import FULL

@@ -2,7 +2,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -10,52 +9,105 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from al_core.errors import WorkerLost
-from tasks.processes.heartbeat import Signs, Silence, beat_for_life, beating, kill, touched, workers_watched
+from tasks.processes.heartbeat import Heartbeat, Patience, Watchdog, beat_as_worker, touched, watched_workers
 
 
-def test_who_gives_signs_is_left_alone(tmp_path):
-    sign = tmp_path / "sign"
-    sign.touch()
-    os.utime(sign, (1, 1))
-    silence = Silence("it", Signs(touched(sign), tell=0.05, end=0.2))
-    with beating(sign, 0.01):
-        ends = time.monotonic() + 0.5
+class Clock:
+    """The monotonic clock, set by hand."""
+
+    now = 1000.0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("tasks.processes.heartbeat.time.monotonic", lambda: clock.now)
+    return clock
+
+
+def test_a_process_that_shows_its_heartbeat_is_left_alone(tmp_path):
+    file = tmp_path / "beat"
+    file.touch()
+    os.utime(file, (1, 1))
+    watchdog = Watchdog("it", touched(file), Patience(warn=0.05, kill=0.5))
+    with Heartbeat(file, 0.01):
+        ends = time.monotonic() + 1.2
         while time.monotonic() < ends:
-            assert silence.look() is None
+            assert watchdog.look() is None
             time.sleep(0.01)
 
 
-def test_silence_is_told_once_and_ends_after_its_time(caplog):
-    silence = Silence("the run (process 17)", Signs(lambda: "always the same", tell=0.02, end=0.1))
-    assert silence.look() is None
-    time.sleep(0.03)
+def test_a_heartbeat_ends_with_its_block_and_outlives_a_file_that_is_gone(tmp_path):
+    file = tmp_path / "beat"
+    with Heartbeat(file, 0.01):
+        time.sleep(0.05)
+        file.touch()
+        os.utime(file, (1, 1))
+        deadline = time.monotonic() + 20
+        while file.stat().st_mtime == 1:
+            assert time.monotonic() < deadline
+    last = file.stat().st_mtime_ns
+    time.sleep(0.05)
+    assert file.stat().st_mtime_ns == last
+
+
+def test_silence_is_told_once_and_ends_after_its_time(clock, caplog):
+    watchdog = Watchdog("the run", lambda: "always the same", Patience(warn=60, kill=900))
+    assert watchdog.look() is None
+    clock.now += 59
     with caplog.at_level(logging.WARNING):
-        assert silence.look() is silence.look() is None
-    (told,) = caplog.messages
-    assert told.startswith("the run (process 17) has given no sign of life for")
-    time.sleep(0.1)
-    assert "the run (process 17) gave no sign of life" in silence.look()
+        assert watchdog.look() is None
+        assert caplog.messages == []
+        clock.now += 1
+        assert watchdog.look() is watchdog.look() is None
+        clock.now += 839
+        assert watchdog.look() is None
+    assert caplog.messages == ["the run has shown no heartbeat for 60 s; it is killed in 840 s"]
+    clock.now += 1
+    assert watchdog.look() == "the run has shown no heartbeat for 900 s: it hangs, or was stopped"
 
 
-def test_a_sign_in_time_is_told_too(caplog):
-    signs = iter([1, 1, 2])
-    silence = Silence("it", Signs(lambda: next(signs), tell=0.0, end=10.0))
+def test_the_process_that_takes_the_place_of_a_killed_one_has_as_much_time(clock):
+    watchdog = Watchdog("it", lambda: "always the same", Patience(warn=60, kill=900))
+    watchdog.look()
+    clock.now += 900
+    assert watchdog.look() is not None
+    clock.now += 899
+    assert watchdog.look() is None
+    watchdog.reset()
+    clock.now += 899
+    assert watchdog.look() is None
+    clock.now += 1
+    assert watchdog.look() is not None
+
+
+def test_a_heartbeat_in_time_is_told_too(clock, caplog):
+    beats = iter([1, 1, 2])
+    watchdog = Watchdog("it", lambda: next(beats), Patience(warn=0.0, kill=10.0))
     with caplog.at_level(logging.WARNING):
-        assert [silence.look() for _ in range(3)] == [None] * 3
-    assert caplog.messages[-1] == "it gives signs of life again"
+        assert [watchdog.look() for _ in range(3)] == [None] * 3
+    assert caplog.messages[-1] == "it shows its heartbeat again"
 
 
-def test_a_file_that_is_not_there_is_no_sign(tmp_path):
+def test_a_heartbeat_that_is_dear_is_asked_for_now_and_then(clock):
+    asked = []
+    watchdog = Watchdog("it", lambda: asked.append(True), Patience(warn=60, kill=90), every=5)
+    for _ in range(20):
+        watchdog.look()
+        clock.now += 1
+    assert len(asked) == 3
+
+
+def test_a_clock_of_the_day_that_jumps_kills_nobody(clock, monkeypatch):
+    watchdog = Watchdog("it", lambda: "the same", Patience(warn=60, kill=900))
+    watchdog.look()
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    clock.now += 1
+    assert watchdog.look() is None
+
+
+def test_a_file_that_is_not_there_gives_nothing(tmp_path):
     assert touched(tmp_path / "nowhere")() is None
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="signals of Linux")
-def test_a_stopped_process_can_be_killed():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
-    process.send_signal(signal.SIGSTOP)
-    kill(process.pid)
-    assert process.wait(10) == -signal.SIGKILL
-    kill(process.pid)
 
 
 def hang_once(flag):
@@ -73,8 +125,8 @@ def test_a_pool_whose_worker_hangs_breaks_and_says_what_to_do(tmp_path):
 
     def run():
         with (
-            workers_watched(signs, tell=0.2, end=1.5, seconds=0.1),
-            ProcessPoolExecutor(1, context, initializer=beat_for_life, initargs=(signs, 0.1)) as pool,
+            watched_workers(signs, Patience(warn=0.2, kill=1.5), seconds=0.1),
+            ProcessPoolExecutor(1, context, initializer=beat_as_worker, initargs=(signs, 0.1)) as pool,
         ):
             return pool.submit(hang_once, flag).result()
 

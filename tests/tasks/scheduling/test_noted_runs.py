@@ -3,11 +3,13 @@ import signal
 import subprocess
 import sys
 
-from tasks.scheduling.noted_runs import forget_run, noted_run, pid_of_run, run_lives
+from tasks.processes.run_lock import holder, is_held
+from tasks.scheduling.noted_runs import note_of_run, noted_run
 
 HOLDER = """
 import sys, time
 from pathlib import Path
+from tasks.processes.run_lock import holder, is_held
 from tasks.scheduling.noted_runs import noted_run
 with noted_run(Path(sys.argv[1]), "abc"):
     print("noted", flush=True)
@@ -16,13 +18,13 @@ with noted_run(Path(sys.argv[1]), "abc"):
 
 
 def test_a_run_lives_as_long_as_its_work(tmp_path):
-    assert run_lives(tmp_path, "abc") is None
+    assert is_held(note_of_run(tmp_path, "abc")) is None
     with noted_run(tmp_path, "abc"):
-        assert run_lives(tmp_path, "abc") is True
-        assert pid_of_run(tmp_path, "abc") == os.getpid()
-        assert run_lives(tmp_path, "xyz") is None
-    assert run_lives(tmp_path, "abc") is None
-    assert pid_of_run(tmp_path, "abc") == 0
+        assert is_held(note_of_run(tmp_path, "abc")) is True
+        assert holder(note_of_run(tmp_path, "abc")) == os.getpid()
+        assert is_held(note_of_run(tmp_path, "xyz")) is None
+    assert is_held(note_of_run(tmp_path, "abc")) is None
+    assert holder(note_of_run(tmp_path, "abc")) == 0
 
 
 def test_a_killed_process_is_found_dead_until_it_is_forgotten(tmp_path):
@@ -30,19 +32,19 @@ def test_a_killed_process_is_found_dead_until_it_is_forgotten(tmp_path):
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert holder.stdout.readline() == "noted\n"
-    assert run_lives(tmp_path, "abc") is True
+    assert is_held(note_of_run(tmp_path, "abc")) is True
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
-    assert run_lives(tmp_path, "abc") is False
-    forget_run(tmp_path, "abc")
-    assert run_lives(tmp_path, "abc") is None
+    assert is_held(note_of_run(tmp_path, "abc")) is False
+    note_of_run(tmp_path, "abc").unlink()
+    assert is_held(note_of_run(tmp_path, "abc")) is None
 
 
 def test_a_run_that_is_begun_again_lives_again(tmp_path):
     path = tmp_path / "runs" / "abc.lock"
     path.parent.mkdir()
     path.write_text("12345\n")
-    assert run_lives(tmp_path, "abc") is False
+    assert is_held(note_of_run(tmp_path, "abc")) is False
     with noted_run(tmp_path, "abc"):
-        assert run_lives(tmp_path, "abc") is True
-        assert pid_of_run(tmp_path, "abc") == os.getpid()
+        assert is_held(note_of_run(tmp_path, "abc")) is True
+        assert holder(note_of_run(tmp_path, "abc")) == os.getpid()

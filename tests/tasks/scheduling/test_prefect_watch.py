@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from al_core.errors import ToolUnreachable
-from tasks.processes.heartbeat import Signs
+from tasks.processes.heartbeat import Patience
 from tasks.scheduling.deployments import begin_rounds, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.noted_runs import noted_run
 from tasks.scheduling.prefect_api import PrefectApi
@@ -167,7 +167,7 @@ class TestWatch:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert process.stdout.readline() == "noted\n"
         process.send_signal(signal.SIGSTOP)
-        watch = Watch(server[0], project, signs=Signs(lambda: None, tell=0.1, end=0.3))
+        watch = Watch(server[0], project, patience=Patience(warn=0.1, kill=0.3))
         watch.look()
         assert process.poll() is None
         time.sleep(0.5)

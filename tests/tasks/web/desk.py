@@ -12,7 +12,7 @@ from al_core.records import DeliveredMask, FrameRef, LabelKind, LabelRequest, Ma
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.web.app import create_app
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 from tests.toys.labelled_project import N_FRAMES, mask_at, new_project
 
 ADDRESS = "http://127.0.0.1"

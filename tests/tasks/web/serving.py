@@ -12,7 +12,7 @@ from al_core.ledger.file.ledger_clock import system_time
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from tasks.web.app import create_app
-from tasks.web.services import WebContext
+from tasks.web.state import WebContext
 
 
 @contextmanager

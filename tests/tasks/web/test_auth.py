@@ -48,7 +48,7 @@ def test_a_link_from_elsewhere_passes_a_page_of_our_own(stranger, link):
 
 def test_over_tls_the_cookie_is_never_sent_without(tmp_path):
     from tasks.web.app import create_app
-    from tasks.web.services import WebContext
+    from tasks.web.state import WebContext
 
     with desk(tmp_path) as found:
         app = create_app(WebContext(found.project, found.ledger, tls=True))

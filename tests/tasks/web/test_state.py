@@ -4,8 +4,8 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from al_core.settings import Settings
+from tasks.processes.rounds import RunState
 from tasks.web.auth import COOKIE
-from tasks.web.services import RunState
 from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
 

@@ -1,0 +1,285 @@
+"""Serve a project: own its ledger, let people label, and take each round on when it is answered."""
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from al_core.errors import BadAddress, LedgerConflict
+from al_core.ledger.file.owner import Owner, remove_owner, write_owner
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from tasks.ledger.client import living_owner
+from tasks.processes.rounds import RunState, ServedRounds
+from tasks.processes.supervisor import RestartedProcess
+from tasks.report.formatting import many
+from tasks.scheduling.prefect_server import lasting_server
+from tasks.web.app import create_app
+from tasks.web.state import WebContext
+
+_log = logging.getLogger(__name__)
+
+# Longer than clients keep idle connections, so that none is closed just when something is sent on it.
+_KEEP_ALIVE_SECONDS = 30
+_LAST_REQUESTS_SECONDS = 10
+# A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait so long.
+_SWITCH_SECONDS = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a project is served.
+
+    Attributes:
+        host: an address of this machine, or a name for one.
+        port: 0 takes any free one.
+        certificate, key: PEM files for TLS; both or none.
+        without_tls: serve other machines without TLS all the same.
+        other_names: further host names that people reach it by.
+
+    Raises:
+        BadAddress: other machines would be served without TLS, and nobody said that this is right.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+    certificate: Path | None = None
+    key: Path | None = None
+    without_tls: bool = False
+    other_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise BadAddress("TLS needs both files: --certificate FILE and --key FILE")
+        if not (self.is_loopback or self.certificate or self.without_tls):
+            raise BadAddress(
+                f"at {self.host} other machines could listen in on labels and sign-in links: give --certificate FILE "
+                "and --key FILE, or --without-tls when something in front of this server does TLS"
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names that people may reach it by."""
+        own = () if self.is_loopback else (self.host, socket.gethostname(), socket.getfqdn())
+        return frozenset((*own, *self.other_names))
+
+    def url(self, port: int) -> str:
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands that child processes of the server run.
+
+    Attributes:
+        run: takes the project's rounds on.
+        work: runs what is deployed on a Prefect server; None keeps neither worker nor server.
+    """
+
+    run: Sequence[str]
+    work: Sequence[str] | None = None
+
+
+def serve(project: Project, address: Address, commands: Commands, console: Console, patience: float = 10.0) -> None:
+    """Serve a project until the process is told to end (Ctrl-C or SIGTERM).
+
+    Args:
+        patience: seconds to wait for another process that has the ledger file.
+
+    Raises:
+        LedgerConflict: it is served already; the message names the process and where it answers.
+        BadAddress: the address cannot be had.
+    """
+    _refuse_a_second(project)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    ledger = Ledger(project.ledger_path, patience)
+    with (
+        _logging(project.root / "serve.log"),
+        _prefect(project, console, commands.work),
+        ledger.owned(),
+        _listening(address) as listener,
+    ):
+        rounds = ServedRounds(project, ledger, commands.run, lambda state: _say(console, _of_run(ledger, state)))
+        url = address.url(listener.getsockname()[1])
+        context = WebContext(
+            project,
+            ledger,
+            tls=address.certificate is not None,
+            names=address.names,
+            answered=rounds.wake,
+            run_state=rounds.state,
+        )
+        certificate = str(address.certificate.resolve()) if address.certificate else ""
+        owner = Owner(os.getpid(), url, context.secret, context.instance, certificate)
+        server = _server(context, address)
+        with _noted(project, owner), rounds, _ended_by_signals(server):
+            for line in (f"{project.root.name} is served at {url}; Ctrl-C ends it.", *_what_next(project, ledger)):
+                _say(console, line)
+            rounds.wake()
+            server.run(sockets=[listener])
+            _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
+
+
+@contextmanager
+def _prefect(project: Project, console: Console, work: Sequence[str] | None) -> Iterator[None]:
+    """Keep a Prefect server, unless the user names one, and a worker; both are restarted when they end."""
+    if work is None:
+        yield
+        return
+    with ExitStack() as stack:
+        if "PREFECT_API_URL" not in os.environ:
+            url = stack.enter_context(lasting_server(project.prefect_home))
+            _say(console, f"Prefect's pages are at {url.removesuffix('/api')}")
+        stack.enter_context(RestartedProcess("the worker", work, project.root / "work.log"))
+        yield
+
+
+def _refuse_a_second(project: Project) -> None:
+    owner = living_owner(project)
+    if owner is not None:
+        raise LedgerConflict(
+            f"{project.root} is served already, by process {owner.pid} at {owner.url}: open that address, or end that "
+            f"process first (kill {owner.pid})."
+        )
+
+
+def _server(context: WebContext, address: Address) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            create_app(context),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+            ssl_certfile=address.certificate,
+            ssl_keyfile=address.key,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn would send itself each once more when it is done, before we have tidied up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(address: Address) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # Named as TCP, or asyncio would leave Nagle's algorithm on: every answer would wait 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address.host, address.port))
+        except OSError as error:
+            raise BadAddress(
+                f"{address.host}:{address.port} cannot be had ({error.strerror or error}): end what uses it, or give "
+                "another one with --host and --port"
+            ) from None
+        listener.listen(2048)
+        yield listener
+
+
+@contextmanager
+def _noted(project: Project, owner: Owner) -> Iterator[None]:
+    write_owner(project.ledger_path, owner)
+    try:
+        yield
+    finally:
+        remove_owner(project.ledger_path, owner)
+
+
+class _PatientLog(RotatingFileHandler):
+    """A log that leaves out what it cannot write, on a full disk: serving goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing is told; the answers to people say that the disk is full."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+@contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    handler = _PatientLog(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
+    # It would write down whom we tell of rounds, and such an address may be a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _say(console: Console, text: str) -> None:
+    _log.info(text)
+    console.print(text, highlight=False, soft_wrap=True)
+
+
+def _what_next(project: Project, ledger: Ledger) -> Iterator[str]:
+    if not ledger.annotators():
+        yield f"Everybody who labels needs a link: fewframes annotator add NAME --project {project.root}"
+    if ledger.last_round() is None:
+        yield (
+            "No round has begun. Begin one in another terminal: "
+            f"fewframes run --project {project.root} --set annotator.backend=page"
+        )
+    else:
+        yield _waiting(ledger)
+
+
+def _of_run(ledger: Ledger, state: RunState) -> str:
+    if state.running:
+        return "Nobody has to answer now, so the rounds go on; what they do is in run.log."
+    if state.last_error is not None:
+        return f"The run ended early ({state.last_error}); see run.log, then: fewframes run"
+    return _waiting(ledger)
+
+
+def _waiting(ledger: Ledger) -> str:
+    last = ledger.last_round()
+    if last is None or last.status == "finished":
+        reason = last.stop_reason if last else None
+        return f"The campaign is over: {reason}" if reason else "No round waits for labels."
+    n = len(ledger.requests(last.round_id, "open"))
+    return f"Round {last.round_id} waits for {many(n, 'label')}." if n else f"Round {last.round_id} is at work."
