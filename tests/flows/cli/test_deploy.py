@@ -11,9 +11,9 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
-from tasks.processes.run_lock import is_run
+from tasks.processes.run_lock import holder, is_run
 from tasks.scheduling.deployments import deployment_ids, deployment_name, training_limit
-from tasks.scheduling.noted_runs import pid_of_run
+from tasks.scheduling.noted_runs import note_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
 from tests.flows.cli.test_serve import label_all, serving
@@ -92,7 +92,7 @@ def test_a_scheduled_round_waits_without_a_process_and_survives_the_death_of_ser
             (going_on,) = runs(api, {"campaign": ids["campaign"]}, ["RUNNING"])
             if (worker := kept(served, "work")) is not None:
                 worker.send_signal(signal.SIGKILL)
-            os.kill(pid_of_run(project.prefect_home, going_on.flow_run_id), signal.SIGKILL)
+            os.kill(holder(note_of_run(project.prefect_home, going_on.flow_run_id)), signal.SIGKILL)
             until(lambda: ledger.round(1).status == "finished", "the run is found dead and begun again")
             until(lambda: runs(api, {"campaign": ids["campaign"]}, ["COMPLETED"]), "the run ends")
             until(lambda: not runs(api, ids, ["RUNNING", "PENDING"]), "no dead run is left")
