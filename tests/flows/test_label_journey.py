@@ -16,7 +16,7 @@ from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import open_frames
 from tests.browser import browser, needs_chromium
-from tests.flows.cli.test_serve import serving
+from tests.flows.serving import serving
 from tests.label_page import Person
 from tests.toys.projects import SIDE, fewframes, write_clip, write_settings
 

@@ -1,7 +1,6 @@
 """The journeys of the loop on real components: a campaign from end to end, and one that is killed again and again."""
 
 import random
-import signal
 import subprocess
 import time
 
@@ -11,50 +10,22 @@ import pytest
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Provenance
-from al_core.stores.delivered import read_delivered
-from tests.toys.projects import command, fewframes, write_clip, write_settings
-
-STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
+from tests.flows.campaigns import (
+    STEPS,
+    assert_one_finished_campaign,
+    begin,
+    delivered,
+    kill_and_run_again,
+    run_campaign,
+    same_labels,
+)
+from tests.toys.projects import command, fewframes
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A campaign of two rounds that nobody disturbed; returns its project."""
     return run_campaign(tmp_path_factory.mktemp("quiet"))
-
-
-def begin(folder):
-    """Ingest the toy clip; returns the project and the command that runs its campaign."""
-    folder.mkdir(exist_ok=True)
-    root = folder / "project"
-    done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
-    assert done.returncode == 0, done.stderr
-    return Project.at(root), ("run", "--project", root, "--settings", write_settings(folder))
-
-
-def run_campaign(folder):
-    """Ingest the toy clip and run its campaign to the end; returns the project."""
-    project, arguments = begin(folder)
-    done = fewframes(*arguments)
-    assert done.returncode == 0, done.stderr
-    return project
-
-
-def delivered(project):
-    """Everything that the last round delivered: (frame, track, provenance, mask), masks as RLE."""
-    ledger = Ledger(project.ledger_path)
-    (path,) = ledger.delivered_paths(ledger.last_delivered_round()).values()
-    return [
-        (frame_idx, m.track_id, m.provenance, m.rle)
-        for frame_idx, masks in read_delivered(project.absolute(path))
-        for m in masks
-    ]
-
-
-def same_labels(project, other):
-    """Whether two projects hold the same human labels and deliver the same masks."""
-    labels = [Ledger(p.ledger_path).human_labels() for p in (project, other)]
-    return labels[0] == labels[1] and delivered(project) == delivered(other)
 
 
 @pytest.mark.end_to_end
@@ -95,31 +66,6 @@ class TestCampaign:
         report = fewframes("report", "--project", finished.root)
         assert report.returncode == 0, report.stderr
         assert "<html" in (finished.root / "report.html").read_text()[:2000]
-
-
-def kill_and_run_again(arguments, delays, finish=True):
-    """Start a command and kill it after each delay in seconds; then let it finish. Returns how many were killed."""
-    killed = 0
-    for delay in delays:
-        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(delay)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-        process.wait()
-    if finish:
-        done = fewframes(*arguments)
-        assert done.returncode == 0, done.stderr
-    return killed
-
-
-def assert_one_finished_campaign(project, reference):
-    """The ledger holds each step once, and labels and masks equal those of a run that nobody killed."""
-    ledger = Ledger(project.ledger_path)
-    assert [(s.round_id, s.name, s.status) for s in ledger.steps()] == [
-        (r, name, "finished") for r in (1, 2) for name in STEPS
-    ]
-    assert same_labels(project, reference)
 
 
 @pytest.mark.end_to_end

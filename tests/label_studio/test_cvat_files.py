@@ -14,7 +14,7 @@ from al_core.exchange.drawn import Asked
 from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
 from tests.tasks.backends.conformance import Masks
-from tests.tasks.backends.test_conformance import CvatPeople
+from tests.tasks.backends.people import CvatPeople
 from tests.toys.masks import FULL, HOLED, OVER
 
 pytestmark = pytest.mark.label_studio

@@ -4,10 +4,21 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import Rle, encode
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Video
+from al_core.records import (
+    COMPONENTS,
+    Answer,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    Selected,
+    Video,
+)
 
 SQUARE = np.array(
     [
@@ -54,3 +65,17 @@ def mask_answer(request: LabelRequest, answer_id: str = "a1", rle: Rle | None = 
     """A person drew one object."""
     label = FrameLabel(request.frame, (MaskLabel(1, 1, rle or square()),))
     return Answer(answer_id, request.request_id, label, LabelKind.MASK, 80.0, "ann")
+
+
+def frame_rows(uncertainty):
+    """Per-frame predictions with the given uncertainty and all components zero."""
+    n = len(uncertainty)
+    columns = {name: np.zeros(n, np.float32) for name in COMPONENTS}
+    return pa.table(
+        {
+            "frame_idx": np.arange(n, dtype=np.int32),
+            "uncertainty": np.asarray(uncertainty, np.float32),
+            "n_objects": np.ones(n, np.int32),
+            **columns,
+        }
+    )

@@ -9,7 +9,7 @@ from al_core.evaluation.metrics import jaccard
 from al_core.interactive import refine_with_box
 from al_core.interactive.closeup import window_of
 from al_core.masks.soft import Window
-from tests.al_core.interactive.test_clicks import BODY, IMAGE, TRUTH, soft
+from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH, soft
 
 BOX = window_of(TRUTH)
 NOTHING = np.zeros((64, 64), np.float32)

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import jaccard
 from al_core.interactive import Click, refine_with_clicks
+from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH, soft
 from tests.toys.masks import disk
-
-BODY, HEAD = disk(30, 40, 16), disk(30, 18, 7)
-TRUTH = BODY | HEAD
-IMAGE = np.where(TRUTH[..., None], np.uint8([200, 60, 40]), np.uint8([60, 90, 70]))
-
-
-def soft(mask):
-    return mask.astype(np.float32)
 
 
 def test_without_clicks_nothing_changes():

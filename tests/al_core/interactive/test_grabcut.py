@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from al_core.interactive.grabcut import grabcut
-from tests.al_core.interactive.test_clicks import IMAGE, TRUTH
+from tests.al_core.interactive.figure import IMAGE, TRUTH
 
 
 def test_colours_tell_the_object_from_its_surroundings():

@@ -4,7 +4,7 @@ import pytest
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import jaccard
 from al_core.interactive import filled, refine_with_outline
-from tests.al_core.interactive.test_clicks import IMAGE, TRUTH, soft
+from tests.al_core.interactive.figure import IMAGE, TRUTH, soft
 
 SQUARE = np.zeros((32, 32), bool)
 SQUARE[8:25, 6:21] = True

@@ -4,7 +4,7 @@ import pytest
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import jaccard
 from al_core.interactive import Stroke, refine_with_scribble
-from tests.al_core.interactive.test_clicks import BODY, HEAD, IMAGE, TRUTH, soft
+from tests.al_core.interactive.figure import BODY, HEAD, IMAGE, TRUTH, soft
 
 
 def line(start, end, positive):

@@ -1,13 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from al_core.errors import BadLabel, LedgerConflict, UnknownName
 from al_core.masks.rle import encode
 from al_core.records import (
-    COMPONENTS,
     Answer,
     FrameLabel,
     FrameRef,
@@ -18,7 +16,7 @@ from al_core.records import (
     QualityRow,
 )
 from al_core.settings import Settings
-from tests.toys.ledgers import SQUARE, chosen, clip, ledger_with_clip, mask_answer, square, times_us
+from tests.toys.ledgers import SQUARE, chosen, clip, frame_rows, ledger_with_clip, mask_answer, square, times_us
 
 
 @pytest.fixture
@@ -184,20 +182,6 @@ class TestAnswers:
             ledger.put_answer(mask_answer(request, rle=encode(np.ones((5, 5), bool))))
         assert ledger.human_labels() == []
         assert len(ledger.requests(1, "open")) == 1
-
-
-def frame_rows(uncertainty):
-    """Per-frame predictions with the given uncertainty and all components zero."""
-    n = len(uncertainty)
-    columns = {name: np.zeros(n, np.float32) for name in COMPONENTS}
-    return pa.table(
-        {
-            "frame_idx": np.arange(n, dtype=np.int32),
-            "uncertainty": np.asarray(uncertainty, np.float32),
-            "n_objects": np.ones(n, np.int32),
-            **columns,
-        }
-    )
 
 
 class TestPredictions:

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -13,14 +12,14 @@ from hypothesis import strategies as st
 
 from al_core.errors import BadSettings, EmptyPool, UnknownName
 from al_core.ledger.store import Ledger
-from al_core.records import COMPONENTS, FrameRef, LabelRequest, Selected
+from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.selection import STRATEGIES, Frames, Pool, select
 from al_core.selection.error_model import Outlook
 from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patches_of
 from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import SelectionSettings
 from tasks.steps.select import pool_from_ledger
-from tests.toys.ledgers import clip, times_us
+from tests.toys.ledgers import clip, frame_rows, times_us
 
 
 def on_a_line(frames: Frames) -> np.ndarray:
@@ -181,13 +180,6 @@ def waves(seed: int) -> np.ndarray:
     return (np.round(4 * (np.sin(phase) + above)) / 4).astype(np.float32)
 
 
-def prediction_rows(uncertainty: np.ndarray) -> pa.Table:
-    n = len(uncertainty)
-    columns = dict.fromkeys(COMPONENTS, np.zeros(n, np.float32))
-    whole = np.arange(n, dtype=np.int32)
-    return pa.table(columns | {"frame_idx": whole, "n_objects": whole, "uncertainty": uncertainty})
-
-
 class TestLeastCertainOfALedger:
     """Reading a prefix chooses what walking through everything would."""
 
@@ -201,7 +193,7 @@ class TestLeastCertainOfALedger:
             for video_id, name in enumerate("abc", 1):
                 ledger.add_video(clip(name, 40), times_us(40))
                 for seed in self.SEEDS:
-                    ledger.put_predictions(seed, video_id, prediction_rows(waves(seed)[video_id - 1]), "p.parquet")
+                    ledger.put_predictions(seed, video_id, frame_rows(waves(seed)[video_id - 1]), "p.parquet")
             asked = [Selected(FrameRef(*frame), 0, 0.0, "") for frame in self.LABELLED]
             ledger.put_requests([LabelRequest.of(1, frame) for frame in asked])
         return ledger

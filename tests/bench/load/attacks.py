@@ -8,9 +8,8 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
+from tests.tasks.web.attacks import CALLS, PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
 from tests.tasks.web.desk import ADDRESS, CHANGING, answer, desk, sent, square
-from tests.tasks.web.test_auth import CALLS
-from tests.tasks.web.test_label_routes import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
 
 JSON = {"Content-Type": "application/json"}
 

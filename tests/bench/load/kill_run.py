@@ -15,7 +15,7 @@ import click
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tests.flows.test_run import assert_one_finished_campaign, begin, kill_and_run_again, run_campaign
+from tests.flows.campaigns import assert_one_finished_campaign, begin, kill_and_run_again, run_campaign
 
 
 @click.command()

@@ -16,8 +16,8 @@ from tasks.scheduling.deployments import deployment_ids, deployment_name, traini
 from tasks.scheduling.noted_runs import note_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
-from tests.flows.cli.test_serve import label_all, serving
-from tests.flows.test_run import STEPS
+from tests.flows.campaigns import STEPS
+from tests.flows.serving import label_all, serving
 from tests.toys.projects import fewframes, write_clip, write_settings
 from tests.webhook import webhook
 

@@ -1,6 +1,5 @@
 """Serving a project for real: processes that are started, asked, and killed."""
 
-import json
 import os
 import re
 import signal
@@ -11,12 +10,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
-import httpx
 import pytest
 
 from al_core.errors import BadAddress, LedgerConflict
@@ -25,10 +21,10 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, open_ledger
-from tasks.web.auth import COOKIE
 from tasks.web.serve import Address
+from tests.flows.serving import label_all, serving, start, state, until, wait_for
 from tests.toys.ledgers import ledger_with_clip
-from tests.toys.projects import command, fewframes, write_clip, write_settings
+from tests.toys.projects import fewframes, write_clip, write_settings
 
 
 @pytest.fixture
@@ -36,33 +32,6 @@ def project(tmp_path):
     """A project with one clip and no round."""
     ledger_with_clip(tmp_path)
     return Project.at(tmp_path)
-
-
-def start(project, *options):
-    """Start serving at a free port; returns the process, which may still be on its way up."""
-    words = command("serve", "--project", project.root, "--port", 0, *options)
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(process, project):
-    """Wait until a process that was started serves; returns the noted owner."""
-    while True:
-        assert process.poll() is None, process.stderr.read()
-        owner = living_owner(project)
-        if owner is not None and owner.pid == process.pid:
-            return owner
-        time.sleep(0.02)
-
-
-@contextmanager
-def serving(project, *options):
-    """Serve until the block ends; yields the process and the noted owner."""
-    process = start(project, *options)
-    try:
-        yield process, wait_for(process, project)
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -225,43 +194,6 @@ def test_over_tls_the_other_commands_trust_the_very_certificate_that_was_given(p
         ledger._remote._client.close()
         with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
             urllib.request.urlopen(f"{owner.url}/healthz", context=ssl.create_default_context())
-
-
-def until(condition, process, seconds=300):
-    """Wait until something holds, while a process lives."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
-def state(owner, key):
-    """What the server says about its newest round to the person whose session has this key."""
-    request = urllib.request.Request(f"{owner.url}/api/state", headers={"Cookie": f"{COOKIE}={key}"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
-
-
-def label_all(owner, key, truth):
-    """Answer every request over HTTP as a person with this session would, with the truth; returns how many."""
-    done = 0
-    with httpx.Client(base_url=owner.url, cookies={COOKIE: key}, headers={"X-Fewframes": "1"}, timeout=60) as page:
-        while (answer := page.post("/api/next").raise_for_status()).status_code != httpx.codes.NO_CONTENT:
-            task = answer.json()
-            masks = truth[task["frame"]["frame_idx"]].masks
-            drawn = [{"track_id": m.track_id, "category_id": m.category_id, "rle": m.rle.to_coco()} for m in masks]
-            body = {
-                "lease": task["lease"]["token"],
-                "answer_id": str(uuid4()),
-                "base_revision": task["base_revision"],
-                "kind": "mask",
-                "seconds": 9.0,
-                "masks": drawn,
-            }
-            page.post(f"/api/requests/{task['request_id']}/submit", json=body).raise_for_status()
-            done += 1
-    return done
 
 
 @pytest.mark.end_to_end

@@ -10,7 +10,7 @@ from PIL import Image
 
 from al_core.errors import MissingDependency
 from tasks.backends.cvat import CvatBackend
-from tests.tasks.backends.test_conformance import CvatPeople
+from tests.tasks.backends.people import CvatPeople
 from tests.toys.masks import HOLED, OVER
 
 

@@ -16,10 +16,9 @@ from al_core.project import Project
 from al_core.records import FrameRef, LabelRequest
 from al_core.settings import Settings
 from tasks.ledger.remote import RemoteLedger
-from tests.al_core.ledger.test_store import frame_rows
 from tests.tasks.web.serving import served
 from tests.tasks.wire_values import same, values
-from tests.toys.ledgers import chosen, clip, ledger_with_clip, mask_answer, times_us
+from tests.toys.ledgers import chosen, clip, frame_rows, ledger_with_clip, mask_answer, times_us
 
 
 @pytest.fixture(scope="module")

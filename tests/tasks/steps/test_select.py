@@ -12,8 +12,7 @@ from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks.steps import select as selection
 from tasks.steps.select import by_video, nearest, open_pool, planned, predicted_features, select_frames
-from tests.al_core.selection.test_strategies import prediction_rows
-from tests.toys.ledgers import clip, ledger_with_clip, mask_answer, times_us
+from tests.toys.ledgers import clip, frame_rows, ledger_with_clip, mask_answer, times_us
 
 
 class LineOfThumbnails:
@@ -63,7 +62,7 @@ def test_choosing_again_after_a_crash_gives_the_same(tmp_path, ledger):
 def test_predictions_of_the_round_before(tmp_path, ledger, monkeypatch):
     uncertainty = np.zeros(12, np.float32)
     uncertainty[[4, 5, 10]] = 0.5, 0.9, 0.7
-    ledger.put_predictions(1, 1, prediction_rows(uncertainty), "rounds/0001/predictions/clip.parquet")
+    ledger.put_predictions(1, 1, frame_rows(uncertainty), "rounds/0001/predictions/clip.parquet")
     ask(ledger, 1, 0)
     read = []
 
@@ -79,7 +78,7 @@ def test_predictions_of_the_round_before(tmp_path, ledger, monkeypatch):
 
 
 def test_a_video_without_predictions_leaves_everything_to_thumbnails(tmp_path, ledger):
-    ledger.put_predictions(1, 1, prediction_rows(np.zeros(12, np.float32)), "clip.parquet")
+    ledger.put_predictions(1, 1, frame_rows(np.zeros(12, np.float32)), "clip.parquet")
     ledger.add_video(clip("new", 3), times_us(3), [FrameLabel(FrameRef(0, 1), ())])
     assert len(choose(tmp_path, ledger, "diverse", round_id=2, n=13)) == 13
 

@@ -3,6 +3,7 @@ from fastapi.testclient import TestClient
 
 from al_core.ledger.labelling.people import Role
 from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks
+from tests.tasks.web.attacks import CALLS
 from tests.tasks.web.desk import ADDRESS, CHANGING, desk
 
 
@@ -73,26 +74,6 @@ def test_who_is_revoked_is_out_with_the_next_call(office):
     answer = client.get("/api/me")
     assert answer.status_code == 401
     assert answer.json()["mend"].startswith("Open your personal link again")
-
-
-CALLS = [
-    ("GET", "/api/me"),
-    ("POST", "/api/next"),
-    ("GET", "/api/frames/1/0.jpg"),
-    ("GET", "/api/masks/1/0"),
-    ("GET", "/api/disagreement/1/0.png"),
-    ("POST", "/api/requests/r1/renew"),
-    ("PUT", "/api/requests/r1/draft"),
-    ("POST", "/api/requests/r1/submit"),
-    ("POST", "/api/requests/r1/skip"),
-    ("POST", "/api/requests/r1/flag"),
-    ("POST", "/api/requests/r1/release"),
-    ("POST", "/api/requests/r1/refine"),
-    ("POST", "/api/requests/r1/drop"),
-    ("POST", "/api/answers/00000000-0000-0000-0000-000000000000/undo"),
-    ("GET", "/api/people"),
-    ("GET", "/api/log"),
-]
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

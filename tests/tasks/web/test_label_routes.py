@@ -1,6 +1,5 @@
 """The JSON API of the labelling page, as people and as attackers use it."""
 
-import json
 from uuid import uuid4
 
 import cv2
@@ -13,10 +12,9 @@ from al_core.masks.rle import Rle, decode, encode
 from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS, LabelKind, MaskLabel
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
+from tests.tasks.web.attacks import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS, rle
 from tests.tasks.web.desk import answer, delivered, desk, sent, square
 from tests.toys.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
-
-MEGABYTE = 2**20
 
 
 @pytest.fixture
@@ -250,48 +248,6 @@ class TestRefine:
         assert act(bo, task, "refine", clicks=[]).status_code == 409
 
 
-def masks_with(**changes):
-    """One mask as the page sends it, spoiled."""
-    (mask,) = sent([square(3)])
-    return {"masks": [mask | changes]}
-
-
-def rle(counts, size=(HEIGHT, WIDTH)):
-    return masks_with(rle={"size": list(size), "counts": counts})
-
-
-TWO_TIMES = {"masks": sent([square(3), square(2)])}
-SUBMIT_ATTACKS = {
-    "another size": (rle(square(3).rle.counts, (HEIGHT, WIDTH + 1)), 422, "the frame is 24x32 pixels"),
-    "a size that would fill the memory": (rle("0", (2_000_000, 2_000_000)), 422, "the frame is 24x32 pixels"),
-    "runs longer than the frame": (rle("PPPPP^1"), 422, "do not add up"),
-    "one run of 2^34 pixels": (rle("oooooo?"), 422, "do not add up"),
-    "a number without end": (rle("o" * 1000), 422, "no run lengths"),
-    "a number of 5,000 bits": (rle("o" * 1000 + "0"), 422, "longer than any frame"),
-    "negative runs": (rle("O" * 50), 422, "do not add up"),
-    "no run lengths": (rle("<script>alert(1)</script>"), 422, "no run lengths"),
-    "an empty text": (rle(""), 422, "no run lengths"),
-    "two megabytes of runs": (rle("0" * 2 * MEGABYTE), 422, "at most"),
-    "an unknown category": (masks_with(category_id=77), 422, "no category 77"),
-    "a track of ten digits": (masks_with(track_id=10**10), 422, "less than or equal"),
-    "a negative track": (masks_with(track_id=-1), 422, "greater than or equal"),
-    "an object twice": (TWO_TIMES, 422, "appears once"),
-    "an object without a pixel": (rle(encode(np.zeros((HEIGHT, WIDTH), bool)).counts), 422, "delete the empty masks"),
-    "ten thousand masks": ({"masks": sent([square(3)]) * 10_000}, 422, "at most 300"),
-    "accepted, but without masks": ({"kind": "accept", "masks": []}, 422, "none came back"),
-    "absent, but with masks": ({"kind": "absent"}, 422, "nothing is said to be here"),
-    "a kind that is not asked": ({"kind": "delete"}, 422, "kind"),
-    "seconds below zero": ({"seconds": -1}, 422, "seconds"),
-    "a year of seconds": ({"seconds": 3e7}, 422, "seconds"),
-    "seconds that are text": ({"seconds": "long"}, 422, "seconds"),
-    "an answer id that is no id": ({"answer_id": "../../etc/passwd"}, 422, "answer_id"),
-    "somebody else's lease": ({"lease": "A" * 22}, 409, "no longer yours"),
-    "no lease": ({"lease": ""}, 409, "no longer yours"),
-    "a lease of a megabyte": ({"lease": "A" * MEGABYTE}, 422, "lease"),
-    "a revision that never was": ({"base_revision": 5}, 409, "was answered since"),
-}
-
-
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory):
     """A desk, somebody who is signed in, and the task that is in hand."""
@@ -314,18 +270,6 @@ def test_a_spoiled_answer_is_refused_and_the_task_stays(attacked, attack):
     assert next_task(ada)["lease"]["token"] == task["lease"]["token"]
 
 
-TEXT_ATTACKS = {
-    "not a number for seconds": (lambda body: json.dumps(body).replace("12.5", "NaN"), 422),
-    "infinite seconds": (lambda body: json.dumps(body).replace("12.5", "Infinity"), 422),
-    "lists a hundred thousand deep": (lambda body: "[" * 100_000, (400, 422)),
-    "an object instead of masks": (lambda body: json.dumps(body | {"masks": {"a": {}}}), 422),
-    "no JSON": (lambda body: "lease=1&masks=2", 422),
-    "nothing": (lambda body: "", 422),
-    "seventeen megabytes": (lambda body: json.dumps(body | {"lease": "A" * 17 * MEGABYTE}), 413),
-    "a text that is no text": (lambda body: b'{"lease": "\xff\xfe"}', (400, 422)),
-}
-
-
 @pytest.mark.parametrize("attack", TEXT_ATTACKS)
 def test_what_is_no_answer_at_all_is_refused(attacked, attack):
     office, ada, task = attacked
@@ -336,22 +280,6 @@ def test_what_is_no_answer_at_all_is_refused(attacked, attack):
     assert reply.status_code in (statuses if isinstance(statuses, tuple) else (statuses,))
     assert set(reply.json()) == {"error", "mend"}
     assert office.ledger.answers_given() == []
-
-
-PATH_ATTACKS = [
-    "/api/frames/1/..%2f..%2f..%2fledger.duckdb",
-    "/api/frames/..%2f..%2fowner.json",
-    "/api/frames/1/0.jpg%00.png",
-    "/api/frames/1/%2e%2e/owner.json",
-    "/api/frames/1/0.svg",
-    "/api/frames/1/0.jpg?long_side=1000000000",
-    "/api/frames/1/0.jpg?long_side=-5",
-    "/api/masks/1/%2e%2e%2f0",
-    "/api/masks/1/99999999999999999999",
-    "/api/disagreement/1/..%2f0.png",
-    "/static/../labelling.py",
-    "/static/0/..%2flabelling.py",
-]
 
 
 @pytest.mark.parametrize("path", PATH_ATTACKS)
@@ -369,18 +297,6 @@ REQUEST_IDS = ["..%2f..%2fetc", "r1' OR '1'='1", "r" * 65, "%00", "r0002-v00001-
 def test_a_request_that_is_not_there(attacked, request_id, how):
     reply = attacked[1].post(f"/api/requests/{request_id}/{how}", json={"lease": "A" * 22})
     assert reply.status_code in (404, 422)
-
-
-REFINE_ATTACKS = {
-    "a click outside": ({"clicks": [{"x": WIDTH, "y": 0, "positive": True}]}, "inside the frame"),
-    "a click far outside": ({"clicks": [{"x": 1e300, "y": 0, "positive": True}]}, "less than or equal"),
-    "a thousand clicks": ({"clicks": [{"x": 1, "y": 1, "positive": True}] * 1000}, "at most 100"),
-    "an empty box": ({"box": [5, 5, 5, 5]}, "at least one pixel"),
-    "a box outside": ({"box": [100, 100, 200, 200]}, "at least one pixel"),
-    "a box of three sides": ({"box": [1, 2, 3]}, "box"),
-    "a mask of another size": ({"rle": {"size": [1, 1], "counts": "1"}, "clicks": []}, "the frame is 24x32"),
-    "a mask that is none": ({"rle": {"size": [HEIGHT, WIDTH], "counts": "PPPP"}, "clicks": []}, "run lengths"),
-}
 
 
 @pytest.mark.parametrize("attack", REFINE_ATTACKS)

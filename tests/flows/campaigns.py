@@ -1,0 +1,71 @@
+"""Campaigns of the toy project, run by the real command, undisturbed or killed, and compared."""
+
+import signal
+import subprocess
+import time
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.stores.delivered import read_delivered
+from tests.toys.projects import command, fewframes, write_clip, write_settings
+
+STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
+
+
+def begin(folder):
+    """Ingest the toy clip; returns the project and the command that runs its campaign."""
+    folder.mkdir(exist_ok=True)
+    root = folder / "project"
+    done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
+    assert done.returncode == 0, done.stderr
+    return Project.at(root), ("run", "--project", root, "--settings", write_settings(folder))
+
+
+def run_campaign(folder):
+    """Ingest the toy clip and run its campaign to the end; returns the project."""
+    project, arguments = begin(folder)
+    done = fewframes(*arguments)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def delivered(project):
+    """Everything that the last round delivered: (frame, track, provenance, mask), masks as RLE."""
+    ledger = Ledger(project.ledger_path)
+    (path,) = ledger.delivered_paths(ledger.last_delivered_round()).values()
+    return [
+        (frame_idx, m.track_id, m.provenance, m.rle)
+        for frame_idx, masks in read_delivered(project.absolute(path))
+        for m in masks
+    ]
+
+
+def same_labels(project, other):
+    """Whether two projects hold the same human labels and deliver the same masks."""
+    labels = [Ledger(p.ledger_path).human_labels() for p in (project, other)]
+    return labels[0] == labels[1] and delivered(project) == delivered(other)
+
+
+def kill_and_run_again(arguments, delays, finish=True):
+    """Start a command and kill it after each delay in seconds; then let it finish. Returns how many were killed."""
+    killed = 0
+    for delay in delays:
+        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+    if finish:
+        done = fewframes(*arguments)
+        assert done.returncode == 0, done.stderr
+    return killed
+
+
+def assert_one_finished_campaign(project, reference):
+    """The ledger holds each step once, and labels and masks equal those of a run that nobody killed."""
+    ledger = Ledger(project.ledger_path)
+    assert [(s.round_id, s.name, s.status) for s in ledger.steps()] == [
+        (r, name, "finished") for r in (1, 2) for name in STEPS
+    ]
+    assert same_labels(project, reference)

@@ -1,0 +1,87 @@
+"""A project with one ingested clip of two movers, whose videos can be propagated."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from al_core.evaluation.calibration import Calibration
+from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode, encode
+from al_core.masks.soft import SoftMask
+from al_core.project import Project
+from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
+from al_core.settings import Settings
+from al_core.stores.delivered import read_delivered
+from al_core.stores.frames import FrameStore
+from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
+from tasks.steps.propagate import propagate_video
+from tests.toys.footage.movers import MoverClip, line, mover_clip
+from tests.toys.ledgers import times_us
+
+SETTINGS = Settings()
+
+
+class Workplace:
+    """A project with one ingested folder of frames."""
+
+    def __init__(self, folder: Path, identities: Identities = Identities.PERSISTENT) -> None:
+        self.clip = mover_clip({1: line((30, 36), (4, 0)), 2: line((120, 60), (-3, 0))}, 14, (96, 160))
+        self.project = Project.at(folder / "project")
+        self.ledger = Ledger(self.project.ledger_path, patience=5)
+        self.ledger.add_categories(["disk"])
+        files = write_frames(folder / "frames", self.clip)
+        height, width = self.clip.size
+        video = Video(
+            0, "disks", str(folder / "frames"), "folder", "d" * 64, Fraction(25), 12, height, width,
+            identities=identities, files=files,
+        )  # fmt: skip
+        stored = self.ledger.add_video(video, times_us())
+        assert stored is not None
+        self.video = stored
+        self.frames = FrameStore(self.project.cache / "frames", [stored], SETTINGS.frames)
+
+    def label(self, frame_idx: int, numbers: dict[int, int] | None = None) -> FrameLabel:
+        """The truth of a frame; ``numbers`` renames its tracks."""
+        truth = self.clip.truth[frame_idx]
+        names = numbers or {t: t for t in truth}
+        masks = tuple(MaskLabel(names[t], 1, encode(truth[t])) for t in names)
+        return FrameLabel(FrameRef(self.video.video_id, frame_idx), masks)
+
+    def propagate(
+        self,
+        labels: Iterable[FrameLabel],
+        predictions: Path | None = None,
+        told: list[Progress] | None = None,
+        settings: Settings = SETTINGS,
+        calibrations: Mapping[str, Calibration] | None = None,
+    ) -> list[tuple[str, int, int, float]]:
+        return propagate_video(
+            self.project, self.ledger, self.frames, self.video, settings, 1, list(labels), predictions,
+            None if told is None else told.append, calibrations,
+        )  # fmt: skip
+
+    def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
+        """What the ledger says was delivered, by frame and track."""
+        path = self.project.absolute(self.ledger.delivered_paths(1)[self.video.video_id])
+        return {i: {m.track_id: (m.provenance, decode(m.rle)) for m in masks} for i, masks in read_delivered(path)}
+
+    def predictions(self, track: int) -> Path:
+        """Teachers that see one of the objects in every frame."""
+        path = self.project.root / "predictions.parquet"
+        frames = [FramePrediction(i, (sighting(self.clip.truth[i][track]),), np.ones(1, np.float32)) for i in range(12)]
+        write_predictions(path, frames, self.clip.size)
+        return path
+
+
+def write_frames(folder: Path, clip: MoverClip) -> tuple[str, ...]:
+    folder.mkdir()
+    for i, image in enumerate(clip.images):
+        cv2.imwrite(str(folder / f"{i:05d}.png"), image[..., ::-1])
+    return tuple(f"{i:05d}.png" for i in range(len(clip.images)))
+
+
+def sighting(mask: np.ndarray) -> PredictedObject:
+    return PredictedObject(1, (0.95, 0.05), 0.95, 4, (0, 0, 1, 1), 0.0, 1.0, 0.0, 0.0, SoftMask.of(mask))
