@@ -6,26 +6,23 @@ is condensed to a bounded number of tokens. A clip is walked from the human fram
 two results are blended by distance.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from al_core.errors import BadCheckpoint, MissingDependency
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, Window
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.propagation.label_masks import check_labels, patches_at
-from al_core.propagation.walks import Masks, met_between
-from al_core.propagation.windows import reader
+from al_core.propagation.base import Labels, PropagatedFrame
+from al_core.propagation.labelled_clip import Reader, check_labels, patches_at, reader
+from al_core.propagation.walks import Masks, walked
 from al_core.settings import PropagationSettings
 from al_core.stores.frames import working_size
 
@@ -51,8 +48,6 @@ MEMORY = {
     },
 }
 """The package's own settings for long videos; four objects at a time bound the memory of crowded frames."""
-
-Reader = Callable[[int], NDArray[np.uint8]]
 
 TOP_K = 30
 """Tokens of the memory that a token reads from."""
@@ -85,19 +80,12 @@ class CutiePropagator:
         check_labels(frames, labels)
         size = working_size(*frames.size, self._long_side)
         read = reader(frames, size)
-        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
-            yield from self._between(read, labels, size, start, end)
-            if end in labels:
-                masks = patches_at(labels[end], size)
-                yield PropagatedFrame(end, {t: PropagatedTrack(p.soft(size), 1.0) for t, p in masks.items()})
-
-    def _between(self, read: Reader, labels: Labels, size: Size, start: int, end: int) -> Iterator[PropagatedFrame]:
-        tracks = sorted({t for mark in (start, end) if mark in labels for t in labels[mark]})
-        if not tracks or end == start + 1:
-            yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
-            return
-        walk = _Walk(self._network, self._config, read, labels, size, tracks)
-        yield from met_between(walk.run, labels, tracks, size, start, end)
+        yield from walked(
+            frames.n_frames,
+            labels,
+            size,
+            lambda tracks: _Walk(self._network, self._config, read, labels, size, tracks).run,
+        )
 
 
 @dataclass(frozen=True, eq=False)

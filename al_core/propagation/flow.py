@@ -11,7 +11,7 @@ resampling once.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from math import isqrt
 
 import cv2
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import NOTHING, Patch, Size, Window, union
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.propagation.label_masks import check_labels, exclusive, may_overlap, patches_at
+from al_core.propagation.labelled_clip import check_labels, exclusive, frames_around, may_overlap, patches_at
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore
 
@@ -79,12 +79,8 @@ class FlowPropagator:
         Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
         """
         check_labels(frames, labels)
-        size = self.flow(frames).size
-        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
-            yield from self.between(frames, labels, start, end)
-            if end in labels:
-                masks = carried_from(labels[end], size).masks
-                yield PropagatedFrame(end, {t: PropagatedTrack(p.soft(size), 1.0) for t, p in masks.items()})
+        between = partial(self.between, frames, labels)
+        yield from frames_around(frames.n_frames, labels, self.flow(frames).size, between)
 
     def between(self, frames: ClipFrames, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
         """The frames between two neighbouring labels alone: they depend on no other label.
@@ -201,7 +197,7 @@ def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.f
 
 def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
     """Whether the way of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
-    x, y = _targets(there)
+    x, y = targets(there)
     returned = np.asarray(cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
     error = _squared_length(there + returned)
     motion = _squared_length(there) + _squared_length(returned)
@@ -213,12 +209,12 @@ def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
 
 def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
     """How far each pixel's way can be trusted after one more step, float32 [h, w]."""
-    carried = cv2.remap(reliable, *_targets(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    carried = cv2.remap(reliable, *targets(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     kept = np.where(leads_back(back, forth), np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
     return np.asarray(carried * kept, np.float32)
 
 
-def _targets(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def targets(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Column and row that each pixel leads to, float32 [h, w] each; they may lie outside."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)

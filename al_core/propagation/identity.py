@@ -4,18 +4,18 @@ The objects of each labelled frame are carried to the next one, and paired there
 overlaps is greatest (Hungarian method, Kuhn 1955).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
 from al_core.masks.matching import matched
 from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
 from al_core.masks.soft import shrink
-from al_core.propagation.base import PropagatedFrame, Propagator
+from al_core.propagation.base import Propagator
+from al_core.propagation.labelled_clip import carried_to
 from al_core.records import FrameLabel
 
 LEAST_OVERLAP = 0.1
@@ -55,7 +55,8 @@ def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propa
     """Number in the later frame -> track, for the objects that come from the earlier frame."""
     if not earlier.objects or not later.objects:
         return {}
-    arrived = _carry(frames, earlier, later.frame.frame_idx, propagator)
+    known = {earlier.frame.frame_idx: {m.track_id: decode(m.rle) for m in earlier.objects}}
+    arrived = carried_to(frames, known, later.frame.frame_idx, propagator)
     size = next((t.mask.size for t in arrived.tracks.values()), None)
     if size is None:
         return {}
@@ -67,14 +68,3 @@ def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propa
     same = np.array([[a.category_id == b.category_id for b in later.objects] for a in before], bool)
     pairs = matched(np.where(same, overlap, 0), LEAST_OVERLAP)
     return {later.objects[j].track_id: before[i].track_id for i, j in pairs}
-
-
-def _carry(frames: ClipFrames, label: FrameLabel, target: int, propagator: Propagator) -> PropagatedFrame:
-    """The objects of a label in a later frame."""
-    start = label.frame.frame_idx
-    masks: dict[int, Mapping[int, NDArray[np.bool_]]] = {start: {m.track_id: decode(m.rle) for m in label.objects}}
-    if start > 0:
-        # Nothing is asked of the frames before: say that nothing is there, so that nothing is carried to
-        # them.
-        masks[start - 1] = {}
-    return next(f for f in propagator.propagate(frames, masks) if f.frame_idx == target)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from al_core.masks.soft import Patch, Size
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.labelled_clip import frames_around, tracks_of
 
 WAITING_BYTES = 32_000_000
 """Masks of the walk backward that wait in memory; more wait in a temporary file."""
@@ -22,6 +23,26 @@ Masks = NDArray[np.uint8]
 Run = Callable[[int, range, int], Iterator[Masks]]
 """A walk: (the human frame that it begins at, the frames that it comes through, the human frame that it goes towards or
 one outside of the clip) -> what it finds in each of them."""
+
+
+def walked(
+    n_frames: int, labels: Labels, size: Size, walk: Callable[[Sequence[int]], Run]
+) -> Iterator[PropagatedFrame]:
+    """Yield every frame of a clip in order, human ones as they are, the others walked to from both sides.
+
+    Args:
+        size: (height, width) of the masks.
+        walk: gives the walk that looks for some tracks.
+    """
+
+    def between(start: int, end: int) -> Iterator[PropagatedFrame]:
+        tracks = tracks_of({i: labels[i] for i in (start, end) if i in labels})
+        if not tracks or end == start + 1:
+            yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
+        else:
+            yield from met_between(walk(tracks), labels, tracks, size, start, end)
+
+    return frames_around(n_frames, labels, size, between)
 
 
 def met_between(

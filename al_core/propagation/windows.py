@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadLabel
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask, Window, shrink
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.labelled_clip import human_frame, tracks_of
 
 LENGTH = 48
 """Frames that are solved at once, at most, besides labelled ones."""
@@ -111,9 +110,7 @@ def propagated(frames: ClipFrames, labels: Labels, size: Size, solve: Solve, tru
     between = estimates(frames.n_frames, known_masks(labels, size), solve) if tracks else iter(())
     for frame_idx in range(frames.n_frames):
         if frame_idx in labels:
-            patches = {t: shrink(m, size) for t, m in labels[frame_idx].items()}
-            human = {t: PropagatedTrack(p.soft(size), 1.0) for t, p in patches.items() if p.values.size}
-            yield PropagatedFrame(frame_idx, human)
+            yield human_frame(labels, frame_idx, size)
         elif not tracks:
             yield PropagatedFrame(frame_idx, {})
         else:
@@ -139,13 +136,8 @@ def expected_overlap(mask: NDArray[np.float32]) -> float:
     return float(mask[inside].sum()) / either if either else 0.0
 
 
-def tracks_of(labels: Labels) -> list[int]:
-    """All tracks of a clip, rising."""
-    return sorted({track for masks in labels.values() for track in masks})
-
-
 def known_masks(labels: Labels, size: Size) -> dict[int, Known]:
-    """Labels as arrays [k, h, w] in the order of :func:`tracks_of`; a track that a frame lacks is zero there."""
+    """Return labels as arrays [k, h, w], tracks in rising order; a track that a frame lacks is zero there."""
     whole = Window(0, 0, size[1], size[0])
     tracks = tracks_of(labels)
     return {
@@ -162,29 +154,3 @@ def entropy_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
     whole = np.clip(np.concatenate([probability, background], axis=-1), 1e-6, 1)
     whole = whole / whole.sum(axis=-1, keepdims=True)
     return np.asarray(-(whole * np.log(whole)).sum(axis=-1), np.float32)
-
-
-def check(frames: ClipFrames, labels: Labels) -> None:
-    """Labels fit the clip.
-
-    Raises:
-        BadLabel: a label for no frame of the clip, or masks of different sizes.
-    """
-    wrong = sorted(i for i in labels if not 0 <= i < frames.n_frames)
-    if wrong:
-        raise BadLabel(f"labels for frames {wrong}, the clip has frames 0 to {frames.n_frames - 1}")
-    shapes = {mask.shape for masks in labels.values() for mask in masks.values()}
-    if len(shapes) > 1:
-        raise BadLabel(f"the masks of a clip have one size, got {sorted(shapes)}")
-
-
-def reader(frames: ClipFrames, size: Size) -> Callable[[int], NDArray[np.uint8]]:
-    """Reads frames at (height, width) ``size``, RGB uint8 [h, w, 3]."""
-
-    def read(frame_idx: int) -> NDArray[np.uint8]:
-        image = frames.read(frame_idx)
-        if image.shape[:2] == size:
-            return image
-        return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-
-    return read

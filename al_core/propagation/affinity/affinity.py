@@ -15,7 +15,6 @@ results are blended. A cell carries the masks of its 4 x 4 pixels, not their mea
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import log2
 
 import cv2
@@ -29,9 +28,10 @@ from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, shrink
 from al_core.propagation.affinity.encoder import STRIDE, Describe
 from al_core.propagation.affinity.local_affinity import copy, with_norm
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.propagation.label_masks import check_labels, patches_at
-from al_core.propagation.walks import Masks, met_between
+from al_core.propagation.base import Labels, PropagatedFrame
+from al_core.propagation.flow import targets
+from al_core.propagation.labelled_clip import Reader, check_labels, reader
+from al_core.propagation.walks import Masks, Run, walked
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore
 
@@ -115,22 +115,16 @@ class AffinityPropagator:
         """
         check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
-        describe = self._features(frames, flow.size) if any(labels.values()) else None
-        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
-            yield from self._between(frames, labels, flow, describe, start, end)
-            if end in labels:
-                masks = patches_at(labels[end], flow.size)
-                yield PropagatedFrame(end, {t: PropagatedTrack(p.soft(flow.size), 1.0) for t, p in masks.items()})
-
-    def _between(
-        self, frames: ClipFrames, labels: Labels, flow: ClipFlow, describe: Describe | None, start: int, end: int
-    ) -> Iterator[PropagatedFrame]:
-        tracks = sorted({t for mark in (start, end) if mark in labels for t in labels[mark]})
-        if not tracks or describe is None:
-            yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
+        if not any(labels.values()):
+            yield from (PropagatedFrame(i, {}) for i in range(frames.n_frames))
             return
-        walk = _Walk(frames, labels, flow, describe, self._matching, tracks)
-        yield from met_between(walk.run, labels, tracks, flow.size, start, end)
+        describe = self._features(frames, flow.size)
+        read = reader(frames, flow.size)
+
+        def walk(tracks: Sequence[int]) -> Run:
+            return _Walk(read, labels, flow, describe, self._matching, tracks).run
+
+        yield from walked(frames.n_frames, labels, flow.size, walk)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +135,7 @@ class _Walk:
         tracks: the objects that are looked for, in the order of the masks' channels.
     """
 
-    frames: ClipFrames
+    read: Reader
     labels: Labels
     flow: ClipFlow
     describe: Describe
@@ -234,21 +228,13 @@ class _Walk:
         return np.pad(step, ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0)), mode="edge")
 
     def _keys(self, frame_idx: int) -> Tensor:
-        image = self.frames.read(frame_idx)
-        if image.shape[:2] != self.flow.size:
-            image = np.asarray(cv2.resize(image, self.flow.size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-        return self.describe(image)
+        return self.describe(self.read(frame_idx))
 
 
 def _composed(step: Flow, way: Flow) -> Flow:
     """The way by a step and on from there, float32 [h, w, 2]."""
-    x, y = _targets(step)
+    x, y = targets(step)
     return np.asarray(step + cv2.remap(way, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
-
-
-def _targets(way: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    height, width = way.shape[:2]
-    return way[..., 0] + np.arange(width, dtype=np.float32), way[..., 1] + np.arange(height, dtype=np.float32)[:, None]
 
 
 def _reduced(way: Flow) -> Flow:
@@ -268,7 +254,7 @@ def _sample(planes: Tensor, way: Flow) -> tuple[Tensor, Tensor]:
     height, width = way.shape[:2]
     if not way.any():
         return planes, torch.ones(height, width, dtype=torch.bool)
-    x, y = _targets(way)
+    x, y = targets(way)
     grid = np.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], axis=-1)
     sampled = functional.grid_sample(
         planes[None], torch.from_numpy(grid)[None], padding_mode="border", align_corners=False

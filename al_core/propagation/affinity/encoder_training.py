@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,6 +27,7 @@ from al_core.propagation.affinity.encoder import (
 )
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
 from al_core.propagation.base import Resources
+from al_core.propagation.labelled_clip import reader
 from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
@@ -131,7 +130,8 @@ def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int) -> list[Pair]
     targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False))
     partners = [_partner(int(t), n, rng) for t in targets]
     needed = sorted({int(i) for i in targets} | set(partners))
-    labs = {i: to_lab(_sized(frames.read(i), size)) for i in needed}
+    read = reader(frames, size)
+    labs = {i: to_lab(read(i)) for i in needed}
     return [Pair(labs[int(t)], labs[p]) for t, p in zip(targets, partners, strict=True)]
 
 
@@ -193,12 +193,6 @@ def _partner(target: int, n_frames: int, rng: np.random.Generator) -> int:
         if 0 <= partner < n_frames:
             return partner
     return 0 if target else 1
-
-
-def _sized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _crops(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -18,18 +18,8 @@ from scipy.sparse.linalg import cg
 from al_core.footage.clips import ClipFrames
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic.superpixels import N_FEATURES, SuperpixelGraph, superpixel_graph
-from al_core.propagation.windows import (
-    FrameEstimate,
-    Known,
-    Solve,
-    check,
-    entropy_of,
-    estimates,
-    known_masks,
-    propagated,
-    reader,
-    tracks_of,
-)
+from al_core.propagation.labelled_clip import check_labels, reader, tracks_of
+from al_core.propagation.windows import FrameEstimate, Known, Solve, entropy_of, estimates, known_masks, propagated
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 
@@ -74,14 +64,14 @@ class HarmonicPropagator:
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
-        check(frames, labels)
+        check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
         yield from propagated(frames, labels, flow.size, self._solver(frames), TRUST)
 
     def entropy(self, frames: ClipFrames, labels: Labels) -> NDArray[np.float64]:
         """Mean entropy of each frame in nats, float64 [n_frames]; 0 where a human labelled, infinite without any
         object. The most uncertain frame is the one that Fathi would ask for."""
-        check(frames, labels)
+        check_labels(frames, labels)
         if not tracks_of(labels):
             return np.array([0.0 if i in labels else np.inf for i in range(frames.n_frames)])
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
@@ -99,15 +89,9 @@ class HarmonicPropagator:
             rng = np.random.default_rng((self._seed, span.start))
             fixed = {i: graph.mean(i, masks) for i, masks in known.items()}
             found = self_train(graph, fixed, self._steps, self._order, rng)
-            return [_estimate(graph, i, found[i]) for i in span]
+            return [graph.estimate(i, found[i]) for i in span]
 
         return solve
-
-
-def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> FrameEstimate:
-    area = graph.area[graph.nodes(frame_idx)]
-    entropy = float((entropy_of(values) * area).sum() / area.sum())
-    return FrameEstimate(graph.paint(frame_idx, values), entropy)
 
 
 def self_train(

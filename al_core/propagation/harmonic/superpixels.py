@@ -11,6 +11,7 @@ from skimage.segmentation import slic
 
 from al_core.masks.soft import Size
 from al_core.propagation.flow import leads_back
+from al_core.propagation.windows import FrameEstimate, entropy_of
 from al_core.stores.optical_flow import ClipFlow, Flow
 
 PIXELS_EACH = 70
@@ -85,6 +86,12 @@ class SuperpixelGraph:
         """The inverse of :meth:`mean`: [n nodes of the frame, k] -> float32 [k, h, w]."""
         ids = self.ids[frame_idx - self.span.start] - self.nodes(frame_idx).start
         return np.ascontiguousarray(values.T[:, ids], np.float32)
+
+    def estimate(self, frame_idx: int, values: NDArray[np.float32]) -> FrameEstimate:
+        """Return what values of the superpixels of a frame, float32 [n nodes of it, k] in [0, 1], say of its pixels."""
+        area = self.area[self.nodes(frame_idx)]
+        entropy = float((entropy_of(values) * area).sum() / area.sum())
+        return FrameEstimate(self.paint(frame_idx, values), entropy)
 
     def weights(self, metric: NDArray[np.float64]) -> sparse.csr_matrix:
         """Symmetric weights ``share * exp(-sum_k metric_k * apart_k)``, [n, n]; ``metric`` is 1 / sigma**2."""

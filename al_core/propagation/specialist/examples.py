@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask, shrink
 from al_core.propagation.base import Labels, Propagator
+from al_core.propagation.labelled_clip import carried_to, reader, tracks_of
 
 MOST_FRAMES = 64
 """Labelled frames of one clip that are learnt from; of more, so many evenly spaced ones."""
@@ -94,34 +95,17 @@ def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propa
         carry: brings the masks of other labelled frames to this one.
     """
     marks = sorted(labels)
-    tracks = {track for mark in marks for track in labels[mark]}
+    alone = len(tracks_of(labels)) == 1
+    read = reader(frames, size)
     chosen = {int(i) for i in np.linspace(0, len(marks) - 1, min(len(marks), MOST_FRAMES)).round()}
     for at in sorted(chosen):
         truth = {track: shrink(mask, size).soft(size) for track, mask in labels[marks[at]].items()}
         before, after = marks[max(at - 1, 0) : at], marks[at + 1 : at + 2]
         ways = [before + after, before] if before and after else [before + after]
-        priors = [_carried(frames, labels, way, marks[at], carry) for way in ways if way]
-        image = picture(frames, marks[at], size)
-        yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, len(tracks) == 1)
-
-
-def picture(frames: ClipFrames, frame_idx: int, size: Size) -> NDArray[np.uint8]:
-    """A frame at another size, RGB uint8 [h, w, 3]."""
-    image = frames.read(frame_idx)
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _carried(frames: ClipFrames, labels: Labels, sources: Sequence[int], target: int, carry: Propagator) -> Masks:
-    """What some labelled frames say of another one."""
-    known = {source: labels[source] for source in sources}
-    first = min(sources)
-    if 0 < first < target:
-        # Nothing is asked of the frames before: say that nothing is there, so that nothing is carried to them.
-        known[first - 1] = {}
-    found = next(f for f in carry.propagate(frames, known) if f.frame_idx == target)
-    return {track: t.mask for track, t in found.tracks.items() if t.mask.values.size}
+        arrived = [carried_to(frames, {i: labels[i] for i in way}, marks[at], carry) for way in ways if way]
+        priors = [{t: c.mask for t, c in found.tracks.items() if c.mask.values.size} for found in arrived]
+        image = read(marks[at])
+        yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, alone)
 
 
 def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Crop:

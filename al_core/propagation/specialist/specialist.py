@@ -22,11 +22,12 @@ from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
-from al_core.propagation.label_masks import exclusive, may_overlap
+from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
 from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
-from al_core.propagation.specialist.examples import labelled_frames, network_input, picture, split
+from al_core.propagation.specialist.examples import labelled_frames, network_input, split
 from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network
 from al_core.propagation.specialist.training import train
+from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
@@ -82,12 +83,13 @@ class SpecialistPropagator:
         carried = self._flow.propagate(frames, labels)
         # The first frame before the training, so that labels that do not fit are told at once.
         carried = chain([next(carried)], carried)
-        tracks = {track for masks in labels.values() for track in masks}
+        tracks = tracks_of(labels)
         if not tracks:
             yield from carried
             return
         size = working_size(*frames.size, self._settings.flow_long_side)
         network = self._trained(frames, labels, size)
+        read = reader(frames, size)
         friends = may_overlap(labels)
         for frame in carried:
             if frame.frame_idx in labels:
@@ -99,7 +101,7 @@ class SpecialistPropagator:
             if not wanted:
                 yield PropagatedFrame(frame.frame_idx, {})
                 continue
-            found = _cut_out(network, picture(frames, frame.frame_idx, size), frame, wanted)
+            found = _cut_out(network, read(frame.frame_idx), frame, wanted)
             judged = {track: _with_flow(patch, frame.tracks.get(track)) for track, patch in found.items()}
             masks = exclusive({track: patch for track, (patch, _) in judged.items()}, size, friends)
             yield PropagatedFrame(
@@ -177,7 +179,7 @@ def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, fl
     Three signs speak for it: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
     flow brought nothing, the network is alone, and the other two signs are 0.
     """
-    sure = _expected_overlap(patch.values)
+    sure = expected_overlap(patch.values)
     if carried is None or not carried.mask.values.size:
         return patch, float((sure / 3) ** CALIBRATION)
     brought = patch_of(carried.mask)
@@ -186,11 +188,3 @@ def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, fl
     agreement = np.minimum(own, other).sum() / max(np.maximum(own, other).sum(), np.float32(1e-6))
     mean = Patch(window.x0, window.y0, (own + other) * np.float32(0.5))
     return mean, float(((sure + float(agreement) + carried.confidence) / 3) ** CALIBRATION)
-
-
-def _expected_overlap(probability: NDArray[np.float32]) -> float:
-    """The IoU with the truth that a mask cut at 0.5 has on average if its probabilities are right, in [0, 1]:
-    expected intersection over expected union."""
-    inside = probability > 0.5
-    either = inside.sum() + probability[~inside].sum()
-    return float(probability[inside].sum() / either) if either > 0 else 0.0

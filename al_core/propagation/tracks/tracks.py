@@ -17,7 +17,6 @@ to be seen: below a floor that is well above zero it gets no mask, and is looked
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +24,21 @@ from numpy.typing import NDArray
 from al_core.footage.clips import ClipFrames
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import Patch, Size, SoftMask, patch_of
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.flow import Carried, blend, carried_from, mean_reliability, step
-from al_core.propagation.label_masks import check_labels, may_overlap, patches_at
+from al_core.propagation.labelled_clip import (
+    Reader,
+    check_labels,
+    frames_around,
+    may_overlap,
+    patches_at,
+    reader,
+    tracks_of,
+)
 from al_core.propagation.tracks.proposals import InOrder, Palette, Proposal, predicted
 from al_core.propagation.tracks.reidentification import Embed, Template, Vector, embeddings, likeness
 from al_core.propagation.tracks.track_merging import Merging, Scores, kept_apart, merge_scores
 from al_core.propagation.walks import WAITING_BYTES, Spool
-from al_core.propagation.windows import reader
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, FlowStore
 from al_core.stores.predictions import FramePrediction
@@ -79,21 +85,20 @@ class TrackPropagator:
         check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
         scene = self._scene(frames, labels, flow) if any(labels.values()) else None
-        for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
-            tracks = sorted({t for mark in (start, end) if mark in labels for t in labels[mark]})
-            if scene is None or not tracks:
-                yield from (PropagatedFrame(i, {}) for i in range(start + 1, end))
-            else:
-                yield from scene.between({i: labels[i] for i in (start, end) if i in labels}, tracks, start, end)
-            if end in labels:
-                masks = _human(labels, end, flow.size)
-                yield PropagatedFrame(end, {track: PropagatedTrack(mask, 1.0) for track, mask in masks.items()})
+
+        def between(start: int, end: int) -> Iterator[PropagatedFrame]:
+            around = {i: labels[i] for i in (start, end) if i in labels}
+            if scene is None or not any(around.values()):
+                return (PropagatedFrame(i, {}) for i in range(start + 1, end))
+            return scene.between(around, tracks_of(around), start, end)
+
+        yield from frames_around(frames.n_frames, labels, flow.size, between)
 
     def _scene(self, frames: ClipFrames, labels: Labels, flow: ClipFlow) -> "_Scene":
         """What the human frames say of the objects."""
         read = reader(frames, flow.size)
         embed = self._embedding(frames, flow.size)
-        palette = Palette(sorted({track for masks in labels.values() for track in masks}))
+        palette = Palette(tracks_of(labels))
         seen: dict[int, list[tuple[Vector, Vector]]] = {}
         for i in sorted(labels):
             image, masks = read(i), _human(labels, i, flow.size)
@@ -166,7 +171,7 @@ class _Scene:
     """
 
     flow: ClipFlow
-    read: Callable[[int], NDArray[np.uint8]]
+    read: Reader
     embed: Embed
     palette: Palette
     in_order: InOrder | None

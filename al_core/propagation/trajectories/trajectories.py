@@ -16,8 +16,9 @@ from al_core.footage.clips import ClipFrames
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.harmonic import superpixels
 from al_core.propagation.harmonic.superpixels import COLOURS, MOTIONS, N_FEATURES, SuperpixelGraph, superpixel_graph
+from al_core.propagation.labelled_clip import check_labels, reader
 from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points
-from al_core.propagation.windows import FrameEstimate, Known, Solve, check, entropy_of, known_masks, propagated, reader
+from al_core.propagation.windows import FrameEstimate, Known, Solve, known_masks, propagated
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 
@@ -56,7 +57,7 @@ class TrajectoryPropagator:
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
-        check(frames, labels)
+        check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
         yield from propagated(frames, labels, flow.size, self._solver(frames, labels), TRUST)
 
@@ -78,7 +79,7 @@ class TrajectoryPropagator:
             tracks = follow_points(read, flow, span)
             values, cover = label_tracks(tracks, span, known, seen)
             painted = _diffused(graph, tracks, values, cover, known)
-            return [_estimate(graph, i, painted[graph.nodes(i)]) for i in span]
+            return [graph.estimate(i, painted[graph.nodes(i)]) for i in span]
 
         return solve
 
@@ -193,8 +194,3 @@ def _diffused(
     for _ in range(DIFFUSION_ROUNDS):
         state = kept * told + (1 - kept) * (near @ state)
     return np.clip(state, 0, 1).astype(np.float32)
-
-
-def _estimate(graph: SuperpixelGraph, frame_idx: int, values: NDArray[np.float32]) -> FrameEstimate:
-    area = graph.area[graph.nodes(frame_idx)]
-    return FrameEstimate(graph.paint(frame_idx, values), float(np.average(entropy_of(values), weights=area)))
