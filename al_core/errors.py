@@ -103,7 +103,7 @@ class NoSpace(FewframesError):
 
     @classmethod
     def caused_by(cls, error: OSError, folder: Path) -> "NoSpace | None":
-        """Return the error for one of the system that says so; None for any other error of the system."""
+        """Return the error where the system says that the disk is full; None for any other error of the system."""
         if error.errno == errno.EFBIG:
             return cls.at(folder, ", or a file grew beyond what the system allows")
         return cls.at(folder) if error.errno in (errno.ENOSPC, errno.EDQUOT) else None

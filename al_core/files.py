@@ -31,7 +31,7 @@ def replaced(path: Path) -> Iterator[Path]:
             path.rename(previous)
         os.replace(unfinished, path)
     except BaseException:
-        # What went wrong is told by the error itself, also where the disk refuses the removal.
+        # The error itself matters more, also where the disk refuses the removal.
         with suppress(OSError):
             _remove(unfinished)
         if previous.exists() and not path.exists():

@@ -1,4 +1,4 @@
-"""Content hashes of what a step reads, and the version of the code that does it: both say what a figure rests on."""
+"""Content hashes of what a step reads, and the version of the code: what a figure rests on."""
 
 import hashlib
 import json
@@ -12,15 +12,14 @@ _GIT_SECONDS = 5
 
 
 def fingerprint(inputs: Any) -> str:
-    """SHA-256 (64 hex digits) of a JSON-like value; the order of dictionary keys does not matter."""
+    """Return the SHA-256 (64 hex digits) of a JSON-like value; the order of dictionary keys does not matter."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 (64 hex digits) of a file's content.
+    """Return the SHA-256 (64 hex digits) of a file's content.
 
-    Several steps of a round ask for that of the same file, so one that was not written since is read once in a
-    process.
+    Several steps of a round ask for the same file, so a file that was not written since is read once in a process.
 
     Raises:
         OSError: the file is not there or cannot be read.
@@ -31,14 +30,14 @@ def fingerprint_file(path: Path) -> str:
 
 @lru_cache(maxsize=4096)
 def _of_file(path: Path, *state: int) -> str:
-    """The same, for a file in a state."""
+    # The state is part of the key: a file that was written since is read again.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache
 def code_version() -> str:
-    """Version of the package, and the git revision where it runs from a checkout: "0.3.0+1a2b3c4d5e6f".
+    """Return the version of the package, with the git revision in a checkout: "0.3.0+1a2b3c4d5e6f".
 
     A "+" at the very end means that the checkout holds changes that no revision has.
     """
@@ -57,7 +56,7 @@ def code_version() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git answers; nothing where it cannot."""
+    """Return what git prints; nothing where git cannot be run or fails."""
     command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout.strip()

@@ -18,7 +18,7 @@ class Project:
 
     @classmethod
     def at(cls, root: str | Path, shared_cache: str | Path | None = None) -> "Project":
-        """The project in a folder, which need not exist yet."""
+        """Return the project in a folder, which need not exist yet."""
         cache = Path(shared_cache).resolve() if shared_cache else None
         return cls(Path(root).resolve(), cache)
 
@@ -39,22 +39,22 @@ class Project:
 
     @property
     def inbox(self) -> Path:
-        """Where label files are dropped."""
+        """Folder in which people drop label files."""
         return self.root / "inbox"
 
     @property
     def outbox(self) -> Path:
-        """Where the frames that need labels are laid out for people."""
+        """Folder with the frames that wait for labels."""
         return self.root / "outbox"
 
     def round_dir(self, round_id: int) -> Path:
-        """What one round made: student, predictions, delivered masks."""
+        """Return the folder of one round: student, predictions, delivered masks."""
         return self.root / "rounds" / f"{round_id:04d}"
 
     def relative(self, path: Path) -> str:
-        """A path as the ledger stores it: relative to the project, so that the folder can be moved."""
+        """Return a path as the ledger stores it: relative to the project, so that the folder can be moved."""
         return path.relative_to(self.root).as_posix()
 
     def absolute(self, path: str) -> Path:
-        """The inverse of :meth:`relative`."""
+        """Invert :meth:`relative`."""
         return self.root / path

@@ -200,7 +200,7 @@ class LabelRequest:
 
     @classmethod
     def of(cls, round_id: int, selected: Selected) -> "LabelRequest":
-        """The request that round ``round_id`` makes for a selected frame."""
+        """Return the request that round ``round_id`` makes for a selected frame."""
         frame = selected.frame
         name = f"r{round_id:04d}-v{frame.video_id:05d}-f{frame.frame_idx:07d}"
         return cls(name, round_id, frame, selected.rank, selected.reason, selected.kind)

@@ -29,7 +29,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Table(Mapping[str, T]):
-    """Hold what the names stand for that a setting may give: strategies, propagators, back-ends, export formats.
+    """What the names in settings stand for: strategies, propagators, back-ends, export formats.
 
     An entry may be written as ``"package.module:attribute"``: it is imported when it is first asked for, so that the
     names themselves cost nothing to load.
@@ -148,10 +148,10 @@ class SelectionSettings(_Section):
 class AnnotatorSettings(_Section):
     """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them).
 
-    For people at our page: a frame returns to the queue ``lease_seconds`` after its holder was last heard of. Of the
-    requests, ``blind_share`` are shown without masks to start from, ``double_share`` go to a second person too, and so
-    many frames more as ``known_truth_share`` says were labelled before and are asked for again, to measure people.
-    ``ahead`` frames of the next round are asked for beforehand, so that nobody waits while a round trains.
+    For people at our page: a lease expires ``lease_seconds`` after the last heartbeat of its holder. Of the requests,
+    ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
+    many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
+    are asked for beforehand, so that nobody waits while a round trains.
     """
 
     backend: str = "simulated"
@@ -210,7 +210,7 @@ class StoppingSettings(_Section):
 
 
 class ScheduleSettings(_Section):
-    """When a round goes on although people have not answered everything.
+    """When a round goes on without all answers.
 
     What is left unanswered then is withdrawn, and its frames may be chosen again; a frame in somebody's hands may still
     be finished. A round without a single answer goes on waiting.
@@ -221,7 +221,7 @@ class ScheduleSettings(_Section):
 
 
 class NotifySettings(_Section):
-    """Who is told when a round is ready, is finished, needs somebody or failed: a webhook.
+    """The webhook that hears when a round is ready, is finished, needs somebody or failed.
 
     An address that is itself a secret goes into the environment variable ``url_variable``, which counts more.
     """
@@ -237,7 +237,11 @@ class NotifySettings(_Section):
 
 
 def _public_url(url: str) -> str:
-    """Settings are kept in the ledger, so that nothing secret may be in them."""
+    """Return an address without secrets: settings are kept in the ledger.
+
+    Raises:
+        ValueError: it is not an HTTP address, or names a user.
+    """
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
         raise ValueError("expected http://host:port or https://host, without user and password")
@@ -245,7 +249,7 @@ def _public_url(url: str) -> str:
 
 
 class Settings(_Section):
-    """Everything that a campaign can be told. Two equal settings have one ``sha256``."""
+    """Everything that can be set for a campaign. Equal settings have one ``sha256``."""
 
     seed: NonNegative = 0
     frames: FrameSettings = FrameSettings()
@@ -266,7 +270,7 @@ class Settings(_Section):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def changed(self, values: Mapping[str, Any]) -> "Settings":
-        """A copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
+        """Return a copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
 
         Raises:
             BadSettings: a name that is no field, or a value that does not fit.
@@ -305,7 +309,7 @@ def load_settings(source: str | Path) -> Settings:
 
 
 def parse_settings(text: str) -> Settings:
-    """Settings from their JSON form, as the ledger stores it."""
+    """Read settings in their JSON form, as the ledger stores it."""
     return _validated(json.loads(text), "stored settings")
 
 

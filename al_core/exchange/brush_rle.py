@@ -1,9 +1,9 @@
 """The run-length code in which Label Studio keeps brush masks.
 
 A mask is coded as an RGBA image, four bytes a pixel, row by row; alpha says what is painted. The code is a row of bits:
-the number of bytes (32 bits), the word size - 1 (5), four lengths - 1 (4 each); then, until all bytes are told, a bit
-that says whether one byte is repeated, two bits that choose one of the four lengths, the number of bytes - 1 in so many
-bits, and the byte, or the bytes.
+the number of bytes (32 bits), the word size - 1 (5), four lengths - 1 (4 each); then, until all bytes are there, a bit
+that says whether one byte is repeated, two bits that choose one of the four lengths, the number of bytes - 1 in as many
+bits as that length says, and the byte, or the bytes.
 
 The editor's brush paints soft edges: alpha between 1 and 254. What counts as painted is one rule, ``ALPHA``.
 """
@@ -23,11 +23,11 @@ _LENGTHS = np.array([3, 4, 8, 16])
 _LARGEST = 1 << 16
 _HEADER_BITS = 32 + 5 + 4 * 4
 _MOST_BYTES_PER_PIXEL = 5
-"""A pixel alone, told byte by byte with its own length, takes 38 bits; nobody needs more."""
+"""A pixel alone, written byte by byte with its own length, takes 38 bits; no writer needs more."""
 
 
 def encode_brush(mask: NDArray[np.bool_]) -> list[int]:
-    """The code of a mask of shape [h, w], as bytes in [0, 255]; painted pixels are white with alpha 255."""
+    """Encode a mask of shape [h, w] as bytes in [0, 255]; painted pixels are white with alpha 255."""
     if mask.ndim != 2 or not mask.size:
         raise BadLabel(f"a mask has the shape [height, width], got {list(mask.shape)}")
     flat = np.asarray(mask, bool).ravel()
@@ -43,7 +43,7 @@ def encode_brush(mask: NDArray[np.bool_]) -> list[int]:
 
 
 def decode_brush(code: Sequence[int], height: int, width: int) -> NDArray[np.bool_]:
-    """The mask of shape [height, width] that a code holds.
+    """Decode a mask of shape [height, width].
 
     Raises:
         BadLabel: it is no such code, or that of an image of another size.
@@ -65,7 +65,7 @@ def decode_brush(code: Sequence[int], height: int, width: int) -> NDArray[np.boo
 
 
 def _split(runs: NDArray[np.int64], painted: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Runs cut into pieces of at most 65536 bytes."""
+    """Cut runs into pieces of at most 65536 bytes."""
     pieces = -(-runs // _LARGEST)
     lengths = np.full(int(pieces.sum()), _LARGEST, np.int64)
     lengths[np.cumsum(pieces) - 1] = runs - (pieces - 1) * _LARGEST
@@ -78,14 +78,14 @@ def _header(n_bytes: int) -> NDArray[np.uint8]:
 
 
 def _bits(values: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Each value in so many bits, highest first, one after the other."""
+    """Write each value in as many bits as its width says, highest first, one after the other."""
     ends = np.cumsum(widths)
     shifts = np.repeat(ends, widths) - 1 - np.arange(int(ends[-1]))
     return ((np.repeat(values, widths) >> shifts) & 1).astype(np.uint8)
 
 
 def _values(text: str, bits: NDArray[np.uint8], n_bytes: int) -> NDArray[np.uint8]:
-    """The bytes that a code tells, uint8 [n_bytes]; ``text`` and ``bits`` are the same code."""
+    """Return the bytes that a code holds, uint8 [n_bytes]; ``text`` and ``bits`` are the same code."""
     lengths = [int(text[start : start + 4], 2) + 1 for start in (37, 41, 45, 49)]
     found = np.empty(n_bytes, np.uint8)
     done, place = 0, _HEADER_BITS

@@ -1,6 +1,6 @@
 """CVAT's format "CVAT for images 1.1": one XML file with the masks of many frames.
 
-A mask is told by the lengths of its runs within its box, row by row, beginning with what is not painted. Frames are
+A mask is given by the lengths of its runs within its box, row by row, beginning with what is not painted. Frames are
 found by their names, which therefore never change. CVAT overwrites where a mask came from, so that whose work it is
 is seen by comparing with what was sent (``al_core/exchange/drawn.py``).
 
@@ -58,7 +58,7 @@ class SentFrame:
 
     Attributes:
         name: of the image file, without folder; it never changes.
-        label: masks to start from; None to start from nothing.
+        label: prelabels; None to start from nothing.
     """
 
     name: str
@@ -68,7 +68,7 @@ class SentFrame:
 
 
 def label_specs(categories: Iterable[str]) -> list[dict[str, Any]]:
-    """The labels of a CVAT task, as its constructor takes them."""
+    """Return the labels of a CVAT task, as its constructor takes them."""
     limits = ["0", str(_LARGEST_NUMBER), "1"]
     number = {"name": NUMBER, "mutable": False, "input_type": "number", "default_value": "0", "values": limits}
     kinds = [{"name": name, "type": "any", "attributes": [number]} for name in categories]
@@ -77,7 +77,7 @@ def label_specs(categories: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def write_cvat(task: str, frames: Sequence[SentFrame], category_names: Mapping[int, str]) -> bytes:
-    """The masks to start from as XML; a mask without a pixel has no element.
+    """Return prelabels as XML; a mask without a pixel has no element.
 
     Args:
         task: its name.
@@ -96,7 +96,7 @@ def write_cvat(task: str, frames: Sequence[SentFrame], category_names: Mapping[i
 
 
 def encode_cvat(mask: NDArray[np.bool_]) -> tuple[list[int], int, int, int, int] | None:
-    """(runs, left, top, width, height) of a mask of shape [h, w]; None where it has no pixel."""
+    """Return (runs, left, top, width, height) of a mask of shape [h, w]; None where it has no pixel."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
@@ -110,7 +110,7 @@ def encode_cvat(mask: NDArray[np.bool_]) -> tuple[list[int], int, int, int, int]
 def decode_cvat(
     runs: Sequence[int], left: int, top: int, width: int, height: int, frame: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """The mask that runs within a box tell.
+    """Decode a mask from the lengths of its runs within a box.
 
     Args:
         frame: (height, width) of the frame in pixels.
@@ -169,7 +169,7 @@ def _parsed(content: bytes) -> Element:
 
 
 def _content(path: Path) -> bytes:
-    """The XML, read no further than is allowed."""
+    """Read the XML, no further than is allowed."""
     if path.suffix.lower() != ".zip":
         with path.open("rb") as file:
             return _limited(file.read)

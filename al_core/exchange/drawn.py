@@ -31,8 +31,7 @@ class DrawnMask:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFrame:
-    """What a file says of one frame; without masks nothing is there. ``seconds`` is None where it is not
-    told."""
+    """What a file says of one frame; without masks nothing is there. ``seconds`` is None where the file has none."""
 
     masks: tuple[DrawnMask, ...]
     seconds: float | None = None
@@ -86,7 +85,7 @@ class Region:
 
 
 def drawn_frame(asked: Asked, regions: Iterable[Region], seconds: float | None = None) -> DrawnFrame:
-    """The masks of a frame; regions without a pixel are left out.
+    """Join regions into the masks of a frame; regions without a pixel are left out.
 
     Where no region has a number, the only object of a frame is number 1; where identities do not last, objects without
     number get the smallest free ones.
@@ -105,7 +104,7 @@ def drawn_frame(asked: Asked, regions: Iterable[Region], seconds: float | None =
 
 
 def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, int]) -> FrameLabel:
-    """A drawn frame as a label.
+    """Turn a drawn frame into a label.
 
     Raises:
         BadLabel: a category is not known.
@@ -123,7 +122,7 @@ def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, i
 
 
 def origins(label: FrameLabel, shown: FrameLabel | None) -> dict[int, Origin]:
-    """By track, whether a person took a mask as it was shown, corrected it, or drew it anew."""
+    """Tell, by track, whether a person took a mask as it was shown, corrected it, or drew a new one."""
     before = {m.track_id: m for m in shown.objects} if shown else {}
     found = {}
     for mask in label.objects:
@@ -143,7 +142,7 @@ def answer_kind(label: FrameLabel, shown: FrameLabel | None) -> LabelKind:
 
 
 def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
-    """The pixels within a polygon, as COCO counts them.
+    """Return the pixels within a polygon, as COCO counts them.
 
     Args:
         points: corners (x, y) in pixels, float [n, 2], at most one frame's size outside of the frame.

@@ -51,7 +51,7 @@ def read_label_file(path: Path, asked_by: AskedBy, categories: Sequence[str]) ->
 
 
 def read_index_image(path: Path, asked: Asked) -> DrawnFrame:
-    """What an index image says of a frame."""
+    """Read what an index image says of a frame."""
     values, plain_grey = read_indices(path)
     if values.shape != (asked.height, asked.width):
         frame = _size((asked.height, asked.width))
@@ -79,7 +79,7 @@ class _CocoFile:
         self._categories = self._category_names(content, categories)
 
     def frames(self) -> dict[str, DrawnFrame]:
-        """What the file says, by request."""
+        """Return what the file says, by request."""
         mine: dict[Any, list[Mapping[str, Any]]] = {self._field(i, "id", "an image"): [] for i in self._images}
         for annotation in self._annotations:
             image_id = self._field(annotation, "image_id", "an annotation")

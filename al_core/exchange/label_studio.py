@@ -1,4 +1,4 @@
-"""Label Studio's own JSON: what a project shows, tasks, masks to start from, and annotations that come back.
+"""Label Studio's own JSON: what a project shows, tasks, prelabels, and annotations that come back.
 
 One region is a brush mask or a polygon with a category, and beside it, under the same region id, the number of the
 object. An annotation without regions says that nothing is there.
@@ -36,7 +36,7 @@ _COLOURS = (
 
 
 def label_config(categories: Iterable[str]) -> str:
-    """What the editor shows: the frame and why it was chosen, brush and polygon by category, the object's number."""
+    """Return the editor's layout: the frame and why it was chosen, brush and polygon by category, object numbers."""
     names = list(categories)
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$why")
@@ -57,7 +57,7 @@ def label_config(categories: Iterable[str]) -> str:
 
 
 def prediction(label: FrameLabel, category_names: Mapping[int, str], model_version: str) -> dict[str, Any]:
-    """Masks to start from; a mask without a pixel is left out.
+    """Return prelabels; a mask without a pixel is left out.
 
     Args:
         category_names: by category id.
@@ -71,7 +71,7 @@ def prediction(label: FrameLabel, category_names: Mapping[int, str], model_versi
 
 
 def read_annotation(annotation: Mapping[str, Any], asked: Asked) -> DrawnFrame:
-    """What one annotation says of a frame.
+    """Read what one annotation says of a frame.
 
     Raises:
         BadLabel: it cannot be read, or does not fit the frame.
@@ -146,7 +146,7 @@ def _number(part: Mapping[str, Any]) -> int | None:
 
 
 def _seconds(lead_time: Any) -> float | None:
-    """The time that the editor measured; None where it did not, as for annotations made by other programs."""
+    """Return the time that the editor measured; None where it did not, as for annotations of other programs."""
     if isinstance(lead_time, bool) or not isinstance(lead_time, int | float):
         return None
     return float(lead_time) if math.isfinite(lead_time) and lead_time >= 0 else None

@@ -29,7 +29,7 @@ class ExportClip:
     """One labelled video.
 
     Attributes:
-        masks: gives the delivered masks anew at each call: (frame_idx, masks) rising by frame; frames without
+        masks: iterates over the delivered masks at each call: (frame_idx, masks) rising by frame; frames without
             masks may be left out.
         images: gives RGB uint8 [height, width, 3] of the frames asked for, at full resolution, in rising
             order.
@@ -114,7 +114,7 @@ class ExportReport:
     warnings: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """What was written, for the person who asked; every warning is a line of its own."""
+        """Say what was written, for the person who asked; every warning is a line of its own."""
         by = ", ".join(f"{count:,} {name}" for name, count in self.masks_by_provenance.items())
         lost = f"{self.lossy_pixels:,} of {self.mask_pixels:,} mask pixels lost" if self.lossy_pixels else "lossless"
         if self.format == "overlay-mp4":
@@ -149,24 +149,24 @@ class Tally:
         self.notes[text] += count
 
     def tick(self, note: str) -> None:
-        """One more unit of work is done."""
+        """Count one more unit of work as done."""
         self.done += 1
         if self.on_progress is not None:
             self.on_progress(Progress(self.done, max(self.total, self.done), note))
 
     def skip(self, count: int) -> None:
-        """Units of work that turned out to be none."""
+        """Count units of work that turned out to be none."""
         self.done += count
 
     def count(self, frame: LabelledFrame) -> None:
-        """One more frame goes out."""
+        """Count one more frame that goes out."""
         self.frames += 1
         self.empty_frames += not frame.masks
         self.provenances.update(m.provenance.value for m in frame.masks)
         self.mask_pixels += sum(rle.area(m.rle) for m in frame.masks)
 
     def report(self, format_name: str, out: Path) -> ExportReport:
-        """The finished report."""
+        """Return the finished report."""
         said = [text.replace("{n}", str(n)) for text, n in self.notes.items() if n]
         return ExportReport(
             format=format_name,
@@ -184,7 +184,7 @@ class Tally:
 
 
 def labelled_frames(clip: ExportClip, options: ExportOptions, tally: Tally | None = None) -> Iterator[LabelledFrame]:
-    """Every frame of a video in order, with the masks that go out.
+    """Yield every frame of a video in order, with the masks that go out.
 
     A frame without any delivered mask says "nothing is here". It goes out when the one who says so is chosen:
     a person for a frame that a person labelled, the machine for any other.
@@ -229,12 +229,12 @@ def write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def frame_name(video: Video, frame_idx: int) -> str:
-    """The number of a frame as its file's stem: five digits, more for a video that needs them."""
+    """Return the number of a frame as its file's stem: five digits, more for a video that needs them."""
     return f"{frame_idx:0{max(5, len(str(video.n_frames - 1)))}d}"
 
 
 def one_category(categories: Counter[int], track_id: int, video: Video, tally: Tally) -> int:
-    """The category of a track: its most frequent one, ties to the lower id; several are told."""
+    """Return the category of a track: its most frequent one, ties to the lower id; several give a warning."""
     chosen = min(categories, key=lambda c: (-categories[c], c))
     if len(categories) > 1:
         tally.warnings.append(

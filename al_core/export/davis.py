@@ -124,7 +124,7 @@ def _write_mask(folder: Path, video: Video, frame: LabelledFrame, index_of: Mapp
 
 
 def _numbered(clip: ExportClip, options: ExportOptions, tally: Tally) -> tuple[dict[int, int], dict[int, int]]:
-    """The index and the category of each track; a track keeps its own number as index where all fit."""
+    """Return the index and the category of each track; a track keeps its own number as index where all fit."""
     found: dict[int, Counter[int]] = {}
     for frame in labelled_frames(clip, options):
         for mask in frame.masks:
@@ -137,6 +137,6 @@ def _numbered(clip: ExportClip, options: ExportOptions, tally: Tally) -> tuple[d
         )
     fits = not tracks or tracks[-1] <= MAX_OBJECTS
     if not fits:
-        tally.warnings.append(f"{clip.video.name}: object numbers go up to {tracks[-1]}; they were counted anew from 1")
+        tally.warnings.append(f"{clip.video.name}: object numbers go up to {tracks[-1]}; here they go from 1")
     index_of = {track: track if fits else number for number, track in enumerate(tracks, start=1)}
     return index_of, {t: one_category(found[t], t, clip.video, tally) for t in tracks}

@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 def draw_masks(
     image: Image, masks: Sequence[tuple[NDArray[np.bool_], str]], opacity: float = 0.35, line: int = 2
 ) -> Image:
-    """A copy of the image with each mask filled thinly and outlined.
+    """Return a copy of the image with each mask filled thinly and outlined.
 
     Args:
         masks: (mask of the image's size, colour ``#rrggbb``), the last one on top.
@@ -51,7 +51,7 @@ def put_chip(image: Image, text: str, x: int, y: int, colour: str, size: int) ->
 
 
 def chip_size(text: str, size: int) -> tuple[int, int]:
-    """Width and height in pixels that :func:`put_chip` takes."""
+    """Return the width and height in pixels that :func:`put_chip` takes."""
     chip = _chip(text, "#000000", size)
     return chip.shape[1], chip.shape[0]
 

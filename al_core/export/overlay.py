@@ -27,7 +27,7 @@ CODECS: dict[str, dict[str, str]] = {
 """Encoder -> its options, the best one first."""
 
 LABEL_SHARE = 0.1
-"""Labels of objects may cover so much of a frame; where whole ones would cover more, numbers stand alone."""
+"""Share of a frame that labels of objects may cover; where whole ones would cover more, numbers stand alone."""
 
 Image = NDArray[np.uint8]
 
@@ -89,7 +89,7 @@ def write_video(
 
 
 def draw_frame(image: Image, frame: LabelledFrame, categories: Mapping[int, str], round_id: int) -> Image:
-    """One frame with outlines by object, a label per object and one for the frame, coloured by provenance."""
+    """Draw outlines by object, a label per object and one for the frame, coloured by provenance."""
     height, width = image.shape[:2]
     size = max(10, round(min(height, width) / 28))
     shown = [(m, rle.decode(m.rle)) for m in frame.masks]
@@ -119,7 +119,7 @@ def _label_object(image: Image, mask: DeliveredMask, pixels: NDArray[np.bool_], 
 
 
 def _object_labels(masks: Sequence[DeliveredMask], categories: Mapping[int, str], size: int, room: float) -> list[str]:
-    """One text per object, as much as ``room`` (in pixels) allows: everything, the number, or nothing."""
+    """Return one text per object, as much as ``room`` (in pixels) allows: everything, the number, or nothing."""
     for texts in ([_whole_label(m, categories) for m in masks], [str(m.track_id) for m in masks]):
         if sum(width * height for width, height in (chip_size(text, size) for text in texts)) <= room:
             return texts
@@ -133,7 +133,7 @@ def _whole_label(mask: DeliveredMask, categories: Mapping[int, str]) -> str:
 
 
 def _frame_state(frame: LabelledFrame) -> tuple[str, str]:
-    """The frame's label and its colour: the least founded of its masks counts."""
+    """Return the frame's label and its colour: the least trusted of its masks counts."""
     if not frame.labelled:
         return "not labelled", UNLABELLED_COLOUR
     if frame.human:

@@ -37,24 +37,24 @@ TRACK_COLOURS = (
 
 
 def track_colour(track_id: int) -> str:
-    """The colour of an object, ``#rrggbb``; tracks are counted from 1."""
+    """Return the colour of an object, ``#rrggbb``; tracks are counted from 1."""
     return TRACK_COLOURS[(track_id - 1) % len(TRACK_COLOURS)]
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """``#rrggbb`` as three numbers in 0-255."""
+    """Turn ``#rrggbb`` into three numbers in 0-255."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def readable_on(colour: str) -> str:
-    """Black or white, whichever can be read on ``colour`` (relative luminance of WCAG 2)."""
+    """Return black or white, whichever can be read on ``colour`` (relative luminance of WCAG 2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(colour))]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000000" if luminance > 0.179 else "#ffffff"
 
 
 def davis_palette() -> NDArray[np.uint8]:
-    """The palette of DAVIS' (and PASCAL VOC's) index images, shape [256, 3], RGB.
+    """Return the palette of DAVIS' (and PASCAL VOC's) index images, shape [256, 3], RGB.
 
     The bits of the index are dealt out to red, green and blue in turn, highest first.
     """

@@ -17,7 +17,7 @@ NEAR = 0.02
 clips, frames at half the size and JPEG quality 60 lay at most 0.005 from themselves, two clips at least 0.10 apart."""
 
 MOST_FRAMES = 600
-"""A longer video is sampled evenly at so many frames."""
+"""A longer video is sampled evenly at this number of frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Leak:
 
 
 def parse_shares(text: str) -> dict[str, float]:
-    """``train=0.8,val=0.2`` as name -> share.
+    """Parse ``train=0.8,val=0.2`` as name -> share.
 
     Raises:
         BadSettings: another form, a name twice, or shares that do not add up to 1.
@@ -82,14 +82,14 @@ def split_videos(
 
 
 def sampled(n_frames: int) -> NDArray[np.int64]:
-    """The frames of a video that are compared."""
+    """Return the frames of a video that are compared."""
     return np.unique(np.linspace(0, n_frames - 1, min(n_frames, MOST_FRAMES)).round().astype(np.int64))
 
 
 def leaks(
     splits: Mapping[str, list[str]], thumbnails: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
 ) -> list[Leak]:
-    """Videos of different splits that show the same, the most similar pair of frames of each.
+    """Find videos of different splits that show the same, with the most similar pair of frames of each.
 
     Args:
         thumbnails: by video, frame numbers [n] and their thumbnails, float32 [n, k].
@@ -115,6 +115,6 @@ def _nearest(
     a, b = one[1].astype(np.float64), other[1].astype(np.float64)
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     row, column = np.unravel_index(int(squared.argmin()), squared.shape)
-    # Worked out anew: the difference of large squares is not exact near 0.
+    # Computed again: the difference of large squares is not exact near 0.
     distance = float(np.sqrt(((a[row] - b[column]) ** 2).mean()))
     return Leak(first, int(one[0][row]), second, int(other[0][column]), distance)

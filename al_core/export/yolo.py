@@ -66,7 +66,7 @@ def export(
 
 
 def polygon(mask: NDArray[np.bool_]) -> Ring:
-    """The outline of a mask as one ring of at least 3 points.
+    """Return the outline of a mask as one ring of at least 3 points.
 
     Args:
         mask: shape [h, w], at least one pixel set.
@@ -85,13 +85,13 @@ def polygon(mask: NDArray[np.bool_]) -> Ring:
 
 
 def polygon_text(ring: Ring, height: int, width: int) -> str:
-    """Coordinates ``x y x y ...`` of pixel centres as shares of the frame, six decimals."""
+    """Write the coordinates ``x y x y ...`` of pixel centres as shares of the frame, six decimals."""
     scaled = (ring + 0.5) / (width, height)
     return " ".join(f"{value:.6f}" for value in scaled.ravel())
 
 
 def polygon_mask(text: str, height: int, width: int) -> NDArray[np.bool_]:
-    """The mask that a reader makes of a polygon's text, shape [height, width]."""
+    """Return the mask that a reader makes of a polygon's text, shape [height, width]."""
     import cv2
 
     points = np.array(text.split(), np.float64).reshape(-1, 2) * (width, height)

@@ -73,7 +73,7 @@ def _video(clip: ExportClip, frames: Sequence[LabelledFrame]) -> dict[str, Any]:
 
 
 def _tracks(frames: Sequence[LabelledFrame]) -> list[tuple[int, list[DeliveredMask | None]]]:
-    """Per object its mask in each frame, or None."""
+    """Return the mask of each object in each frame, or None."""
     found: dict[int, dict[int, DeliveredMask]] = {}
     for position, frame in enumerate(frames):
         for mask in frame.masks:

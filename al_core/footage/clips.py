@@ -139,7 +139,7 @@ class Clip:
         return tuple(sorted({o.track_id for found in self._objects.values() for o in found} - {IGNORE_TRACK}))
 
     def read(self, frame_idx: int) -> Picture:
-        """One frame, RGB uint8 [h, w, 3]."""
+        """Return one frame, RGB uint8 [h, w, 3]."""
         image = read_image(self.files[self._checked(frame_idx)])
         if image.shape[:2] != self.full_size:
             raise BadVideo(f"{self.files[frame_idx]}: expected a frame of {self.full_size}, got {image.shape[:2]}")
@@ -148,7 +148,7 @@ class Clip:
         return cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
     def truth(self, frame_idx: int) -> dict[int, Mask]:
-        """The objects of a frame; none where nothing is to be seen.
+        """Return the objects of a frame; none where nothing is to be seen.
 
         Raises:
             BadVideo: the truth of this frame is not known; see :attr:`truth_frames`.
@@ -157,7 +157,7 @@ class Clip:
         return {track: mask for track, mask in found.items() if mask.any()}
 
     def ignore(self, frame_idx: int) -> Mask | None:
-        """Pixels with the value 255 in the mask file; None where there are none."""
+        """Return the pixels with the value 255 in the mask file; None where there are none."""
         found = [self._mask(o) for o in self._known(frame_idx) if o.track_id == IGNORE_TRACK]
         return found[0] if found else None
 
@@ -231,8 +231,8 @@ class RearrangedClip:
 
     Attributes:
         index: frame of the clip that each frame shows, or ``EMPTY``.
-        noise: standard deviation of the noise added to every frame anew, in grey levels; with 0 a frame that is shown
-            again is the same to the bit.
+        noise: standard deviation of the noise that is drawn for each frame, in grey levels; with 0 a frame that is
+            shown again is the same to the bit.
         seed: of the noise; a frame looks the same whenever it is read.
         stretches: how the order came about, for people.
 
@@ -280,7 +280,7 @@ class RearrangedClip:
         return tuple(i for i, shown in enumerate(self.index) if shown in known)
 
     def read(self, frame_idx: int) -> Picture:
-        """One frame, RGB uint8 [h, w, 3]."""
+        """Return one frame, RGB uint8 [h, w, 3]."""
         shown = self._shown(frame_idx)
         image = self.source.background if shown == EMPTY else self.source.read(shown)
         if not self.noise:
@@ -290,12 +290,12 @@ class RearrangedClip:
         return np.clip(np.rint(image + grain), 0, 255).astype(np.uint8)
 
     def truth(self, frame_idx: int) -> dict[int, Mask]:
-        """The objects of a frame; none in the empty scene."""
+        """Return the objects of a frame; none in the empty scene."""
         shown = self._shown(frame_idx)
         return {} if shown == EMPTY else self.source.truth(shown)
 
     def ignore(self, frame_idx: int) -> Mask | None:
-        """Pixels that count neither way."""
+        """Return the pixels that count neither as object nor as background; None for none."""
         shown = self._shown(frame_idx)
         return self.source.always_ignored if shown == EMPTY else self.source.ignore(shown)
 
@@ -306,7 +306,7 @@ class RearrangedClip:
 
 
 def clips_of(folder: str | Path, names: Collection[str] | None = None, long_side: int | None = None) -> list[Clip]:
-    """The sequences of a DAVIS-layout folder (or of a folder of such folders), by name.
+    """Return the sequences of a DAVIS-layout folder (or of a folder of such folders), by name.
 
     Objects must keep their number from frame to frame.
 

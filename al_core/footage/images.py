@@ -18,7 +18,7 @@ _TURNED_ORIENTATIONS = (5, 6, 7, 8)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """One frame as RGB, uint8 [height, width, 3], upright.
+    """Read one frame as RGB, uint8 [height, width, 3], upright.
 
     Alpha is dropped, grey becomes RGB, the high byte of a 16-bit image is taken, EXIF orientation is applied.
 
@@ -33,7 +33,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def check_image(path: Path) -> tuple[int, int]:
-    """Decode an image whole, keeping nothing, and give its upright (height, width) in pixels.
+    """Decode an image whole, keeping nothing, and return its upright (height, width) in pixels.
 
     Raises:
         BadVideo: the file is no image or is cut short (OpenCV would fill the missing part with grey).
@@ -52,7 +52,7 @@ def check_image(path: Path) -> tuple[int, int]:
 
 
 def read_indices(path: Path) -> tuple[NDArray[np.integer], bool]:
-    """A mask image's values, shape [height, width].
+    """Read the values of a mask image, shape [height, width].
 
     Palette images give palette indices, grey images grey values (8 or 16 bits), bilevel images 0 and 1.
 

@@ -66,7 +66,7 @@ class Source:
     Attributes:
         path: absolute path of the file or of the folder of frames.
         masks: folder of its masks, if it has any.
-        problem: why it cannot be read, if that is known already; every verb raises it.
+        problem: why it cannot be read, if that is known already; every method raises it.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Source:
         return "folder" if self.path.is_dir() else "file"
 
     def files(self) -> tuple[str, ...]:
-        """Names of the frames of a folder, in order; empty for a video file.
+        """Return the names of a folder's frames, in order; empty for a video file.
 
         Raises:
             BadVideo: no frames, a name without a number, a number twice, or a gap in the numbering.
@@ -91,7 +91,7 @@ class Source:
         return numbered_frames(self.path)
 
     def sha256(self) -> str:
-        """Hash of the content, 64 hex digits: a file's bytes, or names and bytes of a folder's frames.
+        """Return the SHA-256 of the content, 64 hex digits: a file's bytes, or names and bytes of a folder's frames.
 
         Masks are not part of it: a video stays the same video when masks are drawn for it.
         """
@@ -104,7 +104,7 @@ class Source:
         return hashed.hexdigest()
 
     def probe(self, on_progress: Callable[[Progress], None] | None = None) -> VideoInfo:
-        """Read every frame once and tell size, number, rate and time stamps.
+        """Read every frame once for size, number, rate and time stamps.
 
         Raises:
             BadVideo: a frame is missing or cannot be read, or the sizes differ.
@@ -127,7 +127,7 @@ class Source:
         return VideoInfo(FOLDER_FPS, len(files), *sizes[0], 0, False, times_us)
 
     def truth(self, info: VideoInfo, category: str = DEFAULT_CATEGORY) -> dict[int, tuple[TrueObject, ...]]:
-        """The masks by frame number; a frame whose mask is empty has an entry without objects.
+        """Read the masks by frame number; a frame whose mask is empty has an entry without objects.
 
         Args:
             category: of the objects that no ``categories.json`` names.
@@ -156,7 +156,7 @@ class Source:
         return {frame: _objects(found, names, category) for frame, found in sorted(values.items())}
 
     def _mask_files(self, n_frames: int) -> list[tuple[int, Path]]:
-        """(frame number, mask file); a folder's masks go by their frames' names, a file's by their number."""
+        """List (frame number, mask file); masks are named as a folder's frames, or by the number in a video file."""
         assert self.masks is not None
         masks = _listed(self.masks, MASK_SUFFIXES)
         if not masks:
@@ -184,7 +184,7 @@ class Source:
 
 
 def discover(path: str | Path) -> list[Source]:
-    """The videos in a file or folder, by name. What is wrong with one of them is told when that one is read.
+    """Find the videos in a file or folder, by name; what is wrong with one of them is raised when it is read.
 
     Raises:
         BadVideo: there is no such path, or no video and no frames in it.
@@ -240,7 +240,7 @@ def with_masks(sources: Sequence[Source], masks: str | Path) -> list[Source]:
 
 
 def numbered_frames(folder: Path) -> tuple[str, ...]:
-    """Names of the frames in a folder, by number, which is the last run of digits in a name.
+    """Return the names of a folder's frames by their number, which is the last run of digits in a name.
 
     Numbers may start anywhere and may rise by a constant step (a video that was thinned out).
 
@@ -313,7 +313,7 @@ def _davis(root: Path) -> list[Source]:
 
 
 def _frames_source(folder: Path) -> Source:
-    """A folder of frames, with its masks when it lies in a DAVIS layout."""
+    """Return a folder of frames, with its masks when it lies in a DAVIS layout."""
     parts = list(folder.parts)
     if _FRAMES_FOLDER in parts:
         last = len(parts) - 1 - parts[::-1].index(_FRAMES_FOLDER)
@@ -323,7 +323,7 @@ def _frames_source(folder: Path) -> Source:
 
 
 def _category_names(masks: Path, sequence: str) -> dict[int, str]:
-    """Names of the objects by track, from the nearest ``categories.json`` in the mask folder or above it."""
+    """Read the names of objects by track from the nearest ``categories.json`` in the mask folder or above it."""
     places = (masks, *masks.parents[:3])
     file = next((p / _CATEGORIES_FILE for p in places if (p / _CATEGORIES_FILE).is_file()), None)
     if file is None:
@@ -356,13 +356,13 @@ def _track(value: int, dtype: np.dtype[np.integer]) -> int:
 
 
 def _number(file: Path) -> int:
-    """The last run of digits in a file's name, -1 where there is none."""
+    """Return the last run of digits in a file's name, -1 where there is none."""
     digits = re.findall(r"\d+", file.stem)
     return int(digits[-1]) if digits else -1
 
 
 def _listed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """Files with one of the endings, by name; hidden files are somebody else's."""
+    """List files with one of the endings, by name; hidden ones are left out: other programs put them there."""
     suffixes = tuple(suffixes)
     found = (f for f in folder.iterdir() if f.suffix.lower() in suffixes and not f.name.startswith("."))
     return sorted(f for f in found if f.is_file())

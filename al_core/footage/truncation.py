@@ -14,7 +14,7 @@ _RIFF_PLACEHOLDERS = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
 def promised_size(path: Path) -> int | None:
-    """Bytes that the file's own headers promise, or None where the format does not say.
+    """Return how many bytes the file's own headers promise; None where the format does not say.
 
     A whole file has at least this size.
     """
@@ -55,7 +55,7 @@ def _riff_end(file: BinaryIO) -> int | None:
 
 
 def _matroska_end(file: BinaryIO) -> int | None:
-    """End of the EBML header and of the segment behind it; a recording that was never closed has no size."""
+    """Return the end of the segment behind the EBML header; a recording that was never closed has no size."""
     end = 0
     for _ in range(2):
         file.seek(end)
@@ -68,7 +68,7 @@ def _matroska_end(file: BinaryIO) -> int | None:
 
 
 def _read_number(file: BinaryIO, keep_marker: bool) -> int | None:
-    """An integer whose first byte counts the bytes that follow by its leading zeros; None = unknown."""
+    """Read an integer whose first byte counts the bytes that follow by its leading zeros; None = unknown."""
     first = file.read(1)
     if not first or not first[0]:
         return None

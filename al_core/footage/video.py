@@ -68,7 +68,7 @@ class FrameIndex:
 
 
 def probe(path: Path, on_progress: Callable[[Progress], None] | None = None) -> VideoInfo:
-    """Decode a video once from start to end, keeping no picture, and tell what it is.
+    """Decode a video once from start to end, keeping no picture, and return what it is.
 
     Counting what the decoder gives is the only count that later decoding is sure to repeat: packets may hold
     invisible frames, and headers may lie.
@@ -206,7 +206,7 @@ def _seeking(
             yield number, frame
             done += 1
     except (_Lost, BadVideo):
-        # What is really damaged is told on the way from the start.
+        # Reading from the start raises what is really damaged.
         with _opened(path) as (again, again_stream):
             yield from _from_start(path, again, again_stream, wanted[done:])
 
@@ -235,7 +235,7 @@ def _by_jumps(
 
 
 def _keyframe_before(index: FrameIndex, target: int) -> int:
-    """The last keyframe at or before a frame; :class:`_Lost` where there is none."""
+    """Return the last keyframe at or before a frame; raise :class:`_Lost` where there is none."""
     position = bisect_right(index.keyframes, target)
     if not position:
         raise _Lost
@@ -243,13 +243,13 @@ def _keyframe_before(index: FrameIndex, target: int) -> int:
 
 
 def _first_at(pictures: Iterator[Any], pts: int) -> Any:
-    """The first picture from ``pts`` on: those before it lean on frames from before the keyframe."""
+    """Return the first picture from ``pts`` on: those before it depend on frames before the keyframe."""
     return next((frame for frame in pictures if frame.pts is None or frame.pts >= pts), None)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its main video stream; neither may be touched after the block."""
+    """Open the container and its main video stream; neither may be used after the block."""
     try:
         container = av.open(str(path.absolute()))
     except FileNotFoundError:
@@ -270,12 +270,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _pictures(path: Path, container: Any, stream: Any) -> Iterator[Any]:
-    """The decoder's frames from the current position on."""
+    """Yield the decoder's frames from the current position on."""
     return _reading(path, container.decode(stream), stream)
 
 
 def _reading(path: Path, items: Iterator[Any], stream: Any) -> Iterator[Any]:
-    """Frames or packets; what is wrong with them becomes an error of ours."""
+    """Yield frames or packets; what is wrong with them is raised as BadVideo."""
     last: int | None = None
     try:
         for item in items:
@@ -304,7 +304,7 @@ def _check_whole(path: Path) -> None:
 
 
 def _check_end(path: Path, times_us: NDArray[np.int64], last_seconds: float, promised_seconds: float) -> None:
-    """Damage between the headers can make a reader stop early without an error."""
+    """Compare the end with the promised one: damage between headers can make a reader stop early without an error."""
     end = times_us[-1] / 1e6 + last_seconds
     longest = max(np.diff(times_us), default=0) / 1e6
     if end + longest + _END_SECONDS < promised_seconds:
@@ -315,7 +315,7 @@ def _check_end(path: Path, times_us: NDArray[np.int64], last_seconds: float, pro
 
 
 def _promised_seconds(metadata: Mapping[str, str]) -> float:
-    """When a Matroska track ends, as its writer noted on closing it ("00:01:02.5"); 0 where it did not."""
+    """Return when a Matroska track ends, in seconds, as its writer noted ("00:01:02.5"); 0 where it did not."""
     for name, value in metadata.items():
         clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", value) if name.startswith("DURATION") else None
         if clock:
@@ -326,7 +326,7 @@ def _promised_seconds(metadata: Mapping[str, str]) -> float:
 def _timing(
     pts: Sequence[int | None], time_base: Fraction, rates: Sequence[Fraction]
 ) -> tuple[Fraction, bool, NDArray[np.int64]]:
-    """Rate, whether it varies, and time stamps in microseconds.
+    """Return the rate, whether it varies, and time stamps in microseconds.
 
     A rate is constant when some rate puts every frame within one tick of its time stamp.
     """
@@ -364,7 +364,7 @@ def _upright(frame: Any, size: tuple[int, int] | None) -> NDArray[np.uint8]:
 
 
 def _clockwise(frame: Any) -> int:
-    """Degrees clockwise to be upright, to the nearest quarter; FFmpeg counts counter-clockwise."""
+    """Return the degrees clockwise to upright, to the nearest quarter turn; FFmpeg counts counter-clockwise."""
     return -90 * round(frame.rotation / 90) % 360
 
 

@@ -11,12 +11,12 @@ from al_core.masks.soft import Size, SoftMask, patch_of, resample
 
 
 def mask_rows(masks: NDArray[np.bool_]) -> sparse.csr_matrix:
-    """Masks, bool [n, h, w], as the rows of a sparse matrix: float32 [n, h * w], 1 where a mask is set."""
+    """Turn masks, bool [n, h, w], into the rows of a sparse matrix: float32 [n, h * w], 1 where a mask is set."""
     return pixel_rows([np.flatnonzero(mask) for mask in masks], masks.shape[1] * masks.shape[2])
 
 
 def pixel_rows(pixels: Sequence[NDArray[np.intp]], n_pixels: int) -> sparse.csr_matrix:
-    """Masks, each given by the rising positions of its set pixels, as the rows of a sparse matrix.
+    """Turn masks, each given by the rising positions of its set pixels, into the rows of a sparse matrix.
 
     Returns:
         float32 [n, n_pixels], 1 where a mask is set.
@@ -27,7 +27,7 @@ def pixel_rows(pixels: Sequence[NDArray[np.intp]], n_pixels: int) -> sparse.csr_
 
 
 def pairwise_iou(first: sparse.csr_matrix, second: sparse.csr_matrix) -> NDArray[np.float32]:
-    """Intersection over union of every mask with every other; two empty masks give 0.
+    """Return the intersection over union of every mask with every other; two empty masks give 0.
 
     Args:
         first, second: [n, p] and [m, p] from :func:`mask_rows`.
@@ -41,12 +41,12 @@ def pairwise_iou(first: sparse.csr_matrix, second: sparse.csr_matrix) -> NDArray
 
 
 def areas(rows: sparse.csr_matrix) -> NDArray[Any]:
-    """Number of set pixels of each mask, int [n]."""
+    """Count the set pixels of each mask, int [n]."""
     return np.diff(rows.indptr)
 
 
 def rows_of(masks: Sequence[SoftMask], size: Size) -> sparse.csr_matrix:
-    """Where masks of one frame are more likely set than not, as sparse rows: float32 [n, h * w]."""
+    """Return where masks of one frame are more likely set than not, as sparse rows: float32 [n, h * w]."""
     pixels = []
     for mask in masks:
         y, x = np.nonzero(mask.values > 127)
@@ -55,7 +55,7 @@ def rows_of(masks: Sequence[SoftMask], size: Size) -> sparse.csr_matrix:
 
 
 def overlaps(first: Sequence[SoftMask], second: Sequence[SoftMask]) -> NDArray[np.float32]:
-    """Pairwise IoU of masks of one frame, cut at 0.5: float32 [len(first), len(second)] in [0, 1].
+    """Return the pairwise IoU of masks of one frame, cut at 0.5: float32 [len(first), len(second)] in [0, 1].
 
     Masks of different sizes are brought to the size of the second ones.
     """

@@ -35,7 +35,7 @@ class Rle:
             raise BadLabel(f"a mask needs a size of at least 1x1 pixels, got {self.height}x{self.width}")
 
     def to_coco(self) -> dict[str, object]:
-        """The dictionary that COCO files hold: ``{"size": [h, w], "counts": str}``."""
+        """Return the dictionary that COCO files hold: ``{"size": [h, w], "counts": str}``."""
         return {"size": [self.height, self.width], "counts": self.counts}
 
     def to_json(self) -> list[int | str]:
@@ -58,12 +58,12 @@ def encode(mask: NDArray[np.bool_]) -> Rle:
 
 
 def decode(rle: Rle) -> NDArray[np.bool_]:
-    """The mask of shape [h, w], dtype bool."""
+    """Decode a mask: bool [h, w]."""
     return coco_mask.decode(_pycoco(rle)).astype(bool)
 
 
 def run_lengths(rle: Rle) -> NDArray[np.int64]:
-    """Lengths of the runs of a mask in column-major order, those of 0 and of 1 in turn, int64 [n].
+    """Return the lengths of a mask's runs in column-major order, those of 0 and of 1 in turn, int64 [n].
 
     Nothing of the mask's size is made, so that counts from outside can be checked before they are decoded.
 
@@ -92,18 +92,18 @@ def run_lengths(rle: Rle) -> NDArray[np.int64]:
 
 
 def area(rle: Rle) -> int:
-    """Number of set pixels."""
+    """Count the set pixels."""
     return int(coco_mask.area(_pycoco(rle)))
 
 
 def box(rle: Rle) -> tuple[float, float, float, float]:
-    """Tight box ``(x, y, width, height)`` in pixels; all zero for an empty mask."""
+    """Return the tight box ``(x, y, width, height)`` in pixels; all zero for an empty mask."""
     x, y, w, h = coco_mask.toBbox(_pycoco(rle)).tolist()
     return x, y, w, h
 
 
 def iou(first: Sequence[Rle], second: Sequence[Rle]) -> NDArray[np.float64]:
-    """Pairwise intersection over union, shape [len(first), len(second)]; two empty masks give 0."""
+    """Return the pairwise intersection over union, shape [len(first), len(second)]; two empty masks give 0."""
     if not first or not second:
         return np.zeros((len(first), len(second)))
     crowd = [0] * len(second)

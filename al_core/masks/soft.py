@@ -30,11 +30,11 @@ class Window(NamedTuple):
 
     @property
     def empty(self) -> bool:
-        """No pixel lies in it."""
+        """True where no pixel lies in it."""
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
     def clipped(self, size: Size) -> "Window":
-        """The part of it that lies in a frame of (height, width) ``size``."""
+        """Return the part that lies in a frame of (height, width) ``size``."""
         return Window(max(self.x0, 0), max(self.y0, 0), min(self.x1, size[1]), min(self.y1, size[0]))
 
 
@@ -107,12 +107,12 @@ class Patch(NamedTuple):
 
     @property
     def window(self) -> Window:
-        """Where it lies."""
+        """Its place in the frame."""
         h, w = self.values.shape
         return Window(self.x, self.y, self.x + w, self.y + h)
 
     def on(self, window: Window) -> NDArray[np.float32]:
-        """The probabilities within a window, float32 [h, w]; zero where the patch does not reach."""
+        """Return the probabilities within a window, float32 [h, w]; zero where the patch does not reach."""
         found = np.zeros((window.y1 - window.y0, window.x1 - window.x0), np.float32)
         mine = self.window
         x0, x1 = max(window.x0, mine.x0), min(window.x1, mine.x1)
@@ -123,12 +123,12 @@ class Patch(NamedTuple):
         return found
 
     def trimmed(self) -> "Patch":
-        """Without the empty rows and columns around it; what rounds to 0/255 counts as empty."""
+        """Cut off empty rows and columns at the edges; what rounds to 0/255 counts as empty."""
         x, y, w, h = cv2.boundingRect((self.values * np.float32(255) >= np.float32(0.5)).view(np.uint8))
         return Patch(self.x + x, self.y + y, self.values[y : y + h, x : x + w])
 
     def soft(self, size: Size) -> SoftMask:
-        """The same, rounded to 1/255, in a frame of (height, width) ``size``."""
+        """Return a soft mask, rounded to 1/255, in a frame of (height, width) ``size``."""
         x, y, values = self.trimmed()
         return SoftMask(x, y, np.rint(values * 255).astype(np.uint8), size)
 
@@ -137,12 +137,12 @@ NOTHING = Patch(0, 0, np.zeros((0, 0), np.float32))
 
 
 def patch_of(mask: SoftMask) -> Patch:
-    """A soft mask to work on."""
+    """Return a soft mask in the form in which it is worked on."""
     return Patch(mask.x, mask.y, mask.values * np.float32(1 / 255))
 
 
 def union(windows: Sequence[Window]) -> Window:
-    """The smallest window around all that are not empty."""
+    """Return the smallest window around all that are not empty."""
     full = [w for w in windows if not w.empty]
     if not full:
         return Window(0, 0, 0, 0)
@@ -150,7 +150,7 @@ def union(windows: Sequence[Window]) -> Window:
 
 
 def shrink(mask: NDArray[np.bool_], size: Size) -> Patch:
-    """The share of each pixel of a smaller frame that a mask, bool [H, W], covers."""
+    """Return the share of each pixel of a smaller frame that a mask, bool [H, W], covers."""
     x, y, w, h = cv2.boundingRect(np.ascontiguousarray(mask, bool).view(np.uint8))
     if not w:
         return NOTHING
@@ -164,8 +164,8 @@ def shrink(mask: NDArray[np.bool_], size: Size) -> Patch:
 
 
 def _coverage(start: int, n: int, step: float, limit: int) -> tuple[int, NDArray[np.float32]]:
-    """Along one axis: the first target pixel that meets source pixels ``start`` to ``start + n``, and the share
-    of each target pixel that each of them covers, float32 [targets, n]."""
+    """Return, along one axis, the first target pixel that meets source pixels ``start`` to ``start + n``, and the
+    share of each target pixel that each of them covers, float32 [targets, n]."""
     first, last = int(start / step), min(int(np.ceil((start + n) / step)), limit)
     low = np.arange(first, last)[:, None] * step
     source = np.arange(start, start + n)[None, :]
@@ -174,9 +174,7 @@ def _coverage(start: int, n: int, step: float, limit: int) -> tuple[int, NDArray
 
 
 def resample(patch: Patch, size: Size, target: Size) -> Patch:
-    """The part of a frame of (height, width) ``target`` that a patch in a frame of ``size`` covers,
-    bilinearly.
-    """
+    """Resample a patch in a frame of (height, width) ``size`` to a frame of ``target``, bilinearly."""
     if size == target or not patch.values.size:
         return patch
     step_x, step_y = size[1] / target[1], size[0] / target[0]
@@ -205,7 +203,7 @@ def resample(patch: Patch, size: Size, target: Size) -> Patch:
 
 
 def encode_patch(patch: Patch, size: Size) -> Rle:
-    """Where a patch is above 0.5, as a mask of the whole frame of (height, width) ``size``.
+    """Encode where a patch is above 0.5, as a mask of the whole frame of (height, width) ``size``.
 
     Only the columns of the patch are looked at, which makes small objects in big frames cheap.
     """

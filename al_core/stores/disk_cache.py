@@ -29,15 +29,15 @@ class DiskCache:
         self._bytes: int | None = None
 
     def path(self, key: str) -> Path:
-        """Where the file of a key lies, if it is there; keys are relative paths."""
+        """Return where the file of a key lies, if it is there; keys are relative paths."""
         return self.folder / key
 
     def has(self, key: str) -> bool:
-        """Whether the file is there now."""
+        """Tell whether the file is there now."""
         return self.path(key).is_file()
 
     def use(self, key: str) -> Path | None:
-        """The file's path, marked as used just now; None when it is not there."""
+        """Return the file's path and mark it as used just now; None when it is not there."""
         path = self.path(key)
         try:
             os.utime(path)
@@ -58,7 +58,7 @@ class DiskCache:
                 self._bytes = self._drop(keep=path)
 
     def _drop(self, keep: Path | None = None) -> int:
-        """Drop old files if need be; returns the bytes left, counted anew since others write here too."""
+        """Drop old files if need be, and count the bytes that are left, since others write here too."""
         now = time.time()
         files = []
         for path in self.folder.rglob("*"):

@@ -1,8 +1,7 @@
 """Frames at working size: decoded when they are asked for, kept on disk, read ahead in a thread.
 
-Frames are kept in chunks of consecutive frames as JPEG (quality 95, full colour resolution). Measured at
-448x252 pixels: 60 KB a frame, 0.6 ms to write, 1 ms to read, mean error 1.5 grey levels, against 188 KB,
-10 ms and 4 ms for PNG; two hours at 30 frames/s fit into 13 GB.
+Frames are kept in chunks of consecutive frames as JPEG (quality 95, full colour resolution); docs/data-formats.md
+says what that costs.
 """
 
 import io
@@ -45,13 +44,13 @@ T = TypeVar("T")
 
 
 def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """(height, width) in pixels with the longer side at most ``long_side``; a frame is never enlarged."""
+    """Return (height, width) in pixels with the longer side at most ``long_side``; a frame is never enlarged."""
     scale = min(1.0, long_side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def thumbnail(image: Image) -> NDArray[np.float32]:
-    """Mean colour of each field of a 4x8 grid, in CIE L*a*b* / 100, row by row; float32 [96].
+    """Return the mean colour of each field of a 4x8 grid, in CIE L*a*b* / 100, row by row; float32 [96].
 
     The distance between two such vectors tells how differently two frames are lit and arranged.
     """
@@ -76,20 +75,20 @@ class _Chunk:
 
     @classmethod
     def of(cls, images: Sequence[Image]) -> "_Chunk":
-        """Code images."""
+        """Encode images."""
         bgr = (cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in images)
         coded = [cv2.imencode(".jpg", image, _JPEG)[1].reshape(-1) for image in bgr]
         ends = np.cumsum([len(c) for c in coded], dtype=np.int64)
         return cls(ends, np.concatenate(coded), np.stack([thumbnail(i) for i in images]))
 
     def image(self, position: int) -> Image:
-        """One frame, RGB uint8 [h, w, 3]."""
+        """Decode one frame, RGB uint8 [h, w, 3]."""
         start = int(self.ends[position - 1]) if position else 0
         image = cv2.imdecode(self.jpegs[start : int(self.ends[position])], cv2.IMREAD_COLOR_RGB)
         return np.asarray(image, np.uint8)
 
     def to_bytes(self) -> bytes:
-        """The chunk as an ``.npz`` file."""
+        """Return the chunk as an ``.npz`` file."""
         file = io.BytesIO()
         np.savez(file, ends=self.ends, jpegs=self.jpegs, thumbnails=self.thumbnails)
         return file.getvalue()
@@ -116,12 +115,12 @@ class FrameStore:
         self._lock = threading.Lock()
 
     def size(self, video_id: int) -> tuple[int, int]:
-        """(height, width) in pixels of a video's frames at working size."""
+        """Return (height, width) in pixels of a video's frames at working size."""
         video = self._video(video_id)
         return working_size(video.height, video.width, self._settings.working_long_side)
 
     def read(self, frame: FrameRef) -> Image:
-        """One frame at working size, RGB uint8 [h, w, 3].
+        """Return one frame at working size, RGB uint8 [h, w, 3].
 
         Raises:
             BadVideo: there is no such frame, or its file is gone or was changed.
@@ -134,7 +133,7 @@ class FrameStore:
         return chunk.image(position)
 
     def iterate(self, video_id: int, indices: Sequence[int] | None = None) -> Iterator[tuple[int, Image]]:
-        """Frames in order, decoded ahead in a thread while the caller works on one.
+        """Yield frames in order, decoded ahead in a thread while the caller works on one.
 
         Args:
             indices: frame numbers, rising; None for all.
@@ -148,14 +147,14 @@ class FrameStore:
         return _ahead(self._images(video, wanted), _FRAMES_AHEAD)
 
     def read_full(self, frame: FrameRef) -> Image:
-        """One frame at full resolution, RGB uint8 [height, width, 3]; decoded anew each time."""
+        """Decode one frame at full resolution, RGB uint8 [height, width, 3]; it is not kept."""
         video = self._video(frame.video_id)
         self._check(video, [frame.frame_idx])
         ((_, image),) = self._decoded(video, [frame.frame_idx], None)
         return image
 
     def thumbnails(self, video_id: int, indices: Sequence[int] | None = None) -> NDArray[np.float32]:
-        """A coarse description of frames (see :func:`thumbnail`), to tell them apart before any student can.
+        """Return a coarse description of frames (see :func:`thumbnail`), to tell them apart before any student can.
 
         Args:
             indices: frame numbers, rising; None for all.
@@ -188,7 +187,7 @@ class FrameStore:
                 yield frame_idx, chunk.image(frame_idx % CHUNK_FRAMES)
 
     def _chunks(self, video: Video, numbers: Sequence[int]) -> Iterator[tuple[int, _Chunk]]:
-        """Chunks in rising order; those that are not kept are decoded in one pass and kept."""
+        """Yield chunks in rising order; those that are not kept are decoded in one pass and kept."""
         missing = [n for n in numbers if not self._remembered(video, n) and not self._disk.has(self._key(video, n))]
         fresh = self._fresh_chunks(video, missing)
         absent = set(missing)
@@ -219,12 +218,12 @@ class FrameStore:
         return chunk
 
     def _kept_thumbnails(self, video: Video, number: int) -> NDArray[np.float32] | None:
-        """A chunk's thumbnails without its pictures."""
+        """Return a chunk's thumbnails without its pictures."""
         arrays = self._load(video, number, ("thumbnails",))
         return arrays[0] if arrays else None
 
     def _load(self, video: Video, number: int, names: Sequence[str]) -> list[NDArray[Any]] | None:
-        """Arrays of a chunk's file; None where it is not there, was dropped meanwhile, or is damaged."""
+        """Read arrays of a chunk's file; None where it is not there, was dropped meanwhile, or is damaged."""
         path = self._disk.use(self._key(video, number))
         if path is None:
             return None
@@ -252,7 +251,7 @@ class FrameStore:
     def _decoded(
         self, video: Video, indices: Sequence[int], size: tuple[int, int] | None
     ) -> Iterator[tuple[int, Image]]:
-        """Frames from the video itself; ``size`` is (height, width), None for full resolution."""
+        """Decode frames of the video itself; ``size`` is (height, width), None for full resolution."""
         if not indices:
             return
         path = Path(video.uri)
@@ -310,7 +309,7 @@ def _check_size(path: Path, image: Image, video: Video) -> None:
 
 
 def _ahead(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
-    """The same items, made by a thread at most ``depth`` of them ahead, which ends with this generator."""
+    """Yield the same items, made at most ``depth`` of them ahead by a thread that ends with this generator."""
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()
 

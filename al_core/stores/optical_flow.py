@@ -44,11 +44,7 @@ def _opencv(preset: int) -> cv2.DISOpticalFlow:
 
 
 def _fine() -> cv2.DISOpticalFlow:
-    """Full resolution, and a refinement that trusts the picture more than smoothness.
-
-    Carried masks, 8 labelled frames a clip, against OpenCV's medium preset: mean J .885 to .841 on the 8 DAVIS
-    clips that these values were chosen on, .868 to .841 on 4 other clips.
-    """
+    """Make an estimator at full resolution whose refinement trusts the picture more than smoothness."""
     dis = _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)
     dis.setVariationalRefinementAlpha(5)
@@ -78,7 +74,7 @@ class FlowStore:
         self._disk = DiskCache(folder, int(gigabytes * 1e9))
 
     def clip(self, frames: ClipFrames, long_side: int, preset: str) -> "ClipFlow":
-        """The flow of one clip with the frames' longer side at most ``long_side`` pixels.
+        """Return the flow of one clip with the frames' longer side at most ``long_side`` pixels.
 
         Raises:
             UnknownName: there is no such preset.
@@ -104,7 +100,7 @@ class ClipFlow:
         self._pairs_seen: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
 
     def pair(self, frame_idx: int) -> tuple[Flow, Flow]:
-        """(from frame ``frame_idx`` to the next one, and back), in pixels of ``size``.
+        """Return the flow from frame ``frame_idx`` to the next one, and back, in pixels of ``size``.
 
         Raises:
             BadVideo: there is no such frame or no next one.
@@ -131,7 +127,7 @@ class ClipFlow:
         return self._chunks[number]
 
     def _kept(self, number: int) -> Sequence[bytes] | None:
-        """A chunk from disk; None where it is not there, was dropped meanwhile, or is damaged."""
+        """Read a chunk from disk; None where it is not there, was dropped meanwhile, or is damaged."""
         path = self._disk.use(self._key(number))
         try:
             return _split(path.read_bytes(), len(self._pairs(number))) if path else None
@@ -156,10 +152,7 @@ class ClipFlow:
         return coded
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
-        """The largest of the three colours: it keeps apart what looks the same in grey, such as red on green.
-
-        There it helps (mean J .865 to .839 on DAVIS soccerball), elsewhere it is about as good as grey.
-        """
+        """Return the largest of the three colours: it tells apart what looks the same in grey, such as red on green."""
         image = self._frames.read(frame_idx)
         if image.shape[:2] != self.size:
             image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
@@ -176,7 +169,7 @@ class ClipFlow:
 
 @contextmanager
 def _one_opencv_thread() -> Iterator[None]:
-    """DIS cuts a frame into as many stripes as OpenCV has threads, and the result depends on the stripes."""
+    """Keep OpenCV to one thread: DIS cuts a frame into a stripe for each, and the flow depends on the stripes."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -186,7 +179,7 @@ def _one_opencv_thread() -> Iterator[None]:
 
 
 def _encode(flows: NDArray[np.float32]) -> bytes:
-    """Flow fields, [2, h, w, 2], as compressed differences between neighbouring columns."""
+    """Encode flow fields, [2, h, w, 2], as compressed differences between neighbouring columns."""
     limit = np.iinfo(np.int16)
     fixed = np.rint(np.clip(flows * np.float32(STEPS_PER_PIXEL), limit.min, limit.max)).astype(np.int16)
     planes = np.ascontiguousarray(fixed.transpose(0, 3, 1, 2))
@@ -195,7 +188,7 @@ def _encode(flows: NDArray[np.float32]) -> bytes:
 
 
 def _decode(coded: bytes, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The inverse of :func:`_encode` but for rounding to 1/32 pixel: float32 [2, h, w, 2]."""
+    """Invert :func:`_encode` but for rounding to 1/32 pixel: float32 [2, h, w, 2]."""
     shape = (2, 2, *size)
     raw = _CODEC.decompress(coded, decompressed_size=2 * int(np.prod(shape)), asbytes=True)
     differences = np.frombuffer(raw, np.int16).reshape(shape)
@@ -210,7 +203,7 @@ def _join(coded: Sequence[bytes]) -> bytes:
 
 
 def _split(data: bytes, n: int) -> Sequence[bytes] | None:
-    """The parts of a chunk's file; None when it does not hold ``n`` undamaged ones."""
+    """Return the parts of a chunk's file; None when it does not hold ``n`` undamaged ones."""
     parts, at = [], 0
     while at + _HEAD.size <= len(data):
         length, checksum = _HEAD.unpack_from(data, at)

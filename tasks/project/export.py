@@ -78,7 +78,7 @@ class SplitReport:
     leaks: tuple[Leak, ...]
 
     def describe(self) -> str:
-        """What was written, for the person who asked; every leak is a line of its own."""
+        """Say what was written, for the person who asked; every leak is a line of its own."""
         lines = [f"{name}: {report.describe()}" for name, report in self.reports.items()]
         lines += [
             f"warning: {leak.first} frame {leak.first_frame} and {leak.second} frame {leak.second_frame} are almost "
@@ -125,7 +125,7 @@ def export_splits(
 
 
 def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Frames at full resolution, RGB uint8 [height, width, 3], in rising order, decoded in one pass."""
+    """Yield frames at full resolution, RGB uint8 [height, width, 3], in rising order, decoded in one pass."""
     if video.kind == "file" and Path(video.uri).is_file():
         yield from decode(Path(video.uri), list(indices))
         return

@@ -85,7 +85,7 @@ def test_high_object_numbers_are_counted_anew_and_it_is_told(tmp_path):
     clip = make_clip([delivered(0, 300, RING), delivered(0, 9, CORNER)], n_frames=1)
     report = write_export("davis", [clip], {1: "dog"}, tmp_path / "out")
     np.testing.assert_array_equal(written_index(tmp_path / "out", 0), RING * 2 + CORNER * 1)
-    assert report.warnings == ("toy: object numbers go up to 300; they were counted anew from 1",)
+    assert report.warnings == ("toy: object numbers go up to 300; here they go from 1",)
 
 
 def test_more_objects_than_indices_are_refused(tmp_path):
