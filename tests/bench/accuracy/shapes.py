@@ -175,7 +175,7 @@ def interval(
 
 def main() -> None:
     """Train, test, print."""
-    args = _arguments()
+    args = arguments()
     trained = train(args)
     for note in trained.notes:
         print(note)
@@ -197,7 +197,8 @@ def main() -> None:
         print(f"  tested in {time.monotonic() - started:.0f} s")
 
 
-def _arguments() -> argparse.Namespace:
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """What a run is told on its command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--iterations", type=int, default=500)
     parser.add_argument("--train-images", type=int, default=2000)
@@ -210,7 +211,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work-dir", type=Path, default=Path("runs/shapes"))
     parser.add_argument("--start", type=Path, help="weights to begin with, e.g. the student.pth of an earlier call")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def _printer() -> Callable[[Progress], None]:

@@ -11,7 +11,7 @@ from al_core.propagation.harmonic.harmonic import HarmonicPropagator, harmonic
 from al_core.propagation.harmonic.superpixels import N_FEATURES, superpixel_graph
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.bench.proofs.paired import mean_iou
+from tests.bench.proofs.proof import mean_iou
 from tests.toys.footage.movers import MoverClip, iou
 from tests.toys.footage.synthetic import synthetic_clip
 

@@ -16,7 +16,7 @@ from al_core.propagation.tracks.tracks import TrackPropagator, completed
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction, PredictedObject
-from tests.bench.proofs.paired import mean_iou
+from tests.bench.proofs.proof import mean_iou
 from tests.toys.footage.crossings import crossing_clip
 from tests.toys.footage.movers import MoverClip, iou
 from tests.toys.footage.synthetic import reappearances, synthetic_clip
