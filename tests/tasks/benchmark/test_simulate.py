@@ -4,7 +4,7 @@ import pytest
 
 from al_core.benchmark.curve_points import read_points
 from al_core.errors import BadSettings, UnknownName
-from al_core.settings import Settings, load_settings
+from al_core.settings import Settings
 from tasks.benchmark.simulate import Campaign, Simulation
 from tests.toys.projects import fewframes, write_clip, write_settings
 
@@ -93,7 +93,3 @@ def test_a_pool_is_labelled_with_one_budget(tmp_path):
     assert record["jf"] == pytest.approx(sum(video["jf"] for video in record["videos"]) / 2)
     (point,) = read_points(out)
     assert (point.set_name, [v.video for v in point.videos]) == ("pool", ["a", "b"])
-
-
-def test_the_quick_preset_is_what_simulate_begins_with():
-    assert load_settings("quick").student.long_side <= 320

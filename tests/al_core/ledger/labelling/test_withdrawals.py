@@ -21,6 +21,7 @@ def ledger(tmp_path):
         ledger.begin_round(Settings())
         ledger.put_requests([LabelRequest.of(1, chosen(i, i)) for i in (2, 5, 8)])
         ledger.add_annotator("ann", Role.ANNOTATOR)
+        ledger.add_annotator("bo", Role.ANNOTATOR)
         yield ledger
 
 
@@ -63,18 +64,12 @@ def test_nothing_is_withdrawn_while_answers_are_waited_for(ledger):
     assert counts(ledger) == (0, 3, 0)
 
 
-def test_what_is_asked_after_a_look_at_a_round_that_had_not_asked_is_kept(tmp_path):
+def test_what_a_round_asks_after_it_was_looked_at_is_kept(tmp_path):
     ledger = ledger_with_clip(tmp_path)
     ledger.begin_round(Settings())
-    asked_late = ledger.waiting
-
-    def look_then_ask(round_id):
-        before = asked_late(round_id)
-        ledger.put_requests([LabelRequest.of(1, chosen(2))])
-        return before
-
-    ledger.waiting = look_then_ask
     assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
+    ledger.put_requests([LabelRequest.of(1, chosen(2))])
+    assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.ANSWERED
     assert len(ledger.requests(1, "open")) == 1
 
 
@@ -83,6 +78,7 @@ def test_a_frame_in_hand_may_be_finished(ledger):
     ledger.put_answer(mask_answer(next(r for r in ledger.requests(1) if r != task.question.request)))
     assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.PUT_DOWN
     assert counts(ledger) == (1, 1, 1)
+    assert ledger.claim("bo", 100.0) is None
     ledger.submit(mask_answer(task.question.request, "a2"), task.lease, 0)
     assert ledger.settle(1, ONE_OF_THREE, GRACE).until is Until.NOTHING
     assert counts(ledger) == (2, 0, 0)
@@ -96,3 +92,11 @@ def test_an_answer_to_what_was_withdrawn_is_refused(ledger):
         ledger.submit(mask_answer(task.question.request, "a2"), task.lease, 0)
     assert counts(ledger) == (1, 0, 0)
     assert len(ledger.human_labels()) == 1
+
+
+def test_the_log_says_who_withdrew_a_request_and_why(ledger):
+    ledger.put_answer(mask_answer(ledger.requests(1)[0]))
+    ledger.settle(1, ONE_OF_THREE, GRACE)
+    why = "1 of 3 requests are answered, enough for a share of 0.3"
+    logged = [(line.who, line.subject, line.detail) for line in ledger.audit_log() if line.action == "expire"]
+    assert sorted(logged) == [("schedule", request.request_id, why) for request in ledger.requests(1, "expired")]

@@ -1,0 +1,43 @@
+"""Which settings, plans and files the commands that measure hand to what does the work."""
+
+import pytest
+from click.testing import CliRunner
+
+from al_core.settings import load_settings
+from flows.cli.main import main
+from tasks.benchmark import simulate as simulation
+from tests.toys.projects import write_clip
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A function that gives the simulate command some options and returns the plan and the files that it works with."""
+    found = []
+    monkeypatch.setattr(simulation, "simulate_campaigns", lambda *arguments: found.append(arguments) or [])
+    data = write_clip(tmp_path / "data")
+
+    def plan(*options):
+        words = ["simulate", "--data", data, "--out", tmp_path / "sim.json", *options]
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        assert result.exit_code == 0, result.output
+        (plan, out, work, *_) = found.pop()
+        return plan, out.relative_to(tmp_path).as_posix(), work.relative_to(tmp_path).as_posix()
+
+    return plan
+
+
+def test_simulate_begins_with_the_quick_preset(planned):
+    plan, out, work = planned()
+    assert plan.settings == load_settings("quick") != load_settings("default")
+    assert (out, work) == ("sim.json", "sim.work")
+
+
+def test_simulate_takes_another_preset_and_single_changes(planned):
+    plan, *_ = planned("--settings", "default", "--set", "seed=7")
+    assert plan.settings == load_settings("default").changed({"seed": 7}) != load_settings("quick").changed({"seed": 7})
+
+
+def test_simulate_crosses_strategies_and_seeds(planned):
+    plan, *_ = planned("--strategies", "random,uniform", "--seeds", 2, "--rounds", 3, "--budget", 9)
+    assert {(c.strategy, c.seed) for c in plan.campaigns} == {(s, n) for s in ("random", "uniform") for n in (0, 1)}
+    assert (plan.rounds, plan.budget) == (3, 9)
