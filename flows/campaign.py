@@ -9,9 +9,9 @@ from al_core.project import Project
 from al_core.settings import Settings
 from flows.round import RoundOutcome, run_round
 from tasks.ledger.client import open_ledger
-from tasks.steps import table as steps
-from tasks.steps.history import campaign_history
-from tasks.steps.repair import make_sure
+from tasks.steps.audit import campaign_history
+from tasks.steps.context import RoundContext
+from tasks.steps.repair import repair_step
 
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
@@ -34,7 +34,7 @@ def run_campaign(
 
 
 def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
-    """How the campaign ended, where it is over and these settings do not allow more; None where there is more to do.
+    """Return how the campaign ended, or None where it is not over, or where these settings allow more.
 
     What it delivered last is looked at, and made again where it is damaged.
     """
@@ -46,5 +46,5 @@ def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
     reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
     if reason is None:
         return None
-    make_sure(project, ledger, "propagate", last.round_id, lambda name, n: getattr(steps, name)(project, n))
+    repair_step(RoundContext(project, ledger, last.round_id), "propagate")
     return RoundOutcome(last.round_id, stop_reason=reason)

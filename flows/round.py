@@ -15,7 +15,8 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.steps import table as steps
-from tasks.steps.repair import mend_inputs
+from tasks.steps.context import RoundContext
+from tasks.steps.repair import repair_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,13 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
     ledger = open_ledger(project)
     round_id = ledger.begin_round(settings, flow_run.id).round_id
-    mend_inputs(project, ledger, round_id, lambda name, number: getattr(steps, name)(project, number))
-    if not steps.select(project, round_id)["frames"]:
+    repair_inputs(RoundContext(project, ledger, round_id))
+    if not steps.select(project, round_id).frames:
         return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
     steps.request(project, round_id)
     answers = steps.collect(project, round_id)
-    if answers["waiting"]:
-        return RoundOutcome(round_id, answers["waiting"], tuple(answers["rejected"]))
+    if answers.waiting:
+        return RoundOutcome(round_id, answers.waiting, answers.rejected)
     steps.train(project, round_id)
     steps.predict(project, round_id)
     steps.propagate(project, round_id)

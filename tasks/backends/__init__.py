@@ -2,37 +2,34 @@
 
 from collections.abc import Callable
 
-from al_core.errors import UnknownName
-from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
+from al_core.settings import Table
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.label_studio import LabelStudioBackend
 from tasks.backends.page import PageBackend
-from tasks.backends.protocol import Backend, RequestStatus
+from tasks.backends.protocol import Backend
 from tasks.backends.simulated import SimulatedBackend
+from tasks.steps.context import RoundContext
 
-BACKENDS: dict[str, Callable[[Project, Ledger, FrameStore, Settings], Backend]] = {
-    "simulated": SimulatedBackend,
-    "page": PageBackend,
-    "inbox": InboxBackend,
-    "label_studio": LabelStudioBackend,
-    "cvat": CvatBackend,
-}
+BACKENDS: Table[Callable[[RoundContext], Backend]] = Table(
+    "annotation back-end",
+    {
+        "simulated": SimulatedBackend,
+        "page": PageBackend,
+        "inbox": InboxBackend,
+        "label_studio": LabelStudioBackend,
+        "cvat": CvatBackend,
+    },
+)
 
 
-def open_backend(project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> Backend:
-    """The back-end that ``annotator.backend`` names.
+def open_backend(context: RoundContext) -> Backend:
+    """Return the back-end that ``annotator.backend`` names.
 
     Raises:
         UnknownName: there is none of that name.
     """
-    name = settings.annotator.backend
-    if name not in BACKENDS:
-        raise UnknownName("annotation back-end", name, BACKENDS)
-    return BACKENDS[name](project, ledger, frames, settings)
+    return BACKENDS[context.settings.annotator.backend](context)
 
 
-__all__ = ["BACKENDS", "Backend", "RequestStatus", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "open_backend"]

@@ -16,17 +16,13 @@ from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import Asked, DrawnFrame, answer_kind, frame_label
 from al_core.files import write_whole
-from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
-from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes, png_bytes
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import ShownMasks, asked_frames
+from tasks.steps.context import RoundContext
 
 SUFFIXES = (".xml", ".zip")
 
@@ -41,20 +37,13 @@ class CvatBackend:
     shows_proposals = True
     revisable = True
 
-    def __init__(
-        self,
-        project: Project,
-        ledger: Ledger,
-        frames: FrameStore,
-        settings: Settings,
-        settle_seconds: float = SETTLE_SECONDS,
-    ) -> None:
-        self._project = project
-        self._ledger = ledger
-        self._frames = frames
-        self._settings = settings
-        self._dropped = DropFolder(project, settle_seconds)
-        self._shown = ShownMasks(project.root / "cvat" / "shown")
+    def __init__(self, context: RoundContext, settle_seconds: float = SETTLE_SECONDS) -> None:
+        self._project = context.project
+        self._ledger = context.ledger
+        self._frames = context.frames
+        self._settings = context.settings
+        self._dropped = DropFolder(context.project, settle_seconds)
+        self._shown = ShownMasks(context.project.root / "cvat" / "shown")
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
         """Lay out frames, masks, labels and instructions; what lies there already is left as it is.
@@ -71,12 +60,6 @@ class CvatBackend:
             if self._settings.annotator.cvat_url:
                 name = f"{self._project.root.name}, round {round_id}"
                 upload_round(folder, name, self._settings.annotator)
-
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """Read new files, then say how far each request is."""
-        known = asked_frames(self._ledger)
-        self._take_in(known)
-        return {i: self._status(i, known) for i in request_ids}
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Read new files, then give the newest answer of each request that has one."""
@@ -129,11 +112,6 @@ class CvatBackend:
             return answered
 
         self._dropped.take_in(read)
-
-    def _status(self, request_id: str, known: Mapping[str, Asked]) -> RequestStatus:
-        if request_id not in known:
-            return RequestStatus.UNKNOWN
-        return RequestStatus.ANSWERED if self._dropped.answered(request_id) else RequestStatus.WAITING
 
     def _answer(self, request: LabelRequest, categories: Mapping[str, int]) -> Answer:
         understood = self._dropped.understood(request.request_id)

@@ -23,7 +23,6 @@ from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
 from al_core.oracle import label_seconds
-from al_core.project import Project
 from al_core.records import (
     IGNORE_CATEGORY,
     IGNORE_TRACK,
@@ -34,12 +33,10 @@ from al_core.records import (
     MaskLabel,
     Video,
 )
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import asked_frames
+from tasks.steps.context import RoundContext
 
 _JPEG_QUALITY = 95
 
@@ -54,19 +51,12 @@ class InboxBackend:
     shows_proposals = True
     revisable = True
 
-    def __init__(
-        self,
-        project: Project,
-        ledger: Ledger,
-        frames: FrameStore,
-        settings: Settings,
-        settle_seconds: float = SETTLE_SECONDS,
-    ) -> None:
-        self._project = project
-        self._ledger = ledger
-        self._frames = frames
-        self._settings = settings
-        self._dropped = DropFolder(project, settle_seconds)
+    def __init__(self, context: RoundContext, settle_seconds: float = SETTLE_SECONDS) -> None:
+        self._project = context.project
+        self._ledger = context.ledger
+        self._frames = context.frames
+        self._settings = context.settings
+        self._dropped = DropFolder(context.project, settle_seconds)
 
     # ---- what goes out
 
@@ -131,12 +121,6 @@ class InboxBackend:
 
     # ---- what comes back
 
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """Read new files, then say how far each request is."""
-        known = asked_frames(self._ledger)
-        self._take_in(known)
-        return {i: self._status(i, known) for i in request_ids}
-
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Read new files, then give the newest answer of each request that has one."""
         known = asked_frames(self._ledger)
@@ -149,11 +133,6 @@ class InboxBackend:
     def rejected(self) -> list[str]:
         """One message per file that cannot be used; each is told once."""
         return self._dropped.rejected()
-
-    def _status(self, request_id: str, known: Mapping[str, Asked]) -> RequestStatus:
-        if request_id not in known:
-            return RequestStatus.UNKNOWN
-        return RequestStatus.ANSWERED if self._dropped.answered(request_id) else RequestStatus.WAITING
 
     def _take_in(self, known: Mapping[str, Asked]) -> None:
         categories = list(dict.fromkeys([*self._tracks()["categories"], *self._ledger.categories().values()]))

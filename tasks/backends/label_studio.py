@@ -23,16 +23,12 @@ from al_core.errors import BadLabel, ToolUnreachable
 from al_core.exchange.drawn import Asked, answer_kind, frame_label, origins
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.files import write_whole
-from al_core.ledger.store import Ledger
 from al_core.oracle import label_seconds
-from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
 from tasks.backends.files import json_bytes, png_bytes
 from tasks.backends.label_studio_api import LabelStudioApi
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.shown import ShownMasks, asked_frames
+from tasks.steps.context import RoundContext
 
 _AT_ONCE = 20
 """Tasks in one import: SQLite behind the server stays free for people in between."""
@@ -53,14 +49,14 @@ class LabelStudioBackend:
     shows_proposals = True
     revisable = True
 
-    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
-        self._ledger = ledger
-        self._frames = frames
-        self._settings = settings
-        self._name = project.root.name
-        self._folder = project.root / "label_studio"
+    def __init__(self, context: RoundContext) -> None:
+        self._ledger = context.ledger
+        self._frames = context.frames
+        self._settings = context.settings
+        self._name = context.project.root.name
+        self._folder = context.project.root / "label_studio"
         self._shown = ShownMasks(self._folder / "shown")
-        annotator = settings.annotator
+        annotator = context.settings.annotator
         self._url = annotator.label_studio_url
         self._api = LabelStudioApi(self._url, annotator.label_studio_token_variable)
         self._project_id: int | None = None
@@ -170,18 +166,6 @@ class LabelStudioBackend:
         return str(json.loads(file.read_text(encoding="utf-8"))["key"])
 
     # ---- what comes back
-
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """Look for changes, then say how far each request is."""
-        known = asked_frames(self._ledger)
-        answered = {answer.request_id for answer in self.collect(request_ids)}
-
-        def status(request_id: str) -> RequestStatus:
-            if request_id not in known:
-                return RequestStatus.UNKNOWN
-            return RequestStatus.ANSWERED if request_id in answered else RequestStatus.WAITING
-
-        return {i: status(i) for i in request_ids}
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Look for changes, then give the newest answer of each request that has one.

@@ -7,12 +7,10 @@ import numpy as np
 
 from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
-from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelRequest, Selected
 from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
-from tasks.backends.protocol import RequestStatus
 from tasks.backends.sampling import drawn
+from tasks.steps.context import RoundContext
 
 
 class PageBackend:
@@ -21,9 +19,9 @@ class PageBackend:
     shows_proposals = False
     revisable = False
 
-    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
-        self._ledger = ledger
-        self._settings = settings
+    def __init__(self, context: RoundContext) -> None:
+        self._ledger = context.ledger
+        self._settings = context.settings
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
         """Ask some of the questions twice, and some of earlier rounds again. What people start from is looked up when
@@ -34,12 +32,6 @@ class PageBackend:
         self._ledger.put_checks(checks, Purpose.AGREEMENT, [r.request_id for r in twice])
         again = _known(self._ledger, self._settings, requests)
         self._ledger.put_checks([new for new, _ in again], Purpose.KNOWN_TRUTH, [old for _, old in again])
-
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """What the ledger knows."""
-        known = {r.request_id: RequestStatus.WAITING for r in self._ledger.requests(status="open")}
-        known |= {r.request_id: RequestStatus.ANSWERED for r in self._ledger.requests(status="done")}
-        return {i: known.get(i, RequestStatus.UNKNOWN) for i in request_ids}
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """None: every answer is in the ledger already."""

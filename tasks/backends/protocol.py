@@ -1,18 +1,9 @@
 """What every annotation back-end can do; all of it may be repeated after a crash without harm."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Protocol
 
 from al_core.records import Answer, FrameLabel, LabelRequest
-
-
-class RequestStatus(StrEnum):
-    """How far a request is at the back-end."""
-
-    UNKNOWN = "unknown"
-    WAITING = "waiting"
-    ANSWERED = "answered"
 
 
 class Backend(Protocol):
@@ -32,10 +23,6 @@ class Backend(Protocol):
         Args:
             proposals: masks to start from, by request id; a request without an entry starts from nothing.
         """
-        ...
-
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """How far each of these requests is."""
         ...
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:

@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.ledger.store import Ledger
 from al_core.oracle import REFINED, SimulatedAnnotator, request_rng
-from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
 from tasks.backends.prelabels import delivered_proposals
-from tasks.backends.protocol import RequestStatus
+from tasks.steps.context import RoundContext
 
 
 class SimulatedBackend:
@@ -27,19 +23,14 @@ class SimulatedBackend:
     shows_proposals = False
     revisable = False
 
-    def __init__(self, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings) -> None:
-        self._project = project
-        self._ledger = ledger
-        self._frames = frames
-        self._settings = settings
+    def __init__(self, context: RoundContext) -> None:
+        self._project = context.project
+        self._ledger = context.ledger
+        self._frames = context.frames
+        self._settings = context.settings
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
         """Nothing is to be done: the requests lie in the ledger."""
-
-    def poll(self, request_ids: Sequence[str]) -> dict[str, RequestStatus]:
-        """Every request that the ledger knows is answered."""
-        known = self._requests()
-        return {i: RequestStatus.ANSWERED if i in known else RequestStatus.UNKNOWN for i in request_ids}
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Draw the answers.

@@ -3,13 +3,11 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from al_core.errors import FewframesError, LedgerBusy, NoSpace
-from al_core.fingerprint import code_version, fingerprint
+from al_core.errors import LedgerBusy
 from al_core.ledger.file.owner import Owner, read_owner, runs
 from al_core.ledger.forwarding import ForwardedLedger
 from al_core.ledger.store import Ledger
@@ -128,43 +126,3 @@ def answers(owner: Owner, seconds: float = 2.0) -> bool:
         return True
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def once(
-    ledger: Ledger, round_id: int, name: str, inputs: Mapping[str, Any], work: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    """Do a step of a round exactly once.
-
-    Args:
-        inputs: everything that the result depends on, JSON-like; hashed into the ledger.
-        work: does the step and returns what later steps need of it, JSON-like. It may be called again after a
-            crash, so what it writes must replace what a dead predecessor left.
-
-    Returns:
-        The result, of this call or of the one that finished the step before.
-    """
-    done = ledger.begin_step(round_id, name, fingerprint(inputs), code_version())
-    if done is not None:
-        return done.result
-    started = time.perf_counter()
-    try:
-        result = work()
-    except Exception as error:
-        # What went wrong is told by the error itself, also where the ledger cannot be written.
-        with suppress(Exception):
-            ledger.fail_step(round_id, name, f"{type(error).__name__}: {error}")
-        if (full := _as_full_disk(error, ledger.path.parent)) is not None:
-            raise full from error
-        raise
-    ledger.finish_step(round_id, name, result, time.perf_counter() - started)
-    return result
-
-
-def _as_full_disk(error: BaseException, folder: Path) -> FewframesError | None:
-    """The error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, folder)):
-            return full
-        cause = cause.__cause__ or cause.__context__
-    return None

@@ -18,7 +18,7 @@ from tasks.processes.run_lock import is_run, run_lock
 from tasks.processes.supervisor import PeriodicThread, SupervisedProcess
 from tasks.scheduling.deployments import begin_rounds
 from tasks.scheduling.events import need_of, tell_failed, tell_need
-from tasks.steps.settle import settle, verdict_of
+from tasks.steps.context import settle, verdict_of
 
 _log = logging.getLogger(__name__)
 

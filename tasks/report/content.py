@@ -31,7 +31,7 @@ from tasks.report.timeline import (
     least_confident,
     uncertainty,
 )
-from tasks.steps.credits import gain_so_far
+from tasks.steps.audit import gain_so_far
 
 MAX_VIDEOS = 12
 """So many videos get a time line and pictures: the least certain ones."""

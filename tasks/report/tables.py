@@ -14,7 +14,7 @@ from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.report.formatting import between, duration, many, percent, score, times
 from tasks.report.round_rows import RoundRow, round_rows
-from tasks.steps.credits import gain_in_words, gain_so_far
+from tasks.steps.audit import gain_in_words, gain_so_far
 
 
 def print_status(project: Project, console: Console) -> None:

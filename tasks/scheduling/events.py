@@ -10,7 +10,7 @@ from tasks.report.formatting import duration, many, percent, score
 from tasks.report.round_rows import RoundRow, round_rows
 from tasks.scheduling.notify import Event, notify
 from tasks.scheduling.published import publish_summary
-from tasks.steps.settle import verdict_of
+from tasks.steps.context import verdict_of
 
 
 def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> None:

@@ -1,25 +1,137 @@
-"""Audit: what a round delivers, measured where there is held-back ground truth."""
+"""Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
-from al_core.evaluation.video_quality import VideoFigure, evaluate_video
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from al_core.campaign.stopping import History, stop_reason
+from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.records import Video
+from al_core.records import FrameRef, Progress, Video, fingerprint_labels, whole_video
+from al_core.selection.gain import Credit, live_gain, worths
+from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
+from tasks.progress import progress_of
+from tasks.steps.context import Audited, Chosen, RoundContext
+
+if TYPE_CHECKING:
+    from al_core.evaluation.video_quality import VideoFigure
 
 
-def audit_video(project: Project, ledger: Ledger, video: Video, round_id: int) -> list[VideoFigure]:
-    """Measure what a round delivers for one video and store the figures; the same call twice is the same as
-    once.
+def audit_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what the audit depends on."""
+    delivered = sorted(context.ledger.delivered_paths(context.round_id).items())
+    return {"delivered": delivered, "labels": fingerprint_labels(context.labels_collected)}
+
+
+def audit_work(context: RoundContext) -> Audited:
+    """Measure the delivered masks against truth that the loop has not seen, where there is some."""
+    tell = progress_of(Audited.step)
+    for done, video in enumerate(context.videos, start=1):
+        audit_video(context, video)
+        tell(Progress(done, len(context.videos), video.name))
+    return Audited(len(context.videos), round_credits(context))
+
+
+def audit_video(context: RoundContext, video: Video) -> "list[VideoFigure]":
+    """Measure what a round delivers for one video and store the figures; the same call twice is the same as once.
 
     Returns:
         The stored rows; empty for a video without ground truth, or when people labelled all of it.
     """
+    # The gain below is shown by commands that start without scipy.
+    from al_core.evaluation.video_quality import evaluate_video
+
+    ledger, round_id = context.ledger, context.round_id
     truth = ledger.truth(video.video_id)
     human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
     path = ledger.delivered_paths(round_id).get(video.video_id)
     rows: list[VideoFigure] = []
     if truth and path is not None:
-        delivered = dict(read_delivered(project.absolute(path), sorted(set(truth) | human)))
+        delivered = dict(read_delivered(context.project.absolute(path), sorted(set(truth) | human)))
         rows = evaluate_video(delivered, truth, human, video.identities)
     ledger.put_quality(round_id, video.video_id, rows)
     return rows
+
+
+# ---- what each label brought
+
+
+def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ...]:
+    """Return what the labels of a round changed, as (control 0 or 1, human seconds, worth) of each label.
+
+    Empty for a round before which nothing was delivered.
+    """
+    ledger, round_id = context.ledger, context.round_id
+    before, after = ledger.delivered_paths(round_id - 1), ledger.delivered_paths(round_id)
+    seconds = ledger.label_seconds(round_id)
+    control = {s.frame: s.control for s in ledger.selection(round_id)}
+    lengths = ledger.video_lengths()
+    found = []
+    for video_id in sorted(before.keys() & after.keys()):
+        mine = sorted(ref.frame_idx for ref in seconds if ref.video_id == video_id)
+        if not mine:
+            continue
+        old, new = (dict(read_delivered(context.project.absolute(paths[video_id]))) for paths in (before, after))
+        for frame_idx, worth in worths(old, new, mine, lengths[video_id]).items():
+            ref = FrameRef(video_id, frame_idx)
+            found.append((float(control.get(ref, False)), seconds[ref], worth))
+    return tuple(found)
+
+
+def gain_so_far(ledger: Ledger) -> Estimate | None:
+    """Return the gain over random selection in all rounds that are audited; None while too little is known."""
+    credits = []
+    for step in ledger.steps():
+        if step.name == Audited.step and step.status == "finished":
+            credits += [Credit(bool(c), s, w) for c, s, w in Audited.from_json(step.result).credits]
+    return live_gain(credits, np.random.default_rng(0))
+
+
+def gain_in_words(gain: Estimate) -> str:
+    """Return the gain as people read it."""
+    return (
+        f"a second of labelling changes {gain.value:.2f} times as much as at random ({gain.low:.2f} to {gain.high:.2f})"
+    )
+
+
+# ---- the end of a round
+
+
+def finish_round(context: RoundContext) -> str | None:
+    """Close the round; returns why the campaign ends with it, or None when it goes on."""
+    ledger, settings = context.ledger, context.settings
+    chosen = context.result(Chosen)
+    empty = chosen.empty if chosen is not None else ""
+    reason = empty or stop_reason(settings.stopping, campaign_history(ledger, settings))
+    if reason:
+        # Nobody will use what was asked ahead.
+        ledger.replace_requests(context.round_id + 1)
+    ledger.finish_round(context.round_id, reason)
+    return reason
+
+
+def campaign_history(ledger: Ledger, settings: Settings) -> History:
+    """Return rounds, human frames and seconds, coverage and quality of a project up to now."""
+    rows = ledger.coverage()
+    last = rows[-1] if rows else None
+    delivered = ledger.last_delivered_round()
+    covered = ledger.frames_covered(delivered) if delivered is not None else 0
+    total = last["n_frames"] if last else 0
+    human_frames = last["human_frames"] if last else 0
+    return History(
+        rounds=len(rows),
+        human_frames=human_frames,
+        human_seconds=last["human_seconds"] if last else 0.0,
+        coverage=covered / total if total else 0.0,
+        qualities=_mean_quality(ledger),
+        frames_left=total - human_frames,
+    )
+
+
+def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
+    """Mean J&F over videos of each round that has one, in order."""
+    by_round: dict[int, list[float]] = {}
+    for row in whole_video(ledger.quality(), "jf"):
+        by_round.setdefault(row.round_id, []).append(row.value)
+    return tuple(sum(v) / len(v) for _, v in sorted(by_round.items()))

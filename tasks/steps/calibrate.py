@@ -18,10 +18,9 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import iou
 from al_core.project import Project
 from al_core.propagation import Resources
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance, Video
-from al_core.settings import Settings
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance
 from al_core.stores.delivered import read_delivered
-from al_core.stores.frames import FrameStore
+from tasks.steps.context import Propagated, RoundContext
 from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
 
 CHEAP = frozenset({"flow"})
@@ -46,24 +45,18 @@ class _Row(NamedTuple):
 
 
 def calibrate(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    round_id: int,
-    labels: Sequence[FrameLabel],
-    on_progress: Callable[[Progress], None] | None = None,
+    context: RoundContext, labels: Sequence[FrameLabel], on_progress: Callable[[Progress], None] | None = None
 ) -> dict[str, Fit]:
-    """The calibrations that a round uses, by propagator and by provenance of what is delivered.
+    """Return the calibrations that a round uses, by propagator and by provenance of what is delivered.
 
     Args:
         labels: all that is known in this round.
     """
-    videos = {video.video_id: video for video in ledger.videos()}
-    rows = list(_delivered_before(project, ledger, videos, round_id, labels))
+    settings = context.settings
+    rows = list(_delivered_before(context, labels))
     methods = [name for name in settings.propagation.methods if name in CHEAP]
     if methods and (not rows or len(settings.propagation.methods) > 1):
-        left_out = list(_left_out(project, frames, settings, methods, videos, labels, on_progress))
+        left_out = list(_left_out(context, methods, labels, on_progress))
         # Together they stand for what is delivered only as long as nothing was, and nothing else takes part.
         whole = not rows and len(methods) == len(settings.propagation.methods)
         rows += [row for row in left_out if whole or row.name != COMBINED]
@@ -110,38 +103,33 @@ def _samples(rows: Sequence[_Row]) -> Samples:
 def delivered_samples(project: Project, ledger: Ledger) -> dict[str, Samples]:
     """Confidences as they were delivered and what they turned out to be worth, by provenance: each mask of a frame that
     a person labelled in the round after."""
-    videos = {video.video_id: video for video in ledger.videos()}
     last = ledger.last_round()
     by_name: defaultdict[str, list[_Row]] = defaultdict(list)
     if last is not None:
-        for row in _delivered_before(project, ledger, videos, last.round_id, ledger.human_labels(), raw=False):
+        context = RoundContext(project, ledger, last.round_id)
+        for row in _delivered_before(context, ledger.human_labels(), raw=False):
             by_name[row.name].append(row)
     return {name: _samples(rows) for name, rows in sorted(by_name.items())}
 
 
-def _delivered_before(
-    project: Project,
-    ledger: Ledger,
-    videos: Mapping[int, Video],
-    round_id: int,
-    labels: Sequence[FrameLabel],
-    raw: bool = True,
-) -> Iterator[_Row]:
+def _delivered_before(context: RoundContext, labels: Sequence[FrameLabel], raw: bool = True) -> Iterator[_Row]:
     """What each round delivered for the frames that people labelled in the next one.
 
     Args:
         raw: take each round's calibration out of the confidences again.
     """
+    ledger = context.ledger
+    videos = {video.video_id: video for video in context.videos}
     by_frame = {label.frame: label for label in labels}
-    for earlier in range(1, round_id):
+    for earlier in range(1, context.round_id):
         asked = {request.frame for request in ledger.requests(earlier + 1)} & set(by_frame)
-        undo = _calibrations_in(ledger, earlier) if raw else {}
+        undo = _calibrations_in(context.of_round(earlier)) if raw else {}
         for video_id, path in ledger.delivered_paths(earlier).items():
             here = [frame.frame_idx for frame in asked if frame.video_id == video_id]
             if not here:
                 continue
             video = videos[video_id]
-            for frame_idx, masks in read_delivered(project.absolute(path), here):
+            for frame_idx, masks in read_delivered(context.project.absolute(path), here):
                 label = by_frame[FrameRef(video_id, frame_idx)]
                 for mask in masks:
                     if mask.provenance in (Provenance.PROPAGATED, Provenance.TEACHER):
@@ -151,11 +139,10 @@ def _delivered_before(
                         yield _Row(name, confidence, overlap, video_id, frame_idx / video.n_frames)
 
 
-def _calibrations_in(ledger: Ledger, round_id: int) -> dict[str, Calibration]:
-    """Those that a round used."""
-    step = ledger.step(round_id, "propagate")
-    told = step.result.get("calibration", {}) if step is not None and step.result else {}
-    return {name: Calibration(found["slope"], found["offset"]) for name, found in told.items()}
+def _calibrations_in(context: RoundContext) -> dict[str, Calibration]:
+    """Return those that a round used; none where it delivered nothing."""
+    used = context.result(Propagated) or Propagated()
+    return {name: Calibration(found["slope"], found["offset"]) for name, found in used.calibration.items()}
 
 
 def _overlap(mask: DeliveredMask, label: FrameLabel, identities: Identities) -> float:
@@ -171,15 +158,14 @@ def _overlap(mask: DeliveredMask, label: FrameLabel, identities: Identities) -> 
 
 
 def _left_out(
-    project: Project,
-    frames: FrameStore,
-    settings: Settings,
+    context: RoundContext,
     methods: Sequence[str],
-    videos: Mapping[int, Video],
     labels: Sequence[FrameLabel],
     on_progress: Callable[[Progress], None] | None,
 ) -> Iterator[_Row]:
-    resources = Resources(settings.propagation, project.cache, seed=settings.seed)
+    settings = context.settings
+    videos = {video.video_id: video for video in context.videos}
+    resources = Resources(settings.propagation, context.project.cache, seed=settings.seed)
     known = defaultdict(list)
     for label in labels:
         known[label.frame.video_id].append(label)
@@ -187,7 +173,7 @@ def _left_out(
     chosen = usable[:: -(-len(usable) // MOST_VIDEOS) or 1]
     for done, video_id in enumerate(chosen, start=1):
         video = videos[video_id]
-        clip = VideoFrames(frames, video)
+        clip = VideoFrames(context.frames, video)
         decoded = Decoded(known_by_frame(clip, known[video_id], resources))
         for row in held_out(methods, resources, clip, decoded):
             yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / video.n_frames)

@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
-from al_core.project import Project
 from al_core.records import DeliveredMask, Provenance
 from al_core.selection.error_model import Outlook, expected_overlap
 from al_core.selection.hazard import hazards
-from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
-from al_core.stores.frames import FrameStore
 from al_core.stores.optical_flow import FlowStore
+from tasks.steps.context import RoundContext
 from tasks.steps.propagate import VideoFrames
 
 Delivered = Mapping[int, Sequence[DeliveredMask]]
@@ -25,23 +23,18 @@ MISSED = 0.5
 """Error that a frame is expected to have where half of the teachers see an object that the others do not."""
 
 
-def outlooks_of(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    round_id: int,
-    asked_before: int | None = None,
-) -> Callable[[int], Outlook] | None:
-    """The outlook of each video as the round before left it; None before anything was delivered.
+def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Callable[[int], Outlook] | None:
+    """Return the outlook of each video as the round before left it; None before anything was delivered.
 
     Args:
         asked_before: frames that rounds before this one asked for count as labelled; ``round_id`` when left out.
     """
+    project, ledger, round_id = context.project, context.ledger, context.round_id
+    propagation = context.settings.propagation
     paths = ledger.delivered_paths(round_id - 1) if round_id > 1 else {}
     if not paths:
         return None
-    videos = {video.video_id: video for video in ledger.videos()}
+    videos = {video.video_id: video for video in context.videos}
     store = FlowStore(project.cache / "flow")
 
     @cache
@@ -51,8 +44,8 @@ def outlooks_of(
         labelled = _labelled(ledger, video_id, round_id if asked_before is None else asked_before)
         error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
         error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, round_id - 1, video_id, video.n_frames))
-        clip = VideoFrames(frames, video)
-        flow = store.clip(clip, settings.propagation.flow_long_side, settings.propagation.flow_preset)
+        clip = VideoFrames(context.frames, video)
+        flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
         return Outlook(
             error,

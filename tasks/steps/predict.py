@@ -1,45 +1,54 @@
 """Predict a whole video with the ensemble of mean teachers, and score how uncertain each frame is."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
-from al_core.project import Project
 from al_core.records import Progress, Video
 from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
+from tasks.progress import progress_of
+from tasks.steps.context import Predicted, RoundContext, Trained, hashes_of
 
 if TYPE_CHECKING:
     from al_core.students.build import Member
 
 
-@dataclass(frozen=True, slots=True)
-class PredictedVideo:
-    """What became of one video.
+def predict_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what the predictions depend on."""
+    settings = context.settings
+    return {
+        "student": context.required(Trained).sha256,
+        "teachers": settings.teachers.model_dump(mode="json"),
+        "uncertainty": settings.uncertainty.model_dump(mode="json"),
+        "frames": settings.frames.working_long_side,
+    }
 
-    Attributes:
-        path: the Parquet file of predicted objects.
-        mean_uncertainty: mean score of the frames, in [0, 1].
-        seconds: wall-clock time of reading, predicting, writing and scoring.
+
+def predict_work(context: RoundContext) -> Predicted:
+    """Predict every frame with the ensemble of mean teachers, and score how uncertain each prediction is.
+
+    Videos that a dead predecessor finished are not predicted again.
     """
-
-    path: Path
-    n_frames: int
-    n_objects: int
-    mean_uncertainty: float
-    seconds: float
+    ledger = context.ledger
+    done = ledger.prediction_paths(context.round_id)
+    todo = [video for video in context.videos if video.video_id not in done]
+    checkpoint = context.project.absolute(context.required(Trained).checkpoint)
+    members = load_members_for(checkpoint, context.settings) if todo else []
+    for video in todo:
+        predict_video(context, video, members, progress_of(f"predict {video.name}"))
+    paths = ledger.prediction_paths(context.round_id)
+    return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths))
 
 
 def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":
-    """The teachers of a checkpoint, ready to predict on the device of the settings.
+    """Return the teachers of a checkpoint, ready to predict on the device of the settings.
 
     Raises:
         BadCheckpoint: the file is no student's checkpoint, or is damaged.
@@ -53,27 +62,26 @@ def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":
 
 
 def predict_video(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
+    context: RoundContext,
     video: Video,
     members: "list[Member]",
-    settings: Settings,
-    round_id: int,
     on_progress: Callable[[Progress], None] | None = None,
-) -> PredictedVideo:
+) -> Path:
     """Predict every frame of a video, write the objects to a Parquet file and the scores to the ledger.
 
     Frames that people labelled are predicted too: there the teachers can be held against the truth. What people
     have labelled up to this round also tells how many objects to expect in the frames near by. Frames stream
     through; memory does not grow with the length of the video, but for a few numbers a frame.
+
+    Returns:
+        The Parquet file of predicted objects.
     """
     from al_core.uncertainty.augment import views_named
     from al_core.uncertainty.ensemble import predict_frames
 
-    started = time.perf_counter()
-    path = project.round_dir(round_id) / "predictions" / f"{video.video_id:05d}.parquet"
-    tally = _Tally(_expected(ledger, video, round_id))
+    project, ledger, frames, settings = context.project, context.ledger, context.frames, context.settings
+    path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
+    tally = _Tally(_expected(ledger, video, context.round_id))
     predicted = predict_frames(
         members,
         views_named(settings.teachers.views),
@@ -84,12 +92,8 @@ def predict_video(
     )
     told = _telling(predicted, video, on_progress)
     write_predictions(path, tally.passing(told), frames.size(video.video_id))
-    table = tally.table(settings)
-    ledger.put_predictions(round_id, video.video_id, table, project.relative(path))
-    uncertainty = table["uncertainty"].to_numpy()
-    return PredictedVideo(
-        path, len(table), sum(tally.n_objects), float(uncertainty.mean()), time.perf_counter() - started
-    )
+    ledger.put_predictions(context.round_id, video.video_id, tally.table(settings), project.relative(path))
+    return path
 
 
 def _expected(ledger: Ledger, video: Video, round_id: int) -> Expected | None:

@@ -5,23 +5,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.evaluation.calibration import Calibration
 from al_core.fusion import combine, fuse, propagations
-from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
-from al_core.project import Project
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
-from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Video
-from al_core.settings import Settings
+from al_core.records import (
+    IGNORE_TRACK,
+    DeliveredMask,
+    FrameLabel,
+    FrameRef,
+    Identities,
+    Progress,
+    Video,
+    fingerprint_labels,
+)
 from al_core.stores.delivered import Summary, write_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
+from tasks.progress import progress_of
+from tasks.steps.context import Predicted, Propagated, RoundContext, hashes_of
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,47 @@ class VideoFrames:
         return self.store.read(FrameRef(self.video.video_id, frame_idx))
 
 
+def propagate_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what the delivered masks depend on."""
+    predicted = context.result(Predicted)
+    return {
+        "labels": fingerprint_labels(context.labels_collected),
+        "predictions": None if predicted is None else predicted.sha256,
+        "propagation": context.settings.propagation.model_dump(mode="json"),
+    }
+
+
+def propagate_work(context: RoundContext) -> Propagated:
+    """Carry human masks along each video and fuse them with the teachers' into one labelled video.
+
+    Videos that a dead predecessor finished are not labelled again.
+    """
+    # Calibration propagates too, to see how well it does.
+    from tasks.steps.calibrate import as_json, calibrate, calibrations_of
+
+    project, ledger, round_id = context.project, context.ledger, context.round_id
+    methods = context.settings.propagation.methods
+    fits = calibrate(context, context.labels_collected, progress_of("calibrate"))
+    predicted, done = ledger.prediction_paths(round_id), ledger.delivered_paths(round_id)
+    for video in context.videos:
+        if video.video_id in done:
+            continue
+        path = predicted.get(video.video_id)
+        propagate_video(
+            context,
+            video,
+            [label for label in context.labels_collected if label.frame.video_id == video.video_id],
+            None if path is None else project.absolute(path),
+            progress_of(f"propagate {video.name}"),
+            calibrations_of(methods, fits),
+        )
+    paths = ledger.delivered_paths(round_id)
+    return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths))
+
+
 def propagate_video(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
+    context: RoundContext,
     video: Video,
-    settings: Settings,
-    round_id: int,
     labels: Sequence[FrameLabel],
     predictions_path: Path | None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -79,7 +122,8 @@ def propagate_video(
     Raises:
         DamagedFile: the predictions cannot be read.
     """
-    clip = VideoFrames(frames, video)
+    project, settings = context.project, context.settings
+    clip = VideoFrames(context.frames, video)
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
     resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress)
     by_frame = known_by_frame(clip, labels, resources)
@@ -92,11 +136,13 @@ def propagate_video(
         settings.propagation,
         calibrations,
     )
-    path = project.round_dir(round_id) / "delivered" / f"{video.video_id:05d}.parquet"
+    path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(by_frame)
     summary = write_delivered(path, covered.counted(_telling(delivered, video, on_progress)))
     categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
-    ledger.put_delivered(round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories)
+    context.ledger.put_delivered(
+        context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories
+    )
     return summary
 
 

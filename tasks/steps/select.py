@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from al_core.campaign.pricing import prices_from
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.records import FrameRef, LabelKind, Selected
+from al_core.records import FrameRef, LabelKind, Selected, fingerprint_labels
 from al_core.selection import Frames, Pool, select
 from al_core.selection.plan import Offer
 from al_core.selection.pool import Features, Ranked, every_frame
@@ -22,9 +21,9 @@ from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
-from tasks.steps.credits import gain_in_words, gain_so_far
+from tasks.steps.audit import gain_in_words, gain_so_far
+from tasks.steps.context import Chosen, Predicted, RoundContext
 from tasks.steps.expected_error import outlooks_of
-from tasks.steps.history import frames_to_ask
 
 MOST_EXPLAINED = 64
 """For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
@@ -34,15 +33,30 @@ _FIRST_PREFIX = 8
 """The first look at the order of uncertainty reads this many rows per frame that is wanted."""
 
 
-def select_frames(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    round_id: int,
-    rng: np.random.Generator,
-    n: int | None = None,
-) -> list[Selected]:
+def select_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what the choice depends on."""
+    before = context.of_round(context.round_id - 1).result(Predicted)
+    return {
+        "selection": context.settings.selection.model_dump(mode="json"),
+        "seed": context.settings.seed,
+        "labels": fingerprint_labels(context.labels_before),
+        "predictions": None if before is None else before.sha256,
+    }
+
+
+def select_work(context: RoundContext) -> Chosen:
+    """Choose the frames that a human should see; where none is left, the result says so."""
+    rng = np.random.default_rng([context.settings.seed, context.round_id])
+    n = frames_to_ask(context.settings, len(context.labels_before))
+    try:
+        selected = select_frames(context, rng, n)
+    except EmptyPool as error:
+        return Chosen(empty=str(error))
+    frames = tuple((s.frame.video_id, s.frame.frame_idx) for s in selected)
+    return Chosen(frames, control=sum(s.control for s in selected))
+
+
+def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None = None) -> list[Selected]:
     """Choose the frames that a round asks for, and store the choice in the place of an earlier one.
 
     The predictions of the round before tell uncertainty and features; where there are none, frames are told
@@ -56,10 +70,11 @@ def select_frames(
         EmptyPool: not a single frame may be chosen.
         BadSettings: the annotator is simulated and there is no truth.
     """
+    ledger, settings, round_id = context.ledger, context.settings, context.round_id
     wanted = settings.selection.frames_per_round if n is None else n
     kept = _kept(ledger, round_id)
     strategy, note = strategy_of(ledger, settings)
-    pool = open_pool(project, ledger, frames, settings, round_id, round_id + 1 if kept else round_id)
+    pool = open_pool(context, round_id + 1 if kept else round_id)
     try:
         selected = select(strategy, pool, wanted - len(kept), planned(settings), rng)
     except EmptyPool:
@@ -73,22 +88,21 @@ def select_frames(
     return selected
 
 
-def select_ahead(
-    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, round_id: int, rng: np.random.Generator
-) -> list[Selected]:
+def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Selected]:
     """Choose frames for the round after this one by what is known now, and store the choice; empty where that round
     will not be, or was asked ahead before.
 
     Raises:
         BadSettings: as :func:`select_frames`.
     """
+    ledger, settings, round_id = context.ledger, context.settings, context.round_id
     last = settings.stopping.max_rounds and round_id >= settings.stopping.max_rounds
     asked = len(ledger.asked_frames(round_id + 1)["video_id"])
     n = 0 if last else min(settings.annotator.ahead, frames_to_ask(settings, asked))
     if not n or ledger.requests(round_id + 1):
         return []
     strategy, _ = strategy_of(ledger, settings)
-    pool = open_pool(project, ledger, frames, settings, round_id, round_id + 1)
+    pool = open_pool(context, round_id + 1)
     try:
         chosen = select(strategy, pool, n, planned(settings), rng)
     except EmptyPool:
@@ -96,6 +110,13 @@ def select_ahead(
     chosen = [replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}") for s in chosen]
     ledger.put_selection(round_id + 1, strategy, chosen)
     return chosen
+
+
+def frames_to_ask(settings: Settings, human_frames: int) -> int:
+    """Return how many frames the next round asks for: its own share, but no more than the budget still allows."""
+    budget = settings.stopping.max_human_frames
+    share = settings.selection.frames_per_round
+    return min(share, max(budget - human_frames, 0)) if budget else share
 
 
 def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
@@ -123,35 +144,29 @@ def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
     return "uniform", f"instead of {named!r}, which gains nothing so far: {gain_in_words(gain)}"
 
 
-def open_pool(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    round_id: int,
-    asked_before: int | None = None,
-) -> Pool:
+def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
     """What a round may choose from; nothing costly is read until a strategy asks for it. A label costs what people took
     so far.
 
     Args:
         asked_before: frames that rounds before this one asked for are left out; ``round_id`` when left out.
     """
+    ledger, round_id, annotator = context.ledger, context.round_id, context.settings.annotator
     asked_before = round_id if asked_before is None else asked_before
-    answerable = _with_truth(ledger) if settings.annotator.backend == "simulated" else None
+    answerable = _with_truth(ledger) if annotator.backend == "simulated" else None
     paths = ledger.prediction_paths(round_id - 1)
-    files = {video: project.absolute(path) for video, path in paths.items()}
+    files = {video: context.project.absolute(path) for video, path in paths.items()}
     if set(files) >= set(ledger.video_lengths()):
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
-        features = by_video(lambda video, indices: frames.thumbnails(video, indices.tolist()))
+        features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
     pool = pool_from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
-    price = prices_from(settings.annotator, ledger.answer_times()).per_object[LabelKind.MASK]
+    price = prices_from(annotator, ledger.answer_times()).per_object[LabelKind.MASK]
     return replace(
         pool,
         offers=(Offer(LabelKind.MASK, price),),
-        outlooks=outlooks_of(project, ledger, frames, settings, round_id, asked_before),
-        patches=by_video(lambda video, indices: _patches(frames, video, indices)),
+        outlooks=outlooks_of(context, asked_before),
+        patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),
     )
 
 

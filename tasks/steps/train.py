@@ -1,69 +1,71 @@
 """Train the student of a round on every human label there is, starting from the round before."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from al_core.fingerprint import fingerprint_file
-from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.records import FrameLabel, Progress
-from al_core.settings import Settings
-from al_core.stores.frames import FrameStore
+from al_core.records import fingerprint_labels
+from tasks.progress import progress_of
+from tasks.scheduling.training_slot import training_slot
+from tasks.steps.context import RoundContext, Trained
 
 
-def starting_checkpoint(project: Project, ledger: Ledger, settings: Settings, round_id: int) -> Path | None:
-    """The weights that a round's student starts from: the round before, else ``init_weights``, else none.
+def train_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what the student depends on."""
+    settings = context.settings
+    start = starting_checkpoint(context)
+    return {
+        "student": settings.student.model_dump(mode="json", exclude={"checkpoint_interval", "device"}),
+        "teachers": settings.teachers.model_dump(mode="json", include={"decays", "seeds"}),
+        "seed": settings.seed,
+        "labels": fingerprint_labels(context.labels_collected),
+        "start": fingerprint_file(start) if start is not None and start.is_file() else None,
+    }
 
-    A round that failed to train is passed over.
-    """
-    if settings.student.warm_start:
-        trained = [s for s in ledger.steps() if s.name == "train" and s.status == "finished" and s.round_id < round_id]
-        if trained:
-            return project.absolute(trained[-1].result["checkpoint"])
-    return Path(settings.student.init_weights).expanduser() if settings.student.init_weights else None
 
+def train_work(context: RoundContext) -> Trained:
+    """Train the student, and with it its mean teachers, on what people said at full resolution; keep the loss curve.
 
-def train_round(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    round_id: int,
-    labels: Sequence[FrameLabel],
-    start: Path | None,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[str, Any]:
-    """Train, keep the loss curve, and return what later steps need: ``checkpoint``, ``sha256``, ``device``.
-
-    ``notes`` tells what a person should know, e.g. which of the given weights fitted.
-
-    Args:
-        labels: what people said, at full resolution.
-        start: weights to start from, or None for random ones.
+    Where this machine limits how many trainings go on at a time, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
-    schedule = settings.student
+    project, settings, labels = context.project, context.settings, context.labels_collected
+    start = starting_checkpoint(context)
     continues = start is not None and start.is_relative_to(project.root)
-    trained = train_student(
-        schedule,
-        settings.teachers,
-        [TrainingSample(label.frame, label.masks) for label in labels],
-        ledger.categories(),
-        frames.read,
-        project.round_dir(round_id) / "student",
-        seed=settings.seed * 1000 + round_id,
-        iterations=schedule.iterations if continues else schedule.first_round_iterations,
-        init_checkpoint=start,
-        on_progress=on_progress,
+    with training_slot():
+        trained = train_student(
+            settings.student,
+            settings.teachers,
+            [TrainingSample(label.frame, label.masks) for label in labels],
+            context.ledger.categories(),
+            context.frames.read,
+            project.round_dir(context.round_id) / "student",
+            seed=settings.seed * 1000 + context.round_id,
+            iterations=settings.student.iterations if continues else settings.student.first_round_iterations,
+            init_checkpoint=start,
+            on_progress=progress_of(Trained.step),
+        )
+    context.ledger.put_training_curve(context.round_id, trained.curve)
+    return Trained(
+        checkpoint=project.relative(trained.checkpoint),
+        sha256=fingerprint_file(trained.checkpoint),
+        device=trained.device,
+        loss=trained.curve[-1][1] if trained.curve else None,
+        labels=len(labels),
+        notes=tuple(trained.notes),
     )
-    ledger.put_training_curve(round_id, trained.curve)
-    return {
-        "checkpoint": project.relative(trained.checkpoint),
-        "sha256": fingerprint_file(trained.checkpoint),
-        "device": trained.device,
-        "loss": trained.curve[-1][1] if trained.curve else None,
-        "labels": len(labels),
-        "notes": list(trained.notes),
-    }
+
+
+def starting_checkpoint(context: RoundContext) -> Path | None:
+    """Return the weights that a round's student starts from: the round before, else ``init_weights``, else none.
+
+    A round that failed to train is passed over.
+    """
+    student = context.settings.student
+    if student.warm_start:
+        steps = [s for s in context.ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
+        trained = [Trained.from_json(s.result) for s in steps if s.status == "finished"]
+        if trained:
+            return context.project.absolute(trained[-1].checkpoint)
+    return Path(student.init_weights).expanduser() if student.init_weights else None

@@ -117,10 +117,11 @@ def ingest(project: Project, data: Path) -> None:
 
 def do(project: Project, place: Place) -> Any:
     """One step, as the flow does it but for the orchestrator's records; called in a child."""
-    from tasks.steps import table as steps
+    from tasks.steps.context import RoundContext
+    from tasks.steps.table import STEPS
 
     round_id, step = place
-    return getattr(steps, step).fn(project, round_id)
+    return STEPS[step].do(RoundContext.open(project, round_id)).to_json()
 
 
 def contents(project: Project) -> dict[str, str]:

@@ -14,7 +14,6 @@ import al_core.uncertainty.ensemble
 import flows.cli.main
 import tasks.steps.audit
 import tasks.steps.calibrate
-import tasks.steps.credits
 import tasks.steps.predict
 import tasks.steps.propagate
 import tasks.steps.select

@@ -24,7 +24,7 @@ class LabelStudioPeople(People):
         return super().settings.changed({"annotator.label_studio_url": self.server.url})
 
     def backend(self):
-        return LabelStudioBackend(self.project, self.ledger, self.frames, self.settings)
+        return LabelStudioBackend(self.context)
 
     def sent(self):
         tasks = self.tasks()

@@ -22,6 +22,7 @@ from al_core.records import FrameLabel, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import EMAIL, ENVIRONMENT, PASSWORD, chromium
+from tests.toys.contexts import context_of
 from tests.toys.footage.synthetic import synthetic_clip
 from tests.toys.ledgers import chosen, clip, times_us
 
@@ -80,7 +81,8 @@ def campaign(tmp_path, footage, server, token):
     settings = Settings().changed({"annotator.label_studio_url": server.url})
     requests = ledger.requests()
     shown = {r.request_id: too_small(footage, r) for r in requests if r.frame.frame_idx != DRAWN}
-    campaign = Campaign(project, requests, shown, lambda: LabelStudioBackend(project, ledger, Frames(), settings))
+    context = context_of(project, ledger, 1, settings, frames=Frames())
+    campaign = Campaign(project, requests, shown, lambda: LabelStudioBackend(context))
     campaign.backend().submit(requests, shown)
     return campaign
 

@@ -18,6 +18,7 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tasks.steps.propagate import propagate_video
+from tests.toys.contexts import context_of
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.ledgers import times_us
 
@@ -58,10 +59,9 @@ class Workplace:
         settings: Settings = SETTINGS,
         calibrations: Mapping[str, Calibration] | None = None,
     ) -> list[tuple[str, int, int, float]]:
-        return propagate_video(
-            self.project, self.ledger, self.frames, self.video, settings, 1, list(labels), predictions,
-            None if told is None else told.append, calibrations,
-        )  # fmt: skip
+        context = context_of(self.project, self.ledger, 1, settings, frames=self.frames)
+        on_progress = None if told is None else told.append
+        return propagate_video(context, self.video, list(labels), predictions, on_progress, calibrations)
 
     def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
         """What the ledger says was delivered, by frame and track."""

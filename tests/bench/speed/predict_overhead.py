@@ -30,6 +30,7 @@ from al_core.students.train import TrainingSample, train_student
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames
 from tasks.project.ingest import ingest_paths, open_frames
+from tasks.steps.context import RoundContext
 from tasks.steps.predict import load_members_for, predict_video
 
 HEIGHT, WIDTH = 252, 448
@@ -143,20 +144,14 @@ def main() -> None:
         ingest_paths(ledger, [project.root / "clip"])
         frames = open_frames(project, ledger, settings.frames)
         checkpoint = train(project, ledger, frames, settings, args.iterations)
-        measure(project, ledger, frames, settings, load_members_for(checkpoint, settings), args)
+        ledger.begin_round(settings)
+        measure(RoundContext(project, ledger, 1), load_members_for(checkpoint, settings), args)
 
 
-def measure(
-    project: Project,
-    ledger: Ledger,
-    frames: FrameStore,
-    settings: Settings,
-    members: list[Member],
-    args: argparse.Namespace,
-) -> None:
+def measure(context: RoundContext, members: list[Member], args: argparse.Namespace) -> None:
     """Time the three ways beside each other, and sizes of batches if asked to."""
-    (video,) = ledger.videos()
-    images = list(frames.iterate(video.video_id))
+    (video,), settings = context.videos, context.settings
+    images = list(context.frames.iterate(video.video_id))
     views = views_named(settings.teachers.views)
 
     def in_memory(n: int | None = None) -> list[Any]:
@@ -174,7 +169,7 @@ def measure(
     for _ in range(args.repeats):
         times["bare"].append(timed(bare(passes)))
         times["frames"].append(timed(in_memory))
-        times["video"].append(timed(lambda: predict_video(project, ledger, frames, video, members, settings, 1)))
+        times["video"].append(timed(lambda: predict_video(context, video, members)))
     report("bare forward passes", times["bare"], times["bare"], len(images))
     report("predict_frames, frames in memory", times["frames"], times["bare"], len(images))
     report("predict_video, read to ledger", times["video"], times["bare"], len(images))

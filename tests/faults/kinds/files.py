@@ -117,8 +117,9 @@ def damage(rng: random.Random, file: Path) -> str:
 
 def mend_and_do(project: Project, place: Place) -> list[str]:
     """What the flow does before a round goes on, and then a step; returns what was made again. Called in a child."""
-    from tasks.steps.repair import mend_inputs
+    from tasks.steps.context import RoundContext
+    from tasks.steps.repair import repair_inputs
 
-    mended = mend_inputs(project, Ledger(project.ledger_path), place[0], lambda name, n: do(project, (n, name)))
+    mended = repair_inputs(RoundContext(project, Ledger(project.ledger_path), place[0]))
     do(project, place)
     return mended

@@ -25,7 +25,9 @@ from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
-from tasks.backends.protocol import Backend, RequestStatus
+from tasks.backends.protocol import Backend
+from tasks.steps.context import RoundContext
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import chosen, clip, times_us
 from tests.toys.masks import FULL, HOLED, OVER
 
@@ -90,6 +92,11 @@ class People(ABC):
     @property
     def settings(self) -> Settings:
         return Settings().changed({"annotator.backend": self.name})
+
+    @property
+    def context(self) -> RoundContext:
+        """The round, as a process that has just started opens it."""
+        return context_of(self.project, self.ledger, self.round_id, self.settings, frames=self.frames)
 
     @abstractmethod
     def backend(self) -> Backend:
@@ -196,7 +203,6 @@ class BackendConformance:
 
     def test_a_request_that_nobody_made_is_unknown(self, people: People):
         backend = people.submit()
-        assert backend.poll(["r9"]) == {"r9": RequestStatus.UNKNOWN}
         assert backend.collect(["r9"]) == []
         assert backend.rejected() == []
 
@@ -211,11 +217,9 @@ class PeopleConformance(BackendConformance):
 
     def test_partial_answers(self, people: People):
         backend = people.submit()
-        first, second, third = people.ids
+        first, second, _ = people.ids
         assert people.collect(backend) == []
         people.draw(second, {1: HOLED})
-        waiting = dict.fromkeys((first, third), RequestStatus.WAITING)
-        assert backend.poll(people.ids) == {**waiting, second: RequestStatus.ANSWERED}
         (answer,) = people.collect(backend)
         assert (answer.request_id, answer.kind) == (second, LabelKind.MASK)
         assert answer.seconds >= 0
@@ -281,7 +285,6 @@ class PeopleConformance(BackendConformance):
         people.draw(people.ids[1], {1: OVER})
         people.delete(people.ids[0])
         assert [a.request_id for a in people.collect(backend)] == [people.ids[1]]
-        assert backend.poll([people.ids[0]]) == {people.ids[0]: RequestStatus.WAITING}
 
     def test_an_answer_for_an_unknown_frame_is_told_once_and_disturbs_nothing(self, people: People):
         backend = people.submit()

@@ -22,7 +22,7 @@ class SimulatedPeople(People):
     with_truth = True
 
     def backend(self):
-        return SimulatedBackend(self.project, self.ledger, self.frames, self.settings)
+        return SimulatedBackend(self.context)
 
     def sent(self):
         return [request.request_id for request in self.ledger.requests()]
@@ -52,7 +52,7 @@ class InboxPeople(FolderPeople):
     shows_overlaps = False
 
     def backend(self):
-        return InboxBackend(self.project, self.ledger, self.frames, self.settings, settle_seconds=0)
+        return InboxBackend(self.context, settle_seconds=0)
 
     def sent(self):
         index = json.loads((self.project.outbox / "round-0001/index.json").read_text())["requests"]
@@ -93,7 +93,7 @@ class CvatPeople(FolderPeople):
     name = "cvat"
 
     def backend(self):
-        return CvatBackend(self.project, self.ledger, self.frames, self.settings, settle_seconds=0)
+        return CvatBackend(self.context, settle_seconds=0)
 
     def sent(self):
         folder = self.project.outbox / "round-0001"

@@ -11,6 +11,7 @@ from PIL import Image
 from al_core.errors import MissingDependency
 from tasks.backends.cvat import CvatBackend
 from tests.tasks.backends.people import CvatPeople
+from tests.toys.contexts import context_of
 from tests.toys.masks import HOLED, OVER
 
 
@@ -66,7 +67,9 @@ class TestUpload:
     @pytest.fixture
     def backend(self, people):
         settings = people.settings.changed({"annotator.cvat_url": "http://127.0.0.1:9"})
-        return CvatBackend(people.project, people.ledger, people.frames, settings, settle_seconds=0)
+        return CvatBackend(
+            context_of(people.project, people.ledger, people.round_id, settings, frames=people.frames), settle_seconds=0
+        )
 
     def test_a_token_is_needed(self, people, backend, monkeypatch):
         monkeypatch.delenv("CVAT_TOKEN", raising=False)

@@ -12,10 +12,10 @@ from al_core.errors import BadLabel
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from al_core.settings import Settings
-from tasks.backends import RequestStatus, drop_folder
+from tasks.backends import drop_folder
 from tasks.backends.drop_folder import DropFolder
 from tasks.backends.inbox import InboxBackend
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
 
 FIRST, SECOND = "r0001-v00001-f0000003", "r0001-v00001-f0000008"
@@ -42,7 +42,7 @@ def ledger(project):
 
 @pytest.fixture
 def backend(project, ledger):
-    backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=0.0)
+    backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)
     backend.submit(ledger.requests(), {})
     return backend
 
@@ -94,7 +94,7 @@ class TestSubmit:
         corner = np.zeros((4, 4), bool)
         corner[1, 1] = True
         masks = (MaskLabel(1, 1, encode(corner)), MaskLabel(2, 1, square()))
-        backend = InboxBackend(project, ledger, GreyFrames(), Settings())
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()))
         backend.submit(ledger.requests(), {FIRST: FrameLabel(FrameRef(1, 3), masks)})
         shown = np.asarray(Image.open(project.outbox / f"round-0001/proposals/{FIRST}.png"))
         assert shown.tolist() == [[0, 0, 0, 0], [0, 1, 2, 0], [0, 2, 2, 0], [0, 0, 0, 0]]
@@ -104,7 +104,7 @@ class TestSubmit:
         assert tracks == {"categories": ["object"], "videos": {"clip": {"1": "object", "2": "object"}}}
 
     def test_a_proposed_track_beyond_8_bits(self, project, ledger):
-        backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=0.0)
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)
         proposal = FrameLabel(FrameRef(1, 3), (MaskLabel(300, 1, square()),))
         backend.submit(ledger.requests(), {FIRST: proposal})
         shown = project.outbox / f"round-0001/proposals/{FIRST}.png"
@@ -116,11 +116,6 @@ class TestSubmit:
 class TestCollect:
     def test_an_index_image(self, project, backend):
         drop(project, np.where(SQUARE, 2, 0).astype(np.uint8))
-        assert backend.poll([FIRST, SECOND, "r9"]) == {
-            FIRST: RequestStatus.ANSWERED,
-            SECOND: RequestStatus.WAITING,
-            "r9": RequestStatus.UNKNOWN,
-        }
         (answer,) = backend.collect([FIRST, SECOND])
         assert answer.label == FrameLabel(FrameRef(1, 3), (MaskLabel(2, 1, square()),))
         assert (answer.kind, answer.seconds, answer.annotator) == (LabelKind.MASK, 80.0, "inbox")
@@ -149,7 +144,7 @@ class TestCollect:
     def test_collecting_again_gives_the_same_answer(self, project, ledger, backend):
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         first = backend.collect([FIRST])
-        later = InboxBackend(project, ledger, GreyFrames(), Settings())
+        later = InboxBackend(context_of(project, ledger, frames=GreyFrames()))
         assert later.collect([FIRST]) == first
 
     def test_killed_before_the_file_was_moved(self, project, backend, monkeypatch):
@@ -173,7 +168,7 @@ class TestCollect:
         assert f"accepted/{FIRST}-2.png" in tree(project.inbox)
 
     def test_a_proposal_dropped_unchanged_is_accepted(self, project, ledger):
-        backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=0.0)
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)
         backend.submit(ledger.requests(), {FIRST: FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),))})
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8), f"{SECOND}.png")
@@ -239,7 +234,7 @@ class TestBadFiles:
         assert len(tree(project.inbox)) == 3
 
     def test_a_file_that_grows_is_left_for_the_next_look(self, project, ledger, monkeypatch):
-        backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=9.0)
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=9.0)
         path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         whole = path.read_bytes()
         path.write_bytes(whole[:20])
@@ -250,7 +245,7 @@ class TestBadFiles:
         assert len(backend.collect([FIRST])) == 1
 
     def test_a_file_that_rests_is_read_at_once(self, project, ledger, monkeypatch):
-        backend = InboxBackend(project, ledger, GreyFrames(), Settings(), settle_seconds=9.0)
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=9.0)
         path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         os.utime(path, (1e9, 1e9))
         monkeypatch.setattr(drop_folder.time, "sleep", _interrupted)

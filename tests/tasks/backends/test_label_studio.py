@@ -14,6 +14,7 @@ from al_core.settings import Settings
 from tasks.backends import label_studio_api
 from tasks.backends.label_studio import LabelStudioBackend
 from tasks.backends.label_studio_api import LabelStudioApi
+from tests.toys.contexts import context_of
 
 PERSONAL = "aaa.bbb.ccc"
 
@@ -120,6 +121,8 @@ def test_an_address_holds_no_secrets(url):
 
 def test_before_anything_was_sent_nothing_is_asked(tmp_path, server):
     settings = Settings().changed({"annotator.label_studio_url": f"http://127.0.0.1:{server.server_port}"})
-    backend = LabelStudioBackend(Project.at(tmp_path), Ledger(tmp_path / "ledger.duckdb"), None, settings)
+    backend = LabelStudioBackend(
+        context_of(Project.at(tmp_path), Ledger(tmp_path / "ledger.duckdb"), 1, settings, frames=None)
+    )
     assert backend.collect(["r1"]) == []
     assert server.seen == []

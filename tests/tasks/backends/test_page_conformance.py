@@ -45,7 +45,7 @@ class PagePeople(People):
             assert client.get("/enter", params={"token": token}).status_code == 200
 
     def backend(self):
-        return PageBackend(self.project, self.ledger, self.frames, self.settings)
+        return PageBackend(self.context)
 
     def submit(self, proposals=None):
         """Masks to start from are those that the last round delivered."""

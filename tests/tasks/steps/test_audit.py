@@ -11,6 +11,7 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import audit_video
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, mask_answer, square
 
 HALF = SQUARE & (np.arange(4) < 2)
@@ -36,18 +37,18 @@ def test_frames_of_people_are_left_out(project):
     ledger.put_answer(mask_answer(request))
     deliver(project, ledger)
     (video,) = ledger.videos()
-    rows = audit_video(project, ledger, video, 1)
+    rows = audit_video(context_of(project, ledger), video)
     assert (None, "all", "j", 0.5, 11) in rows
     assert (1, "propagated", "j", 0.5, 11) in rows
     assert sorted(map(str, rows)) == sorted(str(VideoFigure(*astuple(row)[2:])) for row in ledger.quality(1))
-    audit_video(project, ledger, video, 1)
+    audit_video(context_of(project, ledger), video)
     assert len(ledger.quality(1)) == len(rows)
 
 
 def test_without_truth_or_masks_there_is_nothing_to_measure(project):
     ledger = ledger_with_clip(project.root, with_truth=False)
     (video,) = ledger.videos()
-    assert audit_video(project, ledger, video, 1) == []
+    assert audit_video(context_of(project, ledger), video) == []
     deliver(project, ledger)
-    assert audit_video(project, ledger, video, 1) == []
+    assert audit_video(context_of(project, ledger), video) == []
     assert ledger.quality() == []

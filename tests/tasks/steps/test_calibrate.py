@@ -11,6 +11,7 @@ from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.calibrate import as_json, calibrate, calibrations_of
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import chosen
 from tests.toys.workplace import SETTINGS, Workplace
 
@@ -22,7 +23,7 @@ def place(tmp_path: Path) -> Workplace:
 
 def fits(place: Workplace, round_id: int, marks: tuple[int, ...]) -> dict[str, Fit]:
     labels = [place.label(i) for i in marks]
-    return calibrate(place.project, place.ledger, place.frames, SETTINGS, round_id, labels)
+    return calibrate(context_of(place.project, place.ledger, round_id, SETTINGS, frames=place.frames), labels)
 
 
 def rounds(place: Workplace, *asked: list[int]) -> None:

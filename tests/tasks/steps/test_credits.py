@@ -5,8 +5,9 @@ import pytest
 from al_core.evaluation.bootstrap import Estimate
 from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
-from tasks.steps.credits import CREDITS, gain_in_words, gain_so_far, round_credits
+from tasks.steps.audit import gain_in_words, gain_so_far, round_credits
 from tasks.steps.select import strategy_of
+from tests.toys.contexts import context_of
 from tests.toys.labelled_project import copied, finished_project
 
 
@@ -18,18 +19,18 @@ def finished(tmp_path_factory):
 def audited(ledger, credits):
     """The first round's audit found these credits."""
     ledger.begin_step(1, "audit", "1" * 64)
-    ledger.finish_step(1, "audit", {CREDITS: credits}, 1.0)
+    ledger.finish_step(1, "audit", {"credits": credits}, 1.0)
 
 
 def test_the_first_round_has_nothing_to_be_held_against(finished):
     project, ledger, _ = finished
-    assert round_credits(project, ledger, 1) == []
+    assert round_credits(context_of(project, ledger, 1)) == ()
 
 
 def test_a_label_is_credited_with_its_seconds_and_what_changed(finished):
     project, ledger, _ = finished
     # Both rounds delivered the same masks: the label of round 2 changed nothing.
-    assert round_credits(project, ledger, 2) == [[0.0, 80.0, pytest.approx(0.0)]]
+    assert round_credits(context_of(project, ledger, 2)) == ((0.0, 80.0, pytest.approx(0.0)),)
 
 
 def test_without_random_labels_no_gain_is_told(finished):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from al_core.settings import Settings
 from tasks.steps.expected_error import MISSED, outlooks_of
+from tests.toys.contexts import context_of
 from tests.toys.labelled_project import finished_project, new_project
 
 
@@ -15,13 +15,13 @@ def finished(tmp_path_factory):
 
 def outlook(finished, round_id):
     project, ledger, frames = finished
-    of = outlooks_of(project, ledger, frames, Settings(), round_id)
+    of = outlooks_of(context_of(project, ledger, round_id, frames=frames))
     return None if of is None else of(1)
 
 
 def test_before_anything_is_delivered_nothing_is_known(tmp_path, finished):
     project, ledger, frames = new_project(tmp_path)
-    assert outlooks_of(project, ledger, frames, Settings(), 1) is None
+    assert outlooks_of(context_of(project, ledger, frames=frames)) is None
     assert outlook(finished, 1) is None
 
 

@@ -17,6 +17,7 @@ from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import combine, expected_objects, frame_components
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.predict import load_members_for, predict_video
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import chosen
 from tests.toys.students import tiny_student
 
@@ -79,24 +80,24 @@ def test_a_video_is_predicted_scored_and_stored(
     (video,) = ledger.videos()
     members = load_members_for(checkpoint, settings)
     told: list[Progress] = []
-    done = predict_video(project, ledger, frames, video, members, settings, 1, on_progress=told.append)
+    context = context_of(project, ledger, 1, settings, frames=frames)
+    path = predict_video(context, video, members, on_progress=told.append)
 
-    assert done.path == project.round_dir(1) / "predictions" / "00001.parquet"
+    assert path == project.round_dir(1) / "predictions" / "00001.parquet"
     assert ledger.prediction_paths(1) == {1: "rounds/0001/predictions/00001.parquet"}
     assert [(p.done, p.total) for p in told] == [(i + 1, N_FRAMES) for i in range(N_FRAMES)]
 
-    predicted = list(read_predictions(done.path))
+    predicted = list(read_predictions(path))
     rows = ledger.predictions(1, 1)
     assert rows["frame_idx"].tolist() == [f.frame_idx for f in predicted] == list(range(N_FRAMES))
     assert rows["n_objects"].tolist() == [len(f.objects) for f in predicted]
-    assert done.n_objects == rows["n_objects"].sum() > 0
+    assert rows["n_objects"].sum() > 0
     components = frame_components(predicted)
     for name in COMPONENTS:
         assert np.allclose(rows[name], components[name], atol=1e-6)
     assert np.allclose(rows["uncertainty"], combine(components, settings.uncertainty), atol=1e-6)
-    assert done.mean_uncertainty == pytest.approx(rows["uncertainty"].mean())
 
-    frame_idx, features = read_features(done.path)
+    frame_idx, features = read_features(path)
     assert frame_idx.tolist() == list(range(N_FRAMES))
     assert np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     assert len({feature.tobytes() for feature in features}) == N_FRAMES
@@ -109,7 +110,8 @@ def test_predicting_again_gives_the_same_bytes_and_no_double_rows(
     contents = []
     for _ in range(2):
         members = load_members_for(checkpoint, settings)
-        contents.append(predict_video(project, ledger, frames, video, members, settings, 2).path.read_bytes())
+        context = context_of(project, ledger, 2, settings, frames=frames)
+        contents.append(predict_video(context, video, members).read_bytes())
     assert contents[0] == contents[1]
     assert len(ledger.predictions(2)["frame_idx"]) == N_FRAMES
 
@@ -124,7 +126,7 @@ def test_what_people_labelled_tells_how_many_objects_to_expect(
     ledger.put_answer(Answer("thirty", request.request_id, label, LabelKind.MASK, 80.0, "ann"))
     members = load_members_for(checkpoint, settings)
     for round_id, expected in ((2, None), (3, expected_objects({2: 30}))):
-        path = predict_video(project, ledger, frames, video, members, settings, round_id).path
+        path = predict_video(context_of(project, ledger, round_id, settings, frames=frames), video, members)
         components = frame_components(read_predictions(path), expected)
         assert np.allclose(
             ledger.predictions(round_id)["temporal_inconsistency"], components["temporal_inconsistency"], atol=1e-6

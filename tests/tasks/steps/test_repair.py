@@ -1,116 +1,148 @@
 """What a finished step made is made again when it is damaged, and only then."""
 
+from dataclasses import replace
+
 import pytest
 
 from al_core.fingerprint import fingerprint_file
 from al_core.settings import Settings
-from tasks.steps.repair import hashes_of, make_sure, mend_inputs
-from tests.toys.labelled_project import deliver, finished_project, predict, step
+from al_core.stores.delivered import write_delivered
+from tasks.steps.context import Predicted, Propagated, RoundContext, Trained, hashes_of
+from tasks.steps.repair import repair_inputs, repair_step
+from tasks.steps.table import STEPS
+from tests.toys.labelled_project import delivered_masks, finished_project, predict, step
+
+
+class Place:
+    """Two finished rounds and a third that has begun, and steps that note how often they are done."""
+
+    def __init__(self, folder):
+        self.project, self.ledger, _ = finished_project(folder)
+        self.ledger.begin_round(Settings())
+        self.redone = []
+        works = {"train": self._train, "predict": self._predict, "propagate": self._propagate}
+        self.steps = {
+            name: replace(step, inputs=lambda context: {}, work=works.get(name, step.work))
+            for name, step in STEPS.items()
+        }
+
+    def context(self, round_id):
+        return RoundContext(self.project, self.ledger, round_id)
+
+    def repair(self, name, round_id):
+        return repair_step(self.context(round_id), name, self.steps)
+
+    def finish(self, round_id, result):
+        """The step of this result has just been done."""
+        self.ledger.reopen_step(round_id, result.step)
+        self.ledger.finish_step(round_id, result.step, result.to_json(), 1.0)
+
+    def train(self, round_id):
+        """A round that is trained; returns its checkpoint."""
+        checkpoint = self.project.round_dir(round_id) / "student" / "student.pth"
+        checkpoint.parent.mkdir(parents=True)
+        checkpoint.write_bytes(b"weights")
+        self.ledger.begin_step(round_id, "train", "0" * 64)
+        self.finish(round_id, Trained(self.project.relative(checkpoint), fingerprint_file(checkpoint)))
+        return checkpoint
+
+    def _train(self, context):
+        self.redone.append(("train", context.round_id))
+        checkpoint = context.project.round_dir(context.round_id) / "student" / "student.pth"
+        assert not checkpoint.exists()
+        checkpoint.write_bytes(b"weights")
+        return Trained(context.project.relative(checkpoint), fingerprint_file(checkpoint))
+
+    def _predict(self, context):
+        self.redone.append(("predict", context.round_id))
+        predict(self.ledger, context.round_id)
+        return Predicted()
+
+    def _propagate(self, context):
+        self.redone.append(("propagate", context.round_id))
+        path = self.project.round_dir(context.round_id) / "delivered" / "1.parquet"
+        summary = write_delivered(path, delivered_masks(context.round_id))
+        self.ledger.put_delivered(context.round_id, 1, self.project.relative(path), 5, summary)
+        return Propagated(hashes=hashes_of(self.project, self.ledger.delivered_paths(context.round_id)))
 
 
 @pytest.fixture
-def project(tmp_path):
-    """Two finished rounds and a third that has begun; returns (project, ledger, what is done again)."""
-    project, ledger, _ = finished_project(tmp_path)
-    ledger.begin_round(Settings())
-    return project, ledger, []
+def place(tmp_path):
+    return Place(tmp_path)
 
 
 @pytest.fixture
-def hashed(project):
-    """The same project, with the hashes of delivered masks noted as the step itself does; returns the file of one."""
-    project_, ledger, _ = project
-    hashes = hashes_of(project_, ledger.delivered_paths(2))
-    ledger.reopen_step(2, "propagate")
-    ledger.finish_step(2, "propagate", {"hashes": hashes}, 1.0)
-    return project_.absolute(ledger.delivered_paths(2)[1])
+def hashed(place):
+    """Delivered masks of round 2 whose hash is noted, as the step itself does; returns the file."""
+    paths = place.ledger.delivered_paths(2)
+    place.finish(2, Propagated(hashes=hashes_of(place.project, paths)))
+    return place.project.absolute(paths[1])
 
 
-def redoing(project):
-    """Predicts or delivers again, and notes it."""
-    project, ledger, redone = project
-
-    def redo(name, round_id):
-        redone.append((name, round_id))
-        if name == "predict":
-            predict(ledger, round_id)
-            step(ledger, round_id, "predict", 1.0)
-        else:
-            deliver(project, ledger, round_id)
-
-    return redo
-
-
-def test_nothing_is_done_while_all_is_whole(project):
-    project_, ledger, redone = project
-    assert make_sure(project_, ledger, "propagate", 2, redoing(project)) == []
-    assert redone == []
+def test_nothing_is_done_while_all_is_whole(place):
+    assert place.repair("propagate", 2) == []
+    assert place.redone == []
 
 
 @pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_bytes(p.read_bytes()[:-20])])
-def test_a_damaged_file_is_made_again_before_the_next_round(project, hashed, damage):
-    project_, ledger, redone = project
-    path = hashed
-    whole = path.read_bytes()
-    damage(path)
-    redo = redoing(project)
-    # The toy's predictions lie nowhere, and delivering reads them.
-    _, words = make_sure(project_, ledger, "propagate", 2, redo)
-    assert words == f"{ledger.delivered_paths(2)[1]}: is damaged or gone, so step 'propagate' of round 2 is done again"
-    assert redone == [("predict", 2), ("propagate", 2)]
-    assert path.read_bytes() == whole
-    assert ledger.step(2, "propagate").status == "finished"
-    assert make_sure(project_, ledger, "propagate", 2, redo) == []
-
-
-def test_a_file_in_which_one_bit_flipped_is_made_again(project, hashed):
-    project_, ledger, redone = project
+def test_a_damaged_file_is_made_again_after_what_it_needs(place, hashed, damage):
     whole = hashed.read_bytes()
-    for place in (0, len(whole) // 2, len(whole) - 1):
+    damage(hashed)
+    # The toy's predictions lie nowhere, and delivering reads them.
+    _, words = place.repair("propagate", 2)
+    path = place.ledger.delivered_paths(2)[1]
+    assert words == f"{path}: is damaged or gone, so step 'propagate' of round 2 is done again"
+    assert place.redone == [("predict", 2), ("propagate", 2)]
+    assert hashed.read_bytes() == whole
+    assert place.ledger.step(2, "propagate").status == "finished"
+    assert place.repair("propagate", 2) == []
+
+
+def test_a_file_in_which_one_bit_flipped_is_made_again(place, hashed):
+    whole = hashed.read_bytes()
+    for byte in (0, len(whole) // 2, len(whole) - 1):
         damaged = bytearray(whole)
-        damaged[place] ^= 1
+        damaged[byte] ^= 1
         hashed.write_bytes(damaged)
-        make_sure(project_, ledger, "propagate", 2, redoing(project))
-        assert redone.pop() == ("propagate", 2)
+        place.repair("propagate", 2)
+        assert place.redone.pop() == ("propagate", 2)
         assert hashed.read_bytes() == whole
-        ledger.reopen_step(2, "propagate")
-        ledger.finish_step(2, "propagate", {"hashes": hashes_of(project_, ledger.delivered_paths(2))}, 1.0)
 
 
-def test_a_project_from_before_files_were_hashed_goes_on(project, hashed):
-    project_, ledger, redone = project
-    ledger.reopen_step(2, "propagate")
-    ledger.finish_step(2, "propagate", {}, 1.0)
-    assert make_sure(project_, ledger, "propagate", 2, redoing(project)) == []
-    assert redone == []
+def test_a_project_from_before_files_were_hashed_goes_on(place, hashed):
+    place.finish(2, Propagated())
+    assert place.repair("propagate", 2) == []
+    assert place.redone == []
 
 
-def test_only_what_unfinished_steps_read_is_looked_at(project):
-    project_, ledger, redone = project
-    project_.absolute(ledger.delivered_paths(1)[1]).unlink()
-    for name in ("select", "train"):
-        step(ledger, 3, name, 1.0)
-    ledger.reopen_step(3, "train")
-    assert mend_inputs(project_, ledger, 3, redoing(project)) == []
-    assert redone == []
+def test_what_an_unfinished_step_reads_is_made_again(place, hashed):
+    """Asking people shows what the round before delivered."""
+    step(place.ledger, 3, "select", 1.0)
+    hashed.unlink()
+    words = repair_inputs(place.context(3), place.steps)
+    assert [text.split("step ")[1] for text in words] == [
+        "'predict' of round 2 is done again",
+        "'propagate' of round 2 is done again",
+    ]
+    assert hashed.is_file()
 
 
-def test_a_damaged_checkpoint_is_trained_again(project):
-    project_, ledger, redone = project
-    checkpoint = project_.round_dir(3) / "student" / "student.pth"
-    checkpoint.parent.mkdir(parents=True)
-    checkpoint.write_bytes(b"weights")
-    ledger.begin_step(3, "train", "0" * 64)
-    result = {"checkpoint": project_.relative(checkpoint), "sha256": fingerprint_file(checkpoint)}
-    ledger.finish_step(3, "train", result, 1.0)
+def test_only_what_unfinished_steps_read_is_looked_at(place):
+    place.project.absolute(place.ledger.delivered_paths(1)[1]).unlink()
+    for name in ("select", "request", "train"):
+        step(place.ledger, 3, name, 1.0)
+    place.ledger.reopen_step(3, "train")
+    assert repair_inputs(place.context(3), place.steps) == []
+    assert place.redone == []
 
-    def train_again(name, round_id):
-        assert not checkpoint.exists()
-        redone.append((name, round_id))
-        checkpoint.write_bytes(b"weights")
-        ledger.begin_step(3, "train", "0" * 64)
-        ledger.finish_step(3, "train", result, 1.0)
 
+def test_a_damaged_checkpoint_is_trained_again(place):
+    checkpoint = place.train(3)
     checkpoint.write_bytes(b"wights")
-    make_sure(project_, ledger, "train", 3, train_again)
-    assert redone == [("train", 3)]
+    place.repair("train", 3)
+    assert place.redone == [("train", 3)]
+    assert checkpoint.read_bytes() == b"weights"
+
+
+def test_a_result_that_names_no_checkpoint_is_left_alone(place):
+    assert place.repair("train", 2) == []

@@ -8,7 +8,9 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.steps.request import Collected, collect_labels, request_labels
+from tasks.steps.collect import FoundAnswers, collect_labels
+from tasks.steps.request import request_labels
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
 
 INBOX = Settings().changed({"annotator.backend": "inbox"})
@@ -38,11 +40,11 @@ def at_once(monkeypatch):
 
 
 def request(project, ledger, settings, round_id=1):
-    return request_labels(project, ledger, BlackFrames(), settings, round_id)
+    return request_labels(context_of(project, ledger, round_id, settings, frames=BlackFrames()))
 
 
 def collect(project, ledger, settings, round_id=1, on_progress=None):
-    return collect_labels(project, ledger, BlackFrames(), settings, round_id, on_progress)
+    return collect_labels(context_of(project, ledger, round_id, settings, frames=BlackFrames()), on_progress)
 
 
 def drop(project, frame_idx, values):
@@ -53,8 +55,8 @@ def test_the_simulated_annotator_answers_everything_once(project, ledger):
     told = []
     assert request(project, ledger, Settings()) == 2
     assert request(project, ledger, Settings()) == 2
-    assert collect(project, ledger, Settings(), on_progress=told.append) == Collected(2, 2, 2, ())
-    assert collect(project, ledger, Settings()) == Collected(2, 2, 0, ())
+    assert collect(project, ledger, Settings(), on_progress=told.append) == FoundAnswers(2, 2, 2, ())
+    assert collect(project, ledger, Settings()) == FoundAnswers(2, 2, 0, ())
     assert [label.frame.frame_idx for label in ledger.human_labels()] == [3, 8]
     assert ledger.human_effort() == [(1, 2, 160.0)]
     assert [(p.done, p.total) for p in told] == [(2, 2)]
@@ -63,18 +65,18 @@ def test_the_simulated_annotator_answers_everything_once(project, ledger):
 def test_nothing_selected(project, ledger):
     ledger.put_selection(1, "uniform", [])
     assert request(project, ledger, INBOX) == 0
-    assert collect(project, ledger, INBOX) == Collected(0, 0, 0, ())
+    assert collect(project, ledger, INBOX) == FoundAnswers(0, 0, 0, ())
 
 
 def test_people_answer_in_their_own_time(project, ledger):
     request(project, ledger, INBOX)
-    assert collect(project, ledger, INBOX) == Collected(2, 0, 0, ())
+    assert collect(project, ledger, INBOX) == FoundAnswers(2, 0, 0, ())
     drop(project, 3, SQUARE)
     (project.inbox / "notes.txt").write_text("?")
     found = collect(project, ledger, INBOX)
     assert (found.answered, found.new, len(found.rejected)) == (1, 1, 1)
     drop(project, 8, np.zeros((4, 4)))
-    assert collect(project, ledger, INBOX) == Collected(2, 2, 1, ())
+    assert collect(project, ledger, INBOX) == FoundAnswers(2, 2, 1, ())
     assert [len(label.masks) for label in ledger.human_labels()] == [1, 0]
 
 

@@ -12,6 +12,7 @@ from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks.steps import select as selection
 from tasks.steps.select import by_video, nearest, open_pool, planned, predicted_features, select_frames
+from tests.toys.contexts import context_of
 from tests.toys.ledgers import clip, frame_rows, ledger_with_clip, mask_answer, times_us
 
 
@@ -28,12 +29,16 @@ def ledger(tmp_path):
     return ledger_with_clip(tmp_path)
 
 
+def context(tmp_path, ledger, round_id, settings):
+    return context_of(Project.at(tmp_path), ledger, round_id, settings, frames=LineOfThumbnails())
+
+
 def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
     plain = {"selection.strategy": strategy, "selection.min_gap": 1, "selection.control_share": 0.0}
     plain |= {"stopping.max_rounds": 0}
     settings = Settings().changed(plain | changes)
-    project, rng = Project.at(tmp_path), np.random.default_rng([0, round_id])
-    found = select_frames(project, ledger, LineOfThumbnails(), settings, round_id, rng, n)
+    rng = np.random.default_rng([0, round_id])
+    found = select_frames(context(tmp_path, ledger, round_id, settings), rng, n)
     assert ledger.selection(round_id) == found
     return [s.frame.frame_idx for s in found]
 
@@ -87,10 +92,10 @@ def test_the_simulated_annotator_is_asked_where_there_is_truth(tmp_path, ledger)
     bare = ledger.add_video(clip("sparse", 9), times_us(9), [FrameLabel(FrameRef(0, 7), ())])
     settings = Settings().changed({"selection.strategy": "uniform", "selection.min_gap": 1})
     rng = np.random.default_rng(0)
-    found = select_frames(Project.at(tmp_path), ledger, LineOfThumbnails(), settings, 1, rng, 99)
+    found = select_frames(context(tmp_path, ledger, 1, settings), rng, 99)
     assert [s.frame.frame_idx for s in found if s.frame.video_id == bare.video_id] == [7]
     people = settings.changed({"annotator.backend": "inbox"})
-    found = select_frames(Project.at(tmp_path), ledger, LineOfThumbnails(), people, 1, rng, 99)
+    found = select_frames(context(tmp_path, ledger, 1, people), rng, 99)
     assert len(found) == 12 + 9
 
 
@@ -102,7 +107,7 @@ def test_without_any_truth_the_simulated_annotator_cannot_answer(tmp_path):
 
 def test_a_label_costs_what_people_took(tmp_path, ledger):
     def price():
-        pool = open_pool(Project.at(tmp_path), ledger, LineOfThumbnails(), Settings(), 2)
+        pool = open_pool(context(tmp_path, ledger, 2, Settings()))
         return pool.offers[0].seconds
 
     assert price() == Settings().annotator.mask_seconds == 80.0

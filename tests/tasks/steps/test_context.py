@@ -4,7 +4,7 @@ from al_core.campaign.waiting import Until
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelRequest
 from al_core.settings import Settings
-from tasks.steps.settle import settle, verdict_of
+from tasks.steps.context import settle, verdict_of
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 

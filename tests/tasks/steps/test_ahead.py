@@ -7,9 +7,11 @@ from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, LabelKind
 from al_core.settings import Settings
 from tasks.steps import table as steps
+from tasks.steps.context import Requested, RoundContext
 from tasks.steps.request import request_ahead, request_labels
 from tasks.steps.select import select_frames
 from tests.tasks.web.desk import square
+from tests.toys.contexts import context_of
 from tests.toys.labelled_project import frames_of, new_project
 
 CHANGES = {
@@ -36,9 +38,10 @@ def ask(built, round_id, **changes):
     project, ledger, frames = built
     settings = Settings().changed(CHANGES | changes)
     ledger.begin_round(settings)
-    chosen = select_frames(project, ledger, frames, settings, round_id, np.random.default_rng(round_id))
-    request_labels(project, ledger, frames, settings, round_id)
-    ahead = request_ahead(project, ledger, frames, settings, round_id)
+    context = context_of(project, ledger, round_id, settings, frames=frames)
+    chosen = select_frames(context, np.random.default_rng(round_id))
+    request_labels(context)
+    ahead = request_ahead(context)
     return [s.frame.frame_idx for s in chosen], ahead
 
 
@@ -130,7 +133,7 @@ def test_when_the_campaign_ends_what_was_asked_ahead_is_taken_back(built):
     ask(built, 1, **{"stopping.max_human_seconds": 1.0})
     for _ in range(2):
         answer(ledger)
-    assert steps.finish.fn(project, 1)
+    assert steps.close(RoundContext(project, ledger, 1))
     assert ledger.requests(2) == []
     assert ledger.claim("ada", 300) is None
 
@@ -139,7 +142,8 @@ def test_each_step_is_done_once(built):
     project, ledger, _ = built
     ledger.begin_round(Settings().changed(CHANGES))
     for _ in range(2):
-        assert len(steps.select.fn(project, 1)["frames"]) == 2
-        assert steps.request.fn(project, 1) == {"requested": 2, "ahead": 2}
-    assert steps.collect.fn(project, 1)["waiting"] == 2
+        context = RoundContext(project, ledger, 1)
+        assert len(steps.select.do(context).frames) == 2
+        assert steps.request.do(context) == Requested(2, 2)
+    assert steps.collect.do(context).waiting == 2
     assert len(ledger.requests(2)) == 2

@@ -1,0 +1,264 @@
+"""What the steps of a round work on, and the typed results that they leave in the ledger for each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+from al_core.campaign.waiting import Verdict, judge
+from al_core.fingerprint import fingerprint_file
+from al_core.ledger.store import Ledger, Round
+from al_core.project import Project
+from al_core.records import FrameLabel, Video
+from al_core.settings import Settings
+from tasks.ledger.client import open_ledger
+
+if TYPE_CHECKING:
+    from al_core.stores.frames import FrameStore
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What later steps, the report and the dashboard need of a step; stored as JSON.
+
+    Results that earlier versions stored lack what was added later, which then has its default.
+    """
+
+    step: ClassVar[str]
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return a stored result; what this version does not know is left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: _tuples(value) for name, value in stored.items() if name in known})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as the ledger stores it."""
+        return {f.name: _lists(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Chosen(StepResult):
+    """The frames that a round asks for.
+
+    Attributes:
+        frames: (video, frame number) of each, best first.
+        control: how many of them were drawn at random.
+        empty: why no frame is left to choose; empty where there are some.
+    """
+
+    step: ClassVar[str] = "select"
+    frames: tuple[tuple[int, int], ...] = ()
+    control: int = 0
+    empty: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the frames with their number of controls, or the reason why there are none."""
+        stored = super().to_json()
+        del stored["control" if self.empty else "empty"]
+        return stored
+
+
+@dataclass(frozen=True)
+class Requested(StepResult):
+    """How many frames people are asked for, and how many of the next round are asked ahead."""
+
+    step: ClassVar[str] = "request"
+    requested: int = 0
+    ahead: int = 0
+
+
+@dataclass(frozen=True)
+class Collected(StepResult):
+    """How far the answers of a round are.
+
+    Attributes:
+        waiting: requests whose answers the round waits for; the step is done when there are none.
+        rejected: what came back and cannot be used, with the reasons.
+        answered: requests that have an answer.
+        expired: requests that were withdrawn, because the round goes on without them (see
+            :mod:`al_core.campaign.waiting`).
+        as_of: when the answers were complete, ISO 8601 in UTC without zone; empty while the round waits.
+    """
+
+    step: ClassVar[str] = "collect"
+    waiting: int = 0
+    rejected: tuple[str, ...] = ()
+    answered: int = 0
+    expired: int = 0
+    as_of: str = ""
+
+
+@dataclass(frozen=True)
+class Trained(StepResult):
+    """The student of a round.
+
+    Attributes:
+        checkpoint: its file, relative to the project; empty where an early version did not note it.
+        sha256: hash of that file, 64 hex digits.
+        device: that it was trained on.
+        loss: of the last iteration; None where there was none.
+        labels: frames that it learned from.
+        notes: what a person should know, e.g. which of the given weights fitted.
+    """
+
+    step: ClassVar[str] = "train"
+    checkpoint: str = ""
+    sha256: str = ""
+    device: str = ""
+    loss: float | None = None
+    labels: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predicted(StepResult):
+    """The predictions of a round.
+
+    Attributes:
+        sha256: fingerprint of what they were made from, 64 hex digits; None where an early version noted none.
+        videos: how many have predictions.
+        hashes: SHA-256 of each video's file, by video number as text.
+    """
+
+    step: ClassVar[str] = "predict"
+    sha256: str | None = None
+    videos: int = 0
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Propagated(StepResult):
+    """What a round delivers.
+
+    Attributes:
+        videos: how many have delivered masks.
+        calibration: the map of confidences used, by propagator and provenance.
+        hashes: SHA-256 of each video's file, by video number as text.
+    """
+
+    step: ClassVar[str] = "propagate"
+    videos: int = 0
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Audited(StepResult):
+    """What the audit of a round found.
+
+    Attributes:
+        videos: how many were looked at.
+        credits: (control, human seconds, worth) of each label; control is 1 where it was drawn at random.
+    """
+
+    step: ClassVar[str] = "audit"
+    videos: int = 0
+    credits: tuple[tuple[float, float, float], ...] = ()
+
+
+R = TypeVar("R", bound=StepResult)
+
+
+@dataclass(frozen=True)
+class RoundContext:
+    """One round of a project, and what its steps read; everything is read when it is first asked for, and kept."""
+
+    project: Project
+    ledger: Ledger
+    round_id: int
+
+    @classmethod
+    def open(cls, project: Project, round_id: int) -> "RoundContext":
+        """Return the context of a round, with a ledger of its own."""
+        return cls(project, open_ledger(project), round_id)
+
+    def of_round(self, round_id: int) -> "RoundContext":
+        """Return the context of another round of the same project."""
+        return RoundContext(self.project, self.ledger, round_id)
+
+    @cached_property
+    def round(self) -> Round:
+        """The round as the ledger had it at the first look."""
+        return self.ledger.round(self.round_id)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that the round began with."""
+        return self.round.settings
+
+    @cached_property
+    def videos(self) -> list[Video]:
+        """All videos of the project."""
+        return self.ledger.videos()
+
+    @cached_property
+    def frames(self) -> "FrameStore":
+        """The frames of all videos, at the size that the round works on."""
+        # Who only looks at results need not load OpenCV.
+        from al_core.stores.frames import FrameStore
+
+        return FrameStore(self.project.cache / "frames", self.videos, self.settings.frames)
+
+    @cached_property
+    def labels_before(self) -> list[FrameLabel]:
+        """What people said up to the round before: all that the selection may know."""
+        return self.ledger.human_labels(up_to_round=self.round_id - 1)
+
+    @cached_property
+    def labels_collected(self) -> list[FrameLabel]:
+        """What people had said when the answers of the round were complete: what it learns from and delivers."""
+        as_of = datetime.fromisoformat(self.required(Collected).as_of)
+        return self.ledger.human_labels(up_to_round=self.round_id, as_of=as_of)
+
+    def result(self, kind: type[R]) -> R | None:
+        """Return what a step of the round left, by the type of its result; None while it is not finished."""
+        step = self.ledger.step(self.round_id, kind.step)
+        return kind.from_json(step.result) if step is not None and step.status == "finished" else None
+
+    def required(self, kind: type[R]) -> R:
+        """Return what a step of the round left.
+
+        Raises:
+            ValueError: it is not finished: the steps are not done in their order.
+        """
+        found = self.result(kind)
+        if found is None:
+            raise ValueError(f"step {kind.step!r} of round {self.round_id} is not finished")
+        return found
+
+
+def settle(ledger: Ledger, this: Round) -> Verdict:
+    """Withdraw what a round no longer waits for; returns what it waits for after that.
+
+    Whoever looks first does it: the round's own step, or the server that people answer at.
+    """
+    return ledger.settle(this.round_id, this.settings.schedule, this.settings.annotator.lease_seconds)
+
+
+def verdict_of(ledger: Ledger, this: Round) -> Verdict:
+    """Return what a round waits for; nothing is changed."""
+    return judge(this.settings.schedule, ledger.waiting(this.round_id), this.settings.annotator.lease_seconds)
+
+
+def hashes_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
+    """Return what tells whether each video's file is still the one that was written.
+
+    Returns:
+        SHA-256 (64 hex digits) by video number as text, as a step's result keeps it.
+    """
+    return {str(video): fingerprint_file(project.absolute(path)) for video, path in paths.items()}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which JSON makes, as tuples, which cannot be changed."""
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(part) for part in value)
+    return value
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_lists(part) for part in value]
+    return dict(value) if isinstance(value, Mapping) else value
