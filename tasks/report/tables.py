@@ -36,7 +36,7 @@ def print_status(project: Project, console: Console) -> None:
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:
-    """One line per round; human frames and seconds are sums up to that round."""
+    """Return one line per round; human frames and seconds are sums up to that round."""
     table = _table()
     names = (
         "round",
@@ -69,7 +69,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
 
 
 def round_line(project: Project, round_id: int) -> Text:
-    """One finished round in one line.
+    """Return one finished round in one line.
 
     Raises:
         KeyError: there is no such round.
@@ -90,7 +90,7 @@ def round_line(project: Project, round_id: int) -> Text:
 
 
 def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
-    """Mean J&F (and AP50 of the last round) per strategy and round, over sequences and seeds.
+    """Return mean J&F (and AP50 of the last round) per strategy and round, over sequences and seeds.
 
     Args:
         records: one per campaign and round, with ``strategy``, ``round``, ``human_frames``,
@@ -102,25 +102,24 @@ def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
     table.caption, table.caption_justify = _campaigns(records), "left"
     table.add_column("\n\nstrategy", no_wrap=True)
     for round_id in rounds:
-        frames = [r["human_frames"] for r in records if r["round"] == round_id]
+        frames = [r["human_frames"] for r in _of(records, "round", round_id)]
         name = f"J&F after\nround {round_id}\n{_span(frames)} frames"
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("AP50\nat the\nend", justify="right", no_wrap=True)
     table.add_column("\nhuman\nseconds", justify="right", no_wrap=True)
     for strategy in dict.fromkeys(r["strategy"] for r in records):
-        mine = [r for r in records if r["strategy"] == strategy]
-        last = [r for r in mine if r["round"] == rounds[-1]]
+        per_round = [_of(_of(records, "strategy", strategy), "round", round_id) for round_id in rounds]
         table.add_row(
             strategy,
-            *(score(_mean(r["jf"] for r in mine if r["round"] == round_id)) for round_id in rounds),
-            score(_mean(r["ap50"] for r in last)),
-            f"{_mean(r['human_seconds'] for r in last) or 0:,.0f}",
+            *(score(_mean(found, "jf")) for found in per_round),
+            score(_mean(per_round[-1], "ap50")),
+            f"{_mean(per_round[-1], 'human_seconds') or 0:,.0f}",
         )
     return table
 
 
 def simulation_summary(comparison: ArmComparison) -> Table:
-    """One line per set and strategy: quality at the end, human frames and time to the target, and ratios of time.
+    """Return one line per set and strategy: quality at the end, frames and time to the target, and ratios of time.
 
     A ratio says how many times the human time of the strategy a baseline needs for the same J&F, with its interval
     over videos.
@@ -168,8 +167,12 @@ def _seconds(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds:,.1f}"
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _of(records: Iterable[Mapping[str, Any]], name: str, value: Any) -> list[Mapping[str, Any]]:
+    return [r for r in records if r[name] == value]
+
+
+def _mean(records: Iterable[Mapping[str, Any]], name: str) -> float | None:
+    known = [r[name] for r in records if r[name] is not None]
     return mean(known) if known else None
 
 

@@ -6,7 +6,7 @@ or "surface" stands for the page's own.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from al_core.evaluation.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
-from al_core.records import QualityRow
+from al_core.records import ALL, QualityRow, whole_video
 from tasks.report.formatting import percent
 from tasks.report.round_rows import RoundRow
 
@@ -30,57 +30,38 @@ MAX_CATEGORIES = 30
 
 
 def frame_coverage(rows: Sequence[RoundRow]) -> Figure:
-    """Share of all frames per round and provenance, each frame once; what is left has no mask."""
+    """Draw the share of all frames per round and provenance, each frame once; what is left has no mask."""
     shown = [r for r in rows if r.covered is not None and r.n_frames]
     totals = [r.n_frames for r in shown]
-    data = [
-        _bar(shown, [r.frames_by.get(name, 0) for r in shown], totals, name, colour)
-        for name, colour in PROVENANCE_COLOURS.items()
-        if any(r.frames_by.get(name) for r in shown)
-    ]
+    figure = _shares(shown, [r.frames_by for r in shown], totals, "share of all frames")
     rest = [r.n_frames - (r.covered or 0) for r in shown]
-    data.append(_bar(shown, rest, totals, "no label", UNLABELLED_COLOUR))
-    return {"data": data, "layout": _share_layout("share of all frames", len(shown))}
+    figure["data"].append(_share_bar(shown, rest, totals, "no label", UNLABELLED_COLOUR))
+    return figure
 
 
 def mask_coverage(rows: Sequence[RoundRow]) -> Figure:
-    """Share of all delivered masks (object-frames) per round and provenance."""
+    """Draw the share of all delivered masks (object-frames) per round and provenance."""
     shown = [r for r in rows if sum(r.masks_by.values())]
-    totals = [sum(r.masks_by.values()) for r in shown]
-    data = [
-        _bar(shown, [r.masks_by.get(name, 0) for r in shown], totals, name, colour)
-        for name, colour in PROVENANCE_COLOURS.items()
-        if any(r.masks_by.get(name) for r in shown)
-    ]
-    return {"data": data, "layout": _share_layout("share of delivered masks", len(shown))}
+    masks = [r.masks_by for r in shown]
+    return _shares(shown, masks, [sum(m.values()) for m in masks], "share of delivered masks")
 
 
 def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
-    """Share of all frames per provenance, each frame once, from when each round delivered its masks (UTC)."""
-    shown = [r for r in rows if r.delivered_at is not None and r.n_frames]
-    times = [r.delivered_at for r in shown if r.delivered_at is not None]
-    if times:
+    """Draw the share of all frames per provenance, each frame once, from when each round delivered its masks (UTC)."""
+    found = [(r.delivered_at, r) for r in rows if r.delivered_at is not None and r.n_frames]
+    if found:
         # The newest round's step would have no width without something after it.
-        times.append(times[-1] + max((times[-1] - times[0]) / 10, timedelta(seconds=1)))
-        shown.append(shown[-1])
+        (first, _), (last, row) = found[0], found[-1]
+        found.append((last + max((last - first) / 10, timedelta(seconds=1)), row))
+    times = [f"{time:%Y-%m-%d %H:%M:%S}" for time, _ in found]
     data = []
     for name, colour in PROVENANCE_COLOURS.items():
-        counts = [r.frames_by.get(name, 0) for r in shown]
+        counts = [r.frames_by.get(name, 0) for _, r in found]
         if any(counts):
-            shares = [n / r.n_frames for n, r in zip(counts, shown, strict=True)]
-            trace = {
-                "type": "scatter",
-                "mode": "lines",
-                "name": name,
-                "x": [f"{time:%Y-%m-%d %H:%M:%S}" for time in times],
-                "y": rounded(shares),
-                "stackgroup": "frames",
-                "line": {"width": 1, "color": colour, "shape": "hv"},
-                "fillcolor": colour,
-                "customdata": [f"{n:,}" for n in counts],
-                "hovertemplate": f"%{{x}}, {name}: %{{customdata}} (%{{y:.0%}})<extra></extra>",
-            }
-            data.append(trace)
+            shares = [n / r.n_frames for n, (_, r) in zip(counts, found, strict=True)]
+            style = {"line": {"width": 1, "color": colour, "shape": "hv"}, "stackgroup": "frames", "fillcolor": colour}
+            hover = f"%{{x}}, {name}: %{{customdata}} (%{{y:.0%}})"
+            data.append(line(name, times, rounded(shares), hover, customdata=[f"{n:,}" for n in counts], **style))
     layout = chart_layout("", "share of all frames")
     layout["yaxis"] |= {"range": [0, 1], "tickformat": ".0%"}
     layout["legend"] |= {"traceorder": "normal"}
@@ -88,7 +69,7 @@ def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
 
 
 def category_coverage(masks: Sequence[tuple[str, str, int]]) -> Figure:
-    """Masks per category, stacked by provenance, the most frequent category on top.
+    """Draw the masks per category, stacked by provenance, the most frequent category on top.
 
     Args:
         masks: (category, provenance, masks).
@@ -98,19 +79,11 @@ def category_coverage(masks: Sequence[tuple[str, str, int]]) -> Figure:
         totals[category] += n
     order = [name for name, _ in totals.most_common(MAX_CATEGORIES)][::-1]
     count = {(category, provenance): n for category, provenance, n in masks}
-    data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": name,
-            "y": order,
-            "x": [count.get((category, name), 0) for category in order],
-            "marker": {"color": colour},
-            "hovertemplate": f"%{{y}}, {name}: %{{x:,}}<extra></extra>",
-        }
-        for name, colour in PROVENANCE_COLOURS.items()
-        if any((category, name) in count for category in order)
-    ]
+    data = []
+    for name, colour in PROVENANCE_COLOURS.items():
+        counts = [count.get((category, name), 0) for category in order]
+        if any(counts):
+            data.append(_bar(name, counts, order, f"%{{y}}, {name}: %{{x:,}}", colour) | {"orientation": "h"})
     layout = chart_layout("masks", "")
     layout["yaxis"] |= {"type": "category"}
     layout["legend"] |= {"traceorder": "normal"}
@@ -124,7 +97,7 @@ def quality(
     metric: str,
     against: str,
 ) -> Figure:
-    """A metric over human effort: mean over videos per provenance, and a faint line per video.
+    """Draw a metric over human effort: the mean over videos per provenance, and a faint line per video.
 
     Args:
         figures: quality of all rounds, as the ledger gives it.
@@ -133,106 +106,92 @@ def quality(
         against: "frames" or "minutes" of human work.
     """
     effort = {r.round_id: r.human_frames if against == "frames" else r.human_seconds / 60 for r in rows}
-    mine = [q for q in figures if q.metric == metric and q.track_id is None and q.round_id in effort]
-    data = _video_lines([q for q in mine if q.provenance == "all"], effort, names)
-    for provenance, colour in {"all": "ink", **PROVENANCE_COLOURS}.items():
-        per_round: dict[int, list[float]] = {}
-        for q in mine:
-            if q.provenance == provenance:
-                per_round.setdefault(q.round_id, []).append(q.value)
-        if per_round:
-            data.append(_mean_line(per_round, effort, provenance, colour, against))
+    known = [q for q in figures if q.round_id in effort]
+    whole = {name: whole_video(known, metric, name) for name in (ALL, *PROVENANCE_COLOURS)}
+    means = [_mean_line(found, effort, name, against) for name, found in whole.items() if found]
+    data = _video_lines(whole[ALL], effort, names) + means
     layout = chart_layout(
         "human frames" if against == "frames" else "human time (minutes)",
         {"jf": "J&F", "ap50": "AP50"}[metric],
     )
-    lowest = min((q.value for q in mine), default=0.0)
+    lowest = min((q.value for found in whole.values() for q in found), default=0.0)
     layout["yaxis"]["range"] = [max(0.0, float(np.floor(lowest * 10 - 0.2)) / 10), 1.005]
     layout["xaxis"]["rangemode"] = "tozero"
     return {"data": data, "layout": layout}
 
 
 def training(curves: Mapping[int, Sequence[tuple[int, float, float]]]) -> Figure:
-    """Training loss per round, each a running mean; the newer a round, the stronger its colour."""
+    """Draw the training loss per round, each a running mean; the newer a round, the stronger its colour."""
     red, green, blue = rgb(SERIES_COLOURS[0])
     data = []
     for number, (round_id, curve) in enumerate(sorted(curves.items()), start=1):
         losses = np.array([loss for _, loss, _ in curve])
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": f"round {round_id}",
-                "x": [iteration for iteration, _, _ in curve],
-                "y": rounded(running_mean(losses, max(1, len(losses) // 25))),
-                "line": {
-                    "width": 2,
-                    "color": f"rgba({red},{green},{blue},{0.25 + 0.75 * number / len(curves):.2f})",
-                },
-                "hovertemplate": f"round {round_id}, iteration %{{x}}: loss %{{y:.3g}}<extra></extra>",
-            }
-        )
+        y = rounded(running_mean(losses, max(1, len(losses) // 25)))
+        style = {"width": 2, "color": f"rgba({red},{green},{blue},{0.25 + 0.75 * number / len(curves):.2f})"}
+        name = f"round {round_id}"
+        hover = f"{name}, iteration %{{x}}: loss %{{y:.3g}}"
+        data.append(line(name, [iteration for iteration, _, _ in curve], y, hover, line=style))
     layout = chart_layout("iteration", "loss (running mean)")
     layout["yaxis"] |= {"type": "log", "dtick": "D2"}
     return {"data": data, "layout": layout}
 
 
 def durations(steps: Sequence[Step]) -> Figure:
-    """Seconds of work per round, stacked by step."""
+    """Draw the seconds of work per round, stacked by step."""
     present = {s.name for s in steps}
     names = [n for n in STEP_ORDER if n in present] + sorted(present - set(STEP_ORDER))
     rounds = sorted({s.round_id for s in steps})
     data = []
     for number, name in enumerate(names):
         taken = Counter({s.round_id: s.seconds for s in steps if s.name == name})
-        data.append(
-            {
-                "type": "bar",
-                "name": name,
-                "x": [_round_name(r) for r in rounds],
-                "y": rounded([taken[r] for r in rounds]),
-                "marker": {"color": SERIES_COLOURS[number % len(SERIES_COLOURS)]},
-                "hovertemplate": f"%{{x}}, {name}: %{{y:,.1f}} s<extra></extra>",
-            }
-        )
+        y = rounded([taken[r] for r in rounds])
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        data.append(_bar(name, _round_names(rounds), y, f"%{{x}}, {name}: %{{y:,.1f}} s", colour))
     return {"data": data, "layout": _bar_layout("seconds", len(rounds))}
 
 
 def calibration(samples: Mapping[str, Samples]) -> Figure:
-    """A reliability diagram: how good masks turned out to be, over the confidence that they were delivered with."""
-    data: list[Figure] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [0, 1],
-            "y": [0, 1],
-            "line": {"color": UNLABELLED_COLOUR, "width": 1, "dash": "dot"},
-            "showlegend": False,
-            "hoverinfo": "skip",
-        }
-    ]
+    """Draw a reliability diagram: how good masks turned out to be, over the confidence they were delivered with."""
+    diagonal = {"color": UNLABELLED_COLOUR, "width": 1, "dash": "dot"}
+    data = [silent_line([0, 1], [0, 1], line=diagonal)]
     for name, found in samples.items():
         bins = reliability(found)
+        x, y = rounded([b.confidence for b in bins]), rounded([b.overlap for b in bins])
         data.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": f"{name} masks",
-                "x": rounded([b.confidence for b in bins]),
-                "y": rounded([b.overlap for b in bins]),
-                "customdata": [b.n for b in bins],
-                "line": {"color": PROVENANCE_COLOURS.get(name, "ink"), "width": 2},
-                "marker": {"size": [5 + 2 * math.log2(1 + b.n) for b in bins]},
-                "hovertemplate": f"{name}: %{{x:.2f}} delivered, IoU %{{y:.2f}} (%{{customdata}} masks)<extra></extra>",
-            }
+            line(
+                f"{name} masks",
+                x,
+                y,
+                f"{name}: %{{x:.2f}} delivered, IoU %{{y:.2f}} (%{{customdata}} masks)",
+                mode="lines+markers",
+                customdata=[b.n for b in bins],
+                line={"color": PROVENANCE_COLOURS.get(name, "ink"), "width": 2},
+                marker={"size": [5 + 2 * math.log2(1 + b.n) for b in bins]},
+            )
         )
     layout = chart_layout("confidence as delivered", "IoU with what a person drew then")
     layout["xaxis"]["range"] = layout["yaxis"]["range"] = [0, 1.02]
     return {"data": data, "layout": layout}
 
 
+def line(name: str, x: Sequence[Any], y: Sequence[float], hover: str, **more: Any) -> Figure:
+    """Return the trace of a line, as plotly takes it.
+
+    Args:
+        hover: what is said of a point, as a template of d3.
+        more: further attributes of the trace, or other ones than those of a plain line.
+    """
+    trace = {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y}
+    return trace | {"hovertemplate": f"{hover}<extra></extra>"} | more
+
+
+def silent_line(x: Sequence[float], y: Sequence[float], **more: Any) -> Figure:
+    """Return the trace of a line that is neither in the legend nor says anything of its points."""
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "showlegend": False, "hoverinfo": "skip"} | more
+
+
 def running_mean(values: NDArray[np.floating], width: int) -> NDArray[np.float64]:
-    """Mean over the last ``width`` values, fewer at the start; shape as given."""
+    """Return the mean over the last ``width`` values, fewer at the start; shape as given."""
     total = np.cumsum(np.concatenate([[0.0], values]))
     end = np.arange(1, len(values) + 1)
     start = np.maximum(end - width, 0)
@@ -240,7 +199,7 @@ def running_mean(values: NDArray[np.floating], width: int) -> NDArray[np.float64
 
 
 def chart_layout(x: str, y: str) -> dict[str, Any]:
-    """A figure's layout with titles for both axes and the legend on top."""
+    """Return a figure's layout with titles for both axes and the legend on top."""
     return {
         "height": 280,
         "margin": {"l": 60, "r": 12, "t": 8, "b": 44 if x else 26},
@@ -252,35 +211,42 @@ def chart_layout(x: str, y: str) -> dict[str, Any]:
 
 
 def rounded(values: ArrayLike, digits: int = 5) -> list[float]:
-    """Floats with so many significant digits, which keeps the page small."""
+    """Return floats with this many significant digits, which keeps the page small."""
     return [float(f"{value:.{digits}g}") for value in np.asarray(values, float).ravel()]
 
 
 def _bar_layout(title: str, n_rounds: int) -> dict[str, Any]:
-    """Stacked bars, one per round; few of them do not grow broad."""
+    """Return the layout of stacked bars, one per round; few of them do not grow broad."""
     layout = chart_layout("", title)
     layout["xaxis"] |= {"type": "category", "range": [-0.5, max(n_rounds, 4) - 0.5]}
     layout["legend"] |= {"traceorder": "normal"}
     return layout | {"barmode": "stack", "bargap": 0.35}
 
 
-def _share_layout(title: str, n_rounds: int) -> dict[str, Any]:
-    layout = _bar_layout(title, n_rounds)
+def _shares(rows: Sequence[RoundRow], counts: Sequence[Mapping[str, int]], totals: Sequence[int], title: str) -> Figure:
+    """Draw the shares of each provenance in a total, a bar per round."""
+    data = [
+        _share_bar(rows, [each.get(name, 0) for each in counts], totals, name, colour)
+        for name, colour in PROVENANCE_COLOURS.items()
+        if any(each.get(name) for each in counts)
+    ]
+    layout = _bar_layout(title, len(rows))
     layout["yaxis"] |= {"range": [0, 1], "tickformat": ".0%"}
-    return layout
+    return {"data": data, "layout": layout}
 
 
-def _bar(rows: Sequence[RoundRow], counts: Sequence[int], totals: Sequence[int], name: str, colour: str) -> Figure:
+def _share_bar(
+    rows: Sequence[RoundRow], counts: Sequence[int], totals: Sequence[int], name: str, colour: str
+) -> Figure:
     shares = [count / total for count, total in zip(counts, totals, strict=True)]
-    return {
-        "type": "bar",
-        "name": name,
-        "x": [_round_name(r.round_id) for r in rows],
-        "y": rounded(shares),
-        "customdata": [[f"{count:,}", percent(share)] for count, share in zip(counts, shares, strict=True)],
-        "marker": {"color": colour},
-        "hovertemplate": f"%{{x}}, {name}: %{{customdata[0]}} (%{{customdata[1]}})<extra></extra>",
-    }
+    hover = f"%{{x}}, {name}: %{{customdata[0]}} (%{{customdata[1]}})"
+    told = [[f"{count:,}", percent(share)] for count, share in zip(counts, shares, strict=True)]
+    return _bar(name, _round_names(r.round_id for r in rows), rounded(shares), hover, colour) | {"customdata": told}
+
+
+def _bar(name: str, x: Sequence[Any], y: Sequence[Any], hover: str, colour: str) -> Figure:
+    trace = {"type": "bar", "name": name, "x": x, "y": y, "marker": {"color": colour}}
+    return trace | {"hovertemplate": f"{hover}<extra></extra>"}
 
 
 def _video_lines(figures: Sequence[QualityRow], effort: Mapping[int, float], names: Mapping[int, str]) -> list[Figure]:
@@ -289,47 +255,41 @@ def _video_lines(figures: Sequence[QualityRow], effort: Mapping[int, float], nam
     for number, video_id in enumerate(videos if len(videos) > 1 else []):
         mine = [q for q in figures if q.video_id == video_id]
         lines.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": "each video",
-                "legendgroup": "videos",
-                "showlegend": number == 0,
-                "x": rounded([effort[q.round_id] for q in mine]),
-                "y": rounded([q.value for q in mine]),
-                "line": {"color": UNLABELLED_COLOUR, "width": 1},
-                "marker": {"size": 3},
-                "opacity": 0.75,
-                "text": escape(names.get(video_id, str(video_id)), quote=False),
-                "hovertemplate": "%{text}: %{y:.3f}<extra></extra>",
-            }
+            line(
+                "each video",
+                rounded([effort[q.round_id] for q in mine]),
+                rounded([q.value for q in mine]),
+                "%{text}: %{y:.3f}",
+                mode="lines+markers",
+                legendgroup="videos",
+                showlegend=number == 0,
+                line={"color": UNLABELLED_COLOUR, "width": 1},
+                marker={"size": 3},
+                opacity=0.75,
+                text=escape(names.get(video_id, str(video_id)), quote=False),
+            )
         )
     return lines
 
 
-def _mean_line(
-    per_round: Mapping[int, Sequence[float]],
-    effort: Mapping[int, float],
-    provenance: str,
-    colour: str,
-    against: str,
-) -> Figure:
-    whole = provenance == "all"
-    name = "all masks" if whole else f"{provenance} masks"
-    rounds = sorted(per_round)
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": name,
-        "x": rounded([effort[r] for r in rounds]),
-        "y": rounded([sum(per_round[r]) / len(per_round[r]) for r in rounds]),
-        "customdata": [[r, len(per_round[r])] for r in rounds],
-        "line": {"color": colour, "width": 3 if whole else 2, "dash": "solid" if whole else "dot"},
-        "marker": {"color": colour, "size": 7 if whole else 5},
-        "hovertemplate": f"round %{{customdata[0]}}, {name}: %{{y:.3f}} (mean of %{{customdata[1]}} videos) "
-        f"after %{{x:,.4~g}} human {against}<extra></extra>",
-    }
+def _mean_line(figures: Sequence[QualityRow], effort: Mapping[int, float], provenance: str, against: str) -> Figure:
+    per_round: dict[int, list[float]] = {}
+    for q in figures:
+        per_round.setdefault(q.round_id, []).append(q.value)
+    whole = provenance == ALL
+    name, colour = ("all masks", "ink") if whole else (f"{provenance} masks", PROVENANCE_COLOURS[provenance])
+    return line(
+        name,
+        rounded([effort[r] for r in sorted(per_round)]),
+        rounded([sum(per_round[r]) / len(per_round[r]) for r in sorted(per_round)]),
+        f"round %{{customdata[0]}}, {name}: %{{y:.3f}} (mean of %{{customdata[1]}} videos) "
+        f"after %{{x:,.4~g}} human {against}",
+        mode="lines+markers",
+        customdata=[[r, len(per_round[r])] for r in sorted(per_round)],
+        line={"color": colour, "width": 3 if whole else 2, "dash": "solid" if whole else "dot"},
+        marker={"color": colour, "size": 7 if whole else 5},
+    )
 
 
-def _round_name(round_id: int) -> str:
-    return f"round {round_id}"
+def _round_names(rounds: Iterable[int]) -> list[str]:
+    return [f"round {round_id}" for round_id in rounds]

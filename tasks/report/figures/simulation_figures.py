@@ -10,7 +10,7 @@ from al_core.benchmark.arms import AIMS, ArmComparison, Effort, Quality
 from al_core.evaluation.bootstrap import Array
 from al_core.evaluation.learning_curve import Curves, band
 from al_core.export.palette import SERIES_COLOURS, UNLABELLED_COLOUR, rgb
-from tasks.report.figures.round_figures import Figure, chart_layout, rounded
+from tasks.report.figures.round_figures import Figure, chart_layout, line, rounded, silent_line
 
 MAX_BANDS = 5
 """Bands of more strategies than this hide each other."""
@@ -139,7 +139,7 @@ def _line(
     cost: Array,
     value: Array,
     effort: Effort,
-    line: dict[str, Any],
+    style: dict[str, Any],
     legend: bool,
     low: Array | None = None,
     high: Array | None = None,
@@ -149,50 +149,33 @@ def _line(
         spans = [f" ({a:.3f} to {b:.3f})" for a, b in zip(low, high, strict=True)]
     name = escape(arm, quote=False)
     unit = "frames" if effort == "human_frames" else "minutes"
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": name,
-        "legendgroup": name,
-        "showlegend": legend,
-        "x": rounded(cost / _PER_MINUTE[effort]),
-        "y": rounded(value),
-        "customdata": spans,
-        "line": line,
-        "marker": {"color": line["color"], "size": 5 if line["width"] >= 2 else 3},
-        "hovertemplate": f"{name}: %{{y:.3f}}%{{customdata}} after %{{x:,.4~g}} {unit}<extra></extra>",
-    }
+    return line(
+        name,
+        rounded(cost / _PER_MINUTE[effort]),
+        rounded(value),
+        f"{name}: %{{y:.3f}}%{{customdata}} after %{{x:,.4~g}} {unit}",
+        mode="lines+markers",
+        legendgroup=name,
+        showlegend=legend,
+        customdata=spans,
+        line=style,
+        marker={"color": style["color"], "size": 5 if style["width"] >= 2 else 3},
+    )
 
 
 def _band(arm: str, x: Array, low: Array, high: Array, colour: str) -> Figure:
     name = escape(arm, quote=False)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "legendgroup": name,
-        "showlegend": False,
-        "x": rounded(np.concatenate([x, x[::-1]])),
-        "y": rounded(np.concatenate([low, high[::-1]])),
-        "fill": "toself",
-        "fillcolor": colour,
-        "line": {"width": 0},
-        "hoverinfo": "skip",
-    }
+    around, edge = np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]])
+    look = {"fill": "toself", "fillcolor": colour, "line": {"width": 0}}
+    return silent_line(rounded(around), rounded(edge), name=name, legendgroup=name, **look)
 
 
 def _target(target: float, known: dict[str, Curves], effort: Effort) -> Figure:
-    """A thin line at the quality that is to be reached."""
+    """Draw a thin line at the quality that is to be reached."""
     end = max(float(curve.pooled()[0][-1]) for curve in known.values()) / _PER_MINUTE[effort]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": rounded([0, end]),
-        "y": [target, target],
-        "line": {"color": UNLABELLED_COLOUR, "width": 1, "dash": "dot"},
-        "showlegend": False,
-        "hoverinfo": "skip",
-    }
+    return silent_line(
+        rounded([0, end]), [target, target], line={"color": UNLABELLED_COLOUR, "width": 1, "dash": "dot"}
+    )
 
 
 def _range(known: dict[str, Curves]) -> Sequence[float]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.records import Video
-from tasks.report.figures.round_figures import Figure, chart_layout, rounded
+from tasks.report.figures.round_figures import Figure, chart_layout, line, rounded
 from tasks.report.formatting import clock
 from tasks.report.timeline import MAX_POINTS, Choice, DeliveredFrames, Uncertainty
 
@@ -21,7 +21,7 @@ def time_line(
     chosen: Sequence[Choice],
     human_frames: Sequence[int],
 ) -> Figure:
-    """Uncertainty over the frames of a video.
+    """Draw the uncertainty over the frames of a video, the chosen frames on it, and who labelled what.
 
     Args:
         times_us: presentation time of each frame in microseconds, shape [n_frames].
@@ -61,16 +61,14 @@ def _layout(video: Video, uncertain: Uncertainty | None) -> Figure:
 
 def _part(name: str, uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Figure:
     shown = name.replace("_", " ")
-    trace: Figure = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": shown,
-        "x": uncertain.frame_idx.tolist(),
-        "y": rounded(uncertain.parts[name], 4),
-        "customdata": _places(uncertain.frame_idx, times_us),
-        "line": {"width": 1.5, "color": COMPONENT_COLOURS[name]},
-        "hovertemplate": f"{shown}: %{{y:.3f}}, %{{customdata}}<extra></extra>",
-    }
+    trace = line(
+        shown,
+        uncertain.frame_idx.tolist(),
+        rounded(uncertain.parts[name], 4),
+        f"{shown}: %{{y:.3f}}, %{{customdata}}",
+        customdata=_places(uncertain.frame_idx, times_us),
+        line={"width": 1.5, "color": COMPONENT_COLOURS[name]},
+    )
     if not uncertain.adds_up:
         return trace | {"visible": "legendonly"}
     return trace | {
@@ -81,83 +79,76 @@ def _part(name: str, uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Fig
 
 
 def _score(uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "uncertainty",
-        "x": uncertain.frame_idx.tolist(),
-        "y": rounded(uncertain.score, 4),
-        "customdata": _places(uncertain.frame_idx, times_us),
-        "line": {"color": "ink", "width": 1.25},
-        "hovertemplate": "uncertainty: %{y:.3f}, %{customdata}<extra></extra>",
-    }
+    return line(
+        "uncertainty",
+        uncertain.frame_idx.tolist(),
+        rounded(uncertain.score, 4),
+        "uncertainty: %{y:.3f}, %{customdata}",
+        customdata=_places(uncertain.frame_idx, times_us),
+        line={"color": "ink", "width": 1.25},
+    )
 
 
 def _markers(
     chosen: Sequence[Choice], uncertain: Uncertainty | None, times_us: NDArray[np.int64], human: set[int]
 ) -> list[Figure]:
-    traces: list[Figure] = []
-    for newest in (False, True):
-        mine = [c for c in chosen if c.newest == newest]
-        if not mine:
-            continue
-        states = ["labelled" if c.frame_idx in human else "not labelled yet" for c in mine]
-        places = _places(np.array([c.frame_idx for c in mine]), times_us)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers+text" if newest else "markers",
-                "name": f"chosen in round {mine[0].round_id}" if newest else "chosen before",
-                "x": [c.frame_idx for c in mine],
-                "y": rounded([_height(uncertain, c.frame_idx) for c in mine]),
-                "text": [str(c.place) for c in mine],
-                "textposition": "top center",
-                "cliponaxis": False,
-                "customdata": [
-                    [place, c.round_id, c.place, state, escape(c.reason, quote=False)]
-                    for c, state, place in zip(mine, states, places, strict=True)
-                ],
-                "marker": {
-                    "size": 12 if newest else 8,
-                    "symbol": "diamond",
-                    "line": {"width": 1.5, "color": "surface"},
-                    "color": [PROVENANCE_COLOURS["human"] if c.frame_idx in human else UNLABELLED_COLOUR for c in mine],
-                },
-                "hovertemplate": "%{customdata[0]}<br>round %{customdata[1]}, choice %{customdata[2]}, "
-                "%{customdata[3]}<br>%{customdata[4]}<extra></extra>",
-            }
-        )
+    """Draw a diamond on each chosen frame, those of earlier rounds smaller and below."""
+    newest = [c for c in chosen if c.newest]
+    before = [c for c in chosen if not c.newest]
+    traces = []
+    if before:
+        traces.append(_diamonds("chosen before", before, uncertain, times_us, human) | {"mode": "markers"})
+    if newest:
+        traces.append(_diamonds(f"chosen in round {newest[0].round_id}", newest, uncertain, times_us, human))
+        traces[-1]["marker"]["size"] = 12
     return traces
 
 
+def _diamonds(
+    name: str, chosen: Sequence[Choice], uncertain: Uncertainty | None, times_us: NDArray[np.int64], human: set[int]
+) -> Figure:
+    frames = np.array([c.frame_idx for c in chosen])
+    # A marker sits on the line of the uncertainty.
+    heights = np.full(len(frames), 0.5)
+    if uncertain is not None:
+        heights = np.interp(frames, uncertain.frame_idx, uncertain.score)
+    labelled = [i in human for i in frames.tolist()]
+    told = [
+        [place, c.round_id, c.place, "labelled" if known else "not labelled yet", escape(c.reason, quote=False)]
+        for c, place, known in zip(chosen, _places(frames, times_us), labelled, strict=True)
+    ]
+    return line(
+        name,
+        frames.tolist(),
+        rounded(heights),
+        "%{customdata[0]}<br>round %{customdata[1]}, choice %{customdata[2]}, %{customdata[3]}<br>%{customdata[4]}",
+        mode="markers+text",
+        text=[str(c.place) for c in chosen],
+        textposition="top center",
+        cliponaxis=False,
+        customdata=told,
+        marker={
+            "size": 8,
+            "symbol": "diamond",
+            "line": {"width": 1.5, "color": "surface"},
+            "color": [PROVENANCE_COLOURS["human"] if known else UNLABELLED_COLOUR for known in labelled],
+        },
+    )
+
+
 def _ribbon(delivered: DeliveredFrames | None, human: Sequence[int], times_us: NDArray[np.int64]) -> list[Figure]:
-    traces: list[Figure] = []
-    if delivered is not None:
-        traces.append(_provenance_band(delivered, times_us))
+    traces = [] if delivered is None else [_provenance_band(delivered, times_us)]
     if human:
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "yaxis": "y2",
-                "name": "human label",
-                "x": list(human),
-                "y": [0.5] * len(human),
-                "marker": {
-                    "symbol": "line-ns",
-                    "size": 18,
-                    "color": PROVENANCE_COLOURS["human"],
-                    "line": {"width": 4, "color": PROVENANCE_COLOURS["human"]},
-                },
-                "customdata": _places(np.array(human), times_us),
-                "hovertemplate": "%{customdata}: human label<extra></extra>",
-            }
-        )
+        colour = PROVENANCE_COLOURS["human"]
+        mark = {"symbol": "line-ns", "size": 18, "color": colour, "line": {"width": 4, "color": colour}}
+        places = _places(np.array(human), times_us)
+        ticks = line("human label", list(human), [0.5] * len(human), "%{customdata}: human label", customdata=places)
+        traces.append(ticks | {"mode": "markers", "yaxis": "y2", "marker": mark})
     return traces
 
 
 def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) -> Figure:
-    """A band of one colour per frame; in a long video each stretch has that of its least founded frame."""
+    """Draw a band of one colour per frame; in a long video each stretch has that of its least founded frame."""
     codes = delivered.provenance
     starts = np.unique(np.linspace(0, len(codes), min(len(codes), MAX_POINTS), endpoint=False).astype(int))
     reduced = np.maximum.reduceat(codes, starts)
@@ -180,13 +171,6 @@ def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) ->
         "customdata": [_places(starts, times_us)],
         "hovertemplate": "%{customdata}: %{text}<extra></extra>",
     }
-
-
-def _height(uncertain: Uncertainty | None, frame_idx: int) -> float:
-    """Where a chosen frame's marker sits: on the line of the uncertainty."""
-    if uncertain is None:
-        return 0.5
-    return float(np.interp(frame_idx, uncertain.frame_idx, uncertain.score))
 
 
 def _places(frame_idx: NDArray[np.int_], times_us: NDArray[np.int64]) -> list[str]:
