@@ -36,6 +36,10 @@ class Provenance(StrEnum):
     ACCEPTED = "accepted"
 
 
+MADE = (Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER)
+"""What a project holds masks of today: nothing accepts masks of the machine by itself yet."""
+
+
 class LabelKind(StrEnum):
     """What a person did to label a frame, or is asked to do at most; each kind has its own price in seconds.
 

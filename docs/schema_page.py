@@ -71,7 +71,7 @@ SHARED = {
     "request_id": "Request, see `label_request`.",
     "answer_id": "Answer, see `answer`; made by whoever answers, so that sending it twice stores it once.",
     "annotator": "Name of the person.",
-    "provenance": "Where masks come from: `human`, `propagated`, `accepted` or `teacher`.",
+    "provenance": "Where masks come from: `human`, `propagated` or `teacher`.",
     "rle_counts": "Counts of COCO's compressed run lengths.",
     "written_at": "When it was written.",
     "n_masks": "Masks: one is one object in one frame.",

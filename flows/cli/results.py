@@ -46,7 +46,7 @@ def report(root: Path, out: Path | None) -> None:
     help="What to write.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
-@click.option("--provenance", help="Comma-separated: human, propagated, teacher, accepted. Default: all.")
+@click.option("--provenance", help="Comma-separated: human, propagated, teacher. Default: all.")
 @click.option("--video", "videos", multiple=True, help="Only this video; may be given again.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="Masks as that round delivered them.")
 @click.option("--human-frames", is_flag=True, help="Only the frames that people labelled.")

@@ -16,7 +16,7 @@ from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import FrameRef, Progress, Provenance, Video
+from al_core.records import MADE, FrameRef, Progress, Provenance, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 
@@ -173,5 +173,5 @@ def _provenances(names: Sequence[str] | None) -> frozenset[Provenance]:
     known = {p.value: p for p in Provenance}
     for name in names:
         if name not in known:
-            raise UnknownName("provenance", name, known)
+            raise UnknownName("provenance", name, MADE)
     return frozenset(known[name] for name in names)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from al_core.benchmark.curve_points import GOOD
 from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Step
-from al_core.records import QualityRow
+from al_core.records import MADE, QualityRow
 from tasks.report.content import Content
 from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
@@ -52,8 +52,7 @@ def header(content: Content) -> Markup:
     """Render the project in a few figures, and what the colours mean."""
     last = content.rounds[-1] if content.rounds else None
     state = f"{many(len(content.rounds), 'round')} · {last.state}" if last else "no rounds yet"
-    # Nothing accepts masks by itself yet; a project of a later version may hold such masks.
-    made = {"human", "propagated", "teacher"}.union(*(r.masks_by for r in content.rounds))
+    made = set(MADE).union(*(r.masks_by for r in content.rounds))
     legend = [(name, _MEANING[name], colour) for name, colour in PROVENANCE_COLOURS.items() if name in made]
     return document.header(content.name, state, totals(content), legend)
 

@@ -1,6 +1,6 @@
 // The panel beside the frame: why the frame was chosen, and the list of objects.
 
-const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model", accepted: "accepted" };
+const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model" };
 
 const element = (name, values = {}, ...children) => {
   const made = Object.assign(document.createElement(name), values);

@@ -86,7 +86,7 @@ def test_times_come_from_the_ledger(labelled, tmp_path):
         ({"format": "coca"}, "unknown export format 'coca'.*Did you mean 'coco'"),
         (
             {"provenances": ["humans"]},
-            "unknown provenance 'humans'; known: accepted, human, propagated, teacher",
+            "unknown provenance 'humans'; known: human, propagated, teacher",
         ),
         ({"videos": ["clap"]}, "unknown video with masks of round 2 'clap'; known: clip"),
         ({"round_id": 7}, "unknown round with delivered masks '7'; known: 1, 2"),
