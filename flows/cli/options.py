@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
 from al_core.project import Project
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 P = ParamSpec("P")
 
@@ -54,3 +57,14 @@ def existing(root: Path) -> Project:
             f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
         )
     return project
+
+
+def plain_table(*columns: str) -> "Table":
+    """Return an empty table for the terminal; long cells break their lines."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import existing, project_option
+from flows.cli.options import existing, plain_table, project_option
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows
@@ -80,13 +80,9 @@ def restore(backup: Path, folder: Path) -> None:
 
 
 def _as_table(found: "Rows") -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False)
-    for name in found.columns:
-        table.add_column(name, overflow="fold")
+    table = plain_table(*found.columns)
     for row in found.rows:
         table.add_row(*(_shown(value) for value in row))
     Console().print(table)

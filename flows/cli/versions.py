@@ -5,12 +5,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.options import existing, project_option
+from flows.cli.options import existing, plain_table, project_option
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from al_core.evaluation.label_diff import LabelDiff
+
+
+class _FrameName(click.ParamType):
+    """A frame on the command line, as (video, number)."""
+
+    name = "VIDEO:FRAME"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Read ``VIDEO:FRAME``; a video's name may hold colons itself."""
+        video, _, number = value.rpartition(":")
+        if not video or not number.isdecimal():
+            self.fail(f"a frame is given as VIDEO:FRAME, e.g. clip:120, got {value!r}", param, ctx)
+        return video, int(number)
 
 
 @click.command()
@@ -23,7 +36,7 @@ def versions(root: Path) -> None:
     from tasks.project.versions import versions as all_versions
 
     project = existing(root)
-    table = _table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
+    table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
     for version in all_versions(project, open_ledger(project)):
         finished = f"{version.delivered_at:%Y-%m-%d %H:%M}" if version.delivered_at else "goes on"
         by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
@@ -60,7 +73,7 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
 @click.option("--round", "round_id", type=int, help="Answers to this round's requests.")
 @click.option("--since-round", type=int, help="Answers to requests of this round and later ones.")
 @click.option("--annotator", help="This person's answers.")
-@click.option("--frame", metavar="VIDEO:FRAME", help="Answers for one frame, e.g. clip:120.")
+@click.option("--frame", type=_FrameName(), help="Answers for one frame, e.g. clip:120.")
 @click.option("--reason", default="", help="Kept in the audit log.")
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what would be done.")
 def rollback(
@@ -68,7 +81,7 @@ def rollback(
     round_id: int | None,
     since_round: int | None,
     annotator: str | None,
-    frame: str | None,
+    frame: tuple[str, int] | None,
     reason: str,
     yes: bool,
 ) -> None:
@@ -86,10 +99,10 @@ def rollback(
         raise click.UsageError("say whose answers: --round, --since-round, --annotator or --frame")
     project = existing(root)
     ledger = open_ledger(project)
-    wanted = None if frame is None else frame_of(ledger, frame)
+    wanted = None if frame is None else frame_of(ledger, *frame)
     found = ledger.standing_answers(round_id, since_round, annotator, wanted)
     names = {v.video_id: v.name for v in ledger.videos()}
-    table = _table("round", "frame", "kind", "objects", "annotator", "answered (UTC)")
+    table = plain_table("round", "frame", "kind", "objects", "annotator", "answered (UTC)")
     for a in found:
         where = f"{names[a.frame.video_id]}:{a.frame.frame_idx}"
         when = f"{a.created_at:%Y-%m-%d %H:%M}"
@@ -103,7 +116,7 @@ def rollback(
 
 
 def _summary(found: "dict[str, LabelDiff]") -> "Table":
-    table = _table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
+    table = plain_table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
     for name, comparison in found.items():
         agreement = "" if comparison.mean_iou is None else f"{comparison.mean_iou:.3f}"
         counts = (f"{count:,}" for count in comparison.counts.values())
@@ -112,18 +125,8 @@ def _summary(found: "dict[str, LabelDiff]") -> "Table":
 
 
 def _changes(comparison: "LabelDiff", most: int) -> "Table":
-    table = _table("frame", "track", "change", "IoU", "was", "is")
+    table = plain_table("frame", "track", "change", "IoU", "was", "is")
     for change in comparison.changes[:most]:
         was, now = (p.value if p else "" for p in (change.before, change.after))
         table.add_row(str(change.frame_idx), str(change.track_id), change.what, f"{change.iou:.3f}", was, now)
-    return table
-
-
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
     return table

@@ -19,6 +19,7 @@ from typing import Any
 
 from al_core.errors import BadBackup, NoSpace, OutputExists
 from al_core.files import replaced
+from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import Progress
@@ -107,14 +108,13 @@ def _write(project: Project, ledger_copy: Path, part: Path, out: Path, on_progre
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """What belongs into a backup, in a fixed order."""
+    """Yield what belongs into a backup, in a fixed order."""
     for folder, names, files in os.walk(root):
-        here = Path(folder)
-        names[:] = sorted(n for n in names if not n.startswith(".") and not (here == root and n in LEFT_OUT))
-        for name in sorted(files):
-            unfinished = name.startswith(".") or name.endswith((".part", ".tmp"))
-            if not unfinished and not (here == root and name in LEFT_OUT):
-                yield here / name
+        left_out = LEFT_OUT if Path(folder) == root else frozenset()
+        names[:] = sorted(name for name in names if not name.startswith(".") and name not in left_out)
+        for name in sorted(set(files) - left_out):
+            if not name.startswith(".") and not name.endswith((".part", ".tmp")):
+                yield Path(folder, name)
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> dict[str, Any] | None:
@@ -141,7 +141,7 @@ class _Hashed(io.RawIOBase):
         self.sha256 = hashlib.sha256()
 
     def read(self, n: int = -1) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         wanted = self._left if n < 0 else min(n, self._left)
         content: bytes = self._file.read(wanted)
         self._left -= len(content)
@@ -167,11 +167,6 @@ def _extract(backup: Path, folder: Path, on_progress: Tell | None) -> dict[str, 
     listed.unlink()
     for entry in manifest["files"]:
         path = folder / entry["name"]
-        if not path.is_file() or _sha256(path) != entry["sha256"]:
+        if not path.is_file() or fingerprint_file(path) != entry["sha256"]:
             raise BadBackup(f"{backup}: {entry['name']} is not what was written; use another backup")
     return manifest
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

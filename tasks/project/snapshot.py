@@ -1,12 +1,9 @@
 """The ledger for other programs: a published copy that may be read while rounds run, and questions in SQL."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -41,16 +38,17 @@ class Rows:
 def publish_snapshot(project: Project, ledger: Ledger) -> Snapshot:
     """Write ``snapshot/ledger.duckdb`` and ``snapshot/parquet/``, all of one moment.
 
-    A program that has an older snapshot open goes on reading that until it opens the file anew; the new files take the
+    A program that has an older snapshot open goes on reading that until it opens the file again; the new files take the
     place of the old ones whole.
     """
     folder = project.root / "snapshot"
     parquet = folder / "parquet"
     parquet.mkdir(parents=True, exist_ok=True)
-    with _scratch(folder) as scratch:
-        tables = ledger.publish_to(str(scratch / "ledger.duckdb"), str(scratch))
-        for name in tables:
-            os.replace(scratch / f"{name}.parquet", parquet / f"{name}.parquet")
+    with _scratch(folder) as name:
+        scratch = Path(name)
+        tables = ledger.publish_to(str(scratch / "ledger.duckdb"), name)
+        for table in tables:
+            os.replace(scratch / f"{table}.parquet", parquet / f"{table}.parquet")
         os.replace(scratch / "ledger.duckdb", folder / "ledger.duckdb")
     return Snapshot(folder / "ledger.duckdb", parquet, tuple(tables))
 
@@ -66,8 +64,9 @@ def ask(project: Project, ledger: Ledger, sql: str, limit: int | None = 1000) ->
         BadQuery: the statement cannot be run, or tries to change something.
     """
     with _scratch(project.root) as scratch:
-        ledger.publish_to(str(scratch / "ledger.duckdb"), str(scratch))
-        return _asked(scratch / "ledger.duckdb", sql, limit)
+        database = Path(scratch) / "ledger.duckdb"
+        ledger.publish_to(str(database), scratch)
+        return _asked(database, sql, limit)
 
 
 def _asked(database: Path, sql: str, limit: int | None) -> Rows:
@@ -90,11 +89,6 @@ def _asked(database: Path, sql: str, limit: int | None) -> Rows:
     return Rows(columns, tuple(kept), len(found) > len(kept))
 
 
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder on the same disk, so that files can be moved from it at once; it is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix=".snapshot-", dir=folder))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def _scratch(folder: Path) -> TemporaryDirectory[str]:
+    """Return a folder on the same disk, so that files can be moved from it at once; it is gone afterwards."""
+    return TemporaryDirectory(prefix=".snapshot-", dir=folder, ignore_cleanup_errors=True)
