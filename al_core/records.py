@@ -28,7 +28,10 @@ COMPONENTS = (
 
 
 class Provenance(StrEnum):
-    """Who says that a mask is right. The four are never mixed in a metric, a chart or an export unnamed."""
+    """Who says that a mask is right. They are never mixed in a metric, a chart or an export unnamed.
+
+    ``ACCEPTED`` is for masks that pass an audit without a person. Nothing makes them yet, so they are not offered.
+    """
 
     HUMAN = "human"
     PROPAGATED = "propagated"

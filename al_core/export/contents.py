@@ -69,7 +69,7 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         if not self.provenances:
-            raise BadSettings(f"choose at least one provenance of {', '.join(Provenance)}")
+            raise BadSettings("choose at least one provenance of masks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ def _round(ledger: Ledger, round_id: int | None) -> int:
 def _provenances(names: Sequence[str] | None) -> frozenset[Provenance]:
     if names is None:
         return frozenset(Provenance)
-    known = {p.value: p for p in Provenance}
+    known = {p.value: p for p in Provenance if p is not Provenance.ACCEPTED}
     for name in names:
         if name not in known:
             raise UnknownName("provenance", name, MADE)
