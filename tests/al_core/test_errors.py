@@ -1,0 +1,39 @@
+"""Messages of the errors that put them together themselves."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from al_core.errors import FewframesError, LedgerBusy, LedgerConflict, NoSpace, StaleLease, UnknownName
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_closest() -> None:
+    assert str(UnknownName("format", "coko", ["davis", "coco"])) == (
+        "unknown format 'coko'; known: coco, davis. Did you mean 'coco'?"
+    )
+    assert str(UnknownName("format", "x", ["davis"])) == "unknown format 'x'; known: davis."
+    assert str(UnknownName("request", "r1", ())) == "unknown request 'r1'"
+
+
+def test_a_stale_lease_says_who_holds_the_frame() -> None:
+    assert StaleLease("gone").owner is None
+    assert StaleLease("gone", "ann").owner == "ann"
+    assert issubclass(StaleLease, LedgerConflict)
+    assert issubclass(LedgerBusy, LedgerConflict)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_its_folder_and_what_is_free(number: int, tmp_path: Path) -> None:
+    full = NoSpace.caused_by(OSError(number, "no"), tmp_path)
+    assert isinstance(full, FewframesError)
+    assert str(full).startswith(f"the disk of {tmp_path} is full (")
+    assert "MB free): nothing was changed; make room" in str(full)
+
+
+def test_a_file_beyond_the_limit_may_not_be_a_full_disk(tmp_path: Path) -> None:
+    assert "or a file grew beyond what the system allows" in str(NoSpace.caused_by(OSError(errno.EFBIG, ""), tmp_path))
+
+
+def test_other_errors_of_the_system_are_none_of_it(tmp_path: Path) -> None:
+    assert NoSpace.caused_by(OSError(errno.EACCES, "no"), tmp_path) is None
