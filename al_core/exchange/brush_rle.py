@@ -29,7 +29,7 @@ _MOST_BYTES_PER_PIXEL = 5
 def encode_brush(mask: NDArray[np.bool_]) -> list[int]:
     """Encode a mask of shape [h, w] as bytes in [0, 255]; painted pixels are white with alpha 255."""
     if mask.ndim != 2 or not mask.size:
-        raise BadLabel(f"a mask has the shape [height, width], got {list(mask.shape)}")
+        raise ValueError(f"a mask has the shape [height, width], got {list(mask.shape)}")
     flat = np.asarray(mask, bool).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     starts = np.concatenate(([0], edges))

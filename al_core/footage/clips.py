@@ -237,7 +237,7 @@ class RearrangedClip:
         stretches: how the order came about, for people.
 
     Raises:
-        BadVideo: no frame, or one that the clip does not have.
+        ValueError: no frame, or one that the clip does not have.
     """
 
     source: Clip
@@ -249,7 +249,7 @@ class RearrangedClip:
 
     def __post_init__(self) -> None:
         if not self.index or not all(EMPTY <= i < self.source.n_frames for i in self.index):
-            raise BadVideo(
+            raise ValueError(
                 f"{self.name}: a view shows frames 0 to {self.source.n_frames - 1} of its clip, at least one"
             )
 

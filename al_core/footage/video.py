@@ -163,6 +163,7 @@ def decode(
 
     Raises:
         BadVideo: the file cannot be read, a frame cannot be decoded, or there is no such frame.
+        ValueError: frame numbers that do not rise from 0 on.
     """
     wanted = None if indices is None else _rising(path, indices)
     if wanted is not None and not wanted:
@@ -371,7 +372,7 @@ def _clockwise(frame: Any) -> int:
 def _rising(path: Path, indices: Sequence[int]) -> list[int]:
     wanted = [int(i) for i in indices]
     if any(a >= b for a, b in pairwise(wanted)) or (wanted and wanted[0] < 0):
-        raise BadVideo(f"{path}: frame numbers are expected from 0 and rising, got {wanted[:10]}")
+        raise ValueError(f"{path}: frame numbers are expected from 0 and rising, got {wanted[:10]}")
     return wanted
 
 

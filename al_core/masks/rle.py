@@ -52,7 +52,7 @@ class Rle:
 def encode(mask: NDArray[np.bool_]) -> Rle:
     """Encode a mask of shape [h, w]; any non-zero value counts as set."""
     if mask.ndim != 2:
-        raise BadLabel(f"a mask has the shape [height, width], got {list(mask.shape)}")
+        raise ValueError(f"a mask has the shape [height, width], got {list(mask.shape)}")
     coded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return Rle(int(mask.shape[0]), int(mask.shape[1]), coded["counts"].decode("ascii"))
 

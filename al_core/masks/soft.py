@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from al_core.errors import BadLabel
 from al_core.masks.rle import Rle
 
 Size = tuple[int, int]
@@ -48,7 +47,7 @@ class SoftMask:
         size: (height, width) of the whole frame in working pixels.
 
     Raises:
-        BadLabel: the crop does not lie within the frame.
+        ValueError: the crop does not lie within the frame.
     """
 
     x: int
@@ -58,10 +57,10 @@ class SoftMask:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype != np.uint8:
-            raise BadLabel(f"a soft mask is uint8 [h, w], got {self.values.dtype} {list(self.values.shape)}")
+            raise ValueError(f"a soft mask is uint8 [h, w], got {self.values.dtype} {list(self.values.shape)}")
         bottom, right = self.y + self.values.shape[0], self.x + self.values.shape[1]
         if self.x < 0 or self.y < 0 or bottom > self.size[0] or right > self.size[1]:
-            raise BadLabel(
+            raise ValueError(
                 f"a soft mask lies in its frame of {self.size[0]}x{self.size[1]} pixels (height x width); "
                 f"got rows {self.y} to {bottom} and columns {self.x} to {right}"
             )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from al_core.errors import BadLabel
 from al_core.masks.rle import Rle
 from al_core.records import DeliveredMask, Provenance
 from al_core.stores.parquet import FrameTable, Row
@@ -39,7 +38,7 @@ def write_delivered(path: Path, masks: Iterable[DeliveredMask]) -> Summary:
         masks: in rising order of frames.
 
     Raises:
-        BadLabel: frames out of order.
+        ValueError: frames out of order.
     """
     tally = _Tally()
     _TABLE.write(path, map(_to_row, tally.counted(masks)))
@@ -75,7 +74,7 @@ class _Tally:
         """Yield the same masks."""
         for mask in masks:
             if mask.frame_idx < self._last:
-                raise BadLabel(f"delivered masks come in order of frames, got {mask.frame_idx} after {self._last}")
+                raise ValueError(f"delivered masks come in order of frames, got {mask.frame_idx} after {self._last}")
             self._last = mask.frame_idx
             kind = mask.provenance
             self._frames[kind] = self._frames.get(kind, 0) + (self._last_of.get(kind) != mask.frame_idx)

@@ -10,7 +10,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.errors import BadVideo, UnknownName
 from al_core.footage.clips import ClipFrames
+from al_core.settings import Table
 from al_core.stores.disk_cache import DiskCache
 from al_core.stores.frames import working_size
 
@@ -53,12 +53,15 @@ def _fine() -> cv2.DISOpticalFlow:
     return dis
 
 
-FLOW_PRESETS = {
-    "ultrafast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
-    "fast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_FAST),
-    "medium": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
-    "fine": _fine,
-}
+FLOW_PRESETS: Table[Callable[[], cv2.DISOpticalFlow]] = Table(
+    "flow preset",
+    {
+        "ultrafast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
+        "fast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_FAST),
+        "medium": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+        "fine": _fine,
+    },
+)
 """Makers of flow estimators by name, fastest first."""
 
 
@@ -79,9 +82,7 @@ class FlowStore:
         Raises:
             UnknownName: there is no such preset.
         """
-        if preset not in FLOW_PRESETS:
-            raise UnknownName("flow preset", preset, FLOW_PRESETS)
-        return ClipFlow(self._disk, frames, working_size(*frames.size, long_side), preset)
+        return ClipFlow(self._disk, frames, working_size(*frames.size, long_side), FLOW_PRESETS.check(preset))
 
 
 class ClipFlow:
@@ -103,10 +104,10 @@ class ClipFlow:
         """Return the flow from frame ``frame_idx`` to the next one, and back, in pixels of ``size``.
 
         Raises:
-            BadVideo: there is no such frame or no next one.
+            ValueError: there is no such frame or no next one.
         """
         if not 0 <= frame_idx < self._frames.n_frames - 1:
-            raise BadVideo(
+            raise ValueError(
                 f"flow goes from a frame to the next: expected 0 to {self._frames.n_frames - 2}, got {frame_idx}"
             )
         if frame_idx not in self._pairs_seen:

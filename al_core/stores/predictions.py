@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.errors import BadLabel
 from al_core.masks.soft import SoftMask
 from al_core.stores.parquet import FrameTable, Row
 
@@ -115,7 +114,7 @@ def write_predictions(path: Path, frames: Iterable[FramePrediction], size: tuple
         size: (height, width) of the frames in working pixels.
 
     Raises:
-        BadLabel: a mask of another size, features of different lengths, or frames out of order.
+        ValueError: a mask of another size, features of different lengths, or frames out of order.
     """
     rows = map(_to_row, _checked(frames, size))
     _TABLE.write(path, rows, {"height": str(size[0]), "width": str(size[1])})
@@ -154,12 +153,14 @@ def _checked(frames: Iterable[FramePrediction], size: tuple[int, int]) -> Iterat
     last, length = -1, None
     for frame in frames:
         if frame.frame_idx <= last:
-            raise BadLabel(f"predictions come in order of frame number, got {frame.frame_idx} after {last}")
+            raise ValueError(f"predictions come in order of frame number, got {frame.frame_idx} after {last}")
         if length is not None and len(frame.feature) != length:
-            raise BadLabel(f"frame {frame.frame_idx}: expected a feature of {length} values, got {len(frame.feature)}")
+            raise ValueError(
+                f"frame {frame.frame_idx}: expected a feature of {length} values, got {len(frame.feature)}"
+            )
         for found in frame.objects:
             if found.soft_mask.size != size:
-                raise BadLabel(f"frame {frame.frame_idx}: expected masks of {size}, got {found.soft_mask.size}")
+                raise ValueError(f"frame {frame.frame_idx}: expected masks of {size}, got {found.soft_mask.size}")
         last, length = frame.frame_idx, len(frame.feature)
         yield frame
 

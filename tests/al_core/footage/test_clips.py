@@ -107,7 +107,7 @@ def test_pixels_that_nobody_ever_knew_stay_ignored_in_the_empty_scene(clip):
 
 @pytest.mark.parametrize("index", [(), (6,), (-2,)])
 def test_a_view_of_frames_that_are_not_there_is_refused(clip, index):
-    with pytest.raises(BadVideo, match="shows frames 0 to 5"):
+    with pytest.raises(ValueError, match="shows frames 0 to 5"):
         RearrangedClip(clip, "v", index)
 
 

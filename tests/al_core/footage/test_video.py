@@ -274,7 +274,7 @@ def test_a_change_of_size_within_a_video_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("wanted", [[3, 3], [5, 4], [-1, 2]])
 def test_frame_numbers_are_asked_for_in_order(footage, wanted):
-    with pytest.raises(BadVideo, match="expected from 0 and rising"):
+    with pytest.raises(ValueError, match="expected from 0 and rising"):
         list(decode(footage, wanted))
 
 

@@ -44,7 +44,7 @@ def test_iou_is_pairwise():
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 3)])
 def test_a_mask_that_is_no_image_is_refused(shape):
-    with pytest.raises(BadLabel, match=r"shape \[height, width\]"):
+    with pytest.raises(ValueError, match=r"shape \[height, width\]"):
         rle.encode(np.zeros(shape, bool))
 
 

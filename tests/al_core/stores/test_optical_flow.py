@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from al_core.errors import BadVideo, UnknownName
+from al_core.errors import UnknownName
 from al_core.stores import optical_flow as flow_module
 from al_core.stores.optical_flow import FlowStore, _decode, _encode
 from tests.toys.footage.movers import line, mover_clip
@@ -87,7 +87,7 @@ def test_bad_questions_are_answered(tmp_path: Path) -> None:
     clip = mover_clip({1: line((40, 36), (3, 1), 3)})
     with pytest.raises(UnknownName, match="flow preset 'fin'; known: fast, fine.*'fine'"):
         FlowStore(tmp_path).clip(clip, 128, "fin")
-    with pytest.raises(BadVideo, match="expected 0 to 1, got 2"):
+    with pytest.raises(ValueError, match="expected 0 to 1, got 2"):
         FlowStore(tmp_path).clip(clip, 128, "fine").pair(2)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from al_core.errors import BadLabel, DamagedFile
+from al_core.errors import DamagedFile
 from al_core.masks.soft import SoftMask
 from al_core.stores.predictions import (
     ROWS_PER_GROUP,
@@ -93,9 +93,9 @@ def test_soft_mask_keeps_probabilities_to_half_a_step(probability: np.ndarray) -
 
 
 def test_a_mask_outside_its_frame_is_refused() -> None:
-    with pytest.raises(BadLabel, match=r"frame of 2x3 pixels .* columns 2 to 4"):
+    with pytest.raises(ValueError, match=r"frame of 2x3 pixels .* columns 2 to 4"):
         SoftMask(2, 0, np.ones((1, 2), np.uint8), (2, 3))
-    with pytest.raises(BadLabel, match="uint8"):
+    with pytest.raises(ValueError, match="uint8"):
         SoftMask(0, 0, np.ones((1, 2), np.float32), (2, 3))  # type: ignore[arg-type]
 
 
@@ -171,7 +171,7 @@ def test_frames_reach_the_disk_while_they_come(tmp_path: Path) -> None:
     ],
 )
 def test_frames_that_do_not_fit_are_refused(tmp_path: Path, frames: list[FramePrediction], message: str) -> None:
-    with pytest.raises(BadLabel, match=message):
+    with pytest.raises(ValueError, match=message):
         write_predictions(tmp_path / "a.parquet", frames, SIZE)
     assert list(tmp_path.iterdir()) == []
 
