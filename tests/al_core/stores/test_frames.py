@@ -1,6 +1,9 @@
 import os
+import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +15,6 @@ from al_core.errors import BadVideo, UnknownName
 from al_core.footage.sources import discover
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
-from al_core.stores import frames as frames_module
 from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail, working_size
 from tests.toys.footage.clips import number_of, write_clip, write_frames
 
@@ -41,18 +43,13 @@ def long_video(request, tmp_path):
     return video_of(folder)
 
 
-@pytest.fixture
-def decoding(monkeypatch):
-    """The frame numbers that were decoded from the video itself, call by call."""
-    calls = []
-    original = FrameStore._decoded
-
-    def recorded(self, video, indices, size):
-        calls.append(list(indices))
-        return original(self, video, indices, size)
-
-    monkeypatch.setattr(FrameStore, "_decoded", recorded)
-    return calls
+@contextmanager
+def gone(video):
+    """Without the video itself for the length of the block: only what was kept can be read."""
+    path = Path(video.uri)
+    aside = path.rename(path.with_name(f"away-{path.name}"))
+    yield
+    aside.rename(path)
 
 
 @pytest.mark.parametrize(
@@ -107,17 +104,18 @@ def test_a_frame_is_the_same_however_it_was_come_by(long_video, tmp_path):
         np.testing.assert_array_equal(again[i], whole[i])
 
 
-def test_each_frame_is_decoded_once(long_video, tmp_path, decoding):
+def test_what_was_decoded_is_kept_for_every_store(long_video, tmp_path):
     store = FrameStore(tmp_path / "cache", [long_video], SMALL)
     store.read(FrameRef(1, 40))
-    assert decoding == [list(range(32, 64))]
+    with gone(long_video):
+        assert [number_of(image) for _, image in store.iterate(1, range(32, 64))] == [i % 12 for i in range(32, 64)]
+        with pytest.raises(BadVideo):
+            store.read(FrameRef(1, 7))
     list(store.iterate(1))
-    assert decoding[1:] == [[*range(32), *range(64, LONG)]]
-    other = FrameStore(tmp_path / "cache", [long_video], SMALL)
-    list(other.iterate(1))
-    other.thumbnails(1)
-    other.read(FrameRef(1, 7))
-    assert decoding[2:] == []
+    with gone(long_video):
+        other = FrameStore(tmp_path / "cache", [long_video], SMALL)
+        assert [number_of(image) for _, image in other.iterate(1)] == [i % 12 for i in range(LONG)]
+        assert other.thumbnails(1).shape == (LONG, 96)
 
 
 def test_other_sizes_are_kept_apart(long_video, tmp_path):
@@ -126,11 +124,11 @@ def test_other_sizes_are_kept_apart(long_video, tmp_path):
         assert store.read(FrameRef(1, 0)).shape[1] == long_side
 
 
-def test_content_is_shared_and_names_are_not(long_video, tmp_path, decoding):
+def test_content_is_shared_and_names_are_not(long_video, tmp_path):
     list(FrameStore(tmp_path / "cache", [long_video], SMALL).iterate(1))
     renamed = replace(long_video, video_id=9, name="other project")
-    assert number_of(FrameStore(tmp_path / "cache", [renamed], SMALL).read(FrameRef(9, 5))) == 5
-    assert len(decoding) == 1
+    with gone(long_video):
+        assert number_of(FrameStore(tmp_path / "cache", [renamed], SMALL).read(FrameRef(9, 5))) == 5
 
 
 def test_the_cache_keeps_below_its_size(long_video, tmp_path):
@@ -162,11 +160,15 @@ def test_a_damaged_or_vanished_chunk_is_made_again(long_video, tmp_path):
     assert [number_of(image) for _, image in fresh.iterate(1)] == [i % 12 for i in range(LONG)]
 
 
-def test_memory_does_not_grow_with_the_video(long_video, tmp_path, monkeypatch):
-    monkeypatch.setattr(frames_module, "_CHUNKS_IN_MEMORY", 2)
-    store = FrameStore(tmp_path / "cache", [long_video], SMALL)
+def test_memory_holds_the_last_chunks_only(tmp_path):
+    video = video_of(write_frames(tmp_path / "walk", range(12 * CHUNK_FRAMES)))
+    store = FrameStore(tmp_path / "cache", [video], SMALL)
     list(store.iterate(1))
-    assert len(store._memory) == 2
+    shutil.rmtree(tmp_path / "cache")
+    with gone(video):
+        assert store.read(FrameRef(1, 11 * CHUNK_FRAMES)).shape == (6, 8, 3)
+        with pytest.raises(BadVideo):
+            store.read(FrameRef(1, 0))
 
 
 def test_frames_are_decoded_ahead_and_not_too_far():

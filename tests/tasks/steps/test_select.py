@@ -10,7 +10,7 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelRequest
 from al_core.selection import Frames
 from al_core.settings import Settings
-from tasks.steps import select as selection
+from al_core.stores.predictions import FramePrediction, write_predictions
 from tasks.steps.select import by_video, nearest, open_pool, planned, predicted_features, select_frames
 from tests.toys.contexts import context_of
 from tests.toys.ledgers import clip, frame_rows, ledger_with_clip, mask_answer, times_us
@@ -64,22 +64,21 @@ def test_choosing_again_after_a_crash_gives_the_same(tmp_path, ledger):
     assert choose(tmp_path, ledger, "random", n=4) == first
 
 
-def test_predictions_of_the_round_before(tmp_path, ledger, monkeypatch):
+def write_features(path, frame_indices, values):
+    """A file of predictions without objects, whose features are one number each."""
+    features = [np.float32([value]) for value in values]
+    write_predictions(path, [FramePrediction(i, (), f) for i, f in zip(frame_indices, features, strict=True)], (4, 4))
+
+
+def test_predictions_of_the_round_before(tmp_path, ledger):
     uncertainty = np.zeros(12, np.float32)
     uncertainty[[4, 5, 10]] = 0.5, 0.9, 0.7
-    ledger.put_predictions(1, 1, frame_rows(uncertainty), "rounds/0001/predictions/clip.parquet")
+    path = "rounds/0001/predictions/clip.parquet"
+    ledger.put_predictions(1, 1, frame_rows(uncertainty), path)
     ask(ledger, 1, 0)
-    read = []
-
-    def read_features(path):
-        read.append(path)
-        return np.arange(12, dtype=np.int32), np.arange(12, dtype=np.float32)[:, None]
-
-    monkeypatch.setattr(selection, "read_features", read_features)
-    assert choose(tmp_path, ledger, "least_certain", round_id=2, n=3) == [5, 10, 4]
-    assert read == []
+    assert choose(tmp_path, ledger, "least_certain", round_id=2, n=3) == [5, 10, 4], "no file is needed"
+    write_features(tmp_path / path, range(12), range(12))
     assert choose(tmp_path, ledger, "hybrid", 2, 2, **{"selection.pool_factor": 2}) == [10, 5]
-    assert read[0] == tmp_path / "rounds/0001/predictions/clip.parquet"
 
 
 def test_a_video_without_predictions_leaves_everything_to_thumbnails(tmp_path, ledger):
@@ -124,11 +123,10 @@ def test_features_are_read_video_by_video_and_put_back_in_order():
     assert features.tolist() == [[2, 5], [1, 8], [2, 3], [1, 8]]
 
 
-def test_a_frame_without_prediction_has_its_neighbours_features(monkeypatch):
-    known = np.array([2, 6], np.int32), np.array([[0.2], [0.6]], np.float32)
-    monkeypatch.setattr(selection, "read_features", lambda path: known)
-    found = predicted_features(None, np.array([0, 2, 4, 5, 9]))
-    assert found[:, 0].tolist() == pytest.approx([0.2, 0.2, 0.2, 0.6, 0.6])
+def test_a_frame_without_prediction_has_its_neighbours_features(tmp_path):
+    write_features(tmp_path / "clip.parquet", [2, 6], [0.25, 0.75])
+    found = predicted_features(tmp_path / "clip.parquet", np.array([0, 2, 4, 5, 9]))
+    assert found[:, 0].tolist() == [0.25, 0.25, 0.25, 0.75, 0.75]
     assert nearest([7], np.array([0, 9])).tolist() == [0, 0]
 
 

@@ -57,10 +57,10 @@ def write_clip(
 
 
 def write_frames(folder: Path, numbers: Iterable[int] = range(FRAMES), size=(6, 8), suffix=".png") -> Path:
-    """A folder of flat greys, named by number; the n-th file shows n."""
+    """A folder of flat greys, named by number; the n-th file shows n, and 0 again after ``FRAMES``."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, number in enumerate(numbers):
-        cv2.imwrite(str(folder / f"{number:05d}{suffix}"), np.full((*size, 3), grey(i), np.uint8))
+        cv2.imwrite(str(folder / f"{number:05d}{suffix}"), np.full((*size, 3), grey(i % FRAMES), np.uint8))
     return folder
 
 
