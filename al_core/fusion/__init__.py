@@ -16,9 +16,8 @@ from dataclasses import replace
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
-from al_core.fusion.blending import fuse_track, new_object
+from al_core.fusion.blending import deliver, fuse_track, human_masks, new_object
 from al_core.fusion.combination import combine, propagations
-from al_core.fusion.delivery import deliver, human_masks
 from al_core.fusion.pairing import Predicted, Propagated, together
 from al_core.fusion.survey import Plan, survey
 from al_core.masks.soft import Size

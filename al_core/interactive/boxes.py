@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
-from al_core.interactive.grabcut import grabcut
+from al_core.interactive.segmenters import grabcut
 from al_core.masks.soft import Window
 
 LONG_SIDE = 200

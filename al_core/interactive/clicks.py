@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
-from al_core.interactive.walker import random_walk
+from al_core.interactive.segmenters import random_walk
 from al_core.masks.soft import Size, Window, union
 
 LONG_SIDE = 160

@@ -126,14 +126,6 @@ class ItemSampler(Sampler[int]):
         return self._length - self._first
 
 
-def to_student_size(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
-    """An image [h, w, 3] as the student sees it: every pixel is the mean of those that it covers."""
-    height, width = working_size(image.shape[0], image.shape[1], long_side)
-    if (height, width) == image.shape[:2]:
-        return image
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
 def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
     """A mask in another size: a pixel is set where the mask covers at least half of it."""
     if mask.shape == (height, width):

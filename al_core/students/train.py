@@ -12,13 +12,15 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.utils.data import DataLoader
 
 from al_core.errors import BadCheckpoint
@@ -101,113 +103,112 @@ def train_student(
     """
     began = time.monotonic()
     import_mmdet()
-    ids = sorted(categories)
-    config = build_config(student, [categories[i] for i in ids], iterations)
-    device = choose_device(student.device)
-    run = _Run(student, teachers, list(samples), ids, read_image, work_dir, seed, iterations, config, device)
-    identity = run.identity(categories, init_checkpoint)
-    final = work_dir / FINAL
-    notes: list[str] = []
-
-    content = _read_if_same(final, identity, notes)
+    run = _Run(
+        student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress
+    )
+    device, final = run.device, work_dir / FINAL
+    content = _read_if_same(run, final)
     if content is None:
         work_dir.mkdir(parents=True, exist_ok=True)
-        start = read_start(init_checkpoint) if init_checkpoint else None
-        parts = [_finish_part(run, number, start, identity, notes, on_progress) for number in range(teachers.seeds)]
-        content = _merged(parts, run, categories, init_checkpoint, identity)
+        content = _merged(run, [_finish_part(run, number) for number in range(teachers.seeds)])
         _write(content, final)
-        for leftover in (*work_dir.glob("seed*.pth"), *work_dir.glob(".*.part.pth")):
+        for leftover in work_dir.glob("seed*.pth"):
             leftover.unlink()
     curve = [tuple(point) for point in content["curve"]]
-    return TrainedStudent(final, curve, time.monotonic() - began, device, tuple(notes))
+    return TrainedStudent(final, curve, time.monotonic() - began, device, tuple(run.notes))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What all seeds of a training share."""
+    """What all seeds of a training share; the arguments of :func:`train_student`.
+
+    Attributes:
+        notes: what a person should know; they grow while the training goes on.
+    """
 
     student: StudentSettings
     teachers: TeacherSettings
-    samples: list[TrainingSample]
-    category_ids: list[int]
+    samples: Sequence[TrainingSample]
+    categories: Mapping[int, str]
     read_image: ReadImage
     work_dir: Path
     seed: int
     iterations: int
-    config: Any
-    device: str
+    init_checkpoint: Path | None
+    on_progress: Callable[[Progress], None] | None
+    notes: list[str] = field(default_factory=list)
 
-    def identity(self, categories: Mapping[int, str], init_checkpoint: Path | None) -> str:
+    @cached_property
+    def category_ids(self) -> list[int]:
+        """The category of each class index."""
+        return sorted(self.categories)
+
+    @cached_property
+    def config(self) -> Any:
+        """mmengine's config of the training."""
+        return build_config(self.student, [self.categories[i] for i in self.category_ids], self.iterations)
+
+    @cached_property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return choose_device(self.student.device)
+
+    @cached_property
+    def start(self) -> Start | None:
+        """Weights to start from; None starts from random ones."""
+        return read_start(self.init_checkpoint) if self.init_checkpoint else None
+
+    @cached_property
+    def identity(self) -> str:
         """Hash of everything that the result depends on."""
         return fingerprint(
             {
                 "config": config_text(self.config),
-                "categories": sorted(categories.items()),
+                "categories": sorted(self.categories.items()),
                 "labels": fingerprint_labels(FrameLabel(s.frame, s.masks) for s in self.samples),
                 "size": [self.student.long_side, self.student.batch_size],
                 "teachers": [list(self.teachers.decays), self.teachers.seeds],
                 "seed": self.seed,
-                "start": fingerprint_file(init_checkpoint) if init_checkpoint else "",
+                "start": fingerprint_file(self.init_checkpoint) if self.init_checkpoint else "",
             }
         )
 
     def seed_of(self, number: int) -> int:
-        """The seed of one of the students."""
+        """Return the seed of one of the students."""
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
 
+    def report(self, number: int, done: int, loss: float) -> None:
+        """Tell how many iterations of one of the students are done."""
+        if self.on_progress is not None:
+            total = self.iterations * self.teachers.seeds
+            self.on_progress(Progress(number * self.iterations + done, total, f"loss {loss:.3f}"))
 
-def _finish_part(
-    run: _Run,
-    number: int,
-    start: Start | None,
-    identity: str,
-    notes: list[str],
-    on_progress: Callable[[Progress], None] | None,
-) -> dict[str, Any]:
-    """The student of one seed with its teachers, trained now or before."""
+
+def _finish_part(run: _Run, number: int) -> dict[str, Any]:
+    """Return the student of one seed with its teachers, trained now or before."""
     finished = run.work_dir / f"seed{number}.finished.pth"
-    part = _read_if_same(finished, identity, notes)
+    part = _read_if_same(run, finished)
     if part is None:
         resume_from = run.work_dir / f"seed{number}.resume.pth"
-        if _read_if_same(resume_from, identity, notes) is None:
+        if _read_if_same(run, resume_from) is None:
             resume_from.unlink(missing_ok=True)
-        part = {"identity": identity, **_train_one(run, number, start, resume_from, identity, notes, on_progress)}
+        part = {"identity": run.identity, **_train_one(run, number, resume_from)}
         if run.teachers.seeds > 1:
             _write(part, finished)
         resume_from.unlink(missing_ok=True)
     return part
 
 
-def _train_one(
-    run: _Run,
-    number: int,
-    start: Start | None,
-    resume_point: Path,
-    identity: str,
-    notes: list[str],
-    on_progress: Callable[[Progress], None] | None,
-) -> dict[str, Any]:
-    from al_core.students import hooks, optimizer  # noqa: F401  (the second registers itself)
+def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
+    from al_core.students import hooks
     from al_core.students.runner import StudentRunner
 
-    seed, done_before = run.seed_of(number), number * run.iterations
-
-    def report(done: int, loss: float) -> None:
-        if on_progress is not None:
-            total = run.iterations * run.teachers.seeds
-            on_progress(Progress(done_before + done, total, f"loss {loss:.3f}"))
-
+    seed = run.seed_of(number)
     with _own_randomness(run.device), tempfile.TemporaryDirectory() as scratch:
         hooks.seed_everything([seed, 2])
-        model = build_model(run.config.model)
-        with quiet_mmengine():
-            model.init_weights()  # type: ignore[operator]
-        teachers_start = None
-        if start is not None:
-            notes.append(start.load_student(model, number))
-            teachers_start = [start.teacher(model, decay, number) for decay in run.teachers.decays]
-        teachers = hooks.MeanTeachersHook(run.teachers.decays, teachers_start)
-        curve = hooks.CurveHook()
+        model = _started_model(run, number)
+        starts = [run.start.teacher(model, decay, number) if run.start else None for decay in run.teachers.decays]
+        teachers, curve = hooks.MeanTeachersHook(run.teachers.decays, starts), hooks.CurveHook()
         runner = StudentRunner(
             model,
             _with_precision(run.config, run.device),
@@ -216,8 +217,8 @@ def _train_one(
                 hooks.IterationSeedHook(seed),
                 teachers,
                 curve,
-                hooks.ResumePointHook(resume_point, run.student.checkpoint_interval, identity),
-                hooks.ProgressHook(report),
+                hooks.ResumePointHook(resume_point, run.student.checkpoint_interval, run.identity),
+                hooks.ProgressHook(partial(run.report, number)),
             ],
             run.device,
             resume_point if resume_point.exists() else None,
@@ -236,16 +237,21 @@ def _train_one(
     return {
         "student": _on_cpu(runner.model),
         "teachers": [
-            {
-                "decay": decay,
-                "seed": number,
-                "updates": int(teacher.n_averaged),
-                "state_dict": _on_cpu(teacher.module),
-            }
-            for decay, teacher in zip(run.teachers.decays, teachers.teachers, strict=True)
+            {"decay": d, "seed": number, "updates": int(t.n_averaged), "state_dict": _on_cpu(t.module)}
+            for d, t in zip(run.teachers.decays, teachers.teachers, strict=True)
         ],
-        "curve": [(done_before + i, loss, rate) for i, loss, rate in curve.curve],
+        "curve": [(number * run.iterations + i, loss, rate) for i, loss, rate in curve.curve],
     }
+
+
+def _started_model(run: _Run, number: int) -> nn.Module:
+    """Return a student with weights as its layers draw them, and those of the start where they fit."""
+    model = build_model(run.config.model)
+    with quiet_mmengine():
+        model.init_weights()  # type: ignore[operator]
+    if run.start is not None:
+        run.notes.append(run.start.load_student(model, number))
+    return model
 
 
 def _with_precision(config: Any, device: str) -> Any:
@@ -275,13 +281,7 @@ def _data(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, 
     )
 
 
-def _merged(
-    parts: Sequence[dict[str, Any]],
-    run: _Run,
-    categories: Mapping[int, str],
-    init_checkpoint: Path | None,
-    identity: str,
-) -> dict[str, Any]:
+def _merged(run: _Run, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     teachers = [teacher for part in parts for teacher in part["teachers"]]
     return {
         "holds": {
@@ -289,28 +289,28 @@ def _merged(
             "teachers": [f"teacher {t['decay']} of seed {t['seed']}" for t in teachers],
             "labelled_frames": len(run.samples),
             "seed": run.seed,
-            "started_from": init_checkpoint.name if init_checkpoint else "random weights",
+            "started_from": run.init_checkpoint.name if run.init_checkpoint else "random weights",
         },
         "config": config_text(run.config),
-        "categories": dict(sorted(categories.items())),
+        "categories": dict(sorted(run.categories.items())),
         "student": parts[0]["student"],
         "other_students": {number: part["student"] for number, part in enumerate(parts) if number > 0},
         "teachers": teachers,
         "curve": [point for part in parts for point in part["curve"]],
-        "identity": identity,
+        "identity": run.identity,
     }
 
 
-def _read_if_same(path: Path, identity: str, notes: list[str]) -> dict[str, Any] | None:
+def _read_if_same(run: _Run, path: Path) -> dict[str, Any] | None:
     """A file of this training; what is damaged is noted, what belongs to another training is passed over."""
     if not path.exists():
         return None
     try:
         content = read_checkpoint(path)
     except BadCheckpoint as error:
-        notes.append(f"{error}; this part of the training starts anew")
+        run.notes.append(f"{error}; this part of the training starts anew")
         return None
-    return content if content.get("identity") == identity else None
+    return content if content.get("identity") == run.identity else None
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
@@ -321,7 +321,7 @@ def _write(content: dict[str, Any], path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _on_cpu(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _on_cpu(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
 
 

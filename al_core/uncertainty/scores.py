@@ -7,13 +7,13 @@ student on DAVIS "libby", which misses the animal in 18 of 49 frames: rank corre
 1 - J is -0.27 without this and 0.59 with it; on "dog" -0.11 and 0.75.)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from al_core.errors import BadSettings, UnknownName
+from al_core.errors import BadSettings
 from al_core.masks.matching import matched
 from al_core.masks.overlap import pairwise_iou, pixel_rows
 from al_core.masks.soft import SoftMask
@@ -48,8 +48,11 @@ def expected_objects(labelled: Mapping[int, int], elsewhere: int = 0) -> Expecte
 class FrameScorer:
     """Scores frames as they come, in order; only the masks of the last one are kept.
 
+    Frames that come one after the other are neighbours in time.
+
     Args:
-        expected: how many objects a frame should show; without it nothing is expected.
+        expected: how many objects a frame should show (:func:`expected_objects`); without it nothing is expected, and
+            a frame without objects between others without objects has 0 in all components.
     """
 
     def __init__(self, expected: Expected | None = None) -> None:
@@ -71,41 +74,28 @@ class FrameScorer:
         self._last = frame
 
     def components(self) -> Components:
-        """The components of all frames so far, float32 [n] each; see :func:`frame_components`."""
+        """Return the named components of all frames so far.
+
+        - ``class_entropy``: mean entropy of the objects' class distributions with "no object", over log(C + 1).
+        - ``mutual_information``: mean of the part of it that is disagreement between teachers, over log(C + 1).
+        - ``box_spread``: mean standard deviation of box corners over the box's diagonal, at most 1.
+        - ``mask_disagreement``: 1 - mean pairwise IoU of the teachers' masks.
+        - ``existence_disagreement``: mean of 4 p (1 - p), p the share of teachers that see the object.
+        - ``temporal_inconsistency``: the greater of two: 1 - IoU of the objects with those of the frames before and
+          after, where an object that vanishes or appears counts 1; and by how much the number of objects is off.
+
+        An object that is expected and not seen counts 1 in the means of class entropy and of existence disagreement.
+        Means of boxes, masks and over time weigh each object by its existence.
+
+        Returns:
+            Name -> float32 [n] in [0, 1], in the order of :data:`~al_core.records.COMPONENTS`.
+        """
         values = np.array(self._rows, np.float32).reshape(-1, len(_OF_OBJECTS))
         found = {name: values[:, column] for column, name in enumerate(_OF_OBJECTS)}
         found["temporal_inconsistency"] = np.maximum(
             _mean_of_neighbours(np.array(self._steps, np.float32), len(values)), np.array(self._misfit, np.float32)
         )
         return {name: found[name] for name in COMPONENTS}
-
-
-def frame_components(predictions: Iterable[FramePrediction], expected: Expected | None = None) -> Components:
-    """The named components of each frame of one video.
-
-    - ``class_entropy``: mean entropy of the objects' class distributions with "no object", over log(C + 1).
-    - ``mutual_information``: mean of the part of it that is disagreement between teachers, over log(C + 1).
-    - ``box_spread``: mean standard deviation of box corners over the box's diagonal, at most 1.
-    - ``mask_disagreement``: 1 - mean pairwise IoU of the teachers' masks.
-    - ``existence_disagreement``: mean of 4 p (1 - p), p the share of teachers that see the object.
-    - ``temporal_inconsistency``: the greater of two: 1 - IoU of the objects with those of the frames before and
-      after, where an object that vanishes or appears counts 1; and by how much the number of objects is off.
-
-    An object that is expected and not seen counts 1 in the means of class entropy and of existence disagreement.
-    Means of boxes, masks and over time weigh each object by its existence.
-
-    Args:
-        predictions: in rising order of frame number; neighbours in this order are neighbours in time.
-        expected: how many objects a frame should show (:func:`expected_objects`); without it nothing is expected,
-            and a frame without objects between others without objects has 0 in all components.
-
-    Returns:
-        Name -> float32 [n] in [0, 1], in the order of the ledger's columns.
-    """
-    scorer = FrameScorer(expected)
-    for frame in predictions:
-        scorer.add(frame)
-    return scorer.components()
 
 
 def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings) -> NDArray[np.float32]:
@@ -116,30 +106,6 @@ def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintyS
     """
     values = np.stack([components[name] for name in COMPONENTS])
     return (_shares(weights) @ values).astype(np.float32)
-
-
-def main_reason(components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings, i: int) -> str:
-    """One sentence that says which component adds most to the score of frame ``i``, in plain words.
-
-    Raises:
-        BadSettings: every weight is 0.
-    """
-    parts = _shares(weights) * np.array([components[name][i] for name in COMPONENTS])
-    if not parts.max() > 0:
-        return "The teachers agree about this frame."
-    name = COMPONENTS[int(parts.argmax())]
-    return describe(name, float(components[name][i]))
-
-
-def describe(name: str, value: float) -> str:
-    """One sentence, in plain words, for a component's value in [0, 1].
-
-    Raises:
-        UnknownName: there is no such component.
-    """
-    if name not in _REASONS:
-        raise UnknownName("component", name, _REASONS)
-    return _REASONS[name](value)
 
 
 def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedObject]) -> float:
@@ -190,27 +156,6 @@ _OF_OBJECTS: dict[str, Callable[[Sequence[PredictedObject], int], float]] = {
     ),
 }
 """Components that are means over a frame's objects, from the objects and the number of expected ones not seen."""
-
-_REASONS: dict[str, Callable[[float], str]] = {
-    "class_entropy": lambda v: f"It is unclear what is here ({_percent(v)} of the greatest doubt).",
-    "mutual_information": lambda v: (
-        f"The teachers contradict each other about what is here ({_percent(v)} of the greatest doubt)."
-    ),
-    "box_spread": lambda v: f"The teachers place objects differently, by {_percent(v)} of their size.",
-    "mask_disagreement": lambda v: (
-        f"The teachers outline objects differently: their masks overlap by only {_percent(1 - v)}."
-    ),
-    "existence_disagreement": lambda v: (
-        f"Some teachers miss an object that others, or people nearby, see ({_percent(v)} of the greatest doubt)."
-    ),
-    "temporal_inconsistency": lambda v: (
-        f"The frame does not fit those around it: {_percent(v)} of its objects changed, vanished or appeared."
-    ),
-}
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 or share == 0 else "less than 1%"
 
 
 def _shares(weights: UncertaintySettings) -> NDArray[np.float64]:

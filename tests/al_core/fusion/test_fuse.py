@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from al_core.fusion import fuse
-from al_core.fusion.delivery import margins as _margins
+from al_core.fusion.blending import margins as _margins
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack

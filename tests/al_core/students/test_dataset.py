@@ -16,7 +16,6 @@ from al_core.students.dataset import (
     LabelledFrames,
     TrainingSample,
     resize_mask,
-    to_student_size,
 )
 
 PLAIN = [{"type": "RandomAffineMasks"}, {"type": "PaintIgnored"}, {"type": "PackDetInputs"}]
@@ -141,11 +140,6 @@ class TestErrors:
 
 
 class TestSizes:
-    def test_pixels_are_averaged(self) -> None:
-        image = np.zeros((2, 4, 3), np.uint8)
-        image[:, 1::2] = 100
-        assert to_student_size(image, 2).tolist() == [[[50] * 3] * 2]
-
     def test_a_mask_counts_where_it_covers_half(self) -> None:
         mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
         assert resize_mask(mask, 1, 2).tolist() == [[True, False]]

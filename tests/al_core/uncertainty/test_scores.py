@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 
@@ -6,19 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from al_core.errors import BadSettings, UnknownName
+from al_core.errors import BadSettings
 from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from al_core.uncertainty.scores import (
+    Expected,
     FrameScorer,
     combine,
-    describe,
     expected_objects,
-    frame_components,
     inconsistency,
-    main_reason,
 )
 
 LEFT = np.array([[1, 1, 0, 0]] * 4, bool)
@@ -35,6 +34,14 @@ def thing(mask: np.ndarray = LEFT, **values: float) -> PredictedObject:
 def clip(*frames: list[PredictedObject]) -> list[FramePrediction]:
     feature = np.ones(1, np.float32)
     return [FramePrediction(i, tuple(objects), feature) for i, objects in enumerate(frames)]
+
+
+def frame_components(frames: Sequence[FramePrediction], expected: Expected | None = None) -> dict[str, np.ndarray]:
+    """The components of each frame of a clip."""
+    scorer = FrameScorer(expected)
+    for frame in frames:
+        scorer.add(frame)
+    return scorer.components()
 
 
 def test_a_certain_clip_has_no_uncertainty() -> None:
@@ -162,50 +169,3 @@ def test_weights_that_are_all_zero_are_refused() -> None:
     nothing = UncertaintySettings(**dict.fromkeys(COMPONENTS, 0.0))
     with pytest.raises(BadSettings, match="at least one weight above 0"):
         combine(parts(), nothing)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("class_entropy", 0.5, "It is unclear what is here (50% of the greatest doubt)."),
-        (
-            "mutual_information",
-            0.25,
-            "The teachers contradict each other about what is here (25% of the greatest doubt).",
-        ),
-        ("box_spread", 0.1, "The teachers place objects differently, by 10% of their size."),
-        (
-            "mask_disagreement",
-            0.4,
-            "The teachers outline objects differently: their masks overlap by only 60%.",
-        ),
-        (
-            "existence_disagreement",
-            0.75,
-            "Some teachers miss an object that others, or people nearby, see (75% of the greatest doubt).",
-        ),
-        (
-            "temporal_inconsistency",
-            0.7,
-            "The frame does not fit those around it: 70% of its objects changed, vanished or appeared.",
-        ),
-    ],
-)
-def test_the_reason_names_the_largest_part(name: str, value: float, sentence: str) -> None:
-    assert main_reason(parts(**{name: value}), UncertaintySettings(), 0) == sentence
-    assert describe(name, value) == sentence
-
-
-def test_the_reason_heeds_the_weights() -> None:
-    values = parts(class_entropy=0.5, box_spread=0.6)
-    assert "unclear" in main_reason(values, UncertaintySettings(box_spread=0.5), 0)
-    assert "place" in main_reason(values, UncertaintySettings(box_spread=1), 0)
-
-
-def test_a_certain_frame_has_its_own_sentence() -> None:
-    assert main_reason(parts(), UncertaintySettings(), 0) == "The teachers agree about this frame."
-
-
-def test_an_unknown_component_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="unknown component 'entropy'.*class_entropy"):
-        describe("entropy", 0.5)

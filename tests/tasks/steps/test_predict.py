@@ -14,7 +14,7 @@ from al_core.records import COMPONENTS, Answer, FrameLabel, FrameRef, LabelKind,
 from al_core.settings import Settings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features, read_predictions
-from al_core.uncertainty.scores import combine, expected_objects, frame_components
+from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.predict import load_members_for, predict_video
 from tests.toys.contexts import context_of
@@ -74,6 +74,14 @@ def checkpoint(project: Project, ledger: Ledger, frames: FrameStore, settings: S
     return trained.checkpoint
 
 
+def components_of(frames, expected=None):
+    """The components of uncertainty of each frame, by name."""
+    scorer = FrameScorer(expected)
+    for frame in frames:
+        scorer.add(frame)
+    return scorer.components()
+
+
 def test_a_video_is_predicted_scored_and_stored(
     project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
 ) -> None:
@@ -92,7 +100,7 @@ def test_a_video_is_predicted_scored_and_stored(
     assert rows["frame_idx"].tolist() == [f.frame_idx for f in predicted] == list(range(N_FRAMES))
     assert rows["n_objects"].tolist() == [len(f.objects) for f in predicted]
     assert rows["n_objects"].sum() > 0
-    components = frame_components(predicted)
+    components = components_of(predicted)
     for name in COMPONENTS:
         assert np.allclose(rows[name], components[name], atol=1e-6)
     assert np.allclose(rows["uncertainty"], combine(components, settings.uncertainty), atol=1e-6)
@@ -127,7 +135,7 @@ def test_what_people_labelled_tells_how_many_objects_to_expect(
     members = load_members_for(checkpoint, settings)
     for round_id, expected in ((2, None), (3, expected_objects({2: 30}))):
         path = predict_video(context_of(project, ledger, round_id, settings, frames=frames), video, members)
-        components = frame_components(read_predictions(path), expected)
+        components = components_of(read_predictions(path), expected)
         assert np.allclose(
             ledger.predictions(round_id)["temporal_inconsistency"], components["temporal_inconsistency"], atol=1e-6
         )

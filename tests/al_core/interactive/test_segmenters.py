@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 
-from al_core.interactive.walker import random_walk
+from al_core.interactive.segmenters import grabcut, random_walk
+from tests.al_core.interactive.figure import IMAGE, TRUTH
 
 HALVES = np.zeros((8, 16, 3), np.uint8)
 HALVES[:, 8:] = 255
@@ -41,3 +43,25 @@ def test_it_solves_the_system_of_its_energy():
     # Held at 0 with the same strength, it lies at 1/3: two steps of like ease from 1 - 1/3 to 1/3 to 0.
     both = random_walk(np.full((1, 2, 3), 50, np.uint8), np.array([[1, 0]], np.float32), np.array([[1, 1]], np.float32))
     assert np.allclose(both, [[2 / 3, 1 / 3]], atol=0.01)
+
+
+def test_colours_tell_the_object_from_its_surroundings():
+    states = np.full((64, 64), cv2.GC_BGD, np.uint8)
+    states[6:60, 10:50] = cv2.GC_PR_FGD
+    assert (grabcut(IMAGE, states, 2) == TRUTH).all()
+
+
+def test_it_gives_the_same_again_and_leaves_the_states_alone():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    states = np.full((16, 16), cv2.GC_BGD, np.uint8)
+    states[4:12, 4:12] = cv2.GC_PR_FGD
+    kept = states.copy()
+    cv2.setRNGSeed(99)
+    first = grabcut(image, states, 2)
+    assert (grabcut(image, states, 2) == first).all()
+    assert (states == kept).all()
+
+
+def test_without_background_there_is_nothing_to_learn_from():
+    assert grabcut(IMAGE, np.full((64, 64), cv2.GC_PR_FGD, np.uint8), 2).all()
+    assert not grabcut(IMAGE, np.full((64, 64), cv2.GC_BGD, np.uint8), 2).any()
