@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
 from al_core.masks.rle import Rle, encode
-from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, LabelKind, MaskLabel
+from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, MaskLabel
 
 IGNORE_NAME = "(ignore)"
 """What tools call a region that counts neither as object nor as background."""
@@ -130,15 +130,6 @@ def origins(label: FrameLabel, shown: FrameLabel | None) -> dict[int, Origin]:
         unchanged = Origin.ACCEPTED if mask == known else Origin.CORRECTED
         found[mask.track_id] = unchanged if known else Origin.NEW
     return found
-
-
-def answer_kind(label: FrameLabel, shown: FrameLabel | None) -> LabelKind:
-    """What a person did: accepted all that was shown, found nothing, or drew."""
-    if not label.objects:
-        return LabelKind.ABSENT
-    if shown is not None and set(label.masks) == set(shown.masks):
-        return LabelKind.ACCEPT
-    return LabelKind.MASK
 
 
 def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:

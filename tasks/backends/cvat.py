@@ -12,9 +12,10 @@ that one that comes back as it was sent is an answer only with the tag "frame do
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
-from al_core.exchange.drawn import Asked, DrawnFrame, answer_kind, frame_label
+from al_core.exchange.drawn import Asked, DrawnFrame, frame_label
 from al_core.files import write_whole
 from al_core.oracle import label_seconds
 from al_core.records import Answer, FrameLabel, LabelRequest
@@ -116,8 +117,9 @@ class CvatBackend:
     def _answer(self, request: LabelRequest, categories: Mapping[str, int]) -> Answer:
         understood = self._dropped.understood(request.request_id)
         label = frame_label(request.frame, understood.drawn, categories)
-        kind = answer_kind(label, self._shown.of(request))
-        seconds = label_seconds(self._settings.annotator, kind, len(label.objects))
+        shown = self._shown.of(request)
+        kind = answer_kind(label.masks, shown.masks if shown else ())
+        seconds = label_seconds(self._settings.annotator, kind, max(1, len(label.objects)))
         return Answer(understood.answer_id, request.request_id, label, kind, seconds, "cvat")
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel, UnknownName
-from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask
+from al_core.exchange.drawn import Asked, DrawnMask
 from al_core.exchange.label_files import SUFFIXES, read_index_image, read_label_file
 from al_core.files import write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
@@ -28,14 +29,13 @@ from al_core.records import (
     IGNORE_TRACK,
     Answer,
     FrameLabel,
-    LabelKind,
     LabelRequest,
     MaskLabel,
     Video,
 )
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
 from tasks.backends.files import json_bytes
-from tasks.backends.shown import asked_frames
+from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
 
 _JPEG_QUALITY = 95
@@ -57,6 +57,7 @@ class InboxBackend:
         self._frames = context.frames
         self._settings = context.settings
         self._dropped = DropFolder(context.project, settle_seconds)
+        self._shown = ShownMasks(context.project.inbox / "accepted" / "shown")
 
     # ---- what goes out
 
@@ -65,16 +66,17 @@ class InboxBackend:
         self._project.inbox.mkdir(parents=True, exist_ok=True)
         videos = {video.video_id: video for video in self._ledger.videos()}
         self._tell_tracks(requests, proposals, videos)
+        asked = asked_frames(self._ledger)
         for round_id in sorted({request.round_id for request in requests}):
             mine = [request for request in requests if request.round_id == round_id]
             folder = self._project.outbox / f"round-{round_id:04d}"
             for request in mine:
-                self._lay_out(folder, request, proposals.get(request.request_id))
+                self._lay_out(folder, request, asked[request.request_id], proposals.get(request.request_id))
             index = [self._entry(folder, request, videos[request.frame.video_id]) for request in mine]
             write_whole(folder / "index.json", json_bytes({"round": round_id, "requests": index}))
             write_whole(folder / "README.txt", _INSTRUCTIONS.format(example=mine[0].request_id).encode())
 
-    def _lay_out(self, folder: Path, request: LabelRequest, proposal: FrameLabel | None) -> None:
+    def _lay_out(self, folder: Path, request: LabelRequest, asked: Asked, proposal: FrameLabel | None) -> None:
         import cv2
 
         image = folder / f"{request.request_id}.jpg"
@@ -83,8 +85,14 @@ class InboxBackend:
             _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
             write_whole(image, data.tobytes())
         shown = _proposal_file(folder, request)
-        if proposal is not None and proposal.masks and not shown.is_file():
-            write_whole(shown, _index_png(proposal.masks))
+        if proposal is not None and proposal.masks:
+            if not shown.is_file():
+                write_whole(shown, _index_png(proposal.masks))
+            # The image says no categories, and where masks overlap it shows one of them.
+            categories = {mask.track_id: mask.category_id for mask in proposal.masks}
+            seen = read_index_image(shown, asked).masks
+            masks = [MaskLabel(m.track_id, categories[m.track_id], m.rle) for m in seen if m.track_id in categories]
+            self._shown.keep(request, FrameLabel(request.frame, tuple(masks)))
 
     def _entry(self, folder: Path, request: LabelRequest, video: Video) -> dict[str, Any]:
         shown = _proposal_file(folder, request)
@@ -142,21 +150,20 @@ class InboxBackend:
         understood = self._dropped.understood(request.request_id)
         frame = understood.drawn
         label = FrameLabel(request.frame, tuple(names.labelled(request, mask) for mask in frame.masks))
-        kind = self._kind(request, asked, frame)
+        kind = answer_kind(label.masks, self._shown_masks(request, asked, names))
         seconds = frame.seconds
         if seconds is None:
-            seconds = label_seconds(self._settings.annotator, kind, len(frame.objects))
+            seconds = label_seconds(self._settings.annotator, kind, max(1, len(frame.objects)))
         return Answer(understood.answer_id, request.request_id, label, kind, seconds, "inbox")
 
-    def _kind(self, request: LabelRequest, asked: Asked, frame: DrawnFrame) -> LabelKind:
-        if not frame.objects:
-            return LabelKind.ABSENT
-        shown = _proposal_file(self._project.outbox / f"round-{request.round_id:04d}", request)
-        if shown.is_file():
-            proposed = {m.track_id: m.rle for m in read_index_image(shown, asked).masks}
-            if proposed == {m.track_id: m.rle for m in frame.masks}:
-                return LabelKind.ACCEPT
-        return LabelKind.MASK
+    def _shown_masks(self, request: LabelRequest, asked: Asked, names: "_TrackNames") -> tuple[MaskLabel, ...]:
+        """What the frame was shown with; its categories as ``tracks.json`` says where an earlier version noted none."""
+        kept = self._shown.of(request)
+        if kept is not None:
+            return kept.masks
+        file = _proposal_file(self._project.outbox / f"round-{request.round_id:04d}", request)
+        masks = read_index_image(file, asked).masks if file.is_file() else ()
+        return tuple(names.labelled(request, mask) for mask in masks)
 
     # ---- what the numbered objects are
 

@@ -19,8 +19,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel, ToolUnreachable
-from al_core.exchange.drawn import Asked, answer_kind, frame_label, origins
+from al_core.exchange.drawn import Asked, frame_label, origins
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.files import write_whole
 from al_core.oracle import label_seconds
@@ -234,14 +235,14 @@ class LabelStudioBackend:
             self._reject(answer_id, f"{error} ({self._url}/tasks/{annotation.get('task')})")
             return None
         shown = self._shown.of(request)
-        kind = answer_kind(label, shown)
+        kind = answer_kind(label.masks, shown.masks if shown else ())
         provenance = {str(track): origin.value for track, origin in origins(label, shown).items()}
         file = self._folder / "answers" / f"{answer_id}.json"
         if not file.is_file():
             write_whole(file, json_bytes({"kind": kind.value, "provenance": provenance, "annotation": annotation}))
         seconds = drawn.seconds
         if seconds is None:
-            seconds = label_seconds(self._settings.annotator, kind, len(label.objects))
+            seconds = label_seconds(self._settings.annotator, kind, max(1, len(label.objects)))
         return Answer(answer_id, request.request_id, label, kind, seconds, _person(annotation))
 
     def _newest(self, request_id: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
 from al_core.masks.rle import Rle, run_lengths
 from al_core.records import LabelKind, MaskLabel, Video
@@ -121,9 +122,10 @@ def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str
 
 
 def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...]) -> LabelKind:
-    """What a person did, by what came back: masks that are as they are shown are accepted, however that is called.
-    What is said to be accepted and is not as shown now was shown before other masks were worked out: it is as good as
-    drawn.
+    """Return what a person did, by what came back; what was said is only checked.
+
+    Masks that are as they are shown are accepted, however that is called. What is said to be accepted and is not as
+    shown now was shown before other masks were worked out: it is as good as drawn.
 
     Raises:
         BadLabel: a frame said to be empty is not, one with masks is accepted without any, or a mask has no pixel.
@@ -133,12 +135,6 @@ def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...
     empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
     if empty:
         raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")
-    if not masks:
-        if said == "accept" and shown:
-            raise BadLabel("masks were shown, and none came back: say that nothing is here, if that is so")
-        return LabelKind.ABSENT
-    return LabelKind.ACCEPT if _content(masks) == _content(shown) else LabelKind.MASK
-
-
-def _content(masks: tuple[MaskLabel, ...]) -> list[tuple[int, int, bytes]]:
-    return sorted((mask.track_id, mask.category_id, run_lengths(mask.rle).tobytes()) for mask in masks)
+    if said == "accept" and shown and not masks:
+        raise BadLabel("masks were shown, and none came back: say that nothing is here, if that is so")
+    return answer_kind(masks, shown)

@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 from al_core.exchange.label_studio import prediction
-from al_core.records import FrameRef
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import LabelStudio
 from tests.tasks.backends.conformance import People
@@ -31,8 +30,8 @@ class LabelStudioPeople(People):
         assert all(self.server.http.get(task["data"]["image"]).content[1:4] == b"PNG" for task in tasks)
         return [task["data"]["request_id"] for task in tasks]
 
-    def draw(self, request_id, masks):
-        self.annotate(self.task(request_id), self._result(masks))
+    def draw_label(self, request_id, label):
+        self.annotate(self.task(request_id), self._result(label))
 
     def accept(self, request_id):
         task = self.task(request_id)
@@ -41,7 +40,8 @@ class LabelStudioPeople(People):
 
     def revise(self, request_id, masks):
         (annotation,) = self.task(request_id)["annotations"]
-        done = self.server.http.patch(f"/api/annotations/{annotation['id']}/", json={"result": self._result(masks)})
+        result = self._result(self.label(0, masks))
+        done = self.server.http.patch(f"/api/annotations/{annotation['id']}/", json={"result": result})
         assert done.is_success, done.text
 
     def delete(self, request_id):
@@ -55,7 +55,7 @@ class LabelStudioPeople(People):
         self.annotate(task, [])
 
     def answer_in_wrong_size(self, request_id):
-        self.annotate(self.task(request_id), self._result({1: FULL[:, :-1]}))
+        self.annotate(self.task(request_id), self._result(self.label(0, {1: FULL[:, :-1]})))
 
     @contextmanager
     def down(self):
@@ -95,6 +95,5 @@ class LabelStudioPeople(People):
         assert done.is_success, done.text
         return done.json()
 
-    def _result(self, masks):
-        names = self.ledger.categories()
-        return prediction(self.label(0, masks, FrameRef(1, 0)), names, "drawn")["result"]
+    def _result(self, label):
+        return prediction(label, self.ledger.categories(), "drawn")["result"]

@@ -7,14 +7,13 @@ from al_core.exchange.drawn import (
     Asked,
     Origin,
     Region,
-    answer_kind,
     drawn_frame,
     frame_label,
     origins,
     outline_mask,
 )
 from al_core.masks.rle import decode, encode
-from al_core.records import FrameLabel, FrameRef, LabelKind, MaskLabel
+from al_core.records import FrameLabel, FrameRef, MaskLabel
 from tests.toys.masks import EMPTY, HOLED, OVER
 
 FRAME = FrameRef(1, 3)
@@ -74,20 +73,6 @@ def test_whose_work_a_mask_is():
     assert origins(answered, shown) == {1: Origin.ACCEPTED, 2: Origin.CORRECTED, 3: Origin.NEW}
     assert origins(answered, None) == dict.fromkeys([1, 2, 3], Origin.NEW)
     assert origins(label((1, 2, HOLED)), shown) == {1: Origin.CORRECTED}
-
-
-@pytest.mark.parametrize(
-    ("answered", "kind"),
-    [
-        (label((1, 1, HOLED)), LabelKind.ACCEPT),
-        (label((1, 1, OVER)), LabelKind.MASK),
-        (label((1, 1, HOLED), (2, 1, OVER)), LabelKind.MASK),
-        (label(), LabelKind.ABSENT),
-    ],
-)
-def test_what_a_person_did(answered, kind):
-    assert answer_kind(answered, label((1, 1, HOLED))) is kind
-    assert answer_kind(label((1, 1, HOLED)), None) is LabelKind.MASK
 
 
 def test_a_polygon_is_filled():

@@ -23,7 +23,16 @@ from al_core.errors import ToolUnreachable
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.project import Project
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.records import (
+    IGNORE_CATEGORY,
+    IGNORE_TRACK,
+    Answer,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+)
 from al_core.settings import Settings
 from tasks.backends.protocol import Backend
 from tasks.steps.context import RoundContext
@@ -107,7 +116,11 @@ class People(ABC):
         """The requests that people see, one entry each time they see one, in the order in which they are asked."""
 
     def draw(self, request_id: str, masks: Masks) -> None:
-        """A person answers with these masks; given again, it is a newer answer."""
+        """A person answers with these masks of the first category; given again, it is a newer answer."""
+        self.draw_label(request_id, self.label(0, masks))
+
+    def draw_label(self, request_id: str, label: FrameLabel) -> None:
+        """A person answers with masks of any category and regions to ignore; which frame it is of does not matter."""
         raise NotImplementedError
 
     def accept(self, request_id: str) -> None:
@@ -251,6 +264,23 @@ class PeopleConformance(BackendConformance):
         people.draw(people.ids[1], {})
         corrected, absent = people.collect(backend)
         assert (corrected.kind, absent.kind) == (LabelKind.MASK, LabelKind.ABSENT)
+
+    def test_an_ignore_region_alone_is_not_an_empty_frame(self, people: People):
+        backend = people.submit()
+        ignored = MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, encode(OVER))
+        people.draw_label(people.ids[0], FrameLabel(people.requests[0].frame, (ignored,)))
+        (answer,) = people.collect(backend)
+        assert answer.kind is LabelKind.MASK
+        assert answer.seconds > 0
+        assert [mask.ignore for mask in answer.label.masks] == [True]
+
+    def test_a_corrected_category_is_a_correction(self, people: People):
+        shown = people.label(people.requests[0].frame.frame_idx, {1: HOLED})
+        backend = people.submit({people.ids[0]: shown})
+        people.draw_label(people.ids[0], replace(shown, masks=(MaskLabel(1, 2, encode(HOLED)),)))
+        (answer,) = people.collect(backend)
+        assert answer.kind is LabelKind.MASK
+        assert [mask.category_id for mask in answer.label.masks] == [2]
 
     def test_collected_again_an_answer_is_the_same(self, people: People):
         backend = people.submit()

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 
 from al_core.exchange.cvat import DONE, SentFrame, write_cvat
-from al_core.masks.rle import encode
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.simulated import SimulatedBackend
@@ -59,9 +58,8 @@ class InboxPeople(FolderPeople):
         assert all((self.project.outbox / "round-0001" / entry["frame"]).is_file() for entry in index)
         return [entry["request_id"] for entry in index]
 
-    def draw(self, request_id, masks):
-        coded = [(track, encode(mask).to_coco()) for track, mask in masks.items()]
-        self._coco(request_id, coded)
+    def draw_label(self, request_id, label):
+        self._coco(request_id, label.masks)
 
     def accept(self, request_id):
         self.drop((self.project.outbox / f"round-0001/proposals/{request_id}.png").read_bytes(), ".png", request_id)
@@ -74,14 +72,15 @@ class InboxPeople(FolderPeople):
         Image.fromarray(FULL[:, :5].astype(np.uint8)).save(buffer, format="PNG")
         self.drop(buffer.getvalue(), ".png", request_id)
 
-    def _coco(self, request_id, coded):
+    def _coco(self, request_id, masks):
         annotations = [
-            {"id": i, "image_id": 1, "category_id": 1, "track_id": track, "segmentation": rle}
-            for i, (track, rle) in enumerate(coded)
+            {"id": i, "image_id": 1, "segmentation": m.rle.to_coco()}
+            | ({"iscrowd": 1, "category_id": 1} if m.ignore else {"category_id": m.category_id, "track_id": m.track_id})
+            for i, m in enumerate(masks)
         ]
         content = {
             "images": [{"id": 1, "file_name": f"{request_id}.jpg"}],
-            "categories": [{"id": 1, "name": "object"}],
+            "categories": [{"id": i, "name": name} for i, name in self.ledger.categories().items()],
             "annotations": annotations,
         }
         self.drop(json.dumps(content).encode(), ".json")
@@ -102,8 +101,8 @@ class CvatPeople(FolderPeople):
         assert sorted(path.stem for path in folder.glob("images/*.png")) == sorted(ids)
         return ids
 
-    def draw(self, request_id, masks):
-        self._export(SentFrame(f"{request_id}.png", HEIGHT, WIDTH, self.label(0, masks)), done=not masks)
+    def draw_label(self, request_id, label):
+        self._export(SentFrame(f"{request_id}.png", HEIGHT, WIDTH, label), done=not label.masks)
 
     def accept(self, request_id):
         lines = (self.project.outbox / "round-0001/annotations.xml").read_text().splitlines(keepends=True)

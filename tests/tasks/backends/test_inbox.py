@@ -178,6 +178,26 @@ class TestCollect:
 
 
 class TestTracks:
+    def test_an_object_that_is_named_anew_is_corrected(self, project, ledger):
+        """The image is dropped as it was, but ``tracks.json`` calls its object something else."""
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)
+        backend.submit(ledger.requests(), {FIRST: FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),))})
+        tracks = {"categories": ["object", "cat"], "videos": {"clip": {"1": "cat"}}}
+        (project.outbox / "tracks.json").write_text(json.dumps(tracks))
+        shown = project.outbox / f"round-0001/proposals/{FIRST}.png"
+        (project.inbox / shown.name).write_bytes(shown.read_bytes())
+        (answer,) = backend.collect([FIRST])
+        assert answer.kind is LabelKind.MASK
+
+    def test_a_proposal_that_an_earlier_version_laid_out_can_be_accepted(self, project, ledger):
+        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)
+        backend.submit(ledger.requests(), {FIRST: FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),))})
+        (project.inbox / f"accepted/shown/{FIRST}.json").unlink()
+        shown = project.outbox / f"round-0001/proposals/{FIRST}.png"
+        (project.inbox / shown.name).write_bytes(shown.read_bytes())
+        (answer,) = backend.collect([FIRST])
+        assert answer.kind is LabelKind.ACCEPT
+
     def test_people_name_the_objects(self, project, ledger, backend):
         tracks = {"categories": ["object", "cat"], "videos": {"clip": {"2": "cat"}}}
         (project.outbox / "tracks.json").write_text(json.dumps(tracks))

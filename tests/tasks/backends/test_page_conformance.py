@@ -11,7 +11,7 @@ from al_core.stores.delivered import write_delivered
 from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
-from tests.tasks.backends.conformance import Masks, People, PeopleConformance
+from tests.tasks.backends.conformance import People, PeopleConformance
 from tests.tasks.web.desk import ADDRESS, CHANGING, answer, sent
 from tests.toys.masks import FULL
 
@@ -62,8 +62,8 @@ class PagePeople(People):
     def sent(self):
         return [request.request_id for request in self.ledger.requests()]
 
-    def draw(self, request_id, masks: Masks):
-        self._answer(request_id, sent(self.label(0, masks).masks), "mask" if masks else "absent")
+    def draw_label(self, request_id, label):
+        self._answer(request_id, sent(label.masks), "mask" if label.masks else "absent")
 
     def accept(self, request_id):
         client, task = self._task(request_id)
