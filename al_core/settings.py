@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from al_core.errors import BadSettings, UnknownName
 
@@ -72,6 +72,22 @@ class Table(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _public_url(url: str) -> str:
+    """Return an address without secrets: settings are kept in the ledger.
+
+    Raises:
+        ValueError: it is not an HTTP address, or names a user.
+    """
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+        raise ValueError("expected http://host:port or https://host, without user and password")
+    return url
+
+
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+ServerUrl = Annotated[str, AfterValidator(lambda url: _public_url(url).rstrip("/"))]
 
 
 class _Section(BaseModel):
@@ -172,15 +188,10 @@ class AnnotatorSettings(_Section):
     double_share: Share = 0.0
     known_truth_share: Share = 0.0
     ahead: NonNegative = 0
-    label_studio_url: str = "http://127.0.0.1:8080"
+    label_studio_url: ServerUrl = "http://127.0.0.1:8080"
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
-    cvat_url: str = ""
+    cvat_url: ServerUrl = ""
     cvat_token_variable: str = "CVAT_TOKEN"
-
-    @field_validator("label_studio_url", "cvat_url")
-    @classmethod
-    def _without_secrets(cls, url: str) -> str:
-        return _public_url(url).rstrip("/")
 
 
 class PropagationSettings(_Section):
@@ -226,26 +237,9 @@ class NotifySettings(_Section):
     An address that is itself a secret goes into the environment variable ``url_variable``, which counts more.
     """
 
-    url: str = ""
+    url: PublicUrl = ""
     url_variable: str = "FEWFRAMES_NOTIFY_URL"
-    page_url: str = ""
-
-    @field_validator("url", "page_url")
-    @classmethod
-    def _without_secrets(cls, url: str) -> str:
-        return _public_url(url)
-
-
-def _public_url(url: str) -> str:
-    """Return an address without secrets: settings are kept in the ledger.
-
-    Raises:
-        ValueError: it is not an HTTP address, or names a user.
-    """
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
-        raise ValueError("expected http://host:port or https://host, without user and password")
-    return url
+    page_url: PublicUrl = ""
 
 
 class Settings(_Section):

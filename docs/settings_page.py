@@ -9,7 +9,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -186,7 +186,7 @@ def _values(kind: Any, metadata: list[Any]) -> str:
 
 def _limits(metadata: list[Any]) -> str:
     signs = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
-    found = [(signs[type(m)][0], getattr(m, signs[type(m)][1])) for m in metadata if not isinstance(m, MinLen)]
+    found = [(signs[type(m)][0], getattr(m, signs[type(m)][1])) for m in metadata if type(m) in signs]
     return ", ".join(f"{sign} {limit}" for sign, limit in found)
 
 
