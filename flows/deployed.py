@@ -116,11 +116,12 @@ def export(project: str, form: str, out: str) -> State:
         form: a key of ``al_core.export.FORMATS``.
         out: file or folder to write.
     """
+    from al_core.export.contents import ExportOptions
     from tasks.project.export import export_project
 
     place = Project.at(project)
     with _noted(place):
-        done = export_project(place, *_sources(place), form, Path(out), overwrite=True)
+        done = export_project(place, *_sources(place), form, Path(out), ExportOptions(overwrite=True))
     return Completed(message=done.describe())
 
 

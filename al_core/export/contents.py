@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import BadSettings, OutputExists
+from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.files import replaced
 from al_core.masks import rle
 from al_core.records import DeliveredMask, Progress, Provenance, Video
@@ -70,6 +70,20 @@ class ExportOptions:
     def __post_init__(self) -> None:
         if not self.provenances:
             raise BadSettings("choose at least one provenance of masks")
+
+
+def parse_provenances(text: str | None) -> frozenset[Provenance]:
+    """Parse names separated by commas; None stands for all.
+
+    Raises:
+        UnknownName: no such provenance, or one that nothing makes yet.
+    """
+    known = {p.value: p for p in Provenance if p is not Provenance.ACCEPTED}
+    names = text.split(",") if text else []
+    for name in names:
+        if name not in known:
+            raise UnknownName("provenance", name, known)
+    return frozenset(known[name] for name in names) or frozenset(Provenance)
 
 
 @dataclass(frozen=True, slots=True)

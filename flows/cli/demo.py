@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from al_core.errors import FewframesError
+from al_core.export.contents import ExportOptions
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.settings import load_settings
@@ -45,13 +46,7 @@ def run_demo(data: Path | None, root: Path | None, console: Console) -> None:
     page = write_report(project, ledger, frames, project.root / "report.html")
     with terminal_progress(console):
         overlay = project.root / "overlay"
-        export_project(
-            project,
-            ledger,
-            frames,
-            "overlay-mp4",
-            overlay,
-            overwrite=True,
-            on_progress=progress_of("overlay video"),
-        )
+        options = ExportOptions(overwrite=True)
+        on_progress = progress_of("overlay video")
+        export_project(project, ledger, frames, "overlay-mp4", overlay, options, on_progress=on_progress)
     console.print(f"report: {page}\noverlay video: {overlay}", highlight=False)

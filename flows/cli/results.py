@@ -72,28 +72,26 @@ def export(
     """Write the labelled videos in a format that other tools read."""
     from rich.console import Console
 
+    from al_core.export.contents import ExportOptions, parse_provenances
     from al_core.export.splits import parse_shares
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
 
     project = existing(root)
     console = Console()
-    options: dict[str, Any] = {
+    options = ExportOptions(parse_provenances(provenance), human_frames, images, overwrite=overwrite)
+    more: dict[str, Any] = {
         "round_id": round_id,
-        "provenances": provenance.split(",") if provenance else None,
         "videos": videos or None,
-        "human_frames_only": human_frames,
-        "images": images,
-        "overwrite": overwrite,
         "on_progress": progress_of(f"export {name}"),
     }
     source = _source(project)
     with terminal_progress(console):
         done: ExportReport | SplitReport
         if split is None:
-            done = export_project(*source, name, out, **options)
+            done = export_project(*source, name, out, options, **more)
         else:
-            done = export_splits(*source, name, out, parse_shares(split), seed, **options)
+            done = export_splits(*source, name, out, parse_shares(split), seed, options, **more)
     console.print(done.describe(), highlight=False)
 
 

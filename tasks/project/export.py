@@ -1,22 +1,21 @@
 """Write what a round delivered in a format that others read."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import NotReady, UnknownName
-from al_core.export.contents import ExportClip, ExportOptions, ExportReport
+from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import MADE, FrameRef, Progress, Provenance, Video
+from al_core.records import FrameRef, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 
@@ -27,14 +26,11 @@ def export_project(
     frames: FrameStore,
     format: str,
     out: Path,
+    options: ExportOptions | None = None,
     *,
     round_id: int | None = None,
-    provenances: Sequence[str] | None = None,
     videos: Sequence[str] | None = None,
-    human_frames_only: bool = False,
-    images: bool = True,
-    overwrite: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> ExportReport:
     """Export the masks that a round delivered.
 
@@ -42,26 +38,15 @@ def export_project(
         format: a key of ``al_core.export.FORMATS``.
         out: a folder, or a file where the format is one (see ``al_core.export.exporters.write_export``).
         round_id: masks as that round delivered them; None takes the newest ones.
-        provenances: only masks of these; None takes all. A frame that this leaves without masks is left out.
         videos: names; None takes all that have delivered masks.
-        human_frames_only: only the frames that people labelled.
-        images: write the frames too, where the format has them.
-        overwrite: replace an earlier export at ``out``.
 
     Raises:
-        UnknownName: no such format, provenance, video or round.
+        UnknownName: no such format, video or round.
         NotReady: nothing was delivered yet.
         OutputExists: ``out`` is there and must not be replaced.
     """
     EXPORTERS.check(format)
-    options = ExportOptions(
-        provenances=_provenances(provenances),
-        human_frames_only=human_frames_only,
-        images=images,
-        overwrite=overwrite,
-    )
-    chosen_round = _round(ledger, round_id)
-    clips = _clips(project, ledger, frames, chosen_round, videos)
+    clips = _clips(project, ledger, frames, _round(ledger, round_id), videos)
     return write_export(format, clips, ledger.categories(), out, options, on_progress)
 
 
@@ -96,26 +81,33 @@ def export_splits(
     out: Path,
     shares: Mapping[str, float],
     seed: int,
-    **options: Any,
+    options: ExportOptions | None = None,
+    *,
+    round_id: int | None = None,
+    videos: Sequence[str] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SplitReport:
     """Export to a folder for each split, videos whole, and look for frames that are the same on both sides.
 
     Args:
         shares: of the frames, by name of the split, adding up to 1.
-        options: as for :func:`export_project`.
+
+    The other arguments are as for :func:`export_project`.
 
     Raises:
         BadSettings: fewer videos than splits.
     """
-    delivered = ledger.delivered_paths(_round(ledger, options.get("round_id")))
-    wanted = options.pop("videos", None)
-    known = {v.name: v for v in ledger.videos() if v.video_id in delivered and (wanted is None or v.name in wanted)}
+    delivered = ledger.delivered_paths(_round(ledger, round_id))
+    known = {v.name: v for v in ledger.videos() if v.video_id in delivered and (videos is None or v.name in videos)}
     lengths = {name: v.n_frames for name, v in known.items()}
     splits = split_videos(lengths, shares, np.random.default_rng(seed))
     reports = {
-        name: export_project(project, ledger, frames, format, out / name, videos=videos, **options)
-        for name, videos in splits.items()
-    }
+        split: export_project(
+            project, ledger, frames, format, out / split, options,
+            round_id=round_id, videos=members, on_progress=on_progress,
+        )
+        for split, members in splits.items()
+    }  # fmt: skip
     numbers = {name: sampled(n) for name, n in lengths.items()}
     thumbnails = {
         name: (numbers[name], frames.thumbnails(video.video_id, numbers[name].tolist()))
@@ -165,13 +157,3 @@ def _round(ledger: Ledger, round_id: int | None) -> int:
         delivered = [str(r.round_id) for r in ledger.rounds() if ledger.delivered_paths(r.round_id)]
         raise UnknownName("round with delivered masks", str(round_id), delivered)
     return round_id
-
-
-def _provenances(names: Sequence[str] | None) -> frozenset[Provenance]:
-    if names is None:
-        return frozenset(Provenance)
-    known = {p.value: p for p in Provenance if p is not Provenance.ACCEPTED}
-    for name in names:
-        if name not in known:
-            raise UnknownName("provenance", name, MADE)
-    return frozenset(known[name] for name in names)

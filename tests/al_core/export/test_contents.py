@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from al_core.errors import BadSettings, OutputExists
-from al_core.export.contents import ExportOptions, Tally, labelled_frames, replacing
+from al_core.errors import BadSettings, OutputExists, UnknownName
+from al_core.export.contents import ExportOptions, Tally, labelled_frames, parse_provenances, replacing
 from al_core.export.exporters import write_export
 from al_core.masks.rle import encode
 from tests.toys.export_clips import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
@@ -151,3 +151,14 @@ def test_jpeg_frames_of_the_source_are_copied_byte_for_byte(tmp_path):
 def test_masks_stay_as_they_are_when_nothing_is_filtered():
     (frame,) = labelled_frames(make_clip([delivered(0, 3, RING)], n_frames=1), ExportOptions())
     assert frame.masks[0].rle == encode(RING)
+
+
+def test_provenances_are_named_one_by_one_or_all_are_taken():
+    assert parse_provenances("human,teacher") == {HUMAN, TEACHER}
+    assert parse_provenances(None) == parse_provenances("") == ExportOptions().provenances
+
+
+@pytest.mark.parametrize("name", ["humans", "accepted"])
+def test_a_provenance_that_no_mask_has_is_unknown(name):
+    with pytest.raises(UnknownName, match=f"unknown provenance '{name}'; known: human, propagated, teacher"):
+        parse_provenances(f"human,{name}")

@@ -7,6 +7,7 @@ from PIL import Image
 
 from al_core.errors import BadSettings, NotReady, OutputExists, UnknownName
 from al_core.export import FORMATS
+from al_core.export.contents import ExportOptions, parse_provenances
 from al_core.export.overlay import write_video
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -57,20 +58,20 @@ def test_an_earlier_round_can_be_asked_for(labelled, tmp_path):
 
 
 def test_provenances_are_chosen_by_name(labelled, tmp_path):
-    report = export_project(*labelled, "coco", tmp_path / "out", provenances=["human", "propagated"])
+    report = export_project(*labelled, "coco", tmp_path / "out", ExportOptions(parse_provenances("human,propagated")))
     assert report.masks_by_provenance == {"human": 2, "propagated": 2}
     assert list(written_masks(tmp_path / "out")) == [0, 1, 3, 4, 5]
 
 
 def test_only_the_frames_of_people(labelled, tmp_path):
-    report = export_project(*labelled, "yolo-seg", tmp_path / "out", human_frames_only=True)
+    report = export_project(*labelled, "yolo-seg", tmp_path / "out", ExportOptions(human_frames_only=True))
     assert report.frames == 2
     images = tmp_path / "out" / "images" / "clip"
     assert sorted(p.name for p in images.iterdir()) == ["00000.jpg", "00003.jpg"]
 
 
 def test_human_masks_are_those_that_people_drew(labelled, tmp_path):
-    export_project(*labelled, "coco", tmp_path / "out", provenances=["human"])
+    export_project(*labelled, "coco", tmp_path / "out", ExportOptions(parse_provenances("human")))
     assert written_masks(tmp_path / "out") == {n: [(1, "square", encode(mask_at(n)))] for n in (0, 3)}
 
 
@@ -84,10 +85,6 @@ def test_times_come_from_the_ledger(labelled, tmp_path):
     ("options", "message"),
     [
         ({"format": "coca"}, "unknown export format 'coca'.*Did you mean 'coco'"),
-        (
-            {"provenances": ["humans"]},
-            "unknown provenance 'humans'; known: human, propagated, teacher",
-        ),
         ({"videos": ["clap"]}, "unknown video with masks of round 2 'clap'; known: clip"),
         ({"round_id": 7}, "unknown round with delivered masks '7'; known: 1, 2"),
     ],
@@ -108,7 +105,7 @@ def test_an_earlier_export_is_replaced_only_when_asked(labelled, tmp_path):
     export_project(*labelled, "coco", tmp_path / "out")
     with pytest.raises(OutputExists):
         export_project(*labelled, "coco", tmp_path / "out")
-    report = export_project(*labelled, "coco", tmp_path / "out", overwrite=True, images=False)
+    report = export_project(*labelled, "coco", tmp_path / "out", ExportOptions(overwrite=True, images=False))
     assert report.files == 2
 
 
@@ -176,7 +173,7 @@ def test_a_frame_that_people_found_empty_goes_out_with_theirs(tmp_path):
     request = select(ledger, 1)
     ledger.put_answer(Answer("a", request.request_id, FrameLabel(FrameRef(1, 0), ()), LabelKind.ABSENT, 3.0, "ann"))
     deliver(project, ledger, 1)
-    report = export_project(project, ledger, frames, "coco", tmp_path / "out", human_frames_only=True)
+    report = export_project(project, ledger, frames, "coco", tmp_path / "out", ExportOptions(human_frames_only=True))
     assert report.frames == 1
 
 
