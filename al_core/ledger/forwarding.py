@@ -7,10 +7,9 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from types import CodeType, FunctionType
 from typing import Any
 
-from al_core.ledger.operations import Operations
+from al_core.ledger.operations import Operations, only_reads
 from al_core.ledger.store import Ledger
 
 
@@ -28,27 +27,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = _operations()
 """Every public operation by name."""
 
 
-def _writes(function: object, seen: set[object]) -> bool:
-    """Whether a function, or one that it names, opens a transaction."""
-    if not isinstance(function, FunctionType) or function in seen:
-        return False
-    seen.add(function)
-    names = _names(function.__code__)
-    called = [getattr(Ledger, name, None) or function.__globals__.get(name) for name in names]
-    return "transaction" in names or any(_writes(other, seen) for other in called)
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = (const for const in code.co_consts if isinstance(const, CodeType))
-    return set(code.co_names).union(*map(_names, inner))
-
-
-_COPIES = frozenset({"copy_to", "publish_to"})
-"""They leave the ledger as it is and write files of their own, which a second attempt would find half written."""
-
-READS: frozenset[str] = (
-    frozenset(name for name, function in OPERATIONS.items() if not _writes(function, set())) - _COPIES
-)
+READS: frozenset[str] = frozenset(name for name, function in OPERATIONS.items() if only_reads(function))
 """The operations that change nothing, and may therefore be asked again when no answer came."""
 
 

@@ -1,12 +1,34 @@
 """What all groups of ledger operations share."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.ledger_clock import time_of_session
+
+_Operation = TypeVar("_Operation", bound=Callable[..., Any])
+_READS = "_changes_nothing"
+
+
+def reads(operation: _Operation) -> _Operation:
+    """Mark an operation that changes nothing, so that it may be sent again when no answer came."""
+    vars(operation)[_READS] = True
+    return operation
+
+
+def writes(operation: _Operation) -> _Operation:
+    """Mark an operation that changes the ledger or writes files: it is sent once, as is one without a mark."""
+    vars(operation)[_READS] = False
+    return operation
+
+
+def only_reads(operation: Callable[..., Any]) -> bool | None:
+    """Tell whether an operation was marked with :func:`reads`; None for one without any mark."""
+    return vars(operation).get(_READS)
 
 
 class Operations:

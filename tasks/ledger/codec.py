@@ -179,17 +179,23 @@ def _as_array(table: pa.Table) -> NDArray[Any]:
 
 
 def _named_types(hints: Collection[Any]) -> dict[str, type]:
-    """The dataclasses, enumerations and settings that type hints name, and those that their fields name, by name."""
+    """Find the dataclasses, enumerations and settings that type hints name, and those that their fields name.
+
+    Raises:
+        ValueError: two of them have the same name.
+    """
     found: dict[str, type] = {}
     waiting = list(hints)
     while waiting:
         hint = waiting.pop()
         waiting += get_args(hint)
-        if not isinstance(hint, type) or hint.__name__ in found:
+        if not isinstance(hint, type) or found.get(hint.__name__) is hint:
             continue
         if is_dataclass(hint):
             waiting += get_type_hints(hint).values()
         if is_dataclass(hint) or issubclass(hint, Enum | BaseModel):
+            if hint.__name__ in {*found, *_TEXT_BY_NAME, *_COLLECTIONS, "dict", "array", "table"}:
+                raise ValueError(f"two types called {hint.__name__!r} cannot travel: their name tells them")
             found[hint.__name__] = hint
     return found
 

@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.ledger.operations import Operations, insert, now
+from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import COMPONENTS, FrameRef
 
 
 class PredictionOperations(Operations):
     """Training curves and per-frame predictions."""
 
+    @writes
     def put_training_curve(self, round_id: int, curve: Sequence[tuple[int, float, float]]) -> None:
         """Replace a round's training curve: (iteration, loss, learning rate) in order."""
         columns = list(zip(*curve, strict=True)) or [(), (), ()]
@@ -30,12 +31,14 @@ class PredictionOperations(Operations):
                 }),
             )  # fmt: skip
 
+    @reads
     def training_curve(self, round_id: int) -> list[tuple[int, float, float]]:
         """(iteration, loss, learning rate) of a round's training, in order."""
         with self._connector.session() as connection:
             query = "SELECT iteration, loss, learning_rate FROM training_curve WHERE round_id = ? ORDER BY 1"
             return connection.execute(query, [round_id]).fetchall()
 
+    @writes
     def put_predictions(self, round_id: int, video_id: int, frames: pa.Table, path: str) -> None:
         """Replace what a round predicts for one video.
 
@@ -53,12 +56,14 @@ class PredictionOperations(Operations):
             insert(connection, "prediction", rows)
             connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, now()])
 
+    @reads
     def prediction_paths(self, round_id: int) -> dict[int, str]:
         """The Parquet file of predicted objects of each video, relative to the project folder."""
         with self._connector.session() as connection:
             query = "SELECT video_id, path FROM prediction_batch WHERE round_id = ? ORDER BY 1"
             return dict(connection.execute(query, [round_id]).fetchall())
 
+    @reads
     def predictions(self, round_id: int, video_id: int | None = None) -> dict[str, NDArray[Any]]:
         """Per-frame predictions as columns: ``video_id``, ``frame_idx``, ``uncertainty``, ``n_objects``, components.
 
@@ -71,6 +76,7 @@ class PredictionOperations(Operations):
                 [round_id, video_id],
             ).fetchnumpy()
 
+    @reads
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
         """The unanswered frames with the highest uncertainty, ties by video and frame.
 
@@ -90,6 +96,7 @@ class PredictionOperations(Operations):
         fresh = ~np.isin(_frame_keys(rows), _frame_keys(answered))
         return {name: column[fresh][:limit] for name, column in rows.items()}
 
+    @reads
     def least_certain_per_video(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
         """The ``limit`` least certain frames of each video, answered ones too, and all that tie with the last.
 
@@ -107,6 +114,7 @@ class PredictionOperations(Operations):
                 [round_id, limit],
             ).fetchnumpy()
 
+    @reads
     def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
         """The named parts of the uncertainty of some frames; a frame without a prediction has no entry.
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.records import QualityRow
 
 
 class ResultOperations(Operations):
     """What came out of the rounds."""
 
+    @writes
     def put_delivered(
         self,
         round_id: int,
@@ -39,6 +40,7 @@ class ResultOperations(Operations):
             for counted in categories:
                 connection.execute("INSERT INTO delivered_category VALUES (?, ?, ?, ?, ?)", [*key, *counted])
 
+    @reads
     def category_masks(self, round_id: int) -> list[tuple[int, str, int]]:
         """(category, provenance, masks) that a round delivered, over all videos, by category."""
         with self._connector.session() as connection:
@@ -48,12 +50,14 @@ class ResultOperations(Operations):
                 [round_id],
             ).fetchall()
 
+    @reads
     def delivered_paths(self, round_id: int) -> dict[int, str]:
         """The Parquet file of delivered masks of each video, relative to the project folder."""
         with self._connector.session() as connection:
             query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
             return dict(connection.execute(query, [round_id]).fetchall())
 
+    @reads
     def last_delivered_round(self, before: int | None = None) -> int | None:
         """The newest round (of those before a round) that delivered masks, or None."""
         with self._connector.session() as connection:
@@ -61,12 +65,14 @@ class ResultOperations(Operations):
             (row,) = connection.execute(query, [before]).fetchall()
         return row[0]
 
+    @reads
     def frames_covered(self, round_id: int) -> int:
         """Frames of all videos that are labelled after a round, each counted once whatever its provenance."""
         with self._connector.session() as connection:
             query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
             return connection.execute(query, [round_id]).fetchall()[0][0]
 
+    @writes
     def put_quality(
         self, round_id: int, video_id: int, rows: Sequence[tuple[int | None, str, str, float, int]]
     ) -> None:
@@ -80,12 +86,14 @@ class ResultOperations(Operations):
             for row in rows:
                 connection.execute("INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row])
 
+    @reads
     def quality(self, round_id: int | None = None) -> list[QualityRow]:
         """Return the measured figures of one round or of all, by round, video and track."""
         query = "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5"
         with self._connector.session() as connection:
             return [QualityRow(*row) for row in connection.execute(query, [round_id]).fetchall()]
 
+    @reads
     def coverage(self) -> list[dict[str, Any]]:
         """Label coverage per round, cheap at any number of predictions.
 

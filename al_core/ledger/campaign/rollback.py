@@ -6,7 +6,7 @@ from datetime import datetime
 import duckdb
 
 from al_core.ledger.labelling.people import log
-from al_core.ledger.operations import Operations, after_all, now
+from al_core.ledger.operations import Operations, after_all, now, reads, writes
 from al_core.records import FrameRef, LabelKind
 
 
@@ -32,6 +32,7 @@ class StandingAnswer:
 class RollbackOperations(Operations):
     """Answers that count, and taking them back."""
 
+    @reads
     def standing_answers(
         self,
         round_id: int | None = None,
@@ -46,6 +47,7 @@ class RollbackOperations(Operations):
             rows = connection.execute(_STANDING, [round_id, since_round, annotator, video_id, frame_idx]).fetchall()
         return [StandingAnswer(a, q, r, FrameRef(v, f), LabelKind(k), *rest) for a, q, r, v, f, k, *rest in rows]
 
+    @writes
     def withdraw(self, answer_ids: list[str], who: str, reason: str) -> int:
         """Take answers back, all or none; returns how many counted until now.
 

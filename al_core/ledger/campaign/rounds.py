@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from al_core.errors import LedgerConflict, UnknownName
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.settings import Settings, parse_settings
 
 
@@ -52,6 +52,7 @@ class Step:
 class RoundOperations(Operations):
     """The state of the loop."""
 
+    @writes
     def begin_round(self, settings: Settings, flow_run_id: str | None = None) -> Round:
         """The round to work on: the unfinished one when there is one, otherwise the next.
 
@@ -68,6 +69,7 @@ class RoundOperations(Operations):
             )
         return self.rounds()[-1]
 
+    @writes
     def finish_round(self, round_id: int, stop_reason: str | None) -> None:
         """Close a round; ``stop_reason`` says why the campaign ends with it, None that it goes on."""
         with self._connector.transaction() as connection:
@@ -77,18 +79,21 @@ class RoundOperations(Operations):
                 [stop_reason, now(), round_id],
             )
 
+    @reads
     def rounds(self) -> list[Round]:
         """All rounds, in order."""
         with self._connector.session() as connection:
             rows = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1").fetchall()
         return [_round(row) for row in rows]
 
+    @reads
     def last_round(self) -> Round | None:
         """The newest round, or None before the first."""
         with self._connector.session() as connection:
             row = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1 DESC LIMIT 1").fetchone()
         return None if row is None else _round(row)
 
+    @reads
     def round(self, round_id: int) -> Round:
         """One round.
 
@@ -103,6 +108,7 @@ class RoundOperations(Operations):
                 raise UnknownName("round", str(round_id), (str(number) for (number,) in known))
         return _round(row)
 
+    @writes
     def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "") -> Step | None:
         """Announce a step, or learn that it is done.
 
@@ -141,6 +147,7 @@ class RoundOperations(Operations):
                 )
             return step
 
+    @writes
     def fail_step(self, round_id: int, name: str, error: str) -> None:
         """Record why a step that was begun could not be done; it is begun again like one that was killed."""
         with self._connector.transaction() as connection:
@@ -149,6 +156,7 @@ class RoundOperations(Operations):
                 [error[:_LONGEST_ERROR], round_id, name],
             )
 
+    @writes
     def finish_step(self, round_id: int, name: str, result: Mapping[str, Any], seconds: float) -> None:
         """Record a step's result; a step is finished once.
 
@@ -164,6 +172,7 @@ class RoundOperations(Operations):
             if row is None:
                 raise LedgerConflict(f"step {name!r} of round {round_id} was not begun, or is finished already")
 
+    @writes
     def reopen_step(self, round_id: int, name: str, videos: Sequence[int] = ()) -> None:
         """Let a finished step be done again, because what it made is damaged; other steps stay as they are.
 
@@ -180,6 +189,7 @@ class RoundOperations(Operations):
                 query = f"DELETE FROM {table} WHERE round_id = ? AND video_id IN (SELECT unnest(?::INTEGER[]))"
                 connection.execute(query, [round_id, list(videos)])
 
+    @reads
     def steps(self, round_id: int | None = None) -> list[Step]:
         """The steps of one round or of all, in order of their start."""
         with self._connector.session() as connection:
@@ -189,6 +199,7 @@ class RoundOperations(Operations):
             ).fetchall()
         return [_step(row) for row in rows]
 
+    @reads
     def step(self, round_id: int, name: str) -> Step | None:
         """One step of a round, or None when it was never begun."""
         return next((s for s in self.steps(round_id) if s.name == name), None)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import UnknownName
-from al_core.ledger.operations import Operations, insert, now
+from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.masks.rle import Rle
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 
@@ -19,6 +19,7 @@ from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 class VideoOperations(Operations):
     """What was ingested."""
 
+    @writes
     def add_categories(self, names: Iterable[str]) -> dict[str, int]:
         """Make sure that every name has an id (from 1, in order of first use); returns all of them."""
         with self._connector.transaction() as connection:
@@ -29,12 +30,14 @@ class VideoOperations(Operations):
                     connection.execute("INSERT INTO category VALUES (?, ?)", [known[name], name])
             return known
 
+    @reads
     def categories(self) -> dict[int, str]:
         """Category names by id, ids rising from 1."""
         with self._connector.session() as connection:
             rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
         return dict(rows)
 
+    @writes
     def add_video(self, video: Video, times_us: NDArray[np.int64], truth: Sequence[FrameLabel] = ()) -> Video | None:
         """Store a video, the time of each frame in microseconds, and ground truth held back from the loop.
 
@@ -94,17 +97,20 @@ class VideoOperations(Operations):
                 }),
             )  # fmt: skip
 
+    @writes
     def add_truth(self, video_id: int, truth: Sequence[FrameLabel]) -> None:
         """Hold back the truth of frames that had none, of a video that is stored already."""
         with self._connector.transaction() as connection:
             self._insert_truth(connection, video_id, truth)
 
+    @writes
     def move_video(self, video_id: int, uri: str) -> Video:
         """Note that the same content lies elsewhere now; returns the video as it is stored then."""
         with self._connector.transaction() as connection:
             connection.execute("UPDATE video SET uri = ? WHERE video_id = ?", [uri, video_id])
         return next(video for video in self.videos() if video.video_id == video_id)
 
+    @reads
     def videos(self) -> list[Video]:
         """All videos, by id."""
         with self._connector.session() as connection:
@@ -116,6 +122,7 @@ class VideoOperations(Operations):
             )
         return [_video(row, files.get(row[0], ())) for row in rows]
 
+    @reads
     def video(self, name: str) -> Video:
         """One video by name.
 
@@ -127,12 +134,14 @@ class VideoOperations(Operations):
             raise UnknownName("video", name, by_name)
         return by_name[name]
 
+    @reads
     def frame_times_us(self, video_id: int) -> NDArray[np.int64]:
         """Presentation time of each frame in microseconds, shape [n_frames]."""
         with self._connector.session() as connection:
             query = "SELECT time_us FROM frame WHERE video_id = ? ORDER BY frame_idx"
             return connection.execute(query, [video_id]).fetchnumpy()["time_us"]
 
+    @reads
     def truth(self, video_id: int, frame_indices: Sequence[int] | None = None) -> dict[int, FrameLabel]:
         """Held-back ground truth by frame; a frame whose truth is "nothing here" has an entry without masks.
 
@@ -152,11 +161,13 @@ class VideoOperations(Operations):
             masks[frame_idx].append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
         return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
 
+    @reads
     def video_lengths(self) -> dict[int, int]:
         """Number of frames of each video, by id."""
         with self._connector.session() as connection:
             return dict(connection.execute("SELECT video_id, n_frames FROM video ORDER BY 1").fetchall())
 
+    @reads
     def truth_frames(self) -> dict[str, NDArray[Any]]:
         """Columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
         with self._connector.session() as connection:

@@ -5,15 +5,17 @@ from uuid import uuid4
 
 import duckdb
 
-from al_core.ledger.operations import Operations
+from al_core.ledger.operations import Operations, writes
 
 SECRET = frozenset({"access_key", "lease"})
 """Tables that open doors; they are never published."""
 
 
 class CopyOperations(Operations):
-    """The ledger as a file of its own."""
+    """The ledger as a file of its own. The ledger stays as it is; these operations count as writing because a second
+    attempt would find their files half written."""
 
+    @writes
     def copy_to(self, path: str) -> None:
         """Copy every table with its constraints and every view: a ledger that can be worked with.
 
@@ -27,6 +29,7 @@ class CopyOperations(Operations):
             finally:
                 connection.execute(f"DETACH {copy}")
 
+    @writes
     def publish_to(self, path: str, folder: str) -> list[str]:
         """Write every table as it is now, for reading only: without constraints, which makes it ten times as fast, and
         without the tables that hold keys.

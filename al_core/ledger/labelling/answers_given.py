@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from al_core.ledger.labelling.leases import Purpose, Question
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.masks.rle import Rle
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 
@@ -20,6 +20,7 @@ class GivenAnswer:
 class GivenOperations(Operations):
     """What people are checked by, and what they answered."""
 
+    @writes
     def put_checks(self, checks: Sequence[LabelRequest], purpose: Purpose, originals: Sequence[str]) -> int:
         """Store questions that check people, unless they are there; returns how many were new.
 
@@ -43,6 +44,7 @@ class GivenOperations(Operations):
                 new += stored is not None
             return new
 
+    @reads
     def answers_given(self) -> list[GivenAnswer]:
         """The newest answer to every request and every check, in the order they came in; answers that were taken back
         are left out."""

@@ -8,7 +8,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.ledger.operations import Operations, after_all, now
+from al_core.ledger.operations import Operations, after_all, now, reads, writes
 from al_core.masks.rle import Rle
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
@@ -16,6 +16,7 @@ from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelReques
 class LabelOperations(Operations):
     """What people were asked, and what they said."""
 
+    @writes
     def put_selection(self, round_id: int, strategy: str, selected: Sequence[Selected]) -> None:
         """Replace a round's selection."""
         with self._connector.transaction() as connection:
@@ -36,6 +37,7 @@ class LabelOperations(Operations):
                     ],
                 )
 
+    @reads
     def selection(self, round_id: int) -> list[Selected]:
         """A round's selection, by rank."""
         with self._connector.session() as connection:
@@ -46,6 +48,7 @@ class LabelOperations(Operations):
             ).fetchall()
         return [Selected(FrameRef(v, f), rank, score, why, LabelKind(k), c) for v, f, rank, score, why, k, c in rows]
 
+    @reads
     def label_seconds(self, round_id: int) -> dict[FrameRef, float]:
         """Human seconds of each frame that a round's requests were answered for, rejections included."""
         with self._connector.session() as connection:
@@ -56,6 +59,7 @@ class LabelOperations(Operations):
             ).fetchall()
         return {FrameRef(video, frame): seconds for video, frame, seconds in rows}
 
+    @reads
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
         """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not; those
         whose answers were all taken back after their round, whose round went on without them, or that gave way to
@@ -67,6 +71,7 @@ class LabelOperations(Operations):
                 [before_round],
             ).fetchnumpy()
 
+    @writes
     def put_requests(self, requests: Sequence[LabelRequest]) -> int:
         """Store requests that are not there yet, or gave way to others before; returns how many these are."""
         with self._connector.transaction() as connection:
@@ -92,6 +97,7 @@ class LabelOperations(Operations):
                 new += row is not None
             return new
 
+    @writes
     def replace_requests(self, round_id: int) -> list[LabelRequest]:
         """Let the open requests of a round that nobody has in hand give way to better ones; returns those that
         stay."""
@@ -104,6 +110,7 @@ class LabelOperations(Operations):
             )
         return self.requests(round_id)
 
+    @reads
     def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
         """The requests that rounds wait for, by round and rank; ``status`` is "open", "done", "dropped" or
         "expired".
@@ -119,6 +126,7 @@ class LabelOperations(Operations):
             ).fetchall()
         return [LabelRequest(i, r, FrameRef(v, f), rank, why, LabelKind(k)) for i, r, v, f, rank, why, k in rows]
 
+    @writes
     def put_answer(self, answer: Answer) -> bool:
         """Store an answer as the newest revision of its request; returns False when it is there already.
 
@@ -131,6 +139,7 @@ class LabelOperations(Operations):
             store_answer(connection, answer, newest_revision(connection, answer.request_id))
             return True
 
+    @reads
     def human_labels(
         self, video_id: int | None = None, up_to_round: int | None = None, as_of: datetime | None = None
     ) -> list[FrameLabel]:
@@ -163,6 +172,7 @@ class LabelOperations(Operations):
                 found.append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
         return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
 
+    @reads
     def newest_answer_at(self, up_to_round: int) -> datetime:
         """When the newest answer to a request of this round or an earlier one came in or was taken back (UTC without
         zone)."""
@@ -174,6 +184,7 @@ class LabelOperations(Operations):
                 [up_to_round],
             ).fetchall()[0][0]
 
+    @reads
     def human_effort(self) -> list[tuple[int, int, float]]:
         """(round, human frames, human seconds) of each round that has answers, not summed over rounds; looking at
         masks that were only rejected takes seconds and labels no frame, and neither does a question that checks
@@ -184,6 +195,7 @@ class LabelOperations(Operations):
                 "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
             ).fetchall()
 
+    @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
         """(kind, seconds, number of objects) of each request's newest answer, in the order they came in."""
         with self._connector.session() as connection:

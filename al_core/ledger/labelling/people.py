@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from al_core.errors import BadPerson, UnknownName
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, now, reads, writes
 
 _NAME = re.compile(r"[\w][\w .@+-]{0,63}")
 _KEY = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")
@@ -68,6 +68,7 @@ class LogEntry:
 class PeopleOperations(Operations):
     """People, their keys, and the log of what they did."""
 
+    @writes
     def add_annotator(self, name: str, role: Role = Role.ANNOTATOR) -> str:
         """Add a person, or take back somebody whose access was revoked; returns the key, which is not kept.
 
@@ -88,6 +89,7 @@ class PeopleOperations(Operations):
             log(connection, name, "added", detail=role.value)
             return _new_key(connection, name, "link", _NEVER)
 
+    @writes
     def renew_link(self, name: str) -> str:
         """A new key for somebody's link; the old one and all sessions end. Returns the key, which is not kept.
 
@@ -100,6 +102,7 @@ class PeopleOperations(Operations):
             log(connection, name, "new link")
             return _new_key(connection, name, "link", _NEVER)
 
+    @writes
     def revoke_annotator(self, name: str) -> None:
         """End somebody's access at once; what they labelled stays, what they hold goes back to the queue.
 
@@ -113,12 +116,14 @@ class PeopleOperations(Operations):
             _end_keys(connection, name)
             log(connection, name, "revoked")
 
+    @reads
     def annotators(self) -> list[Annotator]:
         """Everybody, by name; those whose access was revoked too."""
         with self._connector.session() as connection:
             rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator ORDER BY name").fetchall()
         return [_annotator(row) for row in rows]
 
+    @writes
     def sign_in(self, key: str, seconds: float) -> str | None:
         """Open a session for the holder of a link's key.
 
@@ -135,6 +140,7 @@ class PeopleOperations(Operations):
             log(connection, person.name, "signed in")
             return _new_key(connection, person.name, "session", now() + timedelta(seconds=seconds))
 
+    @writes
     def sign_out(self, key: str) -> None:
         """End a session; one that is over already stays so."""
         with self._connector.transaction() as connection:
@@ -143,16 +149,19 @@ class PeopleOperations(Operations):
                 connection.execute("UPDATE access_key SET expires_at = ? WHERE key_id = ?", [now(), _id_of(key)])
                 log(connection, person.name, "signed out")
 
+    @reads
     def session_holder(self, key: str) -> Annotator | None:
         """Whose session a key is; None when it is nobody's, over, or its holder's access was revoked."""
         with self._connector.session() as connection:
             return _holder(connection, key, "session")
 
+    @writes
     def log_action(self, who: str, action: str, subject: str = "", detail: str = "") -> None:
         """Note what somebody did, or was refused; long details are cut."""
         with self._connector.transaction() as connection:
             log(connection, who, action, subject, detail)
 
+    @reads
     def audit_log(self, limit: int = 100, who: str | None = None) -> list[LogEntry]:
         """What was done, newest first; answers are told from their own rows.
 

@@ -29,7 +29,7 @@ from al_core.ledger.labelling.leases import (
     task_with,
 )
 from al_core.ledger.labelling.people import log, person_of
-from al_core.ledger.operations import Operations, after_all, now
+from al_core.ledger.operations import Operations, after_all, now, reads, writes
 from al_core.masks.rle import Rle
 from al_core.records import Answer, MaskLabel
 
@@ -88,6 +88,7 @@ class QueueState:
 class QueueOperations(Operations):
     """Frames go out to people one by one, and come back once."""
 
+    @writes
     def claim(self, annotator: str, seconds: float) -> Task | None:
         """The next request for a person, leased for some seconds; None when there is none.
 
@@ -117,12 +118,14 @@ class QueueOperations(Operations):
                     lease = lease_to(connection, question.request.request_id, annotator, until)
             return task_with(connection, lease, annotator, question)
 
+    @reads
     def task_of(self, annotator: str) -> Task | None:
         """What a person has in hand; None when that is nothing."""
         with self._connector.session() as connection:
             held = held_by(connection, annotator)
             return None if held is None else task_with(connection, held, annotator)
 
+    @reads
     def question(self, request_id: str) -> Question:
         """A request, and what its answer is for.
 
@@ -132,6 +135,7 @@ class QueueOperations(Operations):
         with self._connector.session() as connection:
             return question_of(connection, request_id)
 
+    @writes
     def renew(self, request_id: str, annotator: str, lease: str, seconds: float) -> None:
         """Let a lease last some seconds from now on. One that ran out can be renewed while nobody else took the frame.
 
@@ -143,6 +147,7 @@ class QueueOperations(Operations):
             check_lease(connection, request_id, annotator, lease)
             prolong_lease(connection, request_id, now() + timedelta(seconds=seconds))
 
+    @writes
     def release(self, request_id: str, annotator: str, lease: str) -> None:
         """Give a frame back; a draft of it stays.
 
@@ -155,6 +160,7 @@ class QueueOperations(Operations):
             end_lease(connection, request_id)
             log(connection, annotator, "release", request_id)
 
+    @writes
     def save_draft(
         self, request_id: str, annotator: str, lease: str, masks: Sequence[MaskLabel], seconds: float
     ) -> None:
@@ -168,6 +174,7 @@ class QueueOperations(Operations):
             check_lease(connection, request_id, annotator, lease)
             save_draft(connection, request_id, annotator, masks, seconds)
 
+    @writes
     def submit(self, answer: Answer, lease: str, base_revision: int) -> Submitted:
         """Store an answer and end its lease, both or neither. An answer that is there already is acknowledged again.
 
@@ -190,6 +197,7 @@ class QueueOperations(Operations):
                     _, _, revision, round_id = known
             return Submitted(answer.answer_id, revision, round_id, _left(connection, round_id))
 
+    @writes
     def undo(self, answer_id: str, annotator: str, within: float, seconds: float) -> Task:
         """Take an answer back: the request is open again and leased to the same person, the drawing is its draft.
 
@@ -220,6 +228,7 @@ class QueueOperations(Operations):
             log(connection, annotator, "undo", request_id, answer_id)
             return task_with(connection, lease, annotator)
 
+    @writes
     def skip(self, request_id: str, annotator: str, lease: str, reason: str) -> None:
         """Leave a frame to others; when everybody did, it is flagged for the lead.
 
@@ -238,6 +247,7 @@ class QueueOperations(Operations):
             if not others:
                 _set_aside(connection, request_id, "", "flag", "everybody skipped it")
 
+    @writes
     def flag(self, request_id: str, annotator: str, lease: str, reason: str) -> None:
         """Leave a frame to the lead.
 
@@ -249,6 +259,7 @@ class QueueOperations(Operations):
             check_lease(connection, request_id, annotator, lease)
             _set_aside(connection, request_id, annotator, "flag", reason)
 
+    @writes
     def drop(self, request_id: str, annotator: str, lease: str, reason: str) -> Submitted:
         """Ask nobody any more: the round goes on without this frame.
 
@@ -264,6 +275,7 @@ class QueueOperations(Operations):
             )
             return Submitted("", revision, round_id, _left(connection, round_id))
 
+    @reads
     def queue_counts(self, annotator: str) -> QueueCounts:
         """How far the queue is, and how much of it one person did."""
         with self._connector.session() as connection:
@@ -282,12 +294,14 @@ class QueueOperations(Operations):
             mine=mine,
         )
 
+    @reads
     def queue_state(self) -> QueueState:
         """What became of all requests."""
         with self._connector.session() as connection:
             ((*state,),) = connection.execute(_STATE, [now()]).fetchall()
         return QueueState(*state)
 
+    @reads
     def flagged(self) -> int:
         """Open requests that wait for the lead."""
         with self._connector.session() as connection:
@@ -296,6 +310,7 @@ class QueueOperations(Operations):
                 "(SELECT request_id FROM set_aside WHERE how = 'flag')"
             ).fetchall()[0][0]
 
+    @reads
     def set_aside(self, request_id: str) -> list[tuple[str, str, str]]:
         """(person, "skip", "flag" or "drop", reason) of everybody who put a frame aside, in order of time; the person
         is empty where all skipped it."""
@@ -305,6 +320,7 @@ class QueueOperations(Operations):
                 [request_id],
             ).fetchall()
 
+    @reads
     def set_aside_counts(self) -> dict[str, int]:
         """How many frames each person skipped or flagged."""
         with self._connector.session() as connection:

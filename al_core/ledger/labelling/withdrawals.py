@@ -5,18 +5,20 @@ import duckdb
 from al_core.campaign.waiting import Until, Verdict, Waiting, judge
 from al_core.ledger.labelling.leases import end_lease
 from al_core.ledger.labelling.people import log
-from al_core.ledger.operations import Operations, now
+from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.settings import ScheduleSettings
 
 
 class WaitingOperations(Operations):
     """Rounds that wait for people, and rounds that go on with what there is."""
 
+    @reads
     def waiting(self, round_id: int) -> Waiting:
         """How far the answers to a round's requests are."""
         with self._connector.session() as connection:
             return _waiting(connection, round_id)
 
+    @writes
     def settle(self, round_id: int, schedule: ScheduleSettings, grace_seconds: float) -> Verdict:
         """Withdraw the open requests that a round no longer waits for (see :func:`~al_core.campaign.waiting.judge`);
         returns what it waits for after that.

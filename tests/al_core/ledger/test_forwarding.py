@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from al_core.ledger.forwarding import OPERATIONS, READS, ForwardedLedger
+from al_core.ledger.forwarding import OPERATIONS, ForwardedLedger
 from al_core.ledger.store import Ledger
 
 
@@ -36,18 +36,6 @@ def test_a_call_that_the_operation_would_refuse_is_refused():
         Notes().round()
     with pytest.raises(TypeError, match="too many positional arguments"):
         Notes().coverage(1)
-
-
-@pytest.mark.parametrize(
-    "name", ["put_answer", "begin_round", "add_video", "move_video", "finish_step", "copy_to", "publish_to"]
-)
-def test_what_changes_the_ledger_or_writes_files_is_no_read(name):
-    assert name not in READS
-
-
-@pytest.mark.parametrize("name", ["round", "rounds", "last_round", "video", "step", "human_labels", "least_certain"])
-def test_what_only_looks_is_a_read(name):
-    assert name in READS
 
 
 def test_nothing_is_kept_open_for_a_ledger_elsewhere():

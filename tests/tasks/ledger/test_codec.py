@@ -1,4 +1,5 @@
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,7 +16,7 @@ from al_core import errors
 from al_core.errors import FewframesError, LedgerConflict, UnknownName
 from al_core.ledger.forwarding import OPERATIONS
 from al_core.records import FrameRef, LabelKind
-from tasks.ledger.codec import pack, pack_error, unpack, unpack_error
+from tasks.ledger.codec import _named_types, pack, pack_error, unpack, unpack_error
 from tests.tasks.wire_values import same, values
 
 
@@ -73,6 +74,15 @@ def test_what_is_like_a_known_type_travels_as_that():
 def test_what_no_operation_names_does_not_travel():
     with pytest.raises(TypeError, match="object cannot travel"):
         pack(object())
+
+
+def test_two_types_of_one_name_are_refused():
+    other = dataclass(type("FrameRef", (), {"__annotations__": {"video_id": int}}))
+    assert _named_types([FrameRef, FrameRef | None]) == {"FrameRef": FrameRef}
+    with pytest.raises(ValueError, match="two types called 'FrameRef'"):
+        _named_types([FrameRef, other])
+    with pytest.raises(ValueError, match="two types called 'datetime'"):
+        _named_types([dataclass(type("datetime", (), {}))])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""A ledger in which a bit of everything happened, and real arguments for each of its operations."""
+
+from pathlib import Path
+from typing import Any
+
+from al_core.ledger.labelling.leases import Purpose
+from al_core.ledger.labelling.people import Role
+from al_core.ledger.store import Ledger
+from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel
+from al_core.settings import ScheduleSettings, Settings
+from tests.toys.ledgers import chosen, clip, frame_rows, ledger_with_clip, mask_answer, square, times_us
+
+
+def used_ledger(folder: Path) -> tuple[Ledger, dict[str, Any]]:
+    """The ledger, and by name the keys, tokens and requests that are in it."""
+    ledger = ledger_with_clip(folder)
+    with ledger.owned():
+        return ledger, happened(ledger)
+
+
+def happened(ledger: Ledger) -> dict[str, Any]:
+    """Two rounds: one finished, and one in which ann has a frame in hand; returns keys and tokens by name."""
+    found = {"link": ledger.add_annotator("ann"), "lead": ledger.add_annotator("eve", Role.LEAD)}
+    ledger.begin_round(Settings(), "flow-run")
+    ledger.put_selection(1, "value", [chosen(3), chosen(7, 1)])
+    first, second = requests = [LabelRequest.of(1, s) for s in ledger.selection(1)]
+    ledger.put_requests(requests)
+    ledger.put_answer(mask_answer(first, "a1"))
+    ledger.put_answer(mask_answer(second, "a2"))
+    ledger.withdraw(["a2"], "eve", "unsure")
+    for name in ("train", "predict"):
+        ledger.begin_step(1, name, "abc")
+        ledger.finish_step(1, name, {"loss": 0.5}, 1.0)
+    ledger.put_training_curve(1, [(1, 0.5, 0.01)])
+    ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.75]), "a.parquet")
+    ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)])
+    ledger.put_quality(1, 1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])
+    ledger.finish_round(1, None)
+    ledger.begin_round(Settings())
+    ledger.begin_step(2, "request", "abc")
+    ledger.put_requests([LabelRequest.of(2, chosen(i, i)) for i in (2, 5, 8)])
+    ledger.put_checks([LabelRequest.of(2, chosen(3, 9))], Purpose.AGREEMENT, [first.request_id])
+    task = ledger.claim("ann", 1000.0)
+    found["flagged"] = task.question.request.request_id
+    ledger.flag(found["flagged"], "ann", task.lease, "blurred")
+    task = ledger.claim("ann", 1000.0)
+    ledger.submit(mask_answer(task.question.request, "a3"), task.lease, 0)
+    task = ledger.claim("ann", 1000.0)
+    ledger.save_draft(task.question.request.request_id, "ann", task.lease, [MaskLabel(1, 1, square())], 4.0)
+    return found | {
+        "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
+    }  # fmt: skip
+
+
+def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each operation that reads is asked here: it finds something in all these cases."""
+    frame, request = FrameRef(1, 2), found["request"].request_id
+    return {
+        "standing_answers": {}, "category_masks": {"round_id": 1}, "delivered_paths": {"round_id": 1},
+        "last_delivered_round": {}, "frames_covered": {"round_id": 1}, "quality": {}, "coverage": {},
+        "annotators": {}, "session_holder": {"key": found["session"]}, "audit_log": {}, "answers_given": {},
+        "waiting": {"round_id": 2}, "task_of": {"annotator": "ann"}, "question": {"request_id": request},
+        "queue_counts": {"annotator": "ann"}, "queue_state": {}, "flagged": {},
+        "set_aside": {"request_id": found["flagged"]}, "set_aside_counts": {},
+        "selection": {"round_id": 1}, "label_seconds": {"round_id": 1}, "asked_frames": {"before_round": 3},
+        "requests": {}, "human_labels": {}, "newest_answer_at": {"up_to_round": 2}, "human_effort": {},
+        "answer_times": {}, "training_curve": {"round_id": 1}, "prediction_paths": {"round_id": 1},
+        "predictions": {"round_id": 1}, "least_certain": {"round_id": 1, "limit": 2},
+        "least_certain_per_video": {"round_id": 1, "limit": 2},
+        "components_of": {"round_id": 1, "frames": [frame]}, "rounds": {}, "last_round": {}, "round": {"round_id": 1},
+        "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
+        "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
+        "truth_frames": {},
+    }  # fmt: skip
+
+
+def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Arguments with which each operation that writes finds something to write."""
+    request = found["request"]
+    held = {"request_id": request.request_id, "annotator": "ann", "lease": found["lease"]}
+    truth = [FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),))]
+    return {
+        "copy_to": {"path": str(folder / "copy.duckdb")},
+        "publish_to": {"path": str(folder / "public.duckdb"), "folder": str(folder)},
+        "withdraw": {"answer_ids": ["a1"], "who": "eve", "reason": "wrong"},
+        "put_delivered": {"round_id": 1, "video_id": 1, "path": "e.parquet", "n_covered": 3, "summary": []},
+        "put_quality": {"round_id": 1, "video_id": 1, "rows": []},
+        "add_annotator": {"name": "bob"}, "renew_link": {"name": "ann"}, "revoke_annotator": {"name": "ann"},
+        "sign_in": {"key": found["link"], "seconds": 9.0}, "sign_out": {"key": found["session"]},
+        "log_action": {"who": "ann", "action": "refused"},
+        "put_checks": {
+            "checks": [LabelRequest.of(2, chosen(6, 9))], "purpose": Purpose.RELABEL,
+            "originals": [request.request_id],
+        },
+        "settle": {"round_id": 2, "schedule": ScheduleSettings(answered_share=0.1), "grace_seconds": 0.0},
+        "claim": {"annotator": "ann", "seconds": 2000.0}, "renew": held | {"seconds": 2000.0}, "release": held,
+        "save_draft": held | {"masks": [], "seconds": 9.0},
+        "submit": {"answer": mask_answer(request, "a9"), "lease": found["lease"], "base_revision": 0},
+        "undo": {"answer_id": "a3", "annotator": "ann", "within": 1000.0, "seconds": 9.0},
+        "skip": held | {"reason": "dark"}, "flag": held | {"reason": "dark"}, "drop": held | {"reason": "dark"},
+        "put_selection": {"round_id": 2, "strategy": "value", "selected": [chosen(4)]},
+        "put_requests": {"requests": [LabelRequest.of(2, chosen(4))]}, "replace_requests": {"round_id": 2},
+        "put_answer": {"answer": mask_answer(request, "a9")},
+        "put_training_curve": {"round_id": 1, "curve": []},
+        "put_predictions": {"round_id": 1, "video_id": 1, "frames": frame_rows([0.1]), "path": "b.parquet"},
+        "begin_round": {"settings": Settings()}, "finish_round": {"round_id": 2, "stop_reason": None},
+        "begin_step": {"round_id": 2, "name": "train", "inputs_sha256": "abc"},
+        "fail_step": {"round_id": 2, "name": "request", "error": "no disk"},
+        "finish_step": {"round_id": 2, "name": "request", "result": {}, "seconds": 1.0},
+        "reopen_step": {"round_id": 1, "name": "predict", "videos": [1]},
+        "add_categories": {"names": ["car"]}, "add_video": {"video": clip("other"), "times_us": times_us()},
+        "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},
+    }  # fmt: skip
