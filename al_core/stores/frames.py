@@ -8,7 +8,6 @@ import io
 import queue
 import threading
 import zipfile
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
@@ -110,7 +110,7 @@ class FrameStore:
         self._videos = {video.video_id: video for video in videos}
         self._settings = settings
         self._disk = DiskCache(cache_dir, int(settings.cache_gigabytes * 1e9))
-        self._memory: OrderedDict[tuple[int, int], _Chunk] = OrderedDict()
+        self._memory: LRUCache[tuple[int, int], _Chunk] = LRUCache(_CHUNKS_IN_MEMORY)
         self._indices: dict[int, FrameIndex | None] = {}
         self._lock = threading.Lock()
 
@@ -214,7 +214,7 @@ class FrameStore:
             if arrays is None:
                 return None
             chunk = _Chunk(*arrays)
-        self._remember(video, number, chunk)
+            self._remember(video, number, chunk)
         return chunk
 
     def _kept_thumbnails(self, video: Video, number: int) -> NDArray[np.float32] | None:
@@ -240,9 +240,6 @@ class FrameStore:
     def _remember(self, video: Video, number: int, chunk: _Chunk) -> None:
         with self._lock:
             self._memory[video.video_id, number] = chunk
-            self._memory.move_to_end((video.video_id, number))
-            while len(self._memory) > _CHUNKS_IN_MEMORY:
-                self._memory.popitem(last=False)
 
     def _key(self, video: Video, number: int) -> str:
         height, width = self.size(video.video_id)

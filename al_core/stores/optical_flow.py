@@ -9,7 +9,6 @@ import os
 import struct
 import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
@@ -97,8 +97,8 @@ class ClipFlow:
         self._disk = disk
         self._frames = frames
         self._preset = preset
-        self._chunks: OrderedDict[int, Sequence[bytes]] = OrderedDict()
-        self._pairs_seen: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._chunks: LRUCache[int, Sequence[bytes]] = LRUCache(_CHUNKS_IN_MEMORY)
+        self._pairs_seen: LRUCache[int, NDArray[np.float32]] = LRUCache(_PAIRS_IN_MEMORY)
 
     def pair(self, frame_idx: int) -> tuple[Flow, Flow]:
         """Return the flow from frame ``frame_idx`` to the next one, and back, in pixels of ``size``.
@@ -110,22 +110,17 @@ class ClipFlow:
             raise ValueError(
                 f"flow goes from a frame to the next: expected 0 to {self._frames.n_frames - 2}, got {frame_idx}"
             )
-        if frame_idx not in self._pairs_seen:
+        both = self._pairs_seen.get(frame_idx)
+        if both is None:
             number, position = divmod(frame_idx, CHUNK_PAIRS)
-            self._pairs_seen[frame_idx] = _decode(self._chunk(number)[position], self.size)
-            if len(self._pairs_seen) > _PAIRS_IN_MEMORY:
-                self._pairs_seen.popitem(last=False)
-        self._pairs_seen.move_to_end(frame_idx)
-        both = self._pairs_seen[frame_idx]
+            both = self._pairs_seen[frame_idx] = _decode(self._chunk(number)[position], self.size)
         return both[0], both[1]
 
     def _chunk(self, number: int) -> Sequence[bytes]:
-        if number not in self._chunks:
-            self._chunks[number] = self._kept(number) or self._computed(number)
-            if len(self._chunks) > _CHUNKS_IN_MEMORY:
-                self._chunks.popitem(last=False)
-        self._chunks.move_to_end(number)
-        return self._chunks[number]
+        chunk = self._chunks.get(number)
+        if chunk is None:
+            chunk = self._chunks[number] = self._kept(number) or self._computed(number)
+        return chunk
 
     def _kept(self, number: int) -> Sequence[bytes] | None:
         """Read a chunk from disk; None where it is not there, was dropped meanwhile, or is damaged."""
