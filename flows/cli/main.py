@@ -6,31 +6,19 @@ What a command needs is imported when it runs, so that ``--help`` and ``status``
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from al_core.errors import FewframesError
 from flows.cli.annotators import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
+from flows.cli.edge import Edge, debug_option
 from flows.cli.options import project_option
 from flows.cli.results import export, report, status
 from flows.cli.run import one_round, run
 from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql
 from flows.cli.versions import diff, rollback, versions
-
-
-class Edge(click.Group):
-    """Turns the product's own errors into one line and exit code 1; anything else is a bug and keeps its traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except FewframesError as error:
-            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=Edge, context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,6 +119,7 @@ for _command in (
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):
     main.add_command(_command)
+main.params.append(debug_option())
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import click
 
 from al_core.project import Project
+from flows.cli.edge import remember_project
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +21,7 @@ project_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="this folder",
+    callback=remember_project,
     help="Folder of the project: ledger, caches, rounds.",
 )
 

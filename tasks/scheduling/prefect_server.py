@@ -35,6 +35,7 @@ _QUIET = {
 }
 _PATIENCE = 120.0
 _HEALTH_SECONDS = 5.0
+_DRAIN_SECONDS = 5.0
 _NO_ROOM_BYTES = 2**20
 
 
@@ -47,6 +48,26 @@ def configure(home: Path) -> None:
     os.environ["PREFECT_HOME"] = str(home)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Prefect logs of its runs off the terminal, and send the rest of it to the server when the block ends.
+
+    Whoever runs a flow gets its error raised, once; Prefect would print its traceback for each task and flow around it.
+    """
+    from prefect.logging.handlers import APILogWorker
+
+    loggers = [logging.getLogger(f"prefect.{name}") for name in ("flow_runs", "task_runs")]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        APILogWorker.drain_all(timeout=_DRAIN_SECONDS)
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.propagate = propagate
 
 
 @contextlib.contextmanager
@@ -97,13 +118,14 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     configure(home)
     known = known_server(home)
     if known is not None:
-        with _named(known), published(known, home.parent.name):
+        with _named(known), published(known, home.parent.name), _quiet():
             yield known
         return
     with (
         _started(home, _free_port(), patience, once=True) as (url, server),
         _explained(server, home),
         without_heartbeat(),
+        _quiet(),
     ):
         yield url
 

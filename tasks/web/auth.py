@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Annotated
 
+from cachetools import LRUCache
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -31,7 +32,7 @@ class FailedLinks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[str, deque[float]] = {}
+        self._failures: LRUCache[str, deque[float]] = LRUCache(_MOST_ADDRESSES)
         self._lock = threading.Lock()
 
     def wait(self, address: str) -> float:
@@ -45,8 +46,6 @@ class FailedLinks:
         with self._lock:
             failures = self._recent(address)
             failures.append(self._clock())
-            while len(self._failures) >= _MOST_ADDRESSES and address not in self._failures:
-                self._failures.pop(next(iter(self._failures)))
             self._failures[address] = failures
 
     def _recent(self, address: str) -> deque[float]:
@@ -91,7 +90,7 @@ Lead = Annotated[Annotator, Depends(at_least(Role.LEAD))]
 @router.get("/enter")
 def enter(request: Request, token: str = "") -> Response:
     """Sign in by a personal link."""
-    context, failed = request.app.state.context, _failed_links(request)
+    context, failed = request.app.state.context, request.app.state.failed_links
     address = request.client.host if request.client else ""
     wait = failed.wait(address)
     if wait > 0:
@@ -126,10 +125,3 @@ def _to_the_page(request: Request) -> Response:
             '<title>fewframes</title><a href="/label">Go on to the frames</a>'
         )
     return RedirectResponse("/label", status_code=303)
-
-
-def _failed_links(request: Request) -> FailedLinks:
-    state = request.app.state
-    if not hasattr(state, "failed_links"):
-        state.failed_links = FailedLinks()
-    return state.failed_links

@@ -1,5 +1,6 @@
 """What is answered when something is wrong: ``{"error": what, "mend": what to do}``, with a fitting status."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -8,27 +9,45 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from al_core.errors import (
-    BadLabel,
-    BadVideo,
-    FewframesError,
-    LedgerBusy,
-    LedgerConflict,
-    LedgerCorrupt,
-    NoSpace,
-    UnknownName,
-)
+from al_core import errors
+from al_core.errors import FewframesError
 
-_OWN: tuple[tuple[type[FewframesError], HTTPStatus, str], ...] = (
-    (UnknownName, HTTPStatus.NOT_FOUND, "Ask for one that is known."),
-    (BadLabel, HTTPStatus.UNPROCESSABLE_ENTITY, "Correct the masks and send them again."),
-    (BadVideo, HTTPStatus.UNPROCESSABLE_ENTITY, "Ask for a frame that the video has."),
-    (LedgerBusy, HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment."),
-    (LedgerConflict, HTTPStatus.CONFLICT, "Load the task again; what you drew stays with you."),
-    (NoSpace, HTTPStatus.INSUFFICIENT_STORAGE, "Nothing was stored; what you drew stays with you. Tell the lead."),
-    (LedgerCorrupt, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was stored; what you drew stays with you. Tell the lead."),
-    (FewframesError, HTTPStatus.BAD_REQUEST, "Mend what the message names, then try again."),
-)
+_log = logging.getLogger(__name__)
+
+_TELL_THE_LEAD = "Nothing was stored; what you drew stays with you. Tell the lead"
+_MEND = "Mend what the message names, then try again."
+
+STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
+    errors.FewframesError: (HTTPStatus.BAD_REQUEST, _MEND),
+    errors.UnknownName: (HTTPStatus.NOT_FOUND, "Ask for one that is known."),
+    errors.NotReady: (HTTPStatus.NOT_FOUND, "Come back when the rounds are further."),
+    errors.BadLabel: (HTTPStatus.UNPROCESSABLE_ENTITY, "Correct the masks and send them again."),
+    errors.BadVideo: (HTTPStatus.UNPROCESSABLE_ENTITY, "Ask for a frame that the video has."),
+    errors.BadSettings: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadQuery: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadRecords: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadBackup: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadAddress: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadPerson: (HTTPStatus.FORBIDDEN, "Ask the lead."),
+    errors.EmptyPool: (HTTPStatus.CONFLICT, "Take in more videos, or end the campaign."),
+    errors.LedgerConflict: (HTTPStatus.CONFLICT, "Load the task again; what you drew stays with you."),
+    errors.StaleLease: (HTTPStatus.CONFLICT, "Nothing of yours was stored; what you drew stays on this page."),
+    errors.RunLocked: (HTTPStatus.CONFLICT, "Wait until that run is over."),
+    errors.OutputExists: (HTTPStatus.CONFLICT, _MEND),
+    errors.LedgerBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment."),
+    errors.ToolUnreachable: (HTTPStatus.BAD_GATEWAY, "Try again in a moment."),
+    errors.LedgerCorrupt: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
+    errors.NoSpace: (HTTPStatus.INSUFFICIENT_STORAGE, f"{_TELL_THE_LEAD}."),
+    errors.DamagedFile: (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"{_TELL_THE_LEAD}: the next run makes the file again (fewframes run).",
+    ),
+    errors.BadCheckpoint: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}: the weights have to be put right."),
+    errors.MissingDependency: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}: fewframes doctor says more."),
+    errors.TrainingDiverged: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
+    errors.WorkerLost: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
+}
+"""Status of every error of the product, and what to do about it."""
 _MENDS = {
     HTTPStatus.UNAUTHORIZED: "Open your personal link again, or ask the lead for a new one.",
     HTTPStatus.FORBIDDEN: "Ask the lead; your role does not allow this.",
@@ -63,8 +82,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(FewframesError)
     async def own(_: Request, error: FewframesError) -> JSONResponse:
-        status, mend = next((status, mend) for cls, status, mend in _OWN if isinstance(error, cls))
-        return _answer(status, str(error), mend)
+        status, mend = next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("%s: %s", type(error).__name__, error)
+        owner = {"owner": error.owner} if isinstance(error, errors.StaleLease) else {}
+        return _answer(status, str(error), mend, **owner)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
@@ -78,5 +100,5 @@ def add_error_handlers(app: FastAPI) -> None:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", "Correct that field.")
 
 
-def _answer(status: int, error: str, mend: str) -> JSONResponse:
-    return JSONResponse({"error": error, "mend": mend}, status)
+def _answer(status: int, error: str, mend: str, **more: str | None) -> JSONResponse:
+    return JSONResponse({"error": error, "mend": mend, **more}, status)

@@ -1,14 +1,13 @@
 """What labelling needs again and again, kept in memory: videos, pictures, and the masks that a task shows."""
 
 import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from fastapi import FastAPI
+from cachetools import LRUCache, TTLCache, cachedmethod
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
@@ -20,44 +19,16 @@ from al_core.stores.frames import FrameStore
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
+from tasks.web.pictures import encoded, frame_at
 from tasks.web.state import WebContext
-
-T = TypeVar("T")
 
 _SETTINGS_SECONDS = 10.0
 _CONTEXT_FRAMES = 32
-_OPENING = threading.Lock()
 
 
-class Recent:
-    """Values that were asked for last.
-
-    Args:
-        size: how many are kept.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def peek(self, key: Any) -> Any:
-        """The value of a key, None when it is not there."""
-        with self._lock:
-            return self._values.get(key)
-
-    def get(self, key: Any, make: Callable[[], T]) -> T:
-        """The value of a key; it is made when it is not there. Two threads may make the same one."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
-        return value
+def _kept(cache: str) -> Callable[[Callable[..., Any]], Any]:
+    """Keep what a method returns in a cache of its object; two threads may make the same value."""
+    return cachedmethod(attrgetter(cache), lock=attrgetter("_lock"))
 
 
 class Studio:
@@ -71,25 +42,17 @@ class Studio:
         self._project = context.project
         self._ledger = context.ledger
         self._lock = threading.Lock()
-        self.pictures = Recent(24)
         self._videos: dict[int, Video] = {}
         self._frames: FrameStore | None = None
-        self._newest: tuple[float, Settings] | None = None
-        self._categories: tuple[float, dict[int, str]] | None = None
-        self._settings = Recent(64)
-        self._times = Recent(64)
-        self._questions = Recent(256)
-        self._images = Recent(8)
-        self._shown = Recent(4)
-        self._delivered = Recent(64)
-
-    @classmethod
-    def of(cls, app: FastAPI) -> "Studio":
-        """The studio of an application; it is made when it is asked for first."""
-        with _OPENING:
-            if not hasattr(app.state, "studio"):
-                app.state.studio = cls(app.state.context)
-            return app.state.studio
+        self._files: LRUCache[Any, bytes] = LRUCache(24)
+        self._images: LRUCache[Any, NDArray[np.uint8]] = LRUCache(8)
+        self._times: LRUCache[Any, NDArray[np.int64]] = LRUCache(64)
+        self._questions: LRUCache[Any, Question] = LRUCache(256)
+        self._settings: LRUCache[Any, Settings] = LRUCache(64)
+        self._shown: LRUCache[Any, dict[str, list[DeliveredMask]]] = LRUCache(4)
+        self._blocks: LRUCache[Any, Mapping[int, Sequence[DeliveredMask]]] = LRUCache(64)
+        self._categories: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
+        self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
 
     # ---- videos and frames
 
@@ -123,9 +86,13 @@ class Studio:
 
     def time_seconds(self, frame: FrameRef) -> float:
         """When a frame is shown."""
-        times = self._times.get(frame.video_id, lambda: self._ledger.frame_times_us(frame.video_id))
-        return float(times[frame.frame_idx]) / 1e6
+        return float(self._times_us(frame.video_id)[frame.frame_idx]) / 1e6
 
+    @_kept("_times")
+    def _times_us(self, video_id: int) -> NDArray[np.int64]:
+        return self._ledger.frame_times_us(video_id)
+
+    @_kept("_images")
     def image(self, frame: FrameRef) -> NDArray[np.uint8]:
         """One frame at full resolution, RGB uint8 [h, w, 3].
 
@@ -133,7 +100,25 @@ class Studio:
             BadVideo: there is no such frame, or its file is gone or was changed.
             UnknownName: there is no such video.
         """
-        return self._images.get(frame, lambda: self.frames(frame.video_id).read_full(frame))
+        return self.frames(frame.video_id).read_full(frame)
+
+    @_kept("_files")
+    def picture(self, frame: FrameRef, kind: str, long_side: int | None) -> bytes:
+        """Return a frame as a picture file.
+
+        Args:
+            kind: "jpg" or "png".
+            long_side: pixels of its longer side at most; None for the full resolution.
+
+        Raises:
+            BadVideo: there is no such frame, or its file is gone or was changed.
+            UnknownName: there is no such video.
+        """
+        store = self.frames(frame.video_id)
+        if long_side is None:
+            return encoded(self.image(frame), kind)
+        small = long_side <= max(store.size(frame.video_id))
+        return encoded(frame_at(store, None if small else self.image(frame), frame, long_side), kind)
 
     def _look_for(self, video_id: int) -> None:
         with self._lock:
@@ -142,46 +127,48 @@ class Studio:
             self._videos = {video.video_id: video for video in self._ledger.videos()}
             self._frames = open_last_frames(self._project, self._ledger)
 
+    @_kept("_categories")
     def categories(self) -> dict[int, str]:
-        """Names of categories by number, as they were not long ago; categories are only ever added."""
-        known = self._categories
-        if known is None or time.monotonic() - known[0] > _SETTINGS_SECONDS:
-            known = self._categories = (time.monotonic(), self._ledger.categories())
-        return known[1]
+        """Return the names of categories by number, as they were not long ago; categories are only ever added."""
+        return self._ledger.categories()
 
     # ---- questions
 
+    @_kept("_questions")
     def question(self, request_id: str) -> Question:
         """A request, and what its answer is for; neither the frame nor the purpose of a request ever changes.
 
         Raises:
             UnknownName: there is no such request.
         """
-        return self._questions.get(request_id, lambda: self._ledger.question(request_id))
+        return self._ledger.question(request_id)
 
     def remember(self, question: Question) -> None:
         """A question that was just read, for whoever asks next."""
-        self._questions.get(question.request.request_id, lambda: question)
+        with self._lock:
+            self._questions[self.question.cache_key(question.request.request_id)] = question
 
     # ---- settings
 
     def settings_of(self, round_id: int) -> Settings:
         """What a round runs with; one that has not begun is taken to run with what the last one does."""
-        known = self._settings.peek(round_id)
-        if known is not None:
-            return known
+        try:
+            return self._begun_settings(round_id)
+        except UnknownName:
+            return self._newest_settings()
+
+    @_kept("_settings")
+    def _begun_settings(self, round_id: int) -> Settings:
+        return self._ledger.round(round_id).settings
+
+    @_kept("_newest")
+    def _newest_settings(self) -> Settings:
         last = self._ledger.last_round()
-        if last is None or last.round_id < round_id:
-            return last.settings if last else Settings()
-        return self._settings.get(round_id, lambda: self._ledger.round(round_id).settings)
+        return last.settings if last else Settings()
 
     def lease_seconds(self) -> float:
-        """How long a lease lasts, by the newest round."""
-        newest = self._newest
-        if newest is None or time.monotonic() - newest[0] > _SETTINGS_SECONDS:
-            last = self._ledger.last_round()
-            newest = self._newest = (time.monotonic(), last.settings if last else Settings())
-        return newest[1].annotator.lease_seconds
+        """Return how long a lease lasts, by the newest round."""
+        return self._newest_settings().annotator.lease_seconds
 
     # ---- masks
 
@@ -241,12 +228,16 @@ class Studio:
         last = self._ledger.last_delivered_round(before=request.round_id)
         if last is None:
             return ()
-        key = (request.round_id, last)
-        of_round = self._shown.get(key, lambda: self._delivered_for(self._ledger.requests(request.round_id)))
+        of_round = self._shown_in(request.round_id, last)
         if request.request_id not in of_round:
             # Requests that came later than the others of their round.
             of_round |= self._delivered_for([request])
         return of_round[request.request_id]
+
+    @_kept("_shown")
+    def _shown_in(self, round_id: int, _: int) -> dict[str, list[DeliveredMask]]:
+        """Return what the requests of a round show, by what the newest round before it delivered."""
+        return self._delivered_for(self._ledger.requests(round_id))
 
     def _delivered_for(self, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:
         found = delivered_masks(self._project, self._ledger, requests)
@@ -258,6 +249,8 @@ class Studio:
         if path is None:
             return ()
         start = frame.frame_idx - frame.frame_idx % _CONTEXT_FRAMES
-        near = range(start, start + _CONTEXT_FRAMES)
-        block = self._delivered.get((path, start), lambda: dict(read_delivered(self._project.absolute(path), near)))
-        return block.get(frame.frame_idx, ())
+        return self._block(path, start).get(frame.frame_idx, ())
+
+    @_kept("_blocks")
+    def _block(self, path: str, start: int) -> Mapping[int, Sequence[DeliveredMask]]:
+        return dict(read_delivered(self._project.absolute(path), range(start, start + _CONTEXT_FRAMES)))

@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from al_core.errors import FewframesError, StaleLease
+from al_core.errors import FewframesError
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
@@ -20,7 +20,7 @@ from tasks.project.annotator_stats import person_rows
 from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.error_responses import ApiError
 from tasks.web.label_cache import Studio
-from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
+from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import (
     AsideBody,
     DraftBody,
@@ -71,9 +71,8 @@ def frame(
 ) -> Response:
     """A frame, exact or made smaller."""
     studio, ref = _studio(request), FrameRef(video_id, frame_idx)
-    content = studio.pictures.get((ref, kind, long_side), lambda: encoded(_picture(studio, ref, long_side), kind))
     media = "image/jpeg" if kind == "jpg" else "image/png"
-    return Response(content, media_type=media, headers=_PICTURES_KEPT)
+    return Response(studio.picture(ref, kind, long_side), media_type=media, headers=_PICTURES_KEPT)
 
 
 @router.get("/api/masks/{video_id}/{frame_idx}")
@@ -221,19 +220,16 @@ def _ledger(request: Request) -> Ledger:
 
 
 def _studio(request: Request) -> Studio:
-    return Studio.of(request.app)
+    return request.app.state.studio
 
 
 @contextmanager
 def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[None]:
-    """Notes what was refused to whom, and tells who has a frame that is no longer this person's."""
+    """Note what was refused to whom."""
     try:
         yield
     except FewframesError as error:
         _ledger(request).log_action(person.name, "refused", subject, str(error))
-        if isinstance(error, StaleLease):
-            mend = "Nothing of yours was stored; what you drew stays on this page."
-            raise ApiError(409, str(error), mend, owner=error.owner) from error
         raise
 
 
@@ -295,11 +291,3 @@ def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
 
 def _mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:
     return {"track_id": mask.track_id, "category_id": mask.category_id, "rle": mask.rle.to_coco()}
-
-
-def _picture(studio: Studio, ref: FrameRef, long_side: int | None) -> Any:
-    store = studio.frames(ref.video_id)
-    if long_side is None:
-        return studio.image(ref)
-    small = long_side <= max(store.size(ref.video_id))
-    return frame_at(store, None if small else studio.image(ref), ref, long_side)

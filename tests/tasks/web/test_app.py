@@ -107,7 +107,7 @@ def test_every_answer_tells_browsers_what_not_to_do(client, path):
         ("LedgerBusy", 503),
         ("LedgerCorrupt", 503),
         ("NoSpace", 507),
-        ("EmptyPool", 400),
+        ("EmptyPool", 409),
     ],
 )
 def test_the_products_errors_are_answered_with_what_to_do(client, name, status):

@@ -1,0 +1,103 @@
+import logging
+from http import HTTPStatus
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from fastapi.testclient import TestClient
+
+from al_core import errors
+from tasks.web.error_responses import STATUSES, ApiError, add_error_handlers
+
+OWN = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.FewframesError)]
+
+
+def made(cls):
+    """An error of a class."""
+    return cls("video", "clpi", ["clip"]) if cls is errors.UnknownName else cls("it happened")
+
+
+@pytest.fixture
+def answer_to():
+    """Returns what is answered when a route raises an error."""
+
+    def ask(error):
+        app = FastAPI()
+        add_error_handlers(app)
+
+        @app.get("/")
+        def fail(n: int = 0):
+            raise error
+
+        return TestClient(app).get("/")
+
+    return ask
+
+
+@pytest.mark.parametrize("cls", OWN)
+def test_every_error_of_the_product_has_a_status_and_says_what_to_do(cls, answer_to):
+    assert cls in STATUSES, f"{cls.__name__} has no entry in STATUSES"
+    answer = answer_to(made(cls))
+    assert answer.status_code == STATUSES[cls][0]
+    assert answer.json()["error"] == str(made(cls))
+    assert answer.json()["mend"]
+
+
+@pytest.mark.parametrize(
+    ("cls", "status"),
+    [
+        (errors.DamagedFile, 500),
+        (errors.NotReady, 404),
+        (errors.RunLocked, 409),
+        (errors.LedgerBusy, 503),
+        (errors.StaleLease, 409),
+        (errors.BadLabel, 422),
+        (errors.NoSpace, 507),
+    ],
+)
+def test_the_status_says_who_has_to_act(cls, status):
+    assert STATUSES[cls][0] == status
+
+
+def test_a_damaged_file_is_told_to_the_operator_and_stands_in_the_log(answer_to, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = answer_to(errors.DamagedFile("delivered/3.parquet: there is no file"))
+    assert "fewframes run" in answer.json()["mend"]
+    assert caplog.messages == ["DamagedFile: delivered/3.parquet: there is no file"]
+
+
+def test_a_mistake_of_a_person_is_not_logged_as_an_error(answer_to, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer_to(errors.BadLabel("two masks of track 1"))
+    assert caplog.messages == []
+
+
+def test_a_class_of_another_package_is_answered_as_its_parent(answer_to):
+    class Foreign(errors.LedgerBusy):
+        pass
+
+    assert answer_to(Foreign("busy")).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_whoever_lost_a_frame_learns_who_has_it(answer_to):
+    assert answer_to(errors.StaleLease("ann has it", "ann")).json()["owner"] == "ann"
+
+
+def test_refusals_of_routes_keep_their_words_and_entries(answer_to):
+    answer = answer_to(ApiError(409, "stale", "load it again", rank=3))
+    assert (answer.status_code, answer.json()) == (409, {"error": "stale", "mend": "load it again", "rank": 3})
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 418])
+def test_refusals_of_the_framework_have_the_same_form(answer_to, status):
+    answer = answer_to(HTTPException(status, "no"))
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error", "mend"}
+
+
+def test_a_malformed_call_names_the_field():
+    app = FastAPI()
+    add_error_handlers(app)
+    app.add_api_route("/", lambda n: n, methods=["GET"])
+    answer = TestClient(app).get("/")
+    assert answer.status_code == 422
+    assert answer.json() == {"error": "query.n: Field required", "mend": "Correct that field."}
