@@ -24,7 +24,8 @@ HEAD = """# Command line
 `make setup` puts the command into `.venv/bin`. Every command works on a project, a folder that holds the
 ledger, caches and rounds; without `--project` that is the current folder. Every command may be given again:
 what is done is not done twice. The exit code is 0 when all went well, 1 when something has to be mended
-(the message says what), and 2 when the command was not understood.
+(one line says what), 2 when the command was not understood, and 130 after Ctrl-C. The traceback of an error
+is added to `errors.log` in the project; `--debug`, before or after the command, shows it.
 """
 
 EXAMPLES = {

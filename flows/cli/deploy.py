@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from al_core.export import FORMATS
-from flows.cli.options import existing, project_option
+from flows.cli.options import existing, project_option, settings_options
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -27,8 +27,7 @@ _SERVER_SECONDS = 120.0
 @click.option("--timezone", default="UTC", show_default=True, help="Of the schedules, e.g. Europe/Berlin.")
 @click.option("--answered", type=click.FloatRange(0, 1, min_open=True), help="Sets schedule.answered_share.")
 @click.option("--deadline", type=click.FloatRange(0), help="Sets schedule.deadline_hours.")
-@click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset, or a TOML file.")
-@click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, help="Change one setting of the rounds.")
+@settings_options
 @click.option("--footage", "paths", type=click.Path(path_type=Path), multiple=True, help="What ingest takes in.")
 @click.option(
     "--export",
