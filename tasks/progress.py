@@ -1,4 +1,4 @@
-"""Who is told how far a step is: the terminal that runs it, and Prefect's pages where there are some."""
+"""Progress of steps, for the terminal that runs them and for Prefect's pages where there are some."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("progress_listeners", 
 
 
 def progress_of(step: str) -> Callable[[Progress], None]:
-    """What a step calls as it goes on; it costs nothing when nobody listens."""
+    """Return what a step calls as it goes on; it costs nothing when nobody listens."""
     listeners = _listeners.get()
 
     def tell(progress: Progress) -> None:

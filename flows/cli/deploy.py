@@ -88,7 +88,7 @@ def deploy(
 @click.command()
 @project_option
 def work(root: Path) -> None:
-    """Run what is deployed, as a Prefect worker; runs that crashed are begun again.
+    """Run what is deployed, as a Prefect worker; runs that crashed are started again.
 
     Ctrl-C ends it: what is under way stops, and goes on with the next worker.
     """
@@ -113,7 +113,7 @@ def _server(project: "Project", patience: float = 0.0) -> str:
 
 
 def _schedules(crons: tuple[str, ...], flows: tuple[str, ...]) -> dict[str, list[str]]:
-    """Cron expressions by flow."""
+    """Return the cron expressions by flow."""
     found: dict[str, list[str]] = {}
     for text in crons:
         flow, equals, cron = text.partition("=")
@@ -130,7 +130,7 @@ def _absolute(preset: str | None) -> str:
 
 
 def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes that fit: better refused now than at night."""
+    """Return the changes if they fit: better refused now than at night."""
     from tasks.project.run_settings import asked_settings
 
     asked_settings(project, preset, changes)

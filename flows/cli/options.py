@@ -27,7 +27,7 @@ project_option = click.option(
 
 
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:
-    """The options that say how a campaign is run."""
+    """Add the options that say how a campaign is run."""
 
     @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
     @click.option(
@@ -45,7 +45,7 @@ def settings_options(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def existing(root: Path) -> Project:
-    """The project in a folder that has a ledger.
+    """Return the project in a folder that has a ledger.
 
     Raises:
         click.ClickException: the folder holds no project; the message says how to begin one.

@@ -104,7 +104,7 @@ def _require_videos(project: Project) -> None:
 
 
 def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
-    """What was asked for; without a preset, what the project's last round ran with."""
+    """Return the settings asked for; without a preset, those of the project's last round with the changes."""
     from tasks.project.run_settings import asked_settings
 
     return asked_settings(project, preset, parse_changes(changes) | limits)

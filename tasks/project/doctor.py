@@ -81,7 +81,7 @@ def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) ->
 
 
 def findings_table(findings: Iterable[Finding]) -> "Table":
-    """The findings for a terminal; what has to be mended stands beside what is wrong."""
+    """Return the findings for a terminal; what has to be mended stands beside what is wrong."""
     from rich.table import Table
     from rich.text import Text
 
@@ -96,7 +96,7 @@ def findings_table(findings: Iterable[Finding]) -> "Table":
 
 
 def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str]]:
-    """Answers of ``tasks.project.probes``, one ``(ok, detail)`` per probe, in order.
+    """Return the answers of ``tasks.project.probes``, one ``(ok, detail)`` per probe, in order.
 
     A probe that brings its process down is the one that had not answered; those after it are asked anew.
     """
@@ -129,7 +129,7 @@ def _ask(probes: Sequence[Probe], patience: float) -> tuple[list[tuple[bool, str
 
 
 def _requirements() -> list[tuple[str, str]]:
-    """(name, version specifier) of every package that is needed, as the installation or checkout says."""
+    """Return (name, version specifier) of every package that is needed, as the installation or checkout says."""
     try:
         from packaging.requirements import Requirement
     except ImportError as error:

@@ -17,12 +17,12 @@ ENCODERS = ("libx264", "mpeg4")
 
 
 def imports(module: str) -> str:
-    """A package can be imported; returns its own idea of its version."""
+    """Check that a package can be imported; returns the version that it reports."""
     return str(getattr(import_module(module), "__version__", ""))
 
 
 def mmcv_operators(_: str) -> str:
-    """Non-maximum suppression keeps one of two equal boxes, on every kind of device that torch offers.
+    """Check that non-maximum suppression keeps one of two equal boxes, on every kind of device that torch offers.
 
     Raises:
         RuntimeError: the operators load but do not work; the message says where.
@@ -40,7 +40,7 @@ def mmcv_operators(_: str) -> str:
 
 
 def gpu(_: str) -> str:
-    """Which device a student trains on when its settings say ``auto``."""
+    """Return which device a student trains on when its settings say ``auto``."""
     import torch
 
     if not torch.cuda.is_available():
@@ -51,7 +51,7 @@ def gpu(_: str) -> str:
 
 
 def codecs(_: str) -> str:
-    """Video can be written to mp4 and H.264 can be read; a two-frame video is encoded and decoded again.
+    """Check that mp4 can be written and H.264 can be read, by encoding and decoding a video of two frames.
 
     Raises:
         RuntimeError: a codec is missing or does not give back what went in.
@@ -83,7 +83,7 @@ def codecs(_: str) -> str:
 
 
 def ledger(path: str) -> str:
-    """A ledger can be read and has a schema that this version knows; the file is not changed.
+    """Check that a ledger can be read and has a schema that this version knows; the file is not changed.
 
     Raises:
         LedgerCorrupt: it is no ledger, or a newer fewframes wrote it.

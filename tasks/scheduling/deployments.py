@@ -24,19 +24,22 @@ _SOON = timedelta(seconds=30)
 
 
 def deployment_name(project: Project) -> str:
-    """What a project's deployments and its work pool are called: the name of its folder and, since other machines and
-    other folders may have projects of that name, a few digits that follow from machine and folder."""
+    """Return the name of a project's deployments and of its work pool.
+
+    It is the name of the folder and, since other machines and other folders may have projects of that name, a few
+    digits that follow from machine and folder.
+    """
     place = hashlib.sha256(f"{socket.gethostname()}:{project.root}".encode()).hexdigest()[:6]
     return f"{re.sub('[^A-Za-z0-9._-]+', '-', project.root.name)}-{place}"
 
 
 def training_limit() -> str:
-    """The limit that every training on this machine takes a slot of, where the server has it."""
+    """Return the name of the limit that every training on this machine takes a slot of, where the server has it."""
     return f"fewframes-training-{socket.gethostname()}"
 
 
 def deployment_ids(api: PrefectApi, project: Project) -> dict[str, str]:
-    """Id of each deployment of a project that the server has, by flow.
+    """Return the id of each deployment of a project that the server has, by flow.
 
     Raises:
         ToolUnreachable: the server does not answer.
@@ -49,7 +52,7 @@ def deployment_ids(api: PrefectApi, project: Project) -> dict[str, str]:
 def begin_rounds(project: Project) -> bool:
     """Let a worker take the project's rounds on; False where no server answers, or none of its workers would.
 
-    Where a run is under way, or about to begin, no other is begun.
+    Where a run is under way, or about to begin, no other is started.
     """
     url = known_server(project.prefect_home)
     if url is None:

@@ -1,4 +1,4 @@
-"""What people are told of rounds: a webhook hears of them, and Prefect's page of the run shows a summary."""
+"""Messages about rounds: a webhook gets them, and Prefect's page of the run shows a summary."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tasks.steps.context import verdict_of
 
 
 def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> None:
-    """A round has put its frames before people."""
+    """Tell that a round has put its frames before people."""
     settings = ledger.round(round_id).settings
     if settings.annotator.backend == "simulated" or not asked:
         return
@@ -23,7 +23,7 @@ def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> N
 
 
 def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
-    """A round is finished, and perhaps the campaign with it."""
+    """Tell that a round is finished, and perhaps the campaign with it."""
     this = ledger.round(round_id)
     row = next(row for row in round_rows(ledger) if row.round_id == round_id)
     seconds = {step.name: step.seconds for step in ledger.steps(round_id)}
@@ -43,7 +43,7 @@ def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
 
 
 def tell_failed(project: Project, ledger: Ledger, error: str) -> None:
-    """A run ended early, and will not be begun again by itself."""
+    """Tell that a run ended early, and will not be started again by itself."""
     last = ledger.last_round()
     notify(
         project,
@@ -56,7 +56,7 @@ def tell_failed(project: Project, ledger: Ledger, error: str) -> None:
 
 
 def tell_need(project: Project, ledger: Ledger, need: str) -> None:
-    """A round goes on only when somebody sees to it (see :func:`need_of`)."""
+    """Tell that a round goes on only when somebody sees to it (see :func:`need_of`)."""
     last = ledger.last_round()
     if last is not None:
         text = f"Round {last.round_id} of {project.root.name} needs you: {need}."
@@ -66,7 +66,7 @@ def tell_need(project: Project, ledger: Ledger, need: str) -> None:
 
 
 def need_of(ledger: Ledger) -> str | None:
-    """Why a round will not go on by itself; None where it does, or where it simply waits for answers."""
+    """Return why a round will not go on by itself; None where it does, or where it simply waits for answers."""
     last = ledger.last_round()
     if last is None or last.status == "finished":
         return None
@@ -87,7 +87,7 @@ def _in_short(row: RoundRow) -> str:
 
 
 def _summary(row: RoundRow, expired: int, seconds: dict[str, float]) -> str:
-    """A round in a Markdown table."""
+    """Return a round as a Markdown table."""
     figures = {
         "frames asked": f"{row.requested:,}",
         "answered": f"{row.answered:,}",

@@ -1,6 +1,6 @@
-"""Tell a webhook what happens to a project's rounds.
+"""Messages to a webhook about a project's rounds.
 
-What is told never fails a round, and holds it up for a few seconds at most: an address that does not answer is tried
+A message never fails a round, and holds it up for a few seconds at most: an address that does not answer is tried
 again for that long, and then a line in the log says so.
 """
 
@@ -26,7 +26,7 @@ _MOST_SECONDS_A_TRY = 2.0
 
 
 class Event(StrEnum):
-    """What somebody may want to hear of."""
+    """What a message is about."""
 
     ROUND_READY = "round_ready"
     ROUND_FINISHED = "round_finished"

@@ -76,24 +76,24 @@ class PrefectApi:
         self._client.close()
 
     def healthy(self) -> bool:
-        """Whether it answers."""
+        """Tell whether it answers."""
         try:
             return self._ask("GET", "/health") is True
         except ToolUnreachable:
             return False
 
     def deployment(self, flow: str, name: str) -> str | None:
-        """The id of a deployment; None where there is none of that name."""
+        """Return the id of a deployment; None where there is none of that name."""
         found = self._ask("GET", f"/deployments/name/{flow}/{name}", may_miss=True)
         return None if found is None else str(found["id"])
 
     def has_worker(self, pool: str) -> bool:
-        """Whether a worker of a pool was heard of lately."""
+        """Tell whether a worker of a pool was heard of lately."""
         workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {}, may_miss=True)
         return any(worker["status"] == "ONLINE" for worker in workers or ())
 
     def has_limit(self, name: str) -> bool:
-        """Whether there is a global concurrency limit of that name."""
+        """Tell whether there is a global concurrency limit of that name."""
         return self._ask("GET", f"/v2/concurrency_limits/{name}", may_miss=True) is not None
 
     def begin(self, deployment_id: str) -> str:
@@ -108,7 +108,7 @@ class PrefectApi:
         due_before: datetime | None = None,
         limit: int = 100,
     ) -> list[FlowRun]:
-        """Runs of some deployments in states of some types, the newest first.
+        """Return the runs of some deployments in states of some types, the newest first.
 
         Args:
             due_before: only those that are or were to begin before, with zone: schedules make runs far ahead.
@@ -123,7 +123,7 @@ class PrefectApi:
         return [_flow_run(row) for row in self._ask("POST", "/flow_runs/filter", body)]
 
     def crashes(self, flow_run_id: str) -> int:
-        """How often a run has crashed, also before it had really begun."""
+        """Count how often a run has crashed, also before it had really begun."""
         history = self._ask("GET", f"/flow_run_states/?flow_run_id={flow_run_id}")
         return sum(state["type"] == "CRASHED" for state in history)
 
@@ -147,7 +147,7 @@ class PrefectApi:
         self._ask("PATCH", f"/artifacts/{artifact_id}", {"data": data, "description": description})
 
     def _ask(self, method: str, path: str, body: object = None, may_miss: bool = False) -> Any:
-        """What a call returns; None where there need not be such a thing and there is none."""
+        """Return what a call answers; None where there need not be such a thing and there is none."""
         try:
             answer = self._client.request(method, path, json=body)
             for wait in _BUSY_WAITS:
@@ -170,7 +170,7 @@ def _words(error: Exception) -> str:
 
 
 def _credentials() -> dict[str, str]:
-    """What Prefect's own client sends too."""
+    """Return the headers by which Prefect's own client signs in."""
     key, login = os.environ.get("PREFECT_API_KEY"), os.environ.get("PREFECT_API_AUTH_STRING")
     if key:
         return {"Authorization": f"Bearer {key}"}

@@ -72,7 +72,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_heartbeat() -> Iterator[None]:
-    """Flows of this block send no heartbeats: their thread takes a second to end, and nobody listens for it.
+    """Let flows of this block send no heartbeats: their thread takes a second to end, and nobody listens for it.
 
     A heartbeat tells a server of others that a run has died; a server of our own dies together with the run, or is
     told by who keeps it.
@@ -84,7 +84,7 @@ def without_heartbeat() -> Iterator[None]:
 
 
 def known_server(home: Path, patience: float = 0.0) -> str | None:
-    """API of the server that a project uses beside its own short-lived ones; None where there is none that answers.
+    """Return the API of the server that a project uses instead of its own short-lived ones; None where none answers.
 
     Args:
         home: folder of the orchestrator's state in the project.
@@ -105,8 +105,9 @@ def known_server(home: Path, patience: float = 0.0) -> str | None:
 
 @contextlib.contextmanager
 def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
-    """Have a server for the length of the block: one that is known, else a new one on a free loopback port; yields its
-    API URL. On a known one, people see the progress of steps.
+    """Keep a server for the length of the block; yields its API URL.
+
+    It is one that is known, where people see the progress of steps, else a new one on a free loopback port.
 
     Args:
         home: folder of the server's database and log, inside the project's.
@@ -134,7 +135,7 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
 def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     """Keep a server for other commands of the project until the block ends; yields its API URL.
 
-    It is begun again at the same address when it dies, and the next one takes that address too where it is free.
+    It is restarted at the same address when it dies, and the next one takes that address too where it is free.
 
     Args:
         home: folder of the server's database and log.
@@ -199,7 +200,7 @@ def _read_note(note: Path) -> dict[str, object]:
 
 
 def _noted(home: Path) -> str | None:
-    """API of the lasting server, as long as the process that keeps it lives."""
+    """Return the API of the lasting server, as long as the process that keeps it lives."""
     content = _read_note(home / "server.json")
     url, pid = content.get("url"), content.get("pid")
     return url if isinstance(url, str) and isinstance(pid, int) and runs(pid) else None
@@ -217,7 +218,7 @@ def _server_command(port: int) -> list[str]:
 
 
 def _free_port(wanted: int = 0) -> int:
-    """A port that nobody listens at: the wanted one if possible."""
+    """Return a port that nobody listens at: the wanted one if possible."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -229,7 +230,7 @@ def _free_port(wanted: int = 0) -> int:
 
 @contextlib.contextmanager
 def _explained(server: RestartedProcess, home: Path) -> Iterator[None]:
-    """Say it in words of ours when a run ends early because its server had no room, or died."""
+    """Raise an error of ours when a run ends early because its server had no room, or died."""
     try:
         yield
     except FewframesError:
@@ -246,8 +247,10 @@ def _explained(server: RestartedProcess, home: Path) -> Iterator[None]:
 
 
 def _watchdog(api: PrefectApi) -> Watchdog:
-    """Return what watches a server, which lives while it answers; one that does not is restarted before its clients
-    give up (after 62 s)."""
+    """Return the watchdog of a server, whose heartbeat is that it answers.
+
+    One that does not is restarted before its clients give up (after 62 s).
+    """
     answers = 0
 
     def beat() -> object:

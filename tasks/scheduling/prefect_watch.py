@@ -1,8 +1,7 @@
-"""Looks after a project's runs on a Prefect server: finds those whose process is gone or hangs, and begins them again.
+"""Looks after a project's runs on a Prefect server: restarts those whose process is gone or hangs.
 
 A worker tells the server when the process of a run dies, but nobody tells it when the worker dies too, as in a power
-cut: the run would be "Running" for ever. Beginning a run again does nothing twice, because the ledger knows what is
-done.
+cut: the run would be "Running" for ever. Restarting a run does nothing twice, because the ledger knows what is done.
 """
 
 import logging
@@ -21,12 +20,12 @@ from tasks.scheduling.prefect_api import PrefectApi
 _log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
-"""A run whose process died so often is not begun again."""
+"""A run whose process died this often is not restarted."""
 
 GIVEN_UP = "GivenUp"
 """Name of the state of such a run."""
 
-# A run may begin, and end, for so long without having a noted process.
+# For this long a run may begin, and end, without having a noted process.
 _START_SECONDS = 120.0
 _LATE_SECONDS = 60.0
 
@@ -36,7 +35,7 @@ class Watch:
 
     Args:
         url: of the server's API.
-        given_up: is told what became of a run that is not begun again.
+        given_up: called with what became of a run that is not restarted.
         now: gives the time, with zone.
         patience: how long the silence of a process is tolerated.
     """
@@ -91,7 +90,7 @@ class Watch:
             kill(holder(note))
 
     def _begin_again(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
-        """Only the newest run: what an older one had to do is done by those that came after it."""
+        """Restart the newest run if it crashed: what an older one had to do is done by those that came after it."""
         states = ["CRASHED", "RUNNING", "PENDING", "COMPLETED", "FAILED", "CANCELLED", "CANCELLING"]
         newest = next(iter(api.flow_runs([deployment_id], states, limit=1)), None)
         if newest is None or newest.state != "CRASHED" or newest.state_name == GIVEN_UP:
@@ -100,14 +99,14 @@ class Watch:
             return
         crashes = api.crashes(newest.flow_run_id)
         if crashes < MOST_ATTEMPTS:
-            _log.warning("%s %s is begun again", flow, newest.flow_run_id)
-            api.set_state(newest.flow_run_id, "SCHEDULED", "begun again after a crash", name="AwaitingRetry")
+            _log.warning("%s %s is restarted", flow, newest.flow_run_id)
+            api.set_state(newest.flow_run_id, "SCHEDULED", "restarted after a crash", name="AwaitingRetry")
         else:
             api.set_state(newest.flow_run_id, "CRASHED", f"its process died {crashes} times", name=GIVEN_UP)
-            self._given_up(f"the process of {flow} died {crashes} times, so it is not begun again")
+            self._given_up(f"the process of {flow} died {crashes} times, so it is not restarted")
 
     def _thin_out(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
-        """After an outage every missed run of a schedule is late; one of those that do the same is enough."""
+        """Cancel missed runs of a schedule that do the same as another one: after an outage all of them are late."""
         before = self._now() - timedelta(seconds=_LATE_SECONDS)
         kept: list[Mapping[str, object]] = []
         for run in api.flow_runs([deployment_id], ["SCHEDULED"], due_before=before):

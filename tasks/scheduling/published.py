@@ -41,7 +41,7 @@ class _Bar:
 
 
 class Publisher:
-    """Shows what it is told on the pages of a server, until the block ends.
+    """Shows progress and summaries on the pages of a server, until the block ends.
 
     Args:
         api: the server; its calls should be short.
@@ -114,7 +114,7 @@ class Publisher:
             self._silent_until = time.monotonic() + _PAUSE
 
     def _key(self, what: str) -> str:
-        """Artifacts of one key are versions of one thing; only small letters, digits and dashes may be in it."""
+        """Return a key of artifacts, those of which are versions of one thing: small letters, digits and dashes."""
         return re.sub("[^a-z0-9]+", "-", f"{self._name} {what}".lower()).strip("-")
 
 
@@ -145,7 +145,7 @@ def publish_summary(markdown: str) -> None:
 
 
 def _run_now() -> dict[str, str]:
-    """The run that this thread works for, as the server names it; empty outside of runs."""
+    """Return the run that this thread works for, as the server names it; empty outside of runs."""
     from prefect.context import FlowRunContext, TaskRunContext
 
     task, flow = TaskRunContext.get(), FlowRunContext.get()

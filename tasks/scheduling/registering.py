@@ -83,7 +83,7 @@ def _crons(expressions: Sequence[str], timezone: str) -> list[Any]:
 
 
 def _job(project: Project) -> dict[str, Any]:
-    """How a worker begins a run: with this very Python, in the project's folder, and needing the worker no more."""
+    """Return how a worker starts a run: with this very Python, in the project's folder, independent of the worker."""
     command = shlex.join([sys.executable, "-m", "tasks.scheduling.flow_process", str(project.root / "run.log")])
     return {"command": command, "working_dir": str(project.root), "stream_output": False}
 

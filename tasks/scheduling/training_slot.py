@@ -9,7 +9,7 @@ from tasks.scheduling.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)
 
-# The shortest that Prefect allows: so long the slot of a killed training is kept from others.
+# The shortest lease that Prefect allows: for this long the slot of a killed training is kept from others.
 _LEASE_SECONDS = 60
 
 
@@ -38,7 +38,7 @@ def training_slot() -> Iterator[None]:
 
 
 def _is_limited() -> bool:
-    """Whether the server that runs are told to has the limit.
+    """Tell whether the server that runs report to has the limit.
 
     Raises:
         ToolUnreachable: it does not answer.

@@ -29,7 +29,7 @@ _PACKAGES = Path(__file__).resolve().parents[2]
 
 
 def prepare_environment() -> None:
-    """How the worker and its runs log, and how often it asks for work; must come before Prefect is imported."""
+    """Set how the worker and its runs log, and how often it asks for work; must come before Prefect is imported."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows,tasks,al_core,mmengine")
     # The worker itself, which is no run, logs to its terminal only.
@@ -41,13 +41,13 @@ def prepare_environment() -> None:
 
 
 def work_until_told(url: str, project: Project, say: Callable[[str], None] = print) -> None:
-    """Run what is deployed until ctrl-C or SIGTERM, and look after runs that crashed.
+    """Run what is deployed until Ctrl-C or SIGTERM, and look after runs that crashed.
 
     What is under way then is ended; what it had done is not done again. A server that is away is waited for.
 
     Args:
         url: of the server's API.
-        say: tells people what goes on.
+        say: called with what people should know.
     """
     os.environ["PREFECT_API_URL"] = url
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The web application: routes of people and of other processes, behind one guard."""
+"""The web application: routes of people and of other processes, behind one middleware."""
 
 from fastapi import APIRouter, FastAPI, Request
 
@@ -22,7 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_app(context: WebContext) -> FastAPI:
-    """The application of one project.
+    """Return the application of one project.
 
     Routes get the context as ``request.app.state.context``. Any error is answered as
     ``{"error": what, "mend": what to do}``; there are no pages that describe the API to strangers.
@@ -40,5 +40,5 @@ def create_app(context: WebContext) -> FastAPI:
 
 
 async def _healthz(request: Request) -> dict[str, str]:
-    """That the server lives, and which one it is."""
+    """Tell that the server lives, and which one it is."""
     return {"status": "ok", "instance": request.app.state.context.instance}

@@ -1,4 +1,4 @@
-"""Who is asking: a personal link opens a session, whose key the browser keeps in a cookie that scripts cannot read."""
+"""Sign-in: a personal link opens a session, whose key the browser keeps in a cookie that scripts cannot read."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from tasks.web.error_responses import ApiError
 COOKIE = "fewframes_session"
 SESSION_SECONDS = 30 * 86400.0
 FAILURES, FAILURE_SECONDS = 10, 60.0
-"""So many links that are not good may be tried from one address in so many seconds."""
+"""This many invalid links may be tried from one address in this many seconds."""
 
 _MOST_ADDRESSES = 10_000
 
@@ -24,7 +24,7 @@ router = APIRouter()
 
 
 class FailedLinks:
-    """Counts links that were not good, by address, so that nobody tries many.
+    """Counts invalid links by address, so that nobody tries many.
 
     Args:
         clock: seconds that never go back.
@@ -36,13 +36,13 @@ class FailedLinks:
         self._lock = threading.Lock()
 
     def wait(self, address: str) -> float:
-        """Seconds until this address may try again; 0 when it may now."""
+        """Return the seconds until this address may try again; 0 when it may now."""
         with self._lock:
             failures = self._recent(address)
             return failures[0] + FAILURE_SECONDS - self._clock() if len(failures) >= FAILURES else 0.0
 
     def note(self, address: str) -> None:
-        """One more failed."""
+        """Count one more failure."""
         with self._lock:
             failures = self._recent(address)
             failures.append(self._clock())
@@ -56,7 +56,7 @@ class FailedLinks:
 
 
 def signed_in(request: Request) -> Annotator:
-    """The person whose session the cookie names.
+    """Return the person whose session the cookie names.
 
     Raises:
         ApiError: 401, nobody is signed in.
@@ -71,7 +71,7 @@ Person = Annotated[Annotator, Depends(signed_in)]
 
 
 def at_least(role: Role) -> Callable[[Request, Annotator], Annotator]:
-    """A dependency: somebody is signed in who may do what a role may."""
+    """Return a dependency: somebody is signed in who may do what a role may."""
 
     def check(request: Request, person: Person) -> Annotator:
         if not person.role.covers(role):

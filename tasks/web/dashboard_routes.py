@@ -53,13 +53,13 @@ LINKS = tuple((name, f"/dashboard/{name.lower()}") for name in ("Overview", "Qua
 
 @router.get("")
 def start() -> RedirectResponse:
-    """The first page."""
+    """Redirect to the first page."""
     return RedirectResponse(LINKS[0][1])
 
 
 @router.get("/version")
 def version(request: Request) -> dict[str, str]:
-    """Changes whenever something that the pages show has changed."""
+    """Return a version that changes whenever something that the pages show has changed."""
     ledger = _context(request).ledger
     steps = [(s.round_id, s.name, s.status, s.attempts) for s in ledger.steps()]
     effort = ledger.human_effort()
@@ -68,7 +68,7 @@ def version(request: Request) -> dict[str, str]:
 
 @router.get("/overview", response_class=HTMLResponse)
 def overview(request: Request) -> HTMLResponse:
-    """How far the videos are labelled."""
+    """Show how far the videos are labelled."""
     context = _context(request)
     with context.ledger.held():
         content = with_outlook(gather_rounds(context.project, context.ledger), context.ledger)
@@ -80,7 +80,7 @@ def overview(request: Request) -> HTMLResponse:
 
 @router.get("/quality", response_class=HTMLResponse)
 def quality(request: Request) -> HTMLResponse:
-    """How good the labels are."""
+    """Show how good the labels are."""
     # It knows the propagators, which take long to load.
     from tasks.steps.calibrate import delivered_samples
 
@@ -93,7 +93,7 @@ def quality(request: Request) -> HTMLResponse:
 
 @router.get("/videos", response_class=HTMLResponse)
 def videos(request: Request) -> HTMLResponse:
-    """All videos, the least certain first."""
+    """List all videos, the least certain first."""
     context = _context(request)
     with context.ledger.held():
         quality = quality_by_video(context.ledger.quality(), "jf")
@@ -104,7 +104,7 @@ def videos(request: Request) -> HTMLResponse:
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
 def video(request: Request, video_id: int, before: int | None = None, after: int | None = None) -> HTMLResponse:
-    """One video, and what changed in it between two rounds, by default from the last but one to the newest."""
+    """Show one video, and what changed in it between two rounds, by default from the last but one to the newest."""
     context = _context(request)
     this = _video(context, video_id)
     content = gather_video(context.project, context.ledger, _frames(context), this)
@@ -122,7 +122,7 @@ def video(request: Request, video_id: int, before: int | None = None, after: int
 def frame(
     request: Request, video_id: int, frame_idx: int, rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")]
 ) -> HTMLResponse:
-    """One frame as one or two rounds delivered it; a part of a page."""
+    """Show one frame as one or two rounds delivered it; a part of a page."""
     context = _context(request)
     this = _video(context, video_id)
     if not 0 <= frame_idx < this.n_frames:
@@ -134,14 +134,14 @@ def frame(
 
 @router.get("/people", response_class=HTMLResponse)
 def people(request: Request) -> HTMLResponse:
-    """Who labels, and how well."""
+    """Show who labels, and how well."""
     context = _context(request)
     return _page(dashboard_pages.people(person_rows(context.project, context.ledger), _frame(context)))
 
 
 @router.get("/runs", response_class=HTMLResponse)
 def runs(request: Request) -> HTMLResponse:
-    """Every step of every round."""
+    """Show every step of every round."""
     context = _context(request)
     with context.ledger.held():
         rounds, steps = context.ledger.rounds(), context.ledger.steps()
@@ -150,14 +150,14 @@ def runs(request: Request) -> HTMLResponse:
 
 
 def flow_runs_address() -> str:
-    """Where Prefect shows flow runs, by the environment; empty where no server is named."""
+    """Return where Prefect shows flow runs, by the environment; empty where no server is named."""
     api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     return f"{api.removesuffix('/api')}/runs/flow-run/" if api else ""
 
 
 @own.get("/mine", response_class=HTMLResponse)
 def mine(request: Request, person: Person) -> HTMLResponse:
-    """What somebody did, for the own eyes."""
+    """Show a person's own work."""
     context = _context(request)
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
     links = [("Label", "/label"), ("My work", "/mine")]
@@ -168,7 +168,7 @@ def mine(request: Request, person: Person) -> HTMLResponse:
 
 @own.get("/dashboard/static/{version}/{name}")
 def static_file(version: str, name: str) -> Response:
-    """A style sheet or script; the version in the address lets browsers keep it for good."""
+    """Return a style sheet or script; the version in the address lets browsers keep it for good."""
     if name not in _static_files():
         raise ApiError(404, f"there is no file {name!r}", "Load the page again.")
     kind = "text/css" if name.endswith(".css") else "text/javascript"
@@ -177,7 +177,7 @@ def static_file(version: str, name: str) -> Response:
 
 
 def _overdue(ledger: Ledger) -> int | None:
-    """Open requests of the newest round, where its deadline has passed; None where it has no deadline."""
+    """Count the open requests of the newest round, where its deadline has passed; None where it has no deadline."""
     last = ledger.last_round()
     if last is None or not last.settings.schedule.deadline_hours:
         return None

@@ -1,4 +1,4 @@
-"""What is answered when something is wrong: ``{"error": what, "mend": what to do}``, with a fitting status."""
+"""Answers to errors: ``{"error": what, "mend": what to do}``, with the HTTP status of each class."""
 
 import logging
 from http import HTTPStatus

@@ -57,7 +57,7 @@ class Studio:
     # ---- videos and frames
 
     def video(self, video_id: int) -> Video:
-        """One video.
+        """Return one video.
 
         Raises:
             UnknownName: there is none of that number.
@@ -68,7 +68,7 @@ class Studio:
         return self._videos[video_id]
 
     def frames(self, video_id: int) -> FrameStore:
-        """The frames of a video, and of others."""
+        """Return the frames of a video, and of others."""
         self.video(video_id)
         assert self._frames is not None
         return self._frames
@@ -85,7 +85,7 @@ class Studio:
             raise BadVideo(f"{video.name} has the frames 0 to {video.n_frames - 1}, got {frame.frame_idx}")
 
     def time_seconds(self, frame: FrameRef) -> float:
-        """When a frame is shown."""
+        """Return the time of a frame in its video, in seconds."""
         return float(self._times_us(frame.video_id)[frame.frame_idx]) / 1e6
 
     @_kept("_times")
@@ -94,7 +94,7 @@ class Studio:
 
     @_kept("_images")
     def image(self, frame: FrameRef) -> NDArray[np.uint8]:
-        """One frame at full resolution, RGB uint8 [h, w, 3].
+        """Return one frame at full resolution, RGB uint8 [h, w, 3].
 
         Raises:
             BadVideo: there is no such frame, or its file is gone or was changed.
@@ -136,7 +136,7 @@ class Studio:
 
     @_kept("_questions")
     def question(self, request_id: str) -> Question:
-        """A request, and what its answer is for; neither the frame nor the purpose of a request ever changes.
+        """Return a request, and what its answer is for; neither its frame nor its purpose ever changes.
 
         Raises:
             UnknownName: there is no such request.
@@ -144,14 +144,14 @@ class Studio:
         return self._ledger.question(request_id)
 
     def remember(self, question: Question) -> None:
-        """A question that was just read, for whoever asks next."""
+        """Keep a question that was just read, for whoever asks next."""
         with self._lock:
             self._questions[self.question.cache_key(question.request.request_id)] = question
 
     # ---- settings
 
     def settings_of(self, round_id: int) -> Settings:
-        """What a round runs with; one that has not begun is taken to run with what the last one does."""
+        """Return what a round runs with; one that has not begun is taken to run with what the last one does."""
         try:
             return self._begun_settings(round_id)
         except UnknownName:
@@ -173,22 +173,22 @@ class Studio:
     # ---- masks
 
     def is_blind(self, question: Question) -> bool:
-        """Whether a task is shown without masks to start from."""
+        """Tell whether a task is shown without prelabels."""
         original = question.original
         return question.purpose is Purpose.RELABEL or shown_blind(
             self.settings_of(original.round_id), original.request_id
         )
 
     def shown(self, question: Question) -> Sequence[DeliveredMask]:
-        """The masks that a task shows to start from."""
+        """Return the prelabels of a task."""
         return () if self.is_blind(question) else self._proposed(question.original)
 
     def is_measured(self, question: Question) -> bool:
-        """Whether a task measures people, so that nothing else may tell what masks would be expected."""
+        """Tell whether a task measures people, so that nothing else may tell what masks would be expected."""
         return question.purpose is not Purpose.LABEL or self.is_blind(question)
 
     def around(self, question: Question | None, frame: FrameRef) -> Sequence[DeliveredMask]:
-        """The masks that somebody may see in any frame: what people said of it, or what was delivered.
+        """Return the masks that somebody may see in any frame: what people said of it, or what was delivered.
 
         Of the frame in hand these are what its task shows. Where the task measures people, nothing that was worked out
         from labels is shown in its video.
@@ -209,14 +209,14 @@ class Studio:
         return self._delivered_in(frame)
 
     def uncertainty(self, question: Question) -> dict[str, float]:
-        """What the model that a frame was chosen by was unsure of, by component; empty before the first model."""
+        """Return the uncertainty by which a frame was chosen, by component; empty before the first model."""
         frame, asked = question.request.frame, question.original.round_id
         # Frames that are asked ahead were chosen by the model before the last.
         found = (self._ledger.components_of(round_id, [frame]) for round_id in (asked - 1, asked - 2) if round_id > 0)
         return next((parts[frame] for parts in found if frame in parts), {})
 
     def predictions_of(self, video_id: int) -> Path | None:
-        """The file of the newest predictions of a video, or None."""
+        """Return the file of the newest predictions of a video, or None."""
         last = self._ledger.last_round()
         for round_id in range(last.round_id if last else 0, 0, -1):
             path = self._ledger.prediction_paths(round_id).get(video_id)

@@ -32,7 +32,7 @@ from tasks.web.schemas import (
 )
 
 UNDO_SECONDS = 60
-"""An answer can be taken back for so long."""
+"""For this long an answer can be taken back."""
 
 _PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
 
@@ -44,7 +44,7 @@ Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 @router.get("/api/me")
 def me(request: Request, person: Person) -> dict[str, Any]:
-    """Who is signed in, and how far the queue is."""
+    """Tell who is signed in, and how far the queue is."""
     counts = _ledger(request).queue_counts(person.name)
     flagged = {"flagged": _ledger(request).flagged()} if person.role == "lead" else {}
     return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
@@ -52,7 +52,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 
 @router.post("/api/next")
 def next_task(request: Request, person: Person) -> Any:
-    """The frame that this person has in hand, or the next one."""
+    """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _studio(request).lease_seconds())
     return Response(status_code=204) if task is None else _task(request, person, task)
 
@@ -69,7 +69,7 @@ def frame(
     kind: Annotated[str, Path(pattern="^(jpg|png)$")],
     long_side: Annotated[int | None, Query(ge=16, le=16384)] = None,
 ) -> Response:
-    """A frame, exact or made smaller."""
+    """Return a frame, exact or made smaller."""
     studio, ref = _studio(request), FrameRef(video_id, frame_idx)
     media = "image/jpeg" if kind == "jpg" else "image/png"
     return Response(studio.picture(ref, kind, long_side), media_type=media, headers=_PICTURES_KEPT)
@@ -77,7 +77,7 @@ def frame(
 
 @router.get("/api/masks/{video_id}/{frame_idx}")
 def masks(request: Request, person: Person, video_id: Number, frame_idx: Number) -> dict[str, Any]:
-    """What is labelled or delivered in a frame."""
+    """Return what is labelled or delivered in a frame."""
     studio, ref = _studio(request), FrameRef(video_id, frame_idx)
     studio.check(ref)
     in_hand = _ledger(request).task_of(person.name)
@@ -86,7 +86,7 @@ def masks(request: Request, person: Person, video_id: Number, frame_idx: Number)
 
 @router.get("/api/disagreement/{video_id}/{frame_idx}.png")
 def disagreement_map(request: Request, person: Person, video_id: Number, frame_idx: Number) -> Response:
-    """Where the teachers disagree in a frame, as a picture to lay over it."""
+    """Return a picture to lay over a frame: where the teachers disagree."""
     studio, ref = _studio(request), FrameRef(video_id, frame_idx)
     studio.check(ref)
     in_hand = _ledger(request).task_of(person.name)
@@ -175,7 +175,7 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
 
 @router.post("/api/requests/{request_id}/refine")
 def refine(request: Request, person: Person, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
-    """A mask made better by clicks or a box; nothing is stored."""
+    """Make a mask better by clicks or a box; nothing is stored."""
     # The server starts without scipy.
     from al_core.interactive import Click, refine_with_box, refine_with_clicks
     from al_core.masks.soft import Window
@@ -200,7 +200,7 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
 
 @router.get("/api/people")
 def people(request: Request, person: Reviewer) -> list[dict[str, Any]]:
-    """Everybody: frames, seconds, and how well their labels hold."""
+    """List everybody: frames, seconds, and how well their labels hold."""
     return [asdict(row) for row in person_rows(request.app.state.context.project, _ledger(request))]
 
 
@@ -208,7 +208,7 @@ def people(request: Request, person: Reviewer) -> list[dict[str, Any]]:
 def log(
     request: Request, person: Lead, limit: Annotated[int, Query(ge=1, le=10_000)] = 100, who: str | None = None
 ) -> list[dict[str, Any]]:
-    """Who did what, newest first."""
+    """List who did what, newest first."""
     return [asdict(entry) for entry in _ledger(request).audit_log(limit, who)]
 
 
@@ -234,7 +234,7 @@ def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[Non
 
 
 def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, tuple[MaskLabel, ...]]:
-    """The question that a request is, and the masks that were drawn for it."""
+    """Return the question that a request is, and the masks that were drawn for it."""
     studio = _studio(request)
     question = studio.question(request_id)
     video = studio.video(question.request.frame.video_id)
@@ -281,7 +281,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
 
 
 def _set_aside(ledger: Ledger, request_id: str) -> list[dict[str, str]]:
-    """Who skipped or flagged a frame, and why."""
+    """List who skipped or flagged a frame, and why."""
     return [{"who": who, "how": how, "reason": reason} for who, how, reason in ledger.set_aside(request_id)]
 
 

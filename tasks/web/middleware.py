@@ -132,7 +132,7 @@ class _BodyRefused(Exception):
 
 
 async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body; of one that is larger than the limit no more than that is read."""
+    """Read the whole body; of one that is larger than the limit no more than that is read."""
     too_large = _BodyRefused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "that is too much to send at once",
@@ -161,7 +161,7 @@ async def _body(headers: Headers, receive: Receive, limit: int) -> bytes:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Hands out a body that was read already, and then what comes after it."""
+    """Return what hands out a body that was read already, and then what comes after it."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def hand_out() -> Message:
@@ -180,6 +180,6 @@ def _add_headers(headers: MutableHeaders) -> None:
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    """A log line without the query, which may hold somebody's token."""
+    """Log a request without its query, which may hold somebody's token."""
     level = logging.DEBUG if scope["path"].startswith((LEDGER, "/healthz")) else logging.INFO
     _log.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)

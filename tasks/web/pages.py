@@ -55,19 +55,19 @@ _TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
 
 @router.get("/", response_class=HTMLResponse)
 async def start_page() -> HTMLResponse:
-    """Where people arrive who have no link at hand."""
+    """Show where people arrive who have no link at hand."""
     return HTMLResponse(_start_page())
 
 
 @router.get("/label", response_class=HTMLResponse)
 async def label_page() -> HTMLResponse:
-    """The labelling page."""
+    """Show the labelling page."""
     return HTMLResponse(_label_page())
 
 
 @router.get("/static/{version}/{name}")
 async def static_file(version: str, name: str) -> FileResponse:
-    """A style sheet, script or picture; the version in the address lets browsers keep it for good."""
+    """Return a style sheet, script or picture; the version in the address lets browsers keep it for good."""
     path = static_files().get(name)
     if path is None:
         raise ApiError(404, f"there is no file {name!r}", "Load the page again.")
@@ -77,13 +77,13 @@ async def static_file(version: str, name: str) -> FileResponse:
 
 @cache
 def static_files() -> dict[str, Path]:
-    """Name -> file of everything that may be asked for; nothing else can be."""
+    """Return name -> file of everything that may be asked for; nothing else can be."""
     return {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in (".css", ".js", ".svg")}
 
 
 @cache
 def static_version() -> str:
-    """A hash of all static files."""
+    """Return a hash of all static files."""
     content = b"".join(name.encode() + path.read_bytes() for name, path in static_files().items())
     return hashlib.sha256(content).hexdigest()[:16]
 

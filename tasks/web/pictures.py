@@ -16,7 +16,7 @@ _STRONGEST = 190
 
 
 def frame_at(store: FrameStore, full: NDArray[np.uint8] | None, frame: FrameRef, long_side: int) -> NDArray[np.uint8]:
-    """A frame with its longer side at most ``long_side`` pixels, RGB uint8 [h, w, 3].
+    """Return a frame with its longer side at most ``long_side`` pixels, RGB uint8 [h, w, 3].
 
     Args:
         full: the frame at full resolution, None to start from the working size, which is read faster.
@@ -29,7 +29,7 @@ def frame_at(store: FrameStore, full: NDArray[np.uint8] | None, frame: FrameRef,
 
 
 def encoded(image: NDArray[np.uint8], kind: str) -> bytes:
-    """An RGB or RGBA picture as a file.
+    """Encode an RGB or RGBA picture as a file.
 
     Args:
         kind: "jpg", or "png" for the exact pixels.
@@ -40,14 +40,16 @@ def encoded(image: NDArray[np.uint8], kind: str) -> bytes:
 
 
 def disagreement(path: Path, frame_idx: int) -> NDArray[np.float32] | None:
-    """Where teachers disagree in a frame, float32 [h, w] in [0, 1] at working size; None when it was not predicted."""
+    """Return where teachers disagree in a frame, float32 [h, w] in [0, 1] at working size; None without predictions."""
     predicted = next(read_predictions(path, [frame_idx]), None)
     return None if predicted is None else _disagreement(predicted)
 
 
 def _disagreement(predicted: FramePrediction) -> NDArray[np.float32] | None:
-    """The largest over the objects of 4 p (1 - p), where p is the mean of the teachers' masks: 1 where half of them
-    say yes. An object that some of them miss is doubtful as a whole."""
+    """Return the largest over the objects of 4 p (1 - p), where p is the mean of the teachers' masks.
+
+    It is 1 where half of them say yes. An object that some of them miss is doubtful as a whole.
+    """
     found: NDArray[np.float32] | None = None
     for seen in predicted.objects:
         p = seen.soft_mask.full()
@@ -57,7 +59,7 @@ def _disagreement(predicted: FramePrediction) -> NDArray[np.float32] | None:
 
 
 def heat_map(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Values in [0, 1] as colours to lay over a frame, RGBA uint8 [h, w, 4]; transparent where they are 0.
+    """Colour values in [0, 1] to lay over a frame, RGBA uint8 [h, w, 4]; transparent where they are 0.
 
     Args:
         size: (height, width) of the frame.

@@ -1,4 +1,4 @@
-"""What people send, checked before anything is made of it."""
+"""Schemas of what people send, checked before anything is made of it."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -31,7 +31,7 @@ class RleBody(BaseModel):
     counts: Annotated[str, Field(max_length=LONGEST_COUNTS)]
 
     def checked(self, video: Video) -> Rle:
-        """The mask of a frame of a video; it is not decoded.
+        """Return the mask of a frame of a video; it is not decoded.
 
         Raises:
             BadLabel: another size than the frame's, or counts that are no run lengths of it.
@@ -105,7 +105,7 @@ class RefineBody(LeaseBody):
 
 
 def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str]) -> tuple[MaskLabel, ...]:
-    """The masks of a frame; none is decoded.
+    """Return the masks of a frame; none is decoded.
 
     Raises:
         BadLabel: a mask of another size or that is no mask, an unknown category, or an object twice.

@@ -69,7 +69,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Tell whether only this machine can reach it."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -77,12 +77,12 @@ class Address:
 
     @property
     def names(self) -> frozenset[str]:
-        """Names that people may reach it by."""
+        """Return the names that people may reach it by."""
         own = () if self.is_loopback else (self.host, socket.gethostname(), socket.getfqdn())
         return frozenset((*own, *self.other_names))
 
     def url(self, port: int) -> str:
-        """Where this machine reaches it."""
+        """Return where this machine reaches it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -228,7 +228,7 @@ class _PatientLog(RotatingFileHandler):
     """A log that leaves out what it cannot write, on a full disk: serving goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing is told; the answers to people say that the disk is full."""
+        """Say nothing of a full disk; the answers to people do."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 

@@ -42,7 +42,7 @@ class WebContext:
 
 @router.get("/api/state")
 def state(request: Request, person: Person) -> dict[str, Any]:
-    """The newest round, the step that is at work or was done last, open requests, and the run that takes it on.
+    """Return the newest round, the step at work or done last, open requests, and the run that takes it on.
 
     Why a run ended early is for the lead; others learn that it did.
     """
