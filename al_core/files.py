@@ -1,10 +1,12 @@
 """Write files whole or not at all."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -44,6 +46,11 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write bytes to a file, whole or not at all (see :func:`replaced`)."""
     with replaced(path) as unfinished:
         unfinished.write_bytes(data)
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return JSON that people can read too."""
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _remove(path: Path) -> None:

@@ -78,5 +78,10 @@ def read_indices(path: Path) -> tuple[NDArray[np.integer], bool]:
     return values, mode == "L"
 
 
+def png_bytes(image: NDArray[np.uint8]) -> bytes:
+    """Encode an RGB image, uint8 [h, w, 3], as PNG, exactly."""
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
 def _reason(error: Exception) -> str:
     return "it is no image" if isinstance(error, Image.UnidentifiedImageError) else str(error)

@@ -16,12 +16,12 @@ from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import Asked, DrawnFrame, frame_label
-from al_core.files import write_whole
+from al_core.files import json_bytes, write_whole
+from al_core.footage.images import png_bytes
 from al_core.oracle import label_seconds
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
-from tasks.backends.files import json_bytes, png_bytes
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from al_core.errors import MissingDependency, ToolUnreachable
-from al_core.files import write_whole
+from al_core.files import json_bytes, write_whole
 from al_core.settings import AnnotatorSettings
-from tasks.backends.files import json_bytes
 
 FORMAT = "CVAT 1.1"
 """The server's name of the format for annotations of single frames."""

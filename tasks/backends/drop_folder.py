@@ -15,10 +15,9 @@ from pathlib import Path
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask
-from al_core.files import write_whole
+from al_core.files import json_bytes, write_whole
 from al_core.masks.rle import Rle
 from al_core.project import Project
-from tasks.backends.files import json_bytes
 
 SETTLE_SECONDS = 2.0
 """A file that does not change for this long is taken to be whole."""

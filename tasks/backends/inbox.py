@@ -19,7 +19,7 @@ from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.drawn import Asked, DrawnMask
 from al_core.exchange.label_files import SUFFIXES, read_index_image, read_label_file
-from al_core.files import write_whole
+from al_core.files import json_bytes, write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
@@ -34,7 +34,6 @@ from al_core.records import (
     Video,
 )
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
-from tasks.backends.files import json_bytes
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
 

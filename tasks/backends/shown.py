@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from al_core.exchange.drawn import Asked
-from al_core.files import write_whole
+from al_core.files import json_bytes, write_whole
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode, encode
 from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
-from tasks.backends.files import json_bytes
 
 
 def asked_frames(ledger: Ledger) -> dict[str, Asked]:

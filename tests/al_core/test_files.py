@@ -1,6 +1,6 @@
 import pytest
 
-from al_core.files import replaced, write_whole
+from al_core.files import json_bytes, replaced, write_whole
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path):
@@ -54,3 +54,7 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
         write_whole(path, b"second")
         assert path.read_text() == "second"
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("notes.json", "first")]
+
+
+def test_json_is_written_for_people():
+    assert json_bytes({"who": "J\u00f6rg"}).decode() == '{\n "who": "J\u00f6rg"\n}\n'

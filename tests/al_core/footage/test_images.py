@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.footage.images import check_image, read_image, read_indices
+from al_core.footage.images import check_image, png_bytes, read_image, read_indices
 
 RAMP = np.arange(0, 240, 10, np.uint8).reshape(4, 6)
 
@@ -87,3 +87,9 @@ def test_a_mask_in_colours_is_an_error(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(BadLabel, match=r"text\.png: cannot be read as a mask \(it is no image\)"):
         read_indices(tmp_path / "text.png")
+
+
+def test_a_png_keeps_every_pixel(tmp_path):
+    colours = np.dstack([RAMP, 255 - RAMP, RAMP // 2])
+    (tmp_path / "a.png").write_bytes(png_bytes(colours))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours)
