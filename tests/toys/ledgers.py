@@ -61,6 +61,13 @@ def chosen(frame_idx: int, rank: int = 0, video_id: int = 1) -> Selected:
     return Selected(FrameRef(video_id, frame_idx), rank, 0.5, "it moves most")
 
 
+def asked(ledger: Ledger, *frame_indices: int, round_id: int = 1) -> list[LabelRequest]:
+    """Store a round's requests for these frames, in this order."""
+    requests = [LabelRequest.of(round_id, chosen(i, rank)) for rank, i in enumerate(frame_indices)]
+    ledger.put_requests(requests)
+    return requests
+
+
 def mask_answer(request: LabelRequest, answer_id: str = "a1", rle: Rle | None = None) -> Answer:
     """A person drew one object."""
     label = FrameLabel(request.frame, (MaskLabel(1, 1, rle or square()),))

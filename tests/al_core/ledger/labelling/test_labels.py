@@ -1,0 +1,115 @@
+"""Answers, and the labels that follow from them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from al_core.errors import BadLabel
+from al_core.masks.rle import encode
+from al_core.records import (
+    Answer,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+)
+from tests.toys.ledgers import SQUARE, asked, chosen, ledger_with_clip, mask_answer, square
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger with one clip."""
+    return ledger_with_clip(tmp_path)
+
+
+def test_asking_twice_is_asking_once(ledger):
+    asked(ledger, 3, 7)
+    assert ledger.put_requests([LabelRequest.of(1, chosen(3))]) == 0
+    assert [r.frame.frame_idx for r in ledger.requests(1, "open")] == [3, 7]
+
+
+def test_an_answer_counts_once(ledger):
+    (request,) = asked(ledger, 3)
+    assert ledger.put_answer(mask_answer(request))
+    assert not ledger.put_answer(mask_answer(request))
+    assert ledger.human_effort() == [(1, 1, 80.0)]
+    (label,) = ledger.human_labels()
+    assert label.frame == FrameRef(1, 3)
+    assert label.masks[0].rle == square()
+    assert ledger.requests(1, "open") == []
+
+
+def test_the_newest_revision_counts_and_older_ones_can_be_seen_again(ledger):
+    (request,) = asked(ledger, 3)
+    ledger.put_answer(mask_answer(request, "first"))
+    before = ledger.newest_answer_at(1)
+    ledger.put_answer(mask_answer(request, "second", encode(~SQUARE)))
+    assert ledger.human_labels()[0].masks[0].rle == encode(~SQUARE)
+    assert ledger.human_labels(as_of=before)[0].masks[0].rle == square()
+
+
+def test_a_frame_that_was_asked_again_has_one_label(ledger):
+    ledger.put_answer(mask_answer(asked(ledger, 3)[0], "first"))
+    ledger.put_answer(mask_answer(asked(ledger, 3, round_id=2)[0], "second", encode(~SQUARE)))
+    (label,) = ledger.human_labels()
+    assert label.masks[0].rle == encode(~SQUARE)
+    assert ledger.human_labels(up_to_round=1)[0].masks[0].rle == square()
+
+
+def test_nothing_here_is_a_label(ledger):
+    (request,) = asked(ledger, 3)
+    answer = mask_answer(request)
+    ledger.put_answer(replace(answer, label=FrameLabel(request.frame, ())))
+    assert ledger.human_labels() == [FrameLabel(FrameRef(1, 3), ())]
+
+
+def test_masks_that_were_only_rejected_take_time_and_label_nothing(ledger):
+    (request,) = asked(ledger, 3)
+    nothing = FrameLabel(request.frame, ())
+    ledger.put_answer(Answer("a1", request.request_id, nothing, LabelKind.REJECT, 2.0, "ann"))
+    assert ledger.human_labels() == []
+    assert ledger.human_effort() == [(1, 0, 2.0)]
+
+
+def test_a_rejection_does_not_replace_what_is_known(ledger):
+    ledger.put_answer(mask_answer(asked(ledger, 3)[0], "first"))
+    (again,) = asked(ledger, 3, round_id=2)
+    ledger.put_answer(Answer("a2", again.request_id, FrameLabel(again.frame, ()), LabelKind.REJECT, 2.0, "ann"))
+    assert [label.masks[0].rle for label in ledger.human_labels()] == [square()]
+
+
+def test_times_are_those_of_the_newest_answers(ledger):
+    first, second, third = asked(ledger, 3, 7, 9)
+    ledger.put_answer(mask_answer(first, "a"))
+    ledger.put_answer(replace(mask_answer(first, "b"), seconds=40.0))
+    both = FrameLabel(second.frame, (MaskLabel(1, 1, square()), MaskLabel(2, 1, square()), MaskLabel(0, 0, square())))
+    ledger.put_answer(Answer("c", second.request_id, both, LabelKind.CLICK, 9.0, "ann"))
+    ledger.put_answer(Answer("d", third.request_id, FrameLabel(third.frame, ()), LabelKind.ABSENT, 3.0, "ann"))
+    assert ledger.answer_times() == [
+        (LabelKind.MASK, 40.0, 1),
+        (LabelKind.CLICK, 9.0, 2),
+        (LabelKind.ABSENT, 3.0, 0),
+    ]
+
+
+def test_a_question_keeps_its_kind(ledger):
+    selected = replace(chosen(3), kind=LabelKind.SCRIBBLE)
+    ledger.put_selection(1, "value", [selected])
+    assert ledger.selection(1) == [selected]
+    ledger.put_requests([LabelRequest.of(1, selected)])
+    assert ledger.requests()[0].kind is LabelKind.SCRIBBLE
+
+
+def test_an_answer_to_no_question_is_refused(ledger):
+    with pytest.raises(BadLabel, match="no request"):
+        ledger.put_answer(mask_answer(LabelRequest.of(1, chosen(3))))
+
+
+def test_a_mask_of_another_size_is_refused_and_nothing_is_stored(ledger):
+    (request,) = asked(ledger, 3)
+    with pytest.raises(BadLabel, match=r"frame is 4x4 .* mask is 5x5"):
+        ledger.put_answer(mask_answer(request, rle=encode(np.ones((5, 5), bool))))
+    assert ledger.human_labels() == []
+    assert len(ledger.requests(1, "open")) == 1
