@@ -58,7 +58,7 @@ def test_a_step_that_failed_says_why_and_is_begun_again(ledger):
     ledger.fail_step(1, "train", "out of memory")
     assert ledger.step(1, "train").error == "out of memory"
     assert ledger.begin_step(1, "train", "a") is None
-    assert (ledger.step(1, "train").error, ledger.step(1, "train").attempts) == (None, 2)
+    assert (ledger.step(1, "train").error, ledger.step(1, "train").attempts) == ("", 2)
 
 
 def test_a_reopened_step_is_done_again_and_others_stay(ledger):
