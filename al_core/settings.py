@@ -4,7 +4,6 @@ A settings file is TOML; what it leaves out keeps the default below. The presets
 files.
 """
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from al_core.errors import BadSettings, UnknownName
+from al_core.fingerprint import fingerprint
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 PRESETS = CONFIGS / "rounds"
@@ -260,8 +260,7 @@ class Settings(_Section):
     @property
     def sha256(self) -> str:
         """Hash of all fields, 64 hex digits."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint(self.model_dump(mode="json"))
 
     def changed(self, values: Mapping[str, Any]) -> "Settings":
         """Return a copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
@@ -289,10 +288,7 @@ def load_settings(source: str | Path) -> Settings:
     """
     path = Path(source)
     if path.suffix != ".toml":
-        presets = {p.stem: p for p in PRESETS.glob("*.toml")}
-        if str(source) not in presets:
-            raise UnknownName("preset", str(source), presets)
-        path = presets[str(source)]
+        path = Table("preset", {p.stem: p for p in PRESETS.glob("*.toml")})[str(source)]
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from al_core.errors import BadLabel, BadVideo
+from al_core.fingerprint import fingerprint_file
 from al_core.footage import video
 from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, check_image, read_indices
 from al_core.footage.video import VIDEO_SUFFIXES, VideoInfo
@@ -97,10 +98,10 @@ class Source:
         """
         files = self.files()
         if self.kind == "file":
-            return _hash_file(self.path).hex()
+            return fingerprint_file(self.path)
         hashed = hashlib.sha256()
         for name in files:
-            hashed.update(name.encode() + b"\0" + _hash_file(self.path / name))
+            hashed.update(name.encode() + b"\0" + bytes.fromhex(fingerprint_file(self.path / name)))
         return hashed.hexdigest()
 
     def probe(self, on_progress: Callable[[Progress], None] | None = None) -> VideoInfo:
@@ -377,11 +378,6 @@ def _folders_below(folder: Path, depth: int) -> list[Path]:
     if depth < _DEEPEST:
         children += [f for child in children for f in _folders_below(child, depth + 1)]
     return children
-
-
-def _hash_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _either(suffixes: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from al_core.masks.overlap import overlaps
 from al_core.masks.rle import encode
 from al_core.masks.soft import NOTHING, Patch, SoftMask, Window, encode_patch, patch_of, resample, shrink, union
 from tests.toys.ledgers import SQUARE
@@ -62,9 +61,3 @@ def test_resampling_at_the_frames_edge_does_not_fade() -> None:
 def test_nothing_is_nothing_at_any_size() -> None:
     assert resample(NOTHING, (4, 4), (8, 8)).values.size == 0
     assert union([NOTHING.window]).empty
-
-
-def test_overlaps_of_masks_of_different_sizes() -> None:
-    small, large = SoftMask.of(SQUARE), SoftMask.of(SQUARE.repeat(2, axis=0).repeat(2, axis=1))
-    np.testing.assert_allclose(overlaps([small], [large, SoftMask.of(np.zeros((8, 8)))]), [[1, 0]])
-    assert overlaps([], [large]).shape == (0, 1)
