@@ -18,7 +18,7 @@ from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
 from al_core.fusion.blending import deliver, fuse_track, human_masks, new_object
 from al_core.fusion.combination import combine, propagations
-from al_core.fusion.pairing import Predicted, Propagated, together
+from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
 from al_core.fusion.survey import Plan, survey
 from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
@@ -37,13 +37,13 @@ def fuse(
     settings: PropagationSettings,
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """The masks of every frame of a video, in order.
+    """Yield the masks of every frame of a video, in order.
 
     Args:
         labels: what people said, by frame, at full resolution, with identities that hold for the whole video.
-        propagated: gives the human masks carried to every frame, in order, anew at each call; :func:`combine` makes
+        propagated: gives the human masks carried to every frame, in order at each call; :func:`combine` makes
             it of several propagators.
-        predicted: gives the teachers' predictions in rising order of frames, anew at each call; None for none.
+        predicted: gives the teachers' predictions in rising order of frames at each call; None for none.
         size: (height, width) of a frame at full resolution.
         settings: ``teacher_weight`` multiplies the weight of the teachers' masks, 0 leaves them out;
             ``new_object_threshold`` is the least mean existence of an object that only the teachers see.
@@ -59,7 +59,7 @@ def fuse(
     else:
         plan = survey(labels, propagated, predicted, category, settings)
     marks = sorted(labels)
-    for frame, prediction in together(propagated, predicted):
+    for frame, prediction in frames_with_predictions(propagated, predicted):
         if frame.frame_idx in labels:
             yield frame.frame_idx, human_masks(labels[frame.frame_idx])
         else:
@@ -96,7 +96,7 @@ def _machine_masks(
 
 
 def _grid(frame: PropagatedFrame, objects: Sequence[PredictedObject]) -> Size | None:
-    """The size at which a frame's masks are fused: that of the propagated masks, else of the teachers'."""
+    """Return the size at which a frame's masks are fused: that of the propagated masks, else of the teachers'."""
     masks = [t.mask for t in frame.tracks.values()] + [o.soft_mask for o in objects]
     return masks[0].size if masks else None
 

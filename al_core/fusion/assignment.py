@@ -27,7 +27,7 @@ def assign(
     category: Mapping[int, int],
     nearby: Sequence[FrameLabel],
 ) -> dict[int, int]:
-    """Which of the teachers' objects is which track in this frame: track -> position of the object."""
+    """Match the teachers' objects in a frame with its tracks: track -> position of the object."""
     tracks = sorted(category)
     if not objects or not tracks:
         return {}
@@ -46,7 +46,7 @@ def assign(
 
 
 def _lost_alone(frame: PropagatedFrame, category: Mapping[int, int], nearby: Sequence[FrameLabel]) -> set[int]:
-    """Tracks that the propagation has lost, and that are the only ones of their category in the video.
+    """Return tracks that the propagation has lost, and that are the only ones of their category in the video.
 
     A track that is missing from all of the nearest labels is not lost: people say that it is not there.
     """
@@ -57,6 +57,6 @@ def _lost_alone(frame: PropagatedFrame, category: Mapping[int, int], nearby: Seq
 
 
 def nearest_labels(labels: Mapping[int, FrameLabel], marks: Sequence[int], frame_idx: int) -> list[FrameLabel]:
-    """The labels just before and just after a frame; ``marks`` are the labelled frames in rising order."""
+    """Return the labels just before and just after a frame; ``marks`` are the labelled frames in rising order."""
     at = bisect(marks, frame_idx)
     return [labels[mark] for mark in marks[max(at - 1, 0) : at + 1]]

@@ -34,7 +34,7 @@ def fuse_track(
     grid: Size,
     settings: PropagationSettings,
 ) -> Fused:
-    """The weighted mean of what was propagated and what the teachers see; one of the two is there."""
+    """Average what was propagated and what the teachers see, weighted; one of the two is there."""
     sides = []
     if carried is not None:
         sides.append((patch_of(carried.mask), carried.confidence, carried.confidence**SHARPNESS))
@@ -54,13 +54,13 @@ def fuse_track(
 
 
 def new_object(track_id: int, seen: PredictedObject, plan: Plan, grid: Size) -> Fused:
-    """An object that only the teachers see."""
+    """Make a track of an object that only the teachers see."""
     patch = resample(patch_of(seen.soft_mask), seen.soft_mask.size, grid)
     return Fused(track_id, seen.category_id, Provenance.TEACHER, plan.expected_overlap(seen), patch)
 
 
 def human_masks(label: FrameLabel) -> list[DeliveredMask]:
-    """What people said of a frame, byte by byte, ignore regions included."""
+    """Return what people said of a frame, byte by byte, ignore regions included."""
     index = label.frame.frame_idx
     return [
         DeliveredMask(index, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle)
@@ -69,7 +69,7 @@ def human_masks(label: FrameLabel) -> list[DeliveredMask]:
 
 
 def deliver(frame_idx: int, fused: Sequence[Fused], grid: Size, size: Size) -> list[DeliveredMask]:
-    """The masks of a frame of (height, width) ``size``; an object that wins no pixel has none."""
+    """Return the masks of a frame of (height, width) ``size``; an object that wins no pixel has none."""
     masks = []
     for found, margin in zip(fused, margins([f.patch for f in fused], grid), strict=True):
         patch = resample(margin, grid, size)
@@ -82,7 +82,7 @@ def deliver(frame_idx: int, fused: Sequence[Fused], grid: Size, size: Size) -> l
 
 
 def margins(patches: Sequence[Patch], grid: Size) -> list[Patch]:
-    """How clearly each object wins each pixel from the others and from the background, 0.5 being a draw.
+    """Return how clearly each object wins each pixel from the others and from the background, 0.5 being a draw.
 
     Two margins never add up to more than 1, which enlarging them bilinearly keeps: masks cut at 0.5 do not
     overlap, and no gap opens between objects that touch.

@@ -4,8 +4,8 @@ Each propagator weighs as much as it is expected to fit in this frame: its calib
 ``SHARPNESS``, so that one that has lost the object hardly counts. One that has no mask of an object speaks for "not
 there", weakly: it cannot say how sure it is.
 
-The confidence of the result is the mean of theirs, with the same weights. How far they agree adds nothing to that: of
-flow and affinity on two DAVIS clips, the correlation of confidence and overlap is .908 without and .905 with it.
+The confidence of the result is the mean of theirs, with the same weights. How far they agree adds nothing to that
+(docs/propagation.md).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ ABSENT = 0.4
 def propagations(
     methods: Sequence[str], resources: Resources, frames: ClipFrames, labels: Labels
 ) -> dict[str, Propagated]:
-    """What each of the named propagators makes of a clip, by name, for :func:`combine`.
+    """Return what each of the named propagators makes of a clip, by name, for :func:`combine`.
 
     Raises:
         UnknownName: there is no propagator of that name.
@@ -40,16 +40,16 @@ def combine(
     labelled: Collection[int],
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Propagated:
-    """One propagation out of several; of one without a calibration, the same frames.
+    """Combine several propagations into one; a single one without a calibration stays as it is.
 
     Args:
-        sources: at least one, by name; each gives every frame of the same clip, in order, anew at each call, carried
+        sources: at least one, by name; each gives every frame of the same clip, in order at each call, carried
             from the same labels.
         labelled: frames that people labelled; they are given as the first source gives them.
         calibrations: of the confidence of each source, by name; the others count as they are.
 
     Returns:
-        What gives the combined frames, anew at each call. The masks of a frame have the size of its largest ones.
+        What gives the combined frames at each call. The masks of a frame have the size of its largest ones.
     """
     maps = [(calibrations or {}).get(name, IDENTITY) for name in sources]
     unchanged = maps == [IDENTITY]
@@ -75,7 +75,7 @@ def _combined(found: Sequence[PropagatedFrame], maps: Sequence[Calibration]) -> 
 
 
 def _blended(parts: Sequence[PropagatedTrack | None], grid: Size) -> PropagatedTrack:
-    """The weighted mean of one object's masks, None for a propagator that has none."""
+    """Average one object's masks, weighted; None stands for a propagator that has none."""
     confidences = np.array([ABSENT if part is None else part.confidence for part in parts])
     weights = np.maximum(confidences, 1e-3) ** SHARPNESS
     present = [(part, weight) for part, weight in zip(parts, weights / weights.sum(), strict=True) if part is not None]

@@ -19,10 +19,10 @@ SHARPNESS = 6.0
 """How strongly the better of two masks outweighs the other: weights are expected overlaps to this power."""
 
 
-def together(
+def frames_with_predictions(
     propagated: Propagated, predicted: Predicted | None
 ) -> Iterator[tuple[PropagatedFrame, FramePrediction | None]]:
-    """Every propagated frame with its prediction, None where there is none."""
+    """Yield every propagated frame with its prediction, None where there is none."""
     predictions = predicted() if predicted is not None else iter(())
     upcoming = next(predictions, None)
     for frame in propagated():
@@ -38,9 +38,8 @@ def pair_overlap(
     objects: Sequence[PredictedObject],
     category: Mapping[int, int],
 ) -> NDArray[np.float32]:
-    """IoU of every track with every object of its category, float32 [tracks, objects]; 0 for other
-    categories.
-    """
+    """Return the IoU of every track with every object of its category, float32 [tracks, objects]; 0 for other
+    categories."""
     overlap = overlaps([frame.tracks[t].mask for t in tracks], [o.soft_mask for o in objects])
     same = np.array([[category[t] == o.category_id for o in objects] for t in tracks], bool)
     return np.asarray(np.where(same.reshape(overlap.shape), overlap, 0), np.float32)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, pair_overlap, together
+from al_core.fusion.pairing import MEET_IOU, SHARPNESS, Predicted, Propagated, frames_with_predictions, pair_overlap
 from al_core.masks.matching import matched
 from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
@@ -20,10 +20,10 @@ LINK_IOU = 0.3
 """Least overlap of a teachers' object with itself some frames later."""
 
 LINK_FRAMES = 5
-"""A tracklet may miss so many frames."""
+"""Most frames in a row that a tracklet may miss."""
 
 HUMAN_VOTES = 5.0
-"""A meeting in a frame that people labelled counts as so many sure ones in others."""
+"""A meeting in a frame that people labelled counts as this number of sure ones in others."""
 
 SHORTEST_NEW_TRACK = 3
 """Frames in which a new object must be seen."""
@@ -45,7 +45,7 @@ class Tracklet:
     existence: list[float] = field(default_factory=list)
 
     def affinity(self, track: int) -> float:
-        """In [0, 1]: the share of its votes that are for a track, damped while there are few."""
+        """Return the share of its votes that are for a track, in [0, 1], damped while there are few."""
         return self.votes.get(track, 0.0) / (sum(self.votes.values()) + self.refuted + 0.5)
 
 
@@ -64,7 +64,7 @@ class Plan:
     trust: "Mapping[int, Trust]"
 
     def expected_overlap(self, seen: PredictedObject) -> float:
-        """Of one of the teachers' masks with the true one, in [0, 1]."""
+        """Return the expected overlap of one of the teachers' masks with the true one, in [0, 1]."""
         return self.trust.get(seen.category_id, DEFAULT_TRUST).expected_overlap(seen)
 
 
@@ -81,7 +81,7 @@ class Trust:
     certainty: float
 
     def expected_overlap(self, seen: PredictedObject) -> float:
-        """Of one of the teachers' masks with the true one: less where they are less certain than usual."""
+        """Return the expected overlap of a mask with the true one: less where the teachers are less certain."""
         certainty = seen.existence * seen.mask_iou
         return float(self.overlap * min(certainty / max(self.certainty, 1e-3), 1.0) ** 0.5)
 
@@ -101,7 +101,7 @@ def survey(
     linker = _Linker()
     meetings = _Meetings(category)
     tracklets: dict[int, list[Tracklet]] = {}
-    for frame, prediction in together(propagated, predicted):
+    for frame, prediction in frames_with_predictions(propagated, predicted):
         if prediction is None:
             continue
         found = linker.link(prediction)
@@ -127,7 +127,7 @@ class _Linker:
         self._last: dict[Tracklet, tuple[int, SoftMask]] = {}
 
     def link(self, prediction: FramePrediction) -> list[Tracklet]:
-        """The tracklet of each object of the next frame, in the order of its objects."""
+        """Return the tracklet of each object of the next frame, in the order of its objects."""
         objects = prediction.objects
         now = prediction.frame_idx
         self._last = {t: seen for t, seen in self._last.items() if now - seen[0] <= LINK_FRAMES}
@@ -181,7 +181,7 @@ class _Meetings:
                 tracklet.refuted += bool(iou < MEET_IOU)
 
     def trust(self) -> dict[int, Trust]:
-        """By category; the surer a propagated mask is, the more it counts."""
+        """Return the trust in the teachers by category; the surer a propagated mask is, the more it counts."""
         found = {}
         for category, rows in self._held.items():
             weight, overlap, certainty = np.array(rows).T
@@ -193,7 +193,7 @@ class _Meetings:
 
 
 def _as_frame(label: FrameLabel, frame: PropagatedFrame, prediction: FramePrediction) -> PropagatedFrame:
-    """A human label at the size of the teachers' masks."""
+    """Bring a human label to the size of the teachers' masks."""
     if not prediction.objects or all(m.track_id in frame.tracks for m in label.objects):
         return frame
     size = prediction.objects[0].soft_mask.size

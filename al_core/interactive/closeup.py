@@ -28,7 +28,7 @@ class Closeup:
 
     @classmethod
     def around(cls, content: Window, frame: Size, margin: float, long_side: int) -> "Closeup":
-        """The surroundings of a part of a frame.
+        """Choose the surroundings of a part of a frame.
 
         Args:
             content: what must be in it.
@@ -41,17 +41,17 @@ class Closeup:
         return cls(wider, working_size(wider.y1 - wider.y0, wider.x1 - wider.x0, long_side))
 
     def image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The frame's part as a small picture, uint8 [h, w, 3]."""
+        """Return the frame's part as a small picture, uint8 [h, w, 3]."""
         small = cv2.resize(image[self.window.slices], self.size[::-1], interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
     def values(self, values: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Values [H, W] of the frame, averaged over the pixels of the small picture, float32 [h, w]."""
+        """Average values [H, W] of the frame over the pixels of the small picture, float32 [h, w]."""
         part = values[self.window.slices].astype(np.float32)
         return np.asarray(cv2.resize(part, self.size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
     def point(self, x: float, y: float) -> tuple[int, int]:
-        """The pixel of the small picture (x, y) in which a pixel of the frame lies."""
+        """Return the pixel of the small picture (x, y) in which a pixel of the frame lies."""
         h, w = self.size
         step_x = (self.window.x1 - self.window.x0) / w
         step_y = (self.window.y1 - self.window.y0) / h
@@ -59,28 +59,28 @@ class Closeup:
         return min(max(int(column), 0), w - 1), min(max(int(row), 0), h - 1)
 
     def enlarged(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Where values [h, w] of the small picture are above 0.5, at the window's own size."""
+        """Tell where values [h, w] of the small picture are above 0.5, at the window's own size."""
         width, height = self.window.x1 - self.window.x0, self.window.y1 - self.window.y0
         large = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(large > 0.5, bool)
 
 
 def window_of(mask: NDArray[np.bool_]) -> Window:
-    """The smallest window around a mask, bool [h, w]; empty where the mask is."""
+    """Return the smallest window around a mask, bool [h, w]; empty where the mask is."""
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     return Window(x, y, x + w, y + h)
 
 
 def depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Pixels from each pixel of a mask, bool [h, w], to the nearest pixel outside it, float32 [h, w]: 0 outside, and
-    infinite in a mask without an outside. The frame's edge is no outline."""
+    """Return the pixels from each pixel of a mask, bool [h, w], to the nearest pixel outside it, float32 [h, w]: 0
+    outside, and infinite in a mask without an outside. The frame's edge is no outline."""
     if mask.all():
         return np.full(mask.shape, np.inf, np.float32)
     return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
 
 def check(image: NDArray[np.uint8], values: NDArray[np.float32] | NDArray[np.bool_]) -> Size:
-    """(height, width) of a frame and of what is said of its pixels.
+    """Check that a frame and what is said of its pixels have one size, and return it, (height, width).
 
     Raises:
         BadLabel: the two are of different sizes.

@@ -16,8 +16,7 @@ from scipy import sparse
 from scipy.sparse.linalg import cg
 
 EDGE_SHARPNESS = 200.0
-"""How fast a step gets harder with the squared difference of colour, in CIE L*a*b* / 100. After corrective clicks on 27
-DAVIS frames, 120 gave worse masks and 350 no better ones."""
+"""How fast a step gets harder with the squared difference of colour, in CIE L*a*b* / 100."""
 
 LEAST_EASE = 1e-4
 """No step is impossible: every pixel is reached."""
@@ -31,7 +30,7 @@ _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 def random_walk(
     image: NDArray[np.uint8], prior: NDArray[np.float32], trust: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Probability of each pixel, float32 [h, w] in [0, 1].
+    """Return the probability of each pixel, float32 [h, w] in [0, 1].
 
     Args:
         image: RGB uint8 [h, w, 3].
@@ -49,7 +48,7 @@ def random_walk(
 
 
 def _ease(image: NDArray[np.uint8]) -> sparse.csr_matrix:
-    """How easy a step between two neighbours is, symmetric [h * w, h * w]; eight neighbours a pixel."""
+    """Return how easy a step between two neighbours is, symmetric [h * w, h * w]; eight neighbours a pixel."""
     h, w = image.shape[:2]
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) / 100
     colour = cv2.GaussianBlur(lab, (0, 0), 0.6)
@@ -65,7 +64,7 @@ def _ease(image: NDArray[np.uint8]) -> sparse.csr_matrix:
 
 
 def _pairs() -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], float]]:
-    """Two slices of a picture that lie one step apart, and the length of the step."""
+    """Yield two slices of a picture that lie one step apart, and the length of the step."""
     for down, right in _NEIGHBOURS:
         here = (slice(0, -down or None), slice(max(0, -right), -right if right > 0 else None))
         there = (slice(down, None), slice(max(0, right), right if right < 0 else None))
@@ -73,7 +72,7 @@ def _pairs() -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], float]]
 
 
 def grabcut(image: NDArray[np.uint8], states: NDArray[np.uint8], iterations: int) -> NDArray[np.bool_]:
-    """The object by the colours of what is known, bool [h, w].
+    """Cut the object out by the colours of what is known, bool [h, w].
 
     Args:
         image: RGB uint8 [h, w, 3].

@@ -1,4 +1,5 @@
-"""The simulated annotator: answers from held-back truth, with a person's inaccuracy and a person's time."""
+"""The oracle of the active-learning literature, a simulated annotator: it answers from held-back truth, with a person's
+inaccuracy and a person's time."""
 
 from al_core.campaign.pricing import label_seconds
 from al_core.oracle.annotator import ACCEPT_IOU, REFINED, SimulatedAnnotator, TruthLookup, request_rng

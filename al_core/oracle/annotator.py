@@ -46,7 +46,7 @@ _LOOKING = (LabelKind.ACCEPT, LabelKind.REJECT, LabelKind.ABSENT)
 
 
 def request_rng(seed: int, request_id: str) -> np.random.Generator:
-    """The generator of one request: a run that was killed and goes on draws the same noise."""
+    """Return the generator of one request: a run that was killed and goes on draws the same noise."""
     digest = hashlib.sha256(request_id.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
@@ -160,7 +160,7 @@ class SimulatedAnnotator:
         return _answered(request, _with_shapes(seen.truth, _shapes(seen.accepted)), LabelKind.ACCEPT, seconds)
 
     def _drawn(self, request: LabelRequest, seen: _Seen, rng: np.random.Generator) -> Answer:
-        """Whole masks: what is not accepted is removed, and drawn anew."""
+        """Draw whole masks: what is not accepted is removed and drawn again."""
         drawn = [mask for mask in seen.truth.objects if mask.track_id not in seen.accepted]
         noisy = displaced([decode(m.rle) for m in drawn], self._settings.noise_pixels, rng)
         shapes = {mask.track_id: encode(m) for mask, m in zip(drawn, noisy, strict=True)} | _shapes(seen.accepted)
@@ -181,7 +181,7 @@ class SimulatedAnnotator:
         probabilities: Probabilities,
         rng: np.random.Generator,
     ) -> Answer:
-        """What is not accepted is corrected from what is shown."""
+        """Correct what is not accepted from what is shown."""
         done: dict[int, _Corrected] = {}
         for mask in seen.truth.objects:
             if mask.track_id not in seen.accepted:
@@ -255,7 +255,7 @@ def _kind_of(request: LabelRequest, done: Mapping[int, _Corrected]) -> LabelKind
 
 
 def _matches(objects: Sequence[MaskLabel], shown: Sequence[MaskLabel]) -> dict[int, tuple[MaskLabel, float]]:
-    """The proposed mask that belongs to an object, by the object's track, and their IoU; each is used once."""
+    """Pair each object with the proposed mask that fits it best: (mask, IoU) by the object's track; one to one."""
     overlap = iou([m.rle for m in shown], [m.rle for m in objects])
     return {objects[j].track_id: (shown[i], float(overlap[i, j])) for i, j in matched(overlap)}
 
@@ -269,7 +269,7 @@ def _with_shapes(truth: FrameLabel, shapes: Mapping[int, Rle]) -> FrameLabel:
 
 
 def _apart(truth: FrameLabel, masks: Mapping[int, NDArray[np.bool_]]) -> dict[int, NDArray[np.bool_]]:
-    """Masks of objects that do not overlap: a pixel that two claim goes to the first, but no mask is left empty."""
+    """Keep masks of objects apart: a pixel that two claim goes to the first, but no mask is left empty."""
     counts = np.sum([decode(m.rle) for m in truth.objects], axis=0, dtype=np.int32)
     alone, free = {}, np.ones(counts.shape, bool)
     for track, mask in masks.items():

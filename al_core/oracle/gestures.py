@@ -15,7 +15,7 @@ from al_core.interactive import Click, Stroke
 from al_core.interactive.closeup import window_of
 from al_core.interactive.outlines import Polygon
 from al_core.masks.soft import Window
-from al_core.oracle.outlining import at_most
+from al_core.oracle.outlining import bounded_noise
 
 Mask = NDArray[np.bool_]
 
@@ -31,8 +31,8 @@ LEAST_PIECE = 0.1
 
 
 def next_click(mask: Mask, truth: Mask, noise_pixels: float, rng: np.random.Generator) -> Click | None:
-    """The click that corrects a mask: the middle of the largest wrong region, ``noise_pixels`` off (standard deviation
-    along each axis); None where nothing is wrong.
+    """Choose the click that corrects a mask: the middle of the largest wrong region, ``noise_pixels`` off (standard
+    deviation along each axis); None where nothing is wrong.
 
     A hand that would slip out of the region is taken back to its middle.
     """
@@ -41,7 +41,7 @@ def next_click(mask: Mask, truth: Mask, noise_pixels: float, rng: np.random.Gene
         return None
     region, positive = regions[0]
     x, y = _middle(region)
-    slip = np.rint(rng.normal(0, at_most(noise_pixels, region), 2)).astype(int)
+    slip = np.rint(rng.normal(0, bounded_noise(noise_pixels, region), 2)).astype(int)
     column, row = x + int(slip[0]), y + int(slip[1])
     h, w = region.shape
     if 0 <= row < h and 0 <= column < w and region[row, column]:
@@ -50,15 +50,14 @@ def next_click(mask: Mask, truth: Mask, noise_pixels: float, rng: np.random.Gene
 
 
 def strokes(mask: Mask, truth: Mask) -> list[Stroke]:
-    """A stroke along each of the largest wrong regions, the largest first."""
+    """Draw a stroke along each of the largest wrong regions, the largest first."""
     return [Stroke(_ridge(region), positive) for region, positive in _wrong_regions(mask, truth)[:MOST_STROKES]]
 
 
 def box_around(truth: Mask, noise_pixels: float, rng: np.random.Generator) -> Window:
-    """The box that a person draws around an object: each side ``noise_pixels`` off (standard deviation), inside the
-    frame."""
+    """Draw a box around an object: each side ``noise_pixels`` off (standard deviation), inside the frame."""
     x0, y0, x1, y1 = window_of(truth)
-    off = np.rint(rng.normal(0, at_most(noise_pixels, truth), 4)).astype(int).tolist()
+    off = np.rint(rng.normal(0, bounded_noise(noise_pixels, truth), 4)).astype(int).tolist()
     left, right = sorted((x0 + off[0], x1 + off[2]))
     top, bottom = sorted((y0 + off[1], y1 + off[3]))
     h, w = truth.shape
@@ -67,17 +66,17 @@ def box_around(truth: Mask, noise_pixels: float, rng: np.random.Generator) -> Wi
 
 
 def outline(truth: Mask, noise_pixels: float, rng: np.random.Generator) -> list[Polygon]:
-    """The coarse polygons that a person clicks along an object's outline, one for each larger piece of it; vertices
-    are ``noise_pixels`` off (standard deviation along each axis). Holes are not drawn."""
+    """Click coarse polygons along an object's outline, one for each larger piece of it; vertices are ``noise_pixels``
+    off (standard deviation along each axis). Holes are not drawn."""
     contours, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(len(c) for c in contours)
     pieces = _simplified([np.asarray(c, np.int32) for c in contours if len(c) >= LEAST_PIECE * largest])
-    noise = at_most(noise_pixels, truth)
+    noise = bounded_noise(noise_pixels, truth)
     return [np.rint(piece + rng.normal(0, noise, piece.shape)).astype(np.int64) for piece in pieces]
 
 
 def _wrong_regions(mask: Mask, truth: Mask) -> list[tuple[Mask, bool]]:
-    """Connected regions that are wrong, the largest first, and whether they belong to the object."""
+    """Return connected regions that are wrong, the largest first, and whether they belong to the object."""
     found: list[tuple[int, Mask, bool]] = []
     for positive, wrong in ((True, truth & ~mask), (False, mask & ~truth)):
         _, parts, stats, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8), connectivity=8)
@@ -88,19 +87,19 @@ def _wrong_regions(mask: Mask, truth: Mask) -> list[tuple[Mask, bool]]:
 
 
 def _depth(region: Mask) -> NDArray[np.float32]:
-    """Pixels to the region's edge; the edge of the frame is one too."""
+    """Return the pixels to the region's edge; the edge of the frame is one too."""
     padded = np.pad(region, 1).astype(np.uint8)
     return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32)
 
 
 def _middle(region: Mask) -> tuple[int, int]:
-    """The pixel (x, y) of a region that is farthest from its edge."""
+    """Return the pixel (x, y) of a region that is farthest from its edge."""
     y, x = np.unravel_index(int(np.argmax(_depth(region))), region.shape)
     return int(x), int(y)
 
 
 def _ridge(region: Mask) -> NDArray[np.int64]:
-    """Along a region's longer side, the deepest pixel of each column or row, int [n, 2] of (x, y)."""
+    """Return the deepest pixel of each column or row along a region's longer side, int [n, 2] of (x, y)."""
     x0, y0, x1, y1 = window_of(region)
     inside = _depth(region)[y0:y1, x0:x1]
     upright = y1 - y0 > x1 - x0
@@ -113,8 +112,8 @@ def _ridge(region: Mask) -> NDArray[np.int64]:
 
 
 def _simplified(contours: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float64]]:
-    """Contours with at most ``MOST_VERTICES`` vertices in all, but three each, by the smallest tolerance that does it
-    (Douglas and Peucker, 1973)."""
+    """Simplify contours to at most ``MOST_VERTICES`` vertices in all, but three each, by the smallest tolerance that
+    does it (Douglas and Peucker, 1973)."""
     low, high = 0.0, float(max(len(c) for c in contours))
     for _ in range(16):
         tolerance = (low + high) / 2
@@ -126,6 +125,6 @@ def _simplified(contours: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float6
 
 
 def _at_least_three(vertices: NDArray[Any]) -> NDArray[np.float64]:
-    """A dot or a line as a polygon without area."""
+    """Return a dot or a line as a polygon without area."""
     missing = max(0, 3 - len(vertices))
     return np.concatenate([vertices, np.repeat(vertices[-1:], missing, axis=0)]).astype(np.float64)

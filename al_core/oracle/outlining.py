@@ -13,7 +13,7 @@ LARGEST_SHARE = 0.25
 def displaced(
     masks: Sequence[NDArray[np.bool_]], noise_pixels: float, rng: np.random.Generator
 ) -> list[NDArray[np.bool_]]:
-    """Masks whose outlines are moved in and out at random, smoothly along the outline.
+    """Move the outlines of masks in and out at random, smoothly along the outline.
 
     The signed distance to the outline gets a smooth random field of standard deviation ``noise_pixels``,
     but no more than ``LARGEST_SHARE`` of the object's radius (of the disk of the same area), so that small
@@ -34,11 +34,11 @@ def displaced(
 
 
 def _claim(mask: NDArray[np.bool_], noise_pixels: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """How strongly each pixel belongs to the displaced object, float32 [h, w]: positive inside."""
+    """Return how strongly each pixel belongs to the displaced object, float32 [h, w]: positive inside."""
     claim = np.full(mask.shape, -np.inf, np.float32)
     if not mask.any():
         return claim
-    amplitude = at_most(noise_pixels, mask)
+    amplitude = bounded_noise(noise_pixels, mask)
     smoothness = max(2.0, 3 * amplitude)
     near = _surroundings(mask, margin=int(np.ceil(4 * amplitude)) + 1)
     field = cv2.GaussianBlur(rng.standard_normal(mask[near].shape).astype(np.float32), (0, 0), smoothness)
@@ -48,8 +48,8 @@ def _claim(mask: NDArray[np.bool_], noise_pixels: float, rng: np.random.Generato
     return claim
 
 
-def at_most(noise_pixels: float, mask: NDArray[np.bool_]) -> float:
-    """The noise for an object: ``noise_pixels``, but no more than ``LARGEST_SHARE`` of its radius."""
+def bounded_noise(noise_pixels: float, mask: NDArray[np.bool_]) -> float:
+    """Bound the noise for an object: ``noise_pixels``, but no more than ``LARGEST_SHARE`` of its radius."""
     return min(noise_pixels, LARGEST_SHARE * float(np.sqrt(np.count_nonzero(mask) / np.pi)))
 
 
@@ -62,7 +62,7 @@ def _surroundings(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
 
 
 def _signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Pixels to the outline, positive inside, half a pixel at the pixels beside it; the frame's edge is no
+    """Return the pixels to the outline, positive inside, half a pixel at the pixels beside it; the frame's edge is no
     outline."""
     inside = mask.astype(np.uint8)
     if mask.all():

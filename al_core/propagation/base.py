@@ -48,10 +48,10 @@ class Resources:
     Attributes:
         settings: of all propagators.
         cache: folder for what may be computed again; it may be shared with other processes, and deleted at any time.
-        predictions: the teachers' predictions for the clip, in rising order of frames, anew at each call; None where
+        predictions: the teachers' predictions for the clip, in rising order of frames at each call; None where
             there are none.
         seed: of everything that is drawn at random; the same clip, labels and seed give the same masks.
-        on_progress: is told of long work, such as training.
+        on_progress: called while long work goes on, such as training.
     """
 
     settings: PropagationSettings
@@ -65,7 +65,7 @@ class Replay:
     """Gives propagated frames any number of times, and makes them once if they fit into memory.
 
     Args:
-        make: gives the frames anew at each call.
+        make: gives the frames at each call.
         max_bytes: what the masks may take; frames that do not fit are made again at each call.
     """
 
@@ -75,7 +75,7 @@ class Replay:
         self._kept: list[PropagatedFrame] | None = None
 
     def __call__(self) -> Iterator[PropagatedFrame]:
-        """All frames, in order."""
+        """Yield all frames, in order."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -96,7 +96,7 @@ class Propagator(Protocol):
     """Carries human masks to the frames between, before and after."""
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order; memory does not grow with the length of the clip.
+        """Yield every frame of the clip, in order; memory does not grow with the length of the clip.
 
         Raises:
             BadLabel: a label for no frame of the clip, or masks of different sizes.

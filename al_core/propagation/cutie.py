@@ -72,7 +72,7 @@ class CutiePropagator:
         self._network, self._config = load_network(settings.cutie_weights)
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, with its longer side at ``flow_long_side`` pixels; see
+        """Yield every frame of the clip, in order, with its longer side at ``flow_long_side`` pixels; see
         :class:`~al_core.propagation.base.Propagator`.
 
         Memory: the network's, at most 10,000 tokens; masks of the walk backward wait in a temporary file.
@@ -104,7 +104,7 @@ class _Walk:
     tracks: Sequence[int]
 
     def run(self, source: int, order: range, opposite: int) -> Iterator[Masks]:
-        """What is in the frames of ``order``, the first of which is next to the human frame ``source``."""
+        """Yield the masks in the frames of ``order``, the first of which is next to the human frame ``source``."""
         from cutie.inference.inference_core import InferenceCore
         from omegaconf import OmegaConf
 
@@ -118,13 +118,13 @@ class _Walk:
             yield (found * 255).round().to(torch.uint8).cpu().numpy()
 
     def _remembered(self, source: int, step: int, opposite: int) -> list[int]:
-        """Human frames, the nearest one last: it is what the walk goes on from."""
+        """Return human frames to remember, the nearest one last: it is what the walk goes on from."""
         behind = sorted((m for m in self.labels if (source - m) * step > 0), key=lambda m: abs(source - m))[:BEYOND]
         marks = [*([opposite] if opposite in self.labels else []), *behind[::-1]]
         return [m for m in marks if self._masks(m).any()] + [source]
 
     def _masks(self, mark: int) -> Tensor:
-        """float32 [tracks, h, w]; an object that is not to be seen has an empty mask."""
+        """Return the masks of a human frame, float32 [tracks, h, w]; empty for an object that is not to be seen."""
         patches = patches_at(self.labels[mark], self.size)
         empty = np.zeros(self.size, np.float32)
         whole = Window(0, 0, *self.size[::-1])
@@ -143,7 +143,7 @@ class _Walk:
 
 
 def load_network(weights: str) -> tuple[Any, dict[str, Any]]:
-    """Cutie's network with weights from a file, base or small, and its settings.
+    """Load Cutie's network, base or small, with weights from a file, and return it with its settings.
 
     Raises:
         MissingDependency: the package or the file is not there.
@@ -203,7 +203,7 @@ def _config(size: str) -> dict[str, Any]:
 
 @contextmanager
 def _without_downloads() -> Iterator[None]:
-    """The network fetches ImageNet weights when it is made, only to have them replaced: here it gets none."""
+    """Give the network no ImageNet weights: it would fetch them when it is made, only to have them replaced."""
     from unittest.mock import patch
 
     from cutie.model.utils import resnet

@@ -5,8 +5,7 @@ backward, and the two are blended: the nearer a labelled frame, and the more con
 more it counts. A way is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer:
 "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV 2010); where it is not,
 something was covered or uncovered. Masks are resampled at every step, which blurs what has become
-uncertain: on 8 DAVIS clips this is slightly better (mean J .841 against .838) than adding up the flow and
-resampling once.
+uncertain.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +35,7 @@ LEAST_RELIABILITY = 0.02
 
 CALIBRATION = 0.25
 """Exponent that turns the mean of agreement (between the two ways) and reliability into an estimate of the
-overlap with the truth. Fitted on 728 frames of 8 DAVIS clips: mean error .04, correlation .87."""
+overlap with the truth. Fitted on 728 frames of 8 DAVIS clips."""
 
 SHORTEST_BLOCK = 128
 """Frames whose backward masks are held at once, at least."""
@@ -73,7 +72,7 @@ class FlowPropagator:
         self._settings = settings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`.
 
         Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
@@ -83,7 +82,7 @@ class FlowPropagator:
         yield from frames_around(frames.n_frames, labels, self.flow(frames).size, between)
 
     def between(self, frames: ClipFrames, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
-        """The frames between two neighbouring labels alone: they depend on no other label.
+        """Yield the frames between two neighbouring labels alone: they depend on no other label.
 
         Args:
             start: the earlier labelled frame, -1 for the frames before the first one.
@@ -97,19 +96,19 @@ class FlowPropagator:
             yield PropagatedFrame(frame_idx, blend(left, right, flow.size, friends))
 
     def flow(self, frames: ClipFrames) -> ClipFlow:
-        """The flow that masks of a clip are carried along."""
+        """Return the flow that masks of a clip are carried along."""
         return self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
 
 
 def carried_from(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> Carried:
-    """The masks of a label, before their first step, in a frame of (height, width) ``size``."""
+    """Return the masks of a label, before their first step, in a frame of (height, width) ``size``."""
     return Carried(patches_at(masks, size), np.ones(size, np.float32), 0)
 
 
 def _gap(
     flow: ClipFlow, start: int, end: int, before: Carried | None, after: Carried | None
 ) -> Iterator[tuple[int, Carried | None, Carried | None]]:
-    """(frame, carried forward, carried backward) for the frames between two labelled ones."""
+    """Yield (frame, carried forward, carried backward) for the frames between two labelled ones."""
     left = before
     for frame_idx, right in _backward(flow, start, end, after):
         if left is not None:
@@ -118,8 +117,7 @@ def _gap(
 
 
 def _backward(flow: ClipFlow, start: int, end: int, after: Carried | None) -> Iterator[tuple[int, Carried | None]]:
-    """What comes from the later labelled frame, in rising order of frames, though it is made in falling
-    order.
+    """Yield what comes from the later labelled frame, in rising order of frames, though it is made in falling order.
 
     A long gap is walked twice: once to note what arrives at the end of each block of frames, then block by
     block.
@@ -161,14 +159,14 @@ def step(carried: Carried, here: int, there: int, flow: ClipFlow) -> Carried:
 
 
 def _span(flow: Flow) -> tuple[int, int, int, int]:
-    """(least x, least y, greatest x, greatest y) of the motion, rounded outwards, in pixels."""
+    """Return (least x, least y, greatest x, greatest y) of the motion, rounded outwards, in pixels."""
     low_x, high_x, *_ = cv2.minMaxLoc(flow[..., 0])
     low_y, high_y, *_ = cv2.minMaxLoc(flow[..., 1])
     return int(np.floor(low_x)), int(np.floor(low_y)), int(np.ceil(high_x)), int(np.ceil(high_y))
 
 
 def _pull(patch: Patch, back: Flow, span: tuple[int, int, int, int]) -> Patch:
-    """A patch of the neighbouring frame as it lies in this one; ``back`` leads from here to there."""
+    """Move a patch of the neighbouring frame to where it lies in this one; ``back`` leads from here to there."""
     height, width = back.shape[:2]
     mine = patch.window
     # Which pixels can lead into the patch: x + motion lies in it. What leads out of the frame comes from
@@ -187,7 +185,7 @@ def _pull(patch: Patch, back: Flow, span: tuple[int, int, int, int]) -> Patch:
 
 
 def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each pixel of a window comes from, kept within the frame: float32 [h, w] each."""
+    """Return where each pixel of a window comes from, kept within the frame: float32 [h, w] each."""
     height, width = back.shape[:2]
     part = back[window.slices]
     x = part[..., 0] + np.arange(window.x0, window.x1, dtype=np.float32)
@@ -196,7 +194,7 @@ def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.f
 
 
 def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Whether the way of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
+    """Tell whether the way of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
     x, y = targets(there)
     returned = np.asarray(cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
     error = _squared_length(there + returned)
@@ -208,14 +206,14 @@ def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
 
 
 def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
-    """How far each pixel's way can be trusted after one more step, float32 [h, w]."""
+    """Return how far each pixel's way can be trusted after one more step, float32 [h, w]."""
     carried = cv2.remap(reliable, *targets(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     kept = np.where(leads_back(back, forth), np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
     return np.asarray(carried * kept, np.float32)
 
 
 def targets(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Column and row that each pixel leads to, float32 [h, w] each; they may lie outside."""
+    """Return the column and row that each pixel leads to, float32 [h, w] each; they may lie outside."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
@@ -223,7 +221,7 @@ def targets(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of [h, w, 2], float32 [h, w]."""
+    """Return the squared length of vectors [h, w, 2], float32 [h, w]."""
     x, y = cv2.split(vectors)
     return np.asarray(x * x + y * y, np.float32)
 
@@ -231,7 +229,7 @@ def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def blend(
     left: Carried | None, right: Carried | None, size: Size, friends: Mapping[int, frozenset[int]]
 ) -> dict[int, PropagatedTrack]:
-    """Both ways together, by track; pixels count by how near their label is and how far their way can be trusted.
+    """Blend both ways, by track; pixels count by how near their label is and how far their way can be trusted.
 
     Args:
         left, right: what was carried from the label before and from the one after; None where there is none.
@@ -256,7 +254,7 @@ def blend(
 
 
 def _confidence(track: int, ways: list[Carried]) -> float:
-    """An estimate of the overlap with the true mask, in [0, 1]."""
+    """Estimate the overlap with the true mask, in [0, 1]."""
     found = [(way.masks[track], way) for way in ways if track in way.masks]
     trust = max(mean_reliability(way, track) for _, way in found)
     if len(found) == 2:
@@ -267,7 +265,7 @@ def _confidence(track: int, ways: list[Carried]) -> float:
 
 
 def mean_reliability(way: Carried, track: int) -> float:
-    """How far the way of an object's pixels can be trusted, in [0, 1]; 0 where its mask is gone."""
+    """Return how far the way of an object's pixels can be trusted, in [0, 1]; 0 where its mask is gone."""
     patch = way.masks.get(track, NOTHING)
     weight = patch.values.sum()
     if weight <= 0:

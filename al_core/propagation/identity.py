@@ -23,7 +23,7 @@ LEAST_OVERLAP = 0.1
 
 
 def link_identities(frames: ClipFrames, labels: Iterable[FrameLabel], propagator: Propagator) -> list[FrameLabel]:
-    """The same labels, objects numbered from 1 so that one object keeps its number over the labelled frames.
+    """Return the same labels, objects numbered from 1 so that one object keeps its number over the labelled frames.
 
     Ignore regions stay as they are. Masks of different categories are never one object.
 
@@ -52,7 +52,7 @@ def link_identities(frames: ClipFrames, labels: Iterable[FrameLabel], propagator
 
 
 def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propagator: Propagator) -> dict[int, int]:
-    """Number in the later frame -> track, for the objects that come from the earlier frame."""
+    """Return the number in the later frame -> track, for the objects that come from the earlier frame."""
     if not earlier.objects or not later.objects:
         return {}
     known = {earlier.frame.frame_idx: {m.track_id: decode(m.rle) for m in earlier.objects}}

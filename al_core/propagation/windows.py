@@ -16,7 +16,7 @@ LENGTH = 48
 """Frames that are solved at once, at most, besides labelled ones."""
 
 KEPT = 36
-"""Of these, what is kept where the next window goes on; the rest is solved anew, with what comes after it."""
+"""Of these, what is kept where the next window goes on; the rest is solved again, with what comes after it."""
 
 Known = NDArray[np.float32]
 """Masks of a frame, [k, h, w] in [0, 1]."""
@@ -40,8 +40,9 @@ Solve = Callable[[range, Mapping[int, Known]], list[FrameEstimate]]
 
 
 def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
-    """Every frame that is not known, in order. At most one window is held at a time, and one frame for each window
-    of the widest gap.
+    """Yield every frame that is not known, in order.
+
+    At most one window is held at a time, and one frame for each window of the widest gap.
 
     A gap of more than ``LENGTH`` frames between two known ones is cut in the middle: each half goes on from its own
     known frame, window by window.
@@ -58,30 +59,30 @@ def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterat
             continue
         cut = end if after is None else start + 1 if before is None else (start + 1 + end) // 2
         if before is not None:
-            yield from _onward(start, cut, before, solve)
+            yield from _solved_forward(start, cut, before, solve)
         if after is not None:
-            yield from _homeward(cut, end, after, solve)
+            yield from _solved_backward(cut, end, after, solve)
 
 
-def _onward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
-    """Frames after ``start`` and before ``stop``, from a known one before them."""
+def _solved_forward(start: int, stop: int, before: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
+    """Yield frames after ``start`` and before ``stop``, from a known one before them."""
     while start + 1 < stop:
         last = min(start + LENGTH, stop - 1)
         found = solve(range(start, last + 1), {start: before})
         kept = last if last == stop - 1 else start + KEPT
         yield from ((i, found[i - start]) for i in range(start + 1, kept + 1))
-        start, before = kept, _decided(found[kept - start])
+        start, before = kept, _as_known(found[kept - start])
 
 
-def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
-    """Frames from ``first`` to before ``end``, in rising order, from a known one after them: walked twice, once to
-    note what arrives at each window."""
+def _solved_backward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tuple[int, FrameEstimate]]:
+    """Yield frames from ``first`` to before ``end``, in rising order, from a known one after them: walked twice, once
+    to note what arrives at each window."""
     arriving = {end: after}
     ends = [end]
     while end - first > LENGTH:
         found = solve(range(end - LENGTH, end + 1), {end: arriving[end]})
         end -= KEPT
-        arriving[end] = _decided(found[LENGTH - KEPT])
+        arriving[end] = _as_known(found[LENGTH - KEPT])
         ends.append(end)
     at = first
     for end in reversed(ends):
@@ -93,13 +94,13 @@ def _homeward(first: int, end: int, after: Known, solve: Solve) -> Iterator[tupl
         at = end + 1
 
 
-def _decided(estimate: FrameEstimate) -> Known:
-    """What the next window takes as known."""
+def _as_known(estimate: FrameEstimate) -> Known:
+    """Return what the next window takes as known."""
     return (estimate.probability > 0.5).astype(np.float32)
 
 
 def propagated(frames: ClipFrames, labels: Labels, size: Size, solve: Solve, trust: float) -> Iterator[PropagatedFrame]:
-    """Every frame of a clip, human masks among them, with the estimates of a solver between.
+    """Yield every frame of a clip, human masks among them, with the estimates of a solver between.
 
     Args:
         size: (height, width) of the masks.
@@ -129,7 +130,7 @@ def _tracks(tracks: list[int], probability: Known, kept: float) -> dict[int, Pro
 
 
 def expected_overlap(mask: NDArray[np.float32]) -> float:
-    """The overlap (IoU) of a mask cut at 0.5 with the truth, if each pixel of the mask, float32 [h, w], is as
+    """Return the overlap (IoU) of a mask cut at 0.5 with the truth, if each pixel of the mask, float32 [h, w], is as
     probable as it says: expected intersection over expected union."""
     inside = mask > 0.5
     either = np.count_nonzero(inside) + float(mask[~inside].sum())
@@ -149,7 +150,7 @@ def known_masks(labels: Labels, size: Size) -> dict[int, Known]:
 
 
 def entropy_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Entropy over the objects, last axis, and the background, in nats: float32 [..., k] -> [...]."""
+    """Return the entropy over the objects, last axis, and the background, in nats: float32 [..., k] -> [...]."""
     background = np.clip(1 - probability.sum(axis=-1, keepdims=True), 0, 1)
     whole = np.clip(np.concatenate([probability, background], axis=-1), 1e-6, 1)
     whole = whole / whole.sum(axis=-1, keepdims=True)

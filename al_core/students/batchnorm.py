@@ -1,4 +1,4 @@
-"""The running statistics of BatchNorm, measured anew for weights that were averaged."""
+"""Running statistics of BatchNorm for weights that were averaged: they are measured again."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Any]) -> None:
 
 @contextmanager
 def _measuring(model: nn.Module) -> Iterator[list[_BatchNorm]]:
-    """The norms that measure in training: those of a backbone that is kept as it was pretrained do not."""
+    """Yield the norms that measure in training: those of a backbone that is kept as it was pretrained do not."""
     was_training = model.training
     model.train()
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]

@@ -67,7 +67,7 @@ def import_mmdet() -> None:
 
 
 def choose_device(device: str = "auto") -> str:
-    """``auto`` is CUDA where there is one, else the CPU.
+    """Choose a device: ``auto`` is CUDA where there is one, else the CPU.
 
     Raises:
         BadSettings: ``cuda`` is asked for and there is none.
@@ -107,7 +107,7 @@ def load_config(name: str, override: str = "") -> Any:
 
 
 def build_config(student: StudentSettings, categories: Sequence[str], iterations: int | None = None) -> Any:
-    """The whole config of one training: the student's model, fitted to the categories, and our schedule.
+    """Build the whole config of one training: the student's model, fitted to the categories, and our schedule.
 
     The config may hold a section ``fewframes`` with ``lr_mult`` (factor on the learning rate of the settings),
     ``optim_wrapper`` (merged into ours) and ``train_pipeline`` (replaces ours).
@@ -150,8 +150,6 @@ TRAIN_PIPELINE: list[dict[str, Any]] = [
     dict(type="PackDetInputs"),
 ]
 """Augmentation for few frames: move and recolour them a little, since what is predicted comes from the same videos.
-
-A student that trains for two minutes underfits: scales of 0.7 to 1.4 and turns of 10 degrees cost a point of mean J.
 """
 
 STATISTICS_PIPELINE: list[dict[str, Any]] = [
@@ -164,11 +162,11 @@ STATISTICS_PIPELINE: list[dict[str, Any]] = [
 
 
 def fit_model(model: Mapping[str, Any], n_classes: int, max_objects: int) -> dict[str, Any]:
-    """A zoo model's config as a student's: our number of classes, no download, one process, RGB, sides padded.
+    """Turn a zoo model's config into a student's: our number of classes, no download, one process, RGB, sides padded.
 
     Args:
         model: config of an mmdet detector; it is not changed.
-        max_objects: at most so many detections an image.
+        max_objects: most detections in an image.
     """
     import_mmdet()
     fitted: dict[str, Any] = _fit(_plain(model), n_classes)
@@ -183,12 +181,12 @@ def fit_model(model: Mapping[str, Any], n_classes: int, max_objects: int) -> dic
 
 
 def config_text(config: Any) -> str:
-    """A config as a Python literal, which :func:`parse_config` reads without executing anything."""
+    """Write a config as a Python literal, which :func:`parse_config` reads without executing anything."""
     return pprint.pformat(_plain(config), width=110, sort_dicts=False)
 
 
 def parse_config(text: str) -> Any:
-    """The inverse of :func:`config_text`.
+    """Read a config that :func:`config_text` wrote.
 
     Raises:
         BadCheckpoint: the text is no literal.
@@ -202,7 +200,7 @@ def parse_config(text: str) -> Any:
 
 
 def build_model(model: Any) -> nn.Module:
-    """The detector of a fitted model config, with weights as its layers draw them."""
+    """Build the detector of a fitted model config, with weights as its layers draw them."""
     import_mmdet()
     from mmdet.registry import MODELS
     from mmengine.registry import DefaultScope
@@ -255,7 +253,7 @@ def _check_records(path: Path) -> None:
 
 
 def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettings | None = None) -> list[Member]:
-    """The ensemble in a checkpoint that :func:`al_core.students.train.train_student` wrote: one member a teacher.
+    """Load the ensemble in a checkpoint that :func:`al_core.students.train.train_student` wrote: one member a teacher.
 
     Args:
         settings: detections below its ``score_threshold`` are not made; by default the model's own threshold.
@@ -319,7 +317,7 @@ def _optimizer(learning_rate: float) -> dict[str, Any]:
 
 
 def _schedule(iterations: int, learning_rate: float) -> list[dict[str, Any]]:
-    """A short linear warm-up, for weights that start at random, then a half cosine down to a twentieth."""
+    """Return a short linear warm-up, for weights that start at random, then a half cosine down to a twentieth."""
     warm_up = min(20, iterations // 5)
     fall = dict(
         type="CosineAnnealingLR",
@@ -334,7 +332,7 @@ def _schedule(iterations: int, learning_rate: float) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Config containers as dictionaries, lists and tuples of plain values."""
+    """Turn config containers into dictionaries, lists and tuples of plain values."""
     if isinstance(value, Mapping) or hasattr(value, "to_dict"):
         content = value.to_dict() if hasattr(value, "to_dict") else value
         return {key: _plain(item) for key, item in content.items()}
@@ -399,7 +397,7 @@ def _is_file(checkpoint: str) -> bool:
 
 
 def _take_rgb(processor: dict[str, Any]) -> None:
-    """The zoo reads images as BGR; turn the conversion around so that weights see what they saw there."""
+    """Turn the conversion of colours around: the zoo reads BGR, and weights must see what they saw there."""
     if processor.pop("bgr_to_rgb", False):
         processor.pop("rgb_to_bgr", None)
     elif not processor.pop("rgb_to_bgr", False):

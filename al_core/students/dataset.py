@@ -79,13 +79,13 @@ class LabelledFrames(Dataset):
         return self._length
 
     def sample_of(self, item: int) -> int:
-        """Index of the frame that an item shows: every frame once in each pass, in a new order each pass."""
+        """Return the index of the frame that an item shows: every frame once in each pass, in a new order each pass."""
         turn, position = divmod(item, len(self._samples))
         order = np.random.default_rng([self._seed, 0, turn]).permutation(len(self._samples))
         return int(order[position])
 
     def __getitem__(self, item: int) -> dict[str, Any]:
-        """One item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
+        """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
         rng = np.random.default_rng([self._seed, 1, item])
         image, masks = self._frame(self.sample_of(item))
         content = _mmdet_content(image, masks, self._labels(self.sample_of(item)))
@@ -127,7 +127,7 @@ class ItemSampler(Sampler[int]):
 
 
 def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """A mask in another size: a pixel is set where the mask covers at least half of it."""
+    """Resize a mask: a pixel is set where the mask covers at least half of it."""
     if mask.shape == (height, width):
         return mask
     shrinks = height < mask.shape[0]
@@ -157,7 +157,7 @@ def _compose(pipeline: Sequence[Mapping[str, Any]]) -> Callable[[dict[str, Any]]
 
 
 def _mmdet_content(image: NDArray[np.uint8], masks: NDArray[np.uint8], labels: Sequence[int]) -> dict[str, Any]:
-    """What mmdet's transforms work on; ignore regions are instances with a flag and no class."""
+    """Return what mmdet's transforms work on; ignore regions are instances with a flag and no class."""
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
 
@@ -177,7 +177,7 @@ def _mmdet_content(image: NDArray[np.uint8], masks: NDArray[np.uint8], labels: S
 
 @contextlib.contextmanager
 def _global_randomness(rng: np.random.Generator) -> Iterator[None]:
-    """mmdet's own transforms draw from the global generators: seed them, and leave them as they were."""
+    """Seed the global generators, from which mmdet's own transforms draw, and leave them as they were."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     np.random.seed(rng.integers(2**32))  # noqa: NPY002
     random.seed(int(rng.integers(2**32)))

@@ -17,7 +17,7 @@ from al_core.files import replaced
 
 
 def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
-    r"""An average of a student over its training, filled by ``update_parameters``.
+    r"""Make an average of a student over its training, filled by ``update_parameters``.
 
     After update number :math:`t = 0, 1, ...` the teacher is
 
@@ -48,7 +48,7 @@ def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
 
 
 def teacher_alpha(updates: int, decay: float) -> float:
-    """Share of the old teacher in the update that follows so many earlier ones."""
+    """Return the share of the old teacher in the update that follows this number of earlier ones."""
     return min(1 - 1 / (updates + 1), decay)
 
 
@@ -158,7 +158,7 @@ class ProgressHook(Hook):
 
 
 class ResumePointHook(Hook):
-    """Write a checkpoint to go on from every so many iterations: one file, replaced as a whole or not at all.
+    """Write a checkpoint to go on from at intervals: one file, replaced as a whole or not at all.
 
     Args:
         path: the file.

@@ -24,8 +24,7 @@ LOG_EVERY = 25
 class TwoGroupsConstructor:
     """Weight decay for kernels, none for biases and norms: two groups of parameters.
 
-    mmengine's own constructor makes a group of each parameter, and an optimizer that takes hundreds of steps where
-    one would do costs a tenth of a small student's iteration.
+    mmengine's own constructor makes a group of each parameter, and takes hundreds of small steps where one would do.
 
     Args:
         optim_wrapper_cfg: config of the wrapper with its ``optimizer``.
@@ -35,7 +34,7 @@ class TwoGroupsConstructor:
         self._wrapper = dict(optim_wrapper_cfg)
 
     def __call__(self, model: nn.Module) -> Any:
-        """The optimizer of a model, in its wrapper."""
+        """Build the optimizer of a model, in its wrapper."""
         optimizer = dict(self._wrapper.pop("optimizer"))
         trained = [p for p in model.parameters() if p.requires_grad]
         # Biases and norms are vectors; kernels have at least two dimensions.
@@ -50,7 +49,7 @@ class ToPythonLogging(logging.Handler):
     """Hands records of mmengine, whose loggers are in no tree of loggers, to Python's logger ``mmengine``."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a record on, where somebody wants it."""
+        """Hand a record on, where its level is enabled."""
         logger = logging.getLogger("mmengine")
         if logger.isEnabledFor(record.levelno):
             logger.handle(record)
@@ -103,13 +102,13 @@ class StudentRunner(Runner):
         )
 
     def build_logger(self, log_level: Any = "ERROR", **_: Any) -> MMLogger:
-        """A logger to the terminal and to Python's own logging."""
+        """Return a logger to the terminal and to Python's own logging."""
         logger = MMLogger.get_instance(self._experiment_name, log_level=log_level)
         logger.addHandler(ToPythonLogging(logging.INFO))
         return logger
 
     def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> nn.Module:
-        """Onto the chosen device; mmengine would take the fastest."""
+        """Move a model to the chosen device; mmengine would take the fastest."""
         return model.to(self._student_device)
 
     def resume(self, filename: str, **_: Any) -> None:
@@ -117,10 +116,10 @@ class StudentRunner(Runner):
         super().resume(filename, map_location="cpu")
 
     def dump_config(self) -> None:
-        """The final checkpoint holds the config."""
+        """Write nothing: the final checkpoint holds the config."""
 
     def _log_env(self, env_cfg: Any) -> None:
-        """Asking compilers and drivers for their versions takes longer than a training step."""
+        """Log nothing: asking compilers and drivers for their versions takes longer than a training step."""
 
     def close(self) -> None:
         """Let mmengine forget the run."""

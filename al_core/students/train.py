@@ -85,7 +85,7 @@ def train_student(
     init_checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainedStudent:
-    """Train; called again after a kill with the same arguments it goes on, called again after the end it returns.
+    """Train a student; called again after a kill with the same arguments it goes on, after the end it returns.
 
     Args:
         samples: labelled frames, at least one; frames without objects are negatives.
@@ -95,7 +95,7 @@ def train_student(
         iterations: for each seed.
         init_checkpoint: weights to start from: an earlier result of this function (student and teachers), a
             checkpoint of mmengine, or a plain file of tensors.
-        on_progress: is told after each iteration.
+        on_progress: called after each iteration.
 
     Raises:
         BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built.
@@ -255,7 +255,7 @@ def _started_model(run: _Run, number: int) -> nn.Module:
 
 
 def _with_precision(config: Any, device: str) -> Any:
-    """Half precision on CUDA; on a CPU bfloat16 gained a tenth of the time and is not worth its rounding."""
+    """Choose half precision on CUDA; on a CPU bfloat16 gains little and is not worth its rounding."""
     if device == "cpu" or config.optim_wrapper.type != "OptimWrapper":
         return config
     mixed = copy.deepcopy(config)
@@ -302,13 +302,13 @@ def _merged(run: _Run, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _read_if_same(run: _Run, path: Path) -> dict[str, Any] | None:
-    """A file of this training; what is damaged is noted, what belongs to another training is passed over."""
+    """Read a file of this training; what is damaged is noted, what belongs to another training is passed over."""
     if not path.exists():
         return None
     try:
         content = read_checkpoint(path)
     except BadCheckpoint as error:
-        run.notes.append(f"{error}; this part of the training starts anew")
+        run.notes.append(f"{error}; this part of the training starts again")
         return None
     return content if content.get("identity") == run.identity else None
 
@@ -327,7 +327,7 @@ def _on_cpu(module: nn.Module) -> dict[str, torch.Tensor]:
 
 @contextlib.contextmanager
 def _own_randomness(device: str) -> Iterator[None]:
-    """A training seeds the global generators; the rest of the process gets its own back."""
+    """Give the rest of the process its own generators back after a training, which seeds the global ones."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     deterministic = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True

@@ -87,7 +87,7 @@ class PaintIgnored:
 def _similarity(
     source: tuple[int, int], canvas: tuple[int, int], zoom: float, degrees: float, shift: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Matrix [2, 3] from source to canvas pixels; the centres fall on each other but for the shift."""
+    """Return the matrix [2, 3] from source to canvas pixels; the centres fall on each other but for the shift."""
     radians = math.radians(degrees)
     cos, sin = zoom * math.cos(radians), zoom * math.sin(radians)
     turn = np.array([[cos, -sin], [sin, cos]])

@@ -25,11 +25,11 @@ class View:
     gain: float = 1.0
 
     def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) at which a frame of this (height, width) is seen, at least 1 pixel."""
+        """Return the (height, width) at which a frame of this (height, width) is seen, at least 1 pixel."""
         return max(1, round(size[0] * self.scale)), max(1, round(size[1] * self.scale))
 
     def apply(self, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The view of an image that is to be seen at (height, width) ``size`` before the view's own scale.
+        """Return the view of an image that is to be seen at (height, width) ``size`` before the view's own scale.
 
         Args:
             image: uint8 [h, w, 3] of any size.
@@ -55,7 +55,7 @@ class View:
     def invert_boxes(
         self, boxes: NDArray[np.floating[Any]], seen: tuple[int, int], size: tuple[int, int]
     ) -> NDArray[np.float64]:
-        """Boxes found in the view, on the frame.
+        """Bring boxes found in the view onto the frame.
 
         Args:
             boxes: [n, 4] as (x0, y0, x1, y1) in pixels of the view.
@@ -71,7 +71,7 @@ class View:
         return back * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
 
     def invert_masks(self, masks: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-        """Masks found in the view, on a grid over the frame: each grid point takes the mask's pixel under it.
+        """Bring masks found in the view onto a grid over the frame: each grid point takes the mask's pixel under it.
 
         The same function brings a mask to the frame's own size and samples it on a coarser grid.
 
@@ -115,5 +115,5 @@ def views_named(names: Sequence[str]) -> tuple[View, ...]:
 
 
 def _nearest(n_from: int, n_to: int) -> NDArray[np.intp]:
-    """Index of the pixel of ``n_from`` that lies under the centre of each of ``n_to`` grid points."""
+    """Return the index of the pixel of ``n_from`` that lies under the centre of each of ``n_to`` grid points."""
     return ((np.arange(n_to) + 0.5) * (n_from / n_to)).astype(np.intp)

@@ -28,7 +28,7 @@ WEAK_SHARE = 1 / 3
 """Detections below the score threshold count as weak sightings down to this share of it."""
 
 IMAGES_PER_PASS = {"cpu": 4, "cuda": 32}
-"""Images that go through a network at once, by kind of device (measured on two cores: more gains nothing)."""
+"""Images that go through a network at once, by kind of device."""
 
 Forward = Callable[[list[torch.Tensor]], tuple[list[Any], NDArray[np.float32]]]
 
@@ -81,7 +81,7 @@ def predict_frames(
         settings: ``score_threshold`` and ``match_iou``.
         student_long_side: long side in pixels at which the student sees a frame; frames are never enlarged to
             it.
-        max_objects: at most so many objects a frame.
+        max_objects: most objects in a frame.
         images_per_pass: views that share a forward pass; by default what suits the device.
 
     Raises:
@@ -107,15 +107,14 @@ def predict_frames(
 
 
 def weakest_score(settings: TeacherSettings) -> float:
-    """Detections with a lower score are not looked at."""
+    """Return the score below which detections are not looked at."""
     return settings.score_threshold * WEAK_SHARE
 
 
-def prepared(members: Sequence[Member]) -> list[Member]:
-    """The members with their weights laid out for fast prediction; what they predict stays the same.
+def in_fast_layout(members: Sequence[Member]) -> list[Member]:
+    """Lay out the weights of members for fast prediction; what they predict stays the same.
 
-    On the CPU convolutions run a sixth faster (RTMDet-Ins-tiny at 320x192 pixels) when channels lie
-    innermost.
+    On the CPU convolutions are faster when channels lie innermost.
     """
     for member in members:
         if next(member.model.parameters()).device.type == "cpu":
@@ -166,7 +165,7 @@ def _look(frame_idx: int, image: NDArray[np.uint8], views: Sequence[View], long_
 
 
 def _batches(frames: Iterable[_Seen], n: int) -> Iterator[list[_Seen]]:
-    """Up to n consecutive frames of one size."""
+    """Yield up to n consecutive frames of one size."""
     batch: list[_Seen] = []
     for frame in frames:
         if batch and (len(batch) == n or batch[0].size != frame.size):
@@ -178,7 +177,7 @@ def _batches(frames: Iterable[_Seen], n: int) -> Iterator[list[_Seen]]:
 
 
 def _ask(forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_images: int) -> list[list[_Answer]]:
-    """What one member says of each frame through each view; images of one size share a pass."""
+    """Return what one member says of each frame through each view; images of one size share a pass."""
     answers: dict[tuple[int, int], _Answer] = {}
     by_shape: dict[torch.Size, list[tuple[int, int]]] = {}
     for n, frame in enumerate(batch):
@@ -195,7 +194,7 @@ def _ask(forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_imag
 
 @contextmanager
 def _watched(model: Any) -> Iterator[Forward]:
-    """A model's forward pass that also tells the pooled feature of each image.
+    """Yield a model's forward pass that also gives the pooled feature of each image.
 
     The feature is the mean over the pixels of every level that the neck gives (the backbone, without a neck),
     one level after the other.
@@ -228,7 +227,7 @@ def _watched(model: Any) -> Iterator[Forward]:
 
 
 def _output(view: View, found: Any, weakest: float, max_objects: int) -> Output:
-    """mmdet's instances as arrays: those with a score of at least ``weakest``, at most ``max_objects``."""
+    """Turn mmdet's instances into arrays: those with a score of at least ``weakest``, at most ``max_objects``."""
     scores = found.scores.cpu().numpy()
     kept = np.argsort(-scores, kind="stable")[:max_objects]
     kept = kept[scores[kept] >= weakest]
@@ -241,6 +240,6 @@ def _output(view: View, found: Any, weakest: float, max_objects: int) -> Output:
 
 
 def _unit_mean(features: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Mean of features, float32 [d] each, scaled to length 1."""
+    """Return the mean of features, float32 [d] each, scaled to length 1."""
     mean = np.asarray(np.mean(features, axis=0), np.float32)
     return mean / np.float32(max(float(np.linalg.norm(mean)), 1e-12))

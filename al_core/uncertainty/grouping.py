@@ -70,7 +70,7 @@ def merge_outputs(
     settings: TeacherSettings,
     max_objects: int,
 ) -> tuple[PredictedObject, ...]:
-    """The objects of one frame, most certain to exist first.
+    """Return the objects of one frame, most certain to exist first.
 
     Args:
         outputs: of every member for every view.
@@ -79,7 +79,7 @@ def merge_outputs(
             size.
         size: (height, width) of the frame in working pixels.
         settings: ``score_threshold``: objects that no output sees with it are dropped; ``match_iou``.
-        max_objects: at most so many objects are kept.
+        max_objects: most objects that are kept.
     """
     found = _collect(outputs, seen)
     groups = _group(found, outputs, seen, settings)
@@ -88,7 +88,7 @@ def merge_outputs(
 
 
 def mask_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The tight box of each mask, bool [n, h, w]: float32 [n, 4] as (x0, y0, x1, y1); all 0 for an empty mask."""
+    """Return the tight box of each mask, bool [n, h, w]: float32 [n, 4] as (x0, y0, x1, y1); 0 for an empty mask."""
     boxes = np.zeros((len(masks), 4), np.float32)
     for axis, (low, high) in ((1, (0, 2)), (2, (1, 3))):
         used: NDArray[np.bool_] = np.any(masks, axis=axis)
@@ -112,7 +112,7 @@ def _collect(outputs: Sequence[Output], seen: Size) -> _Detections:
 def _group(
     found: _Detections, outputs: Sequence[Output], seen: Size, settings: TeacherSettings
 ) -> list[NDArray[np.intp]]:
-    """Rows of ``found`` that are one object each, greedily from the highest score.
+    """Return rows of ``found`` that are one object each, greedily from the highest score.
 
     A group may hold several detections of one output: the same object under two classes, or seen twice.
     """
@@ -167,7 +167,7 @@ def _merge(
 
 
 def _beliefs(found: _Detections, group: NDArray[np.intp], n_outputs: int, n_classes: int) -> NDArray[np.float64]:
-    """What each output believes the object to be: float64 [n_outputs, C + 1], rows add up to 1, last "no
+    """Return what each output believes the object to be: float64 [n_outputs, C + 1], rows add up to 1, last "no
     object".
 
     An output that sees it as class c with score s gives s to c and 1 - s to "no object"; one that sees it
@@ -182,7 +182,7 @@ def _beliefs(found: _Detections, group: NDArray[np.intp], n_outputs: int, n_clas
 
 
 def _mean_box(boxes: NDArray[np.float64], seen: Size, size: Size) -> tuple[tuple[float, float, float, float], float]:
-    """The mean box in working pixels, and the standard deviation of its corners over its diagonal."""
+    """Return the mean box in working pixels, and the standard deviation of its corners over its diagonal."""
     boxes = boxes * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
     x0, y0, x1, y1 = boxes.mean(axis=0).tolist()
     deviation = float(np.sqrt(boxes.var(axis=0).mean()))
@@ -194,7 +194,7 @@ def _mask(output: Output, index: int, seen: Size) -> NDArray[Any]:
 
 
 def _average(masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: Size) -> tuple[SoftMask, float]:
-    """Weighted mean of masks, [h, w] each, brought to the working size; and their mean pairwise IoU."""
+    """Average masks, [h, w] each, by weight, at the working size; return also their mean pairwise IoU."""
     scale = 1 if masks[0].dtype == np.bool_ else 255
     masks = [np.ascontiguousarray(m).view(np.uint8) for m in masks]
     bounds = np.array([cv2.boundingRect(m) for m in masks])
@@ -210,7 +210,7 @@ def _average(masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: 
 
 
 def _mean_pairwise_iou(masks: NDArray[np.bool_]) -> float:
-    """Mean IoU over the pairs of masks, bool [m, p]; 1 for a single mask."""
+    """Return the mean IoU over the pairs of masks, bool [m, p]; 1 for a single mask."""
     if len(masks) == 1:
         return 1.0
     values = masks.astype(np.float32)
@@ -223,8 +223,7 @@ def _mean_pairwise_iou(masks: NDArray[np.bool_]) -> float:
 
 
 def _enlarge(crop: NDArray[np.uint8], x: int, y: int, seen: Size, size: Size) -> SoftMask:
-    """A crop at column x, row y of a frame of size ``seen``, resampled to where it lies in a frame of
-    ``size``."""
+    """Resample a crop at column x, row y of a frame of size ``seen`` to where it lies in a frame of ``size``."""
     if seen != size:
         step_x, step_y = seen[1] / size[1], seen[0] / size[0]
         left, top = int(x / step_x), int(y / step_y)
@@ -246,7 +245,7 @@ def _enlarge(crop: NDArray[np.uint8], x: int, y: int, seen: Size, size: Size) ->
 
 
 def _grid(boxes: NDArray[np.float64], seen: Size) -> Size:
-    """The grid on which masks are compared: coarse unless one of the boxes is small."""
+    """Choose the grid on which masks are compared: coarse unless one of the boxes is small."""
     shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     step = max(1.0, max(seen) / GRID_SIDE) if shorter.min() >= SMALL_SIDE else 1.0
     return max(1, round(seen[0] / step)), max(1, round(seen[1] / step))

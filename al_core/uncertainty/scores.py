@@ -2,9 +2,8 @@
 
 A component of a frame is a mean over its objects. What no teacher sees has no mask to disagree about, so a frame
 without objects would look certain. It is held against the frames beside it and, in number, against the nearest frame
-that people labelled: an object that was there and that no teacher sees is one of the greatest doubt. (A short-trained
-student on DAVIS "libby", which misses the animal in 18 of 49 frames: rank correlation of the score with the error
-1 - J is -0.27 without this and 0.59 with it; on "dog" -0.11 and 0.75.)
+that people labelled: an object that was there and that no teacher sees is one of the greatest doubt
+(docs/students.md has the figures).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +98,8 @@ class FrameScorer:
 
 
 def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings) -> NDArray[np.float32]:
-    """The weighted mean of the components: float32 [n] in [0, 1], higher where less is certain.
+    """Return the acquisition score, the weighted mean of the components: float32 [n] in [0, 1], higher where less is
+    certain.
 
     Raises:
         BadSettings: every weight is 0.
@@ -109,7 +109,7 @@ def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintyS
 
 
 def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedObject]) -> float:
-    """How little the objects of two neighbouring frames agree, in [0, 1]; 0 when neither has any.
+    """Return how little the objects of two neighbouring frames agree, in [0, 1]; 0 when neither has any.
 
     Objects are paired so that the sum of their masks' IoU is greatest; a pair counts 1 - IoU, an object
     without a partner 1, each weighted by existence (of a pair, the greater one).
@@ -139,7 +139,7 @@ def _largest_entropy(found: PredictedObject) -> float:
 
 
 def _misfit(objects: Sequence[PredictedObject], n_expected: int) -> float:
-    """By how much the number of objects, each counted by its existence, is off: in [0, 1]."""
+    """Return by how much the number of objects, each counted by its existence, is off: in [0, 1]."""
     n_seen = float(_existence(objects).sum())
     return abs(n_seen - n_expected) / max(n_seen, n_expected, 1.0)
 
@@ -166,7 +166,7 @@ def _shares(weights: UncertaintySettings) -> NDArray[np.float64]:
 
 
 def _mean_of_neighbours(steps: NDArray[np.float32], n: int) -> NDArray[np.float32]:
-    """Mean over the steps from the frame before and to the frame after, float32 [n]; a lone frame has 0."""
+    """Average the steps from the frame before and to the frame after, float32 [n]; a lone frame has 0."""
     total, count = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for part in (slice(1, None), slice(None, -1)):
         total[part] += steps
@@ -184,6 +184,6 @@ def _mask_matrix(objects: Sequence[PredictedObject]) -> sparse.csr_matrix:
 
 
 def _set_pixels(mask: SoftMask) -> NDArray[np.intp]:
-    """Positions, in the flattened frame, of the pixels that more likely than not belong to the object."""
+    """Return positions, in the flattened frame, of the pixels that more likely than not belong to the object."""
     rows, columns = np.nonzero(mask.values > 127)
     return (rows + mask.y) * mask.size[1] + columns + mask.x

@@ -54,11 +54,11 @@ def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":
         BadCheckpoint: the file is no student's checkpoint, or is damaged.
     """
     from al_core.students.build import load_members
-    from al_core.uncertainty.ensemble import prepared, weakest_score
+    from al_core.uncertainty.ensemble import in_fast_layout, weakest_score
 
     # Weak sightings tell how sure the other teachers may be, so the models are asked for them too.
     asked = settings.teachers.model_copy(update={"score_threshold": weakest_score(settings.teachers)})
-    return prepared(load_members(checkpoint, settings.student.device, asked))
+    return in_fast_layout(load_members(checkpoint, settings.student.device, asked))
 
 
 def predict_video(

@@ -74,8 +74,8 @@ class _Remembered:
     Attributes:
         keys: float32 [c, h, w], by cell.
         masks: float32 [tracks, H, W].
-        way: float32 [H, W, 2], from each pixel of the frame at hand to the same point here, in pixels.
-        distance: frames from the one at hand to the human frame that the masks come from, over this one.
+        way: float32 [H, W, 2], from each pixel of the current frame to the same point here, in pixels.
+        distance: frames from the current one to the human frame that the masks come from, over this one.
     """
 
     keys: Tensor
@@ -107,7 +107,7 @@ class AffinityPropagator:
         self._matching = matching
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`.
 
         Memory: some frames of features; what the walk backward finds between two human frames waits in a temporary
@@ -143,7 +143,7 @@ class _Walk:
     tracks: Sequence[int]
 
     def run(self, source: int, order: range, opposite: int) -> Iterator[Masks]:
-        """What is in the frames of ``order``, the first of which is next to the human frame ``source``.
+        """Yield the masks in the frames of ``order``, the first of which is next to the human frame ``source``.
 
         Args:
             opposite: the human frame at the other end, or a number that is none.
@@ -191,7 +191,7 @@ class _Walk:
         return _Remembered(keys, masks, np.zeros((*masks.shape[1:], 2), np.float32))
 
     def _beyond(self, source: int, step: int) -> list[_Remembered]:
-        """Human frames on the own side, as seen from the nearest one."""
+        """Return human frames on the own side, as seen from the nearest one."""
         marks = [mark for mark in sorted(self.labels, reverse=step < 0) if (mark - source) * step > 0]
         found = []
         for mark in marks[: self.matching.beyond]:
@@ -203,7 +203,7 @@ class _Walk:
         return found
 
     def _ways(self, order: range, way: Flow) -> Mapping[int, NDArray[np.float16]]:
-        """From the last frames of ``order``, as far as the horizon, to the one after it, by cell.
+        """Return the ways from the last frames of ``order``, as far as the horizon, to the one after it, by cell.
 
         Args:
             way: from the frame after it to itself, float32 [h, w, 2] of zeros.
@@ -219,7 +219,7 @@ class _Walk:
         return replace(remembered, way=way, distance=remembered.distance + 1)
 
     def _step(self, here: int, there: int) -> Flow:
-        """Flow from a frame to its neighbour, up to whole cells; zero where nothing is to be aligned."""
+        """Return the flow from a frame to its neighbour, up to whole cells; zero where nothing is to be aligned."""
         height, width = self.flow.size
         if not self.matching.aligned:
             return np.zeros((height + -height % STRIDE, width + -width % STRIDE, 2), np.float32)
@@ -232,25 +232,25 @@ class _Walk:
 
 
 def _composed(step: Flow, way: Flow) -> Flow:
-    """The way by a step and on from there, float32 [h, w, 2]."""
+    """Return the way of one step and on from there, float32 [h, w, 2]."""
     x, y = targets(step)
     return np.asarray(step + cv2.remap(way, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _reduced(way: Flow) -> Flow:
-    """By cell instead of by pixel, in cells."""
+    """Turn a way by pixel into one by cell, in cells."""
     height, width = way.shape[:2]
     size = (width // STRIDE, height // STRIDE)
     return np.asarray(cv2.resize(way, size, interpolation=cv2.INTER_AREA) / STRIDE, np.float32)
 
 
 def _enlarged(way: NDArray[np.float16], shape: tuple[int, ...]) -> Flow:
-    """By pixel instead of by cell."""
+    """Turn a way by cell into one by pixel."""
     return np.asarray(cv2.resize(way.astype(np.float32), shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _sample(planes: Tensor, way: Flow) -> tuple[Tensor, Tensor]:
-    """What lies at the end of each pixel's way, float32 [c, h, w], and whether that is inside, bool [h, w]."""
+    """Return what lies at the end of each pixel's way, float32 [c, h, w], and whether that is inside, bool [h, w]."""
     height, width = way.shape[:2]
     if not way.any():
         return planes, torch.ones(height, width, dtype=torch.bool)

@@ -67,7 +67,7 @@ class Pair(NamedTuple):
 
 
 def learned_features(resources: Resources) -> Callable[[ClipFrames, tuple[int, int]], Describe]:
-    """What gives the features of a clip: the encoder of ``propagation.encoder``, or one that is trained on the clip.
+    """Return what gives the features of a clip: the encoder of ``propagation.encoder``, or one trained on the clip.
 
     Raises:
         BadCheckpoint: the encoder's file is not there or does not fit.
@@ -86,7 +86,7 @@ def learned_features(resources: Resources) -> Callable[[ClipFrames, tuple[int, i
 
 
 def training_key(frames: ClipFrames, size: tuple[int, int], steps: int, seed: int) -> str:
-    """Name of the trained encoder: equal clips and settings share one."""
+    """Return the name of the trained encoder: equal clips and settings share one."""
     what = [_FORMAT, frames.sha256, list(frames.size), list(size), steps, seed, APART, RADIUS, CROP, BATCH, MOST_PAIRS]
     return fingerprint(what)
 
@@ -99,14 +99,14 @@ def trained_encoder(
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Encoder:
-    """The encoder of a clip: from the cache, or trained now; a training that was killed goes on.
+    """Return the encoder of a clip: from the cache, or trained now; a training that was killed goes on.
 
     Args:
         size: (height, width) of the frames as they are learnt from, in pixels.
         disk: where trained and half-trained encoders are kept.
         steps: of the training; 0 gives random weights.
         seed: of the weights and of everything that is drawn.
-        on_progress: is told of each step.
+        on_progress: called after each step.
     """
     key = training_key(frames, size, steps, seed)
     encoder = new_encoder(seed)
@@ -124,7 +124,7 @@ def trained_encoder(
 
 
 def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int) -> list[Pair]:
-    """Pairs of frames some frames apart, at most :data:`MOST_PAIRS`, so that memory does not grow with the clip."""
+    """Draw pairs of frames some frames apart; at most :data:`MOST_PAIRS`, so memory does not grow with the clip."""
     rng = np.random.default_rng(seed)
     n = frames.n_frames
     targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False))
@@ -168,7 +168,7 @@ def train(
 
 
 def reconstruction_loss(encoder: Encoder, target: Tensor, source: Tensor, dropped: int) -> Tensor:
-    """Smooth L1 between a colour channel and what is copied of it from another frame, scalar.
+    """Return the smooth L1 loss between a colour channel and what is copied of it from another frame, scalar.
 
     Args:
         target: float32 [n, 3, h, w], h and w multiples of 4.
@@ -196,7 +196,7 @@ def _partner(target: int, n_frames: int, rng: np.random.Generator) -> int:
 
 
 def _crops(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The same place in both frames of some pairs: float32 [n, 3, h, w] each."""
+    """Cut the same place out of both frames of some pairs: float32 [n, 3, h, w] each."""
     targets, sources = [], []
     for _ in range(BATCH):
         pair = pairs[int(rng.integers(len(pairs)))]

@@ -18,7 +18,7 @@ OUTSIDE = -1e4
 
 
 def with_norm(keys: Tensor, inside: Tensor | None = None, cost: float = 0.0) -> Tensor:
-    """Keys as they are compared: a further channel holds minus the squared length, and what lies outside.
+    """Return keys as they are compared: a further channel holds minus the squared length, and what lies outside.
 
     Args:
         keys: float32 [n, c, h, w].
@@ -32,7 +32,7 @@ def with_norm(keys: Tensor, inside: Tensor | None = None, cost: float = 0.0) -> 
 
 
 def scores(queries: Tensor, keys: Tensor, radius: int) -> Tensor:
-    """Minus the squared distance of each cell's feature to those around it in the other frame.
+    """Return minus the squared distance of each cell's feature to those around it in the other frame.
 
     Args:
         queries: float32 [n, c, h, w].
@@ -47,7 +47,7 @@ def scores(queries: Tensor, keys: Tensor, radius: int) -> Tensor:
 
 
 def neighbours(plane: Tensor, radius: int) -> Tensor:
-    """What is around each cell, in the order of :func:`scores`; zero beyond the edge.
+    """Return the values around each cell, in the order of :func:`scores`; zero beyond the edge.
 
     Args:
         plane: float32 [n, 1, h, w].
@@ -60,14 +60,14 @@ def neighbours(plane: Tensor, radius: int) -> Tensor:
 
 
 def cut(planes: Tensor) -> Tensor:
-    """The cells of each tile: float32 [n * tiles, TILE * TILE, c] of [n, c, h, w]; zero beyond the edge."""
+    """Cut planes into tiles: float32 [n * tiles, TILE * TILE, c] of [n, c, h, w]; zero beyond the edge."""
     height, width = planes.shape[2:]
     padded = functional.pad(planes, (0, -width % TILE, 0, -height % TILE))
     return _around_tiles(padded, 0).transpose(1, 2)
 
 
 def joined(tiles: Tensor, size: tuple[int, int]) -> Tensor:
-    """The inverse of :func:`cut` for one frame: float32 [c, h, w] of [tiles, TILE * TILE, c]."""
+    """Join tiles to one frame, the inverse of :func:`cut`: float32 [c, h, w] of [tiles, TILE * TILE, c]."""
     rows, columns = -(-size[0] // TILE), -(-size[1] // TILE)
     planes = tiles.reshape(rows, columns, TILE, TILE, -1).permute(4, 0, 2, 1, 3)
     return planes.reshape(-1, rows * TILE, columns * TILE)[:, : size[0], : size[1]]
@@ -102,7 +102,7 @@ def copy(query: Tensor, keys: Tensor, values: Tensor, radius: int, k: int, prior
 
 
 def _copied(own: Tensor, keys: Tensor, values: Tensor, radius: int, k: int, prior: float) -> Tensor:
-    """What some tiles take from the memory, float32 [b, TILE * TILE, v].
+    """Return what some tiles take from the memory, float32 [b, TILE * TILE, v].
 
     Args:
         own: float32 [b, TILE * TILE, c].
@@ -121,13 +121,13 @@ def _copied(own: Tensor, keys: Tensor, values: Tensor, radius: int, k: int, prio
 
 
 def _compared(own: Tensor, others: Tensor) -> Tensor:
-    """Minus the squared distances: [b, TILE * TILE, n] of [b, TILE * TILE, c] and [b, c + 1, n]."""
+    """Return minus the squared distances: [b, TILE * TILE, n] of [b, TILE * TILE, c] and [b, c + 1, n]."""
     with_one = torch.cat([2 * own, torch.ones_like(own[..., :1])], dim=2)
     return torch.baddbmm(-own.square().sum(dim=2, keepdim=True), with_one, others)
 
 
 def _to_tiles(planes: Tensor, border: int, last: float) -> Tensor:
-    """With a border around whole tiles: zeros, and ``last`` in the last channel."""
+    """Pad planes to whole tiles with a border around: zeros, and ``last`` in the last channel."""
     height, width = planes.shape[2:]
     around = (border, border + -width % TILE, border, border + -height % TILE)
     padded = functional.pad(planes, around)
@@ -137,14 +137,14 @@ def _to_tiles(planes: Tensor, border: int, last: float) -> Tensor:
 
 
 def _around_tiles(padded: Tensor, border: int) -> Tensor:
-    """Each tile with what is around it: [n * tiles, c, (TILE + 2 * border) ** 2]."""
+    """Return each tile with what is around it: [n * tiles, c, (TILE + 2 * border) ** 2]."""
     side = TILE + 2 * border
     cut_out = padded.unfold(2, side, TILE).unfold(3, side, TILE)
     return cut_out.permute(0, 2, 3, 1, 4, 5).reshape(-1, padded.shape[1], side * side)
 
 
 def _windows(products: Tensor, radius: int) -> Tensor:
-    """Of all cells around a tile those around each of its cells: [b, TILE * TILE, (2 * radius + 1) ** 2]."""
+    """Return, of all cells around a tile, those around each of its cells: [b, TILE * TILE, (2 * radius + 1) ** 2]."""
     products = products.contiguous()
     side, span = TILE + 2 * radius, 2 * radius + 1
     per_cell = side * side
@@ -156,7 +156,7 @@ def _windows(products: Tensor, radius: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _places(radius: int, memory: int) -> Tensor:
-    """Where each cell's windows lie among all cells around its tile: int64 [TILE * TILE, memory * windows]."""
+    """Return where each cell's window lies among all cells around its tile: int64 [TILE * TILE, memory * windows]."""
     side = TILE + 2 * radius
     numbers = torch.arange(side * side).expand(1, TILE * TILE, -1).contiguous()
     one = _windows(numbers, radius)[0]
@@ -165,7 +165,7 @@ def _places(radius: int, memory: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _prior(radius: int, weight: float) -> Tensor:
-    """What distance costs: float32 [TILE * TILE, cells around a tile]."""
+    """Return the cost of distance: float32 [TILE * TILE, cells around a tile]."""
     side = TILE + 2 * radius
     places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).reshape(2, -1)
     cells = torch.stack(torch.meshgrid(torch.arange(TILE), torch.arange(TILE), indexing="ij")).reshape(2, -1) + radius

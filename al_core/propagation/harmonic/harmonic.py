@@ -62,15 +62,17 @@ class HarmonicPropagator:
         self._seed = seed
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
         check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
         yield from propagated(frames, labels, flow.size, self._solver(frames), TRUST)
 
     def entropy(self, frames: ClipFrames, labels: Labels) -> NDArray[np.float64]:
-        """Mean entropy of each frame in nats, float64 [n_frames]; 0 where a human labelled, infinite without any
-        object. The most uncertain frame is the one that Fathi would ask for."""
+        """Return the mean entropy of each frame in nats, float64 [n_frames]; the greatest is the one Fathi asks for.
+
+        It is 0 where a human labelled, and infinite without any object.
+        """
         check_labels(frames, labels)
         if not tracks_of(labels):
             return np.array([0.0 if i in labels else np.inf for i in range(frames.n_frames)])
@@ -101,7 +103,7 @@ def self_train(
     order: Order,
     rng: np.random.Generator,
 ) -> dict[int, NDArray[np.float32]]:
-    """Solve, freeze the most certain frames, fit the metric anew, and so on until all frames are frozen.
+    """Solve, freeze the most certain frames, fit the metric again, and so on until all frames are frozen.
 
     Args:
         known: by frame, the share of each object in each superpixel, float32 [nodes of the frame, k].
@@ -121,20 +123,20 @@ def self_train(
         found.update({i: start[graph.nodes(i)] for i in free})
         if steps == 0:
             return found
-        for i in _first(graph, found, free, order, rng)[:n_each]:
+        for i in _freezing_order(graph, found, free, order, rng)[:n_each]:
             fixed[i] = (found[i] > 0.5).astype(np.float32)
         metric = fit_metric(graph, fixed, metric, rng)
     return found
 
 
-def _first(
+def _freezing_order(
     graph: SuperpixelGraph,
     found: Mapping[int, NDArray[np.float32]],
     free: list[int],
     order: Order,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Frames in the order in which they are to be frozen."""
+    """Return frames in the order in which they are to be frozen."""
     if order == "random":
         return [int(i) for i in rng.permutation(free)]
     score = {i: np.average(entropy_of(found[i]), weights=graph.area[graph.nodes(i)]) for i in free}
@@ -147,8 +149,8 @@ def harmonic(
     metric: NDArray[np.float64],
     start: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """f_u = (D_uu - W_uu)^-1 W_ul f_l by conjugate gradients, one right-hand side for each object; the background is
-    what is left of 1.
+    """Solve f_u = (D_uu - W_uu)^-1 W_ul f_l by conjugate gradients, one right-hand side for each object; the background
+    is what is left of 1.
 
     Args:
         fixed: clamped frames, float32 [nodes of the frame, k] each, at least one.
@@ -181,7 +183,7 @@ def fit_metric(
     before: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Weights 1 / sigma_k**2 of the features that tell edges within an object from edges across its outline.
+    """Fit weights 1 / sigma_k**2 of the features that tell edges within an object from edges across its outline.
 
     Logistic regression of "both ends have one label" on the squared differences, both kinds of edges counting the
     same, drawn towards the metric ``before``. Without edges of both kinds that metric is kept.

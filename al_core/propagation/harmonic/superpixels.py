@@ -71,19 +71,20 @@ class SuperpixelGraph:
         return len(self.area)
 
     def nodes(self, frame_idx: int) -> slice:
-        """The nodes of a frame."""
+        """Return the nodes of a frame."""
         at = frame_idx - self.span.start
         return slice(int(self.first[at]), int(self.first[at + 1]))
 
     def mean(self, frame_idx: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Means of the superpixels of a frame: float32 [k, h, w] -> [n nodes of it, k]."""
+        """Average values over the superpixels of a frame: float32 [k, h, w] -> [n nodes of it, k]."""
         nodes = self.nodes(frame_idx)
         ids = (self.ids[frame_idx - self.span.start] - nodes.start).ravel()
         sums = [np.bincount(ids, plane.ravel(), nodes.stop - nodes.start) for plane in values]
         return (np.array(sums).reshape(len(values), -1).T / self.area[nodes, None]).astype(np.float32)
 
     def paint(self, frame_idx: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The inverse of :meth:`mean`: [n nodes of the frame, k] -> float32 [k, h, w]."""
+        """Paint values of superpixels onto a frame, the inverse of :meth:`mean`: [n nodes of it, k] -> float32 [k, h,
+        w]."""
         ids = self.ids[frame_idx - self.span.start] - self.nodes(frame_idx).start
         return np.ascontiguousarray(values.T[:, ids], np.float32)
 
@@ -94,7 +95,7 @@ class SuperpixelGraph:
         return FrameEstimate(self.paint(frame_idx, values), entropy)
 
     def weights(self, metric: NDArray[np.float64]) -> sparse.csr_matrix:
-        """Symmetric weights ``share * exp(-sum_k metric_k * apart_k)``, [n, n]; ``metric`` is 1 / sigma**2."""
+        """Return symmetric weights ``share * exp(-sum_k metric_k * apart_k)``, [n, n]; ``metric`` is 1 / sigma**2."""
         weight = self.share * np.exp(-(self.apart @ metric.astype(np.float32)))
         i, j = self.edges.T
         half = sparse.csr_matrix((weight, (i, j)), shape=(self.n, self.n))
@@ -102,7 +103,7 @@ class SuperpixelGraph:
 
 
 def superpixel_graph(read: Callable[[int], Image], flow: ClipFlow, span: range, last: int) -> SuperpixelGraph:
-    """The graph of neighbouring frames.
+    """Build the graph of neighbouring frames.
 
     Superpixels are those of SLIC (Achanta et al., PAMI 2012).
 
@@ -152,7 +153,7 @@ def superpixel_graph(read: Callable[[int], Image], flow: ClipFlow, span: range, 
 
 
 def to_lab(image: Image) -> NDArray[np.float32]:
-    """RGB uint8 -> CIE Lab, float32 [h, w, 3]."""
+    """Convert RGB uint8 to CIE Lab, float32 [h, w, 3]."""
     return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
@@ -161,7 +162,7 @@ def _still(size: Size) -> Flow:
 
 
 def _slic(lab: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Superpixel of each pixel, from 0 without gaps, int64 [h, w]."""
+    """Return the superpixel of each pixel, from 0 without gaps, int64 [h, w]."""
     n = int(np.clip(lab.shape[0] * lab.shape[1] / PIXELS_EACH, FEWEST, MOST))
     labels = slic(
         lab, n_segments=n, compactness=COMPACTNESS, max_num_iter=SLIC_ROUNDS, convert2lab=False, start_label=0
@@ -172,7 +173,7 @@ def _slic(lab: NDArray[np.float32]) -> NDArray[np.int64]:
 def _features(
     lab: NDArray[np.float32], motion: Flow, labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(features [n, 7], area [n]) of the superpixels of a frame."""
+    """Return (features [n, 7], area [n]) of the superpixels of a frame."""
     flat = labels.ravel()
     area = np.bincount(flat).astype(np.float32)
     rows, columns = np.mgrid[: lab.shape[0], : lab.shape[1]]
@@ -184,7 +185,7 @@ def _features(
 
 
 def _touching(ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Pairs of neighbouring superpixels of a frame, the smaller number first, int64 [m, 2]."""
+    """Return pairs of neighbouring superpixels of a frame, the smaller number first, int64 [m, 2]."""
     pairs = [np.stack([a.ravel(), b.ravel()], 1) for a, b in ((ids[:, 1:], ids[:, :-1]), (ids[1:], ids[:-1]))]
     both = np.concatenate(pairs).astype(np.int64)
     both = np.sort(both[both[:, 0] != both[:, 1]], axis=1)
@@ -194,7 +195,8 @@ def _touching(ids: NDArray[np.int32]) -> NDArray[np.int64]:
 def _linked(
     here: NDArray[np.int32], there: NDArray[np.int32], forth: Flow, back: Flow, area: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(pairs, share of pixels that the flow brings from one to the other) for superpixels of neighbouring frames."""
+    """Return (pairs, share of pixels that the flow brings from one to the other) for superpixels of neighbouring
+    frames."""
     rows, columns = np.nonzero(leads_back(forth, back))
     step = forth[rows, columns]
     x = np.clip(np.rint(columns + step[:, 0]).astype(int), 0, here.shape[1] - 1)
@@ -207,7 +209,7 @@ def _linked(
 
 
 def _paired(pairs: NDArray) -> NDArray[np.int64]:
-    """Two node numbers as one."""
+    """Pack two node numbers into one."""
     return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1].astype(np.int64)
 
 

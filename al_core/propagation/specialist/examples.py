@@ -19,7 +19,7 @@ from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.labelled_clip import carried_to, reader, tracks_of
 
 MOST_FRAMES = 64
-"""Labelled frames of one clip that are learnt from; of more, so many evenly spaced ones."""
+"""Labelled frames of one clip that are learnt from, evenly spaced; the others are left out."""
 
 CROP = 160
 """Height and width of what the network learns from, in pixels, at most."""
@@ -77,7 +77,7 @@ class Crop(NamedTuple):
 def network_input(
     image: NDArray[np.uint8], own: NDArray[np.float32], others: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """What the network sees: float32 [h, w, 5], the picture in about [-2, 2] and both priors in [0, 1].
+    """Stack what the network sees: float32 [h, w, 5], the picture in about [-2, 2] and both priors in [0, 1].
 
     Args:
         image: RGB uint8 [h, w, 3].
@@ -88,7 +88,7 @@ def network_input(
 
 
 def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propagator) -> Iterator[ExampleFrame]:
-    """The labelled frames of a clip with their priors, in rising order.
+    """Yield the labelled frames of a clip with their priors, in rising order.
 
     Args:
         size: (height, width) of the masks that ``carry`` gives.
@@ -109,7 +109,7 @@ def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propa
 
 
 def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Crop:
-    """A crop around one object of a frame, turned, scaled and with other light.
+    """Draw a crop around one object of a frame, turned, scaled and with other light.
 
     Args:
         frame: it may be without objects; then it teaches what is none.
@@ -137,7 +137,7 @@ def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Cro
 
 
 def split(masks: Masks, track: int, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(an object, all others together) as float32 [h, w] in [0, 1]; zero for what is not there."""
+    """Return (an object, all others together) as float32 [h, w] in [0, 1]; zero for what is not there."""
     own, others = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for number, mask in masks.items():
         h, w = mask.values.shape
@@ -147,7 +147,7 @@ def split(masks: Masks, track: int, size: Size) -> tuple[NDArray[np.float32], ND
 
 
 def _placement(mask: NDArray[np.float32], rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """The affine map, [2, 3], from a frame to a crop in which some part of a mask lies near the middle."""
+    """Draw the affine map, [2, 3], from a frame to a crop in which some part of a mask lies near the middle."""
     rows, columns = np.nonzero(mask > 0.5)
     if len(rows) and rng.random() >= ELSEWHERE_SHARE:
         chosen = rng.integers(len(rows))
@@ -164,7 +164,7 @@ def _placement(mask: NDArray[np.float32], rng: np.random.Generator, side: int) -
 
 
 def _moved(mask: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A mask shifted, stretched and blurred a little, as if the flow had been wrong."""
+    """Shift, stretch and blur a mask a little, as if the flow had been wrong."""
     x, y, w, h = cv2.boundingRect((mask > 0.5).view(np.uint8))
     if not w:
         return mask

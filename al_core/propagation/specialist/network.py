@@ -44,7 +44,7 @@ class SpecialistNetwork(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits.
+        """Return the logits of the object.
 
         Args:
             inputs: float32 [n, 5, h, w], h and w multiples of 16.
@@ -79,7 +79,7 @@ def _twice(x: Tensor) -> Tensor:
 
 
 def segmentation_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU.
+    """Return class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU.
 
     Balancing alone makes masks grow, since a missed pixel of a small object costs more than many false ones;
     1 - IoU (Rahman and Wang, ISVC 2016) draws the outline back. A picture without the object has plain

@@ -51,7 +51,7 @@ class SpecialistPropagator:
         cache: folder for trained weights; half-trained ones are gone on with.
         settings: steps of training and the parent's file.
         seed: of the training.
-        on_progress: is told of the training.
+        on_progress: called after each step of the training.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -75,7 +75,7 @@ class SpecialistPropagator:
             load_weights(self._parent)
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Training comes first.
 
         Memory: that of the flow, and 64 labelled frames while training.
@@ -134,7 +134,7 @@ class SpecialistPropagator:
 
 
 def _expected(labels: Labels, frame_idx: int) -> set[int]:
-    """Objects that are in the nearest label before or after a frame."""
+    """Return objects that are in the nearest label before or after a frame."""
     nearest = [max((m for m in labels if m < frame_idx), default=None)]
     nearest.append(min((m for m in labels if m > frame_idx), default=None))
     return {track for mark in nearest if mark is not None for track in labels[mark]}
@@ -143,7 +143,7 @@ def _expected(labels: Labels, frame_idx: int) -> set[int]:
 def _cut_out(
     network: SpecialistNetwork, image: NDArray[np.uint8], frame: PropagatedFrame, wanted: set[int]
 ) -> dict[int, Patch]:
-    """What the network makes of what the flow brought, by track."""
+    """Return what the network makes of what the flow brought, by track."""
     size = (image.shape[0], image.shape[1])
     masks = {track: carried.mask for track, carried in frame.tracks.items()}
     found = {}
@@ -158,7 +158,7 @@ def _cut_out(
 
 
 def _around(window: Window, size: Size) -> Window:
-    """A window with as much around it as it is wide and high."""
+    """Return a window with as much around it as it is wide and high."""
     dx = max(window.x1 - window.x0, (_SMALLEST_WINDOW - window.x1 + window.x0) // 2)
     dy = max(window.y1 - window.y0, (_SMALLEST_WINDOW - window.y1 + window.y0) // 2)
     return Window(window.x0 - dx, window.y0 - dy, window.x1 + dx, window.y1 + dy).clipped(size)
@@ -166,7 +166,7 @@ def _around(window: Window, size: Size) -> Window:
 
 @torch.inference_mode()
 def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each pixel: float32 [h, w] for an input [h, w, 5] of any size."""
+    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5] of any size."""
     height, width = inputs.shape[:2]
     padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     batch = torch.from_numpy(np.pad(inputs, padding, mode="edge")).permute(2, 0, 1)[None]
@@ -174,7 +174,7 @@ def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32]) -> NDA
 
 
 def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
-    """The mean of the network's mask and the flow's, and how well it is expected to fit, in [0, 1].
+    """Average the network's mask and the flow's, and estimate how well the mean fits, in [0, 1].
 
     Three signs speak for it: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
     flow brought nothing, the network is alone, and the other two signs are 0.

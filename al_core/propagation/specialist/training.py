@@ -1,7 +1,7 @@
 """Training of the specialist: on the labelled frames of one clip, or of many clips as the parent of such.
 
 OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017) has the same two stages: a parent that
-knows what objects are, and a short training on the clip at hand, here with all its labelled frames.
+knows what objects are, and a short training on the clip itself, here with all its labelled frames.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +71,7 @@ def train(
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Share of the highest learning rate: up in a line, down along a cosine."""
+    """Return the share of the highest learning rate: up in a line, down along a cosine."""
     return float(min((step + 1) / WARM_UP, 1) * (1 + np.cos(np.pi * step / steps)) / 2)
 
 

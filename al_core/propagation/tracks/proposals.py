@@ -55,7 +55,7 @@ class Proposal:
 
 
 def predicted(prediction: FramePrediction, size: Size) -> list[tuple[SoftMask, float]]:
-    """(mask, objectness) of what the teachers saw, whatever its category."""
+    """Return (mask, objectness) of what the teachers saw, whatever its category."""
     found = [
         (resample(patch_of(o.soft_mask), o.soft_mask.size, size).soft(size), o.existence) for o in prediction.objects
     ]
@@ -79,7 +79,7 @@ class Palette:
         self._made: list[tuple[_Table, _Table]] | None = None
 
     def learn(self, image: NDArray[np.uint8], masks: Mapping[int, SoftMask]) -> None:
-        """From a frame, RGB uint8 [h, w, 3], and all objects in it."""
+        """Learn from a frame, RGB uint8 [h, w, 3], and all objects in it."""
         codes = _codes(image)
         anything = np.zeros(codes.shape, bool)
         for track, mask in masks.items():
@@ -93,7 +93,8 @@ class Palette:
         self._made = None
 
     def parts(self, image: NDArray[np.uint8]) -> list[tuple[SoftMask, float]]:
-        """(mask, objectness) of connected parts of a frame that have the colours of any object, or of one of them.
+        """Return (mask, objectness) of connected parts of a frame that have the colours of any object, or of one of
+        them.
 
         The objectness is the mean probability of a pixel, were objects and ground equally frequent: small objects are
         as sure as large ones.
@@ -111,8 +112,8 @@ class Palette:
         return found
 
     def _tables(self) -> list[tuple[_Table, _Table]]:
-        """Probability of each colour to be of any object; then, where there are several, of each one: as frequent as
-        they were seen, and as if objects and ground were equally frequent."""
+        """Return the probability of each colour to be of any object; then, where there are several, of each one: as
+        frequent as they were seen, and as if objects and ground were equally frequent."""
         if self._made is None:
             ground = _spread(self._ground)
             own = [_spread(counts) for counts in self._own] if len(self._own) > 1 else []
@@ -133,7 +134,7 @@ def _mean_under(mask: SoftMask, values: NDArray[np.float32]) -> float:
 
 
 def _codes(image: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """One number for the colour of each pixel, int32 [h, w]."""
+    """Return one number for the colour of each pixel, int32 [h, w]."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.int32)
     light, a, b = (lab[..., channel] // (256 // BINS[channel]) for channel in range(3))
     return np.asarray((light * BINS[1] + a) * BINS[2] + b, np.int32)
@@ -168,7 +169,7 @@ class InOrder:
         self._next = next(self._rest, None)
 
     def at(self, frame_idx: int) -> FramePrediction | None:
-        """The prediction for a frame; None where there is none."""
+        """Return the prediction for a frame; None where there is none."""
         while self._next is not None and self._next.frame_idx < frame_idx:
             self._next = next(self._rest, None)
         return self._next if self._next is not None and self._next.frame_idx == frame_idx else None

@@ -44,7 +44,8 @@ _NEIGHBOURS = 8
 
 
 def statistics(image: NDArray[np.uint8]) -> Looks:
-    """Histograms of lightness, of both colour channels (CIE Lab) and of local binary patterns, equally weighted.
+    """Embed by histograms of lightness, of both colour channels (CIE Lab) and of local binary patterns, equally
+    weighted.
 
     Square roots are taken, so that the inner product of two embeddings is the Bhattacharyya coefficient of their
     histograms.
@@ -74,7 +75,7 @@ def _blurred(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def encoded(describe: "Describe") -> Embed:
-    """Embeddings from an encoder: the mean feature under a mask, less the mean of the frame.
+    """Embed by an encoder: the mean feature under a mask, less the mean of the frame.
 
     Args:
         describe: features of a frame, as of :mod:`al_core.propagation.affinity.encoder`.
@@ -102,7 +103,7 @@ def encoded(describe: "Describe") -> Embed:
 def embeddings(
     features: Callable[[ClipFrames, Size], "Describe"] | None = None,
 ) -> Callable[[ClipFrames, Size], Embed]:
-    """What masks of a clip are known again by: features of an encoder where they are given, else statistics.
+    """Choose what masks of a clip are known again by: features of an encoder where they are given, else statistics.
 
     Args:
         features: gives, for a clip and the size of its masks, what describes a frame.
@@ -125,14 +126,14 @@ class Template:
     reach: float
 
     @classmethod
-    def of(cls, looks: Sequence[Vector], grounds: Sequence[Vector]) -> "Template":
-        """From the embeddings of the human masks of a track, and of the ground in the same frames."""
+    def from_embeddings(cls, looks: Sequence[Vector], grounds: Sequence[Vector]) -> "Template":
+        """Make a template from the embeddings of the human masks of a track, and of the ground in the same frames."""
         apart = [np.linalg.norm(own - ground) for own, ground in zip(looks, grounds, strict=True)]
         return cls(np.stack(looks), max(float(np.mean(apart)), LEAST_REACH))
 
 
 def likeness(found: Sequence[Vector], templates: Sequence[Template | None]) -> NDArray[np.float32]:
-    """How much masks look like tracks: 1 for the look of one of its human masks, 0 for that of the ground.
+    """Return how much masks look like tracks: 1 for the look of one of its human masks, 0 for that of the ground.
 
     Args:
         found: n embeddings.

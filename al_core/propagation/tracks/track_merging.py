@@ -71,7 +71,7 @@ class Merging:
 
 
 def merge_scores(objectness: NDArray[np.float32], alike: Scores, warp: Scores, weights: MergeWeights) -> Scores:
-    """The weighted sum of the five scores, of each of n proposals for each of k tracks.
+    """Return the weighted sum of the five scores, of each of n proposals for each of k tracks.
 
     Args:
         objectness: float32 [n] in [0, 1].
@@ -85,7 +85,7 @@ def merge_scores(objectness: NDArray[np.float32], alike: Scores, warp: Scores, w
 
 
 def best_other(values: Scores) -> Scores:
-    """For each track the greatest value among the other tracks, [n, k]; 0 where there is no other."""
+    """Return for each track the greatest value among the other tracks, [n, k]; 0 where there is no other."""
     if not values.size or values.shape[1] == 1:
         return np.zeros_like(values)
     rows, best = np.arange(len(values)), values.argmax(axis=1)
@@ -99,7 +99,7 @@ def best_other(values: Scores) -> Scores:
 def kept_apart(
     masks: Mapping[int, Patch], scores: Mapping[int, float], friends: Mapping[int, frozenset[int]]
 ) -> dict[int, Patch]:
-    """What is left of each mask when shared pixels go to the track of the higher score.
+    """Return what is left of each mask when shared pixels go to the track of the higher score.
 
     Args:
         friends: tracks that may overlap, by track.

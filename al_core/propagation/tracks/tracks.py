@@ -57,7 +57,7 @@ class TrackPropagator:
         store: where flow is kept.
         settings: size and preset of the flow.
         embedding: gives, for a clip and the size of its flow, what masks are known again by.
-        predictions: the teachers' predictions for the clip, in rising order of frames, anew at each call; None where
+        predictions: the teachers' predictions for the clip, in rising order of frames at each call; None where
             there are none.
         merging: how proposals become tracks.
     """
@@ -77,7 +77,7 @@ class TrackPropagator:
         self._merging = merging
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`.
 
         Memory: an embedding of each human mask; what is found between two human frames waits in a temporary file.
@@ -95,7 +95,7 @@ class TrackPropagator:
         yield from frames_around(frames.n_frames, labels, flow.size, between)
 
     def _scene(self, frames: ClipFrames, labels: Labels, flow: ClipFlow) -> "_Scene":
-        """What the human frames say of the objects."""
+        """Gather what the human frames say of the objects."""
         read = reader(frames, flow.size)
         embed = self._embedding(frames, flow.size)
         palette = Palette(tracks_of(labels))
@@ -108,7 +108,7 @@ class TrackPropagator:
                 seen.setdefault(track, []).append((looks(mask), ground))
             palette.learn(image, masks)
         in_order = InOrder(self._predictions()) if self._predictions is not None else None
-        templates = {track: Template.of(*zip(*pairs, strict=True)) for track, pairs in seen.items()}
+        templates = {track: Template.from_embeddings(*zip(*pairs, strict=True)) for track, pairs in seen.items()}
         return _Scene(flow, read, embed, palette, in_order, templates, self._merging)
 
 
@@ -117,7 +117,7 @@ def _human(labels: Labels, frame_idx: int, size: Size) -> dict[int, SoftMask]:
 
 
 def _ground(masks: Iterable[SoftMask], size: Size) -> SoftMask:
-    """All that is no object."""
+    """Return the mask of all that is no object."""
     free = np.ones(size, bool)
     for mask in masks:
         free[patch_of(mask).window.slices] &= mask.values < 128
@@ -138,26 +138,27 @@ class _Followed:
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """The same with less memory: reliability in steps of 1/255, uint8 [h, w]."""
+    """Carried masks with less memory: reliability in steps of 1/255, uint8 [h, w]."""
 
     masks: Mapping[int, SoftMask]
     reliable: NDArray[np.uint8]
     distance: int
 
     @classmethod
-    def of(cls, carried: Carried) -> "_Stored":
+    def compressed(cls, carried: Carried) -> "_Stored":
+        """Store carried masks."""
         size = (carried.reliable.shape[0], carried.reliable.shape[1])
         masks = {track: patch.soft(size) for track, patch in carried.masks.items()}
         return cls(masks, np.rint(carried.reliable * 255).astype(np.uint8), carried.distance)
 
     def carried(self) -> Carried:
+        """Return the carried masks."""
         masks = {track: patch_of(mask) for track, mask in self.masks.items()}
         return Carried(masks, self.reliable * np.float32(1 / 255), self.distance)
 
 
-def completed(way: Carried, other: Carried, started_with: Collection[int]) -> Carried:
-    """With the masks of the other way where this one has lost a track that it started with: to have lost it does not
-    mean that it is gone."""
+def with_lost_tracks(way: Carried, other: Carried, started_with: Collection[int]) -> Carried:
+    """Add the other way's masks where this one has lost a track it started with: a lost track need not be gone."""
     found = {track: other.masks[track] for track in started_with if track in other.masks and track not in way.masks}
     return replace(way, masks={**way.masks, **found}) if found else way
 
@@ -179,7 +180,7 @@ class _Scene:
     merging: Merging
 
     def between(self, labels: Labels, tracks: Sequence[int], start: int, end: int) -> Iterator[PropagatedFrame]:
-        """The frames between two neighbouring labels."""
+        """Yield the frames between two neighbouring labels."""
         size, friends = self.flow.size, may_overlap(labels)
         with tempfile.SpooledTemporaryFile(WAITING_BYTES) as file:
             proposals, backward = Spool(file), Spool(file)
@@ -188,13 +189,16 @@ class _Scene:
             walk = _Walk(self, tracks, friends, lambda i: proposals.get(i - start - 1))
             if end in labels:
                 for carried in walk.run(carried_from(labels[end], size), range(end - 1, start, -1)):
-                    backward.put(_Stored.of(carried))
+                    backward.put(_Stored.compressed(carried))
             forward = walk.run(carried_from(labels[start], size), range(start + 1, end)) if start in labels else None
             for i in range(start + 1, end):
                 left = next(forward) if forward is not None else None
                 right = backward.get(end - 1 - i).carried() if end in labels else None
                 if left is not None and right is not None:
-                    left, right = completed(left, right, labels[start]), completed(right, left, labels[end])
+                    left, right = (
+                        with_lost_tracks(left, right, labels[start]),
+                        with_lost_tracks(right, left, labels[end]),
+                    )
                 yield PropagatedFrame(i, blend(left, right, size, friends))
 
     def _proposals(self, frame_idx: int) -> list[Proposal]:
@@ -222,7 +226,7 @@ class _Walk:
     proposals: Callable[[int], list[Proposal]]
 
     def run(self, source: Carried, order: range) -> Iterator[Carried]:
-        """What is in the frames of ``order``, the first of which is next to that of ``source``."""
+        """Yield the masks in the frames of ``order``, the first of which is next to that of ``source``."""
         state = _Followed(source, dict.fromkeys(source.masks, 1.0))
         for i in order:
             carried = step(state.carried, i, i - order.step, self.scene.flow)
@@ -230,7 +234,7 @@ class _Walk:
             yield state.carried
 
     def _merged(self, frame_idx: int, arrived: _Followed) -> _Followed:
-        """Each track with the proposal that scores highest for it; one that scores too low has no mask."""
+        """Give each track the proposal that scores highest for it; one that scores too low has no mask."""
         carried, size = arrived.carried, self.scene.flow.size
         here = {track: patch.soft(size) for track, patch in carried.masks.items()}
         owners, found = self._found(frame_idx, here, arrived.scores)
@@ -250,14 +254,14 @@ class _Walk:
                 chosen[track] = carried.masks[track]
             else:
                 chosen[track] = patch_of(found[best].mask)
-                # What is found anew has come no way that could be mistrusted.
+                # What is found again has come no way that could be mistrusted.
                 reliable[chosen[track].window.slices][chosen[track].values > 0.5] = score
         return _Followed(Carried(kept_apart(chosen, won, self.friends), reliable, carried.distance), won)
 
     def _found(
         self, frame_idx: int, here: Mapping[int, SoftMask], scores: Mapping[int, float]
     ) -> tuple[list[int | None], list[Proposal]]:
-        """(track that each proposal was carried here for or None, the proposals): the carried masks come first."""
+        """Return (track that each proposal was carried here for, or None; the proposals): carried masks come first."""
         others = self.proposals(frame_idx)
         owners: list[int | None] = []
         if self.scene.merging.carried:

@@ -89,7 +89,7 @@ def follow_points(read: Callable[[int], Image], flow: ClipFlow, span: range) -> 
 
 
 def _collected(rows: list[tuple[NDArray, NDArray, NDArray]], n: int) -> PointTracks:
-    """Tracks of at least four frames, or of all frames where there are fewer."""
+    """Return tracks of at least four frames, or of all frames where there are fewer."""
     position = np.full((len(rows), n, 2), np.nan, np.float32)
     colour = np.zeros((n, 3), np.float32)
     for at, (number, place, colours) in enumerate(rows):
@@ -107,7 +107,7 @@ def _collected(rows: list[tuple[NDArray, NDArray, NDArray]], n: int) -> PointTra
 
 
 def _new_points(near: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Points of a grid, (x, y), in cells that hold none."""
+    """Return points of a grid, (x, y), in cells that hold none."""
     rows, columns = -(-size[0] // SPACING), -(-size[1] // SPACING)
     empty = np.ones((rows, columns), bool)
     at = np.clip(np.rint(near).astype(int), 0, [size[1] - 1, size[0] - 1]) // SPACING
@@ -118,7 +118,7 @@ def _new_points(near: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
 
 
 def _sample(picture: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bilinear values of [h, w, c] at (x, y) places, float32 [n, c]."""
+    """Return bilinear values of [h, w, c] at (x, y) places, float32 [n, c]."""
     x = np.clip(places[:, 0], 0, picture.shape[1] - 1)
     y = np.clip(places[:, 1], 0, picture.shape[0] - 1)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
@@ -148,7 +148,7 @@ def group_points(tracks: PointTracks) -> NDArray[np.int64]:
 
 
 def _denser(features: NDArray[np.float32], birth: NDArray[np.int64], death: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The nearest denser track of each, or itself at a peak."""
+    """Return the nearest denser track of each, or itself at a peak."""
     squared = ((features[:, None] - features[None]) ** 2).sum(-1)
     apart = (birth[:, None] > death[None]) | (death[:, None] < birth[None])
     density = np.where(apart, 0, np.exp(-squared)).sum(1)

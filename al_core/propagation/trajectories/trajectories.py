@@ -55,7 +55,7 @@ class TrajectoryPropagator:
         self._settings = settings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Every frame of the clip, in order, at the flow's size; see
+        """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
         check_labels(frames, labels)
         flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
@@ -85,15 +85,15 @@ class TrajectoryPropagator:
 
 
 def _evenly(n: int) -> list[int]:
-    """At most 16 of n numbers from 0, evenly spaced."""
+    """Return at most 16 of n numbers from 0, evenly spaced."""
     return sorted({int(i) for i in np.linspace(0, n - 1, min(n, REMEMBERED_FRAMES))})
 
 
 def _appearance(
     graph: SuperpixelGraph, human: Mapping[int, Known], frame_idx: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(Lab and motion [n, 5], share of each object [n, k]) of the superpixels of a labelled frame, without those on an
-    outline."""
+    """Return (Lab and motion [n, 5], share of each object [n, k]) of the superpixels of a labelled frame, without those
+    on an outline."""
     looks = np.concatenate(
         [graph.features[:, COLOURS] * superpixels.COLOUR_SCALE, graph.features[:, MOTIONS] * superpixels.MOTION_SCALE],
         1,
@@ -109,7 +109,7 @@ def label_tracks(
     known: Mapping[int, Known],
     seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What each track shows.
+    """Return what each track shows.
 
     Args:
         known: labelled frames of ``span``.
@@ -149,7 +149,7 @@ def label_tracks(
 def _alike(
     looks: NDArray[np.float32], seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 ) -> NDArray[np.float32]:
-    """Means of the labelled superpixels, weighted by likeness of colour and motion, not by place: [n, k]."""
+    """Return means of the labelled superpixels, weighted by likeness of colour and motion, not by place: [n, k]."""
     scale = np.array([COLOUR_SCALE] * 3 + [MOTION_SCALE] * 2, np.float32)
     examples = np.concatenate([part for part, _ in seen]) / scale
     objects = np.concatenate([part for _, part in seen])
@@ -168,7 +168,7 @@ def _diffused(
     cover: NDArray[np.float32],
     known: Mapping[int, Known],
 ) -> NDArray[np.float32]:
-    """Objects of each superpixel, float32 [n, k]: what its tracks say, and what its neighbours have."""
+    """Return objects of each superpixel, float32 [n, k]: what its tracks say, and what its neighbours have."""
     total = np.zeros((graph.n, values.shape[1]))
     weight = np.zeros(graph.n)
     for at, frame_idx in enumerate(graph.span):

@@ -11,7 +11,7 @@ from al_core.settings import StudentSettings, TeacherSettings
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import Member, build_config, build_model
 from al_core.uncertainty.augment import views_named
-from al_core.uncertainty.ensemble import predict_frames, prepared, weakest_score
+from al_core.uncertainty.ensemble import in_fast_layout, predict_frames, weakest_score
 from tests.toys.students import tiny_student
 
 SETTINGS = TeacherSettings()
@@ -29,7 +29,7 @@ def member(seed: int, student: StudentSettings) -> Member:
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> list[Member]:
     student = tiny_student(tmp_path_factory.mktemp("student"))
-    return prepared([member(0, student), member(1, student)])
+    return in_fast_layout([member(0, student), member(1, student)])
 
 
 def clip(n: int, height: int = 64, width: int = 64) -> list[tuple[int, np.ndarray]]:

@@ -23,7 +23,7 @@ def ground(frame: int) -> SoftMask:
 
 def templates(embed: Embed) -> list[Template]:
     looks = embed(CLIP.read(FIRST))
-    return [Template.of([looks(mask)], [looks(ground(FIRST))]) for mask in masks(FIRST).values()]
+    return [Template.from_embeddings([looks(mask)], [looks(ground(FIRST))]) for mask in masks(FIRST).values()]
 
 
 @pytest.mark.parametrize("embed", [statistics, encoded(describing(new_encoder(0)))], ids=["statistics", "encoder"])

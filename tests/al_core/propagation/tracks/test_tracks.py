@@ -12,7 +12,7 @@ from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
 from al_core.propagation.tracks.track_merging import MergeWeights, Merging
-from al_core.propagation.tracks.tracks import TrackPropagator, completed
+from al_core.propagation.tracks.tracks import TrackPropagator, with_lost_tracks
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction, PredictedObject
@@ -96,8 +96,8 @@ def test_a_label_that_says_nothing_here_ends_a_track(propagator: TrackPropagator
 def test_what_one_way_has_lost_is_taken_from_the_other() -> None:
     patch, reliable = Patch(2, 2, np.ones((2, 2), np.float32)), np.ones((8, 8), np.float32)
     found, lost = Carried({1: patch, 2: patch}, reliable, 1), Carried({1: patch}, reliable, 3)
-    assert dict(completed(lost, found, {1, 2}).masks) == {1: patch, 2: patch}
-    assert completed(lost, found, {1}) is lost
+    assert dict(with_lost_tracks(lost, found, {1, 2}).masks) == {1: patch, 2: patch}
+    assert with_lost_tracks(lost, found, {1}) is lost
 
 
 def test_the_same_masks_each_time(propagator: TrackPropagator, clip: MoverClip) -> None:
