@@ -14,8 +14,8 @@ def replaced(path: Path) -> Iterator[Path]:
     """Yield a place to write to, and put what is there in the place of ``path`` when the block ends well.
 
     Readers see the old content or the new, never half of it, also when this process is killed. Where the block raises,
-    ``path`` is as it was. Folders above it are made as they are needed. A folder cannot be exchanged in one act: an
-    old one is moved aside just before, and is back where the new one cannot follow.
+    ``path`` is as it was. Folders above it are made as they are needed. A folder cannot be exchanged in one act: what
+    is there is moved aside just before, and moved back where the new one cannot follow.
 
     Args:
         path: a file or a folder, there or not.
@@ -29,7 +29,7 @@ def replaced(path: Path) -> Iterator[Path]:
     previous = unfinished.with_name(f"{unfinished.name}.previous")
     try:
         yield unfinished
-        if path.is_dir():
+        if path.exists() and (path.is_dir() or unfinished.is_dir()):
             path.rename(previous)
         os.replace(unfinished, path)
     except BaseException:

@@ -1,8 +1,8 @@
 """CVAT's format "CVAT for images 1.1": one XML file with the masks of many frames.
 
 A mask is given by the lengths of its runs within its box, row by row, beginning with what is not painted. Frames are
-found by their names, which therefore never change. CVAT overwrites where a mask came from, so that whose work it is
-is seen by comparing with what was sent (``al_core/exchange/drawn.py``).
+found by their names, which therefore never change. CVAT overwrites where a mask came from, so masks are compared with
+what was sent to tell whose work they are (``al_core/exchange/drawn.py``).
 
 CVAT lists every frame of a task, also those that nobody has looked at. A frame that comes back as it was sent is an
 answer only when it carries the tag ``DONE``; ``read_cvat`` tells whether it does.

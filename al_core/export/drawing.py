@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.export.palette import readable_on, rgb
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 Image = NDArray[np.uint8]
 """RGB, shape [h, w, 3]."""
@@ -86,7 +90,7 @@ def _chip(text: str, colour: str, size: int) -> Image:
 
 
 @lru_cache(maxsize=32)
-def _font(size: int):  # type: ignore[no-untyped-def]  # Pillow's own union of font classes
+def _font(size: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
     from PIL import ImageFont
 
     return ImageFont.load_default(size)

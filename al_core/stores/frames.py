@@ -307,18 +307,18 @@ def _check_size(path: Path, image: Image, video: Video) -> None:
 
 def _ahead(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
     """Yield the same items, made at most ``depth`` of them ahead by a thread that ends with this generator."""
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+    ready: queue.Queue[list[T] | BaseException] = queue.Queue(depth)
     stop = threading.Event()
 
     def work() -> None:
         try:
             for item in items:
-                ready.put((item, None))
+                ready.put([item])
                 if stop.is_set():
                     return
-            ready.put((None, StopIteration()))
+            ready.put(StopIteration())
         except BaseException as error:
-            ready.put((None, error))
+            ready.put(error)
         finally:
             items.close()
 
@@ -326,12 +326,12 @@ def _ahead(items: Generator[T, None, None], depth: int) -> Generator[T, None, No
     thread.start()
     try:
         while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
+            made = ready.get()
+            if isinstance(made, StopIteration):
                 return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
+            if isinstance(made, BaseException):
+                raise made
+            yield made[0]
     finally:
         stop.set()
         while thread.is_alive():

@@ -151,7 +151,7 @@ class ClipFlow:
         """Return the largest of the three colours: it tells apart what looks the same in grey, such as red on green."""
         image = self._frames.read(frame_idx)
         if image.shape[:2] != self.size:
-            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         return np.ascontiguousarray(image.max(axis=2))
 
     def _pairs(self, number: int) -> range:

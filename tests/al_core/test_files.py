@@ -38,6 +38,17 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["out", "2"]
 
 
+def test_folders_and_files_take_each_others_place(tmp_path):
+    out = tmp_path / "out"
+    write_whole(out, b"1")
+    with replaced(out) as unfinished:
+        unfinished.mkdir()
+    assert out.is_dir()
+    write_whole(out, b"2")
+    assert out.read_bytes() == b"2"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
 def test_an_older_folder_is_back_when_the_new_one_cannot_follow(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
