@@ -66,7 +66,7 @@ class StaleLease(LedgerConflict):
 
 
 class RunLocked(FewframesError):
-    """Another process takes the rounds of the project on; there is one at a time."""
+    """Another process runs the rounds of the project; there is one at a time."""
 
 
 class LedgerCorrupt(FewframesError):

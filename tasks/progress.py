@@ -1,15 +1,15 @@
 """Progress of steps, for the terminal that runs them and for Prefect's pages where there are some."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from queue import Empty, Queue
-from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as ProgressBars
 
 from al_core.records import Progress
+from tasks.processes.supervisor import PeriodicThread
 
 Listener = Callable[[str, Progress], None]
 
@@ -48,17 +49,7 @@ def listening(listener: Listener) -> Iterator[None]:
 @contextmanager
 def terminal_progress(console: Console) -> Iterator[ProgressBars]:
     """Draw a bar per running step; a finished bar leaves the screen."""
-    bars = ProgressBars(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bars = _bars("[bold]{task.description}", console, TextColumn("{task.fields[note]}"))
     shown: dict[str, TaskID] = {}
 
     def draw(step: str, progress: Progress) -> None:
@@ -75,31 +66,27 @@ def terminal_progress(console: Console) -> Iterator[ProgressBars]:
 @contextmanager
 def counting(what: str, queue: "Queue[int]", total: int, console: Console) -> Iterator[None]:
     """Draw a bar that goes on by one with everything that other processes put into a queue."""
-    stop = Event()
-    bar = ProgressBars(
-        TextColumn(what),
+    bar = _bars("{task.description}", console)
+    task = bar.add_task(what, total=total)
+
+    def count() -> None:
+        with suppress(Empty, EOFError, ConnectionError):
+            queue.get(timeout=0.5)
+            bar.advance(task)
+
+    with bar, PeriodicThread("counting", 0.0, count):
+        yield
+
+
+def _bars(description: str, console: Console, *more: ProgressColumn) -> ProgressBars:
+    return ProgressBars(
+        TextColumn(description),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        *more,
         console=console,
+        transient=True,
         disable=not console.is_terminal,
     )
-    task = bar.add_task(what, total=total)
-
-    def listen() -> None:
-        while not stop.is_set():
-            try:
-                queue.get(timeout=0.5)
-                bar.advance(task)
-            except (Empty, EOFError, ConnectionError):
-                continue
-
-    thread = Thread(target=listen, daemon=True)
-    with bar:
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()

@@ -79,7 +79,7 @@ def _log(ctx: click.Context, error: Exception) -> None:
     words = (
         f"--- {datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"
     )
-    # What people are told does not wait for a disk that is full.
+    # A full disk must not hide the error itself.
     with suppress(OSError), (root / ERROR_LOG).open("a", encoding="utf-8") as file:
         file.write(words)
 

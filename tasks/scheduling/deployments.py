@@ -18,7 +18,7 @@ FLOWS = ("ingest", "round", "campaign", "report", "export")
 """The flows that are deployed."""
 
 ROUNDS = ("round", "campaign")
-"""Those of them that take rounds on."""
+"""Those of them that run rounds."""
 
 _SOON = timedelta(seconds=30)
 
@@ -50,7 +50,7 @@ def deployment_ids(api: PrefectApi, project: Project) -> dict[str, str]:
 
 
 def begin_rounds(project: Project) -> bool:
-    """Let a worker take the project's rounds on; False where no server answers, or none of its workers would.
+    """Let a worker run the project's rounds; False where no server answers, or none of its workers would.
 
     Where a run is under way, or about to begin, no other is started.
     """
@@ -66,7 +66,7 @@ def begin_rounds(project: Project) -> bool:
             # A run that is known as running may just have looked for answers, and be about to end.
             states = UNFINISHED if is_run(project.root) else ("SCHEDULED", "PENDING")
             if not api.flow_runs([ids[flow] for flow in ROUNDS], states, due_before=due):
-                _log.info("flow run %s takes the rounds on", api.begin(ids["campaign"]))
+                _log.info("flow run %s runs the rounds", api.begin(ids["campaign"]))
             return True
     except ToolUnreachable as error:
         _log.warning("%s; the rounds go on without it", error)

@@ -45,7 +45,7 @@ def notify(
     mend: str = "",
     budget: float = BUDGET,
 ) -> bool:
-    """Tell the webhook of a project, where it has one; returns whether somebody heard.
+    """Tell the webhook of a project, where it has one; returns whether it got the message.
 
     The body is JSON: ``event``, ``project``, ``round``, ``text`` (a sentence, as chat programs show it), ``counts``,
     ``link`` (to the page) and ``mend`` (what to do).
@@ -83,7 +83,7 @@ def _deliver(url: str, body: Mapping[str, object], until: float) -> bool:
         time.sleep(max(0.0, min(wait, until - time.monotonic())))
         wait *= 2
     # The address may be a secret, and so may be what libraries say about it.
-    _log.warning("nobody was told of %s: %s; check notify.url", body["event"], problem)
+    _log.warning("the message about %s was not delivered: %s; check notify.url", body["event"], problem)
     return False
 
 

@@ -88,7 +88,7 @@ class PrefectApi:
         return None if found is None else str(found["id"])
 
     def has_worker(self, pool: str) -> bool:
-        """Tell whether a worker of a pool was heard of lately."""
+        """Tell whether a worker of a pool showed its heartbeat lately."""
         workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {}, may_miss=True)
         return any(worker["status"] == "ONLINE" for worker in workers or ())
 

@@ -54,7 +54,7 @@ def configure(home: Path) -> None:
 def _quiet() -> Iterator[None]:
     """Keep what Prefect logs of its runs off the terminal, and send the rest of it to the server when the block ends.
 
-    Whoever runs a flow gets its error raised, once; Prefect would print its traceback for each task and flow around it.
+    The error of a flow reaches its caller once; Prefect would print its traceback for each task and flow around it.
     """
     from prefect.logging.handlers import APILogWorker
 
@@ -74,8 +74,8 @@ def _quiet() -> Iterator[None]:
 def without_heartbeat() -> Iterator[None]:
     """Let flows of this block send no heartbeats: their thread takes a second to end, and nobody listens for it.
 
-    A heartbeat tells a server of others that a run has died; a server of our own dies together with the run, or is
-    told by who keeps it.
+    A heartbeat tells a shared server that a run has died; a server of our own dies together with the run, or learns it
+    from the process that keeps it.
     """
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from al_core.errors import ToolUnreachable
 from al_core.records import Progress
+from tasks.processes.supervisor import PeriodicThread
 from tasks.progress import listening
 from tasks.scheduling.prefect_api import PrefectApi
 
@@ -24,7 +25,6 @@ EVERY = 2.0
 """Seconds between two looks at what has changed."""
 
 _PAUSE = 30.0
-_LAST_SECONDS = 3.0
 _SHORT = 2.0
 
 
@@ -52,21 +52,19 @@ class Publisher:
     def __init__(self, api: PrefectApi, name: str, every: float = EVERY) -> None:
         self._api = api
         self._name = name
-        self._every = every
         self._bars: dict[tuple[str, str], _Bar] = {}
         self._lock = threading.Lock()
-        self._ending = threading.Event()
         self._silent_until = 0.0
-        self._thread = threading.Thread(target=self._work, name="published", daemon=True)
+        self._thread = PeriodicThread("published", every, self._send)
 
     def __enter__(self) -> "Publisher":
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Show the last state of everything, within a few seconds."""
-        self._ending.set()
-        self._thread.join(_LAST_SECONDS)
+    def __exit__(self, *error: object) -> None:
+        """Show the last state of everything; a server that does not answer is tried for a few seconds."""
+        self._thread.__exit__(*error)
+        self._send()
 
     def tell(self, step: str, progress: Progress) -> None:
         """Take note of how far a step is; returns at once."""
@@ -85,11 +83,6 @@ class Publisher:
         run = _run_now()
         if run and time.monotonic() >= self._silent_until:
             self._try(lambda: self._api.put_artifact("markdown", markdown, self._key("round"), "", run))
-
-    def _work(self) -> None:
-        while not self._ending.wait(self._every):
-            self._send()
-        self._send()
 
     def _send(self) -> None:
         with self._lock:

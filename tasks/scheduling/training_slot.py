@@ -29,7 +29,7 @@ def training_slot() -> Iterator[None]:
                 concurrency(training_limit(), lease_duration=_LEASE_SECONDS, raise_on_lease_renewal_failure=False)
             )
     except Exception as error:
-        _log.warning("trainings are not counted: %s", error)
+        _log.warning("the number of trainings at a time is not limited: %s", error)
     try:
         yield
     finally:

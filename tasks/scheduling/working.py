@@ -59,7 +59,7 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
                 try:
                     anyio.run(_work, deployment_name(project), say)
                 except Exception as error:
-                    _log.warning("the worker ended: %s; it begins again", error)
+                    _log.warning("the worker ended: %s; it is restarted", error)
                 time.sleep(_AGAIN_SECONDS)
     except KeyboardInterrupt:
         say("the worker ends; what was under way goes on with the next one")

@@ -1,4 +1,4 @@
-"""What labelling needs again and again, kept in memory: videos, pictures, and the masks that a task shows."""
+"""Cache of what labelling needs repeatedly: videos, pictures, and the masks that a task shows."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

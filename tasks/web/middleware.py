@@ -1,4 +1,4 @@
-"""What stands before every route: who may be asked for, how much may be sent, and what browsers are told."""
+"""The middleware before every route: host names, secrets, sizes of bodies, headers for browsers."""
 
 import asyncio
 import hmac

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 # Longer than clients keep idle connections, so that none is closed just when something is sent on it.
 _KEEP_ALIVE_SECONDS = 30
 _LAST_REQUESTS_SECONDS = 10
-# A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait so long.
+# A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait that long.
 _SWITCH_SECONDS = 0.0005
 
 
@@ -101,7 +101,7 @@ class Commands:
 
 
 def serve(project: Project, address: Address, commands: Commands, console: Console, patience: float = 10.0) -> None:
-    """Serve a project until the process is told to end (Ctrl-C or SIGTERM).
+    """Serve a project until Ctrl-C or SIGTERM.
 
     Args:
         patience: seconds to wait for another process that has the ledger file.

@@ -11,17 +11,15 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from al_core.errors import BadAddress, LedgerConflict
+from al_core.errors import LedgerConflict
 from al_core.ledger.file.owner import owner_path, read_owner
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, open_ledger
-from tasks.web.serve import Address
 from tests.flows.serving import label_all, serving, start, state, until, wait_for
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import fewframes, write_clip, write_settings
@@ -129,37 +127,6 @@ def test_a_port_that_is_taken_is_named(project):
     assert f"127.0.0.1:{port} cannot be had" in done.stderr
     assert "--port" in done.stderr
     assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
-
-
-class TestAddress:
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-    def test_this_machine_needs_no_tls(self, host):
-        assert Address(host).names == frozenset()
-
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "labels.example.org", "localhost.example.org"])
-    def test_other_machines_do_unless_somebody_says_so(self, host):
-        with pytest.raises(BadAddress, match="--certificate FILE and --key FILE, or --without-tls"):
-            Address(host)
-        assert host in Address(host, without_tls=True).names
-
-    def test_the_name_of_a_proxy_counts_too(self):
-        assert Address(other_names=("labels.example.org",)).names == {"labels.example.org"}
-
-    def test_one_file_is_not_enough(self):
-        with pytest.raises(BadAddress, match="both"):
-            Address("0.0.0.0", certificate=Path("cert.pem"))
-
-    @pytest.mark.parametrize(
-        ("host", "url"),
-        [
-            ("127.0.0.1", "http://127.0.0.1:1"),
-            ("0.0.0.0", "http://127.0.0.1:1"),
-            ("::", "http://[::1]:1"),
-            ("192.168.1.7", "http://192.168.1.7:1"),
-        ],
-    )
-    def test_where_this_machine_reaches_it(self, host, url):
-        assert Address(host, without_tls=True).url(1) == url
 
 
 def write_certificate(folder):

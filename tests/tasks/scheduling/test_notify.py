@@ -82,7 +82,7 @@ def test_an_address_that_does_not_answer_holds_nobody_up_and_is_told_once_withou
         assert not tell(project, hook.url, budget=0.6)
     assert time.monotonic() - began < 5
     assert [record.message for record in caplog.records] == [
-        "nobody was told of round_ready: ReadTimeout; check notify.url"
+        "the message about round_ready was not delivered: ReadTimeout; check notify.url"
     ]
 
 

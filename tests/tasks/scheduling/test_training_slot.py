@@ -23,4 +23,4 @@ def test_a_training_needs_no_server_and_fails_as_it_is(tmp_path):
     command = [sys.executable, "-c", TRAINING]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == "trains\ntold\n"
-    assert done.stderr.count("trainings are not counted") == 2
+    assert done.stderr.count("the number of trainings at a time is not limited") == 2

@@ -1,10 +1,12 @@
 """What stands before every route, over a real connection."""
 
+import asyncio
+import json
 import socket
 
 import pytest
 
-from tasks.web.middleware import BODY_LIMIT
+from tasks.web.middleware import BODY_LIMIT, LEDGER_BODY_LIMIT, Guard
 from tests.tasks.web.desk import CHANGING
 
 
@@ -119,3 +121,108 @@ def test_only_who_knows_the_secret_reaches_the_ledger(trial_client, trial, given
     answer = trial_client.post("/ledger/videos", headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "the secret is wrong")
     assert trial_client.post("/ledger/videos", headers={"Authorization": f"Bearer {secret}"}).status_code == 400
+
+
+class Call:
+    """One call of the middleware around an application that answers what it was sent, or fails."""
+
+    def __init__(self, path="/x", method="GET", chunks=(b"",), fail=None, **headers):
+        self.seen, self.sent = [], []
+        self.scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [
+                (k.replace("_", "-").encode(), v.encode()) for k, v in ({"host": "localhost"} | headers).items()
+            ],
+        }
+        last = len(chunks) - 1
+        self.incoming = [
+            {"type": "http.request", "body": chunk, "more_body": i < last} for i, chunk in enumerate(chunks)
+        ]
+        self.fail = fail
+        asyncio.run(Guard(self.app, "s3cret", ["labels.example.org"])(self.scope, self.receive, self.send))
+
+    async def app(self, scope, receive, send):
+        if self.fail == "at once":
+            raise RuntimeError("secret words")
+        message = await receive()
+        self.seen.append(message["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if self.fail == "half way":
+            raise RuntimeError("secret words")
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def receive(self):
+        return self.incoming.pop(0) if self.incoming else {"type": "http.disconnect"}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    @property
+    def status(self):
+        return self.sent[0]["status"]
+
+    @property
+    def answer(self):
+        return json.loads(b"".join(message.get("body", b"") for message in self.sent))
+
+
+class TestGuard:
+    def test_a_route_gets_the_body_whole_that_came_in_pieces(self):
+        call = Call(method="POST", chunks=(b"ab", b"", b"cd"), x_fewframes="1")
+        assert (call.status, call.seen) == (200, [b"abcd"])
+
+    def test_reading_needs_no_header_and_changing_does(self):
+        assert Call(method="GET").status == 200
+        refused = Call(method="POST")
+        assert (refused.status, refused.seen) == (403, [])
+        assert Call(method="POST", x_fewframes="0").status == 403
+
+    @pytest.mark.parametrize(
+        ("authorization", "status"), [("Bearer s3cret", 200), ("Bearer s3cre", 401), ("s3cret", 401), ("", 401)]
+    )
+    def test_the_ledger_is_for_those_who_know_the_secret(self, authorization, status):
+        call = Call("/ledger/videos", "POST", authorization=authorization)
+        assert call.status == status
+        assert len(call.seen) == (status == 200)
+
+    def test_the_header_of_pages_does_not_open_the_ledger(self):
+        assert Call("/ledger/videos", "POST", x_fewframes="1").status == 401
+
+    def test_people_may_send_less_than_processes(self):
+        assert LEDGER_BODY_LIMIT > BODY_LIMIT
+        length = str(BODY_LIMIT + 1)
+        assert Call(method="POST", x_fewframes="1", content_length=length).status == 413
+        assert Call("/ledger/videos", "POST", authorization="Bearer s3cret", content_length=length).status == 200
+
+    def test_a_line_that_breaks_reaches_no_route(self):
+        call = Call(method="POST", chunks=(b"half", b""), x_fewframes="1")
+        assert call.status == 200
+        broken = Call(method="POST", chunks=(), x_fewframes="1")
+        assert (broken.status, broken.seen) == (400, [])
+
+    def test_a_bug_before_the_answer_is_answered_without_its_words(self):
+        call = Call(fail="at once")
+        assert call.status == 500
+        assert "secret words" not in str(call.answer)
+        assert "serve.log" in call.answer["mend"]
+
+    def test_a_bug_in_the_middle_of_an_answer_is_raised(self):
+        with pytest.raises(RuntimeError, match="secret words"):
+            Call(fail="half way")
+
+    @pytest.mark.parametrize("path", ["/x", "/ledger/x"])
+    def test_refusals_carry_the_headers_for_browsers_too(self, path):
+        headers = dict(Call(path, "POST").sent[0]["headers"])
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert headers[b"cache-control"] == b"no-store"
+
+    def test_what_is_no_http_passes_untouched(self):
+        seen = []
+
+        async def app(scope, receive, send):
+            seen.append(scope["type"])
+
+        asyncio.run(Guard(app, "s3cret")({"type": "lifespan"}, None, None))
+        assert seen == ["lifespan"]

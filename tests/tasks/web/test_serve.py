@@ -1,0 +1,122 @@
+"""What serving is made of; real servers are tested with the command."""
+
+import io
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from al_core.errors import BadAddress, LedgerConflict
+from al_core.ledger.file.owner import owner_path
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.settings import Settings
+from tasks.web.serve import Address, Commands, serve
+from tests.tasks.web.serving import served
+from tests.toys.ledgers import ledger_with_clip
+
+NOTHING = Commands(run=["none"])
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with one clip and no round."""
+    ledger_with_clip(tmp_path)
+    return Project.at(tmp_path)
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO())
+
+
+class TestAddress:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+    def test_this_machine_needs_no_tls(self, host):
+        assert Address(host).names == frozenset()
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "labels.example.org", "localhost.example.org"])
+    def test_other_machines_do_unless_somebody_says_so(self, host):
+        with pytest.raises(BadAddress, match="--certificate FILE and --key FILE, or --without-tls"):
+            Address(host)
+        assert host in Address(host, without_tls=True).names
+
+    def test_the_name_of_a_proxy_counts_too(self):
+        assert Address(other_names=("labels.example.org",)).names == {"labels.example.org"}
+
+    def test_one_file_is_not_enough(self):
+        with pytest.raises(BadAddress, match="both"):
+            Address("0.0.0.0", certificate=Path("cert.pem"))
+
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [
+            ("127.0.0.1", "http://127.0.0.1:1"),
+            ("0.0.0.0", "http://127.0.0.1:1"),
+            ("::", "http://[::1]:1"),
+            ("192.168.1.7", "http://192.168.1.7:1"),
+        ],
+    )
+    def test_where_this_machine_reaches_it(self, host, url):
+        assert Address(host, without_tls=True).url(1) == url
+
+
+def test_a_project_that_is_served_already_is_refused_with_the_address(project, console):
+    with served(project) as (_, owner), pytest.raises(LedgerConflict, match=f"process {owner.pid} at {owner.url}"):
+        serve(project, Address(port=0), NOTHING, console)
+    assert console.file.getvalue() == ""
+
+
+def test_a_port_that_is_taken_lets_go_of_the_ledger(project, console):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadAddress, match=f"127.0.0.1:{port} cannot be had"):
+            serve(project, Address(port=port), NOTHING, console)
+    assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
+    assert not owner_path(project.ledger_path).exists()
+
+
+def test_logging_is_as_it_was_after_an_error(project, console):
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadAddress):
+        serve(project, Address(port=taken.getsockname()[1]), NOTHING, console)
+    assert (root.level, list(root.handlers)) == before
+
+
+SERVE = """
+import sys
+from rich.console import Console
+from al_core.project import Project
+from tasks.web.serve import Address, Commands, serve
+run = [sys.executable, "-c", "print('the run was started', flush=True)"]
+serve(Project.at(sys.argv[1]), Address(port=0), Commands(run), Console(width=200))
+"""
+
+
+def test_the_command_that_was_handed_in_runs_the_rounds(project):
+    ledger = Ledger(project.ledger_path)
+    ledger.begin_round(Settings().changed({"annotator.backend": "page"}))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, project.root], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    log, deadline = Path(project.root / "run.log"), time.monotonic() + 90
+    while not (log.exists() and "the run was started" in log.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Nobody has to answer now, so the rounds go on" in printed
+    assert not owner_path(project.ledger_path).exists()
+    assert "the run was started" in log.read_text()
+    assert printed.splitlines()[0].endswith("Ctrl-C ends it.")
