@@ -76,7 +76,7 @@ def check_values(params):
     if preset and not preset.endswith(".toml"):
         load_settings(preset)
     Settings().changed(parse_changes(params.get("changes") or ()))
-    for strategy in (params.get("strategies") or "").split(","):
+    for strategy in params.get("strategies") or ():
         assert strategy in STRATEGIES or not strategy
     for provenance in (params.get("provenance") or "").split(","):
         assert not provenance or Provenance(provenance)

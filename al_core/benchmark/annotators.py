@@ -6,21 +6,17 @@ import numpy as np
 
 from al_core.benchmark.world import Annotate, Label, Labels, Masks, World, exact_masks
 from al_core.campaign.pricing import default_prices
-from al_core.errors import UnknownName
 from al_core.masks.rle import decode, encode
 from al_core.oracle import SimulatedAnnotator
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 from al_core.selection.plan import Offer
-from al_core.settings import AnnotatorSettings
+from al_core.settings import AnnotatorSettings, Table
 
-KINDS: dict[str, tuple[LabelKind, ...]] = {
-    "mask": (LabelKind.MASK,),
-    "click": (LabelKind.CLICK,),
-    "box": (LabelKind.BOX,),
-    "scribble": (LabelKind.SCRIBBLE,),
-    "polygon": (LabelKind.POLYGON,),
-    "all": (LabelKind.CLICK, LabelKind.BOX, LabelKind.SCRIBBLE, LabelKind.POLYGON, LabelKind.MASK),
-}
+_CHEAP = (LabelKind.CLICK, LabelKind.BOX, LabelKind.SCRIBBLE, LabelKind.POLYGON)
+KINDS: Table[tuple[LabelKind, ...]] = Table(
+    "kinds of label",
+    {kind.value: (kind,) for kind in (LabelKind.MASK, *_CHEAP)} | {"all": (*_CHEAP, LabelKind.MASK)},
+)
 """What people may be asked for, by the name of the choice. Plain masks are drawn exactly and from nothing; every
 other kind begins with a look at what would be delivered, and what is right already is accepted."""
 
@@ -41,31 +37,26 @@ each of 14 clips."""
 _ONE_CATEGORY = 1
 
 
-def offers_of(kinds: str, settings: AnnotatorSettings | None = None) -> tuple[Offer, ...]:
-    """What the selection may ask for.
+def offers_of(kinds: str, settings: AnnotatorSettings) -> tuple[Offer, ...]:
+    """Return what the selection may ask for, with the prices of the settings.
 
     Raises:
         UnknownName: no such kinds.
     """
-    if kinds not in KINDS:
-        raise UnknownName("kinds of label", kinds, KINDS)
-    prices = default_prices(settings or AnnotatorSettings()).per_object
+    prices = default_prices(settings).per_object
     return tuple(Offer(k, prices[k], *WHAT_KINDS_LEAVE[k], DRAWN_FROM_NOTHING.get(k)) for k in KINDS[kinds])
 
 
-def annotator_of(world: World, kinds: str, settings: AnnotatorSettings | None = None) -> Annotate:
-    """The person who answers; where there is only one kind, that kind is given whatever is asked for.
+def annotator_of(world: World, kinds: str, settings: AnnotatorSettings) -> Annotate:
+    """Return the person who answers; where there is only one kind, that kind is given whatever is asked for.
 
     Raises:
         UnknownName: no such kinds.
     """
-    if kinds not in KINDS:
-        raise UnknownName("kinds of label", kinds, KINDS)
-    prices = settings or AnnotatorSettings()
     if kinds == "mask":
-        return exact_masks(world, prices.mask_seconds, prices.absent_seconds)
+        return exact_masks(world, settings)
     only = KINDS[kinds][0] if len(KINDS[kinds]) == 1 else None
-    person = SimulatedAnnotator(lambda ref: frame_label(ref, world.clips[ref.video_id].truth(ref.frame_idx)), prices)
+    person = SimulatedAnnotator(lambda ref: frame_label(ref, world.clips[ref.video_id].truth(ref.frame_idx)), settings)
 
     def annotate(
         video: int, frame_idx: int, kind: LabelKind, labels: Labels, rng: np.random.Generator

@@ -120,6 +120,52 @@ class CurvePoint:
         return self.set_name, self.campaign, self.strategy, self.kinds, self.seed, self.round
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedVideo:
+    """One video of a pool after a round; figures as in :class:`SimulatedRound`."""
+
+    video: str
+    j: float | None = None
+    f: float | None = None
+    jf: float | None = None
+    ap50: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRound:
+    """A finished round of a simulated project, as ``fewframes simulate`` writes it.
+
+    Attributes:
+        sequence: what the campaign labels.
+        human_frames, human_seconds: of the whole campaign, from its start to the end of this round.
+        j, f, jf, ap50: means over the videos, of the delivered masks on frames that no human labelled; None without
+            truth.
+        seconds_train, seconds_predict, seconds_overhead: of this round alone.
+        videos: the figures of each, where a campaign labels several.
+    """
+
+    sequence: str
+    strategy: str
+    seed: int
+    round: int
+    human_frames: int
+    human_seconds: float
+    j: float | None = None
+    f: float | None = None
+    jf: float | None = None
+    ap50: float | None = None
+    seconds_train: float = 0.0
+    seconds_predict: float = 0.0
+    seconds_overhead: float = 0.0
+    videos: tuple[SimulatedVideo, ...] = ()
+
+
+def write_rounds(records: Iterable[SimulatedRound], out: Path) -> None:
+    """Write records of simulated projects as JSON; an older file is replaced whole or not at all."""
+    plain = [{name: value for name, value in asdict(r).items() if (name, value) != ("videos", ())} for r in records]
+    write_whole(out, json.dumps(plain, indent=1).encode())
+
+
 def write_points(points: Iterable[CurvePoint], out: Path) -> None:
     """Write records as JSON; an older file is replaced whole or not at all."""
     write_whole(out, json.dumps([asdict(p) for p in points], indent=1, allow_nan=False).encode())

@@ -15,15 +15,14 @@ objects, changing light, and motion other than the clip's; a burst that comes ag
 label helps further here than in footage that never repeats.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from al_core.errors import BadSettings, UnknownName
+from al_core.errors import BadSettings
 from al_core.footage.clips import EMPTY, Clip, Footage, RearrangedClip, Stretch
-
-SETS = ("single", "pool", "long")
+from al_core.settings import Table
 
 QUIET_SHARE = 0.7
 """Share of long footage in which little or nothing moves."""
@@ -51,9 +50,9 @@ class Trial:
 
 
 def trials(
-    clips: Sequence[Clip], sets: Iterable[str] = SETS, long_frames: int = 600, seed: int = 0, noise: float = NOISE
+    clips: Sequence[Clip], sets: Iterable[str], long_frames: int = 600, seed: int = 0, noise: float = NOISE
 ) -> list[Trial]:
-    """The campaigns of some sets, in the order of ``sets``.
+    """Return the campaigns of some sets, in the order of ``sets``.
 
     Args:
         long_frames: length of long footage.
@@ -62,18 +61,26 @@ def trials(
     Raises:
         UnknownName: there is no such set.
     """
-    found: list[Trial] = []
-    for name in sets:
-        if name == "single":
-            found += [Trial(name, clip.name, (clip,)) for clip in clips]
-        elif name == "pool":
-            found.append(Trial(name, "pool", tuple(clips)))
-        elif name == "long":
-            views = [long_view(clip, long_frames, seed, noise=noise, empty=camera_stands_still(clip)) for clip in clips]
-            found += [Trial(name, view.name, (view,)) for view in views]
-        else:
-            raise UnknownName("set", name, SETS)
-    return found
+    return [trial for name in sets for trial in SETS[name](clips, long_frames, seed, noise)]
+
+
+def _single(clips: Sequence[Clip], long_frames: int, seed: int, noise: float) -> list[Trial]:
+    return [Trial("single", clip.name, (clip,)) for clip in clips]
+
+
+def _pool(clips: Sequence[Clip], long_frames: int, seed: int, noise: float) -> list[Trial]:
+    return [Trial("pool", "pool", tuple(clips))]
+
+
+def _long(clips: Sequence[Clip], long_frames: int, seed: int, noise: float) -> list[Trial]:
+    views = [long_view(clip, long_frames, seed, noise=noise, empty=camera_stands_still(clip)) for clip in clips]
+    return [Trial("long", view.name, (view,)) for view in views]
+
+
+SETS: Table[Callable[[Sequence[Clip], int, int, float], list[Trial]]] = Table(
+    "set", {"single": _single, "pool": _pool, "long": _long}
+)
+"""(clips, length of long footage, its seed, its noise) -> the campaigns of a set."""
 
 
 def long_view(

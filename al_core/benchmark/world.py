@@ -25,7 +25,7 @@ from al_core.selection.error_model import Outlook, expected_overlap
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
-from al_core.settings import SelectionSettings
+from al_core.settings import AnnotatorSettings, SelectionSettings
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """track -> mask, bool [h, w] at the size of the propagation."""
@@ -257,16 +257,16 @@ Annotate = Callable[[int, int, LabelKind, Labels, np.random.Generator], tuple[La
 """(video, frame, kind asked for, labels so far, rng) -> label, kind that was given, human seconds."""
 
 
-def exact_masks(world: World, seconds_per_mask: float = 80.0, seconds_absent: float = 3.0) -> Annotate:
-    """A person who draws every object exactly, whatever is asked for."""
+def exact_masks(world: World, prices: AnnotatorSettings) -> Annotate:
+    """Return a person who draws every object exactly, whatever is asked for."""
 
     def annotate(
         video: int, frame_idx: int, kind: LabelKind, labels: Labels, rng: np.random.Generator
     ) -> tuple[Label, LabelKind, float]:
         masks = world.clips[video].truth(frame_idx)
         if not masks:
-            return Label({}), LabelKind.ABSENT, seconds_absent
-        return Label(masks), LabelKind.MASK, len(masks) * seconds_per_mask
+            return Label({}), LabelKind.ABSENT, prices.absent_seconds
+        return Label(masks), LabelKind.MASK, len(masks) * prices.mask_seconds
 
     return annotate
 

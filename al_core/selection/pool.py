@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from al_core.records import FrameRef, LabelKind
 from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Offer
+from al_core.settings import AnnotatorSettings
 
 _VIDEO_STRIDE = 32
 """A frame's key is ``video_id << 32 | frame_idx``: keys rise by video, then frame, and videos lie far
@@ -112,7 +113,7 @@ class Pool:
     features: Features | None = None
     explain: Explain = field(default=lambda frames: {})
     outlooks: Callable[[int], Outlook] | None = None
-    offers: Sequence[Offer] = (Offer(LabelKind.MASK, 80.0),)
+    offers: Sequence[Offer] = (Offer(LabelKind.MASK, AnnotatorSettings().mask_seconds),)
     true_gain: Callable[[FrameRef, Sequence[FrameRef]], float] | None = None
     patches: Features | None = None
 

@@ -13,66 +13,55 @@ if TYPE_CHECKING:
     from al_core.project import Project
     from al_core.settings import Settings
 
-data_option = click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="DAVIS layout.",
-)
+
+class Names(click.ParamType):
+    """Names with commas between them, as a tuple."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split what was given; a tuple stays as it is."""
+        return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+WORK = click.Path(file_okay=False, path_type=Path)
+JSON_FILE = click.Path(dir_okay=False, path_type=Path)
+
+data_option = click.option("--data", required=True, type=FOLDER, help="DAVIS layout.")
+sequences_option = click.option("--sequences", type=Names(), help="Comma-separated names; default: all.")
+out_option = click.option("--out", required=True, type=JSON_FILE, help="JSON file of records.")
+work_option = click.option("--work", type=WORK, help="Default: beside --out. Kept for resuming.")
 
 
 @click.command()
 @data_option
-@click.option("--sequences", help="Comma-separated names; default: all.")
-@click.option("--strategies", default="random,uniform,least_certain,hybrid", show_default=True)
+@sequences_option
+@click.option("--strategies", type=Names(), default="random,uniform,least_certain,hybrid", show_default=True)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1))
 @click.option(
     "--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign."
 )
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
-@click.option(
-    "--work",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Default: beside --out. Kept for resuming.",
-)
+@out_option
+@work_option
 @click.option("--workers", type=click.IntRange(1), help="Campaigns side by side; default: one per core.")
 @click.option("--identities", type=click.Choice(["persistent", "per_frame"]), default="persistent", show_default=True)
-@click.option("--pool", is_flag=True, help="All sequences are one campaign with one budget.")
+@click.option("--pool", "pooled", is_flag=True, help="All sequences are one campaign with one budget.")
 @settings_options
 def simulate(
-    data: Path,
-    sequences: str | None,
-    strategies: str,
-    seeds: int,
-    rounds: int,
-    budget: int,
-    out: Path,
-    work: Path | None,
-    workers: int | None,
-    identities: str,
-    pool: bool,
-    preset: str | None,
-    changes: tuple[str, ...],
+    out: Path, work: Path | None, workers: int | None, preset: str | None, changes: tuple[str, ...], **asked: Any
 ) -> None:
     """Run whole campaigns against ground truth, side by side, with every strategy on the same footing."""
     from rich.console import Console
 
+    from al_core.records import Identities
     from al_core.settings import load_settings
     from tasks.benchmark.simulate import Simulation, simulate_campaigns
     from tasks.report.tables import simulation_table
 
-    plan = Simulation.of(
-        data,
-        sequences.split(",") if sequences else None,
-        strategies.split(","),
-        seeds=seeds,
-        rounds=rounds,
-        budget=budget,
-        settings=load_settings(preset or "quick").changed(parse_changes(changes)),
-        identities=identities,
-        pooled=pool,
-    )
+    asked["identities"] = Identities(asked["identities"])
+    plan = Simulation(**asked, settings=load_settings(preset or "quick").changed(parse_changes(changes)))
     console = Console()
     records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console, _run_campaign)
     console.print(simulation_table(records))
@@ -90,14 +79,10 @@ def _run_campaign(project: "Project", settings: "Settings", on_round: Callable[[
 @data_option
 @click.option("--sequence", required=True, help="Name of the sequence.")
 @click.option("--labels", help="Comma-separated frames, counted from 0, whose masks are the labels.")
-@click.option("--evenly", "n_labels", type=click.IntRange(1), help="So many evenly spaced frames instead.")
+@click.option("--evenly", "n_labels", type=click.IntRange(1), help="Number of evenly spaced frames instead.")
 @click.option("--method", default="flow", show_default=True, help="Comma-separated propagators; several are fused.")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
-@click.option(
-    "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="What may be computed again, e.g. flow. Default: cache in --out.",
-)
+@click.option("--out", required=True, type=WORK, help="Folder to write.")
+@click.option("--cache", type=WORK, help="What may be computed again, e.g. flow. Default: cache in --out.")
 @settings_options
 def propagate(
     data: Path,
@@ -141,17 +126,14 @@ def propagate(
 
 
 @click.command()
+@click.option("--data", required=True, multiple=True, type=FOLDER, help="DAVIS layout; may be given again.")
+@sequences_option
 @click.option(
-    "--data",
-    required=True,
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="DAVIS layout; may be given again.",
+    "--sets", type=Names(), default="single,pool,long", show_default=True, help="Comma-separated: single, pool, long."
 )
-@click.option("--sequences", help="Comma-separated names; default: all.")
-@click.option("--sets", default="single,pool,long", show_default=True, help="Comma-separated: single, pool, long.")
 @click.option(
     "--arms",
+    type=Names(),
     default="random,uniform,least_certain,diverse,hybrid,cycle_dissimilarity,farthest_with_error,value,oracle,"
     "random/click,uniform/click,value/all",
     show_default=True,
@@ -159,40 +141,43 @@ def propagate(
 )
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Campaigns per arm.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--frames", default=10, show_default=True, type=click.IntRange(1), help="Human frames of each video.")
-@click.option("--long-frames", default=300, show_default=True, type=click.IntRange(2), help="Length of long footage.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file of records.")
 @click.option(
-    "--work", type=click.Path(file_okay=False, path_type=Path), help="Default: beside --out. Kept for resuming."
+    "--frames",
+    "frames_per_video",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Human frames of each video.",
 )
+@click.option("--long-frames", default=300, show_default=True, type=click.IntRange(2), help="Length of long footage.")
+@out_option
+@work_option
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side; default: one per core.")
+@settings_options
 def bench(
     data: tuple[Path, ...],
-    sequences: str | None,
-    sets: str,
-    arms: str,
-    seeds: int,
-    rounds: int,
-    frames: int,
-    long_frames: int,
+    arms: tuple[str, ...],
     out: Path,
     work: Path | None,
     workers: int | None,
+    preset: str | None,
+    changes: tuple[str, ...],
+    **asked: Any,
 ) -> None:
-    """Compare selection strategies on propagation alone: many campaigns, no training."""
+    """Compare selection strategies on propagation alone: many campaigns, no training.
+
+    Of the settings only those of the annotator count: what each kind of label costs.
+    """
     from rich.console import Console
 
+    from al_core.settings import load_settings
     from tasks.benchmark.bench import Arm, Bench, run_bench
 
     plan = Bench(
-        tuple(folder.resolve() for folder in data),
-        tuple(sequences.split(",")) if sequences else None,
-        tuple(sets.split(",")),
-        tuple(Arm.parse(arm) for arm in arms.split(",")),
-        seeds=seeds,
-        rounds=rounds,
-        frames_per_video=frames,
-        long_frames=long_frames,
+        **asked,
+        data=tuple(folder.resolve() for folder in data),
+        arms=tuple(Arm.parse(arm) for arm in arms),
+        annotator=load_settings(preset or "default").changed(parse_changes(changes)).annotator,
     )
     console = Console()
     points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)

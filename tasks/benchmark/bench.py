@@ -5,11 +5,9 @@ strategies and seeds of a trial. A campaign that is finished is not run again: t
 stopped.
 """
 
-import multiprocessing
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -20,16 +18,14 @@ from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
 from al_core.benchmark.trials import SETS, Trial, trials
 from al_core.benchmark.world import Point, World, run_campaign
-from al_core.errors import BadSettings, UnknownName
+from al_core.errors import BadSettings
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import clips_of
 from al_core.propagation.flow import FlowPropagator
 from al_core.selection import STRATEGIES
-from al_core.settings import PropagationSettings, SelectionSettings
+from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings, Table
 from al_core.stores.optical_flow import FlowStore
-from tasks.processes.children import die_with_owner, use_threads
-from tasks.processes.heartbeat import beat_as_worker, watched_workers
-from tasks.progress import counting
+from tasks.benchmark.workers import run_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +37,13 @@ class Arm:
 
     @classmethod
     def parse(cls, text: str) -> "Arm":
-        """From ``strategy`` or ``strategy/kinds``.
+        """Read ``strategy`` or ``strategy/kinds``.
 
         Raises:
             UnknownName: no such strategy or kinds.
         """
         strategy, _, kinds = text.partition("/")
-        if strategy not in STRATEGIES:
-            raise UnknownName("strategy", strategy, STRATEGIES)
-        if (kinds or "mask") not in KINDS:
-            raise UnknownName("kinds of label", kinds, KINDS)
-        return cls(strategy, kinds or "mask")
+        return cls(STRATEGIES.check(strategy), KINDS.check(kinds or "mask"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,7 @@ class Bench:
         sequences: only these; None for all.
         frames_per_video: human frames of a whole campaign for each video; cheaper kinds of label get the same seconds.
         long_side: frames are made smaller to this, in pixels; quality is measured at this size.
+        annotator: what each kind of label costs; the seconds of the whole campaign follow from the price of a mask.
     """
 
     data: tuple[Path, ...]
@@ -74,70 +67,60 @@ class Bench:
     frames_per_video: int
     long_side: int = 427
     long_frames: int = 300
+    annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 
     def __post_init__(self) -> None:
         for name in self.sets:
-            if name not in SETS:
-                raise UnknownName("set", name, SETS)
+            SETS.check(name)
         if self.frames_per_video < self.rounds:
             raise BadSettings(
                 f"{self.rounds} rounds need at least {self.rounds} frames of each video, got {self.frames_per_video}"
             )
 
     def trials(self) -> list[Trial]:
-        """The footage of all campaigns, what takes longest first."""
+        """Return the footage of all campaigns, what takes longest first.
+
+        Raises:
+            UnknownName: a sequence that is in none of the folders.
+        """
         clips = [clip for folder in self.data for clip in clips_of(folder, None, self.long_side)]
-        names = [clip.name for clip in clips]
-        for name in self.sequences or ():
-            if name not in names:
-                raise UnknownName("sequence", name, names)
-        kept = [clip for clip in clips if self.sequences is None or clip.name in self.sequences]
+        known = Table("sequence", {clip.name: clip for clip in clips})
+        wanted = {known.check(name) for name in self.sequences or known}
+        kept = [clip for clip in clips if clip.name in wanted]
         found = trials(kept, self.sets, self.long_frames)
         return sorted(found, key=lambda trial: -sum(video.n_frames for video in trial.videos))
 
 
 def run_bench(bench: Bench, out: Path, work: Path, workers: int | None, console: Console) -> list[CurvePoint]:
-    """Run all campaigns in parallel processes, one footage each; returns and writes a point per campaign and round.
+    """Run all campaigns in parallel processes, one footage each; return and write a point per campaign and round.
 
     Args:
         work: finished campaigns and flow, kept for resuming.
     """
-    names = [(trial.set_name, trial.name) for trial in bench.trials()]
-    cores = os.cpu_count() or 1
-    workers = min(workers or cores, len(names))
-    total = len(names) * len(bench.arms) * bench.seeds
-    context = multiprocessing.get_context("spawn")
-    signs = work / "workers"
-    points: dict[tuple[str, str], list[CurvePoint]] = {}
-    with context.Manager() as manager:
-        done = manager.Queue()
-        with (
-            watched_workers(signs),
-            ProcessPoolExecutor(
-                workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
-            ) as pool,
-            counting("campaigns", done, total, console),
-        ):
-            futures = {pool.submit(run_trial, bench, *name, work, done): name for name in names}
-            try:
-                for future in as_completed(futures):
-                    points[futures[future]] = future.result()
-                    write_points([p for name in names for p in points.get(name, [])], out)
-                    console.print(f"{': '.join(futures[future])} is done", highlight=False)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return [p for name in names for p in points[name]]
+    jobs = {(t.set_name, t.name): partial(run_trial, bench, t.set_name, t.name, work) for t in bench.trials()}
+    found: dict[tuple[str, str], list[CurvePoint]] = {}
+
+    def add(name: tuple[str, str], points: list[CurvePoint]) -> None:
+        found[name] = points
+        write_points(in_order(), out)
+        console.print(f"{': '.join(name)} is done", highlight=False)
+
+    def in_order() -> list[CurvePoint]:
+        return [point for name in jobs for point in found.get(name, ())]
+
+    run_jobs(jobs, add, workers, work, ("campaigns", len(jobs) * len(bench.arms) * bench.seeds), console)
+    return in_order()
 
 
 def run_trial(bench: Bench, set_name: str, name: str, work: Path, done: "Queue[int]") -> list[CurvePoint]:
-    """All campaigns on one footage; returns their points. ``done`` gets a 1 for each campaign that is finished."""
+    """Run all campaigns on one footage and return their points; ``done`` gets a 1 for each that is finished."""
     (trial,) = [t for t in bench.trials() if (t.set_name, t.name) == (set_name, name)]
     world: World | None = None
     points: list[CurvePoint] = []
+    same = [set_name, name, [v.sha256 for v in trial.videos], bench.rounds, bench.frames_per_video]
+    same += [bench.annotator.model_dump(exclude_defaults=True)] if bench.annotator != AnnotatorSettings() else []
     for arm in bench.arms:
         for seed in range(bench.seeds):
-            same = [set_name, name, [v.sha256 for v in trial.videos], bench.rounds, bench.frames_per_video]
             kept = work / "campaigns" / f"{fingerprint([*same, arm.strategy, arm.kinds, seed])[:24]}.json"
             if not kept.is_file():
                 world = world or _world(trial, work)
@@ -148,7 +131,7 @@ def run_trial(bench: Bench, set_name: str, name: str, work: Path, done: "Queue[i
 
 
 def run_arm(bench: Bench, trial: Trial, world: World, arm: Arm, seed: int) -> list[CurvePoint]:
-    """One campaign."""
+    """Run one campaign; return its points."""
     budget = bench.frames_per_video * len(trial.videos)
     settings = SelectionSettings(
         strategy=arm.strategy,
@@ -158,26 +141,26 @@ def run_arm(bench: Bench, trial: Trial, world: World, arm: Arm, seed: int) -> li
         control_share=0.0,
     )
     exact = arm.kinds == "mask"
-    limits = {"most_frames": budget} if exact else {"most_seconds": _seconds_of_masks(world, budget)}
+    limits = {"most_frames": budget} if exact else {"most_seconds": seconds_of_masks(world, budget, bench.annotator)}
     rounds = bench.rounds if exact else CHEAP_ROUNDS * bench.rounds
-    annotate = annotator_of(world, arm.kinds)
+    annotate, offers = annotator_of(world, arm.kinds, bench.annotator), offers_of(arm.kinds, bench.annotator)
     rng = np.random.default_rng([seed, 1])
     started = time.perf_counter()
     points = []
-    for point in run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers_of(arm.kinds), **limits):
+    for point in run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers, **limits):
         spent = time.perf_counter() - started
         points.append(_curve_point(trial, arm, seed, point, spent))
     return points
 
 
 CHEAP_ROUNDS = 4
-"""Campaigns with cheap kinds of label may take so many times as many rounds, until their seconds are spent."""
+"""Campaigns with cheap kinds of label may take this many times as many rounds, until their seconds are spent."""
 
 
-def _seconds_of_masks(world: World, budget: int) -> float:
-    """What the campaign of exact masks costs."""
+def seconds_of_masks(world: World, budget: int, prices: AnnotatorSettings) -> float:
+    """Return the human seconds of a campaign of ``budget`` frames with exact masks."""
     objects = np.mean([world.objects(video) for video in range(len(world.clips))])
-    return float(budget * objects * 80.0)
+    return float(budget * objects * prices.mask_seconds)
 
 
 def _curve_point(trial: Trial, arm: Arm, seed: int, point: Point, spent: float) -> CurvePoint:
@@ -199,9 +182,3 @@ def _curve_point(trial: Trial, arm: Arm, seed: int, point: Point, spent: float) 
 def _world(trial: Trial, work: Path) -> World:
     settings = PropagationSettings(flow_long_side=max(trial.videos[0].size))
     return World(trial.videos, FlowPropagator(FlowStore(work / "flow"), settings))
-
-
-def _prepare(threads: int, signs_of_life: Path) -> None:
-    die_with_owner()
-    beat_as_worker(signs_of_life)
-    use_threads(threads)

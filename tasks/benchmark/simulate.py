@@ -7,32 +7,27 @@ Each campaign is a project of its own; they share decoded frames and flow. A cam
 again, one that was killed goes on, so the same command may be given until it is through.
 """
 
-import json
-import multiprocessing
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Queue
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
 
-from al_core.errors import BadSettings, FewframesError, UnknownName
-from al_core.files import write_whole
-from al_core.ledger.store import Ledger
+from al_core.benchmark.curve_points import SimulatedRound, SimulatedVideo, write_rounds
+from al_core.errors import BadSettings, FewframesError
+from al_core.footage.clips import Clip, clips_of
+from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import Identities, whole_video
+from al_core.records import Identities, QualityRow, whole_video
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
+from tasks.benchmark.workers import run_jobs
 from tasks.ledger.client import open_ledger
-from tasks.processes.children import die_with_owner, use_threads
-from tasks.processes.heartbeat import beat_as_worker, watched_workers
-from tasks.progress import counting
 from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
-
-Record = dict[str, Any]
 
 POOL = "pool"
 """What a campaign on all sequences together is called."""
@@ -49,68 +44,58 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What is simulated.
+    """Every sequence of a folder, or all of them together, with every strategy and seed.
 
     Attributes:
         data: folder in DAVIS layout, with masks.
+        sequences: only these; None for all.
         budget: human frames of a whole campaign, shared over ``rounds`` rounds.
         settings: common to all campaigns; strategy, seed and budget are set per campaign.
-        pool: the sequences that are one campaign together; none where each is its own.
+        pooled: one campaign labels all sequences.
+
+    Raises:
+        BadVideo: there is no such folder, or it holds no sequence.
+        UnknownName: a sequence or strategy that does not exist.
+        BadSettings: fewer frames than rounds.
     """
 
     data: Path
-    campaigns: tuple[Campaign, ...]
+    sequences: tuple[str, ...] | None
+    strategies: tuple[str, ...]
+    seeds: int
     rounds: int
     budget: int
     settings: Settings
-    identities: Identities
-    pool: tuple[str, ...] = ()
+    identities: Identities = Identities.PERSISTENT
+    pooled: bool = False
 
-    @classmethod
-    def of(
-        cls,
-        data: Path,
-        sequences: Sequence[str] | None,
-        strategies: Sequence[str],
-        seeds: int,
-        rounds: int,
-        budget: int,
-        settings: Settings,
-        identities: str = "persistent",
-        pooled: bool = False,
-    ) -> "Simulation":
-        """Every sequence, or all of them together, with every strategy and seed.
+    def __post_init__(self) -> None:
+        for strategy in self.strategies:
+            STRATEGIES.check(strategy)
+        if self.budget < self.rounds:
+            raise BadSettings(
+                f"a campaign of {self.rounds} rounds needs a budget of at least {self.rounds} frames, got {self.budget}"
+            )
+        object.__setattr__(self, "data", self.data.resolve())
+        self._clips()
 
-        Args:
-            sequences: None means all that are there.
-            pooled: one campaign labels all sequences.
-
-        Raises:
-            UnknownName: a sequence or strategy that does not exist.
-            BadSettings: fewer frames than rounds.
-        """
-        found = _sequences(data)
-        for sequence in sequences or found:
-            if sequence not in found:
-                raise UnknownName("sequence", sequence, found)
-        for strategy in strategies:
-            if strategy not in STRATEGIES:
-                raise UnknownName("strategy", strategy, STRATEGIES)
-        if budget < rounds:
-            raise BadSettings(f"a campaign of {rounds} rounds needs a budget of at least {rounds} frames, got {budget}")
-        wanted = tuple(sequences or found)
-        campaigns = tuple(
+    @property
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """Every campaign, the strategies of a sequence and seed beside each other."""
+        return tuple(
             Campaign(sequence, strategy, seed)
-            for sequence in ((POOL,) if pooled else wanted)
-            for seed in range(seeds)
-            for strategy in strategies
+            for sequence in ((POOL,) if self.pooled else [clip.name for clip in self._clips()])
+            for seed in range(self.seeds)
+            for strategy in self.strategies
         )
-        pool = wanted if pooled else ()
-        return cls(data.resolve(), campaigns, rounds, budget, settings, Identities(identities), pool)
 
     def folders_of(self, campaign: Campaign) -> list[Path]:
-        """Where the frames of a campaign lie."""
-        return [_frames_folder(self.data) / name for name in self.pool or (campaign.sequence,)]
+        """Return the folders of frames that a campaign labels."""
+        return [clip.source.path for clip in self._clips() if self.pooled or clip.name == campaign.sequence]
+
+    def _clips(self) -> list[Clip]:
+        clips = {clip.name: clip for clip in clips_of(self.data, self.sequences)}
+        return [clips[name] for name in self.sequences or clips]
 
     def settings_of(self, campaign: Campaign) -> Settings:
         """The common settings with what is this campaign's own."""
@@ -135,49 +120,35 @@ to another process."""
 
 def simulate_campaigns(
     plan: Simulation, out: Path, work: Path, workers: int | None, console: Console, run_campaign: CampaignRunner
-) -> list[Record]:
-    """Run a plan's campaigns in parallel processes and write one JSON record per campaign and round.
+) -> list[SimulatedRound]:
+    """Run a simulation's campaigns in parallel processes and write one JSON record per campaign and round.
 
     Args:
-        out: written anew after every finished campaign, so that it can be looked at early.
+        out: written whole after every finished campaign, so that it can be looked at early.
         work: the campaigns' projects, kept for resuming.
         workers: processes; None takes one per core.
     """
-    cores = os.cpu_count() or 1
-    workers = min(workers or cores, len(plan.campaigns))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    records: list[Record] = []
-    context = multiprocessing.get_context("spawn")
-    signs = work.resolve() / "workers"
-    with context.Manager() as manager, prefect_server(work.resolve() / "prefect"):
-        rounds_done = manager.Queue()
-        with (
-            watched_workers(signs),
-            ProcessPoolExecutor(
-                workers, context, initializer=_prepare, initargs=(max(cores // workers, 1), signs)
-            ) as pool,
-            counting("rounds", rounds_done, len(plan.campaigns) * plan.rounds, console),
-        ):
-            futures = [
-                pool.submit(run_one, plan, campaign, work.resolve(), rounds_done, run_campaign)
-                for campaign in plan.campaigns
-            ]
-            try:
-                for future in as_completed(futures):
-                    found = future.result()
-                    records = _ordered(plan, [*records, *found])
-                    write_whole(out, json.dumps(records, indent=1).encode())
-                    console.print(_line(found), highlight=False)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return records
+    work = work.resolve()
+    found: dict[Campaign, list[SimulatedRound]] = {}
+    jobs = {campaign: partial(run_one, plan, campaign, work, run_campaign) for campaign in plan.campaigns}
+
+    def add(campaign: Campaign, records: list[SimulatedRound]) -> None:
+        found[campaign] = records
+        write_rounds(in_order(), out)
+        console.print(_summary(records), highlight=False)
+
+    def in_order() -> list[SimulatedRound]:
+        return [record for campaign in jobs for record in found.get(campaign, ())]
+
+    with prefect_server(work / "prefect"):
+        run_jobs(jobs, add, workers, work, ("rounds", len(jobs) * plan.rounds), console)
+    return in_order()
 
 
 def run_one(
-    plan: Simulation, campaign: Campaign, work: Path, rounds_done: "Queue[int]", run_campaign: CampaignRunner
-) -> list[Record]:
-    """Run one campaign to its end, or find it finished; returns its records.
+    plan: Simulation, campaign: Campaign, work: Path, run_campaign: CampaignRunner, rounds_done: "Queue[int]"
+) -> list[SimulatedRound]:
+    """Run one campaign to its end, or find it finished; return its records.
 
     Args:
         rounds_done: gets the number of every finished round.
@@ -199,87 +170,54 @@ def run_one(
     return campaign_records(project, campaign)
 
 
-def campaign_records(project: Project, campaign: Campaign) -> list[Record]:
-    """One record per finished round, from the ledger alone.
+def campaign_records(project: Project, campaign: Campaign) -> list[SimulatedRound]:
+    """Return one record per finished round, from the ledger alone.
 
     ``j``, ``f``, ``jf`` and ``ap50`` are of the delivered masks over all frames that no human labelled, means over
     the videos; a pool's records have the figures of each video too. ``seconds_overhead`` is the round's time without
     training and prediction.
     """
     ledger = open_ledger(project)
-    videos = {video.video_id: video.name for video in ledger.videos()}
-    metrics = _metrics(ledger)
+    quality = ledger.quality()
     effort = {row["round_id"]: row for row in ledger.coverage()}
-    records = []
-    for this in ledger.rounds():
-        if this.finished_at is None:
-            continue
-        seconds = {step.name: step.seconds for step in ledger.steps(this.round_id)}
-        whole = (this.finished_at - this.started_at).total_seconds()
-        records.append(
-            {
-                "sequence": campaign.sequence,
-                "strategy": campaign.strategy,
-                "seed": campaign.seed,
-                "round": this.round_id,
-                "human_frames": effort[this.round_id]["human_frames"],
-                "human_seconds": effort[this.round_id]["human_seconds"],
-                **{name: _mean_over_videos(metrics, this.round_id, name) for name in METRICS},
-                "seconds_train": seconds.get("train", 0.0),
-                "seconds_predict": seconds.get("predict", 0.0),
-                "seconds_overhead": whole - seconds.get("train", 0.0) - seconds.get("predict", 0.0),
-            }
-        )
-        if campaign.sequence == POOL:
-            records[-1]["videos"] = [
-                {"video": name, **{m: metrics.get((this.round_id, video_id, m)) for m in METRICS}}
-                for video_id, name in videos.items()
-            ]
-    return records
+    return [
+        _record(ledger, campaign, this, [row for row in quality if row.round_id == this.round_id], effort)
+        for this in ledger.rounds()
+        if this.finished_at is not None
+    ]
+
+
+def _record(
+    ledger: Ledger, campaign: Campaign, this: Round, quality: Sequence[QualityRow], effort: Mapping[int, Any]
+) -> SimulatedRound:
+    assert this.finished_at is not None
+    seconds = {step.name: step.seconds or 0.0 for step in ledger.steps(this.round_id)}
+    train, predict = seconds.get("train", 0.0), seconds.get("predict", 0.0)
+    figures = {metric: {row.video_id: row.value for row in whole_video(quality, metric)} for metric in METRICS}
+    return SimulatedRound(
+        sequence=campaign.sequence,
+        strategy=campaign.strategy,
+        seed=campaign.seed,
+        round=this.round_id,
+        human_frames=effort[this.round_id]["human_frames"],
+        human_seconds=effort[this.round_id]["human_seconds"],
+        **{metric: fmean(values.values()) if values else None for metric, values in figures.items()},
+        seconds_train=train,
+        seconds_predict=predict,
+        seconds_overhead=(this.finished_at - this.started_at).total_seconds() - train - predict,
+        videos=tuple(
+            SimulatedVideo(video.name, **{metric: values.get(video.video_id) for metric, values in figures.items()})
+            for video in (ledger.videos() if campaign.sequence == POOL else ())
+        ),
+    )
 
 
 METRICS = ("j", "f", "jf", "ap50")
 
 
-def _metrics(ledger: Ledger) -> dict[tuple[int, int, str], float]:
-    """By round, video and metric: the figures of whole videos."""
-    rows = ledger.quality()
-    return {(row.round_id, row.video_id, name): row.value for name in METRICS for row in whole_video(rows, name)}
-
-
-def _mean_over_videos(metrics: dict[tuple[int, int, str], float], round_id: int, metric: str) -> float | None:
-    found = [value for (this, _, name), value in metrics.items() if (this, name) == (round_id, metric)]
-    return sum(found) / len(found) if found else None
-
-
-def _prepare(threads: int, signs_of_life: Path) -> None:
-    die_with_owner()
-    beat_as_worker(signs_of_life)
-    use_threads(threads)
-
-
-def _line(records: Sequence[Record]) -> str:
-    """How one campaign went, in a line."""
+def _summary(records: Sequence[SimulatedRound]) -> str:
+    """Return how one campaign went, in a line."""
     last = records[-1]
-    quality = "no truth" if last["jf"] is None else f"J&F {last['jf']:.3f}"
-    who = f"{last['sequence']}, {last['strategy']}, seed {last['seed']}"
-    return f"{who}: {quality} with {last['human_frames']} human frames"
-
-
-def _sequences(data: Path) -> list[str]:
-    return sorted(p.name for p in _frames_folder(data).iterdir() if p.is_dir())
-
-
-def _frames_folder(data: Path) -> Path:
-    """The folder of sequences: DAVIS keeps them under the name of their resolution."""
-    root = data / "JPEGImages"
-    if not root.is_dir():
-        raise BadSettings(f"{data}: expected a folder in DAVIS layout, with JPEGImages/ and Annotations/ in it")
-    inner = [p for p in sorted(root.iterdir()) if p.is_dir()]
-    holds_frames = any(f.suffix.lower() in (".jpg", ".jpeg", ".png") for p in inner[:1] for f in p.iterdir())
-    return root if holds_frames or not inner else inner[0]
-
-
-def _ordered(plan: Simulation, records: list[Record]) -> list[Record]:
-    order = {(c.sequence, c.strategy, c.seed): i for i, c in enumerate(plan.campaigns)}
-    return sorted(records, key=lambda r: (order[r["sequence"], r["strategy"], r["seed"]], r["round"]))
+    quality = "no truth" if last.jf is None else f"J&F {last.jf:.3f}"
+    who = f"{last.sequence}, {last.strategy}, seed {last.seed}"
+    return f"{who}: {quality} with {last.human_frames} human frames"

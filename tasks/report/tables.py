@@ -1,8 +1,7 @@
 """Tables for the terminal: the rounds of a project, and the campaigns of a simulation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from al_core.benchmark.arms import ArmComparison
+from al_core.benchmark.curve_points import SimulatedRound
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.report.formatting import between, duration, many, percent, score, times
@@ -89,31 +89,29 @@ def round_line(project: Project, round_id: int) -> Text:
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 
-def simulation_table(records: Iterable[Mapping[str, Any]]) -> Table:
+def simulation_table(records: Sequence[SimulatedRound]) -> Table:
     """Return mean J&F (and AP50 of the last round) per strategy and round, over sequences and seeds.
 
     Args:
-        records: one per campaign and round, with ``strategy``, ``round``, ``human_frames``,
-            ``human_seconds``, ``jf`` and ``ap50``; a figure may be None where there was no truth.
+        records: one per campaign and round.
     """
-    records = list(records)
-    rounds = sorted({r["round"] for r in records})
+    rounds = sorted({r.round for r in records})
     table = _table()
     table.caption, table.caption_justify = _campaigns(records), "left"
     table.add_column("\n\nstrategy", no_wrap=True)
     for round_id in rounds:
-        frames = [r["human_frames"] for r in _of(records, "round", round_id)]
+        frames = [r.human_frames for r in records if r.round == round_id]
         name = f"J&F after\nround {round_id}\n{_span(frames)} frames"
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("AP50\nat the\nend", justify="right", no_wrap=True)
     table.add_column("\nhuman\nseconds", justify="right", no_wrap=True)
-    for strategy in dict.fromkeys(r["strategy"] for r in records):
-        per_round = [_of(_of(records, "strategy", strategy), "round", round_id) for round_id in rounds]
+    for strategy in dict.fromkeys(r.strategy for r in records):
+        per_round = [[r for r in records if (r.strategy, r.round) == (strategy, round_id)] for round_id in rounds]
         table.add_row(
             strategy,
-            *(score(_mean(found, "jf")) for found in per_round),
-            score(_mean(per_round[-1], "ap50")),
-            f"{_mean(per_round[-1], 'human_seconds') or 0:,.0f}",
+            *(score(_mean(r.jf for r in found)) for found in per_round),
+            score(_mean(r.ap50 for r in per_round[-1])),
+            f"{_mean(r.human_seconds for r in per_round[-1]) or 0:,.0f}",
         )
     return table
 
@@ -154,9 +152,9 @@ def _table() -> Table:
     return Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
 
 
-def _campaigns(records: Sequence[Mapping[str, Any]]) -> str:
-    sequences = len({r["sequence"] for r in records})
-    seeds = len({r["seed"] for r in records})
+def _campaigns(records: Sequence[SimulatedRound]) -> str:
+    sequences = len({r.sequence for r in records})
+    seeds = len({r.seed for r in records})
     return (
         f"means over {many(sequences, 'sequence')} and {many(seeds, 'seed')}, on frames that no human labelled; "
         "frames are human frames in all"
@@ -167,12 +165,8 @@ def _seconds(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds:,.1f}"
 
 
-def _of(records: Iterable[Mapping[str, Any]], name: str, value: Any) -> list[Mapping[str, Any]]:
-    return [r for r in records if r[name] == value]
-
-
-def _mean(records: Iterable[Mapping[str, Any]], name: str) -> float | None:
-    known = [r[name] for r in records if r[name] is not None]
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
     return mean(known) if known else None
 
 

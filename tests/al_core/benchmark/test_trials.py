@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from al_core.benchmark.trials import camera_stands_still, long_view, trials
+from al_core.benchmark.trials import SETS, camera_stands_still, long_view, trials
 from al_core.errors import BadSettings, UnknownName
 from al_core.footage.clips import EMPTY, clips_of
 from tests.toys.footage.davis import write_sequence, write_still_scene
@@ -21,7 +21,7 @@ def road(tmp_path):
 
 
 def test_the_sets(clip, road):
-    found = trials([clip, road], long_frames=50)
+    found = trials([clip, road], SETS, long_frames=50)
     assert [(t.set_name, t.name, [v.name for v in t.videos]) for t in found] == [
         ("single", "toy", ["toy"]),
         ("single", "road", ["road"]),

@@ -12,9 +12,11 @@ from al_core.errors import UnknownName
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import STRATEGIES
-from al_core.settings import PropagationSettings, SelectionSettings
+from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.toys.footage.movers import MoverClip, line, mover_clip
+
+PRICES = AnnotatorSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,11 @@ def exact(world: World, video: int, *frames: int) -> dict[int, Label]:
 def campaign(world: World, strategy: str, kinds: str = "mask", **more):
     settings = SelectionSettings(strategy=strategy, frames_per_round=2, min_gap=1, control_share=0.0)
     rng = np.random.default_rng(0)
-    return list(run_campaign(world, strategy, settings, 3, annotator_of(world, kinds), rng, offers_of(kinds), **more))
+    return list(
+        run_campaign(
+            world, strategy, settings, 3, annotator_of(world, kinds, PRICES), rng, offers_of(kinds, PRICES), **more
+        )
+    )
 
 
 def test_every_frame_has_an_outcome_and_labelled_ones_are_right(world: World) -> None:
@@ -117,13 +123,13 @@ def test_cheap_kinds_cost_less_than_masks_and_improve_the_video(world: World, ki
 
 def test_unknown_kinds_are_told(world: World) -> None:
     with pytest.raises(UnknownName, match="kinds of label 'stroke'"):
-        annotator_of(world, "stroke")
+        annotator_of(world, "stroke", PRICES)
     with pytest.raises(UnknownName):
-        offers_of("stroke")
+        offers_of("stroke", PRICES)
 
 
 def test_an_empty_frame_is_absent_and_cheap(world: World) -> None:
     gone = replace(world.clips[0].clip, truth=[{}] * 12)
     empty = World([Known("gone", gone)], world._propagator)
-    label, kind, seconds = exact_masks(empty)(0, 3, LabelKind.MASK, {}, np.random.default_rng(0))
+    label, kind, seconds = exact_masks(empty, PRICES)(0, 3, LabelKind.MASK, {}, np.random.default_rng(0))
     assert (dict(label.masks), kind, seconds) == ({}, LabelKind.ABSENT, 3.0)

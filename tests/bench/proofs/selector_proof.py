@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from al_core.benchmark.annotators import annotator_of
 from al_core.benchmark.world import World, run_campaign
 from al_core.propagation.flow import FlowPropagator
-from al_core.settings import PropagationSettings, SelectionSettings
+from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.movers import MoverClip
@@ -62,7 +62,7 @@ def campaign(world: World, strategy: str, seed: int) -> float:
         control_share=0.0,
     )
     rng = np.random.default_rng([seed, 1])
-    points = run_campaign(world, strategy, settings, ROUNDS, annotator_of(world, "mask"), rng)
+    points = run_campaign(world, strategy, settings, ROUNDS, annotator_of(world, "mask", AnnotatorSettings()), rng)
     return float(np.mean([np.mean([o.jf for found in p.outcomes.values() for o in found]) for p in points]))
 
 

@@ -6,8 +6,12 @@ import re
 import pytest
 
 from al_core.benchmark.curve_points import read_points
+from al_core.benchmark.world import World
 from al_core.errors import BadSettings, UnknownName
-from tasks.benchmark.bench import Arm, Bench
+from al_core.propagation.flow import FlowPropagator
+from al_core.settings import AnnotatorSettings, PropagationSettings
+from al_core.stores.optical_flow import FlowStore
+from tasks.benchmark.bench import Arm, Bench, run_arm, seconds_of_masks
 from tests.toys.projects import fewframes, write_clip
 
 
@@ -66,3 +70,19 @@ def test_a_file_that_holds_no_records_is_told(tmp_path):
     done = fewframes("compare", tmp_path / "records.json")
     assert done.returncode == 1
     assert "expected a list of records" in done.stderr
+
+
+def boxes(tmp_path, price):
+    """The last point of a campaign that asks for boxes, where a whole mask costs so many seconds."""
+    bench = plan(tmp_path, annotator=AnnotatorSettings(mask_seconds=price), rounds=1, frames_per_video=1)
+    (trial,) = bench.trials()
+    world = World(trial.videos, FlowPropagator(FlowStore(tmp_path / "flow"), PropagationSettings()))
+    return seconds_of_masks(world, 1, bench.annotator), run_arm(bench, trial, world, Arm("uniform", "box"), 0)[-1]
+
+
+def test_budgets_follow_the_price_of_a_mask_in_the_settings(tmp_path):
+    """What cheap kinds of label may spend is what whole masks would cost."""
+    (little, short), (much, long) = boxes(tmp_path / "1", 20.0), boxes(tmp_path / "2", 40.0)
+    assert much == 2 * little == 40.0
+    assert long.round > short.round
+    assert long.human_seconds > short.human_seconds >= little

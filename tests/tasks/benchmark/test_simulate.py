@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from al_core.benchmark.curve_points import read_points
-from al_core.errors import BadSettings, UnknownName
+from al_core.benchmark.curve_points import read_points, write_rounds
+from al_core.errors import BadSettings, BadVideo, UnknownName
 from al_core.settings import Settings
-from tasks.benchmark.simulate import Campaign, Simulation
+from tasks.benchmark.simulate import POOL, Campaign, Simulation, campaign_records
+from tests.toys.labelled_project import finished_project
 from tests.toys.projects import fewframes, write_clip, write_settings
 
 RECORD = {
@@ -15,7 +16,7 @@ RECORD = {
 
 
 def plan(data, sequences=None, strategies=("random",), seeds=1, rounds=2, budget=4, **others):
-    return Simulation.of(data, sequences, strategies, seeds, rounds, budget, Settings(), **others)
+    return Simulation(data, sequences, strategies, seeds, rounds, budget, Settings(), **others)
 
 
 def test_every_sequence_meets_every_strategy_and_seed(tmp_path):
@@ -56,7 +57,7 @@ def test_a_plan_that_cannot_work_is_refused(tmp_path, arguments, error, message)
 
 
 def test_a_folder_in_another_layout_is_refused(tmp_path):
-    with pytest.raises(BadSettings, match="DAVIS layout"):
+    with pytest.raises(BadVideo):
         plan(tmp_path)
 
 
@@ -93,3 +94,31 @@ def test_a_pool_is_labelled_with_one_budget(tmp_path):
     assert record["jf"] == pytest.approx(sum(video["jf"] for video in record["videos"]) / 2)
     (point,) = read_points(out)
     assert (point.set_name, [v.video for v in point.videos]) == ("pool", ["a", "b"])
+
+
+def test_finished_rounds_of_the_ledger_become_records(tmp_path):
+    project, ledger, _ = finished_project(tmp_path)
+    records = campaign_records(project, Campaign("clip", "random", 3))
+    assert [(r.sequence, r.strategy, r.seed, r.round) for r in records] == [
+        ("clip", "random", 3, r.round_id) for r in ledger.rounds() if r.finished_at is not None
+    ]
+    assert [r.jf for r in records] == [pytest.approx(q) for q in (0.6, 0.7)][: len(records)]
+    assert all(r.seconds_train == 40.0 and r.videos == () for r in records)
+
+
+def test_a_pool_tells_the_figures_of_each_video(tmp_path):
+    project, _, _ = finished_project(tmp_path)
+    for record in campaign_records(project, Campaign(POOL, "random", 0)):
+        assert [(v.video, v.jf) for v in record.videos] == [("clip", record.jf)]
+
+
+def test_records_are_read_as_they_were_written(tmp_path):
+    project, _, _ = finished_project(tmp_path)
+    for campaign in (Campaign("clip", "random", 0), Campaign(POOL, "random", 0)):
+        records = campaign_records(project, campaign)
+        write_rounds(records, tmp_path / "out.json")
+        points = read_points(tmp_path / "out.json")
+        assert [(p.campaign, p.round, p.human_seconds) for p in points] == [
+            (campaign.sequence, r.round, r.human_seconds) for r in records
+        ]
+        assert [p.videos[0].jf for p in points] == [r.jf for r in records]

@@ -1,10 +1,12 @@
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from al_core.benchmark.arms import ArmComparison
+from al_core.benchmark.curve_points import SimulatedRound
 from al_core.settings import Settings
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
@@ -77,16 +79,7 @@ def test_the_status_of_a_project(tmp_path):
 
 
 def record(strategy, round_id, jf, sequence="dog", ap50=0.5, seconds=80.0):
-    return {
-        "sequence": sequence,
-        "strategy": strategy,
-        "seed": 0,
-        "round": round_id,
-        "human_frames": 2 * round_id,
-        "human_seconds": seconds * round_id,
-        "jf": jf,
-        "ap50": ap50,
-    }
+    return SimulatedRound(sequence, strategy, 0, round_id, 2 * round_id, seconds * round_id, jf=jf, ap50=ap50)
 
 
 def test_a_simulation_is_one_line_per_strategy():
@@ -113,7 +106,7 @@ def test_a_simulation_without_records_is_an_empty_table():
 
 
 def test_different_budgets_are_told_as_a_span():
-    records = [record("random", 1, 0.4), record("random", 1, 0.4, "swan") | {"human_frames": 5}]
+    records = [record("random", 1, 0.4), replace(record("random", 1, 0.4, "swan"), human_frames=5)]
     assert "2–5 frames" in shown(simulation_table(records))
 
 
