@@ -15,14 +15,7 @@ from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
-
-SIZE = (8, 12)
-
-
-def box(x: int, side: int = 4, y: int = 2) -> np.ndarray:
-    mask = np.zeros(SIZE, bool)
-    mask[y : y + side, x : x + side] = True
-    return mask
+from tests.toys.fusion import SIZE, box
 
 
 def source(*tracks: Mapping[int, tuple[np.ndarray, float]]):
@@ -78,7 +71,7 @@ def test_a_source_without_the_object_speaks_weakly_against_it() -> None:
 
 
 def test_masks_of_different_sizes_meet_at_the_larger_one() -> None:
-    small = shrink(box(4, 4), (4, 6)).soft((4, 6))
+    small = shrink(box(4), (4, 6)).soft((4, 6))
     given = PropagatedFrame(0, {1: PropagatedTrack(small, 0.8)})
     found = only(combine({"a": lambda: iter([given]), "b": source({1: (box(4), 0.8)})}, ())())
     assert found.mask.size == SIZE

@@ -4,54 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from al_core.fusion import fuse
-from al_core.fusion.blending import margins as _margins
 from al_core.masks.rle import decode, encode
-from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
+from tests.toys.fusion import SIZE, box, carried, label, seen
 
-SIZE = (8, 12)
 N_FRAMES = 12
 
 Delivered = dict[int, list[DeliveredMask]]
-
-
-def box(x: int, y: int = 2, side: int = 4) -> np.ndarray:
-    """A square in a frame of 8x12 pixels."""
-    mask = np.zeros(SIZE, bool)
-    mask[y : y + side, x : x + side] = True
-    return mask
-
-
-def carried(mask: np.ndarray, confidence: float = 0.9) -> PropagatedTrack:
-    return PropagatedTrack(SoftMask.of(mask), confidence)
-
-
-def seen(mask: np.ndarray, existence: float = 0.95, category: int = 1) -> PredictedObject:
-    return PredictedObject(
-        category,
-        (existence, 1 - existence),
-        existence,
-        4,
-        (0, 0, 1, 1),
-        0.0,
-        1.0,
-        0.0,
-        0.0,
-        SoftMask.of(mask),
-    )
-
-
-def label(frame_idx: int, masks: Mapping[int, np.ndarray], category: int = 1) -> FrameLabel:
-    found = (MaskLabel(t, category, encode(m)) for t, m in masks.items())
-    return FrameLabel(FrameRef(1, frame_idx), tuple(found))
 
 
 def run(
@@ -203,14 +167,6 @@ def test_between_labels_that_say_it_is_not_there_nothing_is_found_again() -> Non
     delivered = run(human, {}, {6: [seen(box(8, 4), 0.9)], 3: [seen(box(8, 4), 0.9)]})
     assert delivered[6] == []
     assert [m.track_id for m in delivered[3]] == [1]
-
-
-@given(arrays(np.float32, (3, 4, 5), elements=st.floats(0, 1, width=32)))
-def test_two_objects_never_win_the_same_pixel(values: np.ndarray) -> None:
-    margins = [p.values for p in _margins([Patch(0, 0, v) for v in values], (4, 5))]
-    for i in range(3):
-        for j in range(i):
-            assert (margins[i] + margins[j]).max() <= 1 + 1e-6
 
 
 def test_no_gap_opens_between_objects_that_touch() -> None:
