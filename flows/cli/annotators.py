@@ -13,7 +13,7 @@ _DEFAULT_URL = "http://127.0.0.1:8600"
 
 @click.group()
 def annotator() -> None:
-    """The people who label: add them, list what they did, renew or revoke their links."""
+    """Add the people who label, list what they did, renew or revoke their links."""
 
 
 url_option = click.option("--url", help=f"Where people reach the server. Default: where it runs, or {_DEFAULT_URL}.")
@@ -89,7 +89,7 @@ def list_people(root: Path) -> None:
     ledger = open_ledger(project)
     rows = person_rows(project, ledger)
     if not rows:
-        click.echo("Nobody is here yet; begin with: fewframes annotator add NAME")
+        click.echo("Nobody may label yet; add somebody with: fewframes annotator add NAME")
         return
     Console().print(people_table(rows))
     flagged = ledger.flagged()

@@ -66,7 +66,7 @@ class _Tally:
 
 
 def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
-    """Everybody who may label or could once, by name."""
+    """Return everybody who may label or once could, by name."""
     people = ledger.annotators()
     if not people:
         return []
@@ -155,7 +155,7 @@ def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -
 
 
 def _of(tallies: Mapping[str, _Tally], given: GivenAnswer) -> _Tally:
-    """Where an answer counts; answers that came from elsewhere count nowhere."""
+    """Return the tally in which an answer counts; answers that came from elsewhere count in none."""
     return tallies.get(given.answer.annotator, _Tally())
 
 

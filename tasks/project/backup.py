@@ -133,7 +133,7 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> dict[str, Any] | No
 
 
 class _Hashed(io.RawIOBase):
-    """A file that is hashed while it is read, and has exactly so many bytes: a log may grow meanwhile."""
+    """A file that is hashed while it is read, and ends after ``size`` bytes: a log may grow meanwhile."""
 
     def __init__(self, file: Any, size: int) -> None:
         self._file = file

@@ -34,7 +34,7 @@ from tasks.report.timeline import (
 from tasks.steps.audit import gain_so_far
 
 MAX_VIDEOS = 12
-"""So many videos get a time line and pictures: the least certain ones."""
+"""Videos that get a time line and pictures at most: the least certain ones."""
 
 MAX_PICTURES = 6
 """Pictures per video of the chosen frames, and as many of the least confident ones."""

@@ -26,14 +26,14 @@ COLUMNS = (
 
 LEGEND = (
     "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames "
-    f"whose masks were kept back, and that were drawn so too (J of at least {FITS}); who accepts much more than would "
-    "fit accepts too much. Agreement: J with another person's answer to the same request. Known: J with an earlier "
+    f"whose masks were kept back, and that were drawn like them (J of at least {FITS}); accepting much more than would "
+    "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an earlier "
     "label of somebody else."
 )
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
-    """One line per person, for the terminal."""
+    """Return one line per person, for the terminal."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     lines.caption, lines.caption_justify = LEGEND, "left"
     for place, name in enumerate(COLUMNS):
@@ -44,7 +44,7 @@ def people_table(rows: Sequence[PersonRow]) -> Table:
 
 
 def cells(row: PersonRow) -> tuple[str, ...]:
-    """What is said of one person, in the order of ``COLUMNS``."""
+    """Return what is said of one person, in the order of ``COLUMNS``."""
     kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
     return (
         row.name,

@@ -19,7 +19,7 @@ class RoundRow:
         n_frames: of all videos.
         human_frames, human_seconds: from the first round up to this one.
         covered: frames that are labelled after the round; None while it has delivered nothing.
-        frames_by: frames per provenance, each frame once, under its least founded mask.
+        frames_by: frames per provenance, each frame once, under its least trusted mask.
         masks_by: delivered masks (object-frames) per provenance.
         jf, ap50: mean over the videos that have truth; None without any.
         seconds_train, seconds_predict: None while the step is not finished.
@@ -79,7 +79,7 @@ def mean_quality(rows: Iterable[QualityRow], metric: str, provenance: str = ALL)
 
 
 def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int, human_frames: int) -> dict[str, int]:
-    """Split the labelled frames by provenance, each frame once, under the least founded of its masks.
+    """Split the labelled frames by provenance, each frame once, under the least trusted of its masks.
 
     The ledger counts per provenance the frames that hold such a mask, and a frame may hold masks of several.
     A frame with a teacher's mask counts as teacher; of the others one with a propagated mask counts as
@@ -127,4 +127,4 @@ def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
         return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"
     if unanswered:
         return f"waits for {unanswered} label{'s' * (unanswered > 1)}"
-    return f"in progress, done: {steps[-1].name}" if steps else "begun"
+    return f"in progress, done: {steps[-1].name}" if steps else "started"

@@ -29,7 +29,7 @@ class Shown:
 
     Attributes:
         masks: (track, mask).
-        provenance: of the least founded mask, or "" where there is none.
+        provenance: of the least trusted mask, or "" where there is none.
         confidence: of the least confident mask, None for people's masks and where there is none.
     """
 
@@ -44,10 +44,10 @@ def shown_masks(
     delivered: Mapping[int, Sequence[DeliveredMask]],
     order: Sequence[str],
 ) -> Shown:
-    """A person's label where there is one, otherwise what was delivered.
+    """Return a person's label where there is one, otherwise what was delivered.
 
     Args:
-        order: provenances, most founded first.
+        order: provenances, most trusted first.
     """
     if frame_idx in labels:
         return Shown(tuple((m.track_id, m.rle) for m in labels[frame_idx].objects), Provenance.HUMAN.value)
@@ -59,7 +59,7 @@ def shown_masks(
 
 
 def picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | None:
-    """A JPEG data URI of a frame with outlines by object; None when the frame cannot be read any more."""
+    """Draw a frame with outlines by object, as a JPEG data URI; None when the frame cannot be read any more."""
     try:
         image = frames.read(frame)
     except BadVideo:
@@ -68,7 +68,7 @@ def picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | None:
 
 
 def full_picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | None:
-    """The same from the frame as it is stored, at most ``FULL_SIDE`` pixels long."""
+    """Draw the same from the frame as it is stored, at most ``FULL_SIDE`` pixels long."""
     try:
         image = frames.read_full(frame)
     except BadVideo:
@@ -83,7 +83,7 @@ def _drawn(image: NDArray[np.uint8], scale: float, shown: Shown) -> str:
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """An RGB image of shape [h, w, 3] as a JPEG data URI."""
+    """Return an RGB image of shape [h, w, 3] as a JPEG data URI."""
     from PIL import Image
 
     file = io.BytesIO()

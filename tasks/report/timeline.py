@@ -13,7 +13,7 @@ from al_core.records import COMPONENTS, DeliveredMask, FrameLabel, Provenance, S
 from al_core.settings import UncertaintySettings
 
 MAX_POINTS = 1500
-"""A longer video is shown by the least certain frame of each of so many stretches of equal length."""
+"""A longer video is cut into this many stretches of equal length, each shown by its least certain frame."""
 
 CODES = {name: number for number, name in enumerate(PROVENANCE_COLOURS, start=1)}
 """Code of each provenance in :attr:`DeliveredFrames.provenance`; 0 says that the frame has no mask."""
@@ -41,7 +41,7 @@ class DeliveredFrames:
     """What the newest delivery says of each frame of a video.
 
     Attributes:
-        provenance: uint8 [n_frames], code of the least founded mask of a frame, see :data:`CODES`.
+        provenance: uint8 [n_frames], code of the least trusted mask of a frame, see :data:`CODES`.
         confidence: float32 [n_frames], of the least confident mask of a frame; NaN where there is none.
     """
 
@@ -61,7 +61,7 @@ class Choice:
 
 
 def uncertainty(ledger: Ledger, round_id: int, video: Video, weights: UncertaintySettings) -> Uncertainty | None:
-    """The uncertainty of a video's frames in a round; None when it was not predicted.
+    """Read the uncertainty of a video's frames in a round; None when it was not predicted.
 
     A long video is thinned out to its least certain frames, see :data:`MAX_POINTS`.
     """
@@ -80,7 +80,7 @@ def uncertainty(ledger: Ledger, round_id: int, video: Video, weights: Uncertaint
 
 
 def peaks(values: NDArray[np.floating], limit: int) -> NDArray[np.int64]:
-    """Positions of the greatest value in each of at most ``limit`` stretches of about equal length."""
+    """Return the positions of the greatest value in each of at most ``limit`` stretches of about equal length."""
     if len(values) <= limit:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), limit + 1).astype(int)
@@ -92,7 +92,7 @@ def delivered_frames(
     labels: Sequence[FrameLabel],
     n_frames: int,
 ) -> DeliveredFrames:
-    """Delivered masks as one provenance and one confidence per frame; people's frames count as theirs."""
+    """Reduce delivered masks to one provenance and one confidence per frame; people's frames count as theirs."""
     provenance = np.zeros(n_frames, np.uint8)
     confidence = np.full(n_frames, np.nan, np.float32)
     for frame_idx, found in masks:
@@ -106,7 +106,7 @@ def delivered_frames(
 
 
 def choices(selections: Mapping[int, Sequence[Selected]], video_id: int) -> list[Choice]:
-    """The frames of a video that any round asked for, newest round last."""
+    """Return the frames of a video that any round asked for, newest round last."""
     newest = max((r for r, found in selections.items() if found), default=None)
     return [
         Choice(round_id, s.frame.frame_idx, s.rank + 1, s.reason, round_id == newest)
@@ -117,7 +117,7 @@ def choices(selections: Mapping[int, Sequence[Selected]], video_id: int) -> list
 
 
 def least_confident(delivered: DeliveredFrames, limit: int, skip: Iterable[int] = ()) -> list[int]:
-    """Frames by their least confident mask, the least confident frame first.
+    """Rank frames by their least confident mask, the least confident frame first.
 
     People's frames are not among them. Two of them are at least 1/20 of the video apart, so that they show
     different trouble.

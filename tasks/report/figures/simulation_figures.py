@@ -44,18 +44,18 @@ class Styles:
         self.banded = {arm for arm in arms if len(arms) <= MAX_BANDS or arm in named}
 
     def line(self, arm: str, width: float = 2) -> dict[str, Any]:
-        """The line of a strategy, as plotly takes it."""
+        """Return the line of a strategy, as plotly takes it."""
         return {**self._lines[arm], "width": width}
 
     def fill(self, arm: str) -> str:
-        """The colour of its band."""
+        """Return the colour of its band."""
         colour = self._lines[arm]["color"]
         red, green, blue = rgb(UNLABELLED_COLOUR if colour == "ink" else colour)
         return f"rgba({red},{green},{blue},0.14)"
 
 
 def curves(comparison: ArmComparison, set_name: str, styles: Styles) -> Figure | None:
-    """Quality and share of good frames (rows) against human frames and human time (columns); None without figures.
+    """Draw quality and share of good frames (rows) against human frames and human time (columns); None without figures.
 
     The figures are one, so that a click on a name in the legend hides a strategy in all of them.
     """
@@ -81,7 +81,7 @@ def curves(comparison: ArmComparison, set_name: str, styles: Styles) -> Figure |
 
 
 def video_curves(found: dict[str, Curves], video: str, effort: Effort, target: float, styles: Styles) -> Figure:
-    """Quality of one video with every strategy that has labelled it, small."""
+    """Draw the quality of one video with every strategy that has labelled it, small."""
     mine = {arm: curve.only([video]) for arm, curve in found.items() if video in curve.videos}
     data = [_line(arm, *curve.pooled(), effort, styles.line(arm, 1.5), legend=False) for arm, curve in mine.items()]
     data.append(_target(target, mine, effort))
@@ -92,7 +92,7 @@ def video_curves(found: dict[str, Curves], video: str, effort: Effort, target: f
 
 
 def widest_apart(found: dict[str, Curves], most: int) -> list[str]:
-    """The videos on which strategies end furthest apart, at most so many, in the order of the records."""
+    """Choose the ``most`` videos on which strategies end furthest apart, in the order of the records."""
     videos = list(dict.fromkeys(video for curve in found.values() for video in curve.videos))
     last: dict[str, list[float]] = {video: [] for video in videos}
     for curve in found.values():
@@ -123,7 +123,7 @@ def _traces(
     styles: Styles,
     legend: bool,
 ) -> list[Figure]:
-    """Bands below, lines above."""
+    """Draw bands below, lines above."""
     bands, lines = [], []
     for arm, curve in known.items():
         cost, value = curve.pooled()
@@ -179,6 +179,6 @@ def _target(target: float, known: dict[str, Curves], effort: Effort) -> Figure:
 
 
 def _range(known: dict[str, Curves]) -> Sequence[float]:
-    """Of the axis of quality: down to a tenth below the lowest point."""
+    """Return the range of the axis of quality: down to a tenth below the lowest point."""
     lowest = min((float(curve.pooled()[1].min()) for curve in known.values()), default=0.0)
     return [max(0.0, float(np.floor(lowest * 10 - 0.2)) / 10), 1.005]

@@ -148,7 +148,7 @@ def _ribbon(delivered: DeliveredFrames | None, human: Sequence[int], times_us: N
 
 
 def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) -> Figure:
-    """Draw a band of one colour per frame; in a long video each stretch has that of its least founded frame."""
+    """Draw a band of one colour per frame; in a long video each stretch has that of its least trusted frame."""
     codes = delivered.provenance
     starts = np.unique(np.linspace(0, len(codes), min(len(codes), MAX_POINTS), endpoint=False).astype(int))
     reduced = np.maximum.reduceat(codes, starts)

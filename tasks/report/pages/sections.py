@@ -224,7 +224,7 @@ def _forecast(content: Content) -> str:
         f"add {found.gain.value:.3f} (between {found.gain.low:.3f} and {found.gain.high:.3f}), which makes about "
         f"{score(found.later.value)} (between {score(found.later.low)} and {score(found.later.high)}). J&F {GOOD:g}: "
         f"{reached}{span}. The intervals (95 %) are of other videos like these and of how far the rounds lie from "
-        "the law."
+        "that law."
     )
 
 

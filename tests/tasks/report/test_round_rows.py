@@ -51,7 +51,7 @@ def test_an_unfinished_round_says_what_it_waits_for(tmp_path):
     _, ledger, _ = new_project(tmp_path)
     assert round_rows(ledger) == []
     ledger.begin_round(Settings())
-    assert round_rows(ledger)[0].state == "begun"
+    assert round_rows(ledger)[0].state == "started"
     request = select(ledger, 1)
     (row,) = round_rows(ledger)
     assert row.state == "waits for 1 label"
