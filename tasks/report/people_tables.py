@@ -27,8 +27,8 @@ COLUMNS = (
 LEGEND = (
     "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames "
     f"whose masks were kept back, and that were drawn like them (J of at least {FITS}); accepting much more than would "
-    "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an earlier "
-    "label of somebody else."
+    "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an "
+    "earlier label of somebody else."
 )
 
 

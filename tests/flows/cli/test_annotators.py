@@ -65,6 +65,6 @@ def test_flagged_frames_without_a_lead_are_told(ledger):
 
 
 def test_everybody_is_listed(ledger):
-    assert "begin with: fewframes annotator add NAME" in call(ledger, "list").output
+    assert "add somebody with: fewframes annotator add NAME" in call(ledger, "list").output
     call(ledger, "add", "ada")
     assert "ada" in call(ledger, "list").output

@@ -1,9 +1,7 @@
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from al_core.project import Project
 from al_core.settings import Settings
@@ -11,6 +9,7 @@ from tasks.ledger.client import open_ledger
 from tasks.report import write_report
 from tasks.report.content import gather
 from tasks.report.pages.report_page import render
+from tests.toys.html_page import Page, own_part
 from tests.toys.labelled_project import (
     answer,
     copied,
@@ -23,52 +22,6 @@ from tests.toys.labelled_project import (
     train_and_predict,
 )
 
-VOID = {"meta", "img", "br", "link", "input"}
-
-
-class Page(HTMLParser):
-    """The page's text by tag, its tables, its pictures; fails on tags that do not match."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.texts, self.tables, self.images, self.attributes = [], [], [], [], []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.attributes += attributes
-        if tag == "img":
-            self.images.append(dict(attributes)["src"])
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data
-        if "script" not in self.open and "style" not in self.open:
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        return " ".join("".join(self.texts).split())
-
-    def tiles(self):
-        """Name -> (figure, what else is said) of the header."""
-        names = (
-            "Videos", "Labelled by people", "Human time", "Labelled in all", "J&F", "AP50", "Machine time"
-        )  # fmt: skip
-        places = {name: self.texts.index(name) for name in names}
-        return {name: (self.texts[i + 1], self.texts[i + 2]) for name, i in places.items()}
-
 
 @pytest.fixture(scope="module")
 def html(finished, tmp_path_factory):
@@ -80,13 +33,6 @@ def html(finished, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(html):
     return Page(html)
-
-
-def own_part(html):
-    """The page without plotly's library."""
-    library = get_plotlyjs()
-    assert html.count(library) == 1
-    return html.replace(library, "")
 
 
 def test_the_page_asks_for_nothing_from_outside(html):

@@ -1,0 +1,88 @@
+"""Commands that show how far a project is, and export its masks."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from al_core.export import FORMATS
+from flows.cli.main import main
+from tests.toys.html_page import Page
+from tests.toys.labelled_project import finished_project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return finished_project(tmp_path_factory.mktemp("built"))[0]
+
+
+def call(project, *arguments):
+    command = [str(a) for a in (*arguments, "--project", project.root)]
+    return CliRunner(env={"COLUMNS": "120"}).invoke(main, command)
+
+
+def coco(project, out, *arguments):
+    done = call(project, "export", "--format", "coco", "--no-images", "--out", out, *arguments)
+    assert done.exit_code == 0, done.output
+    (file,) = [out] if out.is_file() else out.rglob("*.json")
+    return json.loads(file.read_text())
+
+
+def test_status_has_a_line_per_round(project):
+    lines = [line.split() for line in call(project, "status").output.splitlines()]
+    assert lines[0] == ["project", "<1>:", "1", "video,", "6", "frames"]
+    assert [
+        "2",
+        "2",
+        "160",
+        "83",
+        "%",
+        "0.700",
+        "0.750",
+        "40.0",
+        "20.0",
+        "12.0",
+        "2",
+        "of",
+        "2",
+        "rounds",
+        "are",
+        "done",
+    ] in lines
+
+
+def test_the_report_lies_in_the_project_unless_a_place_is_named(project, tmp_path):
+    done = call(project, "report")
+    assert done.output.strip() == f"report: {project.root / 'report.html'}"
+    assert "2 rounds · 2 of 2 rounds are done" in Page((project.root / "report.html").read_text()).text
+    call(project, "report", "--out", tmp_path / "deep" / "page.html")
+    assert (tmp_path / "deep" / "page.html").is_file()
+
+
+def test_masks_of_some_provenances_are_exported(project, tmp_path):
+    every = coco(project, tmp_path / "all.json")
+    some = coco(project, tmp_path / "some.json", "--provenance", "human,propagated")
+    assert (len(every["annotations"]), len(some["annotations"])) == (5, 4)
+
+
+def test_masks_of_an_earlier_round_are_exported(project, tmp_path):
+    found = coco(project, tmp_path / "first.json", "--round", "1", "--human-frames")
+    assert len(found["annotations"]) == 1
+
+
+def test_an_unknown_provenance_names_those_that_exist(project, tmp_path):
+    done = call(project, "export", "--format", "coco", "--out", tmp_path / "x.json", "--provenance", "humans")
+    assert done.exit_code != 0
+    assert "unknown provenance 'humans'; known: human, propagated, teacher" in done.output
+
+
+def test_an_older_export_stays_unless_it_may_be_replaced(project, tmp_path):
+    coco(project, tmp_path / "x.json")
+    arguments = ("export", "--format", "coco", "--no-images", "--out", tmp_path / "x.json")
+    assert call(project, *arguments).exit_code != 0
+    assert call(project, *arguments, "--overwrite").exit_code == 0
+
+
+def test_every_format_can_be_named(project):
+    text = call(project, "export", "--help").output
+    assert all(name in text for name in FORMATS)

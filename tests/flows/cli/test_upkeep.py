@@ -1,0 +1,81 @@
+"""Commands that look after a project."""
+
+import csv
+import io
+import json
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from flows.cli.main import main
+from tests.toys.labelled_project import finished_project
+
+QUERY = "SELECT round_id, count(*) AS answers, NULL AS nothing FROM answer GROUP BY 1 ORDER BY 1"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return finished_project(tmp_path_factory.mktemp("built"))[0]
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def sql(project, *arguments):
+    return call("sql", *arguments, "--project", project.root)
+
+
+def test_sql_as_a_table(project):
+    lines = [line.split() for line in sql(project, QUERY).output.splitlines()]
+    assert ["round_id", "answers", "nothing"] in lines
+    assert ["2", "1"] in lines
+
+
+def test_sql_as_csv(project):
+    rows = list(csv.reader(io.StringIO(sql(project, QUERY, "--format", "csv").stdout)))
+    assert rows == [["round_id", "answers", "nothing"], ["1", "1", ""], ["2", "1", ""]]
+
+
+def test_sql_as_json(project):
+    found = json.loads(sql(project, QUERY, "--format", "json").stdout)
+    assert found == [{"round_id": r, "answers": 1, "nothing": None} for r in (1, 2)]
+
+
+def test_bytes_are_told_by_their_length(project):
+    assert "3 bytes" in sql(project, "SELECT 'abc'::BLOB AS b", "--format", "csv").stdout
+
+
+def test_rows_that_are_left_out_are_told(project):
+    done = sql(project, QUERY, "--limit", "1", "--format", "csv")
+    assert len(done.stdout.splitlines()) == 2
+    assert "only the first 1 rows are shown; --limit 0 shows all" in done.stderr
+    assert len(sql(project, QUERY, "--limit", "0", "--format", "csv").stdout.splitlines()) == 3
+
+
+def test_nothing_can_be_changed_by_sql(project):
+    done = sql(project, "DELETE FROM answer")
+    assert done.exit_code != 0
+    assert "The ledger is read only; its tables: " in done.output
+
+
+def test_a_snapshot_can_be_read_by_others(project):
+    done = call("snapshot", "--project", project.root)
+    assert done.exit_code == 0
+    with duckdb.connect(str(project.root / "snapshot" / "ledger.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM answer").fetchall() == [(2,)]
+    tables = {path.stem for path in (project.root / "snapshot" / "parquet").iterdir()}
+    assert {"answer", "label", "round"} <= tables
+    assert f"{len(tables)} tables in " in done.output
+    assert not list((project.root / "snapshot").glob(".snapshot-*"))
+
+
+def test_a_project_comes_back_from_its_backup(project, tmp_path):
+    done = call("backup", tmp_path / "work.tar", "--project", project.root)
+    assert done.exit_code == 0
+    restored = call("restore", tmp_path / "work.tar", tmp_path / "elsewhere")
+    assert restored.exit_code == 0
+    assert "go on with: fewframes status" in restored.output
+    status = call("status", "--project", tmp_path / "elsewhere")
+    assert "2 of 2 rounds are done" in " ".join(status.output.split())

@@ -1,0 +1,76 @@
+"""The skeleton of all pages, and the templates."""
+
+import json
+import re
+
+import pytest
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from tasks.report.pages.document import Charts, asset, document, header, note, render, served_document
+from tests.toys.html_page import Page, own_part
+
+HOSTILE = '<script>alert("1")</script>'
+
+
+def figure(title):
+    return {"data": [], "layout": {"height": 200, "title": title}}
+
+
+def test_text_is_escaped_and_markup_is_not():
+    html = header(HOSTILE, Markup("<i>lead</i>"), [("name", HOSTILE, "")])
+    assert HOSTILE not in html
+    assert "&lt;script&gt;" in html
+    assert "<i>lead</i>" in html
+
+
+def test_a_tile_without_more_to_say_has_two_parts():
+    html = header("t", "l", [("Open", "3", ""), ("Videos", "2", "9 frames")])
+    assert "<dt>Open</dt><dd>3</dd></dl>" in html
+    assert "<dt>Videos</dt><dd>2</dd><dd>9 frames</dd></dl>" in html
+
+
+def test_a_template_says_what_it_lacks():
+    with pytest.raises(UndefinedError, match="rows"):
+        render("rounds.html")
+
+
+def test_a_note_is_text():
+    assert note("a < b") == '<p class="note">a &lt; b</p>'
+
+
+def test_a_whole_page_holds_its_files_and_links_to_its_sections():
+    charts = Charts()
+    assert charts.add(figure("</script>")) == 0
+    html = document("A & B", header("A", "b"), {"One part": Markup("<p>x</p>"), "Two": Markup("")}, charts, "foot < er")
+    own = own_part(html)
+    assert '<a href="#one-part">One part</a>' in own
+    assert '<section id="one-part"><h2>One part</h2><p>x</p></section>' in own
+    assert "<title>A &amp; B</title>" in own
+    assert "<footer>foot &lt; er</footer>" in own
+    assert asset("page.css") in own
+    assert asset("page.js") in own
+    assert not re.search(r"(src|href)=\"(?!#)", own)
+    Page(html)
+
+
+def test_figures_cannot_end_their_script():
+    charts = Charts()
+    charts.add(figure("</script><b>"))
+    html = served_document("t", header("t", "l"), [], {}, charts, "f", "/static")
+    (text,) = re.findall(r'id="figures">(.*?)</script>', html, re.DOTALL)
+    assert json.loads(text) == charts.figures
+
+
+def test_a_served_page_names_its_files_and_the_page_that_is_shown():
+    links = [("Overview", "/o"), ("Runs", "/r")]
+    html = served_document("t", header("t", "l"), links, {}, Charts(), "f", "/dashboard/static/1", "Runs")
+    assert '<a href="/o">Overview</a><a href="/r" aria-current="page">Runs</a>' in html
+    assert '<link rel="stylesheet" href="/dashboard/static/1/page.css">' in html
+    assert re.findall(r'<script defer src="/dashboard/static/1/(\w+)\.js">', html) == [
+        "plotly",
+        "page",
+        "viewer",
+        "live",
+    ]
+    assert "<style>" not in html
