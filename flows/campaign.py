@@ -1,17 +1,17 @@
 """Rounds until a stopping rule names its reason, or until people have to answer first."""
 
 from collections.abc import Callable
+from typing import Any
 
 from prefect import flow
+from prefect.states import Completed, State
 
-from al_core.campaign.stopping import stop_reason
 from al_core.project import Project
 from al_core.settings import Settings
-from flows.round import RoundOutcome, run_round
-from tasks.ledger.client import open_ledger
-from tasks.steps.audit import campaign_history
-from tasks.steps.context import RoundContext
-from tasks.steps.repair import repair_step
+from flows.round import RoundOutcome, campaign_over, run_round, told
+from tasks.project.run_settings import settings_for_run
+from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
+from tasks.scheduling.prefect_server import without_heartbeat
 
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
@@ -33,18 +33,17 @@ def run_campaign(
             return outcome
 
 
-def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
-    """Return how the campaign ended, or None where it is not over, or where these settings allow more.
+@flow(name="campaign", **DEPLOYED)
+def take_campaign(project: str, settings: str = "", changes: dict[str, Any] | None = None) -> State:
+    """Run rounds of a project until people have to answer, or a stopping rule ends the campaign.
 
-    What it delivered last is looked at, and made again where it is damaged.
+    What a Prefect deployment runs.
+
+    Args:
+        project, settings, changes: as for a round.
     """
-    ledger = open_ledger(project)
-    last = ledger.last_round()
-    if last is None or last.status != "finished":
-        return None
-    unchanged = last.stop_reason if last.settings == settings else None
-    reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
-    if reason is None:
-        return None
-    repair_step(RoundContext(project, ledger, last.round_id), "propagate")
-    return RoundOutcome(last.round_id, stop_reason=reason)
+    place = Project.at(project)
+    with alone(place) as free, without_heartbeat():
+        if not free:
+            return Completed(message=BUSY)
+        return told(place, run_campaign.fn(place, settings_for_run(place, settings or None, changes or {})))

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
 
 from al_core.footage.sources import DEFAULT_CATEGORY
 from al_core.project import Project
 from al_core.records import Identities
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import IngestReport, Outcome, ingest_paths
+from tasks.report.formatting import many
+from tasks.scheduling.deployed_runs import DEPLOYED, noted
 
 
 @flow(name="ingest", flow_run_name="ingest into {project.root.name}", validate_parameters=False)
@@ -32,6 +35,21 @@ def ingest(
     for entry in report.entries:
         logger.log(ERROR if entry.outcome == Outcome.FAILED else INFO, entry.describe())
     return report
+
+
+@flow(name="ingest", **DEPLOYED)
+def take_in(project: str, paths: list[str]) -> State:
+    """Take in what is new below some paths; what a Prefect deployment runs.
+
+    Args:
+        project: its folder.
+        paths: of video files, folders of frames and DAVIS-layout folders.
+    """
+    place = Project.at(project)
+    with noted(place):
+        report = ingest.fn(place, [Path(path) for path in paths])
+    failed = len(report.failed)
+    return Completed(message=f"{many(len(report.entries), 'video')} looked at, {failed} of them cannot be taken in")
 
 
 # The ledger knows what was ingested; the orchestrator is not asked to remember it as well.

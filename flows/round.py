@@ -6,17 +6,28 @@ along each video, and audits what came out. Every step is a row in the ledger, s
 second or a week, and go on: the same call does what is missing and nothing twice.
 """
 
+import logging
 from dataclasses import dataclass
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
+from prefect.states import Completed, State
 
+from al_core.campaign.stopping import stop_reason
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
+from tasks.project.run_settings import settings_for_run
+from tasks.report.formatting import many
+from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
+from tasks.scheduling.events import need_of, tell_need
 from tasks.steps import table as steps
+from tasks.steps.audit import campaign_history
 from tasks.steps.context import RoundContext
-from tasks.steps.repair import repair_inputs
+from tasks.steps.repair import repair_inputs, repair_step
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +63,51 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     steps.propagate(project, round_id)
     steps.audit(project, round_id)
     return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
+
+
+@flow(name="round", **DEPLOYED)
+def take_round(project: str, settings: str = "", changes: dict[str, Any] | None = None) -> State:
+    """Begin the next round of a project, or go on with the unfinished one; what a Prefect deployment runs.
+
+    Args:
+        project: its folder.
+        settings: a preset or file; what the last round ran with when empty.
+        changes: settings by dotted name, e.g. ``{"selection.frames_per_round": 20}``.
+    """
+    place = Project.at(project)
+    with alone(place) as free:
+        if not free:
+            return Completed(message=BUSY)
+        wanted = settings_for_run(place, settings or None, changes or {})
+        return told(place, campaign_over(place, wanted) or run_round.fn(place, wanted))
+
+
+def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
+    """Return how the campaign ended, or None where it is not over, or where these settings allow more.
+
+    What it delivered last is looked at, and made again where it is damaged.
+    """
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    if last is None or last.status != "finished":
+        return None
+    unchanged = last.stop_reason if last.settings == settings else None
+    reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
+    if reason is None:
+        return None
+    repair_step(RoundContext(project, ledger, last.round_id), "propagate")
+    return RoundOutcome(last.round_id, stop_reason=reason)
+
+
+def told(project: Project, outcome: RoundOutcome) -> State:
+    """Return the state of a deployed run that ended so; where the round needs somebody, people are told."""
+    for message in outcome.rejected:
+        _log.warning("not taken: %s", message)
+    if not outcome.waiting:
+        over = f"; the campaign is over: {outcome.stop_reason}" if outcome.stop_reason else ""
+        return Completed(message=f"round {outcome.round_id} is finished{over}")
+    ledger = open_ledger(project)
+    need = need_of(ledger)
+    if need is not None:
+        tell_need(project, ledger, need)
+    return Completed(message=f"round {outcome.round_id} waits for {many(outcome.waiting, 'label')}")

@@ -10,7 +10,7 @@ import pytest
 
 from al_core.settings import Settings, load_settings
 from flows.cli.main import main
-from tasks.project.changes import parse_changes
+from tasks.project.run_settings import parse_overrides
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").glob("*.md")])
@@ -75,7 +75,7 @@ def check_values(params):
     preset = params.get("preset")
     if preset and not preset.endswith(".toml"):
         load_settings(preset)
-    Settings().changed(parse_changes(params.get("changes") or ()))
+    Settings().changed(parse_overrides(params.get("changes") or ()))
     for strategy in params.get("strategies") or ():
         assert strategy in STRATEGIES or not strategy
     for provenance in (params.get("provenance") or "").split(","):

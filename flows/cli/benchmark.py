@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.cli.options import settings_options
-from tasks.project.changes import parse_changes
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -58,10 +57,11 @@ def simulate(
     from al_core.records import Identities
     from al_core.settings import load_settings
     from tasks.benchmark.simulate import Simulation, simulate_campaigns
+    from tasks.project.run_settings import parse_overrides
     from tasks.report.tables import simulation_table
 
     asked["identities"] = Identities(asked["identities"])
-    plan = Simulation(**asked, settings=load_settings(preset or "quick").changed(parse_changes(changes)))
+    plan = Simulation(**asked, settings=load_settings(preset or "quick").changed(parse_overrides(changes)))
     console = Console()
     records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console, _run_campaign)
     console.print(simulation_table(records))
@@ -105,11 +105,12 @@ def propagate(
     from al_core.settings import load_settings
     from tasks.benchmark.one_clip import propagate_sequence
     from tasks.progress import progress_of, terminal_progress
+    from tasks.project.run_settings import parse_overrides
 
     marks = n_labels if labels is None else _numbers(labels)
     if marks is None or None not in (labels, n_labels):
         raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
-    settings = load_settings(preset or "default").changed(parse_changes(changes))
+    settings = load_settings(preset or "default").changed(parse_overrides(changes))
     console = Console()
     with terminal_progress(console):
         done = propagate_sequence(
@@ -172,12 +173,13 @@ def bench(
 
     from al_core.settings import load_settings
     from tasks.benchmark.bench import Arm, Bench, run_bench
+    from tasks.project.run_settings import parse_overrides
 
     plan = Bench(
         **asked,
         data=tuple(folder.resolve() for folder in data),
         arms=tuple(Arm.parse(arm) for arm in arms),
-        annotator=load_settings(preset or "default").changed(parse_changes(changes)).annotator,
+        annotator=load_settings(preset or "default").changed(parse_overrides(changes)).annotator,
     )
     console = Console()
     points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)

@@ -57,7 +57,7 @@ def deploy(
     The server is the one that PREFECT_API_URL names, or the one that `fewframes serve --prefect` keeps. What was
     registered before is replaced; only a worker (`fewframes work`) runs it.
     """
-    from tasks.project.changes import parse_changes
+    from tasks.project.run_settings import parse_overrides
     from tasks.scheduling.deployments import FLOWS
 
     project = existing(root)
@@ -66,7 +66,7 @@ def deploy(
     if form not in FORMATS or not target:
         raise click.UsageError(f"--export takes FORMAT=PATH with one of {', '.join(FORMATS)}, got {exported!r}")
     limits = {"schedule.answered_share": answered, "schedule.deadline_hours": deadline}
-    wanted = parse_changes(changes) | {name: value for name, value in limits.items() if value is not None}
+    wanted = parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}
     rounds = {"settings": _absolute(preset), "changes": _checked(project, preset, wanted)}
     parameters: dict[str, dict[str, Any]] = {
         "ingest": {"paths": [str(path.resolve()) for path in paths]},
@@ -131,7 +131,7 @@ def _absolute(preset: str | None) -> str:
 
 def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes if they fit: better refused now than at night."""
-    from tasks.project.run_settings import asked_settings
+    from tasks.project.run_settings import settings_for_run
 
-    asked_settings(project, preset, changes)
+    settings_for_run(project, preset, changes)
     return dict(changes)

@@ -7,7 +7,6 @@ import click
 
 from al_core.project import Project
 from flows.cli.options import existing, project_option, settings_options
-from tasks.project.changes import parse_changes
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
@@ -105,6 +104,6 @@ def _require_videos(project: Project) -> None:
 
 def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
     """Return the settings asked for; without a preset, those of the project's last round with the changes."""
-    from tasks.project.run_settings import asked_settings
+    from tasks.project.run_settings import parse_overrides, settings_for_run
 
-    return asked_settings(project, preset, parse_changes(changes) | limits)
+    return settings_for_run(project, preset, parse_overrides(changes) | limits)

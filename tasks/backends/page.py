@@ -9,7 +9,7 @@ from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, LabelRequest, Selected
 from al_core.settings import Settings
-from tasks.backends.sampling import drawn
+from tasks.backends.sampling import is_sampled
 from tasks.steps.context import RoundContext
 
 
@@ -27,7 +27,7 @@ class PageBackend:
         """Ask some of the questions twice, and some of earlier rounds again. What people start from is looked up when
         they get the frame."""
         seed, annotator = self._settings.seed, self._settings.annotator
-        twice = [r for r in requests if drawn(seed, f"twice {r.request_id}", annotator.double_share)]
+        twice = [r for r in requests if is_sampled(seed, f"twice {r.request_id}", annotator.double_share)]
         checks = [replace(r, request_id=f"{r.request_id}-second") for r in twice]
         self._ledger.put_checks(checks, Purpose.AGREEMENT, [r.request_id for r in twice])
         again = _known(self._ledger, self._settings, requests)

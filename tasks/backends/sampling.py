@@ -7,10 +7,10 @@ from al_core.settings import Settings
 
 def shown_blind(settings: Settings, request_id: str) -> bool:
     """Whether a request is shown without masks to start from, to see whether people accept too much."""
-    return drawn(settings.seed, f"blind {request_id}", settings.annotator.blind_share)
+    return is_sampled(settings.seed, f"blind {request_id}", settings.annotator.blind_share)
 
 
-def drawn(seed: int, name: str, share: float) -> bool:
+def is_sampled(seed: int, name: str, share: float) -> bool:
     """True for a share of all names, always the same ones."""
     digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64

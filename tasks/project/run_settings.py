@@ -1,15 +1,17 @@
 """The settings that a command or a scheduled run asks for."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from al_core.errors import BadSettings
 from al_core.project import Project
 from al_core.settings import Settings, load_settings
 from tasks.ledger.client import open_ledger
 
 
-def asked_settings(project: Project, preset: str | None, changes: Mapping[str, Any]) -> Settings:
-    """A preset or file with changes; without a preset, what the project's last round ran with.
+def settings_for_run(project: Project, preset: str | None, changes: Mapping[str, Any]) -> Settings:
+    """Return a preset or file with changes; without a preset, what the project's last round ran with.
 
     Args:
         changes: values by dotted name.
@@ -20,3 +22,24 @@ def asked_settings(project: Project, preset: str | None, changes: Mapping[str, A
     last = open_ledger(project).last_round()
     base = load_settings(preset or "default") if preset or last is None else last.settings
     return base.changed(changes)
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Parse settings as people write them, NAME=VALUE; a value is TOML, or plain text where it is none.
+
+    Returns:
+        Values by dotted name.
+
+    Raises:
+        BadSettings: there is no "=".
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise BadSettings(f"--set takes NAME=VALUE, got {override!r}; e.g. --set selection.strategy=random")
+        try:
+            values[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name] = text
+    return values

@@ -87,6 +87,10 @@ class PrefectApi:
         found = self._ask("GET", f"/deployments/name/{flow}/{name}", may_miss=True)
         return None if found is None else str(found["id"])
 
+    def change_entrypoint(self, deployment_id: str, entrypoint: str) -> None:
+        """Let a deployment find its flow at another place, as "package.module.function"."""
+        self._ask("PATCH", f"/deployments/{deployment_id}", {"entrypoint": entrypoint})
+
     def has_worker(self, pool: str) -> bool:
         """Tell whether a worker of a pool showed its heartbeat lately."""
         workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {}, may_miss=True)

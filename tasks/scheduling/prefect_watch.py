@@ -13,8 +13,8 @@ from al_core.project import Project
 from tasks.processes.children import kill
 from tasks.processes.heartbeat import Patience, Watchdog, touched
 from tasks.processes.run_lock import holder, is_held
+from tasks.scheduling.deployed_runs import note_of_run
 from tasks.scheduling.deployments import deployment_ids
-from tasks.scheduling.noted_runs import note_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 
 _log = logging.getLogger(__name__)

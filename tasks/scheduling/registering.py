@@ -8,14 +8,15 @@ from typing import Any
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.project import Project
-from tasks.scheduling.deployments import FLOWS, deployment_name, training_limit
+from tasks.scheduling.deployments import FLOWS, deployment_ids, deployment_name, training_limit
+from tasks.scheduling.prefect_api import PrefectApi
 
 ENTRYPOINTS = {
-    "ingest": "flows.deployed.take_in",
-    "round": "flows.deployed.take_round",
-    "campaign": "flows.deployed.take_campaign",
-    "report": "flows.deployed.write_report",
-    "export": "flows.deployed.export",
+    "ingest": "flows.ingest.take_in",
+    "round": "flows.round.take_round",
+    "campaign": "flows.campaign.take_campaign",
+    "report": "flows.report.write_report",
+    "export": "flows.export.export",
 }
 """Where a worker finds each flow."""
 
@@ -67,6 +68,17 @@ def register(
     except (OSError, RuntimeError) as error:
         raise ToolUnreachable(f"the Prefect server at {url} did not take the deployments: {error}") from None
     return name
+
+
+def renew_entrypoints(url: str, project: Project) -> None:
+    """Let deployments that an earlier version registered find their flows where they are now.
+
+    Raises:
+        ToolUnreachable: the server does not answer.
+    """
+    with PrefectApi(url) as api:
+        for flow, deployment_id in deployment_ids(api, project).items():
+            api.change_entrypoint(deployment_id, ENTRYPOINTS[flow])
 
 
 def _crons(expressions: Sequence[str], timezone: str) -> list[Any]:

@@ -15,6 +15,7 @@ from tasks.processes.supervisor import PeriodicThread
 from tasks.scheduling.deployments import deployment_name
 from tasks.scheduling.events import tell_failed
 from tasks.scheduling.prefect_watch import Watch
+from tasks.scheduling.registering import renew_entrypoints
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
         with PeriodicThread("looking after runs", LOOK_SECONDS, watch.look):
             while True:
                 try:
+                    renew_entrypoints(url, project)
                     anyio.run(_work, deployment_name(project), say)
                 except Exception as error:
                     _log.warning("the worker ended: %s; it is restarted", error)

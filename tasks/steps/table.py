@@ -78,7 +78,7 @@ class Step(Generic[R]):
         return self.result.step
 
     def __call__(self, project: Project, round_id: int) -> R:
-        """Do the step once, as a Prefect task that shows under its name."""
+        """Do the step once; within a flow, as a Prefect task that shows under its name."""
         return _as_task(self.name, self.do, self.retries, project, round_id)
 
     def do(self, context: RoundContext) -> R:
@@ -132,6 +132,10 @@ def _as_task(name: str, do: Callable[[RoundContext], Any], retries: int, project
     # Only a flow needs Prefect; who reads the table does not.
     from prefect import task
     from prefect.cache_policies import NO_CACHE
+    from prefect.context import FlowRunContext
+
+    if FlowRunContext.get() is None:
+        return do(RoundContext.open(project, round_id))
 
     @task(name=name, cache_policy=NO_CACHE, retries=retries, retry_delay_seconds=1)
     def run(project: Project, round_id: int) -> Any:

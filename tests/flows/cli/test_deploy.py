@@ -12,8 +12,8 @@ from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.processes.run_lock import holder, is_run
+from tasks.scheduling.deployed_runs import note_of_run
 from tasks.scheduling.deployments import deployment_ids, deployment_name, training_limit
-from tasks.scheduling.noted_runs import note_of_run
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
 from tests.flows.campaigns import STEPS

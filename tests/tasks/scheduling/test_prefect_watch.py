@@ -14,8 +14,8 @@ import pytest
 
 from al_core.errors import ToolUnreachable
 from tasks.processes.heartbeat import Patience
+from tasks.scheduling.deployed_runs import noted_run
 from tasks.scheduling.deployments import begin_rounds, deployment_ids, deployment_name, training_limit
-from tasks.scheduling.noted_runs import noted_run
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_watch import GIVEN_UP, MOST_ATTEMPTS, Watch
 from tests.tasks.prefect_project import lasting, registered
@@ -23,7 +23,7 @@ from tests.tasks.prefect_project import lasting, registered
 HANGS = """
 import sys, time
 from pathlib import Path
-from tasks.scheduling.noted_runs import noted_run
+from tasks.scheduling.deployed_runs import noted_run
 with noted_run(Path(sys.argv[1]), sys.argv[2]):
     print("noted", flush=True)
     time.sleep(100)

@@ -2,15 +2,18 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from tasks.processes.run_lock import holder, is_held
-from tasks.scheduling.noted_runs import note_of_run, noted_run
+from tasks.scheduling.deployed_runs import note_of_run, noted_run, tell_failure
+from tests.toys.labelled_project import finished_project
+from tests.webhook import webhook
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from tasks.processes.run_lock import holder, is_held
-from tasks.scheduling.noted_runs import noted_run
+from tasks.scheduling.deployed_runs import noted_run
 with noted_run(Path(sys.argv[1]), "abc"):
     print("noted", flush=True)
     time.sleep(100)
@@ -48,3 +51,13 @@ def test_a_run_that_is_begun_again_lives_again(tmp_path):
     with noted_run(tmp_path, "abc"):
         assert is_held(note_of_run(tmp_path, "abc")) is True
         assert holder(note_of_run(tmp_path, "abc")) == os.getpid()
+
+
+def test_a_run_that_failed_for_good_is_told(tmp_path, monkeypatch):
+    project, *_ = finished_project(tmp_path)
+    with webhook() as hook:
+        monkeypatch.setenv("FEWFRAMES_NOTIFY_URL", hook.url)
+        run = SimpleNamespace(parameters={"project": str(project.root)})
+        tell_failure(None, run, SimpleNamespace(message="out of luck"))
+    assert [told["event"] for told in hook.heard] == ["failed"]
+    assert "out of luck" in hook.heard[0]["text"]

@@ -1,0 +1,170 @@
+"""The sentence of a round, with stand-ins for the steps that take long, on a real ledger."""
+
+from dataclasses import replace
+
+import pytest
+
+from al_core.fingerprint import fingerprint_file
+from al_core.project import Project
+from al_core.records import LabelRequest
+from al_core.settings import Settings
+from tasks.ledger.client import open_ledger
+from tasks.processes.run_lock import only_run
+from tasks.steps import table
+from tasks.steps.context import Audited, Chosen, Predicted, Propagated, Requested, Trained
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
+
+ORDER = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
+
+
+class Round:
+    """A project of one clip whose steps note that they were done.
+
+    Attributes:
+        done: names of the steps whose work was done, in order.
+    """
+
+    def __init__(self, folder, monkeypatch, backend="simulated"):
+        ledger_with_clip(folder)
+        self.project = Project.at(folder)
+        self.ledger = open_ledger(self.project)
+        self.settings = Settings().changed({"annotator.backend": backend, "stopping.max_rounds": 2})
+        self.done = []
+        weights = folder / "weights.pth"
+        weights.write_bytes(b"weights")
+        self.results = {
+            "select": Chosen(((1, 3), (1, 8))),
+            "train": Trained("weights.pth", fingerprint_file(weights)),
+            "predict": Predicted("2" * 64),
+            "propagate": Propagated(),
+            "audit": Audited(),
+        }
+        for name, step in table.STEPS.items():
+            work = {"request": self._ask, "collect": step.work}.get(name, self._stand_in(name))
+            monkeypatch.setattr(table, name, replace(step, work=self._noted(name, work)))
+        monkeypatch.setattr(table, "collect_work", self._noted("collect", table.collect_work))
+        monkeypatch.setattr(table, "tell_finished", lambda *_: self.done.append("finish"))
+
+    def run(self):
+        """What the flow returns."""
+        from flows.round import run_round
+
+        return run_round.fn(self.project, self.settings)
+
+    def answer(self, frame_idx):
+        """A person draws the object in a frame that was asked for."""
+        (request,) = [r for r in self.ledger.requests() if r.frame.frame_idx == frame_idx]
+        self.ledger.put_answer(mask_answer(request, f"a{frame_idx}"))
+
+    def _ask(self, context):
+        selected = [chosen(3, 0), chosen(8, 1)]
+        context.ledger.put_requests([LabelRequest.of(context.round_id, s) for s in selected])
+        return Requested(2)
+
+    def _stand_in(self, name):
+        return lambda context: self.results[name]
+
+    def _noted(self, name, work):
+        def noted(context, **given):
+            self.done.append(name)
+            return work(context, **given)
+
+        return noted
+
+
+@pytest.fixture
+def simulated(no_prefect, tmp_path, monkeypatch):
+    return Round(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def people(no_prefect, tmp_path, monkeypatch):
+    return Round(tmp_path, monkeypatch, "page")
+
+
+def test_the_steps_are_done_in_their_order(simulated):
+    outcome = simulated.run()
+    assert simulated.done == [*ORDER, "finish"]
+    assert (outcome.round_id, outcome.waiting, outcome.stop_reason) == (1, 0, None)
+    assert [step.name for step in sorted(simulated.ledger.steps(1), key=lambda s: s.finished_at)] == ORDER
+    assert simulated.ledger.round(1).status == "finished"
+
+
+def test_the_next_round_may_end_the_campaign(simulated):
+    simulated.run()
+    assert simulated.run().stop_reason == "all rounds are done: 2 of 2"
+
+
+def test_what_is_done_is_not_done_again(simulated):
+    simulated.results["predict"] = None
+    with pytest.raises(AttributeError):
+        simulated.run()
+    before = simulated.done.copy()
+    simulated.results["predict"] = Predicted("2" * 64)
+    simulated.run()
+    assert before == ORDER[:5]
+    assert simulated.done[5:] == ["predict", "propagate", "audit", "finish"]
+
+
+def test_a_step_that_fails_stops_the_round_and_is_recorded(simulated, monkeypatch):
+    def fail(context):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(table, "train", replace(table.train, work=fail))
+    with pytest.raises(RuntimeError, match="out of luck"):
+        simulated.run()
+    assert simulated.done == ["select", "request", "collect"]
+    assert simulated.ledger.step(1, "train").error == "RuntimeError: out of luck"
+    assert simulated.ledger.round(1).status == "running"
+
+
+def test_a_round_that_waits_for_people_goes_no_further(people):
+    outcome = people.run()
+    assert (outcome.waiting, people.done) == (2, ["select", "request"])
+    people.answer(3)
+    assert people.run().waiting == 1
+    assert people.done == ["select", "request"]
+    people.answer(8)
+    assert people.run().waiting == 0
+    assert people.done == [*ORDER, "finish"]
+
+
+def test_with_nothing_to_select_the_campaign_is_over(simulated):
+    simulated.results["select"] = Chosen(empty="no frame is left to ask for")
+    outcome = simulated.run()
+    assert simulated.done == ["select", "finish"]
+    assert outcome.stop_reason == "no frame is left to ask for"
+
+
+def test_a_campaign_that_is_over_says_so_until_its_settings_allow_more(simulated):
+    from flows.round import campaign_over
+
+    assert campaign_over(simulated.project, simulated.settings) is None
+    simulated.run()
+    simulated.run()
+    assert campaign_over(simulated.project, simulated.settings).stop_reason == "all rounds are done: 2 of 2"
+    assert campaign_over(simulated.project, simulated.settings.changed({"stopping.max_rounds": 3})) is None
+
+
+class TestDeployed:
+    def test_a_round_is_taken(self, simulated):
+        from flows.round import take_round
+
+        said = take_round.fn(str(simulated.project.root), changes={"annotator.backend": "simulated"})
+        assert said.message == "round 1 is finished"
+
+    def test_it_says_how_many_labels_it_waits_for(self, people):
+        from flows.round import take_round
+
+        said = take_round.fn(str(people.project.root), changes={"annotator.backend": "page"})
+        assert said.message == "round 1 waits for 2 labels"
+
+    @pytest.mark.parametrize("flow", ["flows.round:take_round", "flows.campaign:take_campaign"])
+    def test_beside_another_run_nothing_is_begun(self, simulated, flow):
+        from importlib import import_module
+
+        module, _, name = flow.partition(":")
+        with only_run(simulated.project.root):
+            said = getattr(import_module(module), name).fn(str(simulated.project.root))
+        assert said.message == "another process takes the rounds of this project on already"
+        assert simulated.ledger.last_round() is None
