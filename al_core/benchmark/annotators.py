@@ -75,7 +75,7 @@ def annotator_of(world: World, kinds: str, settings: AnnotatorSettings) -> Annot
 
 
 def frame_label(ref: FrameRef, masks: Masks) -> FrameLabel:
-    """The masks of a frame as a label, all objects of one category."""
+    """Make a label of a frame's masks, all objects of one category."""
     return FrameLabel(ref, tuple(MaskLabel(t, _ONE_CATEGORY, encode(m)) for t, m in sorted(masks.items())))
 
 

@@ -34,7 +34,7 @@ class Aim:
 
     Attributes:
         arm, baseline: strategies as :attr:`CurvePoint.arm` names them.
-        ratio: the baseline needs at least so many times the effort.
+        ratio: the baseline needs at least this many times the effort.
         set_name: the set it is about; None for every set.
     """
 
@@ -132,16 +132,16 @@ class ArmComparison:
         return list(dict.fromkeys(p.set_name for p in self.points))
 
     def arms(self, set_name: str | None = None) -> list[str]:
-        """Strategies of a set (or of all): those that are no baseline first, then as they come."""
+        """Return the strategies of a set (or of all): those that are no baseline first, then as they come."""
         found = list(dict.fromkeys(p.arm for p in self.points if set_name in (None, p.set_name)))
         return sorted(found, key=lambda arm: arm in self.baselines)
 
     def of(self, set_name: str, arm: str) -> list[CurvePoint]:
-        """The records of one strategy on one set."""
+        """Return the records of one strategy on one set."""
         return [p for p in self.points if p.set_name == set_name and p.arm == arm]
 
     def curves(self, set_name: str, arm: str, effort: Effort, quality: Quality | None = None) -> Curves | None:
-        """The curves of one strategy on one set, a row per campaign and video.
+        """Return the curves of one strategy on one set, a row per campaign and video.
 
         A video of which every frame is labelled has no quality on unlabelled frames: there its quality on all
         frames counts. A video without the figure in some round is left out; None where nothing is left.
@@ -149,25 +149,25 @@ class ArmComparison:
         return curves_of(self.of(set_name, arm), effort, quality or self.quality)
 
     def rng(self) -> np.random.Generator:
-        """A generator that begins anew: every figure draws the same videos."""
+        """Return a fresh generator, always of the same seed: every figure draws the same videos."""
         return np.random.default_rng(self.seed)
 
     def ratio(self, set_name: str, arm: str, baseline: str, effort: Effort) -> CostRatio | None:
-        """How many times the effort of a strategy a baseline needs; None where one of them is missing."""
+        """Return how many times the effort of a strategy a baseline needs; None where one of them is missing."""
         mine, theirs = (self.curves(set_name, name, effort) for name in (arm, baseline))
         if mine is None or theirs is None or not set(mine.videos) & set(theirs.videos):
             return None
         return cost_ratio(mine, theirs, self.target, self.rng(), self.draws)
 
     def summary(self, set_name: str) -> list[ArmSummary]:
-        """One entry per strategy of a set; one that was never measured is left out."""
+        """Return one entry per strategy of a set; one that was never measured is left out."""
         curves = {arm: self.curves(set_name, arm, "human_frames") for arm in self.arms(set_name)}
         known = {arm: found for arm, found in curves.items() if found is not None}
         span = common_span(list(known.values())) if known else None
         return [self._summarised(set_name, arm, found, span) for arm, found in known.items()]
 
     def results(self, aims: Sequence[Aim] = AIMS) -> list[AimResult]:
-        """Every aim on every set that it is about."""
+        """Judge every aim on every set that it is about."""
         return [
             AimResult(aim, name, self.ratio(name, aim.arm, aim.baseline, aim.effort))
             for aim in aims
@@ -208,7 +208,7 @@ class ArmComparison:
 
 
 def curves_of(points: Sequence[CurvePoint], effort: Effort, quality: Quality) -> Curves | None:
-    """Records of one strategy as curves; see :meth:`ArmComparison.curves`."""
+    """Return records of one strategy as curves; see :meth:`ArmComparison.curves`."""
     campaigns: dict[tuple[str, int], list[CurvePoint]] = {}
     for point in sorted(points, key=lambda p: p.round):
         campaigns.setdefault((point.campaign, point.seed), []).append(point)

@@ -1,6 +1,6 @@
 """What simulated campaigns have reached: one record per campaign and round, kept as JSON.
 
-Two kinds of figures are told apart. ``j``, ``f`` and ``jf`` are of the delivered masks on the frames that **no human
+There are two kinds of figures. ``j``, ``f`` and ``jf`` are of the delivered masks on the frames that **no human
 labelled**: what the machine adds. ``jf_all`` and ``good_share`` are over **all** frames, human ones as they were
 labelled: what a user gets. The first kind can gain by labelling the hardest frames, which are then no longer
 measured; the second cannot.
@@ -53,7 +53,7 @@ class VideoFigures:
     def of(
         cls, video: str, j: NDArray[np.floating], f: NDArray[np.floating], labelled: AbstractSet[int]
     ) -> "VideoFigures":
-        """Figures from the quality of every frame.
+        """Summarise the quality of every frame.
 
         Args:
             j, f: of each frame as it is delivered, float [n]; NaN where there is no truth.
@@ -191,7 +191,7 @@ def read_points(path: Path) -> list[CurvePoint]:
 
 
 def points_of(records: Sequence[Mapping[str, Any]], where: str = "records") -> list[CurvePoint]:
-    """Records as plain values; both kinds are understood.
+    """Read records from plain values, those of the bench and those of a simulation.
 
     Raises:
         BadRecords: a record without a field that it needs, or with a wrong value.
@@ -207,7 +207,7 @@ def points_of(records: Sequence[Mapping[str, Any]], where: str = "records") -> l
 
 
 def check_distinct(points: Iterable[CurvePoint]) -> None:
-    """Raises ``BadRecords`` where the same round of the same campaign occurs twice."""
+    """Check that no round of a campaign occurs twice."""
     seen: set[tuple[str, str, str, str, int, int]] = set()
     for point in points:
         if point.key in seen:
@@ -223,7 +223,7 @@ def _point(record: Mapping[str, Any]) -> CurvePoint:
 
 
 def _simulated(record: Mapping[str, Any], seconds: dict[tuple[str, str, int], float]) -> CurvePoint:
-    """A record of a simulated project: one sequence a campaign, or a pool of them; its seconds are of one round."""
+    """Read a record of a simulated project: one sequence a campaign, or a pool; its seconds are of one round."""
     campaign = (record["sequence"], record["strategy"], record["seed"])
     spent = sum(record.get(f"seconds_{part}") or 0.0 for part in ("train", "predict", "overhead"))
     seconds[campaign] = seconds.get(campaign, 0.0) + spent

@@ -9,8 +9,8 @@ from clips, by a rule that knows nothing of masks or strategies. *Bursts* show t
 from where it stood, forward or backward, turning round at its ends, sometimes skipping every second frame. Between
 them are *quiet stretches*: the frame that was reached is held, or the clip goes on slowly, each frame being shown
 several times, or, for a camera that stands still, the scene is empty (the median of the clip's frames where no object
-covers them). Except into and out of an empty scene there is no cut. Noise of about a grey level is added to every
-frame anew, as a sensor does, so that held frames are alike but not the same. What this footage does not have: new
+covers them). Except into and out of an empty scene there is no cut. Fresh noise of about a grey level is added to
+every frame, as a sensor does, so that held frames are alike but not the same. What this footage does not have: new
 objects, changing light, and motion other than the clip's; a burst that comes again shows what was seen before, so a
 label helps further here than in footage that never repeats.
 """
@@ -37,7 +37,7 @@ SLOW = 6
 """How often a frame is shown where a clip goes on slowly."""
 
 STILL_LEVELS, STILL_SHARE = 12.0, 0.9
-"""A camera stands still when so many levels of grey are exceeded by fewer than the other share of the pixels."""
+"""A camera stands still when at least this share of the pixels differs by no more than this many levels of grey."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def long_view(
     noise: float = NOISE,
     empty: bool = False,
 ) -> RearrangedClip:
-    """Long footage made from a clip; how is told at the top of this module.
+    """Make long footage from a clip; the top of this module describes how.
 
     Args:
         quiet_share: of the frames, about, at least 0 and below 1.
@@ -125,7 +125,7 @@ def long_view(
 
 
 def camera_stands_still(clip: Clip) -> bool:
-    """Whether, away from the objects, the frames look as the empty scene does."""
+    """Tell whether the frames look as the empty scene does away from the objects."""
     truth = set(clip.truth_frames)
     differing = [
         _share_of_change(clip, int(i))
@@ -154,7 +154,7 @@ class _Walk:
         self.position = 0
 
     def on(self, length: int, step: int) -> list[int]:
-        """The next frames, beginning with where it stands."""
+        """Walk on; return the frames, beginning with where it stands."""
         seen = []
         for _ in range(length):
             seen.append(self.position)

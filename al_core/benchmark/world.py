@@ -43,10 +43,10 @@ class TruthClip(Protocol):
         """The frames, at the size at which they are propagated."""
 
     def truth(self, frame_idx: int) -> Masks:
-        """The objects of a frame."""
+        """Return the objects of a frame."""
 
     def ignore(self, frame_idx: int) -> NDArray[np.bool_] | None:
-        """Pixels that count neither way; None for none."""
+        """Return the pixels that count neither way; None for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +101,15 @@ class World:
         self._patches: dict[int, NDArray[np.float32]] = {}
 
     def n_frames(self, video: int) -> int:
-        """Frames of a clip."""
+        """Return the number of frames of a clip."""
         return self.clips[video].frames.n_frames
 
     def objects(self, video: int) -> int:
-        """Objects of a clip."""
+        """Return the number of objects of a clip."""
         return len(self._tracks[video])
 
     def outcomes(self, video: int, labels: Labels) -> list[FrameQuality]:
-        """Every frame of a clip as it is delivered, labelled frames with the label's own masks."""
+        """Measure every frame of a clip as it is delivered, labelled frames with the label's own masks."""
         n = self.n_frames(video)
         marks = [-1, *sorted(labels), n]
         found: list[FrameQuality] = []
@@ -120,11 +120,11 @@ class World:
         return found
 
     def error(self, video: int, labels: Labels) -> float:
-        """1 - J&F, summed over all frames."""
+        """Return 1 - J&F, summed over all frames."""
         return sum(1 - outcome.jf for outcome in self.outcomes(video, labels))
 
     def between(self, video: int, labels: Labels, start: int, end: int) -> list[FrameQuality]:
-        """The frames between two neighbouring labels; ``start`` -1 and ``end`` n stand for no label."""
+        """Measure the frames between two neighbouring labels; ``start`` -1 and ``end`` n stand for no label."""
         if not labels:
             return [self._measured(video, i, {}, 0.0) for i in range(start + 1, end)]
         key = (video, start, labels[start].key if start >= 0 else "", end, labels[end].key if end in labels else "")
@@ -137,12 +137,12 @@ class World:
         return self._known[key]
 
     def carried(self, video: int, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
-        """The masks between two neighbouring labels."""
+        """Carry the masks between two neighbouring labels."""
         masks = {i: labels[i].masks for i in (start, end) if i in labels}
         return self._propagator.between(self.clips[video].frames, masks, start, end)
 
     def delivered(self, video: int, labels: Labels, frame_idx: int) -> dict[int, NDArray[np.float32]]:
-        """Probability of each object in a frame that nobody labelled, by track, float32 [h, w]."""
+        """Return the probability of each object in a frame that nobody labelled, by track, float32 [h, w]."""
         before = max((i for i in labels if i < frame_idx), default=-1)
         after = min((i for i in labels if i > frame_idx), default=self.n_frames(video))
         for frame in self.carried(video, labels, before, after):
@@ -151,7 +151,7 @@ class World:
         return {}
 
     def hazards(self, video: int, labels: Labels) -> NDArray[np.float64]:
-        """The hazard of each transition, from the masks that are delivered now."""
+        """Measure the hazard of each transition, from the masks that are delivered now."""
         key = (video, tuple((i, labels[i].key) for i in sorted(labels)))
         if key not in self._hazards:
             self._hazards[key] = self._measured_hazards(video, labels)
@@ -170,14 +170,14 @@ class World:
         return hazards(flow, frames.n_frames, masks.get, max(self.objects(video), 1))
 
     def features(self, video: int) -> NDArray[np.float32]:
-        """Small pictures of all frames in Lab, float32 [n, d]: nearness means likeness."""
+        """Return the small pictures of all frames in Lab, float32 [n, d]: nearness means likeness."""
         if video not in self._features:
             lab = np.stack([cv2.cvtColor(small, cv2.COLOR_RGB2LAB) for small in self._small(video, (16, 9))])
             self._features[video] = (lab.reshape(len(lab), -1) / np.float32(255)).astype(np.float32)
         return self._features[video]
 
     def patches(self, video: int) -> NDArray[np.float32]:
-        """Patches of all frames, float32 [n, p, d]."""
+        """Return the patches of all frames, float32 [n, p, d]."""
         if video not in self._patches:
             self._patches[video] = np.stack([patches_of(small) for small in self._small(video, PICTURE)])
         return self._patches[video]
@@ -209,7 +209,7 @@ class World:
 
 
 def _dense(frame: PropagatedFrame) -> dict[int, NDArray[np.float32]]:
-    """Probability of each object, by track, float32 [h, w]."""
+    """Return the probability of each object, by track, float32 [h, w]."""
     masks: dict[int, NDArray[np.float32]] = {}
     for track, found in frame.tracks.items():
         patch = patch_of(found.mask)
@@ -320,7 +320,7 @@ def make_pool(
     outcomes: Mapping[int, Sequence[FrameQuality]],
     offers: Sequence[Offer] = (),
 ) -> Pool:
-    """What a strategy may know; before there is a label nothing is known but the frames themselves."""
+    """Build the pool a strategy may see; before there is a label nothing is known but the frames themselves."""
     lengths = {v: world.n_frames(v) for v in labels}
     known = [FrameRef(v, i) for v, mine in labels.items() for i in sorted(mine)]
     candidates = Pool.from_arrays(lengths, known).candidates
@@ -341,7 +341,7 @@ def make_pool(
         return Outlook(error, world.hazards(video, labels[video]), frozenset(labels[video]), world.objects(video))
 
     def true_gain(frame: FrameRef, others: Sequence[FrameRef]) -> float:
-        """By exact labels; ``others`` are of the same video."""
+        """Return the error that an exact label takes away; ``others`` are of the same video."""
         video = frame.video_id
         exact = {o.frame_idx: Label(world.clips[video].truth(o.frame_idx)) for o in (*others, frame)}
         more = {**labels[video], **exact}
@@ -359,7 +359,7 @@ def make_pool(
 
 
 def by_frame(of_video: Callable[[int], NDArray[np.float32]]) -> Callable[[Frames], NDArray[np.float32]]:
-    """Something that is known of every frame of a video, for frames of any videos."""
+    """Look up something that is known of every frame of a video, for frames of any videos."""
     return lambda frames: np.stack(
         [of_video(int(v))[i] for v, i in zip(frames.video_id, frames.frame_idx, strict=True)]
     )

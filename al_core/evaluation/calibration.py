@@ -53,17 +53,17 @@ class Calibration:
             raise ValueError(f"a calibration has a slope above 0 and an offset, got {self.slope} and {self.offset}")
 
     def __call__(self, confidence: float) -> float:
-        """The expected overlap (IoU) with the truth, in [0, 1]."""
+        """Return the expected overlap (IoU) with the truth, in [0, 1]."""
         return float(self.of(np.array([confidence]))[0])
 
     def of(self, confidence: Array) -> Array:
-        """The expected overlap of many, float64 of the same shape."""
+        """Return the expected overlap of many, float64 of the same shape."""
         if self == IDENTITY:
             return np.asarray(confidence, float)
         return np.asarray(expit(self.slope * _logit(confidence) + self.offset))
 
     def undone(self, expected: Array) -> Array:
-        """The confidences that the map was given, except very near to 0 and 1."""
+        """Return the confidences that the map was given, except very near to 0 and 1."""
         if self == IDENTITY:
             return np.asarray(expected, float)
         return np.asarray(expit((_logit(expected) - self.offset) / self.slope))
@@ -108,17 +108,17 @@ class Samples:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[float, float, int]]) -> "Samples":
-        """From (confidence, overlap, group)."""
+        """Build from (confidence, overlap, group) of each mask."""
         found = list(rows)
         confidence, overlap, group = zip(*found, strict=True) if found else ((), (), ())
         return cls(np.array(confidence, float), np.array(overlap, float), np.array(group, np.int64))
 
     def only(self, chosen: NDArray[np.bool_]) -> "Samples":
-        """The samples where ``chosen``, bool [n], is set."""
+        """Return the samples where ``chosen``, bool [n], is set."""
         return Samples(self.confidence[chosen], self.overlap[chosen], self.group[chosen])
 
     def changed(self, calibration: Calibration) -> "Samples":
-        """The same with calibrated confidences."""
+        """Return the same samples with calibrated confidences."""
         return Samples(calibration.of(self.confidence), self.overlap, self.group)
 
 
@@ -149,7 +149,7 @@ class Fit:
 
 
 def fit(samples: Samples, prior: Calibration = IDENTITY) -> Calibration:
-    """The most probable calibration, given samples and what is known beforehand; without samples, the latter."""
+    """Fit the most probable calibration, given samples and a prior; without samples, return the prior."""
     if not len(samples):
         return prior
     x, y, weight = _logit(samples.confidence), samples.overlap, _weights(samples.group)
@@ -189,7 +189,7 @@ def cross_validated(samples: Samples, prior: Calibration = IDENTITY, seed: int =
 
 
 def expected_calibration_error(samples: Samples, bins: int = BINS, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """How far confidence and overlap lie apart, on average over masks (Guo et al.: "On Calibration of Modern Neural
+    """Measure how far confidence and overlap lie apart, over masks (Guo et al.: "On Calibration of Modern Neural
     Networks", ICML 2017, with the overlap in the place of right or wrong).
 
     Masks are put into bins of equal width by their confidence; the difference between the mean confidence and the mean
@@ -211,26 +211,26 @@ def expected_calibration_error(samples: Samples, bins: int = BINS, draws: int = 
 
 
 def reliability(samples: Samples, bins: int = BINS) -> list[Bin]:
-    """The rows of a reliability diagram, in rising order of confidence; empty bins are left out."""
+    """Return the rows of a reliability diagram, in rising order of confidence; empty bins are left out."""
     n, confidence, overlap = _bin_sums(samples, bins)
     return [Bin(int(k), float(c / k), float(o / k)) for k, c, o in zip(n, confidence, overlap, strict=True) if k]
 
 
 def _bin_sums(samples: Samples, bins: int) -> Array:
-    """Number of masks, sum of confidences and sum of overlaps of each bin, float64 [3, bins]."""
+    """Return the number of masks, sum of confidences and sum of overlaps of each bin, float64 [3, bins]."""
     at = np.minimum((samples.confidence * bins).astype(int), bins - 1)
     rows = (None, samples.confidence, samples.overlap)
     return np.array([np.bincount(at, weights, minlength=bins) for weights in rows], float)
 
 
 def _error(sums: Array) -> Array:
-    """Expected calibration error from sums of bins: float64 [draws, 3, bins] to [draws]."""
+    """Return the expected calibration error from sums of bins: float64 [draws, 3, bins] to [draws]."""
     n, confidence, overlap = sums[:, 0], sums[:, 1], sums[:, 2]
     return np.asarray(np.abs(confidence - overlap).sum(axis=1) / n.sum(axis=1))
 
 
 def _weights(group: NDArray[np.int64]) -> Array:
-    """What each sample counts, float64 [n]: less, the more samples its group has."""
+    """Return what each sample counts, float64 [n]: less, the more samples its group has."""
     _, at, n = np.unique(group, return_inverse=True, return_counts=True)
     return np.asarray(1 / (1 + (n[at] - 1) * RESEMBLANCE))
 

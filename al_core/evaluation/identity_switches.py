@@ -44,7 +44,7 @@ class SwitchCounter:
         """Of these, the matched ones."""
 
     def add(self, truth: Masks, found: Masks) -> None:
-        """The next frame; empty masks count as left out.
+        """Add the next frame; empty masks count as left out.
 
         Raises:
             BadLabel: masks of different sizes.
@@ -55,7 +55,7 @@ class SwitchCounter:
         self.add_overlaps(list(truth), list(found), overlap)
 
     def add_overlaps(self, objects: Sequence[int], tracks: Sequence[int], overlap: NDArray[np.floating]) -> None:
-        """The next frame, where the overlaps are known.
+        """Add the next frame, where the overlaps are known.
 
         Args:
             objects: true objects that are to be seen.
@@ -70,7 +70,7 @@ class SwitchCounter:
         self._before = matches
 
     def _matched(self, objects: Sequence[int], tracks: Sequence[int], fitting: NDArray[np.floating]) -> dict[int, int]:
-        """True object -> track."""
+        """Return the track of each true object that is matched."""
         row = {number: i for i, number in enumerate(objects)}
         column = {track: j for j, track in enumerate(tracks)}
         matches = {
@@ -85,7 +85,7 @@ class SwitchCounter:
 
 
 def identity_switches(frames: Iterable[tuple[Masks, Masks]], least_overlap: float = LEAST_OVERLAP) -> int:
-    """Number of switches over a clip; see :class:`SwitchCounter`.
+    """Return the number of switches over a clip; see :class:`SwitchCounter`.
 
     Args:
         frames: (true masks, found masks) of each frame, in order.

@@ -100,7 +100,7 @@ def _by_overlap(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> l
 
 
 def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) -> tuple[MaskChange, bool]:
-    """How a mask differs, and whether it is the same in both versions."""
+    """Tell how a mask differs, and whether it is the same in both versions."""
     known = b or a
     assert known is not None
     if a is None or b is None:
@@ -115,7 +115,7 @@ def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) ->
 def _side_by_side(
     before: Iterable[FrameMasks], after: Iterable[FrameMasks]
 ) -> Iterator[tuple[int, Sequence[DeliveredMask], Sequence[DeliveredMask]]]:
-    """The frames that either has, in order; both are read once and never held whole."""
+    """Yield the frames that either has, in order; both are read once and never held whole."""
     olds, news = iter(before), iter(after)
     old, new = next(olds, None), next(news, None)
     while old is not None or new is not None:

@@ -63,12 +63,12 @@ class Curves:
         return cls(tuple(runs), np.array(cost, float), np.array(value, float))
 
     def only(self, videos: Sequence[str]) -> "Curves":
-        """The rows of some videos, in their order."""
+        """Return the rows of some videos, in their order."""
         rows = [self.videos.index(name) for name in videos]
         return Curves(tuple(videos), self.cost[rows], self.value[rows])
 
     def pooled(self, weights: Array | None = None) -> tuple[Array, Array]:
-        """(effort, quality) of the pooled curve, float64 [rounds] each.
+        """Return (effort, quality) of the pooled curve, float64 [rounds] each.
 
         Args:
             weights: how much each video counts, summing to 1, float64 [..., videos]; by default all the same.
@@ -120,20 +120,20 @@ class CostRatio:
         return self.least == self.most
 
     def reaches(self, aim: float) -> bool | None:
-        """Whether the ratio is at least ``aim``; None where the curves end too early to say."""
+        """Tell whether the ratio is at least ``aim``; None where the curves end too early to say."""
         if self.least >= aim:
             return True
         return False if self.most < aim else None
 
 
 def cost_to_reach(cost: Array, value: Array, target: float) -> Reach:
-    """The first effort at which a curve reaches a target, interpolated between its points."""
+    """Return the first effort at which a curve reaches a target, interpolated between its points."""
     least, most = _reach_bounds(cost, value, target)
     return Reach(float(least), float(most))
 
 
 def area_under(cost: Array, value: Array, start: float, end: float) -> float:
-    """Mean height of a piecewise linear curve from ``start`` to ``end``: the area, divided by the width.
+    """Return the mean height of a piecewise linear curve from ``start`` to ``end``: the area, divided by the width.
 
     Where the curve jumps (two points of the same effort), the later point counts.
 
@@ -149,14 +149,14 @@ def area_under(cost: Array, value: Array, start: float, end: float) -> float:
 
 
 def common_span(curves: Sequence[Curves]) -> tuple[float, float] | None:
-    """(first, last) effort that all pooled curves cover; None where they have none in common."""
+    """Return (first, last) effort that all pooled curves cover; None where they have none in common."""
     costs = [c.pooled()[0] for c in curves]
     start, end = max(c[0] for c in costs), min(c[-1] for c in costs)
     return (float(start), float(end)) if start < end else None
 
 
 def area(curves: Curves, span: tuple[float, float], rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
-    """Area under the pooled curve, normalised to [0, 1] by the width of the span.
+    """Return the area under the pooled curve, normalised to [0, 1] by the width of the span.
 
     A draw whose videos cost more or less than the mean has its span scaled by as much, so that each draw is measured
     over the same part of its curve.
@@ -172,12 +172,12 @@ def area(curves: Curves, span: tuple[float, float], rng: np.random.Generator, dr
 
 
 def final(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
-    """Quality after the last round."""
+    """Return the quality after the last round."""
     return _measured(curves, lambda _, value: float(value[-1]), rng, draws)
 
 
 def band(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> tuple[Array, Array]:
-    """Interval of the pooled quality after each round: (low, high), float64 [rounds] each; NaN with one video."""
+    """Return (low, high) ends of the pooled quality after each round, float64 [rounds] each; NaN with one video."""
     if len(curves.videos) < 2:
         unknown = np.full(curves.value.shape[1], np.nan)
         return unknown, unknown
@@ -188,7 +188,7 @@ def band(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> tuple[
 def cost_ratio(
     strategy: Curves, baseline: Curves, target: float, rng: np.random.Generator, draws: int = DRAWS
 ) -> CostRatio:
-    """Effort of the baseline to reach a target, divided by that of the strategy, on the pooled curves of both.
+    """Divide the effort of the baseline to reach a target by that of the strategy, on the pooled curves of both.
 
     Only the videos that both have labelled are compared.
     """
@@ -203,7 +203,7 @@ def cost_ratio(
 
 
 def paired(first: Curves, second: Curves) -> tuple[Curves, Curves]:
-    """Both on the videos that they have in common.
+    """Return both on the videos that they have in common.
 
     Raises:
         BadRecords: there are none.
@@ -229,12 +229,12 @@ def _measured(
 
 
 def _at(cost: Array, value: Array, x: float) -> float:
-    """Height of the curve, the later point where it jumps."""
+    """Return the height of the curve, the later point where it jumps."""
     return float(value[np.flatnonzero(cost == x)[-1]] if (cost == x).any() else np.interp(x, cost, value))
 
 
 def _reach_bounds(cost: Array, value: Array, target: float) -> tuple[Array, Array]:
-    """Bounds of the effort that reaches a target, for curves of shape [..., rounds]; float64 [...] each."""
+    """Return the bounds of the effort that reaches a target, for curves of shape [..., rounds]; float64 [...] each."""
     there = value >= target
     after = there.argmax(axis=-1)[..., None]
     before = np.maximum(after - 1, 0)
@@ -255,7 +255,7 @@ def _ratio_bounds(strategy: Curves, baseline: Curves, target: float, weights: Ar
 
 
 def _quotient(above: Array, below: Array, otherwise: float) -> Array:
-    """``above / below``; where that has no meaning (0 / 0, infinite / infinite), what is certain anyway."""
+    """Return ``above / below``; where that has no meaning (0 / 0, infinite / infinite), what is certain anyway."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.asarray(above / below)
     return np.where(np.isnan(ratio), otherwise, ratio)
@@ -336,14 +336,14 @@ class _Lines:
 
     @classmethod
     def of(cls, seconds: Array, error: Array) -> "_Lines":
-        """Lines through the rows of ``error``, [draws, rounds]."""
+        """Fit lines through the rows of ``error``, [draws, rounds]."""
         x = np.log(seconds)
         level, slope, _ = _fitted(x - x.mean(), np.log(error))
         return cls(float(x.mean()), level, np.maximum(slope, 0.0))
 
     @classmethod
     def drawn(cls, seconds: Array, error: Array, rng: np.random.Generator) -> "_Lines":
-        """Lines as they might have been, from errors [rounds, videos]."""
+        """Draw lines as they might have been, from errors [rounds, videos]."""
         n_videos = error.shape[1]
         weights = bootstrap_weights(n_videos, rng, DRAWS) if n_videos > 1 else np.ones((DRAWS, 1))
         x = np.log(seconds)
@@ -355,18 +355,18 @@ class _Lines:
         return cls(float(x.mean()), level, np.maximum(slope, 0.0))
 
     def error(self, seconds: float) -> Array:
-        """After so many human seconds, at most 1, [draws]."""
+        """Return the error after this many human seconds, at most 1, [draws]."""
         return np.minimum(np.exp(self.level - self.slope * (np.log(seconds) - self.middle)), 1.0)
 
     def left(self, error: float, now: float) -> Array:
-        """Human seconds from now until the error is reached, infinite where it never is, [draws]."""
+        """Return the human seconds from now until an error is reached, infinite where it never is, [draws]."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             seconds = np.exp(self.middle + (self.level - np.log(max(error, 0.0))) / self.slope)
         return np.where(self.error(now) <= error, 0.0, np.maximum(seconds - now, 0.0))
 
 
 def _fitted(centred: Array, y: Array) -> tuple[Array, Array, Array]:
-    """(level, falling slope, standard deviation about the line) of each row of y, [draws, rounds]."""
+    """Return (level, falling slope, standard deviation about the line) of each row of y, [draws, rounds]."""
     level = y.mean(axis=1)
     slope = (y * centred).sum(axis=1) / (centred**2).sum()
     rest = y - level[:, None] - slope[:, None] * centred

@@ -40,7 +40,7 @@ class JAndF(NamedTuple):
 
 
 def jaccard(pred: Mask, truth: Mask, ignore: Mask | None = None) -> float:
-    """Region similarity J: intersection over union (Perazzi et al., CVPR 2016).
+    """Compute the region similarity J: intersection over union (Perazzi et al., CVPR 2016).
 
     Args:
         pred, truth: bool [h, w].
@@ -57,7 +57,7 @@ def jaccard(pred: Mask, truth: Mask, ignore: Mask | None = None) -> float:
 
 
 def boundary_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float = BOUND) -> float:
-    """Contour accuracy F: harmonic mean of boundary precision and recall (Perazzi et al., CVPR 2016).
+    """Compute the contour accuracy F: harmonic mean of boundary precision and recall (Perazzi et al., CVPR 2016).
 
     A boundary pixel is right when the other boundary passes within a disk around it.
 
@@ -80,7 +80,7 @@ def boundary_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float
 
 
 def j_and_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float = BOUND) -> JAndF:
-    """:func:`jaccard` and :func:`boundary_f` of the same masks, cheaper than one after the other."""
+    """Compute :func:`jaccard` and :func:`boundary_f` of the same masks, cheaper than one after the other."""
     radius = _radius(pred.shape, bound)
     pred, truth = _cropped(pred, truth, ignore)
     return JAndF(_jaccard(pred, truth), _boundary_f(pred, truth, radius))
@@ -106,7 +106,7 @@ def _radius(shape: tuple[int, ...], bound: float) -> int:
 
 
 def _cropped(pred: Mask, truth: Mask, ignore: Mask | None) -> tuple[Mask, Mask]:
-    """Both masks without ignored pixels, cut to the box that holds both and one pixel around it."""
+    """Return both masks without ignored pixels, cut to the box that holds both and one pixel around it."""
     if pred.shape != truth.shape or (ignore is not None and ignore.shape != truth.shape):
         sizes = [list(m.shape) for m in (pred, truth, ignore) if m is not None]
         raise BadLabel(f"masks that are compared have one size, got {sizes} (prediction, truth, ignore)")
@@ -123,7 +123,7 @@ def _span(filled: Any) -> slice:
 
 
 def _boundary(mask: Mask) -> Mask:
-    """Pixels that differ from the one to the right, below, or both: the Berkeley benchmark's boundary map.
+    """Mark pixels that differ from the one to the right, below, or both: the Berkeley benchmark's boundary map.
 
     One pixel wide, half a pixel up and left of the true outline; nothing beyond the frame is looked at.
     """
@@ -180,7 +180,7 @@ class AveragePrecision(NamedTuple):
 def mask_average_precision(
     predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion], max_detections: int = 100
 ) -> AveragePrecision:
-    """Mask AP as COCO defines it (by faster-coco-eval): 101 recall points, mean over categories with truth.
+    """Compute mask AP as COCO defines it (by faster-coco-eval): 101 recall points, mean over categories with truth.
 
     Args:
         predictions, truths: masks; those of one ``image`` have one size.
@@ -201,7 +201,7 @@ def mask_average_precision(
 def _coco_precision(
     predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion], max_detections: int
 ) -> NDArray[np.float64]:
-    """Precision [10 IoU thresholds, 101 recalls, categories]; -1 where a category has no truth."""
+    """Return precision [10 IoU thresholds, 101 recalls, categories]; -1 where a category has no truth."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     sizes = {r.image: r.region for r in _regions(predictions, truths) if isinstance(r.region, Rle)}
@@ -246,7 +246,7 @@ def _coco_prediction(prediction: ScoredRegion) -> dict[str, Any]:
 
 
 def _quiet(*_: object) -> None:
-    """Swallows what the library would print."""
+    """Swallow what the library would print."""
 
 
 def _mean_known(precision: NDArray[np.float64]) -> float:
@@ -268,7 +268,7 @@ class VocAveragePrecision(NamedTuple):
 def voc_average_precision(
     predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion], min_iou: float = 0.5
 ) -> VocAveragePrecision:
-    """AP at one IoU as PASCAL VOC defines it since 2010: the area under the whole precision envelope.
+    """Compute AP at one IoU as PASCAL VOC defines it since 2010: the area under the whole precision envelope.
 
     Predictions of a category are walked through by falling score (ties in the order given), each looks at the
     truth that it overlaps most. It is right when that IoU is at least ``min_iou`` and that truth is not taken
@@ -289,7 +289,7 @@ def voc_average_precision(
 
 
 def envelope_area(right: NDArray[np.bool_], n_truth: int) -> float:
-    """Area under the precision-recall curve, made to fall monotonically, over all recall points.
+    """Compute the area under the precision-recall curve, made to fall monotonically, over all recall points.
 
     Args:
         right: bool [n], by falling score: is the prediction a true positive?
@@ -304,7 +304,7 @@ def envelope_area(right: NDArray[np.bool_], n_truth: int) -> float:
 def _voc_matches(
     predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion], min_iou: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Per prediction: is it right, and does it count at all? Both bool [n]."""
+    """Tell of each prediction whether it is right, and whether it counts at all; both bool [n]."""
     right, counted = np.zeros(len(predictions), bool), np.ones(len(predictions), bool)
     found, wanted = _by_image(predictions), _by_image(truths)
     for image, mine in found.items():
@@ -332,7 +332,7 @@ def _by_image(regions: Iterable[ScoredRegion | TruthRegion]) -> dict[int, list[i
 
 
 def region_iou(first: Sequence[Rle | Box], second: Sequence[Rle | Box]) -> NDArray[np.float64]:
-    """Pairwise intersection over union of masks or of boxes, shape [len(first), len(second)].
+    """Compute the pairwise intersection over union of masks or of boxes, shape [len(first), len(second)].
 
     Raises:
         BadLabel: masks and boxes are mixed.

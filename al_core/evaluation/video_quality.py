@@ -131,7 +131,7 @@ def _match_tracks(
     measured: Sequence[int],
     tracks: Sequence[int],
 ) -> dict[int, int]:
-    """True track of each delivered track that has one."""
+    """Return the true track of each delivered track that has one."""
     human = {m.track_id for masks in delivered.values() for m in masks if m.provenance is Provenance.HUMAN}
     named = human & set(tracks)
     rest = [track for track in tracks if track not in named]
@@ -234,7 +234,7 @@ def _average_precision_rows(
 
 
 def _truth_regions(frame: int, label: FrameLabel, predictions: Sequence[ScoredRegion]) -> list[TruthRegion]:
-    """True objects of a frame, and its ignore regions once for every category that is looked for."""
+    """Return the true objects of a frame, and its ignore regions once for every category that is looked for."""
     objects = [TruthRegion(frame, mask.category_id, mask.rle) for mask in label.objects]
     categories = sorted({p.category_id for p in predictions} | {t.category_id for t in objects})
     ignored = [mask.rle for mask in label.masks if mask.ignore]

@@ -58,7 +58,7 @@ class Limits:
         return np.array(chosen, np.int64)
 
     def room(self, video_id: int) -> int:
-        """How many more frames of a video the quota allows."""
+        """Return how many more frames of a video the quota allows."""
         return self._quota - self._taken.get(video_id, 0) if self._quota else len(self._keys)
 
     def _forbid(self, low: int, high: int) -> None:
@@ -67,7 +67,7 @@ class Limits:
         self.allowed[span if self._order is None else self._order[span]] = False
 
     def _beyond(self, labelled: Frames) -> NDArray[np.bool_]:
-        """True where no labelled frame is too near."""
+        """Tell of each frame whether no labelled one is too near, bool [n]."""
         first = np.searchsorted(self._sorted, labelled.keys - self._reach)
         last = np.searchsorted(self._sorted, labelled.keys + self._reach, side="right")
         opened = np.zeros(len(self._sorted) + 1, np.int64)

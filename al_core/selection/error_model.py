@@ -56,7 +56,7 @@ class Outlook:
 def expected_error(
     path: Array, frames: NDArray[np.int64], start: NDArray[np.int64] | int | None, end: NDArray[np.int64] | int | None
 ) -> Array:
-    """What the hazards alone say of frames between two labels, float64 as ``frames`` and the labels broadcast.
+    """Return the error that hazards alone predict between two labels, float64 as ``frames`` and the labels broadcast.
 
     Args:
         path: see :attr:`Outlook.path`.
@@ -78,7 +78,7 @@ def expected_error(
 
 
 def expected_overlap(confidence: Mapping[int, float], around: Sequence[Collection[int]]) -> float:
-    """What is expected of a frame as a whole, in [0, 1]: the mean over all objects that may be in it.
+    """Return the expected overlap of a whole frame, in [0, 1]: the mean over all objects that may be in it.
 
     Args:
         confidence: of each object that has a mask in the frame, in [0, 1].

@@ -1,8 +1,8 @@
-"""Proof of the gain in every round: a share of each round is drawn at random, and held against the rest.
+"""Gain of the selection over random frames: a share of each round is drawn at random and compared with the rest.
 
 What a label is worth is measured without truth: by how much the delivered masks changed in the frames that are nearer
 to it than to any other label of the round. The gain is the worth per human second of the strategy's labels divided by
-that of the random ones. Where it is not above 1, choosing is not worth its while, and frames are spread evenly.
+that of the random ones. Where it is not above 1, frames are spread evenly instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from al_core.selection.strategies.random import select_random
 from al_core.settings import SelectionSettings
 
 LEAST_CONTROL = 5
-"""Random labels before which no gain is told."""
+"""Fewest random labels from which a gain is reported."""
 
 REASON = "control: drawn at random, to measure what the selection gains"
 
@@ -39,7 +39,7 @@ class Credit:
 
 
 def n_control(n: int, share: float, rng: np.random.Generator) -> int:
-    """How many of ``n`` frames are drawn at random: ``n * share`` on average, as a whole number."""
+    """Draw how many of ``n`` frames are chosen at random: ``n * share`` on average, as a whole number."""
     return min(int(np.floor(n * share + rng.random())), n)
 
 
@@ -61,8 +61,8 @@ Delivered = Mapping[int, Sequence[DeliveredMask]]
 """frame -> masks; a frame without masks may be missing."""
 
 
-def worths(before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int) -> dict[int, float]:
-    """What each new label of a video changed, in frames, by labelled frame.
+def measure_worth(before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int) -> dict[int, float]:
+    """Measure what each new label of a video changed, in frames, by labelled frame.
 
     The change of a frame is 1 - IoU of the masks of an object before and after, averaged over the objects that are in
     either.
@@ -89,7 +89,7 @@ def _change(before: Sequence[DeliveredMask], after: Sequence[DeliveredMask]) -> 
 
 
 def live_gain(credits: Sequence[Credit], rng: np.random.Generator) -> Estimate | None:
-    """Worth per second of chosen labels divided by that of random ones, with a bootstrap interval over labels.
+    """Compare the worth per second of chosen labels with that of random ones: a ratio with its interval over labels.
 
     None while there are fewer than ``LEAST_CONTROL`` random labels, no chosen ones, or random ones changed nothing.
     """

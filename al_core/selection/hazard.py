@@ -28,7 +28,7 @@ ObjectMask = Callable[[int], NDArray[np.bool_] | None]
 
 
 def hazards(flow: ClipFlow, n_frames: int, mask: ObjectMask, objects: float = 1.0) -> NDArray[np.float64]:
-    """The hazard of each transition, float64 [n_frames - 1].
+    """Measure the hazard of each transition, float64 [n_frames - 1].
 
     A transition without a mask has the median of the others.
 

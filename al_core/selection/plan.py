@@ -1,4 +1,4 @@
-"""Where labels of a video do most good, when each helps the frames between its neighbours.
+"""Plan of labels over all videos: where each does most good, given that it helps the frames between its neighbours.
 
 With labels on a line a new one changes only what is expected between the label before it and the one after it. So
 the best place in each stretch is found once and stays valid until the stretch is split: the greedy choice over all
@@ -31,7 +31,7 @@ MOST_SWEEPS = 8
 LEAST_EXPECTED = 1e-6
 
 WORTH_TELLING = 0.1
-"""Frames that gain less than this share of what the best one gains are not told."""
+"""Frames that gain less than this share of what the best one gains are not named in the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Offer:
     from_nothing: float | None = 1.0
 
     def residual(self, error: float) -> float:
-        """How wrong the label is expected to be where the present mask is wrong by ``error``."""
+        """Return how wrong the label is expected to be where the present mask is wrong by ``error``."""
         most = 1.0 if self.from_nothing is None else self.from_nothing
         return min(self.keeps * error + self.adds, most)
 
@@ -123,7 +123,7 @@ class Line:
         del self.planned[frame_idx], self._residual[frame_idx]
 
     def best(self, start: int, end: int, among: NDArray[np.int64] | None = None) -> Spot | None:
-        """The best place for one more label between two neighbouring ones; None where there is none.
+        """Find the best place for one more label between two neighbouring ones; None where there is none.
 
         Args:
             start, end: neighbouring marks.
@@ -147,7 +147,7 @@ class Line:
         return candidates[first:last]
 
     def _gains(self, places: NDArray[np.int64], frames: NDArray[np.int64], step: int, start: int, end: int) -> Array:
-        """What an exact label at each place is worth, float64 as ``places``."""
+        """Return what an exact label at each place is worth, float64 as ``places``."""
         now = self._expected(frames, start, end)
         column = places[:, None]
         left, right = self._carried(frames, start, column), self._carried(frames, column, end)
@@ -157,7 +157,7 @@ class Line:
         return np.asarray(step * np.maximum(now - then, 0).sum(axis=1))
 
     def _offered(self, place: int, frames: NDArray[np.int64], step: int, start: int, end: int) -> Spot:
-        """The kind of label that is worth most at a place, beyond what its seconds are worth elsewhere."""
+        """Choose the kind of label that is worth most at a place, beyond what its seconds are worth elsewhere."""
         now = self._expected(frames, start, end)
         offers = [offer for offer in self.offers if offer.from_nothing is not None or len(self.marks) > 2]
         spots = [self._spot(place, offer, frames, step, now, start, end) for offer in offers]
@@ -177,11 +177,11 @@ class Line:
         return Spot(gain, gain / seconds, FrameRef(self.video_id, place), offer, first, last)
 
     def _expected(self, frames: NDArray[np.int64], start: int, end: int) -> Array:
-        """The expected error of frames between two marks, those of the plan included."""
+        """Return the expected error of frames between two marks, those of the plan included."""
         return self._reduced(frames, self._carried(frames, start, end), self._own(frames, start, end))
 
     def _reduced(self, frames: NDArray[np.int64], carried: Array, own: Array | float) -> Array:
-        """Never more than now: the present error less what nearer labels take from it, plus what these have."""
+        """Return the present error less what nearer labels take from it, plus what these have; never more than now."""
         error = self.outlook.error[frames]
         nearer = error * np.minimum(carried / self._before[frames], 1.0)
         return np.asarray(np.minimum(own + (1 - own) * nearer, error))
@@ -189,7 +189,7 @@ class Line:
     def _carried(
         self, frames: NDArray[np.int64], start: int | NDArray[np.int64], end: int | NDArray[np.int64]
     ) -> Array:
-        """What the hazards say of frames between two marks; they broadcast."""
+        """Return what the hazards say of frames between two marks; they broadcast."""
         first = None if isinstance(start, int) and start < 0 else start
         last = None if isinstance(end, int) and end >= len(self._path) else end
         return expected_error(self._path, frames, first, last)
@@ -197,7 +197,7 @@ class Line:
     def _own(
         self, frames: NDArray[np.int64], start: int | NDArray[np.int64], end: int | NDArray[np.int64]
     ) -> Array | float:
-        """The error of planned labels themselves, as it reaches frames between them; the nearer one counts more.
+        """Return the error of planned labels themselves, as it reaches frames between them; the nearer one counts more.
 
         That of labels which are there is part of the present error.
         """
@@ -230,7 +230,7 @@ def plan(lines: Sequence[Line], n: int, n_soon: int | None = None) -> None:
 
 
 def _leaves(offer: Offer) -> float:
-    """The error that is left where all was wrong."""
+    """Return the error that is left where all was wrong."""
     return offer.residual(1.0)
 
 
@@ -258,7 +258,7 @@ def settle(line: Line, among: NDArray[np.int64] | None = None) -> None:
 
 
 def first_of(lines: Sequence[Line], n: int) -> list[Spot]:
-    """The ``n`` planned labels that are worth most together if no other follows, best first."""
+    """Choose the ``n`` planned labels that are worth most together if no other follows, best first."""
     planned = {line.video_id: np.array(sorted(line.planned), np.int64) for line in lines}
     for line in lines:
         for frame in list(line.planned):
@@ -302,5 +302,5 @@ _Entry = tuple[float, int, int, Spot, int, int]
 
 
 def _entry(spot: Spot, start: int, end: int) -> _Entry:
-    """For a heap: the greatest rate first, ties by video and frame."""
+    """Return an entry of the heap: the greatest rate first, ties by video and frame."""
     return -spot.rate, spot.frame.video_id, spot.frame.frame_idx, spot, start, end

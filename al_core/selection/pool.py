@@ -28,12 +28,12 @@ class Frames:
 
     @classmethod
     def of(cls, video_id: Any, frame_idx: Any) -> "Frames":
-        """From anything array-like."""
+        """Build from anything array-like."""
         return cls(np.asarray(video_id, np.int64).reshape(-1), np.asarray(frame_idx, np.int64).reshape(-1))
 
     @classmethod
     def from_refs(cls, refs: Sequence[FrameRef]) -> "Frames":
-        """From single frames."""
+        """Build from single frames."""
         return cls.of([r.video_id for r in refs], [r.frame_idx for r in refs])
 
     @property
@@ -48,16 +48,16 @@ class Frames:
         return Frames(self.video_id[positions], self.frame_idx[positions])
 
     def ref(self, position: int) -> FrameRef:
-        """One of them."""
+        """Return one of the frames."""
         return FrameRef(int(self.video_id[position]), int(self.frame_idx[position]))
 
     def ordered(self) -> "Frames":
-        """The same frames by video and frame, each once."""
+        """Return the same frames by video and frame, each once."""
         keys = np.unique(self.keys)
         return Frames(keys >> _VIDEO_STRIDE, keys & ((1 << _VIDEO_STRIDE) - 1))
 
     def without(self, others: "Frames") -> "Frames":
-        """Those that are not among ``others``."""
+        """Return the frames that are not among ``others``."""
         return self[~np.isin(self.keys, others.keys)] if len(others) else self
 
 
@@ -126,7 +126,7 @@ class Pool:
         uncertainty: NDArray[np.float32] | None = None,
         features: Features | None = None,
     ) -> "Pool":
-        """A pool that lies in memory.
+        """Build a pool that lies in memory.
 
         Args:
             candidates: all unlabelled frames of the videos when left out.
@@ -144,7 +144,7 @@ class Pool:
         return self.load()
 
     def features_of(self, frames: Frames) -> NDArray[np.float32]:
-        """Descriptors of frames, float32 [n, d].
+        """Return descriptors of frames, float32 [n, d].
 
         Raises:
             ValueError: this pool knows none.
@@ -154,7 +154,7 @@ class Pool:
         return self.features(frames)
 
     def patches_of(self, frames: Frames) -> NDArray[np.float32]:
-        """Descriptors of the parts of frames, float32 [n, p, d], each of length 1.
+        """Return descriptors of the parts of frames, float32 [n, p, d], each of length 1.
 
         Raises:
             ValueError: this pool knows none.

@@ -46,7 +46,7 @@ class ClipReport:
     switches: int
 
     def describe(self) -> str:
-        """For a person."""
+        """Describe the result for a person."""
         speed = f"{self.n_frames} frames from {self.labelled} labels, {self.n_frames / self.seconds:.1f} frames/s"
         if self.figures is None:
             return f"{speed}; no other frame has a mask to measure against"
@@ -86,7 +86,7 @@ def propagate_sequence(
 
 
 def evenly(n_frames: int, n_labels: int) -> list[int]:
-    """Frames to label, evenly spaced with half a step at both ends.
+    """Choose frames to label, evenly spaced with half a step at both ends.
 
     Raises:
         BadLabel: more labels than frames.
@@ -97,7 +97,7 @@ def evenly(n_frames: int, n_labels: int) -> list[int]:
 
 
 def labels_of(clip: Clip, labelled: Collection[int]) -> dict[int, FrameLabel]:
-    """The masks of some frames, as if a person had drawn them.
+    """Return the masks of some frames, as if a person had drawn them.
 
     Raises:
         BadLabel: a frame that the sequence does not have, or that has no mask.
@@ -118,7 +118,7 @@ def propagate_clip(
     methods: Sequence[str],
     resources: Resources,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """The masks of every frame, in order, carried from the labels by the named propagators together.
+    """Carry the labels to every frame, in order, by the named propagators together.
 
     Args:
         frames: as the propagators see them.
@@ -196,7 +196,7 @@ class Figures:
         self._identities.add(truth, found)
 
     def mean(self) -> JAndF | None:
-        """Over frames, then over objects; None where nothing was measured."""
+        """Average over frames, then over objects; None where nothing was measured."""
         objects = [np.mean(figures, axis=0) for figures in self._found.values() if figures]
         if not objects:
             return None

@@ -98,7 +98,7 @@ class Simulation:
         return [clips[name] for name in self.sequences or clips]
 
     def settings_of(self, campaign: Campaign) -> Settings:
-        """The common settings with what is this campaign's own."""
+        """Return the common settings with what is this campaign's own."""
         return self.settings.changed(
             {
                 "seed": campaign.seed,

@@ -8,7 +8,7 @@ from al_core.campaign.stopping import History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, Progress, Video, fingerprint_labels, whole_video
-from al_core.selection.gain import Credit, live_gain, worths
+from al_core.selection.gain import Credit, live_gain, measure_worth
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from tasks.progress import progress_of
@@ -73,7 +73,7 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
         if not mine:
             continue
         old, new = (dict(read_delivered(context.project.absolute(paths[video_id]))) for paths in (before, after))
-        for frame_idx, worth in worths(old, new, mine, lengths[video_id]).items():
+        for frame_idx, worth in measure_worth(old, new, mine, lengths[video_id]).items():
             ref = FrameRef(video_id, frame_idx)
             found.append((float(control.get(ref, False)), seconds[ref], worth))
     return tuple(found)

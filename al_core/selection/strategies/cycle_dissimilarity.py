@@ -67,7 +67,7 @@ PATCH = 3
 
 
 def patches_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The patches of a small picture, float32 [p, d], each of length 1.
+    """Cut a small picture into patches, float32 [p, d], each of length 1.
 
     Args:
         picture: RGB uint8 [27, 48, 3].
@@ -80,7 +80,7 @@ def patches_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def dissimilarity(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """In [0, 1]: how much of the patches of the first frame does not come home from the second.
+    """Measure how much of the patches of one frame finds no way to another and back, in [0, 1].
 
     Args:
         first, second: patches of one frame each, float32 [p, d], each of length 1.

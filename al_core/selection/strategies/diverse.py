@@ -31,7 +31,7 @@ class Pick:
 
 
 def select_diverse(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
-    """k-center greedy (Gonzalez 1985; Sener and Savarese, ICLR 2018) with the labelled frames as first
+    """Choose by k-center greedy (Gonzalez 1985; Sener and Savarese, ICLR 2018), labelled frames as first
     centres.
 
     Without any label the first choice is the most typical frame: the one nearest to the mean of all.
@@ -79,7 +79,7 @@ def farthest_points(
 
 
 def why_unlike(pick: Pick) -> str:
-    """The choice in words."""
+    """Explain the choice in words."""
     if pick.nearest is None:
         return "the most typical frame while nothing is labelled"
     video, frame = pick.nearest
@@ -93,7 +93,7 @@ def _score(pick: Pick) -> float:
 def _to_nearest(
     features: NDArray[np.float32], centres: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distance of each row to the nearest centre, and which one that is."""
+    """Return the distance of each row to the nearest centre, and which one that is."""
     if centres is None:
         return np.full(len(features), np.inf), np.zeros(len(features), np.int64)
     from sklearn.metrics import pairwise_distances_argmin

@@ -50,7 +50,7 @@ def select_farthest_with_error(
 def _standardised(
     features: NDArray[np.float32], others: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both with mean 0 and deviation 1 in each column over ``features``."""
+    """Return both with mean 0 and deviation 1 in each column over ``features``."""
     mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     deviation = np.where(deviation > 0, deviation, 1.0)
     return (features - mean) / deviation, (others - mean) / deviation

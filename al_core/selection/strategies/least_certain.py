@@ -33,7 +33,7 @@ def select_least_certain(pool: Pool, n: int, settings: SelectionSettings, rng: n
 
 
 def most_uncertain(pool: Pool, n: int, min_gap: int, quota: int) -> tuple[Frames, np.ndarray]:
-    """At most ``n`` frames by falling uncertainty that keep gap and quota, and their uncertainty, float32
+    """Return at most ``n`` frames by falling uncertainty that keep gap and quota, and their uncertainty, float32
     [n].
 
     The result is that of walking through all candidates, however little of them is read.
@@ -49,7 +49,7 @@ def most_uncertain(pool: Pool, n: int, min_gap: int, quota: int) -> tuple[Frames
 
 
 def _settled(ranked: Ranked, limits: Limits, chosen: np.ndarray, wanted: int) -> bool:
-    """Whether frames that were not read could not have changed the choice."""
+    """Tell whether frames that were not read could not have changed the choice."""
     open_ends = [u for video, u in ranked.lowest.items() if limits.room(video)]
     if not open_ends:
         return True
@@ -57,7 +57,7 @@ def _settled(ranked: Ranked, limits: Limits, chosen: np.ndarray, wanted: int) ->
 
 
 def why_uncertain(uncertainty: float, parts: Mapping[str, float] | None) -> str:
-    """The uncertainty in words, with its largest part where the parts are known."""
+    """Explain the uncertainty in words, with its largest part where the parts are known."""
     if not parts or not any(parts.values()):
         return f"uncertainty {uncertainty:.3f}"
     name = max(parts, key=lambda part: parts[part])

@@ -51,7 +51,7 @@ def select_oracle(pool: Pool, n: int, settings: SelectionSettings, rng: np.rando
 
 
 def _tried(pool: Pool, limits: Limits) -> NDArray[np.int64]:
-    """Positions of candidates, evenly spaced in each stretch between two labels."""
+    """Return positions of candidates, evenly spaced in each stretch between two labels."""
     found = []
     for video in sorted(pool.lengths):
         mine = np.flatnonzero((pool.candidates.video_id == video) & limits.allowed)

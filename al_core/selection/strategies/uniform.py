@@ -55,11 +55,11 @@ class _Round:
         self.chosen: list[Selected] = []
 
     def axes(self) -> list["Axis"]:
-        """The videos with the frames that are taken by now."""
+        """Return the videos with the frames that are taken by now."""
         return [Axis(video, self._lengths[video], sorted(self._taken[video])) for video in sorted(self._lengths)]
 
     def room(self, video: int) -> int:
-        """How many more frames of a video may be chosen, at most."""
+        """Return how many more frames of a video may be chosen, at most."""
         return min(self._limits.room(video), int(np.count_nonzero(self._limits.allowed[self._span(video)])))
 
     def fill(self, n: int, spots: Callable[[int], Sequence[Spot]]) -> None:
@@ -74,7 +74,7 @@ class _Round:
                     self._choose(position, float(step), reason)
 
     def fill_farthest(self, n: int) -> None:
-        """What even spacing leaves over: one by one the allowed frame that is farthest from every label."""
+        """Choose what even spacing leaves over: one by one the allowed frame that is farthest from every label."""
         while len(self.chosen) < n and self._limits.allowed.any():
             distance = self._distance_to_labels()
             position = int(np.argmax(np.where(self._limits.allowed, distance, -1)))
@@ -92,7 +92,7 @@ class _Round:
         return slice(first, last)
 
     def _nearest_allowed(self, video: int, frame: int) -> int | None:
-        """Position of the allowed frame of a video that is nearest to ``frame``; the earlier one of two."""
+        """Find the position of the allowed frame of a video that is nearest to ``frame``; the earlier one of two."""
         span = self._span(video)
         allowed = span.start + np.flatnonzero(self._limits.allowed[span])
         if not len(allowed):
@@ -100,7 +100,7 @@ class _Round:
         return int(allowed[np.argmin(np.abs(self._frames.frame_idx[allowed] - frame))])
 
     def _distance_to_labels(self) -> NDArray[np.float64]:
-        """Frames to the nearest label of the same video, float64 [n]; the video's length without any."""
+        """Return the frames to the nearest label of the same video, float64 [n]; the video's length without any."""
         distance = np.empty(len(self._frames))
         for video, labels in self._taken.items():
             span = self._span(video)
@@ -116,7 +116,7 @@ class _Round:
 
 
 def planned_spots(axes: Sequence["Axis"], n: int, planned: int, room: Callable[[int], int]) -> list[Spot]:
-    """Up to ``n`` open ones of ``planned`` evenly spaced frames, those first that part the longest stretches.
+    """Choose up to ``n`` open ones of ``planned`` evenly spaced frames, those first that split the longest stretches.
 
     A label that is not on the plan stands for the planned frame that is nearest to it.
     """
@@ -160,14 +160,14 @@ class _Stretch:
         return left, right
 
     def step(self, inside: int) -> Fraction:
-        """Places from one taken place to the next when ``inside`` more are taken; an untouched end counts
+        """Return the places from one taken place to the next when ``inside`` more are taken; an untouched end counts
         double."""
         left, right = self.ends
         halves = 2 * inside + 2 - (self.left is None) - (self.right is None)
         return 2 * (right - left) / max(halves, 1)
 
     def places(self, inside: int) -> list[int]:
-        """The ``inside`` places that part it evenly."""
+        """Return the ``inside`` places that split it evenly."""
         left, _ = self.ends
         step = self.step(inside)
         first = left + (step / 2 if self.left is None else step)

@@ -17,10 +17,8 @@ from al_core.selection.strategies.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
 ROUNDS_AHEAD = 2
-"""What a human second is worth is looked up so many rounds ahead, where there are several kinds of label. On a pool of
-14 clips (28 frames a round, one seed) the seconds to reach a J&F of .75/.80/.85/.90 were 2093/3389/5377/12053 with 1,
-2469/3315/5142/9492 with 1.5, 3386/3936/4909/7233 with 2, 3367/4431/5496/8029 with 3, and 3789/4798/5916/8384 with the
-whole rest of the plan (5 at first)."""
+"""How many rounds ahead a human second is priced where there are several kinds of label; docs/selection.md compares
+choices."""
 
 
 def select_value(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
@@ -48,7 +46,7 @@ def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:
 
 
 def why(spot: Spot, pool: Pool) -> str:
-    """The choice in words."""
+    """Explain the choice in words."""
     assert pool.outlooks is not None
     error = pool.outlooks(spot.frame.video_id).error[spot.first : spot.last + 1]
     frames = spot.last - spot.first + 1

@@ -8,7 +8,7 @@ import pytest
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.selection import Pool, select
-from al_core.selection.gain import LEAST_CONTROL, REASON, Credit, live_gain, n_control, worths
+from al_core.selection.gain import LEAST_CONTROL, REASON, Credit, live_gain, measure_worth, n_control
 from al_core.settings import SelectionSettings
 
 
@@ -54,12 +54,12 @@ def test_a_change_is_credited_to_the_nearest_new_label():
     before = {0: delivered(0), 1: delivered(0), 2: delivered(0), 3: delivered(0, 1)}
     after = {0: delivered(0), 1: delivered(1), 2: delivered(0), 3: delivered(0)}
     # Frame 1 is all different, frame 3 by half; frames 0 and 2 are as before.
-    assert worths(before, after, [0, 3], 4) == {0: 1.0, 3: 0.5}
+    assert measure_worth(before, after, [0, 3], 4) == {0: 1.0, 3: 0.5}
 
 
 def test_an_object_that_comes_or_goes_is_a_whole_change():
-    assert worths({}, {0: delivered(0)}, [0], 2) == {0: 1.0}
-    assert worths({0: delivered(0)}, {}, [0], 2) == {0: 1.0}
+    assert measure_worth({}, {0: delivered(0)}, [0], 2) == {0: 1.0}
+    assert measure_worth({0: delivered(0)}, {}, [0], 2) == {0: 1.0}
 
 
 def test_the_gain_is_worth_per_second():
