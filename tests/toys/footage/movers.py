@@ -85,3 +85,8 @@ def line(start: tuple[float, float], step: tuple[float, float], n: int = 12) -> 
 def iou(first: Mask, second: Mask) -> float:
     """Overlap of two masks, at least one of them not empty."""
     return float((first & second).sum() / (first | second).sum())
+
+
+def one_mover() -> MoverClip:
+    """A disk that moves to the right, 12 frames of 64x96 pixels."""
+    return mover_clip({1: line((30, 36), (4, 0))}, radius=14, size=(64, 96))

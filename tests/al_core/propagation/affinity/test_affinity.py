@@ -14,7 +14,6 @@ from al_core.propagation.affinity.encoder import Describe, describing, new_encod
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.network_state import to_bytes
-from al_core.propagation.walks import confidence
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
@@ -150,16 +149,6 @@ def test_labels_may_be_larger_than_the_frames_and_frames_need_not_be_whole_cells
     np.testing.assert_array_equal(mask(frames[2]), clip.truth[2][1])
     assert frames[5].tracks[1].mask.size == clip.size
     assert iou(mask(frames[5]), clip.truth[5][1]) > 0.85
-
-
-def test_confidence_is_one_for_certain_masks_and_falls_with_doubt() -> None:
-    sure = np.zeros((8, 8), np.float32)
-    sure[2:6, 2:6] = 1
-    elsewhere = np.roll(sure, 2, axis=1)
-    assert confidence(sure, [sure, sure]) == 1
-    assert confidence(sure, [sure]) == 1
-    assert confidence((sure + elsewhere) / 2, [sure, elsewhere]) < 0.6
-    assert confidence(0.6 * sure, [0.6 * sure]) == pytest.approx(0.6, abs=1e-5)
 
 
 def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.propagation import Resources, build, windows
+from al_core.propagation import windows
 from al_core.propagation.harmonic.harmonic import HarmonicPropagator, harmonic
 from al_core.propagation.harmonic.superpixels import N_FEATURES, superpixel_graph
 from al_core.settings import PropagationSettings
@@ -96,28 +96,6 @@ def test_windows_reach_every_frame_from_both_labels(
         assert iou(frames[at].tracks[1].mask.full() > 0.5, clip.truth[at][1]) > 0.5
 
 
-@pytest.mark.parametrize("marks", [[0], [20], [7], [0, 20], [3, 17], []])
-def test_windows_give_each_unknown_frame_once_and_hold_few(marks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "LENGTH", 4)
-    monkeypatch.setattr(windows, "KEPT", 3)
-    widest = []
-
-    def solve(span: range, known: dict) -> list[windows.FrameEstimate]:
-        assert all(i in span for i in known)
-        widest.append(len(span))
-        return [windows.FrameEstimate(np.full((1, 1, 1), i, np.float32), float(i)) for i in span]
-
-    known = {i: np.zeros((1, 1, 1), np.float32) for i in marks}
-    found = list(windows.estimates(21, known, solve)) if marks else []
-    assert [i for i, _ in found] == ([i for i in range(21) if i not in marks] if marks else [])
-    assert all(e.entropy == i for i, e in found)
-    assert max(widest, default=0) <= 6
-
-
 def test_labels_that_do_not_fit_are_named(propagator: HarmonicPropagator, clip: MoverClip) -> None:
     with pytest.raises(BadLabel, match=r"frames \[12\].*0 to 11"):
         list(propagator.propagate(clip, {12: {}}))
-
-
-def test_it_is_known_by_its_name(tmp_path: Path) -> None:
-    assert isinstance(build("harmonic", Resources(PropagationSettings(), tmp_path)), HarmonicPropagator)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.propagation import Resources, build, windows
-from al_core.propagation.trajectories.point_tracks import follow_points, group_points
+from al_core.propagation import windows
 from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
@@ -69,31 +68,6 @@ def test_the_same_masks_each_time_also_in_windows(
         assert {t: m.mask for t, m in first.tracks.items()} == {t: m.mask for t, m in second.tracks.items()}
 
 
-def test_points_stay_on_their_object_and_end_where_they_are_covered(tmp_path: Path) -> None:
-    hidden = synthetic_clip(0, occluder=True)
-    tracks = follow_points(hidden.read, FlowStore(tmp_path).clip(hidden, 427, "fine"), range(24))
-    x, y = np.rint(tracks.position[0]).T
-    begun = np.flatnonzero(~np.isnan(x))
-    on_object = begun[hidden.truth[0][1][y[begun].astype(int), x[begun].astype(int)]]
-    assert len(on_object)
-    assert (tracks.death[on_object] < reappearances(hidden)[0]).mean() > 0.9
-    x, y = np.rint(tracks.position[3, on_object]).T
-    alive = ~np.isnan(x)
-    assert hidden.truth[3][1][y[alive].astype(int), x[alive].astype(int)].mean() > 0.8
-
-
-def test_groups_lie_within_a_cell_and_are_fewer_than_tracks(tmp_path: Path, clip: MoverClip) -> None:
-    tracks = follow_points(clip.read, FlowStore(tmp_path).clip(clip, 427, "fine"), range(12))
-    group = group_points(tracks)
-    assert group.max() + 1 < len(group) / 2
-    for number in np.unique(group):
-        assert np.ptp(tracks.features[group == number, :2], axis=0).max() <= 12
-
-
 def test_labels_that_do_not_fit_are_named(propagator: TrajectoryPropagator, clip: MoverClip) -> None:
     with pytest.raises(BadLabel, match=r"frames \[12\].*0 to 11"):
         list(propagator.propagate(clip, {12: {}}))
-
-
-def test_it_is_known_by_its_name(tmp_path: Path) -> None:
-    assert isinstance(build("trajectories", Resources(PropagationSettings(), tmp_path)), TrajectoryPropagator)
