@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from al_core.project import Project
-from flows.cli.options import existing, project_option
+from flows.cli.options import opened, project_option
 
 _ROLES = ("annotator", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"
@@ -30,10 +30,9 @@ def add(name: str, role: str, url: str | None, root: Path) -> None:
     A reviewer also sees how everybody works; a lead also gets the frames that others flagged.
     """
     from al_core.ledger.labelling.people import Role
-    from tasks.ledger.client import open_ledger
 
-    project = existing(root)
-    key = open_ledger(project).add_annotator(name, Role(role))
+    project, ledger = opened(root)
+    key = ledger.add_annotator(name, Role(role))
     _tell_link(project, name, key, url)
 
 
@@ -43,10 +42,8 @@ def add(name: str, role: str, url: str | None, root: Path) -> None:
 @project_option
 def link(name: str, url: str | None, root: Path) -> None:
     """Make a new link for a person; the old one no longer works, and who is signed in with it has to sign in again."""
-    from tasks.ledger.client import open_ledger
-
-    project = existing(root)
-    _tell_link(project, name, open_ledger(project).renew_link(name), url)
+    project, ledger = opened(root)
+    _tell_link(project, name, ledger.renew_link(name), url)
 
 
 @annotator.command()
@@ -54,9 +51,7 @@ def link(name: str, url: str | None, root: Path) -> None:
 @project_option
 def revoke(name: str, root: Path) -> None:
     """End a person's access at once; what they labelled stays."""
-    from tasks.ledger.client import open_ledger
-
-    open_ledger(existing(root)).revoke_annotator(name)
+    opened(root)[1].revoke_annotator(name)
     click.echo(f"{name} no longer has access. What they labelled stays.")
 
 
@@ -66,11 +61,10 @@ def revoke(name: str, root: Path) -> None:
 @project_option
 def again(video: str, frames: tuple[int, ...], root: Path) -> None:
     """Let somebody else label FRAMES of a VIDEO once more, without masks to start from; the first label stays."""
-    from tasks.ledger.client import open_ledger
     from tasks.project.annotator_stats import ask_again
     from tasks.report.formatting import many
 
-    asked = ask_again(open_ledger(existing(root)), video, frames)
+    asked = ask_again(opened(root)[1], video, frames)
     click.echo(f"{many(asked, 'frame')} more to be labelled again, by somebody else; see: fewframes annotator list")
 
 
@@ -80,13 +74,11 @@ def list_people(root: Path) -> None:
     """Show everybody: frames, seconds, and how well their labels hold."""
     from rich.console import Console
 
-    from tasks.ledger.client import open_ledger
     from tasks.project.annotator_stats import person_rows
     from tasks.report.formatting import many
     from tasks.report.people_tables import people_table
 
-    project = existing(root)
-    ledger = open_ledger(project)
+    project, ledger = opened(root)
     rows = person_rows(project, ledger)
     if not rows:
         click.echo("Nobody may label yet; add somebody with: fewframes annotator add NAME")

@@ -13,6 +13,8 @@ from flows.cli.edge import remember_project
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from al_core.ledger.store import Ledger
+
 P = ParamSpec("P")
 
 project_option = click.option(
@@ -59,6 +61,18 @@ def existing(root: Path) -> Project:
             f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
         )
     return project
+
+
+def opened(root: Path) -> "tuple[Project, Ledger]":
+    """Return the project in a folder, and its ledger.
+
+    Raises:
+        click.ClickException: the folder holds no project.
+    """
+    from tasks.ledger.client import open_ledger
+
+    project = existing(root)
+    return project, open_ledger(project)
 
 
 def plain_table(*columns: str) -> "Table":

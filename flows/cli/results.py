@@ -7,7 +7,7 @@ import click
 
 from al_core.export import FORMATS
 from al_core.project import Project
-from flows.cli.options import existing, project_option
+from flows.cli.options import existing, opened, project_option
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -32,8 +32,8 @@ def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
     from tasks.report import write_report
 
-    project = existing(root)
-    click.echo(f"report: {write_report(*_source(project), out or project.root / 'report.html')}")
+    project, ledger, frames = _source(root)
+    click.echo(f"report: {write_report(project, ledger, frames, out or project.root / 'report.html')}")
 
 
 @click.command()
@@ -77,7 +77,7 @@ def export(
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
 
-    project = existing(root)
+    source = _source(root)
     console = Console()
     options = ExportOptions(parse_provenances(provenance), human_frames, images, overwrite=overwrite)
     more: dict[str, Any] = {
@@ -85,7 +85,6 @@ def export(
         "videos": videos or None,
         "on_progress": progress_of(f"export {name}"),
     }
-    source = _source(project)
     with terminal_progress(console):
         done: ExportReport | SplitReport
         if split is None:
@@ -95,9 +94,8 @@ def export(
     console.print(done.describe(), highlight=False)
 
 
-def _source(project: Project) -> "tuple[Project, Ledger, FrameStore]":
-    from tasks.ledger.client import open_ledger
+def _source(root: Path) -> "tuple[Project, Ledger, FrameStore]":
     from tasks.project.ingest import open_last_frames
 
-    ledger = open_ledger(project)
+    project, ledger = opened(root)
     return project, ledger, open_last_frames(project, ledger)

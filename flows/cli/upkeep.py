@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import existing, plain_table, project_option
+from flows.cli.options import opened, plain_table, project_option
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows
@@ -25,11 +25,9 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
     \b
     fewframes sql "SELECT round_id, count(*) FROM answer GROUP BY 1 ORDER BY 1"
     """
-    from tasks.ledger.client import open_ledger
     from tasks.project.snapshot import ask
 
-    project = existing(root)
-    found = ask(project, open_ledger(project), query, limit or None)
+    found = ask(*opened(root), query, limit or None)
     {"table": _as_table, "csv": _as_csv, "json": _as_json}[form](found)
     if found.more:
         click.echo(f"only the first {limit:,} rows are shown; --limit 0 shows all", err=True)
@@ -39,11 +37,9 @@ def sql(query: str, root: Path, form: str, limit: int) -> None:
 @project_option
 def snapshot(root: Path) -> None:
     """Publish the ledger for other programs: a DuckDB file and Parquet files that they may read at any time."""
-    from tasks.ledger.client import open_ledger
     from tasks.project.snapshot import publish_snapshot
 
-    project = existing(root)
-    done = publish_snapshot(project, open_ledger(project))
+    done = publish_snapshot(*opened(root))
     click.echo(f"{len(done.tables)} tables in {done.database} and {done.parquet}")
 
 
@@ -54,13 +50,12 @@ def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
     from rich.console import Console
 
-    from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.backup import back_up
 
-    project = existing(root)
+    source = opened(root)
     with terminal_progress(Console()):
-        done = back_up(project, open_ledger(project), out, progress_of("back up"))
+        done = back_up(*source, out, progress_of("back up"))
     click.echo(f"{done.n_files:,} files, {done.n_bytes / 1e6:,.1f} MB, as of {done.created_at} UTC, in {done.path}")
 
 

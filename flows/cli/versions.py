@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.options import existing, plain_table, project_option
+from flows.cli.options import opened, plain_table, project_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,12 +32,10 @@ def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
     from rich.console import Console
 
-    from tasks.ledger.client import open_ledger
     from tasks.project.versions import versions as all_versions
 
-    project = existing(root)
     table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
-    for version in all_versions(project, open_ledger(project)):
+    for version in all_versions(*opened(root)):
         finished = f"{version.delivered_at:%Y-%m-%d %H:%M}" if version.delivered_at else "goes on"
         by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
         count = f"{sum(version.masks.values()):,}"
@@ -55,11 +53,9 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
     """Say which masks changed from round BEFORE to round AFTER, and by how much."""
     from rich.console import Console
 
-    from tasks.ledger.client import open_ledger
     from tasks.project.versions import compare_rounds
 
-    project = existing(root)
-    found = compare_rounds(project, open_ledger(project), before, after, video)
+    found = compare_rounds(*opened(root), before, after, video)
     console = Console()
     console.print(_summary(found))
     for name, comparison in found.items():
@@ -92,13 +88,11 @@ def rollback(
     """
     from rich.console import Console
 
-    from tasks.ledger.client import open_ledger
     from tasks.project.versions import frame_of
 
     if (round_id, since_round, annotator, frame) == (None, None, None, None):
         raise click.UsageError("say whose answers: --round, --since-round, --annotator or --frame")
-    project = existing(root)
-    ledger = open_ledger(project)
+    _, ledger = opened(root)
     wanted = None if frame is None else frame_of(ledger, *frame)
     found = ledger.standing_answers(round_id, since_round, annotator, wanted)
     names = {v.video_id: v.name for v in ledger.videos()}

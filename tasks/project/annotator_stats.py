@@ -31,7 +31,6 @@ class PersonRow:
         accepted: share of the frames with masks shown that were accepted as they were; None without such frames.
         would_fit: share of the frames whose masks were kept back that fit what was drawn (J of at least ``FITS``). Who
             accepts much more than would fit accepts too much.
-        shown_j, blind_j: mean J between masks that were shown, or kept back, and the answer.
         agreement_j: mean J with another person's answer to the same request.
         known_j: mean J with an earlier label of somebody else, on frames that were asked again.
         set_aside: frames skipped and flagged.
@@ -45,8 +44,6 @@ class PersonRow:
     seconds: Mapping[LabelKind, float]
     accepted: float | None
     would_fit: float | None
-    shown_j: float | None
-    blind_j: float | None
     agreement_j: float | None
     known_j: float | None
     set_aside: int
@@ -59,8 +56,7 @@ class _Tally:
     frames: int = 0
     seconds: dict[LabelKind, list[float]] = field(default_factory=lambda: defaultdict(list))
     accepted: list[bool] = field(default_factory=list)
-    shown: list[float] = field(default_factory=list)
-    blind: list[float] = field(default_factory=list)
+    would_fit: list[bool] = field(default_factory=list)
     agreement: list[float] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
 
@@ -86,9 +82,7 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
             human_seconds=sum(sum(seconds) for seconds in mine.seconds.values()),
             seconds={kind: median(seconds) for kind, seconds in sorted(mine.seconds.items())},
             accepted=_mean(mine.accepted),
-            would_fit=_mean([j >= FITS for j in mine.blind]),
-            shown_j=_mean(mine.shown),
-            blind_j=_mean(mine.blind),
+            would_fit=_mean(mine.would_fit),
             agreement_j=_mean(mine.agreement),
             known_j=_mean(mine.known),
             set_aside=aside.get(person.name, 0),
@@ -131,12 +125,11 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
         original = g.question.original
         if original.request_id not in proposed:
             continue
-        j = likeness(proposed[original.request_id].masks, g.answer.label.masks)
         blind = shown_blind(settings[min(original.round_id, newest)], original.request_id)
         if blind or g.question.purpose is Purpose.RELABEL:
-            mine.blind.append(j)
+            j = likeness(proposed[original.request_id].masks, g.answer.label.masks)
+            mine.would_fit.append(j >= FITS)
         else:
-            mine.shown.append(j)
             mine.accepted.append(g.answer.kind is LabelKind.ACCEPT)
 
 
