@@ -42,7 +42,7 @@ class ProjectLedger(ForwardedLedger):
     def held(self) -> Iterator[None]:
         """Keep the file open over several operations; where another process owns it there is nothing to keep."""
         with ExitStack() as stack:
-            if self._way() is self._embedded:
+            if self._route() is self._embedded:
                 try:
                     stack.enter_context(self._embedded.held())
                 except _OwnerCame:
@@ -60,7 +60,7 @@ class ProjectLedger(ForwardedLedger):
         started, told = time.monotonic(), False
         while True:
             try:
-                return getattr(self._way(), name)(**arguments)
+                return getattr(self._route(), name)(**arguments)
             except LedgerBusy as error:
                 self._remote = None
                 waited = time.monotonic() - started
@@ -71,11 +71,11 @@ class ProjectLedger(ForwardedLedger):
                     _log.warning("%s; waiting for it, up to %g s", error, self._patience)
             time.sleep(random.uniform(0.02, 0.1))
 
-    def _way(self) -> Ledger:
+    def _route(self) -> Ledger:
         noted = read_owner(self.path)
         if self._remote is not None and noted == self._remote.owner:
             return self._remote
-        if noted is None or not answers(noted):
+        if noted is None or not is_alive(noted):
             return self._embedded
         from tasks.ledger.remote import RemoteLedger
 
@@ -84,7 +84,7 @@ class ProjectLedger(ForwardedLedger):
 
     def _look_for_owner(self) -> None:
         noted = read_owner(self.path)
-        if noted is not None and answers(noted):
+        if noted is not None and is_alive(noted):
             raise _OwnerCame(f"process {noted.pid} owns {self.path} now")
 
 
@@ -95,34 +95,29 @@ class _OwnerCame(LedgerBusy):
 def living_owner(project: Project) -> Owner | None:
     """The process that owns the project's ledger, if there is one that answers."""
     noted = read_owner(project.ledger_path)
-    return noted if noted is not None and answers(noted) else None
+    return noted if noted is not None and is_alive(noted) else None
 
 
-def answers(owner: Owner, seconds: float = 2.0) -> bool:
-    """Whether the process that is noted as owner lives, and is the one that it was when it was noted.
+def is_alive(owner: Owner, seconds: float = 2.0) -> bool:
+    """Tell whether the process that is noted as owner lives, and is the one that it was when it was noted.
 
     One that accepts the question but takes longer than ``seconds`` is busy, and counts as living.
     """
     if not runs(owner.pid):
         return False
-    import json
-    import urllib.error
-    import urllib.request
+    import httpx
 
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if owner.certificate:
-        from tasks.ledger.remote import trust_in
+    from tasks.ledger.remote import trust_of
 
-        handlers.append(urllib.request.HTTPSHandler(context=trust_in(owner.certificate)))
     try:
-        with urllib.request.build_opener(*handlers).open(f"{owner.url}/healthz", timeout=seconds) as response:
-            return json.load(response).get("instance") == owner.instance
-    except TimeoutError:
+        health = httpx.get(f"{owner.url}/healthz", timeout=seconds, trust_env=False, verify=trust_of(owner))
+        return health.raise_for_status().json().get("instance") == owner.instance
+    except httpx.ReadTimeout:
         _log.warning(
             "process %d, which serves this project at %s, lives but does not answer: it is busy, or was stopped "
             "(kill -CONT %d lets it go on, kill -9 %d ends it; what it acknowledged is stored)",
             *(owner.pid, owner.url, owner.pid, owner.pid),
         )
         return True
-    except (OSError, ValueError, AttributeError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
         return False

@@ -41,7 +41,7 @@ class RemoteLedger(ForwardedLedger):
             timeout=_TIMEOUT,
             limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS),
             trust_env=False,
-            verify=trust_in(owner.certificate) if owner.certificate else True,
+            verify=trust_of(owner),
         )
 
     def forward(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -84,9 +84,14 @@ class RemoteLedger(ForwardedLedger):
         ) from error
 
 
-def trust_in(certificate: str) -> ssl.SSLContext:
-    """Trust in a server that answers with this very certificate (a PEM file), whatever its host name."""
-    context = ssl.create_default_context(cafile=certificate)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+def trust_of(owner: Owner) -> ssl.SSLContext:
+    """Return trust in the very certificate that an owner answers with, whatever its host name; without one, in none.
+
+    The certificates of the machine are not loaded: they would cost each process a tenth of a second, for nothing.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if owner.certificate:
+        context.load_verify_locations(owner.certificate)
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

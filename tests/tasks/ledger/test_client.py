@@ -11,7 +11,7 @@ from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger.client import answers, living_owner, open_ledger
+from tasks.ledger.client import is_alive, living_owner, open_ledger
 from tasks.ledger.remote import RemoteLedger
 from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
@@ -29,7 +29,7 @@ def project(tmp_path, ledger):
 
 def way(ledger):
     """How an operation would be carried out now."""
-    return type(ledger._way())
+    return type(ledger._route())
 
 
 class TestWhichWay:
@@ -77,8 +77,8 @@ class TestWhichWay:
     )
     def test_a_note_that_a_dead_owner_left_is_recognised(self, project, change):
         with served(project) as (_, owner):
-            assert answers(owner)
-            assert not answers(replace(owner, **change))
+            assert is_alive(owner)
+            assert not is_alive(replace(owner, **change))
         write_owner(project.ledger_path, replace(owner, **change))
         assert open_ledger(project).categories() == {1: "object"}
 
@@ -92,12 +92,19 @@ class TestWhichWay:
     def test_an_owner_that_is_busy_is_not_taken_for_dead_and_people_are_told(self, project, caplog):
         with socket.create_server(("127.0.0.1", 0)) as busy:
             owner = Owner(os.getpid(), f"http://127.0.0.1:{busy.getsockname()[1]}", "secret", "one")
-            assert answers(owner, seconds=0.1)
+            assert is_alive(owner, seconds=0.1)
         assert f"process {os.getpid()}, which serves this project at {owner.url}, lives but does not" in caplog.text
+
+    def test_the_owner_is_never_asked_through_a_proxy(self, project, monkeypatch):
+        with served(project) as (_, owner):
+            for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+                monkeypatch.setenv(name, "http://127.0.0.1:9")
+            assert is_alive(owner)
+            assert open_ledger(project).categories() == {1: "object"}
 
     def test_what_it_waits_for_is_said_and_the_wait_ends(self, project, caplog, monkeypatch):
         monkeypatch.setattr("tasks.ledger.client._SILENT_SECONDS", 0.1)
-        monkeypatch.setattr("tasks.ledger.client.answers", lambda _: True)
+        monkeypatch.setattr("tasks.ledger.client.is_alive", lambda _: True)
         write_owner(project.ledger_path, Owner(os.getpid(), "http://127.0.0.1:9", "secret", "one"))
         with pytest.raises(LedgerBusy, match=r"http://127.0.0.1:9\) does not answer"):
             open_ledger(project, patience=0.3).categories()
