@@ -45,7 +45,7 @@ class ForwardedLedger(Ledger):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Nothing: there is no file here to keep open."""
+        """Do nothing: there is no file here to keep open."""
         yield
 
 

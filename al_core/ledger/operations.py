@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.ledger_clock import time_of_session
+from al_core.masks.rle import Rle
+from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 
 _Operation = TypeVar("_Operation", bound=Callable[..., Any])
 _READS = "_changes_nothing"
@@ -46,13 +48,25 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) ->
         connection.unregister("incoming")
 
 
+def mask_of(track_id: int, category_id: int, height: int, width: int, counts: bytes) -> MaskLabel:
+    """Return the mask of a row of a table of masks, joined with its video."""
+    return MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii")))
+
+
+def request_of(
+    request_id: str, round_id: int, video_id: int, frame_idx: int, rank: int, reason: str, kind: str
+) -> LabelRequest:
+    """Return the request of a row of ``label_request``."""
+    return LabelRequest(request_id, round_id, FrameRef(video_id, frame_idx), rank, reason, LabelKind(kind))
+
+
 def now() -> datetime:
-    """The time as the ledger keeps it, UTC without zone, by the clock of the ledger whose session is open."""
+    """Return the time as the ledger keeps it, UTC without zone, by the clock of the ledger whose session is open."""
     return time_of_session()
 
 
-def after_all(connection: duckdb.DuckDBPyConnection) -> datetime:
-    """Now, or right after the newest answer or withdrawal where the clock was put back since.
+def now_after_answers(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Return the time now, or just after the newest answer or withdrawal where the clock was put back since.
 
     A round works on what was known at the time when its answers were complete, so what comes in later must also be
     later by the ledger's times.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from al_core.ledger.campaign.predicted import PredictionOperations
 from al_core.ledger.campaign.results import ResultOperations
-from al_core.ledger.campaign.rollback import RollbackOperations
 from al_core.ledger.campaign.rounds import Round, RoundOperations, Step
 from al_core.ledger.campaign.videos import VideoOperations
 from al_core.ledger.file.connection import Connector
@@ -20,7 +19,7 @@ from al_core.ledger.labelling.answers_given import GivenOperations
 from al_core.ledger.labelling.labels import LabelOperations
 from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
-from al_core.ledger.labelling.withdrawals import WaitingOperations
+from al_core.ledger.labelling.withdrawals import WithdrawalOperations
 
 __all__ = ["Ledger", "Round", "Step"]
 
@@ -31,11 +30,10 @@ class Ledger(
     PredictionOperations,
     LabelOperations,
     QueueOperations,
-    WaitingOperations,
+    WithdrawalOperations,
     GivenOperations,
     PeopleOperations,
     ResultOperations,
-    RollbackOperations,
     CopyOperations,
 ):
     """Typed operations over one ledger file.

@@ -1,4 +1,4 @@
-"""How a step meets the ledger: it is announced, done once, recorded; one that finds its own result does nothing."""
+"""The ledger of a project: opened by this process, or reached through the process that owns it."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ _SILENT_SECONDS = 3.0
 
 
 def open_ledger(project: Project, patience: float = 60.0) -> Ledger:
-    """The ledger of a project; the file is made when it is not there.
+    """Return the ledger of a project; the file is made when it is not there.
 
     Args:
         patience: seconds to wait for a process that has the file, or for an owner that does not answer.
@@ -56,7 +56,7 @@ class ProjectLedger(ForwardedLedger):
             yield
 
     def forward(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Carry out an operation, however that is possible now."""
+        """Carry out an operation in the file or by its owner, whichever is possible now."""
         started, told = time.monotonic(), False
         while True:
             try:
@@ -93,7 +93,7 @@ class _OwnerCame(LedgerBusy):
 
 
 def living_owner(project: Project) -> Owner | None:
-    """The process that owns the project's ledger, if there is one that answers."""
+    """Return the process that owns the project's ledger, if there is one that answers."""
     noted = read_owner(project.ledger_path)
     return noted if noted is not None and is_alive(noted) else None
 

@@ -1,4 +1,4 @@
-"""Values of the ledger's operations as bytes, and back: what comes out equals what went in, types included.
+"""The codec of the ledger's RPC: values as bytes and back, types included.
 
 A message is the length of its JSON part (4 bytes, big-endian), the JSON, and then one Arrow IPC stream for each table
 and array, which the JSON refers to by number. A JSON object is never a plain dictionary; its only key names the type.
@@ -38,7 +38,7 @@ _COLLECTIONS: dict[str, Callable[[Iterable[Any]], Any]] = {"tuple": tuple, "set"
 
 
 def pack(value: Any) -> bytes:
-    """A message that holds a value.
+    """Encode a value as a message.
 
     Raises:
         TypeError: the value holds something that no operation's type hints name.
@@ -51,7 +51,7 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(message: bytes) -> Any:
-    """The inverse of :func:`pack`.
+    """Decode a message that :func:`pack` made.
 
     Raises:
         ValueError: this is no such message.
@@ -70,12 +70,12 @@ def unpack(message: bytes) -> Any:
 
 
 def pack_error(error: FewframesError) -> bytes:
-    """A message that holds one of the product's own errors."""
+    """Encode one of the product's own errors as a message."""
     return pack((type(error).__name__, error.args, vars(error)))
 
 
 def unpack_error(message: bytes) -> FewframesError:
-    """The error, of the same class and saying the same."""
+    """Decode an error; it has the same class and says the same."""
     name, args, more = unpack(message)
     cls = {found.__name__: found for found in _subclasses(FewframesError)}.get(name, FewframesError)
     error = cls.__new__(cls)
@@ -112,7 +112,7 @@ def _encode_own(value: Any, parts: list[bytes]) -> Any:
 
 
 def _encode_like(value: Any, parts: list[bytes]) -> Any:
-    """What is not of one of the exact types travels as the one that it is like."""
+    """Encode a value of no exact type as the type that it is like."""
     if isinstance(value, np.generic):
         return _encode(value.item(), parts)
     if isinstance(value, np.ndarray):
@@ -173,7 +173,7 @@ def _as_table(array: NDArray[Any]) -> pa.Table:
 
 
 def _as_array(table: pa.Table) -> NDArray[Any]:
-    """As DuckDB gives columns: writable, and masked where values are missing."""
+    """Return a column as DuckDB gives it: writable, and masked where values are missing."""
     array, *missing = (np.array(column.to_numpy()) for column in table.columns)
     return np.ma.masked_array(array, missing[0]) if missing else array
 

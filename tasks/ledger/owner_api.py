@@ -1,6 +1,6 @@
-"""The ledger's operations for other processes of this user, which show the secret in owner.json.
+"""The RPC of the ledger for other processes of this user, which show the secret in owner.json.
 
-The guard has checked the secret before anything comes here.
+The middleware has checked the secret before anything comes here.
 """
 
 import logging
@@ -24,7 +24,7 @@ router = APIRouter()
 
 @router.post(LEDGER + "{operation}")
 async def carry_out(operation: str, request: Request) -> Response:
-    """Carry out one operation; the product's own errors are the answer of status 409."""
+    """Carry out one operation; the product's own errors are answers of status 409."""
     if operation not in OPERATIONS:
         raise ApiError(404, f"the ledger has no operation {operation!r}", "Use the same version of fewframes for both.")
     return await run_in_threadpool(_call, request.app.state.context.ledger, operation, await request.body())

@@ -1,4 +1,4 @@
-"""The ledger's operations, carried out by the process that owns the file."""
+"""The client of the ledger's RPC: operations carried out by the process that owns the file."""
 
 import logging
 import os

@@ -33,7 +33,7 @@ class PredictionOperations(Operations):
 
     @reads
     def training_curve(self, round_id: int) -> list[tuple[int, float, float]]:
-        """(iteration, loss, learning rate) of a round's training, in order."""
+        """Return (iteration, loss, learning rate) of a round's training, in order."""
         with self._connector.session() as connection:
             query = "SELECT iteration, loss, learning_rate FROM training_curve WHERE round_id = ? ORDER BY 1"
             return connection.execute(query, [round_id]).fetchall()
@@ -58,16 +58,17 @@ class PredictionOperations(Operations):
 
     @reads
     def prediction_paths(self, round_id: int) -> dict[int, str]:
-        """The Parquet file of predicted objects of each video, relative to the project folder."""
+        """Return the Parquet file of predicted objects of each video, relative to the project folder."""
         with self._connector.session() as connection:
             query = "SELECT video_id, path FROM prediction_batch WHERE round_id = ? ORDER BY 1"
             return dict(connection.execute(query, [round_id]).fetchall())
 
     @reads
     def predictions(self, round_id: int, video_id: int | None = None) -> dict[str, NDArray[Any]]:
-        """Per-frame predictions as columns: ``video_id``, ``frame_idx``, ``uncertainty``, ``n_objects``, components.
+        """Return predictions per frame, by video and frame.
 
-        Rows are ordered by video and frame.
+        Returns:
+            Columns ``video_id``, ``frame_idx``, ``uncertainty``, ``n_objects``, and the ``COMPONENTS``.
         """
         with self._connector.session() as connection:
             return connection.execute(
@@ -78,9 +79,9 @@ class PredictionOperations(Operations):
 
     @reads
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
-        """The unanswered frames with the highest uncertainty, ties by video and frame.
+        """Find the unanswered frames with the highest uncertainty, ties by video and frame.
 
-        Only a prefix of the order is read, so that asking for few of ten million frames costs one scan.
+        Only a prefix of the order is read, so that a few of ten million frames cost one scan.
 
         Returns:
             Columns ``video_id``, ``frame_idx``, ``uncertainty``, at most ``limit`` rows, least certain first.
@@ -98,7 +99,7 @@ class PredictionOperations(Operations):
 
     @reads
     def least_certain_per_video(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
-        """The ``limit`` least certain frames of each video, answered ones too, and all that tie with the last.
+        """Find the ``limit`` least certain frames of each video, answered ones too, and all that tie with the last.
 
         Returns:
             Columns ``video_id``, ``frame_idx``, ``uncertainty`` and ``lowest`` (of the frames that were taken of
@@ -116,9 +117,9 @@ class PredictionOperations(Operations):
 
     @reads
     def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
-        """The named parts of the uncertainty of some frames; a frame without a prediction has no entry.
+        """Return the named parts of the uncertainty of some frames; a frame without a prediction has no entry.
 
-        Meant for some dozens of frames: it asks once per video, a few milliseconds each.
+        Meant for some dozens of frames: it asks once per video, which takes a few milliseconds each.
         """
         by_video: dict[int, list[int]] = {}
         for frame in frames:

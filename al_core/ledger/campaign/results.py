@@ -42,7 +42,7 @@ class ResultOperations(Operations):
 
     @reads
     def category_masks(self, round_id: int) -> list[tuple[int, str, int]]:
-        """(category, provenance, masks) that a round delivered, over all videos, by category."""
+        """Return (category, provenance, masks) that a round delivered, over all videos, by category."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT category_id, provenance, sum(n_masks)::BIGINT FROM delivered_category WHERE round_id = ? "
@@ -52,14 +52,14 @@ class ResultOperations(Operations):
 
     @reads
     def delivered_paths(self, round_id: int) -> dict[int, str]:
-        """The Parquet file of delivered masks of each video, relative to the project folder."""
+        """Return the Parquet file of delivered masks of each video, relative to the project folder."""
         with self._connector.session() as connection:
             query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
             return dict(connection.execute(query, [round_id]).fetchall())
 
     @reads
     def last_delivered_round(self, before: int | None = None) -> int | None:
-        """The newest round (of those before a round) that delivered masks, or None."""
+        """Return the newest round (of those before a round) that delivered masks, or None."""
         with self._connector.session() as connection:
             query = "SELECT max(round_id) FROM delivered_batch WHERE $1 IS NULL OR round_id < $1"
             (row,) = connection.execute(query, [before]).fetchall()
@@ -67,7 +67,7 @@ class ResultOperations(Operations):
 
     @reads
     def frames_covered(self, round_id: int) -> int:
-        """Frames of all videos that are labelled after a round, each counted once whatever its provenance."""
+        """Count the frames of all videos that are labelled after a round, each once whatever its provenance."""
         with self._connector.session() as connection:
             query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
             return connection.execute(query, [round_id]).fetchall()[0][0]
@@ -95,7 +95,7 @@ class ResultOperations(Operations):
 
     @reads
     def coverage(self) -> list[dict[str, Any]]:
-        """Label coverage per round, cheap at any number of predictions.
+        """Return the label coverage of each round, cheap at any number of predictions.
 
         Returns:
             One entry per round: ``round_id``, ``status``, ``n_frames`` (of all videos), ``predicted``,

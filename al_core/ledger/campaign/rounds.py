@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from al_core.errors import LedgerConflict, UnknownName
@@ -32,8 +33,8 @@ class Step:
     Attributes:
         status: "started" or "finished".
         result: what later steps need of it.
-        code: version of the code that began it last, see :func:`al_core.fingerprint.code_version`.
-        error: why it failed last; empty when it did not, or was begun again since.
+        code: version of the code that started it last, see :func:`al_core.fingerprint.code_version`.
+        error: why it failed last; empty when it did not, or was started again since.
     """
 
     round_id: int
@@ -54,9 +55,9 @@ class RoundOperations(Operations):
 
     @writes
     def begin_round(self, settings: Settings, flow_run_id: str | None = None) -> Round:
-        """The round to work on: the unfinished one when there is one, otherwise the next.
+        """Return the round to work on: the unfinished one where there is one, otherwise a new one.
 
-        The unfinished round keeps the settings that it began with.
+        An unfinished round keeps the settings that it began with.
         """
         current = self.last_round()
         if current is not None and current.status != "finished":
@@ -81,21 +82,21 @@ class RoundOperations(Operations):
 
     @reads
     def rounds(self) -> list[Round]:
-        """All rounds, in order."""
+        """Return all rounds, in order."""
         with self._connector.session() as connection:
             rows = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1").fetchall()
         return [_round(row) for row in rows]
 
     @reads
     def last_round(self) -> Round | None:
-        """The newest round, or None before the first."""
+        """Return the newest round, or None before the first."""
         with self._connector.session() as connection:
             row = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1 DESC LIMIT 1").fetchone()
         return None if row is None else _round(row)
 
     @reads
     def round(self, round_id: int) -> Round:
-        """One round.
+        """Return one round.
 
         Raises:
             UnknownName: there is no such round.
@@ -110,7 +111,7 @@ class RoundOperations(Operations):
 
     @writes
     def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "") -> Step | None:
-        """Announce a step, or learn that it is done.
+        """Start a step, or learn that it is done.
 
         Args:
             code: version of the code that does the work.
@@ -149,7 +150,7 @@ class RoundOperations(Operations):
 
     @writes
     def fail_step(self, round_id: int, name: str, error: str) -> None:
-        """Record why a step that was begun could not be done; it is begun again like one that was killed."""
+        """Record why a step that was started could not be done; it is started again like one that was killed."""
         with self._connector.transaction() as connection:
             connection.execute(
                 "UPDATE step SET error = ? WHERE round_id = ? AND name = ? AND status = 'started'",
@@ -161,7 +162,7 @@ class RoundOperations(Operations):
         """Record a step's result; a step is finished once.
 
         Raises:
-            LedgerConflict: it was finished before, or never begun.
+            LedgerConflict: it was finished before, or never started.
         """
         with self._connector.transaction() as connection:
             row = connection.execute(
@@ -170,7 +171,7 @@ class RoundOperations(Operations):
                 [json.dumps(result, sort_keys=True), seconds, now(), round_id, name],
             ).fetchone()
             if row is None:
-                raise LedgerConflict(f"step {name!r} of round {round_id} was not begun, or is finished already")
+                raise LedgerConflict(f"step {name!r} of round {round_id} was not started, or is finished already")
 
     @writes
     def reopen_step(self, round_id: int, name: str, videos: Sequence[int] = ()) -> None:
@@ -191,7 +192,7 @@ class RoundOperations(Operations):
 
     @reads
     def steps(self, round_id: int | None = None) -> list[Step]:
-        """The steps of one round or of all, in order of their start."""
+        """Return the steps of one round or of all, in order of their start."""
         with self._connector.session() as connection:
             rows = connection.execute(
                 f"SELECT {_STEP_COLUMNS} FROM step WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, started_at",
@@ -201,7 +202,7 @@ class RoundOperations(Operations):
 
     @reads
     def step(self, round_id: int, name: str) -> Step | None:
-        """One step of a round, or None when it was never begun."""
+        """Return one step of a round, or None when it was never started."""
         return next((s for s in self.steps(round_id) if s.name == name), None)
 
 
@@ -210,9 +211,13 @@ _ROUND_COLUMNS = "round_id, status, settings, stop_reason, started_at, finished_
 _STEP_COLUMNS = "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at, code, error"
 
 
+_parsed = lru_cache(maxsize=256)(parse_settings)
+"""Rounds are read often, and equal texts are equal settings."""
+
+
 def _round(row: tuple[Any, ...]) -> Round:
     round_id, status, settings, *rest = row
-    return Round(round_id, status, parse_settings(settings), *rest)
+    return Round(round_id, status, _parsed(settings), *rest)
 
 
 def _step(row: tuple[Any, ...]) -> Step:

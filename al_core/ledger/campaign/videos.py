@@ -11,8 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import UnknownName
-from al_core.ledger.operations import Operations, insert, now, reads, writes
-from al_core.masks.rle import Rle
+from al_core.ledger.operations import Operations, insert, mask_of, now, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 
 
@@ -32,7 +31,7 @@ class VideoOperations(Operations):
 
     @reads
     def categories(self) -> dict[int, str]:
-        """Category names by id, ids rising from 1."""
+        """Return category names by id, ids rising from 1."""
         with self._connector.session() as connection:
             rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
         return dict(rows)
@@ -112,7 +111,7 @@ class VideoOperations(Operations):
 
     @reads
     def videos(self) -> list[Video]:
-        """All videos, by id."""
+        """Return all videos, by id."""
         with self._connector.session() as connection:
             rows = connection.execute(f"SELECT {_VIDEO_COLUMNS} FROM video ORDER BY video_id").fetchall()
             files = dict(
@@ -124,7 +123,7 @@ class VideoOperations(Operations):
 
     @reads
     def video(self, name: str) -> Video:
-        """One video by name.
+        """Return one video by name.
 
         Raises:
             UnknownName: there is none of that name.
@@ -136,14 +135,14 @@ class VideoOperations(Operations):
 
     @reads
     def frame_times_us(self, video_id: int) -> NDArray[np.int64]:
-        """Presentation time of each frame in microseconds, shape [n_frames]."""
+        """Return the presentation time of each frame in microseconds, shape [n_frames]."""
         with self._connector.session() as connection:
             query = "SELECT time_us FROM frame WHERE video_id = ? ORDER BY frame_idx"
             return connection.execute(query, [video_id]).fetchnumpy()["time_us"]
 
     @reads
     def truth(self, video_id: int, frame_indices: Sequence[int] | None = None) -> dict[int, FrameLabel]:
-        """Held-back ground truth by frame; a frame whose truth is "nothing here" has an entry without masks.
+        """Return the held-back ground truth by frame; "nothing here" is an entry without masks.
 
         Only the simulated annotator and the evaluation ask for it.
         """
@@ -157,19 +156,19 @@ class VideoOperations(Operations):
                 [video_id, sorted(wanted)],
             ).fetchall()
         masks: dict[int, list[MaskLabel]] = {index: [] for index in sorted(wanted)}
-        for frame_idx, track_id, category_id, height, width, counts in rows:
-            masks[frame_idx].append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
+        for frame_idx, *mask in rows:
+            masks[frame_idx].append(mask_of(*mask))
         return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
 
     @reads
     def video_lengths(self) -> dict[int, int]:
-        """Number of frames of each video, by id."""
+        """Return the number of frames of each video, by id."""
         with self._connector.session() as connection:
             return dict(connection.execute("SELECT video_id, n_frames FROM video ORDER BY 1").fetchall())
 
     @reads
     def truth_frames(self) -> dict[str, NDArray[Any]]:
-        """Columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
+        """Return columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
         with self._connector.session() as connection:
             query = "SELECT video_id, frame_idx FROM truth_frame ORDER BY 1, 2"
             return connection.execute(query).fetchnumpy()

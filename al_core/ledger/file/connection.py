@@ -75,7 +75,7 @@ class Connector:
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection; nested sessions of one thread share it.
+        """Yield a connection; nested sessions of one thread share it.
 
         Other threads wait, unless this process owns the file: then each has its own, and sees what was committed.
 
@@ -97,7 +97,7 @@ class Connector:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A session whose writes are all kept or, on any error, all dropped. Transactions do not nest."""
+        """Open a session whose writes are all kept or, on any error, all dropped. Transactions do not nest."""
         check_room(self.path)
         with self.session() as connection, ExitStack() as turn:
             if self._owned is not None:

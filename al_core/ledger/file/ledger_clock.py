@@ -1,6 +1,6 @@
-"""What time it is for a ledger: the system's, unless somebody brings another clock.
+"""The clock of a ledger: the system's, or another one that is handed in, as tests do.
 
-Operations ask for the time deep inside a session, so the session says whose clock it is by.
+Operations ask for the time deep inside a session, so the clock belongs to the session.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ Clock = Callable[[], datetime]
 
 
 def system_time() -> datetime:
-    """The system's time, UTC without zone."""
+    """Return the system's time, UTC without zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -21,13 +21,13 @@ _of_session: ContextVar[Clock] = ContextVar("ledger_clock", default=system_time)
 
 
 def time_of_session() -> datetime:
-    """The time by the clock of the session that is open, else the system's."""
+    """Return the time by the clock of the open session, else the system's."""
     return _of_session.get()()
 
 
 @contextmanager
 def by(clock: Clock) -> Iterator[None]:
-    """Let operations within the block go by a clock."""
+    """Let operations within the block take their time from a clock."""
     token = _of_session.set(clock)
     try:
         yield

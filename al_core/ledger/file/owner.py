@@ -1,6 +1,6 @@
 """Which process owns the ledger file, and how to reach it: a small file beside the ledger.
 
-The file only says where to look. A process that was killed leaves it behind, so whether its owner lives is asked anew.
+The file only says where to look. A process that was killed leaves it behind, so whoever reads it asks the owner too.
 """
 
 import json
@@ -31,7 +31,7 @@ class Owner:
 
 
 def owner_path(ledger: Path) -> Path:
-    """Where the owner of a ledger file is noted."""
+    """Return where the owner of a ledger file is noted."""
     return ledger.with_name("owner.json")
 
 
@@ -43,7 +43,7 @@ def write_owner(ledger: Path, owner: Owner) -> None:
 
 
 def read_owner(ledger: Path) -> Owner | None:
-    """The owner that is noted, alive or not; None when there is no note, or none that can be read."""
+    """Return the owner that is noted, alive or not; None when there is no note, or none that can be read."""
     try:
         return Owner(**json.loads(owner_path(ledger).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -57,7 +57,7 @@ def remove_owner(ledger: Path, owner: Owner) -> None:
 
 
 def runs(pid: int) -> bool:
-    """Whether there is a process of this number; it may be another one than it was."""
+    """Tell whether there is a process of this number; it may be another one than it was."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

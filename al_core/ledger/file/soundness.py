@@ -26,12 +26,12 @@ _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 def identity_path(path: Path) -> Path:
-    """The file that says which ledger belongs in a place."""
+    """Return the file that says which ledger belongs in a place."""
     return path.with_name(f".{path.name}.id")
 
 
 def check_place(path: Path) -> None:
-    """Before a ledger is opened: one that was there must not be replaced by a new one.
+    """Check, before a ledger is opened, that one which was there is not about to be replaced by a new one.
 
     Raises:
         LedgerCorrupt: the file is gone, or empty.
@@ -45,12 +45,12 @@ def check_place(path: Path) -> None:
 
 
 def has_room(path: Path) -> bool:
-    """Whether the disk has room for what a ledger writes; with less, it cannot even be opened."""
+    """Tell whether the disk has room for what a ledger writes; with less, it cannot even be opened."""
     return not path.parent.is_dir() or shutil.disk_usage(path.parent).free >= _ROOM_BYTES
 
 
 def check_room(path: Path) -> None:
-    """Before something is written: DuckDB 1.5 may end the process when its log cannot grow within a commit.
+    """Check the room before something is written: DuckDB 1.5 may end the process when its log cannot grow in a commit.
 
     Raises:
         NoSpace: the disk is all but full.
@@ -60,7 +60,7 @@ def check_room(path: Path) -> None:
 
 
 def check_in_place(path: Path, inode: int) -> None:
-    """Before a process that keeps the file open writes to it: what it writes must not go to a file without a name.
+    """Check, before a process that keeps the file open writes to it, that the file still has its name.
 
     Raises:
         LedgerCorrupt: the file was replaced or taken away meanwhile.
@@ -77,7 +77,7 @@ def check_in_place(path: Path, inode: int) -> None:
 
 
 def check_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """After a ledger is opened, before anything is written: it must be the one that belongs here.
+    """Check, after a ledger is opened and before anything is written, that it is the one that belongs here.
 
     Raises:
         LedgerCorrupt: it is another one.
@@ -95,7 +95,7 @@ def check_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def note_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Write down which ledger belongs here, unless it is written down."""
+    """Note which ledger belongs here, unless that is noted already."""
     place, found = identity_path(path), _identity(connection)
     if place.exists() or found is None:
         return
@@ -107,7 +107,7 @@ def note_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """All blocks that tables lie in must be within the file; their content is checked by DuckDB when it is read.
+    """Check that all blocks of tables lie within the file; DuckDB checks their content when it reads them.
 
     Raises:
         LedgerCorrupt: the file was cut short.
@@ -123,11 +123,13 @@ def check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def mend_log(path: Path, error: duckdb.Error) -> bool:
-    """Drop zeros at the end of the write-ahead log, with the entry that they begin in; returns whether it can be tried
-    again.
+    """Drop zeros at the end of the write-ahead log, with the entry that they begin in.
 
     A power cut may leave them where a write was announced and did not reach the disk; everything that was acknowledged
     is in front of them. Other damage stays: there may be acknowledged entries behind it.
+
+    Returns:
+        Whether opening the ledger can be tried again.
     """
     found = re.search(r"Corrupt WAL file: entry at byte position (\d+)", str(error))
     log = path.with_name(f"{path.name}.wal")
@@ -153,7 +155,7 @@ _SURELY_UNWRITTEN = 8
 
 
 def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
-    """An error of the database in words of ours, where it is about its file: a full disk, or damage."""
+    """Translate an error of the database that is about its file, a full disk or damage; None for any other."""
     text = str(error)
     if any(words in text for words in _FULL):
         named = re.search(r'file "([^"]+)"', text)
@@ -176,7 +178,7 @@ def _known_identity(path: Path) -> str | None:
 
 
 def _identity(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """When the ledger was begun, to the microsecond: no two projects share it, all copies of one do."""
+    """Return when the ledger was made, to the microsecond: no two projects share it, all copies of one do."""
     try:
         rows = connection.execute("SELECT applied_at FROM schema_version WHERE version = 1").fetchall()
     except duckdb.CatalogException:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from al_core.ledger.labelling.leases import Purpose, Question
-from al_core.ledger.operations import Operations, now, reads, writes
-from al_core.masks.rle import Rle
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.ledger.operations import Operations, mask_of, now, reads, request_of, writes
+from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest, MaskLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,7 @@ class GivenAnswer:
 
 
 class GivenOperations(Operations):
-    """What people are checked by, and what they answered."""
+    """Questions that check people, and all answers."""
 
     @writes
     def put_checks(self, checks: Sequence[LabelRequest], purpose: Purpose, originals: Sequence[str]) -> int:
@@ -46,8 +45,8 @@ class GivenOperations(Operations):
 
     @reads
     def answers_given(self) -> list[GivenAnswer]:
-        """The newest answer to every request and every check, in the order they came in; answers that were taken back
-        are left out."""
+        """Return the newest answer to every request and every check that was not taken back, in the order of their
+        arrival."""
         with self._connector.session() as connection:
             requests = connection.execute(
                 "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
@@ -62,13 +61,9 @@ class GivenOperations(Operations):
                 "JOIN label USING (answer_id) JOIN video ON video.video_id = label.video_id ORDER BY 1, 2"
             ).fetchall()
         masks: dict[str, list[MaskLabel]] = {}
-        for answer_id, track_id, category_id, height, width, counts in rows:
-            rle = Rle(height, width, counts.decode("ascii"))
-            masks.setdefault(answer_id, []).append(MaskLabel(track_id, category_id, rle))
-        asked = {
-            i: LabelRequest(i, round_id, FrameRef(video, frame), rank, reason, LabelKind(kind))
-            for i, round_id, video, frame, rank, reason, kind, _, _ in requests
-        }
+        for answer_id, *mask in rows:
+            masks.setdefault(answer_id, []).append(mask_of(*mask))
+        asked = {row[0]: request_of(*row[:-2]) for row in requests}
         questions = {
             i: Question(asked[i], Purpose(purpose), asked[original or i]) for i, *_, purpose, original in requests
         }

@@ -8,8 +8,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.ledger.operations import Operations, after_all, now, reads, writes
-from al_core.masks.rle import Rle
+from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
 
@@ -39,7 +38,7 @@ class LabelOperations(Operations):
 
     @reads
     def selection(self, round_id: int) -> list[Selected]:
-        """A round's selection, by rank."""
+        """Return a round's selection, by rank."""
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT video_id, frame_idx, rank, score, reason, kind, control FROM selection WHERE round_id = ? "
@@ -50,7 +49,7 @@ class LabelOperations(Operations):
 
     @reads
     def label_seconds(self, round_id: int) -> dict[FrameRef, float]:
-        """Human seconds of each frame that a round's requests were answered for, rejections included."""
+        """Return the human seconds that each answered frame of a round took, rejections included."""
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT a.video_id, a.frame_idx, sum(seconds) FROM answer_current a JOIN label_request r "
@@ -61,9 +60,11 @@ class LabelOperations(Operations):
 
     @reads
     def asked_frames(self, before_round: int) -> dict[str, NDArray[Any]]:
-        """Columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not; those
-        whose answers were all taken back after their round, whose round went on without them, or that gave way to
-        others before anybody saw them, may be asked for again."""
+        """Return columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not.
+
+        Frames may be asked for again, and are left out, where all answers were taken back after their round, where
+        their round continued without them, and where they gave way to others before anybody saw them.
+        """
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
@@ -112,10 +113,12 @@ class LabelOperations(Operations):
 
     @reads
     def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
-        """The requests that rounds wait for, by round and rank; ``status`` is "open", "done", "dropped" or
-        "expired".
+        """Return the requests that rounds wait for, by round and rank.
 
         Questions that only check people (see :class:`~al_core.ledger.labelling.queue.Purpose`) are not among them.
+
+        Args:
+            status: "open", "done", "dropped" or "expired"; None for all.
         """
         with self._connector.session() as connection:
             rows = connection.execute(
@@ -124,7 +127,7 @@ class LabelOperations(Operations):
                 "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
                 [round_id, status],
             ).fetchall()
-        return [LabelRequest(i, r, FrameRef(v, f), rank, why, LabelKind(k)) for i, r, v, f, rank, why, k in rows]
+        return [request_of(*row) for row in rows]
 
     @writes
     def put_answer(self, answer: Answer) -> bool:
@@ -143,7 +146,7 @@ class LabelOperations(Operations):
     def human_labels(
         self, video_id: int | None = None, up_to_round: int | None = None, as_of: datetime | None = None
     ) -> list[FrameLabel]:
-        """What people said, one label per frame (its newest answer), by video and frame.
+        """Return what people said, one label per frame (its newest answer), by video and frame.
 
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
         taken back and answers to questions that only check people.
@@ -166,16 +169,16 @@ class LabelOperations(Operations):
                 [video_id, up_to_round, as_of],
             ).fetchall()
         masks: dict[FrameRef, list[MaskLabel]] = {}
-        for video, frame_idx, track_id, category_id, height, width, counts in rows:
+        for video, frame_idx, *mask in rows:
             found = masks.setdefault(FrameRef(video, frame_idx), [])
-            if counts is not None:
-                found.append(MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii"))))
+            if mask[-1] is not None:
+                found.append(mask_of(*mask))
         return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
 
     @reads
     def newest_answer_at(self, up_to_round: int) -> datetime:
-        """When the newest answer to a request of this round or an earlier one came in or was taken back (UTC without
-        zone)."""
+        """Return when an answer to a request of this round or an earlier one last came in or was taken back, in UTC
+        without zone."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT coalesce(max(greatest(a.created_at, withdrawn_at)), TIMESTAMP '1970-01-01') FROM answer a "
@@ -186,9 +189,10 @@ class LabelOperations(Operations):
 
     @reads
     def human_effort(self) -> list[tuple[int, int, float]]:
-        """(round, human frames, human seconds) of each round that has answers, not summed over rounds; looking at
-        masks that were only rejected takes seconds and labels no frame, and neither does a question that checks
-        people."""
+        """Return (round, human frames, human seconds) of each round that has answers, not summed over rounds.
+
+        Rejected masks and questions that check people take seconds and label no frame.
+        """
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
@@ -197,7 +201,7 @@ class LabelOperations(Operations):
 
     @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
-        """(kind, seconds, number of objects) of each request's newest answer, in the order they came in."""
+        """Return (kind, seconds, number of objects) of each request's newest answer, in the order of their arrival."""
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
@@ -207,7 +211,7 @@ class LabelOperations(Operations):
 
 
 def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:
-    """How often a request was answered, answers that were taken back included."""
+    """Count how often a request was answered, answers that were taken back included."""
     query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
     return int(connection.execute(query, [request_id]).fetchall()[0][0])
 
@@ -235,7 +239,7 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
         "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
-            answer.seconds, answer.annotator, after_all(connection),
+            answer.seconds, answer.annotator, now_after_answers(connection),
         ],
     )  # fmt: skip
     masks = answer.label.masks

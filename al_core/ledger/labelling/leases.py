@@ -13,8 +13,8 @@ import duckdb
 from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.labels import newest_revision
 from al_core.ledger.labelling.people import Annotator, Role
-from al_core.ledger.operations import now
-from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.ledger.operations import now, request_of
+from al_core.records import LabelRequest, MaskLabel
 
 
 class Purpose(StrEnum):
@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request, and what its answer is for.
+    """Return a request, and what its answer is for.
 
     Attributes:
         original: for a check, the request whose answer this one is compared with, otherwise the request itself. Who is
@@ -88,13 +88,13 @@ _CLOCK_SLACK = timedelta(minutes=1)
 
 
 def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
-    """What a person has in hand, also after its lease ran out, unless somebody else took it."""
+    """Return what a person has in hand, also after its lease expired, unless somebody else took it."""
     row = connection.execute(_HELD, [annotator]).fetchone()
     return None if row is None else Lease(*row)
 
 
 def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: datetime) -> Question | None:
-    """The request that a person with nothing in hand gets.
+    """Choose the request that a person with nothing in hand gets.
 
     Args:
         until: when its lease will end. One that lasts much longer was given while the clock was ahead, and counts as
@@ -131,7 +131,7 @@ def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
 
 
 def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, token: str) -> tuple[int, int]:
-    """(round, newest revision) of a request that a person has in hand.
+    """Return (round, newest revision) of a request that a person has in hand.
 
     Raises:
         UnknownName: there is no such request.
@@ -174,7 +174,7 @@ def save_draft(
 
 
 def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Question:
-    """A request, and what its answer is for.
+    """Return a request, and what its answer is for.
 
     Raises:
         UnknownName: there is no such request.
@@ -188,7 +188,7 @@ def question_of(connection: duckdb.DuckDBPyConnection, request_id: str) -> Quest
 def task_with(
     connection: duckdb.DuckDBPyConnection, lease: Lease, annotator: str, question: Question | None = None
 ) -> Task:
-    """A leased request with all that its holder needs to know."""
+    """Return a leased request with all that its holder needs to know."""
     question = question or question_of(connection, lease.request_id)
     frame = question.request.frame
     control = connection.execute(
@@ -206,33 +206,27 @@ def task_with(
         lease.token,
         (lease.until - now()).total_seconds(),
         revision,
-        None if draft is None else Draft(_decoded(draft[0]), *draft[1:]),
+        None if draft is None else _draft(*draft),
     )
 
 
+def _draft(masks: str, seconds: float, saved_at: datetime) -> Draft:
+    return Draft(tuple(map(MaskLabel.from_json, json.loads(masks))), seconds, saved_at)
+
+
 def _place(row: tuple[Any, ...]) -> tuple[int, int]:
-    """Round and rank of a row of a question."""
+    """Return round and rank of a row of a question."""
     return row[1], row[4]
 
 
 def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Question:
     *columns, purpose, original_id = row
-    request = _request(*columns)
+    request = request_of(*columns)
     original = request
     if original_id is not None:
         ((*columns, _, _),) = connection.execute(_QUESTION, [original_id]).fetchall()
-        original = _request(*columns)
+        original = request_of(*columns)
     return Question(request, Purpose(purpose), original)
-
-
-def _request(
-    request_id: str, round_id: int, video_id: int, frame_idx: int, rank: int, reason: str, kind: str
-) -> LabelRequest:
-    return LabelRequest(request_id, round_id, FrameRef(video_id, frame_idx), rank, reason, LabelKind(kind))
-
-
-def _decoded(masks: str) -> tuple[MaskLabel, ...]:
-    return tuple(map(MaskLabel.from_json, json.loads(masks)))
 
 
 _HELD = """

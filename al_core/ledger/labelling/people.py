@@ -32,7 +32,7 @@ class Role(StrEnum):
     LEAD = "lead"
 
     def covers(self, other: "Role") -> bool:
-        """Whether this role may do what another one may."""
+        """Tell whether this role may do what another one may."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
@@ -91,7 +91,7 @@ class PeopleOperations(Operations):
 
     @writes
     def renew_link(self, name: str) -> str:
-        """A new key for somebody's link; the old one and all sessions end. Returns the key, which is not kept.
+        """Make a new key for somebody's link; the old one and all sessions end. Returns the key, which is not kept.
 
         Raises:
             UnknownName: there is nobody of that name, or the access was revoked.
@@ -118,7 +118,7 @@ class PeopleOperations(Operations):
 
     @reads
     def annotators(self) -> list[Annotator]:
-        """Everybody, by name; those whose access was revoked too."""
+        """Return everybody by name, those whose access was revoked too."""
         with self._connector.session() as connection:
             rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator ORDER BY name").fetchall()
         return [_annotator(row) for row in rows]
@@ -151,7 +151,7 @@ class PeopleOperations(Operations):
 
     @reads
     def session_holder(self, key: str) -> Annotator | None:
-        """Whose session a key is; None when it is nobody's, over, or its holder's access was revoked."""
+        """Return whose session a key is; None when it is nobody's, over, or its holder's access was revoked."""
         with self._connector.session() as connection:
             return _holder(connection, key, "session")
 
@@ -163,7 +163,7 @@ class PeopleOperations(Operations):
 
     @reads
     def audit_log(self, limit: int = 100, who: str | None = None) -> list[LogEntry]:
-        """What was done, newest first; answers are told from their own rows.
+        """Return what was done, newest first; answers come from their own rows.
 
         Args:
             who: only of this person.
@@ -185,7 +185,7 @@ def log(connection: duckdb.DuckDBPyConnection, who: str, action: str, subject: s
 
 
 def person_of(connection: duckdb.DuckDBPyConnection, name: str) -> Annotator:
-    """Somebody who has access, by name.
+    """Return somebody who has access, by name.
 
     Raises:
         UnknownName: there is nobody of that name, or the access was revoked.

@@ -29,8 +29,7 @@ from al_core.ledger.labelling.leases import (
     task_with,
 )
 from al_core.ledger.labelling.people import log, person_of
-from al_core.ledger.operations import Operations, after_all, now, reads, writes
-from al_core.masks.rle import Rle
+from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import Answer, MaskLabel
 
 __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "QueueState", "Submitted", "Task"]
@@ -73,7 +72,7 @@ class QueueState:
     Attributes:
         open: without an answer; ``in_hand`` of them are leased now, ``flagged`` wait for the lead.
         oldest: when the oldest open request was made, UTC without zone; None without open ones.
-        dropped, expired: nobody is asked any more, because a lead said so, or because the round went on without.
+        dropped, expired: nobody is asked any more, because a lead said so, or because the round continued without.
     """
 
     open: int
@@ -90,9 +89,9 @@ class QueueOperations(Operations):
 
     @writes
     def claim(self, annotator: str, seconds: float) -> Task | None:
-        """The next request for a person, leased for some seconds; None when there is none.
+        """Lease the next request to a person for some seconds; None when there is none.
 
-        A person holds one frame at a time: whoever has one gets the same again, also after its lease ran out, unless
+        A person holds one frame at a time: whoever has one gets the same again, also after its lease expired, unless
         somebody else took it. Otherwise frames with a draft of this person come first, then rounds and ranks in
         order. What the person skipped, and what was flagged, is left for others; a lead gets flagged frames first, and
         last those that the lead skipped.
@@ -120,14 +119,14 @@ class QueueOperations(Operations):
 
     @reads
     def task_of(self, annotator: str) -> Task | None:
-        """What a person has in hand; None when that is nothing."""
+        """Return what a person has in hand; None when that is nothing."""
         with self._connector.session() as connection:
             held = held_by(connection, annotator)
             return None if held is None else task_with(connection, held, annotator)
 
     @reads
     def question(self, request_id: str) -> Question:
-        """A request, and what its answer is for.
+        """Return a request, and what its answer is for.
 
         Raises:
             UnknownName: there is no such request.
@@ -137,7 +136,7 @@ class QueueOperations(Operations):
 
     @writes
     def renew(self, request_id: str, annotator: str, lease: str, seconds: float) -> None:
-        """Let a lease last some seconds from now on. One that ran out can be renewed while nobody else took the frame.
+        """Let a lease last some seconds from now on. One that expired can be renewed while nobody else took the frame.
 
         Raises:
             UnknownName: there is no such request.
@@ -217,8 +216,8 @@ class QueueOperations(Operations):
             held = held_by(connection, annotator)
             if held is not None and held.request_id == request_id:
                 return task_with(connection, held, annotator)
-            at = now()
-            connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, after_all(connection)])
+            at, withdrawn_at = now(), now_after_answers(connection)
+            connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, withdrawn_at])
             connection.execute(
                 "UPDATE label_request SET status = 'open', updated_at = ? WHERE request_id = ?", [at, request_id]
             )
@@ -277,7 +276,7 @@ class QueueOperations(Operations):
 
     @reads
     def queue_counts(self, annotator: str) -> QueueCounts:
-        """How far the queue is, and how much of it one person did."""
+        """Count open and answered requests, and those that one person answered."""
         with self._connector.session() as connection:
             rows = connection.execute(
                 "SELECT round_id, status, count(*) FROM label_request WHERE purpose = 'label' GROUP BY 1, 2"
@@ -296,14 +295,14 @@ class QueueOperations(Operations):
 
     @reads
     def queue_state(self) -> QueueState:
-        """What became of all requests."""
+        """Count what became of all requests."""
         with self._connector.session() as connection:
             ((*state,),) = connection.execute(_STATE, [now()]).fetchall()
         return QueueState(*state)
 
     @reads
     def flagged(self) -> int:
-        """Open requests that wait for the lead."""
+        """Count the open requests that wait for the lead."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT count(*) FROM label_request WHERE status = 'open' AND request_id IN "
@@ -312,8 +311,8 @@ class QueueOperations(Operations):
 
     @reads
     def set_aside(self, request_id: str) -> list[tuple[str, str, str]]:
-        """(person, "skip", "flag" or "drop", reason) of everybody who put a frame aside, in order of time; the person
-        is empty where all skipped it."""
+        """Return (person, "skip", "flag" or "drop", reason) of everybody who put a frame aside, in order of time; the
+        person is empty where all skipped it."""
         with self._connector.session() as connection:
             return connection.execute(
                 "SELECT annotator, how, reason FROM set_aside WHERE request_id = ? ORDER BY happened_at, rowid",
@@ -322,14 +321,14 @@ class QueueOperations(Operations):
 
     @reads
     def set_aside_counts(self) -> dict[str, int]:
-        """How many frames each person skipped or flagged."""
+        """Count the frames that each person skipped or flagged."""
         with self._connector.session() as connection:
             query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
             return dict(connection.execute(query).fetchall())
 
 
 def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, base_revision: int) -> tuple[int, int]:
-    """(round, revision) of an answer that was not there before; its lease ends."""
+    """Store an answer that was not there before and end its lease; returns (round, revision)."""
     round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
     if found != base_revision:
         raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
@@ -353,7 +352,7 @@ FROM label_request WHERE purpose = 'label'
 def _undoable(
     connection: duckdb.DuckDBPyConnection, answer_id: str, annotator: str, within: float
 ) -> tuple[str, float]:
-    """(request, seconds spent) of an answer that may be taken back, or was a moment ago."""
+    """Return (request, seconds spent) of an answer that may be taken back, or was a moment ago."""
     row = connection.execute(
         "SELECT a.request_id, a.seconds, a.created_at, c.answer_id FROM answer a "
         "LEFT JOIN answer_current c USING (request_id) WHERE a.answer_id = ? AND a.annotator = ?",
@@ -378,7 +377,7 @@ def _masks_of(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[Mas
         "WHERE answer_id = ? ORDER BY 1, label.rowid",
         [answer_id],
     ).fetchall()
-    return [MaskLabel(track, category, Rle(h, w, counts.decode("ascii"))) for track, category, h, w, counts in rows]
+    return [mask_of(*row) for row in rows]
 
 
 def _left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:

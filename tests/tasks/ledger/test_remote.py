@@ -94,7 +94,7 @@ def test_errors_come_back_as_they_are(remote):
         remote.video("clpi")
     with pytest.raises(BadLabel, match="no request"):
         remote.put_answer(mask_answer(LabelRequest.of(9, chosen(3)), "a9"))
-    with pytest.raises(LedgerConflict, match="was not begun"):
+    with pytest.raises(LedgerConflict, match="was not started"):
         remote.finish_step(1, "dance", {}, 1.0)
 
 
