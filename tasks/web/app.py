@@ -5,7 +5,7 @@ from fastapi import APIRouter, FastAPI, Request
 from tasks.ledger import owner_api
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.error_responses import add_error_handlers
-from tasks.web.label_cache import Studio
+from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.state import WebContext
 
@@ -29,7 +29,7 @@ def create_app(context: WebContext) -> FastAPI:
     """
     app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.context = context
-    app.state.studio = Studio(context)
+    app.state.label_cache = LabelCache(context)
     app.state.failed_links = auth.FailedLinks()
     add_error_handlers(app)
     app.add_api_route("/healthz", _healthz, methods=["GET"])

@@ -31,7 +31,7 @@ def _kept(cache: str) -> Callable[[Callable[..., Any]], Any]:
     return cachedmethod(attrgetter(cache), lock=attrgetter("_lock"))
 
 
-class Studio:
+class LabelCache:
     """One project, as people label it. May be used from several threads.
 
     Args:

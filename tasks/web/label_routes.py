@@ -19,7 +19,7 @@ from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
 from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.error_responses import ApiError
-from tasks.web.label_cache import Studio
+from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import (
     AsideBody,
@@ -53,7 +53,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 @router.post("/api/next")
 def next_task(request: Request, person: Person) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
-    task = _ledger(request).claim(person.name, _studio(request).lease_seconds())
+    task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
     return Response(status_code=204) if task is None else _task(request, person, task)
 
 
@@ -70,31 +70,31 @@ def frame(
     long_side: Annotated[int | None, Query(ge=16, le=16384)] = None,
 ) -> Response:
     """Return a frame, exact or made smaller."""
-    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
+    cache, ref = _cache(request), FrameRef(video_id, frame_idx)
     media = "image/jpeg" if kind == "jpg" else "image/png"
-    return Response(studio.picture(ref, kind, long_side), media_type=media, headers=_PICTURES_KEPT)
+    return Response(cache.picture(ref, kind, long_side), media_type=media, headers=_PICTURES_KEPT)
 
 
 @router.get("/api/masks/{video_id}/{frame_idx}")
 def masks(request: Request, person: Person, video_id: Number, frame_idx: Number) -> dict[str, Any]:
     """Return what is labelled or delivered in a frame."""
-    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
-    studio.check(ref)
+    cache, ref = _cache(request), FrameRef(video_id, frame_idx)
+    cache.check(ref)
     in_hand = _ledger(request).task_of(person.name)
-    return {"masks": _shown(studio.around(in_hand.question if in_hand else None, ref))}
+    return {"masks": _shown(cache.around(in_hand.question if in_hand else None, ref))}
 
 
 @router.get("/api/disagreement/{video_id}/{frame_idx}.png")
 def disagreement_map(request: Request, person: Person, video_id: Number, frame_idx: Number) -> Response:
     """Return a picture to lay over a frame: where the teachers disagree."""
-    studio, ref = _studio(request), FrameRef(video_id, frame_idx)
-    studio.check(ref)
+    cache, ref = _cache(request), FrameRef(video_id, frame_idx)
+    cache.check(ref)
     in_hand = _ledger(request).task_of(person.name)
-    path = None if in_hand and studio.is_measured(in_hand.question) else studio.predictions_of(video_id)
+    path = None if in_hand and cache.is_measured(in_hand.question) else cache.predictions_of(video_id)
     values = None if path is None else disagreement(path, frame_idx)
     if values is None:
         raise ApiError(404, "nothing is known of what teachers think of this frame", "Go on without it.")
-    video = studio.video(video_id)
+    video = cache.video(video_id)
     return Response(encoded(heat_map(values, (video.height, video.width)), "png"), media_type="image/png")
 
 
@@ -104,7 +104,7 @@ def disagreement_map(request: Request, person: Person, video_id: Number, frame_i
 @router.post("/api/requests/{request_id}/renew")
 def renew(request: Request, person: Person, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
     """Keep the frame."""
-    seconds = _studio(request).lease_seconds()
+    seconds = _cache(request).lease_seconds()
     with _refusals(request, person, request_id):
         _ledger(request).renew(request_id, person.name, body.lease, seconds)
     return {"expires_in_seconds": seconds}
@@ -122,10 +122,10 @@ def save_draft(request: Request, person: Person, request_id: RequestId, body: Dr
 @router.post("/api/requests/{request_id}/submit")
 def submit(request: Request, person: Person, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
     """Store an answer; the same one again is acknowledged again."""
-    studio, ledger = _studio(request), _ledger(request)
+    cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
         question, found = _checked(request, request_id, body.masks)
-        kind = kind_of(body.kind, found, labels_of(studio.shown(question)))
+        kind = kind_of(body.kind, found, labels_of(cache.shown(question)))
         label = FrameLabel(question.request.frame, found)
         answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name)
         stored = ledger.submit(answer, body.lease, body.base_revision)
@@ -138,7 +138,7 @@ def submit(request: Request, person: Person, request_id: RequestId, body: Submit
 def undo(request: Request, person: Person, answer_id: UUID) -> dict[str, Any]:
     """Take the last answer back; the frame comes again."""
     with _refusals(request, person, str(answer_id)):
-        seconds = _studio(request).lease_seconds()
+        seconds = _cache(request).lease_seconds()
         task = _ledger(request).undo(str(answer_id), person.name, UNDO_SECONDS, seconds)
     return _task(request, person, task)
 
@@ -180,18 +180,18 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
     from al_core.interactive import Click, refine_with_box, refine_with_clicks
     from al_core.masks.soft import Window
 
-    studio, ledger = _studio(request), _ledger(request)
+    cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
-        frame = studio.question(request_id).request.frame
-        video = studio.video(frame.video_id)
+        frame = cache.question(request_id).request.frame
+        video = cache.video(frame.video_id)
         start = body.rle.checked(video) if body.rle is not None else None
-        ledger.renew(request_id, person.name, body.lease, studio.lease_seconds())
+        ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
         if body.box is not None:
-            found = refine_with_box(studio.image(frame), known, Window(*(round(side) for side in body.box)))
+            found = refine_with_box(cache.image(frame), known, Window(*(round(side) for side in body.box)))
         else:
             clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
-            found = refine_with_clicks(studio.image(frame), known, clicks)
+            found = refine_with_clicks(cache.image(frame), known, clicks)
     return {"rle": encode(found).to_coco()}
 
 
@@ -219,8 +219,8 @@ def _ledger(request: Request) -> Ledger:
     return request.app.state.context.ledger
 
 
-def _studio(request: Request) -> Studio:
-    return request.app.state.studio
+def _cache(request: Request) -> LabelCache:
+    return request.app.state.label_cache
 
 
 @contextmanager
@@ -235,17 +235,17 @@ def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[Non
 
 def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, tuple[MaskLabel, ...]]:
     """Return the question that a request is, and the masks that were drawn for it."""
-    studio = _studio(request)
-    question = studio.question(request_id)
-    video = studio.video(question.request.frame.video_id)
-    return question, checked_masks(masks, video, studio.categories())
+    cache = _cache(request)
+    question = cache.question(request_id)
+    video = cache.video(question.request.frame.video_id)
+    return question, checked_masks(masks, video, cache.categories())
 
 
 def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
-    studio, ledger = _studio(request), _ledger(request)
+    cache, ledger = _cache(request), _ledger(request)
     asked, question = task.question.request, task.question
-    video = studio.video(asked.frame.video_id)
-    studio.remember(question)
+    video = cache.video(asked.frame.video_id)
+    cache.remember(question)
     counts = ledger.queue_counts(person.name)
     return {
         "request_id": asked.request_id,
@@ -255,20 +255,20 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         "kind": asked.kind,
         "reason": asked.reason,
         "control": task.control,
-        "blind": studio.is_blind(question),
+        "blind": cache.is_blind(question),
         "frame": {
             "video_id": video.video_id,
             "video": video.name,
             "frame_idx": asked.frame.frame_idx,
-            "time_seconds": studio.time_seconds(asked.frame),
+            "time_seconds": cache.time_seconds(asked.frame),
             "n_frames": video.n_frames,
             "fps": float(video.fps),
             "width": video.width,
             "height": video.height,
         },
-        "categories": [{"category_id": i, "name": name} for i, name in studio.categories().items()],
-        "masks": _shown(studio.shown(question)),
-        "uncertainty": studio.uncertainty(question),
+        "categories": [{"category_id": i, "name": name} for i, name in cache.categories().items()],
+        "masks": _shown(cache.shown(question)),
+        "uncertainty": cache.uncertainty(question),
         "set_aside": _set_aside(ledger, asked.request_id) if person.role is Role.LEAD else [],
         "base_revision": task.base_revision,
         "draft": None if task.draft is None else {
