@@ -1,6 +1,6 @@
 """Campaigns in memory, on a clip of twelve frames."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +14,18 @@ from al_core.records import FrameRef, LabelKind
 from al_core.selection import STRATEGIES
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.movers import MoverClip, line, mover_clip
+from tests.toys.footage.known import KnownClip
+from tests.toys.footage.movers import line, mover_clip
 
 PRICES = AnnotatorSettings()
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A toy clip with its truth."""
-
-    name: str
-    clip: MoverClip
-
-    @property
-    def frames(self) -> MoverClip:
-        return self.clip
-
-    def truth(self, frame_idx: int) -> dict[int, np.ndarray]:
-        return self.clip.truth[frame_idx]
-
-    def ignore(self, frame_idx: int) -> None:
-        return None
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     slow = mover_clip({1: line((30, 30), (1, 0))}, radius=12, size=(64, 128))
     fast = mover_clip({1: line((20, 20), (7, 1)), 2: line((100, 44), (-6, 0))}, radius=10, size=(64, 128))
-    return World([Known("slow", slow), Known("fast", fast)], FlowPropagator(FlowStore(tmp_path), PropagationSettings()))
+    clips = [KnownClip("slow", slow), KnownClip("fast", fast)]
+    return World(clips, FlowPropagator(FlowStore(tmp_path), PropagationSettings()))
 
 
 def exact(world: World, video: int, *frames: int) -> dict[int, Label]:
@@ -130,6 +114,6 @@ def test_unknown_kinds_are_told(world: World) -> None:
 
 def test_an_empty_frame_is_absent_and_cheap(world: World) -> None:
     gone = replace(world.clips[0].clip, truth=[{}] * 12)
-    empty = World([Known("gone", gone)], world._propagator)
+    empty = World([KnownClip("gone", gone)], world._propagator)
     label, kind, seconds = exact_masks(empty, PRICES)(0, 3, LabelKind.MASK, {}, np.random.default_rng(0))
     assert (dict(label.masks), kind, seconds) == ({}, LabelKind.ABSENT, 3.0)

@@ -31,6 +31,7 @@ NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affini
 """From the quickest to the dearest."""
 
 PROOFS: Table[Proof] = Table("proof", {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES})
+REAL = "real clips"
 HEAD = ("system", "footage (cases)", "rival", "figure", "means", "difference", "95 % interval", "seconds", "verdict")
 
 
@@ -88,7 +89,7 @@ class Measured:
 def cases_of(proof: Proof, seeds: int, clips: Mapping[str, Any]) -> list[Case]:
     """Everything that a proof is measured on: real clips where there are some, else made footage."""
     if clips:
-        return [Case(proof, "real clips", n, clip) for n, clip in enumerate(clips.values())] if proof.on_clips else []
+        return [Case(proof, REAL, n, clip) for n, clip in enumerate(clips.values())] if proof.on_clips else []
     numbers = range(HELD_BACK, HELD_BACK + seeds)
     return [Case(proof, name, n, clip) for n in numbers for name, clip in proof.footage(n).items()]
 
@@ -114,8 +115,11 @@ def run(groups: Sequence[Sequence[Case]], measured: Measured, minutes: float, co
 def rows_of(proof: Proof, cases: Sequence[Case], measured: Measured) -> list[Row]:
     """Every claim of a proof on all of its footage."""
     rows = []
-    for footage in dict.fromkeys(case.footage for case in cases):
-        found = measured.of([case for case in cases if case.footage == footage])
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault("all toys" if proof.pooled and case.footage != REAL else case.footage, []).append(case)
+    for footage, group in groups.items():
+        found = measured.of(group)
         seconds = sum(record["seconds"] for record in found)
         rows += [Row.of(claim, footage, [record["figures"] for record in found], seconds) for claim in proof.claims]
     return rows
@@ -149,7 +153,7 @@ def _record(line: str) -> dict[str, Any] | None:
 def main(only: str | None, seeds: int | None, minutes: float, work: Path, data: Path | None, frames: int) -> None:
     """Measure what is not measured yet, and print all claims."""
     use_threads(1)
-    console = Console(width=200)
+    console = Console(width=220)
     clips = real_clips(data, frames) if data else {}
     proofs = [PROOFS[name] for name in (only.split(",") if only else NAMES)]
     groups = [cases_of(proof, seeds or proof.seeds, clips) for proof in proofs]

@@ -53,6 +53,7 @@ class Proof:
         figures: (footage, seed, folder for what may be computed again) -> figures of all arms.
         seeds: how many are measured by default.
         on_clips: ``figures`` can also be asked about any real clip.
+        pooled: claims are about all footage together.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Proof:
     figures: Callable[[Any, int, Path], Figures]
     seeds: int = 6
     on_clips: bool = True
+    pooled: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ difficulty, and have quiet stretches and bursts: without these, nothing beats ev
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from al_core.benchmark.annotators import annotator_of
 from al_core.benchmark.world import World, run_campaign
@@ -19,6 +17,7 @@ from al_core.propagation.flow import FlowPropagator
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.bench.proofs.proof import Claim, Figures, Proof
+from tests.toys.footage.known import KnownClip
 from tests.toys.footage.movers import MoverClip
 from tests.toys.footage.synthetic import synthetic_clip
 
@@ -30,22 +29,7 @@ REPEATS = 3
 JF = "J&F over rounds"
 
 
-@dataclass(frozen=True, eq=False)
-class PlayedClip:
-    """A made clip, played with pauses; everything of it is known."""
-
-    name: str
-    frames: MoverClip
-
-    def truth(self, frame_idx: int) -> dict[int, NDArray[np.bool_]]:
-        """The objects of a frame."""
-        return self.frames.truth[frame_idx]
-
-    def ignore(self, frame_idx: int) -> None:
-        """No pixel is left out."""
-
-
-def figures(clips: Sequence[PlayedClip], seed: int, cache: Path) -> Figures:
+def figures(clips: Sequence[KnownClip], seed: int, cache: Path) -> Figures:
     """All strategies on one pool."""
     world = World(clips, FlowPropagator(FlowStore(cache / "flow"), PropagationSettings()))
     found = {name: campaign(world, name, seed) for name in (*STRATEGIES, "oracle")}
@@ -66,7 +50,7 @@ def campaign(world: World, strategy: str, seed: int) -> float:
     return float(np.mean([np.mean([o.jf for found in p.outcomes.values() for o in found]) for p in points]))
 
 
-def pool(seed: int) -> list[PlayedClip]:
+def pool(seed: int) -> list[KnownClip]:
     """Four clips of 40 frames: plain, hidden for a while, of low contrast with a moving camera, and nearly still."""
     made = [
         synthetic_clip(seed),
@@ -77,7 +61,7 @@ def pool(seed: int) -> list[PlayedClip]:
     return [played(clip, f"clip {number}", seed + number) for number, clip in enumerate(made)]
 
 
-def played(clip: MoverClip, name: str, seed: int, n_frames: int = 40) -> PlayedClip:
+def played(clip: MoverClip, name: str, seed: int, n_frames: int = 40) -> KnownClip:
     """A clip that stands still for a while now and then."""
     rng = np.random.default_rng(seed)
     index: list[int] = []
@@ -90,7 +74,7 @@ def played(clip: MoverClip, name: str, seed: int, n_frames: int = 40) -> PlayedC
     index = index[:n_frames]
     images = [clip.images[i] for i in index]
     sha256 = hashlib.sha256(np.stack(images).tobytes()).hexdigest()
-    return PlayedClip(name, MoverClip(images, [clip.truth[i] for i in index], sha256=sha256))
+    return KnownClip(name, MoverClip(images, [clip.truth[i] for i in index], sha256=sha256))
 
 
 PROOF = Proof(
