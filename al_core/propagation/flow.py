@@ -1,8 +1,8 @@
 """Masks carried along dense optical flow, from the nearest labelled frame before and after.
 
 Between two labelled frames the masks of the earlier one are carried forward and those of the later one
-backward, and the two are blended: the nearer a labelled frame, and the more consistent the way from it, the
-more it counts. A way is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer:
+backward, and the two are blended: the nearer a labelled frame, and the more consistent the path from it, the
+more it counts. A path is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer:
 "Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV 2010); where it is not,
 something was covered or uncovered. Masks are resampled at every step, which blurs what has become
 uncertain.
@@ -31,10 +31,10 @@ STEP_RELIABILITY = 0.99
 """What is left of it by a step that does."""
 
 LEAST_RELIABILITY = 0.02
-"""So that a way still counts for something where both are lost."""
+"""So that a path still counts for something where both are lost."""
 
 CALIBRATION = 0.25
-"""Exponent that turns the mean of agreement (between the two ways) and reliability into an estimate of the
+"""Exponent that turns the mean of agreement (between the two sides) and reliability into an estimate of the
 overlap with the truth. Fitted on 728 frames of 8 DAVIS clips."""
 
 SHORTEST_BLOCK = 128
@@ -46,11 +46,11 @@ _BACK_AND_FORTH = (0.01, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """Masks on their way from a labelled frame.
+    """Masks on their path from a labelled frame.
 
     Attributes:
         masks: by track; a track whose mask is gone is left out.
-        reliable: float32 [h, w] in [0, 1], how far the way of each pixel can be trusted.
+        reliable: float32 [h, w] in [0, 1], how far the path of each pixel can be trusted.
         distance: frames from the labelled one.
     """
 
@@ -194,7 +194,7 @@ def _maps(back: Flow, window: Window) -> tuple[NDArray[np.float32], NDArray[np.f
 
 
 def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Tell whether the way of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
+    """Tell whether the path of each pixel to the neighbouring frame and back ends where it began, bool [h, w]."""
     x, y = targets(there)
     returned = np.asarray(cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
     error = _squared_length(there + returned)
@@ -206,7 +206,7 @@ def leads_back(there: Flow, back: Flow) -> NDArray[np.bool_]:
 
 
 def _reliability(reliable: NDArray[np.float32], back: Flow, forth: Flow) -> NDArray[np.float32]:
-    """Return how far each pixel's way can be trusted after one more step, float32 [h, w]."""
+    """Return how far each pixel's path can be trusted after one more step, float32 [h, w]."""
     carried = cv2.remap(reliable, *targets(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     kept = np.where(leads_back(back, forth), np.float32(STEP_RELIABILITY), np.float32(INCONSISTENT))
     return np.asarray(carried * kept, np.float32)
@@ -229,48 +229,48 @@ def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def blend(
     left: Carried | None, right: Carried | None, size: Size, friends: Mapping[int, frozenset[int]]
 ) -> dict[int, PropagatedTrack]:
-    """Blend both ways, by track; pixels count by how near their label is and how far their way can be trusted.
+    """Blend both sides, by track; pixels count by how near their label is and how far their path can be trusted.
 
     Args:
         left, right: what was carried from the label before and from the one after; None where there is none.
         friends: tracks that may overlap, by track.
     """
-    ways = [way for way in (left, right) if way is not None]
-    tracks = sorted({track for way in ways for track in way.masks})
+    sides = [side for side in (left, right) if side is not None]
+    tracks = sorted({track for side in sides for track in side.masks})
     if not tracks:
         return {}
-    weights = [(way.reliable + np.float32(LEAST_RELIABILITY)) / way.distance for way in ways]
+    weights = [(side.reliable + np.float32(LEAST_RELIABILITY)) / side.distance for side in sides]
     total = np.add.reduce(weights)
     shares = [weight / total for weight in weights]
     blended = {}
     for track in tracks:
-        found = [(way.masks[track], share) for way, share in zip(ways, shares, strict=True) if track in way.masks]
+        found = [(side.masks[track], share) for side, share in zip(sides, shares, strict=True) if track in side.masks]
         window = union([patch.window for patch, _ in found])
         values = np.add.reduce([patch.on(window) * share[window.slices] for patch, share in found])
         blended[track] = Patch(window.x0, window.y0, values)
-    confidence = {track: _confidence(track, ways) for track in tracks}
+    confidence = {track: _confidence(track, sides) for track in tracks}
     apart = exclusive(blended, size, friends)
     return {t: PropagatedTrack(p.soft(size), confidence[t]) for t, p in apart.items()}
 
 
-def _confidence(track: int, ways: list[Carried]) -> float:
+def _confidence(track: int, sides: list[Carried]) -> float:
     """Estimate the overlap with the true mask, in [0, 1]."""
-    found = [(way.masks[track], way) for way in ways if track in way.masks]
-    trust = max(mean_reliability(way, track) for _, way in found)
+    found = [(side.masks[track], side) for side in sides if track in side.masks]
+    trust = max(mean_reliability(side, track) for _, side in found)
     if len(found) == 2:
         return float(((_soft_iou(found[0][0], found[1][0]) + trust) / 2) ** CALIBRATION)
     # Alone: either there is no label on the other side, or it says that the object is not there.
-    share = 1.0 if len(ways) == 1 else 1 - found[0][1].distance / sum(way.distance for way in ways)
+    share = 1.0 if len(sides) == 1 else 1 - found[0][1].distance / sum(side.distance for side in sides)
     return float(trust**CALIBRATION * share)
 
 
-def mean_reliability(way: Carried, track: int) -> float:
-    """Return how far the way of an object's pixels can be trusted, in [0, 1]; 0 where its mask is gone."""
-    patch = way.masks.get(track, NOTHING)
+def mean_reliability(carried: Carried, track: int) -> float:
+    """Return how far the path of an object's pixels can be trusted, in [0, 1]; 0 where its mask is gone."""
+    patch = carried.masks.get(track, NOTHING)
     weight = patch.values.sum()
     if weight <= 0:
         return 0.0
-    return float((patch.values * way.reliable[patch.window.slices]).sum() / weight)
+    return float((patch.values * carried.reliable[patch.window.slices]).sum() / weight)
 
 
 def _soft_iou(first: Patch, second: Patch) -> float:

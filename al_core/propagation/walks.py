@@ -64,26 +64,26 @@ def met_between(
                 spool.put(found)
         forward = run(start, range(start + 1, end), end) if start in labels else None
         for i in range(start + 1, end):
-            ways = [(next(forward), i - start)] if forward is not None else []
+            sides = [(next(forward), i - start)] if forward is not None else []
             if end in labels:
-                ways.append((spool.get(end - 1 - i), end - i))
-            yield PropagatedFrame(i, blended(tracks, ways, size))
+                sides.append((spool.get(end - 1 - i), end - i))
+            yield PropagatedFrame(i, blended(tracks, sides, size))
 
 
-def blended(tracks: Sequence[int], ways: Sequence[tuple[Masks, int]], size: Size) -> dict[int, PropagatedTrack]:
+def blended(tracks: Sequence[int], sides: Sequence[tuple[Masks, int]], size: Size) -> dict[int, PropagatedTrack]:
     """Blend the masks of both walks, by track; a walk counts the less the farther it came."""
-    total = sum(1 / distance for _, distance in ways)
+    total = sum(1 / distance for _, distance in sides)
     blended = {}
     for number, track in enumerate(tracks):
-        found = [masks[number] * np.float32(1 / 255) for masks, _ in ways]
-        values = np.add.reduce([f * np.float32(1 / d / total) for f, (_, d) in zip(found, ways, strict=True)])
+        found = [masks[number] * np.float32(1 / 255) for masks, _ in sides]
+        values = np.add.reduce([f * np.float32(1 / d / total) for f, (_, d) in zip(found, sides, strict=True)])
         patch = Patch(0, 0, values).trimmed()
         if patch.values.size:
             blended[track] = PropagatedTrack(patch.soft(size), confidence(values, found))
     return blended
 
 
-def confidence(mask: NDArray[np.float32], ways: Sequence[NDArray[np.float32]]) -> float:
+def confidence(mask: NDArray[np.float32], sides: Sequence[NDArray[np.float32]]) -> float:
     """Estimate the overlap with the true mask, in [0, 1].
 
     The mean of what the probabilities themselves promise (expected intersection over expected union of the mask cut
@@ -91,13 +91,13 @@ def confidence(mask: NDArray[np.float32], ways: Sequence[NDArray[np.float32]]) -
 
     Args:
         mask: float32 [h, w] in [0, 1].
-        ways: the one or two masks that it was blended from.
+        sides: the one or two masks that it was blended from.
     """
     inside = mask > 0.5
     promised = float(mask[inside].sum() / max(np.maximum(mask, inside).sum(), 1e-6))
     agreed = promised
-    if len(ways) == 2:
-        agreed = float(np.minimum(*ways).sum() / max(np.maximum(*ways).sum(), 1e-6))
+    if len(sides) == 2:
+        agreed = float(np.minimum(*sides).sum() / max(np.maximum(*sides).sum(), 1e-6))
     return (promised + agreed) / 2
 
 

@@ -74,13 +74,13 @@ class _Remembered:
     Attributes:
         keys: float32 [c, h, w], by cell.
         masks: float32 [tracks, H, W].
-        way: float32 [H, W, 2], from each pixel of the current frame to the same point here, in pixels.
+        shift: float32 [H, W, 2], from each pixel of the current frame to the same point here, in pixels.
         distance: frames from the current one to the human frame that the masks come from, over this one.
     """
 
     keys: Tensor
     masks: Tensor
-    way: Flow
+    shift: Flow
     distance: int = 0
 
 
@@ -150,15 +150,15 @@ class _Walk:
         """
         humans = [self._human(source), *self._beyond(source, -order.step)]
         far = self._human(opposite) if opposite in self.labels and self.matching.opposite else None
-        ways = self._ways(order, far.way) if far is not None else {}
+        shifts = self._shifts(order, far.shift) if far is not None else {}
         seen: deque[_Remembered] = deque(maxlen=max(self.matching.recent))
         for i in order:
             step = self._step(i, i - order.step)
             humans = [self._brought(m, step) for m in humans]
             seen = deque((self._brought(m, step) for m in seen), maxlen=seen.maxlen)
             memory = humans + [seen[n - 1] for n in self.matching.recent if n <= len(seen)]
-            if far is not None and i in ways:
-                memory.append(replace(far, way=_enlarged(ways[i], step.shape), distance=abs(opposite - i)))
+            if far is not None and i in shifts:
+                memory.append(replace(far, shift=_enlarged(shifts[i], step.shape), distance=abs(opposite - i)))
             query = self._keys(i)
             masks = self._copied(query, memory)
             seen.appendleft(_Remembered(query, masks, np.zeros_like(step), abs(i - source)))
@@ -168,11 +168,11 @@ class _Walk:
     def _copied(self, query: Tensor, memory: Sequence[_Remembered]) -> Tensor:
         keys, masks = [], []
         for remembered in memory:
-            coarse = _reduced(remembered.way)
+            coarse = _reduced(remembered.shift)
             moved, inside = _sample(remembered.keys, coarse)
             cost = self.matching.doubling * log2(remembered.distance)
             keys.append(with_norm(moved[None], inside[None], cost)[0])
-            masks.append(functional.pixel_unshuffle(_sample(remembered.masks, remembered.way)[0], STRIDE))
+            masks.append(functional.pixel_unshuffle(_sample(remembered.masks, remembered.shift)[0], STRIDE))
         m = self.matching
         found = copy(query, torch.stack(keys), torch.stack(masks), m.radius, m.k, m.prior)
         copied = functional.pixel_shuffle(found, STRIDE)
@@ -202,21 +202,21 @@ class _Walk:
                 found.append(human)
         return found
 
-    def _ways(self, order: range, way: Flow) -> Mapping[int, NDArray[np.float16]]:
-        """Return the ways from the last frames of ``order``, as far as the horizon, to the one after it, by cell.
+    def _shifts(self, order: range, shift: Flow) -> Mapping[int, NDArray[np.float16]]:
+        """Return the shifts from the last frames of ``order``, as far as the horizon, to the one after it, by cell.
 
         Args:
-            way: from the frame after it to itself, float32 [h, w, 2] of zeros.
+            shift: from the frame after it to itself, float32 [h, w, 2] of zeros.
         """
-        ways = {}
+        shifts = {}
         for i in reversed(order[-HORIZON:]):
-            way = _composed(self._step(i, i + order.step), way)
-            ways[i] = (_reduced(way) * STRIDE).astype(np.float16)
-        return ways
+            shift = _composed(self._step(i, i + order.step), shift)
+            shifts[i] = (_reduced(shift) * STRIDE).astype(np.float16)
+        return shifts
 
     def _brought(self, remembered: _Remembered, step: Flow) -> _Remembered:
-        way = _composed(step, remembered.way) if self.matching.aligned else remembered.way
-        return replace(remembered, way=way, distance=remembered.distance + 1)
+        shift = _composed(step, remembered.shift) if self.matching.aligned else remembered.shift
+        return replace(remembered, shift=shift, distance=remembered.distance + 1)
 
     def _step(self, here: int, there: int) -> Flow:
         """Return the flow from a frame to its neighbour, up to whole cells; zero where nothing is to be aligned."""
@@ -231,30 +231,30 @@ class _Walk:
         return self.describe(self.read(frame_idx))
 
 
-def _composed(step: Flow, way: Flow) -> Flow:
-    """Return the way of one step and on from there, float32 [h, w, 2]."""
+def _composed(step: Flow, shift: Flow) -> Flow:
+    """Return the shift by one step and on from there, float32 [h, w, 2]."""
     x, y = targets(step)
-    return np.asarray(step + cv2.remap(way, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(step + cv2.remap(shift, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _reduced(way: Flow) -> Flow:
-    """Turn a way by pixel into one by cell, in cells."""
-    height, width = way.shape[:2]
+def _reduced(shift: Flow) -> Flow:
+    """Turn a shift by pixel into one by cell, in cells."""
+    height, width = shift.shape[:2]
     size = (width // STRIDE, height // STRIDE)
-    return np.asarray(cv2.resize(way, size, interpolation=cv2.INTER_AREA) / STRIDE, np.float32)
+    return np.asarray(cv2.resize(shift, size, interpolation=cv2.INTER_AREA) / STRIDE, np.float32)
 
 
-def _enlarged(way: NDArray[np.float16], shape: tuple[int, ...]) -> Flow:
-    """Turn a way by cell into one by pixel."""
-    return np.asarray(cv2.resize(way.astype(np.float32), shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+def _enlarged(shift: NDArray[np.float16], shape: tuple[int, ...]) -> Flow:
+    """Turn a shift by cell into one by pixel."""
+    return np.asarray(cv2.resize(shift.astype(np.float32), shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _sample(planes: Tensor, way: Flow) -> tuple[Tensor, Tensor]:
-    """Return what lies at the end of each pixel's way, float32 [c, h, w], and whether that is inside, bool [h, w]."""
-    height, width = way.shape[:2]
-    if not way.any():
+def _sample(planes: Tensor, shift: Flow) -> tuple[Tensor, Tensor]:
+    """Return what lies at the end of each pixel's shift, float32 [c, h, w], and whether that is inside, bool [h, w]."""
+    height, width = shift.shape[:2]
+    if not shift.any():
         return planes, torch.ones(height, width, dtype=torch.bool)
-    x, y = targets(way)
+    x, y = targets(shift)
     grid = np.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], axis=-1)
     sampled = functional.grid_sample(
         planes[None], torch.from_numpy(grid)[None], padding_mode="border", align_corners=False

@@ -101,8 +101,8 @@ def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propa
     for at in sorted(chosen):
         truth = {track: shrink(mask, size).soft(size) for track, mask in labels[marks[at]].items()}
         before, after = marks[max(at - 1, 0) : at], marks[at + 1 : at + 2]
-        ways = [before + after, before] if before and after else [before + after]
-        arrived = [carried_to(frames, {i: labels[i] for i in way}, marks[at], carry) for way in ways if way]
+        sources = [before + after, before] if before and after else [before + after]
+        arrived = [carried_to(frames, {i: labels[i] for i in marked}, marks[at], carry) for marked in sources if marked]
         priors = [{t: c.mask for t, c in found.tracks.items() if c.mask.values.size} for found in arrived]
         image = read(marks[at])
         yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, alone)

@@ -126,7 +126,7 @@ def _ground(masks: Iterable[SoftMask], size: Size) -> SoftMask:
 
 @dataclass(frozen=True, eq=False)
 class _Followed:
-    """Tracks on their way from a labelled frame.
+    """Tracks on their path from a labelled frame.
 
     Attributes:
         scores: of the last merge, by track; 1 for a human mask.
@@ -157,10 +157,10 @@ class _Stored:
         return Carried(masks, self.reliable * np.float32(1 / 255), self.distance)
 
 
-def with_lost_tracks(way: Carried, other: Carried, started_with: Collection[int]) -> Carried:
-    """Add the other way's masks where this one has lost a track it started with: a lost track need not be gone."""
-    found = {track: other.masks[track] for track in started_with if track in other.masks and track not in way.masks}
-    return replace(way, masks={**way.masks, **found}) if found else way
+def with_lost_tracks(side: Carried, other: Carried, started_with: Collection[int]) -> Carried:
+    """Add the other side's masks where this one has lost a track it started with: a lost track need not be gone."""
+    found = {track: other.masks[track] for track in started_with if track in other.masks and track not in side.masks}
+    return replace(side, masks={**side.masks, **found}) if found else side
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +254,7 @@ class _Walk:
                 chosen[track] = carried.masks[track]
             else:
                 chosen[track] = patch_of(found[best].mask)
-                # What is found again has come no way that could be mistrusted.
+                # What is found again has come no path that could be mistrusted.
                 reliable[chosen[track].window.slices][chosen[track].values > 0.5] = score
         return _Followed(Carried(kept_apart(chosen, won, self.friends), reliable, carried.distance), won)
 
@@ -277,7 +277,7 @@ class _Walk:
         nothing = SoftMask(0, 0, np.zeros((0, 0), np.uint8), self.scene.flow.size)
         objectness = np.array([p.objectness for p in found], np.float32)
         alike = likeness([p.looks for p in found], [self.scene.templates.get(t) for t in self.tracks])
-        # How a carried mask overlaps counts as far as the way of its pixels can be trusted: what an object in front
+        # How a carried mask overlaps counts as far as the path of its pixels can be trusted: what an object in front
         # has dragged along is no reason to stay there.
         trust = np.array([mean_reliability(carried, t) for t in self.tracks], np.float32)
         warp = overlaps([p.mask for p in found], [here.get(t, nothing) for t in self.tracks]) * trust
