@@ -1,0 +1,119 @@
+"""What a round's student starts from, learns from, and leaves behind."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameLabel, FrameRef, MaskLabel
+from al_core.settings import Settings
+from al_core.students import train as training
+from tasks.steps.context import Trained
+from tasks.steps.train import starting_checkpoint, train_inputs, train_work
+from tests.toys.contexts import context_of
+from tests.toys.ledgers import ledger_with_clip, square
+
+LABELS = [FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),)), FrameLabel(FrameRef(1, 7), ())]
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return ledger_with_clip(tmp_path)
+
+
+def context(ledger: Ledger, round_id=1, labels=LABELS, **changes):
+    """A round's context with settings by name."""
+    settings = Settings().changed(changes)
+    frames = SimpleNamespace(read=None)
+    return context_of(
+        Project.at(ledger.path.parent), ledger, round_id, settings, labels_collected=labels, frames=frames
+    )
+
+
+def trained(ledger, round_id, checkpoint):
+    """An earlier round trained."""
+    ledger.begin_step(round_id, "train", "a")
+    ledger.finish_step(round_id, "train", Trained(checkpoint=checkpoint).to_json(), 1.0)
+
+
+class TestStart:
+    def test_the_first_round_starts_from_nothing_or_from_given_weights(self, ledger):
+        assert starting_checkpoint(context(ledger)) is None
+        assert starting_checkpoint(context(ledger, **{"student.init_weights": "w.pth"})).name == "w.pth"
+
+    def test_later_rounds_go_on_from_the_newest_round_before_that_trained(self, ledger, tmp_path):
+        trained(ledger, 1, "rounds/0001/a.pth")
+        trained(ledger, 3, "rounds/0003/c.pth")
+        ledger.begin_step(2, "train", "a")
+        ledger.fail_step(2, "train", "out of memory")
+        found = [starting_checkpoint(context(ledger, round_id)) for round_id in (1, 2, 3, 4)]
+        before, after = tmp_path / "rounds/0001/a.pth", tmp_path / "rounds/0003/c.pth"
+        assert found == [None, before, before, after]
+
+    def test_without_a_warm_start_every_round_begins_with_the_given_weights(self, ledger):
+        trained(ledger, 1, "rounds/0001/a.pth")
+        cold = {"student.warm_start": False}
+        assert starting_checkpoint(context(ledger, 2, **cold)) is None
+        assert starting_checkpoint(context(ledger, 2, **cold, **{"student.init_weights": "w.pth"})).name == "w.pth"
+
+
+class TestInputs:
+    @pytest.mark.parametrize(
+        ("changes", "same"),
+        [
+            ({"student.device": "cpu"}, True),
+            ({"student.checkpoint_interval": 7}, True),
+            ({"selection.frames_per_round": 9}, True),
+            ({"student.iterations": 7}, False),
+            ({"teachers.decays": [0.5]}, False),
+            ({"seed": 7}, False),
+        ],
+    )
+    def test_what_changes_nothing_about_the_student_is_left_out(self, ledger, changes, same):
+        assert (train_inputs(context(ledger, **changes)) == train_inputs(context(ledger))) == same
+
+    def test_labels_and_the_content_of_the_start_count(self, ledger, tmp_path):
+        weights = tmp_path / "w.pth"
+        start = {"student.init_weights": str(weights)}
+        found = [train_inputs(context(ledger, **start)), train_inputs(context(ledger, labels=LABELS[:1], **start))]
+        for content in (b"1", b"2"):
+            weights.write_bytes(content)
+            found.append(train_inputs(context(ledger, **start)))
+        assert all(a != b for i, a in enumerate(found) for b in found[:i])
+
+
+@pytest.fixture
+def students(monkeypatch, tmp_path):
+    """What is asked of the training itself, which only leaves a file behind."""
+    asked = []
+
+    def train_student(student, teachers, samples, categories, read, folder, **options):
+        asked.append({"samples": samples, "categories": categories, "folder": folder, **options})
+        folder.mkdir(parents=True)
+        (folder / "student.pth").write_bytes(b"weights")
+        curve = [(1, 4.0, 0.01), (2, 3.0, 0.01)]
+        return training.TrainedStudent(folder / "student.pth", curve, 1.5, "cpu", ["all weights fitted"])
+
+    monkeypatch.setattr(training, "train_student", train_student)
+    return asked
+
+
+def test_a_student_learns_from_all_labels_and_its_curve_is_kept(ledger, students, tmp_path):
+    done = train_work(context(ledger, **{"seed": 5}))
+    (asked,) = students
+    assert [(s.frame, s.masks) for s in asked["samples"]] == [(label.frame, label.masks) for label in LABELS]
+    assert (asked["categories"], asked["seed"]) == ({1: "object"}, 5001)
+    assert asked["folder"].is_relative_to(tmp_path / "rounds")
+    assert ledger.training_curve(1) == [(1, 4.0, 0.01), (2, 3.0, 0.01)]
+    assert (tmp_path / done.checkpoint).read_bytes() == b"weights"
+    assert (done.device, done.loss, done.labels, done.notes) == ("cpu", 3.0, 2, ("all weights fitted",))
+
+
+def test_who_goes_on_from_a_round_before_trains_for_less_long(ledger, students):
+    trained(ledger, 1, "rounds/0001/a.pth")
+    iterations = {"student.iterations": 3, "student.first_round_iterations": 8}
+    train_work(context(ledger, 1, **iterations))
+    train_work(context(ledger, 2, **iterations))
+    assert [asked["iterations"] for asked in students] == [8, 3]
+    assert students[1]["init_checkpoint"].name == "a.pth"
