@@ -1,9 +1,10 @@
 """Progress of steps, for the terminal that runs them and for Prefect's pages where there are some."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from queue import Empty, Queue
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +21,7 @@ from rich.progress import Progress as ProgressBars
 from al_core.records import Progress
 from tasks.processes.supervisor import PeriodicThread
 
+T = TypeVar("T")
 Listener = Callable[[str, Progress], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("progress_listeners", default=())
@@ -34,6 +36,14 @@ def progress_of(step: str) -> Callable[[Progress], None]:
             listener(step, progress)
 
     return tell
+
+
+def telling(things: Iterable[T], total: int, note: str, on_progress: Callable[[Progress], None] | None) -> Iterator[T]:
+    """Yield the same things; tell with each how many there were, of ``total``."""
+    for done, thing in enumerate(things, start=1):
+        if on_progress is not None:
+            on_progress(Progress(done, total, note))
+        yield thing
 
 
 @contextmanager

@@ -26,5 +26,5 @@ def answer_kind(masks: Iterable[MaskLabel], shown: Iterable[MaskLabel]) -> Label
 
 
 def _content(masks: Iterable[MaskLabel]) -> list[tuple[int, int, bytes]]:
-    """Equal for equal pixels, however they are coded, in whichever order the masks come."""
+    """Return something equal for equal pixels, however they are coded, in whichever order the masks come."""
     return sorted((mask.track_id, mask.category_id, run_lengths(mask.rle).tobytes()) for mask in masks)

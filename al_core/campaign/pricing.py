@@ -17,13 +17,13 @@ MOST_CLICKS = 3
 """Corrective clicks that an object gets at most (on edited frames, SAM 2's annotators made 2.7 on average)."""
 
 PRIOR_ANSWERS = 5
-"""Measured times count against the default as if it had been seen so often."""
+"""The default counts as much as this many measured times."""
 
 _WHOLE_FRAME = (LabelKind.ABSENT,)
 
 
 def label_seconds(settings: AnnotatorSettings, kind: LabelKind, n: int = 1) -> float:
-    """Human seconds for ``n`` labels of a kind.
+    """Return the human seconds for ``n`` labels of a kind.
 
     Args:
         n: objects for masks, outlines, scribbles, boxes and proposals that are looked at; clicks on one object;
@@ -58,15 +58,17 @@ class Prices:
     per_object: Mapping[LabelKind, float]
 
     def frame_seconds(self, kind: LabelKind, n_objects: int) -> float:
-        """Expected seconds for a frame with ``n_objects`` objects, at least 0; a frame without objects costs what
-        saying so costs."""
+        """Return the expected seconds for a frame with ``n_objects`` objects, at least 0.
+
+        A frame without objects costs what saying so costs.
+        """
         if n_objects == 0 or kind in _WHOLE_FRAME:
             return self.per_object[LabelKind.ABSENT]
         return n_objects * self.per_object[kind]
 
 
 def default_prices(settings: AnnotatorSettings) -> Prices:
-    """Prices before anybody was measured: every object needs work, and as many clicks as are made at most."""
+    """Return prices before anybody was measured: every object needs work, and as many clicks as are made at most."""
     looking = settings.accept_seconds
     corrected = (LabelKind.POLYGON, LabelKind.SCRIBBLE, LabelKind.BOX)
     prices = {kind: label_seconds(settings, kind) for kind in LabelKind}
@@ -76,8 +78,8 @@ def default_prices(settings: AnnotatorSettings) -> Prices:
 
 
 def prices_from(settings: AnnotatorSettings, times: Iterable[tuple[LabelKind, float, int]]) -> Prices:
-    """Prices as measured: for each kind the median of the seconds per object, drawn towards the default where there
-    are few answers.
+    """Return prices as measured: for each kind the median seconds per object, drawn towards the default where there are
+    few answers.
 
     Args:
         times: (kind, seconds, number of objects) of answers, as :meth:`~al_core.ledger.store.Ledger.answer_times`

@@ -28,7 +28,7 @@ class History:
 
 
 def stop_reason(settings: StoppingSettings, history: History) -> str | None:
-    """Why the campaign ends here, in one sentence with the numbers; None when it goes on.
+    """Return why the campaign ends here, in one sentence with the numbers; None when it goes on.
 
     A rule whose setting is 0 is off. The plateau rule looks only at rounds that have a quality figure: it
     fires when the best of the last ``plateau_rounds`` is not ``plateau_gain`` better than the best before.

@@ -51,10 +51,10 @@ class Verdict:
 
 
 def judge(schedule: ScheduleSettings, waiting: Waiting, grace_seconds: float) -> Verdict:
-    """Whether a round still waits. Where the clock was put back, its deadline comes later.
+    """Tell whether a round still waits. Where the clock was put back, its deadline comes later.
 
     Args:
-        grace_seconds: so long after the deadline, frames in hand are waited for.
+        grace_seconds: for this long after the deadline, the round waits for frames in hand.
     """
     n = waiting.answered + waiting.open
     answered = f"{waiting.answered} of {n} requests are answered"
@@ -76,7 +76,7 @@ def judge(schedule: ScheduleSettings, waiting: Waiting, grace_seconds: float) ->
 
 
 def deadline(schedule: ScheduleSettings, waiting: Waiting) -> datetime | None:
-    """When the round's deadline passes, UTC without zone; None where it has none, or has not asked yet."""
+    """Return when the round's deadline passes, UTC without zone; None where it has none, or has not asked yet."""
     if not schedule.deadline_hours or waiting.asked_at is None:
         return None
     return waiting.asked_at + timedelta(hours=schedule.deadline_hours)

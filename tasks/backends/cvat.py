@@ -35,7 +35,7 @@ class CvatBackend:
         settle_seconds: how long a file must rest before it is read.
     """
 
-    shows_proposals = True
+    shows_prelabels = True
     revisable = True
 
     def __init__(self, context: RoundContext, settle_seconds: float = SETTLE_SECONDS) -> None:
@@ -47,7 +47,7 @@ class CvatBackend:
         self._shown = ShownMasks(context.project.root / "cvat" / "shown")
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
-        """Lay out frames, masks, labels and instructions; what lies there already is left as it is.
+        """Write frames, masks, labels and instructions; what lies there already is left as it is.
 
         Raises:
             MissingDependency: there is a server to upload to, and ``cvat-sdk`` or the token is missing.
@@ -71,7 +71,7 @@ class CvatBackend:
         return [self._answer(request, categories) for request in wanted]
 
     def rejected(self) -> list[str]:
-        """One message per file that cannot be used; each is told once."""
+        """Return one message per file that cannot be used; each is told once."""
         return self._dropped.rejected()
 
     def _lay_out(self, folder: Path, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:

@@ -15,12 +15,12 @@ FORMAT = "CVAT 1.1"
 
 
 def task_request(name: str, labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a task is made from: its name and its labels."""
+    """Return what a task is made from: its name and its labels."""
     return {"name": name, "labels": list(labels)}
 
 
 def data_request(folder: Path) -> dict[str, Any]:
-    """The frames of a round, by name, so that the order does not depend on the server, and kept as they are."""
+    """Return the frames of a round, sorted by name on every server, and kept as they are."""
     images = sorted((folder / "images").glob("*.png"))
     return {"resources": images, "data_params": {"image_quality": 100, "sorting_method": "predefined"}}
 
@@ -59,7 +59,7 @@ def upload_round(folder: Path, name: str, settings: AnnotatorSettings) -> None:
 
 
 def _found_or_made(client: Any, folder: Path, name: str) -> int:
-    """The task of that name; one that was left half made is made anew."""
+    """Return the task of that name; one that was left half made is replaced."""
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     data = data_request(folder)
     for task in client.tasks.list():

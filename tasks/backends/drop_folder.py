@@ -60,22 +60,22 @@ class DropFolder:
                 self._accept(path, frames)
 
     def answered(self, request_id: str) -> bool:
-        """Whether a good file answers a request."""
+        """Tell whether a good file answers a request."""
         return self._understood_file(request_id).is_file()
 
     def understood(self, request_id: str) -> Understood:
-        """What the newest good file says of a request's frame."""
+        """Return what the newest good file says of a request's frame."""
         stored = json.loads(self._understood_file(request_id).read_text(encoding="utf-8"))
         masks = tuple(DrawnMask(track, category, Rle.from_json(rle)) for track, category, *rle in stored["masks"])
         return Understood(stored["answer_id"], DrawnFrame(masks, stored["seconds"]))
 
     def rejected(self) -> list[str]:
-        """One message per file that cannot be used; each is told once."""
+        """Return one message per file that cannot be used; each is told once."""
         told, self._messages = self._messages, []
         return told
 
     def _settled_files(self) -> list[Path]:
-        """New files that do not grow; when some are fresh, one short look back tells."""
+        """Return new files that do not grow; fresh ones are looked at twice."""
         before = {path: _state(path) for path in self._dropped_files()}
         now = time.time()
         fresh = {p for p, (_, changed) in before.items() if abs(now - changed / 1e9) < self._settle_seconds}
@@ -128,7 +128,7 @@ class DropFolder:
 
 
 def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) -> AskedBy:
-    """Finds the frame that a name in a file means.
+    """Return a function that finds the frame which a name in a file means.
 
     Args:
         known: the frames that were asked for, by request.
@@ -148,6 +148,6 @@ def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) ->
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds."""
+    """Return size in bytes and time of the last change in nanoseconds."""
     state = path.stat()
     return state.st_size, state.st_mtime_ns

@@ -47,7 +47,7 @@ class InboxBackend:
         settle_seconds: how long a file must rest before it is read.
     """
 
-    shows_proposals = True
+    shows_prelabels = True
     revisable = True
 
     def __init__(self, context: RoundContext, settle_seconds: float = SETTLE_SECONDS) -> None:
@@ -61,7 +61,7 @@ class InboxBackend:
     # ---- what goes out
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
-        """Lay out frames, proposals, index and instructions; what lies there already is left as it is."""
+        """Write frames, prelabels, index and instructions; what lies there already is left as it is."""
         self._project.inbox.mkdir(parents=True, exist_ok=True)
         videos = {video.video_id: video for video in self._ledger.videos()}
         self._tell_tracks(requests, proposals, videos)
@@ -138,7 +138,7 @@ class InboxBackend:
         return [self._answer(requests[i], known[i], names) for i in wanted]
 
     def rejected(self) -> list[str]:
-        """One message per file that cannot be used; each is told once."""
+        """Return one message per file that cannot be used; each is told once."""
         return self._dropped.rejected()
 
     def _take_in(self, known: Mapping[str, Asked]) -> None:
@@ -156,7 +156,7 @@ class InboxBackend:
         return Answer(understood.answer_id, request.request_id, label, kind, seconds, "inbox")
 
     def _shown_masks(self, request: LabelRequest, asked: Asked, names: "_TrackNames") -> tuple[MaskLabel, ...]:
-        """What the frame was shown with; its categories as ``tracks.json`` says where an earlier version noted none."""
+        """Return what the frame was shown with; where no categories were noted, they are those of ``tracks.json``."""
         kept = self._shown.of(request)
         if kept is not None:
             return kept.masks
@@ -171,7 +171,7 @@ class InboxBackend:
         return self._project.outbox / "tracks.json"
 
     def _tracks(self) -> dict[str, Any]:
-        """Content of ``tracks.json``.
+        """Return the content of ``tracks.json``.
 
         Raises:
             BadLabel: it cannot be read, or names a category that it does not list.
@@ -205,7 +205,7 @@ class _TrackNames:
         self._ids = {name: category_id for category_id, name in ledger.categories().items()}
 
     def labelled(self, request: LabelRequest, mask: DrawnMask) -> MaskLabel:
-        """The label that a drawn mask is."""
+        """Return a drawn mask as a label."""
         if mask.track_id == IGNORE_TRACK:
             return MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, mask.rle)
         name = mask.category or self._name(request.frame.video_id, mask.track_id)
@@ -224,7 +224,7 @@ def _proposal_file(folder: Path, request: LabelRequest) -> Path:
 
 
 def _index_png(masks: Sequence[MaskLabel]) -> bytes:
-    """Masks as an index image, small ones above large ones; 16 bits deep when a track does not fit into 8."""
+    """Return masks as an index image, small ones on top; 16 bits deep when a track does not fit into 8."""
     import io
 
     from PIL import Image

@@ -38,16 +38,16 @@ _IMPORT_PAUSES = (1.0, 4.0)
 """Seconds before an import is tried again."""
 
 _OVERLAP = timedelta(minutes=1)
-"""Changes are asked for again for so long, since a change is seen later than it is dated."""
+"""Changes of this last while are asked for again, since a change is seen later than it is dated."""
 
 _QUIET_SECONDS = 10.0
-"""A server that was away is left alone for so long."""
+"""Seconds for which a server that was away is left alone."""
 
 
 class LabelStudioBackend:
     """One project on a Label Studio server."""
 
-    shows_proposals = True
+    shows_prelabels = True
     revisable = True
 
     def __init__(self, context: RoundContext) -> None:
@@ -86,7 +86,7 @@ class LabelStudioBackend:
             self._show(project, _version(ordered[-1].round_id))
 
     def _there(self, project: int) -> set[str]:
-        """The requests that have a task."""
+        """Return the requests that have a task."""
         return {task["data"].get("request_id") for task in self._api.tasks(project)}
 
     def _import(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
@@ -135,7 +135,7 @@ class LabelStudioBackend:
         self._api.change_project(project, {"model_version": version})
 
     def _found_or_made(self) -> int:
-        """Our project on the server, showing the categories of the ledger."""
+        """Return our project on the server, with the categories of the ledger; make it where there is none."""
         config = label_config(self._ledger.categories().values())
         found = self._found()
         if found is None:
@@ -160,7 +160,7 @@ class LabelStudioBackend:
         return min(mine, key=lambda p: int(p["id"]), default=None)
 
     def _key(self) -> str:
-        """What our project is known by on the server; noted before the project is made, so that it is made once."""
+        """Return the key of our project on the server; noted before the project is made, so that it is made once."""
         file = self._folder / "project.json"
         if not file.is_file():
             write_whole(file, json_bytes({"key": f"fewframes {uuid.uuid4()}"}))
@@ -180,7 +180,7 @@ class LabelStudioBackend:
         return [answer for answer in answers if answer is not None]
 
     def rejected(self) -> list[str]:
-        """What cannot be used, and a server that is away; each is told once."""
+        """Return what cannot be used, and whether the server is away; each is told once."""
         told, self._messages = self._messages, []
         return told
 
@@ -246,7 +246,7 @@ class LabelStudioBackend:
         return Answer(answer_id, request.request_id, label, kind, seconds, _person(annotation))
 
     def _newest(self, request_id: str) -> dict[str, Any] | None:
-        """The newest annotation of a request that was not skipped.
+        """Return the newest annotation of a request that was not skipped.
 
         A person may have several of one task, and several people may have labelled it: the newest counts.
         """
@@ -263,12 +263,12 @@ class LabelStudioBackend:
 
 
 def _version(round_id: int) -> str:
-    """The name under which people see the masks of a round."""
+    """Return the name under which people see the masks of a round."""
     return f"round {round_id}"
 
 
 def _own_name(file: str) -> str:
-    """The name that an uploaded file had: the server puts eight digits and a dash before it."""
+    """Return the name that an uploaded file had: the server puts eight digits and a dash before it."""
     return file.rsplit("/", 1)[-1][9:]
 
 
@@ -280,7 +280,7 @@ def _a_minute_before(updated_at: str | None) -> str | None:
 
 
 def _person(annotation: Mapping[str, Any]) -> str:
-    """Who annotated: the account's number, or its address where the server tells it."""
+    """Return who annotated: the account's number, or its address where the server tells it."""
     person = annotation.get("completed_by")
     if isinstance(person, Mapping):
         person = person.get("email") or person.get("id")

@@ -36,7 +36,7 @@ class LabelStudioApi:
         self._authorization: str | None = None
 
     def projects(self) -> Iterator[dict[str, Any]]:
-        """All projects that the user sees."""
+        """Return all projects that the user sees."""
         page = 1
         while True:
             found = self._call("GET", "/api/projects/", params={"page": page, "page_size": _PAGE})
@@ -62,7 +62,7 @@ class LabelStudioApi:
         self._call("POST", "/api/projects/validate/", json={"label_config": label_config})
 
     def uploads(self, project: int) -> list[dict[str, Any]]:
-        """All files that were uploaded into a project: ``id``, ``file``."""
+        """Return all files that were uploaded into a project: ``id``, ``file``."""
         return self._call("GET", f"/api/projects/{project}/file-uploads", params={"all": "true"})
 
     def upload(self, project: int, name: str, png: bytes) -> str:
@@ -82,7 +82,7 @@ class LabelStudioApi:
         self._call("POST", "/api/predictions/", json={**prediction, "task": task}, repeat=False)
 
     def tasks(self, project: int, updated_after: str | None = None, whole: bool = False) -> Iterator[dict[str, Any]]:
-        """Tasks of a project.
+        """Return tasks of a project.
 
         Args:
             updated_after: only those that were changed after this time, as the server tells times; an annotation that
@@ -106,7 +106,7 @@ class LabelStudioApi:
             page += 1
 
     def _call(self, method: str, path: str, repeat: bool = True, **arguments: Any) -> Any:
-        """One call, repeated while the server is away, if it may be."""
+        """Make a call; repeat it while the server is away, if it may be repeated."""
         pauses = [*(_PAUSES if repeat else ()), None]
         for pause in pauses:
             try:
@@ -140,7 +140,7 @@ class LabelStudioApi:
             raise ToolUnreachable(f"{self._url} answers, but not as Label Studio does; is the address right?") from None
 
     def _authorized(self) -> str:
-        """The header for a token. A personal access token is exchanged for one that holds for minutes."""
+        """Return the header for a token. A personal access token is exchanged for one that holds for minutes."""
         if self._authorization is None:
             token = self._token()
             if self._is_personal(token):

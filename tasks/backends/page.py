@@ -16,7 +16,7 @@ from tasks.steps.context import RoundContext
 class PageBackend:
     """Nothing has to be brought anywhere. What is to be measured of people is asked for beside the requests."""
 
-    shows_proposals = False
+    shows_prelabels = False
     revisable = False
 
     def __init__(self, context: RoundContext) -> None:
@@ -34,17 +34,19 @@ class PageBackend:
         self._ledger.put_checks([new for new, _ in again], Purpose.KNOWN_TRUTH, [old for _, old in again])
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
-        """None: every answer is in the ledger already."""
+        """Return nothing: every answer is in the ledger already."""
         return []
 
     def rejected(self) -> list[str]:
-        """None: what cannot be used is refused when it is sent."""
+        """Return nothing: what cannot be used is refused when it is sent."""
         return []
 
 
 def _known(ledger: Ledger, settings: Settings, requests: Sequence[LabelRequest]) -> list[tuple[LabelRequest, str]]:
-    """Questions about frames that people labelled in earlier rounds, spread among a round's requests, and the requests
-    that those labels answered."""
+    """Return questions about frames that people labelled before, each with the request that the label answered.
+
+    The frames are of earlier rounds; the questions are spread among the round's requests.
+    """
     if not requests:
         return []
     round_id = requests[0].round_id

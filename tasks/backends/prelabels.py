@@ -12,8 +12,10 @@ from al_core.stores.delivered import read_delivered
 def delivered_masks(
     project: Project, ledger: Ledger, requests: Sequence[LabelRequest]
 ) -> dict[str, list[DeliveredMask]]:
-    """What the last round before each request's own delivered in the frame asked for, by request id; frames without
-    masks are left out."""
+    """Return what the last round before each request's own delivered in its frame, by request id.
+
+    Frames without masks are left out.
+    """
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
     for request in requests:
         by_round[request.round_id].append(request)
@@ -30,8 +32,8 @@ def delivered_masks(
     return found
 
 
-def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
-    """The same masks as labels to start from."""
+def delivered_prelabels(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
+    """Return the same masks as labels to start from."""
     frames = {request.request_id: request.frame for request in requests}
     return {
         request_id: FrameLabel(frames[request_id], labels_of(masks))
@@ -40,5 +42,5 @@ def delivered_proposals(project: Project, ledger: Ledger, requests: Sequence[Lab
 
 
 def labels_of(masks: Sequence[DeliveredMask]) -> tuple[MaskLabel, ...]:
-    """Delivered masks without what is known of them."""
+    """Return delivered masks without what is known of them."""
     return tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)

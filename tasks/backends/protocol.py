@@ -10,11 +10,11 @@ class Backend(Protocol):
     """Puts requests before people and brings their answers back.
 
     Attributes:
-        shows_proposals: whether it can put masks before people, to be corrected instead of drawn.
+        shows_prelabels: whether it can put masks before people, to be corrected instead of drawn.
         revisable: whether people may answer a request again after its answer was collected.
     """
 
-    shows_proposals: bool
+    shows_prelabels: bool
     revisable: bool
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
@@ -26,12 +26,12 @@ class Backend(Protocol):
         ...
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
-        """The newest answer of each of these requests that has one, in their order.
+        """Return the newest answer of each of these requests that has one, in their order.
 
         The same answer keeps its id, however often it is collected.
         """
         ...
 
     def rejected(self) -> list[str]:
-        """What came back and cannot be used, one message each with the reason; each is told once."""
+        """Return what came back and cannot be used, one message each with the reason; each is told once."""
         ...

@@ -12,7 +12,7 @@ from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 
 
 def asked_frames(ledger: Ledger) -> dict[str, Asked]:
-    """The frames that all requests so far ask for, by request."""
+    """Return the frames that all requests so far ask for, by request."""
     videos = {video.video_id: video for video in ledger.videos()}
     found = {}
     for request in ledger.requests():
@@ -41,7 +41,7 @@ class ShownMasks:
         return self.of(request)
 
     def of(self, request: LabelRequest) -> FrameLabel | None:
-        """What a request's frame was shown with; None where people start from nothing."""
+        """Return what a request's frame was shown with; None where people start from nothing."""
         file = self._file(request.request_id)
         stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
         masks = tuple(map(MaskLabel.from_json, stored))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from al_core.oracle import REFINED, SimulatedAnnotator, request_rng
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
-from tasks.backends.prelabels import delivered_proposals
+from tasks.backends.prelabels import delivered_prelabels
 from tasks.steps.context import RoundContext
 
 
@@ -20,7 +20,7 @@ class SimulatedBackend:
     the answers are collected, so that it need not be submitted.
     """
 
-    shows_proposals = False
+    shows_prelabels = False
     revisable = False
 
     def __init__(self, context: RoundContext) -> None:
@@ -30,7 +30,7 @@ class SimulatedBackend:
         self._settings = context.settings
 
     def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
-        """Nothing is to be done: the requests lie in the ledger."""
+        """Do nothing: the requests lie in the ledger."""
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Draw the answers.
@@ -41,7 +41,7 @@ class SimulatedBackend:
         known = self._requests()
         wanted = [known[i] for i in request_ids if i in known]
         truth = self._truth(wanted)
-        shown = delivered_proposals(self._project, self._ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
+        shown = delivered_prelabels(self._project, self._ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
         annotator = SimulatedAnnotator(
             lambda frame: truth[frame.video_id].get(frame.frame_idx), self._settings.annotator
         )
@@ -51,7 +51,7 @@ class SimulatedBackend:
         ]
 
     def rejected(self) -> list[str]:
-        """The simulated annotator makes no unusable files."""
+        """Return nothing: the simulated annotator makes no unusable files."""
         return []
 
     def _image(self, request: LabelRequest) -> NDArray[np.uint8] | None:

@@ -13,7 +13,7 @@ from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
-from tasks.backends.prelabels import delivered_proposals
+from tasks.backends.prelabels import delivered_prelabels
 from tasks.backends.sampling import shown_blind
 
 FITS = 0.9
@@ -117,7 +117,7 @@ def ask_again(ledger: Ledger, video: str, frame_indices: Sequence[int]) -> int:
 def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -> None:
     settings = {this.round_id: this.settings for this in ledger.rounds()}
     newest = max(settings, default=0)
-    proposed = delivered_proposals(project, ledger, [g.question.original for g in given])
+    proposed = delivered_prelabels(project, ledger, [g.question.original for g in given])
     for g in given:
         mine = tallies[g.answer.annotator]
         mine.frames += g.question.purpose is Purpose.LABEL

@@ -39,7 +39,7 @@ class IngestedSource:
     video: Video | None = None
 
     def describe(self) -> str:
-        """One line for the person; errors name the file themselves."""
+        """Return one line for the person; errors name the file themselves."""
         if self.outcome == Outcome.FAILED:
             return f"{self.outcome.value}: {self.message}"
         name = self.video.name if self.video else self.path.name
@@ -53,7 +53,7 @@ class IngestReport:
     entries: tuple[IngestedSource, ...]
 
     def of(self, outcome: Outcome) -> tuple[IngestedSource, ...]:
-        """The entries with one outcome."""
+        """Return the entries with one outcome."""
         return tuple(entry for entry in self.entries if entry.outcome == outcome)
 
     @property
@@ -95,12 +95,12 @@ def ingest_paths(
 
 
 def open_frames(project: Project, ledger: Ledger, settings: FrameSettings) -> FrameStore:
-    """The frames of all videos of a project, kept in its cache."""
+    """Return the frames of all videos of a project, kept in its cache."""
     return FrameStore(project.cache / "frames", ledger.videos(), settings)
 
 
 def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
-    """The same at the size that the last round worked on; before the first, at the usual one."""
+    """Return the frames at the size that the last round worked on; before the first, at the default one."""
     last = ledger.last_round()
     return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
 
@@ -182,7 +182,7 @@ def _content(label: FrameLabel) -> set[tuple[int, int, str]]:
 
 
 def _labels(ledger: Ledger, truth: dict[int, tuple[TrueObject, ...]], category: str) -> list[FrameLabel]:
-    """Truth as labels; ``video_id`` 0 stands for the one that the ledger gives."""
+    """Return truth as labels; ``video_id`` 0 stands for the one that the ledger gives."""
     tracks = {o.track_id: o.category for found in truth.values() for o in found if o.category is not None}
     names = [name for _, name in sorted(tracks.items()) if name is not None]
     ids = ledger.add_categories(dict.fromkeys(names or [category]))

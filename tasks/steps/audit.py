@@ -130,7 +130,7 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
 
 
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
-    """Mean J&F over videos of each round that has one, in order."""
+    """Return the mean J&F over videos of each round that has one, in order."""
     by_round: dict[int, list[float]] = {}
     for row in whole_video(ledger.quality(), "jf"):
         by_round.setdefault(row.round_id, []).append(row.value)

@@ -70,13 +70,13 @@ def calibrate(
 
 
 def calibrations_of(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Calibration]:
-    """By propagator and provenance; what nothing is known of in this project has the map known beforehand."""
+    """Return the map of each propagator and provenance; where this project has no samples, the prior."""
     names = (*methods, Provenance.PROPAGATED.value, Provenance.TEACHER.value)
     return {name: fits[name].calibration if name in fits else PRIORS.get(name, IDENTITY) for name in names}
 
 
 def as_json(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Any]:
-    """For the ledger: the map used for each name, and what it is worth; an unknown figure is None."""
+    """Return for the ledger the map used for each name, and what it is worth; an unknown figure is None."""
     told: dict[str, Any] = {}
     for name, calibration in calibrations_of(methods, fits).items():
         told[name] = {"slope": calibration.slope, "offset": calibration.offset, "samples": 0}
@@ -87,12 +87,12 @@ def as_json(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Any]:
 
 
 def _known(estimate: Estimate) -> list[float | None]:
-    """Value and interval; JSON knows no NaN."""
+    """Return value and interval; JSON knows no NaN."""
     return [None if math.isnan(value) else value for value in (estimate.value, estimate.low, estimate.high)]
 
 
 def _samples(rows: Sequence[_Row]) -> Samples:
-    """Grouped by video, or by time where there is one video only."""
+    """Return rows grouped by video, or by time where there is one video only."""
     alone = len({row.video_id for row in rows}) == 1
     return Samples.of(
         (row.confidence, row.overlap, min(int(row.time * BLOCKS), BLOCKS - 1) if alone else row.video_id)
@@ -101,8 +101,10 @@ def _samples(rows: Sequence[_Row]) -> Samples:
 
 
 def delivered_samples(project: Project, ledger: Ledger) -> dict[str, Samples]:
-    """Confidences as they were delivered and what they turned out to be worth, by provenance: each mask of a frame that
-    a person labelled in the round after."""
+    """Return confidences as they were delivered and the overlaps they turned out to have, by provenance.
+
+    Each mask of a frame that a person labelled in the round after is a sample.
+    """
     last = ledger.last_round()
     by_name: defaultdict[str, list[_Row]] = defaultdict(list)
     if last is not None:
@@ -113,7 +115,7 @@ def delivered_samples(project: Project, ledger: Ledger) -> dict[str, Samples]:
 
 
 def _delivered_before(context: RoundContext, labels: Sequence[FrameLabel], raw: bool = True) -> Iterator[_Row]:
-    """What each round delivered for the frames that people labelled in the next one.
+    """Yield what each round delivered for the frames that people labelled in the next one.
 
     Args:
         raw: take each round's calibration out of the confidences again.
@@ -146,8 +148,10 @@ def _calibrations_in(context: RoundContext) -> dict[str, Calibration]:
 
 
 def _overlap(mask: DeliveredMask, label: FrameLabel, identities: Identities) -> float:
-    """IoU with the object that a mask stands for: that of the same number, or the best of its category where numbers
-    mean nothing."""
+    """Return the IoU with the object that a mask stands for.
+
+    That is the one of the same number, or the best of its category where numbers mean nothing.
+    """
     lasting = identities is Identities.PERSISTENT and mask.provenance is Provenance.PROPAGATED
     wanted = [
         m.rle

@@ -252,7 +252,7 @@ def hashes_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
 
 
 def _tuples(value: Any) -> Any:
-    """Lists, which JSON makes, as tuples, which cannot be changed."""
+    """Return lists, which JSON makes, as tuples, which cannot be changed."""
     if isinstance(value, list | tuple):
         return tuple(_tuples(part) for part in value)
     return value

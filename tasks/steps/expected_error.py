@@ -63,7 +63,7 @@ def _labelled(ledger: Ledger, video_id: int, round_id: int) -> set[int]:
 
 
 def _errors(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> NDArray[np.float64]:
-    """Expected error of every frame from the confidence of its masks and the objects of the labels around it."""
+    """Return the expected error of every frame, by the confidence of its masks and the objects of labels around it."""
     seen = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
     at = np.searchsorted(labelled, np.arange(n_frames))
     error = np.empty(n_frames)
@@ -74,7 +74,7 @@ def _errors(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> NDA
 
 
 def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:
-    """Whether teachers miss objects that others see, float64 [n_frames] in [0, 1]; 0 where nothing was predicted."""
+    """Return how often teachers miss objects that others see, float64 [n_frames] in [0, 1]; 0 without prediction."""
     found = np.zeros(n_frames)
     rows = ledger.predictions(round_id, video_id)
     found[rows["frame_idx"]] = np.clip(rows["existence_disagreement"], 0, 1)

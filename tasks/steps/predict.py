@@ -13,7 +13,7 @@ from al_core.records import Progress, Video
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
-from tasks.progress import progress_of
+from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, RoundContext, Trained, hashes_of
 
 if TYPE_CHECKING:
@@ -90,14 +90,14 @@ def predict_video(
         settings.student.long_side,
         settings.student.max_objects,
     )
-    told = _telling(predicted, video, on_progress)
+    told = telling(predicted, video.n_frames, video.name, on_progress)
     write_predictions(path, tally.passing(told), frames.size(video.video_id))
     ledger.put_predictions(context.round_id, video.video_id, tally.table(settings), project.relative(path))
     return path
 
 
 def _expected(ledger: Ledger, video: Video, round_id: int) -> Expected | None:
-    """How many objects people would see in each frame, judging by what they have labelled so far."""
+    """Return how many objects people would see in each frame, judging by what they have labelled so far."""
     labels = ledger.human_labels(up_to_round=round_id)
     if not labels:
         return None
@@ -114,7 +114,7 @@ class _Tally:
         self._scorer = FrameScorer(expected)
 
     def passing(self, frames: Iterable[FramePrediction]) -> Iterator[FramePrediction]:
-        """The same frames."""
+        """Yield the same frames."""
         for frame in frames:
             self.frame_idx.append(frame.frame_idx)
             self.n_objects.append(len(frame.objects))
@@ -122,7 +122,7 @@ class _Tally:
             yield frame
 
     def table(self, settings: Settings) -> pa.Table:
-        """One row per frame, as the ledger takes it."""
+        """Return one row per frame, as the ledger takes it."""
         components = self._scorer.components()
         return pa.table(
             {
@@ -132,13 +132,3 @@ class _Tally:
                 **components,
             }
         )
-
-
-def _telling(
-    frames: Iterable[FramePrediction], video: Video, on_progress: Callable[[Progress], None] | None
-) -> Iterator[FramePrediction]:
-    """The same frames; says before each how many are done, and at the end that all are."""
-    for done, frame in enumerate(frames, start=1):
-        if on_progress is not None:
-            on_progress(Progress(done, video.n_frames, video.name))
-        yield frame

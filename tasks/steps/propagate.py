@@ -29,7 +29,7 @@ from al_core.records import (
 from al_core.stores.delivered import Summary, write_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
-from tasks.progress import progress_of
+from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, Propagated, RoundContext, hashes_of
 
 
@@ -56,7 +56,7 @@ class VideoFrames:
         return self.store.size(self.video.video_id)
 
     def read(self, frame_idx: int) -> NDArray[np.uint8]:
-        """One frame, RGB uint8 [h, w, 3]."""
+        """Return one frame, RGB uint8 [h, w, 3]."""
         return self.store.read(FrameRef(self.video.video_id, frame_idx))
 
 
@@ -138,7 +138,8 @@ def propagate_video(
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(by_frame)
-    summary = write_delivered(path, covered.counted(_telling(delivered, video, on_progress)))
+    told = telling(delivered, video.n_frames, video.name, on_progress)
+    summary = write_delivered(path, covered.counted(told))
     categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
     context.ledger.put_delivered(
         context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories
@@ -147,7 +148,7 @@ def propagate_video(
 
 
 def known_by_frame(clip: VideoFrames, labels: Sequence[FrameLabel], resources: Resources) -> dict[int, FrameLabel]:
-    """The last label of each frame, with identities that hold for the whole video."""
+    """Return the last label of each frame, with identities that hold for the whole video."""
     newest = _newest(labels)
     if clip.video.identities is Identities.PER_FRAME:
         # Flow links them whatever else propagates: it needs no training, and labels lie close together.
@@ -156,7 +157,7 @@ def known_by_frame(clip: VideoFrames, labels: Sequence[FrameLabel], resources: R
 
 
 def _newest(labels: Iterable[FrameLabel]) -> list[FrameLabel]:
-    """One label per frame, by frame."""
+    """Return one label per frame, by frame."""
     newest = {label.frame: label for label in labels}
     return [newest[frame] for frame in sorted(newest)]
 
@@ -186,21 +187,9 @@ class _Covered:
         self.categories: Counter[tuple[str, int]] = Counter()
 
     def counted(self, frames: Iterable[tuple[int, list[DeliveredMask]]]) -> Iterator[DeliveredMask]:
-        """The masks of all frames."""
+        """Yield the masks of all frames."""
         for frame_idx, masks in frames:
             if masks:
                 self.frames.add(frame_idx)
             self.categories.update((m.provenance.value, m.category_id) for m in masks if m.track_id != IGNORE_TRACK)
             yield from masks
-
-
-def _telling(
-    frames: Iterable[tuple[int, list[DeliveredMask]]],
-    video: Video,
-    on_progress: Callable[[Progress], None] | None,
-) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """The same frames; says before each how many are done."""
-    for done, frame in enumerate(frames, start=1):
-        if on_progress is not None:
-            on_progress(Progress(done, video.n_frames, video.name))
-        yield frame

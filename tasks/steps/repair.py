@@ -51,12 +51,12 @@ def repair_step(context: RoundContext, name: str, steps: Steps = STEPS) -> list[
 
 
 def _damaged(context: RoundContext, step: Step[Any]) -> dict[int, Path]:
-    """The damaged files of a finished step by video; a checkpoint goes as video 0."""
+    """Return the damaged files of a finished step by video; a checkpoint goes as video 0."""
     result = context.result(step.result)
     made: Mapping[int, MadeFile] = {} if result is None else step.files(context, result)
     return {video: file.path for video, file in made.items() if not _is_whole(file)}
 
 
 def _is_whole(file: MadeFile) -> bool:
-    """Whether a file is there, and is what it was where that is known."""
+    """Tell whether a file is there, and is what it was where that is known."""
     return file.path.is_file() and file.sha256 in (None, fingerprint_file(file.path))

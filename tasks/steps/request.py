@@ -6,7 +6,7 @@ import numpy as np
 
 from al_core.records import LabelRequest
 from tasks.backends import open_backend
-from tasks.backends.prelabels import delivered_proposals
+from tasks.backends.prelabels import delivered_prelabels
 from tasks.scheduling.events import tell_ready
 from tasks.steps.context import Requested, RoundContext
 from tasks.steps.select import select_ahead
@@ -39,7 +39,7 @@ def request_labels(context: RoundContext) -> int:
     ledger.put_requests(requests)
     if requests:
         backend = open_backend(context)
-        shown = delivered_proposals(context.project, ledger, requests) if backend.shows_proposals else {}
+        shown = delivered_prelabels(context.project, ledger, requests) if backend.shows_prelabels else {}
         backend.submit(requests, shown)
     return len(requests)
 

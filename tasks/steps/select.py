@@ -120,14 +120,14 @@ def frames_to_ask(settings: Settings, human_frames: int) -> int:
 
 
 def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
-    """What was chosen ahead and stays."""
+    """Return what was chosen ahead and stays."""
     ahead = ledger.selection(round_id)
     stays = {request.frame for request in ledger.replace_requests(round_id)} if ahead else set()
     return [s for s in ahead if s.frame in stays]
 
 
 def planned(settings: Settings) -> SelectionSettings:
-    """The settings of the selection, with the campaign's frames where its limits tell how many there will be."""
+    """Return the settings of the selection, with the campaign's frames where its limits tell how many there will be."""
     rounds = settings.stopping.max_rounds * settings.selection.frames_per_round
     limits = [n for n in (settings.stopping.max_human_frames, rounds) if n]
     frames = settings.selection.planned_frames or min(limits, default=0)
@@ -135,8 +135,10 @@ def planned(settings: Settings) -> SelectionSettings:
 
 
 def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
-    """The strategy of the next round, and a note where it is not that of the settings: when choosing gains nothing
-    over drawing at random, frames are spread evenly."""
+    """Return the strategy of the next round, and a note where it is not that of the settings.
+
+    When choosing gains nothing over drawing at random, frames are spread evenly.
+    """
     named = settings.selection.strategy
     gain = gain_so_far(ledger)
     if named in ("random", "uniform") or gain is None or gain.value > 1:
@@ -145,8 +147,9 @@ def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
 
 
 def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
-    """What a round may choose from; nothing costly is read until a strategy asks for it. A label costs what people took
-    so far.
+    """Return what a round may choose from; nothing costly is read until a strategy asks for it.
+
+    A label costs what people took so far.
 
     Args:
         asked_before: frames that rounds before this one asked for are left out; ``round_id`` when left out.
@@ -206,7 +209,7 @@ class _LedgerRanking:
     answerable: Frames | None
 
     def __call__(self, n: int, quota: int, gap: int) -> Iterator[Ranked]:
-        """First a short prefix of the whole order, which is mostly enough; then what is enough in theory.
+        """Yield a short prefix of the whole order, which is mostly enough; then what is enough in theory.
 
         A chosen frame rules out ``2 * gap - 1`` frames at most, so ``n`` times as many of all, or ``quota``
         times as many of each video, suffice but for frames ruled out by older labels; these are made up for
@@ -249,7 +252,7 @@ class _LedgerRanking:
 
 
 def _patches(frames: FrameStore, video: int, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Patches of small pictures of frames, float32 [n, p, d]."""
+    """Return patches of small pictures of frames, float32 [n, p, d]."""
     pictures = (frames.read(FrameRef(video, int(i))) for i in indices)
     return np.stack(
         [patches_of(cv2.resize(p, PICTURE, interpolation=cv2.INTER_AREA).astype(np.uint8)) for p in pictures]
@@ -269,7 +272,7 @@ def _with_truth(ledger: Ledger) -> Frames:
 def by_video(
     read: Callable[[int, NDArray[np.int64]], NDArray[np.float32]],
 ) -> Callable[[Frames], NDArray[np.float32]]:
-    """Features of frames of several videos, read video by video.
+    """Return a function that reads features of frames of several videos, video by video.
 
     Args:
         read: (video, rising frame numbers) -> float32 [n, ...].
@@ -293,14 +296,13 @@ def by_video(
 
 
 def predicted_features(path: Path, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Pooled teacher features of frames, float32 [n, d]; a frame that was not predicted has its
-    neighbour's."""
+    """Return pooled teacher features of frames, float32 [n, d]; a frame that was not predicted has its neighbour's."""
     predicted, features = read_features(path)
     return features[nearest(predicted, indices)]
 
 
 def nearest(known: Sequence[int] | NDArray[np.int32], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Position in ``known`` (rising) of the value nearest to each wanted one, the earlier of two."""
+    """Return the position in ``known`` (rising) of the value nearest to each wanted one, the earlier of two."""
     values = np.asarray(known, np.int64)
     after = np.searchsorted(values, wanted).clip(0, len(values) - 1)
     before = np.maximum(after - 1, 0)

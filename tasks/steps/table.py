@@ -119,7 +119,7 @@ def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]
 
 
 def _as_full_disk(error: BaseException, folder: Path) -> NoSpace | None:
-    """The error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
+    """Return the error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, folder)):
