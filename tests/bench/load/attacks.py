@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from tests.tasks.web.attacks import CALLS, PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
-from tests.tasks.web.desk import ADDRESS, CHANGING, answer, desk, sent, square
+from tests.toys.web.attacks import CALLS, PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS
+from tests.toys.web.desk import ADDRESS, CHANGING, answer, desk, sent, square
 
 JSON = {"Content-Type": "application/json"}
 

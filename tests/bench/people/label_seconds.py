@@ -36,7 +36,7 @@ from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 from tasks.project.ingest import ingest_paths
 from tests.bench.people.scripted_person import Mask, Pace, ScriptedPerson
 from tests.browser import browser
-from tests.tasks.web.serving import served
+from tests.toys.web.serving import served
 
 TOLERANCE = 2
 """Radius in pixels of the largest disc of wrong pixels that a person lets pass."""

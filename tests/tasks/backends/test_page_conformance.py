@@ -12,8 +12,8 @@ from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
 from tests.tasks.backends.conformance import People, PeopleConformance
-from tests.tasks.web.desk import ADDRESS, CHANGING, answer, sent
 from tests.toys.masks import FULL
+from tests.toys.web.desk import ADDRESS, CHANGING, answer, sent
 
 
 class PagePeople(People):

@@ -13,8 +13,8 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import is_alive, living_owner, open_ledger
 from tasks.ledger.remote import RemoteLedger
-from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
+from tests.toys.web.serving import served
 
 
 @pytest.fixture

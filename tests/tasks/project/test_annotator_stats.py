@@ -10,7 +10,7 @@ from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from tasks.project.annotator_stats import ask_again, person_rows
 from tasks.report.pages import sections
 from tasks.report.people_tables import people_table
-from tests.tasks.web.desk import desk, selected, square
+from tests.toys.web.desk import desk, selected, square
 
 
 def give(office, name, masks, kind=LabelKind.MASK, seconds=10.0):

@@ -11,8 +11,8 @@ from al_core import errors
 from al_core.project import Project
 from tasks.web import app as application
 from tasks.web.error_responses import ApiError
-from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
+from tests.toys.web.serving import served
 
 
 class Drawing(BaseModel):

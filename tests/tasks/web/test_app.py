@@ -1,6 +1,6 @@
 import pytest
 
-from tests.tasks.web.desk import CHANGING
+from tests.toys.web.desk import CHANGING
 
 
 def test_it_says_that_it_lives_and_which_one_it_is(trial_client, trial):

@@ -3,8 +3,8 @@ from fastapi.testclient import TestClient
 
 from al_core.ledger.labelling.people import Role
 from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks
-from tests.tasks.web.attacks import CALLS
-from tests.tasks.web.desk import ADDRESS, CHANGING, desk
+from tests.toys.web.attacks import CALLS
+from tests.toys.web.desk import ADDRESS, CHANGING, desk
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from al_core.masks.rle import decode
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, Provenance
 from tasks.project.ingest import ingest_paths
 from tasks.web.label_cache import LabelCache
-from tests.tasks.web.desk import desk, square
 from tests.toys.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at, write_frames
+from tests.toys.web.desk import desk, square
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from al_core.masks.rle import Rle, decode, encode
 from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS, LabelKind, MaskLabel
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
-from tests.tasks.web.attacks import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS, rle
-from tests.tasks.web.desk import answer, delivered, desk, sent, square
 from tests.toys.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
+from tests.toys.web.attacks import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS, rle
+from tests.toys.web.desk import answer, delivered, desk, sent, square
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tasks.web.middleware import BODY_LIMIT, LEDGER_BODY_LIMIT, Guard
-from tests.tasks.web.desk import CHANGING
+from tests.toys.web.desk import CHANGING
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/nix", "/test/BadLabel", "/test/bug"])

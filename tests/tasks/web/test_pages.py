@@ -13,7 +13,7 @@ from al_core.records import COMPONENTS as LEDGER_COMPONENTS
 from tasks.web import pages
 from tasks.web.error_responses import add_error_handlers
 from tests.browser import browser, needs_chromium
-from tests.tasks.web.serving import served
+from tests.toys.web.serving import served
 
 
 def application() -> FastAPI:

@@ -19,8 +19,8 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.web.serve import Address, Commands, serve
-from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
+from tests.toys.web.serving import served
 
 NOTHING = Commands(run=["none"])
 

@@ -6,8 +6,8 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks.processes.rounds import RunState
 from tasks.web.auth import COOKIE
-from tests.tasks.web.serving import served
 from tests.toys.ledgers import ledger_with_clip
+from tests.toys.web.serving import served
 
 FAILED = RunState(running=False, last_error="exit code 1: Error: no space left in some/folder")
 

@@ -10,8 +10,8 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from tasks.project.snapshot import ask
 from tasks.report.formatting import duration
-from tests.tasks.web.serving import served
 from tests.toys.labelled_project import N_FRAMES, finished_project
+from tests.toys.web.serving import served
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from al_core.settings import Settings
 from tests.bench.people.scripted_person import Pace, ScriptedPerson
 from tests.browser import browser, needs_chromium
 from tests.label_page import Person, masks_of
-from tests.tasks.web.serving import served
 from tests.toys.labelled_project import answer, deliver, mask_at, new_project, select
+from tests.toys.web.serving import served
 
 pytestmark = needs_chromium
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from al_core.masks.rle import encode
-from tests.tasks.web.desk import sent, square
 from tests.toys.labelled_project import HEIGHT, WIDTH
+from tests.toys.web.desk import sent, square
 
 MEGABYTE = 2**20
 
