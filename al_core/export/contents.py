@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.files import replaced
 from al_core.masks import rle
-from al_core.records import DeliveredMask, Progress, Provenance, Video
+from al_core.records import MADE, DeliveredMask, Progress, Provenance, Video
 
 MANIFEST = "export.json"
 """Lies in every folder that an export wrote: what went out, and what was lost."""
@@ -78,7 +78,7 @@ def parse_provenances(text: str | None) -> frozenset[Provenance]:
     Raises:
         UnknownName: no such provenance, or one that nothing makes yet.
     """
-    known = {p.value: p for p in Provenance if p is not Provenance.ACCEPTED}
+    known = {p.value: p for p in MADE}
     names = text.split(",") if text else []
     for name in names:
         if name not in known:

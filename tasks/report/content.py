@@ -11,7 +11,6 @@ from al_core.benchmark.curve_points import GOOD
 from al_core.errors import FewframesError
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.learning_curve import Forecast, forecast
-from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, QualityRow, Selected, Video
@@ -252,7 +251,7 @@ def _video_content(known: _Known, frames: FrameStore) -> VideoContent:
     masks = dict(read_delivered(known.delivered, wanted)) if known.delivered and delivered else {}
 
     def draw(frame_idx: int) -> Picture:
-        shown = shown_masks(frame_idx, known.labels, masks, tuple(PROVENANCE_COLOURS))
+        shown = shown_masks(frame_idx, known.labels, masks)
         image = picture(frames, FrameRef(known.video.video_id, frame_idx), shown)
         time_us = int(known.times_us[frame_idx] - known.times_us[0])
         return Picture(frame_idx, time_us, image, shown, choices.get(frame_idx))

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
-from al_core.records import ALL, Provenance, QualityRow, whole_video
+from al_core.records import Provenance, QualityRow, whole_video
+from tasks.report.formatting import many
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
 
@@ -67,14 +68,14 @@ def round_rows(ledger: Ledger) -> list[RoundRow]:
     ]
 
 
-def quality_by_video(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) -> dict[int, float]:
+def quality_by_video(rows: Iterable[QualityRow], metric: str) -> dict[int, float]:
     """Return a metric of whole videos, by video; of several rounds the last counts."""
-    return {q.video_id: q.value for q in whole_video(rows, metric, provenance)}
+    return {q.video_id: q.value for q in whole_video(rows, metric)}
 
 
-def mean_quality(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) -> float | None:
+def mean_quality(rows: Iterable[QualityRow], metric: str) -> float | None:
     """Return the mean of a metric over whole videos, each weighing the same; None without any."""
-    values = quality_by_video(rows, metric, provenance).values()
+    values = quality_by_video(rows, metric).values()
     return sum(values) / len(values) if values else None
 
 
@@ -126,5 +127,5 @@ def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
     if unfinished:
         return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"
     if unanswered:
-        return f"waits for {unanswered} label{'s' * (unanswered > 1)}"
+        return f"waits for {many(unanswered, 'label')}"
     return f"in progress, done: {steps[-1].name}" if steps else "started"

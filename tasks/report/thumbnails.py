@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo
 from al_core.export.drawing import draw_masks
-from al_core.export.palette import track_colour
+from al_core.export.palette import PROVENANCE_COLOURS, track_colour
 from al_core.masks import rle
 from al_core.masks.rle import Rle
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance
@@ -42,19 +42,14 @@ def shown_masks(
     frame_idx: int,
     labels: Mapping[int, FrameLabel],
     delivered: Mapping[int, Sequence[DeliveredMask]],
-    order: Sequence[str],
 ) -> Shown:
-    """Return a person's label where there is one, otherwise what was delivered.
-
-    Args:
-        order: provenances, most trusted first.
-    """
+    """Return a person's label where there is one, otherwise what was delivered."""
     if frame_idx in labels:
         return Shown(tuple((m.track_id, m.rle) for m in labels[frame_idx].objects), Provenance.HUMAN.value)
     found = delivered.get(frame_idx, ())
     if not found:
         return Shown()
-    weakest = max((m.provenance.value for m in found), key=order.index)
+    weakest = max((m.provenance.value for m in found), key=list(PROVENANCE_COLOURS).index)
     return Shown(tuple((m.track_id, m.rle) for m in found), weakest, min(m.confidence for m in found))
 
 

@@ -76,7 +76,7 @@ def test_videos_weigh_the_same():
         QualityRow(1, 2, 1, "all", "jf", 0.1, 10),
     ]
     assert mean_quality(rows, "jf") == pytest.approx(0.7)
-    assert mean_quality(rows, "jf", "teacher") is None
+    assert mean_quality(rows, "ap50") is None
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,18 @@ import io
 import numpy as np
 from PIL import Image
 
-from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
 from tasks.report.thumbnails import THUMBNAIL_SIDE, Shown, data_uri, picture, shown_masks
 from tests.toys.labelled_project import mask_at, new_project
 
-ORDER = tuple(PROVENANCE_COLOURS)
 RLE = encode(mask_at(0))
 
 
 def test_a_persons_label_comes_before_what_was_delivered():
     labels = {3: FrameLabel(FrameRef(1, 3), (MaskLabel(7, 1, RLE), MaskLabel(0, 0, RLE)))}
     delivered = {3: [DeliveredMask(3, 1, 1, Provenance.TEACHER, 0.5, RLE)]}
-    assert shown_masks(3, labels, delivered, ORDER) == Shown(((7, RLE),), "human")
+    assert shown_masks(3, labels, delivered) == Shown(((7, RLE),), "human")
 
 
 def test_delivered_masks_go_by_their_least_founded_and_least_confident():
@@ -27,8 +25,8 @@ def test_delivered_masks_go_by_their_least_founded_and_least_confident():
             DeliveredMask(3, 2, 1, Provenance.PROPAGATED, 0.6, RLE),
         ]
     }
-    assert shown_masks(3, {}, delivered, ORDER) == Shown(((1, RLE), (2, RLE)), "teacher", 0.6)
-    assert shown_masks(4, {}, delivered, ORDER) == Shown()
+    assert shown_masks(3, {}, delivered) == Shown(((1, RLE), (2, RLE)), "teacher", 0.6)
+    assert shown_masks(4, {}, delivered) == Shown()
 
 
 def test_a_picture_shows_the_frame_and_the_outline(tmp_path):

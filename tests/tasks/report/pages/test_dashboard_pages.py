@@ -36,7 +36,7 @@ def tiles(page):
 
 
 def person(name="ann", **changes):
-    row = PersonRow(name, Role.ANNOTATOR, False, 3, 90.0, {LabelKind.MASK: 30.0}, 0.5, None, None, None, 0.875, None, 1)
+    row = PersonRow(name, Role.ANNOTATOR, False, 3, 90.0, {LabelKind.MASK: 30.0}, 0.5, None, 0.875, None, 1)
     return replace(row, **changes)
 
 
