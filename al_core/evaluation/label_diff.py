@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from al_core.masks.matching import matched
+from al_core.masks.matching import ANY_OVERLAP, matched
 from al_core.masks.rle import iou
 from al_core.records import DeliveredMask, Identities, MaskLabel, Provenance
 
@@ -94,7 +92,7 @@ def _by_track(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> lis
 def _by_overlap(old: Sequence[DeliveredMask], new: Sequence[DeliveredMask]) -> list[Pair]:
     if not old or not new:
         return [*((mask, None) for mask in old), *((None, mask) for mask in new)]
-    paired = dict(matched(iou([m.rle for m in old], [m.rle for m in new]), np.nextafter(0.0, 1.0)))
+    paired = dict(matched(iou([m.rle for m in old], [m.rle for m in new]), ANY_OVERLAP))
     found: list[Pair] = [(mask, new[paired[i]] if i in paired else None) for i, mask in enumerate(old)]
     return found + [(None, mask) for i, mask in enumerate(new) if i not in paired.values()]
 

@@ -39,48 +39,22 @@ class JAndF(NamedTuple):
         return (self.j + self.f) / 2
 
 
-def jaccard(pred: Mask, truth: Mask, ignore: Mask | None = None) -> float:
-    """Compute the region similarity J: intersection over union (Perazzi et al., CVPR 2016).
+def j_and_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float = BOUND) -> JAndF:
+    """Compare a mask with the truth (Perazzi et al., CVPR 2016).
+
+    J is intersection over union; two empty masks agree (1.0). F is the harmonic mean of boundary precision and recall:
+    a boundary pixel is right when the other boundary passes within a disk around it. F is 1.0 when neither mask has a
+    boundary, 0.0 when one has; the frame's own border is no boundary, so a mask that fills the frame has none.
 
     Args:
         pred, truth: bool [h, w].
-        ignore: bool [h, w]; its pixels count neither as object nor as background.
-
-    Returns:
-        In [0, 1]; 1.0 when both masks are empty.
-
-    Raises:
-        BadLabel: the masks differ in size.
-    """
-    pred, truth = _cropped(pred, truth, ignore)
-    return _jaccard(pred, truth)
-
-
-def boundary_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float = BOUND) -> float:
-    """Compute the contour accuracy F: harmonic mean of boundary precision and recall (Perazzi et al., CVPR 2016).
-
-    A boundary pixel is right when the other boundary passes within a disk around it.
-
-    Args:
-        pred, truth: bool [h, w].
-        ignore: bool [h, w]; removed from both masks before their boundaries are drawn, as in DAVIS 2017
-            (Pont-Tuset et al., 2017).
+        ignore: bool [h, w]; its pixels count neither as object nor as background. They are removed from both masks
+            before their boundaries are drawn, as in DAVIS 2017 (Pont-Tuset et al., 2017).
         bound: radius of the disk, as a share of the frame's diagonal, or in pixels when it is 1 or more.
 
-    Returns:
-        In [0, 1]; 1.0 when neither mask has a boundary, 0.0 when one has. The frame's own border is no
-        boundary, so a mask that fills the frame has none.
-
     Raises:
         BadLabel: the masks differ in size.
     """
-    radius = _radius(pred.shape, bound)
-    pred, truth = _cropped(pred, truth, ignore)
-    return _boundary_f(pred, truth, radius)
-
-
-def j_and_f(pred: Mask, truth: Mask, ignore: Mask | None = None, bound: float = BOUND) -> JAndF:
-    """Compute :func:`jaccard` and :func:`boundary_f` of the same masks, cheaper than one after the other."""
     radius = _radius(pred.shape, bound)
     pred, truth = _cropped(pred, truth, ignore)
     return JAndF(_jaccard(pred, truth), _boundary_f(pred, truth, radius))

@@ -33,7 +33,7 @@ from al_core.evaluation.metrics import (
     mask_average_precision,
     voc_average_precision,
 )
-from al_core.masks.matching import matched
+from al_core.masks.matching import ANY_OVERLAP, matched
 from al_core.masks.rle import Rle, decode, iou
 from al_core.records import ALL, DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 
@@ -47,9 +47,6 @@ class VideoFigure(NamedTuple):
     value: float
     n_frames: int
 
-
-SOME = np.nextafter(0.0, 1.0)
-"""Least overlap of a pair: any at all."""
 
 _Score = tuple[int, str | None, JAndF]
 """(frame, provenance of the delivered mask or None where there is none, figures)."""
@@ -142,7 +139,7 @@ def _match_tracks(
         wanted = [mask for mask in truth[frame].objects if mask.track_id not in named]
         at = np.ix_([others.index(m.track_id) for m in found], [rest.index(m.track_id) for m in wanted])
         total[at] += iou([m.rle for m in found], [m.rle for m in wanted])
-    return {track: track for track in named} | {others[i]: rest[j] for i, j in matched(total, SOME)}
+    return {track: track for track in named} | {others[i]: rest[j] for i, j in matched(total, ANY_OVERLAP)}
 
 
 def _per_frame_rows(
@@ -165,7 +162,7 @@ def _frame_scores(frame: int, found: Sequence[DeliveredMask], label: FrameLabel)
         figures = [_compare(mask.rle, None, ignore) for mask in found]
         worst = min(figures, default=JAndF(1.0, 1.0))
         return [(frame, None, worst)]
-    pair = {j: found[i] for i, j in matched(iou([m.rle for m in found], [m.rle for m in wanted]), SOME)}
+    pair = {j: found[i] for i, j in matched(iou([m.rle for m in found], [m.rle for m in wanted]), ANY_OVERLAP)}
     return [_pair_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
 
 

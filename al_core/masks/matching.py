@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+ANY_OVERLAP = float(np.nextafter(0.0, 1.0))
+"""Least score of pairs that overlap at all."""
+
 
 def matched(score: NDArray[np.floating], least: float = -np.inf) -> list[tuple[int, int]]:
     """Return the one-to-one pairs with the greatest sum of scores, of those that reach ``least``.

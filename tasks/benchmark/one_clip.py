@@ -2,20 +2,28 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from al_core.errors import BadLabel
-from al_core.evaluation.identity_switches import SwitchCounter
-from al_core.evaluation.metrics import JAndF, j_and_f
+from al_core.evaluation.metrics import JAndF
+from al_core.evaluation.video_quality import evaluate_video
 from al_core.export.davis import index_image, write_index_png
 from al_core.footage.clips import Clip, ClipFrames, clips_of
 from al_core.fusion import combine, fuse, propagations
-from al_core.masks.rle import decode, encode
+from al_core.masks.rle import encode
 from al_core.propagation import Resources
-from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, FrameRef, MaskLabel, Progress
+from al_core.records import (
+    ALL,
+    IGNORE_CATEGORY,
+    IGNORE_TRACK,
+    DeliveredMask,
+    FrameLabel,
+    FrameRef,
+    Identities,
+    MaskLabel,
+    Progress,
+)
 from al_core.settings import Settings
 from tasks.steps.propagate import Decoded
 
@@ -108,7 +116,8 @@ def labels_of(clip: Clip, labelled: Collection[int]) -> dict[int, FrameLabel]:
             raise BadLabel(f"{clip.name}: expected labels for frames 0 to {clip.n_frames - 1}, got {frame}")
         if frame not in known:
             raise BadLabel(f"{clip.name}: frame {frame} has no mask; masks are there for {_listed(sorted(known))}")
-    return {frame: _label(clip, frame) for frame in sorted(labelled)}
+    found = {frame: _truth(clip, frame) for frame in sorted(labelled)}
+    return {frame: replace(label, masks=tuple(label.objects)) for frame, label in found.items()}
 
 
 def propagate_clip(
@@ -151,61 +160,31 @@ def write_masks(
     if too_high:
         raise BadLabel(f"{clip.name}: an index image holds objects 1 to {MAX_INDEX}, got {_listed(too_high)}")
     out.mkdir(parents=True, exist_ok=True)
-    figures = Figures(clip, labelled)
+    found: dict[int, list[DeliveredMask]] = {}
     height, width = clip.size
     started = time.perf_counter()
     for frame, masks in delivered:
         shown = [mask for mask in masks if mask.track_id != IGNORE_TRACK]
         image, _ = index_image(shown, {m.track_id: m.track_id for m in shown}, height, width)
         write_index_png(out / f"{clip.files[frame].stem}.png", image)
-        figures.add(frame, shown)
+        found[frame] = shown
         if on_progress is not None:
             on_progress(Progress(frame + 1, clip.n_frames, clip.name))
     seconds = time.perf_counter() - started
-    return ClipReport(clip.n_frames, len(labelled), seconds, figures.mean(), figures.n_frames, figures.switches)
+    truth = {frame: _truth(clip, frame) for frame in clip.truth_frames}
+    rows = evaluate_video(found, truth, set(labelled), Identities.PERSISTENT)
+    whole = {row.metric: row.value for row in rows if (row.track_id, row.provenance) == (None, ALL)}
+    figures = JAndF(whole["j"], whole["f"]) if "j" in whole else None
+    measured = len(set(truth) - set(labelled))
+    return ClipReport(clip.n_frames, len(labelled), seconds, figures, measured, int(whole.get("switches", 0)))
 
 
-class Figures:
-    """J and F of masks against the truth of a clip, on frames that were not labelled."""
-
-    def __init__(self, clip: Clip, labelled: Collection[int]) -> None:
-        self._clip = clip
-        self._measured = set(clip.truth_frames) - set(labelled)
-        self._found: dict[int, list[JAndF]] = {track: [] for track in clip.tracks}
-        self._identities = SwitchCounter()
-
-    @property
-    def switches(self) -> int:
-        """Identity switches over the measured frames."""
-        return self._identities.switches
-
-    @property
-    def n_frames(self) -> int:
-        """Frames that can be measured."""
-        return len(self._measured)
-
-    def add(self, frame: int, masks: Sequence[DeliveredMask]) -> None:
-        """Measure a frame, if its truth is known."""
-        if frame not in self._measured:
-            return
-        truth, ignore = self._clip.truth(frame), self._clip.ignore(frame)
-        empty = np.zeros(self._clip.size, bool)
-        found = {mask.track_id: decode(mask.rle) for mask in masks}
-        for track, figures in self._found.items():
-            figures.append(j_and_f(found.get(track, empty), truth.get(track, empty), ignore))
-        self._identities.add(truth, found)
-
-    def mean(self) -> JAndF | None:
-        """Average over frames, then over objects; None where nothing was measured."""
-        objects = [np.mean(figures, axis=0) for figures in self._found.values() if figures]
-        if not objects:
-            return None
-        j, f = np.mean(objects, axis=0)
-        return JAndF(float(j), float(f))
-
-
-def _label(clip: Clip, frame: int) -> FrameLabel:
+def _truth(clip: Clip, frame: int) -> FrameLabel:
+    """Return the objects of a frame and what is to be ignored in it."""
     masks = [MaskLabel(track, CATEGORY, encode(mask)) for track, mask in clip.truth(frame).items()]
+    ignored = clip.ignore(frame)
+    if ignored is not None:
+        masks.append(MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, encode(ignored)))
     return FrameLabel(FrameRef(1, frame), tuple(masks))
 
 

@@ -18,10 +18,8 @@ from al_core.evaluation.metrics import (
     JAndF,
     ScoredRegion,
     TruthRegion,
-    boundary_f,
     envelope_area,
     j_and_f,
-    jaccard,
     mask_average_precision,
     region_iou,
     voc_average_precision,
@@ -54,24 +52,24 @@ class TestJaccard:
         ],
     )
     def test_by_hand(self, pred, truth, expected):
-        assert jaccard(pred, truth) == expected
+        assert j_and_f(pred, truth).j == expected
 
     def test_ignored_pixels_count_for_nobody(self):
         right_column = np.zeros((4, 4), bool)
         right_column[:, 2:] = True
-        assert jaccard(LEFT, SQUARE, ignore=right_column) == 1.0
-        assert jaccard(SQUARE, EMPTY, ignore=FULL) == 1.0
+        assert j_and_f(LEFT, SQUARE, ignore=right_column).j == 1.0
+        assert j_and_f(SQUARE, EMPTY, ignore=FULL).j == 1.0
 
     def test_sizes_must_agree(self):
         with pytest.raises(BadLabel, match=r"one size, got \[\[4, 4\], \[4, 5\]\]"):
-            jaccard(SQUARE, np.zeros((4, 5), bool))
+            j_and_f(SQUARE, np.zeros((4, 5), bool))
 
     @given(pairs)
     def test_formula_on_the_whole_frame(self, three):
         pred, truth, ignore = three
         union = ((pred | truth) & ~ignore).sum()
         expected = ((pred & truth) & ~ignore).sum() / union if union else 1.0
-        assert jaccard(pred, truth, ignore) == pytest.approx(expected)
+        assert j_and_f(pred, truth, ignore).j == pytest.approx(expected)
 
 
 class TestBoundaryF:
@@ -86,26 +84,26 @@ class TestBoundaryF:
         ],
     )
     def test_by_hand(self, pred, truth, expected):
-        assert boundary_f(pred, truth) == expected
+        assert j_and_f(pred, truth).f == expected
 
     def test_a_mask_that_fills_the_frame_has_no_boundary(self):
-        assert boundary_f(FULL, SQUARE) == 0.0
-        assert boundary_f(FULL, EMPTY) == 1.0
+        assert j_and_f(FULL, SQUARE).f == 0.0
+        assert j_and_f(FULL, EMPTY).f == 1.0
 
     def test_shift_beyond_the_disk(self):
         # Vertical edges in a 1-row frame: after column 1 and after column 5; the disk's radius is 2 pixels.
         pred, truth = np.zeros((1, 10), bool), np.zeros((1, 10), bool)
         pred[0, :2] = True
         truth[0, :6] = True
-        assert boundary_f(pred, truth, bound=2) == 0.0
-        assert boundary_f(pred, truth, bound=4) == 1.0
+        assert j_and_f(pred, truth, bound=2).f == 0.0
+        assert j_and_f(pred, truth, bound=4).f == 1.0
 
     def test_precision_and_recall(self):
         # Two edges predicted (columns 1 and 7), one of them true: precision 1/2, recall 1.
         pred, truth = np.zeros((1, 10), bool), np.zeros((1, 10), bool)
         pred[0, 2:8] = True
         truth[0, 2:] = True
-        assert boundary_f(pred, truth, bound=1) == pytest.approx(2 * 0.5 / 1.5)
+        assert j_and_f(pred, truth, bound=1).f == pytest.approx(2 * 0.5 / 1.5)
 
     @given(pairs)
     def test_equals_the_public_implementation(self, three):
@@ -113,13 +111,13 @@ class TestBoundaryF:
         reference = Evaluator()
         reference.objects_in_gt.add(1)
         reference.feed_frame(pred.astype(np.uint8), truth.astype(np.uint8))
-        assert jaccard(pred, truth) == pytest.approx(reference.object_iou[1][0])
-        assert boundary_f(pred, truth) == pytest.approx(reference.boundary_f[1][0])
+        assert j_and_f(pred, truth).j == pytest.approx(reference.object_iou[1][0])
+        assert j_and_f(pred, truth).f == pytest.approx(reference.boundary_f[1][0])
 
     @given(pairs)
     def test_ignored_pixels_are_removed_from_both(self, three):
         pred, truth, ignore = three
-        assert boundary_f(pred, truth, ignore) == boundary_f(pred & ~ignore, truth & ~ignore)
+        assert j_and_f(pred, truth, ignore).f == j_and_f(pred & ~ignore, truth & ~ignore).f
 
     @given(masks)
     def test_a_mask_agrees_with_itself(self, mask):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from al_core.evaluation.metrics import boundary_f
+from al_core.evaluation.metrics import j_and_f
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
@@ -42,8 +42,8 @@ class TestPersistent:
         delivered = {0: [given_mask(0, 1, TOP, HUMAN)], 1: [given_mask(1, 1, TOP_LEFT)]}
         rows = evaluate_video(delivered, truth, {0}, PERSISTENT)
         assert value(rows, "j") == (0.5, 1)
-        assert value(rows, "f") == (boundary_f(TOP_LEFT, TOP), 1)
-        assert value(rows, "jf")[0] == pytest.approx((0.5 + boundary_f(TOP_LEFT, TOP)) / 2)
+        assert value(rows, "f") == (j_and_f(TOP_LEFT, TOP).f, 1)
+        assert value(rows, "jf")[0] == pytest.approx((0.5 + j_and_f(TOP_LEFT, TOP).f) / 2)
         assert "human" not in {row[1] for row in rows}
 
     def test_nothing_to_measure(self):

@@ -5,7 +5,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import refine_with_box
 from al_core.interactive.closeup import window_of
 from al_core.masks.soft import Window
@@ -16,7 +16,7 @@ NOTHING = np.zeros((64, 64), np.float32)
 
 
 def test_an_object_is_found_in_its_box():
-    assert jaccard(refine_with_box(IMAGE, NOTHING, BOX), TRUTH) > 0.97
+    assert j_and_f(refine_with_box(IMAGE, NOTHING, BOX), TRUTH).j > 0.97
 
 
 def test_a_prediction_that_fits_the_box_is_kept():
@@ -31,7 +31,7 @@ def test_what_lies_outside_is_cut_off():
 
 
 def test_a_box_that_the_prediction_does_not_fill_brings_the_rest():
-    assert jaccard(refine_with_box(IMAGE, soft(BODY), BOX), TRUTH) > 0.97
+    assert j_and_f(refine_with_box(IMAGE, soft(BODY), BOX), TRUTH).j > 0.97
 
 
 @given(st.integers(0, 10**6), st.integers(0, 40), st.integers(0, 40), st.integers(1, 20), st.integers(1, 20))

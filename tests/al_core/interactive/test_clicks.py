@@ -5,7 +5,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Click, refine_with_clicks
 from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH, soft
 from tests.toys.masks import disk
@@ -18,13 +18,13 @@ def test_without_clicks_nothing_changes():
 
 def test_a_missing_part_comes_with_one_click():
     refined = refine_with_clicks(IMAGE, soft(BODY), [Click(30, 17, True)])
-    assert jaccard(refined, TRUTH) > 0.97
+    assert j_and_f(refined, TRUTH).j > 0.97
 
 
 def test_what_is_too_much_goes_with_one_click():
     spilled = TRUTH | disk(52, 40, 7)
     refined = refine_with_clicks(IMAGE, soft(spilled), [Click(54, 40, False)])
-    assert jaccard(refined, TRUTH) > 0.97 > jaccard(spilled, TRUTH)
+    assert j_and_f(refined, TRUTH).j > 0.97 > j_and_f(spilled, TRUTH).j
 
 
 def test_a_click_touches_nothing_but_its_region():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import filled, refine_with_outline
 from tests.al_core.interactive.figure import IMAGE, TRUTH, soft
 
@@ -26,7 +26,7 @@ def test_two_pieces_are_one_object():
 def test_a_coarse_outline_moves_to_the_edge():
     coarse = filled((64, 64), [COARSE])
     refined = refine_with_outline(IMAGE, NOTHING, coarse)
-    assert jaccard(refined, TRUTH) > 0.95 > jaccard(coarse, TRUTH)
+    assert j_and_f(refined, TRUTH).j > 0.95 > j_and_f(coarse, TRUTH).j
 
 
 def test_a_prediction_like_the_outline_has_a_say():
@@ -34,7 +34,7 @@ def test_a_prediction_like_the_outline_has_a_say():
     coarse = filled((64, 64), [COARSE])
     alone = refine_with_outline(noise, NOTHING, coarse)
     helped = refine_with_outline(noise, soft(TRUTH), coarse)
-    assert jaccard(helped, TRUTH) > jaccard(alone, TRUTH)
+    assert j_and_f(helped, TRUTH).j > j_and_f(alone, TRUTH).j
 
 
 def test_a_prediction_elsewhere_has_none():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Stroke, refine_with_scribble
 from tests.al_core.interactive.figure import BODY, HEAD, IMAGE, TRUTH, soft
 
@@ -18,7 +18,7 @@ def test_strokes_bring_what_is_missing_and_take_what_is_too_much():
     refined = refine_with_scribble(
         IMAGE, soft(wrong), [line((27, 17), (33, 17), True), line((54, 32), (54, 47), False)]
     )
-    assert jaccard(refined, TRUTH) > 0.97 > jaccard(wrong, TRUTH)
+    assert j_and_f(refined, TRUTH).j > 0.97 > j_and_f(wrong, TRUTH).j
 
 
 def test_every_point_is_on_its_side():
@@ -30,7 +30,7 @@ def test_every_point_is_on_its_side():
 
 def test_a_dot_is_a_click():
     dot = Stroke(np.array([[30, 17]]), True)
-    assert jaccard(refine_with_scribble(IMAGE, soft(BODY), [dot]), TRUTH) > 0.97
+    assert j_and_f(refine_with_scribble(IMAGE, soft(BODY), [dot]), TRUTH).j > 0.97
 
 
 def test_no_strokes_change_nothing():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.masks.rle import decode, encode
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
@@ -129,14 +129,14 @@ class TestCorrecting:
         got = self.got(kind, self.TRUTH[0], self.BITTEN, box_noise_pixels=1)
         first, second = (decode(m.rle) for m in got.label.objects)
         assert (first == self.TRUTH[0]).all()
-        assert jaccard(second, self.TRUTH[1]) > 0.9 > jaccard(self.BITTEN, self.TRUTH[1])
+        assert j_and_f(second, self.TRUTH[1]).j > 0.9 > j_and_f(self.BITTEN, self.TRUTH[1]).j
         assert (got.kind, got.seconds) == (kind, 2 * 2.0 + price)
 
     @pytest.mark.parametrize("kind", [LabelKind.CLICK, LabelKind.SCRIBBLE, LabelKind.BOX])
     def test_a_new_object_gets_a_box(self, kind):
         got = self.got(kind, self.TRUTH[0], box_noise_pixels=1)
         assert (got.kind, got.seconds) == (LabelKind.BOX, 2.0 + 7.0)
-        assert jaccard(decode(got.label.objects[1].rle), self.TRUTH[1]) > 0.9
+        assert j_and_f(decode(got.label.objects[1].rle), self.TRUTH[1]).j > 0.9
 
     def test_what_is_nothing_is_clicked_away(self):
         got = self.got(LabelKind.CLICK, *self.TRUTH, disk(56, 8, 4))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Click, filled
 from al_core.masks.soft import Window
 from al_core.oracle.gestures import MOST_VERTICES, box_around, next_click, outline, strokes
@@ -87,7 +87,7 @@ class TestOutline:
         truth = disk(30, 30, 20)
         polygons = outline(truth, 0, rng())
         assert sum(len(p) for p in polygons) <= MOST_VERTICES
-        assert jaccard(filled((64, 64), polygons), truth) > 0.9
+        assert j_and_f(filled((64, 64), polygons), truth).j > 0.9
 
     def test_each_larger_piece_is_drawn(self):
         assert len(outline(square(2, 2, 12, 12) | square(18, 18, 30, 30) | square(30, 0, 31, 1), 0, rng())) == 2

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_clicks
 from al_core.masks.rle import decode, encode
@@ -177,7 +177,7 @@ def figures(before: np.ndarray, after: np.ndarray) -> list[str]:
 
 def overlap(found: FrameLabel, truth: FrameLabel) -> float:
     """J of the only object; 0 where it was not found."""
-    return float(jaccard(decode(found.objects[0].rle), decode(truth.objects[0].rle))) if found.objects else 0.0
+    return float(j_and_f(decode(found.objects[0].rle), decode(truth.objects[0].rle)).j) if found.objects else 0.0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from al_core.evaluation.calibration import Samples
 from al_core.evaluation.identity_switches import identity_switches
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, RearrangedClip, clips_of
 from al_core.masks.rle import decode, encode
 from al_core.propagation import PROPAGATORS, Resources
@@ -130,7 +130,7 @@ def held_against(clip: Clip, frame: int, masks: Sequence[DeliveredMask]) -> tupl
     foreground = np.logical_or.reduce([np.zeros(clip.size, bool), *found])
     areas = [mask.sum() for mask in found]
     confidence = float(np.average([m.confidence for m in masks], weights=areas)) if masks else 0.0
-    return confidence, jaccard(foreground, truth, clip.ignore(frame))
+    return confidence, j_and_f(foreground, truth, clip.ignore(frame)).j
 
 
 def in_child(work, *args):

@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
@@ -83,7 +83,7 @@ def main(data: Path, sequence: str | None, n_frames: int, n_labels: int) -> None
             nothing.label(running, lambda i, _: edits_of({}, corrected[i]))
         first, second = shown.stored(), nothing.stored()
         same = all(same_masks(first[i], second[i]) and same_masks(first[i], corrected[i]) for i in asked)
-        quality = [jaccard(first[i][t], mask) for i in asked for t, mask in clip.truth(i).items()]
+        quality = [j_and_f(first[i][t], mask).j for i in asked for t, mask in clip.truth(i).items()]
     report(console, clip, asked, {"propagated masks": shown.person, "nothing": nothing.person})
     console.print(f"same masks in both ledgers, to the pixel: {same}; J with the truth {np.mean(quality):.3f}")
     if not same:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from al_core.evaluation.identity_switches import SwitchCounter
-from al_core.evaluation.metrics import jaccard
+from al_core.evaluation.metrics import j_and_f
 from al_core.propagation.base import Propagator
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.tracks.track_merging import MergeWeights, Merging
@@ -52,7 +52,7 @@ def follow(propagator: Propagator, clip: MoverClip, marks: Sequence[int]) -> tup
         counter.add(truth, masks)
         if frame.frame_idx not in marks:
             for t, values in overlaps.items():
-                values.append(jaccard(masks.get(t, nothing), truth.get(t, nothing)))
+                values.append(j_and_f(masks.get(t, nothing), truth.get(t, nothing)).j)
     return counter.switches, float(np.mean([np.mean(values) for values in overlaps.values()]))
 
 
