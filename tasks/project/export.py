@@ -46,7 +46,7 @@ def export_project(
         OutputExists: ``out`` is there and must not be replaced.
     """
     EXPORTERS.check(format)
-    clips = _clips(project, ledger, frames, _round(ledger, round_id), videos)
+    clips = _clips(project, ledger, frames, round_id, videos)
     return write_export(format, clips, ledger.categories(), out, options, on_progress)
 
 
@@ -97,21 +97,18 @@ def export_splits(
     Raises:
         BadSettings: fewer videos than splits.
     """
-    delivered = ledger.delivered_paths(_round(ledger, round_id))
-    known = {v.name: v for v in ledger.videos() if v.video_id in delivered and (videos is None or v.name in videos)}
-    lengths = {name: v.n_frames for name, v in known.items()}
+    EXPORTERS.check(format)
+    clips = {clip.video.name: clip for clip in _clips(project, ledger, frames, round_id, videos)}
+    lengths = {name: clip.video.n_frames for name, clip in clips.items()}
     splits = split_videos(lengths, shares, np.random.default_rng(seed))
-    reports = {
-        split: export_project(
-            project, ledger, frames, format, out / split, options,
-            round_id=round_id, videos=members, on_progress=on_progress,
-        )
-        for split, members in splits.items()
-    }  # fmt: skip
+    categories, reports = ledger.categories(), {}
+    for split, names in splits.items():
+        members = [clip for name, clip in clips.items() if name in names]
+        reports[split] = write_export(format, members, categories, out / split, options, on_progress)
     numbers = {name: sampled(n) for name, n in lengths.items()}
     thumbnails = {
-        name: (numbers[name], frames.thumbnails(video.video_id, numbers[name].tolist()))
-        for name, video in known.items()
+        name: (numbers[name], frames.thumbnails(clip.video.video_id, numbers[name].tolist()))
+        for name, clip in clips.items()
     }
     return SplitReport(reports, splits, tuple(leaks(splits, thumbnails)))
 
@@ -126,14 +123,14 @@ def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Ite
 
 
 def _clips(
-    project: Project, ledger: Ledger, frames: FrameStore, round_id: int, names: Sequence[str] | None
+    project: Project, ledger: Ledger, frames: FrameStore, round_id: int | None, names: Sequence[str] | None
 ) -> list[ExportClip]:
+    round_id = _round(ledger, round_id)
     paths = ledger.delivered_paths(round_id)
     known = {video.name: video for video in ledger.videos() if video.video_id in paths}
     for name in names or ():
         if name not in known:
             raise UnknownName(f"video with masks of round {round_id}", name, known)
-    chosen = [video for name, video in known.items() if names is None or name in names]
     return [
         ExportClip(
             video,
@@ -143,7 +140,8 @@ def _clips(
             round_id,
             ledger.frame_times_us(video.video_id),
         )
-        for video in chosen
+        for name, video in known.items()
+        if names is None or name in names
     ]
 
 
