@@ -66,7 +66,7 @@ def annotator_of(world: World, kinds: str, settings: AnnotatorSettings) -> Annot
         shown = {track: mask for track, mask in shown.items() if (mask > 0.5).any()}
         request = LabelRequest.of(1, Selected(ref, 0, 0.0, "", only or kind))
         proposal = frame_label(ref, {track: mask > 0.5 for track, mask in shown.items()})
-        image = world.clips[video].frames.read(frame_idx)
+        image = world.clips[video].read(frame_idx)
         answer = person.answer(request, rng, proposal, image, shown)
         masks = {m.track_id: decode(m.rle) for m in answer.label.objects}
         return Label(masks, _key(answer.label.objects)), answer.kind, answer.seconds

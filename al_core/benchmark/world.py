@@ -8,14 +8,13 @@ the product's own: strategies, propagator, prices of labels, metrics.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.evaluation.metrics import j_and_f
-from al_core.footage.clips import ClipFrames
+from al_core.footage.clips import Footage
 from al_core.masks.soft import patch_of
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
@@ -29,24 +28,6 @@ from al_core.settings import AnnotatorSettings, SelectionSettings
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """track -> mask, bool [h, w] at the size of the propagation."""
-
-
-class TruthClip(Protocol):
-    """A clip of which everything is known."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-
-    @property
-    def frames(self) -> ClipFrames:
-        """The frames, at the size at which they are propagated."""
-
-    def truth(self, frame_idx: int) -> Masks:
-        """Return the objects of a frame."""
-
-    def ignore(self, frame_idx: int) -> NDArray[np.bool_] | None:
-        """Return the pixels that count neither way; None for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +72,10 @@ class World:
         propagator: its masks between two labels depend on these two only.
     """
 
-    def __init__(self, clips: Sequence[TruthClip], propagator: FlowPropagator) -> None:
+    def __init__(self, clips: Sequence[Footage], propagator: FlowPropagator) -> None:
         self.clips = clips
         self._propagator = propagator
-        self._tracks = [sorted({t for i in range(c.frames.n_frames) for t in c.truth(i)}) for c in clips]
+        self._tracks = [sorted({t for i in range(c.n_frames) for t in c.truth(i)}) for c in clips]
         self._known: dict[tuple[int, int, str, int, str], list[FrameQuality]] = {}
         self._hazards: dict[tuple[int, tuple[tuple[int, str], ...]], NDArray[np.float64]] = {}
         self._features: dict[int, NDArray[np.float32]] = {}
@@ -102,7 +83,7 @@ class World:
 
     def n_frames(self, video: int) -> int:
         """Return the number of frames of a clip."""
-        return self.clips[video].frames.n_frames
+        return self.clips[video].n_frames
 
     def objects(self, video: int) -> int:
         """Return the number of objects of a clip."""
@@ -139,7 +120,7 @@ class World:
     def carried(self, video: int, labels: Labels, start: int, end: int) -> Iterator[PropagatedFrame]:
         """Carry the masks between two neighbouring labels."""
         masks = {i: labels[i].masks for i in (start, end) if i in labels}
-        return self._propagator.between(self.clips[video].frames, masks, start, end)
+        return self._propagator.between(self.clips[video], masks, start, end)
 
     def delivered(self, video: int, labels: Labels, frame_idx: int) -> dict[int, NDArray[np.float32]]:
         """Return the probability of each object in a frame that nobody labelled, by track, float32 [h, w]."""
@@ -158,7 +139,7 @@ class World:
         return self._hazards[key]
 
     def _measured_hazards(self, video: int, labels: Labels) -> NDArray[np.float64]:
-        frames = self.clips[video].frames
+        frames = self.clips[video]
         masks: dict[int, NDArray[np.bool_]] = {}
         for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
             if labels:
@@ -183,7 +164,7 @@ class World:
         return self._patches[video]
 
     def _small(self, video: int, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-        frames = self.clips[video].frames
+        frames = self.clips[video]
         for i in range(frames.n_frames):
             yield np.asarray(cv2.resize(frames.read(i), size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -197,7 +178,7 @@ class World:
     ) -> FrameQuality:
         clip, tracks = self.clips[video], self._tracks[video]
         truth, ignore = clip.truth(frame_idx), clip.ignore(frame_idx)
-        nothing = np.zeros(clip.frames.size, bool)
+        nothing = np.zeros(clip.size, bool)
         found = [
             j_and_f(masks[t] > 0.5 if t in masks else nothing, truth.get(t, nothing), ignore)
             for t in tracks

@@ -61,10 +61,6 @@ class Footage(ClipFrames, Protocol):
         """Name for people, and for folders."""
 
     @property
-    def frames(self) -> ClipFrames:
-        """The footage itself, as a propagator sees it."""
-
-    @property
     def truth_frames(self) -> Sequence[int]:
         """Frames whose truth is known, in order."""
 
@@ -122,11 +118,6 @@ class Clip:
         height, width = self.full_size
         scale = min(1.0, (self.long_side or max(height, width)) / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
-
-    @property
-    def frames(self) -> "Clip":
-        """The clip itself."""
-        return self
 
     @property
     def truth_frames(self) -> tuple[int, ...]:
@@ -267,11 +258,6 @@ class RearrangedClip:
     def size(self) -> tuple[int, int]:
         """(height, width) of a frame in pixels."""
         return self.source.size
-
-    @property
-    def frames(self) -> "RearrangedClip":
-        """The view itself."""
-        return self
 
     @cached_property
     def truth_frames(self) -> tuple[int, ...]:

@@ -15,9 +15,23 @@ class KnownClip:
     clip: MoverClip
 
     @property
-    def frames(self) -> MoverClip:
-        """The clip itself."""
-        return self.clip
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return self.clip.n_frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.clip.size
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the frames."""
+        return self.clip.sha256
+
+    def read(self, frame_idx: int) -> np.ndarray:
+        """Return a frame, RGB uint8 [h, w, 3]."""
+        return self.clip.read(frame_idx)
 
     def truth(self, frame_idx: int) -> dict[int, np.ndarray]:
         """The objects of a frame."""
