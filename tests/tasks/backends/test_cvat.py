@@ -1,17 +1,13 @@
-"""What a round for CVAT looks like on disk, and an upload without a server. What people answer is tested in
+"""What a round for CVAT looks like on disk. What people answer is tested in
 ``test_conformance.py``, other programs that read the files in ``tests/label_studio``."""
 
-import builtins
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from al_core.errors import MissingDependency
-from tasks.backends.cvat import CvatBackend
 from tests.tasks.backends.people import CvatPeople
-from tests.toys.contexts import context_of
 from tests.toys.masks import HOLED, OVER
 
 
@@ -59,36 +55,3 @@ def test_another_file(people):
     people.drop(b"hello", ".txt")
     assert backend.collect(people.ids) == []
     assert "expected what CVAT exports (.xml or .zip), got '.txt'" in backend.rejected()[0]
-
-
-class TestUpload:
-    """With the address of a server, but without one."""
-
-    @pytest.fixture
-    def backend(self, people):
-        settings = people.settings.changed({"annotator.cvat_url": "http://127.0.0.1:9"})
-        return CvatBackend(
-            context_of(people.project, people.ledger, people.round_id, settings, frames=people.frames), settle_seconds=0
-        )
-
-    def test_a_token_is_needed(self, people, backend, monkeypatch):
-        monkeypatch.delenv("CVAT_TOKEN", raising=False)
-        with pytest.raises(MissingDependency, match="CVAT_TOKEN does not hold an access token"):
-            backend.submit(people.requests, {})
-        assert (people.project.outbox / "round-0001/annotations.xml").is_file()
-
-    def test_the_sdk_is_needed(self, people, backend, monkeypatch):
-        def without_sdk(name, *rest, real=builtins.__import__):
-            if name.startswith("cvat_sdk"):
-                raise ImportError(name)
-            return real(name, *rest)
-
-        monkeypatch.setenv("CVAT_TOKEN", "secret")
-        monkeypatch.setattr(builtins, "__import__", without_sdk)
-        with pytest.raises(MissingDependency, match=r"pip install 'fewframes\[cvat\]'"):
-            backend.submit(people.requests, {})
-
-    def test_a_round_that_is_there_is_not_sent_again(self, people, backend):
-        people.submit()
-        (people.project.outbox / "round-0001/cvat-task.json").write_text('{"task": 7}')
-        backend.submit(people.requests, {})

@@ -12,8 +12,6 @@ from al_core.errors import BadLabel
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
-from tasks.backends import drop_folder
-from tasks.backends.drop_folder import DropFolder
 from tasks.backends.inbox import InboxBackend
 from tests.toys.contexts import context_of
 from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
@@ -147,17 +145,6 @@ class TestCollect:
         later = InboxBackend(context_of(project, ledger, frames=GreyFrames()))
         assert later.collect([FIRST]) == first
 
-    def test_killed_before_the_file_was_moved(self, project, backend, monkeypatch):
-        drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
-        with monkeypatch.context() as patch:
-            patch.setattr(DropFolder, "_move", _interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                backend.collect([FIRST])
-        understood = (project.inbox / f"accepted/understood/{FIRST}.json").read_bytes()
-        (answer,) = backend.collect([FIRST])
-        assert json.loads(understood)["answer_id"] == answer.answer_id
-        assert not (project.inbox / f"{FIRST}.png").exists()
-
     def test_a_label_that_is_dropped_again_replaces_the_one_before(self, project, ledger, backend):
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         (first,) = backend.collect([FIRST])
@@ -246,31 +233,3 @@ class TestBadFiles:
         assert "5x4 pixels" in (project.inbox / f"rejected/{FIRST}.png.txt").read_text()
         assert backend.collect([FIRST]) == []
         assert backend.rejected() == []
-
-    def test_unfinished_and_hidden_files_are_left_alone(self, project, backend):
-        for name in (".DS_Store", f"{FIRST}.png.part", f"{FIRST}.png~"):
-            (project.inbox / name).write_bytes(b"half")
-        assert backend.collect([FIRST]) == []
-        assert len(tree(project.inbox)) == 3
-
-    def test_a_file_that_grows_is_left_for_the_next_look(self, project, ledger, monkeypatch):
-        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=9.0)
-        path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
-        whole = path.read_bytes()
-        path.write_bytes(whole[:20])
-        monkeypatch.setattr(drop_folder.time, "sleep", lambda seconds: path.write_bytes(whole))
-        assert backend.collect([FIRST]) == []
-        assert backend.rejected() == []
-        monkeypatch.setattr(drop_folder.time, "sleep", lambda seconds: None)
-        assert len(backend.collect([FIRST])) == 1
-
-    def test_a_file_that_rests_is_read_at_once(self, project, ledger, monkeypatch):
-        backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=9.0)
-        path = drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
-        os.utime(path, (1e9, 1e9))
-        monkeypatch.setattr(drop_folder.time, "sleep", _interrupted)
-        assert len(backend.collect([FIRST])) == 1
-
-
-def _interrupted(*args) -> None:
-    raise KeyboardInterrupt

@@ -1,128 +1,185 @@
-"""The client's patience, against a server that answers as told. A real Label Studio is tested in
-``tests/label_studio``."""
+"""The back-end of Label Studio passes the shared tests with a server that is kept in memory, without its HTTP.
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+A real Label Studio is asked in ``tests/label_studio``.
+"""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from al_core.errors import BadSettings, MissingDependency, ToolUnreachable
-from al_core.ledger.store import Ledger
-from al_core.project import Project
+from al_core.errors import BadSettings, ToolUnreachable
+from al_core.exchange.label_studio import prediction
 from al_core.settings import Settings
-from tasks.backends import label_studio_api
+from tasks.backends import label_studio
 from tasks.backends.label_studio import LabelStudioBackend
-from tasks.backends.label_studio_api import LabelStudioApi
-from tests.toys.contexts import context_of
-
-PERSONAL = "aaa.bbb.ccc"
+from tests.tasks.backends.conformance import People, PeopleConformance
+from tests.toys.masks import FULL
 
 
-class Handler(BaseHTTPRequestHandler):
-    def respond(self):
-        length = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(length)
-        self.server.seen.append((self.command, self.path.split("?")[0], self.headers.get("Authorization")))
-        status, content = self.server.answers.pop(0)
-        if status is None:
-            self.close_connection = True
-            return
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+class Server:
+    """What the client of the server can do, done at once; every change is dated a second after the one before."""
 
-    do_GET = do_POST = do_PATCH = respond
+    def __init__(self):
+        self.known_projects, self.known_uploads, self.known_tasks = [], [], []
+        self.away = False
+        self._time = datetime(2026, 1, 1, tzinfo=UTC)
+        self._numbers = 0
 
-    def log_message(self, *args):
-        pass
+    def __call__(self, url, token_variable):
+        return self
 
+    def number(self):
+        self._numbers += 1
+        return self._numbers
 
-@pytest.fixture
-def server(monkeypatch):
-    """Gives the next of ``answers`` (status, content), whatever is asked; no status: the line is cut."""
-    monkeypatch.setattr(label_studio_api, "_PAUSES", (0.0, 0.0))
-    monkeypatch.setenv("A_TOKEN", "0123abc")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.answers, server.seen = [], []
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    def now(self):
+        self._time += timedelta(seconds=1)
+        return self._time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
+    def projects(self):
+        self._answer()
+        return iter(self.known_projects)
 
-@pytest.fixture
-def api(server):
-    return LabelStudioApi(f"http://127.0.0.1:{server.server_port}", "A_TOKEN")
+    def create_project(self, fields):
+        self._answer()
+        self.known_projects.append({"id": self.number(), **fields})
+        return self.known_projects[-1]
 
+    def change_project(self, project, fields):
+        self._answer()
+        next(p for p in self.known_projects if p["id"] == project).update(fields)
 
-def test_a_server_that_is_away_for_a_moment_is_asked_again(server, api):
-    server.answers = [(None, ""), (503, "busy"), (200, [{"id": 1}])]
-    assert api.uploads(3) == [{"id": 1}]
-    assert server.seen == [("GET", "/api/projects/3/file-uploads", "Token 0123abc")] * 3
+    def check_config(self, label_config):
+        assert "<View>" in label_config
 
+    def uploads(self, project):
+        self._answer()
+        return self.known_uploads
 
-def test_what_must_not_be_done_twice_is_not_repeated(server, api):
-    server.answers = [(503, "database is locked"), (201, {})]
-    with pytest.raises(ToolUnreachable, match="does not answer .status 503"):
-        api.import_tasks(3, [])
-    assert len(server.seen) == 1
+    def upload(self, project, name, png):
+        self._answer()
+        assert png[1:4] == b"PNG"
+        self.known_uploads.append({"id": self.number(), "file": f"upload/{project}/{self.number():08d}-{name}"})
+        return self.known_uploads[-1]["file"]
 
+    def import_tasks(self, project, tasks):
+        self._answer()
+        for task in tasks:
+            shown = [p | {"id": self.number(), "created_at": self.now()} for p in task["predictions"]]
+            made = {"id": self.number(), "data": task["data"], "predictions": shown, "annotations": []}
+            self.known_tasks.append(made | {"updated_at": self.now()})
 
-def test_a_server_that_stays_away_is_told(server, api):
-    server.answers = [(502, "")] * 3
-    with pytest.raises(ToolUnreachable, match="does not answer"):
-        api.uploads(3)
-    assert len(server.seen) == 3
+    def add_prediction(self, task, content):
+        raise AssertionError("all masks are of one round")
 
+    def tasks(self, project, updated_after=None, whole=False):
+        self._answer()
+        return [task for task in self.known_tasks if updated_after is None or task["updated_at"] > updated_after]
 
-def test_tasks_come_page_by_page(server, api):
-    server.answers = [(200, {"tasks": [{"id": 1}, {"id": 2}], "total": 3}), (200, {"tasks": [{"id": 3}], "total": 3})]
-    assert [task["id"] for task in api.tasks(1)] == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("status", "content", "error", "message"),
-    [
-        (401, {}, MissingDependency, "refuses the token in A_TOKEN"),
-        (400, {"detail": "no such label"}, ToolUnreachable, "refuses GET .*400 .*no such label"),
-        (200, b"<html>", ToolUnreachable, "not as Label Studio does"),
-    ],
-)
-def test_a_refusal_says_why(server, api, status, content, error, message):
-    server.answers = [(status, content)]
-    with pytest.raises(error, match=message):
-        api.uploads(1)
+    def _answer(self):
+        if self.away:
+            raise ToolUnreachable("Label Studio does not answer")
 
 
-def test_a_personal_token_is_exchanged_and_exchanged_again_when_it_ran_out(server, api, monkeypatch):
-    monkeypatch.setenv("A_TOKEN", PERSONAL)
-    server.answers = [(200, {"access": "one"}), (200, []), (401, {}), (200, {"access": "two"}), (200, [])]
-    api.uploads(1)
-    api.uploads(1)
-    assert [authorization for _, path, authorization in server.seen if "refresh" not in path] == [
-        "Bearer one", "Bearer one", "Bearer two",
-    ]  # fmt: skip
+class InMemoryPeople(People):
+    """People who annotate at the server in memory."""
+
+    name = "label_studio"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.server = Server()
+
+    def backend(self):
+        return LabelStudioBackend(self.context)
+
+    def sent(self):
+        return [task["data"]["request_id"] for task in self.server.known_tasks]
+
+    def draw_label(self, request_id, label):
+        self._annotate(self._task(request_id), self._result(label))
+
+    def accept(self, request_id):
+        task = self._task(request_id)
+        self._annotate(task, task["predictions"][0]["result"])
+
+    def revise(self, request_id, masks):
+        task = self._task(request_id)
+        (annotation,) = task["annotations"]
+        annotation |= {"result": self._result(self.label(0, masks)), "updated_at": self.server.now()}
+        task["annotations"], task["updated_at"] = [annotation], self.server.now()
+
+    def delete(self, request_id):
+        task = self._task(request_id)
+        task["annotations"], task["updated_at"] = [], self.server.now()
+
+    def answer_unknown(self):
+        self.server.import_tasks(1, [{"data": {"image": "x.png"}, "predictions": []}])
+        self._annotate(self.server.known_tasks[-1], [])
+
+    def answer_in_wrong_size(self, request_id):
+        self._annotate(self._task(request_id), self._result(self.label(0, {1: FULL[:, :-1]})))
+
+    @contextmanager
+    def down(self):
+        self.server.away = True
+        yield
+        self.server.away = False
+
+    def trouble(self):
+        self.server.away = True
+
+    def recover(self):
+        super().recover()
+        self.server.away = False
+
+    def _task(self, request_id):
+        return next(task for task in self.server.known_tasks if task["data"].get("request_id") == request_id)
+
+    def _annotate(self, task, result):
+        now = self.server.now()
+        given = {"id": self.server.number(), "task": task["id"], "completed_by": 7, "lead_time": 12.5}
+        task["annotations"] = [*task["annotations"], given | {"result": result, "updated_at": now}]
+        task["updated_at"] = self.server.now()
+
+    def _result(self, label):
+        return prediction(label, self.ledger.categories(), "drawn")["result"]
 
 
-def test_without_a_token_it_says_where_to_get_one(api, monkeypatch):
-    monkeypatch.delenv("A_TOKEN")
-    with pytest.raises(MissingDependency, match="A_TOKEN does not hold a token.*Account & Settings"):
-        api.uploads(1)
+class TestInMemory(PeopleConformance):
+    @pytest.fixture
+    def people(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(label_studio, "_IMPORT_PAUSES", (0.0, 0.0))
+        people = InMemoryPeople(tmp_path)
+        monkeypatch.setattr(label_studio, "LabelStudioApi", people.server)
+        return people
+
+    def test_an_import_whose_answer_is_lost_is_not_made_twice(self, people, monkeypatch):
+        import_tasks = people.server.import_tasks
+
+        def lost(project, tasks):
+            import_tasks(project, tasks)
+            raise ToolUnreachable("the line was cut")
+
+        monkeypatch.setattr(people.server, "import_tasks", lost)
+        people.submit()
+        assert people.sent() == people.ids
+
+    def test_who_answered_and_how_long_it_took(self, people):
+        backend = people.submit()
+        people.draw(people.ids[0], {1: FULL})
+        (answer,) = backend.collect(people.ids)
+        assert (answer.annotator, answer.seconds) == ("label_studio:7", 12.5)
+
+    def test_before_anything_was_sent_nothing_is_asked(self, people):
+        people.server.away = True
+        backend = people.backend()
+        assert backend.collect(people.ids) == []
+        assert backend.rejected() == []
 
 
 @pytest.mark.parametrize("url", ["http://me:secret@host", "file:///etc", "host:8080"])
 def test_an_address_holds_no_secrets(url):
     with pytest.raises(BadSettings, match="without user and password"):
         Settings().changed({"annotator.label_studio_url": url})
-
-
-def test_before_anything_was_sent_nothing_is_asked(tmp_path, server):
-    settings = Settings().changed({"annotator.label_studio_url": f"http://127.0.0.1:{server.server_port}"})
-    backend = LabelStudioBackend(
-        context_of(Project.at(tmp_path), Ledger(tmp_path / "ledger.duckdb"), 1, settings, frames=None)
-    )
-    assert backend.collect(["r1"]) == []
-    assert server.seen == []
