@@ -1,3 +1,5 @@
+"""Requests that a round stops waiting for, and answers that are taken back: both stay stored and no longer count."""
+
 from datetime import datetime, timedelta
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from al_core.campaign.waiting import Until
 from al_core.errors import StaleLease
 from al_core.ledger.labelling.people import Role
-from al_core.records import LabelRequest
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, Selected
 from al_core.settings import ScheduleSettings, Settings
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
@@ -100,3 +102,83 @@ def test_the_log_says_who_withdrew_a_request_and_why(ledger):
     why = "1 of 3 requests are answered, enough for a share of 0.3"
     logged = [(line.who, line.subject, line.detail) for line in ledger.audit_log() if line.action == "expire"]
     assert sorted(logged) == [("schedule", request.request_id, why) for request in ledger.requests(1, "expired")]
+
+
+@pytest.fixture
+def answered(tmp_path):
+    """Round 1, finished: frames 0 (ann) and 1 (ben); round 2, going on: frame 2 (ann). Nothing is in any of them."""
+    ledger = ledger_with_clip(tmp_path)
+    for round_id, answers in ((1, {0: "ann", 1: "ben"}), (2, {2: "ann"})):
+        ledger.begin_round(Settings())
+        for frame_idx, name in answers.items():
+            answer(ledger, round_id, frame_idx, name)
+        if round_id == 1:
+            ledger.finish_round(1, None)
+    return ledger
+
+
+def answer(ledger, round_id, frame_idx, name, revision=1):
+    frame = FrameRef(1, frame_idx)
+    request = LabelRequest.of(round_id, Selected(frame, frame_idx, 0.5, "why"))
+    ledger.put_requests([request])
+    answer_id = f"{frame_idx}-{revision}"
+    ledger.put_answer(Answer(answer_id, request.request_id, FrameLabel(frame, ()), LabelKind.ABSENT, 3.0, name))
+
+
+def labelled(ledger):
+    """The frames that people labelled, as far as it counts."""
+    return [label.frame.frame_idx for label in ledger.human_labels()]
+
+
+def ids(found):
+    return [a.answer_id for a in found]
+
+
+def test_answers_are_found_by_round_person_and_frame(answered):
+    assert ids(answered.standing_answers()) == ["0-1", "1-1", "2-1"]
+    assert ids(answered.standing_answers(round_id=1)) == ["0-1", "1-1"]
+    assert ids(answered.standing_answers(since_round=2)) == ["2-1"]
+    assert ids(answered.standing_answers(annotator="ann")) == ["0-1", "2-1"]
+    assert ids(answered.standing_answers(annotator="ann", round_id=1)) == ["0-1"]
+    assert ids(answered.standing_answers(frame=FrameRef(1, 1))) == ["1-1"]
+
+
+def test_a_round_is_taken_back(answered):
+    assert answered.withdraw(["0-1", "1-1"], "lea", "wrong class") == 2
+    assert labelled(answered) == [2]
+    assert ids(answered.standing_answers()) == ["2-1"]
+    assert [(e.action, e.subject, e.detail) for e in answered.audit_log() if e.who == "lea"] == [
+        ("withdraw", "1-1", "wrong class"), ("withdraw", "0-1", "wrong class"),
+    ]  # fmt: skip
+
+
+def test_doing_it_twice_is_doing_it_once(answered):
+    assert answered.withdraw(["0-1", "no such answer"], "lea", "") == 1
+    assert answered.withdraw(["0-1"], "lea", "") == 0
+
+
+def test_an_earlier_revision_counts_again(answered):
+    answer(answered, 1, 0, "ben", revision=2)
+    answered.withdraw(["0-2"], "lea", "")
+    assert labelled(answered) == [0, 1, 2]
+    assert ids(answered.standing_answers(frame=FrameRef(1, 0))) == ["0-1"]
+    assert [r.frame.frame_idx for r in answered.requests(1, "done")] == [0, 1]
+
+
+def test_frames_of_finished_rounds_may_be_asked_for_again(answered):
+    answered.withdraw(["0-1"], "lea", "")
+    assert [r.frame.frame_idx for r in answered.requests(1, "open")] == []
+    assert answered.asked_frames(3)["frame_idx"].tolist() == [1, 2]
+
+
+def test_a_round_that_goes_on_asks_again(answered):
+    answered.withdraw(["2-1"], "lea", "")
+    assert [r.frame.frame_idx for r in answered.requests(2, "open")] == [2]
+    answer(answered, 2, 2, "ben", revision=2)
+    assert labelled(answered) == [0, 1, 2]
+
+
+def test_what_a_finished_round_worked_on_stays(answered):
+    as_of = answered.newest_answer_at(2)
+    answered.withdraw(["0-1"], "lea", "")
+    assert [label.frame.frame_idx for label in answered.human_labels(as_of=as_of)] == [0, 1, 2]
