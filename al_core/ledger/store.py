@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from al_core.ledger.campaign.deliveries import DeliveryOperations
+from al_core.ledger.campaign.loop_state import Round, RoundOperations, Step
 from al_core.ledger.campaign.predicted import PredictionOperations
-from al_core.ledger.campaign.results import ResultOperations
-from al_core.ledger.campaign.rounds import Round, RoundOperations, Step
 from al_core.ledger.campaign.videos import VideoOperations
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.copies import CopyOperations
@@ -33,7 +33,7 @@ class Ledger(
     WithdrawalOperations,
     GivenOperations,
     PeopleOperations,
-    ResultOperations,
+    DeliveryOperations,
     CopyOperations,
 ):
     """Typed operations over one ledger file.

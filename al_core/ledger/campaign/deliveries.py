@@ -7,7 +7,7 @@ from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.records import QualityRow
 
 
-class ResultOperations(Operations):
+class DeliveryOperations(Operations):
     """What came out of the rounds."""
 
     @writes
