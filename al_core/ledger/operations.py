@@ -1,11 +1,12 @@
 """What all groups of ledger operations share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.ledger_clock import time_of_session
@@ -37,6 +38,16 @@ class Operations:
     """A group of typed operations over one ledger file."""
 
     _connector: Connector
+
+    def _rows(self, query: str, arguments: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows of a query in a session of its own. Its arguments are made before, so they must not be what
+        depends on the session, such as :func:`now`."""
+        with self._connector.session() as connection:
+            return connection.execute(query, list(arguments)).fetchall()
+
+    def _columns(self, query: str, arguments: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
+        with self._connector.session() as connection:
+            return connection.execute(query, list(arguments)).fetchnumpy()
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:

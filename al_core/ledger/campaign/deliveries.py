@@ -43,34 +43,29 @@ class DeliveryOperations(Operations):
     @reads
     def category_masks(self, round_id: int) -> list[tuple[int, str, int]]:
         """Return (category, provenance, masks) that a round delivered, over all videos, by category."""
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT category_id, provenance, sum(n_masks)::BIGINT FROM delivered_category WHERE round_id = ? "
-                "GROUP BY 1, 2 ORDER BY 1, 2",
-                [round_id],
-            ).fetchall()
+        return self._rows(
+            "SELECT category_id, provenance, sum(n_masks)::BIGINT FROM delivered_category WHERE round_id = ? "
+            "GROUP BY 1, 2 ORDER BY 1, 2",
+            [round_id],
+        )
 
     @reads
     def delivered_paths(self, round_id: int) -> dict[int, str]:
         """Return the Parquet file of delivered masks of each video, relative to the project folder."""
-        with self._connector.session() as connection:
-            query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
-            return dict(connection.execute(query, [round_id]).fetchall())
+        query = "SELECT video_id, path FROM delivered_batch WHERE round_id = ? ORDER BY 1"
+        return dict(self._rows(query, [round_id]))
 
     @reads
     def last_delivered_round(self, before: int | None = None) -> int | None:
         """Return the newest round (of those before a round) that delivered masks, or None."""
-        with self._connector.session() as connection:
-            query = "SELECT max(round_id) FROM delivered_batch WHERE $1 IS NULL OR round_id < $1"
-            (row,) = connection.execute(query, [before]).fetchall()
-        return row[0]
+        query = "SELECT max(round_id) FROM delivered_batch WHERE $1 IS NULL OR round_id < $1"
+        return self._rows(query, [before])[0][0]
 
     @reads
     def frames_covered(self, round_id: int) -> int:
         """Count the frames of all videos that are labelled after a round, each once whatever its provenance."""
-        with self._connector.session() as connection:
-            query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
-            return connection.execute(query, [round_id]).fetchall()[0][0]
+        query = "SELECT coalesce(sum(n_covered), 0)::BIGINT FROM delivered_batch WHERE round_id = ?"
+        return self._rows(query, [round_id])[0][0]
 
     @writes
     def put_quality(
@@ -90,8 +85,7 @@ class DeliveryOperations(Operations):
     def quality(self, round_id: int | None = None) -> list[QualityRow]:
         """Return the measured figures of one round or of all, by round, video and track."""
         query = "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5"
-        with self._connector.session() as connection:
-            return [QualityRow(*row) for row in connection.execute(query, [round_id]).fetchall()]
+        return [QualityRow(*row) for row in self._rows(query, [round_id])]
 
     @reads
     def coverage(self) -> list[dict[str, Any]]:
@@ -111,23 +105,16 @@ class DeliveryOperations(Operations):
             covered = dict(
                 connection.execute("SELECT round_id, sum(n_covered)::BIGINT FROM delivered_batch GROUP BY 1").fetchall()
             )
-        names = (
-            "round_id",
-            "status",
-            "n_frames",
-            "predicted",
-            "requested",
-            "answered",
-            "open",
-            "human_frames",
-            "human_seconds",
-        )
-        table = [dict(zip(names, row, strict=True)) for row in rows]
+        table = [dict(zip(_COVERAGE_COLUMNS, row, strict=True)) for row in rows]
         for entry in table:
             entry["delivered"] = {p: (f, m) for r, p, f, m in delivered if r == entry["round_id"]}
             entry["covered"] = covered.get(entry["round_id"], 0)
         return table
 
+
+_COVERAGE_COLUMNS = (
+    "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "human_frames", "human_seconds",
+)  # fmt: skip
 
 # Counts of predictions come from their manifest: the table of predictions itself is never scanned.
 _COVERAGE = """

@@ -83,8 +83,7 @@ class RoundOperations(Operations):
     @reads
     def rounds(self) -> list[Round]:
         """Return all rounds, in order."""
-        with self._connector.session() as connection:
-            rows = connection.execute(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1").fetchall()
+        rows = self._rows(f"SELECT {_ROUND_COLUMNS} FROM round ORDER BY 1")
         return [_round(row) for row in rows]
 
     @reads
@@ -193,11 +192,10 @@ class RoundOperations(Operations):
     @reads
     def steps(self, round_id: int | None = None) -> list[Step]:
         """Return the steps of one round or of all, in order of their start."""
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                f"SELECT {_STEP_COLUMNS} FROM step WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, started_at",
-                [round_id],
-            ).fetchall()
+        rows = self._rows(
+            f"SELECT {_STEP_COLUMNS} FROM step WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, started_at",
+            [round_id],
+        )
         return [_step(row) for row in rows]
 
     @reads

@@ -34,9 +34,8 @@ class PredictionOperations(Operations):
     @reads
     def training_curve(self, round_id: int) -> list[tuple[int, float, float]]:
         """Return (iteration, loss, learning rate) of a round's training, in order."""
-        with self._connector.session() as connection:
-            query = "SELECT iteration, loss, learning_rate FROM training_curve WHERE round_id = ? ORDER BY 1"
-            return connection.execute(query, [round_id]).fetchall()
+        query = "SELECT iteration, loss, learning_rate FROM training_curve WHERE round_id = ? ORDER BY 1"
+        return self._rows(query, [round_id])
 
     @writes
     def put_predictions(self, round_id: int, video_id: int, frames: pa.Table, path: str) -> None:
@@ -59,9 +58,8 @@ class PredictionOperations(Operations):
     @reads
     def prediction_paths(self, round_id: int) -> dict[int, str]:
         """Return the Parquet file of predicted objects of each video, relative to the project folder."""
-        with self._connector.session() as connection:
-            query = "SELECT video_id, path FROM prediction_batch WHERE round_id = ? ORDER BY 1"
-            return dict(connection.execute(query, [round_id]).fetchall())
+        query = "SELECT video_id, path FROM prediction_batch WHERE round_id = ? ORDER BY 1"
+        return dict(self._rows(query, [round_id]))
 
     @reads
     def predictions(self, round_id: int, video_id: int | None = None) -> dict[str, NDArray[Any]]:
@@ -70,12 +68,11 @@ class PredictionOperations(Operations):
         Returns:
             Columns ``video_id``, ``frame_idx``, ``uncertainty``, ``n_objects``, and the ``COMPONENTS``.
         """
-        with self._connector.session() as connection:
-            return connection.execute(
-                f"SELECT video_id, frame_idx, uncertainty, n_objects, {', '.join(COMPONENTS)} FROM prediction "
-                "WHERE round_id = $1 AND ($2 IS NULL OR video_id = $2) ORDER BY video_id, frame_idx",
-                [round_id, video_id],
-            ).fetchnumpy()
+        return self._columns(
+            f"SELECT video_id, frame_idx, uncertainty, n_objects, {', '.join(COMPONENTS)} FROM prediction "
+            "WHERE round_id = $1 AND ($2 IS NULL OR video_id = $2) ORDER BY video_id, frame_idx",
+            [round_id, video_id],
+        )
 
     @reads
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
@@ -105,15 +102,14 @@ class PredictionOperations(Operations):
             Columns ``video_id``, ``frame_idx``, ``uncertainty`` and ``lowest`` (of the frames that were taken of
             that video), least certain first, ties by video and frame.
         """
-        with self._connector.session() as connection:
-            return connection.execute(
-                "WITH kept AS (SELECT video_id, list_last(max(uncertainty, $2)) AS lowest FROM prediction "
-                "WHERE round_id = $1 GROUP BY video_id) "
-                "SELECT p.video_id, frame_idx, uncertainty, lowest FROM prediction p JOIN kept "
-                "ON p.video_id = kept.video_id AND uncertainty >= lowest WHERE round_id = $1 "
-                "ORDER BY uncertainty DESC, p.video_id, frame_idx",
-                [round_id, limit],
-            ).fetchnumpy()
+        return self._columns(
+            "WITH kept AS (SELECT video_id, list_last(max(uncertainty, $2)) AS lowest FROM prediction "
+            "WHERE round_id = $1 GROUP BY video_id) "
+            "SELECT p.video_id, frame_idx, uncertainty, lowest FROM prediction p JOIN kept "
+            "ON p.video_id = kept.video_id AND uncertainty >= lowest WHERE round_id = $1 "
+            "ORDER BY uncertainty DESC, p.video_id, frame_idx",
+            [round_id, limit],
+        )
 
     @reads
     def components_of(self, round_id: int, frames: Sequence[FrameRef]) -> dict[FrameRef, dict[str, float]]:
@@ -125,14 +121,13 @@ class PredictionOperations(Operations):
         for frame in frames:
             by_video.setdefault(frame.video_id, []).append(frame.frame_idx)
         found = {}
-        with self._connector.session() as connection:
+        query = (
+            f"SELECT frame_idx, {', '.join(COMPONENTS)} FROM prediction WHERE round_id = ? AND video_id = ? "
+            "AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1"
+        )
+        with self._connector.session():
             for video_id, indices in by_video.items():
-                rows = connection.execute(
-                    f"SELECT frame_idx, {', '.join(COMPONENTS)} FROM prediction WHERE round_id = ? AND video_id = ? "
-                    "AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1",
-                    [round_id, video_id, indices],
-                ).fetchall()
-                for index, *parts in rows:
+                for index, *parts in self._rows(query, [round_id, video_id, indices]):
                     found[FrameRef(video_id, index)] = dict(zip(COMPONENTS, parts, strict=True))
         return found
 

@@ -32,8 +32,7 @@ class VideoOperations(Operations):
     @reads
     def categories(self) -> dict[int, str]:
         """Return category names by id, ids rising from 1."""
-        with self._connector.session() as connection:
-            rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
+        rows = self._rows("SELECT category_id, name FROM category ORDER BY 1")
         return dict(rows)
 
     @writes
@@ -136,9 +135,8 @@ class VideoOperations(Operations):
     @reads
     def frame_times_us(self, video_id: int) -> NDArray[np.int64]:
         """Return the presentation time of each frame in microseconds, shape [n_frames]."""
-        with self._connector.session() as connection:
-            query = "SELECT time_us FROM frame WHERE video_id = ? ORDER BY frame_idx"
-            return connection.execute(query, [video_id]).fetchnumpy()["time_us"]
+        query = "SELECT time_us FROM frame WHERE video_id = ? ORDER BY frame_idx"
+        return self._columns(query, [video_id])["time_us"]
 
     @reads
     def truth(self, video_id: int, frame_indices: Sequence[int] | None = None) -> dict[int, FrameLabel]:
@@ -163,15 +161,12 @@ class VideoOperations(Operations):
     @reads
     def video_lengths(self) -> dict[int, int]:
         """Return the number of frames of each video, by id."""
-        with self._connector.session() as connection:
-            return dict(connection.execute("SELECT video_id, n_frames FROM video ORDER BY 1").fetchall())
+        return dict(self._rows("SELECT video_id, n_frames FROM video ORDER BY 1"))
 
     @reads
     def truth_frames(self) -> dict[str, NDArray[Any]]:
         """Return columns ``video_id``, ``frame_idx`` of the frames whose truth is held back."""
-        with self._connector.session() as connection:
-            query = "SELECT video_id, frame_idx FROM truth_frame ORDER BY 1, 2"
-            return connection.execute(query).fetchnumpy()
+        return self._columns("SELECT video_id, frame_idx FROM truth_frame ORDER BY 1, 2")
 
 
 _VIDEO_COLUMNS = (

@@ -21,41 +21,28 @@ class LabelOperations(Operations):
         with self._connector.transaction() as connection:
             connection.execute("DELETE FROM selection WHERE round_id = ?", [round_id])
             for s in selected:
-                connection.execute(
-                    "INSERT INTO selection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        round_id,
-                        s.frame.video_id,
-                        s.frame.frame_idx,
-                        s.rank,
-                        s.score,
-                        strategy,
-                        s.reason,
-                        s.kind.value,
-                        s.control,
-                    ],
-                )
+                row = [round_id, s.frame.video_id, s.frame.frame_idx, s.rank, s.score, strategy]
+                row += [s.reason, s.kind.value, s.control]
+                connection.execute("INSERT INTO selection VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     @reads
     def selection(self, round_id: int) -> list[Selected]:
         """Return a round's selection, by rank."""
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT video_id, frame_idx, rank, score, reason, kind, control FROM selection WHERE round_id = ? "
-                "ORDER BY rank",
-                [round_id],
-            ).fetchall()
+        rows = self._rows(
+            "SELECT video_id, frame_idx, rank, score, reason, kind, control FROM selection WHERE round_id = ? "
+            "ORDER BY rank",
+            [round_id],
+        )
         return [Selected(FrameRef(v, f), rank, score, why, LabelKind(k), c) for v, f, rank, score, why, k, c in rows]
 
     @reads
     def label_seconds(self, round_id: int) -> dict[FrameRef, float]:
         """Return the human seconds that each answered frame of a round took, rejections included."""
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT a.video_id, a.frame_idx, sum(seconds) FROM answer_current a JOIN label_request r "
-                "USING (request_id) WHERE a.round_id = ? AND purpose = 'label' GROUP BY ALL ORDER BY ALL",
-                [round_id],
-            ).fetchall()
+        rows = self._rows(
+            "SELECT a.video_id, a.frame_idx, sum(seconds) FROM answer_current a JOIN label_request r "
+            "USING (request_id) WHERE a.round_id = ? AND purpose = 'label' GROUP BY ALL ORDER BY ALL",
+            [round_id],
+        )
         return {FrameRef(video, frame): seconds for video, frame, seconds in rows}
 
     @reads
@@ -65,12 +52,11 @@ class LabelOperations(Operations):
         Frames may be asked for again, and are left out, where all answers were taken back after their round, where
         their round continued without them, and where they gave way to others before anybody saw them.
         """
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-                "AND status NOT IN ('withdrawn', 'expired', 'replaced') ORDER BY 1, 2",
-                [before_round],
-            ).fetchnumpy()
+        return self._columns(
+            "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
+            "AND status NOT IN ('withdrawn', 'expired', 'replaced') ORDER BY 1, 2",
+            [before_round],
+        )
 
     @writes
     def put_requests(self, requests: Sequence[LabelRequest]) -> int:
@@ -78,24 +64,15 @@ class LabelOperations(Operations):
         with self._connector.transaction() as connection:
             new = 0
             for r in requests:
-                row = connection.execute(
+                row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
+                stored = connection.execute(
                     "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
                     "created_at, updated_at, kind) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO UPDATE "
                     "SET status = 'open', rank = excluded.rank, reason = excluded.reason, "
                     "updated_at = excluded.updated_at WHERE status = 'replaced' RETURNING request_id",
-                    [
-                        r.request_id,
-                        r.round_id,
-                        r.frame.video_id,
-                        r.frame.frame_idx,
-                        r.rank,
-                        r.reason,
-                        now(),
-                        now(),
-                        r.kind.value,
-                    ],
+                    [*row, now(), now(), r.kind.value],
                 ).fetchone()
-                new += row is not None
+                new += stored is not None
             return new
 
     @writes
@@ -120,13 +97,12 @@ class LabelOperations(Operations):
         Args:
             status: "open", "done", "dropped" or "expired"; None for all.
         """
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
-                "WHERE purpose = 'label' AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
-                "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
-                [round_id, status],
-            ).fetchall()
+        rows = self._rows(
+            "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
+            "WHERE purpose = 'label' AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
+            "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
+            [round_id, status],
+        )
         return [request_of(*row) for row in rows]
 
     @writes
@@ -157,17 +133,16 @@ class LabelOperations(Operations):
             as_of: only what was known at that time (UTC without zone), so that a round that is taken up again works
                 on the labels that it began with.
         """
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
-                "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
-                "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = 'label') AND answer_id NOT IN "
-                "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
-                "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
-                "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
-                "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
-                [video_id, up_to_round, as_of],
-            ).fetchall()
+        rows = self._rows(
+            "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
+            "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
+            "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = 'label') AND answer_id NOT IN "
+            "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
+            "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
+            "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
+            "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
+            [video_id, up_to_round, as_of],
+        )
         masks: dict[FrameRef, list[MaskLabel]] = {}
         for video, frame_idx, *mask in rows:
             found = masks.setdefault(FrameRef(video, frame_idx), [])
@@ -179,13 +154,12 @@ class LabelOperations(Operations):
     def newest_answer_at(self, up_to_round: int) -> datetime:
         """Return when an answer to a request of this round or an earlier one last came in or was taken back, in UTC
         without zone."""
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT coalesce(max(greatest(a.created_at, withdrawn_at)), TIMESTAMP '1970-01-01') FROM answer a "
-                "JOIN label_request USING (request_id) LEFT JOIN withdrawal USING (answer_id) "
-                "WHERE a.round_id <= ? AND purpose = 'label'",
-                [up_to_round],
-            ).fetchall()[0][0]
+        return self._rows(
+            "SELECT coalesce(max(greatest(a.created_at, withdrawn_at)), TIMESTAMP '1970-01-01') FROM answer a "
+            "JOIN label_request USING (request_id) LEFT JOIN withdrawal USING (answer_id) "
+            "WHERE a.round_id <= ? AND purpose = 'label'",
+            [up_to_round],
+        )[0][0]
 
     @reads
     def human_effort(self) -> list[tuple[int, int, float]]:
@@ -193,20 +167,18 @@ class LabelOperations(Operations):
 
         Rejected masks and questions that check people take seconds and label no frame.
         """
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
-                "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
-            ).fetchall()
+        return self._rows(
+            "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
+            "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
+        )
 
     @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
         """Return (kind, seconds, number of objects) of each request's newest answer, in the order of their arrival."""
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
-                "USING (answer_id) GROUP BY answer_id, kind, seconds, created_at ORDER BY created_at, answer_id"
-            ).fetchall()
+        rows = self._rows(
+            "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
+            "USING (answer_id) GROUP BY answer_id, kind, seconds, created_at ORDER BY created_at, answer_id"
+        )
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 
 

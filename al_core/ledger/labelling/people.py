@@ -119,8 +119,7 @@ class PeopleOperations(Operations):
     @reads
     def annotators(self) -> list[Annotator]:
         """Return everybody by name, those whose access was revoked too."""
-        with self._connector.session() as connection:
-            rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator ORDER BY name").fetchall()
+        rows = self._rows("SELECT name, role, revoked, created_at FROM annotator ORDER BY name")
         return [_annotator(row) for row in rows]
 
     @writes
@@ -168,13 +167,12 @@ class PeopleOperations(Operations):
         Args:
             who: only of this person.
         """
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT happened_at, who, action, subject, detail FROM (SELECT *, rowid AS place FROM audit_log "
-                "UNION ALL SELECT created_at, annotator, 'submit', request_id, format('{}, {:.1f} s', kind, seconds), "
-                "rowid FROM answer) WHERE $1 IS NULL OR who = $1 ORDER BY happened_at DESC, place DESC LIMIT $2",
-                [who, limit],
-            ).fetchall()
+        rows = self._rows(
+            "SELECT happened_at, who, action, subject, detail FROM (SELECT *, rowid AS place FROM audit_log "
+            "UNION ALL SELECT created_at, annotator, 'submit', request_id, format('{}, {:.1f} s', kind, seconds), "
+            "rowid FROM answer) WHERE $1 IS NULL OR who = $1 ORDER BY happened_at DESC, place DESC LIMIT $2",
+            [who, limit],
+        )
         return [LogEntry(*row) for row in rows]
 
 

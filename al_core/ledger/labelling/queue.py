@@ -303,28 +303,25 @@ class QueueOperations(Operations):
     @reads
     def flagged(self) -> int:
         """Count the open requests that wait for the lead."""
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT count(*) FROM label_request WHERE status = 'open' AND request_id IN "
-                "(SELECT request_id FROM set_aside WHERE how = 'flag')"
-            ).fetchall()[0][0]
+        return self._rows(
+            "SELECT count(*) FROM label_request WHERE status = 'open' AND request_id IN "
+            "(SELECT request_id FROM set_aside WHERE how = 'flag')"
+        )[0][0]
 
     @reads
     def set_aside(self, request_id: str) -> list[tuple[str, str, str]]:
         """Return (person, "skip", "flag" or "drop", reason) of everybody who put a frame aside, in order of time; the
         person is empty where all skipped it."""
-        with self._connector.session() as connection:
-            return connection.execute(
-                "SELECT annotator, how, reason FROM set_aside WHERE request_id = ? ORDER BY happened_at, rowid",
-                [request_id],
-            ).fetchall()
+        return self._rows(
+            "SELECT annotator, how, reason FROM set_aside WHERE request_id = ? ORDER BY happened_at, rowid",
+            [request_id],
+        )
 
     @reads
     def set_aside_counts(self) -> dict[str, int]:
         """Count the frames that each person skipped or flagged."""
-        with self._connector.session() as connection:
-            query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
-            return dict(connection.execute(query).fetchall())
+        query = "SELECT annotator, count(*) FROM set_aside WHERE how <> 'drop' AND annotator <> '' GROUP BY 1"
+        return dict(self._rows(query))
 
 
 def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, base_revision: int) -> tuple[int, int]:

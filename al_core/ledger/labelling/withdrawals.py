@@ -73,8 +73,7 @@ class WithdrawalOperations(Operations):
         """Return the answers that nobody took back, older revisions too, in the order of their arrival; every argument
         that is given narrows them down."""
         video_id, frame_idx = (frame.video_id, frame.frame_idx) if frame else (None, None)
-        with self._connector.session() as connection:
-            rows = connection.execute(_STANDING, [round_id, since_round, annotator, video_id, frame_idx]).fetchall()
+        rows = self._rows(_STANDING, [round_id, since_round, annotator, video_id, frame_idx])
         return [StandingAnswer(a, q, r, FrameRef(v, f), LabelKind(k), *rest) for a, q, r, v, f, k, *rest in rows]
 
     @writes
