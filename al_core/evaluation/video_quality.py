@@ -38,7 +38,7 @@ from al_core.masks.rle import Rle, decode, iou
 from al_core.records import ALL, DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 
 
-class VideoFigure(NamedTuple):
+class Measurement(NamedTuple):
     """One figure of a video; its fields are those of :class:`al_core.records.QualityRow`."""
 
     track_id: int | None
@@ -57,7 +57,7 @@ def evaluate_video(
     truth: Mapping[int, FrameLabel],
     human_frames: set[int],
     identities: Identities,
-) -> list[VideoFigure]:
+) -> list[Measurement]:
     """Measure the delivered masks of one video.
 
     With persistent identities a delivered track means the true track of the same number when a person named
@@ -91,7 +91,7 @@ def evaluate_video(
 
 def _persistent_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[VideoFigure]:
+) -> list[Measurement]:
     tracks = sorted({mask.track_id for label in truth.values() for mask in label.objects})
     if not tracks:
         return _per_frame_rows(delivered, truth, measured)
@@ -109,8 +109,8 @@ def _persistent_rows(
     return _summarised(scores)
 
 
-def _summarised(scores: Mapping[int, Sequence[_Score]]) -> list[VideoFigure]:
-    rows: list[VideoFigure] = []
+def _summarised(scores: Mapping[int, Sequence[_Score]]) -> list[Measurement]:
+    rows: list[Measurement] = []
     for name, kept in _by_provenance(score for found in scores.values() for score in found):
         means = {}
         for track, found in scores.items():
@@ -144,9 +144,9 @@ def _match_tracks(
 
 def _per_frame_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[VideoFigure]:
+) -> list[Measurement]:
     scores = [score for frame in measured for score in _frame_scores(frame, delivered.get(frame, ()), truth[frame])]
-    rows: list[VideoFigure] = []
+    rows: list[Measurement] = []
     for name, kept in _by_provenance(scores):
         frames: dict[int, list[JAndF]] = defaultdict(list)
         for frame, _, figures in kept:
@@ -191,9 +191,9 @@ def _mean(figures: Iterable[JAndF]) -> JAndF:
     return JAndF(float(j), float(f))
 
 
-def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[VideoFigure]:
+def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[Measurement]:
     values = {"j": figures.j, "f": figures.f, "jf": figures.jf}
-    return [VideoFigure(track, provenance, metric, value, n_frames) for metric, value in values.items()]
+    return [Measurement(track, provenance, metric, value, n_frames) for metric, value in values.items()]
 
 
 def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
@@ -203,13 +203,13 @@ def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
 
 def _switch_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[VideoFigure]:
+) -> list[Measurement]:
     counter = SwitchCounter()
     for frame in measured:
         wanted, found = truth[frame].objects, delivered.get(frame, ())
         overlap = iou([m.rle for m in wanted], [m.rle for m in found])
         counter.add_overlaps([m.track_id for m in wanted], [m.track_id for m in found], overlap)
-    return [VideoFigure(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
+    return [Measurement(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
 
 
 # ---- average precision
@@ -217,7 +217,7 @@ def _switch_rows(
 
 def _average_precision_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
-) -> list[VideoFigure]:
+) -> list[Measurement]:
     predictions = [
         ScoredRegion(frame, mask.category_id, mask.confidence, mask.rle)
         for frame in measured
@@ -227,7 +227,7 @@ def _average_precision_rows(
     busiest = max((len(delivered.get(frame, ())) for frame in measured), default=0)
     coco = mask_average_precision(predictions, truths, max_detections=max(100, busiest))
     values = {"ap": coco.ap, "ap50": coco.ap50, "voc_ap50": voc_average_precision(predictions, truths).mean}
-    return [VideoFigure(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
+    return [Measurement(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
 
 
 def _truth_regions(frame: int, label: FrameLabel, predictions: Sequence[ScoredRegion]) -> list[TruthRegion]:

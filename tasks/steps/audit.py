@@ -15,7 +15,7 @@ from tasks.progress import progress_of
 from tasks.steps.context import Audited, Chosen, RoundContext
 
 if TYPE_CHECKING:
-    from al_core.evaluation.video_quality import VideoFigure
+    from al_core.evaluation.video_quality import Measurement
 
 
 def audit_inputs(context: RoundContext) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def audit_work(context: RoundContext) -> Audited:
     return Audited(len(context.videos), round_credits(context))
 
 
-def audit_video(context: RoundContext, video: Video) -> "list[VideoFigure]":
+def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
     """Measure what a round delivers for one video and store the figures; the same call twice is the same as once.
 
     Returns:
@@ -46,7 +46,7 @@ def audit_video(context: RoundContext, video: Video) -> "list[VideoFigure]":
     truth = ledger.truth(video.video_id)
     human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
     path = ledger.delivered_paths(round_id).get(video.video_id)
-    rows: list[VideoFigure] = []
+    rows: list[Measurement] = []
     if truth and path is not None:
         delivered = dict(read_delivered(context.project.absolute(path), sorted(set(truth) | human)))
         rows = evaluate_video(delivered, truth, human, video.identities)

@@ -1,9 +1,10 @@
-"""The candidate selector of XMem++, from its paper (Bekuzarov et al., "XMem++: Production-level Video Segmentation
-From Few Annotated Frames", ICCV 2023).
+"""Dissimilarity by cycles of patches, after the idea of XMem++ (Bekuzarov et al., "XMem++: Production-level Video
+Segmentation From Few Annotated Frames", ICCV 2023).
 
 Two frames are alike where the patches of one find their way to the other and back. Every patch of the first is
 matched softly to those of the second, and these back; what does not come home has nothing to match with. The frame is
-chosen that is least like its most similar labelled frame, again and again. Predictions play no part in it.
+chosen that is least like its most similar labelled frame, again and again. XMem++ itself compares the keys of its
+network, weighted by the predicted masks; here raw colours are compared, and predictions play no part.
 """
 
 import numpy as np

@@ -95,5 +95,5 @@ PROOF = Proof(
     ),
     footage,
     figures,
-    seeds=3,
+    seeds=5,
 )

@@ -22,6 +22,9 @@ from tests.toys.footage.movers import MoverClip, iou
 HELD_BACK = 100
 """The first seed of a proof."""
 
+LEAST_CASES = 5
+"""Fewer cases decide nothing: that four differ in the same direction happens by chance in one of eight proofs."""
+
 DRAWS = 10_000
 
 Figures = Mapping[str, float]
@@ -83,6 +86,7 @@ class Row:
         sign = -1 if claim.fewer else 1
         better, worse = (sign * end for end in (apart.low, apart.high)[::sign])
         verdict = "wins" if better > 0 else "LOSES" if worse < 0 else "undecided"
+        verdict = verdict if len(found) >= LEAST_CASES else "undecided"
         interval = f"{apart.low:+.3f} to {apart.high:+.3f}" if apart.known else "one case: no interval"
         means = f"{ours.mean():.3f} / {theirs.mean():.3f}"
         return cls((*name, means, f"{apart.value:+.3f}", interval, f"{seconds:.0f}", verdict), verdict)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from al_core.errors import UnknownName
 from tests.bench.proofs import __main__ as proofs
-from tests.bench.proofs.proof import HELD_BACK, Claim, Proof, Row
+from tests.bench.proofs.proof import HELD_BACK, LEAST_CASES, Claim, Proof, Row
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def asked(monkeypatch):
         return {"ours": clip, "theirs": 0.5, "switches": 3.0, "more switches": 5.0}
 
     claims = (Claim("ours", "theirs"), Claim("switches", "more switches", "switches", fewer=True))
-    proof = Proof("numbers", claims, lambda seed: {"footage": 0.4 + (seed - HELD_BACK) / 100}, figures, seeds=3)
+    proof = Proof("numbers", claims, lambda seed: {"footage": 0.4 + (seed - HELD_BACK) / 100}, figures, seeds=5)
     monkeypatch.setattr(proofs, "NAMES", ("numbers",))
     monkeypatch.setattr(proofs, "PROOFS", {"numbers": proof})
     return found
@@ -34,9 +34,9 @@ def run(*arguments):
 
 def test_losses_are_printed_as_losses(asked, tmp_path):
     found = run("--work", tmp_path)
-    assert asked == [100, 101, 102]
+    assert asked == [100, 101, 102, 103, 104]
     (lost,) = [line for line in found.splitlines() if "theirs" in line]
-    assert "-0.090" in lost
+    assert "-0.080" in lost
     assert "LOSES" in lost
     (won,) = [line for line in found.splitlines() if "more switches" in line]
     assert "wins" in won
@@ -64,7 +64,7 @@ def test_a_half_written_line_costs_no_other(asked, tmp_path):
 def test_without_time_nothing_is_measured_and_the_table_says_so(asked, tmp_path):
     found = run("--work", tmp_path, "--minutes", 0)
     assert asked == []
-    assert "3 cases are left" in found
+    assert "5 cases are left" in found
     assert found.count("not measured") == 2
 
 
@@ -79,8 +79,14 @@ def test_every_proof_has_footage_and_claims():
 
 
 def test_an_interval_across_zero_decides_nothing():
-    found = [{"a": a, "b": 0.5} for a in (0.4, 0.6, 0.5, 0.55)]
+    found = [{"a": a, "b": 0.5} for a in (0.4, 0.6, 0.5, 0.55, 0.45)]
     assert Row.of(Claim("a", "b"), "some", found, 1.0).verdict == "undecided"
+
+
+def test_few_cases_decide_nothing():
+    found = [{"a": 0.9, "b": 0.5}] * LEAST_CASES
+    assert Row.of(Claim("a", "b"), "some", found, 1.0).verdict == "wins"
+    assert Row.of(Claim("a", "b"), "some", found[1:], 1.0).verdict == "undecided"
 
 
 def test_a_record_names_what_it_is_of(asked, tmp_path):

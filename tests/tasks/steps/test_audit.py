@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.bootstrap import Estimate
-from al_core.evaluation.video_quality import VideoFigure
+from al_core.evaluation.video_quality import Measurement
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import DeliveredMask, LabelRequest, Provenance
@@ -45,7 +45,7 @@ def test_frames_of_people_are_left_out(project):
     rows = audit_video(context_of(project, ledger), video)
     assert (None, "all", "j", 0.5, 11) in rows
     assert (1, "propagated", "j", 0.5, 11) in rows
-    assert sorted(map(str, rows)) == sorted(str(VideoFigure(*astuple(row)[2:])) for row in ledger.quality(1))
+    assert sorted(map(str, rows)) == sorted(str(Measurement(*astuple(row)[2:])) for row in ledger.quality(1))
     audit_video(context_of(project, ledger), video)
     assert len(ledger.quality(1)) == len(rows)
 
