@@ -102,7 +102,7 @@ EXAMPLES = {
 
 
 def page() -> str:
-    """The whole page.
+    """Return the whole page.
 
     Raises:
         KeyError: a command without an example.
@@ -119,7 +119,7 @@ def _command(name: str, command: click.Command) -> str:
 
 
 def _helps(command: click.Command, context: click.Context) -> list[str]:
-    """What the command says of itself, and what those below it say."""
+    """Return what the command says of itself, and what those below it say."""
     below = command.commands if isinstance(command, click.Group) else {}
     inner = {name: click.Context(c, info_name=name, parent=context, terminal_width=WIDTH) for name, c in below.items()}
     return [command.get_help(context), *(h for name, c in below.items() for h in _helps(c, inner[name]))]

@@ -242,7 +242,7 @@ def schema() -> dict[str, dict[str, str]]:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     secret = " and ".join(f"`{name}`" for name in sorted(SECRET))
     parts = [HEAD.format(version=MIGRATIONS[-1][0], secret=secret)]
     for table, columns in schema().items():

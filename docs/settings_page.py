@@ -135,7 +135,7 @@ MEANING = {
 
 
 def page() -> str:
-    """The whole page.
+    """Return the whole page.
 
     Raises:
         KeyError: a setting that nobody explained. ValueError: an explanation of no setting.
@@ -169,7 +169,7 @@ def _presets() -> str:
 
 
 def _values(kind: Any, metadata: list[Any]) -> str:
-    """A type and its limits in words, e.g. ``whole number >= 1``."""
+    """Put a type and its limits into words, e.g. ``whole number >= 1``."""
     if get_origin(kind) is Annotated:
         inner, *more = get_args(kind)
         return _values(inner, [*more, *metadata])

@@ -119,10 +119,14 @@ def ours():
 
 
 RULES = {
+    "functions with project, ledger, frames and settings": 2,
+    "functions over 60 lines": 0,
     "complexity of grade D or worse": 0,
+    "docstrings not in the imperative (D401)": 0,
+    "modules in the fullest folder": 0,
     "imports of one test file by another": 0,
 }
-"""How many places of this tree may break each rule."""
+"""How many places of this tree may break each rule; a full folder has more than 12 modules."""
 
 
 @pytest.mark.parametrize("what", RULES)

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from al_core.export import FORMATS
 from flows.cli.main import main
-from tests.toys.html_page import Page
 from tests.toys.labelled_project import finished_project
+from tests.toys.web.html_page import Page
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.records import QualityRow
 from tasks.report.figures import round_figures
 from tasks.report.round_rows import round_rows
-from tests.toys.html_page import checked, traces
+from tests.toys.web.html_page import checked, traces
 
 
 @pytest.fixture(scope="module")

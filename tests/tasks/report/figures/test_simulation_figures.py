@@ -7,7 +7,7 @@ from al_core.benchmark.arms import ArmComparison
 from al_core.evaluation.learning_curve import Curves
 from tasks.report.figures.simulation_figures import MAX_BANDS, Styles, curves, video_curves, widest_apart
 from tests.toys import curves as toys
-from tests.toys.html_page import checked
+from tests.toys.web.html_page import checked
 
 FRAMES = [1, 2, 4, 8, 16, 32]
 

@@ -9,8 +9,8 @@ from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
 from al_core.settings import UncertaintySettings
 from tasks.report.figures.timeline_figure import time_line
 from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
-from tests.toys.html_page import checked, traces
 from tests.toys.labelled_project import delivered_masks
+from tests.toys.web.html_page import checked, traces
 
 
 @pytest.fixture(scope="module")

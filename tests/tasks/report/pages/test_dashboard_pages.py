@@ -16,8 +16,8 @@ from tasks.report.content import gather_rounds, gather_video, highest_uncertaint
 from tasks.report.formatting import duration, percent
 from tasks.report.pages import dashboard_pages
 from tasks.report.pages.dashboard_pages import Frame
-from tests.toys.html_page import Page
 from tests.toys.labelled_project import copied, new_project
+from tests.toys.web.html_page import Page
 
 HOSTILE = '"><script>alert(1)</script>'
 FRAME = Frame("project <1>", "/static", (("Overview", "/dashboard/overview"), ("Videos", "/dashboard/videos")))

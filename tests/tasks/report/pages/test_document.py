@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from tasks.report.pages.document import Charts, asset, document, header, note, render, served_document
-from tests.toys.html_page import Page, own_part
+from tests.toys.web.html_page import Page, own_part
 
 HOSTILE = '<script>alert("1")</script>'
 

@@ -9,7 +9,6 @@ from tasks.ledger.client import open_ledger
 from tasks.report import write_report
 from tasks.report.content import gather
 from tasks.report.pages.report_page import render
-from tests.toys.html_page import Page, own_part
 from tests.toys.labelled_project import (
     answer,
     copied,
@@ -21,6 +20,7 @@ from tests.toys.labelled_project import (
     select,
     train_and_predict,
 )
+from tests.toys.web.html_page import Page, own_part
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from al_core.records import QualityRow
 from tasks.report.content import gather_rounds
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts
-from tests.toys.html_page import Page
 from tests.toys.labelled_project import new_project
+from tests.toys.web.html_page import Page
 
 
 @pytest.fixture(scope="module")

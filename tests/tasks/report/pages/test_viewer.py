@@ -5,8 +5,8 @@ import pytest
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, Provenance
 from tasks.report.pages.viewer import FrameView, Look, frame_view, gather_frame, viewer
-from tests.toys.html_page import Page
 from tests.toys.labelled_project import mask_at
+from tests.toys.web.html_page import Page
 
 
 def test_a_frame_is_read_as_each_round_delivered_it(finished):

@@ -1,5 +1,6 @@
 """A served project with routes that fail in every way, and one that measures what it was sent."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import httpx
@@ -45,20 +46,14 @@ def routes(sizes):
     return router
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory):
-    """A served project that also has the routes above: its context, its owner and the sizes of bodies so far."""
-    project = Project.at(tmp_path_factory.mktemp("app"))
+@contextmanager
+def served_trial(folder):
+    """A served project that also has the routes above: its context, its owner, sizes of bodies so far, a client."""
+    project = Project.at(folder)
     ledger_with_clip(project.root)
     sizes = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(application, "ROUTERS", (*application.ROUTERS, routes(sizes)))
-        with served(project, names=frozenset({"labels.example.org"})) as (context, owner):
-            yield SimpleNamespace(context=context, owner=owner, sizes=sizes)
-
-
-@pytest.fixture
-def trial_client(trial):
-    """A client of that server."""
-    with httpx.Client(base_url=trial.owner.url) as client:
-        yield client
+        names = frozenset({"labels.example.org"})
+        with served(project, names=names) as (context, owner), httpx.Client(base_url=owner.url) as client:
+            yield SimpleNamespace(context=context, owner=owner, sizes=sizes, client=client)

@@ -1,0 +1,1 @@
+"""Journeys of a user through the real commands."""
