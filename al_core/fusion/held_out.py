@@ -1,5 +1,5 @@
-"""What propagators promise and keep, learnt from the labels alone: every second one is left out in turn, and what is
-carried to it is held against it."""
+"""How confidence goes with overlap, measured on the labels alone: every second label is a holdout in turn, and what is
+carried to it is compared with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ COMBINED = "propagated"
 
 
 class HeldOut(NamedTuple):
-    """One mask that was carried to a label which was left out.
+    """One mask that was carried to a holdout label.
 
     Attributes:
         source: name of the propagator, or ``COMBINED``.

@@ -1,4 +1,4 @@
-"""The seam of propagation: what a propagator may ask of a clip, and the one verb that it has."""
+"""What a propagator is: what it is given, what it makes, and its one method."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class PropagatedFrame:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a propagator is made with.
+    """What a propagator is built from.
 
     Attributes:
         settings: of all propagators.

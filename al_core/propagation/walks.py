@@ -1,4 +1,4 @@
-"""What propagators share that walk from the human frame before and from the one after, and meet in between."""
+"""Walks from the human frame before and from the one after that meet in between, for several propagators."""
 
 import pickle
 import tempfile

@@ -178,9 +178,16 @@ def _mmdet_content(image: NDArray[np.uint8], masks: NDArray[np.uint8], labels: S
 @contextlib.contextmanager
 def _global_randomness(rng: np.random.Generator) -> Iterator[None]:
     """Seed the global generators, from which mmdet's own transforms draw, and leave them as they were."""
+    with kept_generators():
+        np.random.seed(rng.integers(2**32))  # noqa: NPY002
+        random.seed(int(rng.integers(2**32)))
+        yield
+
+
+@contextlib.contextmanager
+def kept_generators() -> Iterator[None]:
+    """Leave numpy's and Python's global generators as they were."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    np.random.seed(rng.integers(2**32))  # noqa: NPY002
-    random.seed(int(rng.integers(2**32)))
     try:
         yield
     finally:

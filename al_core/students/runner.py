@@ -1,4 +1,4 @@
-"""mmengine's Runner without its files, logs and look at the machine; import it only where mmengine may be imported."""
+"""mmengine's Runner without files, logs and survey of the machine; import it only where mmengine may be imported."""
 
 import logging
 import multiprocessing

@@ -7,7 +7,6 @@ number of threads, also when the training was killed and called again, whatever 
 import contextlib
 import copy
 import os
-import random
 import tempfile
 import time
 import warnings
@@ -39,7 +38,7 @@ from al_core.students.build import (
     quiet_mmengine,
     read_checkpoint,
 )
-from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample
+from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
 from al_core.students.weights import Start, read_start
 
 __all__ = ["TrainedStudent", "TrainingSample", "train_student"]
@@ -328,14 +327,11 @@ def _on_cpu(module: nn.Module) -> dict[str, torch.Tensor]:
 @contextlib.contextmanager
 def _own_randomness(device: str) -> Iterator[None]:
     """Give the rest of the process its own generators back after a training, which seeds the global ones."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     deterministic = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     devices = [torch.cuda.current_device()] if device == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices):
+        with kept_generators(), torch.random.fork_rng(devices=devices):
             yield
     finally:
         torch.backends.cudnn.deterministic = deterministic
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)

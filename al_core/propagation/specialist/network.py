@@ -1,4 +1,4 @@
-"""A small fully convolutional network that cuts one object out of a picture, given where it about is.
+"""A small fully convolutional network that cuts one object out of a picture, given roughly where it is.
 
 Its shape is a U-Net (Ronneberger et al., MICCAI 2015) of few channels: nearly all of it works at half
 resolution and below, one thin layer brings the outline back to full resolution.

@@ -1,5 +1,4 @@
-"""Where there may be an object in a frame, whichever it is: the teachers' predictions, or parts that have the colours
-of labelled objects."""
+"""Proposals, the possible objects of a frame: what teachers predict, or parts with the colours of labelled objects."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an object looks like, as one vector that does not depend on where it is: to know it again.
+"""Re-identification: what an object looks like, as one vector that does not depend on where it is.
 
 Two embeddings. :func:`statistics` needs no training: histograms of colour and of local binary patterns (Ojala,
 Pietikainen, Maenpaa: "Multiresolution Gray-Scale and Rotation Invariant Texture Classification with Local Binary
