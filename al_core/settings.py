@@ -1,7 +1,6 @@
 """Settings of a campaign, read once, refusing unknown keys and naming the field that is wrong.
 
-A settings file is TOML; what it leaves out keeps the default below. The presets in ``configs/rounds`` are such
-files.
+A settings file is TOML; what it leaves out keeps the default below. The presets in ``configs/rounds`` are such files.
 """
 
 import json

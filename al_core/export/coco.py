@@ -35,9 +35,8 @@ def export(
 ) -> None:
     """Write ``annotations.json`` and ``images/<video>/<frame>.jpg``, or one ``.json`` file without frames.
 
-    Frames and their objects also carry video, frame number, time, object identity, provenance and confidence,
-    under names that COCO readers skip (``video_id``, ``frame_id`` and ``instance_id`` are those of COCO-style
-    video sets).
+    Frames and their objects also carry video, frame number, time, object identity, provenance and confidence, under
+    names that COCO readers skip (``video_id``, ``frame_id`` and ``instance_id`` are those of COCO-style video sets).
     """
     alone = out.suffix == ".json"
     with_images = options.images and not alone

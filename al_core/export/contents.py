@@ -31,12 +31,10 @@ class ExportClip:
     Attributes:
         masks: iterates over the delivered masks at each call: (frame_idx, masks) rising by frame; frames without
             masks may be left out.
-        images: gives RGB uint8 [height, width, 3] of the frames asked for, at full resolution, in rising
-            order.
+        images: gives RGB uint8 [height, width, 3] of the frames asked for, at full resolution, in rising order.
         human_frames: frames that a person labelled, including those where nothing is there.
         round_id: the round that delivered the masks.
-        times_us: presentation time of each frame in microseconds, shape [n_frames]; None when the rate is
-            even.
+        times_us: presentation time of each frame in microseconds, shape [n_frames]; None when the rate is even.
     """
 
     video: Video
@@ -56,8 +54,7 @@ class ExportOptions:
             since it is not empty.
         human_frames_only: only the frames that a person labelled.
         images: write the frames too, where the format has them.
-        extra_fields: add what the format itself does not know (track, provenance, confidence), where it can
-            hold it.
+        extra_fields: add what the format itself does not know (track, provenance, confidence), where it can hold it.
         overwrite: replace an earlier export.
     """
 
@@ -91,8 +88,7 @@ class LabelledFrame:
     """One frame of a video as it goes out.
 
     Attributes:
-        labelled: False when nothing is known of the frame, or what is known was not chosen; then it has no
-            masks.
+        labelled: False when nothing is known of the frame, or what is known was not chosen; then it has no masks.
         human: a person labelled it.
     """
 
@@ -218,8 +214,7 @@ def labelled_frames(clip: ExportClip, options: ExportOptions, tally: Tally | Non
 def write_frames(clip: ExportClip, indices: Sequence[int], folder: Path, tally: Tally) -> None:
     """Write frames as ``folder/<number>.jpg``.
 
-    A JPEG of the source is copied byte for byte; anything else is encoded at quality 95 without colour
-    subsampling.
+    A JPEG of the source is copied byte for byte; anything else is encoded at quality 95 without colour subsampling.
 
     Args:
         indices: rising frame numbers.

@@ -47,8 +47,7 @@ def export(
 ) -> None:
     """Write all frames below ``JPEGImages``, index images below ``Annotations``, and ``ImageSets/all.txt``.
 
-    A frame that is not labelled has a frame file and no index image; an empty one has an index image of
-    zeros.
+    A frame that is not labelled has a frame file and no index image; an empty one has an index image of zeros.
 
     Raises:
         BadLabel: a video holds more than 254 objects.

@@ -24,8 +24,7 @@ def draw_masks(
     Args:
         masks: (mask of the image's size, colour ``#rrggbb``), the last one on top.
         opacity: of the fill, in [0, 1].
-        line: width of the outline in pixels; a dark one of 2 more pixels lies under it, so that it shows on
-            any ground.
+        line: width of the outline in pixels; a dark one of 2 more pixels lies under it, so that it shows on any ground.
     """
     import cv2
 

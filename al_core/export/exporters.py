@@ -57,8 +57,7 @@ def write_export(
 
     Raises:
         UnknownName: no such format.
-        OutputExists: ``out`` is there and ``options.overwrite`` is not set, or is a folder that no export
-            wrote.
+        OutputExists: ``out`` is there and ``options.overwrite`` is not set, or is a folder that no export wrote.
     """
     options = options if options is not None else ExportOptions()
     write = EXPORTERS[name]

@@ -1,8 +1,7 @@
 """A video to look at: the frames with their masks drawn, who says so, and the round.
 
-The encoder is H.264 (libx264) where PyAV's build has it, otherwise MPEG-4 part 2; both come with PyAV and
-neither is shipped here. The file has the frame rate of the source exactly, or each frame's own time where the
-rate varies.
+The encoder is H.264 (libx264) where PyAV's build has it, otherwise MPEG-4 part 2; both come with PyAV and neither is
+shipped here. The file has the frame rate of the source exactly, or each frame's own time where the rate varies.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,8 +61,7 @@ def write_video(
 ) -> None:
     """Encode RGB images of one size as MP4.
 
-    An odd width or height is filled up by repeating the last column or row, since the colour planes have half
-    the size.
+    An odd width or height is filled up by repeating the last column or row, since the colour planes have half the size.
 
     Args:
         fps: exact frame rate, also of the file.

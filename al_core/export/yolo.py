@@ -1,10 +1,9 @@
 """YOLO-seg: one text line per object, its outline as one polygon with coordinates in [0, 1]. Not lossless.
 
-A polygon has neither holes nor parts, so each hole is joined to its outline by a cut of no width that runs
-inside the object, and the parts of an object are joined by the shortest such line outside of it. Readers
-rasterise as ``cv2.fillPoly`` does on coordinates cut to whole pixels, with the outline itself belonging to
-the object; the difference between that and the mask is counted, pixel by pixel, for every object that is
-written.
+A polygon has neither holes nor parts, so each hole is joined to its outline by a cut of no width that runs inside the
+object, and the parts of an object are joined by the shortest such line outside of it. Readers rasterise as
+``cv2.fillPoly`` does on coordinates cut to whole pixels, with the outline itself belonging to the object; the
+difference between that and the mask is counted, pixel by pixel, for every object that is written.
 """
 
 import json
@@ -38,9 +37,8 @@ def export(
 ) -> None:
     """Write ``data.yaml``, ``images/<video>/<frame>.jpg`` and ``labels/<video>/<frame>.txt``.
 
-    An empty frame has an empty label file. Classes are counted from 0 in the order of their category ids. No
-    split is made: training and validation both name all images. Object identity and provenance have no place
-    in the format.
+    An empty frame has an empty label file. Classes are counted from 0 in the order of their category ids. No split is
+    made: training and validation both name all images. Object identity and provenance have no place in the format.
     """
     tally.total *= 2 if options.images else 1
     class_of = {category: number for number, category in enumerate(sorted(categories))}

@@ -212,9 +212,8 @@ def with_masks(sources: Sequence[Source], masks: str | Path) -> list[Source]:
     """Give sources the masks of a separate folder.
 
     Args:
-        masks: a folder of masks when there is one source; otherwise a folder that holds, perhaps below
-            ``Annotations`` and a resolution, a folder of masks named as each source. Sources without one
-            stay as they are.
+        masks: a folder of masks when there is one source; otherwise a folder that holds, perhaps below ``Annotations``
+            and a resolution, a folder of masks named as each source. Sources without one stay as they are.
 
     Raises:
         BadLabel: there is no such folder, or it holds masks for none of the sources.

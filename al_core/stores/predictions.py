@@ -65,8 +65,7 @@ class PredictedObject:
 
     Attributes:
         category_id: the most probable category.
-        class_probabilities: C + 1 values that add up to 1; the last is "no object". The mean over all M*K
-            outputs.
+        class_probabilities: C + 1 values that add up to 1; the last is "no object". The mean over all M*K outputs.
         existence: in [0, 1], 1 - probability of "no object".
         members: how many of the M*K outputs saw it with at least the score threshold.
         box: (x0, y0, x1, y1) in working pixels, mean over the outputs that saw it.
