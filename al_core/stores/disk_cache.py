@@ -1,9 +1,16 @@
 """A folder of files that may be deleted at any time, shared by several processes and kept below a size."""
 
+import io
 import os
 import threading
 import time
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from al_core.files import write_whole
 
@@ -56,6 +63,23 @@ class DiskCache:
             self._bytes = self._bytes + len(data) if self._bytes is not None else self._drop()
             if self._bytes > self.max_bytes:
                 self._bytes = self._drop(keep=path)
+
+    def put_arrays(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write arrays by name into one file (see :meth:`put`)."""
+        file = io.BytesIO()
+        np.savez(file, **dict(arrays))
+        self.put(key, file.getvalue())
+
+    def arrays(self, key: str, names: Iterable[str]) -> list[NDArray[Any]] | None:
+        """Read arrays of a file; None where it is not there, was dropped meanwhile, or is damaged."""
+        path = self.use(key)
+        if path is None:
+            return None
+        try:
+            with np.load(path) as file:
+                return [file[name] for name in names]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
 
     def _drop(self, keep: Path | None = None) -> int:
         """Drop old files if need be, and count the bytes that are left, since others write here too."""

@@ -4,16 +4,14 @@ Frames are kept in chunks of consecutive frames as JPEG (quality 95, full colour
 says what that costs.
 """
 
-import io
 import queue
 import threading
-import zipfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -36,6 +34,7 @@ _JPEG = (
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 )  # fmt: skip
 _FORMAT = "jpeg95"
+_ARRAYS = ("ends", "jpegs", "thumbnails")
 _CHUNKS_IN_MEMORY = 8
 _FRAMES_AHEAD = 16
 
@@ -86,12 +85,6 @@ class _Chunk:
         start = int(self.ends[position - 1]) if position else 0
         image = cv2.imdecode(self.jpegs[start : int(self.ends[position])], cv2.IMREAD_COLOR_RGB)
         return np.asarray(image, np.uint8)
-
-    def to_bytes(self) -> bytes:
-        """Return the chunk as an ``.npz`` file."""
-        file = io.BytesIO()
-        np.savez(file, ends=self.ends, jpegs=self.jpegs, thumbnails=self.thumbnails)
-        return file.getvalue()
 
 
 class FrameStore:
@@ -202,7 +195,7 @@ class FrameStore:
         frames = self._decoded(video, [i for m in members.values() for i in m], self.size(video.video_id))
         for number, member in members.items():
             chunk = _Chunk.of([next(frames)[1] for _ in member])
-            self._disk.put(self._key(video, number), chunk.to_bytes())
+            self._disk.put_arrays(self._key(video, number), {name: getattr(chunk, name) for name in _ARRAYS})
             self._remember(video, number, chunk)
             yield number, chunk
 
@@ -210,7 +203,7 @@ class FrameStore:
         with self._lock:
             chunk = self._memory.get((video.video_id, number))
         if chunk is None:
-            arrays = self._load(video, number, ("ends", "jpegs", "thumbnails"))
+            arrays = self._disk.arrays(self._key(video, number), _ARRAYS)
             if arrays is None:
                 return None
             chunk = _Chunk(*arrays)
@@ -219,19 +212,8 @@ class FrameStore:
 
     def _kept_thumbnails(self, video: Video, number: int) -> NDArray[np.float32] | None:
         """Return a chunk's thumbnails without its pictures."""
-        arrays = self._load(video, number, ("thumbnails",))
+        arrays = self._disk.arrays(self._key(video, number), ["thumbnails"])
         return arrays[0] if arrays else None
-
-    def _load(self, video: Video, number: int, names: Sequence[str]) -> list[NDArray[Any]] | None:
-        """Read arrays of a chunk's file; None where it is not there, was dropped meanwhile, or is damaged."""
-        path = self._disk.use(self._key(video, number))
-        if path is None:
-            return None
-        try:
-            with np.load(path) as file:
-                return [file[name] for name in names]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
 
     def _remembered(self, video: Video, number: int) -> bool:
         with self._lock:

@@ -6,9 +6,7 @@ the size and the preset: campaigns and processes that share the folder share the
 """
 
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,10 +27,9 @@ CHUNK_PAIRS = 16
 STEPS_PER_PIXEL = 32
 """Fixed point of the stored flow; the greatest motion is 1023 pixels a frame."""
 
-_FORMAT = "dis1"
+_FORMAT = "dis2"
 _CHUNKS_IN_MEMORY = 8
 _PAIRS_IN_MEMORY = 24
-_HEAD = struct.Struct("<II")
 _CODEC = pa.Codec("zstd", 1)
 
 Flow = NDArray[np.float32]
@@ -97,7 +94,7 @@ class ClipFlow:
         self._disk = disk
         self._frames = frames
         self._preset = preset
-        self._chunks: LRUCache[int, Sequence[bytes]] = LRUCache(_CHUNKS_IN_MEMORY)
+        self._chunks: LRUCache[int, Sequence[NDArray[np.uint8]]] = LRUCache(_CHUNKS_IN_MEMORY)
         self._pairs_seen: LRUCache[int, NDArray[np.float32]] = LRUCache(_PAIRS_IN_MEMORY)
 
     def pair(self, frame_idx: int) -> tuple[Flow, Flow]:
@@ -116,26 +113,19 @@ class ClipFlow:
             both = self._pairs_seen[frame_idx] = _decode(self._chunk(number)[position], self.size)
         return both[0], both[1]
 
-    def _chunk(self, number: int) -> Sequence[bytes]:
+    def _chunk(self, number: int) -> Sequence[NDArray[np.uint8]]:
         chunk = self._chunks.get(number)
         if chunk is None:
-            chunk = self._chunks[number] = self._kept(number) or self._computed(number)
+            kept = self._disk.arrays(self._key(number), map(str, self._pairs(number)))
+            chunk = self._chunks[number] = kept or self._computed(number)
         return chunk
 
-    def _kept(self, number: int) -> Sequence[bytes] | None:
-        """Read a chunk from disk; None where it is not there, was dropped meanwhile, or is damaged."""
-        path = self._disk.use(self._key(number))
-        try:
-            return _split(path.read_bytes(), len(self._pairs(number))) if path else None
-        except OSError:
-            return None
-
-    def _computed(self, number: int) -> Sequence[bytes]:
+    def _computed(self, number: int) -> Sequence[NDArray[np.uint8]]:
         pairs = self._pairs(number)
         grey = [self._brightness(i) for i in range(pairs.start, pairs.stop + 1)]
         local = threading.local()
 
-        def work(i: int) -> bytes:
+        def work(i: int) -> NDArray[np.uint8]:
             if not hasattr(local, "dis"):
                 local.dis = FLOW_PRESETS[self._preset]()
             forward = local.dis.calc(grey[i], grey[i + 1], None)
@@ -144,7 +134,7 @@ class ClipFlow:
 
         with _one_opencv_thread(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             coded = list(pool.map(work, range(len(pairs))))
-        self._disk.put(self._key(number), _join(coded))
+        self._disk.put_arrays(self._key(number), {str(i): part for i, part in zip(pairs, coded, strict=True)})
         return coded
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
@@ -174,16 +164,16 @@ def _one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _encode(flows: NDArray[np.float32]) -> bytes:
+def _encode(flows: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Encode flow fields, [2, h, w, 2], as compressed differences between neighbouring columns."""
     limit = np.iinfo(np.int16)
     fixed = np.rint(np.clip(flows * np.float32(STEPS_PER_PIXEL), limit.min, limit.max)).astype(np.int16)
     planes = np.ascontiguousarray(fixed.transpose(0, 3, 1, 2))
     planes[..., 1:] = planes[..., 1:] - planes[..., :-1]
-    return bytes(_CODEC.compress(planes.tobytes(), asbytes=True))
+    return np.frombuffer(_CODEC.compress(planes.tobytes(), asbytes=True), np.uint8)
 
 
-def _decode(coded: bytes, size: tuple[int, int]) -> NDArray[np.float32]:
+def _decode(coded: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
     """Invert :func:`_encode` but for rounding to 1/32 pixel: float32 [2, h, w, 2]."""
     shape = (2, 2, *size)
     raw = _CODEC.decompress(coded, decompressed_size=2 * int(np.prod(shape)), asbytes=True)
@@ -192,20 +182,3 @@ def _decode(coded: bytes, size: tuple[int, int]) -> NDArray[np.float32]:
     planes = np.cumsum(differences, axis=-1, dtype=np.int16).astype(np.float32)
     planes *= np.float32(1 / STEPS_PER_PIXEL)
     return np.stack([cv2.merge(list(both)) for both in planes])
-
-
-def _join(coded: Sequence[bytes]) -> bytes:
-    return b"".join(_HEAD.pack(len(part), zlib.crc32(part)) + part for part in coded)
-
-
-def _split(data: bytes, n: int) -> Sequence[bytes] | None:
-    """Return the parts of a chunk's file; None when it does not hold ``n`` undamaged ones."""
-    parts, at = [], 0
-    while at + _HEAD.size <= len(data):
-        length, checksum = _HEAD.unpack_from(data, at)
-        part = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(part) != length or zlib.crc32(part) != checksum:
-            return None
-        parts.append(part)
-        at += _HEAD.size + length
-    return parts if len(parts) == n and at == len(data) else None

@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 
 from al_core.stores.disk_cache import DiskCache
@@ -69,3 +70,23 @@ def test_remains_of_a_killed_writer_are_cleared_after_a_while(tmp_path):
     (tmp_path / ".writing-alive").write_bytes(bytes(50))
     DiskCache(tmp_path, 1000).put("a", b"abc")
     assert names(tmp_path) == [".writing-alive", "a"]
+
+
+def test_arrays_are_kept_by_name(tmp_path):
+    cache = DiskCache(tmp_path, 10_000)
+    assert cache.arrays("a", ["x"]) is None
+    cache.put_arrays("a", {"x": np.arange(3), "y": np.zeros((2, 2), np.uint8)})
+    y, x = cache.arrays("a", ["y", "x"])
+    assert (x.tolist(), y.shape, y.dtype) == ([0, 1, 2], (2, 2), np.uint8)
+    assert cache.arrays("a", ["z"]) is None
+
+
+@pytest.mark.parametrize("at", [60, -5])
+def test_damaged_arrays_are_as_good_as_gone(tmp_path, at):
+    cache = DiskCache(tmp_path, 10_000)
+    cache.put_arrays("a", {"x": np.arange(100)})
+    content = bytearray(cache.path("a").read_bytes())
+    content[at] ^= 0xFF
+    for damaged in (content, content[:-20], b""):
+        cache.path("a").write_bytes(damaged)
+        assert cache.arrays("a", ["x"]) is None
