@@ -22,9 +22,8 @@ from al_core.records import FrameLabel, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import EMAIL, ENVIRONMENT, PASSWORD, chromium
-from tests.toys.contexts import context_of
 from tests.toys.footage.synthetic import synthetic_clip
-from tests.toys.ledgers import chosen, clip, times_us
+from tests.toys.ledgers import chosen, clip, context_of, times_us
 
 pytestmark = pytest.mark.label_studio
 

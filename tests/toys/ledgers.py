@@ -1,13 +1,15 @@
-"""Toys that can be checked by eye: a 4x4 mask, a 12-frame clip, a ledger that holds them."""
+"""Toys that can be checked by eye: a 4x4 mask, a 12-frame clip, a ledger that holds them, the context of a round."""
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import Rle, encode
+from al_core.project import Project
 from al_core.records import (
     COMPONENTS,
     Answer,
@@ -19,6 +21,8 @@ from al_core.records import (
     Selected,
     Video,
 )
+from al_core.settings import Settings
+from tasks.steps.context import RoundContext
 
 SQUARE = np.array(
     [
@@ -86,3 +90,18 @@ def frame_rows(uncertainty):
             **columns,
         }
     )
+
+
+def context_of(
+    project: Project, ledger: Ledger, round_id: int = 1, settings: Settings | None = None, **parts: Any
+) -> RoundContext:
+    """Return a context of a round that need not be in the ledger.
+
+    Args:
+        settings: the usual ones when left out.
+        parts: what would be read otherwise, by the name of the property: ``frames``, ``labels_collected``, ...
+    """
+    context = RoundContext(project, ledger, round_id)
+    # A cached property looks here first.
+    context.__dict__.update(parts, settings=settings or Settings())
+    return context

@@ -18,9 +18,8 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tasks.steps.propagate import propagate_video
-from tests.toys.contexts import context_of
 from tests.toys.footage.movers import MoverClip, line, mover_clip
-from tests.toys.ledgers import times_us
+from tests.toys.ledgers import context_of, times_us
 
 SETTINGS = Settings()
 

@@ -36,8 +36,7 @@ from al_core.records import (
 from al_core.settings import Settings
 from tasks.backends.protocol import Backend
 from tasks.steps.context import RoundContext
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import chosen, clip, times_us
+from tests.toys.ledgers import chosen, clip, context_of, times_us
 from tests.toys.masks import FULL, HOLED, OVER
 
 Masks = Mapping[int, np.ndarray]

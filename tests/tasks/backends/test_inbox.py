@@ -13,8 +13,7 @@ from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from tasks.backends.inbox import InboxBackend
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
+from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, square
 
 FIRST, SECOND = "r0001-v00001-f0000003", "r0001-v00001-f0000008"
 

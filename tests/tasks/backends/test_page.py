@@ -7,8 +7,7 @@ from al_core.records import LabelKind, LabelRequest
 from al_core.settings import Settings
 from tasks.backends import BACKENDS, open_backend
 from tasks.backends.page import PageBackend
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
+from tests.toys.ledgers import chosen, context_of, ledger_with_clip, mask_answer
 
 
 @pytest.fixture

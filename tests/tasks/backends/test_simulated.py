@@ -10,8 +10,7 @@ from al_core.records import DeliveredMask, LabelKind, LabelRequest, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.backends import BACKENDS, open_backend
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import SQUARE, chosen, clip, ledger_with_clip, square, times_us
+from tests.toys.ledgers import SQUARE, chosen, clip, context_of, ledger_with_clip, square, times_us
 
 NOISY = Settings().changed({"annotator.noise_pixels": 1.0})
 

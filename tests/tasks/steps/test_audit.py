@@ -15,9 +15,8 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import audit_video, gain_in_words, gain_so_far, round_credits
 from tasks.steps.select import strategy_of
-from tests.toys.contexts import context_of
 from tests.toys.labelled_project import copied, finished_project
-from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, mask_answer, square
+from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, mask_answer, square
 
 HALF = SQUARE & (np.arange(4) < 2)
 

@@ -11,8 +11,7 @@ from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.calibrate import as_json, calibrate, calibrations_of
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import chosen
+from tests.toys.ledgers import chosen, context_of
 from tests.toys.workplace import SETTINGS, Workplace
 
 

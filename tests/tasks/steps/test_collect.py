@@ -9,8 +9,7 @@ from al_core.records import FrameRef
 from al_core.settings import Settings
 from tasks.steps.collect import FoundAnswers, collect_labels
 from tasks.steps.request import request_labels
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip
+from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip
 
 INBOX = Settings().changed({"annotator.backend": "inbox"})
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tasks.steps.expected_error import MISSED, outlooks_of
-from tests.toys.contexts import context_of
 from tests.toys.labelled_project import finished_project, new_project
+from tests.toys.ledgers import context_of
 
 
 @pytest.fixture(scope="module")

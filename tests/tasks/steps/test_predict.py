@@ -17,8 +17,7 @@ from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.predict import load_members_for, predict_video
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import chosen
+from tests.toys.ledgers import chosen, context_of
 from tests.toys.students import tiny_student
 
 N_FRAMES = 7

@@ -14,9 +14,8 @@ from tasks.steps import table as steps
 from tasks.steps.context import Requested, RoundContext
 from tasks.steps.request import request_ahead, request_labels
 from tasks.steps.select import select_frames
-from tests.toys.contexts import context_of
 from tests.toys.labelled_project import frames_of, mask_at, new_project
-from tests.toys.ledgers import SQUARE, chosen, ledger_with_clip, square
+from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, square
 
 INBOX = Settings().changed({"annotator.backend": "inbox"})
 

@@ -23,8 +23,7 @@ from tasks.steps.select import (
     predicted_features,
     select_frames,
 )
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import clip, frame_rows, ledger_with_clip, mask_answer, times_us
+from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, mask_answer, times_us
 
 
 class LineOfThumbnails:

@@ -11,8 +11,7 @@ from al_core.settings import Settings
 from al_core.students import train as training
 from tasks.steps.context import Trained
 from tasks.steps.train import starting_checkpoint, train_inputs, train_work
-from tests.toys.contexts import context_of
-from tests.toys.ledgers import ledger_with_clip, square
+from tests.toys.ledgers import context_of, ledger_with_clip, square
 
 LABELS = [FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),)), FrameLabel(FrameRef(1, 7), ())]
 
