@@ -1,4 +1,4 @@
-"""Which of the teachers' objects is which track in a frame."""
+"""The teachers' objects of a frame matched with its tracks."""
 
 from bisect import bisect
 from collections import Counter
@@ -17,7 +17,7 @@ LOST = 0.4
 """A propagated mask with less confidence is lost."""
 
 ONLY_ONE = 0.2
-"""What speaks for an unknown object being a lost track that is the only one of its category."""
+"""Score of an unknown object as a lost track that is the only one of its category."""
 
 
 def assign(

@@ -1,7 +1,7 @@
 """The masks of several propagators become one per object and frame, before they meet the teachers'.
 
 Each propagator weighs as much as it is expected to fit in this frame: its calibrated confidence to the power
-``SHARPNESS``, so that one that has lost the object hardly counts. One that has no mask of an object speaks for "not
+``SHARPNESS``, so that one that has lost the object hardly counts. One that has no mask of an object counts for "not
 there", weakly: it cannot say how sure it is.
 
 The confidence of the result is the mean of theirs, with the same weights. How far they agree adds nothing to that

@@ -11,7 +11,7 @@ from al_core.masks.soft import Size, Window
 from al_core.stores.frames import working_size
 
 _FEWEST_PIXELS = 12
-"""Surroundings of small objects reach at least so far."""
+"""Least reach of the surroundings, for small objects."""
 
 
 @dataclass(frozen=True, slots=True)

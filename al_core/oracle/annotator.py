@@ -34,7 +34,7 @@ START_IOU = 0.05
 """A proposed mask less like an object than this is no start for correcting it."""
 
 TruthLookup = Callable[[FrameRef], FrameLabel | None]
-"""What is really in a frame; None when nobody knows."""
+"""What is really in a frame; None where it is unknown."""
 
 Probabilities = Mapping[int, NDArray[np.float32]]
 """Track of a proposed mask -> its probability, float32 [h, w] in [0, 1]."""
@@ -46,7 +46,7 @@ _LOOKING = (LabelKind.ACCEPT, LabelKind.REJECT, LabelKind.ABSENT)
 
 
 def request_rng(seed: int, request_id: str) -> np.random.Generator:
-    """Return the generator of one request: a run that was killed and goes on draws the same noise."""
+    """Return the generator of one request: a run that was killed and continues draws the same noise."""
     digest = hashlib.sha256(request_id.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 

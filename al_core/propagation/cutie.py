@@ -27,7 +27,7 @@ from al_core.settings import PropagationSettings
 from al_core.stores.frames import working_size
 
 BEYOND = 1
-"""Human frames that are remembered on the own side, beyond the nearest one."""
+"""Human frames that are remembered on the side that a walk comes from, beyond the nearest one."""
 
 MEMORY = {
     "mem_every": 5,
@@ -118,7 +118,7 @@ class _Walk:
             yield (found * 255).round().to(torch.uint8).cpu().numpy()
 
     def _remembered(self, source: int, step: int, opposite: int) -> list[int]:
-        """Return human frames to remember, the nearest one last: it is what the walk goes on from."""
+        """Return human frames to remember, the nearest one last: the walk continues from it."""
         behind = sorted((m for m in self.labels if (source - m) * step > 0), key=lambda m: abs(source - m))[:BEYOND]
         marks = [*([opposite] if opposite in self.labels else []), *behind[::-1]]
         return [m for m in marks if self._masks(m).any()] + [source]
@@ -158,9 +158,9 @@ def load_network(weights: str) -> tuple[Any, dict[str, Any]]:
         ) from None
     path = Path(weights)
     if not weights or not path.is_file():
-        told = f"{weights} is not there" if weights else "propagation.cutie_weights is empty"
+        gone = f"{weights} is not there" if weights else "propagation.cutie_weights is empty"
         raise MissingDependency(
-            f"the propagator cutie needs its weights, and {told}: get cutie-base-mega.pth or cutie-small-mega.pth from "
+            f"the propagator cutie needs its weights, and {gone}: get cutie-base-mega.pth or cutie-small-mega.pth from "
             "the releases of the Cutie project, and set propagation.cutie_weights to the file"
         )
     state = _read(path)

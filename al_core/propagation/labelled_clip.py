@@ -79,7 +79,7 @@ def frames_around(
 def carried_to(frames: ClipFrames, labels: Labels, target: int, propagator: Propagator) -> PropagatedFrame:
     """Carry labels to one frame."""
     first = min(labels)
-    # Nothing is asked of the frames before: say that nothing is there, so that nothing is carried to them.
+    # The frames before are not needed: an empty label there keeps the propagator from carrying anything to them.
     known = {first - 1: {}, **labels} if 0 < first < target else labels
     return next(f for f in propagator.propagate(frames, known) if f.frame_idx == target)
 

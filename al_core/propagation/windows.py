@@ -16,7 +16,7 @@ LENGTH = 48
 """Frames that are solved at once, at most, besides labelled ones."""
 
 KEPT = 36
-"""Of these, what is kept where the next window goes on; the rest is solved again, with what comes after it."""
+"""Of these, what is kept where another window follows; the rest is solved again, with what comes after it."""
 
 Known = NDArray[np.float32]
 """Masks of a frame, [k, h, w] in [0, 1]."""
@@ -44,7 +44,7 @@ def estimates(n_frames: int, known: Mapping[int, Known], solve: Solve) -> Iterat
 
     At most one window is held at a time, and one frame for each window of the widest gap.
 
-    A gap of more than ``LENGTH`` frames between two known ones is cut in the middle: each half goes on from its own
+    A gap of more than ``LENGTH`` frames between two known ones is cut in the middle: each half continues from its own
     known frame, window by window.
     """
     for start, end in pairwise([-1, *sorted(known), n_frames]):

@@ -36,7 +36,7 @@ def _measuring(model: nn.Module) -> Iterator[list[_BatchNorm]]:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch's word for a plain mean
+        norm.momentum = None  # for torch, a plain mean
     try:
         yield norms
     finally:

@@ -1,6 +1,6 @@
 """From a name in the settings to an mmdet model: any instance segmenter of the model zoo becomes a student.
 
-A config gives the model. Everything else a training run needs (data, schedule, hooks) is ours and is put in place
+A config gives the model. Everything else a training run needs (data, schedule, hooks) is our own and is set
 by :func:`build_config`, so that an unmodified zoo config trains on a handful of frames without a network.
 
 Every student takes RGB images and pads them itself to a multiple of 32 pixels.

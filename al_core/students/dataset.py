@@ -1,7 +1,7 @@
 """Labelled frames as a stream of augmented training items.
 
 Item ``n`` is a function of ``(seed, n)`` alone: which frame it is, and how it is augmented. A training that was
-killed goes on at the item where it stopped and sees what it would have seen.
+killed continues at the item where it stopped and sees what it would have seen.
 """
 
 import contextlib
@@ -109,7 +109,7 @@ class LabelledFrames(Dataset):
 
 
 class ItemSampler(Sampler[int]):
-    """The items in order; ``skip`` is how mmengine goes on where a training stopped."""
+    """The items in order; ``skip`` is how mmengine continues a training."""
 
     def __init__(self, length: int) -> None:
         self._length = length

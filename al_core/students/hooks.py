@@ -158,12 +158,12 @@ class ProgressHook(Hook):
 
 
 class ResumePointHook(Hook):
-    """Write a checkpoint to go on from at intervals: one file, replaced as a whole or not at all.
+    """Write a checkpoint to continue from at intervals: one file, replaced as a whole or not at all.
 
     Args:
         path: the file.
         interval: iterations between two writes; the last iteration is not written, the training is over then.
-        identity: what the training is made from; a file of another training is not gone on from.
+        identity: what the training is made from; a training does not continue from a file of another one.
     """
 
     priority = "VERY_LOW"  # after the schedule has moved on

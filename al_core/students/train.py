@@ -84,7 +84,7 @@ def train_student(
     init_checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainedStudent:
-    """Train a student; called again after a kill with the same arguments it goes on, after the end it returns.
+    """Train a student; a repeated call with the same arguments continues after a kill, and returns after the end.
 
     Args:
         samples: labelled frames, at least one; frames without objects are negatives.
@@ -122,7 +122,7 @@ class _Run:
     """What all seeds of a training share; the arguments of :func:`train_student`.
 
     Attributes:
-        notes: what a person should know; they grow while the training goes on.
+        notes: what a person should know; they grow during the training.
     """
 
     student: StudentSettings

@@ -42,7 +42,7 @@ class Start:
         return _load_fitting(model, self.student.get(seed, self.student[min(self.student)]), self.source)
 
     def teacher(self, model: nn.Module, decay: float, seed: int) -> tuple[StateDict, int] | None:
-        """Return what a teacher goes on from, if it was there before and fits the model as a whole."""
+        """Return what a teacher continues from, if it was there before and fits the model as a whole."""
         found = self.teachers.get((decay, seed))
         if found is None:
             return None

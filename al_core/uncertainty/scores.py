@@ -1,7 +1,7 @@
 """How uncertain each frame is, as named components; each lies in [0, 1] and is higher where less is certain.
 
 A component of a frame is a mean over its objects. What no teacher sees has no mask to disagree about, so a frame
-without objects would look certain. It is held against the frames beside it and, in number, against the nearest frame
+without objects would look certain. It is compared with the frames beside it and, in number, with the nearest frame
 that people labelled: an object that was there and that no teacher sees is one of the greatest doubt
 (docs/students.md has the figures).
 """
@@ -128,7 +128,7 @@ def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedOb
 
 
 def _mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
-    # Clipped, for sums of rounded numbers may leave [0, 1] by a hair.
+    # Clipped, since sums of rounded numbers may leave [0, 1] by a rounding error.
     if not values or (weights is not None and not sum(weights) > 0):
         return 0.0
     return float(np.clip(np.average(values, weights=weights), 0, 1))

@@ -52,7 +52,7 @@ class Matching:
         prior: what a match's distance costs, per squared cell.
         doubling: what it costs to be twice as far, in frames, from the human frame that a mask comes from.
         recent: the frames just seen that are remembered, in frames before this one.
-        beyond: human frames that are remembered on the own side, beyond the nearest one.
+        beyond: human frames that are remembered on the side that the walk comes from, beyond the nearest one.
         opposite: whether the nearest human frame on the other side is remembered.
         aligned: whether the memory is brought to the frame along the flow.
     """
@@ -191,7 +191,7 @@ class _Walk:
         return _Remembered(keys, masks, np.zeros((*masks.shape[1:], 2), np.float32))
 
     def _beyond(self, source: int, step: int) -> list[_Remembered]:
-        """Return human frames on the own side, as seen from the nearest one."""
+        """Return human frames on the side that the walk comes from, brought to the nearest one."""
         marks = [mark for mark in sorted(self.labels, reverse=step < 0) if (mark - source) * step > 0]
         found = []
         for mark in marks[: self.matching.beyond]:

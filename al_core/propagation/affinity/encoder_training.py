@@ -54,7 +54,7 @@ SAVE_EVERY = 50
 CACHE_BYTES = 1_000_000_000
 
 _LOSS_SCALE = 20.0
-"""Colours are scaled by so much before they are compared, as MAMP does."""
+"""Factor on colours before they are compared, as in MAMP."""
 
 _FORMAT = "encoder1"
 
@@ -99,7 +99,7 @@ def trained_encoder(
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Encoder:
-    """Return the encoder of a clip: from the cache, or trained now; a training that was killed goes on.
+    """Return the encoder of a clip: from the cache, or trained now; a training that was killed is continued.
 
     Args:
         size: (height, width) of the frames as they are learnt from, in pixels.

@@ -35,7 +35,7 @@ MOVED_SHARE = 0.4
 """Crops whose prior is the true mask, moved."""
 
 ELSEWHERE_SHARE = 0.25
-"""Crops that lie anywhere in the frame: the network is asked about all of it."""
+"""Crops that lie anywhere in the frame: the network is applied to all of it."""
 
 Masks = Mapping[int, SoftMask]
 

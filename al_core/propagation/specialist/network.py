@@ -29,7 +29,7 @@ class SpecialistNetwork(nn.Module):
     """Picture and prior in, logit of the object out, at the same resolution.
 
     Normalisation is by statistics of the training's batches (Ioffe and Szegedy, ICML 2015), not of the picture at
-    hand: the network learns from crops and is asked about whole frames, whose statistics are others.
+    hand: the network learns from crops and is applied to whole frames, whose statistics differ.
     """
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:

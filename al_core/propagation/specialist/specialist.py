@@ -48,7 +48,7 @@ class SpecialistPropagator:
 
     Args:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
-        cache: folder for trained weights; half-trained ones are gone on with.
+        cache: folder for trained weights; training continues from half-trained ones.
         settings: steps of training and the parent's file.
         seed: of the training.
         on_progress: called after each step of the training.
@@ -81,7 +81,7 @@ class SpecialistPropagator:
         Memory: that of the flow, and 64 labelled frames while training.
         """
         carried = self._flow.propagate(frames, labels)
-        # The first frame before the training, so that labels that do not fit are told at once.
+        # The first frame before the training, so that labels that do not fit are refused at once.
         carried = chain([next(carried)], carried)
         tracks = tracks_of(labels)
         if not tracks:
@@ -176,7 +176,7 @@ def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32]) -> NDA
 def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
     """Average the network's mask and the flow's, and estimate how well the mean fits, in [0, 1].
 
-    Three signs speak for it: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
+    Three signs count: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
     flow brought nothing, the network is alone, and the other two signs are 0.
     """
     sure = expected_overlap(patch.values)

@@ -35,7 +35,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Train a network in place. What a step sees follows from the seed and its number alone, so a training that
-    was killed and goes on ends with the same weights.
+    was killed and is continued ends with the same weights.
 
     Args:
         examples: at least one frame.

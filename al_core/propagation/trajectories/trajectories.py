@@ -186,11 +186,11 @@ def _diffused(
         weight += np.bincount(node, cover[here], graph.n)
         for k in range(values.shape[1]):
             total[:, k] += np.bincount(node, cover[here] * values[here, k], graph.n)
-    told = total / np.maximum(weight, 1e-6)[:, None]
+    said = total / np.maximum(weight, 1e-6)[:, None]
     kept = np.minimum(weight, 1)[:, None]
     near = graph.weights(np.ones(N_FEATURES))
     near = sparse.diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1e-6)) @ near
-    state = kept * told
+    state = kept * said
     for _ in range(DIFFUSION_ROUNDS):
-        state = kept * told + (1 - kept) * (near @ state)
+        state = kept * said + (1 - kept) * (near @ state)
     return np.clip(state, 0, 1).astype(np.float32)
