@@ -66,8 +66,8 @@ class DiskCache:
 
     def put_arrays(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write arrays by name into one file (see :meth:`put`)."""
-        file = io.BytesIO()
-        np.savez(file, **dict(arrays))
+        file, named = io.BytesIO(), dict[str, Any](arrays)
+        np.savez(file, **named)
         self.put(key, file.getvalue())
 
     def arrays(self, key: str, names: Iterable[str]) -> list[NDArray[Any]] | None:
