@@ -117,7 +117,7 @@ def rows_of(proof: Proof, cases: Sequence[Case], measured: Measured) -> list[Row
     rows = []
     groups: dict[str, list[Case]] = {}
     for case in cases:
-        groups.setdefault("all toys" if proof.pooled and case.footage != REAL else case.footage, []).append(case)
+        groups.setdefault("made clips" if proof.pooled and case.footage != REAL else case.footage, []).append(case)
     for footage, group in groups.items():
         found = measured.of(group)
         seconds = sum(record["seconds"] for record in found)
