@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from flows.cli.annotators import annotator
+from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
 from flows.cli.options import project_option
-from flows.cli.results import export, report, status
+from flows.cli.outputs import export, report, status
 from flows.cli.run import one_round, run
 from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql

@@ -32,7 +32,7 @@ def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
     from rich.console import Console
 
-    from tasks.project.versions import versions as all_versions
+    from tasks.project.label_versions import versions as all_versions
 
     table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
     for version in all_versions(*opened(root)):
@@ -53,7 +53,7 @@ def diff(before: int, after: int, root: Path, video: str | None, most: int) -> N
     """Say which masks changed from round BEFORE to round AFTER, and by how much."""
     from rich.console import Console
 
-    from tasks.project.versions import compare_rounds
+    from tasks.project.label_versions import compare_rounds
 
     found = compare_rounds(*opened(root), before, after, video)
     console = Console()
@@ -88,7 +88,7 @@ def rollback(
     """
     from rich.console import Console
 
-    from tasks.project.versions import frame_of
+    from tasks.project.label_versions import frame_of
 
     if (round_id, since_round, annotator, frame) == (None, None, None, None):
         raise click.UsageError("say whose answers: --round, --since-round, --annotator or --frame")

@@ -19,7 +19,7 @@ from al_core.records import Video
 from al_core.stores.frames import FrameStore
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
-from tasks.project.versions import compare_rounds
+from tasks.project.label_versions import compare_rounds
 from tasks.report.content import (
     forecast_of,
     gather_rounds,

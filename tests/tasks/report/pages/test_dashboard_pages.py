@@ -11,7 +11,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import QueueState
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import PersonRow, person_rows
-from tasks.project.versions import compare_rounds
+from tasks.project.label_versions import compare_rounds
 from tasks.report.content import gather_rounds, gather_video, highest_uncertainty, training_curves, with_outlook
 from tasks.report.formatting import duration, percent
 from tasks.report.pages import dashboard_pages

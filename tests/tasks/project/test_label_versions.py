@@ -7,7 +7,7 @@ import pytest
 from al_core.errors import BadVideo, UnknownName
 from al_core.records import FrameRef
 from al_core.stores.delivered import read_delivered, write_delivered
-from tasks.project.versions import compare_rounds, frame_of, versions
+from tasks.project.label_versions import compare_rounds, frame_of, versions
 from tests.toys.labelled_project import copied, finished_project
 
 
