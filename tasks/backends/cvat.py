@@ -46,7 +46,7 @@ class CvatBackend:
         self._dropped = DropFolder(context.project, settle_seconds)
         self._shown = ShownMasks(context.project.root / "cvat" / "shown")
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Write frames, masks, labels and instructions; what lies there already is left as it is.
 
         Raises:
@@ -57,7 +57,7 @@ class CvatBackend:
         for round_id in sorted({request.round_id for request in requests}):
             mine = sorted((r for r in requests if r.round_id == round_id), key=lambda request: request.rank)
             folder = self._project.outbox / f"round-{round_id:04d}"
-            self._lay_out(folder, mine, proposals)
+            self._lay_out(folder, mine, prelabels)
             if self._settings.annotator.cvat_url:
                 name = f"{self._project.root.name}, round {round_id}"
                 upload_round(folder, name, self._settings.annotator)
@@ -74,7 +74,7 @@ class CvatBackend:
         """Return one message per file that cannot be used; each is told once."""
         return self._dropped.rejected()
 
-    def _lay_out(self, folder: Path, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def _lay_out(self, folder: Path, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         videos = {video.video_id: video for video in self._ledger.videos()}
         categories = self._ledger.categories()
         sent = []
@@ -83,7 +83,7 @@ class CvatBackend:
             if not image.is_file():
                 write_whole(image, png_bytes(self._frames.read_full(request.frame)))
             video = videos[request.frame.video_id]
-            label = self._shown.keep(request, proposals.get(request.request_id))
+            label = self._shown.keep(request, prelabels.get(request.request_id))
             sent.append(SentFrame(image.name, video.height, video.width, label))
         files = {
             "annotations.xml": write_cvat(folder.name, sent, categories),

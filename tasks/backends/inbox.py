@@ -1,7 +1,7 @@
 """People label with whatever tool they like: frames lie in the outbox, label files are dropped into the
 inbox.
 
-``outbox/round-0001/`` holds the frames of a round under names that never change, proposals to correct, an
+``outbox/round-0001/`` holds the frames of a round under names that never change, prelabels to correct, an
 ``index.json`` and a ``README.txt``; ``outbox/tracks.json`` says what the numbered objects are, and may be
 edited.
 
@@ -60,17 +60,17 @@ class InboxBackend:
 
     # ---- what goes out
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Write frames, prelabels, index and instructions; what lies there already is left as it is."""
         self._project.inbox.mkdir(parents=True, exist_ok=True)
         videos = {video.video_id: video for video in self._ledger.videos()}
-        self._tell_tracks(requests, proposals, videos)
+        self._tell_tracks(requests, prelabels, videos)
         asked = asked_frames(self._ledger)
         for round_id in sorted({request.round_id for request in requests}):
             mine = [request for request in requests if request.round_id == round_id]
             folder = self._project.outbox / f"round-{round_id:04d}"
             for request in mine:
-                self._lay_out(folder, request, asked[request.request_id], proposals.get(request.request_id))
+                self._lay_out(folder, request, asked[request.request_id], prelabels.get(request.request_id))
             index = [self._entry(folder, request, videos[request.frame.video_id]) for request in mine]
             write_whole(folder / "index.json", json_bytes({"round": round_id, "requests": index}))
             write_whole(folder / "README.txt", _INSTRUCTIONS.format(example=mine[0].request_id).encode())
@@ -112,7 +112,7 @@ class InboxBackend:
     def _tell_tracks(
         self,
         requests: Sequence[LabelRequest],
-        proposals: Mapping[str, FrameLabel],
+        prelabels: Mapping[str, FrameLabel],
         videos: Mapping[int, Video],
     ) -> None:
         """Add categories and objects that are known by now to ``tracks.json``; what people wrote stays."""
@@ -121,7 +121,7 @@ class InboxBackend:
         tracks["categories"] += [name for name in categories.values() if name not in tracks["categories"]]
         for video_id in sorted({request.frame.video_id for request in requests}):
             known = tracks["videos"].setdefault(videos[video_id].name, {})
-            labels = [p for p in proposals.values() if p.frame.video_id == video_id]
+            labels = [p for p in prelabels.values() if p.frame.video_id == video_id]
             for mask in (m for label in labels for m in label.objects):
                 known.setdefault(str(mask.track_id), categories[mask.category_id])
         write_whole(self._tracks_file, json_bytes(tracks))
@@ -260,7 +260,7 @@ folder "inbox" beside "outbox", either
     annotations says: nothing is here.
 
 Where "proposals" holds an image of the frame's name, you may correct that instead of
-starting anew; dropped unchanged it says that the proposal is right.
+starting from nothing; dropped unchanged it says that the proposal is right.
 
 outbox/tracks.json says what the numbered objects are. Add names to "categories" and objects
 to "videos" there; an object that it does not name gets the first category.

@@ -66,7 +66,7 @@ class LabelStudioBackend:
 
     # ---- what goes out
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Add tasks in ranked order; one that is there already is left as it is.
 
         Raises:
@@ -74,7 +74,7 @@ class LabelStudioBackend:
             MissingDependency: it refuses the token, or there is none.
         """
         ordered = sorted(requests, key=lambda request: (request.round_id, request.rank))
-        shown = {r.request_id: self._shown.keep(r, proposals.get(r.request_id)) for r in ordered}
+        shown = {r.request_id: self._shown.keep(r, prelabels.get(r.request_id)) for r in ordered}
         project = self._found_or_made()
         there = self._there(project)
         missing = [request for request in ordered if request.request_id not in there]

@@ -23,7 +23,7 @@ class PageBackend:
         self._ledger = context.ledger
         self._settings = context.settings
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Ask some of the questions twice, and some of earlier rounds again. What people start from is looked up when
         they get the frame."""
         seed, annotator = self._settings.seed, self._settings.annotator

@@ -17,11 +17,11 @@ class Backend(Protocol):
     shows_prelabels: bool
     revisable: bool
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Put requests before people; one that is there already is left as it is.
 
         Args:
-            proposals: masks to start from, by request id; a request without an entry starts from nothing.
+            prelabels: masks to start from, by request id; a request without an entry starts from nothing.
         """
         ...
 

@@ -16,7 +16,7 @@ class SimulatedBackend:
     """Answers are a function of truth, settings, seed, request and what the last round delivered: nothing needs to be
     remembered.
 
-    Whole masks are drawn without looking at a proposal. For the cheaper kinds, what was delivered is looked up when
+    Whole masks are drawn without looking at prelabels. For the cheaper kinds, what was delivered is looked up when
     the answers are collected, so that it need not be submitted.
     """
 
@@ -29,7 +29,7 @@ class SimulatedBackend:
         self._frames = context.frames
         self._settings = context.settings
 
-    def submit(self, requests: Sequence[LabelRequest], proposals: Mapping[str, FrameLabel]) -> None:
+    def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Do nothing: the requests lie in the ledger."""
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:

@@ -118,10 +118,11 @@ def ingest(project: Project, data: Path) -> None:
 def do(project: Project, place: Place) -> Any:
     """One step, as the flow does it but for the orchestrator's records; called in a child."""
     from tasks.steps.context import RoundContext
-    from tasks.steps.table import STEPS
+    from tasks.steps.table import STEPS, close
 
     round_id, step = place
-    return STEPS[step].do(RoundContext.open(project, round_id)).to_json()
+    context = RoundContext.open(project, round_id)
+    return close(context) if step == "finish" else STEPS[step].do(context).to_json()
 
 
 def contents(project: Project) -> dict[str, str]:
