@@ -87,7 +87,7 @@ class TestLeastCertainOfALedger:
     @pytest.fixture(scope="class")
     def ledger(self, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         ledger = Ledger(tmp_path_factory.mktemp("waves") / "ledger.duckdb")
-        with ledger._connector.session():
+        with ledger.held():
             for video_id, name in enumerate("abc", 1):
                 ledger.add_video(clip(name, 40), times_us(40))
                 for seed in self.SEEDS:
@@ -101,7 +101,7 @@ class TestLeastCertainOfALedger:
     def test_equals_the_pool_in_memory(self, ledger, seed, n, gap, quota):
         memory = pool_of({1: 40, 2: 40, 3: 40}, self.LABELLED, waves(seed).reshape(-1))
         expected, _ = most_uncertain(memory, n, gap, quota)
-        with ledger._connector.session():
+        with ledger.held():
             found, scores = most_uncertain(pool_from_ledger(ledger, 2, seed), n, gap, quota)
         assert found.keys.tolist() == expected.keys.tolist()
         assert (np.diff(scores) <= 0).all()

@@ -66,7 +66,7 @@ def filled_ledger(path: Path, wave: Callable, videos: int, n_frames: int) -> tup
     uncertainty = np.stack([wave(rng, n_frames) for _ in range(videos)])
     requests = []
     # One open connection for all of them: it is the reading that is measured.
-    with ledger._connector.session():
+    with ledger.held():
         for number, row in enumerate(track(uncertainty, f"filling a ledger with {videos * n_frames:,} rows"), 1):
             # The table of frames has a row per frame, which no figure here depends on: one stands for all.
             ledger.add_video(clip(f"{number:05d}", 1), times_us(1))

@@ -1,3 +1,4 @@
+import duckdb
 import pytest
 
 from al_core.campaign.pricing import default_prices, prices_from
@@ -29,7 +30,7 @@ def ask(ledger, *frame_indices, round_id=1):
 
 def checks(ledger):
     """(purpose, frame, original) of every check, by id."""
-    with ledger._connector.session() as connection:
+    with duckdb.connect(str(ledger.path), read_only=True) as connection:
         return connection.execute(
             "SELECT request_id, purpose, frame_idx, original_id FROM label_request WHERE purpose <> 'label' ORDER BY 1"
         ).fetchall()

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from al_core.records import Answer, DeliveredMask, FrameRef, LabelKind, Provenance
+from al_core.records import DeliveredMask, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
@@ -89,14 +89,7 @@ class PagePeople(People):
 
     def collect(self, backend):
         assert backend.collect(self.ids) == []
-        labels = {label.frame: label for label in self.ledger.human_labels()}
-        with self.ledger._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT answer_id, request_id, video_id, frame_idx, kind, seconds, annotator FROM answer_current"
-            ).fetchall()
-        found = {
-            row[1]: Answer(row[0], row[1], labels[FrameRef(*row[2:4])], LabelKind(row[4]), *row[5:]) for row in rows
-        }
+        found = {given.answer.request_id: given.answer for given in self.ledger.answers_given()}
         return [found[i] for i in self.ids if i in found]
 
     def take_in(self, backend):

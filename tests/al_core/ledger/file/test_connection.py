@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from al_core.errors import LedgerConflict, LedgerCorrupt
+from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.store import Ledger
 from tests.toys.ledgers import ledger_with_clip
@@ -59,7 +60,7 @@ def test_a_failing_operation_leaves_no_trace(tmp_path):
     ledger = ledger_with_clip(tmp_path)
 
     def fail():
-        with ledger._connector.transaction() as connection:
+        with Connector(ledger.path).transaction() as connection:
             connection.execute("DELETE FROM video")
             raise RuntimeError("half-way")
 
@@ -74,10 +75,11 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         f"""
         import os, signal
         from pathlib import Path
+        from al_core.ledger.file.connection import Connector
         from al_core.ledger.store import Ledger
-        ledger = Ledger(Path({str(path)!r}))
-        ledger.add_categories(["car"])
-        with ledger._connector.transaction() as connection:
+        path = Path({str(path)!r})
+        Ledger(path).add_categories(["car"])
+        with Connector(path).transaction() as connection:
             connection.execute("INSERT INTO category VALUES (7, 'half')")
             os.kill(os.getpid(), signal.SIGKILL)
         """
