@@ -119,6 +119,7 @@ def ours():
 
 
 RULES = {
+    "base names on two or more files": 8,
     "functions with project, ledger, frames and settings": 2,
     "functions over 60 lines": 0,
     "complexity of grade D or worse": 0,

@@ -14,8 +14,8 @@ from queue import Queue
 import numpy as np
 from rich.console import Console
 
-from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
+from al_core.benchmark.simulated_people import KINDS, annotator_of, offers_of
 from al_core.benchmark.trials import SETS, Trial, trials
 from al_core.benchmark.world import Point, World, run_campaign
 from al_core.errors import BadSettings

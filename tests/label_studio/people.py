@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from al_core.exchange.label_studio import prediction
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.label_studio.server import LabelStudio
-from tests.tasks.backends.conformance import People
+from tests.tasks.backends.conformance.suite import People
 from tests.toys.masks import FULL
 
 

@@ -8,7 +8,7 @@ import pytest
 from al_core.errors import MissingDependency
 from al_core.records import LabelKind, LabelRequest
 from tests.label_studio.people import LabelStudioPeople
-from tests.tasks.backends.conformance import PeopleConformance, same
+from tests.tasks.backends.conformance.suite import PeopleConformance, same
 from tests.toys.ledgers import chosen
 from tests.toys.masks import FULL, HOLED, OVER
 

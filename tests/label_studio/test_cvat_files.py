@@ -13,8 +13,8 @@ from al_core.exchange.cvat import encode_cvat, label_specs, read_cvat
 from al_core.exchange.drawn import Asked
 from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
-from tests.tasks.backends.conformance import Masks
-from tests.tasks.backends.people import CvatPeople
+from tests.tasks.backends.conformance.people import CvatPeople
+from tests.tasks.backends.conformance.suite import Masks
 from tests.toys.masks import FULL, HOLED, OVER
 
 pytestmark = pytest.mark.label_studio

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from al_core.benchmark.annotators import KINDS, annotator_of, offers_of
+from al_core.benchmark.simulated_people import KINDS, annotator_of, offers_of
 from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign
 from al_core.errors import UnknownName
 from al_core.propagation.flow import FlowPropagator

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from al_core.benchmark.annotators import annotator_of
+from al_core.benchmark.simulated_people import annotator_of
 from al_core.benchmark.world import World, run_campaign
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings

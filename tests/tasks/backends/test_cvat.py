@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tasks.backends.people import CvatPeople
+from tests.tasks.backends.conformance.people import CvatPeople
 from tests.toys.masks import HOLED, OVER
 
 

@@ -13,7 +13,7 @@ from al_core.exchange.label_studio import prediction
 from al_core.settings import Settings
 from tasks.backends import label_studio
 from tasks.backends.label_studio import LabelStudioBackend
-from tests.tasks.backends.conformance import People, PeopleConformance
+from tests.tasks.backends.conformance.suite import People, PeopleConformance
 from tests.toys.masks import FULL
 
 

@@ -3,8 +3,8 @@
 
 import pytest
 
-from tests.tasks.backends.conformance import BackendConformance, PeopleConformance
-from tests.tasks.backends.people import CvatPeople, InboxPeople, SimulatedPeople
+from tests.tasks.backends.conformance.people import CvatPeople, InboxPeople, SimulatedPeople
+from tests.tasks.backends.conformance.suite import BackendConformance, PeopleConformance
 from tests.toys.masks import FULL
 
 

@@ -11,7 +11,7 @@ from al_core.stores.delivered import write_delivered
 from tasks.backends.page import PageBackend
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
-from tests.tasks.backends.conformance import People, PeopleConformance
+from tests.tasks.backends.conformance.suite import People, PeopleConformance
 from tests.toys.masks import FULL
 from tests.toys.web.desk import ADDRESS, CHANGING, answer, sent
 

@@ -10,7 +10,7 @@ from al_core.exchange.cvat import DONE, SentFrame, write_cvat
 from tasks.backends.cvat import CvatBackend
 from tasks.backends.inbox import InboxBackend
 from tasks.backends.simulated import SimulatedBackend
-from tests.tasks.backends.conformance import HEIGHT, WIDTH, People
+from tests.tasks.backends.conformance.suite import HEIGHT, WIDTH, People
 from tests.toys.masks import FULL
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from al_core.benchmark.annotators import DRAWN_FROM_NOTHING, KINDS, annotator_of, frame_label, offers_of
+from al_core.benchmark.simulated_people import DRAWN_FROM_NOTHING, KINDS, annotator_of, frame_label, offers_of
 from al_core.benchmark.world import World
 from al_core.errors import UnknownName
 from al_core.masks.rle import decode

@@ -1,0 +1,111 @@
+"""The commands that take rounds on: what they hand to the flows, and what they say of how it ended."""
+
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from al_core.ledger.store import Ledger
+from al_core.settings import Settings, load_settings
+from flows.cli.main import main
+from tasks.processes import run_lock
+from tasks.scheduling import prefect_server
+from tests.toys.ledgers import ledger_with_clip
+
+
+def outcome(waiting=0, stop_reason=None, rejected=()):
+    """How a round ended."""
+    return SimpleNamespace(round_id=1, waiting=waiting, stop_reason=stop_reason, rejected=rejected)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with one clip, whose first round asks at the inbox."""
+    ledger = ledger_with_clip(tmp_path)
+    ledger.begin_round(Settings().changed({"annotator.backend": "inbox"}))
+    return tmp_path
+
+
+@pytest.fixture
+def flows(monkeypatch):
+    """The flows, which only note what they are given and end as they are told to; nobody's Prefect."""
+    noted = SimpleNamespace(given=[], ends=outcome())
+
+    def note(project, settings, *on_round):
+        noted.given.append((project.root, settings))
+        return noted.ends
+
+    monkeypatch.setitem(sys.modules, "flows.campaign", SimpleNamespace(run_campaign=note))
+    monkeypatch.setitem(sys.modules, "flows.round", SimpleNamespace(run_round=note))
+    monkeypatch.setattr(prefect_server, "prefect_server", lambda folder: nullcontext())
+    return noted
+
+
+def run(command, root, *options):
+    """Give the command; returns its exit code and output in one line."""
+    result = CliRunner().invoke(main, [command, "--project", str(root), *map(str, options)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_settings_come_from_the_preset_the_changes_and_else_the_last_round(root, flows, command):
+    assert run(command, root)[0] == 0
+    assert run(command, root, "--settings", "quick", "--set", "seed=7")[0] == 0
+    (where, kept), (_, asked) = flows.given
+    assert (where, kept) == (root, Ledger(root / "ledger.duckdb").last_round().settings)
+    assert asked == load_settings("quick").changed({"seed": 7})
+
+
+def test_limits_of_a_run_are_settings_of_when_to_stop(root, flows):
+    run("run", root, "--rounds", 3, "--budget", 9)
+    stopping = flows.given[0][1].stopping
+    assert (stopping.max_rounds, stopping.max_human_frames) == (3, 9)
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (outcome(), "round 1 is finished."),
+        (outcome(stop_reason="2 of 2 rounds"), "The campaign is over after round 1: 2 of 2 rounds"),
+        (outcome(waiting=2), "round 1 waits for 2 labels: the frames are in"),
+        (outcome(waiting=1, rejected=("a.png: too small",)), "not taken: a.png: too small round 1 waits for 1"),
+    ],
+)
+def test_how_a_round_ended_is_said(root, flows, command, ends, said):
+    flows.ends = ends
+    code, output = run(command, root)
+    assert (code, said in output) == (0, True), output
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"annotator.backend": "page"}, "it goes on by itself: fewframes serve --project"),
+        (
+            {"annotator.backend": "label_studio", "annotator.label_studio_url": "http://127.0.0.1:8080"},
+            "people label at http://127.0.0.1:8080",
+        ),
+    ],
+)
+def test_where_people_label_depends_on_the_back_end_of_the_round(tmp_path, flows, changes, said):
+    ledger_with_clip(tmp_path).begin_round(Settings().changed(changes))
+    flows.ends = outcome(waiting=3)
+    assert said in run("run", tmp_path)[1]
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_a_project_without_videos_is_refused_before_anything_begins(tmp_path, flows, command):
+    Ledger(tmp_path / "ledger.duckdb").videos()
+    code, output = run(command, tmp_path)
+    assert (code, flows.given) == (1, [])
+    assert "has no videos; take some in with: fewframes ingest PATH" in output
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_of_two_runs_of_a_project_the_second_is_refused(root, flows, command):
+    with run_lock.only_run(root):
+        code, _ = run(command, root)
+    assert (code != 0, flows.given) == (True, [])

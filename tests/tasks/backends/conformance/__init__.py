@@ -1,0 +1,1 @@
+"""What every back-end has to do, whoever labels and wherever."""
