@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.fingerprint import fingerprint
-from al_core.footage.images import check_image, read_image
+from al_core.footage.images import check_image, read_image, resized, working_size
 from al_core.footage.sources import FOLDER_FPS, Source, TrueObject, discover
 from al_core.footage.video import VideoInfo
 from al_core.masks import rle
@@ -115,9 +115,7 @@ class Clip:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of a frame as it is given, in pixels."""
-        height, width = self.full_size
-        scale = min(1.0, (self.long_side or max(height, width)) / max(height, width))
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return working_size(*self.full_size, self.long_side or max(self.full_size))
 
     @property
     def truth_frames(self) -> tuple[int, ...]:
@@ -134,9 +132,7 @@ class Clip:
         image = read_image(self.files[self._checked(frame_idx)])
         if image.shape[:2] != self.full_size:
             raise BadVideo(f"{self.files[frame_idx]}: expected a frame of {self.full_size}, got {image.shape[:2]}")
-        if self.size == self.full_size:
-            return image
-        return cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return resized(image, self.size)
 
     def truth(self, frame_idx: int) -> dict[int, Mask]:
         """Return the objects of a frame; none where nothing is to be seen.

@@ -78,6 +78,19 @@ def read_indices(path: Path) -> tuple[NDArray[np.integer], bool]:
     return values, mode == "L"
 
 
+def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Return (height, width) in pixels with the longer side at most ``long_side``; a frame is never enlarged."""
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Bring an image, uint8 [h, w, 3], to (height, width) ``size`` by averages over areas; one of that size stays."""
+    if image.shape[:2] == size:
+        return image
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
 def png_bytes(image: NDArray[np.uint8]) -> bytes:
     """Encode an RGB image, uint8 [h, w, 3], as PNG, exactly."""
     return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()

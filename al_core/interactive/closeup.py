@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.footage.images import working_size
 from al_core.masks.soft import Size, Window
-from al_core.stores.frames import working_size
 
 _FEWEST_PIXELS = 12
 """Least reach of the surroundings, for small objects."""

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from al_core.errors import BadCheckpoint, MissingDependency
 from al_core.footage.clips import ClipFrames
+from al_core.footage.images import working_size
 from al_core.masks.soft import Size, Window
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.labelled_clip import Reader, check_labels, patches_at, reader
 from al_core.propagation.walks import Masks, walked
 from al_core.settings import PropagationSettings
-from al_core.stores.frames import working_size
 
 BEYOND = 1
 """Human frames that are remembered on the side that a walk comes from, beyond the nearest one."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.footage.clips import ClipFrames
+from al_core.footage.images import resized
 from al_core.masks.overlap import rows_of
 from al_core.masks.soft import Patch, Size, shrink
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
@@ -35,10 +35,7 @@ def reader(frames: ClipFrames, size: Size) -> Reader:
     """Return what reads the frames of a clip at (height, width) ``size``."""
 
     def read(frame_idx: int) -> NDArray[np.uint8]:
-        image = frames.read(frame_idx)
-        if image.shape[:2] == size:
-            return image
-        return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        return resized(frames.read(frame_idx), size)
 
     return read
 

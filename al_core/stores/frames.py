@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.footage.images import read_image
+from al_core.footage.images import read_image, resized, working_size
 from al_core.footage.video import FrameIndex, decode, index_frames
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
@@ -40,12 +40,6 @@ _FRAMES_AHEAD = 16
 
 Image = NDArray[np.uint8]
 T = TypeVar("T")
-
-
-def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Return (height, width) in pixels with the longer side at most ``long_side``; a frame is never enlarged."""
-    scale = min(1.0, long_side / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def thumbnail(image: Image) -> NDArray[np.float32]:
@@ -273,9 +267,7 @@ def _decode_folder(video: Video, indices: Sequence[int], size: tuple[int, int] |
         path = Path(video.uri) / video.files[frame_idx]
         image = read_image(path)
         _check_size(path, image, video)
-        if size is not None and size != image.shape[:2]:
-            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        yield frame_idx, image
+        yield frame_idx, image if size is None else resized(image, size)
 
 
 def _check_size(path: Path, image: Image, video: Video) -> None:

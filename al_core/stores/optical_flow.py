@@ -19,9 +19,9 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
+from al_core.footage.images import resized, working_size
 from al_core.settings import Table
 from al_core.stores.disk_cache import DiskCache
-from al_core.stores.frames import working_size
 
 CHUNK_PAIRS = 16
 STEPS_PER_PIXEL = 32
@@ -139,10 +139,7 @@ class ClipFlow:
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return the largest of the three colours: it tells apart what looks the same in grey, such as red on green."""
-        image = self._frames.read(frame_idx)
-        if image.shape[:2] != self.size:
-            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        return np.ascontiguousarray(image.max(axis=2))
+        return np.ascontiguousarray(resized(self._frames.read(frame_idx), self.size).max(axis=2))
 
     def _pairs(self, number: int) -> range:
         return range(number * CHUNK_PAIRS, min((number + 1) * CHUNK_PAIRS, self._frames.n_frames - 1))

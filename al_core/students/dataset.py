@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from al_core.errors import BadLabel
+from al_core.footage.images import working_size
 from al_core.masks.rle import decode
 from al_core.records import FrameRef, MaskLabel
-from al_core.stores.frames import working_size
 
 CACHED_FRAMES = 256
 """Decoded frames kept in memory: at 448x256 pixels with two objects this is 150 MB."""

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from al_core.errors import BadSettings
+from al_core.footage.images import working_size
 from al_core.settings import TeacherSettings
-from al_core.stores.frames import working_size
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import Member
 from al_core.uncertainty.augment import VIEWS, View

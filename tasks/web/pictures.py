@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.footage.images import resized, working_size
 from al_core.records import FrameRef
-from al_core.stores.frames import FrameStore, working_size
+from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, read_predictions
 
 _JPEG_QUALITY = 95
@@ -22,10 +23,7 @@ def frame_at(store: FrameStore, full: NDArray[np.uint8] | None, frame: FrameRef,
         full: the frame at full resolution, None to start from the working size, which is read faster.
     """
     image = store.read(frame) if full is None else full
-    height, width = working_size(image.shape[0], image.shape[1], long_side)
-    if (height, width) == image.shape[:2]:
-        return image
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return resized(image, working_size(image.shape[0], image.shape[1], long_side))
 
 
 def encoded(image: NDArray[np.uint8], kind: str) -> bytes:

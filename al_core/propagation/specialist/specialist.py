@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.footage.clips import ClipFrames
+from al_core.footage.images import working_size
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
@@ -31,7 +32,6 @@ from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
-from al_core.stores.frames import working_size
 
 CACHE_GIGABYTES = 1.0
 

@@ -1,10 +1,12 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.footage.images import check_image, png_bytes, read_image, read_indices
+from al_core.footage.images import check_image, png_bytes, read_image, read_indices, resized, working_size
 
 RAMP = np.arange(0, 240, 10, np.uint8).reshape(4, 6)
 
@@ -93,3 +95,33 @@ def test_a_png_keeps_every_pixel(tmp_path):
     colours = np.dstack([RAMP, 255 - RAMP, RAMP // 2])
     (tmp_path / "a.png").write_bytes(png_bytes(colours))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours)
+
+
+@pytest.mark.parametrize(
+    ("size", "long_side", "expected"),
+    [
+        ((480, 854), 448, (252, 448)),
+        ((854, 480), 448, (448, 252)),
+        ((144, 176), 448, (144, 176)),
+        ((1, 1000), 10, (1, 10)),
+        ((37, 51), 20, (15, 20)),
+    ],
+)
+def test_working_sizes(size, long_side, expected):
+    assert working_size(*size, long_side) == expected
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 5000))
+def test_a_working_size_is_never_larger(height, width, long_side):
+    h, w = working_size(height, width, long_side)
+    assert 1 <= h <= height
+    assert 1 <= w <= width
+    assert max(h, w) == min(long_side, max(height, width))
+
+
+def test_making_smaller_averages_and_the_same_size_is_the_same_image():
+    image = np.dstack([RAMP] * 3)
+    assert resized(image, (4, 6)) is image
+    small = resized(image, (2, 3))
+    assert small.dtype == np.uint8
+    np.testing.assert_allclose(small[..., 0], RAMP.reshape(2, 2, 3, 2).mean(axis=(1, 3)), atol=0.5)

@@ -8,14 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.footage.sources import discover
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
-from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail, working_size
+from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail
 from tests.toys.footage.clips import number_of, write_clip, write_frames
 
 SMALL = FrameSettings(working_long_side=32)
@@ -50,28 +48,6 @@ def gone(video):
     aside = path.rename(path.with_name(f"away-{path.name}"))
     yield
     aside.rename(path)
-
-
-@pytest.mark.parametrize(
-    ("size", "long_side", "expected"),
-    [
-        ((480, 854), 448, (252, 448)),
-        ((854, 480), 448, (448, 252)),
-        ((144, 176), 448, (144, 176)),
-        ((1, 1000), 10, (1, 10)),
-        ((37, 51), 20, (15, 20)),
-    ],
-)
-def test_working_sizes(size, long_side, expected):
-    assert working_size(*size, long_side) == expected
-
-
-@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 5000))
-def test_a_working_size_is_never_larger(height, width, long_side):
-    h, w = working_size(height, width, long_side)
-    assert 1 <= h <= height
-    assert 1 <= w <= width
-    assert max(h, w) == min(long_side, max(height, width))
 
 
 def test_frames_come_by_number_at_working_size(long_video, tmp_path):
