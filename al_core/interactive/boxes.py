@@ -36,8 +36,7 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     Args:
         image: RGB uint8 [h, w, 3].
         probability: current probability, float32 [h, w]; it may be zero everywhere.
-        box: columns ``x0`` to ``x1``, rows ``y0`` to ``y1``, the ends excluded; what lies outside the frame is cut
-            off.
+        box: columns ``x0`` to ``x1``, rows ``y0`` to ``y1``, the ends excluded; what lies outside the frame is cut off.
 
     Raises:
         BadLabel: no pixel of the frame lies in the box, or an image of another size.

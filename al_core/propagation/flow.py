@@ -1,11 +1,10 @@
 """Masks carried along dense optical flow, from the nearest labelled frame before and after.
 
-Between two labelled frames the masks of the earlier one are carried forward and those of the later one
-backward, and the two are blended: the nearer a labelled frame, and the more consistent the path from it, the
-more it counts. A path is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer:
-"Dense Point Trajectories by GPU-Accelerated Large Displacement Optical Flow", ECCV 2010); where it is not,
-something was covered or uncovered. Masks are resampled at every step, which blurs what has become
-uncertain.
+Between two labelled frames the masks of the earlier one are carried forward and those of the later one backward, and
+the two are blended: the nearer a labelled frame, and the more consistent the path from it, the more it counts. A path
+is consistent where going there and back ends where it began (Sundaram, Brox, Keutzer: "Dense Point Trajectories by
+GPU-Accelerated Large Displacement Optical Flow", ECCV 2010); where it is not, something was covered or uncovered. Masks
+are resampled at every step, which blurs what has become uncertain.
 """
 
 from collections.abc import Iterator, Mapping
@@ -119,8 +118,7 @@ def _gap(
 def _backward(flow: ClipFlow, start: int, end: int, after: Carried | None) -> Iterator[tuple[int, Carried | None]]:
     """Yield what comes from the later labelled frame, in rising order of frames, though it is made in falling order.
 
-    A long gap is walked twice: once to note what arrives at the end of each block of frames, then block by
-    block.
+    A long gap is walked twice: once to note what arrives at the end of each block of frames, then block by block.
     """
     if after is None:
         yield from ((i, None) for i in range(start + 1, end))

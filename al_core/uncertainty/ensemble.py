@@ -1,8 +1,7 @@
 """Predict frames with M mean teachers seen through K views, and merge what they say.
 
-The work beside the networks' own forward passes is kept small: views of equal size share a pass, masks are
-compared on a coarse grid and averaged only where an object is, and a frame's feature is pooled from passes
-that happen anyway.
+The work beside the networks' own forward passes is kept small: views of equal size share a pass, masks are compared on
+a coarse grid and averaged only where an object is, and a frame's feature is pooled from passes that happen anyway.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,8 +78,7 @@ def predict_frames(
         frames: (frame number, uint8 RGB [H, W, 3] at working size), best read ahead by a thread
             (``FrameStore.iterate``); a few are taken at a time.
         settings: ``score_threshold`` and ``match_iou``.
-        student_long_side: long side in pixels at which the student sees a frame; frames are never enlarged to
-            it.
+        student_long_side: long side in pixels at which the student sees a frame; frames are never enlarged to it.
         max_objects: most objects in a frame.
         images_per_pass: views that share a forward pass; by default what suits the device.
 

@@ -75,8 +75,7 @@ def merge_outputs(
     Args:
         outputs: of every member for every view.
         category_ids: the category of each class index.
-        seen: (height, width) at which the frame is seen before a view's own scale; masks are averaged at this
-            size.
+        seen: (height, width) at which the frame is seen before a view's own scale; masks are averaged at this size.
         size: (height, width) of the frame in working pixels.
         settings: ``score_threshold``: objects that no output sees with it are dropped; ``match_iou``.
         max_objects: most objects that are kept.
@@ -170,9 +169,8 @@ def _beliefs(found: _Detections, group: NDArray[np.intp], n_outputs: int, n_clas
     """Return what each output believes the object to be: float64 [n_outputs, C + 1], rows add up to 1, last "no
     object".
 
-    An output that sees it as class c with score s gives s to c and 1 - s to "no object"; one that sees it
-    under several classes gives each its score, scaled down when they exceed 1; one that misses it gives 1 to
-    "no object".
+    An output that sees it as class c with score s gives s to c and 1 - s to "no object"; one that sees it under several
+    classes gives each its score, scaled down when they exceed 1; one that misses it gives 1 to "no object".
     """
     beliefs = np.zeros((n_outputs, n_classes + 1))
     np.maximum.at(beliefs, (found.output[group], found.labels[group]), found.scores[group])

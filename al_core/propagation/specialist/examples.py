@@ -1,8 +1,7 @@
 """What a specialist learns from: crops of labelled frames, with priors as wrong as those it will be given.
 
-The prior of a labelled frame is carried there from the *other* labelled frames, so the network sees how the
-flow really fails on this clip. Where there are no others, and now and then elsewhere, the true mask is moved and
-blurred instead.
+The prior of a labelled frame is carried there from the *other* labelled frames, so the network sees how the flow really
+fails on this clip. Where there are no others, and now and then elsewhere, the true mask is moved and blurred instead.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -81,9 +81,8 @@ def _twice(x: Tensor) -> Tensor:
 def segmentation_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Return class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU.
 
-    Balancing alone makes masks grow, since a missed pixel of a small object costs more than many false ones;
-    1 - IoU (Rahman and Wang, ISVC 2016) draws the outline back. A picture without the object has plain
-    cross-entropy only.
+    Balancing alone makes masks grow, since a missed pixel of a small object costs more than many false ones; 1 - IoU
+    (Rahman and Wang, ISVC 2016) draws the outline back. A picture without the object has plain cross-entropy only.
 
     Args:
         logits: float32 [n, h, w].
