@@ -77,17 +77,17 @@ class _Corrected:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
 class SimulatedAnnotator:
     """Answers as a person would who sees the truth, with the noise and the prices of the settings.
 
-    Args:
+    Attributes:
         truth: what is really in a frame.
         settings: noise and prices.
     """
 
-    def __init__(self, truth: TruthLookup, settings: AnnotatorSettings) -> None:
-        self._truth = truth
-        self._settings = settings
+    truth: TruthLookup
+    settings: AnnotatorSettings
 
     def answer(
         self,
@@ -133,7 +133,7 @@ class SimulatedAnnotator:
         return self._refined(request, seen, image, probabilities or {}, rng)
 
     def _known(self, request: LabelRequest) -> FrameLabel:
-        truth = self._truth(request.frame)
+        truth = self.truth(request.frame)
         if truth is None:
             raise BadLabel(
                 f"{request.request_id}: the simulated annotator knows no truth of this frame: ingest masks "
@@ -142,10 +142,10 @@ class SimulatedAnnotator:
         return truth
 
     def _seconds(self, kind: LabelKind, n: int = 1) -> float:
-        return label_seconds(self._settings, kind, n)
+        return label_seconds(self.settings, kind, n)
 
     def _seems_good(self, overlap: float, rng: np.random.Generator) -> bool:
-        return overlap + rng.normal(0, self._settings.judgement_error) >= ACCEPT_IOU
+        return overlap + rng.normal(0, self.settings.judgement_error) >= ACCEPT_IOU
 
     def _seen(self, truth: FrameLabel, shown: Sequence[MaskLabel], rng: np.random.Generator) -> _Seen:
         matches = _matches(truth.objects, shown)
@@ -162,7 +162,7 @@ class SimulatedAnnotator:
     def _drawn(self, request: LabelRequest, seen: _Seen, rng: np.random.Generator) -> Answer:
         """Draw whole masks: what is not accepted is removed and drawn again."""
         drawn = [mask for mask in seen.truth.objects if mask.track_id not in seen.accepted]
-        noisy = displaced([decode(m.rle) for m in drawn], self._settings.noise_pixels, rng)
+        noisy = displaced([decode(m.rle) for m in drawn], self.settings.noise_pixels, rng)
         shapes = {mask.track_id: encode(m) for mask, m in zip(drawn, noisy, strict=True)} | _shapes(seen.accepted)
         removed = len(seen.shown) - len(seen.accepted)
         seconds = (
@@ -209,11 +209,11 @@ class SimulatedAnnotator:
     ) -> _Corrected:
         known = np.zeros(truth.shape, np.float32) if current is None else current
         if kind is LabelKind.POLYGON:
-            polygons = outline(truth, self._settings.click_noise_pixels, rng)
+            polygons = outline(truth, self.settings.click_noise_pixels, rng)
             mask = refine_with_outline(image, known, filled((truth.shape[0], truth.shape[1]), polygons))
             return _Corrected(mask, kind, self._seconds(kind))
         if kind is LabelKind.BOX or current is None:
-            box = box_around(truth, self._settings.box_noise_pixels, rng)
+            box = box_around(truth, self.settings.box_noise_pixels, rng)
             return _Corrected(refine_with_box(image, known, box), LabelKind.BOX, self._seconds(LabelKind.BOX))
         if kind is LabelKind.SCRIBBLE:
             mask = refine_with_scribble(image, current, strokes(current > 0.5, truth))
@@ -234,7 +234,7 @@ class SimulatedAnnotator:
     ) -> _Corrected:
         mask, clicks = current > 0.5, list[Click]()
         while len(clicks) < MOST_CLICKS:
-            click = next_click(mask, truth, self._settings.click_noise_pixels, rng)
+            click = next_click(mask, truth, self.settings.click_noise_pixels, rng)
             if click is None or (clicks and self._seems_good(_overlap(mask, truth), rng)):
                 break
             clicks.append(click)

@@ -58,17 +58,17 @@ class Carried:
     distance: int
 
 
+@dataclass(frozen=True, eq=False)
 class FlowPropagator:
     """Propagation by dense flow.
 
-    Args:
+    Attributes:
         store: where flow is kept.
         settings: size and preset of the flow.
     """
 
-    def __init__(self, store: FlowStore, settings: PropagationSettings) -> None:
-        self._store = store
-        self._settings = settings
+    store: FlowStore
+    settings: PropagationSettings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Yield every frame of the clip, in order, at the flow's size; see
@@ -96,7 +96,7 @@ class FlowPropagator:
 
     def flow(self, frames: ClipFrames) -> ClipFlow:
         """Return the flow that masks of a clip are carried along."""
-        return self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        return self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
 
 
 def carried_from(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> Carried:

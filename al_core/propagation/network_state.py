@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,21 +62,21 @@ def load_kept(disk: DiskCache, key: str) -> dict[str, Any] | None:
     return state if isinstance(state, dict) else None
 
 
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """Where a training stands, in a cache; one that is gone or damaged means from the start."""
 
-    def __init__(self, disk: DiskCache, key: str) -> None:
-        self._disk = disk
-        self._key = key
+    disk: DiskCache
+    key: str
 
     def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Keep everything that the next step needs."""
         state = {"step": step, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
-        self._disk.put(self._key, to_bytes(state))
+        self.disk.put(self.key, to_bytes(state))
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
         """Bring network and optimizer back, and return the next step; 0 where nothing is kept."""
-        state = load_kept(self._disk, self._key) or {}
+        state = load_kept(self.disk, self.key) or {}
         if not {"step", "network", "optimizer"} <= state.keys():
             return 0
         network.load_state_dict(state["network"])
@@ -84,4 +85,4 @@ class Checkpoint:
 
     def drop(self) -> None:
         """Remove it: the training is over."""
-        self._disk.path(self._key).unlink(missing_ok=True)
+        self.disk.path(self.key).unlink(missing_ok=True)

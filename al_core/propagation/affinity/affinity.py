@@ -84,27 +84,21 @@ class _Remembered:
     distance: int = 0
 
 
+@dataclass(frozen=True, eq=False)
 class AffinityPropagator:
     """Propagation by copying labels between what looks alike.
 
-    Args:
+    Attributes:
         store: where flow is kept.
         settings: size and preset of the flow.
         features: gives, for a clip and the size of its flow, what describes a frame.
         matching: how the memory is made and searched.
     """
 
-    def __init__(
-        self,
-        store: FlowStore,
-        settings: PropagationSettings,
-        features: Callable[[ClipFrames, Size], Describe],
-        matching: Matching = Matching(),
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._features = features
-        self._matching = matching
+    store: FlowStore
+    settings: PropagationSettings
+    features: Callable[[ClipFrames, Size], Describe]
+    matching: Matching = Matching()
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Yield every frame of the clip, in order, at the flow's size; see
@@ -114,15 +108,15 @@ class AffinityPropagator:
         file.
         """
         check_labels(frames, labels)
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         if not any(labels.values()):
             yield from (PropagatedFrame(i, {}) for i in range(frames.n_frames))
             return
-        describe = self._features(frames, flow.size)
+        describe = self.features(frames, flow.size)
         read = reader(frames, flow.size)
 
         def walk(tracks: Sequence[int]) -> Run:
-            return _Walk(read, labels, flow, describe, self._matching, tracks).run
+            return _Walk(read, labels, flow, describe, self.matching, tracks).run
 
         yield from walked(frames.n_frames, labels, flow.size, walk)
 

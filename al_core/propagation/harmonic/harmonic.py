@@ -7,6 +7,7 @@ so on (Fathi, Balcan, Ren, Rehg: "Combining Self Training and Active Learning fo
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -36,10 +37,11 @@ TRUST = 0.99
 Order = Literal["entropy", "random"]
 
 
+@dataclass(frozen=True, eq=False)
 class HarmonicPropagator:
     """Propagation by harmonic functions.
 
-    Args:
+    Attributes:
         store: where flow is kept.
         settings: size and preset of the flow.
         steps: rounds of freezing; 0 solves once and freezes nothing.
@@ -47,25 +49,17 @@ class HarmonicPropagator:
         seed: of the edges that the metric is fitted to, and of the random order.
     """
 
-    def __init__(
-        self,
-        store: FlowStore,
-        settings: PropagationSettings,
-        steps: int = STEPS,
-        order: Order = "entropy",
-        seed: int = 0,
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._steps = steps
-        self._order = order
-        self._seed = seed
+    store: FlowStore
+    settings: PropagationSettings
+    steps: int = STEPS
+    order: Order = "entropy"
+    seed: int = 0
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
         check_labels(frames, labels)
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         yield from propagated(frames, labels, flow.size, self._solver(frames), TRUST)
 
     def entropy(self, frames: ClipFrames, labels: Labels) -> NDArray[np.float64]:
@@ -76,21 +70,21 @@ class HarmonicPropagator:
         check_labels(frames, labels)
         if not tracks_of(labels):
             return np.array([0.0 if i in labels else np.inf for i in range(frames.n_frames)])
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         found = np.zeros(frames.n_frames)
         for frame_idx, estimate in estimates(frames.n_frames, known_masks(labels, flow.size), self._solver(frames)):
             found[frame_idx] = estimate.entropy
         return found
 
     def _solver(self, frames: ClipFrames) -> Solve:
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         read = reader(frames, flow.size)
 
         def solve(span: range, known: Mapping[int, Known]) -> list[FrameEstimate]:
             graph = superpixel_graph(read, flow, span, frames.n_frames - 1)
-            rng = np.random.default_rng((self._seed, span.start))
+            rng = np.random.default_rng((self.seed, span.start))
             fixed = {i: graph.mean(i, masks) for i, masks in known.items()}
-            found = self_train(graph, fixed, self._steps, self._order, rng)
+            found = self_train(graph, fixed, self.steps, self.order, rng)
             return [graph.estimate(i, found[i]) for i in span]
 
         return solve

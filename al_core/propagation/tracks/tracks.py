@@ -50,10 +50,11 @@ DEFAULT = Merging()
 BY_STATISTICS = embeddings()
 
 
+@dataclass(frozen=True, eq=False)
 class TrackPropagator:
     """Propagation by merging proposals into tracks.
 
-    Args:
+    Attributes:
         store: where flow is kept.
         settings: size and preset of the flow.
         embedding: gives, for a clip and the size of its flow, what masks are known again by.
@@ -62,19 +63,11 @@ class TrackPropagator:
         merging: how proposals become tracks.
     """
 
-    def __init__(
-        self,
-        store: FlowStore,
-        settings: PropagationSettings,
-        embedding: Callable[[ClipFrames, Size], Embed] = BY_STATISTICS,
-        predictions: Callable[[], Iterator[FramePrediction]] | None = None,
-        merging: Merging = DEFAULT,
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._embedding = embedding
-        self._predictions = predictions
-        self._merging = merging
+    store: FlowStore
+    settings: PropagationSettings
+    embedding: Callable[[ClipFrames, Size], Embed] = BY_STATISTICS
+    predictions: Callable[[], Iterator[FramePrediction]] | None = None
+    merging: Merging = DEFAULT
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Yield every frame of the clip, in order, at the flow's size; see
@@ -83,7 +76,7 @@ class TrackPropagator:
         Memory: an embedding of each human mask; what is found between two human frames waits in a temporary file.
         """
         check_labels(frames, labels)
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         scene = self._scene(frames, labels, flow) if any(labels.values()) else None
 
         def between(start: int, end: int) -> Iterator[PropagatedFrame]:
@@ -97,7 +90,7 @@ class TrackPropagator:
     def _scene(self, frames: ClipFrames, labels: Labels, flow: ClipFlow) -> "_Scene":
         """Gather what the human frames say of the objects."""
         read = reader(frames, flow.size)
-        embed = self._embedding(frames, flow.size)
+        embed = self.embedding(frames, flow.size)
         palette = Palette(tracks_of(labels))
         seen: dict[int, list[tuple[Vector, Vector]]] = {}
         for i in sorted(labels):
@@ -107,9 +100,9 @@ class TrackPropagator:
             for track, mask in masks.items():
                 seen.setdefault(track, []).append((looks(mask), ground))
             palette.learn(image, masks)
-        in_order = InOrder(self._predictions()) if self._predictions is not None else None
+        in_order = InOrder(self.predictions()) if self.predictions is not None else None
         templates = {track: Template.from_embeddings(*zip(*pairs, strict=True)) for track, pairs in seen.items()}
-        return _Scene(flow, read, embed, palette, in_order, templates, self._merging)
+        return _Scene(flow, read, embed, palette, in_order, templates, self.merging)
 
 
 def _human(labels: Labels, frame_idx: int, size: Size) -> dict[int, SoftMask]:

@@ -7,6 +7,7 @@ say, and a few rounds of diffusion fill what is between.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,27 +43,27 @@ TRUST = 0.99
 _BLOCK = 1024
 
 
+@dataclass(frozen=True, eq=False)
 class TrajectoryPropagator:
     """Propagation by point tracks.
 
-    Args:
+    Attributes:
         store: where flow is kept.
         settings: size and preset of the flow.
     """
 
-    def __init__(self, store: FlowStore, settings: PropagationSettings) -> None:
-        self._store = store
-        self._settings = settings
+    store: FlowStore
+    settings: PropagationSettings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
         """Yield every frame of the clip, in order, at the flow's size; see
         :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
         check_labels(frames, labels)
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         yield from propagated(frames, labels, flow.size, self._solver(frames, labels), TRUST)
 
     def _solver(self, frames: ClipFrames, labels: Labels) -> Solve:
-        flow = self._store.clip(frames, self._settings.flow_long_side, self._settings.flow_preset)
+        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         read = reader(frames, flow.size)
         marks = sorted(labels)
         chosen = [marks[i] for i in _evenly(len(marks))]
