@@ -18,7 +18,6 @@ class MaskChange:
     Attributes:
         before, after: where the mask came from; None where the version has none of this track in the frame.
         iou: intersection over union of both masks, in [0, 1]; 0 where one is missing.
-        category_changed: whether it is called something else now.
     """
 
     frame_idx: int
@@ -26,7 +25,6 @@ class MaskChange:
     before: Provenance | None
     after: Provenance | None
     iou: float
-    category_changed: bool = False
 
     @property
     def what(self) -> str:
@@ -105,9 +103,8 @@ def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) ->
         before, after = (mask.provenance if mask else None for mask in (a, b))
         return MaskChange(frame_idx, known.track_id, before, after, 0.0), False
     overlap = 1.0 if a.rle == b.rle else float(iou([a.rle], [b.rle])[0, 0])
-    renamed = a.category_id != b.category_id
-    same = a.rle == b.rle and not renamed and a.provenance == b.provenance
-    return MaskChange(frame_idx, known.track_id, a.provenance, b.provenance, overlap, renamed), same
+    same = (a.rle, a.category_id, a.provenance) == (b.rle, b.category_id, b.provenance)
+    return MaskChange(frame_idx, known.track_id, a.provenance, b.provenance, overlap), same
 
 
 def _side_by_side(

@@ -144,11 +144,10 @@ class TruthRegion:
 
 
 class AveragePrecision(NamedTuple):
-    """COCO's figures in [0, 1]: mean over IoU .50:.05:.95, at .50 and at .75; ``nan`` without truth."""
+    """COCO's figures in [0, 1]: mean over IoU .50:.05:.95, and at .50; ``nan`` without truth."""
 
     ap: float
     ap50: float
-    ap75: float
 
 
 def mask_average_precision(
@@ -167,9 +166,9 @@ def mask_average_precision(
         if not isinstance(region.region, Rle):
             raise BadLabel(f"mask average precision needs masks, got {region.region!r}: use voc_average_precision")
     if all(truth.ignore for truth in truths):
-        return AveragePrecision(math.nan, math.nan, math.nan)
+        return AveragePrecision(math.nan, math.nan)
     precision = _coco_precision(predictions, truths, max_detections)
-    return AveragePrecision(*(_mean_known(p) for p in (precision, precision[0], precision[5])))
+    return AveragePrecision(_mean_known(precision), _mean_known(precision[0]))
 
 
 def _coco_precision(
