@@ -35,7 +35,7 @@ from al_core.stores.delivered import write_delivered
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 from tasks.project.ingest import ingest_paths
 from tests.bench.people.scripted_person import Mask, Pace, ScriptedPerson
-from tests.browser import browser
+from tests.toys.web.browser import browser
 from tests.toys.web.serving import served
 
 TOLERANCE = 2

@@ -30,8 +30,8 @@ from al_core.stores.delivered import write_delivered
 from tasks.ledger.client import open_ledger
 from tasks.project.snapshot import publish_snapshot
 from tests.bench.speed.ledger_speed import prediction_rows, smooth
-from tests.browser import browser
 from tests.toys.ledgers import clip, mask_answer, square, times_us
+from tests.toys.web.browser import browser
 
 PAGES = ("overview", "quality", "videos", "videos/1", "runs", "version")
 AGAIN = 5

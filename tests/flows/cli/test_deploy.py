@@ -19,7 +19,7 @@ from tasks.scheduling.prefect_server import known_server
 from tests.flows.campaigns import STEPS
 from tests.flows.serving import label_all, serving
 from tests.toys.projects import fewframes, write_clip, write_settings
-from tests.webhook import webhook
+from tests.toys.web.webhook import webhook
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from al_core.records import FrameRef, LabelKind
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import open_frames
-from tests.browser import browser, needs_chromium
 from tests.flows.serving import serving
-from tests.label_page import Person
 from tests.toys.projects import SIDE, fewframes, write_clip, write_settings
+from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.label_page import Person
 
 PATIENCE_SECONDS = 300
 

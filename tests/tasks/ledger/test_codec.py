@@ -17,7 +17,7 @@ from al_core.errors import FewframesError, LedgerConflict, UnknownName
 from al_core.ledger.forwarding import OPERATIONS
 from al_core.records import FrameRef, LabelKind
 from tasks.ledger.codec import _named_types, pack, pack_error, unpack, unpack_error
-from tests.tasks.wire_values import same, values
+from tests.tasks.ledger.wire_values import same, values
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -14,7 +14,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest
 from tasks.ledger.remote import RemoteLedger
-from tests.tasks.wire_values import same, values
+from tests.tasks.ledger.wire_values import same, values
 from tests.toys.ledgers import chosen, clip, frame_rows, mask_answer, times_us
 from tests.toys.operations import reading, used_ledger
 from tests.toys.web.serving import served

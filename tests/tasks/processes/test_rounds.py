@@ -15,7 +15,7 @@ from tasks.processes.heartbeat import Patience, Watchdog, touched
 from tasks.processes.rounds import RoundsRunner, RunState, ServedRounds, settle_page, waits_for_nobody
 from tasks.processes.run_lock import only_run
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
-from tests.webhook import webhook
+from tests.toys.web.webhook import webhook
 
 
 def until(condition, seconds=20):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from tasks.processes.run_lock import holder, is_held
 from tasks.scheduling.deployed_runs import note_of_run, noted_run, tell_failure
 from tests.toys.labelled_project import finished_project
-from tests.webhook import webhook
+from tests.toys.web.webhook import webhook
 
 HOLDER = """
 import sys, time

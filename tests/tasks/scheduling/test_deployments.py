@@ -6,7 +6,7 @@ from al_core.project import Project
 from tasks.processes.run_lock import only_run
 from tasks.scheduling.deployments import FLOWS, begin_rounds, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
-from tests.tasks.scheduling.stub_server import flow_run, stub_server
+from tests.toys.prefect.stub_server import flow_run, stub_server
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from al_core.records import LabelRequest
 from al_core.settings import ScheduleSettings, Settings
 from tasks.scheduling.events import need_of, tell_failed, tell_finished, tell_need, tell_ready
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
-from tests.webhook import webhook
+from tests.toys.web.webhook import webhook
 
 
 @pytest.fixture

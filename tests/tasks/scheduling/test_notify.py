@@ -8,7 +8,7 @@ from al_core.ledger.file.owner import Owner, write_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.scheduling.notify import Event, notify
-from tests.webhook import webhook
+from tests.toys.web.webhook import webhook
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from al_core.errors import ToolUnreachable
 from tasks.scheduling import prefect_api
 from tasks.scheduling.prefect_api import FlowRun, PrefectApi
-from tests.tasks.scheduling.stub_server import flow_run, stub_server
+from tests.toys.prefect.stub_server import flow_run, stub_server
 
 
 @pytest.fixture

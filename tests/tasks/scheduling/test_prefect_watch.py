@@ -18,7 +18,7 @@ from tasks.scheduling.deployed_runs import noted_run
 from tasks.scheduling.deployments import begin_rounds, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_watch import GIVEN_UP, MOST_ATTEMPTS, Watch
-from tests.tasks.prefect_project import lasting, registered
+from tests.toys.prefect.registered import lasting, registered
 
 HANGS = """
 import sys, time

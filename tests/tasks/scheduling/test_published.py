@@ -12,7 +12,7 @@ from tasks.progress import progress_of
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import without_heartbeat
 from tasks.scheduling.published import Publisher, publish_summary, published
-from tests.tasks.prefect_project import lasting
+from tests.toys.prefect.registered import lasting
 
 
 @pytest.fixture(scope="module")

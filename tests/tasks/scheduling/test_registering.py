@@ -7,7 +7,7 @@ import pytest
 
 from tasks.scheduling.deployments import FLOWS, deployment_ids
 from tasks.scheduling.registering import ENTRYPOINTS, renew_entrypoints
-from tests.tasks.prefect_project import lasting, registered
+from tests.toys.prefect.registered import lasting, registered
 
 
 def entrypoints(url, ids):

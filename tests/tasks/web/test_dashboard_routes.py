@@ -12,8 +12,8 @@ from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tasks.project.snapshot import ask
 from tasks.web.dashboard_routes import LINKS
-from tests.browser import browser as real_browser
 from tests.toys.labelled_project import finished_project, new_project, step
+from tests.toys.web.browser import browser as real_browser
 from tests.toys.web.serving import served
 
 PAGES = [*(address for _, address in LINKS), "/dashboard/videos/1"]

@@ -12,7 +12,7 @@ from al_core.project import Project
 from al_core.records import COMPONENTS as LEDGER_COMPONENTS
 from tasks.web import pages
 from tasks.web.error_responses import add_error_handlers
-from tests.browser import browser, needs_chromium
+from tests.toys.web.browser import browser, needs_chromium
 from tests.toys.web.serving import served
 
 

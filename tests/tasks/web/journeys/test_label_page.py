@@ -9,9 +9,9 @@ from al_core.masks.rle import decode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tests.bench.people.scripted_person import Pace, ScriptedPerson
-from tests.browser import browser, needs_chromium
-from tests.label_page import Person, masks_of
 from tests.toys.labelled_project import answer, deliver, mask_at, new_project, select
+from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.label_page import Person, masks_of
 from tests.toys.web.serving import served
 
 pytestmark = needs_chromium
