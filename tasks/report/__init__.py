@@ -17,6 +17,9 @@ def write_report(project: "Project", ledger: "Ledger", frames: "FrameStore", out
     Returns:
         ``out``.
     """
-    from tasks.report.pages.report_page import write_page
+    from al_core.files import write_whole
+    from tasks.report.content import gather
+    from tasks.report.pages import report_page
 
-    return write_page(project, ledger, frames, out)
+    write_whole(out, report_page.render(gather(project, ledger, frames)).encode())
+    return out

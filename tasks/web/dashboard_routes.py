@@ -2,10 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -169,11 +168,11 @@ def mine(request: Request, person: Person) -> HTMLResponse:
 @own.get("/dashboard/static/{version}/{name}")
 def static_file(version: str, name: str) -> Response:
     """Return a style sheet or script; the version in the address lets browsers keep it for good."""
-    if name not in _static_files():
+    if name not in (*_ASSETS, "plotly.js"):
         raise ApiError(404, f"there is no file {name!r}", "Load the page again.")
     kind = "text/css" if name.endswith(".css") else "text/javascript"
     lasting = "public, max-age=31536000, immutable" if version == _static_version() else "no-cache"
-    return Response(_static_files()[name](), media_type=kind, headers={"Cache-Control": lasting})
+    return Response(asset(name), media_type=kind, headers={"Cache-Control": lasting})
 
 
 def _overdue(ledger: Ledger) -> int | None:
@@ -208,22 +207,6 @@ def _frame(context: WebContext) -> Frame:
 
 def _page(html: str) -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
-
-
-@cache
-def _static_files() -> dict[str, Callable[[], str]]:
-    return {
-        **{name: partial(asset, name) for name in _ASSETS},
-        "plotly.js": _plotly,
-    }
-
-
-@cache
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    text: str = get_plotlyjs()
-    return text
 
 
 @cache

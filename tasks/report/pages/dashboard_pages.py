@@ -16,7 +16,7 @@ from tasks.project.annotator_stats import PersonRow
 from tasks.report.content import Content
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import sections
-from tasks.report.pages.document import Charts, header, note, render, served_document
+from tasks.report.pages.document import Charts, document, header, note, render
 from tasks.report.pages.video_section import videos as video_cards
 from tasks.report.pages.viewer import viewer
 
@@ -50,7 +50,7 @@ class Frame:
         """
         title = f"{here} · {self.project}"
         head = header(here, self.project) if head is None else head
-        return served_document(title, head, self.links, parts, charts or Charts(), FOOTER, self.static, here)
+        return document(title, head, parts, charts or Charts(), FOOTER, self.links, here, self.static)
 
 
 def overview(content: Content, queue: QueueState, age_seconds: float | None, overdue: int | None, frame: Frame) -> str:

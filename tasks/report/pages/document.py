@@ -53,44 +53,38 @@ def header(title: str, lead: str, tiles: Sequence[Tile] = (), legend: Sequence[t
     return render("header.html", title=title, lead=lead, tiles=tiles, legend=legend)
 
 
-def document(title: str, header: Markup, parts: Mapping[str, Markup], charts: Charts, footer: str) -> str:
-    """Render a whole page that needs nothing else, not even a network.
+def document(
+    title: str,
+    header: Markup,
+    parts: Mapping[str, Markup],
+    charts: Charts,
+    footer: str,
+    links: Sequence[tuple[str, str]] = (),
+    here: str = "",
+    static: str = "",
+) -> str:
+    """Render a whole page; it needs nothing else, not even a network, unless styles and scripts lie elsewhere.
 
     Args:
         parts: name of each section, in order, and its HTML.
         charts: the figures that have a place in ``parts``.
-    """
-    from plotly.offline import get_plotlyjs
-
-    inline = {name: Markup(asset(name)) for name in ("page.css", "page.js")}
-    inline["plotly.js"] = Markup(get_plotlyjs())
-    links = [(name, f"#{_anchor(name)}") for name in parts]
-    page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
-    return render("document.html", **page, links=links, here="", static="", inline=inline)
-
-
-def served_document(
-    title: str,
-    header: Markup,
-    links: Sequence[tuple[str, str]],
-    parts: Mapping[str, Markup],
-    charts: Charts,
-    footer: str,
-    static: str,
-    here: str = "",
-) -> str:
-    """Render the same as it is served: styles and scripts lie at ``static``, and links lead to other pages.
-
-    Args:
-        links: (name, address) of the pages.
+        links: (name, address) of other pages; by default the menu leads to the sections of this one.
         here: the name of the page that is shown.
+        static: address of styles and scripts, where they are served; "" puts them into the page.
     """
     page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
-    return render("document.html", **page, links=links, here=here, static=static)
+    links = links or [(name, f"#{_anchor(name)}") for name in parts]
+    inline = {} if static else {name: Markup(asset(name)) for name in ("page.css", "page.js", "plotly.js")}
+    return render("document.html", **page, links=links, here=here, static=static, inline=inline)
 
 
+@cache
 def asset(name: str) -> str:
     """Read a style sheet or script of the pages."""
+    if name == "plotly.js":
+        from plotly.offline import get_plotlyjs
+
+        return str(get_plotlyjs())
     return files("tasks.report").joinpath("static", name).read_text(encoding="utf-8")
 
 

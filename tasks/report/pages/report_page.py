@@ -1,21 +1,9 @@
 """The page of a project: what was gathered, as one HTML file."""
 
-from pathlib import Path
-
-from al_core.files import write_whole
-from al_core.ledger.store import Ledger
-from al_core.project import Project
-from al_core.stores.frames import FrameStore
-from tasks.report.content import Content, gather
+from tasks.report.content import Content
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts, document
 from tasks.report.pages.video_section import videos
-
-
-def write_page(project: Project, ledger: Ledger, frames: FrameStore, out: Path) -> Path:
-    """Gather, render and write the page; it appears whole or not at all."""
-    write_whole(out, render(gather(project, ledger, frames)).encode())
-    return out
 
 
 def render(content: Content) -> str:

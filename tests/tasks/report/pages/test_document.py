@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from tasks.report.pages.document import Charts, asset, document, header, note, render, served_document
+from tasks.report.pages.document import Charts, asset, document, header, note, render
 from tests.toys.web.html_page import Page, own_part
 
 HOSTILE = '<script>alert("1")</script>'
@@ -57,14 +57,14 @@ def test_a_whole_page_holds_its_files_and_links_to_its_sections():
 def test_figures_cannot_end_their_script():
     charts = Charts()
     charts.add(figure("</script><b>"))
-    html = served_document("t", header("t", "l"), [], {}, charts, "f", "/static")
+    html = document("t", header("t", "l"), {}, charts, "f", static="/static")
     (text,) = re.findall(r'id="figures">(.*?)</script>', html, re.DOTALL)
     assert json.loads(text) == charts.figures
 
 
 def test_a_served_page_names_its_files_and_the_page_that_is_shown():
     links = [("Overview", "/o"), ("Runs", "/r")]
-    html = served_document("t", header("t", "l"), links, {}, Charts(), "f", "/dashboard/static/1", "Runs")
+    html = document("t", header("t", "l"), {}, Charts(), "f", links, "Runs", "/dashboard/static/1")
     assert '<a href="/o">Overview</a><a href="/r" aria-current="page">Runs</a>' in html
     assert '<link rel="stylesheet" href="/dashboard/static/1/page.css">' in html
     assert re.findall(r'<script defer src="/dashboard/static/1/(\w+)\.js">', html) == [
