@@ -197,9 +197,9 @@ class RoundContext:
     def frames(self) -> "FrameStore":
         """The frames of all videos, at the size that the round works on."""
         # Who only looks at results need not load OpenCV.
-        from al_core.stores.frames import FrameStore
+        from tasks.project.ingest import open_frames
 
-        return FrameStore(self.project.cache / "frames", self.videos, self.settings.frames)
+        return open_frames(self.project, self.ledger, self.settings.frames)
 
     @cached_property
     def labels_before(self) -> list[FrameLabel]:

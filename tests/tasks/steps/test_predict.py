@@ -10,14 +10,26 @@ from al_core.errors import BadCheckpoint
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
-from al_core.records import COMPONENTS, Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Progress
+from al_core.records import (
+    COMPONENTS,
+    Answer,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    Progress,
+    Video,
+)
 from al_core.settings import Settings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
 from tasks.project.ingest import ingest_paths, open_frames
+from tasks.steps import predict as step
+from tasks.steps.context import RoundContext, Trained
 from tasks.steps.predict import load_members_for, predict_video
-from tests.toys.ledgers import chosen, context_of
+from tests.toys.ledgers import chosen, clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.students import tiny_student
 
 N_FRAMES = 7
@@ -154,3 +166,32 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, checkpoint: Path, setti
     damaged.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(BadCheckpoint, match=r"student\.pth"):
         load_members_for(damaged, settings)
+
+
+def test_a_round_predicts_the_videos_that_have_no_predictions_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that a dead predecessor finished are kept; the teachers are loaded once, or not at all."""
+    ledger = ledger_with_clip(tmp_path)
+    ledger.add_video(clip("second"), times_us())
+    context = context_of(Project.at(tmp_path), ledger)
+    trained = Trained("student.pth", "1" * 64)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "train", "0" * 64)
+    ledger.finish_step(1, "train", trained.to_json(), 1.0)
+    (tmp_path / "1.parquet").write_bytes(b"kept")
+    ledger.put_predictions(1, 1, frame_rows(np.zeros(12, np.float32)), "1.parquet")
+    done: list[object] = []
+
+    def stand_in(context: RoundContext, video: Video, members: object, on_progress: object) -> None:
+        done.append((video.name, members))
+        (tmp_path / "2.parquet").write_bytes(b"new")
+        context.ledger.put_predictions(1, video.video_id, frame_rows(np.zeros(12, np.float32)), "2.parquet")
+
+    monkeypatch.setattr(step, "load_members_for", lambda checkpoint, settings: [checkpoint.name])
+    monkeypatch.setattr(step, "predict_video", stand_in)
+    first = step.predict_work(context)
+    assert done == [("second", ["student.pth"])]
+    assert (first.videos, set(first.hashes)) == (2, {"1", "2"})
+    monkeypatch.setattr(step, "load_members_for", None)
+    assert step.predict_work(context) == first

@@ -4,17 +4,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from al_core.evaluation.calibration import Calibration
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import SoftMask
+from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.records import Identities, Progress, Provenance
+from al_core.records import FrameLabel, FrameRef, Identities, Progress, Provenance
 from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
+from tasks.steps import propagate as step
 from tests.toys.footage.movers import iou
+from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.workplace import SETTINGS, Workplace
 
 
@@ -126,3 +130,29 @@ def test_frames_that_people_left_empty_are_covered(place: Workplace) -> None:
     assert place.delivered() == {}
     (row,) = place.ledger.coverage()
     assert row["covered"] == 2
+
+
+def test_a_round_delivers_the_videos_that_are_not_delivered_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its own labels and predictions, and all with the same calibrations."""
+    ledger = ledger_with_clip(tmp_path)
+    for name in ("second", "third"):
+        ledger.add_video(clip(name), times_us())
+    labels = [FrameLabel(FrameRef(video, frame), ()) for video, frame in ((3, 1), (2, 4), (3, 7))]
+    context = context_of(Project.at(tmp_path), ledger, labels_collected=labels)
+    for video in (1, 2, 3):
+        (tmp_path / f"{video}.parquet").write_bytes(b"masks")
+    ledger.put_delivered(1, 1, "1.parquet", 12, [])
+    ledger.put_predictions(1, 3, frame_rows(np.zeros(12, np.float32)), "p.parquet")
+    done = {}
+
+    def stand_in(context, video, labels, predictions, on_progress, calibrations):
+        done[video.name] = ([label.frame.frame_idx for label in labels], predictions, set(calibrations))
+        context.ledger.put_delivered(1, video.video_id, f"{video.video_id}.parquet", 12, [])
+
+    monkeypatch.setattr(step, "propagate_video", stand_in)
+    found = step.propagate_work(context)
+    names = {"flow", "propagated", "teacher"}
+    assert done == {"second": ([4], None, names), "third": ([1, 7], tmp_path / "p.parquet", names)}
+    assert (found.videos, set(found.hashes), set(found.calibration)) == (3, {"1", "2", "3"}, names)

@@ -22,6 +22,7 @@ from tasks.steps.select import (
     pool_from_ledger,
     predicted_features,
     select_frames,
+    select_work,
 )
 from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, mask_answer, times_us
 
@@ -55,6 +56,32 @@ def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
 
 def ask(ledger, round_id, *frames):
     ledger.put_requests([LabelRequest(f"{round_id}-{f}", round_id, FrameRef(1, f), 0, "") for f in frames])
+
+
+class TestWork:
+    SETTINGS = Settings().changed(
+        {"selection.strategy": "uniform", "selection.min_gap": 1, "selection.frames_per_round": 3}
+    )
+
+    def test_the_choice_is_left_for_the_next_step(self, tmp_path, ledger):
+        found = select_work(context(tmp_path, ledger, 1, self.SETTINGS))
+        assert [FrameRef(*frame) for frame in found.frames] == [s.frame for s in ledger.selection(1)]
+        assert len(found.frames) == 3
+        assert found.control == sum(s.control for s in ledger.selection(1))
+        assert found.empty == ""
+
+    def test_no_more_frames_than_the_budget_allows(self, tmp_path, ledger):
+        request = LabelRequest("1-0", 1, FrameRef(1, 0), 0, "")
+        ledger.put_requests([request])
+        ledger.put_answer(mask_answer(request))
+        settings = self.SETTINGS.changed({"stopping.max_human_frames": 2})
+        assert len(select_work(context(tmp_path, ledger, 2, settings)).frames) == 1
+
+    def test_where_no_frame_is_left_the_result_says_so(self, tmp_path, ledger):
+        ask(ledger, 1, *range(12))
+        found = select_work(context(tmp_path, ledger, 2, self.SETTINGS))
+        assert found.frames == ()
+        assert "no frame is left to ask for: 12 frames, 12 asked for before" in found.empty
 
 
 def test_before_predictions_frames_are_told_apart_by_thumbnails(tmp_path, ledger):
