@@ -4,18 +4,13 @@ Bernardin, Stiefelhagen: "Evaluating Multiple Object Tracking Performance: The C
 Image and Video Processing, 2008.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from al_core.errors import BadLabel
 from al_core.masks.matching import matched
-from al_core.masks.overlap import pairwise_iou, pixel_rows
-
-Masks = Mapping[int, NDArray[np.bool_]]
-"""track -> mask, bool [h, w], all of one size."""
+from al_core.masks.rle import Rle, iou
 
 LEAST_OVERLAP = 0.5
 """Intersection over union from which on a track may stand for an object."""
@@ -43,25 +38,15 @@ class SwitchCounter:
         self.matched = 0
         """Of these, the matched ones."""
 
-    def add(self, truth: Masks, found: Masks) -> None:
-        """Add the next frame; empty masks count as left out.
-
-        Raises:
-            BadLabel: masks of different sizes.
-        """
-        truth, found = _filled(truth), _filled(found)
-        _check(truth, found)
-        overlap = pairwise_iou(_rows(truth), _rows(found)) if truth and found else np.zeros((len(truth), len(found)))
-        self.add_overlaps(list(truth), list(found), overlap)
-
-    def add_overlaps(self, objects: Sequence[int], tracks: Sequence[int], overlap: NDArray[np.floating]) -> None:
-        """Add the next frame, where the overlaps are known.
+    def add(self, truth: Mapping[int, Rle], found: Mapping[int, Rle]) -> None:
+        """Add the next frame.
 
         Args:
-            objects: true objects that are to be seen.
-            tracks: tracks that have a mask.
-            overlap: IoU of each true object with each track, [objects, tracks].
+            truth: by object, the masks of those that are to be seen.
+            found: by track, the masks that are there, of the same size.
         """
+        objects, tracks = list(truth), list(found)
+        overlap = iou(list(truth.values()), list(found.values()))
         matches = self._matched(objects, tracks, np.where(overlap >= self._least, overlap, 0))
         self.switches += sum(self._last.get(number, track) != track for number, track in matches.items())
         self.objects += len(objects)
@@ -82,30 +67,3 @@ class SwitchCounter:
         left = [track for track in tracks if track not in matches.values()]
         rest = fitting[np.ix_([row[n] for n in free], [column[t] for t in left])]
         return matches | {free[i]: left[j] for i, j in matched(rest, self._least)}
-
-
-def identity_switches(frames: Iterable[tuple[Masks, Masks]], least_overlap: float = LEAST_OVERLAP) -> int:
-    """Return the number of switches over a clip; see :class:`SwitchCounter`.
-
-    Args:
-        frames: (true masks, found masks) of each frame, in order.
-    """
-    counter = SwitchCounter(least_overlap)
-    for truth, found in frames:
-        counter.add(truth, found)
-    return counter.switches
-
-
-def _filled(masks: Masks) -> Masks:
-    return {track: mask for track, mask in masks.items() if mask.any()}
-
-
-def _check(truth: Masks, found: Masks) -> None:
-    sizes = {mask.shape for masks in (truth, found) for mask in masks.values()}
-    if len(sizes) > 1:
-        raise BadLabel(f"masks that are compared have one size, got {sorted(sizes)}; resize the found ones")
-
-
-def _rows(masks: Masks) -> sparse.csr_matrix:
-    first = next(iter(masks.values()))
-    return pixel_rows([np.flatnonzero(mask) for mask in masks.values()], first.size)

@@ -207,8 +207,7 @@ def _switch_rows(
     counter = SwitchCounter()
     for frame in measured:
         wanted, found = truth[frame].objects, delivered.get(frame, ())
-        overlap = iou([m.rle for m in wanted], [m.rle for m in found])
-        counter.add_overlaps([m.track_id for m in wanted], [m.track_id for m in found], overlap)
+        counter.add({m.track_id: m.rle for m in wanted}, {m.track_id: m.rle for m in found})
     return [Measurement(None, ALL, "switches", float(counter.switches), len(measured))] if counter.objects else []
 
 

@@ -21,7 +21,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from al_core.evaluation.calibration import Samples
-from al_core.evaluation.identity_switches import identity_switches
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, RearrangedClip, clips_of
 from al_core.masks.rle import decode, encode
@@ -29,6 +28,7 @@ from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from al_core.settings import FrameSettings, PropagationSettings
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
+from tests.toys.masks import switches
 
 LONG_GAP = 500
 """Frames between two labels of a long run."""
@@ -94,7 +94,7 @@ def run_clip(clip: Clip, n_labels: int, methods: Sequence[str], settings: Propag
     return {
         "clip": clip.name,
         "j": float(np.mean([overlap for _, overlap, _ in rows])),
-        "switches": identity_switches(pairs),
+        "switches": switches(pairs),
         "fps": clip.n_frames / seconds,
         "peak": peak_megabytes(),
         "samples": [(confidence, overlap) for confidence, overlap, _ in rows],

@@ -22,6 +22,7 @@ from al_core.stores.optical_flow import FlowStore
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.crossings import crossing_clip
 from tests.toys.footage.movers import MoverClip
+from tests.toys.masks import encoded
 
 OURS, WARP, LOOKS, FLOW = "five scores", "overlap alone, without carried masks", "re-identification alone", "flow"
 PARTS = "without re-identification"
@@ -49,7 +50,7 @@ def follow(propagator: Propagator, clip: MoverClip, marks: Sequence[int]) -> tup
     for frame in propagator.propagate(clip, {i: clip.truth[i] for i in marks}):
         truth = clip.truth[frame.frame_idx]
         masks = {t: found.mask.full() > 0.5 for t, found in frame.tracks.items()}
-        counter.add(truth, masks)
+        counter.add(encoded(truth), encoded(masks))
         if frame.frame_idx not in marks:
             for t, values in overlaps.items():
                 values.append(j_and_f(masks.get(t, nothing), truth.get(t, nothing)).j)

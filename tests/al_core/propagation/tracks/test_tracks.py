@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.evaluation.identity_switches import identity_switches
 from al_core.masks.soft import Patch, SoftMask
 from al_core.propagation import Resources, build
 from al_core.propagation.flow import Carried, FlowPropagator
@@ -20,6 +19,7 @@ from tests.bench.proofs.proof import mean_iou
 from tests.toys.footage.crossings import crossing_clip
 from tests.toys.footage.movers import MoverClip, iou
 from tests.toys.footage.synthetic import reappearances, synthetic_clip
+from tests.toys.masks import switches
 
 SETTINGS = PropagationSettings()
 
@@ -46,7 +46,7 @@ def test_objects_of_one_class_keep_their_identity_where_they_cross(
     frames = list(propagator.propagate(clip, {0: clip.truth[0]}))
     assert [f.frame_idx for f in frames] == list(range(20))
     found = [{t: track.mask.full() > 0.5 for t, track in f.tracks.items()} for f in frames]
-    assert identity_switches(zip(clip.truth, found, strict=True)) == 0
+    assert switches(zip(clip.truth, found, strict=True)) == 0
     for track, truth in clip.truth[-1].items():
         assert iou(found[-1][track], truth) > 0.6
     assert all(np.add.reduce(list(masks.values())).max() <= 1 for masks in found if masks)
