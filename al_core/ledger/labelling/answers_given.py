@@ -47,19 +47,20 @@ class GivenOperations(Operations):
     def answers_given(self) -> list[GivenAnswer]:
         """Return the newest answer to every request and every check that was not taken back, in the order of their
         arrival."""
-        with self._connector.session() as connection:
-            requests = connection.execute(
-                "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
-                "FROM label_request"
-            ).fetchall()
-            answers = connection.execute(
+        # In this order, masks and questions of all the answers are there, also while others store more.
+        with self._connector.session():
+            answers = self._rows(
                 "SELECT answer_id, request_id, kind, seconds, annotator FROM answer_current "
                 "ORDER BY created_at, answer_id"
-            ).fetchall()
-            rows = connection.execute(
-                "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM answer_current "
-                "JOIN label USING (answer_id) JOIN video ON video.video_id = label.video_id ORDER BY 1, 2"
-            ).fetchall()
+            )
+            rows = self._rows(
+                "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM label JOIN video "
+                "USING (video_id) ORDER BY 1, 2"
+            )
+            requests = self._rows(
+                "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
+                "FROM label_request"
+            )
         masks: dict[str, list[MaskLabel]] = {}
         for answer_id, *mask in rows:
             masks.setdefault(answer_id, []).append(mask_of(*mask))

@@ -1,11 +1,12 @@
 """Answers with the questions that they are answers to."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from al_core.ledger.labelling.leases import Purpose
-from al_core.records import LabelKind
+from al_core.records import LabelKind, LabelRequest
 from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
-from tests.toys.ledgers import asked
+from tests.toys.ledgers import asked, chosen, mask_answer
 
 
 def test_an_answer_comes_with_its_question_and_its_masks(ledger):
@@ -43,3 +44,19 @@ def test_a_check_is_stored_once_and_knows_the_answer_that_it_is_compared_with(le
     answer(ledger, "bo", "a2")
     check = ledger.answers_given()[-1].question
     assert (check.request, check.original, check.purpose) == (checks[0], request, Purpose.RELABEL)
+
+
+def test_what_is_answered_meanwhile_is_there_whole_or_not_at_all(ledger):
+    def answer_all():
+        for index in range(12):
+            for revision in range(3):
+                (request,) = requests = [LabelRequest.of(1, chosen(index, index))]
+                ledger.put_requests(requests)
+                ledger.put_answer(mask_answer(request, f"{index}-{revision}"))
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(answer_all)
+        while not writing.done():
+            assert all(given.answer.label.masks for given in ledger.answers_given())
+        writing.result()
+    assert len(ledger.answers_given()) == 12
