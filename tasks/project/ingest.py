@@ -52,14 +52,10 @@ class IngestReport:
 
     entries: tuple[IngestedSource, ...]
 
-    def of(self, outcome: Outcome) -> tuple[IngestedSource, ...]:
-        """Return the entries with one outcome."""
-        return tuple(entry for entry in self.entries if entry.outcome == outcome)
-
     @property
     def failed(self) -> tuple[IngestedSource, ...]:
         """What could not be taken in; the rest was."""
-        return self.of(Outcome.FAILED)
+        return tuple(entry for entry in self.entries if entry.outcome == Outcome.FAILED)
 
 
 def ingest_paths(
