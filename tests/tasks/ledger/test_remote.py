@@ -16,25 +16,8 @@ from al_core.records import LabelRequest
 from tasks.ledger.remote import RemoteLedger
 from tests.tasks.ledger.wire_values import same, values
 from tests.toys.ledgers import chosen, clip, frame_rows, mask_answer, times_us
-from tests.toys.operations import reading, used_ledger
+from tests.toys.operations import reading
 from tests.toys.web.serving import served
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The context and the owner of a served project in which a bit of everything happened, and what."""
-    project = Project.at(tmp_path_factory.mktemp("served"))
-    ledger, found = used_ledger(project.root)
-    # A clock that stands still, so that what tells the time can be asked twice.
-    stopped = ledger.newest_answer_at(2)
-    with served(project, clock=lambda: stopped) as (context, owner):
-        yield context, owner, found
-
-
-@pytest.fixture
-def remote(server):
-    context, owner, _ = server
-    return RemoteLedger(owner, context.ledger.path)
 
 
 class Echo(ForwardedLedger):
@@ -110,31 +93,6 @@ def test_a_wrong_call_fails_here_and_a_bug_of_the_server_is_told(echo, remote):
 def test_there_is_nothing_to_hold(remote):
     with remote.held():
         assert remote.categories()
-
-
-@pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer wrong", "Basic é"])
-def test_nobody_gets_in_without_the_secret(server, authorization):
-    headers = {} if authorization is None else {"Authorization": authorization.encode()}
-    answer = httpx.post(f"{server[1].url}/ledger/videos", headers=headers)
-    assert answer.status_code == 401
-    assert answer.json()["mend"] == "Read owner.json in the project folder again."
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status", "error"),
-    [
-        ("drop_everything", b"", 404, "no operation 'drop_everything'"),
-        ("_connector", b"", 404, "no operation"),
-        ("held", b"", 404, "no operation"),
-        ("videos", b"nonsense", 400, "no call of 'videos'"),
-        ("videos", b"\x00\x00\x00\x0f[" + b"[" * 14, 400, "no call of 'videos'"),
-    ],
-)
-def test_what_is_no_call_is_refused(server, path, body, status, error):
-    headers = {"Authorization": f"Bearer {server[1].secret}"}
-    answer = httpx.post(f"{server[1].url}/ledger/{path}", content=body, headers=headers)
-    assert answer.status_code == status
-    assert error in answer.json()["error"]
 
 
 def nobody_there(owner):
