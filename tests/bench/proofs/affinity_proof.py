@@ -95,5 +95,4 @@ PROOF = Proof(
     ),
     footage,
     figures,
-    seeds=5,
 )

@@ -63,7 +63,7 @@ class Proof:
     claims: tuple[Claim, ...]
     footage: Callable[[int], Mapping[str, Any]]
     figures: Callable[[Any, int, Path], Figures]
-    seeds: int = 6
+    seeds: int = 8
     on_clips: bool = True
     pooled: bool = False
 

@@ -92,6 +92,5 @@ PROOF = Proof(
     ),
     lambda seed: {"pools of 4 made clips": pool(seed)},
     figures,
-    seeds=8,
     on_clips=False,
 )

@@ -78,6 +78,5 @@ PROOF = Proof(
     ),
     lambda seed: {"panning toys": clip_of(seed)},
     figures,
-    seeds=5,
     on_clips=False,
 )

@@ -79,6 +79,5 @@ PROOF = Proof(
     ),
     lambda seed: {name: crossing_clip(seed, **options) for name, options in SETS.items()},
     figures,
-    seeds=4,
     pooled=True,
 )

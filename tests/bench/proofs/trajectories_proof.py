@@ -43,5 +43,4 @@ PROOF = Proof(
     (Claim("trajectories", "flow"), Claim("trajectories", "tracks")),
     footage,
     figures,
-    seeds=8,
 )
