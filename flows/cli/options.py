@@ -1,7 +1,6 @@
 """Options that several commands share, and the project that they speak of."""
 
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -30,20 +29,10 @@ project_option = click.option(
 
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:
     """Add the options that say how a campaign is run."""
-
-    @click.option("--settings", "preset", metavar="PRESET|FILE", help="A preset (default, quick, ...) or a TOML file.")
-    @click.option(
-        "--set",
-        "changes",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help="Change one setting, e.g. selection.strategy=random.",
-    )
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        command(*args, **kwargs)
-
-    return wrapped
+    presets = "A preset (default, quick, ...) or a TOML file."
+    change = "Change one setting, e.g. selection.strategy=random."
+    command = click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, help=change)(command)
+    return click.option("--settings", "preset", metavar="PRESET|FILE", help=presets)(command)
 
 
 def existing(root: Path) -> Project:

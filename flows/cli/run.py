@@ -1,4 +1,4 @@
-"""Commands that take a project's rounds on."""
+"""Commands that run a project's rounds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

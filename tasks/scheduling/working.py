@@ -20,7 +20,7 @@ from tasks.scheduling.registering import renew_entrypoints
 _log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Runs side by side; those that take rounds on keep each other out by themselves."""
+"""Runs side by side; those that run rounds keep each other out by themselves."""
 
 LOOK_SECONDS = 15.0
 """Seconds between two looks at runs whose process may be gone."""

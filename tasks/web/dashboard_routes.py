@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.campaign.waiting import deadline
@@ -35,7 +35,7 @@ from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video
 from tasks.web.auth import Person, at_least
 from tasks.web.error_responses import ApiError
-from tasks.web.state import WebContext
+from tasks.web.state import Context, WebContext
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
 own = APIRouter()
@@ -57,18 +57,17 @@ def start() -> RedirectResponse:
 
 
 @router.get("/version")
-def version(request: Request) -> dict[str, str]:
+def version(context: Context) -> dict[str, str]:
     """Return a version that changes whenever something that the pages show has changed."""
-    ledger = _context(request).ledger
+    ledger = context.ledger
     steps = [(s.round_id, s.name, s.status, s.attempts) for s in ledger.steps()]
     effort = ledger.human_effort()
     return {"version": hashlib.sha256(repr((steps, effort, ledger.queue_state())).encode()).hexdigest()[:16]}
 
 
 @router.get("/overview", response_class=HTMLResponse)
-def overview(request: Request) -> HTMLResponse:
+def overview(context: Context) -> HTMLResponse:
     """Show how far the videos are labelled."""
-    context = _context(request)
     with context.ledger.held():
         content = with_outlook(gather_rounds(context.project, context.ledger), context.ledger)
         queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
@@ -78,12 +77,11 @@ def overview(request: Request) -> HTMLResponse:
 
 
 @router.get("/quality", response_class=HTMLResponse)
-def quality(request: Request) -> HTMLResponse:
+def quality(context: Context) -> HTMLResponse:
     """Show how good the labels are."""
     # It knows the propagators, which take long to load.
     from tasks.steps.calibrate import delivered_samples
 
-    context = _context(request)
     content = gather_rounds(context.project, context.ledger)
     samples = delivered_samples(context.project, context.ledger)
     content = replace(content, forecast=forecast_of(content.rounds, content.quality))
@@ -91,9 +89,8 @@ def quality(request: Request) -> HTMLResponse:
 
 
 @router.get("/videos", response_class=HTMLResponse)
-def videos(request: Request) -> HTMLResponse:
+def videos(context: Context) -> HTMLResponse:
     """List all videos, the least certain first."""
-    context = _context(request)
     with context.ledger.held():
         quality = quality_by_video(context.ledger.quality(), "jf")
         peaks = highest_uncertainty(context.ledger, last_predicted_round(context.ledger))
@@ -102,9 +99,8 @@ def videos(request: Request) -> HTMLResponse:
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
-def video(request: Request, video_id: int, before: int | None = None, after: int | None = None) -> HTMLResponse:
+def video(context: Context, video_id: int, before: int | None = None, after: int | None = None) -> HTMLResponse:
     """Show one video, and what changed in it between two rounds, by default from the last but one to the newest."""
-    context = _context(request)
     this = _video(context, video_id)
     content = gather_video(context.project, context.ledger, _frames(context), this)
     after = content.delivered_round if after is None else after
@@ -119,10 +115,9 @@ def video(request: Request, video_id: int, before: int | None = None, after: int
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
 def frame(
-    request: Request, video_id: int, frame_idx: int, rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")]
+    context: Context, video_id: int, frame_idx: int, rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")]
 ) -> HTMLResponse:
     """Show one frame as one or two rounds delivered it; a part of a page."""
-    context = _context(request)
     this = _video(context, video_id)
     if not 0 <= frame_idx < this.n_frames:
         raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
@@ -132,16 +127,14 @@ def frame(
 
 
 @router.get("/people", response_class=HTMLResponse)
-def people(request: Request) -> HTMLResponse:
+def people(context: Context) -> HTMLResponse:
     """Show who labels, and how well."""
-    context = _context(request)
     return _page(dashboard_pages.people(person_rows(context.project, context.ledger), _frame(context)))
 
 
 @router.get("/runs", response_class=HTMLResponse)
-def runs(request: Request) -> HTMLResponse:
+def runs(context: Context) -> HTMLResponse:
     """Show every step of every round."""
-    context = _context(request)
     with context.ledger.held():
         rounds, steps = context.ledger.rounds(), context.ledger.steps()
         curves = training_curves(context.ledger)
@@ -155,9 +148,8 @@ def flow_runs_address() -> str:
 
 
 @own.get("/mine", response_class=HTMLResponse)
-def mine(request: Request, person: Person) -> HTMLResponse:
+def mine(context: Context, person: Person) -> HTMLResponse:
     """Show a person's own work."""
-    context = _context(request)
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
     links = [("Label", "/label"), ("My work", "/mine")]
     if person.role.covers(Role.REVIEWER):
@@ -183,11 +175,6 @@ def _overdue(ledger: Ledger) -> int | None:
     waiting = ledger.waiting(last.round_id)
     over = deadline(last.settings.schedule, waiting)
     return waiting.open if over is not None and waiting.as_of >= over else 0
-
-
-def _context(request: Request) -> WebContext:
-    context: WebContext = request.app.state.context
-    return context
 
 
 def _video(context: WebContext, video_id: int) -> Video:

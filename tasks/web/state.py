@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
@@ -40,13 +40,21 @@ class WebContext:
     run_state: Callable[[], RunState] = RunState
 
 
+async def context_of(request: Request) -> WebContext:
+    """Return the project that a route answers for."""
+    context: WebContext = request.app.state.context
+    return context
+
+
+Context = Annotated[WebContext, Depends(context_of)]
+
+
 @router.get("/api/state")
-def state(request: Request, person: Person) -> dict[str, Any]:
+def state(context: Context, person: Person) -> dict[str, Any]:
     """Return the newest round, the step at work or done last, open requests, and the run that takes it on.
 
     Why a run ended early is for the lead; others learn that it did.
     """
-    context: WebContext = request.app.state.context
     last = context.ledger.last_round()
     run = context.run_state()
     error = run.last_error if person.role.covers(Role.LEAD) or not run.last_error else "the lead can see why"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tasks.project.doctor import Finding, findings_table, run_probes
-from tests.toys.ledgers import ledger_with_clip
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -113,51 +112,6 @@ def test_probes_are_answered_in_order_whatever_becomes_of_them(tmp_path, monkeyp
     assert answers[1][1].endswith("ended with status 7")
     assert "No module named 'no_such_module'" in answers[2][1]
     assert answers[3][1] == "did not answer within 4 s"
-
-
-def ledger_probe(path):
-    """(ok, detail) of looking at one ledger file."""
-    return run_probes([("ledger", str(path))], patience=60)[0]
-
-
-def test_a_ledger_is_read_and_left_as_it_is(tmp_path):
-    ledger = ledger_with_clip(tmp_path)
-    before = ledger.path.read_bytes()
-    ok, detail = ledger_probe(ledger.path)
-    assert ok, detail
-    assert "schema version" in detail
-    assert "0 rounds" in detail
-    assert ledger.path.read_bytes() == before
-
-
-def test_a_ledger_of_a_newer_version_says_so(tmp_path):
-    import duckdb
-
-    ledger = ledger_with_clip(tmp_path)
-    with duckdb.connect(str(ledger.path)) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (999, 'future', '', now())")
-    ok, detail = ledger_probe(ledger.path)
-    assert not ok
-    assert "schema version 999" in detail
-
-
-@pytest.mark.parametrize("content", [b"", b"this is no ledger" * 1000])
-def test_a_file_that_is_no_ledger_says_so(tmp_path, content):
-    path = tmp_path / "ledger.duckdb"
-    path.write_bytes(content)
-    ok, detail = ledger_probe(path)
-    assert not ok
-    assert detail.startswith("LedgerCorrupt")
-
-
-def test_a_ledger_in_use_is_no_fault(tmp_path):
-    import duckdb
-
-    ledger = ledger_with_clip(tmp_path)
-    with duckdb.connect(str(ledger.path)):
-        ok, detail = ledger_probe(ledger.path)
-    assert ok
-    assert "in use by another process" in detail
 
 
 def test_the_table_shows_the_mend_beside_the_finding():

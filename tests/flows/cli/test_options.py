@@ -1,0 +1,61 @@
+import click
+import pytest
+from click.testing import CliRunner
+
+from al_core.errors import LedgerCorrupt
+from al_core.project import Project
+from flows.cli.options import existing, opened, plain_table, project_option, settings_options
+from tests.toys.ledgers import ledger_with_clip
+
+
+@click.command()
+@project_option
+@settings_options
+def show(root, preset, changes):
+    """Print what the options say."""
+    click.echo(f"{root}|{preset}|{changes}")
+
+
+def test_settings_may_be_changed_again_and_again_and_the_folder_is_this_one():
+    said = CliRunner().invoke(show, ["--settings", "quick", "--set", "a=1", "--set", "b=2"]).output
+    assert said == ".|quick|('a=1', 'b=2')\n"
+    assert CliRunner().invoke(show, []).output == ".|None|()\n"
+
+
+def test_a_file_is_no_project(tmp_path):
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(show, ["--project", str(tmp_path / "file")])
+    assert done.exit_code == 2
+
+
+def test_a_folder_without_a_ledger_says_how_to_begin(tmp_path):
+    with pytest.raises(click.ClickException, match=f"begin with: fewframes ingest PATH --project {tmp_path}"):
+        existing(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_comes_with_its_ledger(tmp_path):
+    ledger_with_clip(tmp_path)
+    assert existing(tmp_path) == Project.at(tmp_path)
+    project, ledger = opened(tmp_path)
+    assert project == Project.at(tmp_path)
+    assert [video.name for video in ledger.videos()] == ["clip"]
+
+
+def test_a_place_where_no_ledger_can_be_is_refused(tmp_path):
+    (tmp_path / "ledger.duckdb").mkdir()
+    with pytest.raises((LedgerCorrupt, click.ClickException)):
+        existing(tmp_path)
+
+
+def test_long_cells_of_a_table_break_their_lines():
+    from rich.console import Console
+
+    table = plain_table("name", "path")
+    table.add_row("clip", "/a/very/long/path/that/does/not/fit")
+    console = Console(width=20)
+    with console.capture() as captured:
+        console.print(table)
+    said = captured.get()
+    assert "…" not in said
+    assert "".join(line[6:].strip() for line in said.splitlines()[2:]).endswith("not/fit")
