@@ -58,6 +58,8 @@ def _quiet() -> Iterator[None]:
     """
     from prefect.logging.handlers import APILogWorker
 
+    # On a slow machine it warns of events that it has still to send when a run ends.
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)
     loggers = [logging.getLogger(f"prefect.{name}") for name in ("flow_runs", "task_runs")]
     before = [logger.propagate for logger in loggers]
     for logger in loggers:
