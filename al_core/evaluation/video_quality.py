@@ -10,10 +10,9 @@ Conventions of J, F and J&F (DAVIS 2017, per object):
 - a video's figure (track ``None``) is the mean over its objects, so that each weighs the same;
 - a delivered track that belongs to no true object lowers no J or F; it lowers the average precision.
 
-Where identities hold for one frame only, truth and delivered masks are paired frame by frame so that the sum
-of their IoU is greatest, a true object without a pair counts 0, a frame's figure is the mean over its true
-objects (a frame without any counts 1 when nothing is delivered in it, else 0), and the video's is the mean
-over frames.
+Where identities hold for one frame only, truth and delivered masks are paired frame by frame so that the sum of their
+IoU is greatest, a true object without a pair counts 0, a frame's figure is the mean over its true objects (a frame
+without any counts 1 when nothing is delivered in it, else 0), and the video's is the mean over frames.
 """
 
 import math

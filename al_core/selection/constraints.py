@@ -45,8 +45,7 @@ class Limits:
             self._forbid(key - self._reach, key + self._reach + 1)
 
     def take_in_order(self, n: int) -> NDArray[np.int64]:
-        """Choose the first allowed frame, then the next that is still allowed, up to ``n``; their
-        positions."""
+        """Choose the first allowed frame, then the next that is still allowed, up to ``n``; their positions."""
         chosen: list[int] = []
         position = 0
         while len(chosen) < n and position < len(self.allowed):

@@ -25,13 +25,7 @@ REASON = "control: drawn at random, to measure what the selection gains"
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What one label brought.
-
-    Attributes:
-        control: whether it was drawn at random.
-        seconds: human seconds.
-        worth: how much the masks around it changed, in frames.
-    """
+    """What one label brought for its human seconds: ``worth`` is how much the masks around it changed, in frames."""
 
     control: bool
     seconds: float
@@ -64,20 +58,13 @@ Delivered = Mapping[int, Sequence[DeliveredMask]]
 def measure_worth(before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int) -> dict[int, float]:
     """Measure what each new label of a video changed, in frames, by labelled frame.
 
-    The change of a frame is 1 - IoU of the masks of an object before and after, averaged over the objects that are in
-    either.
-
-    Args:
-        before, after: what was delivered before the labels and with them.
-        labelled: the frames that were newly labelled, in order.
+    The change of a frame is 1 - IoU of the masks of an object before and after the labels, averaged over the objects
+    that are in either. It counts for the nearest label, the earlier one of two.
     """
     worth = dict.fromkeys(labelled, 0.0)
-    if not worth:
-        return worth
-    marks = np.asarray(sorted(worth))
-    for i in range(n_frames):
-        nearest = int(marks[np.argmin(np.abs(marks - i))])
-        worth[nearest] += _change(before.get(i, ()), after.get(i, ()))
+    marks = np.array(sorted(worth), np.int64)
+    for i in range(n_frames if worth else 0):
+        worth[int(marks[np.argmin(np.abs(marks - i))])] += _change(before.get(i, ()), after.get(i, ()))
     return worth
 
 

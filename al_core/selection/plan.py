@@ -36,11 +36,9 @@ WORTH_TELLING = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a kind of label costs and leaves.
+    """What a kind of label costs, in human seconds for one object, and leaves.
 
     Attributes:
-        kind: what the person does.
-        seconds: human seconds for one object.
         keeps: share of the present error that the label keeps, in [0, 1].
         adds: error that the label has even where the present mask is right, in [0, 1].
         from_nothing: error of a label of an object that has no mask yet, in [0, 1]; no label is expected to be worse.
@@ -122,13 +120,15 @@ class Line:
         """Take a planned label back."""
         del self.planned[frame_idx], self._residual[frame_idx]
 
-    def best(self, start: int, end: int, among: NDArray[np.int64] | None = None) -> Spot | None:
-        """Find the best place for one more label between two neighbouring ones; None where there is none.
+    def clear(self) -> NDArray[np.int64]:
+        """Take all planned labels back; return their frames, rising."""
+        frames = sorted(self.planned)
+        self.planned.clear()
+        self._residual.clear()
+        return np.array(frames, np.int64)
 
-        Args:
-            start, end: neighbouring marks.
-            among: only these frames.
-        """
+    def best(self, start: int, end: int, among: NDArray[np.int64] | None = None) -> Spot | None:
+        """Find the best place for one more label between two neighbouring marks, perhaps only ``among`` some frames."""
         places = self._places(start, end, self.candidates if among is None else among)
         if not len(places):
             return None
@@ -220,7 +220,8 @@ def plan(lines: Sequence[Line], n: int, n_soon: int | None = None) -> None:
             the labels.
     """
     if any(len(line.offers) > 1 for line in lines):
-        exact = [replace(line, offers=(min(line.offers, key=_leaves),)) for line in lines]
+        # The kind that leaves the least error where all was wrong.
+        exact = [replace(line, offers=(min(line.offers, key=lambda o: o.residual(1.0)),)) for line in lines]
         added = _greedy(exact, n_soon or n)
         for line in lines:
             line.price = min((spot.rate for spot in added), default=0.0)
@@ -229,17 +230,8 @@ def plan(lines: Sequence[Line], n: int, n_soon: int | None = None) -> None:
         settle(line)
 
 
-def _leaves(offer: Offer) -> float:
-    """Return the error that is left where all was wrong."""
-    return offer.residual(1.0)
-
-
 def settle(line: Line, among: NDArray[np.int64] | None = None) -> None:
-    """Move planned labels to the best place between their neighbours until none moves.
-
-    Args:
-        among: only to these frames.
-    """
+    """Move planned labels to the best place (``among`` some frames) between their neighbours until none moves."""
     for _ in range(MOST_SWEEPS):
         moved = False
         for frame in sorted(line.planned):
@@ -259,29 +251,23 @@ def settle(line: Line, among: NDArray[np.int64] | None = None) -> None:
 
 def first_of(lines: Sequence[Line], n: int) -> list[Spot]:
     """Choose the ``n`` planned labels that are worth most together if no other follows, best first."""
-    planned = {line.video_id: np.array(sorted(line.planned), np.int64) for line in lines}
-    for line in lines:
-        for frame in list(line.planned):
-            line.remove(frame)
+    planned = {line.video_id: line.clear() for line in lines}
     _greedy(lines, n, planned)
     for line in lines:
         settle(line, planned[line.video_id])
-    chosen = {line.video_id: np.array(sorted(line.planned), np.int64) for line in lines}
-    for line in lines:
-        for frame in list(line.planned):
-            line.remove(frame)
-    return _greedy(lines, n, chosen)
+    return _greedy(lines, n, {line.video_id: line.clear() for line in lines})
 
 
 def _greedy(lines: Sequence[Line], n: int, among: Mapping[int, NDArray[np.int64]] | None = None) -> list[Spot]:
     """Add up to ``n`` labels over all videos, one by one the one that is worth most per second."""
     by_video = {line.video_id: line for line in lines}
-    heap: list[_Entry] = []
+    heap: list[tuple[float, int, int, Spot, int, int]] = []
 
     def look(line: Line, start: int, end: int) -> None:
         spot = line.best(start, end, None if among is None else among[line.video_id])
         if spot is not None:
-            heappush(heap, _entry(spot, start, end))
+            # The greatest rate first, ties by video and frame.
+            heappush(heap, (-spot.rate, spot.frame.video_id, spot.frame.frame_idx, spot, start, end))
 
     for line in lines:
         for start, end in pairwise(line.marks):
@@ -296,11 +282,3 @@ def _greedy(lines: Sequence[Line], n: int, among: Mapping[int, NDArray[np.int64]
             look(line, start, spot.frame.frame_idx)
             look(line, spot.frame.frame_idx, end)
     return added
-
-
-_Entry = tuple[float, int, int, Spot, int, int]
-
-
-def _entry(spot: Spot, start: int, end: int) -> _Entry:
-    """Return an entry of the heap: the greatest rate first, ties by video and frame."""
-    return -spot.rate, spot.frame.video_id, spot.frame.frame_idx, spot, start, end

@@ -1,5 +1,4 @@
-"""The frames that may be chosen, and what is known of them; everything that is costly is read when it is
-asked for."""
+"""The frames that may be chosen, and what is known of them; everything that is costly is read when it is asked for."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,7 @@ from al_core.selection.plan import Offer
 from al_core.settings import AnnotatorSettings
 
 _VIDEO_STRIDE = 32
-"""A frame's key is ``video_id << 32 | frame_idx``: keys rise by video, then frame, and videos lie far
-apart."""
+"""A frame's key is ``video_id << 32 | frame_idx``: keys rise by video, then frame, and videos lie far apart."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ Features = Callable[[Frames], NDArray[np.float32]]
 """Descriptors of frames, float32 [n, d]; near in Euclidean distance means similar."""
 
 Ranking = Callable[[int, int, int], Iterator[Ranked]]
-"""(frames wanted, quota per video, gap) -> upper parts of the order of uncertainty, each longer than the
-last."""
+"""(frames wanted, quota per video, gap) -> upper parts of the order of uncertainty, each longer than the last."""
 
 Explain = Callable[[Sequence[FrameRef]], Mapping[FrameRef, Mapping[str, float]]]
 """The named parts of some frames' uncertainty, as far as known."""

@@ -1,9 +1,7 @@
-"""People label with whatever tool they like: frames lie in the outbox, label files are dropped into the
-inbox.
+"""People label with whatever tool they like: frames lie in the outbox, label files are dropped into the inbox.
 
 ``outbox/round-0001/`` holds the frames of a round under names that never change, prelabels to correct, an
-``index.json`` and a ``README.txt``; ``outbox/tracks.json`` says what the numbered objects are, and may be
-edited.
+``index.json`` and a ``README.txt``; ``outbox/tracks.json`` says what the numbered objects are, and may be edited.
 
 Files in ``inbox/`` are read as ``tasks/backends/drop_folder.py`` says.
 """
@@ -195,8 +193,7 @@ class InboxBackend:
 
 
 class _TrackNames:
-    """Turns drawn masks into labels: what a file does not name, ``tracks.json`` does, or the first
-    category."""
+    """Turns drawn masks into labels: what a file does not name, ``tracks.json`` does, or the first category."""
 
     def __init__(self, tracks: Mapping[str, Any], ledger: Ledger) -> None:
         self._tracks = tracks

@@ -77,8 +77,7 @@ class LabelOperations(Operations):
 
     @writes
     def replace_requests(self, round_id: int) -> list[LabelRequest]:
-        """Let the open requests of a round that nobody has in hand give way to better ones; returns those that
-        stay."""
+        """Let the open requests of a round that nobody has in hand give way to better ones; returns those that stay."""
         with self._connector.transaction() as connection:
             connection.execute(
                 "UPDATE label_request SET status = 'replaced', updated_at = $now WHERE round_id = $round "

@@ -37,8 +37,7 @@ def select_cycle_dissimilarity(
     limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
     if not limits.allowed.any():
         return []
-    patches = pool.patches_of(frames)
-    known = pool.patches_of(pool.labelled)
+    patches, known = pool.patches_of(frames), pool.patches_of(pool.labelled)
     least = np.full(len(frames), np.inf)
     for position in range(len(frames)):
         for other in np.flatnonzero(pool.labelled.video_id == frames.video_id[position]):
@@ -51,10 +50,9 @@ def select_cycle_dissimilarity(
     while len(chosen) < n and limits.allowed.any():
         position = int(np.argmax(np.where(limits.allowed, least, -np.inf)))
         limits.take(position)
-        reason = (
-            f"its patches do not find their way to any labelled frame and back (dissimilarity {least[position]:.2f})"
-        )
-        chosen.append(Selected(frames.ref(position), len(chosen), float(least[position]), reason))
+        score = float(least[position])
+        reason = f"its patches do not find their way to any labelled frame and back (dissimilarity {score:.2f})"
+        chosen.append(Selected(frames.ref(position), len(chosen), score, reason))
         for other in np.flatnonzero(frames.video_id == frames.video_id[position]):
             least[other] = min(least[other], dissimilarity(patches[position], patches[other]))
     return chosen

@@ -16,13 +16,11 @@ MOST_COMPARED = 200_000
 
 @dataclass(frozen=True)
 class Pick:
-    """A frame that was chosen as farthest.
+    """A candidate that was chosen as farthest.
 
     Attributes:
-        position: which of the candidates.
-        distance: Euclidean distance of its features to the nearest labelled or chosen frame; infinite for the
-            very first.
-        nearest: that frame; None for the very first.
+        distance: Euclidean distance of its features to the nearest labelled or chosen frame; infinite for the first.
+        nearest: (video, index) of that frame; None for the first.
     """
 
     position: int
@@ -31,8 +29,7 @@ class Pick:
 
 
 def select_diverse(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
-    """Choose by k-center greedy (Gonzalez 1985; Sener and Savarese, ICLR 2018), labelled frames as first
-    centres.
+    """Choose by k-center greedy (Gonzalez 1985; Sener and Savarese, ICLR 2018), labelled frames as first centres.
 
     Without any label the first choice is the most typical frame: the one nearest to the mean of all.
     """
@@ -56,25 +53,18 @@ def farthest_points(
         features: float32 [len(frames), d].
         first: position of the first choice when nothing is labelled yet.
     """
-    centres = pool.labelled
-    distance, nearest = _to_nearest(features, pool.features_of(centres) if len(centres) else None)
+    known = pool.labelled
+    distance, nearest = _to_nearest(features, pool.features_of(known) if len(known) else None)
+    centres = list(zip(known.video_id.tolist(), known.frame_idx.tolist(), strict=True))
     picks: list[Pick] = []
     while len(picks) < n and limits.allowed.any():
-        if len(centres):
-            position = int(np.argmax(np.where(limits.allowed, distance, -1)))
-            near = int(centres.video_id[nearest[position]]), int(centres.frame_idx[nearest[position]])
-            picks.append(Pick(position, float(distance[position]), near))
-        else:
-            position = first
-            picks.append(Pick(position, np.inf, None))
+        position = int(np.argmax(np.where(limits.allowed, distance, -1))) if centres else first
+        picks.append(Pick(position, float(distance[position]), centres[nearest[position]] if centres else None))
         limits.take(position)
         to_new = _distances(features, features[position])
         nearest[to_new < distance] = len(centres)
         distance = np.minimum(distance, to_new)
-        centres = Frames.of(
-            np.append(centres.video_id, frames.video_id[position]),
-            np.append(centres.frame_idx, frames.frame_idx[position]),
-        )
+        centres.append((int(frames.video_id[position]), int(frames.frame_idx[position])))
     return picks
 
 

@@ -25,13 +25,10 @@ def select_hybrid(pool: Pool, n: int, settings: SelectionSettings, rng: np.rando
     order = np.argsort(frames.keys, kind="stable")
     frames, uncertainty = frames[order], uncertainty[order]
     limits = Limits(frames, settings.min_gap, quota, pool.labelled)
-    first = int(uncertainty.argmax())
-    picks = farthest_points(pool, frames, pool.features_of(frames), limits, n, first)
-    refs = [frames.ref(pick.position) for pick in picks]
-    parts = pool.explain(refs)
-    selected = []
-    for rank, (ref, pick) in enumerate(zip(refs, picks, strict=True)):
-        u = float(uncertainty[pick.position])
-        reason = f"{why_uncertain(u, parts.get(ref))}; {why_unlike(pick)}"
-        selected.append(Selected(ref, rank, u, reason))
-    return selected
+    picks = farthest_points(pool, frames, pool.features_of(frames), limits, n, first=int(uncertainty.argmax()))
+    found = [(frames.ref(pick.position), float(uncertainty[pick.position]), pick) for pick in picks]
+    parts = pool.explain([ref for ref, _, _ in found])
+    return [
+        Selected(ref, rank, u, f"{why_uncertain(u, parts.get(ref))}; {why_unlike(pick)}")
+        for rank, (ref, u, pick) in enumerate(found)
+    ]

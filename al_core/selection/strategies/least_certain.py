@@ -22,19 +22,13 @@ def select_least_certain(pool: Pool, n: int, settings: SelectionSettings, rng: n
     refs = [frames.ref(p) for p in range(len(frames))]
     parts = pool.explain(refs)
     return [
-        Selected(
-            ref,
-            rank,
-            float(u),
-            f"choice {rank + 1} of {len(refs)}: {why_uncertain(float(u), parts.get(ref))}",
-        )
-        for rank, (ref, u) in enumerate(zip(refs, uncertainty, strict=True))
+        Selected(ref, rank, u, f"choice {rank + 1} of {len(refs)}: {why_uncertain(u, parts.get(ref))}")
+        for rank, (ref, u) in enumerate(zip(refs, uncertainty.tolist(), strict=True))
     ]
 
 
 def most_uncertain(pool: Pool, n: int, min_gap: int, quota: int) -> tuple[Frames, np.ndarray]:
-    """Return at most ``n`` frames by falling uncertainty that keep gap and quota, and their uncertainty, float32
-    [n].
+    """Return at most ``n`` frames by falling uncertainty that keep gap and quota, and their uncertainty, float32 [n].
 
     The result is that of walking through all candidates, however little of them is read.
     """

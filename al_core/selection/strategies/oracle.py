@@ -44,9 +44,8 @@ def select_oracle(pool: Pool, n: int, settings: SelectionSettings, rng: np.rando
             continue
         limits.take(position)
         others.append(ref)
-        chosen.append(
-            Selected(ref, len(chosen), -gain, f"improves the video by {-gain:.2f} whole frames, by the truth")
-        )
+        reason = f"improves the video by {-gain:.2f} whole frames, by the truth"
+        chosen.append(Selected(ref, len(chosen), -gain, reason))
     return chosen
 
 

@@ -1,9 +1,8 @@
 """Evenly spaced frames: the strongest simple yardstick, and the start of every campaign without predictions.
 
 Evenly spaced means with half a step at both ends: ``n`` of ``N`` frames lie at ``floor(N * (i + 1/2) /
-n)``. An
-outer stretch thus counts double: half a step from its label to the end of the video is as good as a whole
-step between two labels.
+n)``. An outer stretch thus counts double: half a step from its label to the end of the video is as good as a whole step
+between two labels.
 """
 
 from collections import Counter
@@ -13,6 +12,7 @@ from fractions import Fraction
 from heapq import heapify, heappop, heapreplace
 from itertools import pairwise
 from math import floor
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,8 @@ class _Round:
         self._lengths = pool.lengths
         self._frames = pool.candidates
         self._limits = Limits(self._frames, settings.min_gap, settings.quota_per_video, pool.labelled)
-        self._taken: dict[int, list[int]] = {video: [] for video in pool.lengths}
-        labelled = zip(pool.labelled.video_id.tolist(), pool.labelled.frame_idx.tolist(), strict=True)
-        for video, frame in labelled:
-            self._taken[video].append(frame)
+        known = pool.labelled
+        self._taken = {video: known.frame_idx[known.video_id == video].tolist() for video in pool.lengths}
         self.chosen: list[Selected] = []
 
     def axes(self) -> list["Axis"]:
@@ -70,22 +68,20 @@ class _Round:
             for video, frame, step in spots(n - placed):
                 position = self._nearest_allowed(video, frame)
                 if position is not None:
-                    reason = f"evenly spaced: {float(step):.1f} frames from one label to the next"
-                    self._choose(position, float(step), reason)
+                    self._choose(position, step, f"evenly spaced: {float(step):.1f} frames from one label to the next")
 
     def fill_farthest(self, n: int) -> None:
         """Choose what even spacing leaves over: one by one the allowed frame that is farthest from every label."""
         while len(self.chosen) < n and self._limits.allowed.any():
             distance = self._distance_to_labels()
             position = int(np.argmax(np.where(self._limits.allowed, distance, -1)))
-            reason = f"farthest from any label: {distance[position]:.0f} frames"
-            self._choose(position, float(distance[position]), reason)
+            self._choose(position, distance[position], f"farthest from any label: {distance[position]:.0f} frames")
 
-    def _choose(self, position: int, score: float, reason: str) -> None:
+    def _choose(self, position: int, score: SupportsFloat, reason: str) -> None:
         self._limits.take(position)
         frame = self._frames.ref(position)
         self._taken[frame.video_id].append(frame.frame_idx)
-        self.chosen.append(Selected(frame, len(self.chosen), score, reason))
+        self.chosen.append(Selected(frame, len(self.chosen), float(score), reason))
 
     def _span(self, video: int) -> slice:
         first, last = np.searchsorted(self._frames.video_id, (video, video + 1))
@@ -95,9 +91,8 @@ class _Round:
         """Find the position of the allowed frame of a video that is nearest to ``frame``; the earlier one of two."""
         span = self._span(video)
         allowed = span.start + np.flatnonzero(self._limits.allowed[span])
-        if not len(allowed):
-            return None
-        return int(allowed[np.argmin(np.abs(self._frames.frame_idx[allowed] - frame))])
+        distance = np.abs(self._frames.frame_idx[allowed] - frame)
+        return int(allowed[distance.argmin()]) if len(allowed) else None
 
     def _distance_to_labels(self) -> NDArray[np.float64]:
         """Return the frames to the nearest label of the same video, float64 [n]; the video's length without any."""
@@ -109,9 +104,8 @@ class _Round:
                 distance[span] = self._lengths[video]
                 continue
             after = np.searchsorted(known, mine)
-            left = np.abs(mine - known[np.maximum(after - 1, 0)])
-            right = np.abs(mine - known[np.minimum(after, len(known) - 1)])
-            distance[span] = np.minimum(left, right)
+            around = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
+            distance[span] = np.abs(mine - around).min(axis=0)
         return distance
 
 
@@ -153,8 +147,7 @@ class _Stretch:
 
     @property
     def ends(self) -> tuple[Fraction, Fraction]:
-        """Where it begins and ends, in places; the ends of a video lie half a place beyond its outer
-        frames."""
+        """Where it begins and ends, in places; the ends of a video lie half a place beyond its outer frames."""
         left = Fraction(-1, 2) if self.left is None else Fraction(self.left)
         right = self.axis.length - Fraction(1, 2) if self.right is None else Fraction(self.right)
         return left, right
@@ -180,7 +173,7 @@ def even_spots(axes: Sequence[Axis], n: int, min_step: int, room: Callable[[int]
     Spots are ordered by the step that they leave, longest first, then by video and place. Fewer than ``n``
     come back when more would lie closer than ``min_step`` places, or where a video has no ``room``.
     """
-    stretches = [s for axis in axes for s in _stretches(axis)]
+    stretches = [_Stretch(axis, a, b) for axis in axes for a, b in pairwise([None, *axis.taken, None])]
     inside = [0] * len(stretches)
     left = {axis.video: room(axis.video) for axis in axes}
     heap = [(-s.step(0) * s.axis.unit, number) for number, s in enumerate(stretches)]
@@ -201,11 +194,6 @@ def even_spots(axes: Sequence[Axis], n: int, min_step: int, room: Callable[[int]
         for place in s.places(count)
     ]
     return sorted(spots, key=lambda spot: (-spot[2], spot[0], spot[1]))
-
-
-def _stretches(axis: Axis) -> list[_Stretch]:
-    borders: list[int | None] = [None, *axis.taken, None]
-    return [_Stretch(axis, a, b) for a, b in pairwise(borders)]
 
 
 def _fits(stretch: _Stretch, inside: int, min_step: int) -> bool:

@@ -40,9 +40,8 @@ def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:
     if not len(mine):
         return None
     free = Limits(mine, settings.min_gap, 0, pool.labelled).allowed
-    outlook = pool.outlooks(video)
     room = settings.quota_per_video or len(mine)
-    return Line(video, outlook, mine.frame_idx[free], pool.offers, max(settings.min_gap, 1), room)
+    return Line(video, pool.outlooks(video), mine.frame_idx[free], pool.offers, max(settings.min_gap, 1), room)
 
 
 def why(spot: Spot, pool: Pool) -> str:
