@@ -36,9 +36,7 @@ def propagations(
 
 
 def combine(
-    sources: Mapping[str, Propagated],
-    labelled: Collection[int],
-    calibrations: Mapping[str, Calibration] | None = None,
+    sources: Mapping[str, Propagated], labelled: Collection[int], calibrations: Mapping[str, Calibration] | None = None
 ) -> Propagated:
     """Combine several propagations into one; a single one without a calibration stays as it is.
 

@@ -33,10 +33,7 @@ def frames_with_predictions(
 
 
 def pair_overlap(
-    frame: PropagatedFrame,
-    tracks: Sequence[int],
-    objects: Sequence[PredictedObject],
-    category: Mapping[int, int],
+    frame: PropagatedFrame, tracks: Sequence[int], objects: Sequence[PredictedObject], category: Mapping[int, int]
 ) -> NDArray[np.float32]:
     """Return the IoU of every track with every object of its category, float32 [tracks, objects]; 0 for other
     categories."""

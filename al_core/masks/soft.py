@@ -186,10 +186,7 @@ def resample(patch: Patch, size: Size, target: Size) -> Patch:
     bottom = min(int(np.ceil(around.y1 / step_y)), target[0])
     # Centres of pixels meet: column X of the target lies at (X + 0.5) * step - 0.5.
     to_patch = np.array(
-        [
-            [step_x, 0, (left + 0.5) * step_x - 0.5 - around.x0],
-            [0, step_y, (top + 0.5) * step_y - 0.5 - around.y0],
-        ]
+        [[step_x, 0, (left + 0.5) * step_x - 0.5 - around.x0], [0, step_y, (top + 0.5) * step_y - 0.5 - around.y0]]
     )
     resized = cv2.warpAffine(
         values,

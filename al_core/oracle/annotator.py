@@ -226,11 +226,7 @@ class SimulatedAnnotator:
         return replace(boxed, seconds=boxed.seconds + work.seconds)
 
     def _clicked(
-        self,
-        image: NDArray[np.uint8],
-        truth: NDArray[np.bool_],
-        current: NDArray[np.float32],
-        rng: np.random.Generator,
+        self, image: NDArray[np.uint8], truth: NDArray[np.bool_], current: NDArray[np.float32], rng: np.random.Generator
     ) -> _Corrected:
         mask, clicks = current > 0.5, list[Click]()
         while len(clicks) < MOST_CLICKS:

@@ -167,8 +167,7 @@ def _pull(patch: Patch, back: Flow, span: tuple[int, int, int, int]) -> Patch:
     """Move a patch of the neighbouring frame to where it lies in this one; ``back`` leads from here to there."""
     height, width = back.shape[:2]
     mine = patch.window
-    # Which pixels can lead into the patch: x + motion lies in it. What leads out of the frame comes from
-    # its edge.
+    # Which pixels can lead into the patch: x + motion lies in it. What leads out of the frame comes from its edge.
     reach = Window(
         0 if mine.x0 == 0 else mine.x0 - span[2] - 1,
         0 if mine.y0 == 0 else mine.y0 - span[3] - 1,

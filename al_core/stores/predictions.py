@@ -166,11 +166,7 @@ def _checked(frames: Iterable[FramePrediction], size: tuple[int, int]) -> Iterat
 
 def _to_row(frame: FramePrediction) -> Row:
     feature = np.asarray(frame.feature, np.float32)
-    return {
-        "frame_idx": frame.frame_idx,
-        "feature": feature,
-        "objects": [_to_struct(o) for o in frame.objects],
-    }
+    return {"frame_idx": frame.frame_idx, "feature": feature, "objects": [_to_struct(o) for o in frame.objects]}
 
 
 def _to_struct(found: PredictedObject) -> Row:

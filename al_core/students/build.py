@@ -149,8 +149,7 @@ TRAIN_PIPELINE: list[dict[str, Any]] = [
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackDetInputs"),
 ]
-"""Augmentation for few frames: move and recolour them a little, since what is predicted comes from the same videos.
-"""
+"""Augmentation for few frames: move and recolour them a little, since what is predicted comes from the same videos."""
 
 STATISTICS_PIPELINE: list[dict[str, Any]] = [
     dict(type="RandomAffineMasks"),

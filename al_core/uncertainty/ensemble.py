@@ -206,8 +206,7 @@ def _watched(model: Any) -> Iterator[Forward]:
         pooled.append(torch.cat([level.mean(dim=(2, 3)) for level in levels], dim=1))
 
     def forward(images: list[torch.Tensor]) -> tuple[list[Any], NDArray[np.float32]]:
-        # Results are asked for at the size of the view: what is wanted larger is enlarged once, after
-        # averaging.
+        # Results are asked for at the size of the view: what is wanted larger is enlarged once, after averaging.
         size = tuple(images[0].shape[1:])
         meta = {"img_shape": size, "ori_shape": size, "scale_factor": (1.0, 1.0)}
         samples = [DetDataSample(metainfo=meta) for _ in images]

@@ -197,8 +197,7 @@ def _average(masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: 
     masks = [np.ascontiguousarray(m).view(np.uint8) for m in masks]
     bounds = np.array([cv2.boundingRect(m) for m in masks])
     (x0, y0), (x1, y1) = bounds[:, :2].min(axis=0), (bounds[:, :2] + bounds[:, 2:]).max(axis=0)
-    # One pixel more, so that the resized mask fades out instead of being cut; at the frame's edge there is
-    # none.
+    # One pixel more, so that the resized mask fades out instead of being cut; at the frame's edge there is none.
     height, width = masks[0].shape
     x0, y0, x1, y1 = max(x0 - 1, 0), max(y0 - 1, 0), min(x1 + 1, width), min(y1 + 1, height)
     stack = np.stack([m[y0:y1, x0:x1] for m in masks]).reshape(len(masks), -1)
@@ -228,12 +227,7 @@ def _enlarge(crop: NDArray[np.uint8], x: int, y: int, seen: Size, size: Size) ->
         right = min(int(np.ceil((x + crop.shape[1]) / step_x)), size[1])
         bottom = min(int(np.ceil((y + crop.shape[0]) / step_y)), size[0])
         # Centres of pixels meet: column X of the frame lies at (X + 0.5) * step - 0.5 of the smaller one.
-        to_crop = np.array(
-            [
-                [step_x, 0, (left + 0.5) * step_x - 0.5 - x],
-                [0, step_y, (top + 0.5) * step_y - 0.5 - y],
-            ]
-        )
+        to_crop = np.array([[step_x, 0, (left + 0.5) * step_x - 0.5 - x], [0, step_y, (top + 0.5) * step_y - 0.5 - y]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         target = (right - left, bottom - top)
         crop = np.asarray(cv2.warpAffine(crop, to_crop, target, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -91,11 +91,7 @@ class HarmonicPropagator:
 
 
 def self_train(
-    graph: SuperpixelGraph,
-    known: Mapping[int, NDArray[np.float32]],
-    steps: int,
-    order: Order,
-    rng: np.random.Generator,
+    graph: SuperpixelGraph, known: Mapping[int, NDArray[np.float32]], steps: int, order: Order, rng: np.random.Generator
 ) -> dict[int, NDArray[np.float32]]:
     """Solve, freeze the most certain frames, fit the metric again, and so on until all frames are frozen.
 

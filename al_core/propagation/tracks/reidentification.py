@@ -100,9 +100,7 @@ def encoded(describe: "Describe") -> Embed:
     return embed
 
 
-def embeddings(
-    features: Callable[[ClipFrames, Size], "Describe"] | None = None,
-) -> Callable[[ClipFrames, Size], Embed]:
+def embeddings(features: Callable[[ClipFrames, Size], "Describe"] | None = None) -> Callable[[ClipFrames, Size], Embed]:
     """Choose what masks of a clip are known again by: features of an encoder where they are given, else statistics.
 
     Args:
