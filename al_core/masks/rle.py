@@ -1,7 +1,4 @@
-"""Masks as COCO run-length encoding: column-major, full frame, JSON-safe counts.
-
-The coding itself is pycocotools'; this module only fixes shapes and types at the border.
-"""
+"""Masks as COCO run-length encoding: column-major, full frame, JSON-safe counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

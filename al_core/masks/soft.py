@@ -44,7 +44,7 @@ class SoftMask:
     Attributes:
         x, y: column and row of the crop's first pixel.
         values: uint8 [h, w], the probability times 255; empty for a mask that is zero everywhere.
-        size: (height, width) of the whole frame in working pixels.
+        size: (height, width) of the whole frame.
 
     Raises:
         ValueError: the crop does not lie within the frame.
@@ -93,12 +93,7 @@ class SoftMask:
 
 
 class Patch(NamedTuple):
-    """A soft mask while it is worked on.
-
-    Attributes:
-        x, y: column and row of the first pixel.
-        values: float32 [h, w] in [0, 1]; zero outside.
-    """
+    """A soft mask while it is worked on: its first pixel, and float32 [h, w] in [0, 1]; zero outside."""
 
     x: int
     y: int
@@ -142,10 +137,8 @@ def patch_of(mask: SoftMask) -> Patch:
 
 def union(windows: Sequence[Window]) -> Window:
     """Return the smallest window around all that are not empty."""
-    full = [w for w in windows if not w.empty]
-    if not full:
-        return Window(0, 0, 0, 0)
-    return Window(min(w.x0 for w in full), min(w.y0 for w in full), max(w.x1 for w in full), max(w.y1 for w in full))
+    edges = list(zip(*(w for w in windows if not w.empty), strict=True))
+    return Window(min(edges[0]), min(edges[1]), max(edges[2]), max(edges[3])) if edges else Window(0, 0, 0, 0)
 
 
 def shrink(mask: NDArray[np.bool_], size: Size) -> Patch:

@@ -2,16 +2,6 @@
 inaccuracy and a person's time."""
 
 from al_core.campaign.pricing import label_seconds
-from al_core.oracle.annotator import ACCEPT_IOU, REFINED, SimulatedAnnotator, TruthLookup, request_rng
-from al_core.oracle.outlining import LARGEST_SHARE, displaced
+from al_core.oracle.annotator import REFINED, SimulatedAnnotator, request_rng
 
-__all__ = [
-    "ACCEPT_IOU",
-    "LARGEST_SHARE",
-    "REFINED",
-    "SimulatedAnnotator",
-    "TruthLookup",
-    "displaced",
-    "label_seconds",
-    "request_rng",
-]
+__all__ = ["REFINED", "SimulatedAnnotator", "label_seconds", "request_rng"]

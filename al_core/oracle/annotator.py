@@ -22,8 +22,7 @@ from al_core.interactive import (
 )
 from al_core.masks.matching import matched
 from al_core.masks.rle import Rle, decode, encode, iou
-from al_core.oracle.gestures import box_around, next_click, outline, strokes
-from al_core.oracle.outlining import displaced
+from al_core.oracle.gestures import box_around, displaced, next_click, outline, strokes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings
 
@@ -56,8 +55,6 @@ class _Seen:
     """What a person makes of a frame at first sight.
 
     Attributes:
-        truth: what is there.
-        shown: proposed masks.
         accepted: proposed mask by the track of the object that it seems good enough for.
         starts: proposed mask by the track of an object that it can be corrected for, accepted ones included.
     """
@@ -79,12 +76,7 @@ class _Corrected:
 
 @dataclass(frozen=True, eq=False)
 class SimulatedAnnotator:
-    """Answers as a person would who sees the truth, with the noise and the prices of the settings.
-
-    Attributes:
-        truth: what is really in a frame.
-        settings: noise and prices.
-    """
+    """Answers as a person would who sees the truth, with the noise and the prices of the settings."""
 
     truth: TruthLookup
     settings: AnnotatorSettings
@@ -164,12 +156,8 @@ class SimulatedAnnotator:
         drawn = [mask for mask in seen.truth.objects if mask.track_id not in seen.accepted]
         noisy = displaced([decode(m.rle) for m in drawn], self.settings.noise_pixels, rng)
         shapes = {mask.track_id: encode(m) for mask, m in zip(drawn, noisy, strict=True)} | _shapes(seen.accepted)
-        removed = len(seen.shown) - len(seen.accepted)
-        seconds = (
-            self._seconds(LabelKind.MASK, len(drawn))
-            + self._seconds(LabelKind.ACCEPT, len(seen.accepted))
-            + removed * self._seconds(LabelKind.CLICK)
-        )
+        seconds = self._seconds(LabelKind.MASK, len(drawn)) + self._seconds(LabelKind.ACCEPT, len(seen.accepted))
+        seconds += (len(seen.shown) - len(seen.accepted)) * self._seconds(LabelKind.CLICK)
         kind = LabelKind.MASK if drawn else LabelKind.ACCEPT
         return _answered(request, _with_shapes(seen.truth, shapes), kind, seconds)
 
@@ -186,14 +174,12 @@ class SimulatedAnnotator:
         for mask in seen.truth.objects:
             if mask.track_id not in seen.accepted:
                 start = seen.starts.get(mask.track_id)
-                current = None if start is None else probabilities.get(start.track_id, _certain(start.rle))
+                current = None
+                if start is not None:
+                    current = probabilities.get(start.track_id, decode(start.rle).astype(np.float32))
                 done[mask.track_id] = self._corrected(request.kind, image, decode(mask.rle), current, rng)
-        removed = len(seen.shown) - len(seen.starts)
-        seconds = (
-            self._seconds(LabelKind.ACCEPT, len(seen.shown))
-            + sum(c.seconds for c in done.values())
-            + removed * self._seconds(LabelKind.CLICK)
-        )
+        seconds = self._seconds(LabelKind.ACCEPT, len(seen.shown)) + sum(c.seconds for c in done.values())
+        seconds += (len(seen.shown) - len(seen.starts)) * self._seconds(LabelKind.CLICK)
         kept = {track: decode(mask.rle) for track, mask in seen.accepted.items()}
         masks = _apart(seen.truth, kept | {track: c.mask for track, c in done.items()})
         shapes = {track: encode(mask) for track, mask in masks.items()}
@@ -273,10 +259,6 @@ def _apart(truth: FrameLabel, masks: Mapping[int, NDArray[np.bool_]]) -> dict[in
         alone[track] = mine if mine.any() else mask
         free &= ~mask
     return alone
-
-
-def _certain(rle: Rle) -> NDArray[np.float32]:
-    return decode(rle).astype(np.float32)
 
 
 def _overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -1,4 +1,4 @@
-"""What a person's hand does for the cheap kinds of label: where it clicks, and what it draws.
+"""What a person's hand does: where it clicks, and what it draws.
 
 Clicks are placed as the robots of the DAVIS Interactive Challenge (Caelles et al., 2018) and of SAM 2 (Ravi et al.,
 2024) place them: at the middle of the largest region that is wrong.
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.interactive import Click, Stroke
-from al_core.interactive.closeup import window_of
+from al_core.interactive.closeup import depth, window_of
 from al_core.interactive.outlines import Polygon
 from al_core.masks.soft import Window
-from al_core.oracle.outlining import bounded_noise
 
 Mask = NDArray[np.bool_]
 
@@ -29,6 +28,9 @@ STROKE_SHARE = 0.6
 LEAST_PIECE = 0.1
 """Pieces of an object smaller than this share of its largest are not outlined."""
 
+LARGEST_SHARE = 0.25
+"""Noise moves the outline of a small object by no more than this share of its radius (of the disk of the same area)."""
+
 
 def next_click(mask: Mask, truth: Mask, noise_pixels: float, rng: np.random.Generator) -> Click | None:
     """Choose the click that corrects a mask: the middle of the largest wrong region, ``noise_pixels`` off (standard
@@ -41,7 +43,7 @@ def next_click(mask: Mask, truth: Mask, noise_pixels: float, rng: np.random.Gene
         return None
     region, positive = regions[0]
     x, y = _middle(region)
-    slip = np.rint(rng.normal(0, bounded_noise(noise_pixels, region), 2)).astype(int)
+    slip = np.rint(rng.normal(0, _bounded_noise(noise_pixels, region), 2)).astype(int)
     column, row = x + int(slip[0]), y + int(slip[1])
     h, w = region.shape
     if 0 <= row < h and 0 <= column < w and region[row, column]:
@@ -57,7 +59,7 @@ def strokes(mask: Mask, truth: Mask) -> list[Stroke]:
 def box_around(truth: Mask, noise_pixels: float, rng: np.random.Generator) -> Window:
     """Draw a box around an object: each side ``noise_pixels`` off (standard deviation), inside the frame."""
     x0, y0, x1, y1 = window_of(truth)
-    off = np.rint(rng.normal(0, bounded_noise(noise_pixels, truth), 4)).astype(int).tolist()
+    off = np.rint(rng.normal(0, _bounded_noise(noise_pixels, truth), 4)).astype(int).tolist()
     left, right = sorted((x0 + off[0], x1 + off[2]))
     top, bottom = sorted((y0 + off[1], y1 + off[3]))
     h, w = truth.shape
@@ -71,8 +73,51 @@ def outline(truth: Mask, noise_pixels: float, rng: np.random.Generator) -> list[
     contours, _ = cv2.findContours(truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(len(c) for c in contours)
     pieces = _simplified([np.asarray(c, np.int32) for c in contours if len(c) >= LEAST_PIECE * largest])
-    noise = bounded_noise(noise_pixels, truth)
+    noise = _bounded_noise(noise_pixels, truth)
     return [np.rint(piece + rng.normal(0, noise, piece.shape)).astype(np.int64) for piece in pieces]
+
+
+def displaced(masks: Sequence[Mask], noise_pixels: float, rng: np.random.Generator) -> list[Mask]:
+    """Draw whole masks: their outlines move in and out at random, smoothly along the outline.
+
+    The signed distance to the outline gets a smooth random field of standard deviation ``noise_pixels``, bounded by
+    ``LARGEST_SHARE``. Objects that did not overlap do not: a pixel that two claim goes to the one whose claim is
+    stronger. No mask loses its last pixel.
+
+    Args:
+        masks: bool [h, w], all of one size.
+        noise_pixels: 0 gives the masks back as they are.
+    """
+    if not noise_pixels or not masks:
+        return list(masks)
+    claims = [_claim(mask, noise_pixels, rng) for mask in masks]
+    strongest = np.maximum.reduce(claims)
+    shared = np.sum(masks, axis=0, dtype=np.int32) > 1
+    moved = [(claim > 0) & ((claim == strongest) | (shared & mask)) for claim, mask in zip(claims, masks, strict=True)]
+    return [new if new.any() else mask for new, mask in zip(moved, masks, strict=True)]
+
+
+def _claim(mask: Mask, noise_pixels: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return how strongly each pixel belongs to the displaced object, float32 [h, w]: positive inside."""
+    claim = np.full(mask.shape, -np.inf, np.float32)
+    if not mask.any():
+        return claim
+    amplitude = _bounded_noise(noise_pixels, mask)
+    smoothness = max(2.0, 3 * amplitude)
+    margin = int(np.ceil(4 * amplitude)) + 1
+    x0, y0, x1, y1 = window_of(mask)
+    near = Window(x0 - margin, y0 - margin, x1 + margin, y1 + margin).clipped((mask.shape[0], mask.shape[1])).slices
+    part = mask[near]
+    field = cv2.GaussianBlur(rng.standard_normal(part.shape).astype(np.float32), (0, 0), smoothness)
+    # White noise of unit variance, blurred by sigma in two dimensions, keeps the variance 1 / (4 pi sigma^2).
+    scale = amplitude * smoothness * 2 * np.sqrt(np.pi)
+    # The outline lies half a pixel from the pixels beside it.
+    claim[near] = np.where(part, depth(part) - 0.5, 0.5 - depth(~part)).astype(np.float32) + scale * field
+    return claim
+
+
+def _bounded_noise(noise_pixels: float, mask: Mask) -> float:
+    return min(noise_pixels, LARGEST_SHARE * float(np.sqrt(np.count_nonzero(mask) / np.pi)))
 
 
 def _wrong_regions(mask: Mask, truth: Mask) -> list[tuple[Mask, bool]]:

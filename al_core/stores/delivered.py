@@ -1,6 +1,7 @@
 """The labelled video: one Parquet file per round and video, one row per mask, in order of frames and tracks."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -40,9 +41,9 @@ def write_delivered(path: Path, masks: Iterable[DeliveredMask]) -> Summary:
     Raises:
         ValueError: frames out of order.
     """
-    tally = _Tally()
-    _TABLE.write(path, map(_to_row, tally.counted(masks)))
-    return tally.summary()
+    counts: dict[str, _Count] = {}
+    _TABLE.write(path, map(_to_row, _counted(masks, counts)))
+    return [(kind, n.frames, n.masks, n.confidence / n.masks) for kind, n in sorted(counts.items())]
 
 
 def read_delivered(path: Path, frame_indices: Iterable[int] | None = None) -> Iterator[tuple[int, list[DeliveredMask]]]:
@@ -60,34 +61,29 @@ def read_delivered(path: Path, frame_indices: Iterable[int] | None = None) -> It
             yield frame_idx, list(found)
 
 
-class _Tally:
-    """Counts masks as they pass by."""
+@dataclass
+class _Count:
+    """Masks of one provenance; ``confidence`` is their sum."""
 
-    def __init__(self) -> None:
-        self._last = -1
-        self._frames: dict[Provenance, int] = {}
-        self._last_of: dict[Provenance, int] = {}
-        self._masks: dict[Provenance, int] = {}
-        self._confidence: dict[Provenance, float] = {}
+    frames: int = 0
+    masks: int = 0
+    confidence: float = 0.0
+    last_frame: int = -1
 
-    def counted(self, masks: Iterable[DeliveredMask]) -> Iterator[DeliveredMask]:
-        """Yield the same masks."""
-        for mask in masks:
-            if mask.frame_idx < self._last:
-                raise ValueError(f"delivered masks come in order of frames, got {mask.frame_idx} after {self._last}")
-            self._last = mask.frame_idx
-            kind = mask.provenance
-            self._frames[kind] = self._frames.get(kind, 0) + (self._last_of.get(kind) != mask.frame_idx)
-            self._last_of[kind] = mask.frame_idx
-            self._masks[kind] = self._masks.get(kind, 0) + 1
-            self._confidence[kind] = self._confidence.get(kind, 0.0) + mask.confidence
-            yield mask
 
-    def summary(self) -> Summary:
-        """Return what was counted by provenance, in alphabetical order."""
-        return [
-            (kind.value, self._frames[kind], n, self._confidence[kind] / n) for kind, n in sorted(self._masks.items())
-        ]
+def _counted(masks: Iterable[DeliveredMask], counts: dict[str, _Count]) -> Iterator[DeliveredMask]:
+    """Yield the same masks, and count them by provenance as they pass by."""
+    last = -1
+    for mask in masks:
+        if mask.frame_idx < last:
+            raise ValueError(f"delivered masks come in order of frames, got {mask.frame_idx} after {last}")
+        last = mask.frame_idx
+        count = counts.setdefault(mask.provenance.value, _Count())
+        count.frames += count.last_frame != last
+        count.masks += 1
+        count.confidence += mask.confidence
+        count.last_frame = last
+        yield mask
 
 
 def _to_row(mask: DeliveredMask) -> Row:

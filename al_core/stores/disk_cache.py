@@ -20,9 +20,8 @@ _STALE_SECONDS = 3600.0
 class DiskCache:
     """Files by key, least recently used first to go.
 
-    A file is written under another name and moved into place, so a reader finds all of it or nothing, and two
-    processes that write the same key do no harm. A file may vanish between two looks at it: readers must be
-    ready to make it again.
+    Files appear whole, and two processes that write the same key do no harm. A file may vanish between two looks at
+    it: readers must be ready to make it again.
 
     Args:
         folder: made when it is needed.

@@ -29,10 +29,7 @@ CHUNK_FRAMES = 32
 THUMBNAIL_GRID = (4, 8)
 THUMBNAIL_LENGTH = 3 * THUMBNAIL_GRID[0] * THUMBNAIL_GRID[1]
 
-_JPEG = (
-    cv2.IMWRITE_JPEG_QUALITY, 95,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-)  # fmt: skip
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 _FORMAT = "jpeg95"
 _ARRAYS = ("ends", "jpegs", "thumbnails")
 _CHUNKS_IN_MEMORY = 8
@@ -54,13 +51,7 @@ def thumbnail(image: Image) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """Consecutive frames.
-
-    Attributes:
-        ends: where each JPEG ends in ``jpegs``, int64 [n].
-        jpegs: uint8 [bytes].
-        thumbnails: float32 [n, 96].
-    """
+    """Consecutive frames: where each JPEG ends in ``jpegs``, [n]; the JPEGs, [bytes]; thumbnails, [n, 96]."""
 
     ends: NDArray[np.int64]
     jpegs: NDArray[np.uint8]
@@ -84,8 +75,8 @@ class _Chunk:
 class FrameStore:
     """The frames of a project's videos at working size.
 
-    Several stores, also of several processes and projects, may share one folder: chunks are kept by content
-    and size, and appear whole or not at all. One store may be used from several threads.
+    Several stores, also of several processes and projects, may share one folder: chunks are kept by content and size.
+    One store may be used from several threads.
 
     Args:
         cache_dir: folder for decoded frames; may be deleted at any time.
@@ -156,11 +147,11 @@ class FrameStore:
         chunk_of = wanted // CHUNK_FRAMES
         missing = []
         for number in np.unique(chunk_of).tolist():
-            kept = self._kept_thumbnails(video, number)
+            kept = self._disk.arrays(self._key(video, number), ["thumbnails"])
             if kept is None:
                 missing.append(number)
             else:
-                found[chunk_of == number] = kept[wanted[chunk_of == number] % CHUNK_FRAMES]
+                found[chunk_of == number] = kept[0][wanted[chunk_of == number] % CHUNK_FRAMES]
         for number, chunk in self._chunks(video, missing):
             found[chunk_of == number] = chunk.thumbnails[wanted[chunk_of == number] % CHUNK_FRAMES]
         return found
@@ -175,11 +166,12 @@ class FrameStore:
 
     def _chunks(self, video: Video, numbers: Sequence[int]) -> Iterator[tuple[int, _Chunk]]:
         """Yield chunks in rising order; those that are not kept are decoded in one pass and kept."""
-        missing = [n for n in numbers if not self._remembered(video, n) and not self._disk.has(self._key(video, n))]
-        fresh = self._fresh_chunks(video, missing)
-        absent = set(missing)
+        with self._lock:
+            absent = [n for n in numbers if (video.video_id, n) not in self._memory]
+        missing = [n for n in absent if not self._disk.has(self._key(video, n))]
+        fresh, decoded = self._fresh_chunks(video, missing), set(missing)
         for number in numbers:
-            if number in absent:
+            if number in decoded:
                 yield next(fresh)
             else:
                 yield number, self._kept(video, number) or next(self._fresh_chunks(video, [number]))[1]
@@ -203,15 +195,6 @@ class FrameStore:
             chunk = _Chunk(*arrays)
             self._remember(video, number, chunk)
         return chunk
-
-    def _kept_thumbnails(self, video: Video, number: int) -> NDArray[np.float32] | None:
-        """Return a chunk's thumbnails without its pictures."""
-        arrays = self._disk.arrays(self._key(video, number), ["thumbnails"])
-        return arrays[0] if arrays else None
-
-    def _remembered(self, video: Video, number: int) -> bool:
-        with self._lock:
-            return (video.video_id, number) in self._memory
 
     def _remember(self, video: Video, number: int, chunk: _Chunk) -> None:
         with self._lock:

@@ -36,13 +36,9 @@ Flow = NDArray[np.float32]
 """[h, w, 2]: for each pixel the way to the same point in the other frame, (x, y) in pixels."""
 
 
-def _opencv(preset: int) -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(preset)
-
-
 def _fine() -> cv2.DISOpticalFlow:
     """Make an estimator at full resolution whose refinement trusts the picture more than smoothness."""
-    dis = _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)
     dis.setVariationalRefinementAlpha(5)
     dis.setVariationalRefinementDelta(20)
@@ -53,9 +49,9 @@ def _fine() -> cv2.DISOpticalFlow:
 FLOW_PRESETS: Table[Callable[[], cv2.DISOpticalFlow]] = Table(
     "flow preset",
     {
-        "ultrafast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
-        "fast": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_FAST),
-        "medium": lambda: _opencv(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+        "ultrafast": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST),
+        "fast": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST),
+        "medium": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
         "fine": _fine,
     },
 )
@@ -83,11 +79,7 @@ class FlowStore:
 
 
 class ClipFlow:
-    """Flow between the neighbouring frames of one clip.
-
-    Attributes:
-        size: (height, width) of the flow in pixels.
-    """
+    """Flow between the neighbouring frames of one clip; ``size`` is its (height, width) in pixels."""
 
     def __init__(self, disk: DiskCache, frames: ClipFrames, size: tuple[int, int], preset: str) -> None:
         self.size = size

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -47,16 +48,7 @@ _TABLE = FrameTable(
     rows_per_group=ROWS_PER_GROUP,
     use_dictionary=False,
 )
-_SCALARS = (
-    "category_id",
-    "existence",
-    "members",
-    "box_spread",
-    "mask_iou",
-    "class_entropy",
-    "mutual_information",
-    "existence_disagreement",
-)
+_SCALARS = [column.name for column in _OBJECT if pa.types.is_primitive(column.type) and column.name not in ("x", "y")]
 
 
 @dataclass(frozen=True)
@@ -74,8 +66,7 @@ class PredictedObject:
         class_entropy: in nats, of the mean distribution.
         mutual_information: in nats; how much of that entropy is disagreement between outputs.
         soft_mask: mean of the masks of the outputs that saw it, weighted by their scores.
-        existence_disagreement: in [0, 1]; 4 p (1 - p) for the share p of outputs counted in ``members``: 1
-            when half of them miss the object.
+        existence_disagreement: in [0, 1]; 4 p (1 - p) for the share p of outputs counted in ``members``.
     """
 
     category_id: int
@@ -132,7 +123,8 @@ def read_predictions(path: Path, frame_indices: Iterable[int] | None = None) -> 
         metadata = file.schema_arrow.metadata
         size = (int(metadata[b"height"]), int(metadata[b"width"]))
         for row in _TABLE.rows(file, frame_indices):
-            yield _from_row(row, size)
+            objects = tuple(_from_struct(found, size) for found in row["objects"])
+            yield FramePrediction(row["frame_idx"], objects, np.asarray(row["feature"], np.float32))
 
 
 def read_features(path: Path) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -181,11 +173,6 @@ def _to_struct(found: PredictedObject) -> Row:
     }
 
 
-def _from_row(row: Row, size: tuple[int, int]) -> FramePrediction:
-    objects = tuple(_from_struct(s, size) for s in row["objects"])
-    return FramePrediction(row["frame_idx"], objects, np.asarray(row["feature"], np.float32))
-
-
 def _from_struct(row: Row, size: tuple[int, int]) -> PredictedObject:
     return PredictedObject(
         **{name: row[name] for name in _SCALARS},
@@ -196,8 +183,6 @@ def _from_struct(row: Row, size: tuple[int, int]) -> PredictedObject:
 
 
 def _to_png(values: NDArray[np.uint8]) -> bytes:
-    import cv2
-
     if not values.size:
         return b""
     # The lowest level: a mean mask has few grey values and long runs, more effort hardly makes it smaller.
@@ -205,8 +190,6 @@ def _to_png(values: NDArray[np.uint8]) -> bytes:
 
 
 def _from_png(data: bytes) -> NDArray[np.uint8]:
-    import cv2
-
     if not data:
         return np.zeros((0, 0), np.uint8)
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
