@@ -24,7 +24,7 @@ from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
 from al_core.records import DeliveredMask, FrameLabel
 from al_core.settings import PropagationSettings
-from al_core.stores.predictions import FramePrediction, PredictedObject
+from al_core.stores.predictions import FramePrediction
 
 __all__ = ["combine", "fuse", "propagations"]
 
@@ -41,23 +41,18 @@ def fuse(
 
     Args:
         labels: what people said, by frame, at full resolution, with identities that hold for the whole video.
-        propagated: gives the human masks carried to every frame, in order at each call; :func:`combine` makes
-            it of several propagators.
+        propagated: gives the human masks carried to every frame, in order at each call (see :func:`combine`).
         predicted: gives the teachers' predictions in rising order of frames at each call; None for none.
         size: (height, width) of a frame at full resolution.
-        settings: ``teacher_weight`` multiplies the weight of the teachers' masks, 0 leaves them out;
-            ``new_object_threshold`` is the least mean existence of an object that only the teachers see.
+        settings: ``teacher_weight`` and ``new_object_threshold``.
         calibrations: of the confidence that is delivered, by provenance; it changes no mask.
 
     Yields:
         (frame, masks by track); a frame without masks has an empty list.
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
-    if predicted is None or settings.teacher_weight == 0:
-        plan = Plan({}, {}, {})
-        predicted = None
-    else:
-        plan = survey(labels, propagated, predicted, category, settings)
+    predicted = predicted if settings.teacher_weight else None
+    plan = survey(labels, propagated, predicted, category, settings) if predicted else Plan({}, {}, {})
     marks = sorted(labels)
     for frame, prediction in frames_with_predictions(propagated, predicted):
         if frame.frame_idx in labels:
@@ -78,7 +73,8 @@ def _machine_masks(
     settings: PropagationSettings,
 ) -> list[DeliveredMask]:
     objects = prediction.objects if prediction is not None else ()
-    grid = _grid(frame, objects)
+    # Masks are fused at the size of the propagated ones, else of the teachers'.
+    grid = next((m.size for m in (*(t.mask for t in frame.tracks.values()), *(o.soft_mask for o in objects))), None)
     if grid is None:
         return []
     tracklets = plan.tracklets.get(frame.frame_idx, ())
@@ -93,12 +89,6 @@ def _machine_masks(
         if tracklet in plan.new_tracks and i not in taken:
             fused.append(new_object(plan.new_tracks[tracklet], seen, plan, grid))
     return deliver(frame.frame_idx, fused, grid, size)
-
-
-def _grid(frame: PropagatedFrame, objects: Sequence[PredictedObject]) -> Size | None:
-    """Return the size at which a frame's masks are fused: that of the propagated masks, else of the teachers'."""
-    masks = [t.mask for t in frame.tracks.values()] + [o.soft_mask for o in objects]
-    return masks[0].size if masks else None
 
 
 def _calibrated(mask: DeliveredMask, calibrations: Mapping[str, Calibration]) -> DeliveredMask:

@@ -2,13 +2,13 @@
 carried to it is compared with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import combine, propagations
-from al_core.fusion.pairing import Propagated
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import shrink
 from al_core.propagation import Resources
@@ -19,13 +19,8 @@ COMBINED = "propagated"
 
 
 class HeldOut(NamedTuple):
-    """One mask that was carried to a holdout label.
-
-    Attributes:
-        source: name of the propagator, or ``COMBINED``.
-        confidence: that it came with, in [0, 1].
-        overlap: IoU with what people said, in [0, 1]; 0 where they said that the object is not there.
-    """
+    """One mask that was carried to a holdout label: the propagator's name, or ``COMBINED``, the confidence that it came
+    with and the IoU with what people said, in [0, 1]; 0 where they said that the object is not there."""
 
     source: str
     frame_idx: int
@@ -56,15 +51,11 @@ def _fold(
         name: {f.frame_idx: f for f in frames_of() if f.frame_idx in set(left_out)}
         for name, frames_of in propagations(methods, resources, frames, kept).items()
     }
-    together = combine({name: _given(found) for name, found in arrived.items()}, ())
+    together = combine({name: partial(iter, found.values()) for name, found in arrived.items()}, ())
     arrived[COMBINED] = {f.frame_idx: f for f in together()}
     for name, found in arrived.items():
         for frame in found.values():
             yield from _held_against(name, frame, labels[frame.frame_idx])
-
-
-def _given(found: Mapping[int, PropagatedFrame]) -> Propagated:
-    return lambda: iter(found.values())
 
 
 def _held_against(name: str, frame: PropagatedFrame, label: Mapping[int, np.ndarray]) -> Iterator[HeldOut]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from al_core.masks.overlap import overlaps
 from al_core.propagation.base import PropagatedFrame
-from al_core.stores.predictions import FramePrediction, PredictedObject
+from al_core.stores.predictions import FramePrediction, InOrder, PredictedObject
 
 Propagated = Callable[[], Iterator[PropagatedFrame]]
 Predicted = Callable[[], Iterator[FramePrediction]]
@@ -23,13 +23,9 @@ def frames_with_predictions(
     propagated: Propagated, predicted: Predicted | None
 ) -> Iterator[tuple[PropagatedFrame, FramePrediction | None]]:
     """Yield every propagated frame with its prediction, None where there is none."""
-    predictions = predicted() if predicted is not None else iter(())
-    upcoming = next(predictions, None)
+    predictions = InOrder(predicted() if predicted is not None else ())
     for frame in propagated():
-        while upcoming is not None and upcoming.frame_idx < frame.frame_idx:
-            upcoming = next(predictions, None)
-        match = upcoming is not None and upcoming.frame_idx == frame.frame_idx
-        yield frame, upcoming if match else None
+        yield frame, predictions.at(frame.frame_idx)
 
 
 def pair_overlap(
@@ -38,5 +34,5 @@ def pair_overlap(
     """Return the IoU of every track with every object of its category, float32 [tracks, objects]; 0 for other
     categories."""
     overlap = overlaps([frame.tracks[t].mask for t in tracks], [o.soft_mask for o in objects])
-    same = np.array([[category[t] == o.category_id for o in objects] for t in tracks], bool)
-    return np.asarray(np.where(same.reshape(overlap.shape), overlap, 0), np.float32)
+    same = np.equal.outer([category[t] for t in tracks], [o.category_id for o in objects])
+    return np.asarray(np.where(same, overlap, 0), np.float32)

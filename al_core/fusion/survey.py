@@ -133,19 +133,14 @@ class _Linker:
         self._last = {t: seen for t, seen in self._last.items() if now - seen[0] <= LINK_FRAMES}
         known = list(self._last)
         overlap = overlaps([o.soft_mask for o in objects], [self._last[t][1] for t in known])
-        same = np.array([[o.category_id == t.category_id for t in known] for o in objects], bool)
-        pairs = dict(matched(np.where(same.reshape(overlap.shape), overlap, 0), LINK_IOU))
-        found = []
-        for i, seen in enumerate(objects):
-            tracklet = known[pairs[i]] if i in pairs else self._begin(seen)
+        same = np.equal.outer([o.category_id for o in objects], [t.category_id for t in known])
+        pairs = dict(matched(np.where(same, overlap, 0), LINK_IOU))
+        found = [known[pairs[i]] if i in pairs else Tracklet(seen.category_id) for i, seen in enumerate(objects)]
+        self.tracklets += [tracklet for i, tracklet in enumerate(found) if i not in pairs]
+        for seen, tracklet in zip(objects, found, strict=True):
             tracklet.existence.append(seen.existence)
             self._last[tracklet] = (now, seen.soft_mask)
-            found.append(tracklet)
         return found
-
-    def _begin(self, seen: PredictedObject) -> Tracklet:
-        self.tracklets.append(Tracklet(seen.category_id))
-        return self.tracklets[-1]
 
 
 class _Meetings:

@@ -21,4 +21,4 @@ def matched(score: NDArray[np.floating], least: float = -np.inf) -> list[tuple[i
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(score, maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if score[i, j] >= least]
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if float(score[i, j]) >= least]

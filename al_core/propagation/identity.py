@@ -6,6 +6,7 @@ overlaps is greatest (Hungarian method, Kuhn 1955).
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 
@@ -32,20 +33,11 @@ def link_identities(frames: ClipFrames, labels: Iterable[FrameLabel], propagator
         labels: any number of frames of it; track numbers count within a frame only.
         propagator: carries masks from one labelled frame to the next.
     """
-    ordered = sorted(labels, key=lambda label: label.frame)
-    if not ordered:
-        return []
-    n_tracks = 0
+    new = count(1)
     linked: list[FrameLabel] = []
-    for label in ordered:
+    for label in sorted(labels, key=lambda label: label.frame):
         known = _continued(frames, linked[-1], label, propagator) if linked else {}
-        numbers = {}
-        for mask in label.objects:
-            if mask.track_id in known:
-                numbers[mask.track_id] = known[mask.track_id]
-            else:
-                n_tracks += 1
-                numbers[mask.track_id] = n_tracks
+        numbers = {m.track_id: known[m.track_id] if m.track_id in known else next(new) for m in label.objects}
         masks = tuple(m if m.ignore else replace(m, track_id=numbers[m.track_id]) for m in label.masks)
         linked.append(FrameLabel(label.frame, masks))
     return linked
@@ -65,6 +57,6 @@ def _continued(frames: ClipFrames, earlier: FrameLabel, later: FrameLabel, propa
         [arrived.tracks[m.track_id].mask for m in before],
         [shrink(decode(m.rle), size).soft(size) for m in later.objects],
     )
-    same = np.array([[a.category_id == b.category_id for b in later.objects] for a in before], bool)
+    same = np.equal.outer([m.category_id for m in before], [m.category_id for m in later.objects])
     pairs = matched(np.where(same, overlap, 0), LEAST_OVERLAP)
     return {later.objects[j].track_id: before[i].track_id for i, j in pairs}

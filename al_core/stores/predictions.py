@@ -140,6 +140,20 @@ def read_features(path: Path) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     return frame_idx, values.reshape(len(frame_idx), -1) if len(frame_idx) else np.zeros((0, 0), np.float32)
 
 
+class InOrder:
+    """Predictions that come in rising order of frames, by frame; frames are asked for in rising order too."""
+
+    def __init__(self, predictions: Iterable[FramePrediction]) -> None:
+        self._rest = iter(predictions)
+        self._next = next(self._rest, None)
+
+    def at(self, frame_idx: int) -> FramePrediction | None:
+        """Return the prediction for a frame; None where there is none."""
+        while self._next is not None and self._next.frame_idx < frame_idx:
+            self._next = next(self._rest, None)
+        return self._next if self._next is not None and self._next.frame_idx == frame_idx else None
+
+
 def _checked(frames: Iterable[FramePrediction], size: tuple[int, int]) -> Iterator[FramePrediction]:
     last, length = -1, None
     for frame in frames:

@@ -1,7 +1,7 @@
 """From a name in the settings to an mmdet model: any instance segmenter of the model zoo becomes a student.
 
-A config gives the model. Everything else a training run needs (data, schedule, hooks) is our own and is set
-by :func:`build_config`, so that an unmodified zoo config trains on a handful of frames without a network.
+A config gives the model. What else a training needs (data, schedule, hooks) is our own and is set by
+:func:`build_config`, so that an unmodified zoo config trains on a handful of frames without a network.
 
 Every student takes RGB images and pads them itself to a multiple of 32 pixels.
 """
@@ -38,8 +38,8 @@ class Member:
 
     Attributes:
         name: whose weights these are, e.g. ``teacher 0.98 of seed 0``.
-        model: an mmdet detector in evaluation mode; it takes RGB images.
-        category_ids: the category of each class index of the model.
+        model: an mmdet detector in evaluation mode.
+        category_ids: the category of each class index.
     """
 
     name: str
@@ -318,23 +318,17 @@ def _optimizer(learning_rate: float) -> dict[str, Any]:
 def _schedule(iterations: int, learning_rate: float) -> list[dict[str, Any]]:
     """Return a short linear warm-up, for weights that start at random, then a half cosine down to a twentieth."""
     warm_up = min(20, iterations // 5)
-    fall = dict(
-        type="CosineAnnealingLR",
-        eta_min=learning_rate * 0.05,
-        by_epoch=False,
-        begin=warm_up,
-        end=iterations,
-        T_max=iterations - warm_up,
-    )
+    span = dict(begin=warm_up, end=iterations, T_max=iterations - warm_up)
+    fall = dict(type="CosineAnnealingLR", eta_min=learning_rate * 0.05, by_epoch=False, **span)
     rise = dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=warm_up)
     return [rise, fall] if warm_up else [fall]
 
 
 def _plain(value: Any) -> Any:
     """Turn config containers into dictionaries, lists and tuples of plain values."""
-    if isinstance(value, Mapping) or hasattr(value, "to_dict"):
-        content = value.to_dict() if hasattr(value, "to_dict") else value
-        return {key: _plain(item) for key, item in content.items()}
+    value = value.to_dict() if hasattr(value, "to_dict") else value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_plain(item) for item in value)
     return value
@@ -370,7 +364,7 @@ def _set_classes(node: dict[str, Any], n_classes: int) -> None:
 def _train_from_random(node: dict[str, Any]) -> None:
     """Forget weights that would be downloaded; layers frozen for their sake are trained instead."""
     init = node.get("init_cfg")
-    downloads = isinstance(init, dict) and init.get("type") == "Pretrained" and not _is_file(init["checkpoint"])
+    downloads = isinstance(init, dict) and init.get("type") == "Pretrained" and not Path(init["checkpoint"]).is_file()
     if not downloads and not node.get("pretrained"):
         return
     node.pop("init_cfg", None)
@@ -391,10 +385,6 @@ def _limit_detections(test_cfg: dict[str, Any], max_objects: int) -> None:
             final[key] = min(final[key], max_objects)
 
 
-def _is_file(checkpoint: str) -> bool:
-    return "://" not in checkpoint and Path(checkpoint).is_file()
-
-
 def _take_rgb(processor: dict[str, Any]) -> None:
     """Turn the conversion of colours around: the zoo reads BGR, and weights must see what they saw there."""
     if processor.pop("bgr_to_rgb", False):
@@ -404,9 +394,7 @@ def _take_rgb(processor: dict[str, Any]) -> None:
 
 
 def _set_recursively(node: Any, name: str, value: Any) -> None:
-    if not isinstance(node, dict):
-        return
-    for key, item in node.items():
+    for key, item in node.items() if isinstance(node, dict) else ():
         if key == name:
             node[key] = value
         else:

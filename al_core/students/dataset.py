@@ -27,11 +27,7 @@ CACHED_FRAMES = 256
 
 @dataclass(frozen=True, slots=True)
 class TrainingSample:
-    """One labelled frame.
-
-    Attributes:
-        masks: at the frame's full resolution; none means that nothing is there, which is learned too.
-    """
+    """One labelled frame: masks at full resolution; none means that nothing is there, which is learned too."""
 
     frame: FrameRef
     masks: tuple[MaskLabel, ...]
@@ -88,24 +84,20 @@ class LabelledFrames(Dataset):
         """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
         rng = np.random.default_rng([self._seed, 1, item])
         image, masks = self._frame(self.sample_of(item))
-        content = _mmdet_content(image, masks, self._labels(self.sample_of(item)))
+        labels = [-1 if m.ignore else self._class_of[m.category_id] for m in self._samples[self.sample_of(item)].masks]
+        content = _mmdet_content(image, masks, labels)
         content["img_id"] = item
         content["canvas"] = working_size(image.shape[0], image.shape[1], self._long_side)
         content["rng"] = rng
         with _global_randomness(rng):
             return self._transform(content)
 
-    def _labels(self, index: int) -> list[int]:
-        return [-1 if m.ignore else self._class_of[m.category_id] for m in self._samples[index].masks]
-
     def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         sample = self._samples[index]
         image = self._read_image(sample.frame)
         height, width = image.shape[:2]
-        masks = np.zeros((len(sample.masks), height, width), np.uint8)
-        for mask, label in zip(masks, sample.masks, strict=True):
-            mask[:] = resize_mask(decode(label.rle), height, width)
-        return image, masks
+        masks = [resize_mask(decode(label.rle), height, width) for label in sample.masks]
+        return image, np.array(masks, np.uint8).reshape(-1, height, width)
 
 
 class ItemSampler(Sampler[int]):
@@ -130,20 +122,14 @@ def resize_mask(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.
     """Resize a mask: a pixel is set where the mask covers at least half of it."""
     if mask.shape == (height, width):
         return mask
-    shrinks = height < mask.shape[0]
-    soft = cv2.resize(
-        mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    return soft >= 0.5
+    interpolation = cv2.INTER_AREA if height < mask.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=interpolation) >= 0.5
 
 
 def _check_categories(samples: Sequence[TrainingSample], known: Mapping[int, int]) -> None:
-    for sample in samples:
-        for mask in sample.masks:
-            if not mask.ignore and mask.category_id not in known:
-                raise BadLabel(
-                    f"{sample.frame}: category {mask.category_id} is not among the categories to learn: {list(known)}"
-                )
+    for frame, mask in ((sample.frame, mask) for sample in samples for mask in sample.masks):
+        if not mask.ignore and mask.category_id not in known:
+            raise BadLabel(f"{frame}: category {mask.category_id} is not among the categories to learn: {list(known)}")
 
 
 def _compose(pipeline: Sequence[Mapping[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:

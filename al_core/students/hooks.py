@@ -72,9 +72,8 @@ class MeanTeachersHook(Hook):
         self.teachers = [mean_teacher(runner.model, decay) for decay in self.decays]
         for teacher, start in zip(self.teachers, self._start, strict=True):
             if start is not None:
-                weights, updates = start
-                teacher.module.load_state_dict(weights)
-                teacher.n_averaged.fill_(updates)
+                teacher.module.load_state_dict(start[0])
+                teacher.n_averaged.fill_(start[1])
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Move the teachers towards the student."""
@@ -94,8 +93,7 @@ class MeanTeachersHook(Hook):
 class IterationSeedHook(Hook):
     """Seed every generator before each iteration.
 
-    What an iteration draws (samples of boxes, dropout) is then a function of the seed and its number, wherever
-    the training was interrupted.
+    What it draws (samples of boxes, dropout) then depends on the seed and its number, not on interruptions.
     """
 
     def __init__(self, seed: int) -> None:
@@ -141,11 +139,7 @@ class CurveHook(Hook):
 
 
 class ProgressHook(Hook):
-    """Tell someone after each iteration.
-
-    Args:
-        report: is given the number of iterations done and the loss.
-    """
+    """Report the number of iterations done and the loss after each iteration."""
 
     priority = "LOWEST"  # what is reported has happened, and is kept
 

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from al_core.errors import BadCheckpoint
@@ -27,7 +28,6 @@ from al_core.files import replaced
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.records import FrameLabel, FrameRef, Progress, fingerprint_labels
 from al_core.settings import StudentSettings, TeacherSettings
-from al_core.students.batchnorm import measure_batch_norm
 from al_core.students.build import (
     STATISTICS_PIPELINE,
     build_config,
@@ -61,7 +61,6 @@ class TrainedStudent:
         checkpoint: file with the keys ``holds``, ``config``, ``categories``, ``student``, ``teachers``.
         curve: ``(iteration from 1, loss, learning rate)``; the seeds follow one another.
         seconds: of this call.
-        device: ``cpu`` or ``cuda``.
         notes: what a person should know, e.g. which of the given weights fitted.
     """
 
@@ -105,7 +104,7 @@ def train_student(
     run = _Run(
         student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress
     )
-    device, final = run.device, work_dir / FINAL
+    final = work_dir / FINAL
     content = _read_if_same(run, final)
     if content is None:
         work_dir.mkdir(parents=True, exist_ok=True)
@@ -114,16 +113,12 @@ def train_student(
         for leftover in work_dir.glob("seed*.pth"):
             leftover.unlink()
     curve = [tuple(point) for point in content["curve"]]
-    return TrainedStudent(final, curve, time.monotonic() - began, device, tuple(run.notes))
+    return TrainedStudent(final, curve, time.monotonic() - began, run.device, tuple(run.notes))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What all seeds of a training share; the arguments of :func:`train_student`.
-
-    Attributes:
-        notes: what a person should know; they grow during the training.
-    """
+    """What all seeds of a training share: the arguments of :func:`train_student`, and notes that grow with it."""
 
     student: StudentSettings
     teachers: TeacherSettings
@@ -154,7 +149,7 @@ class _Run:
 
     @cached_property
     def start(self) -> Start | None:
-        """Weights to start from; None starts from random ones."""
+        """Weights to start from; None for random ones."""
         return read_start(self.init_checkpoint) if self.init_checkpoint else None
 
     @cached_property
@@ -241,6 +236,36 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
         ],
         "curve": [(number * run.iterations + i, loss, rate) for i, loss, rate in curve.curve],
     }
+
+
+@torch.no_grad()
+def measure_batch_norm(model: nn.Module, batches: Iterable[Any]) -> None:
+    """Set the running statistics of BatchNorm to their plain mean over some batches.
+
+    Neither the last few batches of a training nor an average of what earlier weights saw fits the weights of a mean
+    teacher (Izmailov et al. 2018, section 3.2; Wu and Johnson 2021): after a short training it finds nothing at all
+    without this. A model without BatchNorm is left alone.
+
+    Args:
+        model: an mmdet detector; its mode is left as it was.
+        batches: as mmdet's data loaders give them, with annotations.
+    """
+    was_training = model.training
+    model.train()
+    # Those of a backbone that is kept as it was pretrained do not measure in training.
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
+    try:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # for torch, a plain mean
+        for batch in batches if norms else ():
+            prepare: Any = model.data_preprocessor
+            model(**prepare(batch, True), mode="loss")
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        model.train(was_training)
 
 
 def _started_model(run: _Run, number: int) -> nn.Module:

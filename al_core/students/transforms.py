@@ -17,7 +17,7 @@ BORDER_RGB = (124, 116, 104)
 """The mean colour of ImageNet: it normalises to zero, as the padding of a batch does."""
 
 MIN_VISIBLE_SHARE = 0.1
-"""Of an object, so much has to stay in view for it to count as one."""
+"""Share of an object that has to stay in view for it to count as one."""
 
 MIN_PIXELS = 8
 """Smaller objects cannot be learned at the student's resolution."""
@@ -108,14 +108,8 @@ def _warp(
         # Pixel centres: x_large + .5 = factor * (x_small + .5)
         offset = matrix[:, :2] @ (factor * 0.5 - 0.5)
         matrix = np.column_stack([matrix[:, :2] * factor, matrix[:, 2] + offset])
-    return cv2.warpAffine(
-        image,
-        matrix,
-        (canvas[1], canvas[0]),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=border,
-    )
+    how: dict[str, Any] = dict(flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
+    return cv2.warpAffine(image, matrix, canvas[::-1], **how)
 
 
 def _warp_mask(

@@ -62,10 +62,7 @@ def read_start(path: Path) -> Start:
         students = {0: content["student"], **content.get("other_students", {})}
         teachers = {(t["decay"], t["seed"]): (t["state_dict"], t["updates"]) for t in content["teachers"]}
         return Start(path, students, teachers)
-    for key in CONTAINERS:
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
+    content = next((content[key] for key in CONTAINERS if isinstance(content.get(key), dict)), content)
     weights = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if not weights:
         raise BadCheckpoint(f"{path}: expected weights, it holds only {', '.join(map(str, list(content)[:5]))}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +13,7 @@ from al_core.settings import Table
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to look at a frame: resized, mirrored left to right, made brighter or darker.
-
-    Attributes:
-        scale: of the sides, above 0.
-        flip: mirrored left to right.
-        gain: factor on the brightness, above 0; values beyond 255 are clipped.
-    """
+    """One way to look at a frame: its sides scaled, mirrored left to right, its brightness times ``gain`` (clipped)."""
 
     scale: float = 1.0
     flip: bool = False
@@ -37,8 +32,6 @@ class View:
         Returns:
             uint8 [*seen_size(size), 3], contiguous.
         """
-        import cv2
-
         height, width = self.seen_size(size)
         view: NDArray[Any] = image
         if image.shape[:2] != (height, width):
@@ -55,15 +48,11 @@ class View:
     def invert_boxes(
         self, boxes: NDArray[np.floating[Any]], seen: tuple[int, int], size: tuple[int, int]
     ) -> NDArray[np.float64]:
-        """Bring boxes found in the view onto the frame.
+        """Bring boxes (x0, y0, x1, y1), [n, 4], from pixels of the view to pixels of the frame, float64 [n, 4].
 
         Args:
-            boxes: [n, 4] as (x0, y0, x1, y1) in pixels of the view.
             seen: (height, width) of the view.
-            size: (height, width) of the frame onto which the boxes are brought.
-
-        Returns:
-            float64 [n, 4] in pixels of the frame, x0 <= x1 kept.
+            size: (height, width) of the frame.
         """
         back: NDArray[np.float64] = np.asarray(boxes, np.float64).reshape(-1, 4)
         if self.flip:
@@ -73,11 +62,9 @@ class View:
     def invert_masks(self, masks: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
         """Bring masks found in the view onto a grid over the frame: each grid point takes the mask's pixel under it.
 
-        The same function brings a mask to the frame's own size and samples it on a coarser grid.
-
         Args:
             masks: [n, h, w] of any dtype.
-            size: (height, width) of the grid.
+            size: (height, width) of the grid: the frame's own, or a coarser one.
 
         Returns:
             [n, *size] of the same dtype; a view of ``masks`` where sizes agree.

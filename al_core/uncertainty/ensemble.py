@@ -50,12 +50,7 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """What one member says of one view of a frame.
-
-    Attributes:
-        instances: mmdet's, on the member's device.
-        feature: pooled, float32 [d].
-    """
+    """What one member says of one view of a frame: mmdet's instances on its device, and the pooled feature, [d]."""
 
     view: View
     instances: Any
@@ -85,7 +80,7 @@ def predict_frames(
     Raises:
         BadSettings: no member, no view, or members that know different categories.
     """
-    merge = _Merger(_common_categories(members), settings, max_objects)
+    categories = _common_categories(members)
     if not views:
         raise BadSettings("teachers.views: expected at least one view, got none")
     n_images = images_per_pass or IMAGES_PER_PASS[next(members[0].model.parameters()).device.type]
@@ -97,7 +92,7 @@ def predict_frames(
         merging: Future[list[FramePrediction]] | None = None
         for batch in _batches(seen, max(1, n_images // len(views))):
             said = [_ask(forward, views, batch, n_images) for forward in forwards]
-            done, merging = merging, worker.submit(merge, batch, said)
+            done, merging = merging, worker.submit(_merged, batch, said, categories, settings, max_objects)
             if done:
                 yield from done.result()
         if merging:
@@ -120,25 +115,21 @@ def in_fast_layout(members: Sequence[Member]) -> list[Member]:
     return list(members)
 
 
-@dataclass(frozen=True)
-class _Merger:
-    """Turns what the members say of a batch into predictions."""
-
-    category_ids: Sequence[int]
-    settings: TeacherSettings
-    max_objects: int
-
-    def __call__(self, batch: Sequence[_Seen], said: Sequence[list[list[_Answer]]]) -> list[FramePrediction]:
-        return [
-            self._frame(frame, [answer for by_member in said for answer in by_member[n]])
-            for n, frame in enumerate(batch)
-        ]
-
-    def _frame(self, frame: _Seen, answers: Sequence[_Answer]) -> FramePrediction:
-        weakest = weakest_score(self.settings)
-        outputs = [_output(a.view, a.instances, weakest, self.max_objects) for a in answers]
-        objects = merge_outputs(outputs, self.category_ids, frame.seen, frame.size, self.settings, self.max_objects)
-        return FramePrediction(frame.frame_idx, objects, _unit_mean([a.feature for a in answers]))
+def _merged(
+    batch: Sequence[_Seen],
+    said: Sequence[list[list[_Answer]]],
+    category_ids: Sequence[int],
+    settings: TeacherSettings,
+    max_objects: int,
+) -> list[FramePrediction]:
+    """Turn what the members say of a batch into predictions."""
+    predictions = []
+    for n, frame in enumerate(batch):
+        answers = [answer for by_member in said for answer in by_member[n]]
+        outputs = [_output(a.view, a.instances, weakest_score(settings), max_objects) for a in answers]
+        objects = merge_outputs(outputs, category_ids, frame.seen, frame.size, settings, max_objects)
+        predictions.append(FramePrediction(frame.frame_idx, objects, _unit_mean([a.feature for a in answers])))
+    return predictions
 
 
 def _common_categories(members: Sequence[Member]) -> list[int]:

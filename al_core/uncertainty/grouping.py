@@ -37,7 +37,6 @@ class Output:
     """What one member says of one view of a frame.
 
     Attributes:
-        view: the view; its inverse brings boxes and masks back onto the frame.
         scores: float [n] in [0, 1], falling.
         labels: int [n], class index from 0.
         boxes: float [n, 4], (x0, y0, x1, y1) in pixels of the view.
@@ -78,7 +77,6 @@ def merge_outputs(
         seen: (height, width) at which the frame is seen before a view's own scale; masks are averaged at this size.
         size: (height, width) of the frame in working pixels.
         settings: ``score_threshold``: objects that no output sees with it are dropped; ``match_iou``.
-        max_objects: most objects that are kept.
     """
     found = _collect(outputs, seen)
     groups = _group(found, outputs, seen, settings)
@@ -88,11 +86,8 @@ def merge_outputs(
 
 def mask_boxes(masks: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the tight box of each mask, bool [n, h, w]: float32 [n, 4] as (x0, y0, x1, y1); 0 for an empty mask."""
-    boxes = np.zeros((len(masks), 4), np.float32)
-    for axis, (low, high) in ((1, (0, 2)), (2, (1, 3))):
-        used: NDArray[np.bool_] = np.any(masks, axis=axis)
-        boxes[:, low] = used.argmax(axis=1)
-        boxes[:, high] = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+    boxes = np.array([cv2.boundingRect(mask.astype(np.uint8)) for mask in masks], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
     return boxes
 
 
@@ -120,7 +115,8 @@ def _group(
         return []
     seeds = seeds[np.argsort(-found.scores[seeds], kind="stable")]
     grid = _grid(found.boxes[seeds], seen)
-    rows = mask_rows(np.concatenate([_is_set(o.view.invert_masks(o.masks, grid)) for o in outputs]))
+    on_grid = [o.view.invert_masks(o.masks, grid) for o in outputs]
+    rows = mask_rows(np.concatenate([m if m.dtype == np.bool_ else m > 127 for m in on_grid]))
     matches = pairwise_iou(rows[seeds], rows) >= max(settings.match_iou, SOME_OVERLAP)
     free = areas(rows) > 0
     groups = []
@@ -147,7 +143,8 @@ def _merge(
     best = group[np.unique(found.output[group], return_index=True)[1]]
     n_sure = int((found.scores[best] >= settings.score_threshold).sum())
     share = n_sure / len(outputs)
-    masks = [_mask(outputs[found.output[i]], found.index[i], seen) for i in best]
+    seers = [(outputs[found.output[i]], found.index[i]) for i in best]
+    masks = [output.view.invert_masks(output.masks[k : k + 1], seen)[0] for output, k in seers]
     mean_mask, mask_iou = _average(masks, found.scores[best], size)
     box, spread = _mean_box(found.boxes[best], seen, size)
     return PredictedObject(
@@ -185,10 +182,6 @@ def _mean_box(boxes: NDArray[np.float64], seen: Size, size: Size) -> tuple[tuple
     x0, y0, x1, y1 = boxes.mean(axis=0).tolist()
     deviation = float(np.sqrt(boxes.var(axis=0).mean()))
     return (x0, y0, x1, y1), deviation / max(float(np.hypot(x1 - x0, y1 - y0)), 1.0)
-
-
-def _mask(output: Output, index: int, seen: Size) -> NDArray[Any]:
-    return output.view.invert_masks(output.masks[index : index + 1], seen)[0]
 
 
 def _average(masks: Sequence[NDArray[Any]], weights: NDArray[np.float64], size: Size) -> tuple[SoftMask, float]:
@@ -241,7 +234,3 @@ def _grid(boxes: NDArray[np.float64], seen: Size) -> Size:
     shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     step = max(1.0, max(seen) / GRID_SIDE) if shorter.min() >= SMALL_SIDE else 1.0
     return max(1, round(seen[0] / step)), max(1, round(seen[1] / step))
-
-
-def _is_set(masks: NDArray[Any]) -> NDArray[np.bool_]:
-    return masks if masks.dtype == np.bool_ else masks > 127

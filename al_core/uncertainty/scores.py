@@ -10,18 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from al_core.errors import BadSettings
-from al_core.masks.matching import matched
-from al_core.masks.overlap import pairwise_iou, pixel_rows
-from al_core.masks.soft import SoftMask
+from al_core.masks.matching import ANY_OVERLAP, matched
+from al_core.masks.overlap import overlaps
 from al_core.records import COMPONENTS
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
 Components = dict[str, NDArray[np.float32]]
-
 
 Expected = Callable[[int], int]
 """Number of objects that a frame of this number should show."""
@@ -34,20 +31,16 @@ def expected_objects(labelled: Mapping[int, int], elsewhere: int = 0) -> Expecte
         labelled: frame number -> number of objects, of the frames of one video that people labelled.
         elsewhere: what to expect in a video without such frames.
     """
-    frames = np.array(sorted(labelled), np.int64)
+    frames = sorted(labelled)
 
     def expected(frame_idx: int) -> int:
-        if not len(frames):
-            return elsewhere
-        return labelled[int(frames[np.abs(frames - frame_idx).argmin()])]
+        return labelled[min(frames, key=lambda i: abs(i - frame_idx))] if frames else elsewhere
 
     return expected
 
 
 class FrameScorer:
-    """Scores frames as they come, in order; only the masks of the last one are kept.
-
-    Frames that come one after the other are neighbours in time.
+    """Scores frames as they come, neighbours in time in order; only the masks of the last one are kept.
 
     Args:
         expected: how many objects a frame should show (:func:`expected_objects`); without it nothing is expected, and
@@ -116,9 +109,8 @@ def inconsistency(first: Sequence[PredictedObject], second: Sequence[PredictedOb
     """
     if not first or not second:
         return float(bool(first or second))
-    iou = pairwise_iou(_mask_matrix(first), _mask_matrix(second))
-    pairs = [(i, j) for i, j in matched(iou) if iou[i, j] > 0]
-    rows, columns = np.array(pairs, np.intp).reshape(-1, 2).T
+    iou = overlaps([o.soft_mask for o in first], [o.soft_mask for o in second])
+    rows, columns = np.array(matched(iou, ANY_OVERLAP), np.intp).reshape(-1, 2).T
     before, after = _existence(first), _existence(second)
     weight = np.maximum(before[rows], after[columns])
     alone = before.sum() - before[rows].sum() + after.sum() - after[columns].sum()
@@ -176,14 +168,3 @@ def _mean_of_neighbours(steps: NDArray[np.float32], n: int) -> NDArray[np.float3
 
 def _existence(objects: Sequence[PredictedObject]) -> NDArray[np.float64]:
     return np.array([o.existence for o in objects])
-
-
-def _mask_matrix(objects: Sequence[PredictedObject]) -> sparse.csr_matrix:
-    height, width = objects[0].soft_mask.size
-    return pixel_rows([_set_pixels(o.soft_mask) for o in objects], height * width)
-
-
-def _set_pixels(mask: SoftMask) -> NDArray[np.intp]:
-    """Return positions, in the flattened frame, of the pixels that more likely than not belong to the object."""
-    rows, columns = np.nonzero(mask.values > 127)
-    return (rows + mask.y) * mask.size[1] + columns + mask.x

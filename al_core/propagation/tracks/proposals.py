@@ -1,6 +1,6 @@
 """Proposals, the possible objects of a frame: what teachers predict, or parts with the colours of labelled objects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -158,17 +158,3 @@ def _connected(share: NDArray[np.float32], smallest: float, largest: float) -> I
         inside = labels[y : y + h, x : x + w] == i
         size = (share.shape[0], share.shape[1])
         yield SoftMask(x, y, inside.astype(np.uint8) * 255, size)
-
-
-class InOrder:
-    """Predictions that come in rising order of frames, by frame; frames are asked for in rising order too."""
-
-    def __init__(self, predictions: Iterable[FramePrediction]) -> None:
-        self._rest = iter(predictions)
-        self._next = next(self._rest, None)
-
-    def at(self, frame_idx: int) -> FramePrediction | None:
-        """Return the prediction for a frame; None where there is none."""
-        while self._next is not None and self._next.frame_idx < frame_idx:
-            self._next = next(self._rest, None)
-        return self._next if self._next is not None and self._next.frame_idx == frame_idx else None

@@ -35,13 +35,13 @@ from al_core.propagation.labelled_clip import (
     reader,
     tracks_of,
 )
-from al_core.propagation.tracks.proposals import InOrder, Palette, Proposal, predicted
+from al_core.propagation.tracks.proposals import Palette, Proposal, predicted
 from al_core.propagation.tracks.reidentification import Embed, Template, Vector, embeddings, likeness
 from al_core.propagation.tracks.track_merging import Merging, Scores, kept_apart, merge_scores
 from al_core.propagation.walks import WAITING_BYTES, Spool
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, FlowStore
-from al_core.stores.predictions import FramePrediction
+from al_core.stores.predictions import FramePrediction, InOrder
 
 Friends = Mapping[int, frozenset[int]]
 """Which tracks may overlap, by track."""

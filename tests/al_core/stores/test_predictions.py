@@ -13,6 +13,7 @@ from al_core.masks.soft import SoftMask
 from al_core.stores.predictions import (
     ROWS_PER_GROUP,
     FramePrediction,
+    InOrder,
     PredictedObject,
     read_features,
     read_predictions,
@@ -184,3 +185,10 @@ def test_a_missing_or_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DamagedFile, match="cannot be read"):
         list(read_predictions(path))
+
+
+def test_predictions_are_found_by_frame_in_rising_order() -> None:
+    in_order = InOrder(FramePrediction(i, (thing(),), np.ones(1, np.float32)) for i in (2, 5))
+    found = [in_order.at(i) for i in range(7)]
+    assert [i for i, prediction in enumerate(found) if prediction is not None and prediction.frame_idx == i] == [2, 5]
+    assert sum(prediction is None for prediction in found) == 5

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from al_core.errors import BadCheckpoint, BadLabel, TrainingDiverged
 from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet, load_members
-from al_core.students.train import TrainedStudent, TrainingSample, train_student
+from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_student
 
 SMALL = StudentSettings(long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 TWO = TeacherSettings(decays=(0.5, 0.9))
@@ -216,3 +217,48 @@ def test_the_log_of_mmengine_reaches_python_and_not_the_terminal(
     assert lines[0].startswith("Iter(train) [3/3]")
     assert f"loss: {sum(loss for _, loss, _ in curve) / 3:.2f}"[:-1] in lines[0]
     assert "Iter(train)" not in "".join(capsys.readouterr())
+
+
+class NormOnly(nn.Module):
+    """Takes batches as mmdet's detectors do; its norm sees the numbers themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1, momentum=0.25)
+        self.drop = nn.Dropout()
+
+    def data_preprocessor(self, batch: dict[str, Any], training: bool) -> dict[str, Any]:
+        """Passes everything on."""
+        assert training
+        return batch
+
+    def forward(self, inputs: torch.Tensor, mode: str) -> torch.Tensor:
+        """A loss."""
+        assert mode == "loss"
+        return self.norm(inputs).sum()
+
+
+def batch(*values: float) -> dict[str, Any]:
+    return {"inputs": torch.tensor(values, dtype=torch.float32)[:, None]}
+
+
+def test_mean_over_the_batches() -> None:
+    model = NormOnly().eval()
+    model.norm.running_mean.fill_(99.0)
+    measure_batch_norm(model, [batch(0, 2), batch(4, 6)])
+    assert float(model.norm.running_mean) == pytest.approx(3.0)
+    assert float(model.norm.running_var) == pytest.approx(2.0)
+
+
+def test_mode_momentum_and_weights_are_left_as_they_were() -> None:
+    model = NormOnly().eval()
+    weight = model.norm.weight.detach().clone()
+    measure_batch_norm(model, [batch(0, 2)])
+    assert not model.training
+    assert not model.norm.training
+    assert model.norm.momentum == 0.25
+    assert torch.equal(model.norm.weight, weight)
+
+
+def test_a_model_without_batch_norm_is_not_run() -> None:
+    measure_batch_norm(nn.Linear(1, 1), [batch(1, 2)])

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from al_core.masks.soft import SoftMask
-from al_core.propagation.tracks.proposals import InOrder, Palette, predicted
+from al_core.propagation.tracks.proposals import Palette, predicted
 from al_core.propagation.walks import Spool
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from tests.toys.footage.movers import iou, line, mover_clip
@@ -48,13 +48,6 @@ def test_predictions_are_proposals_at_any_size_and_faint_ones_are_not() -> None:
     assert (mask.size, existence) == ((36, 64), 0.8)
     assert iou(np.kron(mask.full() > 0.5, np.ones((2, 2), bool)), truth) > 0.9
     assert predicted(seen(0, truth * 0.3), CLIP.size) == []
-
-
-def test_predictions_are_found_by_frame_in_rising_order() -> None:
-    in_order = InOrder(seen(i, CLIP.truth[i][1]) for i in (2, 5))
-    found = [in_order.at(i) for i in range(7)]
-    assert [i for i, prediction in enumerate(found) if prediction is not None and prediction.frame_idx == i] == [2, 5]
-    assert sum(prediction is None for prediction in found) == 5
 
 
 def test_a_shelf_gives_back_what_was_put_there() -> None:
