@@ -17,6 +17,7 @@ from prefect.states import Completed, State
 from al_core.campaign.stopping import stop_reason
 from al_core.project import Project
 from al_core.settings import Settings
+from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
 from tasks.project.run_settings import settings_for_run
 from tasks.report.formatting import many
@@ -102,7 +103,7 @@ def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
 def told(project: Project, outcome: RoundOutcome) -> State:
     """Return the state of a deployed run that ended so; where the round needs somebody, people are told."""
     for message in outcome.rejected:
-        _log.warning("not taken: %s", message)
+        _log.warning("%s", told_line(message))
     if not outcome.waiting:
         over = f"; the campaign is over: {outcome.stop_reason}" if outcome.stop_reason else ""
         return Completed(message=f"round {outcome.round_id} is finished{over}")

@@ -23,7 +23,18 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import IGNORE_NAME, Asked, AskedBy, DrawnFrame, Region, drawn_frame, outline_mask
+from al_core.exchange.drawn import (
+    IGNORE_NAME,
+    Asked,
+    AskedBy,
+    DrawnFrame,
+    FileContent,
+    Region,
+    drawn_frame,
+    image_stem,
+    outline_mask,
+    reaches_out,
+)
 from al_core.masks.rle import decode
 from al_core.records import FrameLabel, MaskLabel
 
@@ -132,17 +143,14 @@ def decode_cvat(
     return found
 
 
-def read_cvat(path: Path, asked_by: AskedBy) -> dict[str, CvatFrame]:
+def read_cvat(path: Path, asked_by: AskedBy) -> FileContent[CvatFrame]:
     """Read an XML file, or a zip with ``annotations.xml`` in it, as CVAT exports them.
 
     Args:
         asked_by: finds the frame by the name of an image, without folder and ending.
 
-    Returns:
-        What the file says, by request.
-
     Raises:
-        BadLabel: the file cannot be used; the message names what is wrong with it and what to do.
+        BadLabel: nothing of the file can be used; the message names what is wrong with it and what to do.
     """
     try:
         root = _parsed(_content(path))
@@ -150,12 +158,50 @@ def read_cvat(path: Path, asked_by: AskedBy) -> dict[str, CvatFrame]:
             raise BadLabel(f"expected <annotations>, got <{root.tag}>; export in the format 'CVAT for images 1.1'")
         if root.find("track") is not None:
             raise BadLabel("it holds tracks; export in the format 'CVAT for images 1.1'")
-        return dict(_frame(image, asked_by) for image in root.iter("image"))
-    except (KeyError, ValueError, OverflowError) as error:
-        raise BadLabel(f"{path.name}: cannot be read ({error!r})") from None
+        content = _frames(list(root.iter("image")), asked_by)
     except BadLabel as error:
-        message = str(error)
-        raise BadLabel(message if message.startswith(path.name) else f"{path.name}: {message}") from None
+        raise BadLabel(_named(path, error)) from None
+    except (ValueError, OverflowError) as error:
+        raise BadLabel(f"{path.name}: cannot be read ({error!r})") from None
+    faults = tuple(_named(path, fault) for fault in content.faults)
+    if faults and not content.frames:
+        raise BadLabel("; ".join(faults))
+    return FileContent(content.frames, faults, tuple(_named(path, note) for note in content.notes))
+
+
+def _named(path: Path, message: object) -> str:
+    return str(message) if str(message).startswith(path.name) else f"{path.name}: {message}"
+
+
+def _frames(images: Sequence[Element], asked_by: AskedBy) -> FileContent[CvatFrame]:
+    """Read images one by one; one with a fault leaves the others."""
+    frames: dict[str, CvatFrame] = {}
+    faults, strange, notes = [], [], []
+    twice: set[str] = set()
+    for image in images:
+        try:
+            asked = asked_by(image_stem(image.attrib["name"]))
+        except (BadLabel, KeyError) as error:
+            strange.append(str(error))
+            continue
+        try:
+            regions = _regions(image, asked)
+            done = any(part.tag == "tag" and part.get("label") == DONE for part in image)
+            frame = CvatFrame(drawn_frame(asked, [region for region, _ in regions]), done)
+        except (BadLabel, KeyError, ValueError, OverflowError) as error:
+            reason = str(error) if isinstance(error, BadLabel) else f"cannot be read ({error!r})"
+            faults.append(reason if reason.startswith(asked.request_id) else f"{asked.request_id}: {reason}")
+            continue
+        if frames.setdefault(asked.request_id, frame) != frame:
+            twice.add(asked.request_id)
+        clipped = sum(reaches for _, reaches in regions)
+        if clipped:
+            notes.append(f"{asked.request_id}: polygons reaching out of the frame, clipped at its edge: {clipped}")
+    faults += [f"{one}: the frame is there twice with different masks. Keep one of them" for one in sorted(twice)]
+    if strange:
+        more = f" (and {len(strange) - 1} other images like it)" if len(strange) > 1 else ""
+        faults.append(strange[0] + more)
+    return FileContent({i: f for i, f in frames.items() if i not in twice}, tuple(faults), tuple(notes))
 
 
 def _parsed(content: bytes) -> Element:
@@ -189,31 +235,31 @@ def _limited(read: Callable[[int], bytes]) -> bytes:
     return content
 
 
-def _frame(image: Element, asked_by: AskedBy) -> tuple[str, CvatFrame]:
-    asked = asked_by(Path(image.attrib["name"]).stem)
+def _regions(image: Element, asked: Asked) -> list[tuple[Region, bool]]:
+    """Return each region of an image with whether it reaches out of the frame."""
     size = (int(image.attrib["height"]), int(image.attrib["width"]))
     if size != (asked.height, asked.width):
         raise BadLabel(
-            f"{asked.request_id}: the image is {size[0]}x{size[1]} pixels (height x width), its frame is "
+            f"the image is {size[0]}x{size[1]} pixels (height x width), its frame is "
             f"{asked.height}x{asked.width}. Upload the frames as they are given"
         )
-    tags = [part for part in image if part.tag == "tag"]
-    try:
-        regions = [_region(part, asked) for part in image if part.tag != "tag"]
-    except BadLabel as error:
-        raise BadLabel(f"{asked.request_id}: {error}") from None
-    return asked.request_id, CvatFrame(drawn_frame(asked, regions), any(t.get("label") == DONE for t in tags))
+    return [_region(part, asked) for part in image if part.tag != "tag"]
 
 
-def _region(part: Element, asked: Asked) -> Region:
+def _region(part: Element, asked: Asked) -> tuple[Region, bool]:
     if part.tag not in ("mask", "polygon"):
         raise BadLabel(f"expected masks and polygons, got a {part.tag}; remove it, or draw the object as a mask")
-    pixels = _mask(part, asked) if part.tag == "mask" else _polygon(part, asked)
+    out = False
+    if part.tag == "mask":
+        pixels = _mask(part, asked)
+    else:
+        points = _corners(part)
+        pixels, out = outline_mask(points, asked.height, asked.width), reaches_out(points, asked.height, asked.width)
     numbers = [float(a.text or "0") for a in part.findall("attribute") if a.get("name") == NUMBER]
     number = numbers[0] if numbers else 0.0
     if not 0 <= number <= _LARGEST_NUMBER or number % 1:
         raise BadLabel(f"the number of an object is a whole number from 1, got {number:g}")
-    return Region(int(number) or None, part.attrib["label"], pixels)
+    return Region(int(number) or None, part.attrib["label"], pixels), out
 
 
 def _mask(part: Element, asked: Asked) -> NDArray[np.bool_]:
@@ -222,12 +268,12 @@ def _mask(part: Element, asked: Asked) -> NDArray[np.bool_]:
     return decode_cvat(runs, left, top, width, height, (asked.height, asked.width))
 
 
-def _polygon(part: Element, asked: Asked) -> NDArray[np.bool_]:
+def _corners(part: Element) -> NDArray[np.float64]:
+    """Return the corners (x, y) of a polygon, float [n, 2]."""
     corners = part.attrib["points"].split(";")
     if len(corners) > _MOST_POINTS:
         raise BadLabel(f"a polygon has {len(corners)} corners, at most {_MOST_POINTS} are read")
-    points = np.array([[float(value) for value in corner.split(",")] for corner in corners])
-    return outline_mask(points, asked.height, asked.width)
+    return np.array([[float(value) for value in corner.split(",")] for corner in corners])
 
 
 def _write_mask(image: Element, mask: MaskLabel, z: int, category_names: Mapping[int, str]) -> None:

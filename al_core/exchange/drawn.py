@@ -1,8 +1,11 @@
 """What people draw in a tool, as a label; and whose work each mask is, seen by comparing with what was shown."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +62,33 @@ class Asked:
 
 AskedBy = Callable[[str], Asked]
 """The frame that a file name means; raises BadLabel when it means none."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent(Generic[T]):
+    """What one label file says.
+
+    Attributes:
+        frames: what can be used, by request; a frame with any fault is not among them.
+        faults: one line for each frame or image that cannot be used, with the reason.
+        notes: one line for each thing that was read, but perhaps otherwise than it was meant.
+    """
+
+    frames: dict[str, T]
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def image_stem(name: str) -> str:
+    """Return a file name without folders, be they written with ``/`` or ``\\``, and without its ending."""
+    return Path(re.split(r"[\\/]", name)[-1]).stem
+
+
+def reaches_out(points: NDArray[np.float64], height: int, width: int) -> bool:
+    """Tell whether a corner (x, y) of an outline, float [n, 2], lies more than a pixel outside of the frame."""
+    return bool(((points < -1) | (points > np.array([width, height]) + 1)).any())
 
 
 class Origin(StrEnum):

@@ -68,8 +68,11 @@ def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
 
 
 def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
-    for message in outcome.rejected:
-        console.print(f"not taken: {message}", highlight=False)
+    if outcome.rejected:
+        from tasks.backends.protocol import told_line
+
+        for message in outcome.rejected:
+            console.print(told_line(message), highlight=False)
     if outcome.waiting:
         where = _where_people_label(project, outcome.round_id)
         console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.", highlight=False)

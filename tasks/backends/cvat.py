@@ -15,13 +15,13 @@ from pathlib import Path
 from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
-from al_core.exchange.drawn import Asked, DrawnFrame, frame_label
+from al_core.exchange.drawn import Asked, DrawnFrame, FileContent, frame_label
 from al_core.files import json_bytes, write_whole
 from al_core.footage.images import png_bytes
 from al_core.oracle import label_seconds
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.cvat_upload import upload_round
-from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
+from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
 
@@ -63,15 +63,15 @@ class CvatBackend:
                 upload_round(folder, name, self._settings.annotator)
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
-        """Read new files, then give the newest answer of each request that has one."""
+        """Read new files, then give the answers to each request, the newest last."""
         self._take_in(asked_frames(self._ledger))
         requests = {request.request_id: request for request in self._ledger.requests()}
         categories = {name: category_id for category_id, name in self._ledger.categories().items()}
-        wanted = [requests[i] for i in request_ids if i in requests and self._dropped.answered(i)]
-        return [self._answer(request, categories) for request in wanted]
+        found = self._dropped.understood(i for i in request_ids if i in requests)
+        return [self._answer(requests[i], categories, understood) for i, understood in found]
 
     def rejected(self) -> list[str]:
-        """Return one message per file that cannot be used; each is told once."""
+        """Return one message per file or frame that cannot be used or was read in a way to know of; each once."""
         return self._dropped.rejected()
 
     def _lay_out(self, folder: Path, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
@@ -98,24 +98,26 @@ class CvatBackend:
         requests = {request.request_id: request for request in self._ledger.requests()}
         categories = {name: category_id for category_id, name in self._ledger.categories().items()}
 
-        def read(path: Path) -> dict[str, DrawnFrame]:
+        def read(path: Path) -> FileContent[DrawnFrame]:
             if path.suffix.lower() not in SUFFIXES:
                 raise BadLabel(f"{path.name}: expected what CVAT exports (.xml or .zip), got {path.suffix!r}")
-            found = read_cvat(path, asked_by(path, known, SUFFIXES))
-            answered = {}
-            for request_id, frame in found.items():
+            content = read_cvat(path, asked_by(path, known, SUFFIXES))
+            answered, faults = {}, list(content.faults)
+            for request_id, frame in content.frames.items():
                 try:
                     label = frame_label(requests[request_id].frame, frame.drawn, categories)
                 except BadLabel as error:
-                    raise BadLabel(f"{path.name}: {request_id}: {error}") from None
+                    faults.append(f"{path.name}: {request_id}: {error}")
+                    continue
                 if frame.done or not _same(label, self._shown.of(requests[request_id])):
                     answered[request_id] = frame.drawn
-            return answered
+            if faults and not answered:
+                raise BadLabel("; ".join(faults))
+            return FileContent(answered, tuple(faults), content.notes)
 
         self._dropped.take_in(read)
 
-    def _answer(self, request: LabelRequest, categories: Mapping[str, int]) -> Answer:
-        understood = self._dropped.understood(request.request_id)
+    def _answer(self, request: LabelRequest, categories: Mapping[str, int], understood: Understood) -> Answer:
         label = frame_label(request.frame, understood.drawn, categories)
         shown = self._shown.of(request)
         kind = answer_kind(label.masks, shown.masks if shown else ())

@@ -1,33 +1,43 @@
 """The folder into which people drop label files: each file is read once, and nothing is lost when the process dies.
 
-A file is read once it no longer grows. A good one goes to ``accepted/``, and beside it lies per request what was
-understood: that is the answer, and it is there before the file is moved. A bad one goes to ``rejected/`` with the
-reason in a text file.
+A file is read once it no longer grows, the oldest first. A good one goes to ``accepted/``, and beside it lies per
+request what was understood: those are the answers, the newest last, and they are there before the file is moved. A bad
+one goes to ``rejected/`` with the reason in a text file; so does the reason for frames of a good file that cannot be
+used, beside the file in ``accepted/``.
 """
 
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask
+from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask, FileContent
 from al_core.files import json_bytes, write_whole
 from al_core.masks.rle import Rle
 from al_core.project import Project
+from tasks.backends.protocol import NOTE
 
 SETTLE_SECONDS = 2.0
 """A file that does not change for this long is taken to be whole."""
 
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 
+_RENAMED = re.compile(
+    r"(?:[0-9a-f]{8}-)?(?P<name>.+?)(?:[._](?:jpe?g|png|bmp|tiff?|webp))?(?:\.rf\.[0-9a-z]+)?"
+    r"(?: ?\(\d+\)| copy(?: \d+)?| - copy(?: \(\d+\))?)?"
+)
+"""What tools make of a file name: Label Studio's prefix, Roboflow's hash, an ending within, a copy's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What the newest good file says of a frame."""
+    """What a good file says of a frame."""
 
     answer_id: str
     drawn: DrawnFrame
@@ -45,33 +55,27 @@ class DropFolder:
         self._settle_seconds = settle_seconds
         self._messages: list[str] = []
 
-    def take_in(self, read: Callable[[Path], Mapping[str, DrawnFrame]]) -> None:
-        """Read the files that are new.
+    def take_in(self, read: Callable[[Path], FileContent[DrawnFrame]]) -> None:
+        """Read the files that are new, in the order in which they were written.
 
         Args:
-            read: what a file says, by request; it raises BadLabel for a file that cannot be used.
+            read: what a file says; it raises BadLabel for a file of which nothing can be used.
         """
         for path in self._settled_files():
             try:
-                frames = read(path)
+                content = read(path)
             except BadLabel as error:
                 self._reject(path, str(error))
             else:
-                self._accept(path, frames)
+                self._accept(path, content)
 
-    def answered(self, request_id: str) -> bool:
-        """Tell whether a good file answers a request."""
-        return self._understood_file(request_id).is_file()
-
-    def understood(self, request_id: str) -> Understood:
-        """Return what the newest good file says of a request's frame."""
-        stored = json.loads(self._understood_file(request_id).read_text(encoding="utf-8"))
-        masks = tuple(DrawnMask(track, category, Rle.from_json(rle)) for track, category, *rle in stored["masks"])
-        return Understood(stored["answer_id"], DrawnFrame(masks, stored["seconds"]))
+    def understood(self, request_ids: Iterable[str]) -> list[tuple[str, Understood]]:
+        """Return what good files say of these requests' frames, request by request, the newest last."""
+        return [(request_id, _understood(each)) for request_id in request_ids for each in self._stored(request_id)]
 
     def rejected(self) -> list[str]:
-        """Return one message per file that cannot be used; each is told once."""
-        told, self._messages = self._messages, []
+        """Return one message per file or frame that cannot be used or was read in a way to know of; each once."""
+        told, self._messages = sorted(self._messages), []
         return told
 
     def _settled_files(self) -> list[Path]:
@@ -81,7 +85,8 @@ class DropFolder:
         fresh = {p for p, (_, changed) in before.items() if abs(now - changed / 1e9) < self._settle_seconds}
         if fresh:
             time.sleep(self._settle_seconds)
-        return [p for p, state in before.items() if p not in fresh or (p.is_file() and _state(p) == state)]
+        settled = [p for p, state in before.items() if p not in fresh or (p.is_file() and _state(p) == state)]
+        return sorted(settled, key=lambda path: (before[path][1], path))
 
     def _dropped_files(self) -> list[Path]:
         inbox = self._project.inbox
@@ -95,18 +100,32 @@ class DropFolder:
             and not any(path.is_relative_to(folder) for folder in away)
         ]
 
-    def _accept(self, path: Path, frames: Mapping[str, DrawnFrame]) -> None:
-        content = path.read_bytes() + str(path.stat().st_mtime_ns).encode()
-        revision = hashlib.sha256(content).hexdigest()[:12]
-        for request_id, frame in frames.items():
+    def _accept(self, path: Path, content: FileContent[DrawnFrame]) -> None:
+        seen = path.read_bytes() + str(path.stat().st_mtime_ns).encode()
+        revision = hashlib.sha256(seen).hexdigest()[:12]
+        for request_id, frame in content.frames.items():
             understood = {
                 "answer_id": f"{request_id}-{revision}",
                 "file": path.name,
                 "seconds": frame.seconds,
                 "masks": [[mask.track_id, mask.category, *mask.rle.to_json()] for mask in frame.masks],
             }
-            write_whole(self._understood_file(request_id), json_bytes(understood))
-        self._move(path, self._project.inbox / "accepted")
+            before = self._stored(request_id)
+            if understood["answer_id"] not in [one["answer_id"] for one in before]:
+                # The newest is where earlier versions look for it.
+                write_whole(self._understood_file(request_id), json_bytes(understood | {"before": before}))
+        place = self._move(path, self._project.inbox / "accepted")
+        if content.faults:
+            write_whole(place.with_name(f"{place.name}.txt"), "".join(f"{f}\n" for f in content.faults).encode())
+        rest = f"{len(content.frames)} other frame{'s' if len(content.frames) > 1 else ''} of the file taken"
+        self._messages += [*(f"{fault} ({rest})" for fault in content.faults), *(f"{NOTE}{n}" for n in content.notes)]
+
+    def _stored(self, request_id: str) -> list[dict[str, Any]]:
+        file = self._understood_file(request_id)
+        if not file.is_file():
+            return []
+        newest = json.loads(file.read_text(encoding="utf-8"))
+        return [*newest.pop("before", ()), newest]
 
     def _reject(self, path: Path, reason: str) -> None:
         place = self._move(path, self._project.inbox / "rejected")
@@ -136,8 +155,11 @@ def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) ->
     """
 
     def find(name: str) -> Asked:
-        if name.lower() in known:
-            return known[name.lower()]
+        name = name.lower()
+        renamed = _RENAMED.fullmatch(name)
+        for meant in (name, renamed["name"] if renamed else name):
+            if meant in known:
+                return known[meant]
         example = f"'{next(iter(known))}'" if known else "there are none"
         raise BadLabel(
             f"{path.name}: no frame of the name {name!r} was asked for. Name a label as its frame in the "
@@ -145,6 +167,11 @@ def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) ->
         )
 
     return find
+
+
+def _understood(stored: Mapping[str, Any]) -> Understood:
+    masks = tuple(DrawnMask(track, category, Rle.from_json(rle)) for track, category, *rle in stored["masks"])
+    return Understood(stored["answer_id"], DrawnFrame(masks, stored["seconds"]))
 
 
 def _state(path: Path) -> tuple[int, int]:

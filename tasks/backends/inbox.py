@@ -31,7 +31,7 @@ from al_core.records import (
     MaskLabel,
     Video,
 )
-from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, asked_by
+from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
 
@@ -127,24 +127,23 @@ class InboxBackend:
     # ---- what comes back
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
-        """Read new files, then give the newest answer of each request that has one."""
+        """Read new files, then give the answers to each request, the newest last."""
         known = asked_frames(self._ledger)
         self._take_in(known)
         requests = {request.request_id: request for request in self._ledger.requests()}
         names = _TrackNames(self._tracks(), self._ledger)
-        wanted = [i for i in request_ids if i in requests and self._dropped.answered(i)]
-        return [self._answer(requests[i], known[i], names) for i in wanted]
+        found = self._dropped.understood(i for i in request_ids if i in requests)
+        return [self._answer(requests[i], known[i], names, understood) for i, understood in found]
 
     def rejected(self) -> list[str]:
-        """Return one message per file that cannot be used; each is told once."""
+        """Return one message per file or frame that cannot be used or was read in a way to know of; each once."""
         return self._dropped.rejected()
 
     def _take_in(self, known: Mapping[str, Asked]) -> None:
         categories = list(dict.fromkeys([*self._tracks()["categories"], *self._ledger.categories().values()]))
         self._dropped.take_in(lambda path: read_label_file(path, asked_by(path, known, SUFFIXES), categories))
 
-    def _answer(self, request: LabelRequest, asked: Asked, names: "_TrackNames") -> Answer:
-        understood = self._dropped.understood(request.request_id)
+    def _answer(self, request: LabelRequest, asked: Asked, names: "_TrackNames", understood: Understood) -> Answer:
         frame = understood.drawn
         label = FrameLabel(request.frame, tuple(names.labelled(request, mask) for mask in frame.masks))
         kind = answer_kind(label.masks, self._shown_masks(request, asked, names))
@@ -179,7 +178,7 @@ class InboxBackend:
             return {"categories": [], "videos": {}}
         expected = 'expected {"categories": ["car"], "videos": {"clip": {"1": "car"}}}'
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(file.read_bytes())
             categories = [str(name) for name in content["categories"]]
             videos = {
                 str(video): {str(t): str(c) for t, c in names.items()} for video, names in content["videos"].items()

@@ -5,6 +5,13 @@ from typing import Protocol
 
 from al_core.records import Answer, FrameLabel, LabelRequest
 
+NOTE = "note: "
+
+
+def told_line(message: str) -> str:
+    """Return a message of :meth:`Backend.rejected` as a line for people."""
+    return message if message.startswith(NOTE) else f"not taken: {message}"
+
 
 class Backend(Protocol):
     """Puts requests before people and brings their answers back.
@@ -26,12 +33,16 @@ class Backend(Protocol):
         ...
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
-        """Return the newest answer of each of these requests that has one, in their order.
+        """Return the answers to these requests, in their order; where one has several, the newest is the last.
 
-        The same answer keeps its id, however often it is collected.
+        The newest is always there; older ones may be, until they are stored. The same answer keeps its id, however
+        often it is collected.
         """
         ...
 
     def rejected(self) -> list[str]:
-        """Return what came back and cannot be used, one message each with the reason; each is told once."""
+        """Return what came back and cannot be used, one message each with the reason; each is told once.
+
+        A message that begins with ``NOTE`` is about something that was taken, perhaps otherwise than it was meant.
+        """
         ...

@@ -33,7 +33,7 @@ def asked_by(height=4, width=6):
 def read(tmp_path, content, name="a.xml"):
     path = tmp_path / name
     path.write_bytes(content)
-    return read_cvat(path, asked_by())
+    return read_cvat(path, asked_by()).frames
 
 
 @given(masks)
@@ -57,7 +57,7 @@ def test_a_file_there_and_back(tmp_path_factory, stack):
     path = tmp_path_factory.mktemp("cvat") / "a.xml"
     path.write_bytes(write_cvat("round", [SentFrame("r1.png", 5, 7, sent)], NAMES))
     kept = tuple(mask for mask in sent.masks if decode(mask.rle).any())
-    back = read_cvat(path, asked_by(5, 7))["r1"]
+    back = read_cvat(path, asked_by(5, 7)).frames["r1"]
     assert frame_label(FRAME, back.drawn, IDS) == FrameLabel(FRAME, kept)
 
 
@@ -72,7 +72,7 @@ def test_holes_speckles_overlaps_and_full_frames(tmp_path, zipped):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("images/r1.png", b"")
             archive.writestr("annotations.xml", content)
-    back = read_cvat(path, asked_by())["r1"]
+    back = read_cvat(path, asked_by()).frames["r1"]
     assert frame_label(FRAME, back.drawn, IDS) == sent
     assert not back.done
 
@@ -184,3 +184,42 @@ def test_numbers_may_be_told_with_a_point(tmp_path):
 def test_masks_that_were_lost_elsewhere(name):
     coded = encode_cvat(EXAMPLES[name])
     assert coded is None or np.array_equal(decode_cvat(*coded, (4, 6)), EXAMPLES[name])
+
+
+def images_of(*images):
+    return f"<annotations>{''.join(images)}</annotations>".encode()
+
+
+def one(name, inside):
+    return f'<image id="0" name="{name}.png" width="6" height="4">{inside}</image>'
+
+
+def found(tmp_path, content):
+    path = tmp_path / "a.xml"
+    path.write_bytes(content)
+    return read_cvat(path, lambda name: Asked(name, 4, 6, True))
+
+
+SQUARE_POLYGON = '<polygon label="car" points="1,1;5,1;5,3;1,3"/>'
+
+
+def test_an_image_with_a_fault_leaves_the_others(tmp_path):
+    content = found(tmp_path, images_of(one("r1", SQUARE_POLYGON), one("r2", '<box label="car"/>')))
+    assert list(content.frames) == ["r1"]
+    assert content.faults == (
+        "a.xml: r2: expected masks and polygons, got a box; remove it, or draw the object as a mask",
+    )
+
+
+def test_a_frame_that_is_there_twice_is_refused_unless_it_says_the_same(tmp_path):
+    again = one("r1", SQUARE_POLYGON)
+    assert list(found(tmp_path, images_of(again, again)).frames) == ["r1"]
+    content = found(tmp_path, images_of(again, one("r2", SQUARE_POLYGON), one("r1", "")))
+    assert list(content.frames) == ["r2"]
+    assert content.faults == ("a.xml: r1: the frame is there twice with different masks. Keep one of them",)
+
+
+def test_polygons_that_reach_out_are_clipped_and_told(tmp_path):
+    content = found(tmp_path, images_of(one("r1", '<polygon label="car" points="1,1;9,1;9,3;1,3"/>')))
+    assert decode(content.frames["r1"].drawn.masks[0].rle).sum() == 10
+    assert content.notes == ("a.xml: r1: polygons reaching out of the frame, clipped at its edge: 1",)

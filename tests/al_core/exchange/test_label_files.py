@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask
+from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FileContent
 from al_core.exchange.label_files import read_label_file
+from al_core.export.palette import davis_palette
 from al_core.masks.rle import decode, encode, run_lengths
 from tests.toys.ledgers import SQUARE
+from tests.toys.soft_masks import soft_disk
 
 ASKED = Asked("r1", 4, 4, lasting=True)
 CORNER = np.zeros((4, 4), bool)
@@ -25,7 +27,7 @@ def asked_by(name: str) -> Asked:
 
 
 def read(path: Path, categories=("object", "cat")) -> DrawnFrame:
-    return read_label_file(path, asked_by, categories)["r1"]
+    return read_label_file(path, asked_by, categories).frames["r1"]
 
 
 def png(folder: Path, values: np.ndarray, palette: bool = False, name: str = "r1.png") -> Path:
@@ -70,8 +72,24 @@ class TestIndexImage:
     def test_plain_white_is_one_object(self, tmp_path):
         assert read(png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8))).masks[0].track_id == 1
 
-    def test_in_a_palette_image_255_alone_is_ignored(self, tmp_path):
-        assert read(png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8), palette=True)).objects == ()
+    def test_whether_255_alone_in_a_palette_image_is_the_object_is_asked(self, tmp_path):
+        with pytest.raises(BadLabel, match=r"r1\.png: every marked pixel has the value 255, .* is 255 the object\?"):
+            read(png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8), palette=True))
+
+    def test_255_alone_in_the_colour_of_ignore_regions_is_ignored_and_told(self, tmp_path):
+        path = png(tmp_path, np.where(SQUARE, 255, 0).astype(np.uint8), palette=True)
+        with Image.open(path) as image:
+            image.putpalette(davis_palette().tobytes())
+            image.save(path)
+        content = read_label_file(path, asked_by, ["cat"])
+        assert content.frames["r1"].masks == (DrawnMask(0, None, encode(SQUARE)),)
+        assert content.notes == ("r1.png: nothing but a region to ignore, the frame is left without an object",)
+
+    def test_soft_edges_are_asked_about(self, tmp_path):
+        values = soft_disk(40, 12)
+        asked = Asked("r1", 40, 40, lasting=True)
+        with pytest.raises(BadLabel, match=r"r1\.png: \d+ objects in one frame, \d+ of them rims .* soft edges\?"):
+            read_label_file(png(tmp_path, values), lambda name: asked, ["cat"])
 
     def test_sixteen_bits_hold_more_than_254_objects(self, tmp_path):
         values = np.where(SQUARE, 300, 0).astype(np.uint16)
@@ -118,18 +136,50 @@ class TestCoco:
         image = {"id": 5, "file_name": "sub/r1.jpg", "height": 4, "width": 4, "seconds": 12.5}
         assert read(coco(tmp_path, [], images=[image])) == DrawnFrame((), 12.5)
 
-    def test_crowd_is_ignored_and_one_object_needs_no_number(self, tmp_path):
+    def test_crowd_without_track_and_category_is_ignored_and_one_object_needs_no_number(self, tmp_path):
         annotations = [
-            {"segmentation": rle_list(CORNER), "iscrowd": 1},
+            {"segmentation": rle_list(CORNER), "iscrowd": 1, "category_id": None},
             {"segmentation": rle_text(SQUARE), "category_id": None},
         ]
         frame = read(coco(tmp_path, annotations))
         assert frame.masks == (DrawnMask(1, None, encode(SQUARE)), DrawnMask(0, None, encode(CORNER)))
 
+    @pytest.mark.parametrize(
+        ("given", "track", "category"),
+        [
+            ({"track_id": 3}, 3, "cat"),
+            ({}, 1, "cat"),
+            ({"track_id": 3, "category_id": None}, 3, None),
+            ({"attributes": {"track_id": 4}, "category_id": None}, 4, None),
+        ],
+    )
+    def test_crowd_with_a_track_or_a_category_is_an_object(self, tmp_path, given, track, category):
+        """As CVAT writes every mask of its brush."""
+        content = read_label_file(
+            coco(tmp_path, [{"segmentation": rle_list(SQUARE), "iscrowd": 1} | given]), asked_by, ["cat"]
+        )
+        assert content.frames["r1"].masks == (DrawnMask(track, category, encode(SQUARE)),)
+        assert content.notes == content.faults == ()
+
+    @pytest.mark.parametrize("given", [{"iscrowd": 1, "category_id": 7}, {"ignore": 1, "track_id": 1}])
+    def test_what_is_surely_ignored_is_counted(self, tmp_path, given):
+        listed = [{"id": 2, "name": "cat"}, {"id": 7, "name": "crowd of dogs"}]
+        path = coco(tmp_path, [{"segmentation": rle_list(SQUARE)} | given], categories=listed)
+        content = read_label_file(path, asked_by, ["cat"])
+        assert content.frames["r1"].objects == ()
+        (note,) = content.notes
+        assert "1 annotation taken as regions to ignore" in note
+        assert "1 frame left without an object" in note
+
+    def test_a_polygon_that_reaches_out_is_clipped_and_told(self, tmp_path):
+        content = read_label_file(coco(tmp_path, [{"segmentation": [[1, 1, 7, 1, 7, 3, 1, 3]]}]), asked_by, ["cat"])
+        assert decode(content.frames["r1"].masks[0].rle).sum() == 6
+        assert content.notes == ("labels.json: 1 polygon reaching out of the frame, clipped at its edge",)
+
     def test_where_identities_do_not_last_numbers_may_be_left_out(self, tmp_path):
         path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}, {"segmentation": rle_text(CORNER)}])
         loose = Asked("r1", 4, 4, lasting=False)
-        frame = read_label_file(path, lambda name: loose, ["cat"])["r1"]
+        frame = read_label_file(path, lambda name: loose, ["cat"]).frames["r1"]
         assert [m.track_id for m in frame.masks] == [1, 2]
 
     @pytest.mark.parametrize(
@@ -140,7 +190,7 @@ class TestCoco:
             ([{"segmentation": rle_text(SQUARE), "track_id": 0}], r"each needs a track_id .* got \[0\]"),
             ([{"segmentation": rle_text(SQUARE), "image_id": 6}], "belongs to image 6, which is not listed"),
             ([{"segmentation": rle_text(SQUARE), "category_id": 3}], "has category 3, which is not listed"),
-            ([{"segmentation": rle_text(SQUARE & False)}], "annotation 1 of r1 has no pixels"),
+            ([{"segmentation": rle_text(SQUARE & False)}], "r1: annotation 1 has no pixels within the frame"),
             ([{"segmentation": rle_text(SQUARE[:3])}], r"of size \[3, 4\], expected \[4, 4\]"),
             ([{"segmentation": {"size": [4, 4], "counts": [3, 2]}}], "over 5 pixels, expected 16"),
             ([{"segmentation": {"size": [4, 4], "counts": "a b"}}], "no run lengths in COCO's compressed form"),
@@ -176,6 +226,75 @@ class TestCoco:
         with pytest.raises(BadLabel, match=message):
             read(coco(tmp_path, [], images=[image]))
 
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+    def test_a_byte_order_mark(self, tmp_path, encoding):
+        path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}])
+        path.write_bytes(path.read_text().encode(encoding))
+        assert read(path).masks == (DrawnMask(1, "cat", encode(SQUARE)),)
+
+    def test_a_path_as_windows_writes_it(self, tmp_path):
+        image = {"id": 5, "file_name": "images\\round-0001\\r1.jpg"}
+        assert read(coco(tmp_path, [{"segmentation": rle_text(SQUARE)}], images=[image])).objects
+
+
+def two_frames(folder: Path, images: list, annotations: list, **more) -> FileContent[DrawnFrame]:
+    path = coco(folder, annotations, images=images, **more)
+    return read_label_file(path, lambda name: Asked(name, 4, 4, lasting=True), ["cat"])
+
+
+IMAGES = [{"id": 5, "file_name": "r1.jpg"}, {"id": 6, "file_name": "r2.jpg"}]
+GOOD = {"segmentation": rle_text(SQUARE), "track_id": 1}
+
+
+class TestSeveralFrames:
+    @pytest.mark.parametrize(
+        ("bad", "message"),
+        [
+            ({"segmentation": []}, "labels.json: r2: annotation 3 has no pixels"),
+            ({"segmentation": rle_text(SQUARE[:3])}, r"labels.json: r2: annotation 3: its segmentation cannot be read"),
+            ({"segmentation": rle_text(SQUARE), "category_id": 9}, "r2: annotation 3 has category 9"),
+        ],
+    )
+    def test_a_bad_annotation_costs_its_frame_and_no_other(self, tmp_path, bad, message):
+        second = [GOOD | {"image_id": 6}, {"image_id": 6, "track_id": 2} | bad]
+        content = two_frames(tmp_path, IMAGES, [GOOD, *second])
+        assert content.frames == {"r1": DrawnFrame((DrawnMask(1, "cat", encode(SQUARE)),))}
+        (fault,) = content.faults
+        assert message.replace("\\", "") in fault
+
+    def test_frames_that_nobody_asked_for_are_one_fault(self, tmp_path):
+        images = [{"id": i, "file_name": name} for i, name in enumerate(("r1.jpg", "other1.jpg", "other2.jpg"), 5)]
+        content = read_label_file(coco(tmp_path, [GOOD], images=images), asked_by, ["cat"])
+        assert list(content.frames) == ["r1"]
+        assert content.faults == ("labels.json: nobody asked for other1 (and 1 other image like it)",)
+
+    def test_an_image_id_that_is_there_twice_belongs_to_no_image(self, tmp_path):
+        images = [{"id": 5, "file_name": "r1.jpg"}, *IMAGES[1:], {"id": 5, "file_name": "r3.jpg"}]
+        content = two_frames(tmp_path, images, [GOOD, GOOD | {"track_id": 2}, GOOD | {"image_id": 6}])
+        assert list(content.frames) == ["r2"]
+        (fault,) = content.faults
+        assert fault.startswith("labels.json: image id 5 is there 2 times (r1.jpg, r3.jpg)")
+
+    def test_a_frame_that_is_listed_twice_is_joined_where_one_listing_has_the_annotations(self, tmp_path):
+        images = [{"id": 5, "file_name": "r1.jpg"}, {"id": 6, "file_name": "batch2/r1.jpg"}]
+        assert two_frames(tmp_path, images, [GOOD]).frames["r1"].objects
+        assert two_frames(tmp_path, images[::-1], [GOOD]).frames["r1"].objects
+        assert two_frames(tmp_path, images, [GOOD, GOOD | {"image_id": 6}]).frames["r1"].objects
+        with pytest.raises(BadLabel, match=r"r1: the frame is listed 2 times \(image ids 5, 6\) with different"):
+            two_frames(tmp_path, images, [GOOD, {"segmentation": rle_text(CORNER), "image_id": 6}])
+
+    def test_an_image_that_is_listed_twice_as_it_is_counts_once(self, tmp_path):
+        content = two_frames(tmp_path, [IMAGES[0], IMAGES[0]], [GOOD])
+        assert len(content.frames["r1"].objects) == 1
+        assert content.faults == ()
+
+    def test_a_category_id_with_two_names_is_refused(self, tmp_path):
+        listed = [{"id": 2, "name": "cat"}, {"id": 2, "name": "dog"}]
+        with pytest.raises(BadLabel, match="category id 2 is both 'cat' and 'dog'"):
+            two_frames(tmp_path, IMAGES, [GOOD], categories=listed)
+
+
+class TestNoCoco:
     @pytest.mark.parametrize(
         ("text", "message"),
         [

@@ -148,10 +148,20 @@ class TestCollect:
         drop(project, np.where(SQUARE, 1, 0).astype(np.uint8))
         (first,) = backend.collect([FIRST])
         drop(project, np.zeros((4, 4), np.uint8))
-        (second,) = backend.collect([FIRST])
+        again, second = backend.collect([FIRST])
+        assert again == first
         assert second.answer_id != first.answer_id
         assert second.label.masks == ()
         assert f"accepted/{FIRST}-2.png" in tree(project.inbox)
+
+    def test_two_people_answer_one_frame(self, project, ledger, backend):
+        """Both answers are kept; the newer file counts, whatever its path."""
+        os.utime(drop(project, np.where(SQUARE, 1, 0).astype(np.uint8), f"ann/{FIRST}.png"), (2e9, 2e9))
+        os.utime(drop(project, np.where(SQUARE, 2, 0).astype(np.uint8), f"bob/{FIRST}.png"), (1e9, 1e9))
+        for answer in backend.collect([FIRST]):
+            assert ledger.put_answer(answer)
+        assert [[mask.track_id for mask in label.masks] for label in ledger.human_labels()] == [[1]]
+        assert not any(ledger.put_answer(answer) for answer in backend.collect([FIRST]))
 
     def test_a_proposal_dropped_unchanged_is_accepted(self, project, ledger):
         backend = InboxBackend(context_of(project, ledger, frames=GreyFrames()), settle_seconds=0.0)

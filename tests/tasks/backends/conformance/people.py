@@ -75,7 +75,7 @@ class InboxPeople(FolderPeople):
     def _coco(self, request_id, masks):
         annotations = [
             {"id": i, "image_id": 1, "segmentation": m.rle.to_coco()}
-            | ({"iscrowd": 1, "category_id": 1} if m.ignore else {"category_id": m.category_id, "track_id": m.track_id})
+            | ({"iscrowd": 1} if m.ignore else {"category_id": m.category_id, "track_id": m.track_id})
             for i, m in enumerate(masks)
         ]
         content = {
