@@ -35,11 +35,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A rising map of confidences.
-
-    Attributes:
-        slope: above 0; below 1 it draws confidences towards the middle.
-        offset: above 0 it raises all of them.
+    """A rising map of confidences: a slope below 1 draws them towards the middle, an offset above 0 raises them all.
 
     Raises:
         ValueError: a slope that is not above 0, or numbers that are not finite.
@@ -96,12 +92,11 @@ class Samples:
     group: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if not self.confidence.shape == self.overlap.shape == self.group.shape or self.group.ndim != 1:
-            shapes = [list(a.shape) for a in (self.confidence, self.overlap, self.group)]
+        shapes = [list(a.shape) for a in (self.confidence, self.overlap, self.group)]
+        if shapes != [[len(self.group)]] * 3:
             raise ValueError(f"samples are three arrays of one length, got {shapes}")
-        for values in (self.confidence, self.overlap):
-            if not ((values >= 0) & (values <= 1)).all():
-                raise ValueError("confidences and overlaps lie from 0 to 1")
+        if not all(((values >= 0) & (values <= 1)).all() for values in (self.confidence, self.overlap)):
+            raise ValueError("confidences and overlaps lie from 0 to 1")
 
     def __len__(self) -> int:
         return len(self.group)
@@ -152,7 +147,8 @@ def fit(samples: Samples, prior: Calibration = IDENTITY) -> Calibration:
     """Fit the most probable calibration, given samples and a prior; without samples, return the prior."""
     if not len(samples):
         return prior
-    x, y, weight = _logit(samples.confidence), samples.overlap, _weights(samples.group)
+    _, at, n = np.unique(samples.group, return_inverse=True, return_counts=True)
+    x, y, weight = _logit(samples.confidence), samples.overlap, 1 / (1 + (n[at] - 1) * RESEMBLANCE)
     known = np.array([prior.slope, prior.offset])
 
     def loss(parameters: Array) -> tuple[float, Array]:
@@ -170,10 +166,7 @@ def fit(samples: Samples, prior: Calibration = IDENTITY) -> Calibration:
 
 
 def cross_validated(samples: Samples, prior: Calibration = IDENTITY, seed: int = 0) -> Fit:
-    """Fit to all samples, and say what a fit is worth on groups that it has not seen.
-
-    Each group is calibrated by the fit to all the others.
-    """
+    """Fit to all samples, and say what a fit is worth on groups that it has not seen: each by the fit to the others."""
     calibration = fit(samples, prior)
     groups = np.unique(samples.group)
     if len(groups) < 2:
@@ -203,7 +196,7 @@ def expected_calibration_error(samples: Samples, bins: int = BINS, draws: int = 
     if not len(groups):
         return estimate(np.nan)
     sums = np.array([_bin_sums(samples.only(samples.group == g), bins) for g in groups])
-    value = float(_error(sums.sum(axis=0)[None])[0])
+    value = _error(sums.sum(axis=0)[None])[0]
     if len(groups) < 2:
         return estimate(value)
     weights = bootstrap_weights(len(groups), np.random.default_rng(seed), draws)
@@ -227,12 +220,6 @@ def _error(sums: Array) -> Array:
     """Return the expected calibration error from sums of bins: float64 [draws, 3, bins] to [draws]."""
     n, confidence, overlap = sums[:, 0], sums[:, 1], sums[:, 2]
     return np.asarray(np.abs(confidence - overlap).sum(axis=1) / n.sum(axis=1))
-
-
-def _weights(group: NDArray[np.int64]) -> Array:
-    """Return what each sample counts, float64 [n]: less, the more samples its group has."""
-    _, at, n = np.unique(group, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (1 + (n[at] - 1) * RESEMBLANCE))
 
 
 def _logit(confidence: Array) -> Array:

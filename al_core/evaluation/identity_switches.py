@@ -56,14 +56,9 @@ class SwitchCounter:
 
     def _matched(self, objects: Sequence[int], tracks: Sequence[int], fitting: NDArray[np.floating]) -> dict[int, int]:
         """Return the track of each true object that is matched."""
-        row = {number: i for i, number in enumerate(objects)}
-        column = {track: j for j, track in enumerate(tracks)}
-        matches = {
-            number: track
-            for number, track in self._before.items()
-            if number in row and track in column and fitting[row[number], column[track]] > 0
-        }
-        free = [number for number in objects if number not in matches]
-        left = [track for track in tracks if track not in matches.values()]
-        rest = fitting[np.ix_([row[n] for n in free], [column[t] for t in left])]
-        return matches | {free[i]: left[j] for i, j in matched(rest, self._least)}
+        place = {(number, track): (i, j) for i, number in enumerate(objects) for j, track in enumerate(tracks)}
+        kept = [pair for pair in self._before.items() if pair in place and fitting[place[pair]] > 0]
+        rest = fitting.copy()
+        for i, j in map(place.__getitem__, kept):
+            rest[i], rest[:, j] = 0, 0
+        return dict(kept) | {objects[i]: tracks[j] for i, j in matched(rest, self._least)}

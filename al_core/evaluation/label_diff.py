@@ -1,7 +1,11 @@
 """Differences between two label sets of the same videos, mask by mask, and agreement of two people's labels."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 
 from al_core.masks.matching import ANY_OVERLAP, matched
 from al_core.masks.rle import iou
@@ -53,10 +57,8 @@ class LabelDiff:
     @property
     def counts(self) -> dict[str, int]:
         """How many masks were added, removed, redrawn and renamed."""
-        found = dict.fromkeys(("added", "removed", "redrawn", "renamed"), 0)
-        for change in self.changes:
-            found[change.what] += 1
-        return found
+        found = Counter(change.what for change in self.changes)
+        return {what: found[what] for what in ("added", "removed", "redrawn", "renamed")}
 
 
 def compare(
@@ -111,19 +113,14 @@ def _side_by_side(
     before: Iterable[FrameMasks], after: Iterable[FrameMasks]
 ) -> Iterator[tuple[int, Sequence[DeliveredMask], Sequence[DeliveredMask]]]:
     """Yield the frames that either has, in order; both are read once and never held whole."""
-    olds, news = iter(before), iter(after)
-    old, new = next(olds, None), next(news, None)
-    while old is not None or new is not None:
-        if new is None or (old is not None and old[0] < new[0]):
-            assert old is not None
-            yield old[0], old[1], ()
-            old = next(olds, None)
-        elif old is None or new[0] < old[0]:
-            yield new[0], (), new[1]
-            new = next(news, None)
-        else:
-            yield old[0], old[1], new[1]
-            old, new = next(olds, None), next(news, None)
+
+    def of(side: int, frames: Iterable[FrameMasks]) -> Iterator[tuple[int, int, Sequence[DeliveredMask]]]:
+        return ((frame_idx, side, masks) for frame_idx, masks in frames)
+
+    by_frame = itemgetter(0)
+    for frame_idx, found in groupby(merge(of(0, before), of(1, after), key=by_frame), by_frame):
+        masks = {side: masks for _, side, masks in found}
+        yield frame_idx, masks.get(0, ()), masks.get(1, ())
 
 
 def likeness(first: Sequence[MaskLabel], second: Sequence[MaskLabel]) -> float:

@@ -81,10 +81,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What it costs to reach a target: somewhere from ``least`` to ``most``.
+    """What it costs to reach a target: somewhere from ``least`` to ``most``, equal where the curve crosses the target.
 
-    The two are equal where the curve crosses the target. A curve that is there at its first point came there for that
-    effort or less (``least`` 0); one that never comes there needs more than its last effort (``most`` infinite).
+    A curve that is there at its first point came there for that effort or less (``least`` 0); one that never comes
+    there needs more than its last effort (``most`` infinite).
     """
 
     least: float
@@ -121,9 +121,7 @@ class CostRatio:
 
     def reaches(self, aim: float) -> bool | None:
         """Tell whether the ratio is at least ``aim``; None where the curves end too early to say."""
-        if self.least >= aim:
-            return True
-        return False if self.most < aim else None
+        return True if self.least >= aim else False if self.most < aim else None
 
 
 def cost_to_reach(cost: Array, value: Array, target: float) -> Reach:
@@ -181,8 +179,7 @@ def band(curves: Curves, rng: np.random.Generator, draws: int = DRAWS) -> tuple[
     if len(curves.videos) < 2:
         unknown = np.full(curves.value.shape[1], np.nan)
         return unknown, unknown
-    drawn = curves.pooled(bootstrap_weights(len(curves.videos), rng, draws))[1]
-    return interval(drawn)
+    return interval(curves.pooled(bootstrap_weights(len(curves.videos), rng, draws))[1])
 
 
 def cost_ratio(
@@ -193,13 +190,13 @@ def cost_ratio(
     Only the videos that both have labelled are compared.
     """
     strategy, baseline = paired(strategy, baseline)
-    least, most = _ratio_bounds(strategy, baseline, target, np.full(len(strategy.videos), 1 / len(strategy.videos)))
-    if len(strategy.videos) < 2:
+    n = len(strategy.videos)
+    least, most = _ratio_bounds(strategy, baseline, target, None)
+    if n < 2:
         return CostRatio(float(least), float(most), np.nan, np.nan)
-    lows, highs = _ratio_bounds(strategy, baseline, target, bootstrap_weights(len(strategy.videos), rng, draws))
+    lows, highs = _ratio_bounds(strategy, baseline, target, bootstrap_weights(n, rng, draws))
     # Bounds may be infinite, between which nothing can be interpolated: take the draw on the outer side.
-    low, high = interval(lows, "lower")[0], interval(highs, "higher")[1]
-    return CostRatio(float(least), float(most), float(low), float(high))
+    return CostRatio(float(least), float(most), float(interval(lows, "lower")[0]), float(interval(highs, "higher")[1]))
 
 
 def paired(first: Curves, second: Curves) -> tuple[Curves, Curves]:
@@ -248,7 +245,7 @@ def _reach_bounds(cost: Array, value: Array, target: float) -> tuple[Array, Arra
     return least, most
 
 
-def _ratio_bounds(strategy: Curves, baseline: Curves, target: float, weights: Array) -> tuple[Array, Array]:
+def _ratio_bounds(strategy: Curves, baseline: Curves, target: float, weights: Array | None) -> tuple[Array, Array]:
     mine = _reach_bounds(*strategy.pooled(weights), target)
     theirs = _reach_bounds(*baseline.pooled(weights), target)
     return _quotient(theirs[0], mine[1], 0.0), _quotient(theirs[1], mine[0], np.inf)
@@ -273,9 +270,7 @@ class Forecast:
 
     Attributes:
         now: quality after the last round, in [0, 1].
-        seconds: of human time that the forecast is for.
-        later: quality after so much more human time.
-        gain: how much more that is.
+        later: quality after so many more human seconds.
         to_target: human seconds until the target is reached; infinite where the curve is flat, 0 where it is reached.
             None without a target.
     """
@@ -310,19 +305,20 @@ def forecast(
     seconds, error = seconds[kept], np.maximum(1 - np.asarray(quality, float)[kept], SMALLEST_ERROR)
     if len(np.unique(seconds)) < 3:
         return None
-    best, drawn = _Lines.of(seconds, error.mean(axis=1)[None]), _Lines.drawn(seconds, error, rng)
+    lines = _Lines.of(seconds, error.mean(axis=1)[None]), _Lines.drawn(seconds, error, rng)
     now, end = float(seconds[-1]), float(seconds[-1] + more)
+
+    def foreseen(figure: Callable[[_Lines], Array]) -> Estimate:
+        best, drawn = map(figure, lines)
+        return estimate(float(best[0]), drawn, "inverted_cdf")
+
     return Forecast(
         now=1 - float(error[-1].mean()),
         seconds=more,
-        later=_foreseen(1 - best.error(end), 1 - drawn.error(end)),
-        gain=_foreseen(best.error(now) - best.error(end), drawn.error(now) - drawn.error(end)),
-        to_target=None if target is None else _foreseen(best.left(1 - target, now), drawn.left(1 - target, now)),
+        later=foreseen(lambda line: 1 - line.error(end)),
+        gain=foreseen(lambda line: line.error(now) - line.error(end)),
+        to_target=None if target is None else foreseen(lambda line: line.left(1 - target, now)),
     )
-
-
-def _foreseen(best: Array, drawn: Array) -> Estimate:
-    return estimate(float(best[0]), drawn, "inverted_cdf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,8 +340,7 @@ class _Lines:
     @classmethod
     def drawn(cls, seconds: Array, error: Array, rng: np.random.Generator) -> "_Lines":
         """Draw lines as they might have been, from errors [rounds, videos]."""
-        n_videos = error.shape[1]
-        weights = bootstrap_weights(n_videos, rng, DRAWS) if n_videos > 1 else np.ones((DRAWS, 1))
+        weights = bootstrap_weights(error.shape[1], rng) if error.shape[1] > 1 else np.ones((DRAWS, 1))
         x = np.log(seconds)
         centred = x - x.mean()
         level, slope, spread = _fitted(centred, np.log(weights @ error.T))

@@ -102,10 +102,8 @@ def _boundary(mask: Mask) -> Mask:
     One pixel wide, half a pixel up and left of the true outline; nothing beyond the frame is looked at.
     """
     edge = np.zeros_like(mask)
-    right = mask[:, :-1] ^ mask[:, 1:]
-    below = mask[:-1] ^ mask[1:]
-    edge[:, :-1] = right
-    edge[:-1] |= below
+    edge[:, :-1] = mask[:, :-1] ^ mask[:, 1:]
+    edge[:-1] |= mask[:-1] ^ mask[1:]
     edge[:-1, :-1] |= mask[:-1, :-1] ^ mask[1:, 1:]
     return edge
 
@@ -162,13 +160,14 @@ def mask_average_precision(
     Raises:
         BadLabel: a region that is no mask.
     """
-    for region in _regions(predictions, truths):
-        if not isinstance(region.region, Rle):
-            raise BadLabel(f"mask average precision needs masks, got {region.region!r}: use voc_average_precision")
+    for region in [p.region for p in predictions] + [t.region for t in truths]:
+        if not isinstance(region, Rle):
+            raise BadLabel(f"mask average precision needs masks, got {region!r}: use voc_average_precision")
     if all(truth.ignore for truth in truths):
         return AveragePrecision(math.nan, math.nan)
     precision = _coco_precision(predictions, truths, max_detections)
-    return AveragePrecision(_mean_known(precision), _mean_known(precision[0]))
+    known, known_50 = (p[p > -1] for p in (precision, precision[0]))
+    return AveragePrecision(float(known.mean()), float(known_50.mean()))
 
 
 def _coco_precision(
@@ -177,8 +176,9 @@ def _coco_precision(
     """Return precision [10 IoU thresholds, 101 recalls, categories]; -1 where a category has no truth."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    sizes = {r.image: r.region for r in _regions(predictions, truths) if isinstance(r.region, Rle)}
-    categories = sorted({r.category_id for r in _regions(predictions, truths)})
+    regions: list[ScoredRegion | TruthRegion] = [*predictions, *truths]
+    sizes = {r.image: r.region for r in regions if isinstance(r.region, Rle)}
+    categories = sorted({r.category_id for r in regions})
     dataset = {
         "images": [{"id": i, "height": sizes[i].height, "width": sizes[i].width} for i in sorted(sizes)],
         "categories": [{"id": category, "name": str(category)} for category in categories],
@@ -220,15 +220,6 @@ def _coco_prediction(prediction: ScoredRegion) -> dict[str, Any]:
 
 def _quiet(*_: object) -> None:
     """Swallow what the library would print."""
-
-
-def _mean_known(precision: NDArray[np.float64]) -> float:
-    known = precision[precision > -1]
-    return float(known.mean()) if known.size else math.nan
-
-
-def _regions(predictions: Sequence[ScoredRegion], truths: Sequence[TruthRegion]) -> list[ScoredRegion | TruthRegion]:
-    return [*predictions, *truths]
 
 
 class VocAveragePrecision(NamedTuple):
@@ -322,9 +313,6 @@ def _box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(-1)
-    total = _box_area(first)[:, None] + _box_area(second)[None] - shared
+    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (first, second)]
+    total = areas[0][:, None] + areas[1] - shared
     return np.divide(shared, total, out=np.zeros_like(shared), where=total > 0)
-
-
-def _box_area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)

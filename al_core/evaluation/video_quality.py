@@ -16,7 +16,7 @@ without any counts 1 when nothing is delivered in it, else 0), and the video's i
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from al_core.evaluation.metrics import (
     voc_average_precision,
 )
 from al_core.masks.matching import ANY_OVERLAP, matched
-from al_core.masks.rle import Rle, decode, iou
+from al_core.masks.rle import decode, iou
 from al_core.records import ALL, DeliveredMask, FrameLabel, Identities, MaskLabel, Provenance
 
 
@@ -97,14 +97,11 @@ def _persistent_rows(
     true_track = _match_tracks(delivered, truth, measured, tracks)
     scores: dict[int, list[_Score]] = {track: [] for track in tracks}
     for frame in measured:
-        label = truth[frame]
-        ignore = _ignored(label)
-        wanted = {mask.track_id: mask.rle for mask in label.objects}
+        ignore = _ignored(truth[frame])
+        wanted = {mask.track_id: mask for mask in truth[frame].objects}
         found = {true_track.get(mask.track_id): mask for mask in delivered.get(frame, ())}
         for track in tracks:
-            mask = found.get(track)
-            figures = _compare(mask.rle if mask else None, wanted.get(track), ignore)
-            scores[track].append((frame, mask.provenance.value if mask else None, figures))
+            scores[track].append(_score(frame, found.get(track), wanted.get(track), ignore))
     return _summarised(scores)
 
 
@@ -158,25 +155,20 @@ def _frame_scores(frame: int, found: Sequence[DeliveredMask], label: FrameLabel)
     ignore = _ignored(label)
     wanted = label.objects
     if not wanted:
-        figures = [_compare(mask.rle, None, ignore) for mask in found]
-        worst = min(figures, default=JAndF(1.0, 1.0))
+        worst = min((_score(frame, mask, None, ignore)[2] for mask in found), default=JAndF(1.0, 1.0))
         return [(frame, None, worst)]
     pair = {j: found[i] for i, j in matched(iou([m.rle for m in found], [m.rle for m in wanted]), ANY_OVERLAP)}
-    return [_pair_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
+    return [_score(frame, pair.get(j), mask, ignore) for j, mask in enumerate(wanted)]
 
 
-def _pair_score(frame: int, found: DeliveredMask | None, wanted: MaskLabel, ignore: NDArray[np.bool_] | None) -> _Score:
-    figures = _compare(found.rle if found else None, wanted.rle, ignore)
-    return frame, found.provenance.value if found else None, figures
-
-
-def _compare(pred: Rle | None, truth: Rle | None, ignore: NDArray[np.bool_] | None) -> JAndF:
-    if pred is None and truth is None:
-        return JAndF(1.0, 1.0)
-    known = [decode(rle) for rle in (pred, truth) if rle is not None]
-    if len(known) == 2:
-        return j_and_f(known[0], known[1], ignore)
-    return j_and_f(known[0], np.zeros_like(known[0]), ignore)
+def _score(
+    frame: int, found: DeliveredMask | None, wanted: MaskLabel | None, ignore: NDArray[np.bool_] | None
+) -> _Score:
+    provenance = found.provenance.value if found else None
+    known = [decode(mask.rle) for mask in (found, wanted) if mask is not None]
+    if not known:
+        return frame, provenance, JAndF(1.0, 1.0)
+    return frame, provenance, j_and_f(known[0], known[1] if len(known) == 2 else np.zeros_like(known[0]), ignore)
 
 
 def _by_provenance(scores: Iterable[_Score]) -> list[tuple[str, list[_Score]]]:
@@ -191,8 +183,7 @@ def _mean(figures: Iterable[JAndF]) -> JAndF:
 
 
 def _rows(track: int | None, provenance: str, figures: JAndF, n_frames: int) -> list[Measurement]:
-    values = {"j": figures.j, "f": figures.f, "jf": figures.jf}
-    return [Measurement(track, provenance, metric, value, n_frames) for metric, value in values.items()]
+    return [Measurement(track, provenance, name, getattr(figures, name), n_frames) for name in ("j", "f", "jf")]
 
 
 def _ignored(label: FrameLabel) -> NDArray[np.bool_] | None:
@@ -216,13 +207,10 @@ def _switch_rows(
 def _average_precision_rows(
     delivered: Mapping[int, Sequence[DeliveredMask]], truth: Mapping[int, FrameLabel], measured: Sequence[int]
 ) -> list[Measurement]:
-    predictions = [
-        ScoredRegion(frame, mask.category_id, mask.confidence, mask.rle)
-        for frame in measured
-        for mask in delivered.get(frame, ())
-    ]
+    found = [(frame, mask) for frame in measured for mask in delivered.get(frame, ())]
+    predictions = [ScoredRegion(frame, mask.category_id, mask.confidence, mask.rle) for frame, mask in found]
     truths = [region for frame in measured for region in _truth_regions(frame, truth[frame], predictions)]
-    busiest = max((len(delivered.get(frame, ())) for frame in measured), default=0)
+    busiest = max(Counter(frame for frame, _ in found).values(), default=0)
     coco = mask_average_precision(predictions, truths, max_detections=max(100, busiest))
     values = {"ap": coco.ap, "ap50": coco.ap50, "voc_ap50": voc_average_precision(predictions, truths).mean}
     return [Measurement(None, ALL, metric, v, len(measured)) for metric, v in values.items() if not math.isnan(v)]
