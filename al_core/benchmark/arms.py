@@ -1,7 +1,9 @@
 """The strategies of a simulation beside each other: quality, effort to reach a target, ratios, and the aims."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -30,12 +32,9 @@ BASELINES = ("uniform", "random")
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a strategy should achieve against a baseline.
+    """What a strategy should achieve on a set, or on every set: a baseline needs ``ratio`` times its effort, or more.
 
-    Attributes:
-        arm, baseline: strategies as :attr:`CurvePoint.arm` names them.
-        ratio: the baseline needs at least this many times the effort.
-        set_name: the set it is about; None for every set.
+    Strategies are named as in :attr:`CurvePoint.arm`.
     """
 
     text: str
@@ -80,14 +79,13 @@ class AimResult:
 
 @dataclass(frozen=True, eq=False)
 class ArmSummary:
-    """One strategy on one set.
+    """One strategy on one set, after the last round.
 
     Attributes:
-        final: quality after the last round.
-        final_all: mean J&F over all frames after the last round; None where the records do not tell.
-        good: share of all frames that are good after the last round; None where the records do not tell.
-        area: area under the curve of quality over human frames; None where the strategies share no span.
-        human_frames, human_seconds: per campaign, at the end.
+        final_all: mean J&F over all frames; None where the records do not tell.
+        good: share of all frames that are good; None where the records do not tell.
+        area: under the curve of quality over human frames; None where the strategies share no span.
+        human_frames, human_seconds: per campaign.
         reach: effort to reach the target.
         ratios: (effort, baseline) -> how many times the effort the baseline needs.
     """
@@ -108,12 +106,7 @@ class ArmSummary:
 
 @dataclass(frozen=True, eq=False)
 class ArmComparison:
-    """All records of a simulation, compared.
-
-    Attributes:
-        target: the quality that is to be reached.
-        baselines: arms that the others are held against.
-    """
+    """All records of a simulation, compared by the effort to reach a target, and held against the baselines."""
 
     points: tuple[CurvePoint, ...]
     target: float = GOOD
@@ -141,11 +134,7 @@ class ArmComparison:
         return [p for p in self.points if p.set_name == set_name and p.arm == arm]
 
     def curves(self, set_name: str, arm: str, effort: Effort, quality: Quality | None = None) -> Curves | None:
-        """Return the curves of one strategy on one set, a row per campaign and video.
-
-        A video of which every frame is labelled has no quality on unlabelled frames: there its quality on all
-        frames counts. A video without the figure in some round is left out; None where nothing is left.
-        """
+        """Return the curves of one strategy on one set; see :func:`curves_of`."""
         return curves_of(self.of(set_name, arm), effort, quality or self.quality)
 
     def rng(self) -> np.random.Generator:
@@ -195,10 +184,7 @@ class ArmComparison:
             area=area(curves, span, self.rng(), self.draws) if span else None,
             human_frames=float(curves.pooled()[0][-1]),
             human_seconds=float(seconds.pooled()[0][-1]),
-            reach={
-                "human_frames": cost_to_reach(*curves.pooled(), self.target),
-                "human_seconds": cost_to_reach(*seconds.pooled(), self.target),
-            },
+            reach={e: cost_to_reach(*c.pooled(), self.target) for e, c in zip(EFFORTS, (curves, seconds), strict=True)},
             ratios={key: ratio for key, ratio in ratios.items() if ratio is not None},
         )
 
@@ -208,20 +194,23 @@ class ArmComparison:
 
 
 def curves_of(points: Sequence[CurvePoint], effort: Effort, quality: Quality) -> Curves | None:
-    """Return records of one strategy as curves; see :meth:`ArmComparison.curves`."""
-    campaigns: dict[tuple[str, int], list[CurvePoint]] = {}
-    for point in sorted(points, key=lambda p: p.round):
-        campaigns.setdefault((point.campaign, point.seed), []).append(point)
-    runs: dict[str, list[Run]] = {}
+    """Return records of one strategy as curves, a row per campaign and video.
+
+    A video of which every frame is labelled has no quality on unlabelled frames: there its quality on all frames
+    counts. A video without the figure in some round is left out; None where nothing is left.
+    """
+    ordered = sorted(points, key=lambda p: (p.campaign, p.seed, p.round))
+    runs: dict[str, list[Run]] = defaultdict(list)
     unknown: set[str] = set()
-    for (campaign, _), found in sorted(campaigns.items()):
+    for (campaign, _), group in groupby(ordered, key=lambda p: (p.campaign, p.seed)):
+        found = list(group)
         cost = [float(getattr(point, effort)) for point in found]
         for video in [v.video for v in found[0].videos]:
             name = video if campaign == video else f"{campaign}: {video}"
             values = [_quality(v, quality) for point in found for v in point.videos if v.video == video]
             if len(values) < len(found) or None in values:
                 unknown.add(name)
-            runs.setdefault(name, []).append((cost, [v for v in values if v is not None]))
+            runs[name].append((cost, [v for v in values if v is not None]))
     kept = {name: found for name, found in runs.items() if name not in unknown}
     return Curves.of(kept) if kept else None
 

@@ -59,20 +59,13 @@ class VideoFigures:
             j, f: of each frame as it is delivered, float [n]; NaN where there is no truth.
             labelled: frames that a human labelled.
         """
-        both = (np.asarray(j, float) + np.asarray(f, float)) / 2
+        j, f = np.asarray(j, float), np.asarray(f, float)
+        both = (j + f) / 2
         known = np.isfinite(both)
         rest = known.copy()
         rest[sorted(labelled)] = False
-        return cls(
-            video,
-            len(both),
-            len(labelled),
-            _mean(np.asarray(j, float)[rest]),
-            _mean(np.asarray(f, float)[rest]),
-            _mean(both[rest]),
-            _mean(both[known]),
-            _mean(both[known] >= GOOD),
-        )
+        means = [_mean(values) for values in (j[rest], f[rest], both[rest], both[known], both[known] >= GOOD)]
+        return cls(video, len(both), len(labelled), *means)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +75,9 @@ class CurvePoint:
     Attributes:
         set_name: which set of footage, e.g. "single", "pool" or "long".
         campaign: which footage of the set; strategies and seeds are compared within it.
-        strategy: name of the selection strategy.
         kinds: what people are asked for: "mask", another kind of label, or "all".
         round: counted from 1.
-        human_frames, human_seconds: of the whole campaign, from its start to the end of this round.
-        compute_seconds: what the machine needed, from its start to the end of this round.
+        human_frames, human_seconds, compute_seconds: from the start of the campaign to the end of this round.
     """
 
     set_name: str
@@ -136,8 +127,7 @@ class SimulatedRound:
     """A finished round of a simulated project, as ``fewframes simulate`` writes it.
 
     Attributes:
-        sequence: what the campaign labels.
-        human_frames, human_seconds: of the whole campaign, from its start to the end of this round.
+        human_frames, human_seconds: from the start of the campaign to the end of this round.
         j, f, jf, ap50: means over the videos, of the delivered masks on frames that no human labelled; None without
             truth.
         seconds_train, seconds_predict, seconds_overhead: of this round alone.
@@ -228,19 +218,14 @@ def _simulated(record: Mapping[str, Any], seconds: dict[tuple[str, str, int], fl
     spent = sum(record.get(f"seconds_{part}") or 0.0 for part in ("train", "predict", "overhead"))
     seconds[campaign] = seconds.get(campaign, 0.0) + spent
     effort = record["human_frames"], record["human_seconds"]
-    if "videos" in record:
-        set_name = "pool"
-        videos = tuple(_figures(video["video"], video, None) for video in record["videos"])
-    else:
-        set_name = "single"
-        videos = (_figures(record["sequence"], record, record["human_frames"]),)
-    name, strategy, seed = campaign
+    pooled, (name, strategy, seed) = "videos" in record, campaign
+    figures = ("j", "f", "jf", "jf_all", "good_share")
+    videos = tuple(
+        VideoFigures(v["video"], None, None if pooled else effort[0], **{figure: v.get(figure) for figure in figures})
+        for v in (record["videos"] if pooled else [{**record, "video": name}])
+    )
+    set_name = "pool" if pooled else "single"
     return CurvePoint(set_name, name, strategy, "mask", seed, record["round"], *effort, videos, seconds[campaign])
-
-
-def _figures(video: str, record: Mapping[str, Any], human_frames: int | None) -> VideoFigures:
-    names = ("j", "f", "jf", "jf_all", "good_share")
-    return VideoFigures(video, human_frames=human_frames, **{name: record.get(name) for name in names})
 
 
 def _mean(values: NDArray[Any]) -> float | None:

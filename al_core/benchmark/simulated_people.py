@@ -1,7 +1,5 @@
 """People of a simulation in memory: who answers with which kinds of label, and what the selection expects of them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from al_core.benchmark.world import Annotate, Label, Labels, Masks, World, exact_masks
@@ -14,8 +12,7 @@ from al_core.settings import AnnotatorSettings, Table
 
 _CHEAP = (LabelKind.CLICK, LabelKind.BOX, LabelKind.SCRIBBLE, LabelKind.POLYGON)
 KINDS: Table[tuple[LabelKind, ...]] = Table(
-    "kinds of label",
-    {kind.value: (kind,) for kind in (LabelKind.MASK, *_CHEAP)} | {"all": (*_CHEAP, LabelKind.MASK)},
+    "kinds of label", {kind.value: (kind,) for kind in (LabelKind.MASK, *_CHEAP)} | {"all": (*_CHEAP, LabelKind.MASK)}
 )
 """What people may be asked for, by the name of the choice. Plain masks are drawn exactly and from nothing; every
 other kind begins with a look at what would be delivered, and what is right already is accepted."""
@@ -33,8 +30,6 @@ corrections of each kind on 6 DAVIS clips with 2 or 4 labels."""
 DRAWN_FROM_NOTHING: dict[LabelKind, float] = {LabelKind.BOX: 0.43, LabelKind.POLYGON: 0.16, LabelKind.MASK: 0.0}
 """Error (1 - J&F) of a label where nothing is known yet, of the kinds that can then be given: mean over 4 frames of
 each of 14 clips."""
-
-_ONE_CATEGORY = 1
 
 
 def offers_of(kinds: str, settings: AnnotatorSettings) -> tuple[Offer, ...]:
@@ -69,15 +64,12 @@ def annotator_of(world: World, kinds: str, settings: AnnotatorSettings) -> Annot
         image = world.clips[video].read(frame_idx)
         answer = person.answer(request, rng, proposal, image, shown)
         masks = {m.track_id: decode(m.rle) for m in answer.label.objects}
-        return Label(masks, _key(answer.label.objects)), answer.kind, answer.seconds
+        key = ";".join(f"{m.track_id}:{m.rle.counts}" for m in answer.label.objects)
+        return Label(masks, key), answer.kind, answer.seconds
 
     return annotate
 
 
 def frame_label(ref: FrameRef, masks: Masks) -> FrameLabel:
     """Make a label of a frame's masks, all objects of one category."""
-    return FrameLabel(ref, tuple(MaskLabel(t, _ONE_CATEGORY, encode(m)) for t, m in sorted(masks.items())))
-
-
-def _key(masks: Sequence[MaskLabel]) -> str:
-    return ";".join(f"{m.track_id}:{m.rle.counts}" for m in masks)
+    return FrameLabel(ref, tuple(MaskLabel(t, 1, encode(m)) for t, m in sorted(masks.items())))

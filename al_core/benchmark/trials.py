@@ -84,12 +84,7 @@ SETS: Table[Callable[[Sequence[Clip], int, int, float], list[Trial]]] = Table(
 
 
 def long_view(
-    clip: Clip,
-    n_frames: int,
-    seed: int,
-    quiet_share: float = QUIET_SHARE,
-    noise: float = NOISE,
-    empty: bool = False,
+    clip: Clip, n_frames: int, seed: int, quiet_share: float = QUIET_SHARE, noise: float = NOISE, empty: bool = False
 ) -> RearrangedClip:
     """Make long footage from a clip; the top of this module describes how.
 
@@ -126,21 +121,17 @@ def long_view(
 
 def camera_stands_still(clip: Clip) -> bool:
     """Tell whether the frames look as the empty scene does away from the objects."""
-    truth = set(clip.truth_frames)
-    differing = [
-        _share_of_change(clip, int(i))
-        for i in np.unique(np.linspace(0, clip.n_frames - 1, 9).round().astype(int))
-        if int(i) in truth
-    ]
-    return bool(differing) and max(differing) < 1 - STILL_SHARE
+    spread = np.linspace(0, clip.n_frames - 1, 9).round().astype(int).tolist()
+    differing = [_share_of_change(clip, i) for i in set(spread) & set(clip.truth_frames)]
+    return max(differing, default=1.0) < 1 - STILL_SHARE
 
 
 def _share_of_change(clip: Clip, frame_idx: int) -> float:
     """Share of the pixels outside all objects that differ from the empty scene."""
     apart = np.abs(clip.read(frame_idx).astype(np.float32) - clip.background).max(axis=-1) > STILL_LEVELS
-    covered = np.zeros(clip.size, bool)
     ignored = clip.ignore(frame_idx)
-    for mask in [*clip.truth(frame_idx).values(), *([] if ignored is None else [ignored])]:
+    covered = np.zeros(clip.size, bool) if ignored is None else ignored.copy()
+    for mask in clip.truth(frame_idx).values():
         covered |= mask
     return float(apart[~covered].mean()) if not covered.all() else 1.0
 
@@ -149,9 +140,7 @@ class _Walk:
     """Goes to and fro over the frames of a clip."""
 
     def __init__(self, n_frames: int) -> None:
-        self._last = n_frames - 1
-        self._direction = 1
-        self.position = 0
+        self._last, self._direction, self.position = n_frames - 1, 1, 0
 
     def on(self, length: int, step: int) -> list[int]:
         """Walk on; return the frames, beginning with where it stands."""

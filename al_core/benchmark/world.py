@@ -32,11 +32,7 @@ Masks = Mapping[int, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Label:
-    """What a person said of a frame.
-
-    Attributes:
-        key: the same key stands for the same masks, for one frame.
-    """
+    """What a person said of a frame; the same key stands for the same masks, for one frame."""
 
     masks: Masks
     key: str = "exact"
@@ -49,9 +45,7 @@ Labels = Mapping[int, Label]
 class FrameQuality:
     """A frame as it is delivered, averaged over all objects of the clip; one that is rightly absent counts 1.
 
-    Attributes:
-        j, f: against the truth.
-        confidence: the overlap with the truth that is expected of it.
+    The confidence is the overlap with the truth that is expected of it.
     """
 
     j: float
