@@ -11,15 +11,19 @@ class FewframesError(Exception):
     """Anything that a person can mend: the command line prints the message without a traceback."""
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean ...?" where a known name is close, else nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 class UnknownName(FewframesError):
     """A name that is in no table; the message lists the known ones, where they are given."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        close = get_close_matches(name, names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = f"; known: {', '.join(names)}." if names else ""
-        super().__init__(f"unknown {what} {name!r}{listed}{hint}")
+        super().__init__(f"unknown {what} {name!r}{listed}{did_you_mean(name, names)}")
 
 
 class BadSettings(FewframesError):

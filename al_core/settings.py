@@ -4,6 +4,7 @@ A settings file is TOML; what it leaves out keeps the default below. The presets
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from al_core.errors import BadSettings, UnknownName
+from al_core.errors import BadSettings, UnknownName, did_you_mean
 from al_core.fingerprint import fingerprint
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -90,7 +91,15 @@ ServerUrl = Annotated[str, AfterValidator(lambda url: _public_url(url).rstrip("/
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number is expected: they would count as 1 and 0."""
+        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError("expected no true or false")
+        return value
 
 
 class FrameSettings(_Section):
@@ -273,7 +282,7 @@ class Settings(_Section):
             section = nested
             for parent in parents:
                 section = section.get(parent, {}) if isinstance(section, dict) else {}
-            if not isinstance(section, dict) or leaf not in section:
+            if not isinstance(section, dict) or leaf not in section or isinstance(section[leaf], dict):
                 raise UnknownName("setting", name, _dotted(self.model_dump()))
             section[leaf] = value
         return _validated(nested, "options")
@@ -292,6 +301,8 @@ def load_settings(source: str | Path) -> Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadSettings(f"{path}: no such settings file; presets: see configs/rounds") from None
+    except OSError as error:
+        raise BadSettings(f"{path}: expected a settings file, it cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: expected TOML, got {error}") from None
     return _validated(values, str(path))
@@ -313,7 +324,25 @@ def _explain(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return str(UnknownName("setting", name, _dotted(Settings().model_dump())))
-    return f"{name}: {error['msg']}, got {error['input']!r}"
+    kind, given = error["type"], error["input"]
+    hint = (
+        did_you_mean(str(given), re.findall("'([^']+)'", error["ctx"]["expected"])) if kind == "literal_error" else ""
+    )
+    words = next((w for start, w in _EXPECTED.items() if kind.startswith(start)), error["msg"])
+    words = words.removeprefix("Value error, ").replace("Input should be ", "expected a value ")
+    return f"{name}: {words}, got {given!r}{hint and '.'}{hint}"
+
+
+_EXPECTED = {
+    "int_": "expected a whole number",
+    "float_": "expected a number",
+    "finite": "expected a finite number",
+    "string_": "expected text",
+    "bool_": "expected true or false",
+    "tuple_type": 'expected a list, e.g. ["one", "two"]',
+    "too_short": "expected at least one entry",
+}
+"""What was expected, by how pydantic's name of the error begins; other errors have pydantic's own words."""
 
 
 def _dotted(values: dict[str, Any], prefix: str = "") -> list[str]:

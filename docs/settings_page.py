@@ -25,8 +25,8 @@ HEAD = """# Settings
 *Written by `docs/settings_page.py` from `al_core/settings.py`; change it there.*
 
 A campaign has one set of settings. They are read once, when a command starts, and every round keeps its own
-copy in the ledger. A name that does not exist or a value out of range is refused, and the message says
-which.
+copy in the ledger. A name that does not exist, a value out of range, a file of weights that is not there or holds none,
+and numbers that contradict each other are refused before anything is stored, and the message says which.
 
 ```sh
 fewframes run --project work --settings quick

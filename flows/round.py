@@ -19,6 +19,7 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
+from tasks.preflight import check
 from tasks.project.run_settings import settings_for_run
 from tasks.report.formatting import many
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
@@ -51,6 +52,7 @@ class RoundOutcome:
 def run_round(project: Project, settings: Settings) -> RoundOutcome:
     """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
     ledger = open_ledger(project)
+    check(settings, project)
     round_id = ledger.begin_round(settings, flow_run.id).round_id
     repair_inputs(RoundContext(project, ledger, round_id))
     if not steps.select(project, round_id).frames:

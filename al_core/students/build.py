@@ -24,10 +24,9 @@ import torch
 from torch import nn
 
 from al_core.errors import BadCheckpoint, BadSettings, MissingDependency
-from al_core.settings import CONFIGS, StudentSettings, Table, TeacherSettings
+from al_core.settings import StudentSettings, TeacherSettings
+from al_core.students.zoo import config_base, override_text
 
-STUDENTS = CONFIGS / "students"
-ZOO = "mmdet::"
 SIZE_DIVISOR = 32
 """Sides of what a network sees are multiples of this: the stride of the deepest feature map."""
 
@@ -95,8 +94,7 @@ def load_config(name: str, override: str = "") -> Any:
     import_mmdet()
     from mmengine.config import Config
 
-    base = _base_of(name)
-    text = f"_base_ = {base!r}\n" + (_override_text(Path(override)) if override else "")
+    text = f"_base_ = {config_base(name)!r}\n" + override_text(override)
     try:
         config = Config.fromstring(text, ".py")
     except Exception as error:  # a config is a program: it may raise anything
@@ -279,31 +277,6 @@ def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettin
             raise BadCheckpoint(f"{checkpoint}: weights and config do not fit: {error}") from error
         members.append(Member(f"teacher {teacher['decay']} of seed {teacher['seed']}", module, categories))
     return members
-
-
-def _base_of(name: str) -> str:
-    if name.startswith(ZOO):
-        return name
-    if name.endswith(".py"):
-        path = Path(name).expanduser().resolve()
-        if not path.is_file():
-            raise BadSettings(f"student.config: no such file {name!r}; known students: {', '.join(_known())}")
-        return str(path)
-    return str(_known()[name])
-
-
-def _known() -> Table[Path]:
-    return Table("student", {path.stem: path for path in sorted(STUDENTS.glob("*.py")) if path.stem != "__init__"})
-
-
-def _override_text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadSettings(f"student.override: {path} cannot be read: {error.strerror}") from None
-    if "_base_ =" in text or "_base_=" in text:
-        raise BadSettings(f"student.override: {path} says only what differs; its base is student.config")
-    return text
 
 
 def _optimizer(learning_rate: float) -> dict[str, Any]:

@@ -55,13 +55,11 @@ def simulate(
     from rich.console import Console
 
     from al_core.records import Identities
-    from al_core.settings import load_settings
     from tasks.benchmark.simulate import Simulation, simulate_campaigns
-    from tasks.project.run_settings import parse_overrides
     from tasks.report.tables import simulation_table
 
     asked["identities"] = Identities(asked["identities"])
-    plan = Simulation(**asked, settings=load_settings(preset or "quick").changed(parse_overrides(changes)))
+    plan = Simulation(**asked, settings=_checked(preset or "quick", changes, {"annotator.backend": "simulated"}))
     console = Console()
     records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console, _run_campaign)
     console.print(simulation_table(records))
@@ -102,22 +100,21 @@ def propagate(
     """
     from rich.console import Console
 
-    from al_core.settings import load_settings
     from tasks.benchmark.one_clip import propagate_sequence
     from tasks.progress import progress_of, terminal_progress
-    from tasks.project.run_settings import parse_overrides
 
     marks = n_labels if labels is None else _numbers(labels)
     if marks is None or None not in (labels, n_labels):
         raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
-    settings = load_settings(preset or "default").changed(parse_overrides(changes))
+    methods = method.split(",")
+    settings = _checked(preset or "default", changes, {"propagation.methods": methods})
     console = Console()
     with terminal_progress(console):
         done = propagate_sequence(
             data,
             sequence,
             marks,
-            method.split(","),
+            methods,
             out,
             cache or out / "cache",
             settings,
@@ -171,15 +168,13 @@ def bench(
     """
     from rich.console import Console
 
-    from al_core.settings import load_settings
     from tasks.benchmark.bench import Arm, Bench, run_bench
-    from tasks.project.run_settings import parse_overrides
 
     plan = Bench(
         **asked,
         data=tuple(folder.resolve() for folder in data),
         arms=tuple(Arm.parse(arm) for arm in arms),
-        annotator=load_settings(preset or "default").changed(parse_overrides(changes)).annotator,
+        annotator=_checked(preset or "default", changes, {"annotator.backend": "simulated"}).annotator,
     )
     console = Console()
     points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)
@@ -211,6 +206,18 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
     console.print(simulation_summary(comparison))
     page = write_comparison(comparison, out or records[0].with_suffix(".html"))
     console.print(f"{len(points)} records compared; curves in {page}", highlight=False, soft_wrap=True)
+
+
+def _checked(preset: str, changes: tuple[str, ...], own: dict[str, Any]) -> "Settings":
+    """Return the settings asked for, if nothing surely fails in them, also with what the command itself sets."""
+    from al_core.settings import load_settings
+    from tasks.preflight import check
+    from tasks.project.run_settings import parse_overrides
+
+    settings = load_settings(preset).changed(parse_overrides(changes))
+    check(settings, tokens=False)
+    check(settings.changed(own), tokens=False)
+    return settings
 
 
 def _numbers(text: str) -> list[int]:

@@ -131,7 +131,8 @@ def _absolute(preset: str | None) -> str:
 
 def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes if they fit: better refused now than at night."""
+    from tasks.preflight import check
     from tasks.project.run_settings import settings_for_run
 
-    settings_for_run(project, preset, changes)
+    check(settings_for_run(project, preset, changes), project, tokens=False)
     return dict(changes)

@@ -44,7 +44,7 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     console = Console()
     project = existing(root)
     settings = _settings(project, preset, changes, {})
-    _require_videos(project)
+    _require_fit(project, settings)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.round import run_round
 
@@ -58,7 +58,7 @@ def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
     from tasks.report.tables import print_status, round_line
     from tasks.scheduling.prefect_server import prefect_server
 
-    _require_videos(project)
+    _require_fit(project, settings)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
@@ -98,11 +98,14 @@ def _where_people_label(project: Project, round_id: int) -> str:
             return f"the frames are in {project.outbox}, answers go to {project.inbox}; {again}"
 
 
-def _require_videos(project: Project) -> None:
+def _require_fit(project: Project, settings: "Settings") -> None:
+    """Refuse what surely fails, before anything is stored."""
     from tasks.ledger.client import open_ledger
+    from tasks.preflight import check
 
     if not open_ledger(project).videos():
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
+    check(settings, project)
 
 
 def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":

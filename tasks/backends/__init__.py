@@ -3,22 +3,17 @@
 from collections.abc import Callable
 
 from al_core.settings import Table
-from tasks.backends.cvat import CvatBackend
-from tasks.backends.inbox import InboxBackend
-from tasks.backends.label_studio import LabelStudioBackend
-from tasks.backends.page import PageBackend
 from tasks.backends.protocol import Backend
-from tasks.backends.simulated import SimulatedBackend
 from tasks.steps.context import RoundContext
 
 BACKENDS: Table[Callable[[RoundContext], Backend]] = Table(
     "annotation back-end",
     {
-        "simulated": SimulatedBackend,
-        "page": PageBackend,
-        "inbox": InboxBackend,
-        "label_studio": LabelStudioBackend,
-        "cvat": CvatBackend,
+        "simulated": "tasks.backends.simulated:SimulatedBackend",
+        "page": "tasks.backends.page:PageBackend",
+        "inbox": "tasks.backends.inbox:InboxBackend",
+        "label_studio": "tasks.backends.label_studio:LabelStudioBackend",
+        "cvat": "tasks.backends.cvat:CvatBackend",
     },
 )
 

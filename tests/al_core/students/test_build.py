@@ -92,7 +92,7 @@ class TestZoo:
     @pytest.mark.parametrize(
         ("config", "override", "message"),
         [
-            ("mmdet::no/such_config.py", "", "cannot be read"),
+            ("mmdet::no/such_config.py", "", "the model zoo has no config"),
             ("nowhere.py", "", "no such file"),
             ("rtmdet_ins_tiny", "nowhere.py", "student.override: nowhere.py cannot be read"),
         ],

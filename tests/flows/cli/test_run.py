@@ -90,7 +90,8 @@ def test_how_a_round_ended_is_said(root, flows, command, ends, said):
         ),
     ],
 )
-def test_where_people_label_depends_on_the_back_end_of_the_round(tmp_path, flows, changes, said):
+def test_where_people_label_depends_on_the_back_end_of_the_round(tmp_path, flows, monkeypatch, changes, said):
+    monkeypatch.setenv("LABEL_STUDIO_TOKEN", "a token")
     ledger_with_clip(tmp_path).begin_round(Settings().changed(changes))
     flows.ends = outcome(waiting=3)
     assert said in run("run", tmp_path)[1]

@@ -1,0 +1,223 @@
+"""Refuse settings that surely fail, in one line and before anything is stored.
+
+Nothing heavy is loaded unless a file of weights or a GPU has to be looked at.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from al_core.errors import BadSettings, FewframesError
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.propagation import PROPAGATORS
+from al_core.selection import STRATEGIES
+from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
+from al_core.students.zoo import config_base, override_text
+from al_core.uncertainty.augment import VIEWS
+from tasks.backends import BACKENDS
+from tasks.ledger.client import open_ledger
+
+LEAST_SIDE = 16
+"""Frames that are smaller than this, in pixels, show nothing to a network or to optical flow."""
+
+MOST, MOST_SEED = 2**31 - 1, 2**63 - 1
+"""Whole numbers beyond these do not fit where they are stored."""
+
+_SIDES = ("frames.working_long_side", "student.long_side", "propagation.flow_long_side")
+_VARIABLES = ("annotator.label_studio_token_variable", "annotator.cvat_token_variable", "notify.url_variable")
+
+
+def check(settings: Settings, project: Project | None = None, tokens: bool = True) -> None:
+    """Look at everything that settings name; nothing is stored.
+
+    Args:
+        project: what will be run with them; None where there is no project, as for a bench.
+        tokens: whether this process is the one that needs the tokens of labelling tools.
+
+    Raises:
+        BadSettings: a name, file, device or number that cannot be worked with; the message begins with the setting.
+    """
+    values = _dotted(settings.model_dump())
+    _check_names(settings)
+    _check_numbers(values)
+    _check_variables(values)
+    _check_selection(settings.selection)
+    _check_propagation(settings.propagation)
+    with _about("student.device"):
+        if settings.student.device == "cuda":
+            from al_core.students.build import choose_device
+
+            choose_device(settings.student.device)
+    ledger = open_ledger(project) if project else None
+    if ledger is None or not _starts_from_round_before(settings, ledger):
+        check_weights(settings)
+    _check_tools(settings.annotator, tokens)
+    if ledger is not None:
+        _check_truth(settings.annotator, ledger)
+        _check_footage(settings.selection, ledger.video_lengths().values())
+
+
+def check_weights(settings: Settings) -> None:
+    """Look at the file that the first student starts from: whether it is there and holds weights.
+
+    Raises:
+        BadSettings: it cannot be used.
+    """
+    name = settings.student.init_weights
+    if name:
+        with _about("student.init_weights"):
+            path = _file(name)
+            from al_core.students.weights import read_start
+
+            read_start(path)
+
+
+def _check_names(settings: Settings) -> None:
+    with _about("selection.strategy"):
+        STRATEGIES.check(settings.selection.strategy)
+    with _about("annotator.backend"):
+        BACKENDS.check(settings.annotator.backend)
+    for setting, names, table in (
+        ("teachers.views", settings.teachers.views, VIEWS),
+        ("propagation.methods", settings.propagation.methods, PROPAGATORS),
+    ):
+        with _about(setting):
+            for name in names:
+                table.check(name)
+    with _about("student.config"):
+        config_base(settings.student.config)
+    with _about("student.override"):
+        override_text(settings.student.override)
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        most = MOST_SEED if name == "seed" else MOST
+        if isinstance(value, int) and value > most:
+            raise BadSettings(f"{name}: expected at most {most}, got {value}")
+    for name in _SIDES:
+        if values[name] < LEAST_SIDE:
+            raise BadSettings(f"{name}: expected at least {LEAST_SIDE} pixels, got {values[name]}")
+
+
+def _check_variables(values: Mapping[str, Any]) -> None:
+    for name in _VARIABLES:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", values[name]):
+            # It may be the secret itself, so it is not repeated.
+            raise BadSettings(f"{name}: expected the name of an environment variable, e.g. CVAT_TOKEN, not its value")
+
+
+def _check_selection(selection: SelectionSettings) -> None:
+    planned, n = selection.planned_frames, selection.frames_per_round
+    if planned and planned < n:
+        raise BadSettings(
+            f"selection.planned_frames: the whole campaign cannot ask for fewer frames ({planned}) than one round "
+            f"(selection.frames_per_round = {n})"
+        )
+
+
+def _check_propagation(propagation: PropagationSettings) -> None:
+    methods = propagation.methods
+    for setting, name, used in (
+        ("encoder", propagation.encoder, {"affinity", "tracks"} & set(methods)),
+        ("parent", propagation.parent, "specialist" in methods),
+        ("cutie_weights", propagation.cutie_weights, False),
+    ):
+        if name:
+            with _about(f"propagation.{setting}"):
+                path = _file(name)
+                if used:
+                    _read_network(setting, path)
+    if "cutie" in methods:
+        with _about("propagation.methods" if find_spec("cutie") is None else "propagation.cutie_weights"):
+            from al_core.propagation.cutie import load_network
+
+            load_network(propagation.cutie_weights)
+
+
+def _read_network(setting: str, path: Path) -> None:
+    if setting == "encoder":
+        from al_core.propagation.affinity.encoder import load_encoder
+
+        load_encoder(path)
+    else:
+        from al_core.propagation.specialist.network import load_weights
+
+        load_weights(path)
+
+
+def _check_tools(annotator: AnnotatorSettings, tokens: bool) -> None:
+    tools = {
+        "label_studio": ("label_studio_token_variable", annotator.label_studio_url),
+        "cvat": ("cvat_token_variable", annotator.cvat_url),
+    }
+    setting, url = tools.get(annotator.backend, ("", ""))
+    if not url:
+        return
+    if annotator.backend == "cvat" and find_spec("cvat_sdk") is None:
+        raise BadSettings("annotator.cvat_url: uploading needs cvat-sdk: pip install 'fewframes[cvat]'")
+    variable = getattr(annotator, setting)
+    if tokens and not os.environ.get(variable, "").strip():
+        raise BadSettings(
+            f"annotator.{setting}: the environment variable {variable} does not hold an access token of {url}; make "
+            f"one in your account there, then: export {variable}=..."
+        )
+
+
+def _check_truth(annotator: AnnotatorSettings, ledger: Ledger) -> None:
+    if annotator.backend == "simulated" and not len(ledger.truth_frames()["video_id"]):
+        raise BadSettings(
+            "annotator.backend is 'simulated', which answers from ground truth, but no video has any: let people "
+            "label with --set annotator.backend=page, or ingest masks beside the frames"
+        )
+
+
+def _check_footage(selection: SelectionSettings, lengths: Collection[int]) -> None:
+    gap, longest = selection.min_gap, max(lengths, default=0)
+    usual = SelectionSettings().min_gap
+    if usual < gap >= longest > 1 and selection.frames_per_round > len(lengths):
+        raise BadSettings(
+            f"selection.min_gap: {gap} frames between two of a video leave one frame a video, as the longest has "
+            f"{longest} frames: a round cannot ask for {selection.frames_per_round}; expected less than {longest}"
+        )
+
+
+def _starts_from_round_before(settings: Settings, ledger: Ledger) -> bool:
+    trained = any(step.name == "train" and step.status == "finished" for step in ledger.steps())
+    return settings.student.warm_start and trained
+
+
+def _file(name: str) -> Path:
+    """Return a path to a file that can be read.
+
+    Raises:
+        BadSettings: there is none.
+    """
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise BadSettings(f"{path}: expected a file of weights, there is no such file")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise BadSettings(f"{path}: expected a file of weights, it cannot be read as a file")
+    return path
+
+
+@contextmanager
+def _about(setting: str) -> Iterator[None]:
+    """Let an error begin with the setting that it is about."""
+    try:
+        yield
+    except FewframesError as error:
+        words = str(error)
+        raise BadSettings(words if words.startswith(f"{setting}:") else f"{setting}: {words}") from error
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
