@@ -17,6 +17,7 @@ from al_core.export.contents import (
     LabelledFrame,
     Tally,
     frame_name,
+    frame_paths,
     labelled_frames,
     write_frames,
 )
@@ -47,7 +48,7 @@ def export(
         for clip in clips:
             indices = _write_clip(clip, options, annotations, images, tally)
             if with_images:
-                write_frames(clip, indices, out / "images" / clip.video.name, tally)
+                write_frames(clip, frame_paths(clip, indices, out / "images" / clip.video.name), tally)
     tally.files += 1
 
 

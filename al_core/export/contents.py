@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,16 +33,20 @@ class ExportClip:
             masks may be left out.
         images: gives RGB uint8 [height, width, 3] of the frames asked for, at full resolution, in rising order.
         human_frames: frames that a person labelled, including those where nothing is there.
-        round_id: the round that delivered the masks.
+        round_id: the round that delivered the masks; None where none did, and only what people labelled is known.
         times_us: presentation time of each frame in microseconds, shape [n_frames]; None when the rate is even.
+        unknown_frames: frames of which nothing is known any more, since their answer was taken back.
+        split: name of the split that the video belongs to; empty where there are none.
     """
 
     video: Video
     masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]]
     images: Callable[[Sequence[int]], Iterator[tuple[int, NDArray[np.uint8]]]]
     human_frames: frozenset[int] = frozenset()
-    round_id: int = 0
+    round_id: int | None = 0
     times_us: NDArray[np.int64] | None = None
+    unknown_frames: frozenset[int] = frozenset()
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ class ExportOptions:
         provenances: only masks of these; a frame that this leaves without a mask is left out as unlabelled,
             since it is not empty.
         human_frames_only: only the frames that a person labelled.
+        min_confidence: in [0, 1]; masks of the machine below it are left out, and so is a frame that this leaves
+            without a mask.
+        empty: frames that nobody saw and in which the machine found nothing go out as empty frames too. Formats of
+            whole videos hold them in any case.
         images: write the frames too, where the format has them.
         extra_fields: add what the format itself does not know (track, provenance, confidence), where it can hold it.
         overwrite: replace an earlier export.
@@ -63,10 +71,14 @@ class ExportOptions:
     images: bool = True
     extra_fields: bool = True
     overwrite: bool = False
+    min_confidence: float = 0.0
+    empty: bool = False
 
     def __post_init__(self) -> None:
         if not self.provenances:
             raise BadSettings("choose at least one provenance of masks")
+        if not 0 <= self.min_confidence <= 1:
+            raise BadSettings(f"the least confidence is in [0, 1], got {self.min_confidence:g}")
 
 
 def parse_provenances(text: str | None) -> frozenset[Provenance]:
@@ -90,12 +102,14 @@ class LabelledFrame:
     Attributes:
         labelled: False when nothing is known of the frame, or what is known was not chosen; then it has no masks.
         human: a person labelled it.
+        regions: where neither object nor background counts.
     """
 
     frame_idx: int
     masks: tuple[DeliveredMask, ...]
     labelled: bool
     human: bool
+    regions: tuple[DeliveredMask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +120,12 @@ class ExportReport:
         files: number of files written.
         frames: frames that went out with their labels, empty ones included.
         empty_frames: those of them without any object.
+        unseen_empty: those of the empty ones that nobody saw: the machine found nothing in them.
+        unseen_left_out: frames that nobody saw and in which the machine found nothing, left out for that.
         lossy_pixels: mask pixels that the format could not keep, or had to add.
         mask_pixels: all mask pixels before the export, to compare with.
-        warnings: one sentence each.
+        warnings: what was lost or may surprise, one sentence each.
+        notes: what did not go out and how to have it, one sentence each.
     """
 
     format: str
@@ -121,7 +138,10 @@ class ExportReport:
     masks_by_provenance: dict[str, int]
     lossy_pixels: int
     mask_pixels: int
+    unseen_empty: int = 0
+    unseen_left_out: int = 0
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Say what was written, for the person who asked; every warning is a line of its own."""
@@ -130,11 +150,22 @@ class ExportReport:
         if self.format == "overlay-mp4":
             lost = "to look at"
         lines = [
-            f"{self.out}: {self.format}, {self.videos:,} videos, {self.frames:,} frames "
-            f"({self.empty_frames:,} empty), {self.masks:,} masks ({by or 'none'}), "
-            f"{self.files:,} files, {lost}"
+            f"{self.out}: {self.format}, {self.videos:,} videos, {self.frames:,} frames ({self._empty()}), "
+            f"{self.masks:,} masks ({by or 'none'}), {self.files:,} files, {lost}"
         ]
-        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        if self.unseen_left_out:
+            lines.append(
+                f"note: {self.unseen_left_out:,} frames are left out: nobody saw them and the machine found nothing "
+                "in them; --empty takes them as empty"
+            )
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _empty(self) -> str:
+        if not self.unseen_empty:
+            return f"{self.empty_frames:,} empty"
+        human = self.empty_frames - self.unseen_empty
+        return f"{human:,} empty by a person's word, {self.unseen_empty:,} where the machine found nothing"
 
 
 @dataclass(slots=True)
@@ -147,6 +178,8 @@ class Tally:
     videos: int = 0
     frames: int = 0
     empty_frames: int = 0
+    unseen_empty: int = 0
+    unseen_left_out: int = 0
     lossy_pixels: int = 0
     mask_pixels: int = 0
     done: int = 0
@@ -166,17 +199,20 @@ class Tally:
 
     def skip(self, count: int) -> None:
         """Count units of work that turned out to be none."""
-        self.done += count
+        if count:
+            self.done += count - 1
+            self.tick("")
 
     def count(self, frame: LabelledFrame) -> None:
         """Count one more frame that goes out."""
         self.frames += 1
         self.empty_frames += not frame.masks
+        self.unseen_empty += not frame.masks and not frame.human
         self.provenances.update(m.provenance.value for m in frame.masks)
         self.mask_pixels += sum(rle.area(m.rle) for m in frame.masks)
 
-    def report(self, format_name: str, out: Path) -> ExportReport:
-        """Return the finished report."""
+    def report(self, format_name: str, out: Path, notes: Sequence[str] = ()) -> ExportReport:
+        """Return the finished report; ``notes`` are what was known before the export."""
         said = [text.replace("{n}", str(n)) for text, n in self.notes.items() if n]
         return ExportReport(
             format=format_name,
@@ -189,45 +225,72 @@ class Tally:
             masks_by_provenance=dict(sorted(self.provenances.items())),
             lossy_pixels=self.lossy_pixels,
             mask_pixels=self.mask_pixels,
+            unseen_empty=self.unseen_empty,
+            unseen_left_out=self.unseen_left_out,
             warnings=(*self.warnings, *said),
+            notes=tuple(notes),
         )
 
 
-def labelled_frames(clip: ExportClip, options: ExportOptions, tally: Tally | None = None) -> Iterator[LabelledFrame]:
+def labelled_frames(
+    clip: ExportClip,
+    options: ExportOptions,
+    tally: Tally | None = None,
+    *,
+    whole_video: bool = False,
+    with_regions: bool = False,
+) -> Iterator[LabelledFrame]:
     """Yield every frame of a video in order, with the masks that go out.
 
-    A frame without any delivered mask says "nothing is here". It goes out when the one who says so is chosen:
-    a person for a frame that a person labelled, the machine for any other.
+    A frame without any delivered mask says "nothing is here". It goes out when the one who says so is chosen: a person
+    for a frame that a person labelled, the machine for any other. A frame that nobody saw and in which the machine
+    found nothing is weak evidence, and goes out where ``options.empty`` asks for it or the format needs it.
+
+    Args:
+        whole_video: the format holds videos, not single frames.
+        with_regions: the format holds regions to ignore too.
     """
     tally = tally if tally is not None else Tally(0)
+    empty_too = whole_video or options.empty
     delivered = clip.masks()
     upcoming = next(delivered, None)
     for index in range(clip.video.n_frames):
         given: list[DeliveredMask] = []
+        regions: list[DeliveredMask] = []
         if upcoming is not None and upcoming[0] == index:
-            given = _objects(upcoming[1], tally)
+            given, regions = _objects(upcoming[1], tally, with_regions)
             upcoming = next(delivered, None)
-        yield _chosen(index, given, index in clip.human_frames, options, tally)
+        if index in clip.unknown_frames or (clip.round_id is None and index not in clip.human_frames):
+            yield LabelledFrame(index, (), False, False)
+        else:
+            frame = _chosen(index, given, regions, index in clip.human_frames, options, tally)
+            unseen = frame.labelled and not frame.masks and not frame.human
+            tally.unseen_left_out += unseen and not empty_too
+            yield LabelledFrame(index, (), False, False) if unseen and not empty_too else frame
         tally.tick(clip.video.name)
 
 
-def write_frames(clip: ExportClip, indices: Sequence[int], folder: Path, tally: Tally) -> None:
-    """Write frames as ``folder/<number>.jpg``.
+def write_frames(clip: ExportClip, paths: Mapping[int, Path], tally: Tally) -> None:
+    """Write frames as JPEG files.
 
     A JPEG of the source is copied byte for byte; anything else is encoded at quality 95 without colour subsampling.
 
     Args:
-        indices: rising frame numbers.
-        folder: made when it is not there.
+        paths: by frame number, rising; folders are made where they are not there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {index: folder / f"{frame_name(clip.video, index)}.jpg" for index in indices}
+    for folder in {path.parent for path in paths.values()}:
+        folder.mkdir(parents=True, exist_ok=True)
     rest = [index for index, path in paths.items() if not _copy_jpeg(clip.video, index, path, tally)]
     for index, image in clip.images(rest) if rest else ():
         write_jpeg(paths[index], image)
         tally.files += 1
         tally.tick(clip.video.name)
-    tally.skip(clip.video.n_frames - len(indices))
+    tally.skip(clip.video.n_frames - len(paths))
+
+
+def frame_paths(clip: ExportClip, indices: Iterable[int], folder: Path) -> dict[int, Path]:
+    """Return where frames go: ``folder/<number>.jpg``."""
+    return {index: folder / f"{frame_name(clip.video, index)}.jpg" for index in indices}
 
 
 def write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
@@ -267,16 +330,19 @@ def replacing(out: Path, overwrite: bool) -> Iterator[Path]:
         yield unfinished
 
 
-def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, rounds: dict[str, int]) -> None:
+def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, rounds: dict[str, int | None]) -> None:
     """Write what an export did into its folder; the same export writes the same bytes."""
     content = {
         "made_by": "fewframes",
         "format": report.format,
         "provenances": sorted(p.value for p in options.provenances),
         "human_frames_only": options.human_frames_only,
+        "min_confidence": options.min_confidence,
         "rounds": rounds,
         "frames": report.frames,
         "empty_frames": report.empty_frames,
+        "unseen_empty_frames": report.unseen_empty,
+        "unseen_frames_left_out": report.unseen_left_out,
         "masks": report.masks,
         "masks_by_provenance": report.masks_by_provenance,
         "mask_pixels": report.mask_pixels,
@@ -286,24 +352,40 @@ def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, r
     (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _objects(masks: Sequence[DeliveredMask], tally: Tally) -> list[DeliveredMask]:
+def _objects(
+    masks: Sequence[DeliveredMask], tally: Tally, with_regions: bool
+) -> tuple[list[DeliveredMask], list[DeliveredMask]]:
     kept = [m for m in masks if m.track_id > 0 and m.category_id > 0 and rle.area(m.rle) > 0]
-    regions = sum(m.track_id == 0 or m.category_id == 0 for m in masks)
-    tally.note("{n} ignore regions are left out: the format holds objects only", regions)
-    tally.note("{n} masks without a single pixel are left out", len(masks) - len(kept) - regions)
-    return kept
+    regions = [m for m in masks if m.track_id == 0 or m.category_id == 0]
+    if not with_regions:
+        tally.note("{n} ignore regions are left out: the format holds objects only", len(regions))
+    tally.note("{n} masks without a single pixel are left out", len(masks) - len(kept) - len(regions))
+    return kept, regions
 
 
-def _chosen(index: int, given: list[DeliveredMask], human: bool, options: ExportOptions, tally: Tally) -> LabelledFrame:
-    kept = tuple(m for m in given if m.provenance in options.provenances)
+def _chosen(
+    index: int,
+    given: list[DeliveredMask],
+    regions: list[DeliveredMask],
+    human: bool,
+    options: ExportOptions,
+    tally: Tally,
+) -> LabelledFrame:
+    of_choice = [m for m in given if m.provenance in options.provenances]
+    kept = [m for m in of_choice if m.provenance is Provenance.HUMAN or m.confidence >= options.min_confidence]
     machine = options.provenances - {Provenance.HUMAN}
     says_empty = not given and (Provenance.HUMAN in options.provenances if human else bool(machine))
     labelled = (bool(kept) or says_empty) and (human or not options.human_frames_only)
     if not labelled:
+        if of_choice and not kept:
+            tally.note("{n} frames are left out: all their masks are below the least confidence")
         return LabelledFrame(index, (), False, human)
-    missing = len(given) - len(kept)
+    missing = len(given) - len(of_choice)
     tally.note("{n} masks of provenances that were not chosen are missing in frames that went out", missing)
-    return LabelledFrame(index, tuple(sorted(kept, key=lambda m: m.track_id)), True, human)
+    unsure = len(of_choice) - len(kept)
+    tally.note("{n} masks below the least confidence are missing in frames that went out", unsure)
+    ordered = tuple(sorted(kept, key=lambda m: m.track_id))
+    return LabelledFrame(index, ordered, True, human, tuple(regions))
 
 
 def _copy_jpeg(video: Video, index: int, target: Path, tally: Tally) -> bool:

@@ -3,7 +3,8 @@
 An index image gives each pixel to one object. Where objects overlap, the better founded mask keeps the pixel:
 human before accepted before propagated before teacher, then the higher confidence, then the lower object
 number; what the others lose is counted. Lossless when nothing overlaps. The category of each object stands in
-``categories.json``, where ingesting finds it again; provenance has no place in the format.
+``categories.json``, where ingesting finds it again; provenance has no place in the format. A video of more objects than
+8 bits can number gets grey 16-bit index images, which ingesting reads as well and most other readers do not.
 """
 
 import json
@@ -21,6 +22,7 @@ from al_core.export.contents import (
     LabelledFrame,
     Tally,
     frame_name,
+    frame_paths,
     labelled_frames,
     one_category,
     write_frames,
@@ -33,7 +35,13 @@ RESOLUTION = "Full-Resolution"
 """The folder level below ``JPEGImages`` and ``Annotations``, as DAVIS names frames that were not scaled."""
 
 MAX_OBJECTS = 254
-"""Index 0 is background and 255 "ignore"."""
+"""Of 8 bits: index 0 is background and 255 "ignore"."""
+
+MAX_OBJECTS_16_BIT = 65_535
+"""In 16 bits 255 is an object like any other."""
+
+IndexImage = NDArray[np.uint8] | NDArray[np.uint16]
+"""Shape [h, w]; each pixel is the number of an object, 0 for background."""
 
 _TRUST = {Provenance.HUMAN: 0, Provenance.ACCEPTED: 1, Provenance.PROPAGATED: 2, Provenance.TEACHER: 3}
 
@@ -50,7 +58,7 @@ def export(
     A frame that is not labelled has a frame file and no index image; an empty one has an index image of zeros.
 
     Raises:
-        BadLabel: a video holds more than 254 objects.
+        BadLabel: a video holds more than 65,535 objects.
     """
     tally.total *= 2 if options.images else 1
     names: dict[str, dict[str, str]] = {}
@@ -60,7 +68,7 @@ def export(
         _write_masks(clip, options, out / "Annotations" / RESOLUTION / clip.video.name, index_of, tally)
         if options.images:
             images = out / "JPEGImages" / RESOLUTION / clip.video.name
-            write_frames(clip, range(clip.video.n_frames), images, tally)
+            write_frames(clip, frame_paths(clip, range(clip.video.n_frames), images), tally)
     (out / "categories.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
     listing = out / "ImageSets" / "all.txt"
     listing.parent.mkdir(parents=True)
@@ -74,16 +82,18 @@ def export(
 
 def index_image(
     masks: Sequence[DeliveredMask], index_of: Mapping[int, int], height: int, width: int
-) -> tuple[NDArray[np.uint8], int]:
+) -> tuple[IndexImage, int]:
     """Paint objects over each other, the best founded last.
 
     Args:
-        index_of: the index of each track, 1-254.
+        index_of: the index of each track, 1 to 65,535.
 
     Returns:
-        The index image, shape [height, width], and how many mask pixels were painted over.
+        The index image, shape [height, width], uint8 where the indices of all tracks fit, and how many mask pixels
+        were painted over.
     """
-    image = np.zeros((height, width), np.uint8)
+    deep = max(index_of.values(), default=0) > MAX_OBJECTS
+    image: IndexImage = np.zeros((height, width), np.uint16 if deep else np.uint8)
     painted = 0
     for mask in sorted(masks, key=_least_founded_first):
         pixels = rle.decode(mask.rle)
@@ -92,10 +102,13 @@ def index_image(
     return image, painted - int(np.count_nonzero(image))
 
 
-def write_index_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an index image of shape [h, w] as a PNG with DAVIS' palette."""
+def write_index_png(path: Path, image: IndexImage) -> None:
+    """Write an index image of shape [h, w] as a PNG: with DAVIS' palette in 8 bits, grey in 16."""
     from PIL import Image
 
+    if image.dtype == np.uint16:
+        Image.fromarray(image).save(path, "PNG")
+        return
     coloured = Image.fromarray(image, mode="P")
     coloured.putpalette(davis_palette().tobytes())
     coloured.save(path, "PNG")
@@ -109,7 +122,7 @@ def _write_masks(
     clip: ExportClip, options: ExportOptions, folder: Path, index_of: Mapping[int, int], tally: Tally
 ) -> None:
     folder.mkdir(parents=True)
-    for frame in labelled_frames(clip, options, tally):
+    for frame in labelled_frames(clip, options, tally, whole_video=True):
         if frame.labelled:
             _write_mask(folder, clip.video, frame, index_of, tally)
             tally.count(frame)
@@ -122,20 +135,32 @@ def _write_mask(folder: Path, video: Video, frame: LabelledFrame, index_of: Mapp
     tally.files += 1
 
 
-def _numbered(clip: ExportClip, options: ExportOptions, tally: Tally) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the index and the category of each track; a track keeps its own number as index where all fit."""
+def categories_of_tracks(clip: ExportClip, options: ExportOptions) -> dict[int, Counter[int]]:
+    """Return how often each track that goes out is of which category, by track."""
     found: dict[int, Counter[int]] = {}
-    for frame in labelled_frames(clip, options):
+    for frame in labelled_frames(clip, options, whole_video=True):
         for mask in frame.masks:
             found.setdefault(mask.track_id, Counter())[mask.category_id] += 1
-    tracks = sorted(found)
-    if len(tracks) > MAX_OBJECTS:
+    return dict(sorted(found.items()))
+
+
+def _numbered(clip: ExportClip, options: ExportOptions, tally: Tally) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the index and the category of each track; a track keeps its own number as index where all fit."""
+    found = categories_of_tracks(clip, options)
+    tracks, name = list(found), clip.video.name
+    if len(tracks) > MAX_OBJECTS_16_BIT:
         raise BadLabel(
-            f"{clip.video.name}: a DAVIS index image tells {MAX_OBJECTS} objects apart, the video has "
-            f"{len(tracks)}; export it as coco or youtube-vis"
+            f"{name}: an index image tells {MAX_OBJECTS_16_BIT:,} objects apart, the video has {len(tracks):,}; "
+            "export it as coco or youtube-vis"
         )
-    fits = not tracks or tracks[-1] <= MAX_OBJECTS
+    deep = len(tracks) > MAX_OBJECTS
+    if deep:
+        tally.warnings.append(
+            f"{name}: {len(tracks):,} objects need 16-bit index images; fewframes reads them, most DAVIS readers "
+            "expect 8 bits with a palette"
+        )
+    fits = not tracks or tracks[-1] <= (MAX_OBJECTS_16_BIT if deep else MAX_OBJECTS)
     if not fits:
-        tally.warnings.append(f"{clip.video.name}: object numbers go up to {tracks[-1]}; here they go from 1")
+        tally.warnings.append(f"{name}: object numbers go up to {tracks[-1]}; here they go from 1")
     index_of = {track: track if fits else number for number, track in enumerate(tracks, start=1)}
     return index_of, {t: one_category(found[t], t, clip.video, tally) for t in tracks}

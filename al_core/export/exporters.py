@@ -44,6 +44,7 @@ def write_export(
     out: Path,
     options: ExportOptions | None = None,
     on_progress: OnProgress | None = None,
+    notes: Sequence[str] = (),
 ) -> ExportReport:
     """Write labelled videos in one format.
 
@@ -54,6 +55,7 @@ def write_export(
         categories: names by id, of all clips.
         out: a folder; ``coco`` and ``youtube-vis`` also take a ``.json`` file (annotations without frames)
             and ``overlay-mp4`` a ``.mp4`` file (of a single video).
+        notes: what the report says besides, of what does not go out.
 
     Raises:
         UnknownName: no such format.
@@ -67,7 +69,7 @@ def write_export(
         tally.videos = len(clips)
         if temporary.is_dir():
             tally.files += 1
-        report = tally.report(name, out)
+        report = tally.report(name, out, notes)
         if temporary.is_dir():
             write_manifest(temporary, report, options, {clip.video.name: clip.round_id for clip in clips})
     return report

@@ -86,7 +86,7 @@ def write_video(
         container.mux(stream.encode(None))
 
 
-def draw_frame(image: Image, frame: LabelledFrame, categories: Mapping[int, str], round_id: int) -> Image:
+def draw_frame(image: Image, frame: LabelledFrame, categories: Mapping[int, str], round_id: int | None) -> Image:
     """Draw outlines by object, a label per object and one for the frame, coloured by provenance."""
     height, width = image.shape[:2]
     size = max(10, round(min(height, width) / 28))
@@ -96,13 +96,14 @@ def draw_frame(image: Image, frame: LabelledFrame, categories: Mapping[int, str]
     for text, (mask, pixels) in zip(texts, shown, strict=False):
         _label_object(drawn, mask, pixels, text, size)
     name, colour = _frame_state(frame)
-    put_chip(drawn, f"round {round_id}  frame {frame.frame_idx}  {name}", 0, 0, colour, size)
+    of_round = "" if round_id is None else f"round {round_id}  "
+    put_chip(drawn, f"{of_round}frame {frame.frame_idx}  {name}", 0, 0, colour, size)
     return drawn
 
 
 def _drawn(clip: ExportClip, categories: Mapping[int, str], options: ExportOptions, tally: Tally) -> Iterator[Image]:
     n = clip.video.n_frames
-    frames = labelled_frames(clip, options, tally)
+    frames = labelled_frames(clip, options, tally, whole_video=True)
     for frame, (_, image) in zip(frames, clip.images(range(n)), strict=True):
         if frame.labelled:
             tally.count(frame)

@@ -7,22 +7,30 @@ difference between that and the mask is counted, pixel by pixel, for every objec
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.errors import BadSettings
 from al_core.export.contents import (
     ExportClip,
     ExportOptions,
     LabelledFrame,
     Tally,
     frame_name,
+    frame_paths,
     labelled_frames,
     write_frames,
 )
 from al_core.masks import rle
+from al_core.records import Video
+
+TRAIN, VAL = "train", "val"
+
+VAL_SHARE = 0.2
+"""Of the labelled frames of a video that belongs to no split."""
 
 Ring = NDArray[np.int32]
 """A closed outline, shape [n, 2], (x, y) of pixels."""
@@ -35,27 +43,33 @@ def export(
     options: ExportOptions,
     tally: Tally,
 ) -> None:
-    """Write ``data.yaml``, ``images/<video>/<frame>.jpg`` and ``labels/<video>/<frame>.txt``.
+    """Write ``data.yaml``, ``images/<split>/<video>/<frame>.jpg`` and ``labels/<split>/<video>/<frame>.txt``.
 
-    An empty frame has an empty label file. Classes are counted from 0 in the order of their category ids. No split is
-    made: training and validation both name all images. Object identity and provenance have no place in the format.
+    One ``data.yaml`` names all splits, relative to its own folder. A video that belongs to no split gives the last
+    fifth of its frames to ``val``, so that nothing is validated on what it is trained on. An empty frame has an empty
+    label file. Classes are counted from 0 in the order of their category ids. Object identity and provenance have no
+    place in the format.
+
+    Raises:
+        BadSettings: the videos belong to splits, and none of them is called ``train`` or ``val``.
     """
+    given = {clip.split: None for clip in clips if clip.split}
+    if given and not {TRAIN, VAL} <= given.keys():
+        raise BadSettings(f"YOLO trains on splits that are called {TRAIN} and {VAL}, got {', '.join(given)}")
     tally.total *= 2 if options.images else 1
     class_of = {category: number for number, category in enumerate(sorted(categories))}
+    splits: dict[str, None] = {}
     for clip in clips:
-        folder = out / "labels" / clip.video.name
-        folder.mkdir(parents=True)
-        indices = []
-        for frame in labelled_frames(clip, options, tally):
-            if frame.labelled:
-                text = _lines(frame, class_of, tally)
-                (folder / f"{frame_name(clip.video, frame.frame_idx)}.txt").write_text(text, encoding="ascii")
-                tally.files += 1
-                tally.count(frame)
-                indices.append(frame.frame_idx)
+        indices = _write_labels(clip, class_of, options, out / "labels", tally)
+        splits |= dict.fromkeys(indices)
         if options.images:
-            write_frames(clip, indices, out / "images" / clip.video.name, tally)
-    (out / "data.yaml").write_text(_data_yaml(categories), encoding="utf-8")
+            paths: dict[int, Path] = {}
+            for split, numbers in indices.items():
+                paths |= frame_paths(clip, numbers, out / "images" / split / _folder(clip.video))
+            write_frames(clip, paths, tally)
+    if VAL not in splits:
+        tally.warnings.append(f"there is no {VAL} split: no labelled frame is left for it")
+    (out / "data.yaml").write_text(_data_yaml(categories, splits), encoding="utf-8")
     tally.files += 1
     if tally.lossy_pixels:
         tally.warnings.append(
@@ -98,6 +112,45 @@ def polygon_mask(text: str, height: int, width: int) -> NDArray[np.bool_]:
     return canvas.astype(bool)
 
 
+def _write_labels(
+    clip: ExportClip, class_of: Mapping[int, int], options: ExportOptions, labels: Path, tally: Tally
+) -> dict[str, list[int]]:
+    """Write a video's label files; returns the frames of each of its splits, rising."""
+    first_val = None if clip.split else _first_of_val(clip, options, tally)
+    indices: dict[str, list[int]] = {}
+    for frame in labelled_frames(clip, options, tally):
+        if not frame.labelled:
+            continue
+        split = clip.split or (VAL if first_val is not None and frame.frame_idx >= first_val else TRAIN)
+        folder = labels / split / _folder(clip.video)
+        if split not in indices:
+            folder.mkdir(parents=True)
+        text = _lines(frame, class_of, tally)
+        (folder / f"{frame_name(clip.video, frame.frame_idx)}.txt").write_text(text, encoding="ascii")
+        tally.files += 1
+        tally.count(frame)
+        indices.setdefault(split, []).append(frame.frame_idx)
+    return indices
+
+
+def _first_of_val(clip: ExportClip, options: ExportOptions, tally: Tally) -> int | None:
+    """Return the frame from which on a video belongs to the validation; None where there are too few frames."""
+    indices = [frame.frame_idx for frame in labelled_frames(clip, options) if frame.labelled]
+    if len(indices) < 2:
+        return None
+    first = indices[-max(1, round(VAL_SHARE * len(indices)))]
+    tally.warnings.append(
+        f"{clip.video.name}: {VAL} is the end of the same video, from frame {first} on, and resembles what is trained "
+        "on; with several videos whole ones are kept apart (--split)"
+    )
+    return first
+
+
+def _folder(video: Video) -> str:
+    """Return the folder of a video; readers find labels by exchanging the last ``/images/`` of a path."""
+    return f"{video.name}_" if video.name == "images" else video.name
+
+
 def _lines(frame: LabelledFrame, class_of: Mapping[int, int], tally: Tally) -> str:
     lines = []
     for item in frame.masks:
@@ -108,9 +161,11 @@ def _lines(frame: LabelledFrame, class_of: Mapping[int, int], tally: Tally) -> s
     return "".join(lines)
 
 
-def _data_yaml(categories: Mapping[int, str]) -> str:
+def _data_yaml(categories: Mapping[int, str], splits: Iterable[str]) -> str:
+    """Return the data file. Without ``path`` readers take its own folder, from whichever folder they run in."""
+    places = "".join(f"{split}: images/{split}\n" for split in splits)
     names = "".join(f"  {i}: {json.dumps(name)}\n" for i, (_, name) in enumerate(sorted(categories.items())))
-    return f"path: .\ntrain: images\nval: images\nnames:\n{names}"
+    return f"{places}names:\n{names}"
 
 
 def _with_holes(outer: Ring, holes: Sequence[Ring], shape: tuple[int, ...]) -> Ring:

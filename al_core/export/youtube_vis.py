@@ -12,6 +12,7 @@ from al_core.export.contents import (
     ExportOptions,
     LabelledFrame,
     Tally,
+    frame_paths,
     labelled_frames,
     one_category,
     write_frames,
@@ -39,7 +40,7 @@ def export(
     tally.total *= 2 if with_images else 1
     content = head(categories) | {"videos": [], "annotations": []}
     for clip in clips:
-        frames = [frame for frame in labelled_frames(clip, options, tally) if frame.labelled]
+        frames = [frame for frame in labelled_frames(clip, options, tally, whole_video=True) if frame.labelled]
         content["videos"].append(_video(clip, frames))
         for track_id, masks in _tracks(frames):
             number = len(content["annotations"]) + 1
@@ -52,7 +53,7 @@ def export(
             )
         if with_images:
             indices = [frame.frame_idx for frame in frames]
-            write_frames(clip, indices, out / "JPEGImages" / clip.video.name, tally)
+            write_frames(clip, frame_paths(clip, indices, out / "JPEGImages" / clip.video.name), tally)
     path = out if alone else out / ANNOTATIONS
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:

@@ -1,11 +1,11 @@
 """Commands that show how far a project is, and give its masks away."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from al_core.export import FORMATS
+from al_core.export import FORMATS, NEXT_STEP
 from al_core.project import Project
 from flows.cli.options import existing, opened, project_option
 
@@ -50,11 +50,20 @@ def report(root: Path, out: Path | None) -> None:
 @click.option("--video", "videos", multiple=True, help="Only this video; may be given again.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="Masks as that round delivered them.")
 @click.option("--human-frames", is_flag=True, help="Only the frames that people labelled.")
+@click.option(
+    "--fresh", is_flag=True, help="Answers that came after the round stand in for its masks, in their frames."
+)
+@click.option(
+    "--min-confidence", default=0.0, type=click.FloatRange(0, 1), help="Leave out the machine's masks below it."
+)
+@click.option(
+    "--empty",
+    is_flag=True,
+    help="Also coco and yolo-seg get frames that nobody saw and that hold nothing, as empty.",
+)
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the frames too, where it has them.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
-@click.option(
-    "--split", metavar="train=0.8,val=0.2", help="A folder per split, videos whole; tells what leaks over it."
-)
+@click.option("--split", metavar="train=0.8,val=0.2", help="Splits of whole videos; tells what leaks over them.")
 @click.option("--seed", default=0, show_default=True, help="Of the split.")
 def export(
     root: Path,
@@ -64,6 +73,9 @@ def export(
     videos: tuple[str, ...],
     round_id: int | None,
     human_frames: bool,
+    fresh: bool,
+    min_confidence: float,
+    empty: bool,
     images: bool,
     overwrite: bool,
     split: str | None,
@@ -75,23 +87,26 @@ def export(
     from al_core.export.contents import ExportOptions, parse_provenances
     from al_core.export.splits import parse_shares
     from tasks.progress import progress_of, terminal_progress
-    from tasks.project.export import ExportReport, SplitReport, export_project, export_splits
+    from tasks.project.export import Choice, ExportReport, SplitReport, export_project, export_splits
 
     source = _source(root)
     console = Console()
-    options = ExportOptions(parse_provenances(provenance), human_frames, images, overwrite=overwrite)
-    more: dict[str, Any] = {
-        "round_id": round_id,
-        "videos": videos or None,
-        "on_progress": progress_of(f"export {name}"),
-    }
+    options = ExportOptions(
+        *(parse_provenances(provenance), human_frames, images),
+        overwrite=overwrite,
+        min_confidence=min_confidence,
+        empty=empty,
+    )
+    choice = Choice(round_id, videos or None, fresh)
     with terminal_progress(console):
         done: ExportReport | SplitReport
+        tell = progress_of(f"export {name}")
         if split is None:
-            done = export_project(*source, name, out, options, **more)
+            done = export_project(*source, name, out, options, choice, tell)
         else:
-            done = export_splits(*source, name, out, parse_shares(split), seed, options, **more)
-    console.print(done.describe(), highlight=False)
+            done = export_splits(*source, name, out, parse_shares(split), seed, options, choice, tell)
+    click.echo(done.describe())
+    click.echo(f"next: {NEXT_STEP[name].format(out=out.resolve())}")
 
 
 def _source(root: Path) -> "tuple[Project, Ledger, FrameStore]":

@@ -1,23 +1,47 @@
 """Write what a round delivered in a format that others read."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import NotReady, UnknownName
+from al_core.export import HOLDS_SPLITS
 from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
+from al_core.fusion.blending import human_masks
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import FrameRef, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.steps.context import Collected
+
+USUAL_SHARES = {"train": 0.8, "val": 0.2}
+"""Where a format is nothing without splits and none are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which labels of a project go out.
+
+    Attributes:
+        round_id: masks as that round delivered them; None takes the newest ones.
+        videos: names; None takes all that have masks.
+        fresh: answers that came after that round stand in for what it delivered, in their own frames.
+    """
+
+    round_id: int | None = None
+    videos: Sequence[str] | None = None
+    fresh: bool = False
 
 
 def export_project(
@@ -27,18 +51,16 @@ def export_project(
     format: str,
     out: Path,
     options: ExportOptions | None = None,
-    *,
-    round_id: int | None = None,
-    videos: Sequence[str] | None = None,
+    choice: Choice | None = None,
     on_progress: OnProgress | None = None,
 ) -> ExportReport:
     """Export the masks that a round delivered.
 
+    A format that is trained on with splits gets a ``train`` and a ``val`` of whole videos where there are several.
+
     Args:
         format: a key of ``al_core.export.FORMATS``.
         out: a folder, or a file where the format is one (see ``al_core.export.exporters.write_export``).
-        round_id: masks as that round delivered them; None takes the newest ones.
-        videos: names; None takes all that have delivered masks.
 
     Raises:
         UnknownName: no such format, video or round.
@@ -46,8 +68,14 @@ def export_project(
         OutputExists: ``out`` is there and must not be replaced.
     """
     EXPORTERS.check(format)
-    clips = _clips(project, ledger, frames, round_id, videos)
-    return write_export(format, clips, ledger.categories(), out, options, on_progress)
+    clips, notes = _gathered(project, ledger, frames, choice or Choice())
+    if format in HOLDS_SPLITS and len(clips) > 1:
+        splits = _split(clips, USUAL_SHARES, 0, options)
+        listed = "; ".join(f"{split} {', '.join(names)}" for split, names in splits.items())
+        notes = [*notes, f"whole videos make the splits: {listed}; --split NAME=SHARE,... makes others"]
+        notes += [_leak_in_words(leak) for leak in _leaks(frames, clips, splits)]
+        clips = _placed(clips, splits)
+    return write_export(format, clips, ledger.categories(), out, options, on_progress, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +83,7 @@ class SplitReport:
     """What an export in splits wrote.
 
     Attributes:
+        reports: by split; one report of all of them where one folder holds them.
         leaks: videos of different splits that show the same.
     """
 
@@ -65,12 +94,7 @@ class SplitReport:
     def describe(self) -> str:
         """Say what was written, for the person who asked; every leak is a line of its own."""
         lines = [f"{name}: {report.describe()}" for name, report in self.reports.items()]
-        lines += [
-            f"warning: {leak.first} frame {leak.first_frame} and {leak.second} frame {leak.second_frame} are almost "
-            "the same and in different splits; put both videos into one"
-            for leak in self.leaks
-        ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"warning: {_leak_in_words(leak)}" for leak in self.leaks)])
 
 
 def export_splits(
@@ -82,12 +106,12 @@ def export_splits(
     shares: Mapping[str, float],
     seed: int,
     options: ExportOptions | None = None,
-    *,
-    round_id: int | None = None,
-    videos: Sequence[str] | None = None,
+    choice: Choice | None = None,
     on_progress: OnProgress | None = None,
 ) -> SplitReport:
-    """Export to a folder for each split, videos whole, and look for frames that are the same on both sides.
+    """Export in splits, videos whole, and look for frames that are the same on both sides.
+
+    Each split is a folder, unless the format holds all of them in one.
 
     Args:
         shares: of the frames, by name of the split, adding up to 1.
@@ -98,19 +122,18 @@ def export_splits(
         BadSettings: fewer videos than splits.
     """
     EXPORTERS.check(format)
-    clips = {clip.video.name: clip for clip in _clips(project, ledger, frames, round_id, videos)}
-    lengths = {name: clip.video.n_frames for name, clip in clips.items()}
-    splits = split_videos(lengths, shares, np.random.default_rng(seed))
-    categories, reports = ledger.categories(), {}
-    for split, names in splits.items():
-        members = [clip for name, clip in clips.items() if name in names]
-        reports[split] = write_export(format, members, categories, out / split, options, on_progress)
-    numbers = {name: sampled(n) for name, n in lengths.items()}
-    thumbnails = {
-        name: (numbers[name], frames.thumbnails(clip.video.video_id, numbers[name].tolist()))
-        for name, clip in clips.items()
-    }
-    return SplitReport(reports, splits, tuple(leaks(splits, thumbnails)))
+    clips, notes = _gathered(project, ledger, frames, choice or Choice())
+    splits, categories = _split(clips, shares, seed, options), ledger.categories()
+    if format in HOLDS_SPLITS:
+        whole = write_export(format, _placed(clips, splits), categories, out, options, on_progress, notes)
+        reports = {", ".join(splits): whole}
+    else:
+        reports = {}
+        for split, names in splits.items():
+            members = [clip for clip in clips if clip.video.name in names]
+            reports[split] = write_export(format, members, categories, out / split, options, on_progress, notes)
+            notes = []
+    return SplitReport(reports, splits, tuple(_leaks(frames, clips, splits)))
 
 
 def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -122,36 +145,153 @@ def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Ite
         yield index, frames.read_full(FrameRef(video.video_id, index))
 
 
-def _clips(
-    project: Project, ledger: Ledger, frames: FrameStore, round_id: int | None, names: Sequence[str] | None
-) -> list[ExportClip]:
-    round_id = _round(ledger, round_id)
-    paths = ledger.delivered_paths(round_id)
-    known = {video.name: video for video in ledger.videos() if video.video_id in paths}
-    for name in names or ():
+def _split(
+    clips: Sequence[ExportClip], shares: Mapping[str, float], seed: int, options: ExportOptions | None
+) -> dict[str, list[str]]:
+    human = options is not None and options.human_frames_only
+    lengths = {c.video.name: len(c.human_frames) if human else c.video.n_frames for c in clips}
+    return split_videos(lengths, shares, np.random.default_rng(seed))
+
+
+def _placed(clips: Sequence[ExportClip], splits: Mapping[str, Sequence[str]]) -> list[ExportClip]:
+    split_of = {name: split for split, names in splits.items() for name in names}
+    return [replace(clip, split=split_of[clip.video.name]) for clip in clips]
+
+
+def _leaks(frames: FrameStore, clips: Sequence[ExportClip], splits: Mapping[str, list[str]]) -> list[Leak]:
+    numbers = {clip.video.name: sampled(clip.video.n_frames) for clip in clips}
+    thumbnails = {
+        clip.video.name: (
+            numbers[clip.video.name],
+            frames.thumbnails(clip.video.video_id, numbers[clip.video.name].tolist()),
+        )
+        for clip in clips
+    }
+    return leaks(splits, thumbnails)
+
+
+def _leak_in_words(leak: Leak) -> str:
+    return (
+        f"{leak.first} frame {leak.first_frame} and {leak.second} frame {leak.second_frame} are almost the same and in "
+        "different splits; put both videos into one"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What people said of a video: when a round worked on it, and now."""
+
+    used: dict[int, FrameLabel]
+    now: dict[int, FrameLabel]
+
+    @property
+    def newer(self) -> dict[int, FrameLabel]:
+        """Labels that the round did not know yet, or knew otherwise."""
+        return {i: label for i, label in self.now.items() if i not in self.used or label != self.used[i]}
+
+    @property
+    def taken_back(self) -> frozenset[int]:
+        """Frames whose label of then stands no more, and for which there is no other."""
+        return frozenset(self.used.keys() - self.now.keys())
+
+
+def _gathered(
+    project: Project, ledger: Ledger, frames: FrameStore, choice: Choice
+) -> tuple[list[ExportClip], list[str]]:
+    """Return the clips, and what is to be said of answers and videos that do not go out."""
+    with ledger.held():
+        round_id = _round(ledger, choice)
+        paths = ledger.delivered_paths(round_id)
+        videos = ledger.videos()
+        used, now = _labels_of(ledger, round_id), ledger.human_labels()
+    answers = {v.video_id: _Answers(_of_video(used, v), _of_video(now, v)) for v in videos}
+    known = {v.name: v for v in videos if v.video_id in paths or (choice.fresh and answers[v.video_id].now)}
+    for name in choice.videos or ():
         if name not in known:
             raise UnknownName(f"video with masks of round {round_id}", name, known)
-    return [
-        ExportClip(
-            video,
-            partial(read_delivered, project.absolute(paths[video.video_id])),
-            partial(full_frames, frames, video),
-            frozenset(label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)),
-            round_id,
-            ledger.frame_times_us(video.video_id),
-        )
-        for name, video in known.items()
-        if names is None or name in names
+    chosen = [video for name, video in known.items() if choice.videos is None or name in choice.videos]
+    clips = []
+    for video in chosen:
+        path, said = paths.get(video.video_id), answers[video.video_id]
+        clips.append(_clip(project, ledger, frames, round_id, video, path, said, choice.fresh))
+    left_out = [video.name for video in videos if choice.videos is None and video.name not in known]
+    return clips, [
+        *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
+        *(f"video {name} is left out: round {round_id} delivered no masks for it" for name in left_out),
     ]
 
 
-def _round(ledger: Ledger, round_id: int | None) -> int:
+def _clip(
+    project: Project,
+    ledger: Ledger,
+    frames: FrameStore,
+    round_id: int,
+    video: Video,
+    path: str | None,
+    answers: _Answers,
+    fresh: bool,
+) -> ExportClip:
+    masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]]
+    masks = partial(iter, ()) if path is None else partial(read_delivered, project.absolute(path))
+    return ExportClip(
+        video,
+        partial(_with_answers, masks, answers) if fresh else masks,
+        partial(full_frames, frames, video),
+        frozenset(answers.now if fresh else answers.used.keys() & answers.now.keys()),
+        None if path is None else round_id,
+        ledger.frame_times_us(video.video_id),
+        answers.taken_back if fresh else frozenset(),
+    )
+
+
+def _with_answers(
+    masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]], answers: _Answers
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield delivered masks, and in frames with a newer answer what that says."""
+    newer = answers.newer
+    kept = ((index, found) for index, found in masks() if index not in newer and index not in answers.taken_back)
+    return heapq.merge(kept, [(i, human_masks(newer[i])) for i in sorted(newer)], key=itemgetter(0))
+
+
+def _answers_in_words(answers: Sequence[_Answers], round_id: int, fresh: bool) -> Iterator[str]:
+    newer = sum(len(a.newer) for a in answers)
+    taken_back = sum(len(a.taken_back) for a in answers)
+    after = f"after round {round_id} was delivered" if round_id else "and no round has delivered masks yet"
+    if newer:
+        use = "they stand in for what it delivered in their frames" if fresh else "--fresh uses them"
+        yield f"{newer:,} answers came {after}: {use}"
+    if taken_back:
+        use = "their frames are left out" if fresh else "--fresh leaves their frames out"
+        yield f"{taken_back:,} answers were taken back after round {round_id} was delivered: {use}"
+
+
+def _labels_of(ledger: Ledger, round_id: int) -> list[FrameLabel]:
+    """Return what people had said when a round's answers were complete: what it delivered."""
+    if not round_id:
+        return []
+    step = ledger.step(round_id, Collected.step)
+    if step is None or step.finished_at is None:
+        return ledger.human_labels(up_to_round=round_id)
+    # Rounds of early versions did not note it.
+    noted = Collected.from_json(step.result).as_of
+    as_of = datetime.fromisoformat(noted) if noted else step.finished_at
+    return ledger.human_labels(up_to_round=round_id, as_of=as_of)
+
+
+def _of_video(labels: Sequence[FrameLabel], video: Video) -> dict[int, FrameLabel]:
+    return {label.frame.frame_idx: label for label in labels if label.frame.video_id == video.video_id}
+
+
+def _round(ledger: Ledger, choice: Choice) -> int:
+    """Return the round whose masks go out; 0 where there is none and fresh answers are enough."""
     last = ledger.last_delivered_round()
+    if last is None and choice.fresh and choice.round_id is None and ledger.human_labels():
+        return 0
     if last is None:
         raise NotReady("no round has delivered masks yet; run one first: fewframes run --project DIR")
-    if round_id is None:
+    if choice.round_id is None:
         return last
-    if not ledger.delivered_paths(round_id):
+    if not ledger.delivered_paths(choice.round_id):
         delivered = [str(r.round_id) for r in ledger.rounds() if ledger.delivered_paths(r.round_id)]
-        raise UnknownName("round with delivered masks", str(round_id), delivered)
-    return round_id
+        raise UnknownName("round with delivered masks", str(choice.round_id), delivered)
+    return choice.round_id

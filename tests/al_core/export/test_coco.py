@@ -17,7 +17,7 @@ NAMES = {1: "dog", 2: "cat"}
 
 @pytest.fixture
 def written(tmp_path):
-    write_export("coco", [usual_clip()], NAMES, tmp_path / "out")
+    write_export("coco", [usual_clip()], NAMES, tmp_path / "out", ExportOptions(empty=True))
     return json.loads((tmp_path / "out" / "annotations.json").read_text())
 
 
@@ -64,14 +64,14 @@ def test_numbers_that_do_not_persist_make_no_instances(tmp_path):
 
 
 def test_a_json_file_holds_the_annotations_alone(tmp_path):
-    report = write_export("coco", [usual_clip()], NAMES, tmp_path / "a.json")
+    report = write_export("coco", [usual_clip()], NAMES, tmp_path / "a.json", ExportOptions(empty=True))
     assert report.files == 1
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
     assert len(read_coco(tmp_path / "a.json")) == 4
 
 
 def test_pycocotools_reads_it(tmp_path):
-    write_export("coco", [usual_clip()], NAMES, tmp_path / "out")
+    write_export("coco", [usual_clip()], NAMES, tmp_path / "out", ExportOptions(empty=True))
     coco = COCO(tmp_path / "out" / "annotations.json")
     (mask_id,) = coco.getAnnIds(imgIds=[1])
     np.testing.assert_array_equal(coco.annToMask(coco.anns[mask_id]).astype(bool), RING)
@@ -98,7 +98,7 @@ def mmdet_dataset(folder, classes):
 
 
 def test_mmdet_loads_every_object_for_training(tmp_path):
-    write_export("coco", [usual_clip(size=(5, 6))], NAMES, tmp_path / "out")
+    write_export("coco", [usual_clip(size=(5, 6))], NAMES, tmp_path / "out", ExportOptions(empty=True))
     dataset = mmdet_dataset(tmp_path / "out", ("dog", "cat"))
     assert len(dataset) == 3, "the empty frame is filtered, no object is taken for a crowd"
     sample = dataset[1]
@@ -169,7 +169,7 @@ def test_writing_and_reading_gives_identical_masks(tmp_path_factory, masks, huma
     objects = [delivered(1, i, m, category_id=1 + i % 2) for i, m in enumerate(masks, start=1)]
     clip = make_clip(objects, n_frames=2, human=[1] if human else [], size=size)
     path = tmp_path_factory.mktemp("coco") / "a.json"
-    write_export("coco", [clip], NAMES, path)
+    write_export("coco", [clip], NAMES, path, ExportOptions(empty=True))
     assert read_coco(path, size) == {
         0: [],
         1: [(m.track_id, NAMES[m.category_id], m.rle) for m in objects],

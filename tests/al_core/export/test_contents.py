@@ -8,13 +8,13 @@ from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.export.contents import ExportOptions, Tally, labelled_frames, parse_provenances, replacing
 from al_core.export.exporters import write_export
 from al_core.masks.rle import encode
-from tests.toys.export_clips import HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.export_clips import CORNER, HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 
 
-def labelled_indices(clip, options):
-    return [frame.frame_idx for frame in labelled_frames(clip, options) if frame.labelled]
+def labelled_indices(clip, options, **fields):
+    return [frame.frame_idx for frame in labelled_frames(clip, options, **fields) if frame.labelled]
 
 
 def only(*provenances, **fields):
@@ -34,14 +34,62 @@ def only(*provenances, **fields):
     ],
 )
 def test_a_frame_that_the_choice_leaves_without_masks_does_not_go_out_as_empty(options, expected):
-    assert labelled_indices(usual_clip(), options) == expected
+    assert labelled_indices(usual_clip(), options, whole_video=True) == expected
 
 
 def test_a_frame_in_which_a_person_found_nothing_goes_out_empty():
     clip = make_clip([], n_frames=2, human=[1])
     assert labelled_indices(clip, only(HUMAN)) == [1]
-    assert labelled_indices(clip, only(TEACHER)) == [0]
-    assert labelled_indices(clip, ExportOptions()) == [0, 1]
+    assert labelled_indices(clip, only(TEACHER, empty=True)) == [0]
+    assert labelled_indices(clip, ExportOptions(empty=True)) == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo-seg"])
+def test_a_frame_that_nobody_saw_and_that_holds_nothing_is_left_out_and_told(tmp_path, name):
+    clip = make_clip([delivered(0, 1, RING, HUMAN)], n_frames=4, human=[0, 2])
+    report = write_export(name, [clip], NAMES, tmp_path / "out")
+    assert (report.frames, report.empty_frames, report.unseen_empty, report.unseen_left_out) == (2, 1, 0, 2)
+    assert "note: 2 frames are left out: nobody saw them" in report.describe()
+    every = write_export(name, [clip], NAMES, tmp_path / "every", ExportOptions(empty=True))
+    assert (every.frames, every.empty_frames, every.unseen_empty, every.unseen_left_out) == (4, 3, 2, 0)
+    assert "1 empty by a person's word, 2 where the machine found nothing" in every.describe()
+
+
+@pytest.mark.parametrize("name", ["davis", "youtube-vis", "mots", "overlay-mp4"])
+def test_formats_of_whole_videos_hold_frames_that_nobody_saw(tmp_path, name):
+    clip = make_clip([delivered(0, 1, RING, HUMAN)], n_frames=4, human=[0, 2])
+    report = write_export(name, [clip], NAMES, tmp_path / "out")
+    assert (report.frames, report.unseen_empty, report.unseen_left_out) == (4, 2, 0)
+
+
+def test_where_no_round_delivered_only_what_people_labelled_goes_out():
+    clip = make_clip([delivered(0, 1, RING, HUMAN)], n_frames=4, human=[0, 2], round_id=None)
+    assert labelled_indices(clip, ExportOptions(empty=True), whole_video=True) == [0, 2]
+
+
+def test_a_frame_whose_answer_was_taken_back_says_nothing():
+    clip = make_clip([delivered(1, 1, RING)], n_frames=3, unknown_frames=frozenset({0, 1}))
+    assert labelled_indices(clip, ExportOptions(), whole_video=True) == [2]
+
+
+def test_masks_below_the_least_confidence_are_left_out_and_told(tmp_path):
+    clip = make_clip(
+        [
+            delivered(0, 1, RING, HUMAN, 1.0),
+            delivered(1, 1, RING, PROPAGATED, 0.75),
+            delivered(1, 2, CORNER, TEACHER, 0.5),
+            delivered(2, 2, CORNER, TEACHER, 0.25),
+        ],
+        human=[0],
+    )
+    report = write_export("coco", [clip], NAMES, tmp_path / "out", ExportOptions(min_confidence=0.6))
+    assert report.masks_by_provenance == {"human": 1, "propagated": 1}
+    assert set(report.warnings) == {
+        "1 masks below the least confidence are missing in frames that went out",
+        "1 frames are left out: all their masks are below the least confidence",
+    }
+    with pytest.raises(BadSettings, match=r"in \[0, 1\], got 1.5"):
+        ExportOptions(min_confidence=1.5)
 
 
 def test_masks_of_other_provenances_are_counted_as_missing():
@@ -57,7 +105,7 @@ def test_empty_masks_and_ignore_regions_are_no_objects_and_are_counted():
     nothing = delivered(0, 1, np.zeros((5, 6), bool))
     ignored = delivered(0, 0, RING, category_id=0)
     tally = Tally(0)
-    (frame,) = labelled_frames(make_clip([nothing, ignored], n_frames=1), ExportOptions(), tally)
+    (frame,) = labelled_frames(make_clip([nothing, ignored], n_frames=1), ExportOptions(), tally, whole_video=True)
     assert frame.labelled
     assert frame.masks == ()
     assert tally.report("coco", None).warnings == (
@@ -120,9 +168,12 @@ def test_the_manifest_says_what_went_out(tmp_path):
 
 
 def test_the_report_reads_as_one_sentence_and_its_warnings(tmp_path):
-    report = write_export("yolo-seg", [usual_clip()], NAMES, tmp_path / "out", only(PROPAGATED))
+    report = write_export("coco", [usual_clip()], NAMES, tmp_path / "out", only(PROPAGATED, empty=True))
     first, *warnings = report.describe().splitlines()
-    assert first.endswith("yolo-seg, 1 videos, 2 frames (1 empty), 1 masks (1 propagated), 6 files, lossless")
+    assert first.endswith(
+        "coco, 1 videos, 2 frames (0 empty by a person's word, 1 where the machine found nothing), "
+        "1 masks (1 propagated), 4 files, lossless"
+    )
     assert warnings == ["warning: 1 masks of provenances that were not chosen are missing in frames that went out"]
 
 
@@ -139,7 +190,8 @@ def test_jpeg_frames_of_the_source_are_copied_byte_for_byte(tmp_path):
     video = type(clip.video)(
         1, "toy", str(source), "folder", "0" * 64, clip.video.fps, 3, 5, 6, files=("a.jpg", "b.jpg", "c.png")
     )
-    write_export("coco", [type(clip)(video, clip.masks, clip.images)], NAMES, tmp_path / "out")
+    clip = type(clip)(video, clip.masks, clip.images)
+    write_export("coco", [clip], NAMES, tmp_path / "out", ExportOptions(empty=True))
     images = tmp_path / "out" / "images" / "toy"
     assert (images / "00000.jpg").read_bytes() == (source / "a.jpg").read_bytes()
     for turned_or_png in ("00001.jpg", "00002.jpg"):

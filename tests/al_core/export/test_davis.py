@@ -88,11 +88,23 @@ def test_high_object_numbers_are_counted_anew_and_it_is_told(tmp_path):
     assert report.warnings == ("toy: object numbers go up to 300; here they go from 1",)
 
 
-def test_more_objects_than_indices_are_refused(tmp_path):
+def test_more_objects_than_8_bits_number_come_back_from_16_bits(tmp_path):
+    numbers = np.arange(20 * 20).reshape(20, 20)
+    clip = make_clip([delivered(0, t, numbers == t) for t in range(1, 400)], n_frames=1, size=(20, 20))
+    report = write_export("davis", [clip], {1: "dog"}, tmp_path / "out")
+    assert report.lossy_pixels == 0
+    assert report.warnings[0].startswith("toy: 399 objects need 16-bit index images; fewframes reads them")
+    (source,) = discover(tmp_path / "out")
+    truth = source.truth(source.probe(), "object")
+    assert {m.track_id: m.rle for m in truth[0]} == {t: encode(numbers == t) for t in range(1, 400)}
+
+
+def test_more_objects_than_indices_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("al_core.export.davis.MAX_OBJECTS_16_BIT", 300)
     pixel = np.zeros((5, 6), bool)
     pixel[0, 0] = True
-    clip = make_clip([delivered(0, track, pixel) for track in range(1, 257)], n_frames=1)
-    with pytest.raises(BadLabel, match="tells 254 objects apart, the video has 256"):
+    clip = make_clip([delivered(0, track, pixel) for track in range(1, 303)], n_frames=1)
+    with pytest.raises(BadLabel, match="tells 300 objects apart, the video has 302"):
         write_export("davis", [clip], {1: "dog"}, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 import pytest
 
 from al_core.errors import UnknownName
+from al_core.export.contents import ExportOptions
 from al_core.export.exporters import EXPORTERS, write_export
 from tests.toys.export_clips import usual_clip
 
@@ -10,13 +11,13 @@ NAMES = {1: "dog", 2: "cat"}
 
 
 def test_an_unknown_format_lists_the_known_ones():
-    with pytest.raises(UnknownName, match=r"coco, davis, overlay-mp4, yolo-seg, youtube-vis.*Did you mean 'davis'"):
+    with pytest.raises(UnknownName, match=r"coco, davis, mots, overlay-mp4, yolo-seg, .*Did you mean 'davis'"):
         EXPORTERS["davix"]
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_every_format_writes_all_or_nothing_and_reports_the_same_counts(tmp_path, name):
-    report = write_export(name, [usual_clip()], NAMES, tmp_path / "out")
+    report = write_export(name, [usual_clip()], NAMES, tmp_path / "out", ExportOptions(empty=True))
     assert (report.frames, report.empty_frames, report.masks) == (4, 1, 4)
     assert report.masks_by_provenance == {"human": 1, "propagated": 1, "teacher": 2}
     assert report.mask_pixels == 8 + 8 + 4 + 4

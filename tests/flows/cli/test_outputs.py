@@ -66,6 +66,14 @@ def test_an_older_export_stays_unless_it_may_be_replaced(project, tmp_path):
     assert call(project, *arguments, "--overwrite").exit_code == 0
 
 
+def test_an_export_says_what_it_wrote_and_what_to_do_with_it(project, tmp_path):
+    done = call(project, "export", "--format", "coco", "--out", tmp_path / "x", "--empty", "--min-confidence", "0.6")
+    assert done.exit_code == 0, done.output
+    assert "5 frames" in done.output
+    assert "1 frames are left out: all their masks are below the least confidence" in done.output
+    assert done.output.splitlines()[-1].startswith("next: read it with pycocotools")
+
+
 def test_every_format_can_be_named(project):
     text = call(project, "export", "--help").output
     assert all(name in text for name in FORMATS)
