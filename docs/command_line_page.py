@@ -65,6 +65,8 @@ EXAMPLES = {
         "fewframes export --project work --format coco --out labels",
         "fewframes export --project work --format davis --out masks --provenance human,propagated",
         "fewframes export --project work --format coco --out sets --split train=0.8,val=0.2",
+        "fewframes export --project work --format yolo-seg --out yolo --fresh --min-confidence 0.6",
+        "fewframes export --project work --format mots --out mots",
         "fewframes export --project work --format overlay-mp4 --out look.mp4 --video one",
     ],
     "simulate": [
