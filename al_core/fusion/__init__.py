@@ -37,7 +37,7 @@ def fuse(
     settings: PropagationSettings,
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """Yield the masks of every frame of a video, in order.
+    """Yield (frame, its masks by track) for every frame of a video, in order.
 
     Args:
         labels: what people said, by frame, at full resolution, with identities that hold for the whole video.
@@ -46,9 +46,6 @@ def fuse(
         size: (height, width) of a frame at full resolution.
         settings: ``teacher_weight`` and ``new_object_threshold``.
         calibrations: of the confidence that is delivered, by provenance; it changes no mask.
-
-    Yields:
-        (frame, masks by track); a frame without masks has an empty list.
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
     predicted = predicted if settings.teacher_weight else None

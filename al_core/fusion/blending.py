@@ -74,10 +74,8 @@ def deliver(frame_idx: int, fused: Sequence[Fused], grid: Size, size: Size) -> l
     for found, margin in zip(fused, margins([f.patch for f in fused], grid), strict=True):
         patch = resample(margin, grid, size)
         if (patch.values > 0.5).any():
-            rle = encode_patch(patch, size)
-            masks.append(
-                DeliveredMask(frame_idx, found.track_id, found.category_id, found.provenance, found.confidence, rle)
-            )
+            who = (found.track_id, found.category_id, found.provenance, found.confidence)
+            masks.append(DeliveredMask(frame_idx, *who, encode_patch(patch, size)))
     return masks
 
 
@@ -89,9 +87,7 @@ def margins(patches: Sequence[Patch], grid: Size) -> list[Patch]:
     """
     if len(patches) == 1:
         return list(patches)
-    total = np.zeros(grid, np.float32)
-    best = np.zeros(grid, np.float32)
-    second = np.zeros(grid, np.float32)
+    total, best, second = np.zeros((3, *grid), np.float32)
     for patch in patches:
         place = patch.window.slices
         total[place] += patch.values

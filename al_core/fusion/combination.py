@@ -40,14 +40,12 @@ def combine(
 ) -> Propagated:
     """Combine several propagations into one; a single one without a calibration stays as it is.
 
+    The masks of a frame have the size of its largest ones.
+
     Args:
-        sources: at least one, by name; each gives every frame of the same clip, in order at each call, carried
-            from the same labels.
+        sources: at least one, by name; each gives every frame of one clip, in order, carried from the same labels.
         labelled: frames that people labelled; they are given as the first source gives them.
         calibrations: of the confidence of each source, by name; the others count as they are.
-
-    Returns:
-        What gives the combined frames at each call. The masks of a frame have the size of its largest ones.
     """
     maps = [(calibrations or {}).get(name, IDENTITY) for name in sources]
     unchanged = maps == [IDENTITY]
@@ -76,13 +74,12 @@ def _blended(parts: Sequence[PropagatedTrack | None], grid: Size) -> PropagatedT
     """Average one object's masks, weighted; None stands for a propagator that has none."""
     confidences = np.array([ABSENT if part is None else part.confidence for part in parts])
     weights = np.maximum(confidences, 1e-3) ** SHARPNESS
-    present = [(part, weight) for part, weight in zip(parts, weights / weights.sum(), strict=True) if part is not None]
+    present = [(part, share) for part, share in zip(parts, weights / weights.sum(), strict=True) if part is not None]
     if len(parts) == 1:
         return present[0][0]
-    patches = [resample(patch_of(part.mask), part.mask.size, grid) for part, _ in present]
-    window = union([patch.window for patch in patches])
-    shares = [float(share) for _, share in present]
-    values = np.add.reduce([p.on(window) * np.float32(share) for p, share in zip(patches, shares, strict=True)])
+    patches = [(resample(patch_of(part.mask), part.mask.size, grid), np.float32(share)) for part, share in present]
+    window = union([patch.window for patch, _ in patches])
+    values = np.add.reduce([patch.on(window) * share for patch, share in patches])
     # Who has no mask promises none, so that its share is missing here.
     promised = sum(share * part.confidence for part, share in present)
     mean = Patch(window.x0, window.y0, np.asarray(values, np.float32))

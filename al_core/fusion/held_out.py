@@ -29,13 +29,10 @@ class HeldOut(NamedTuple):
 
 
 def held_out(methods: Sequence[str], resources: Resources, frames: ClipFrames, labels: Labels) -> list[HeldOut]:
-    """Carry the labels of every second labelled frame to the others, and the other way round.
+    """Carry the labels of every second labelled frame to the others, and the other way round, in order of propagators.
 
     Each propagator runs twice over the clip. Its labels lie twice as far apart as usual, so its masks are worse; what
-    is learnt is how confidence goes with overlap, not how good the masks are.
-
-    Returns:
-        In order of propagators; empty with fewer than two labels.
+    is learnt is how confidence goes with overlap, not how good the masks are. Fewer than two labels teach nothing.
     """
     marks = sorted(labels)
     if len(marks) < 2:

@@ -36,7 +36,7 @@ class Tracklet:
     Attributes:
         votes: by track; how often and how well it met that track, in sure frames.
         refuted: how often people saw nothing where it was.
-        existence: one value per frame in which it was seen, in [0, 1].
+        existence: in each frame in which it was seen, in [0, 1].
     """
 
     category_id: int
@@ -56,7 +56,7 @@ class Plan:
     Attributes:
         tracklets: of each of the teachers' objects, by frame, in the order of its objects.
         new_tracks: number of the track that a tracklet becomes which only the teachers see.
-        trust: how far the teachers are to be trusted, by category.
+        trust: in the teachers, by category.
     """
 
     tracklets: Mapping[int, Sequence[Tracklet]]
@@ -70,12 +70,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """How well the teachers' masks of a category fit where it is known.
-
-    Attributes:
-        overlap: with sure propagated masks, in [0, 1]; a missed object counts 0.
-        certainty: how certain the teachers are of these objects, in [0, 1].
-    """
+    """How well the teachers' masks of a category fit where it is known: their overlap with sure propagated masks (a
+    missed object counts 0), and how certain they are of these objects, in [0, 1]."""
 
     overlap: float
     certainty: float
@@ -104,8 +100,7 @@ def survey(
     for frame, prediction in frames_with_predictions(propagated, predicted):
         if prediction is None:
             continue
-        found = linker.link(prediction)
-        tracklets[frame.frame_idx] = found
+        found = tracklets[frame.frame_idx] = linker.link(prediction)
         label = labels.get(frame.frame_idx)
         meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
     next_track = max(category, default=0) + 1

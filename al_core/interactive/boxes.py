@@ -36,7 +36,7 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     Args:
         image: RGB uint8 [h, w, 3].
         probability: current probability, float32 [h, w]; it may be zero everywhere.
-        box: columns ``x0`` to ``x1``, rows ``y0`` to ``y1``, the ends excluded; what lies outside the frame is cut off.
+        box: what lies outside the frame is cut off.
 
     Raises:
         BadLabel: no pixel of the frame lies in the box, or an image of another size.
@@ -49,9 +49,7 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     cut[box.slices] = probability[box.slices] > 0.5
     known = np.count_nonzero(cut) >= LEAST_FILLED * (box.x1 - box.x0) * (box.y1 - box.y0)
     found = _by_colour(image, cut if known else None, box)
-    if known and _fit(cut, box) + PREFERRED >= _fit(found, box):
-        return cut
-    return found
+    return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
 def _by_colour(image: NDArray[np.uint8], start: NDArray[np.bool_] | None, box: Window) -> NDArray[np.bool_]:

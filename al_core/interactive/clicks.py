@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.segmenters import random_walk
-from al_core.masks.soft import Size, Window, union
+from al_core.masks.soft import Window, union
 
 LONG_SIDE = 160
 """Of the small picture in pixels."""
@@ -68,11 +68,14 @@ def refine_with_clicks(
         BadLabel: a click outside the frame, or an image of another size.
     """
     size = check(image, probability)
-    _check_inside(clicks, size)
+    outside = [(c.x, c.y) for c in clicks if not (0 <= c.x < size[1] and 0 <= c.y < size[0])]
+    if outside:
+        raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
     mask = probability > 0.5
     if not clicks:
         return mask
-    closeup = Closeup.around(_content(mask, clicks), size, MARGIN, LONG_SIDE)
+    content = union([window_of(mask), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
+    closeup = Closeup.around(content, size, MARGIN, LONG_SIDE)
     small = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
     prior, trust = _doubted(closeup.values(probability), small, prior_trust)
     walked = closeup.enlarged(random_walk(closeup.image(image), prior, trust))
@@ -84,16 +87,6 @@ def refine_with_clicks(
     for click in clicks:
         mask[click.y, click.x] = click.positive
     return mask
-
-
-def _check_inside(clicks: Sequence[Click], size: Size) -> None:
-    outside = [(c.x, c.y) for c in clicks if not (0 <= c.x < size[1] and 0 <= c.y < size[0])]
-    if outside:
-        raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
-
-
-def _content(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> Window:
-    return union([window_of(mask), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
 
 
 def _doubted(

@@ -16,24 +16,17 @@ _FEWEST_PIXELS = 12
 
 @dataclass(frozen=True, slots=True)
 class Closeup:
-    """A part of a frame, made smaller where it is big.
-
-    Attributes:
-        window: the part, in pixels of the frame.
-        size: (height, width) of the small picture, at most those of the part.
-    """
+    """A part of a frame, made smaller where it is big: ``size`` is the small picture's (height, width)."""
 
     window: Window
     size: Size
 
     @classmethod
     def around(cls, content: Window, frame: Size, margin: float, long_side: int) -> "Closeup":
-        """Choose the surroundings of a part of a frame.
+        """Choose the surroundings of a part of a frame of (height, width) ``frame``.
 
         Args:
-            content: what must be in it.
-            frame: (height, width) of the frame.
-            margin: how far it reaches beyond the content, as a share of the content's longer side.
+            margin: how far they reach beyond the content, as a share of its longer side.
             long_side: longest side of the small picture in pixels.
         """
         reach = int(margin * max(content.x1 - content.x0, content.y1 - content.y0)) + _FEWEST_PIXELS
@@ -52,10 +45,8 @@ class Closeup:
 
     def point(self, x: float, y: float) -> tuple[int, int]:
         """Return the pixel of the small picture (x, y) in which a pixel of the frame lies."""
-        h, w = self.size
-        step_x = (self.window.x1 - self.window.x0) / w
-        step_y = (self.window.y1 - self.window.y0) / h
-        column, row = (x + 0.5 - self.window.x0) / step_x, (y + 0.5 - self.window.y0) / step_y
+        (h, w), (x0, y0, x1, y1) = self.size, self.window
+        column, row = (x + 0.5 - x0) / ((x1 - x0) / w), (y + 0.5 - y0) / ((y1 - y0) / h)
         return min(max(int(column), 0), w - 1), min(max(int(row), 0), h - 1)
 
     def enlarged(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:

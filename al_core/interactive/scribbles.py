@@ -18,11 +18,7 @@ PRIOR_TRUST = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """One line that a person drew.
-
-    Attributes:
-        points: int [n, 2], the pixels (x, y) along the line, in the order drawn.
-        positive: whether they belong to the object.
+    """One line that a person drew: the pixels (x, y) along it, int [n, 2], and whether they belong to the object.
 
     Raises:
         BadLabel: a stroke without points.
@@ -49,20 +45,16 @@ def refine_with_scribble(
     Raises:
         BadLabel: a stroke that leaves the frame, or an image of another size.
     """
-    _check_inside(strokes, probability.shape)
+    h, w = probability.shape
+    for stroke in strokes:
+        low, high = stroke.points.min(axis=0), stroke.points.max(axis=0)
+        if (low < 0).any() or (high >= (w, h)).any():
+            raise BadLabel(f"strokes lie inside the frame of {w}x{h} pixels, got one from {low} to {high}")
     clicks = [click for stroke in strokes for click in _clicks(stroke)]
     mask = refine_with_clicks(image, probability, clicks, PRIOR_TRUST)
     for stroke in strokes:
         mask[stroke.points[:, 1], stroke.points[:, 0]] = stroke.positive
     return mask
-
-
-def _check_inside(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> None:
-    h, w = shape
-    for stroke in strokes:
-        low, high = stroke.points.min(axis=0), stroke.points.max(axis=0)
-        if (low < 0).any() or (high >= (w, h)).any():
-            raise BadLabel(f"strokes lie inside the frame of {w}x{h} pixels, got one from {low} to {high}")
 
 
 def _clicks(stroke: Stroke) -> list[Click]:

@@ -7,8 +7,6 @@ a prior for each pixel instead of seeds alone: "Multilabel Random Walker Image S
 (Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004).
 """
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +39,7 @@ def random_walk(
     ease = _ease(image)
     held = np.asarray(ease.sum(axis=1)).reshape(-1) + trust.reshape(-1)
     system = sparse.diags(held) - ease
-    known = (trust * prior).reshape(-1).astype(np.float64)
-    start = prior.reshape(-1).astype(np.float64)
+    known, start = (values.reshape(-1).astype(np.float64) for values in (trust * prior, prior))
     found, _ = cg(system, known, x0=start, rtol=_TOLERANCE, maxiter=_MOST_STEPS, M=sparse.diags(1 / held))
     return np.asarray(found.reshape(prior.shape), np.float32)
 
@@ -54,33 +51,26 @@ def _ease(image: NDArray[np.uint8]) -> sparse.csr_matrix:
     colour = cv2.GaussianBlur(lab, (0, 0), 0.6)
     number = np.arange(h * w).reshape(h, w)
     first, second, ease = [], [], []
-    for here, there, length in _pairs():
+    for down, right in _NEIGHBOURS:
+        # Two slices of the picture that lie one step apart.
+        here = (slice(0, -down or None), slice(max(0, -right), -right if right > 0 else None))
+        there = (slice(down, None), slice(max(0, right), right if right < 0 else None))
         apart = np.square(colour[here] - colour[there]).sum(axis=-1)
         first.append(number[here].reshape(-1))
         second.append(number[there].reshape(-1))
-        ease.append((np.exp(-EDGE_SHARPNESS * apart) / length + LEAST_EASE).reshape(-1))
+        ease.append((np.exp(-EDGE_SHARPNESS * apart) / float(np.hypot(down, right)) + LEAST_EASE).reshape(-1))
     rows, columns = np.concatenate(first + second), np.concatenate(second + first)
     return sparse.csr_matrix((np.concatenate(ease + ease), (rows, columns)), shape=(h * w, h * w))
 
 
-def _pairs() -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], float]]:
-    """Yield two slices of a picture that lie one step apart, and the length of the step."""
-    for down, right in _NEIGHBOURS:
-        here = (slice(0, -down or None), slice(max(0, -right), -right if right > 0 else None))
-        there = (slice(down, None), slice(max(0, right), right if right < 0 else None))
-        yield here, there, float(np.hypot(down, right))
-
-
 def grabcut(image: NDArray[np.uint8], states: NDArray[np.uint8], iterations: int) -> NDArray[np.bool_]:
-    """Cut the object out by the colours of what is known, bool [h, w].
+    """Cut the object out by the colours of what is known, bool [h, w]; without an object or a background to learn
+    colours from, what is likely stays.
 
     Args:
         image: RGB uint8 [h, w, 3].
         states: uint8 [h, w] of ``cv2.GC_BGD``, ``GC_FGD`` (sure), ``GC_PR_BGD`` and ``GC_PR_FGD`` (likely).
         iterations: how often colours and mask are fitted to each other, at least 1.
-
-    Returns:
-        What is likely as it is where there is no object or no background to learn colours from.
     """
     inside = _inside(states)
     if inside.all() or not inside.any():

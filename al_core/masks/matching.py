@@ -8,14 +8,11 @@ ANY_OVERLAP = float(np.nextafter(0.0, 1.0))
 
 
 def matched(score: NDArray[np.floating], least: float = -np.inf) -> list[tuple[int, int]]:
-    """Return the one-to-one pairs with the greatest sum of scores, of those that reach ``least``.
+    """Return the one-to-one pairs (row, column) with the greatest sum of scores, by rising row.
 
     Args:
         score: how well row i and column j fit, float [rows, columns], finite; higher is better.
         least: pairs below this score are left out after the pairing.
-
-    Returns:
-        (row, column) by rising row; at most min(rows, columns) of them.
     """
     # What only shows figures starts without scipy.
     from scipy.optimize import linear_sum_assignment

@@ -16,25 +16,15 @@ def mask_rows(masks: NDArray[np.bool_]) -> sparse.csr_matrix:
 
 
 def pixel_rows(pixels: Sequence[NDArray[np.intp]], n_pixels: int) -> sparse.csr_matrix:
-    """Turn masks, each given by the rising positions of its set pixels, into the rows of a sparse matrix.
-
-    Returns:
-        float32 [n, n_pixels], 1 where a mask is set.
-    """
+    """Turn masks, each given by the rising positions of its set pixels, into such rows, float32 [n, n_pixels]."""
     ends = np.cumsum([0, *map(len, pixels)])
     columns = np.concatenate([*pixels, np.zeros(0, np.intp)]).astype(np.int32)
     return sparse.csr_matrix((np.ones(len(columns), np.float32), columns, ends), shape=(len(pixels), n_pixels))
 
 
 def pairwise_iou(first: sparse.csr_matrix, second: sparse.csr_matrix) -> NDArray[np.float32]:
-    """Return the intersection over union of every mask with every other; two empty masks give 0.
-
-    Args:
-        first, second: [n, p] and [m, p] from :func:`mask_rows`.
-
-    Returns:
-        float32 [n, m] in [0, 1].
-    """
+    """Return the intersection over union of masks, [n, p] and [m, p] from :func:`mask_rows`, of every one with every
+    other, float32 [n, m] in [0, 1]; two empty masks give 0."""
     shared = np.asarray((first @ second.T).todense(), np.float32)
     union = areas(first)[:, None] + areas(second)[None, :] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

@@ -1,18 +1,15 @@
 """Propagators by name. A propagator carries human masks to the frames that nobody labelled."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from al_core.propagation.base import Propagator, Resources
 from al_core.settings import Table
+from al_core.stores.optical_flow import FlowStore
 
-if TYPE_CHECKING:  # What a maker needs is imported when it is called.
-    from al_core.stores.optical_flow import FlowStore
+# What else a maker needs is imported when it is called.
 
 
-def _flow_store(resources: Resources) -> "FlowStore":
-    from al_core.stores.optical_flow import FlowStore
-
+def _flow_store(resources: Resources) -> FlowStore:
     return FlowStore(resources.cache / "flow")
 
 

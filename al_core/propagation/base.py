@@ -34,8 +34,8 @@ class PropagatedTrack:
 
 @dataclass(frozen=True, eq=False)
 class PropagatedFrame:
-    """All objects that reached a frame, by track; the probabilities of a pixel add up to at most 1, except
-    for objects whose labels overlap."""
+    """All objects that reached a frame, by track; a pixel's probabilities add up to at most 1, except where labels
+    overlap."""
 
     frame_idx: int
     tracks: Mapping[int, PropagatedTrack]
@@ -46,10 +46,8 @@ class Resources:
     """What a propagator is built from.
 
     Attributes:
-        settings: of all propagators.
         cache: folder for what may be computed again; it may be shared with other processes, and deleted at any time.
-        predictions: the teachers' predictions for the clip, in rising order of frames at each call; None where
-            there are none.
+        predictions: the teachers', in rising order of frames at each call; None where there are none.
         seed: of everything that is drawn at random; the same clip, labels and seed give the same masks.
         on_progress: called while long work goes on, such as training.
     """

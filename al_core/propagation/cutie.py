@@ -20,10 +20,10 @@ from torch import Tensor
 from al_core.errors import BadCheckpoint, MissingDependency
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
-from al_core.masks.soft import Size, Window
+from al_core.masks.soft import NOTHING, Size, Window
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.labelled_clip import Reader, check_labels, patches_at, reader
-from al_core.propagation.walks import Masks, walked
+from al_core.propagation.walks import Masks, Run, walked
 from al_core.settings import PropagationSettings
 
 BEYOND = 1
@@ -57,10 +57,7 @@ CELL = 16
 
 
 class CutiePropagator:
-    """Propagation with Cutie's network.
-
-    Args:
-        settings: ``cutie_weights`` names the file of weights, ``flow_long_side`` the size that is worked at.
+    """Propagation with Cutie's network, from the file of weights that ``settings.cutie_weights`` names.
 
     Raises:
         MissingDependency: the package or the weights are not there.
@@ -72,29 +69,23 @@ class CutiePropagator:
         self._network, self._config = load_network(settings.cutie_weights)
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, with its longer side at ``flow_long_side`` pixels; see
-        :class:`~al_core.propagation.base.Propagator`.
+        """Yield every frame of the clip, in order, the longer side ``flow_long_side`` pixels (see :class:`Propagator`).
 
         Memory: the network's, at most 10,000 tokens; masks of the walk backward wait in a temporary file.
         """
         check_labels(frames, labels)
         size = working_size(*frames.size, self._long_side)
         read = reader(frames, size)
-        yield from walked(
-            frames.n_frames,
-            labels,
-            size,
-            lambda tracks: _Walk(self._network, self._config, read, labels, size, tracks).run,
-        )
+
+        def walk(tracks: Sequence[int]) -> Run:
+            return _Walk(self._network, self._config, read, labels, size, tracks).run
+
+        yield from walked(frames.n_frames, labels, size, walk)
 
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Walks from one human frame towards the next one.
-
-    Attributes:
-        tracks: the objects that are looked for, in the order of the masks' channels.
-    """
+    """Walks from one human frame towards the next one, looking for ``tracks``, in the order of the masks' channels."""
 
     network: Any
     config: dict[str, Any]
@@ -125,11 +116,8 @@ class _Walk:
 
     def _masks(self, mark: int) -> Tensor:
         """Return the masks of a human frame, float32 [tracks, h, w]; empty for an object that is not to be seen."""
-        patches = patches_at(self.labels[mark], self.size)
-        empty = np.zeros(self.size, np.float32)
-        whole = Window(0, 0, *self.size[::-1])
-        planes = [patches[t].on(whole) if t in patches else empty for t in self.tracks]
-        return torch.from_numpy(np.stack(planes))
+        patches, whole = patches_at(self.labels[mark], self.size), Window(0, 0, *self.size[::-1])
+        return torch.from_numpy(np.stack([patches.get(t, NOTHING).on(whole) for t in self.tracks]))
 
     def _step(self, core: Any, frame_idx: int, masks: Tensor | None) -> Tensor:
         device = next(self.network.parameters()).device

@@ -45,12 +45,11 @@ _BACK_AND_FORTH = (0.01, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """Masks on their path from a labelled frame.
+    """Masks on their path from a labelled frame, ``distance`` frames away.
 
     Attributes:
         masks: by track; a track whose mask is gone is left out.
         reliable: float32 [h, w] in [0, 1], how far the path of each pixel can be trusted.
-        distance: frames from the labelled one.
     """
 
     masks: Mapping[int, Patch]
@@ -60,19 +59,13 @@ class Carried:
 
 @dataclass(frozen=True, eq=False)
 class FlowPropagator:
-    """Propagation by dense flow.
-
-    Attributes:
-        store: where flow is kept.
-        settings: size and preset of the flow.
-    """
+    """Propagation by dense flow."""
 
     store: FlowStore
     settings: PropagationSettings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`.
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`).
 
         Memory: the masks of at most ``max(128, 2 * sqrt(n))`` frames for the widest gap of n frames.
         """
@@ -88,10 +81,11 @@ class FlowPropagator:
             end: the later labelled frame, the number of frames for those after the last one.
         """
         flow = self.flow(frames)
-        before = carried_from(labels[start], flow.size) if start >= 0 else None
+        left = carried_from(labels[start], flow.size) if start >= 0 else None
         after = carried_from(labels[end], flow.size) if end < frames.n_frames else None
         friends = may_overlap({i: labels[i] for i in (start, end) if i in labels})
-        for frame_idx, left, right in _gap(flow, start, end, before, after):
+        for frame_idx, right in _backward(flow, start, end, after):
+            left = step(left, frame_idx, frame_idx - 1, flow) if left is not None else None
             yield PropagatedFrame(frame_idx, blend(left, right, flow.size, friends))
 
     def flow(self, frames: ClipFrames) -> ClipFlow:
@@ -102,17 +96,6 @@ class FlowPropagator:
 def carried_from(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> Carried:
     """Return the masks of a label, before their first step, in a frame of (height, width) ``size``."""
     return Carried(patches_at(masks, size), np.ones(size, np.float32), 0)
-
-
-def _gap(
-    flow: ClipFlow, start: int, end: int, before: Carried | None, after: Carried | None
-) -> Iterator[tuple[int, Carried | None, Carried | None]]:
-    """Yield (frame, carried forward, carried backward) for the frames between two labelled ones."""
-    left = before
-    for frame_idx, right in _backward(flow, start, end, after):
-        if left is not None:
-            left = step(left, frame_idx, frame_idx - 1, flow)
-        yield frame_idx, left, right
 
 
 def _backward(flow: ClipFlow, start: int, end: int, after: Carried | None) -> Iterator[tuple[int, Carried | None]]:
@@ -148,11 +131,8 @@ def step(carried: Carried, here: int, there: int, flow: ClipFlow) -> Carried:
     forward, backward = flow.pair(min(here, there))
     back, forth = (backward, forward) if here > there else (forward, backward)
     span = _span(back)
-    masks = {}
-    for track, patch in carried.masks.items():
-        moved = _pull(patch, back, span)
-        if moved.values.size:
-            masks[track] = moved
+    moved = {track: _pull(patch, back, span) for track, patch in carried.masks.items()}
+    masks = {track: patch for track, patch in moved.items() if patch.values.size}
     return Carried(masks, _reliability(carried.reliable, back, forth), carried.distance + 1)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import resized
-from al_core.masks.overlap import rows_of
+from al_core.masks.overlap import pixel_rows
 from al_core.masks.soft import Patch, Size, shrink
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 
@@ -33,11 +33,7 @@ def check_labels(frames: ClipFrames, labels: Labels) -> None:
 
 def reader(frames: ClipFrames, size: Size) -> Reader:
     """Return what reads the frames of a clip at (height, width) ``size``."""
-
-    def read(frame_idx: int) -> NDArray[np.uint8]:
-        return resized(frames.read(frame_idx), size)
-
-    return read
+    return lambda frame_idx: resized(frames.read(frame_idx), size)
 
 
 def tracks_of(labels: Labels) -> list[int]:
@@ -64,8 +60,7 @@ def frames_around(
 
     Args:
         size: (height, width) of the masks.
-        between: gives the frames between two neighbouring labelled ones; -1 stands for the start of the clip and
-            ``n_frames`` for its end.
+        between: gives the frames between two neighbouring labelled ones, or -1 and ``n_frames`` at the clip's ends.
     """
     for start, end in pairwise([-1, *sorted(labels), n_frames]):
         yield from between(start, end)
@@ -104,8 +99,7 @@ def may_overlap(labels: Labels) -> dict[int, frozenset[int]]:
         tracks = list(masks)
         if len(tracks) < 2:
             continue
-        height, width = masks[tracks[0]].shape
-        rows = rows_of([shrink(masks[t], (height, width)).soft((height, width)) for t in tracks], (height, width))
+        rows = pixel_rows([np.flatnonzero(masks[t]) for t in tracks], masks[tracks[0]].size)
         shared = (rows @ rows.T).tocoo()
         for i, j in zip(shared.row, shared.col, strict=True):
             if i != j:

@@ -50,6 +50,19 @@ def load_state(path: Path, network: nn.Module, what: str, advice: str) -> None:
         ) from None
 
 
+def kept_or_trained(disk: DiskCache, key: str, network: Network, train: Callable[["Checkpoint"], None]) -> Network:
+    """Return a network for use, with weights of the cache, or trained now; a training that was killed is continued."""
+    done = load_kept(disk, f"{key}.pt")
+    if done is not None:
+        network.load_state_dict(done)
+        return network.eval()
+    unfinished = Checkpoint(disk, f"{key}.part")
+    train(unfinished)
+    disk.put(f"{key}.pt", to_bytes(network))
+    unfinished.drop()
+    return network.eval()
+
+
 def load_kept(disk: DiskCache, key: str) -> dict[str, Any] | None:
     """Read a file of torch from a cache; None where it is not there or damaged."""
     path = disk.use(key)

@@ -19,7 +19,6 @@ WAITING_BYTES = 32_000_000
 Masks = NDArray[np.uint8]
 """What a walk found in a frame: [tracks, h, w], probabilities of 1/255."""
 
-
 Run = Callable[[int, range, int], Iterator[Masks]]
 """A walk: (the human frame that it begins at, the frames that it comes through, the human frame that it goes towards or
 one outside of the clip) -> what it finds in each of them."""

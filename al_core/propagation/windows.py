@@ -24,12 +24,7 @@ Known = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class FrameEstimate:
-    """What a window says of a frame.
-
-    Attributes:
-        probability: of each object, float32 [k, h, w].
-        entropy: mean over the pixels, in nats.
-    """
+    """What a window says of a frame: each object's probability, float32 [k, h, w]; mean entropy of a pixel in nats."""
 
     probability: Known
     entropy: float
@@ -140,13 +135,11 @@ def expected_overlap(mask: NDArray[np.float32]) -> float:
 def known_masks(labels: Labels, size: Size) -> dict[int, Known]:
     """Return labels as arrays [k, h, w], tracks in rising order; a track that a frame lacks is zero there."""
     whole = Window(0, 0, size[1], size[0])
-    tracks = tracks_of(labels)
-    return {
-        i: np.stack([shrink(masks[t], size).on(whole) if t in masks else np.zeros(size, np.float32) for t in tracks])
-        if tracks
-        else np.zeros((0, *size), np.float32)
-        for i, masks in labels.items()
-    }
+    known: dict[int, Known] = {}
+    for i, masks in labels.items():
+        planes = [shrink(masks[t], size).on(whole) if t in masks else np.zeros(size) for t in tracks_of(labels)]
+        known[i] = np.array(planes, np.float32).reshape(-1, *size)
+    return known
 
 
 def entropy_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -80,7 +80,6 @@ class FrameStore:
 
     Args:
         cache_dir: folder for decoded frames; may be deleted at any time.
-        videos: the videos that can be asked for.
         settings: working size, and how big the folder may grow.
     """
 
@@ -111,13 +110,10 @@ class FrameStore:
         return chunk.image(position)
 
     def iterate(self, video_id: int, indices: Sequence[int] | None = None) -> Iterator[tuple[int, Image]]:
-        """Yield frames in order, decoded ahead in a thread while the caller works on one.
+        """Yield (frame number, RGB uint8 [h, w, 3] at working size), decoded ahead in a thread while the caller works.
 
         Args:
             indices: frame numbers, rising; None for all.
-
-        Yields:
-            (frame number, RGB uint8 [h, w, 3] at working size).
         """
         video = self._video(video_id)
         wanted = range(video.n_frames) if indices is None else [int(i) for i in indices]
@@ -132,13 +128,10 @@ class FrameStore:
         return image
 
     def thumbnails(self, video_id: int, indices: Sequence[int] | None = None) -> NDArray[np.float32]:
-        """Return a coarse description of frames (see :func:`thumbnail`), to tell them apart before any student can.
+        """Return the :func:`thumbnail` of frames, float32 [n, 96], to tell them apart before any student can.
 
         Args:
             indices: frame numbers, rising; None for all.
-
-        Returns:
-            float32 [n, 96].
         """
         video = self._video(video_id)
         wanted = np.arange(video.n_frames) if indices is None else np.asarray(indices, np.int64).reshape(-1)

@@ -22,7 +22,7 @@ class FrameTable:
 
     Attributes:
         what: what such a file holds, for messages.
-        schema: its columns; the first is ``frame_idx``, an integer.
+        schema: its columns; the first is ``frame_idx``.
         rows_per_group: rows that are held in memory, and read back, at a time.
         use_dictionary: whether columns are coded by their distinct values, which pays where values repeat.
     """
@@ -33,12 +33,7 @@ class FrameTable:
     use_dictionary: bool = True
 
     def write(self, path: Path, rows: Iterable[Row], metadata: Mapping[str, str] | None = None) -> None:
-        """Write rows as they come; the file appears whole or not at all.
-
-        Args:
-            rows: in rising order of frames.
-            metadata: what holds for the whole file.
-        """
+        """Write rows, in rising order of frames, as they come; the file appears whole or not at all."""
         schema, rest = self.schema.with_metadata(metadata), iter(rows)
         with (
             replaced(path) as unfinished,

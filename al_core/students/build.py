@@ -33,13 +33,8 @@ SIZE_DIVISOR = 32
 
 @dataclass(frozen=True)
 class Member:
-    """One member of the ensemble.
-
-    Attributes:
-        name: whose weights these are, e.g. ``teacher 0.98 of seed 0``.
-        model: an mmdet detector in evaluation mode.
-        category_ids: the category of each class index.
-    """
+    """One member of the ensemble: whose weights these are, e.g. ``teacher 0.98 of seed 0``; an mmdet detector in
+    evaluation mode; the category of each class index."""
 
     name: str
     model: nn.Module
@@ -79,14 +74,11 @@ def choose_device(device: str = "auto") -> str:
 
 
 def load_config(name: str, override: str = "") -> Any:
-    """Read a student's config.
+    """Read a student's config, an mmengine ``Config``.
 
     Args:
         name: a name in ``configs/students``, the path of a config file, or ``mmdet::...`` for one of mmdet's zoo.
         override: path of a file with what differs; it is merged as if it named the config as its ``_base_``.
-
-    Returns:
-        mmengine's ``Config``.
 
     Raises:
         UnknownName: no such student. BadSettings: no such file, or it cannot be read as a config.
@@ -105,7 +97,7 @@ def load_config(name: str, override: str = "") -> Any:
 
 
 def build_config(student: StudentSettings, categories: Sequence[str], iterations: int | None = None) -> Any:
-    """Build the whole config of one training: the student's model, fitted to the categories, and our schedule.
+    """Build the whole config of one training, plain data: the model, fitted to the categories, and our schedule.
 
     The config may hold a section ``fewframes`` with ``lr_mult`` (factor on the learning rate of the settings),
     ``optim_wrapper`` (merged into ours) and ``train_pipeline`` (replaces ours).
@@ -113,10 +105,6 @@ def build_config(student: StudentSettings, categories: Sequence[str], iterations
     Args:
         categories: names; the class index of a category is its position.
         iterations: length of the schedule; by default that of the settings.
-
-    Returns:
-        mmengine's ``Config`` with ``model``, ``train_cfg``, ``optim_wrapper``, ``param_scheduler``,
-        ``train_pipeline`` and ``metainfo``; it is plain data.
     """
     from mmengine.config import Config, ConfigDict
 
@@ -159,15 +147,14 @@ STATISTICS_PIPELINE: list[dict[str, Any]] = [
 
 
 def fit_model(model: Mapping[str, Any], n_classes: int, max_objects: int) -> dict[str, Any]:
-    """Turn a zoo model's config into a student's: our number of classes, no download, one process, RGB, sides padded.
-
-    Args:
-        model: config of an mmdet detector; it is not changed.
-        max_objects: most detections in an image.
-    """
+    """Turn a zoo model's config into a student's: our number of classes, no download, one process, RGB, sides padded;
+    at most ``max_objects`` detections in an image."""
     import_mmdet()
     fitted: dict[str, Any] = _fit(_plain(model), n_classes)
-    _limit_detections(fitted.get("test_cfg") or {}, max_objects)
+    test_cfg = fitted.get("test_cfg") or {}
+    final = test_cfg.get("rcnn", test_cfg)  # the last stage of a two-stage detector
+    for key in {"max_per_img", "max_per_image"} & final.keys():
+        final[key] = min(final[key], max_objects)
     processor = fitted.setdefault("data_preprocessor", {"type": "DetDataPreprocessor"})
     _take_rgb(processor)
     processor["pad_size_divisor"] = math.lcm(SIZE_DIVISOR, processor.get("pad_size_divisor", 1))
@@ -323,11 +310,8 @@ def _fit(value: Any, n_classes: int) -> Any:
 
 
 def _set_classes(node: dict[str, Any], n_classes: int) -> None:
-    for key in ("num_classes", "num_things_classes"):
-        if key in node:
-            node[key] = n_classes
-    if "num_stuff_classes" in node:
-        node["num_stuff_classes"] = 0
+    counts = {"num_classes": n_classes, "num_things_classes": n_classes, "num_stuff_classes": 0}
+    node.update({key: n for key, n in counts.items() if key in node})
     weights = node.get("class_weight")
     if isinstance(weights, list | tuple) and len(weights) > 1:
         # One weight a class and a last one for "no object", as in Mask2Former.
@@ -342,20 +326,10 @@ def _train_from_random(node: dict[str, Any]) -> None:
         return
     node.pop("init_cfg", None)
     node.pop("pretrained", None)
-    if "frozen_stages" in node:
-        node["frozen_stages"] = -1
-    if "norm_eval" in node:
-        node["norm_eval"] = False
+    node.update({key: value for key, value in {"frozen_stages": -1, "norm_eval": False}.items() if key in node})
     norm = node.get("norm_cfg")
     if isinstance(norm, dict) and "requires_grad" in norm:
         norm["requires_grad"] = True
-
-
-def _limit_detections(test_cfg: dict[str, Any], max_objects: int) -> None:
-    final = test_cfg.get("rcnn", test_cfg)  # the last stage of a two-stage detector
-    for key in ("max_per_img", "max_per_image"):
-        if key in final:
-            final[key] = min(final[key], max_objects)
 
 
 def _take_rgb(processor: dict[str, Any]) -> None:

@@ -56,7 +56,6 @@ class MeanTeachersHook(Hook):
     """Keep one teacher a decay beside the student, in the checkpoints too.
 
     Args:
-        decays: one for each teacher.
         start: for each teacher the weights and number of updates to go on from; None starts from the student.
     """
 
@@ -105,11 +104,7 @@ class IterationSeedHook(Hook):
 
 
 class CurveHook(Hook):
-    """Record loss and learning rate of every iteration; stop when the loss is no longer a number.
-
-    Attributes:
-        curve: ``(iteration from 1, loss, learning rate)``; it survives in the checkpoints.
-    """
+    """Record ``(iteration from 1, loss, learning rate)``, also in the checkpoints; stop when the loss is no number."""
 
     def __init__(self) -> None:
         self.curve: list[tuple[int, float, float]] = []
@@ -155,7 +150,6 @@ class ResumePointHook(Hook):
     """Write a checkpoint to continue from at intervals: one file, replaced as a whole or not at all.
 
     Args:
-        path: the file.
         interval: iterations between two writes; the last iteration is not written, the training is over then.
         identity: what the training is made from; a training does not continue from a file of another one.
     """

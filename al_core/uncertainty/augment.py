@@ -24,14 +24,8 @@ class View:
         return max(1, round(size[0] * self.scale)), max(1, round(size[1] * self.scale))
 
     def apply(self, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """Return the view of an image that is to be seen at (height, width) ``size`` before the view's own scale.
-
-        Args:
-            image: uint8 [h, w, 3] of any size.
-
-        Returns:
-            uint8 [*seen_size(size), 3], contiguous.
-        """
+        """Return the view, uint8 [*seen_size(size), 3], of an image of any size that is to be seen at (height, width)
+        ``size`` before the view's own scale."""
         height, width = self.seen_size(size)
         view: NDArray[Any] = image
         if image.shape[:2] != (height, width):
@@ -60,15 +54,8 @@ class View:
         return back * np.tile([size[1] / seen[1], size[0] / seen[0]], 2)
 
     def invert_masks(self, masks: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-        """Bring masks found in the view onto a grid over the frame: each grid point takes the mask's pixel under it.
-
-        Args:
-            masks: [n, h, w] of any dtype.
-            size: (height, width) of the grid: the frame's own, or a coarser one.
-
-        Returns:
-            [n, *size] of the same dtype; a view of ``masks`` where sizes agree.
-        """
+        """Bring masks, [n, h, w], onto a grid over the frame, [n, *size] of the same dtype (a view where sizes agree):
+        each grid point takes the mask's pixel under it. The grid is the frame's own, or a coarser one."""
         if masks.shape[1:] == size:
             return masks[:, :, ::-1] if self.flip else masks
         rows = _nearest(masks.shape[1], size[0])

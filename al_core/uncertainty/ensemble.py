@@ -34,13 +34,8 @@ Forward = Callable[[list[torch.Tensor]], tuple[list[Any], NDArray[np.float32]]]
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """A frame, ready for the networks.
-
-    Attributes:
-        size: (height, width) in working pixels.
-        seen: (height, width) at which the student sees it, before a view's own scale.
-        views: uint8 RGB [3, h, w], one for each view.
-    """
+    """A frame, ready for the networks: (height, width) in working pixels, and as the student sees it before a view's
+    own scale; uint8 RGB [3, h, w] for each view."""
 
     frame_idx: int
     size: Size

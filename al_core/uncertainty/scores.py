@@ -66,7 +66,7 @@ class FrameScorer:
         self._last = frame
 
     def components(self) -> Components:
-        """Return the named components of all frames so far.
+        """Return the named components of all frames so far, float32 [n] in [0, 1].
 
         - ``class_entropy``: mean entropy of the objects' class distributions with "no object", over log(C + 1).
         - ``mutual_information``: mean of the part of it that is disagreement between teachers, over log(C + 1).
@@ -78,9 +78,6 @@ class FrameScorer:
 
         An object that is expected and not seen counts 1 in the means of class entropy and of existence disagreement.
         Means of boxes, masks and over time weigh each object by its existence.
-
-        Returns:
-            Name -> float32 [n] in [0, 1], in the order of :data:`~al_core.records.COMPONENTS`.
         """
         values = np.array(self._rows, np.float32).reshape(-1, len(_OF_OBJECTS))
         found = {name: values[:, column] for column, name in enumerate(_OF_OBJECTS)}

@@ -86,14 +86,8 @@ class _Remembered:
 
 @dataclass(frozen=True, eq=False)
 class AffinityPropagator:
-    """Propagation by copying labels between what looks alike.
-
-    Attributes:
-        store: where flow is kept.
-        settings: size and preset of the flow.
-        features: gives, for a clip and the size of its flow, what describes a frame.
-        matching: how the memory is made and searched.
-    """
+    """Propagation by copying labels between what looks alike; ``features`` gives, for a clip and the size of its flow,
+    what describes a frame."""
 
     store: FlowStore
     settings: PropagationSettings
@@ -101,8 +95,7 @@ class AffinityPropagator:
     matching: Matching = Matching()
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`.
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`).
 
         Memory: some frames of features; what the walk backward finds between two human frames waits in a temporary
         file.
@@ -123,11 +116,7 @@ class AffinityPropagator:
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Walks from one human frame towards the next one.
-
-    Attributes:
-        tracks: the objects that are looked for, in the order of the masks' channels.
-    """
+    """Walks from one human frame towards the next one, looking for ``tracks``, in the order of the masks' channels."""
 
     read: Reader
     labels: Labels
@@ -153,7 +142,7 @@ class _Walk:
             memory = humans + [seen[n - 1] for n in self.matching.recent if n <= len(seen)]
             if far is not None and i in shifts:
                 memory.append(replace(far, shift=_enlarged(shifts[i], step.shape), distance=abs(opposite - i)))
-            query = self._keys(i)
+            query = self.describe(self.read(i))
             masks = self._copied(query, memory)
             seen.appendleft(_Remembered(query, masks, np.zeros_like(step), abs(i - source)))
             height, width = self.flow.size
@@ -173,7 +162,7 @@ class _Walk:
         return torch.where(copied < LEAST, 0.0, copied)
 
     def _human(self, mark: int) -> _Remembered:
-        keys = self._keys(mark)
+        keys = self.describe(self.read(mark))
         height, width = self.flow.size
         masks = torch.zeros(len(self.tracks), keys.shape[1] * STRIDE, keys.shape[2] * STRIDE)
         for number, track in enumerate(self.tracks):
@@ -220,9 +209,6 @@ class _Walk:
         forward, backward = self.flow.pair(min(here, there))
         step = forward if there > here else backward
         return np.pad(step, ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0)), mode="edge")
-
-    def _keys(self, frame_idx: int) -> Tensor:
-        return self.describe(self.read(frame_idx))
 
 
 def _composed(step: Flow, shift: Flow) -> Flow:

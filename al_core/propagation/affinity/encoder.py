@@ -48,14 +48,7 @@ class Encoder(nn.Module):
         self.out = nn.Conv2d(FEATURES + 3, FEATURES, 1)
 
     def forward(self, lab: Tensor) -> Tensor:
-        """Return the features of pictures.
-
-        Args:
-            lab: float32 [n, 3, h, w] as of :func:`to_lab`, h and w multiples of 4.
-
-        Returns:
-            float32 [n, 32, h / 4, w / 4].
-        """
+        """Return the features, float32 [n, 32, h / 4, w / 4], of pictures [n, 3, h, w] as of :func:`to_lab`."""
         quarter = self.to_quarter(functional.relu(self.to_half(lab)))
         quarter = functional.relu(quarter + self.context(functional.relu(quarter)))
         colour = functional.avg_pool2d(lab, STRIDE)

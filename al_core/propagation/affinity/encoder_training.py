@@ -28,7 +28,7 @@ from al_core.propagation.affinity.encoder import (
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
 from al_core.propagation.base import Resources
 from al_core.propagation.labelled_clip import reader
-from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
+from al_core.propagation.network_state import Checkpoint, kept_or_trained
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -103,36 +103,27 @@ def trained_encoder(
 
     Args:
         size: (height, width) of the frames as they are learnt from, in pixels.
-        disk: where trained and half-trained encoders are kept.
         steps: of the training; 0 gives random weights.
         seed: of the weights and of everything that is drawn.
-        on_progress: called after each step.
     """
     key = training_key(frames, size, steps, seed)
     encoder = new_encoder(seed)
     if steps == 0 or frames.n_frames < 2:
         return encoder.eval()
-    done = load_kept(disk, f"{key}.pt")
-    if done is not None:
-        encoder.load_state_dict(done)
-        return encoder.eval()
-    unfinished = Checkpoint(disk, f"{key}.part")
-    train(encoder, pairs_of(frames, size, seed), steps, seed, unfinished, on_progress)
-    disk.put(f"{key}.pt", to_bytes(encoder))
-    unfinished.drop()
-    return encoder
+    return kept_or_trained(
+        disk, key, encoder, lambda keep: train(encoder, pairs_of(frames, size, seed), steps, seed, keep, on_progress)
+    )
 
 
 def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int) -> list[Pair]:
     """Draw pairs of frames some frames apart; at most :data:`MOST_PAIRS`, so memory does not grow with the clip."""
     rng = np.random.default_rng(seed)
     n = frames.n_frames
-    targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False))
-    partners = [_partner(int(t), n, rng) for t in targets]
-    needed = sorted({int(i) for i in targets} | set(partners))
+    targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False)).tolist()
+    partners = [_partner(t, n, rng) for t in targets]
     read = reader(frames, size)
-    labs = {i: to_lab(read(i)) for i in needed}
-    return [Pair(labs[int(t)], labs[p]) for t, p in zip(targets, partners, strict=True)]
+    labs = {i: to_lab(read(i)) for i in sorted({*targets, *partners})}
+    return [Pair(labs[t], labs[p]) for t, p in zip(targets, partners, strict=True)]
 
 
 def train(

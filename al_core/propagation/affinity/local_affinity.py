@@ -18,10 +18,9 @@ OUTSIDE = -1e4
 
 
 def with_norm(keys: Tensor, inside: Tensor | None = None, cost: float = 0.0) -> Tensor:
-    """Return keys as they are compared: a further channel holds minus the squared length, and what lies outside.
+    """Return keys, float32 [n, c, h, w], as they are compared: a further channel holds minus the squared length.
 
     Args:
-        keys: float32 [n, c, h, w].
         inside: bool [n, h, w], which keys count; all by default.
         cost: subtracted from the score of each of them.
     """
@@ -37,7 +36,6 @@ def scores(queries: Tensor, keys: Tensor, radius: int) -> Tensor:
     Args:
         queries: float32 [n, c, h, w].
         keys: float32 [n, c + 1, h, w] as of :func:`with_norm`.
-        radius: cells to look at in each direction.
 
     Returns:
         float32 [n * tiles, TILE * TILE, (2 * radius + 1) ** 2]; tiles row by row.
@@ -47,14 +45,7 @@ def scores(queries: Tensor, keys: Tensor, radius: int) -> Tensor:
 
 
 def neighbours(plane: Tensor, radius: int) -> Tensor:
-    """Return the values around each cell, in the order of :func:`scores`; zero beyond the edge.
-
-    Args:
-        plane: float32 [n, 1, h, w].
-
-    Returns:
-        float32 [n * tiles, TILE * TILE, (2 * radius + 1) ** 2].
-    """
+    """Return the values of a plane, float32 [n, 1, h, w], around each cell, as :func:`scores`; zero beyond the edge."""
     around = _around_tiles(_to_tiles(plane, radius, 0.0), radius)
     return _windows(around.expand(-1, TILE * TILE, -1), radius)
 
@@ -74,7 +65,7 @@ def joined(tiles: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def copy(query: Tensor, keys: Tensor, values: Tensor, radius: int, k: int, prior: float = 0.0) -> Tensor:
-    """Bring what the cells of a memory carry to the cells of a frame.
+    """Bring what the cells of a memory carry to the cells of a frame, float32 [v, h, w].
 
     Each cell takes the mean of its k best matches in the whole memory, weighted by a softmax of their scores.
     Tiles around which nothing is carried stay at zero without being compared.
@@ -84,11 +75,7 @@ def copy(query: Tensor, keys: Tensor, values: Tensor, radius: int, k: int, prior
         keys: float32 [m, c + 1, h, w] as of :func:`with_norm`.
         values: float32 [m, v, h, w].
         radius: cells to look at in each direction.
-        k: matches that count.
         prior: subtracted from the score per squared cell of distance.
-
-    Returns:
-        float32 [v, h, w].
     """
     size = (query.shape[1], query.shape[2])
     key_tiles = _around_tiles(_to_tiles(keys, radius, OUTSIDE), radius).unflatten(0, (len(keys), -1))
@@ -145,13 +132,11 @@ def _around_tiles(padded: Tensor, border: int) -> Tensor:
 
 def _windows(products: Tensor, radius: int) -> Tensor:
     """Return, of all cells around a tile, those around each of its cells: [b, TILE * TILE, (2 * radius + 1) ** 2]."""
-    products = products.contiguous()
-    side, span = TILE + 2 * radius, 2 * radius + 1
+    n, side, span = len(products), TILE + 2 * radius, 2 * radius + 1
     per_cell = side * side
     strides = (TILE * TILE * per_cell, TILE * per_cell + side, per_cell + 1, side, 1)
-    return products.as_strided((len(products), TILE, TILE, span, span), strides).reshape(
-        len(products), TILE * TILE, span * span
-    )
+    windows = products.contiguous().as_strided((n, TILE, TILE, span, span), strides)
+    return windows.reshape(n, TILE * TILE, span * span)
 
 
 @lru_cache(maxsize=8)
@@ -167,6 +152,6 @@ def _places(radius: int, memory: int) -> Tensor:
 def _prior(radius: int, weight: float) -> Tensor:
     """Return the cost of distance: float32 [TILE * TILE, cells around a tile]."""
     side = TILE + 2 * radius
-    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).reshape(2, -1)
-    cells = torch.stack(torch.meshgrid(torch.arange(TILE), torch.arange(TILE), indexing="ij")).reshape(2, -1) + radius
+    places = torch.cartesian_prod(torch.arange(side), torch.arange(side)).T
+    cells = torch.cartesian_prod(torch.arange(TILE), torch.arange(TILE)).T + radius
     return -weight * (cells[:, :, None] - places[:, None, :]).square().sum(dim=0).float()

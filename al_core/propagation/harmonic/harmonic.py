@@ -22,7 +22,7 @@ from al_core.propagation.harmonic.superpixels import N_FEATURES, SuperpixelGraph
 from al_core.propagation.labelled_clip import check_labels, reader, tracks_of
 from al_core.propagation.windows import FrameEstimate, Known, Solve, entropy_of, estimates, known_masks, propagated
 from al_core.settings import PropagationSettings
-from al_core.stores.optical_flow import FlowStore
+from al_core.stores.optical_flow import ClipFlow, FlowStore
 
 STEPS = 8
 """Rounds of freezing in a window."""
@@ -42,8 +42,6 @@ class HarmonicPropagator:
     """Propagation by harmonic functions.
 
     Attributes:
-        store: where flow is kept.
-        settings: size and preset of the flow.
         steps: rounds of freezing; 0 solves once and freezes nothing.
         order: frames are frozen by rising entropy, or in random order (for comparison only).
         seed: of the edges that the metric is fitted to, and of the random order.
@@ -56,11 +54,10 @@ class HarmonicPropagator:
     seed: int = 0
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`). Memory: 48 frames."""
         check_labels(frames, labels)
         flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
-        yield from propagated(frames, labels, flow.size, self._solver(frames), TRUST)
+        yield from propagated(frames, labels, flow.size, self._solver(frames, flow), TRUST)
 
     def entropy(self, frames: ClipFrames, labels: Labels) -> NDArray[np.float64]:
         """Return the mean entropy of each frame in nats, float64 [n_frames]; the greatest is the one Fathi asks for.
@@ -72,12 +69,12 @@ class HarmonicPropagator:
             return np.array([0.0 if i in labels else np.inf for i in range(frames.n_frames)])
         flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
         found = np.zeros(frames.n_frames)
-        for frame_idx, estimate in estimates(frames.n_frames, known_masks(labels, flow.size), self._solver(frames)):
+        known = known_masks(labels, flow.size)
+        for frame_idx, estimate in estimates(frames.n_frames, known, self._solver(frames, flow)):
             found[frame_idx] = estimate.entropy
         return found
 
-    def _solver(self, frames: ClipFrames) -> Solve:
-        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
+    def _solver(self, frames: ClipFrames, flow: ClipFlow) -> Solve:
         read = reader(frames, flow.size)
 
         def solve(span: range, known: Mapping[int, Known]) -> list[FrameEstimate]:
@@ -100,10 +97,9 @@ def self_train(
         steps: rounds; 0 solves once.
 
     Returns:
-        By frame, the same; what a frozen frame has is the solution before it was frozen.
+        The same of all frames; what a frozen frame has is the solution before it was frozen.
     """
-    fixed = dict(known)
-    found = dict(known)
+    fixed, found = dict(known), dict(known)
     metric = fit_metric(graph, fixed, np.ones(N_FEATURES), rng)
     start: NDArray[np.float32] | None = None
     n_each = -(-(len(graph.span) - len(known)) // max(steps, 1))
@@ -139,15 +135,12 @@ def harmonic(
     metric: NDArray[np.float64],
     start: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Solve f_u = (D_uu - W_uu)^-1 W_ul f_l by conjugate gradients, one right-hand side for each object; the background
-    is what is left of 1.
+    """Solve f_u = (D_uu - W_uu)^-1 W_ul f_l by conjugate gradients, one right-hand side for each object: float32 [n, k]
+    in [0, 1]; the background is what is left of 1.
 
     Args:
         fixed: clamped frames, float32 [nodes of the frame, k] each, at least one.
         start: where to begin, [n, k].
-
-    Returns:
-        float32 [n, k] in [0, 1].
     """
     values = np.zeros((graph.n, next(iter(fixed.values())).shape[1]), np.float32)
     clamped = np.zeros(graph.n, bool)
@@ -173,13 +166,10 @@ def fit_metric(
     before: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Fit weights 1 / sigma_k**2 of the features that tell edges within an object from edges across its outline.
+    """Fit weights 1 / sigma_k**2, float64 [7], that tell edges within an object from edges across its outline.
 
     Logistic regression of "both ends have one label" on the squared differences, both kinds of edges counting the
     same, drawn towards the metric ``before``. Without edges of both kinds that metric is kept.
-
-    Returns:
-        float64 [7], at least 0.
     """
     n_objects = next(iter(fixed.values())).shape[1]
     values = np.full((graph.n, n_objects), np.nan, np.float32)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from skimage.segmentation import slic
 
-from al_core.masks.soft import Size
 from al_core.propagation.flow import leads_back
 from al_core.propagation.windows import FrameEstimate, entropy_of
 from al_core.stores.optical_flow import ClipFlow, Flow
@@ -83,8 +82,7 @@ class SuperpixelGraph:
         return (np.array(sums).reshape(len(values), -1).T / self.area[nodes, None]).astype(np.float32)
 
     def paint(self, frame_idx: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Paint values of superpixels onto a frame, the inverse of :meth:`mean`: [n nodes of it, k] -> float32 [k, h,
-        w]."""
+        """Paint values of superpixels onto a frame, [nodes of it, k] -> float32 [k, h, w]; inverse of :meth:`mean`."""
         ids = self.ids[frame_idx - self.span.start] - self.nodes(frame_idx).start
         return np.ascontiguousarray(values.T[:, ids], np.float32)
 
@@ -103,35 +101,28 @@ class SuperpixelGraph:
 
 
 def superpixel_graph(read: Callable[[int], Image], flow: ClipFlow, span: range, last: int) -> SuperpixelGraph:
-    """Build the graph of neighbouring frames.
-
-    Superpixels are those of SLIC (Achanta et al., PAMI 2012).
+    """Build the graph of neighbouring frames; superpixels are those of SLIC (Achanta et al., PAMI 2012).
 
     Args:
         read: a frame at the size of the flow, RGB uint8 [h, w, 3].
         last: the last frame of the clip, which has no motion to a next one.
     """
-    ids: list[NDArray[np.int32]] = []
-    features, area, edges = [], [], []
-    share: list[NDArray[np.float32]] = []
-    apart = []
-    first = [0]
+    ids, features, area, edges, first = [], [], [], [], [0]
     for frame_idx in span:
         lab = to_lab(read(frame_idx))
-        motion = flow.pair(frame_idx)[0] if frame_idx < last else -flow.pair(last - 1)[1] if last else _still(flow.size)
+        still = np.zeros((*flow.size, 2), np.float32)
+        motion = flow.pair(frame_idx)[0] if frame_idx < last else -flow.pair(last - 1)[1] if last else still
         local = _slic(lab)
         found, pixels = _features(lab, motion, local)
-        labels = (local + first[-1]).astype(np.int32)
+        ids.append((local + first[-1]).astype(np.int32))
         first.append(first[-1] + len(pixels))
-        ids.append(labels)
         features.append(found)
         area.append(pixels)
-        near = _touching(labels)
-        edges.append(near)
-        share.append(np.ones(len(near), np.float32))
+        edges.append(_touching(ids[-1]))
     everything, areas = np.concatenate(features), np.concatenate(area)
     within = np.concatenate(edges)
-    apart.append((everything[within[:, 0]] - everything[within[:, 1]]) ** 2)
+    share: list[NDArray[np.float32]] = [np.ones(len(within), np.float32)]
+    apart = [(everything[within[:, 0]] - everything[within[:, 1]]) ** 2]
     side = np.sqrt(areas.mean()) * POSITION_SCALE
     for at, frame_idx in enumerate(span[:-1]):
         links, common = _linked(ids[at], ids[at + 1], *flow.pair(frame_idx), areas)
@@ -155,10 +146,6 @@ def superpixel_graph(read: Callable[[int], Image], flow: ClipFlow, span: range, 
 def to_lab(image: Image) -> NDArray[np.float32]:
     """Convert RGB uint8 to CIE Lab, float32 [h, w, 3]."""
     return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
-
-
-def _still(size: Size) -> Flow:
-    return np.zeros((*size, 2), np.float32)
 
 
 def _slic(lab: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -195,8 +182,7 @@ def _touching(ids: NDArray[np.int32]) -> NDArray[np.int64]:
 def _linked(
     here: NDArray[np.int32], there: NDArray[np.int32], forth: Flow, back: Flow, area: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return (pairs, share of pixels that the flow brings from one to the other) for superpixels of neighbouring
-    frames."""
+    """Return (pairs of superpixels of neighbouring frames, share of pixels that the flow brings to the other)."""
     rows, columns = np.nonzero(leads_back(forth, back))
     step = forth[rows, columns]
     x = np.clip(np.rint(columns + step[:, 0]).astype(int), 0, here.shape[1] - 1)

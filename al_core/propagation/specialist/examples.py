@@ -6,7 +6,7 @@ fails on this clip. Where there are no others, and now and then elsewhere, the t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,11 +41,9 @@ Masks = Mapping[int, SoftMask]
 
 @dataclass(frozen=True, eq=False)
 class ExampleFrame:
-    """One labelled frame at the size of the flow.
+    """One labelled frame at the size of the flow, RGB uint8 [h, w, 3].
 
     Attributes:
-        image: RGB uint8 [h, w, 3].
-        truth: by track.
         priors: what other labelled frames say of this one, one entry per way of asking; by track.
         alone: the clip has one object only.
     """
@@ -62,12 +60,7 @@ class ExampleFrame:
 
 
 class Crop(NamedTuple):
-    """One thing to learn from.
-
-    Attributes:
-        inputs: float32 [h, w, 5], see :func:`network_input`.
-        target: float32 [h, w] in [0, 1].
-    """
+    """One thing to learn from: a :func:`network_input`, and where the object is, float32 [h, w] in [0, 1]."""
 
     inputs: NDArray[np.float32]
     target: NDArray[np.float32]
@@ -108,12 +101,8 @@ def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propa
 
 
 def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Crop:
-    """Draw a crop around one object of a frame, turned, scaled and with other light.
-
-    Args:
-        frame: it may be without objects; then it teaches what is none.
-        side: height and width of the crop in pixels.
-    """
+    """Draw a square crop around one object of a frame, turned, scaled and with other light; a frame without objects
+    teaches what is none."""
     tracks = frame.tracks
     track = int(rng.choice(tracks)) if tracks else 0
     kind = rng.random()
@@ -127,12 +116,10 @@ def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Cro
     target = frame.truth[track].full() if track in frame.truth else np.zeros(size, np.float32)
     place = _placement(np.maximum(own, target), rng, side)
     image = cv2.warpAffine(frame.image, place, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    masks = np.asarray(
-        cv2.warpAffine(np.dstack([own, others, target]), place, (side, side), flags=cv2.INTER_LINEAR), np.float32
-    )
+    masks: Any = cv2.warpAffine(np.dstack([own, others, target]), place, (side, side), flags=cv2.INTER_LINEAR)
     inputs = network_input(np.asarray(image, np.uint8), masks[..., 0], masks[..., 1])
     inputs[..., :3] = inputs[..., :3] * rng.uniform(0.85, 1.15, 3) + rng.uniform(-0.2, 0.2)
-    return Crop(inputs, np.asarray(masks[..., 2], np.float32))
+    return Crop(inputs, masks[..., 2])
 
 
 def split(masks: Masks, track: int, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -153,9 +140,7 @@ def _placement(mask: NDArray[np.float32], rng: np.random.Generator, side: int) -
         x, y = float(columns[chosen]), float(rows[chosen])
     else:
         x, y = rng.uniform(0, mask.shape[1]), rng.uniform(0, mask.shape[0])
-    place = np.asarray(
-        cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE)), np.float64
-    )
+    place: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
     if rng.random() < 0.5:
         place = np.array([[-1, 0, 2 * x], [0, 1, 0]]) @ np.vstack([place, [0, 0, 1]])
     place[:, 2] += side / 2 - np.array([x, y]) + rng.uniform(-side / 4, side / 4, 2)

@@ -44,14 +44,7 @@ class SpecialistNetwork(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits of the object.
-
-        Args:
-            inputs: float32 [n, 5, h, w], h and w multiples of 16.
-
-        Returns:
-            float32 [n, h, w].
-        """
+        """Return the logits of the object, float32 [n, h, w], for inputs [n, 5, h, w], h and w multiples of 16."""
         levels = []
         x = inputs
         for block in self.down:
@@ -79,17 +72,11 @@ def _twice(x: Tensor) -> Tensor:
 
 
 def segmentation_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Return class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU.
+    """Return class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU:
+    the mean over the pictures, float32 [n, h, w], the target in [0, 1].
 
     Balancing alone makes masks grow, since a missed pixel of a small object costs more than many false ones; 1 - IoU
     (Rahman and Wang, ISVC 2016) draws the outline back. A picture without the object has plain cross-entropy only.
-
-    Args:
-        logits: float32 [n, h, w].
-        target: float32 [n, h, w] in [0, 1].
-
-    Returns:
-        Mean over the pictures, at least 0.
     """
     share = target.mean(dim=(1, 2), keepdim=True)
     weight = torch.where(share > 0, target * (1 - share) + (1 - target) * share, torch.ones_like(share))

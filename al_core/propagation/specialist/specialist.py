@@ -24,7 +24,7 @@ from al_core.footage.images import working_size
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
-from al_core.propagation.network_state import Checkpoint, load_kept, to_bytes
+from al_core.propagation.network_state import Checkpoint, kept_or_trained
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
 from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network
 from al_core.propagation.specialist.training import train
@@ -49,9 +49,6 @@ class SpecialistPropagator:
     Args:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
         cache: folder for trained weights; training continues from half-trained ones.
-        settings: steps of training and the parent's file.
-        seed: of the training.
-        on_progress: called after each step of the training.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -75,8 +72,7 @@ class SpecialistPropagator:
             load_weights(self._parent)
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`. Training comes first.
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`), after the training.
 
         Memory: that of the flow, and 64 labelled frames while training.
         """
@@ -111,16 +107,12 @@ class SpecialistPropagator:
     def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> SpecialistNetwork:
         key = f"{frames.sha256}/{self._fingerprint(labels, size)}"
         network = load_weights(self._parent) if self._parent is not None else new_network(self._seed)
-        done = load_kept(self._disk, f"{key}.pt")
-        if done is not None:
-            network.load_state_dict(done)
-            return network.eval()
-        examples = list(labelled_frames(frames, labels, size, self._flow))
-        unfinished = Checkpoint(self._disk, f"{key}.part")
-        train(network, examples, self._settings.specialist_steps, self._seed, unfinished, self._on_progress)
-        self._disk.put(f"{key}.pt", to_bytes(network))
-        unfinished.drop()
-        return network
+
+        def learn(keep: Checkpoint) -> None:
+            examples = list(labelled_frames(frames, labels, size, self._flow))
+            train(network, examples, self._settings.specialist_steps, self._seed, keep, self._on_progress)
+
+        return kept_or_trained(self._disk, key, network, learn)
 
     def _fingerprint(self, labels: Labels, size: Size) -> str:
         parent = fingerprint_file(self._parent) if self._parent is not None else ""
@@ -135,9 +127,9 @@ class SpecialistPropagator:
 
 def _expected(labels: Labels, frame_idx: int) -> set[int]:
     """Return objects that are in the nearest label before or after a frame."""
-    nearest = [max((m for m in labels if m < frame_idx), default=None)]
-    nearest.append(min((m for m in labels if m > frame_idx), default=None))
-    return {track for mark in nearest if mark is not None for track in labels[mark]}
+    before, after = [m for m in labels if m < frame_idx], [m for m in labels if m > frame_idx]
+    nearest = [*sorted(before)[-1:], *sorted(after)[:1]]
+    return {track for mark in nearest for track in labels[mark]}
 
 
 def _cut_out(

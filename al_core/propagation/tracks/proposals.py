@@ -40,13 +40,7 @@ _Table = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """What may be an object.
-
-    Attributes:
-        mask: where it is.
-        objectness: in [0, 1], how sure it is that there is an object.
-        looks: its embedding.
-    """
+    """What may be an object: where it is, how sure that is, in [0, 1], and its embedding."""
 
     mask: SoftMask
     objectness: float
@@ -62,11 +56,7 @@ def predicted(prediction: FramePrediction, size: Size) -> list[tuple[SoftMask, f
 
 
 class Palette:
-    """Which colours are those of labelled objects, and which are the ground's; learnt from human frames.
-
-    Args:
-        tracks: the objects.
-    """
+    """Which colours are those of labelled objects, and which are the ground's; learnt from human frames."""
 
     def __init__(self, tracks: Sequence[int]) -> None:
         self._number = {track: i for i, track in enumerate(tracks)}
@@ -92,8 +82,7 @@ class Palette:
         self._made = None
 
     def parts(self, image: NDArray[np.uint8]) -> list[tuple[SoftMask, float]]:
-        """Return (mask, objectness) of connected parts of a frame that have the colours of any object, or of one of
-        them.
+        """Return (mask, objectness) of connected parts with the colours of any object, or of one of them.
 
         The objectness is the mean probability of a pixel, were objects and ground equally frequent: small objects are
         as sure as large ones.

@@ -59,7 +59,8 @@ def statistics(image: NDArray[np.uint8]) -> Looks:
         if not inside.any():
             return np.zeros(3 * COLOUR_BINS + len(textures) * (_NEIGHBOURS + 2), np.float32)
         part = np.s_[mask.y : mask.y + inside.shape[0], mask.x : mask.x + inside.shape[1]]
-        counts = [_blurred(_counts(codes[part][inside], COLOUR_BINS)) for codes in colours]
+        counts = [_counts(codes[part][inside], COLOUR_BINS) for codes in colours]
+        counts = [gaussian_filter1d(count, COLOUR_BLUR, mode="nearest") for count in counts]
         counts += [_counts(codes[part][inside], _NEIGHBOURS + 2) for codes in textures]
         return np.sqrt(np.concatenate(counts) / (np.count_nonzero(inside) * len(counts))).astype(np.float32)
 
@@ -70,16 +71,8 @@ def _counts(codes: NDArray[np.integer], n: int) -> NDArray[np.float64]:
     return np.bincount(codes, minlength=n).astype(np.float64)
 
 
-def _blurred(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter1d(counts, COLOUR_BLUR, mode="nearest"))
-
-
 def encoded(describe: "Describe") -> Embed:
-    """Embed by an encoder: the mean feature under a mask, less the mean of the frame.
-
-    Args:
-        describe: features of a frame, as of :mod:`al_core.propagation.affinity.encoder`.
-    """
+    """Embed by an encoder: the mean feature under a mask, less the mean of the frame."""
     from al_core.propagation.affinity.encoder import STRIDE
 
     def embed(image: NDArray[np.uint8]) -> Looks:
@@ -101,11 +94,7 @@ def encoded(describe: "Describe") -> Embed:
 
 
 def embeddings(features: Callable[[ClipFrames, Size], "Describe"] | None = None) -> Callable[[ClipFrames, Size], Embed]:
-    """Choose what masks of a clip are known again by: features of an encoder where they are given, else statistics.
-
-    Args:
-        features: gives, for a clip and the size of its masks, what describes a frame.
-    """
+    """Choose what masks of a clip are known again by: features of an encoder where they are given, else statistics."""
     if features is None:
         return lambda frames, size: statistics
     return lambda frames, size: encoded(features(frames, size))
@@ -113,12 +102,8 @@ def embeddings(features: Callable[[ClipFrames, Size], "Describe"] | None = None)
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """What a track looks like where a person drew it.
-
-    Attributes:
-        looks: embeddings of its human masks, float32 [m, d], m at least 1.
-        reach: distance at which nothing is alike any more: that of the ground around, above 0.
-    """
+    """What a track looks like where a person drew it: embeddings of its human masks, float32 [m, d], and the distance
+    at which nothing is alike any more, that of the ground around, above 0."""
 
     looks: NDArray[np.float32]
     reach: float
@@ -131,15 +116,8 @@ class Template:
 
 
 def likeness(found: Sequence[Vector], templates: Sequence[Template | None]) -> NDArray[np.float32]:
-    """Return how much masks look like tracks: 1 for the look of one of its human masks, 0 for that of the ground.
-
-    Args:
-        found: n embeddings.
-        templates: of k tracks; what is None looks like nothing.
-
-    Returns:
-        float32 [n, k] in [0, 1]: 1 - distance to the nearest human mask / reach.
-    """
+    """Return how much masks look like tracks: 1 for the look of one of its human masks, 0 for that of the ground; what
+    is None looks like nothing. float32 [found, templates]: 1 - distance to the nearest human mask / reach."""
     alike = np.zeros((len(found), len(templates)), np.float32)
     if not found:
         return alike

@@ -1,8 +1,5 @@
-"""The five scores by which PReMVOS merges proposals into tracks.
-
-Luiten, Voigtlaender, Leibe: "PReMVOS: Proposal-generation, Refinement and Merging for Video Object Segmentation",
-ACCV 2018.
-"""
+"""The five scores by which PReMVOS merges proposals into tracks (Luiten, Voigtlaender, Leibe: "PReMVOS:
+Proposal-generation, Refinement and Merging for Video Object Segmentation", ACCV 2018)."""
 
 import math
 from collections.abc import Mapping
@@ -52,7 +49,6 @@ class Merging:
     """How proposals become tracks.
 
     Attributes:
-        weights: of the five scores.
         floor: a track whose best proposal scores less gets no mask; in [0, 1]. The default was chosen on
             clips that no figure of the propagator is reported on.
         carried: whether the masks that are carried along the flow are proposals too.
@@ -88,22 +84,14 @@ def best_other(values: Scores) -> Scores:
     """Return for each track the greatest value among the other tracks, [n, k]; 0 where there is no other."""
     if not values.size or values.shape[1] == 1:
         return np.zeros_like(values)
-    rows, best = np.arange(len(values)), values.argmax(axis=1)
-    rest = values.copy()
-    rest[rows, best] = -1
-    others = np.repeat(values[rows, best][:, None], values.shape[1], axis=1)
-    others[rows, best] = rest.max(axis=1)
-    return others
+    second, first = np.sort(values, axis=1)[:, -2:].T[..., None]
+    return np.where(np.arange(values.shape[1]) == values.argmax(axis=1)[:, None], second, first)
 
 
 def kept_apart(
     masks: Mapping[int, Patch], scores: Mapping[int, float], friends: Mapping[int, frozenset[int]]
 ) -> dict[int, Patch]:
-    """Return what is left of each mask when shared pixels go to the track of the higher score.
-
-    Args:
-        friends: tracks that may overlap, by track.
-    """
+    """Return what is left of each mask when pixels that are shared, but for ``friends``, go to the higher score."""
     apart: dict[int, Patch] = {}
     for track in sorted(masks, key=lambda t: (-scores[t], t)):
         patch = masks[track]

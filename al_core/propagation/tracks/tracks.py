@@ -55,12 +55,8 @@ class TrackPropagator:
     """Propagation by merging proposals into tracks.
 
     Attributes:
-        store: where flow is kept.
-        settings: size and preset of the flow.
         embedding: gives, for a clip and the size of its flow, what masks are known again by.
-        predictions: the teachers' predictions for the clip, in rising order of frames at each call; None where
-            there are none.
-        merging: how proposals become tracks.
+        predictions: the teachers', in rising order of frames at each call; None where there are none.
     """
 
     store: FlowStore
@@ -70,8 +66,7 @@ class TrackPropagator:
     merging: Merging = DEFAULT
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`.
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`).
 
         Memory: an embedding of each human mask; what is found between two human frames waits in a temporary file.
         """
@@ -94,7 +89,8 @@ class TrackPropagator:
         palette = Palette(tracks_of(labels))
         seen: dict[int, list[tuple[Vector, Vector]]] = {}
         for i in sorted(labels):
-            image, masks = read(i), _human(labels, i, flow.size)
+            image = read(i)
+            masks = {track: patch.soft(flow.size) for track, patch in patches_at(labels[i], flow.size).items()}
             looks = embed(image)
             ground = looks(_ground(masks.values(), flow.size))
             for track, mask in masks.items():
@@ -103,10 +99,6 @@ class TrackPropagator:
         in_order = InOrder(self.predictions()) if self.predictions is not None else None
         templates = {track: Template.from_embeddings(*zip(*pairs, strict=True)) for track, pairs in seen.items()}
         return _Scene(flow, read, embed, palette, in_order, templates, self.merging)
-
-
-def _human(labels: Labels, frame_idx: int, size: Size) -> dict[int, SoftMask]:
-    return {track: patch.soft(size) for track, patch in patches_at(labels[frame_idx], size).items()}
 
 
 def _ground(masks: Iterable[SoftMask], size: Size) -> SoftMask:
@@ -119,11 +111,7 @@ def _ground(masks: Iterable[SoftMask], size: Size) -> SoftMask:
 
 @dataclass(frozen=True, eq=False)
 class _Followed:
-    """Tracks on their path from a labelled frame.
-
-    Attributes:
-        scores: of the last merge, by track; 1 for a human mask.
-    """
+    """Tracks on their path from a labelled frame, and their scores of the last merge; 1 for a human mask."""
 
     carried: Carried
     scores: Mapping[int, float]
@@ -158,11 +146,7 @@ def with_lost_tracks(side: Carried, other: Carried, started_with: Collection[int
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """A clip, and what is known of its objects.
-
-    Attributes:
-        in_order: predictions, asked for in rising order of frames; None where there are none.
-    """
+    """A clip, and what is known of its objects; ``in_order`` are predictions, None where there are none."""
 
     flow: ClipFlow
     read: Reader
@@ -188,10 +172,8 @@ class _Scene:
                 left = next(forward) if forward is not None else None
                 right = backward.get(end - 1 - i).carried() if end in labels else None
                 if left is not None and right is not None:
-                    left, right = (
-                        with_lost_tracks(left, right, labels[start]),
-                        with_lost_tracks(right, left, labels[end]),
-                    )
+                    mended = with_lost_tracks(left, right, labels[start])
+                    left, right = mended, with_lost_tracks(right, left, labels[end])
                 yield PropagatedFrame(i, blend(left, right, size, friends))
 
     def _proposals(self, frame_idx: int) -> list[Proposal]:
@@ -207,11 +189,7 @@ class _Scene:
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Walks from one human frame towards the next one.
-
-    Attributes:
-        proposals: of a frame, besides the carried masks.
-    """
+    """Walks from one human frame towards the next one; ``proposals`` of a frame come beside the carried masks."""
 
     scene: _Scene
     tracks: Sequence[int]
@@ -256,14 +234,12 @@ class _Walk:
     ) -> tuple[list[int | None], list[Proposal]]:
         """Return (track that each proposal was carried here for, or None; the proposals): carried masks come first."""
         others = self.proposals(frame_idx)
-        owners: list[int | None] = []
-        if self.scene.merging.carried:
-            owners = [track for track, mask in here.items() if (mask.values > 127).any()]
+        owners = [t for t, mask in here.items() if (mask.values > 127).any()] if self.scene.merging.carried else []
         if not owners:
             return [None] * len(others), others
         looks = self.scene.embed(self.scene.read(frame_idx))
         # As sure as the last merge, half way to certainty (PReMVOS).
-        carried = [Proposal(here[t], (scores[t] + 1) / 2, looks(here[t])) for t in owners if t is not None]
+        carried = [Proposal(here[t], (scores[t] + 1) / 2, looks(here[t])) for t in owners]
         return [*owners, *(None for _ in others)], [*carried, *others]
 
     def _scores(self, found: Sequence[Proposal], here: Mapping[int, SoftMask], carried: Carried) -> Scores:

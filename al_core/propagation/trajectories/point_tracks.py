@@ -47,6 +47,12 @@ class PointTracks:
     birth: NDArray[np.int64]
     death: NDArray[np.int64]
 
+    def pixels(self, row: int, size: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the tracks that are to be seen in a row of ``position``, and the x and y of their pixels, [m] each."""
+        here = np.flatnonzero(~np.isnan(self.position[row, :, 0]))
+        x, y = np.clip(np.rint(self.position[row, here]).astype(int), 0, [size[1] - 1, size[0] - 1]).T
+        return here, x, y
+
 
 def follow_points(read: Callable[[int], Image], flow: ClipFlow, span: range) -> PointTracks:
     """Follow points from every frame of ``span``; where none is near, new ones begin.

@@ -21,7 +21,7 @@ from al_core.propagation.labelled_clip import check_labels, reader
 from al_core.propagation.trajectories.point_tracks import PointTracks, follow_points, group_points
 from al_core.propagation.windows import FrameEstimate, Known, Solve, known_masks, propagated
 from al_core.settings import PropagationSettings
-from al_core.stores.optical_flow import FlowStore
+from al_core.stores.optical_flow import ClipFlow, FlowStore
 
 DIFFUSION_ROUNDS = 10
 COLOUR_SCALE = 15.0
@@ -45,28 +45,22 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryPropagator:
-    """Propagation by point tracks.
-
-    Attributes:
-        store: where flow is kept.
-        settings: size and preset of the flow.
-    """
+    """Propagation by point tracks."""
 
     store: FlowStore
     settings: PropagationSettings
 
     def propagate(self, frames: ClipFrames, labels: Labels) -> Iterator[PropagatedFrame]:
-        """Yield every frame of the clip, in order, at the flow's size; see
-        :class:`~al_core.propagation.base.Propagator`. Memory: one window of 48 frames."""
+        """Yield every frame of the clip, in order, at the flow's size (see :class:`Propagator`). Memory: 48 frames."""
         check_labels(frames, labels)
         flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
-        yield from propagated(frames, labels, flow.size, self._solver(frames, labels), TRUST)
+        yield from propagated(frames, labels, flow.size, self._solver(frames, labels, flow), TRUST)
 
-    def _solver(self, frames: ClipFrames, labels: Labels) -> Solve:
-        flow = self.store.clip(frames, self.settings.flow_long_side, self.settings.flow_preset)
+    def _solver(self, frames: ClipFrames, labels: Labels, flow: ClipFlow) -> Solve:
         read = reader(frames, flow.size)
         marks = sorted(labels)
-        chosen = [marks[i] for i in _evenly(len(marks))]
+        evenly = np.linspace(0, len(marks) - 1, min(len(marks), REMEMBERED_FRAMES)).astype(int)
+        chosen = [marks[i] for i in np.unique(evenly)]
         human = known_masks({i: labels[i] for i in chosen}, flow.size) if labels else {}
         seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
 
@@ -83,11 +77,6 @@ class TrajectoryPropagator:
             return [graph.estimate(i, painted[graph.nodes(i)]) for i in span]
 
         return solve
-
-
-def _evenly(n: int) -> list[int]:
-    """Return at most 16 of n numbers from 0, evenly spaced."""
-    return sorted({int(i) for i in np.linspace(0, n - 1, min(n, REMEMBERED_FRAMES))})
 
 
 def _appearance(
@@ -110,24 +99,18 @@ def label_tracks(
     known: Mapping[int, Known],
     seen: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what each track shows.
+    """Return what each track shows: (probability of each object [n, k], how much to count it [n] in [0, 1]).
 
     Args:
         known: labelled frames of ``span``.
         seen: (colour and motion, objects) of superpixels of human frames.
-
-    Returns:
-        (probability of each object [n, k], how much to count it [n] in [0, 1]).
     """
     n_objects = next(iter(known.values())).shape[0]
     group = group_points(tracks)
     sums = np.zeros((len(group), n_objects))
     times = np.zeros(len(group))
     for frame_idx, masks in known.items():
-        place = tracks.position[frame_idx - span.start]
-        here = np.flatnonzero(~np.isnan(place[:, 0]))
-        x = np.clip(np.rint(place[here, 0]).astype(int), 0, masks.shape[2] - 1)
-        y = np.clip(np.rint(place[here, 1]).astype(int), 0, masks.shape[1] - 1)
+        here, x, y = tracks.pixels(frame_idx - span.start, masks.shape[1:])
         sums[here] += masks[:, y, x].T
         times[here] += 1
     in_group = np.bincount(group, times)
@@ -178,11 +161,7 @@ def _diffused(
             total[nodes] = graph.mean(frame_idx, known[frame_idx])
             weight[nodes] = 1
             continue
-        place = tracks.position[at]
-        here = np.flatnonzero(~np.isnan(place[:, 0]))
-        height, width = graph.ids.shape[1:]
-        x = np.clip(np.rint(place[here, 0]).astype(int), 0, width - 1)
-        y = np.clip(np.rint(place[here, 1]).astype(int), 0, height - 1)
+        here, x, y = tracks.pixels(at, graph.ids.shape[1:])
         node = graph.ids[at, y, x]
         weight += np.bincount(node, cover[here], graph.n)
         for k in range(values.shape[1]):
