@@ -77,6 +77,18 @@ class LedgerCorrupt(FewframesError):
     """The ledger file cannot be read as one."""
 
 
+class ReadOnly(FewframesError):
+    """A project that may be read and cannot be written: on a read-only disk, in an archive, or somebody else's."""
+
+    @classmethod
+    def at(cls, folder: Path) -> "ReadOnly":
+        """Return the error for the folder of a project."""
+        return cls(
+            f"{folder} is read-only: status, export, report, sql, versions, diff and backup work on it; to change it, "
+            "copy it to a place that can be written, or get the right to write its files"
+        )
+
+
 class DamagedFile(FewframesError):
     """A file that the project made is gone or cannot be read; what it held can be made again from the ledger."""
 

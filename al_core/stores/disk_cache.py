@@ -1,5 +1,6 @@
 """A folder of files that may be deleted at any time, shared by several processes and kept below a size."""
 
+import errno
 import io
 import os
 import threading
@@ -55,9 +56,17 @@ class DiskCache:
         return path
 
     def put(self, key: str, data: bytes) -> None:
-        """Write a file whole, then drop the least recently used ones while the folder is too big."""
+        """Write a file whole, then drop the least recently used ones while the folder is too big.
+
+        A folder that may only be read stays as it is: what it lacks is made again each time.
+        """
         path = self.path(key)
-        write_whole(path, data)
+        try:
+            write_whole(path, data)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                return
+            raise
         with self._lock:
             self._bytes = self._bytes + len(data) if self._bytes is not None else self._drop()
             if self._bytes > self.max_bytes:

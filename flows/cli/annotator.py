@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from al_core.project import Project
-from flows.cli.options import opened, project_option
+from flows.cli.options import opened, project_option, readable_project_option
 
 _ROLES = ("annotator", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"
@@ -69,7 +69,7 @@ def again(video: str, frames: tuple[int, ...], root: Path) -> None:
 
 
 @annotator.command("list")
-@project_option
+@readable_project_option
 def list_people(root: Path) -> None:
     """Show everybody: frames, seconds, and how well their labels hold."""
     from rich.console import Console

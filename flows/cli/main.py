@@ -13,7 +13,7 @@ from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
-from flows.cli.options import project_option
+from flows.cli.options import project_option, readable_project_option
 from flows.cli.outputs import export, report, status
 from flows.cli.run import one_round, run
 from flows.cli.serve import serve
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 @click.command()
-@project_option
+@readable_project_option
 def doctor(root: Path) -> None:
     """Say what is installed, whether it works, and where state lives."""
     from rich.console import Console

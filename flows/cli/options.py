@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
+from al_core.errors import ReadOnly
 from al_core.project import Project
 from flows.cli.edge import remember_project
 
@@ -15,16 +16,37 @@ if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
-project_option = click.option(
-    "--project",
-    "root",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    callback=remember_project,
-    help="Folder of the project: ledger, caches, rounds.",
-)
+
+def _project_option(callback: Callable[[click.Context, click.Parameter, Path], Path]) -> Callable[[F], F]:
+    return click.option(
+        "--project",
+        "root",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        show_default="this folder",
+        callback=callback,
+        help="Folder of the project: ledger, caches, rounds.",
+    )
+
+
+def _remember_writable(context: click.Context, parameter: click.Parameter, root: Path) -> Path:
+    from al_core.ledger.file.soundness import check_writable
+
+    place = remember_project(context, parameter, root)
+    try:
+        check_writable(Project.at(place).ledger_path)
+    except ReadOnly as error:
+        raise click.ClickException(str(error)) from None
+    return place
+
+
+project_option = _project_option(_remember_writable)
+"""Of a command that changes the project; one that is read-only is refused before anything is done."""
+
+readable_project_option = _project_option(remember_project)
+"""Of a command that only looks at the project."""
 
 
 def settings_options(command: Callable[P, None]) -> Callable[P, None]:

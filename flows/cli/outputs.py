@@ -7,7 +7,7 @@ import click
 
 from al_core.export import FORMATS, NEXT_STEP
 from al_core.project import Project
-from flows.cli.options import existing, opened, project_option
+from flows.cli.options import existing, opened, readable_project_option
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@project_option
+@readable_project_option
 def status(root: Path) -> None:
     """Show every round: frames asked and answered, coverage, quality, times."""
     from rich.console import Console
@@ -26,18 +26,21 @@ def status(root: Path) -> None:
 
 
 @click.command()
-@project_option
+@readable_project_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
+    from al_core.ledger.file.soundness import is_read_only
     from tasks.report import write_report
 
     project, ledger, frames = _source(root)
+    if out is None and is_read_only(project.ledger_path):
+        raise click.UsageError(f"{project.root} is read-only: name a place that can be written with --out")
     click.echo(f"report: {write_report(project, ledger, frames, out or project.root / 'report.html')}")
 
 
 @click.command()
-@project_option
+@readable_project_option
 @click.option(
     "--format",
     "name",

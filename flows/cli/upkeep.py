@@ -3,12 +3,13 @@
 import csv
 import json
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option
+from flows.cli.options import opened, plain_table, project_option, readable_project_option
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("query")
-@project_option
+@readable_project_option
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(0), help="Rows at most; 0 for all.")
 def sql(query: str, root: Path, form: str, limit: int) -> None:
@@ -45,7 +46,7 @@ def snapshot(root: Path) -> None:
 
 @click.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@project_option
+@readable_project_option
 def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
     from rich.console import Console
@@ -71,16 +72,29 @@ def restore(backup: Path, folder: Path) -> None:
 
     with terminal_progress(Console()):
         done = restore_project(backup, folder, progress_of("restore"))
-    click.echo(f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; go on with: fewframes status")
+    click.echo(
+        f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; "
+        f"go on with: fewframes status --project {folder}"
+    )
 
 
 def _as_table(found: "Rows") -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    table = plain_table(*found.columns)
+    console, table = Console(), plain_table(*found.columns)
     for row in found.rows:
-        table.add_row(*(_shown(value) for value in row))
-    Console().print(table)
+        table.add_row(*(Text(_shown(value)) for value in row))
+    wanted = console.measure(table, options=console.options.update(max_width=1_000_000)).maximum
+    if wanted <= console.width:
+        console.print(table)
+        return
+    # A row of many columns reads better as one line a column.
+    longest = max(map(len, found.columns))
+    for number, row in enumerate(found.rows, start=1):
+        click.echo(f"--- row {number:,}")
+        for name, value in zip(found.columns, row, strict=True):
+            click.echo(f"{name:<{longest}}  {_shown(value)}".rstrip())
 
 
 def _as_csv(found: "Rows") -> None:
@@ -90,8 +104,18 @@ def _as_csv(found: "Rows") -> None:
 
 
 def _as_json(found: "Rows") -> None:
-    records = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    click.echo(json.dumps(records, indent=1, default=_shown))
+    records = [{name: _plain(value) for name, value in zip(found.columns, row, strict=True)} for row in found.rows]
+    click.echo(json.dumps(records, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; what JSON does not know becomes text."""
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    known = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    return value if known else _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option
+from flows.cli.options import opened, plain_table, project_option, readable_project_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +27,7 @@ class _FrameName(click.ParamType):
 
 
 @click.command()
-@project_option
+@readable_project_option
 def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
     from rich.console import Console
@@ -46,7 +46,7 @@ def versions(root: Path) -> None:
 @click.command()
 @click.argument("before", type=int)
 @click.argument("after", type=int)
-@project_option
+@readable_project_option
 @click.option("--video", help="Only this video.")
 @click.option("--most", default=10, show_default=True, type=click.IntRange(0), help="Changed masks listed per video.")
 def diff(before: int, after: int, root: Path, video: str | None, most: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from al_core.errors import BadQuery
+from al_core.ledger.file.soundness import check_writable, is_read_only
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 
@@ -41,6 +42,7 @@ def publish_snapshot(project: Project, ledger: Ledger) -> Snapshot:
     A program that has an older snapshot open goes on reading that until it opens the file again; the new files take the
     place of the old ones whole.
     """
+    check_writable(project.ledger_path)
     folder = project.root / "snapshot"
     parquet = folder / "parquet"
     parquet.mkdir(parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ def ask(project: Project, ledger: Ledger, sql: str, limit: int | None = 1000) ->
     Raises:
         BadQuery: the statement cannot be run, or tries to change something.
     """
-    with _scratch(project.root) as scratch:
+    with _scratch(None if is_read_only(project.ledger_path) else project.root) as scratch:
         database = Path(scratch) / "ledger.duckdb"
         ledger.publish_to(str(database), scratch)
         return _asked(database, sql, limit)
@@ -77,18 +79,28 @@ def _asked(database: Path, sql: str, limit: int | None) -> Rows:
     }
     connection = duckdb.connect(str(database), read_only=True, config=config)
     try:
+        names = connection.execute(
+            "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() "
+            "WHERE NOT internal ORDER BY 1"
+        ).fetchall()
         done = connection.execute(sql)
+        if done is None:
+            raise ValueError("there is no question")
         columns = tuple(name for name, *_ in done.description or ())
         found = done.fetchall() if limit is None else done.fetchmany(limit + 1)
-    except duckdb.Error as error:
-        tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        raise BadQuery(f"{error}\nThe ledger is read only; its tables: {', '.join(sorted(tables))}.") from None
+    # Values that Python cannot hold (years beyond 9999) raise its own errors.
+    except (duckdb.Error, ArithmeticError, ValueError) as error:
+        tables = ", ".join(name for (name,) in names)
+        raise BadQuery(f"{error}\nThe ledger is read only; its tables and views: {tables}.") from None
     finally:
         connection.close()
     kept = found if limit is None else found[:limit]
     return Rows(columns, tuple(kept), len(found) > len(kept))
 
 
-def _scratch(folder: Path) -> TemporaryDirectory[str]:
-    """Return a folder on the same disk, so that files can be moved from it at once; it is gone afterwards."""
+def _scratch(folder: Path | None) -> TemporaryDirectory[str]:
+    """Return a folder on the same disk, so that files can be moved from it at once; it is gone afterwards.
+
+    Without a folder it lies where the system keeps temporary files.
+    """
     return TemporaryDirectory(prefix=".snapshot-", dir=folder, ignore_cleanup_errors=True)

@@ -1,7 +1,8 @@
 """Connections to the ledger file. DuckDB lets one process at a time in.
 
 Usually nobody stays longer than needed: a connection is open for one operation. A process that owns the ledger keeps
-one connection instead; its threads then read side by side and take turns to write.
+one connection instead; its threads then read side by side and take turns to write. A file that cannot be written is
+attached for reading only; where its schema is of an earlier version, a copy of it in memory is read.
 """
 
 import logging
@@ -19,15 +20,17 @@ import duckdb
 from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.owner import read_owner
-from al_core.ledger.file.schema import migrate
+from al_core.ledger.file.schema import is_current, migrate
 from al_core.ledger.file.soundness import (
     check_identity,
     check_in_place,
     check_place,
     check_room,
     check_whole,
+    check_writable,
     explained,
     has_room,
+    is_read_only,
     mend_log,
     note_identity,
 )
@@ -40,6 +43,10 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+
+
+_LEDGER = "ledger"
+"""Name of a file that is attached for reading only."""
 
 
 class Connector:
@@ -66,6 +73,7 @@ class Connector:
         self._lock = threading.RLock()
         self._open: duckdb.DuckDBPyConnection | None = None
         self._owned: duckdb.DuckDBPyConnection | None = None
+        self._in_memory: duckdb.DuckDBPyConnection | None = None
         self._writing = threading.RLock()
         self._of_thread = threading.local()
         self._pid = os.getpid()
@@ -97,7 +105,12 @@ class Connector:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a session whose writes are all kept or, on any error, all dropped. Transactions do not nest."""
+        """Open a session whose writes are all kept or, on any error, all dropped. Transactions do not nest.
+
+        Raises:
+            ReadOnly: the file cannot be written.
+        """
+        check_writable(self.path)
         check_room(self.path)
         with self.session() as connection, ExitStack() as turn:
             if self._owned is not None:
@@ -119,7 +132,9 @@ class Connector:
 
         Raises:
             LedgerBusy: another process kept the file for longer than ``patience`` seconds.
+            ReadOnly: the file cannot be written.
         """
+        check_writable(self.path)
         with self._lock:
             connection = self._connect()
         try:
@@ -177,13 +192,20 @@ class Connector:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         check_place(self.path)
-        connection = self._opened()
+        if self._in_memory is not None:
+            return self._in_memory.cursor()
+        read_only = is_read_only(self.path)
+        connection = self._opened(read_only)
         try:
             check_identity(connection, self.path)
             if not self._migrated:
                 check_whole(connection, self.path)
-                migrate(connection)
-                note_identity(connection, self.path)
+                if not read_only:
+                    migrate(connection)
+                    note_identity(connection, self.path)
+                elif not is_current(connection):
+                    self._in_memory = _migrated_copy(connection)
+                    return self._in_memory.cursor()
         except BaseException as error:
             # What is not ours or is damaged stays as it is.
             with suppress(duckdb.Error):
@@ -195,18 +217,18 @@ class Connector:
         self._migrated = True
         return connection
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
+    def _opened(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                return duckdb.connect(str(self.path), config=dict(_CONFIG))
+                return _attached(self.path) if read_only else duckdb.connect(str(self.path), config=dict(_CONFIG))
             except duckdb.Error as error:
                 if "Could not set lock" in str(error):
                     if time.monotonic() > deadline:
                         raise LedgerBusy(_who_owns(self.path, str(error), self.patience)) from None
                     self._on_wait()
                     time.sleep(random.uniform(0.01, 0.05))
-                elif mend_log(self.path, error):
+                elif not read_only and mend_log(self.path, error):
                     _log.warning("%s: dropped zeros at the end of its log, as a power cut leaves them", self.path)
                 else:
                     raise explained(error, self.path) or error from error
@@ -216,6 +238,28 @@ class Connector:
             connection.execute("CHECKPOINT")
         except duckdb.Error as error:
             raise explained(error, self.path) or error from error
+
+
+def _attached(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a file for reading only. Other files may be attached for writing beside it, as copies are."""
+    connection = duckdb.connect(":memory:", config=dict(_CONFIG))
+    try:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS {_LEDGER} (READ_ONLY)")
+        connection.execute(f"USE {_LEDGER}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrated_copy(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Copy an attached ledger into memory, let go of the file, and bring the copy to the newest schema."""
+    connection.execute(f"COPY FROM DATABASE {_LEDGER} TO memory")
+    connection.execute("USE memory")
+    connection.execute(f"DETACH {_LEDGER}")
+    migrate(connection)
+    return connection
 
 
 def _who_owns(path: Path, message: str, patience: float) -> str:

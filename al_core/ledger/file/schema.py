@@ -150,6 +150,20 @@ def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> 
     return len(pending)
 
 
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether a ledger has the newest schema; nothing is changed.
+
+    Raises:
+        LedgerCorrupt: as :func:`migrate`.
+    """
+    try:
+        applied = dict(connection.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    except duckdb.CatalogException:
+        return False
+    _check(applied)
+    return len(applied) == len(MIGRATIONS)
+
+
 def _check(applied: dict[int, str]) -> None:
     known = {version: _sha256(sql) for version, _, sql in MIGRATIONS}
     newer = sorted(set(applied) - set(known))

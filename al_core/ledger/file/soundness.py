@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from al_core.errors import FewframesError, LedgerCorrupt, NoSpace
+from al_core.errors import FewframesError, LedgerCorrupt, NoSpace, ReadOnly
 
 _MEND = (
     "Nothing was changed. Put the right file back, or make the project anew from a backup: "
@@ -22,6 +22,7 @@ _MEND = (
 _BLOCKS_FROM = 3 * 4096
 """Where DuckDB's first block begins: after three headers."""
 _ROOM_BYTES = 2**20
+_FORBIDDEN = ("Permission denied", "Read-only file system", "Operation not permitted")
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -47,6 +48,21 @@ def check_place(path: Path) -> None:
 def has_room(path: Path) -> bool:
     """Tell whether the disk has room for what a ledger writes; with less, it cannot even be opened."""
     return not path.parent.is_dir() or shutil.disk_usage(path.parent).free >= _ROOM_BYTES
+
+
+def is_read_only(path: Path) -> bool:
+    """Tell whether a ledger is there that cannot be written, since its file or its folder cannot."""
+    return path.is_file() and not (_may(path, os.W_OK) and _may(path.parent, os.W_OK))
+
+
+def check_writable(path: Path) -> None:
+    """Check, before something is written, that it can be.
+
+    Raises:
+        ReadOnly: it cannot.
+    """
+    if is_read_only(path):
+        raise ReadOnly.at(path.parent)
 
 
 def check_room(path: Path) -> None:
@@ -112,7 +128,9 @@ def check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         LedgerCorrupt: the file was cut short.
     """
-    ((block_size,),) = connection.execute("SELECT block_size FROM pragma_database_size()").fetchall()
+    ((block_size,),) = connection.execute(
+        "SELECT block_size FROM pragma_database_size() WHERE database_name = current_database()"
+    ).fetchall()
     last = -1
     for (table,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall():
         query = "SELECT coalesce(greatest(max(block_id), max(list_max(additional_block_ids))), -1) FROM "
@@ -161,6 +179,10 @@ def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
         named = re.search(r'file "([^"]+)"', text)
         folder = Path(named[1]).parent if named else path.parent
         return NoSpace.at(folder if folder.is_dir() else path.parent)
+    if isinstance(error, duckdb.IOException) and any(words in text for words in _FORBIDDEN):
+        if _may(path, os.R_OK):
+            return ReadOnly.at(path.parent)
+        return FewframesError(f"{path}: this user may not read it ({text.splitlines()[0]}); get the right to read it")
     if isinstance(error, duckdb.FatalException):
         return LedgerCorrupt(f"{path}: the database gave up ({text.splitlines()[0]}); give the same command again")
     if isinstance(error, duckdb.SerializationException | duckdb.InternalException) or (
@@ -168,6 +190,10 @@ def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
     ):
         return LedgerCorrupt(f"{path}: cannot be read as a ledger ({text.splitlines()[0]}). {_MEND}")
     return None
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _known_identity(path: Path) -> str | None:

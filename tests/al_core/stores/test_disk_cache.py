@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from al_core.stores.disk_cache import DiskCache
+from tests.toys.privileges import read_only
 
 
 def names(folder):
@@ -90,3 +91,13 @@ def test_damaged_arrays_are_as_good_as_gone(tmp_path, at):
     for damaged in (content, content[:-20], b""):
         cache.path("a").write_bytes(damaged)
         assert cache.arrays("a", ["x"]) is None
+
+
+def test_a_folder_that_cannot_be_written_is_only_read(tmp_path):
+    folder = tmp_path / "cache"
+    DiskCache(folder, 1000).put("video/0", b"abc")
+    with read_only(folder):
+        cache = DiskCache(folder, 1000)
+        cache.put("video/1", b"def")
+        assert cache.use("video/0").read_bytes() == b"abc"
+    assert names(folder) == ["0"]

@@ -54,10 +54,48 @@ def test_rows_that_are_left_out_are_told(project):
     assert len(sql(project, QUERY, "--limit", "0", "--format", "csv").stdout.splitlines()) == 3
 
 
+def test_rows_of_many_columns_are_shown_one_line_a_column(project):
+    lines = sql(project, "SELECT * FROM video").output.splitlines()
+    assert lines[0] == "--- row 1"
+    assert ["name", "clip"] in [line.split() for line in lines]
+    assert max(map(len, lines)) < 200
+    assert not any("│" in line or "━" in line for line in lines)
+
+
+ODD_VALUES = [
+    "SELECT DATE '99999-01-01' AS a",
+    "SELECT 'infinity'::TIMESTAMP AS a",
+    "SELECT MAP {{'k': 1}: 2} AS a",
+    "SELECT 'nan'::DOUBLE AS a, 1e400::DOUBLE AS b",
+    "SELECT 170141183460469231731687303715884105727::HUGEINT AS a",
+    "SELECT INTERVAL 3 MONTH AS a, TIMETZ '10:00:00+02' AS b, '[red]'::VARCHAR AS c, [1, NULL] AS d, {'x': 1} AS e",
+    "SELECT 'a' AS same, 'b' AS same",
+    "SELECT 1 WHERE false",
+    "SELECT '\\xFF'::BLOB AS a",
+    "SELECT 1; SELECT 2",
+    "EXPLAIN SELECT 1",
+    "SELECT",
+    "",
+    "nonsense",
+    "SELECT error('stop')",
+    "PRAGMA database_list",
+    "CHECKPOINT",
+]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize("query", ODD_VALUES)
+def test_no_question_ends_in_a_traceback(project, query, form):
+    done = sql(project, query, "--format", form)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    if done.exit_code == 0 and form == "json":
+        json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
 def test_nothing_can_be_changed_by_sql(project):
     done = sql(project, "DELETE FROM answer")
     assert done.exit_code != 0
-    assert "The ledger is read only; its tables: " in done.output
+    assert "The ledger is read only; its tables and views: " in done.output
 
 
 def test_a_snapshot_can_be_read_by_others(project):
@@ -76,6 +114,6 @@ def test_a_project_comes_back_from_its_backup(project, tmp_path):
     assert done.exit_code == 0
     restored = call("restore", tmp_path / "work.tar", tmp_path / "elsewhere")
     assert restored.exit_code == 0
-    assert "go on with: fewframes status" in restored.output
+    assert f"go on with: fewframes status --project {tmp_path / 'elsewhere'}" in restored.output
     status = call("status", "--project", tmp_path / "elsewhere")
     assert "2 of 2 rounds are done" in " ".join(status.output.split())

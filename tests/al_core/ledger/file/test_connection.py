@@ -8,11 +8,13 @@ import threading
 import duckdb
 import pytest
 
-from al_core.errors import LedgerConflict, LedgerCorrupt
+from al_core.errors import FewframesError, LedgerConflict, LedgerCorrupt, ReadOnly
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.owner import Owner, write_owner
+from al_core.ledger.file.schema import migrate
 from al_core.ledger.store import Ledger
 from tests.toys.ledgers import ledger_with_clip
+from tests.toys.privileges import bound_by_permissions, read_only
 
 
 def test_a_process_that_keeps_the_file_is_named(tmp_path):
@@ -276,3 +278,57 @@ def test_an_owner_that_had_no_room_for_a_checkpoint_goes_on_when_there_is(tmp_pa
     assert len(found) == 3
     assert acknowledged <= min(found) <= max(found) <= acknowledged + 1
     assert after == max(found) + 1
+
+
+def test_a_file_that_cannot_be_written_is_read_and_refuses_changes_in_one_line(tmp_path):
+    ledger_with_clip(tmp_path / "p")
+    with read_only(tmp_path / "p"):
+        ledger = Ledger(tmp_path / "p" / "ledger.duckdb", patience=1)
+        assert [video.name for video in ledger.videos()] == ["clip"]
+        with pytest.raises(ReadOnly, match="is read-only: status, export.*copy it to a place that can be written"):
+            ledger.add_categories(["circle"])
+        with pytest.raises(ReadOnly), ledger.owned():
+            pass
+    Ledger(tmp_path / "p" / "ledger.duckdb").add_categories(["circle"])
+
+
+def test_what_a_killed_process_left_in_the_log_is_read_where_nothing_can_be_written(tmp_path):
+    path = tmp_path / "p" / "ledger.duckdb"
+    ledger_with_clip(tmp_path / "p")
+    code = textwrap.dedent(f"""
+        import duckdb, os
+        connection = duckdb.connect({str(path)!r})
+        connection.execute("INSERT INTO category VALUES (7, 'late')")
+        os._exit(9)
+    """)
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert path.with_name("ledger.duckdb.wal").stat().st_size
+    with read_only(tmp_path / "p"):
+        assert Ledger(path).categories()[7] == "late"
+
+
+def test_an_archive_of_an_earlier_schema_is_read_from_a_migrated_copy(tmp_path):
+    path = tmp_path / "p" / "ledger.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as old:
+        migrate(old, up_to=1)
+        old.execute("INSERT INTO category VALUES (1, 'early')")
+    before = path.read_bytes()
+    with read_only(tmp_path / "p"):
+        ledger = Ledger(path)
+        assert ledger.categories() == {1: "early"}
+        assert ledger.annotators() == []
+        ledger.copy_to(str(tmp_path / "copy.duckdb"))
+        with pytest.raises(ReadOnly):
+            ledger.add_categories(["circle"])
+    assert path.read_bytes() == before
+    assert Ledger(tmp_path / "copy.duckdb").categories() == {1: "early"}
+
+
+def test_a_file_that_may_not_even_be_read_is_no_damaged_ledger(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    Ledger(path).videos()
+    path.chmod(0)
+    with bound_by_permissions(), pytest.raises(FewframesError, match="this user may not read it") as raised:
+        Ledger(path).videos()
+    assert "restore" not in str(raised.value)
