@@ -35,12 +35,7 @@ class ForwardedLedger(Ledger):
     """Turns each public operation into a call of :meth:`forward`."""
 
     def forward(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Carry out an operation.
-
-        Args:
-            name: one of ``OPERATIONS``.
-            arguments: by parameter name; defaults that were not given are left out.
-        """
+        """Carry out one of ``OPERATIONS``; arguments are by name, without defaults that were not given."""
         raise NotImplementedError
 
     @contextmanager

@@ -46,11 +46,7 @@ class Ledger(
     """
 
     def __init__(
-        self,
-        path: Path,
-        patience: float = 60.0,
-        on_wait: Callable[[], None] | None = None,
-        clock: Clock = system_time,
+        self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None, clock: Clock = system_time
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connector = Connector(path, patience, on_wait, clock)

@@ -86,7 +86,6 @@ class LabelStudioBackend:
             self._show(project, _version(ordered[-1].round_id))
 
     def _there(self, project: int) -> set[str]:
-        """Return the requests that have a task."""
         return {task["data"].get("request_id") for task in self._api.tasks(project)}
 
     def _import(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
@@ -111,14 +110,14 @@ class LabelStudioBackend:
         file = uploads.get(name)
         if file is None:
             file = self._api.upload(project, name, png_bytes(self._frames.read_full(request.frame)))
-        videos = {video.video_id: video.name for video in self._ledger.videos()}
+        (video,) = (video.name for video in self._ledger.videos() if video.video_id == request.frame.video_id)
         data = {
             "image": f"/data/{file}",
-            "why": f"{videos[request.frame.video_id]}, frame {request.frame.frame_idx}: {request.reason}",
+            "why": f"{video}, frame {request.frame.frame_idx}: {request.reason}",
             "request_id": request.request_id,
             "round": request.round_id,
             "rank": request.rank,
-            "video": videos[request.frame.video_id],
+            "video": video,
             "frame_idx": request.frame.frame_idx,
         }
         version = _version(request.round_id)
@@ -140,14 +139,13 @@ class LabelStudioBackend:
         found = self._found()
         if found is None:
             self._api.check_config(config)
-            fields = {
+            found = self._api.create_project({
                 "title": f"fewframes: {self._name}"[:50],
                 "description": self._key(),
                 "label_config": config,
                 "sampling": "Sequential sampling",
                 "enable_empty_annotation": True,
-            }
-            found = self._api.create_project(fields)
+            })  # fmt: skip
         elif found["label_config"] != config:
             self._api.check_config(config)
             self._api.change_project(int(found["id"]), {"label_config": config})
@@ -203,7 +201,8 @@ class LabelStudioBackend:
         seen = self._folder / "seen.json"
         since = json.loads(seen.read_text(encoding="utf-8"))["updated_at"] if seen.is_file() else None
         newest = since or ""
-        for task in self._api.tasks(self._project_id, _a_minute_before(since), whole=True):
+        after = since and f"{datetime.fromisoformat(since) - _OVERLAP:%Y-%m-%dT%H:%M:%S.%fZ}"
+        for task in self._api.tasks(self._project_id, after, whole=True):
             self._keep(task, known)
             newest = max(newest, task["updated_at"])
         if newest:
@@ -215,11 +214,8 @@ class LabelStudioBackend:
             kept = {"task": task["id"], "annotations": task["annotations"]}
             write_whole(self._folder / "answers" / f"{request_id}-task-{int(task['id'])}.json", json_bytes(kept))
         elif task["annotations"]:
-            self._reject(
-                f"task-{int(task['id'])}",
-                f"task {task['id']} of Label Studio shows no frame that was asked for (request_id {request_id!r}); "
-                "its annotations are left there",
-            )
+            reason = f"shows no frame that was asked for (request_id {request_id!r}); its annotations are left there"
+            self._reject(f"task-{int(task['id'])}", f"task {task['id']} of Label Studio {reason}")
 
     def _answer(self, request: LabelRequest, asked: Asked) -> Answer | None:
         annotation = self._newest(request.request_id)
@@ -240,9 +236,8 @@ class LabelStudioBackend:
         file = self._folder / "answers" / f"{answer_id}.json"
         if not file.is_file():
             write_whole(file, json_bytes({"kind": kind.value, "provenance": provenance, "annotation": annotation}))
-        seconds = drawn.seconds
-        if seconds is None:
-            seconds = label_seconds(self._settings.annotator, kind, max(1, len(label.objects)))
+        price = label_seconds(self._settings.annotator, kind, max(1, len(label.objects)))
+        seconds = price if drawn.seconds is None else drawn.seconds
         return Answer(answer_id, request.request_id, label, kind, seconds, _person(annotation))
 
     def _newest(self, request_id: str) -> dict[str, Any] | None:
@@ -270,13 +265,6 @@ def _version(round_id: int) -> str:
 def _own_name(file: str) -> str:
     """Return the name that an uploaded file had: the server puts eight digits and a dash before it."""
     return file.rsplit("/", 1)[-1][9:]
-
-
-def _a_minute_before(updated_at: str | None) -> str | None:
-    if updated_at is None:
-        return None
-    before = datetime.fromisoformat(updated_at) - _OVERLAP
-    return before.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _person(annotation: Mapping[str, Any]) -> str:

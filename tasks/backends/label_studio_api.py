@@ -8,6 +8,8 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import httpx
@@ -37,13 +39,11 @@ class LabelStudioApi:
 
     def projects(self) -> Iterator[dict[str, Any]]:
         """Return all projects that the user sees."""
-        page = 1
-        while True:
+        for page in count(1):
             found = self._call("GET", "/api/projects/", params={"page": page, "page_size": _PAGE})
             yield from found["results"]
             if not found.get("next"):
                 return
-            page += 1
 
     def create_project(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Make a project; not repeated."""
@@ -96,26 +96,24 @@ class LabelStudioApi:
             condition = {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime"}
             items = [{**condition, "value": updated_after}]
             params["query"] = json.dumps({"filters": {"conjunction": "and", "items": items}})
-        seen, page = 0, 1
-        while True:
+        seen = 0
+        for page in count(1):
             found = self._call("GET", "/api/tasks/", params={**params, "page": page})
             yield from found["tasks"]
             seen += len(found["tasks"])
             if not found["tasks"] or seen >= found["total"]:
                 return
-            page += 1
 
     def _call(self, method: str, path: str, repeat: bool = True, **arguments: Any) -> Any:
         """Make a call; repeat it while the server is away, if it may be repeated."""
-        pauses = [*(_PAUSES if repeat else ()), None]
-        for pause in pauses:
-            try:
+        for pause in _PAUSES if repeat else ():
+            with suppress(_Away):
                 return self._once(method, path, **arguments)
-            except _Away as error:
-                if pause is None:
-                    raise ToolUnreachable(f"Label Studio at {self._url} does not answer ({error})") from None
-                time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+            time.sleep(pause)
+        try:
+            return self._once(method, path, **arguments)
+        except _Away as error:
+            raise ToolUnreachable(f"Label Studio at {self._url} does not answer ({error})") from None
 
     def _once(self, method: str, path: str, **arguments: Any) -> Any:
         try:
@@ -141,20 +139,19 @@ class LabelStudioApi:
 
     def _authorized(self) -> str:
         """Return the header for a token. A personal access token is exchanged for one that holds for minutes."""
+        token = self._token()
+        if not self._is_personal(token):
+            return f"Token {token}"
         if self._authorization is None:
-            token = self._token()
-            if self._is_personal(token):
-                answer = self._http.post("/api/token/refresh/", json={"refresh": token})
-                if answer.status_code >= 500:
-                    raise _Away(f"status {answer.status_code}")
-                if not answer.is_success:
-                    raise MissingDependency(
-                        f"Label Studio at {self._url} refuses the personal access token in {self._token_variable}; "
-                        "make a new one in Account & Settings of the server"
-                    )
-                self._authorization = f"Bearer {answer.json()['access']}"
-            else:
-                self._authorization = f"Token {token}"
+            answer = self._http.post("/api/token/refresh/", json={"refresh": token})
+            if answer.status_code >= 500:
+                raise _Away(f"status {answer.status_code}")
+            if not answer.is_success:
+                raise MissingDependency(
+                    f"Label Studio at {self._url} refuses the personal access token in {self._token_variable}; "
+                    "make a new one in Account & Settings of the server"
+                )
+            self._authorization = f"Bearer {answer.json()['access']}"
         return self._authorization
 
     def _token(self) -> str:

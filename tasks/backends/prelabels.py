@@ -23,22 +23,18 @@ def delivered_masks(
     for round_id, asked in by_round.items():
         last = ledger.last_delivered_round(before=round_id)
         paths = ledger.delivered_paths(last) if last is not None else {}
-        for video_id, path in paths.items():
+        for video_id in paths.keys() & {r.frame.video_id for r in asked}:
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
-            if not mine:
-                continue
-            for frame_idx, masks in read_delivered(project.absolute(path), sorted(mine)):
+            for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
                 found[mine[frame_idx].request_id] = masks
     return found
 
 
 def delivered_prelabels(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:
     """Return the same masks as labels to start from."""
+    found = delivered_masks(project, ledger, requests)
     frames = {request.request_id: request.frame for request in requests}
-    return {
-        request_id: FrameLabel(frames[request_id], labels_of(masks))
-        for request_id, masks in delivered_masks(project, ledger, requests).items()
-    }
+    return {request_id: FrameLabel(frames[request_id], labels_of(masks)) for request_id, masks in found.items()}
 
 
 def labels_of(masks: Sequence[DeliveredMask]) -> tuple[MaskLabel, ...]:

@@ -14,12 +14,8 @@ from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 def asked_frames(ledger: Ledger) -> dict[str, Asked]:
     """Return the frames that all requests so far ask for, by request."""
     videos = {video.video_id: video for video in ledger.videos()}
-    found = {}
-    for request in ledger.requests():
-        video = videos[request.frame.video_id]
-        lasting = video.identities is Identities.PERSISTENT
-        found[request.request_id] = Asked(request.request_id, video.height, video.width, lasting)
-    return found
+    asked = [(request.request_id, videos[request.frame.video_id]) for request in ledger.requests()]
+    return {i: Asked(i, v.height, v.width, v.identities is Identities.PERSISTENT) for i, v in asked}
 
 
 class ShownMasks:

@@ -24,10 +24,7 @@ class SimulatedBackend:
     revisable = False
 
     def __init__(self, context: RoundContext) -> None:
-        self._project = context.project
-        self._ledger = context.ledger
-        self._frames = context.frames
-        self._settings = context.settings
+        self._context = context
 
     def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Do nothing: the requests lie in the ledger."""
@@ -38,15 +35,17 @@ class SimulatedBackend:
         Raises:
             BadLabel: a frame has no truth.
         """
-        known = self._requests()
+        ledger, settings = self._context.ledger, self._context.settings
+        known = {request.request_id: request for request in ledger.requests()}
         wanted = [known[i] for i in request_ids if i in known]
-        truth = self._truth(wanted)
-        shown = delivered_prelabels(self._project, self._ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
-        annotator = SimulatedAnnotator(
-            lambda frame: truth[frame.video_id].get(frame.frame_idx), self._settings.annotator
-        )
+        asked: dict[int, list[int]] = defaultdict(list)
+        for request in wanted:
+            asked[request.frame.video_id].append(request.frame.frame_idx)
+        truth = {video: ledger.truth(video, indices) for video, indices in asked.items()}
+        shown = delivered_prelabels(self._context.project, ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
+        annotator = SimulatedAnnotator(lambda frame: truth[frame.video_id].get(frame.frame_idx), settings.annotator)
         return [
-            annotator.answer(r, request_rng(self._settings.seed, r.request_id), shown.get(r.request_id), self._image(r))
+            annotator.answer(r, request_rng(settings.seed, r.request_id), shown.get(r.request_id), self._image(r))
             for r in wanted
         ]
 
@@ -55,13 +54,4 @@ class SimulatedBackend:
         return []
 
     def _image(self, request: LabelRequest) -> NDArray[np.uint8] | None:
-        return self._frames.read_full(request.frame) if request.kind in REFINED else None
-
-    def _requests(self) -> dict[str, LabelRequest]:
-        return {request.request_id: request for request in self._ledger.requests()}
-
-    def _truth(self, requests: Sequence[LabelRequest]) -> dict[int, dict[int, FrameLabel]]:
-        frames: dict[int, list[int]] = defaultdict(list)
-        for request in requests:
-            frames[request.frame.video_id].append(request.frame.frame_idx)
-        return {video: self._ledger.truth(video, indices) for video, indices in frames.items()}
+        return self._context.frames.read_full(request.frame) if request.kind in REFINED else None

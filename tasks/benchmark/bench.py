@@ -55,7 +55,6 @@ class Bench:
         sequences: only these; None for all.
         frames_per_video: human frames of a whole campaign for each video; cheaper kinds of label get the same seconds.
         long_side: frames are made smaller to this, in pixels; quality is measured at this size.
-        annotator: what each kind of label costs; the seconds of the whole campaign follow from the price of a mask.
     """
 
     data: tuple[Path, ...]
@@ -146,11 +145,8 @@ def run_arm(bench: Bench, trial: Trial, world: World, arm: Arm, seed: int) -> li
     annotate, offers = annotator_of(world, arm.kinds, bench.annotator), offers_of(arm.kinds, bench.annotator)
     rng = np.random.default_rng([seed, 1])
     started = time.perf_counter()
-    points = []
-    for point in run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers, **limits):
-        spent = time.perf_counter() - started
-        points.append(_curve_point(trial, arm, seed, point, spent))
-    return points
+    points = run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers, **limits)
+    return [_curve_point(trial, arm, seed, point, time.perf_counter() - started) for point in points]
 
 
 CHEAP_ROUNDS = 4
@@ -164,18 +160,13 @@ def seconds_of_masks(world: World, budget: int, prices: AnnotatorSettings) -> fl
 
 
 def _curve_point(trial: Trial, arm: Arm, seed: int, point: Point, spent: float) -> CurvePoint:
-    videos = tuple(
-        VideoFigures.of(
-            footage.name,
-            np.array([o.j for o in point.outcomes[video]]),
-            np.array([o.f for o in point.outcomes[video]]),
-            point.labelled[video],
-        )
-        for video, footage in enumerate(trial.videos)
-    )
+    videos = []
+    for video, footage in enumerate(trial.videos):
+        j, f = np.array([(outcome.j, outcome.f) for outcome in point.outcomes[video]]).T
+        videos.append(VideoFigures.of(footage.name, j, f, point.labelled[video]))
     return CurvePoint(
         trial.set_name, trial.name, arm.strategy, arm.kinds, seed, point.round_id,
-        point.human_frames, point.human_seconds, videos, spent,
+        point.human_frames, point.human_seconds, tuple(videos), spent,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from al_core.errors import BadLabel
@@ -37,12 +37,10 @@ class ClipReport:
     """What came of a propagation.
 
     Attributes:
-        n_frames: of the clip.
-        labelled: frames whose masks were given.
+        labelled: number of frames whose masks were given.
         seconds: from the first to the last frame.
-        figures: mean J and F over the frames that have a mask and were not given, each object weighing the same; None
-            without such frames.
-        measured: number of these frames.
+        figures: mean J and F over the ``measured`` frames, which have a mask and were not given, each object weighing
+            the same; None without such frames.
         switches: how often an object of them was found as another one than before.
     """
 
@@ -116,8 +114,7 @@ def labels_of(clip: Clip, labelled: Collection[int]) -> dict[int, FrameLabel]:
             raise BadLabel(f"{clip.name}: expected labels for frames 0 to {clip.n_frames - 1}, got {frame}")
         if frame not in known:
             raise BadLabel(f"{clip.name}: frame {frame} has no mask; masks are there for {_listed(sorted(known))}")
-    found = {frame: _truth(clip, frame) for frame in sorted(labelled)}
-    return {frame: replace(label, masks=tuple(label.objects)) for frame, label in found.items()}
+    return {i: FrameLabel(FrameRef(1, i), tuple(_truth(clip, i).objects)) for i in sorted(labelled)}
 
 
 def propagate_clip(
@@ -127,11 +124,7 @@ def propagate_clip(
     methods: Sequence[str],
     resources: Resources,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """Carry the labels to every frame, in order, by the named propagators together.
-
-    Args:
-        frames: as the propagators see them.
-        size: (height, width) of the masks.
+    """Carry the labels to every frame, in order, by the named propagators together; masks have (height, width) size.
 
     Raises:
         UnknownName: there is no propagator of that name.
@@ -147,11 +140,7 @@ def write_masks(
     out: Path,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ClipReport:
-    """Write an index PNG per frame, named like the frame, and measure where there is truth.
-
-    Args:
-        clip: at full size.
-        out: folder of the PNGs.
+    """Write an index PNG per frame, named like the frame of the full-size clip, and measure where there is truth.
 
     Raises:
         BadLabel: an object number that an index image cannot hold.

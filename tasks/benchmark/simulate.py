@@ -44,10 +44,9 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Every sequence of a folder, or all of them together, with every strategy and seed.
+    """Every sequence of a folder in DAVIS layout, with every strategy and seed.
 
     Attributes:
-        data: folder in DAVIS layout, with masks.
         sequences: only these; None for all.
         budget: human frames of a whole campaign, shared over ``rounds`` rounds.
         settings: common to all campaigns; strategy, seed and budget are set per campaign.
@@ -150,16 +149,14 @@ def run_one(
 ) -> list[SimulatedRound]:
     """Run one campaign to its end, or find it finished; return its records.
 
-    Args:
-        rounds_done: gets the number of every finished round.
+    ``rounds_done`` gets the number of every finished round.
     """
     from tasks.project.ingest import ingest_paths
 
     project = Project.at(work / campaign.sequence / f"{campaign.strategy}-{campaign.seed}", work / "cache")
     ledger = open_ledger(project)
     if not ledger.videos():
-        sources = plan.folders_of(campaign)
-        report = ingest_paths(ledger, sources, identities=plan.identities, category="object")
+        report = ingest_paths(ledger, plan.folders_of(campaign), identities=plan.identities, category="object")
         if report.failed:
             raise FewframesError("; ".join(entry.describe() for entry in report.failed))
     for this in ledger.rounds():
@@ -219,5 +216,4 @@ def _summary(records: Sequence[SimulatedRound]) -> str:
     """Return how one campaign went, in a line."""
     last = records[-1]
     quality = "no truth" if last.jf is None else f"J&F {last.jf:.3f}"
-    who = f"{last.sequence}, {last.strategy}, seed {last.seed}"
-    return f"{who}: {quality} with {last.human_frames} human frames"
+    return f"{last.sequence}, {last.strategy}, seed {last.seed}: {quality} with {last.human_frames} human frames"

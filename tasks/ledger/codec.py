@@ -100,7 +100,21 @@ def _encode(value: Any, parts: list[bytes]) -> Any:
         return {cls.__name__: _encode_own(value, parts)}
     if cls.__name__ in _COLLECTIONS:
         return {cls.__name__: [_encode(entry, parts) for entry in value]}
-    return _encode_like(value, parts)
+    # It has no exact type: it travels as the type that it is like.
+    if isinstance(value, np.generic):
+        return _encode(value.item(), parts)
+    if isinstance(value, np.ndarray):
+        return {"array": _part(_as_table(value), parts)}
+    if isinstance(value, pa.Table):
+        return {"table": _part(value, parts)}
+    for plain in (str, int, float):
+        if isinstance(value, plain):
+            return plain(value)
+    if isinstance(value, Mapping):
+        return {"dict": [[_encode(key, parts), _encode(entry, parts)] for key, entry in value.items()]}
+    if isinstance(value, Iterable):
+        return [_encode(entry, parts) for entry in value]
+    raise TypeError(f"{cls.__name__} cannot travel: no operation of the ledger takes or returns it")
 
 
 def _encode_own(value: Any, parts: list[bytes]) -> Any:
@@ -109,24 +123,6 @@ def _encode_own(value: Any, parts: list[bytes]) -> Any:
     if isinstance(value, Enum):
         return value.value
     return [_encode(getattr(value, field.name), parts) for field in fields(value)]
-
-
-def _encode_like(value: Any, parts: list[bytes]) -> Any:
-    """Encode a value of no exact type as the type that it is like."""
-    if isinstance(value, np.generic):
-        return _encode(value.item(), parts)
-    if isinstance(value, np.ndarray):
-        return {"array": _part(_as_table(value), parts)}
-    if isinstance(value, pa.Table):
-        return {"table": _part(value, parts)}
-    for cls in (str, int, float):
-        if isinstance(value, cls):
-            return cls(value)
-    if isinstance(value, Mapping):
-        return {"dict": [[_encode(key, parts), _encode(entry, parts)] for key, entry in value.items()]}
-    if isinstance(value, Iterable):
-        return [_encode(entry, parts) for entry in value]
-    raise TypeError(f"{type(value).__name__} cannot travel: no operation of the ledger takes or returns it")
 
 
 def _part(table: pa.Table, parts: list[bytes]) -> int:

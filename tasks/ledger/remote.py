@@ -24,12 +24,7 @@ _SLOW = "%s did not answer %r within %g s: it is busy, or was stopped; waiting u
 
 
 class RemoteLedger(ForwardedLedger):
-    """The ledger of another process, over HTTP.
-
-    Args:
-        owner: who has the file.
-        path: the file, which this process does not open.
-    """
+    """The ledger of another process, the owner of the file, over HTTP."""
 
     def __init__(self, owner: Owner, path: Path) -> None:
         self.owner = owner

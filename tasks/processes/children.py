@@ -18,6 +18,8 @@ def die_with_owner() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
+# Python can ask for it between fork and exec, too; but a fork of a process with threads may never get to its exec
+# there, when another thread held a lock. So a command asks, and replaces itself by the program that follows.
 _ASK_TO_DIE_WITH = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
@@ -38,24 +40,9 @@ def start_child(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[b
     program = shutil.which(command[0])
     if program is None:
         raise FileNotFoundError(f"there is no program {command[0]}")
-    return subprocess.Popen(
-        [*_dying_with(os.getpid()), program, *command[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-
-
-def _dying_with(owner: int) -> list[str]:
-    """Return a command that replaces itself by the program that follows, once it is set to die with its owner.
-
-    Python can ask for that between fork and exec, too; but a fork of a process with threads may never get to its exec
-    there, when another thread held a lock.
-    """
-    if sys.platform != "linux":
-        return []
-    return [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(owner)]
+    dying = [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(os.getpid())] if sys.platform == "linux" else []
+    whole = [*dying, program, *command[1:]]
+    return subprocess.Popen(whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:

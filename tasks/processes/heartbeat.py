@@ -26,12 +26,9 @@ BEAT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the silence of a process is tolerated.
+    """Seconds of silence after which the log says so, and after which the process is killed.
 
-    Attributes:
-        warn: seconds of silence after which the log says so.
-        kill: seconds of silence after which the process is killed. Long enough for compiled code that lets no other
-            thread of its process run.
+    That is long enough for compiled code that lets no other thread of its process run.
     """
 
     warn: float = 60.0
@@ -44,7 +41,6 @@ class Watchdog:
     Args:
         who: for the message, e.g. "the run".
         beat: returns something that changes with every heartbeat.
-        patience: how long silence is tolerated.
         every: seconds between two calls of ``beat``; looks in between tell nothing.
     """
 
@@ -88,12 +84,7 @@ class Watchdog:
 
 
 class Heartbeat(PeriodicThread):
-    """Touches a file again and again until the block ends, as long as this process runs.
-
-    Args:
-        path: the file, which has to exist.
-        seconds: from one touch to the next.
-    """
+    """Touches a file, which has to exist, every few seconds until the block ends, as long as this process runs."""
 
     def __init__(self, path: Path, seconds: float = BEAT_SECONDS) -> None:
         self._path = path
@@ -106,11 +97,7 @@ class Heartbeat(PeriodicThread):
 
 
 def beat_as_worker(folder: Path, seconds: float = BEAT_SECONDS) -> None:
-    """Start the heartbeat of a worker process, which lasts as long as the process (see :func:`watched_workers`).
-
-    Args:
-        folder: where it touches a file named by its number.
-    """
+    """Start the heartbeat of this process, a worker (see :func:`watched_workers`): a file named by its number."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / str(os.getpid())
     path.touch()
@@ -121,11 +108,8 @@ def beat_as_worker(folder: Path, seconds: float = BEAT_SECONDS) -> None:
 def watched_workers(folder: Path, patience: Patience | None = None, seconds: float = BEAT_SECONDS) -> Iterator[None]:
     """Kill worker processes of this one within the block when their heartbeat stops.
 
-    A pool of processes then breaks, and says so, instead of waiting for ever.
-
-    Args:
-        folder: where the workers touch their files; it is emptied first.
-        seconds: from one look to the next.
+    A pool of processes then breaks, and says so, instead of waiting for ever. The folder, where the workers touch
+    their files, is emptied first.
 
     Raises:
         WorkerLost: a worker was killed, by this or by anything else.

@@ -28,10 +28,9 @@ def only_run(root: Path) -> Iterator[None]:
         try:
             stack.enter_context(held(run_lock(root)))
         except BlockingIOError:
-            who = holder(run_lock(root)) or "unknown"
             raise RunLocked(
-                f"process {who} already runs the rounds of {root}. Wait until it is done, or end it; "
-                "when serve has started it, it writes to run.log in the project."
+                f"process {holder(run_lock(root)) or 'unknown'} already runs the rounds of {root}. Wait until it is "
+                "done, or end it; when serve has started it, it writes to run.log in the project."
             ) from None
         yield
 
@@ -50,11 +49,8 @@ def run_lock(root: Path) -> Path:
 def held(path: Path, wait: bool = False) -> Iterator[None]:
     """Hold a lock until the block ends, with a heartbeat.
 
-    Args:
-        wait: until the other one releases it.
-
     Raises:
-        BlockingIOError: another process, or another block of this one, holds it, and ``wait`` is False.
+        BlockingIOError: another process, or another block of this one, holds it, and we do not ``wait`` for it.
     """
     with path.open("a+") as file:
         _lock(file.fileno(), wait)

@@ -21,12 +21,9 @@ _POLL_SECONDS = 0.2
 
 
 class PeriodicThread:
-    """A thread that repeats a call until the block ends; errors are logged, an outage once when it begins.
+    """A thread that repeats a call until the block ends, some seconds after its last end; the first comes at once.
 
-    Args:
-        name: for the log.
-        seconds: from the end of a call to the next; the first comes at once.
-        work: the call.
+    Errors are logged, an outage once when it begins.
     """
 
     def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
@@ -67,15 +64,12 @@ class SupervisedProcess:
     :meth:`run`.
 
     Attributes:
+        output: file that the child's output is added to.
         pid: number of the process that runs now, or ran last; 0 before the first.
         times: how often one was started.
         hung: why the last one was killed; None where it ended by itself.
         ending: set by others to end the child and to start none any more.
         watchdog: looks whether the child hangs; may be given later.
-
-    Args:
-        command: what the child runs.
-        output: file that the child's output is added to.
     """
 
     def __init__(self, command: Sequence[str], output: Path, watchdog: "Watchdog | None" = None) -> None:
@@ -123,11 +117,7 @@ class SupervisedProcess:
 class RestartedProcess(SupervisedProcess):
     """A child process that is restarted whenever it ends, until the block ends.
 
-    After each quick end the next start comes later, up to a minute.
-
-    Args:
-        name: for the log.
-        first_wait: seconds from the first end of a child to the next start.
+    After each quick end the next start comes later: first after ``first_wait`` seconds, at most after a minute.
     """
 
     def __init__(self, name: str, command: Sequence[str], output: Path, first_wait: float = 1.0) -> None:

@@ -28,8 +28,10 @@ def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
     row = next(row for row in round_rows(ledger) if row.round_id == round_id)
     seconds = {step.name: step.seconds for step in ledger.steps(round_id)}
     expired = len(ledger.requests(round_id, "expired"))
+    figures = f"{row.answered} of {row.requested} frames answered, coverage {percent(row.coverage)}"
+    figures += f", J&F {score(row.jf)}" if row.jf is not None else ""
     over = f" The campaign is over: {this.stop_reason}." if this.stop_reason else ""
-    text = f"Round {round_id} of {project.root.name} is finished: {_in_short(row)}.{over}"
+    text = f"Round {round_id} of {project.root.name} is finished: {figures}.{over}"
     counts = {
         "asked": row.requested,
         "answered": row.answered,
@@ -79,11 +81,6 @@ def need_of(ledger: Ledger) -> str | None:
     if over is not None and waiting.as_of >= over and verdict_of(ledger, last).until is Until.ANSWERED:
         return verdict_of(ledger, last).reason
     return None
-
-
-def _in_short(row: RoundRow) -> str:
-    parts = [f"{row.answered} of {row.requested} frames answered", f"coverage {percent(row.coverage)}"]
-    return ", ".join([*parts, f"J&F {score(row.jf)}"] if row.jf is not None else parts)
 
 
 def _summary(row: RoundRow, expired: int, seconds: dict[str, float]) -> str:

@@ -56,13 +56,14 @@ def notify(
     url = os.environ.get(settings.url_variable, "") or settings.url
     if not url:
         return False
+    owner = read_owner(project.ledger_path)
     body = {
         "event": event.value,
         "project": project.root.name,
         "round": round_id,
         "text": text,
         "counts": dict(counts or {}),
-        "link": _link(project, settings),
+        "link": settings.page_url or ("" if owner is None else owner.url),
         "mend": mend,
     }
     return _deliver(url, body, time.monotonic() + budget)
@@ -85,8 +86,3 @@ def _deliver(url: str, body: Mapping[str, object], until: float) -> bool:
     # The address may be a secret, and so may be what libraries say about it.
     _log.warning("the message about %s was not delivered: %s; check notify.url", body["event"], problem)
     return False
-
-
-def _link(project: Project, settings: NotifySettings) -> str:
-    owner = read_owner(project.ledger_path)
-    return settings.page_url or ("" if owner is None else owner.url)

@@ -49,25 +49,16 @@ class FlowRun:
 
 
 class PrefectApi:
-    """A Prefect server.
-
-    Args:
-        url: of its API, as in ``PREFECT_API_URL``.
-        timeout: seconds that a call may take.
+    """A Prefect server, by the URL of its API.
 
     Every method raises ToolUnreachable when the server does not answer, or refuses.
     """
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip("/")
+        # What runs on this machine is not asked through a proxy.
         own = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._client = httpx.Client(
-            base_url=self.url,
-            timeout=timeout,
-            headers=_credentials(),
-            # What runs on this machine is not asked through a proxy.
-            trust_env=not own,
-        )
+        self._client = httpx.Client(base_url=self.url, timeout=timeout, headers=_credentials(), trust_env=not own)
 
     def __enter__(self) -> Self:
         return self
@@ -106,11 +97,7 @@ class PrefectApi:
         return str(self._ask("POST", f"/deployments/{deployment_id}/create_flow_run", body)["id"])
 
     def flow_runs(
-        self,
-        deployment_ids: Sequence[str],
-        states: Sequence[str],
-        due_before: datetime | None = None,
-        limit: int = 100,
+        self, deployment_ids: Sequence[str], states: Sequence[str], due_before: datetime | None = None, limit: int = 100
     ) -> list[FlowRun]:
         """Return the runs of some deployments in states of some types, the newest first.
 
@@ -153,12 +140,11 @@ class PrefectApi:
     def _ask(self, method: str, path: str, body: object = None, may_miss: bool = False) -> Any:
         """Return what a call answers; None where there need not be such a thing and there is none."""
         try:
-            answer = self._client.request(method, path, json=body)
-            for wait in _BUSY_WAITS:
-                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            for wait in (*_BUSY_WAITS, None):
+                answer = self._client.request(method, path, json=body)
+                if wait is None or answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     break
                 time.sleep(wait)
-                answer = self._client.request(method, path, json=body)
             if may_miss and answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             answer.raise_for_status()

@@ -37,7 +37,6 @@ class Watch:
         url: of the server's API.
         given_up: called with what became of a run that is not restarted.
         now: gives the time, with zone.
-        patience: how long the silence of a process is tolerated.
     """
 
     def __init__(

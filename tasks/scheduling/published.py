@@ -41,11 +41,10 @@ class _Bar:
 
 
 class Publisher:
-    """Shows progress and summaries on the pages of a server, until the block ends.
+    """Shows progress and summaries of a project, by its name, on the pages of a server, until the block ends.
 
     Args:
         api: the server; its calls should be short.
-        name: of the project.
         every: seconds between two looks at what has changed.
     """
 
@@ -116,12 +115,7 @@ _publisher: ContextVar[Publisher | None] = ContextVar("publisher", default=None)
 
 @contextmanager
 def published(url: str, name: str) -> Iterator[None]:
-    """Show the progress of every step within the block, and the summaries of rounds, on the pages of a server.
-
-    Args:
-        url: of the server's API.
-        name: of the project.
-    """
+    """Show the progress of every step within the block, and the summaries of rounds, on the pages of a server."""
     with PrefectApi(url, timeout=_SHORT) as api, Publisher(api, name) as publisher, listening(publisher.tell):
         token = _publisher.set(publisher)
         try:

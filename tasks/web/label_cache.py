@@ -32,11 +32,7 @@ def _kept(cache: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 class LabelCache:
-    """One project, as people label it. May be used from several threads.
-
-    Args:
-        context: the project and its ledger.
-    """
+    """One project, as people label it. May be used from several threads."""
 
     def __init__(self, context: WebContext) -> None:
         self._project = context.project
@@ -190,11 +186,8 @@ class LabelCache:
     def around(self, question: Question | None, frame: FrameRef) -> Sequence[DeliveredMask]:
         """Return the masks that somebody may see in any frame: what people said of it, or what was delivered.
 
-        Of the frame in hand these are what its task shows. Where the task measures people, nothing that was worked out
-        from labels is shown in its video.
-
-        Args:
-            question: what the person has in hand.
+        Of the frame in hand, that of ``question``, these are what its task shows. Where the task measures people,
+        nothing that was worked out from labels is shown in its video.
         """
         if question is not None and question.request.frame == frame:
             return self.shown(question)

@@ -62,8 +62,9 @@ class Guard:
         async def answer(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
-                answered = True
-                _add_headers(MutableHeaders(scope=message))
+                answered, sent = True, MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    sent.setdefault(name, value)
                 _note(scope, message["status"], time.perf_counter() - started)
             await send(message)
 
@@ -172,11 +173,6 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def _refused(status: HTTPStatus, error: str, mend: str) -> JSONResponse:
     return JSONResponse({"error": error, "mend": mend}, status)
-
-
-def _add_headers(headers: MutableHeaders) -> None:
-    for name, value in _SECURITY.items():
-        headers.setdefault(name, value)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:

@@ -90,7 +90,7 @@ def static_version() -> str:
 
 @cache
 def _start_page() -> str:
-    return _template("start.html").substitute(static=_static())
+    return _template("start.html").substitute(static=f"/static/{static_version()}")
 
 
 @cache
@@ -98,7 +98,7 @@ def _label_page() -> str:
     names = {action: name for action, _, name, _ in TOOLS}
     setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names}
     return _template("label.html").substitute(
-        static=_static(),
+        static=f"/static/{static_version()}",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
@@ -117,7 +117,3 @@ def _button(action: str, key: str, name: str, title: str) -> str:
 
 def _template(name: str) -> Template:
     return Template((_TEMPLATES / name).read_text(encoding="utf-8"))
-
-
-def _static() -> str:
-    return f"/static/{static_version()}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from al_core.footage.images import resized, working_size
 from al_core.records import FrameRef
 from al_core.stores.frames import FrameStore
-from al_core.stores.predictions import FramePrediction, read_predictions
+from al_core.stores.predictions import read_predictions
 
 _JPEG_QUALITY = 95
 _STRONGEST = 190
@@ -38,18 +38,14 @@ def encoded(image: NDArray[np.uint8], kind: str) -> bytes:
 
 
 def disagreement(path: Path, frame_idx: int) -> NDArray[np.float32] | None:
-    """Return where teachers disagree in a frame, float32 [h, w] in [0, 1] at working size; None without predictions."""
-    predicted = next(read_predictions(path, [frame_idx]), None)
-    return None if predicted is None else _disagreement(predicted)
+    """Return where teachers disagree in a frame, float32 [h, w] in [0, 1] at working size; None without predictions.
 
-
-def _disagreement(predicted: FramePrediction) -> NDArray[np.float32] | None:
-    """Return the largest over the objects of 4 p (1 - p), where p is the mean of the teachers' masks.
-
-    It is 1 where half of them say yes. An object that some of them miss is doubtful as a whole.
+    It is the largest over the objects of 4 p (1 - p), where p is the mean of the teachers' masks: 1 where half of them
+    say yes. An object that some of them miss is doubtful as a whole.
     """
+    predicted = next(read_predictions(path, [frame_idx]), None)
     found: NDArray[np.float32] | None = None
-    for seen in predicted.objects:
+    for seen in predicted.objects if predicted is not None else ():
         p = seen.soft_mask.full()
         doubt = np.maximum(4 * p * (1 - p), np.float32(seen.existence_disagreement) * p)
         found = doubt if found is None else np.maximum(found, doubt)

@@ -183,10 +183,7 @@ def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
 
 def _video(row: tuple[Any, ...], files: Sequence[str]) -> Video:
     video_id, name, uri, kind, sha256, numerator, denominator, *rest, identities = row
-    fps = Fraction(numerator, denominator)
     n_frames, height, width, rotation, variable_fps = rest
-    return Video(
-        *(video_id, name, uri, kind, sha256, fps, n_frames, height, width, rotation, variable_fps),
-        identities=Identities(identities),
-        files=tuple(files),
-    )
+    fps = Fraction(numerator, denominator)
+    known = (video_id, name, uri, kind, sha256, fps, n_frames, height, width, rotation, variable_fps)
+    return Video(*known, identities=Identities(identities), files=tuple(files))

@@ -50,21 +50,10 @@ _LEDGER = "ledger"
 
 
 class Connector:
-    """Opens the ledger file, waits for others, and migrates it once.
-
-    Args:
-        path: the ledger file; it is made when it is not there.
-        patience: seconds to wait for another process before giving up.
-        on_wait: called between two attempts; what it raises ends the wait.
-        clock: gives the time of a session, UTC without zone.
-    """
+    """Opens the ledger file, waits for others, and migrates it once; with the arguments of ``Ledger``."""
 
     def __init__(
-        self,
-        path: Path,
-        patience: float = 60.0,
-        on_wait: Callable[[], None] | None = None,
-        clock: Clock = system_time,
+        self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None, clock: Clock = system_time
     ) -> None:
         self.path = path
         self.patience = patience

@@ -16,7 +16,6 @@ class Owner:
     """A process that keeps the ledger file open and carries out operations for others.
 
     Attributes:
-        pid: its process number.
         url: where it answers, e.g. "http://127.0.0.1:8600", without a slash at the end.
         secret: what a process of the same user shows to be let in.
         instance: what the owner calls itself when anybody asks; no secret. It tells one owner from the next.

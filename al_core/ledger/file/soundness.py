@@ -144,10 +144,8 @@ def mend_log(path: Path, error: duckdb.Error) -> bool:
     """Drop zeros at the end of the write-ahead log, with the entry that they begin in.
 
     A power cut may leave them where a write was announced and did not reach the disk; everything that was acknowledged
-    is in front of them. Other damage stays: there may be acknowledged entries behind it.
-
-    Returns:
-        Whether opening the ledger can be tried again.
+    is in front of them. Other damage stays: there may be acknowledged entries behind it. Returns whether opening the
+    ledger can be tried again.
     """
     found = re.search(r"Corrupt WAL file: entry at byte position (\d+)", str(error))
     log = path.with_name(f"{path.name}.wal")

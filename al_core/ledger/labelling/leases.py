@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Return a request, and what its answer is for.
+    """A request, and what its answer is for.
 
     Attributes:
         original: for a check, the request whose answer this one is compared with, otherwise the request itself. Who is
@@ -43,11 +43,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A drawing that is not finished, as it was saved last.
-
-    Attributes:
-        seconds: active time so far.
-    """
+    """A drawing that is not finished, as it was saved last, and its active seconds so far."""
 
     masks: tuple[MaskLabel, ...]
     seconds: float
@@ -60,8 +56,7 @@ class Task:
 
     Attributes:
         control: whether the frame was drawn at random.
-        lease: token of the lease.
-        seconds_left: until the lease ends.
+        lease: its token.
         base_revision: how often the request was answered before, answers that were taken back included.
         draft: what this person drew of it so far.
     """

@@ -49,13 +49,9 @@ class Annotator:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """Something that somebody did, or was refused.
+    """Something that somebody did (``action``: "signed in", "submit"...), or was "refused".
 
-    Attributes:
-        who: name of the person; empty where nobody knows.
-        action: e.g. "signed in", "submit", "refused".
-        subject: what it was done to, e.g. a request; may be empty.
-        detail: more in words; may be empty.
+    Who, the subject (e.g. a request) and the detail may be empty.
     """
 
     happened_at: datetime
@@ -124,10 +120,7 @@ class PeopleOperations(Operations):
 
     @writes
     def sign_in(self, key: str, seconds: float) -> str | None:
-        """Open a session for the holder of a link's key.
-
-        Args:
-            seconds: how long the session lasts.
+        """Open a session of some seconds for the holder of a link's key.
 
         Returns:
             The session's key, which is not kept; None when the link's key is not good.
@@ -162,11 +155,7 @@ class PeopleOperations(Operations):
 
     @reads
     def audit_log(self, limit: int = 100, who: str | None = None) -> list[LogEntry]:
-        """Return what was done, newest first; answers come from their own rows.
-
-        Args:
-            who: only of this person.
-        """
+        """Return what was done, perhaps only by one person, newest first; answers come from their own rows."""
         rows = self._rows(
             "SELECT happened_at, who, action, subject, detail FROM (SELECT *, rowid AS place FROM audit_log "
             "UNION ALL SELECT created_at, annotator, 'submit', request_id, format('{}, {:.1f} s', kind, seconds), "

@@ -37,12 +37,7 @@ __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "Qu
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """An answer that is stored.
-
-    Attributes:
-        revision: of the request, from 1.
-        left: requests of the round that have no answer yet.
-    """
+    """An answer that is stored as a revision of its request (from 1), and how many of the round have none yet."""
 
     answer_id: str
     revision: int
@@ -85,7 +80,11 @@ class QueueState:
 
 
 class QueueOperations(Operations):
-    """Frames go out to people one by one, and come back once."""
+    """Frames go out to people one by one, and come back once.
+
+    Operations on a request raise UnknownName where there is none of that name, those that take a lease also StaleLease
+    where the frame is no longer this person's.
+    """
 
     @writes
     def claim(self, annotator: str, seconds: float) -> Task | None:
@@ -126,11 +125,7 @@ class QueueOperations(Operations):
 
     @reads
     def question(self, request_id: str) -> Question:
-        """Return a request, and what its answer is for.
-
-        Raises:
-            UnknownName: there is no such request.
-        """
+        """Return a request, and what its answer is for."""
         with self._connector.session() as connection:
             return question_of(connection, request_id)
 
@@ -148,12 +143,7 @@ class QueueOperations(Operations):
 
     @writes
     def release(self, request_id: str, annotator: str, lease: str) -> None:
-        """Give a frame back; a draft of it stays.
-
-        Raises:
-            UnknownName: there is no such request.
-            StaleLease: it is no longer this person's.
-        """
+        """Give a frame back; a draft of it stays."""
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             end_lease(connection, request_id)
@@ -163,12 +153,7 @@ class QueueOperations(Operations):
     def save_draft(
         self, request_id: str, annotator: str, lease: str, masks: Sequence[MaskLabel], seconds: float
     ) -> None:
-        """Keep an unfinished drawing in the place of an earlier one.
-
-        Raises:
-            UnknownName: there is no such request.
-            StaleLease: the frame is no longer this person's.
-        """
+        """Keep an unfinished drawing in the place of an earlier one."""
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             save_draft(connection, request_id, annotator, masks, seconds)
@@ -229,12 +214,7 @@ class QueueOperations(Operations):
 
     @writes
     def skip(self, request_id: str, annotator: str, lease: str, reason: str) -> None:
-        """Leave a frame to others; when everybody did, it is flagged for the lead.
-
-        Raises:
-            UnknownName: there is no such request.
-            StaleLease: the frame is no longer this person's.
-        """
+        """Leave a frame to others; when everybody did, it is flagged for the lead."""
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             _set_aside(connection, request_id, annotator, "skip", reason)
@@ -248,24 +228,14 @@ class QueueOperations(Operations):
 
     @writes
     def flag(self, request_id: str, annotator: str, lease: str, reason: str) -> None:
-        """Leave a frame to the lead.
-
-        Raises:
-            UnknownName: there is no such request.
-            StaleLease: the frame is no longer this person's.
-        """
+        """Leave a frame to the lead."""
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             _set_aside(connection, request_id, annotator, "flag", reason)
 
     @writes
     def drop(self, request_id: str, annotator: str, lease: str, reason: str) -> Submitted:
-        """Ask nobody any more: the round goes on without this frame.
-
-        Raises:
-            UnknownName: there is no such request.
-            StaleLease: the frame is no longer this person's.
-        """
+        """Ask nobody any more: the round goes on without this frame."""
         with self._connector.transaction() as connection:
             round_id, revision = check_lease(connection, request_id, annotator, lease)
             _set_aside(connection, request_id, annotator, "drop", reason)

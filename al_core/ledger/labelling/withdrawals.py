@@ -18,12 +18,7 @@ from al_core.settings import ScheduleSettings
 
 @dataclass(frozen=True, slots=True)
 class StandingAnswer:
-    """An answer that counts.
-
-    Attributes:
-        n_masks: objects in it.
-        created_at: UTC without zone.
-    """
+    """An answer that counts, with the number of its objects and when it came, UTC without zone."""
 
     answer_id: str
     request_id: str
