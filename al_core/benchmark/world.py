@@ -59,11 +59,9 @@ class FrameQuality:
 
 
 class World:
-    """Clips, and what is delivered for any labels of theirs; each stretch between two labels is worked out once.
+    """Clips, numbered from 0, and what is delivered for any labels; each stretch between two labels is worked out once.
 
-    Args:
-        clips: numbered from 0.
-        propagator: its masks between two labels depend on these two only.
+    The propagator's masks between two labels depend on these two only.
     """
 
     def __init__(self, clips: Sequence[Footage], propagator: FlowPropagator) -> None:

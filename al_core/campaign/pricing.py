@@ -6,6 +6,7 @@ time for one free stroke of Bearman et al., "What's the Point" (ECCV 2016). A co
 measured: 16 vertices at the price of clicks.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -48,11 +49,8 @@ def label_seconds(settings: AnnotatorSettings, kind: LabelKind, n: int = 1) -> f
 
 @dataclass(frozen=True)
 class Prices:
-    """Expected human seconds.
-
-    Attributes:
-        per_object: seconds for each object of a frame that is answered with a kind, looking at what is proposed
-            included; for ``ABSENT``, seconds for the frame.
+    """Expected human seconds for each object of a frame that is answered with a kind, looking at what is proposed
+    included; for ``ABSENT``, seconds for the frame.
     """
 
     per_object: Mapping[LabelKind, float]
@@ -82,18 +80,13 @@ def prices_from(settings: AnnotatorSettings, times: Iterable[tuple[LabelKind, fl
     few answers.
 
     Args:
-        times: (kind, seconds, number of objects) of answers, as :meth:`~al_core.ledger.store.Ledger.answer_times`
-            gives them.
+        times: (kind, seconds, number of objects) of answers.
     """
-    measured: dict[LabelKind, list[float]] = {}
+    measured: dict[LabelKind, list[float]] = defaultdict(list)
     for kind, seconds, n_objects in times:
-        share = 1 if kind in _WHOLE_FRAME else max(1, n_objects)
-        measured.setdefault(kind, []).append(seconds / share)
-    default = default_prices(settings).per_object
-    return Prices({kind: _shrunk(measured.get(kind, []), price) for kind, price in default.items()})
-
-
-def _shrunk(values: list[float], default: float) -> float:
-    if not values:
-        return default
-    return (len(values) * median(values) + PRIOR_ANSWERS * default) / (len(values) + PRIOR_ANSWERS)
+        measured[kind].append(seconds if kind in _WHOLE_FRAME else seconds / max(1, n_objects))
+    prices = dict(default_prices(settings).per_object)
+    for kind, found in measured.items():
+        n = len(found)
+        prices[kind] = (n * median(found) + PRIOR_ANSWERS * prices[kind]) / (n + PRIOR_ANSWERS)
+    return Prices(prices)

@@ -12,8 +12,6 @@ class History:
 
     Attributes:
         rounds: rounds that were run, this one included.
-        human_frames: frames that people labelled.
-        human_seconds: seconds that they took.
         coverage: share of all frames that have labels, of whatever provenance, in [0, 1].
         qualities: a figure per round that has one, in order, higher is better (mean J&F in [0, 1]).
         frames_left: frames that may still be asked for.
@@ -45,18 +43,13 @@ def _rounds(settings: StoppingSettings, history: History) -> str | None:
 
 def _human_frames(settings: StoppingSettings, history: History) -> str | None:
     if settings.max_human_frames and history.human_frames >= settings.max_human_frames:
-        spent = f"{history.human_frames} of {settings.max_human_frames} frames"
-        return f"the budget of human frames is spent: {spent}"
+        return f"the budget of human frames is spent: {history.human_frames} of {settings.max_human_frames} frames"
     return None
 
 
 def _human_seconds(settings: StoppingSettings, history: History) -> str | None:
-    if settings.max_human_seconds and history.human_seconds >= settings.max_human_seconds:
-        return (
-            f"the budget of human time is spent: {history.human_seconds:.0f} of "
-            f"{settings.max_human_seconds:.0f} seconds"
-        )
-    return None
+    spent, most = history.human_seconds, settings.max_human_seconds
+    return f"the budget of human time is spent: {spent:.0f} of {most:.0f} seconds" if most and spent >= most else None
 
 
 def _coverage(settings: StoppingSettings, history: History) -> str | None:

@@ -41,8 +41,7 @@ def interval(
 ) -> tuple[Array, Array]:
     """Return (low, high) ends of the percentile interval of drawn figures, float64 [draws, ...] to [...] each.
 
-    Args:
-        method: how a quantile that falls between two draws is found; see :func:`numpy.quantile`.
+    The method, by which a quantile between two draws is found, is that of :func:`numpy.quantile`.
     """
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=0, method=method)
     return low, high
@@ -58,6 +57,5 @@ def estimate(
 
 def mean_estimate(values: Array, rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
     """Return the mean of some figures, one a cluster, float64 [n], with its interval."""
-    if len(values) < 2:
-        return estimate(float(np.mean(values)))
-    return estimate(float(np.mean(values)), bootstrap_weights(len(values), rng, draws) @ values)
+    drawn = bootstrap_weights(len(values), rng, draws) @ values if len(values) > 1 else None
+    return estimate(float(np.mean(values)), drawn)

@@ -100,13 +100,10 @@ class Reach:
 class CostRatio:
     """How many times the effort of a strategy a baseline needs for the same target; above 1 the strategy is better.
 
-    Where a curve does not cross the target, only bounds of the ratio are known. The interval keeps to that: its lower
-    end is taken over the lower bounds of all draws, its upper end over the upper bounds, so that it is wider, never
-    narrower, than if all draws had been measured to their end.
-
-    Attributes:
-        least, most: bounds of the ratio itself; equal when both curves cross the target.
-        low, high: interval over videos; NaN with one video.
+    Where a curve does not cross the target, only bounds of the ratio are known (``least`` and ``most``, else equal).
+    The interval over videos (``low`` and ``high``; NaN with one video) keeps to that: its lower end is taken over the
+    lower bounds of all draws, its upper end over the upper bounds, so that it is wider, never narrower, than if all
+    draws had been measured to their end.
     """
 
     least: float
@@ -234,9 +231,8 @@ def _reach_bounds(cost: Array, value: Array, target: float) -> tuple[Array, Arra
     """Return the bounds of the effort that reaches a target, for curves of shape [..., rounds]; float64 [...] each."""
     there = value >= target
     after = there.argmax(axis=-1)[..., None]
-    before = np.maximum(after - 1, 0)
-    x0, x1 = (np.take_along_axis(cost, i, -1)[..., 0] for i in (before, after))
-    y0, y1 = (np.take_along_axis(value, i, -1)[..., 0] for i in (before, after))
+    ends = np.maximum(after - 1, 0), after
+    (x0, x1), (y0, y1) = ([np.take_along_axis(of, i, -1)[..., 0] for i in ends] for of in (cost, value))
     rise = np.where(y1 > y0, y1 - y0, 1.0)
     crossed = x0 + (x1 - x0) * np.clip((target - y0) / rise, 0, 1)
     never, at_once = ~there.any(axis=-1), there[..., 0]

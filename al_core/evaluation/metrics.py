@@ -186,7 +186,7 @@ def _coco_precision(
     }
     truth = COCO(dataset)
     found = truth.loadRes([_coco_prediction(p) for p in predictions])
-    evaluation = COCOeval_faster(truth, found, "segm", print_function=_quiet, rle_iou_max_workers=1)
+    evaluation = COCOeval_faster(truth, found, "segm", print_function=lambda *_: None, rle_iou_max_workers=1)
     evaluation.params.maxDets = [max_detections]
     evaluation.params.areaRng = [[0, 1e10]]
     evaluation.params.areaRngLbl = ["all"]
@@ -216,10 +216,6 @@ def _coco_prediction(prediction: ScoredRegion) -> dict[str, Any]:
         "segmentation": prediction.region.to_coco(),
         "score": prediction.score,
     }
-
-
-def _quiet(*_: object) -> None:
-    """Swallow what the library would print."""
 
 
 class VocAveragePrecision(NamedTuple):
@@ -271,10 +267,8 @@ def _voc_matches(
     """Tell of each prediction whether it is right, and whether it counts at all; both bool [n]."""
     right, counted = np.zeros(len(predictions), bool), np.ones(len(predictions), bool)
     found, wanted = _by_image(predictions), _by_image(truths)
-    for image, mine in found.items():
-        theirs = wanted.get(image, [])
-        if not theirs:
-            continue
+    for image in found.keys() & wanted:
+        mine, theirs = found[image], wanted[image]
         overlap = region_iou([predictions[i].region for i in mine], [truths[i].region for i in theirs])
         taken = np.zeros(len(theirs), bool)
         for row in np.argsort([-predictions[i].score for i in mine], kind="stable"):
@@ -306,13 +300,11 @@ def region_iou(first: Sequence[Rle | Box], second: Sequence[Rle | Box]) -> NDArr
         return iou([r for r in first if isinstance(r, Rle)], [r for r in second if isinstance(r, Rle)])
     if any(masks):
         raise BadLabel("masks are compared with masks and boxes with boxes, got both")
-    return _box_iou(np.asarray(first, float).reshape(-1, 4), np.asarray(second, float).reshape(-1, 4))
-
-
-def _box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (first, second)]
-    total = areas[0][:, None] + areas[1] - shared
+    a, b = np.asarray(first, float).reshape(-1, 1, 4), np.asarray(second, float).reshape(1, -1, 4)
+    shared = _box_area(np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:]))
+    total = _box_area(a[..., :2], a[..., 2:]) + _box_area(b[..., :2], b[..., 2:]) - shared
     return np.divide(shared, total, out=np.zeros_like(shared), where=total > 0)
+
+
+def _box_area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(high - low, 0, None).prod(-1)

@@ -15,12 +15,8 @@ class Limits:
     1 only rules out the same frame twice. Of one video at most ``quota`` frames are chosen (of this round;
     labels of earlier rounds do not count); 0 sets no quota.
 
-    Args:
-        frames: n frames, in any order.
-        labelled: frames that were asked for before.
-
     Attributes:
-        allowed: bool [n], updated with every :meth:`take`.
+        allowed: bool [n], of the n frames, in any order; updated with every :meth:`take`.
     """
 
     def __init__(self, frames: Frames, min_gap: int, quota: int, labelled: Frames) -> None:
@@ -69,10 +65,8 @@ class Limits:
         """Tell of each frame whether no labelled one is too near, bool [n]."""
         first = np.searchsorted(self._sorted, labelled.keys - self._reach)
         last = np.searchsorted(self._sorted, labelled.keys + self._reach, side="right")
-        opened = np.zeros(len(self._sorted) + 1, np.int64)
-        np.add.at(opened, first, 1)
-        np.add.at(opened, last, -1)
-        free = np.cumsum(opened)[:-1] == 0
+        opened, closed = (np.bincount(ends, minlength=len(self._sorted) + 1) for ends in (first, last))
+        free = np.cumsum(opened - closed)[:-1] == 0
         if self._order is None:
             return free
         allowed = np.empty_like(free)

@@ -91,16 +91,13 @@ class Pool:
     Attributes:
         lengths: video -> number of its frames.
         labelled: frames that were asked for before, by video and frame; none of them is a candidate.
-        load: all candidates by video and frame.
         rank: how to read the candidates by uncertainty, or None before there are predictions. What it reads
             may hold labelled frames.
-        features: descriptors of any frames, candidates or labelled; None when there are none.
-        explain: parts of the uncertainty; may know none.
-        outlooks: what is expected of a video's labels; None where nothing is known.
-        offers: the kinds of label that may be asked for, with their prices.
+        features: descriptors of any frames, candidates or labelled.
+        outlooks: what is expected of a video's labels.
         true_gain: (frame, other frames of the video that get one too) -> how much a label would really improve, in
             frames (see ``plan.Spot``): only a simulation knows.
-        patches: descriptors of the parts of frames, float32 [n, p, d] of length 1; None when there are none.
+        patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
     """
 
     lengths: Mapping[int, int]
@@ -127,8 +124,7 @@ class Pool:
 
         Args:
             candidates: all unlabelled frames of the videos when left out.
-            uncertainty: float32 [n] beside ``candidates``, higher where less certain; None before there are
-                predictions.
+            uncertainty: float32 [n] beside ``candidates``, higher where less certain.
         """
         known = Frames.from_refs(labelled).ordered()
         given = every_frame(lengths) if candidates is None else candidates

@@ -22,15 +22,7 @@ from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
 from al_core.oracle import label_seconds
-from al_core.records import (
-    IGNORE_CATEGORY,
-    IGNORE_TRACK,
-    Answer,
-    FrameLabel,
-    LabelRequest,
-    MaskLabel,
-    Video,
-)
+from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, Answer, FrameLabel, LabelRequest, MaskLabel, Video
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
@@ -108,10 +100,7 @@ class InboxBackend:
         }
 
     def _tell_tracks(
-        self,
-        requests: Sequence[LabelRequest],
-        prelabels: Mapping[str, FrameLabel],
-        videos: Mapping[int, Video],
+        self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel], videos: Mapping[int, Video]
     ) -> None:
         """Add categories and objects that are known by now to ``tracks.json``; what people wrote stays."""
         tracks = self._tracks()

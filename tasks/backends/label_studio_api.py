@@ -24,11 +24,9 @@ _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 
 class LabelStudioApi:
-    """Speaks with one server.
+    """Speaks with one server, at a URL without a slash at the end.
 
-    Args:
-        url: of the server, without a slash at the end.
-        token_variable: environment variable with the token of a user: a legacy token or a personal access token.
+    The environment variable holds the token of a user: a legacy token or a personal access token.
     """
 
     def __init__(self, url: str, token_variable: str) -> None:

@@ -22,7 +22,7 @@ from al_core.errors import BadSettings, FewframesError
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import Identities, QualityRow, whole_video
+from al_core.records import Identities, whole_video
 from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.benchmark.workers import run_jobs
@@ -125,7 +125,6 @@ def simulate_campaigns(
     Args:
         out: written whole after every finished campaign, so that it can be looked at early.
         work: the campaigns' projects, kept for resuming.
-        workers: processes; None takes one per core.
     """
     work = work.resolve()
     found: dict[Campaign, list[SimulatedRound]] = {}
@@ -175,19 +174,17 @@ def campaign_records(project: Project, campaign: Campaign) -> list[SimulatedRoun
     training and prediction.
     """
     ledger = open_ledger(project)
-    quality = ledger.quality()
     effort = {row["round_id"]: row for row in ledger.coverage()}
     return [
-        _record(ledger, campaign, this, [row for row in quality if row.round_id == this.round_id], effort)
+        _record(ledger, campaign, this, effort[this.round_id])
         for this in ledger.rounds()
         if this.finished_at is not None
     ]
 
 
-def _record(
-    ledger: Ledger, campaign: Campaign, this: Round, quality: Sequence[QualityRow], effort: Mapping[int, Any]
-) -> SimulatedRound:
+def _record(ledger: Ledger, campaign: Campaign, this: Round, effort: Mapping[str, Any]) -> SimulatedRound:
     assert this.finished_at is not None
+    quality = ledger.quality(this.round_id)
     seconds = {step.name: step.seconds or 0.0 for step in ledger.steps(this.round_id)}
     train, predict = seconds.get("train", 0.0), seconds.get("predict", 0.0)
     figures = {metric: {row.video_id: row.value for row in whole_video(quality, metric)} for metric in METRICS}
@@ -196,8 +193,8 @@ def _record(
         strategy=campaign.strategy,
         seed=campaign.seed,
         round=this.round_id,
-        human_frames=effort[this.round_id]["human_frames"],
-        human_seconds=effort[this.round_id]["human_seconds"],
+        human_frames=effort["human_frames"],
+        human_seconds=effort["human_seconds"],
         **{metric: fmean(values.values()) if values else None for metric, values in figures.items()},
         seconds_train=train,
         seconds_predict=predict,

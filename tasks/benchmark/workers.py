@@ -40,8 +40,7 @@ def run_jobs(
     """
     cores = os.cpu_count() or 1
     workers = min(workers or cores, len(jobs))
-    context = multiprocessing.get_context("spawn")
-    signs = work / "workers"
+    context, signs = multiprocessing.get_context("spawn"), work / "workers"
     with context.Manager() as manager:
         done = manager.Queue()
         with (

@@ -38,11 +38,7 @@ def training_slot() -> Iterator[None]:
 
 
 def _is_limited() -> bool:
-    """Tell whether the server that runs report to has the limit.
-
-    Raises:
-        ToolUnreachable: it does not answer.
-    """
+    """Tell whether the server that runs report to has the limit; it raises ToolUnreachable where it does not answer."""
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()

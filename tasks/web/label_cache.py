@@ -90,12 +90,7 @@ class LabelCache:
 
     @_kept("_images")
     def image(self, frame: FrameRef) -> NDArray[np.uint8]:
-        """Return one frame at full resolution, RGB uint8 [h, w, 3].
-
-        Raises:
-            BadVideo: there is no such frame, or its file is gone or was changed.
-            UnknownName: there is no such video.
-        """
+        """Return one frame at full resolution, RGB uint8 [h, w, 3]; it raises what :meth:`picture` does."""
         return self.frames(frame.video_id).read_full(frame)
 
     @_kept("_files")

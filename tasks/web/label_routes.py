@@ -21,15 +21,7 @@ from tasks.web.auth import Lead, Person, Reviewer
 from tasks.web.error_responses import ApiError
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
-from tasks.web.schemas import (
-    AsideBody,
-    DraftBody,
-    LeaseBody,
-    RefineBody,
-    SubmitBody,
-    checked_masks,
-    kind_of,
-)
+from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
 
 UNDO_SECONDS = 60
 """For this long an answer can be taken back."""
@@ -247,6 +239,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
     video = cache.video(asked.frame.video_id)
     cache.remember(question)
     counts = ledger.queue_counts(person.name)
+    aside = ledger.set_aside(asked.request_id) if person.role is Role.LEAD else []
     return {
         "request_id": asked.request_id,
         "round_id": asked.round_id,
@@ -269,7 +262,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         "categories": [{"category_id": i, "name": name} for i, name in cache.categories().items()],
         "masks": _shown(cache.shown(question)),
         "uncertainty": cache.uncertainty(question),
-        "set_aside": _set_aside(ledger, asked.request_id) if person.role is Role.LEAD else [],
+        "set_aside": [dict(zip(("who", "how", "reason"), entry, strict=True)) for entry in aside],
         "base_revision": task.base_revision,
         "draft": None if task.draft is None else {
             "masks": [_mask(mask) for mask in task.draft.masks],
@@ -278,11 +271,6 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         },
         "queue": {"open": counts.open, "done": counts.done, "mine": counts.mine},
     }  # fmt: skip
-
-
-def _set_aside(ledger: Ledger, request_id: str) -> list[dict[str, str]]:
-    """List who skipped or flagged a frame, and why."""
-    return [{"who": who, "how": how, "reason": reason} for who, how, reason in ledger.set_aside(request_id)]
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
