@@ -192,7 +192,7 @@ class TestWatch:
             watch.look()
         assert state_of(api, ids, run) == ("CRASHED", GIVEN_UP)
         watch.look()
-        assert watch.told == ["the process of campaign died 3 times, so it is not begun again"]
+        assert watch.told == ["the process of campaign died 3 times, so it is not restarted"]
 
     def test_of_the_missed_runs_of_a_schedule_one_is_left_and_registering_again_replaces(self, server, api, tmp_path):
         project = registered(server[0], tmp_path / "often", {"report": ["* * * * *"]})
