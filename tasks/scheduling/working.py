@@ -51,7 +51,8 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
         say: called with what people should know.
     """
     os.environ["PREFECT_API_URL"] = url
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python's own handler would be replaced by asyncio's, which loses a Ctrl-C that comes just when the worker fails.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     watch = Watch(url, project, lambda what: tell_failed(project, open_ledger(project), what))
     try:
@@ -65,6 +66,10 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
                 time.sleep(_AGAIN_SECONDS)
     except KeyboardInterrupt:
         say("the worker ends; what was under way goes on with the next one")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 async def _work(name: str, say: Callable[[str], None]) -> None:
