@@ -325,7 +325,7 @@ def replacing(out: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputExists: ``out`` is there and must not be replaced.
     """
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     with replaced(out) as unfinished:
         yield unfinished
 
@@ -408,7 +408,12 @@ def _needs_turning(source: Path) -> bool:
         return image.getexif().get(orientation, 1) != 1
 
 
-def _check_free(out: Path, overwrite: bool) -> None:
+def check_free(out: Path, overwrite: bool) -> None:
+    """Check that an export may be written to a place.
+
+    Raises:
+        OutputExists: ``out`` is there and must not be replaced.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not overwrite:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import NotReady, UnknownName
 from al_core.export import HOLDS_SPLITS
-from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress
+from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress, check_free
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
@@ -120,6 +120,7 @@ def export_splits(
 
     Raises:
         BadSettings: fewer videos than splits.
+        OutputExists: one of the folders is there; nothing is written then.
     """
     EXPORTERS.check(format)
     clips, notes = _gathered(project, ledger, frames, choice or Choice())
@@ -128,6 +129,8 @@ def export_splits(
         whole = write_export(format, _placed(clips, splits), categories, out, options, on_progress, notes)
         reports = {", ".join(splits): whole}
     else:
+        for split in splits:
+            check_free(out / split, options is not None and options.overwrite)
         reports = {}
         for split, names in splits.items():
             members = [clip for clip in clips if clip.video.name in names]

@@ -201,6 +201,15 @@ def test_splits_hold_whole_videos_and_tell_what_leaks(tmp_path):
     assert "warning: one frame 1 and two frame 1 are almost the same" in done.describe()
 
 
+def test_splits_are_written_all_or_none(tmp_path):
+    project = two_videos(tmp_path)
+    (tmp_path / "sets" / "val").mkdir(parents=True)
+    (tmp_path / "sets" / "val" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputExists):
+        export_splits(*project, "coco", tmp_path / "sets", {"train": 0.5, "val": 0.5}, seed=0)
+    assert [p.name for p in (tmp_path / "sets").iterdir()] == ["val"]
+
+
 def test_a_split_needs_enough_videos(labelled, tmp_path):
     with pytest.raises(BadSettings, match="has 1"):
         export_splits(*labelled, "coco", tmp_path / "sets", {"train": 0.5, "val": 0.5}, seed=0)
