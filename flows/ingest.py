@@ -1,7 +1,7 @@
 """Bring videos into a project as a flow: for schedules and triggers, where nobody sits at a terminal."""
 
 from collections.abc import Sequence
-from logging import ERROR, INFO
+from logging import ERROR, INFO, WARNING
 from pathlib import Path
 
 from prefect import flow, get_run_logger, task
@@ -34,6 +34,8 @@ def ingest(
     logger = get_run_logger()
     for entry in report.entries:
         logger.log(ERROR if entry.outcome == Outcome.FAILED else INFO, entry.describe())
+    for line in report.not_taken:
+        logger.log(WARNING, line)
     return report
 
 
@@ -49,7 +51,9 @@ def take_in(project: str, paths: list[str]) -> State:
     with noted(place):
         report = ingest.fn(place, [Path(path) for path in paths])
     failed = len(report.failed)
-    return Completed(message=f"{many(len(report.entries), 'video')} looked at, {failed} of them cannot be taken in")
+    looked_at = f"{many(len(report.entries), 'video')} looked at, {failed} of them cannot be taken in"
+    others = len(report.passed_over)
+    return Completed(message=f"{looked_at}; {many(others, 'other file')} passed over" if others else looked_at)
 
 
 # The ledger knows what was ingested; the orchestrator is not asked to remember it as well.

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.fingerprint import fingerprint
+from al_core.footage.discovery import discover
 from al_core.footage.images import check_image, read_image, resized, working_size
-from al_core.footage.sources import FOLDER_FPS, Source, TrueObject, discover
+from al_core.footage.sources import FOLDER_FPS, Source, TrueObject
 from al_core.footage.video import VideoInfo
 from al_core.masks import rle
 from al_core.records import IGNORE_TRACK

@@ -14,6 +14,7 @@ VOID_COLOUR = (224, 224, 192)
 
 _FEW_RIMS, _MANY_RIMS = 3, 8
 _APART = 4
+_SMALLEST = 32
 
 
 def check_soft_edges(values: NDArray[np.integer], name: object) -> None:
@@ -21,7 +22,8 @@ def check_soft_edges(values: NDArray[np.integer], name: object) -> None:
 
     A rim is a value that is nowhere three pixels wide and whose pixels mostly touch other objects. Eight rims that are
     at least half of all values are soft edges; so are three where numbers lie far apart, as shades do and objects that
-    somebody numbered do not. Cells and other small objects touch the background, and are no rims.
+    somebody numbered do not. Cells and other small objects touch the background, and are no rims. Frames
+    of less than 32 pixels a side are too small to tell.
 
     Args:
         values: integers [h, w], 0 is background.
@@ -30,6 +32,8 @@ def check_soft_edges(values: NDArray[np.integer], name: object) -> None:
     Raises:
         BadLabel: the edges are soft.
     """
+    if min(values.shape) < _SMALLEST:
+        return
     present, place = np.unique(values, return_inverse=True)
     n = int(np.count_nonzero(present))
     if n < _FEW_RIMS:

@@ -1,8 +1,8 @@
-"""Find what can be ingested: video files, folders of numbered frames, and masks that lie beside them.
+"""Videos that can be ingested: files, folders of numbered frames, and masks that lie beside them.
 
-Three layouts are understood, alone or in a folder of several::
+Three layouts are understood, alone or in a folder of several, however deep::
 
-    clip.mp4                                      a video file (mp4, avi, mkv, mov, webm)
+    clip.mp4                                      a video file, whatever the decoder plays
     clip/00000.jpg, 00001.jpg, ...                a folder of frames, numbered without gaps from any number
     ROOT/JPEGImages/480p/dog/00000.jpg, ...       the DAVIS layout: frames, and for some or all of them
     ROOT/Annotations/480p/dog/00000.png, ...      a mask of the same name (the level "480p" may be absent)
@@ -19,10 +19,9 @@ that it does not name get the default category.
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -33,10 +32,11 @@ from al_core.errors import BadLabel, BadVideo
 from al_core.fingerprint import fingerprint_file
 from al_core.footage import video
 from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, check_image, read_indices
-from al_core.footage.video import VIDEO_SUFFIXES, VideoInfo
+from al_core.footage.mask_checks import check_soft_edges, only_ignored, says_ignore
+from al_core.footage.numbering import NO_NUMBER, frame_numbers
+from al_core.footage.video import VideoInfo
 from al_core.masks import rle
 from al_core.masks.rle import Rle
-from al_core.project import Project
 from al_core.records import IGNORE_TRACK, Progress
 
 FOLDER_FPS = Fraction(25)
@@ -47,8 +47,7 @@ IGNORE_INDEX = 255
 
 DEFAULT_CATEGORY = "object"
 
-_FRAMES_FOLDER, _MASKS_FOLDER, _CATEGORIES_FILE = "JPEGImages", "Annotations", "categories.json"
-_DEEPEST = 3
+FRAMES_FOLDER, MASKS_FOLDER, CATEGORIES_FILE = "JPEGImages", "Annotations", "categories.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +133,14 @@ class Source:
             category: of the objects that no ``categories.json`` names.
 
         Raises:
-            BadLabel: a mask that cannot be read, has another size than its frame, or belongs to no frame.
+            BadLabel: a mask that cannot be read, has another size than its frame, has soft edges or belongs to no
+                frame; or masks that mark nothing but 255 with a palette that does not call it a region to ignore.
         """
         self._check()
         if self.masks is None:
             return {}
         values: dict[int, dict[int, Rle]] = {}
-        grey = True
+        grey = ignored = True
         for frame, mask in self._mask_files(info.n_frames):
             indices, plain_grey = read_indices(mask)
             grey = grey and plain_grey
@@ -149,26 +149,32 @@ class Source:
                     f"{mask}: the mask is {_size(indices.shape)}, its frame is "
                     f"{_size((info.height, info.width))}. Give the masks in the size of the frames"
                 )
+            check_soft_edges(indices, mask)
             present = [int(v) for v in np.unique(indices) if v]
+            ignored = ignored and (not present or says_ignore(mask))
             values[frame] = {_track(v, indices.dtype): rle.encode(indices == v) for v in present}
         names = _category_names(self.masks, self.name)
-        if grey and {track for found in values.values() for track in found} == {IGNORE_TRACK}:
-            values = {frame: dict(enumerate(found.values(), start=1)) for frame, found in values.items()}
+        if {track for found in values.values() for track in found} == {IGNORE_TRACK}:
+            if not grey and not ignored:
+                raise only_ignored(self.masks)
+            if grey:
+                values = {frame: dict(enumerate(found.values(), start=1)) for frame, found in values.items()}
         return {frame: _objects(found, names, category) for frame, found in sorted(values.items())}
 
     def _mask_files(self, n_frames: int) -> list[tuple[int, Path]]:
         """List (frame number, mask file); masks are named as a folder's frames, or by the number in a video file."""
         assert self.masks is not None
-        masks = _listed(self.masks, MASK_SUFFIXES)
+        masks = listed(self.masks, MASK_SUFFIXES)
         if not masks:
-            raise BadLabel(f"{self.masks}: the folder holds no masks; expected {_either(MASK_SUFFIXES)} images")
+            raise BadLabel(f"{self.masks}: the folder holds no masks; expected {either(MASK_SUFFIXES)} images")
+        told = numbers_of(masks)
         if self.kind == "folder":
             frames = {Path(name).stem: number for number, name in enumerate(self.files())}
         else:
-            frames = {mask.stem: n for mask in masks if 0 <= (n := _number(mask)) < n_frames}
+            frames = {mask.stem: n for mask, n in told.items() if 0 <= n < n_frames}
         for mask in masks:
             if mask.stem not in frames:
-                lacks = f"named {mask.stem}" if self.kind == "folder" else f"{_number(mask)} (of {n_frames}, from 0)"
+                lacks = f"named {mask.stem}" if self.kind == "folder" else f"{told[mask]} (of {n_frames}, from 0)"
                 raise BadLabel(f"{mask}: a mask for no frame: {self.path} has no frame {lacks}. Remove or rename it")
         numbers = [frames[mask.stem] for mask in masks]
         for number, count in Counter(numbers).items():
@@ -184,77 +190,23 @@ class Source:
             raise BadVideo(f"{self.path}: there is no such file or folder")
 
 
-def discover(path: str | Path) -> list[Source]:
-    """Find the videos in a file or folder, by name; what is wrong with one of them is raised when it is read.
-
-    Raises:
-        BadVideo: there is no such path, or no video and no frames in it.
-    """
-    path = Path(path).absolute()
-    if not path.exists():
-        raise BadVideo(f"{path}: there is no such file or folder")
-    if path.is_file():
-        if path.suffix.lower() not in VIDEO_SUFFIXES:
-            hint = " Give the folder of frames instead" if path.suffix.lower() in FRAME_SUFFIXES else ""
-            raise BadVideo(f"{path}: expected a video ({_either(VIDEO_SUFFIXES)}) or a folder.{hint}")
-        return [Source(path.stem, path)]
-    sources = _in_folder(path, depth=0)
-    if not sources:
-        raise BadVideo(
-            f"{path}: the folder holds no frames and no videos; expected {_either(VIDEO_SUFFIXES)} files, "
-            f"numbered {_either(FRAME_SUFFIXES)} images, or the DAVIS layout "
-            f"({_FRAMES_FOLDER}, {_MASKS_FOLDER})"
-        )
-    return sources
-
-
-def with_masks(sources: Sequence[Source], masks: str | Path) -> list[Source]:
-    """Give sources the masks of a separate folder.
-
-    Args:
-        masks: a folder of masks when there is one source; otherwise a folder that holds, perhaps below ``Annotations``
-            and a resolution, a folder of masks named as each source. Sources without one stay as they are.
-
-    Raises:
-        BadLabel: there is no such folder, or it holds masks for none of the sources.
-    """
-    folder = Path(masks).absolute()
-    if not folder.is_dir():
-        raise BadLabel(f"{folder}: there is no such folder of masks")
-    if _listed(folder, MASK_SUFFIXES):
-        readable = [source for source in sources if not source.problem]
-        if len(readable) > 1:
-            raise BadLabel(
-                f"{folder}: holds the masks of one video, got {len(readable)} videos. "
-                "Put the masks of each video into a folder with the video's name"
-            )
-        return [source if source.problem else replace(source, masks=folder) for source in sources]
-    found = {f.name: f for f in reversed([folder, *_folders_below(folder, depth=0)])}
-    named = [replace(s, masks=found[s.name]) if s.name in found else s for s in sources]
-    if not any(s.name in found for s in sources):
-        raise BadLabel(
-            f"{folder}: holds no masks for {', '.join(s.name for s in sources)}; expected a folder with such "
-            f"a name and {_either(MASK_SUFFIXES)} images in it"
-        )
-    return named
-
-
 def numbered_frames(folder: Path) -> tuple[str, ...]:
-    """Return the names of a folder's frames by their number, which is the last run of digits in a name.
+    """Return the names of a folder's frames by their number (see :func:`~al_core.footage.numbering.frame_numbers`).
 
     Numbers may start anywhere and may rise by a constant step (a video that was thinned out).
 
     Raises:
         BadVideo: no frames, a name without a number, a number twice, or a gap.
     """
-    frames = _listed(folder, FRAME_SUFFIXES)
+    frames = listed(folder, FRAME_SUFFIXES)
     if not frames:
-        raise BadVideo(f"{folder}: the folder holds no frames; expected numbered {_either(FRAME_SUFFIXES)} images")
+        raise BadVideo(f"{folder}: the folder holds no frames; expected numbered {either(FRAME_SUFFIXES)} images")
+    numbers = numbers_of(frames)
     for frame in frames:
-        if _number(frame) < 0:
+        if numbers[frame] == NO_NUMBER:
             raise BadVideo(f"{frame}: expected a number in a frame's name, e.g. 00000{frame.suffix}")
-    frames.sort(key=_number)
-    steps = [_number(b) - _number(a) for a, b in pairwise(frames)]
+    frames.sort(key=numbers.__getitem__)
+    steps = [numbers[b] - numbers[a] for a, b in pairwise(frames)]
     if 0 in steps:
         twice = [frame.name for frame in frames[steps.index(0) :][:2]]
         raise BadVideo(f"{folder}: two frames have one number: {', '.join(twice)}. Keep one of them")
@@ -268,69 +220,15 @@ def numbered_frames(folder: Path) -> tuple[str, ...]:
     return tuple(frame.name for frame in frames)
 
 
-def _in_folder(folder: Path, depth: int) -> list[Source]:
-    if Project(folder).ledger_path.exists():
-        # A project of ours, with frames laid out for people: results, not sources.
-        return []
-    if (folder / _FRAMES_FOLDER).is_dir():
-        return _davis(folder)
-    videos, frames = _listed(folder, VIDEO_SUFFIXES), _listed(folder, FRAME_SUFFIXES)
-    if videos and frames:
-        problem = (
-            f"{folder}: holds both videos ({videos[0].name}, ...) and images ({frames[0].name}, ...); "
-            "name the video, or put the frames into a folder of their own"
-        )
-        return [Source(folder.name, folder, problem=problem)]
-    if frames:
-        return [_frames_source(folder)]
-    sources = [Source(v.stem, v) for v in videos]
-    if depth < _DEEPEST:
-        sources += [s for child in _folders(folder) for s in _in_folder(child, depth + 1)]
-    return sources
-
-
-def _davis(root: Path) -> list[Source]:
-    if _listed(root / _FRAMES_FOLDER, FRAME_SUFFIXES):
-        return [replace(_frames_source(root / _FRAMES_FOLDER), name=root.name)]
-    level = Path()
-    resolutions = _folders(root / _FRAMES_FOLDER)
-    if resolutions and not any(_listed(f, FRAME_SUFFIXES) for f in resolutions):
-        if len(resolutions) > 1 and any(_folders(f) for f in resolutions):
-            problem = (
-                f"{root}: holds the frames in several sizes ({', '.join(f.name for f in resolutions)}); "
-                f"name one of them, e.g. {resolutions[0]}"
-            )
-            return [Source(root.name, root, problem=problem)]
-        level = Path(resolutions[0].name) if _folders(resolutions[0]) else level
-    frames, masks = root / _FRAMES_FOLDER / level, root / _MASKS_FOLDER / level
-    sequences = _folders(frames)
-    found = [_frames_source(sequence) for sequence in sequences]
-    for orphan in _folders(masks) if masks.is_dir() else []:
-        if orphan.name not in {s.name for s in sequences}:
-            problem = f"{orphan}: masks for no frames: there is no folder {frames / orphan.name}"
-            found.append(Source(orphan.name, frames / orphan.name, orphan, problem))
-    return found
-
-
-def _frames_source(folder: Path) -> Source:
-    """Return a folder of frames, with its masks when it lies in a DAVIS layout."""
-    parts = list(folder.parts)
-    if _FRAMES_FOLDER in parts:
-        last = len(parts) - 1 - parts[::-1].index(_FRAMES_FOLDER)
-        masks = Path(*parts[:last], _MASKS_FOLDER, *parts[last + 1 :])
-        return Source(folder.name, folder, masks if masks.is_dir() else None)
-    return Source(folder.name, folder)
-
-
 def _category_names(masks: Path, sequence: str) -> dict[int, str]:
     """Read the names of objects by track from the nearest ``categories.json`` in the mask folder or above it."""
     places = (masks, *masks.parents[:3])
-    file = next((p / _CATEGORIES_FILE for p in places if (p / _CATEGORIES_FILE).is_file()), None)
+    file = next((p / CATEGORIES_FILE for p in places if (p / CATEGORIES_FILE).is_file()), None)
     if file is None:
         return {}
     expected = f'expected {{"1": "car", ...}} or {{"{sequence}": {{"1": "car", ...}}}}'
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())
     except ValueError as error:
         raise BadLabel(f"{file}: cannot be read as JSON ({error}); {expected}") from None
     if isinstance(content, dict) and any(isinstance(value, dict) for value in content.values()):
@@ -355,31 +253,29 @@ def _track(value: int, dtype: np.dtype[np.integer]) -> int:
     return IGNORE_TRACK if value == IGNORE_INDEX and dtype == np.uint8 else value
 
 
-def _number(file: Path) -> int:
-    """Return the last run of digits in a file's name, -1 where there is none."""
-    digits = re.findall(r"\d+", file.stem)
-    return int(digits[-1]) if digits else -1
+def numbers_of(files: Sequence[Path]) -> dict[Path, int]:
+    """Return the frame number in the name of each of a folder's files."""
+    return dict(zip(files, frame_numbers([file.stem for file in files]), strict=True))
 
 
-def _listed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """List files with one of the endings, by name; hidden ones are left out: other programs put them there."""
+def visible(folder: Path) -> list[Path]:
+    """List files by name; hidden ones are left out: other programs put them there."""
+    return sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+
+
+def listed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """List files with one of the endings, by name."""
     suffixes = tuple(suffixes)
-    found = (f for f in folder.iterdir() if f.suffix.lower() in suffixes and not f.name.startswith("."))
-    return sorted(f for f in found if f.is_file())
+    return [file for file in visible(folder) if file.suffix.lower() in suffixes]
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders(folder: Path) -> list[Path]:
+    """List the folders in a folder by name, without hidden ones."""
     return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
 
 
-def _folders_below(folder: Path, depth: int) -> list[Path]:
-    children = _folders(folder)
-    if depth < _DEEPEST:
-        children += [f for child in children for f in _folders_below(child, depth + 1)]
-    return children
-
-
-def _either(suffixes: Sequence[str]) -> str:
+def either(suffixes: Sequence[str]) -> str:
+    """Return endings as a list for people."""
     return f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
 
 

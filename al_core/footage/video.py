@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from functools import cache
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from al_core.errors import BadVideo
 from al_core.footage.truncation import promised_size
 from al_core.records import Progress
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".avi", ".mkv", ".webm"),
+    *(".m4v", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".3g2", ".ogv", ".vob", ".mxf"),
+)
+"""Endings of files that are taken for videos without a look inside: where they cannot be read, that is an error."""
+
+_NOT_FOOTAGE = {"tty", "image2", "ico", "hls", "dash", "concat", "imf", "sdp", "rtsp", "rtp", "lavfi"}
+"""FFmpeg's readers of text and pictures, and of lists that lead to other files, perhaps on other machines."""
 
 # A seek empties the decoder's pipeline; decoding a few frames more is cheaper.
 _SEEK_COST_FRAMES = 8
@@ -109,6 +117,23 @@ def probe(path: Path, on_progress: Callable[[Progress], None] | None = None) -> 
     fps, variable, times_us = _timing(pts, time_base, [rate for rate in rates if rate])
     _check_end(path, times_us, last_seconds, promised_seconds)
     return VideoInfo(fps, len(pts), height, width, rotation, variable, times_us)
+
+
+def plays(path: Path) -> bool:
+    """Tell whether the decoder gives more than one picture of a file, whatever its name."""
+    try:
+        with av.open(str(path.absolute()), options={"format_whitelist": _footage_formats()}) as container:
+            pictures = av.stream.Disposition.attached_pic
+            streams = [s for s in container.streams.video if not s.disposition & pictures]
+            return bool(streams) and len(list(islice(container.decode(streams[0]), 2))) == 2
+    except (av.FFmpegError, OSError, ValueError):
+        return False
+
+
+@cache
+def _footage_formats() -> str:
+    names = {part for name in av.formats_available for part in name.split(",")}
+    return ",".join(sorted(name for name in names - _NOT_FOOTAGE if not name.endswith("_pipe")))
 
 
 def index_frames(path: Path, n_frames: int) -> FrameIndex | None:

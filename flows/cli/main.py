@@ -54,7 +54,12 @@ def doctor(root: Path) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @project_option
 @click.option("--masks", type=click.Path(path_type=Path), help="Folder of index masks for a folder of frames.")
-@click.option("--category", default="object", show_default=True, help="Category of objects that have no other.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    help="Category of objects in masks that have no other.  [default: object]",
+)
 @click.option(
     "--identities",
     type=click.Choice(["persistent", "per_frame"]),
@@ -62,19 +67,33 @@ def doctor(root: Path) -> None:
     show_default=True,
     help="Whether an object keeps its number from frame to frame in the given masks.",
 )
-def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: str, identities: str) -> None:
+@click.option("--strict", is_flag=True, help="Exit with code 1 when files are passed over.")
+def ingest(
+    paths: tuple[Path, ...],
+    root: Path,
+    masks: Path | None,
+    categories: tuple[str, ...],
+    identities: str,
+    strict: bool,
+) -> None:
     """Take in video files, folders of frames and DAVIS-layout folders.
 
     Masks that come with the frames are held back: they answer for the simulated annotator and measure quality.
     """
     from rich.console import Console
 
+    from al_core.footage.sources import DEFAULT_CATEGORY
     from al_core.project import Project
     from al_core.records import Identities
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.ingest import ingest_paths
 
+    if len(categories) > 1:
+        raise click.UsageError(
+            f"--category is given once, got {', '.join(categories)}; name objects of several categories by their "
+            'numbers in a categories.json beside their masks, e.g. {"1": "car", "2": "person"}'
+        )
     console = Console()
     project = Project.at(root)
     with terminal_progress(console):
@@ -82,14 +101,16 @@ def ingest(paths: tuple[Path, ...], root: Path, masks: Path | None, category: st
             open_ledger(project),
             paths,
             identities=Identities(identities),
-            category=category,
+            category=categories[0] if categories else DEFAULT_CATEGORY,
             masks=masks,
             on_progress=progress_of("ingest"),
         )
-    for entry in report.entries:
-        console.print(entry.describe(), highlight=False)
+    for line in (*(entry.describe() for entry in report.entries), *report.not_taken):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if report.failed:
         raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
+    if strict and report.passed_over:
+        raise click.ClickException(f"{len(report.passed_over)} files were passed over (see above)")
 
 
 @click.command()

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from al_core.errors import BadLabel, FewframesError
-from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject, discover, with_masks
+from al_core.errors import BadLabel, BadSettings, FewframesError
+from al_core.footage.discovery import PassedOver, nothing_in, survey
+from al_core.footage.mask_folders import with_masks
+from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject
 from al_core.footage.video import VideoInfo
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -48,14 +50,34 @@ class IngestedSource:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of a batch, in its order."""
+    """What became of a batch, in its order.
+
+    Attributes:
+        passed_over: files that are no footage, or that are not taken for it.
+    """
 
     entries: tuple[IngestedSource, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
     @property
     def failed(self) -> tuple[IngestedSource, ...]:
         """What could not be taken in; the rest was."""
         return tuple(entry for entry in self.entries if entry.outcome == Outcome.FAILED)
+
+    @property
+    def not_taken(self) -> tuple[str, ...]:
+        """One line for the person about each folder and reason for which files are passed over."""
+        groups: dict[tuple[Path, str], list[str]] = {}
+        for file in self.passed_over:
+            groups.setdefault((file.path.parent, file.reason), []).append(file.path.name)
+        return tuple(
+            f"not taken: {len(names)} file{'s' if len(names) > 1 else ''} in {folder} "
+            f"({', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}): {reason}"
+            for (folder, reason), names in groups.items()
+        )
+
+
+_NAMED = 4
 
 
 def ingest_paths(
@@ -79,15 +101,24 @@ def ingest_paths(
         category: of objects that no ``categories.json`` names.
         masks: a separate folder of masks for these paths.
         on_progress: told the frames read so far of the source that is being read.
+
+    Raises:
+        BadSettings: ``category`` is no name of one category.
     """
-    found = [source for path in paths for source in _discovered(Path(path))]
+    _check_category(category)
+    found, passed_over = [], []
+    for path in paths:
+        sources, others = _surveyed(Path(path), masks)
+        found += sources
+        passed_over += others
     if masks is not None:
         try:
             found = with_masks(found, masks)
         except FewframesError as error:
             # Nothing is stored as if there were no masks when some were asked for.
-            return IngestReport(tuple(_failure(source.path, error) for source in found))
-    return IngestReport(tuple(_ingest(ledger, source, identities, category, on_progress) for source in found))
+            return IngestReport(tuple(_failure(source.path, error) for source in found), tuple(passed_over))
+    entries = tuple(_ingest(ledger, source, identities, category, on_progress) for source in found)
+    return IngestReport(entries, tuple(passed_over))
 
 
 def open_frames(project: Project, ledger: Ledger, settings: FrameSettings) -> FrameStore:
@@ -101,11 +132,19 @@ def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
     return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
 
 
-def _discovered(path: Path) -> list[Source]:
+def _check_category(category: str) -> None:
+    if not category.strip() or "," in category or category != category.strip():
+        raise BadSettings(f"expected the name of one category, e.g. 'car', got {category!r}")
+
+
+def _surveyed(path: Path, masks: str | Path | None) -> tuple[list[Source], list[PassedOver]]:
     try:
-        return discover(path)
+        found = survey(path, without=masks)
+        if not found.sources:
+            return [Source(path.name, path, problem=str(nothing_in(path)))], found.passed_over
+        return found.sources, found.passed_over
     except (FewframesError, OSError) as error:
-        return [Source(path.name, path, problem=str(error))]
+        return [Source(path.name, path, problem=str(error))], []
 
 
 def _ingest(
@@ -126,7 +165,7 @@ def _ingest(
         video = ledger.add_video(_video(source, sha256, info, identities), info.times_us, labels)
         if video is None:
             return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
-        return IngestedSource(source.path, Outcome.STORED, _described(video, len(labels)), video)
+        return IngestedSource(source.path, Outcome.STORED, _described(video, labels), video)
     except (FewframesError, OSError) as error:
         return _failure(source.path, error)
 
@@ -137,13 +176,17 @@ def _recognise(ledger: Ledger, source: Source, known: Video, identities: Identit
         known = ledger.move_video(known.video_id, str(source.path))
         notes.append("its new place is noted")
     stored = ledger.truth(known.video_id)
+    new: list[FrameLabel] = []
     if source.masks is not None:
         labels = {label.frame.frame_idx: label for label in _truth_of_known(ledger, source, known, category)}
         _check_same_truth(source, known, identities, stored, labels)
         new = [labels[index] for index in sorted(labels.keys() - stored.keys())]
         if new:
             ledger.add_truth(known.video_id, new)
-            notes.append(f"masks of {len(new)} frames added")
+            told = _objects_told(known.identities, list(labels.values()))
+            notes.append(f"masks of {_many(len(new), 'frame')} added, {told}")
+    if category != DEFAULT_CATEGORY and not new:
+        notes.append(f"the category {category!r} changes nothing: no masks were added")
     return IngestedSource(source.path, Outcome.KNOWN, "; ".join(notes), known)
 
 
@@ -208,10 +251,26 @@ def _video(source: Source, sha256: str, info: VideoInfo, identities: Identities)
     )
 
 
-def _described(video: Video, n_masks: int) -> str:
+def _described(video: Video, labels: Sequence[FrameLabel]) -> str:
     rate = f"{float(video.fps):.5g} frames/s{' on average' if video.variable_fps else ''}"
-    masks = f", truth of {n_masks} frames held back" if n_masks else ""
+    masks = f", truth of {len(labels)} frames held back, {_objects_told(video.identities, labels)}" if labels else ""
     return f"{video.n_frames} frames, {video.width}x{video.height}, {rate}{masks}"
+
+
+def _objects_told(identities: Identities, labels: Sequence[FrameLabel]) -> str:
+    """Return how many objects there are, so that people see whether masks were read as they are meant."""
+    counts = [len(label.objects) for label in labels]
+    low, high = min(counts), max(counts)
+    a_frame = f"{low} to {high}" if low < high else f"{high}"
+    tracks = len({mask.track_id for label in labels for mask in label.objects})
+    lasting = identities == Identities.PERSISTENT
+    told = f"{_many(tracks, 'object')}, {a_frame} a frame" if lasting else f"{a_frame} objects a frame"
+    bare = sum(bool(label.masks) and not label.objects for label in labels)
+    return told + (f", {_many(bare, 'frame')} with nothing but regions to ignore" if bare else "")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _failure(path: Path, error: Exception) -> IngestedSource:

@@ -11,7 +11,7 @@ from al_core.errors import BadLabel
 from al_core.export.contents import ExportOptions
 from al_core.export.davis import index_image
 from al_core.export.exporters import write_export
-from al_core.footage.sources import discover
+from al_core.footage.discovery import discover
 from al_core.masks.rle import decode, encode
 from tests.toys.export_clips import (
     ACCEPTED,

@@ -5,93 +5,12 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.footage.sources import Source, TrueObject, discover, with_masks
+from al_core.footage.discovery import discover
+from al_core.footage.sources import TrueObject
 from al_core.masks import rle
-from tests.toys.footage.clips import FRAMES, write_clip, write_frames, write_mask
-
-BLANK = np.zeros((6, 8), int)
-LEFT = np.array([[1, 1, 1, 0, 0, 0, 0, 0]] * 6)
-RIGHT = np.array([[0, 0, 0, 0, 0, 2, 2, 255]] * 6)
-
-
-def davis(root, sequence="dog", level="480p", masks=(LEFT + RIGHT, LEFT)):
-    write_frames(root / "JPEGImages" / level / sequence)
-    for i, mask in enumerate(masks):
-        write_mask(root / "Annotations" / level / sequence / f"{i:05d}.png", mask)
-    return root
-
-
-def found(path):
-    return [(s.name, s.kind) for s in discover(path)]
-
-
-def truth_of(source):
-    return source.truth(source.probe())
-
-
-# ---- what is found
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov", ".webm", ".MP4"])
-def test_a_video_file(tmp_path, suffix):
-    (tmp_path / f"clip{suffix}").touch()
-    assert found(tmp_path / f"clip{suffix}") == [("clip", "file")]
-
-
-def test_a_folder_of_frames(tmp_path):
-    (source,) = discover(write_frames(tmp_path / "walk"))
-    assert (source.name, source.kind, source.masks) == ("walk", "folder", None)
-    assert source.files() == tuple(f"{i:05d}.png" for i in range(FRAMES))
-    info = source.probe()
-    assert (info.n_frames, info.height, info.width, info.fps, info.variable_fps) == (FRAMES, 6, 8, 25, False)
-    assert info.times_us.tolist() == [40_000 * i for i in range(FRAMES)]
-
-
-def test_a_folder_of_videos_and_sequences(tmp_path):
-    (tmp_path / "b.mp4").touch()
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / "papers").mkdir()
-    (tmp_path / "papers" / "paper.pdf").touch()
-    write_frames(tmp_path / "a")
-    write_frames(tmp_path / "deep" / "c")
-    assert found(tmp_path) == [("b", "file"), ("a", "folder"), ("c", "folder")]
-
-
-def test_davis_layout_with_its_masks(tmp_path):
-    davis(davis(tmp_path), "swan")
-    sources = discover(tmp_path)
-    assert [s.name for s in sources] == ["dog", "swan"]
-    assert sources[0].masks == tmp_path / "Annotations" / "480p" / "dog"
-    (alone,) = discover(tmp_path / "JPEGImages" / "480p" / "dog")
-    assert alone == sources[0]
-
-
-def test_davis_layout_without_the_level_of_the_resolution(tmp_path):
-    davis(tmp_path, level=".")
-    (source,) = discover(tmp_path)
-    assert (source.name, source.masks) == ("dog", tmp_path / "Annotations" / "dog")
-
-
-def test_a_sequence_without_masks(tmp_path):
-    davis(tmp_path, masks=())
-    (source,) = discover(tmp_path)
-    assert source.masks is None
-    assert truth_of(source) == {}
-
-
-def test_several_davis_folders_together(tmp_path):
-    davis(tmp_path / "train", "dog")
-    davis(tmp_path / "val", "swan")
-    assert found(tmp_path) == [("dog", "folder"), ("swan", "folder")]
-
-
-def test_a_project_among_the_videos_is_no_source(tmp_path):
-    write_frames(tmp_path / "walk")
-    write_frames(tmp_path / "work" / "outbox")
-    (tmp_path / "work" / "ledger.duckdb").touch()
-    (tmp_path / "nothing").mkdir()
-    assert found(tmp_path) == [("walk", "folder")]
-
+from tests.toys.footage.clips import FRAMES, write_frames, write_mask
+from tests.toys.footage.layouts import BLANK, LEFT, RIGHT, davis, truth_of
+from tests.toys.soft_masks import soft_disk
 
 # ---- identity of the content
 
@@ -131,6 +50,15 @@ def test_frames_are_ordered_by_number_and_not_by_name(tmp_path):
         write_mask(tmp_path / f"take2_frame{i}.png", BLANK)
     (source,) = discover(tmp_path)
     assert source.files() == tuple(f"take2_frame{i}.png" for i in (8, 9, 10, 11))
+
+
+def test_a_size_in_the_name_is_no_number(tmp_path):
+    for i in range(3):
+        write_mask(tmp_path / "JPEGImages" / "walk" / f"{i:04d}_1080p.png", BLANK)
+        write_mask(tmp_path / "Annotations" / "walk" / f"{i:04d}_1080p.png", LEFT)
+    (source,) = discover(tmp_path)
+    assert source.files() == ("0000_1080p.png", "0001_1080p.png", "0002_1080p.png")
+    assert sorted(truth_of(source)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -186,53 +114,6 @@ def test_an_empty_sequence_is_an_error_of_its_own(tmp_path):
         empty.sha256()
 
 
-# ---- what cannot be found
-
-
-def test_a_missing_path_is_an_error(tmp_path):
-    with pytest.raises(BadVideo, match="nowhere: there is no such file or folder"):
-        discover(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(("name", "hint"), [("notes.txt", "a folder"), ("1.png", "Give the folder of frames")])
-def test_a_file_of_another_kind_is_an_error(tmp_path, name, hint):
-    (tmp_path / name).touch()
-    with pytest.raises(BadVideo, match=rf"{name}: expected a video .*{hint}"):
-        discover(tmp_path / name)
-
-
-def test_a_folder_of_nothing_is_an_error(tmp_path):
-    with pytest.raises(BadVideo, match="the folder holds no frames and no videos; expected"):
-        discover(tmp_path)
-
-
-def test_videos_and_images_in_one_folder_are_an_error(tmp_path):
-    write_frames(tmp_path / "mixed")
-    (tmp_path / "mixed" / "clip.mp4").touch()
-    write_frames(tmp_path / "good")
-    good, mixed = discover(tmp_path)
-    assert good.probe().n_frames == FRAMES
-    with pytest.raises(BadVideo, match=r"mixed: holds both videos \(clip\.mp4, \.\.\.\) and images"):
-        mixed.sha256()
-
-
-def test_several_resolutions_are_an_error_that_names_them(tmp_path):
-    davis(davis(tmp_path), level="1080p")
-    (source,) = discover(tmp_path)
-    with pytest.raises(BadVideo, match=r"several sizes \(1080p, 480p\); name one of them"):
-        source.probe()
-    assert found(tmp_path / "JPEGImages" / "480p") == [("dog", "folder")]
-
-
-def test_a_folder_of_masks_without_frames_is_an_error(tmp_path):
-    davis(tmp_path)
-    write_mask(tmp_path / "Annotations" / "480p" / "ghost" / "00000.png", LEFT)
-    dog, ghost = discover(tmp_path)
-    assert len(truth_of(dog)) == 2
-    with pytest.raises(BadVideo, match="Annotations/480p/ghost: masks for no frames: there is no folder .*ghost"):
-        ghost.sha256()
-
-
 # ---- masks
 
 
@@ -258,6 +139,19 @@ def test_255_is_the_object_where_grey_masks_hold_nothing_else(tmp_path):
     write_mask(tmp_path / "Annotations" / "dog" / "00002.png", LEFT, mode="L")
     truth = truth_of(discover(tmp_path)[0])
     assert truth[1] == (TrueObject(0, None, rle.encode(LEFT == 1)),)
+
+
+def test_whether_255_is_the_object_is_asked_where_a_palette_holds_nothing_else(tmp_path):
+    (source,) = discover(davis(tmp_path, masks=(BLANK, LEFT * 255)))
+    with pytest.raises(BadLabel, match=r"dog: every marked pixel has the value 255, .* is 255 the object\?"):
+        truth_of(source)
+
+
+def test_soft_edges_are_refused_with_the_file(tmp_path):
+    write_frames(tmp_path / "JPEGImages" / "dog", size=(40, 40))
+    write_mask(tmp_path / "Annotations" / "dog" / "00003.png", soft_disk(40, 12), mode="L")
+    with pytest.raises(BadLabel, match=r"dog/00003\.png: \d+ objects in one frame, \d+ of them rims one pixel wide"):
+        truth_of(discover(tmp_path)[0])
 
 
 def test_sixteen_bit_masks_hold_more_objects(tmp_path):
@@ -315,52 +209,6 @@ def test_a_mask_that_is_no_image_is_an_error(tmp_path):
     (source.masks / "00002.png").write_text("hello")
     with pytest.raises(BadLabel, match=r"dog/00002\.png: cannot be read as a mask"):
         truth_of(source)
-
-
-# ---- a folder of masks somewhere else
-
-
-def test_masks_for_a_video_go_by_frame_number(tmp_path):
-    path = write_clip(tmp_path / "clip.mp4", size=(6, 8))
-    write_mask(tmp_path / "masks" / "frame_0.png", LEFT)
-    write_mask(tmp_path / "masks" / "frame_11.png", BLANK)
-    (tmp_path / "masks" / "categories.json").write_text('{"1": "car"}')
-    (source,) = with_masks(discover(path), tmp_path / "masks")
-    assert truth_of(source) == {0: (TrueObject(1, "car", rle.encode(LEFT == 1)),), 11: ()}
-    write_mask(tmp_path / "masks" / "frame_12.png", LEFT)
-    with pytest.raises(BadLabel, match=r"frame_12\.png: a mask for no frame: .*has no frame 12 \(of 12, from 0\)"):
-        truth_of(source)
-
-
-def test_a_frame_with_several_masks_is_an_error(tmp_path):
-    path = write_clip(tmp_path / "clip.mp4", size=(6, 8))
-    write_mask(tmp_path / "masks" / "a_3.png", LEFT)
-    write_mask(tmp_path / "masks" / "b_3.png", LEFT)
-    (source,) = with_masks(discover(path), tmp_path / "masks")
-    with pytest.raises(BadLabel, match=r"masks: frame 3 has several masks: a_3\.png, b_3\.png"):
-        truth_of(source)
-
-
-def test_masks_for_several_videos_go_by_name(tmp_path):
-    sources = [*discover(write_frames(tmp_path / "a")), *discover(write_frames(tmp_path / "b"))]
-    write_mask(tmp_path / "masks" / "Annotations" / "480p" / "b" / "00000.png", LEFT)
-    a, b = with_masks(sources, tmp_path / "masks")
-    assert a.masks is None
-    assert list(truth_of(b)) == [0]
-
-
-def test_masks_that_fit_nothing_are_an_error(tmp_path):
-    a, b = (discover(write_frames(tmp_path / name))[0] for name in "ab")
-    with pytest.raises(BadLabel, match="nowhere: there is no such folder of masks"):
-        with_masks([a], tmp_path / "nowhere")
-    write_mask(tmp_path / "masks" / "c" / "00000.png", LEFT)
-    with pytest.raises(BadLabel, match="masks: holds no masks for a, b"):
-        with_masks([a, b], tmp_path / "masks")
-    with pytest.raises(BadLabel, match="c: holds the masks of one video, got 2 videos"):
-        with_masks([a, b], tmp_path / "masks" / "c")
-    (tmp_path / "hollow").mkdir()
-    with pytest.raises(BadLabel, match="hollow: the folder holds no masks"):
-        truth_of(Source("a", a.path, tmp_path / "hollow"))
 
 
 # ---- the real thing

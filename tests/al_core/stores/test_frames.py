@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.footage.sources import discover
+from al_core.footage.discovery import discover
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
 from al_core.stores.frames import CHUNK_FRAMES, FrameStore, _ahead, thumbnail

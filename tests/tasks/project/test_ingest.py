@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -11,6 +12,7 @@ from al_core.records import FrameRef, Identities, MaskLabel
 from al_core.settings import FrameSettings
 from tasks.project.ingest import Outcome, ingest_paths, open_frames
 from tests.toys.footage.clips import FRAMES, number_of, write_clip, write_frames, write_mask
+from tests.toys.soft_masks import many_cells, soft_disk
 
 LEFT = np.array([[1, 1, 1, 0, 0, 0, 0, 0]] * 6)
 RIGHT = np.array([[0, 0, 0, 0, 0, 2, 2, 255]] * 6)
@@ -56,7 +58,7 @@ def test_masks_become_truth_with_tracks_and_categories(ledger, tmp_path):
     davis(tmp_path / "data")
     (tmp_path / "data" / "categories.json").write_text(json.dumps({"dog": {"1": "dog", "2": "ball"}}))
     (entry,) = ingest_paths(ledger, [tmp_path / "data"]).entries
-    assert entry.message == "12 frames, 8x6, 25 frames/s, truth of 2 frames held back"
+    assert entry.message == "12 frames, 8x6, 25 frames/s, truth of 2 frames held back, 2 objects, 0 to 2 a frame"
     assert ledger.categories() == {1: "dog", 2: "ball"}
     truth = ledger.truth(entry.video.video_id)
     assert truth[0].frame == FrameRef(entry.video.video_id, 0)
@@ -113,7 +115,10 @@ BAD = {
         "00001.png: the mask is 5x8 pixels (height x width), its frame is 6x8",
     ),
     "a mask for no frame": ("orphan", "00012.png: a mask for no frame"),
-    "no video": ("notes.txt", "notes.txt: expected a video (.mp4, .avi, .mkv, .mov or .webm) or a folder"),
+    "no video": (
+        "notes.txt",
+        "notes.txt: expected a video (.mp4, .mov, .avi, .mkv, .webm or any other that FFmpeg plays) or a folder",
+    ),
 }
 
 
@@ -177,7 +182,10 @@ def test_masks_drawn_later_are_added(ledger, tmp_path):
     ingest_paths(ledger, [tmp_path])
     davis(tmp_path, masks=(LEFT,))
     (entry,) = ingest_paths(ledger, [tmp_path]).entries
-    assert (entry.outcome, entry.message.split("; ")[1]) == (Outcome.KNOWN, "masks of 1 frames added")
+    assert (entry.outcome, entry.message.split("; ")[1]) == (
+        Outcome.KNOWN,
+        "masks of 1 frame added, 1 object, 1 a frame",
+    )
     davis(tmp_path, masks=(LEFT, RIGHT))
     ingest_paths(ledger, [tmp_path])
     assert [len(label.objects) for label in ledger.truth(1).values()] == [1, 1]
@@ -242,6 +250,78 @@ def test_frames_of_a_project_are_open_for_reading(tmp_path):
     shared = Project.at(tmp_path / "other", tmp_path / "shared")
     open_frames(shared, ledger, FrameSettings()).read(FrameRef(1, 0))
     assert list((tmp_path / "shared" / "frames").rglob("*.npz"))
+
+
+def test_what_is_passed_over_is_told_by_folder_and_reason(ledger, tmp_path):
+    write_clip(tmp_path / "clip.mp4")
+    for name in "abcdef":
+        (tmp_path / f"{name}.txt").touch()
+    (tmp_path / "instances.json").write_text('{"images": [], "annotations": []}')
+    report = ingest_paths(ledger, [tmp_path])
+    assert outcomes(report) == [("clip.mp4", "stored")]
+    labels, texts = sorted(report.not_taken, key=lambda line: "labels" not in line)
+    names = "a.txt, b.txt, c.txt, d.txt, ..."
+    assert texts == f"not taken: 6 files in {tmp_path} ({names}): no video that can be played, and no frames"
+    assert labels.startswith(f"not taken: 1 file in {tmp_path} (instances.json): looks like labels, which ingest does")
+
+
+def test_objects_per_frame_are_told_where_identities_do_not_last(ledger, tmp_path):
+    report = ingest_paths(ledger, [davis(tmp_path, masks=(LEFT + RIGHT, LEFT))], identities=Identities.PER_FRAME)
+    assert report.entries[0].message.endswith("truth of 2 frames held back, 1 to 2 objects a frame")
+
+
+def test_frames_with_nothing_but_regions_to_ignore_are_told(ledger, tmp_path):
+    report = ingest_paths(ledger, [davis(tmp_path, masks=(LEFT, LEFT * 255))])
+    assert report.entries[0].message.endswith("1 object, 0 to 1 a frame, 1 frame with nothing but regions to ignore")
+
+
+def test_masks_with_soft_edges_store_nothing(ledger, tmp_path):
+    write_frames(tmp_path / "JPEGImages" / "dog", size=(40, 40))
+    write_mask(tmp_path / "Annotations" / "dog" / "00000.png", soft_disk(40, 12), mode="L")
+    (entry,) = ingest_paths(ledger, [tmp_path]).failed
+    assert "of them rims one pixel wide: is this a mask with soft edges?" in entry.message
+    assert rows(ledger) == ([], [], {})
+
+
+def test_336_cells_a_frame_are_336_objects(ledger, tmp_path):
+    values = many_cells()
+    write_frames(tmp_path / "JPEGImages" / "cells", size=values.shape)
+    (tmp_path / "Annotations" / "cells").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "Annotations" / "cells" / "00000.png"), values)
+    (entry,) = ingest_paths(ledger, [tmp_path], identities=Identities.PER_FRAME).entries
+    assert entry.message.endswith("truth of 1 frames held back, 336 objects a frame")
+
+
+@pytest.mark.parametrize("category", ["person,bicycle,car", "", " car"])
+def test_a_category_is_one_name(ledger, tmp_path, category):
+    with pytest.raises(BadSettings, match=f"expected the name of one category, e.g. 'car', got {category!r}"):
+        ingest_paths(ledger, [write_frames(tmp_path / "walk")], category=category)
+    assert rows(ledger) == ([], [], {})
+
+
+def test_a_category_that_changes_nothing_says_so(ledger, tmp_path):
+    path = write_frames(tmp_path / "walk")
+    ingest_paths(ledger, [path])
+    (entry,) = ingest_paths(ledger, [path], category="truck").entries
+    assert entry.message.endswith("; the category 'truck' changes nothing: no masks were added")
+    assert ledger.categories() == {1: "object"}
+
+
+@pytest.mark.parametrize("name", ["Müller", "视频 1", 'it\'s "quoted"', "a\tb", "<b>[red]"])
+def test_names_of_every_kind(ledger, tmp_path, name):
+    (entry,) = ingest_paths(ledger, [write_frames(tmp_path / name)]).entries
+    assert entry.video.name == name
+    assert [v.name for v in ledger.videos()] == [name]
+
+
+def test_masks_below_the_footage_are_not_footage(ledger, tmp_path):
+    for day, value in (("day1", 1), ("day2", 2)):
+        (tmp_path / day).mkdir()
+        write_clip(tmp_path / day / "clip.mp4", 3 + value, size=(6, 8))
+        write_mask(tmp_path / "masks" / day / "clip" / "00000.png", LEFT * value)
+    report = ingest_paths(ledger, [tmp_path], masks=tmp_path / "masks")
+    assert outcomes(report) == [("clip.mp4", "stored")] * 2
+    assert [[m.track_id for m in ledger.truth(v.video_id)[0].masks] for v in ledger.videos()] == [[1], [2]]
 
 
 def test_real_videos_and_sequences(ledger, shared_data):
