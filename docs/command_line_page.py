@@ -40,7 +40,9 @@ EXAMPLES = {
         "fewframes run --project work --settings quick --rounds 3",
         "fewframes run --project work --budget 40 --set selection.strategy=least_certain",
     ],
-    "round": ["fewframes round --project work"],
+    "round": ["fewframes round --project work", "fewframes round --abandon --yes --project work"],
+    "pause": ["fewframes pause --project work"],
+    "resume": ["fewframes resume --project work"],
     "serve": [
         "fewframes serve --project work",
         "fewframes serve --project work --host 0.0.0.0 --certificate cert.pem --key key.pem",

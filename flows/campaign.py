@@ -9,7 +9,8 @@ from prefect.states import Completed, State
 from al_core.project import Project
 from al_core.settings import Settings
 from flows.round import RoundOutcome, campaign_over, run_round, told
-from tasks.project.run_settings import settings_for_run
+from tasks.ledger.client import open_ledger
+from tasks.project.round_control import settings_of_schedule
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.prefect_server import without_heartbeat
 
@@ -25,12 +26,17 @@ def run_campaign(
     over = campaign_over(project, settings)
     if over is not None:
         return over
+    ledger = open_ledger(project)
+    before = ledger.wanted()
     while True:
         outcome = run_round(project, settings)
-        if not outcome.waiting and on_round is not None:
+        if on_round is not None and not outcome.waiting and outcome.paused is None:
             on_round(outcome)
-        if outcome.waiting or outcome.stop_reason is not None:
+        if not outcome.goes_on:
             return outcome
+        asked = ledger.wanted()
+        if asked is not None and asked != before:
+            settings = before = asked
 
 
 @flow(name="campaign", **DEPLOYED)
@@ -46,4 +52,4 @@ def take_campaign(project: str, settings: str = "", changes: dict[str, Any] | No
     with alone(place) as free, without_heartbeat():
         if not free:
             return Completed(message=BUSY)
-        return told(place, run_campaign.fn(place, settings_for_run(place, settings or None, changes or {})))
+        return told(place, run_campaign.fn(place, settings_of_schedule(place, settings or None, changes or {})))

@@ -15,12 +15,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
 from al_core.campaign.stopping import stop_reason
+from al_core.ledger.campaign.steering import Pause
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
 from tasks.preflight import check
-from tasks.project.run_settings import settings_for_run
+from tasks.project.round_control import pause_in_words, settings_of_schedule
 from tasks.report.formatting import many
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.events import need_of, tell_need
@@ -40,12 +41,19 @@ class RoundOutcome:
         waiting: requests that people have not answered yet; the round goes on when they have.
         rejected: answers that cannot be used, with the reasons.
         stop_reason: why the campaign is over, or None.
+        paused: the pause for which nothing new begins, or None; ``round_id`` is 0 before the first round then.
     """
 
     round_id: int
     waiting: int = 0
     rejected: tuple[str, ...] = ()
     stop_reason: str | None = None
+    paused: Pause | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next round may begin at once."""
+        return not self.waiting and self.stop_reason is None and self.paused is None
 
 
 @flow(name="round", flow_run_name="round in {project.root.name}", validate_parameters=False)
@@ -53,19 +61,28 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     """Begin the next round, or go on with the unfinished one, as far as the answers of people allow."""
     ledger = open_ledger(project)
     check(settings, project)
+    last = ledger.last_round()
+    if (pause := ledger.paused()) and (last is None or last.status != "running"):
+        return RoundOutcome(last.round_id if last else 0, paused=pause)
     round_id = ledger.begin_round(settings, flow_run.id).round_id
-    repair_inputs(RoundContext(project, ledger, round_id))
-    if not steps.select(project, round_id).frames:
+    context = RoundContext(project, ledger, round_id)
+    repair_inputs(context)
+    if not steps.select(project, round_id).frames and not _has_labels_of_abandoned(context):
         return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
     steps.request(project, round_id)
     answers = steps.collect(project, round_id)
     if answers.waiting:
         return RoundOutcome(round_id, answers.waiting, answers.rejected)
-    steps.train(project, round_id)
-    steps.predict(project, round_id)
-    steps.propagate(project, round_id)
-    steps.audit(project, round_id)
+    for step in (steps.train, steps.predict, steps.propagate, steps.audit):
+        if pause := ledger.paused():
+            return RoundOutcome(round_id, paused=pause)
+        step(project, round_id)
     return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
+
+
+def _has_labels_of_abandoned(context: RoundContext) -> bool:
+    """Tell whether abandoned rounds left answers that no round has learned from."""
+    return any(context.ledger.standing_answers(round_id) for round_id in context.passed_over)
 
 
 @flow(name="round", **DEPLOYED)
@@ -81,7 +98,7 @@ def take_round(project: str, settings: str = "", changes: dict[str, Any] | None 
     with alone(place) as free:
         if not free:
             return Completed(message=BUSY)
-        wanted = settings_for_run(place, settings or None, changes or {})
+        wanted = settings_of_schedule(place, settings or None, changes or {})
         return told(place, campaign_over(place, wanted) or run_round.fn(place, wanted))
 
 
@@ -106,6 +123,8 @@ def told(project: Project, outcome: RoundOutcome) -> State:
     """Return the state of a deployed run that ended so; where the round needs somebody, people are told."""
     for message in outcome.rejected:
         _log.warning("%s", told_line(message))
+    if outcome.paused is not None:
+        return Completed(message=pause_in_words(outcome.paused))
     if not outcome.waiting:
         over = f"; the campaign is over: {outcome.stop_reason}" if outcome.stop_reason else ""
         return Completed(message=f"round {outcome.round_id} is finished{over}")

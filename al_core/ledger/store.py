@@ -11,6 +11,7 @@ from pathlib import Path
 from al_core.ledger.campaign.deliveries import DeliveryOperations
 from al_core.ledger.campaign.loop_state import Round, RoundOperations, Step
 from al_core.ledger.campaign.predicted import PredictionOperations
+from al_core.ledger.campaign.steering import SteeringOperations
 from al_core.ledger.campaign.videos import VideoOperations
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.copies import CopyOperations
@@ -27,6 +28,7 @@ __all__ = ["Ledger", "Round", "Step"]
 class Ledger(
     VideoOperations,
     RoundOperations,
+    SteeringOperations,
     PredictionOperations,
     LabelOperations,
     QueueOperations,

@@ -1,6 +1,7 @@
 """Commands that put a project on a schedule: its deployments on a Prefect server, and the worker that runs them."""
 
 from collections.abc import Mapping
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ def deploy(
     The server is the one that PREFECT_API_URL names, or the one that `fewframes serve --prefect` keeps. What was
     registered before is replaced; only a worker (`fewframes work`) runs it.
     """
-    from tasks.project.run_settings import parse_overrides
+    from tasks.project.round_control import ask_for, source_of_schedule
+    from tasks.project.run_settings import parse_overrides, settings_for_run
     from tasks.scheduling.deployments import FLOWS
 
     project = existing(root)
@@ -78,6 +80,11 @@ def deploy(
     url = _server(project, patience=10.0)
     from tasks.scheduling.registering import register
 
+    if preset or wanted:
+        settings = settings_for_run(project, preset, wanted)
+        source = source_of_schedule(_absolute(preset) or None, wanted)
+        for line in ask_for(project, settings, getuser(), source).lines(project):
+            click.echo(line)
     name = register(url, project, parameters, schedules, timezone, trainings)
     for flow in FLOWS:
         click.echo(f"{flow}/{name}: {', '.join(schedules.get(flow, ())) or 'when it is asked for'}")

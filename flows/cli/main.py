@@ -15,7 +15,7 @@ from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
 from flows.cli.options import project_option, readable_project_option
 from flows.cli.outputs import export, report, status
-from flows.cli.run import one_round, run
+from flows.cli.run import one_round, pause, resume, run
 from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql
 from flows.cli.versions import diff, rollback, versions
@@ -135,7 +135,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, run, one_round, serve, status, report, export),
+    *(doctor, ingest, run, one_round, pause, resume, serve, status, report, export),
     *(simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):

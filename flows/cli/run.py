@@ -1,12 +1,13 @@
 """Commands that run a project's rounds."""
 
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from al_core.project import Project
-from flows.cli.options import existing, project_option, settings_options
+from flows.cli.options import existing, opened, project_option, settings_options
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
@@ -26,15 +27,21 @@ def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | 
 
     project = existing(root)
     limits = {"stopping.max_rounds": rounds, "stopping.max_human_frames": budget}
-    settings = _settings(project, preset, changes, {k: v for k, v in limits.items() if v is not None})
-    _run_campaign(project, settings, Console())
+    asked = _asked(changes, limits)
+    _run_campaign(project, preset, asked, Console())
 
 
 @click.command("round")
 @project_option
 @settings_options
-def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
-    """Run one round, or go on with the unfinished one."""
+@click.option("--abandon", is_flag=True, help="End the unfinished round instead; its answers are labels of the next.")
+@click.option("--yes", is_flag=True, help="Do not ask before a round is abandoned.")
+def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon: bool, yes: bool) -> None:
+    """Run one round, or go on with the unfinished one.
+
+    With --abandon, end the unfinished round, however far it is. Nobody's answer is lost: answers are labels of the next
+    round, and who has a frame in hand may finish it.
+    """
     from rich.console import Console
 
     from tasks.processes.run_lock import only_run
@@ -43,8 +50,13 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
 
     console = Console()
     project = existing(root)
-    settings = _settings(project, preset, changes, {})
+    asked = _asked(changes, {})
+    if abandon:
+        _abandon(project, preset, asked, yes, console)
+        return
+    settings = _settings(project, preset, asked)
     _require_fit(project, settings)
+    _ask_for(project, preset, asked, settings, console)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.round import run_round
 
@@ -52,13 +64,66 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...]) -> None:
     _tell_outcome(console, project, outcome)
 
 
-def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
+@click.command()
+@project_option
+def pause(root: Path) -> None:
+    """Begin nothing new: no round, no step after the answers are in, and no frame is handed out.
+
+    Who has a frame in hand finishes it; a step that is at work goes on to its end.
+    """
+    from tasks.project.round_control import command, pause_in_words
+
+    project, ledger = opened(root)
+    click.echo(f"{project.root.name} is {pause_in_words(ledger.pause(getuser()))}.")
+    click.echo(f"To go on: {command('resume', project)}")
+
+
+@click.command()
+@project_option
+def resume(root: Path) -> None:
+    """Go on after a pause."""
+    from tasks.project.round_control import command
+
+    project, ledger = opened(root)
+    ended = ledger.resume(getuser())
+    if ended is None:
+        click.echo(f"{project.root.name} is not paused.")
+        return
+    click.echo(f"The pause of {ended.since:%Y-%m-%d %H:%M} UTC by {ended.who} is over.")
+    click.echo(f"While it is served it goes on by itself; otherwise: {command('run', project)}")
+
+
+def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: bool, console: Any) -> None:
+    from al_core.errors import NotReady
+    from tasks.ledger.client import open_ledger
+    from tasks.project.round_control import abandoned_in_words, command
+
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    if last is None or last.status != "running":
+        raise NotReady("no round is under way, so there is none to abandon")
+    if preset or asked:
+        settings = _settings(project, preset, asked)
+        _require_fit(project, settings)
+    if not yes:
+        click.confirm(f"End round {last.round_id} for good? Its answers stay labels.", abort=True)
+    words = [abandoned_in_words(ledger.abandon_round(getuser()))]
+    words.append(f"The next round begins by itself while the project is served; otherwise: {command('run', project)}")
+    for line in words:
+        console.print(line, highlight=False, soft_wrap=True)
+    if preset or asked:
+        _ask_for(project, preset, asked, settings, console)
+
+
+def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], console: Any) -> None:
     from tasks.processes.run_lock import only_run
     from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
     from tasks.scheduling.prefect_server import prefect_server
 
+    settings = _settings(project, preset, asked)
     _require_fit(project, settings)
+    _ask_for(project, preset, asked, settings, console)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
@@ -68,12 +133,15 @@ def _run_campaign(project: Project, settings: "Settings", console: Any) -> None:
 
 
 def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
-    if outcome.rejected:
-        from tasks.backends.protocol import told_line
+    from tasks.backends.protocol import told_line
+    from tasks.project.round_control import command, pause_in_words
 
-        for message in outcome.rejected:
-            console.print(told_line(message), highlight=False)
-    if outcome.waiting:
+    for message in outcome.rejected:
+        console.print(told_line(message), highlight=False)
+    if outcome.paused is not None:
+        words = f"{project.root.name} is {pause_in_words(outcome.paused)}; to go on: {command('resume', project)}"
+        console.print(words, highlight=False, soft_wrap=True)
+    elif outcome.waiting:
         where = _where_people_label(project, outcome.round_id)
         console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.", highlight=False)
     elif outcome.stop_reason:
@@ -108,8 +176,24 @@ def _require_fit(project: Project, settings: "Settings") -> None:
     check(settings, project)
 
 
-def _settings(project: Project, preset: str | None, changes: tuple[str, ...], limits: dict[str, Any]) -> "Settings":
-    """Return the settings asked for; without a preset, those of the project's last round with the changes."""
-    from tasks.project.run_settings import parse_overrides, settings_for_run
+def _asked(changes: tuple[str, ...], limits: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that options ask for, by dotted name."""
+    from tasks.project.run_settings import parse_overrides
 
-    return settings_for_run(project, preset, parse_overrides(changes) | limits)
+    return parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}
+
+
+def _settings(project: Project, preset: str | None, asked: dict[str, Any]) -> "Settings":
+    """Return the settings with what is asked for; without a preset, those that were asked for before."""
+    from tasks.project.run_settings import settings_for_run
+
+    return settings_for_run(project, preset, asked)
+
+
+def _ask_for(project: Project, preset: str | None, asked: dict[str, Any], settings: "Settings", console: Any) -> None:
+    """Keep settings that were asked for, and say from when on they hold."""
+    from tasks.project.round_control import ask_for
+
+    if preset or asked:
+        for line in ask_for(project, settings, getuser()).lines(project):
+            console.print(line, highlight=False, soft_wrap=True)

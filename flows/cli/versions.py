@@ -36,10 +36,11 @@ def versions(root: Path) -> None:
 
     table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
     for version in all_versions(*opened(root)):
+        number = f"{version.round_id} (abandoned)" if version.abandoned else str(version.round_id)
         finished = f"{version.delivered_at:%Y-%m-%d %H:%M}" if version.delivered_at else "goes on"
         by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
         count = f"{sum(version.masks.values()):,}"
-        table.add_row(str(version.round_id), finished, f"{version.human_frames:,}", count, by, version.sha256[:12])
+        table.add_row(number, finished, f"{version.human_frames:,}", count, by, version.sha256[:12])
     Console().print(table)
 
 

@@ -146,7 +146,8 @@ class ServedRounds(RoundsRunner):
         self._say = say
         self._looks = PeriodicThread("rounds that wait", LOOK_SECONDS, self.look)
         self._told: tuple[int, str] | None = None
-        self._started_at: tuple[int, int] | None = None
+        self._started_at: tuple[int, str, str, int] | None = None
+        self._failed_at: tuple[int, str, str] | None = None
         watchdog = Watchdog("the run", touched(run_lock(project.root)))
         output = project.root / "run.log"
         elsewhere = partial(begin_rounds, project)
@@ -168,7 +169,8 @@ class ServedRounds(RoundsRunner):
         return replace(now, running=now.running or is_run(self._project.root))
 
     def look(self) -> None:
-        """Look once; errors of a run that failed are for people, so nothing is started after one."""
+        """Look once; errors of a run that failed are for people, so nothing is started after one, until its round has
+        other settings or was abandoned."""
         last = self._ledger.last_round()
         if last is None:
             return
@@ -176,15 +178,20 @@ class ServedRounds(RoundsRunner):
         if not waits_for_nobody(self._ledger):
             self._started_at = None
         elif not is_run(self._project.root):
-            reached = (last.round_id, sum(step.status == "finished" for step in self._ledger.steps(last.round_id)))
+            reached = self._reached(last)
             if self._started_at != reached:
                 self._started_at = reached
-                if super().state().last_error is None:
+                if super().state().last_error is None or self._failed_at != reached[:3]:
                     self.wake()
         need = need_of(self._ledger)
         if need is not None and self._told != (last.round_id, need):
             self._told = (last.round_id, need)
             tell_need(self._project, self._ledger, need)
+
+    def _reached(self, last: Round) -> tuple[int, str, str, int]:
+        """Return what tells whether something happened since a run failed, and how many steps are done."""
+        done = sum(step.status == "finished" for step in self._ledger.steps(last.round_id))
+        return last.round_id, last.status, last.settings.sha256, done
 
     def _settle_and_check(self) -> bool:
         settle_page(self._ledger)
@@ -193,6 +200,8 @@ class ServedRounds(RoundsRunner):
     def _tell(self, state: RunState) -> None:
         self._say(state)
         if state.last_error is not None:
+            last = self._ledger.last_round()
+            self._failed_at = self._reached(last)[:3] if last is not None else None
             tell_failed(self._project, self._ledger, state.last_error)
 
 
@@ -202,25 +211,29 @@ def settle_page(ledger: Ledger) -> None:
     With other back-ends the run itself does it, when it asks them for answers.
     """
     last = ledger.last_round()
-    if last is not None and _collects_from_page(ledger, last):
+    if last is not None and _collects_from_page(ledger, last) and ledger.paused() is None:
         settle(ledger, last)
 
 
 def waits_for_nobody(ledger: Ledger) -> bool:
-    """Tell whether the campaign can go on: people answer on our page, and none of them has to answer first.
+    """Tell whether the campaign can go on: people answer on our page, none of them has to answer first, and nobody
+    paused it.
 
     Other back-ends are asked by the run itself, so when to run is for people to say.
     """
     last = ledger.last_round()
-    if last is None or last.settings.annotator.backend != "page":
+    if last is None or ledger.paused() is not None:
         return False
-    if last.status == "finished":
-        return last.stop_reason is None
+    if last.status != "running":
+        asked = ledger.wanted() or last.settings
+        return asked.annotator.backend == "page" and last.stop_reason is None
+    if last.settings.annotator.backend != "page":
+        return False
     return not _collects_from_page(ledger, last) or verdict_of(ledger, last).until is Until.NOTHING
 
 
 def _collects_from_page(ledger: Ledger, this: Round) -> bool:
-    if this.settings.annotator.backend != "page" or this.status == "finished":
+    if this.settings.annotator.backend != "page" or this.status != "running":
         return False
     collected = ledger.step(this.round_id, "collect")
     return collected is None or collected.status != "finished"

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from al_core.errors import MissingDependency
+from al_core.errors import FewframesError, MissingDependency
 from al_core.project import Project
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) ->
         _codecs(*answers["codecs", ""]),
         *_state(project, free_gigabytes),
         _ledger(project, answers.get(("ledger", str(project.ledger_path)))),
+        *_rounds(project),
     ]
 
 
@@ -232,6 +233,25 @@ def _ledger(project: Project, answer: tuple[bool, str] | None) -> Finding:
     works, detail = answer
     mend = "" if works else "upgrade fewframes, or put back a copy of the file from a time when it worked"
     return Finding("ledger", works, detail, mend)
+
+
+def _rounds(project: Project) -> list[Finding]:
+    """Tell whether the round under way can go on."""
+    from tasks.ledger.client import open_ledger
+    from tasks.project.round_control import stuck
+
+    if not project.ledger_path.is_file():
+        return []
+    try:
+        ledger = open_ledger(project)
+        problem, last = stuck(project, ledger), ledger.last_round()
+    except FewframesError:
+        # Said of the ledger already.
+        return []
+    if problem is not None:
+        detail, _, mend = problem.partition(". Change")
+        return [Finding("rounds", False, detail, f"change{mend}")]
+    return [Finding("rounds", True, "none has begun" if last is None else f"round {last.round_id} is {last.status}")]
 
 
 def _existing_parent(path: Path) -> Path:

@@ -20,6 +20,7 @@ class Version:
 
     Attributes:
         delivered_at: when the round was finished, UTC without zone; None while it goes on.
+        abandoned: whether the round was given up, so that nothing goes on from what it delivered.
         masks: by provenance.
         sha256: of every mask with its frame, track, category, provenance and pixels: equal content, equal hash.
     """
@@ -29,6 +30,7 @@ class Version:
     human_frames: int
     masks: dict[str, int]
     sha256: str
+    abandoned: bool = False
 
 
 def versions(project: Project, ledger: Ledger) -> list[Version]:
@@ -45,7 +47,8 @@ def versions(project: Project, ledger: Ledger) -> list[Version]:
             known = coverage[this.round_id]
             masks = {name: count for name, (_, count) in known["delivered"].items()}
             sha256 = _content_hash(project, paths)
-            found.append(Version(this.round_id, this.finished_at, known["human_frames"], masks, sha256))
+            abandoned = this.status == "abandoned"
+            found.append(Version(this.round_id, this.finished_at, known["human_frames"], masks, sha256, abandoned))
     return found
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from al_core.errors import BadSettings
+from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings, load_settings
 from tasks.ledger.client import open_ledger
 
 
 def settings_for_run(project: Project, preset: str | None, changes: Mapping[str, Any]) -> Settings:
-    """Return a preset or file with changes; without a preset, what the project's last round ran with.
+    """Return a preset or file with changes; without a preset, what was asked for last, or else what the project's last
+    round ran with.
 
     Args:
         changes: values by dotted name.
@@ -19,9 +21,14 @@ def settings_for_run(project: Project, preset: str | None, changes: Mapping[str,
     Raises:
         BadSettings: a name that is no setting, or a value that does not fit.
     """
-    last = open_ledger(project).last_round()
-    base = load_settings(preset or "default") if preset or last is None else last.settings
+    base = load_settings(preset) if preset else settings_in_force(open_ledger(project))
     return base.changed(changes)
+
+
+def settings_in_force(ledger: Ledger) -> Settings:
+    """Return what the next round begins with where nobody asks for anything else."""
+    last = ledger.last_round()
+    return ledger.wanted() or (load_settings("default") if last is None else last.settings)
 
 
 def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from tasks.report.timeline import (
     uncertainty,
 )
 from tasks.steps.audit import gain_so_far
+from tasks.steps.context import standing_rounds
 
 MAX_VIDEOS = 12
 """Videos that get a time line and pictures at most: the least certain ones."""
@@ -170,8 +171,8 @@ def training_curves(ledger: Ledger) -> dict[int, list[tuple[int, float, float]]]
 
 
 def last_predicted_round(ledger: Ledger) -> int | None:
-    """Return the newest round that predicted; None before the first."""
-    rounds = (r.round_id for r in reversed(ledger.rounds()))
+    """Return the newest round that predicted and was not abandoned; None before the first."""
+    rounds = (r.round_id for r in reversed(standing_rounds(ledger)))
     return next((round_id for round_id in rounds if ledger.prediction_paths(round_id)), None)
 
 

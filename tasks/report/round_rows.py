@@ -25,7 +25,7 @@ class RoundRow:
         jf, ap50: mean over the videos that have truth; None without any.
         seconds_train, seconds_predict: None while the step is not finished.
         seconds_other: of all steps but training and prediction; waiting for people is not in it.
-        state: why the campaign ended here, "finished", or what the round waits for.
+        state: why the campaign ended here, "finished", "abandoned", or what the round waits for.
         delivered_at: when its masks were there, UTC without zone; None before.
     """
 
@@ -123,6 +123,8 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
 def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
     if this.status == "finished":
         return this.stop_reason or "finished"
+    if this.status == "abandoned":
+        return "abandoned"
     unfinished = [s for s in steps if s.status != "finished"]
     if unfinished:
         return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"

@@ -1,6 +1,6 @@
 """Tables for the terminal: the rounds of a project, and the campaigns of a simulation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean
 
 from rich.box import SIMPLE_HEAD
@@ -10,8 +10,10 @@ from rich.text import Text
 
 from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
+from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
+from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.report.formatting import between, duration, many, percent, score, times
 from tasks.report.round_rows import RoundRow, round_rows
 from tasks.steps.audit import gain_in_words, gain_so_far
@@ -25,6 +27,8 @@ def print_status(project: Project, console: Console) -> None:
         f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}",
         highlight=False,
     )
+    for line in _notices(project, ledger):
+        console.print(line, highlight=False, soft_wrap=True)
     rows = round_rows(ledger)
     if not rows:
         console.print("No rounds yet.", highlight=False)
@@ -33,6 +37,17 @@ def print_status(project: Project, console: Console) -> None:
     gain = gain_so_far(ledger)
     if gain is not None:
         console.print(f"Selection: {gain_in_words(gain)}.", highlight=False)
+
+
+def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
+    """Yield what holds the rounds up, and which settings wait for the next one."""
+    pause, problem, waiting = ledger.paused(), stuck(project, ledger), waiting_settings(ledger)
+    if pause is not None:
+        yield f"It is {pause_in_words(pause)}; to go on: {command('resume', project)}"
+    if problem is not None:
+        yield problem[0].upper() + problem[1:]
+    if waiting:
+        yield f"{changed_in_words(waiting)} from the next round on."
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:

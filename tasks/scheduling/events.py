@@ -70,7 +70,7 @@ def tell_need(project: Project, ledger: Ledger, need: str) -> None:
 def need_of(ledger: Ledger) -> str | None:
     """Return why a round will not go on by itself; None where it does, or where it simply waits for answers."""
     last = ledger.last_round()
-    if last is None or last.status == "finished":
+    if last is None or last.status != "running":
         return None
     waiting = ledger.waiting(last.round_id)
     if not waiting.open:

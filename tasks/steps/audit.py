@@ -12,7 +12,7 @@ from al_core.selection.gain import Credit, live_gain, measure_worth
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from tasks.progress import progress_of
-from tasks.steps.context import Audited, Chosen, RoundContext
+from tasks.steps.context import Audited, Chosen, RoundContext, standing_rounds
 
 if TYPE_CHECKING:
     from al_core.evaluation.video_quality import Measurement
@@ -60,12 +60,15 @@ def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
 def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ...]:
     """Return what the labels of a round changed, as (control 0 or 1, human seconds, worth) of each label.
 
-    Empty for a round before which nothing was delivered.
+    Labels of abandoned rounds since the one before count too. Empty for a round before which nothing was delivered.
     """
     ledger, round_id = context.ledger, context.round_id
-    before, after = ledger.delivered_paths(round_id - 1), ledger.delivered_paths(round_id)
-    seconds = ledger.label_seconds(round_id)
-    control = {s.frame: s.control for s in ledger.selection(round_id)}
+    before, after = ledger.delivered_paths(context.before.round_id), ledger.delivered_paths(round_id)
+    seconds: dict[FrameRef, float] = {}
+    control: dict[FrameRef, bool] = {}
+    for labelled in (*context.passed_over, round_id):
+        seconds |= ledger.label_seconds(labelled)
+        control |= {s.frame: s.control for s in ledger.selection(labelled)}
     lengths = ledger.video_lengths()
     found = []
     for video_id in sorted(before.keys() & after.keys()):
@@ -82,8 +85,9 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
 def gain_so_far(ledger: Ledger) -> Estimate | None:
     """Return the gain over random selection in all rounds that are audited; None while too little is known."""
     credits = []
+    rounds = {this.round_id for this in standing_rounds(ledger)}
     for step in ledger.steps():
-        if step.name == Audited.step and step.status == "finished":
+        if step.name == Audited.step and step.status == "finished" and step.round_id in rounds:
             credits += [Credit(bool(c), s, w) for c, s, w in Audited.from_json(step.result).credits]
     return live_gain(credits, np.random.default_rng(0))
 
@@ -120,7 +124,7 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     total = last["n_frames"] if last else 0
     human_frames = last["human_frames"] if last else 0
     return History(
-        rounds=len(rows),
+        rounds=len(standing_rounds(ledger)),
         human_frames=human_frames,
         human_seconds=last["human_seconds"] if last else 0.0,
         coverage=covered / total if total else 0.0,
@@ -131,7 +135,8 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
 
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
     """Return the mean J&F over videos of each round that has one, in order."""
-    by_round: dict[int, list[float]] = {}
+    by_round: dict[int, list[float]] = {this.round_id: [] for this in standing_rounds(ledger)}
     for row in whole_video(ledger.quality(), "jf"):
-        by_round.setdefault(row.round_id, []).append(row.value)
-    return tuple(sum(v) / len(v) for _, v in sorted(by_round.items()))
+        if row.round_id in by_round:
+            by_round[row.round_id].append(row.value)
+    return tuple(sum(v) / len(v) for _, v in sorted(by_round.items()) if v)

@@ -7,6 +7,7 @@ Before there are any, and for the weights of several propagators, labels are lef
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from al_core.project import Project
 from al_core.propagation import Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Identities, Progress, Provenance
 from al_core.stores.delivered import read_delivered
-from tasks.steps.context import Propagated, RoundContext
+from tasks.steps.context import Propagated, RoundContext, standing_rounds
 from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
 
 CHEAP = frozenset({"flow"})
@@ -115,7 +116,7 @@ def delivered_samples(project: Project, ledger: Ledger) -> dict[str, Samples]:
 
 
 def _delivered_before(context: RoundContext, labels: Sequence[FrameLabel], raw: bool = True) -> Iterator[_Row]:
-    """Yield what each round delivered for the frames that people labelled in the next one.
+    """Yield what each round delivered for the frames that people labelled up to the next one that was not abandoned.
 
     Args:
         raw: take each round's calibration out of the confidences again.
@@ -123,8 +124,10 @@ def _delivered_before(context: RoundContext, labels: Sequence[FrameLabel], raw: 
     ledger = context.ledger
     videos = {video.video_id: video for video in context.videos}
     by_frame = {label.frame: label for label in labels}
-    for earlier in range(1, context.round_id):
-        asked = {request.frame for request in ledger.requests(earlier + 1)} & set(by_frame)
+    standing = [this.round_id for this in standing_rounds(ledger) if this.round_id < context.round_id]
+    for earlier, following in pairwise([*standing, context.round_id]):
+        requests = (r for later in range(earlier + 1, following + 1) for r in ledger.requests(later))
+        asked = {request.frame for request in requests} & set(by_frame)
         undo = _calibrations_in(context.of_round(earlier)) if raw else {}
         for video_id, path in ledger.delivered_paths(earlier).items():
             here = [frame.frame_idx for frame in asked if frame.video_id == video_id]

@@ -44,8 +44,11 @@ def collect_found(context: RoundContext) -> Collected:
     """
     ledger, round_id = context.ledger, context.round_id
     found = collect_labels(context, progress_of("collect"))
-    if found.answered < found.requested and settle(ledger, context.round).until is not Until.NOTHING:
-        return Collected(ledger.waiting(round_id).open, found.rejected)
+    if found.answered < found.requested:
+        # Nobody gets a frame while the project is paused, so no deadline counts.
+        until = Until.ANSWERED if ledger.paused() else settle(ledger, context.round).until
+        if until is not Until.NOTHING:
+            return Collected(ledger.waiting(round_id).open, found.rejected)
     return Collected(0, found.rejected)
 
 
@@ -62,7 +65,8 @@ def collect_labels(context: RoundContext, on_progress: Callable[[Progress], None
     """Take in every answer that is there; each is stored once, however often it is collected."""
     ledger, round_id = context.ledger, context.round_id
     backend = open_backend(context)
-    asked = [r for r in ledger.requests(status=None if backend.revisable else "open") if r.round_id <= round_id]
+    states = (None,) if backend.revisable else ("open", "abandoned")
+    asked = [r for state in states for r in ledger.requests(status=state) if r.round_id <= round_id]
     new = 0
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]

@@ -46,18 +46,21 @@ class Chosen(StepResult):
         frames: (video, frame number) of each, best first.
         control: how many of them were drawn at random.
         empty: why no frame is left to choose; empty where there are some.
+        as_of: when the last of the labels came that were known then, ISO 8601 in UTC without zone; empty where an
+            early version noted none.
     """
 
     step: ClassVar[str] = "select"
     frames: tuple[tuple[int, int], ...] = ()
     control: int = 0
     empty: str = ""
+    as_of: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the frames with their number of controls, or the reason why there are none."""
         stored = super().to_json()
         del stored["control" if self.empty else "empty"]
-        return stored
+        return stored if self.as_of else {name: value for name, value in stored.items() if name != "as_of"}
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,16 @@ R = TypeVar("R", bound=StepResult)
 
 @dataclass(frozen=True)
 class RoundContext:
-    """One round of a project, and what its steps read; everything is read when it is first asked for, and kept."""
+    """One round of a project, and what its steps read; everything is read when it is first asked for, and kept.
+
+    Attributes:
+        step: the step that works with it, whose settings count; empty for those of the round.
+    """
 
     project: Project
     ledger: Ledger
     round_id: int
+    step: str = ""
 
     @classmethod
     def open(cls, project: Project, round_id: int) -> "RoundContext":
@@ -178,6 +186,20 @@ class RoundContext:
         """Return the context of another round of the same project."""
         return RoundContext(self.project, self.ledger, round_id)
 
+    def of_step(self, step: str) -> "RoundContext":
+        """Return the context of a step of the round, with the settings that it has or had."""
+        return RoundContext(self.project, self.ledger, self.round_id, step)
+
+    @cached_property
+    def before(self) -> "RoundContext":
+        """The round before, those that were abandoned passed over; of number 0 where there is none."""
+        return self.of_round(self.ledger.round_before(self.round_id))
+
+    @property
+    def passed_over(self) -> range:
+        """The abandoned rounds between the one before and this one, whose answers are labels of this one."""
+        return range(self.before.round_id + 1, self.round_id)
+
     @cached_property
     def round(self) -> Round:
         """The round as the ledger had it at the first look."""
@@ -185,8 +207,8 @@ class RoundContext:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings that the round began with."""
-        return self.round.settings
+        """The settings that the round's steps run with from now on, or that a finished step ran with."""
+        return self.ledger.step_settings(self.round_id, self.step) if self.step else self.round.settings
 
     @cached_property
     def videos(self) -> list[Video]:
@@ -203,8 +225,15 @@ class RoundContext:
 
     @cached_property
     def labels_before(self) -> list[FrameLabel]:
-        """What people said up to the round before: all that the selection may know."""
-        return self.ledger.human_labels(up_to_round=self.round_id - 1)
+        """What people had said up to the round before when this one selected: all that the selection may know."""
+        as_of = datetime.fromisoformat(self.known_as_of) if self.known_as_of else None
+        return self.ledger.human_labels(up_to_round=self.round_id - 1, as_of=as_of)
+
+    @cached_property
+    def known_as_of(self) -> str:
+        """When the last of these labels came, as :class:`Chosen` keeps it: answers to an abandoned round come later."""
+        chosen = self.result(Chosen)
+        return self.ledger.newest_answer_at(self.round_id - 1).isoformat() if chosen is None else chosen.as_of
 
     @cached_property
     def labels_collected(self) -> list[FrameLabel]:
@@ -227,6 +256,11 @@ class RoundContext:
         if found is None:
             raise ValueError(f"step {kind.step!r} of round {self.round_id} is not finished")
         return found
+
+
+def standing_rounds(ledger: Ledger) -> list[Round]:
+    """Return the rounds that were not abandoned, in order."""
+    return [this for this in ledger.rounds() if this.status != "abandoned"]
 
 
 def settle(ledger: Ledger, this: Round) -> Verdict:

@@ -29,9 +29,9 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
     Args:
         asked_before: frames that rounds before this one asked for count as labelled; ``round_id`` when left out.
     """
-    project, ledger, round_id = context.project, context.ledger, context.round_id
+    project, ledger, round_id, before = context.project, context.ledger, context.round_id, context.before.round_id
     propagation = context.settings.propagation
-    paths = ledger.delivered_paths(round_id - 1) if round_id > 1 else {}
+    paths = ledger.delivered_paths(before)
     if not paths:
         return None
     videos = {video.video_id: video for video in context.videos}
@@ -43,7 +43,7 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
         labelled = _labelled(ledger, video_id, round_id if asked_before is None else asked_before)
         error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
-        error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, round_id - 1, video_id, video.n_frames))
+        error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames))
         clip = VideoFrames(context.frames, video)
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)

@@ -22,7 +22,7 @@ def repair_inputs(context: RoundContext, steps: Steps = STEPS) -> list[str]:
     """Make sure of all files that the unfinished steps of a round read; returns what was made again, in words."""
     with context.ledger.held():
         unfinished = [step for step in steps.values() if context.result(step.result) is None]
-        read = [(context.of_round(context.round_id + shift), name) for step in unfinished for name, shift in step.reads]
+        read = [(_shifted(context, shift), name) for step in unfinished for name, shift in step.reads]
         damaged = [(other, name) for other, name in read if _damaged(other, steps[name])]
     return [words for other, name in damaged for words in repair_step(other, name, steps)]
 
@@ -37,7 +37,7 @@ def repair_step(context: RoundContext, name: str, steps: Steps = STEPS) -> list[
     damaged = _damaged(context, step)
     if not damaged:
         return []
-    read = [(context.of_round(context.round_id + shift), other) for other, shift in step.reads]
+    read = [(_shifted(context, shift), other) for other, shift in step.reads]
     before = [words for other_context, other in read for words in repair_step(other_context, other, steps)]
     files = ", ".join(context.project.relative(path) for path in damaged.values())
     words = f"{files}: is damaged or gone, so step {name!r} of round {context.round_id} is done again"
@@ -48,6 +48,10 @@ def repair_step(context: RoundContext, name: str, steps: Steps = STEPS) -> list[
     context.ledger.reopen_step(context.round_id, name, list(damaged))
     step.do(context.of_round(context.round_id))
     return [*before, words]
+
+
+def _shifted(context: RoundContext, shift: int) -> RoundContext:
+    return context.before if shift else context
 
 
 def _damaged(context: RoundContext, step: Step[Any]) -> dict[int, Path]:

@@ -22,7 +22,7 @@ from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.steps.audit import gain_in_words, gain_so_far
-from tasks.steps.context import Chosen, Predicted, RoundContext
+from tasks.steps.context import Chosen, Predicted, RoundContext, standing_rounds
 from tasks.steps.expected_error import outlooks_of
 
 MOST_EXPLAINED = 64
@@ -35,7 +35,7 @@ _FIRST_PREFIX = 8
 
 def select_inputs(context: RoundContext) -> dict[str, Any]:
     """Return what the choice depends on."""
-    before = context.of_round(context.round_id - 1).result(Predicted)
+    before = context.before.result(Predicted)
     return {
         "selection": context.settings.selection.model_dump(mode="json"),
         "seed": context.settings.seed,
@@ -51,9 +51,9 @@ def select_work(context: RoundContext) -> Chosen:
     try:
         selected = select_frames(context, rng, n)
     except EmptyPool as error:
-        return Chosen(empty=str(error))
+        return Chosen(empty=str(error), as_of=context.known_as_of)
     frames = tuple((s.frame.video_id, s.frame.frame_idx) for s in selected)
-    return Chosen(frames, control=sum(s.control for s in selected))
+    return Chosen(frames, control=sum(s.control for s in selected), as_of=context.known_as_of)
 
 
 def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None = None) -> list[Selected]:
@@ -76,7 +76,8 @@ def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None
     strategy, note = strategy_of(ledger, settings)
     pool = open_pool(context, round_id + 1 if kept else round_id)
     try:
-        selected = select(strategy, pool, wanted - len(kept), planned(settings), rng)
+        left = wanted - len(kept)
+        selected = select(strategy, pool, left, planned(settings), rng) if left > 0 else []
     except EmptyPool:
         if not kept:
             raise
@@ -96,7 +97,7 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
         BadSettings: as :func:`select_frames`.
     """
     ledger, settings, round_id = context.ledger, context.settings, context.round_id
-    last = settings.stopping.max_rounds and round_id >= settings.stopping.max_rounds
+    last = settings.stopping.max_rounds and len(standing_rounds(ledger)) >= settings.stopping.max_rounds
     asked = len(ledger.asked_frames(round_id + 1)["video_id"])
     n = 0 if last else min(settings.annotator.ahead, frames_to_ask(settings, asked))
     if not n or ledger.requests(round_id + 1):
@@ -157,13 +158,14 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
     ledger, round_id, annotator = context.ledger, context.round_id, context.settings.annotator
     asked_before = round_id if asked_before is None else asked_before
     answerable = _with_truth(ledger) if annotator.backend == "simulated" else None
-    paths = ledger.prediction_paths(round_id - 1)
+    before = context.before.round_id
+    paths = ledger.prediction_paths(before)
     files = {video: context.project.absolute(path) for video, path in paths.items()}
     if set(files) >= set(ledger.video_lengths()):
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
-    pool = pool_from_ledger(ledger, asked_before, round_id - 1 if files else None, features, answerable)
+    pool = pool_from_ledger(ledger, asked_before, before if files else None, features, answerable)
     price = prices_from(annotator, ledger.answer_times()).per_object[LabelKind.MASK]
     return replace(
         pool,

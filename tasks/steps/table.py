@@ -45,7 +45,8 @@ class MadeFile(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A step whose files another one reads: in the same round (shift 0) or in the one before (-1)."""
+    """A step whose files another one reads: in the same round (shift 0), or in the one before (-1) that was not
+    abandoned."""
 
     step: str
     shift: int
@@ -97,7 +98,8 @@ class _Collect(Step[Collected]):
 
 
 def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]) -> R:
-    """Do a step's work unless the ledger has its result already; record how it went."""
+    """Do a step's work unless the ledger has its result already; record how it went, and with which settings."""
+    context = context.of_step(step.name)
     ledger, round_id = context.ledger, context.round_id
     with ledger.held():
         inputs = step.inputs(context)
@@ -114,7 +116,8 @@ def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]
         if (full := _as_full_disk(error, ledger.path.parent)) is not None:
             raise full from error
         raise
-    ledger.finish_step(round_id, step.name, result.to_json(), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    ledger.finish_step(round_id, step.name, result.to_json(), seconds, context.settings)
     return result
 
 
@@ -186,7 +189,7 @@ def finish(project: Project, round_id: int) -> str | None:
 
 def close(context: RoundContext) -> str | None:
     """Close the round and tell who wants to know; the same call twice is the same as once."""
-    if context.round.status == "finished":
+    if context.round.status != "running":
         return context.round.stop_reason
     with context.ledger.held():
         reason = finish_round(context)

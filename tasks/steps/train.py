@@ -60,12 +60,13 @@ def train_work(context: RoundContext) -> Trained:
 def starting_checkpoint(context: RoundContext) -> Path | None:
     """Return the weights that a round's student starts from: the round before, else ``init_weights``, else none.
 
-    A round that failed to train is passed over.
+    A round that failed to train, or was abandoned, is passed over.
     """
     student = context.settings.student
     if student.warm_start:
+        gone = {this.round_id for this in context.ledger.rounds() if this.status == "abandoned"}
         steps = [s for s in context.ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
-        trained = [Trained.from_json(s.result) for s in steps if s.status == "finished"]
+        trained = [Trained.from_json(s.result) for s in steps if s.status == "finished" and s.round_id not in gone]
         if trained:
             return context.project.absolute(trained[-1].checkpoint)
     return Path(student.init_weights).expanduser() if student.init_weights else None

@@ -19,6 +19,7 @@ from al_core.stores.frames import FrameStore
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
+from tasks.steps.context import standing_rounds
 from tasks.web.pictures import encoded, frame_at
 from tasks.web.state import WebContext
 
@@ -200,14 +201,15 @@ class LabelCache:
         """Return the uncertainty by which a frame was chosen, by component; empty before the first model."""
         frame, asked = question.request.frame, question.original.round_id
         # Frames that are asked ahead were chosen by the model before the last.
-        found = (self._ledger.components_of(round_id, [frame]) for round_id in (asked - 1, asked - 2) if round_id > 0)
+        last = self._ledger.round_before(asked)
+        rounds = (last, self._ledger.round_before(last))
+        found = (self._ledger.components_of(round_id, [frame]) for round_id in rounds if round_id > 0)
         return next((parts[frame] for parts in found if frame in parts), {})
 
     def predictions_of(self, video_id: int) -> Path | None:
         """Return the file of the newest predictions of a video, or None."""
-        last = self._ledger.last_round()
-        for round_id in range(last.round_id if last else 0, 0, -1):
-            path = self._ledger.prediction_paths(round_id).get(video_id)
+        for this in reversed(standing_rounds(self._ledger)):
+            path = self._ledger.prediction_paths(this.round_id).get(video_id)
             if path is not None:
                 return self._project.absolute(path)
         return None

@@ -98,8 +98,9 @@ def renew(request: Request, person: Person, request_id: RequestId, body: LeaseBo
     """Keep the frame."""
     seconds = _cache(request).lease_seconds()
     with _refusals(request, person, request_id):
-        _ledger(request).renew(request_id, person.name, body.lease, seconds)
-    return {"expires_in_seconds": seconds}
+        asked = _ledger(request).renew(request_id, person.name, body.lease, seconds)
+    note = "" if asked else "This round was abandoned. Finish the frame: what you draw counts as a label."
+    return {"expires_in_seconds": seconds, "note": note}
 
 
 @router.put("/api/requests/{request_id}/draft")

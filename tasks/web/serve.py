@@ -22,6 +22,7 @@ from al_core.project import Project
 from tasks.ledger.client import living_owner
 from tasks.processes.rounds import RunState, ServedRounds
 from tasks.processes.supervisor import RestartedProcess
+from tasks.project.round_control import pause_in_words
 from tasks.report.formatting import many
 from tasks.scheduling.prefect_server import lasting_server
 from tasks.web.app import create_app
@@ -278,6 +279,10 @@ def _of_run(ledger: Ledger, state: RunState) -> str:
 
 def _waiting(ledger: Ledger) -> str:
     last = ledger.last_round()
+    if (pause := ledger.paused()) is not None:
+        return f"The project is {pause_in_words(pause)}."
+    if last is not None and last.status == "abandoned":
+        return f"Round {last.round_id} was abandoned; round {last.round_id + 1} begins."
     if last is None or last.status == "finished":
         reason = last.stop_reason if last else None
         return f"The campaign is over: {reason}" if reason else "No round waits for labels."

@@ -11,6 +11,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.processes.rounds import RunState
+from tasks.project.round_control import pause_in_words
 from tasks.web.auth import Person
 
 router = APIRouter()
@@ -55,7 +56,7 @@ def state(context: Context, person: Person) -> dict[str, Any]:
 
     Why a run ended early is for the lead; others learn that it did.
     """
-    last = context.ledger.last_round()
+    last, pause = context.ledger.last_round(), context.ledger.paused()
     run = context.run_state()
     error = run.last_error if person.role.covers(Role.LEAD) or not run.last_error else "the lead can see why"
     steps = context.ledger.steps(last.round_id) if last else []
@@ -65,4 +66,5 @@ def state(context: Context, person: Person) -> dict[str, Any]:
         "open": len(context.ledger.requests(status="open")),
         "running": run.running,
         "last_error": error,
+        "paused": None if pause is None else pause_in_words(pause),
     }

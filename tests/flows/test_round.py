@@ -10,6 +10,7 @@ from al_core.records import LabelRequest
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.processes.run_lock import only_run
+from tasks.project.round_control import ask_for, settings_of_schedule, stuck
 from tasks.steps import table
 from tasks.steps.context import Audited, Chosen, Predicted, Propagated, Requested, Trained
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
@@ -168,3 +169,117 @@ class TestDeployed:
             said = getattr(import_module(module), name).fn(str(simulated.project.root))
         assert said.message == "another process takes the rounds of this project on already"
         assert simulated.ledger.last_round() is None
+
+
+class TestSteering:
+    """Settings that change while a round is under way, rounds that are given up, and pauses."""
+
+    def test_a_wrong_setting_that_people_had_labelled_for_is_mended_and_their_answers_stay(self, people, monkeypatch):
+        def train(context):
+            people.done.append(context.settings.student.init_weights)
+            if context.settings.student.init_weights:
+                raise RuntimeError("no such weights")
+            return people.results["train"]
+
+        people.settings = people.settings.changed({"student.init_weights": "weights.pth"})
+        monkeypatch.chdir(people.project.root)
+        monkeypatch.setattr("flows.round.check", lambda *_: None)
+        monkeypatch.setattr(table, "train", replace(table.train, work=train))
+        people.run()
+        people.answer(3)
+        people.answer(8)
+        with pytest.raises(RuntimeError, match="no such weights"):
+            people.run()
+        assert "step 'train' failed once: RuntimeError: no such weights" in stuck(people.project, people.ledger)
+        people.settings = people.settings.changed({"student.init_weights": ""})
+        asked = ask_for(people.project, people.settings, "eve")
+        assert (asked.now, asked.later) == (("student.init_weights",), ())
+        assert people.run().stop_reason is None
+        assert people.done.count("select") == people.done.count("collect") == 1
+        assert len(people.ledger.human_labels()) == 2
+        assert people.ledger.step_settings(1, "select").student.init_weights == "weights.pth"
+
+    def test_a_round_that_an_early_version_wedged_goes_on_with_another_back_end(self, people, monkeypatch):
+        """The simulated annotator on plain videos: nothing could be chosen, and the round kept its settings."""
+        wedged = people.settings.changed({"annotator.backend": "simulated"})
+        people.ledger.begin_round(wedged)
+        people.ledger.begin_step(1, "select", "a")
+        people.ledger.fail_step(1, "select", "BadSettings: annotator.backend is 'simulated', but no video has any")
+        assert "run --set annotator.backend=page" in stuck(people.project, people.ledger)
+        assert ask_for(people.project, people.settings, "eve").now == ("annotator.backend",)
+        assert people.run().waiting == 2
+        assert stuck(people.project, people.ledger) is None
+
+    def test_answers_of_an_abandoned_round_are_labels_of_the_next(self, people, monkeypatch):
+        learned = []
+
+        def choose(context):
+            return replace(people.results["select"], as_of=context.known_as_of)
+
+        monkeypatch.setattr(table, "select", replace(table.select, work=choose))
+        monkeypatch.setattr(table, "train", replace(table.train, work=lambda context: learned.append(
+            [label.frame.frame_idx for label in context.labels_collected]) or people.results["train"]))  # fmt: skip
+        people.run()
+        people.answer(3)
+        people.ledger.abandon_round("eve")
+        assert people.run().round_id == 2
+        (late,) = people.ledger.requests(1, "abandoned")
+        people.ledger.put_answer(mask_answer(late, "late"))
+        people.run()
+        for request in people.ledger.requests(2):
+            people.ledger.put_answer(mask_answer(request, f"b{request.frame.frame_idx}"))
+        assert people.run().round_id == 2
+        assert learned == [[3, 8]]
+        assert people.ledger.round(2).status == "finished"
+
+    def test_abandoned_rounds_do_not_count_for_the_number_of_rounds(self, people):
+        people.run()
+        people.ledger.abandon_round("eve")
+        people.run()
+        for request in people.ledger.requests(2):
+            people.ledger.put_answer(mask_answer(request, f"b{request.frame.frame_idx}"))
+        assert people.run().stop_reason is None
+
+    def test_a_paused_project_begins_no_round_and_no_step_after_the_answers(self, people):
+        people.run()
+        people.answer(3)
+        people.answer(8)
+        pause = people.ledger.pause("eve")
+        assert people.run().paused == pause
+        assert people.done == ["select", "request", "collect"]
+        people.ledger.resume("eve")
+        assert people.run().paused is None
+        people.ledger.pause("eve")
+        assert (people.run().round_id, people.ledger.last_round().round_id) == (1, 1)
+
+    def test_a_budget_that_is_changed_while_people_label_counts_for_this_round(self, people):
+        people.run()
+        asked = ask_for(people.project, people.settings.changed({"stopping.max_rounds": 1}), "eve")
+        assert asked.now == ("stopping.max_rounds",)
+        people.answer(3)
+        people.answer(8)
+        assert people.run().stop_reason == "all rounds are done: 1 of 1"
+
+    def test_a_campaign_begins_its_next_round_with_what_was_asked_for_meanwhile(self, simulated, monkeypatch):
+        from flows import campaign
+        from flows.round import run_round
+
+        monkeypatch.setattr(campaign, "run_round", run_round.fn)
+
+        def audit(context):
+            if context.round_id == 1:
+                ask_for(context.project, simulated.settings.changed({"selection.frames_per_round": 7}), "eve")
+            return simulated.results["audit"]
+
+        monkeypatch.setattr(table, "audit", replace(table.audit, work=audit))
+        campaign.run_campaign.fn(simulated.project, simulated.settings)
+        frames = [this.settings.selection.frames_per_round for this in simulated.ledger.rounds()]
+        assert frames == [simulated.settings.selection.frames_per_round, 7]
+
+    def test_a_schedule_asks_once_so_that_a_person_may_change_it(self, people):
+        changes = {"selection.frames_per_round": 7}
+        assert settings_of_schedule(people.project, None, changes).selection.frames_per_round == 7
+        ask_for(people.project, people.settings.changed({"selection.frames_per_round": 9}), "eve")
+        assert settings_of_schedule(people.project, None, changes).selection.frames_per_round == 9
+        other = {"selection.frames_per_round": 5}
+        assert settings_of_schedule(people.project, None, other).selection.frames_per_round == 5

@@ -38,6 +38,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.finish_round(1, None)
     ledger.begin_round(Settings())
     ledger.begin_step(2, "request", "abc")
+    ledger.want(Settings().changed({"seed": 3}), "a schedule")
     ledger.put_requests([LabelRequest.of(2, chosen(i, i)) for i in (2, 5, 8)])
     ledger.put_checks([LabelRequest.of(2, chosen(3, 9))], Purpose.AGREEMENT, [first.request_id])
     task = ledger.claim("ann", 1000.0)
@@ -47,6 +48,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.submit(mask_answer(task.question.request, "a3"), task.lease, 0)
     task = ledger.claim("ann", 1000.0)
     ledger.save_draft(task.question.request.request_id, "ann", task.lease, [MaskLabel(1, 1, square())], 4.0)
+    ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
     }  # fmt: skip
@@ -70,7 +72,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "components_of": {"round_id": 1, "frames": [frame]}, "rounds": {}, "last_round": {}, "round": {"round_id": 1},
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
-        "truth_frames": {},
+        "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
+        "wanted": {}, "last_source": {}, "paused": {},
     }  # fmt: skip
 
 
@@ -104,6 +107,9 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_training_curve": {"round_id": 1, "curve": []},
         "put_predictions": {"round_id": 1, "video_id": 1, "frames": frame_rows([0.1]), "path": "b.parquet"},
         "begin_round": {"settings": Settings()}, "finish_round": {"round_id": 2, "stop_reason": None},
+        "want": {"settings": Settings()}, "pause": {"who": "ann"}, "resume": {"who": "ann"},
+        "change_round": {"round_id": 2, "settings": Settings(), "who": "eve", "changed": ["seed"]},
+        "abandon_round": {"who": "eve"},
         "begin_step": {"round_id": 2, "name": "train", "inputs_sha256": "abc"},
         "fail_step": {"round_id": 2, "name": "request", "error": "no disk"},
         "finish_step": {"round_id": 2, "name": "request", "result": {}, "seconds": 1.0},

@@ -57,8 +57,11 @@ class DeliveryOperations(Operations):
 
     @reads
     def last_delivered_round(self, before: int | None = None) -> int | None:
-        """Return the newest round (of those before a round) that delivered masks, or None."""
-        query = "SELECT max(round_id) FROM delivered_batch WHERE $1 IS NULL OR round_id < $1"
+        """Return the newest round (of those before a round) that delivered masks and was not abandoned, or None."""
+        query = (
+            "SELECT max(round_id) FROM delivered_batch WHERE ($1 IS NULL OR round_id < $1) "
+            "AND round_id NOT IN (SELECT round_id FROM round WHERE status = 'abandoned')"
+        )
         return self._rows(query, [before])[0][0]
 
     @reads

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import duckdb
+
 from al_core.errors import LedgerConflict, UnknownName
 from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.settings import Settings, parse_settings
@@ -14,8 +16,13 @@ from al_core.settings import Settings, parse_settings
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn of the loop. ``status`` is "running" or "finished"; ``flow_run_id`` is that of the Prefect run that
-    began it, or None."""
+    """One turn of the loop.
+
+    Attributes:
+        status: "running", "finished" or "abandoned".
+        settings: what its steps that are not done run with; a finished step may have run with others.
+        flow_run_id: of the Prefect run that began it, or None.
+    """
 
     round_id: int
     status: str
@@ -55,12 +62,13 @@ class RoundOperations(Operations):
 
     @writes
     def begin_round(self, settings: Settings, flow_run_id: str | None = None) -> Round:
-        """Return the round to work on: the unfinished one where there is one, otherwise a new one.
+        """Return the round to work on: the unfinished one where there is one, otherwise a new one with these settings.
 
-        An unfinished round keeps the settings that it began with.
+        The settings of an unfinished round are changed by
+        :meth:`~al_core.ledger.campaign.steering.SteeringOperations.change_round` only.
         """
         current = self.last_round()
-        if current is not None and current.status != "finished":
+        if current is not None and current.status == "running":
             return current
         round_id = 1 if current is None else current.round_id + 1
         with self._connector.transaction() as connection:
@@ -76,7 +84,7 @@ class RoundOperations(Operations):
         with self._connector.transaction() as connection:
             connection.execute(
                 "UPDATE round SET status = 'finished', stop_reason = ?, finished_at = ? "
-                "WHERE round_id = ? AND status <> 'finished'",
+                "WHERE round_id = ? AND status = 'running'",
                 [stop_reason, now(), round_id],
             )
 
@@ -108,6 +116,24 @@ class RoundOperations(Operations):
                 raise UnknownName("round", str(round_id), (str(number) for (number,) in known))
         return _round(row)
 
+    @reads
+    def round_before(self, round_id: int) -> int:
+        """Return the round before one, abandoned ones passed over; 0 where there is none."""
+        gone = {row[0] for row in self._rows("SELECT round_id FROM round WHERE status = 'abandoned'")}
+        return next((before for before in range(round_id - 1, 0, -1) if before not in gone), 0)
+
+    @reads
+    def step_settings(self, round_id: int, name: str) -> Settings:
+        """Return the settings that a finished step ran with, or that one which is not finished runs with.
+
+        Raises:
+            UnknownName: there is no such round.
+        """
+        query = "SELECT settings FROM step WHERE round_id = ? AND name = ? AND settings IS NOT NULL"
+        with self._connector.session():
+            rows = self._rows(query, [round_id, name])
+            return parsed_settings(rows[0][0]) if rows else self.round(round_id).settings
+
     @writes
     def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "") -> Step | None:
         """Start a step, or learn that it is done.
@@ -120,15 +146,16 @@ class RoundOperations(Operations):
             has to do the work.
 
         Raises:
-            LedgerConflict: the step is finished with other inputs.
+            LedgerConflict: the step is finished with other inputs, or the round was abandoned.
         """
         with self._connector.transaction() as connection:
+            refuse_abandoned(connection, round_id)
             row = connection.execute(
                 f"SELECT {_STEP_COLUMNS} FROM step WHERE round_id = ? AND name = ?", [round_id, name]
             ).fetchone()
             if row is None:
                 connection.execute(
-                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL, ?, '')",
+                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL, ?, '', NULL)",
                     [round_id, name, inputs_sha256, now(), code],
                 )
                 return None
@@ -157,31 +184,40 @@ class RoundOperations(Operations):
             )
 
     @writes
-    def finish_step(self, round_id: int, name: str, result: Mapping[str, Any], seconds: float) -> None:
+    def finish_step(
+        self, round_id: int, name: str, result: Mapping[str, Any], seconds: float, settings: Settings | None = None
+    ) -> None:
         """Record a step's result; a step is finished once.
+
+        Args:
+            settings: what it ran with; those of its round when left out.
 
         Raises:
             LedgerConflict: it was finished before, or never started.
         """
+        ran_with = None if settings is None else settings.model_dump_json()
         with self._connector.transaction() as connection:
             row = connection.execute(
-                "UPDATE step SET status = 'finished', result = ?, seconds = ?, finished_at = ? "
-                "WHERE round_id = ? AND name = ? AND status = 'started' RETURNING name",
-                [json.dumps(result, sort_keys=True), seconds, now(), round_id, name],
+                "UPDATE step SET status = 'finished', result = $1, seconds = $2, finished_at = $3, "
+                "settings = coalesce($4, (SELECT settings FROM round WHERE round_id = $5)) "
+                "WHERE round_id = $5 AND name = $6 AND status = 'started' RETURNING name",
+                [json.dumps(result, sort_keys=True), seconds, now(), ran_with, round_id, name],
             ).fetchone()
             if row is None:
                 raise LedgerConflict(f"step {name!r} of round {round_id} was not started, or is finished already")
 
     @writes
     def reopen_step(self, round_id: int, name: str, videos: Sequence[int] = ()) -> None:
-        """Let a finished step be done again, because what it made is damaged; other steps stay as they are.
+        """Let a finished step be done again with its own settings, because what it made is damaged; other steps stay as
+        they are.
 
         Args:
             videos: whose predictions (of "predict") or delivered masks (of "propagate") are damaged.
         """
         with self._connector.transaction() as connection:
             connection.execute(
-                "UPDATE step SET status = 'started', result = NULL, finished_at = NULL WHERE round_id = ? AND name = ?",
+                "UPDATE step SET status = 'started', result = NULL, finished_at = NULL, settings = coalesce(settings, "
+                "(SELECT settings FROM round WHERE round_id = $1)) WHERE round_id = $1 AND name = $2",
                 [round_id, name],
             )
             table = {"predict": "prediction_batch", "propagate": "delivered_batch"}.get(name)
@@ -204,18 +240,29 @@ class RoundOperations(Operations):
         return next((s for s in self.steps(round_id) if s.name == name), None)
 
 
+def refuse_abandoned(connection: duckdb.DuckDBPyConnection, round_id: int) -> None:
+    """Refuse to work on a round that was given up meanwhile.
+
+    Raises:
+        LedgerConflict: it was abandoned.
+    """
+    query = "SELECT 1 FROM round WHERE round_id = ? AND status = 'abandoned'"
+    if connection.execute(query, [round_id]).fetchone():
+        raise LedgerConflict(f"round {round_id} was abandoned: the next run begins a new one")
+
+
 _LONGEST_ERROR = 4000
 _ROUND_COLUMNS = "round_id, status, settings, stop_reason, started_at, finished_at, flow_run_id"
 _STEP_COLUMNS = "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at, code, error"
 
 
-_parsed = lru_cache(maxsize=256)(parse_settings)
+parsed_settings = lru_cache(maxsize=256)(parse_settings)
 """Rounds are read often, and equal texts are equal settings."""
 
 
 def _round(row: tuple[Any, ...]) -> Round:
     round_id, status, settings, *rest = row
-    return Round(round_id, status, _parsed(settings), *rest)
+    return Round(round_id, status, parsed_settings(settings), *rest)
 
 
 def _step(row: tuple[Any, ...]) -> Step:

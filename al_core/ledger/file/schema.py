@@ -112,11 +112,21 @@ CREATE TABLE delivered_category(
     n_masks BIGINT NOT NULL);
 """
 
+_M005_STEERING = """
+ALTER TABLE step ADD COLUMN settings JSON;
+CREATE TABLE wanted(
+    wanted_id INTEGER PRIMARY KEY, source VARCHAR NOT NULL, settings JSON NOT NULL, wanted_at TIMESTAMP NOT NULL);
+CREATE TABLE pause(
+    pause_id INTEGER PRIMARY KEY, who VARCHAR NOT NULL, paused_at TIMESTAMP NOT NULL, resumed_by VARCHAR,
+    resumed_at TIMESTAMP);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
     (3, "people", _M003_PEOPLE),
     (4, "sight", _M004_SIGHT),
+    (5, "steering", _M005_STEERING),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

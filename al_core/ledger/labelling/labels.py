@@ -8,6 +8,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.ledger.campaign.loop_state import refuse_abandoned
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
@@ -50,19 +51,25 @@ class LabelOperations(Operations):
         """Return columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not.
 
         Frames may be asked for again, and are left out, where all answers were taken back after their round, where
-        their round continued without them, and where they gave way to others before anybody saw them.
+        their round continued without them or was abandoned, and where they gave way to others before anybody saw them.
         """
         return self._columns(
             "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-            "AND status NOT IN ('withdrawn', 'expired', 'replaced') ORDER BY 1, 2",
+            "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned') ORDER BY 1, 2",
             [before_round],
         )
 
     @writes
     def put_requests(self, requests: Sequence[LabelRequest]) -> int:
-        """Store requests that are not there yet, or gave way to others before; returns how many these are."""
+        """Store requests that are not there yet, or gave way to others before; returns how many these are.
+
+        Raises:
+            LedgerConflict: their round was abandoned.
+        """
         with self._connector.transaction() as connection:
             new = 0
+            for round_id in {r.round_id for r in requests}:
+                refuse_abandoned(connection, round_id)
             for r in requests:
                 row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
                 stored = connection.execute(
@@ -94,7 +101,7 @@ class LabelOperations(Operations):
         Questions that only check people (see :class:`~al_core.ledger.labelling.queue.Purpose`) are not among them.
 
         Args:
-            status: "open", "done", "dropped" or "expired"; None for all.
+            status: "open", "done", "dropped", "expired", "withdrawn" or "abandoned"; None for all.
         """
         rows = self._rows(
             "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "

@@ -83,8 +83,9 @@ _CLOCK_SLACK = timedelta(minutes=1)
 
 
 def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
-    """Return what a person has in hand, also after its lease expired, unless somebody else took it."""
-    row = connection.execute(_HELD, [annotator]).fetchone()
+    """Return what a person has in hand, also after its lease expired, unless somebody else took it, or its round was
+    abandoned."""
+    row = connection.execute(_HELD, [annotator, now()]).fetchone()
     return None if row is None else Lease(*row)
 
 
@@ -140,12 +141,15 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
     if row is None:
         raise UnknownName("request", request_id, ())
     status, holder, current, alive, round_id = row
-    if status == "open" and token and (holder, current) == (annotator, token):
+    # Whoever had a frame in hand when its round was abandoned may finish it.
+    if status in ("open", "abandoned") and token and (holder, current) == (annotator, token):
         return round_id, newest_revision(connection, request_id)
     if status == "done":
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
         (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
         raise StaleLease(f"{request_id} was answered by {answered_by} in the meantime", answered_by)
+    if status == "abandoned":
+        raise StaleLease(f"{request_id} is not asked any more: round {round_id} was abandoned")
     if status in ("dropped", "expired", "replaced", "withdrawn"):
         raise StaleLease(f"{request_id} is not asked any more")
     if holder != annotator and current and alive:
@@ -226,7 +230,8 @@ def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Qu
 
 _HELD = """
 SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
-WHERE annotator = ? AND token <> '' AND status = 'open' ORDER BY expires_at DESC, request_id LIMIT 1
+WHERE annotator = ? AND token <> '' AND (status = 'open' OR (status = 'abandoned' AND expires_at > ?))
+ORDER BY expires_at DESC, request_id LIMIT 1
 """
 
 _COLUMNS = "request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
+from al_core.ledger.campaign.steering import PAUSED
 from al_core.ledger.labelling.labels import store_answer
 from al_core.ledger.labelling.leases import (
     Draft,
@@ -88,7 +89,7 @@ class QueueOperations(Operations):
 
     @writes
     def claim(self, annotator: str, seconds: float) -> Task | None:
-        """Lease the next request to a person for some seconds; None when there is none.
+        """Lease the next request to a person for some seconds; None when there is none, or the project is paused.
 
         A person holds one frame at a time: whoever has one gets the same again, also after its lease expired, unless
         somebody else took it. Otherwise frames with a draft of this person come first, then rounds and ranks in
@@ -110,7 +111,8 @@ class QueueOperations(Operations):
                     lease = replace(lease, until=until)
                     prolong_lease(connection, lease.request_id, until)
                 else:
-                    question = next_for(connection, person, until)
+                    paused = connection.execute(PAUSED).fetchone()
+                    question = None if paused else next_for(connection, person, until)
                     if question is None:
                         return None
                     lease = lease_to(connection, question.request.request_id, annotator, until)
@@ -130,8 +132,11 @@ class QueueOperations(Operations):
             return question_of(connection, request_id)
 
     @writes
-    def renew(self, request_id: str, annotator: str, lease: str, seconds: float) -> None:
+    def renew(self, request_id: str, annotator: str, lease: str, seconds: float) -> bool:
         """Let a lease last some seconds from now on. One that expired can be renewed while nobody else took the frame.
+
+        Returns:
+            Whether the round still waits for the answer; False when the round was abandoned meanwhile.
 
         Raises:
             UnknownName: there is no such request.
@@ -140,6 +145,8 @@ class QueueOperations(Operations):
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             prolong_lease(connection, request_id, now() + timedelta(seconds=seconds))
+            query = "SELECT status FROM label_request WHERE request_id = ?"
+            return connection.execute(query, [request_id]).fetchone() == ("open",)
 
     @writes
     def release(self, request_id: str, annotator: str, lease: str) -> None:
@@ -194,7 +201,7 @@ class QueueOperations(Operations):
 
         Raises:
             UnknownName: there is no such answer of this person.
-            StaleLease: it is too late, or the answer was taken back or replaced before.
+            StaleLease: it is too late, the answer was taken back or replaced before, or its round was abandoned.
         """
         with self._connector.transaction() as connection:
             request_id, spent = _undoable(connection, answer_id, annotator, within)
@@ -331,6 +338,11 @@ def _undoable(
     held = held_by(connection, annotator)
     if current is None and held is not None and held.request_id == request_id:
         return request_id, spent
+    query = (
+        "SELECT 1 FROM round JOIN label_request USING (round_id) WHERE request_id = ? AND round.status = 'abandoned'"
+    )
+    if connection.execute(query, [request_id]).fetchone():
+        raise StaleLease(f"the round of {request_id} was abandoned since; the answer stays as it is")
     if current != answer_id:
         raise StaleLease(f"the answer {answer_id} to {request_id} was taken back or replaced already")
     if now() - created_at > timedelta(seconds=within):

@@ -137,6 +137,6 @@ ORDER BY a.created_at, answer_id
 
 _REOPEN = """
 UPDATE label_request SET updated_at = $1, status = CASE WHEN round_id IN
-    (SELECT round_id FROM round WHERE status = 'finished') THEN 'withdrawn' ELSE 'open' END
+    (SELECT round_id FROM round WHERE status <> 'running') THEN 'withdrawn' ELSE 'open' END
 WHERE status = 'done' AND request_id NOT IN (SELECT request_id FROM answer_current)
 """

@@ -334,6 +334,7 @@ async function begin() {
   work = new Work(keeper, clock, () => drawing.masks());
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
+  work.addEventListener("note", ({ detail }) => messages.tell(detail));
   work.addEventListener("empty", () => {
     drawing = null;
     app.dataset.state = "empty";

@@ -70,7 +70,11 @@ export class Messages {
     if (error instanceof Unreachable) setTimeout(() => location.reload(), SHORT_MS);
   }
 
-  nothingToDo({ round, step, running, open }) {
+  nothingToDo({ round, step, running, open, paused }) {
+    if (paused) {
+      byId("empty-text").textContent = `The project is ${paused}. The next frames appear here when it goes on.`;
+      return;
+    }
     const working = `Round ${round} is answered. The model learns from it now (${step}); the next frames appear here.`;
     const taken = "The frames that are left are in other hands. What comes free appears here.";
     byId("empty-text").textContent = running ? working : open ? taken : "The next frames appear here by themselves.";

@@ -1,7 +1,8 @@
 // One person's work: the frame in hand, its lease, drafts, and answers on their way. An answer is kept on this device
 // until the server has confirmed it, and is sent again with the same id until then.
 //
-// Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error}.
+// Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error},
+// "note" (a sentence of the server).
 
 import { call, Refused, Unreachable, uuid } from "./server.js";
 
@@ -165,8 +166,9 @@ export class Work extends EventTarget {
     const { request_id, lease } = this.task;
     if (this.clock.idle > AWAY_SECONDS) return this.#keepLease(15);
     try {
-      const { expires_in_seconds } = await call("POST", `/api/requests/${request_id}/renew`, { lease: lease.token });
+      const { expires_in_seconds, note } = await call("POST", `/api/requests/${request_id}/renew`, { lease: lease.token });
       this.#keepLease(expires_in_seconds);
+      if (note) this.dispatchEvent(new CustomEvent("note", { detail: note }));
     } catch (error) {
       if (error instanceof Refused && error.stale) await this.#leaseLost(error);
       else throw error;

@@ -2,22 +2,25 @@
 
 import sys
 from contextlib import nullcontext
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from al_core.ledger.campaign.steering import Pause
 from al_core.ledger.store import Ledger
 from al_core.settings import Settings, load_settings
 from flows.cli.main import main
+from flows.round import RoundOutcome
 from tasks.processes import run_lock
 from tasks.scheduling import prefect_server
 from tests.toys.ledgers import ledger_with_clip
 
 
-def outcome(waiting=0, stop_reason=None, rejected=()):
+def outcome(waiting=0, stop_reason=None, rejected=(), paused=None):
     """How a round ended."""
-    return SimpleNamespace(round_id=1, waiting=waiting, stop_reason=stop_reason, rejected=rejected)
+    return RoundOutcome(1, waiting, rejected, stop_reason, paused)
 
 
 @pytest.fixture
@@ -51,10 +54,11 @@ def run(command, root, *options):
 
 @pytest.mark.parametrize("command", ["run", "round"])
 def test_settings_come_from_the_preset_the_changes_and_else_the_last_round(root, flows, command):
+    last = Ledger(root / "ledger.duckdb").last_round().settings
     assert run(command, root)[0] == 0
     assert run(command, root, "--settings", "quick", "--set", "seed=7")[0] == 0
     (where, kept), (_, asked) = flows.given
-    assert (where, kept) == (root, Ledger(root / "ledger.duckdb").last_round().settings)
+    assert (where, kept) == (root, last)
     assert asked == load_settings("quick").changed({"seed": 7})
 
 
@@ -70,6 +74,7 @@ def test_limits_of_a_run_are_settings_of_when_to_stop(root, flows):
     [
         (outcome(), "round 1 is finished."),
         (outcome(stop_reason="2 of 2 rounds"), "The campaign is over after round 1: 2 of 2 rounds"),
+        (outcome(paused=Pause("eve", datetime(2026, 3, 4, 5, 6))), "paused since 2026-03-04 05:06 UTC by eve"),
         (outcome(waiting=2), "round 1 waits for 2 labels: the frames are in"),
         (outcome(waiting=1, rejected=("a.png: too small",)), "not taken: a.png: too small round 1 waits for 1"),
     ],
@@ -110,3 +115,50 @@ def test_of_two_runs_of_a_project_the_second_is_refused(root, flows, command):
     with run_lock.only_run(root):
         code, _ = run(command, root)
     assert (code != 0, flows.given) == (True, [])
+
+
+def test_a_change_says_from_when_on_it_holds_and_is_kept(root, flows):
+    ledger = Ledger(root / "ledger.duckdb")
+    ledger.begin_step(1, "select", "a")
+    ledger.finish_step(1, "select", {}, 1.0)
+    changes = ("--set", "student.iterations=7", "--set", "selection.frames_per_round=5", "--set", "seed=4")
+    code, output = run("run", root, *changes)
+    assert code == 0
+    assert "The change of student.iterations holds from now on, for the steps of round 1 that are not done." in output
+    assert "The changes of 2 settings (seed, selection.frames_per_round) hold from round 2 on." in output
+    assert f"fewframes round --abandon --project {root}" in output
+    now = ledger.round(1).settings
+    assert (now.student.iterations, now.seed) == (7, 0)
+    assert (ledger.wanted().seed, ledger.wanted().selection.frames_per_round) == (4, 5)
+    assert "hold from the next round on" in run("status", root)[1]
+    assert run("run", root)[0] == 0
+    assert flows.given[-1][1] == ledger.wanted()
+
+
+def test_a_setting_that_is_refused_changes_nothing(root, flows):
+    code, output = run("run", root, "--set", "selection.strategy=valeu")
+    assert (code, "valeu" in output, flows.given) == (1, True, [])
+    ledger = Ledger(root / "ledger.duckdb")
+    assert (ledger.wanted(), ledger.round(1).settings.selection.strategy) == (None, "value")
+
+
+def test_a_round_is_abandoned_after_a_question(root, flows):
+    ledger = Ledger(root / "ledger.duckdb")
+    assert "End round 1 for good?" in run("round", root, "--abandon")[1]
+    assert ledger.round(1).status == "running"
+    code, output = run("round", root, "--abandon", "--yes", "--set", "seed=4")
+    assert (code, "Round 1 is abandoned. Its 0 answers are labels of the next round." in output) == (0, True), output
+    assert "The change of seed holds from round 2 on." in output
+    assert (ledger.round(1).status, flows.given) == ("abandoned", [])
+    assert "abandoned" in run("status", root)[1]
+    code, output = run("round", root, "--abandon", "--yes")
+    assert (code, output) == (1, "Error: no round is under way, so there is none to abandon")
+
+
+def test_a_pause_begins_and_ends(root, flows):
+    ledger = Ledger(root / "ledger.duckdb")
+    assert "is paused since" in run("pause", root)[1]
+    assert ledger.paused() is not None
+    assert "paused since" in run("status", root)[1]
+    assert "is over. While it is served" in run("resume", root)[1]
+    assert (ledger.paused(), "is not paused" in run("resume", root)[1]) == (None, True)
