@@ -57,27 +57,33 @@ def _matched_masks(sources: Sequence[Source], root: Path, below: Sequence[Path])
     top = Path(os.path.commonpath([source.path.parent for source in sources]))
     above = {folder: _place(folder.relative_to(root))[:-1] for folder in below}
     twins = Counter(source.name for source in sources)
+    places = [_place(source.path.relative_to(top).parent) for source in sources]
     chosen: dict[int, Path] = {}
-    for surely in (True, False):
-        taken = set(chosen.values())
-        for i, source in enumerate(sources):
-            mine = _place(source.path.relative_to(top).parent)
-            named = [f for f in below if f.name == source.path.name] or [f for f in below if f.name == source.name]
-            named = [folder for folder in named if folder not in taken]
-            fitting = [f for f in named if above[f] == mine] if surely else _agreeing(source, mine, named, above)
-            if not surely and not fitting and len(named) == twins[source.name] == 1:
-                fitting = named
-            if len(fitting) > 1:
-                raise BadLabel(
-                    f"{source.path}: several folders of masks fit: {', '.join(map(str, fitting))}. {_TELL_APART}"
-                )
-            if fitting and i not in chosen:
-                chosen[i] = fitting[0]
+    for i, source in enumerate(sources):
+        _choose(chosen, i, source, [folder for folder in _named(source, below) if above[folder] == places[i]])
+    taken = set(chosen.values())
+    for i, source in enumerate(sources):
+        if i not in chosen:
+            named = [folder for folder in _named(source, below) if folder not in taken]
+            alone = len(named) == twins[source.name] == 1
+            _choose(chosen, i, source, _agreeing(source, places[i], named, above) or (named if alone else []))
     for folder, count in Counter(chosen.values()).items():
         if count > 1:
             owners = " or ".join(str(sources[i].path) for i, other in chosen.items() if other == folder)
             raise BadLabel(f"{folder}: these masks may belong to {owners}. {_TELL_APART}")
     return chosen
+
+
+def _named(source: Source, below: Sequence[Path]) -> list[Path]:
+    """Return the folders that are called like a source's file or, where there are none, like the source."""
+    return [f for f in below if f.name == source.path.name] or [f for f in below if f.name == source.name]
+
+
+def _choose(chosen: dict[int, Path], i: int, source: Source, fitting: Sequence[Path]) -> None:
+    if len(fitting) > 1:
+        raise BadLabel(f"{source.path}: several folders of masks fit: {', '.join(map(str, fitting))}. {_TELL_APART}")
+    if fitting:
+        chosen[i] = fitting[0]
 
 
 def _agreeing(
