@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import write_export
 from al_core.records import Identities
-from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, image, make_clip, read_coco, usual_clip
+from tests.toys.footage.export_clips import CORNER, HUMAN, RING, delivered, image, make_clip, read_coco, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

@@ -8,7 +8,7 @@ from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.export.contents import ExportOptions, Tally, labelled_frames, parse_provenances, replacing
 from al_core.export.exporters import write_export
 from al_core.masks.rle import encode
-from tests.toys.export_clips import CORNER, HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.footage.export_clips import CORNER, HUMAN, PROPAGATED, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

@@ -13,7 +13,7 @@ from al_core.export.davis import index_image
 from al_core.export.exporters import write_export
 from al_core.footage.discovery import discover
 from al_core.masks.rle import decode, encode
-from tests.toys.export_clips import (
+from tests.toys.footage.export_clips import (
     ACCEPTED,
     CORNER,
     HUMAN,

@@ -5,7 +5,7 @@ import pytest
 from al_core.errors import UnknownName
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import EXPORTERS, write_export
-from tests.toys.export_clips import usual_clip
+from tests.toys.footage.export_clips import usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

@@ -10,7 +10,7 @@ from al_core.errors import BadLabel
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import write_export
 from al_core.export.mots import class_numbers
-from tests.toys.export_clips import CORNER, HUMAN, RING, TEACHER, delivered, make_clip
+from tests.toys.footage.export_clips import CORNER, HUMAN, RING, TEACHER, delivered, make_clip
 
 NAMES = {1: "dog", 2: "Car"}
 INSIDE = np.zeros((5, 6), bool)

@@ -10,7 +10,7 @@ from al_core.export.exporters import write_export
 from al_core.export.overlay import _object_labels, draw_frame
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb, track_colour
 from al_core.records import Video
-from tests.toys.export_clips import HUMAN, PROPAGATED, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.footage.export_clips import HUMAN, PROPAGATED, TEACHER, delivered, make_clip, usual_clip
 
 HEIGHT, WIDTH = 121, 161
 BLOB = np.zeros((HEIGHT, WIDTH), bool)

@@ -11,7 +11,7 @@ from al_core.errors import BadSettings
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import write_export
 from al_core.export.yolo import polygon, polygon_mask, polygon_text
-from tests.toys.export_clips import CORNER, HUMAN, RING, delivered, make_clip, usual_clip
+from tests.toys.footage.export_clips import CORNER, HUMAN, RING, delivered, make_clip, usual_clip
 
 NAMES = {3: "dog", 8: 'the "cat"'}
 

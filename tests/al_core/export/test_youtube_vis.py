@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import write_export
 from al_core.records import Identities
-from tests.toys.export_clips import CORNER, HUMAN, RING, TEACHER, delivered, make_clip, usual_clip
+from tests.toys.footage.export_clips import CORNER, HUMAN, RING, TEACHER, delivered, make_clip, usual_clip
 
 NAMES = {1: "dog", 2: "cat"}
 

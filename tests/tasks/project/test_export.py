@@ -17,7 +17,7 @@ from al_core.stores.delivered import write_delivered
 from tasks.ledger.client import open_ledger
 from tasks.project.export import Choice, export_project, export_splits
 from tasks.project.ingest import ingest_paths
-from tests.toys.export_clips import read_coco
+from tests.toys.footage.export_clips import read_coco
 from tests.toys.labelled_project import (
     HEIGHT,
     N_FRAMES,
