@@ -183,7 +183,14 @@ def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwh
     with serving(project) as (process, owner):
         until(lambda: ledger.requests(2), process)
         until(lambda: not state(owner, key)["running"], process)
-        assert state(owner, key) == {"round": 2, "step": "request", "open": 2, "running": False, "last_error": None}
+        assert state(owner, key) == {
+            "round": 2,
+            "step": "request",
+            "open": 2,
+            "running": False,
+            "last_error": None,
+            "paused": None,
+        }
         assert [r.status for r in ledger.rounds()] == ["finished", "running"]
         assert len(ledger.human_labels()) == 2
         report = fewframes("report", "--project", project.root)
