@@ -37,6 +37,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     errors.LedgerBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment."),
     errors.ToolUnreachable: (HTTPStatus.BAD_GATEWAY, "Try again in a moment."),
     errors.LedgerCorrupt: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
+    errors.ReadOnly: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
     errors.NoSpace: (HTTPStatus.INSUFFICIENT_STORAGE, f"{_TELL_THE_LEAD}."),
     errors.DamagedFile: (
         HTTPStatus.INTERNAL_SERVER_ERROR,

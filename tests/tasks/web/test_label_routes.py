@@ -170,7 +170,7 @@ class TestAnswers:
         bo = office.person("bo")
         assert act(ada, next_task(ada), "skip", reason="too dark").status_code == 204
         task = next_task(ada)
-        assert act(ada, task, "renew").json() == {"expires_in_seconds": 300.0}
+        assert act(ada, task, "renew").json() == {"expires_in_seconds": 300.0, "note": ""}
         assert act(ada, task, "flag", reason="what is this?").status_code == 204
         assert next_task(ada) is None
         task = next_task(bo)
