@@ -20,7 +20,7 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
-from tasks.preflight import check
+from tasks.preflight import check, rehearse
 from tasks.project.round_control import pause_in_words, settings_of_schedule
 from tasks.report.formatting import many
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
@@ -64,6 +64,7 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     last = ledger.last_round()
     if (pause := ledger.paused()) and (last is None or last.status != "running"):
         return RoundOutcome(last.round_id if last else 0, paused=pause)
+    rehearse(project, ledger, settings)
     round_id = ledger.begin_round(settings, flow_run.id).round_id
     context = RoundContext(project, ledger, round_id)
     repair_inputs(context)

@@ -82,6 +82,7 @@ def train_student(
     iterations: int,
     init_checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    statistics_batches: int = STATISTICS_BATCHES,
 ) -> TrainedStudent:
     """Train a student; a repeated call with the same arguments continues after a kill, and returns after the end.
 
@@ -94,6 +95,7 @@ def train_student(
         init_checkpoint: weights to start from: an earlier result of this function (student and teachers), a
             checkpoint of mmengine, or a plain file of tensors.
         on_progress: called after each iteration.
+        statistics_batches: from which the statistics of BatchNorm are measured at the end.
 
     Raises:
         BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built.
@@ -102,7 +104,8 @@ def train_student(
     began = time.monotonic()
     import_mmdet()
     run = _Run(
-        student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress
+        *(student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress),
+        statistics_batches=statistics_batches,
     )
     final = work_dir / FINAL
     content = _read_if_same(run, final)
@@ -130,6 +133,7 @@ class _Run:
     iterations: int
     init_checkpoint: Path | None
     on_progress: Callable[[Progress], None] | None
+    statistics_batches: int = STATISTICS_BATCHES
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -225,7 +229,7 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
                 runner.train()
                 for module in (runner.model, *(teacher.module for teacher in teachers.teachers)):
                     hooks.seed_everything([seed, 4])
-                    measure_batch_norm(module, _data(run, seed, STATISTICS_BATCHES, STATISTICS_PIPELINE))
+                    measure_batch_norm(module, _data(run, seed, run.statistics_batches, STATISTICS_PIPELINE))
         finally:
             runner.close()
     return {

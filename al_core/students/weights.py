@@ -1,5 +1,6 @@
 """Weights to start a training from: the round before, a checkpoint of mmengine, or a plain file of tensors."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ StateDict = Mapping[str, torch.Tensor]
 
 CONTAINERS = ("state_dict", "model", "model_state_dict", "net")
 """Keys under which checkpoints of other programs hold the weights."""
+
+LEAST_SHARE = 0.02
+"""A file that gives less than this share of a student's weights is another model's."""
 
 PREFIXES = (("module.", ""), ("", ""), ("", "backbone."), ("module.", "backbone."))
 """What to take from a name, and what to put before it: weights of a wrapped model, or of a backbone alone."""
@@ -37,7 +41,7 @@ class Start:
         """Put the weights that fit into a model; the answer says which did.
 
         Raises:
-            BadCheckpoint: none did.
+            BadCheckpoint: none did, or next to none.
         """
         return _load_fitting(model, self.student.get(seed, self.student[min(self.student)]), self.source)
 
@@ -76,12 +80,18 @@ def _load_fitting(model: nn.Module, weights: StateDict, source: Path) -> str:
         raise BadCheckpoint(
             f"{source}: nothing in it fits the student: it has {_names(weights)}, the student {_names(wanted)}"
         )
-    model.load_state_dict(fitting, strict=False)
     n_all = sum(t.numel() for t in wanted.values())
-    n_fit = sum(wanted[name].numel() for name in fitting)
-    left = [name for name in wanted if name not in fitting]
-    note = f"; not in it: {_names(left)}" if left else ""
-    return f"{source.name}: {len(fitting)} of {len(wanted)} tensors fit ({n_fit / n_all:.0%} of the weights){note}"
+    share = sum(wanted[name].numel() for name in fitting) / n_all
+    told = f"{len(fitting)} of {len(wanted)} tensors fit ({share:.0%} of the weights)"
+    if share < LEAST_SHARE:
+        raise BadCheckpoint(
+            f"{source}: next to nothing in it fits the student: {told}; give the weights of the same model, or leave "
+            "student.init_weights empty"
+        )
+    model.load_state_dict(fitting, strict=False)
+    parts = Counter(name.partition(".")[0] for name in wanted if name not in fitting)
+    new = ", ".join(f"{part} ({n} of {sum(w.startswith(f'{part}.') for w in wanted)})" for part, n in parts.items())
+    return f"{source.name}: {told}{f'; new: {new}' if new else ''}"
 
 
 def _fitting(weights: StateDict, wanted: StateDict, strip: str, add: str) -> dict[str, torch.Tensor]:

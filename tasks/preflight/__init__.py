@@ -1,5 +1,6 @@
-"""What is looked at before anything is stored and anybody is asked: names, files, devices, and what contradicts."""
+"""What is looked at and tried out before anything is stored and anybody is asked."""
 
 from tasks.preflight.checks import check
+from tasks.preflight.rehearsal import rehearse
 
-__all__ = ["check"]
+__all__ = ["check", "rehearse"]

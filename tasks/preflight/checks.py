@@ -15,6 +15,7 @@ from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
+from al_core.records import Video
 from al_core.selection import STRATEGIES
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
 from al_core.students.zoo import config_base, override_text
@@ -54,12 +55,13 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
 
             choose_device(settings.student.device)
     ledger = open_ledger(project) if project else None
-    if ledger is None or not _starts_from_round_before(settings, ledger):
+    if ledger is None or not starts_from_round_before(settings, ledger):
         check_weights(settings)
     _check_tools(settings.annotator, tokens)
     if ledger is not None:
         _check_truth(settings.annotator, ledger)
         _check_footage(settings.selection, ledger.video_lengths().values())
+        _check_batch(settings, ledger.videos())
 
 
 def check_weights(settings: Settings) -> None:
@@ -75,6 +77,12 @@ def check_weights(settings: Settings) -> None:
             from al_core.students.weights import read_start
 
             read_start(path)
+
+
+def starts_from_round_before(settings: Settings, ledger: Ledger) -> bool:
+    """Tell whether the next training starts from a round before, and not from ``init_weights``."""
+    trained = any(step.name == "train" and step.status == "finished" for step in ledger.steps())
+    return settings.student.warm_start and trained
 
 
 def _check_names(settings: Settings) -> None:
@@ -187,9 +195,17 @@ def _check_footage(selection: SelectionSettings, lengths: Collection[int]) -> No
         )
 
 
-def _starts_from_round_before(settings: Settings, ledger: Ledger) -> bool:
-    trained = any(step.name == "train" and step.status == "finished" for step in ledger.steps())
-    return settings.student.warm_start and trained
+def _check_batch(settings: Settings, videos: Collection[Video]) -> None:
+    """Refuse images of a training step that alone fill the machine's memory; what else it needs only a trial tells."""
+    side = min(settings.student.long_side, max((max(video.height, video.width) for video in videos), default=1))
+    # Three channels of four bytes; the widest footage is four times as wide as high.
+    needed = settings.student.batch_size * side * (side / 4) * 3 * 4
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise BadSettings(
+            f"student.batch_size: {settings.student.batch_size} images of {side} pixels need more than the "
+            f"{memory / 2**30:.0f} GiB of memory that this machine has; lower it, or student.long_side"
+        )
 
 
 def _file(name: str) -> Path:

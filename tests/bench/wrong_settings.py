@@ -82,6 +82,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
 no weights."""
 
 CONTRADICTIONS = [
+    Case("student.batch_size", "too big", ("student.batch_size=2147483647",)),
     Case("propagation.cutie_weights", "not given", ('propagation.methods=["cutie"]',)),
     Case("selection.planned_frames", "contradiction", ("selection.planned_frames=3", "selection.frames_per_round=5")),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),

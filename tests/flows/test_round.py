@@ -44,6 +44,8 @@ class Round:
             work = {"request": self._ask, "collect": step.work}.get(name, self._stand_in(name))
             monkeypatch.setattr(table, name, replace(step, work=self._noted(name, work)))
         monkeypatch.setattr(table, "collect_work", self._noted("collect", table.collect_work))
+        self.rounds_at_trial = []
+        monkeypatch.setattr("flows.round.rehearse", self._rehearse)
         monkeypatch.setattr(table, "tell_finished", lambda *_: self.done.append("finish"))
 
     def run(self):
@@ -61,6 +63,9 @@ class Round:
         selected = [chosen(3, 0), chosen(8, 1)]
         context.ledger.put_requests([LabelRequest.of(context.round_id, s) for s in selected])
         return Requested(2)
+
+    def _rehearse(self, project, ledger, settings):
+        self.rounds_at_trial.append(len(ledger.rounds()))
 
     def _stand_in(self, name):
         return lambda context: self.results[name]
@@ -89,6 +94,11 @@ def test_the_steps_are_done_in_their_order(simulated):
     assert (outcome.round_id, outcome.waiting, outcome.stop_reason) == (1, 0, None)
     assert [step.name for step in sorted(simulated.ledger.steps(1), key=lambda s: s.finished_at)] == ORDER
     assert simulated.ledger.round(1).status == "finished"
+
+
+def test_the_student_is_tried_before_the_round_is_stored(people):
+    people.run()
+    assert people.rounds_at_trial[0] == 0
 
 
 def test_the_next_round_may_end_the_campaign(simulated):

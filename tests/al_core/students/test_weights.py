@@ -61,7 +61,7 @@ class TestKindsOfFiles:
         net = Net()
         note = read_start(saved(tmp_path, {prefix + "weight": torch.full((1, 1), 7.0)})).load_student(net, 0)
         assert float(net.backbone.weight) == 7.0
-        assert note == "w.pth: 1 of 2 tensors fit (50% of the weights); not in it: head.weight"
+        assert note == "w.pth: 1 of 2 tensors fit (50% of the weights); new: head (1 of 1)"
 
 
 class TestWhatDoesNotFit:
@@ -69,7 +69,7 @@ class TestWhatDoesNotFit:
         net = Net(classes=3)
         note = read_start(saved(tmp_path, weights(5.0))).load_student(net, 0)
         assert float(net.backbone.weight) == 5.0
-        assert "1 of 2 tensors fit (25% of the weights); not in it: head.weight" in note
+        assert "1 of 2 tensors fit (25% of the weights); new: head (1 of 1)" in note
 
     def test_nothing_fits(self, tmp_path: Path) -> None:
         start = read_start(saved(tmp_path, {"conv.kernel": torch.zeros(2)}))
