@@ -86,6 +86,11 @@ def _public_url(url: str) -> str:
     return url
 
 
+SECRETS = ("notify.url",)
+"""Settings that are shown to nobody: who knows the address of a chat program's hook can write there."""
+
+_HIDDEN = "(set, not shown)"
+
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 ServerUrl = Annotated[str, AfterValidator(lambda url: _public_url(url).rstrip("/"))]
 
@@ -270,6 +275,14 @@ class Settings(_Section):
         """Hash of all fields, 64 hex digits."""
         return fingerprint(self.model_dump(mode="json"))
 
+    def shown(self) -> dict[str, Any]:
+        """Return all fields as people may see them: addresses that may be secrets say only that they are set."""
+        values = self.model_dump(mode="json")
+        for name in SECRETS:
+            section, _, leaf = name.partition(".")
+            values[section][leaf] = _HIDDEN if values[section][leaf] else ""
+        return values
+
     def changed(self, values: Mapping[str, Any]) -> "Settings":
         """Return a copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
 
@@ -330,7 +343,8 @@ def _explain(error: Any) -> str:
     )
     words = next((w for start, w in _EXPECTED.items() if kind.startswith(start)), error["msg"])
     words = words.removeprefix("Value error, ").replace("Input should be ", "expected a value ")
-    return f"{name}: {words}, got {given!r}{hint and '.'}{hint}"
+    got = "" if name in SECRETS else f", got {given!r}"
+    return f"{name}: {words}{got}{hint and '.'}{hint}"
 
 
 _EXPECTED = {

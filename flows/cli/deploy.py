@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from al_core.export import FORMATS
+from al_core.settings import SECRETS
 from flows.cli.options import existing, project_option, settings_options
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def deploy(
         raise click.UsageError(f"--export takes FORMAT=PATH with one of {', '.join(FORMATS)}, got {exported!r}")
     limits = {"schedule.answered_share": answered, "schedule.deadline_hours": deadline}
     wanted = parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}
-    rounds = {"settings": _absolute(preset), "changes": _checked(project, preset, wanted)}
+    # Prefect shows the parameters of a deployment to everybody who sees its pages.
+    shown = {name: value for name, value in _checked(project, preset, wanted).items() if name not in SECRETS}
+    rounds = {"settings": _absolute(preset), "changes": shown}
     parameters: dict[str, dict[str, Any]] = {
         "ingest": {"paths": [str(path.resolve()) for path in paths]},
         "round": rounds,
@@ -82,7 +85,7 @@ def deploy(
 
     if preset or wanted:
         settings = settings_for_run(project, preset, wanted)
-        source = source_of_schedule(_absolute(preset) or None, wanted)
+        source = source_of_schedule(_absolute(preset) or None, shown)
         for line in ask_for(project, settings, getuser(), source).lines(project):
             click.echo(line)
     name = register(url, project, parameters, schedules, timezone, trainings)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from al_core.errors import MissingDependency, ToolUnreachable
+from tasks.network.clients import web_client
 
 _PAGE = 100
 _PAUSES = (0.25, 0.5, 1.0)
@@ -32,7 +33,7 @@ class LabelStudioApi:
     def __init__(self, url: str, token_variable: str) -> None:
         self._url = url
         self._token_variable = token_variable
-        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT)
+        self._http = web_client(url, timeout=_TIMEOUT)
         self._authorization: str | None = None
 
     def projects(self) -> Iterator[dict[str, Any]]:

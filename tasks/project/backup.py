@@ -27,7 +27,9 @@ from al_core.records import Progress
 MANIFEST = "fewframes-backup.json"
 LEDGER = "ledger.duckdb"
 
-LEFT_OUT = frozenset({"cache", "prefect", "snapshot", "ledger.duckdb", "ledger.duckdb.wal", "owner.json"})
+LEFT_OUT = frozenset(
+    {"cache", "prefect", "snapshot", "ledger.duckdb", "ledger.duckdb.wal", "owner.json", "undelivered.json"}
+)
 """In the project's folder; hidden files and unfinished ones (``.part``) are left out too."""
 
 Tell = Callable[[Progress], None]

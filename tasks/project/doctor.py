@@ -78,6 +78,8 @@ def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) ->
         *_state(project, free_gigabytes),
         _ledger(project, answers.get(("ledger", str(project.ledger_path)))),
         *_rounds(project),
+        *_environment(),
+        *_messages(project),
     ]
 
 
@@ -252,6 +254,27 @@ def _rounds(project: Project) -> list[Finding]:
         detail, _, mend = problem.partition(". Change")
         return [Finding("rounds", False, detail, f"change{mend}")]
     return [Finding("rounds", True, "none has begun" if last is None else f"round {last.round_id} is {last.status}")]
+
+
+def _environment() -> list[Finding]:
+    """Tell what of the proxies and certificates that the environment names is of use."""
+    from tasks.network.loopback import is_bypassed, misfits
+
+    found = [Finding(misfit.variable, False, f"it {misfit.problem}", misfit.mend) for misfit in misfits()]
+    if not is_bypassed():
+        detail = (
+            "127.0.0.1, localhost and ::1 are not in NO_PROXY; fewframes reaches this machine directly all the same"
+        )
+        found.append(Finding("proxy", True, detail))
+    return found
+
+
+def _messages(project: Project) -> list[Finding]:
+    """Tell whether the last message about a round came through."""
+    from tasks.scheduling.notify import undelivered
+
+    missed = undelivered(project)
+    return [Finding("webhook", False, str(missed), "look at notify.url")] if missed else []
 
 
 def _existing_parent(path: Path) -> Path:

@@ -16,6 +16,7 @@ from tasks.ledger.client import open_ledger
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.report.formatting import between, duration, many, percent, score, times
 from tasks.report.round_rows import RoundRow, round_rows
+from tasks.scheduling.notify import undelivered
 from tasks.steps.audit import gain_in_words, gain_so_far
 
 
@@ -48,6 +49,8 @@ def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
         yield problem[0].upper() + problem[1:]
     if waiting:
         yield f"{changed_in_words(waiting)} from the next round on."
+    if (missed := undelivered(project)) is not None:
+        yield f"Nobody was told: {missed}"
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:

@@ -1,17 +1,21 @@
 """Messages to a webhook about a project's rounds.
 
-A message never fails a round, and holds it up for a few seconds at most: an address that does not answer is tried
-again for that long, and then a line in the log says so.
+A message never fails a round, and holds it up for five seconds at most: an address that does not answer is tried again
+for that long. Then a line in the log says so, and a note in the project, which ``status``, ``doctor`` and the dashboard
+show until a message comes through again.
 """
 
+import json
 import logging
 import os
-import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
-import httpx
-
+from al_core.files import write_whole
 from al_core.ledger.file.owner import read_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
@@ -20,9 +24,6 @@ _log = logging.getLogger(__name__)
 
 BUDGET = 5.0
 """Seconds that telling somebody may take, all tries together."""
-
-_FIRST_WAIT = 0.25
-_MOST_SECONDS_A_TRY = 2.0
 
 
 class Event(StrEnum):
@@ -53,36 +54,84 @@ def notify(
     Args:
         budget: seconds for all tries together.
     """
+    try:
+        return _tell(project, settings, event, text, round_id, dict(counts or {}), mend, budget)
+    except Exception as error:
+        # Nobody's round fails because somebody could not be told of it.
+        _log.warning("the message about %s was not delivered: %s", event.value, type(error).__name__)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The last message, which nobody got.
+
+    Attributes:
+        event: what it was about.
+        problem: why; never the address, which may be a secret.
+        at: when (UTC without zone).
+    """
+
+    event: str
+    problem: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"the message about {self.event} at {self.at:%Y-%m-%d %H:%M} UTC was not delivered: {self.problem}"
+
+
+def undelivered(project: Project) -> Undelivered | None:
+    """Return the last message of a project if nobody got it; None where it was delivered, or there was none."""
+    try:
+        note = json.loads(_note(project).read_text())
+        return Undelivered(str(note["event"]), str(note["problem"]), datetime.fromisoformat(note["at"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _tell(
+    project: Project,
+    settings: NotifySettings,
+    event: Event,
+    text: str,
+    round_id: int | None,
+    counts: Mapping[str, float],
+    mend: str,
+    budget: float,
+) -> bool:
     url = os.environ.get(settings.url_variable, "") or settings.url
     if not url:
         return False
+    # It costs a tenth of a second to load, for something that most projects never need.
+    from tasks.network.delivery import deliver
+
     owner = read_owner(project.ledger_path)
     body = {
         "event": event.value,
         "project": project.root.name,
         "round": round_id,
         "text": text,
-        "counts": dict(counts or {}),
+        "counts": counts,
         "link": settings.page_url or ("" if owner is None else owner.url),
         "mend": mend,
     }
-    return _deliver(url, body, time.monotonic() + budget)
+    problem = deliver(url, body, budget)
+    # On a full disk the note stays what it was.
+    with suppress(OSError):
+        _keep(project, event, problem)
+    if problem:
+        _log.warning("the message about %s was not delivered: %s; check notify.url", event.value, problem)
+    return not problem
 
 
-def _deliver(url: str, body: Mapping[str, object], until: float) -> bool:
-    wait, problem = _FIRST_WAIT, ""
-    while (left := until - time.monotonic()) > 0:
-        try:
-            answer = httpx.post(url, json=body, timeout=min(left, _MOST_SECONDS_A_TRY), follow_redirects=False)
-            if answer.is_success:
-                return True
-            problem = f"it answered {answer.status_code}"
-            if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                break
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            problem = type(error).__name__
-        time.sleep(max(0.0, min(wait, until - time.monotonic())))
-        wait *= 2
-    # The address may be a secret, and so may be what libraries say about it.
-    _log.warning("the message about %s was not delivered: %s; check notify.url", body["event"], problem)
-    return False
+def _keep(project: Project, event: Event, problem: str) -> None:
+    if problem:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        note = {"event": event.value, "problem": problem, "at": now.isoformat(timespec="seconds")}
+        write_whole(_note(project), json.dumps(note).encode())
+    else:
+        _note(project).unlink(missing_ok=True)
+
+
+def _note(project: Project) -> Path:
+    return project.root / "undelivered.json"

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from al_core.errors import ToolUnreachable
+from tasks.network.clients import web_client
 
 TIMEOUT = 10.0
 """Seconds that a call may take."""
@@ -56,9 +56,7 @@ class PrefectApi:
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip("/")
-        # What runs on this machine is not asked through a proxy.
-        own = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._client = httpx.Client(base_url=self.url, timeout=timeout, headers=_credentials(), trust_env=not own)
+        self._client = web_client(self.url, timeout=timeout, headers=_credentials())
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.ledger.file.owner import runs
+from tasks.network.loopback import reach_loopback_directly
 from tasks.processes.heartbeat import Patience, Watchdog
 from tasks.processes.supervisor import RestartedProcess
 from tasks.scheduling.prefect_api import PrefectApi
@@ -42,8 +43,10 @@ _NO_ROOM_BYTES = 2**20
 def configure(home: Path) -> None:
     """Point Prefect at the project's own folder; must come before Prefect is imported.
 
-    What the user has set in the environment is kept, except where Prefect would leave the project.
+    What the user has set in the environment is kept, except where Prefect would leave the project, or would not reach
+    a server on this machine (see :func:`~tasks.network.loopback.reach_loopback_directly`).
     """
+    reach_loopback_directly()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["PREFECT_HOME"] = str(home)
     for name, value in _QUIET.items():

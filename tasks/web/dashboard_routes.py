@@ -33,6 +33,7 @@ from tasks.report.pages.dashboard_pages import Frame
 from tasks.report.pages.document import asset
 from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video
+from tasks.scheduling.notify import undelivered
 from tasks.web.auth import Person, at_least
 from tasks.web.error_responses import ApiError
 from tasks.web.state import Context, WebContext
@@ -73,7 +74,9 @@ def overview(context: Context) -> HTMLResponse:
         queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
-    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame(context)))
+    missed = undelivered(context.project)
+    told = "" if missed is None else str(missed)
+    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame(context), told))
 
 
 @router.get("/quality", response_class=HTMLResponse)

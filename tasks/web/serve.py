@@ -20,6 +20,7 @@ from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner
+from tasks.network.loopback import reach_loopback_directly
 from tasks.processes.rounds import RunState, ServedRounds
 from tasks.processes.supervisor import RestartedProcess
 from tasks.project.round_control import pause_in_words
@@ -111,6 +112,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
         LedgerConflict: it is served already; the message names the process and where it answers.
         BadAddress: the address cannot be had.
     """
+    reach_loopback_directly()
     _refuse_a_second(project)
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)

@@ -22,6 +22,14 @@ def test_settings_survive_their_stored_form():
     assert parse_settings(settings.model_dump_json()) == settings
 
 
+def test_addresses_that_may_be_secrets_are_not_shown():
+    settings = Settings().changed({"notify.url": "https://hooks.example.org/s3cret"})
+    assert settings.shown()["notify"]["url"] == "(set, not shown)"
+    assert Settings().shown() == Settings().model_dump(mode="json")
+    with pytest.raises(BadSettings, match="without user and password$"):
+        settings.changed({"notify.url": "https://ann:s3cret@hooks.example.org"})
+
+
 def test_equal_settings_have_one_hash():
     assert Settings().sha256 == Settings().changed({"seed": 0}).sha256
     assert Settings().sha256 != Settings().changed({"seed": 1}).sha256

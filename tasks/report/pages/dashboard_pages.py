@@ -53,15 +53,24 @@ class Frame:
         return document(title, head, parts, charts or Charts(), FOOTER, self.links, here, self.static)
 
 
-def overview(content: Content, queue: QueueState, age_seconds: float | None, overdue: int | None, frame: Frame) -> str:
+def overview(
+    content: Content,
+    queue: QueueState,
+    age_seconds: float | None,
+    overdue: int | None,
+    frame: Frame,
+    undelivered: str = "",
+) -> str:
     """Show how far the videos are labelled, what people are asked now, and the rounds.
 
     Args:
         age_seconds: of the oldest open request; None without one.
         overdue: open requests of a round whose deadline has passed; None where rounds have no deadline.
+        undelivered: the last message to the webhook, if nobody got it.
     """
     charts = Charts()
-    parts = {
+    parts = {"Messages": note(f"Nobody was told: {undelivered}.")} if undelivered else {}
+    parts |= {
         "Queue": _queue(queue, age_seconds, overdue),
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),

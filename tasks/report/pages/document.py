@@ -1,7 +1,8 @@
 """The pages' templates, and the skeleton that all pages share: one HTML file, whole or with its files beside it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -102,6 +103,7 @@ def _templates() -> Environment:
     found.filters |= {name: getattr(formatting, name) for name in ("clock", "duration", "many", "percent", "score")}
     found.filters |= {"anchor": _anchor, "thousands": "{:,}".format, "readable_on": readable_on}
     found.filters["track_colour"] = track_colour
+    found.filters["indented"] = partial(json.dumps, indent=1, ensure_ascii=False)
     found.globals["figures"] = round_figures
     return found
 

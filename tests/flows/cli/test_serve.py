@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -23,6 +22,7 @@ from tasks.ledger.client import living_owner, open_ledger
 from tests.flows.serving import label_all, serving, start, state, until, wait_for
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import fewframes, write_clip, write_settings
+from tests.toys.web.tls import write_certificate
 
 
 @pytest.fixture
@@ -127,29 +127,6 @@ def test_a_port_that_is_taken_is_named(project):
     assert f"127.0.0.1:{port} cannot be had" in done.stderr
     assert "--port" in done.stderr
     assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
-
-
-def write_certificate(folder):
-    """A certificate of its own for a name that is not the address, and its key; returns both paths."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "labels.example.org")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "cert.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
 
 
 def test_over_tls_the_other_commands_trust_the_very_certificate_that_was_given(project, tmp_path):

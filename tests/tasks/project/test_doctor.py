@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import subprocess
 import sys
@@ -6,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.project.doctor import Finding, findings_table, run_probes
+from al_core.project import Project
+from tasks.project.doctor import Finding, _environment, _messages, findings_table, run_probes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -141,3 +143,22 @@ def test_a_project_folder_need_not_be_there(tmp_path):
     finding = {f.name: f for f in _state(Project.at(tmp_path / "a" / "b"), 0.0)}["project"]
     assert finding.ok
     assert "made when it is needed" in finding.detail
+
+
+def test_proxies_and_certificates_that_cannot_be_used_are_found(monkeypatch):
+    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    monkeypatch.setattr(os, "environ", clean | {"ALL_PROXY": "socks5://h:1", "SSL_CERT_FILE": "/not/there.pem"})
+    found = {finding.name: finding for finding in _environment()}
+    assert not found["ALL_PROXY"].ok
+    assert "socks5 proxy" in found["ALL_PROXY"].detail
+    assert "/not/there.pem, which cannot be read" in found["SSL_CERT_FILE"].detail
+    assert "NO_PROXY" in found["proxy"].detail
+
+
+def test_a_message_that_nobody_got_is_found(tmp_path):
+    assert _messages(Project.at(tmp_path)) == []
+    note = {"event": "failed", "problem": "it answered 404", "at": "2026-01-02T03:04:05"}
+    (tmp_path / "undelivered.json").write_text(json.dumps(note))
+    (found,) = _messages(Project.at(tmp_path))
+    assert "it answered 404" in found.detail
+    assert found.mend

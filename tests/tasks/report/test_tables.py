@@ -1,4 +1,5 @@
 import io
+import json
 import re
 from dataclasses import replace
 
@@ -76,6 +77,14 @@ def test_the_status_of_a_project(tmp_path):
         "0.8",
         "waits for 1 label",
     ]
+
+
+def test_the_status_tells_of_a_message_that_nobody_got(tmp_path):
+    project, *_ = new_project(tmp_path)
+    note = {"event": "failed", "problem": "it answered 404", "at": "2026-01-02T03:04:05"}
+    (project.root / "undelivered.json").write_text(json.dumps(note))
+    told = "Nobody was told: the message about failed at 2026-01-02 03:04 UTC was not delivered: it answered 404"
+    assert told in status_of(project).splitlines()
 
 
 def record(strategy, round_id, jf, sequence="dog", ap50=0.5, seconds=80.0):

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import time
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.project import Project
 from al_core.settings import NotifySettings
-from tasks.scheduling.notify import Event, notify
+from tasks.scheduling.notify import Event, notify, undelivered
 from tests.toys.web.webhook import webhook
 
 
@@ -82,8 +83,36 @@ def test_an_address_that_does_not_answer_holds_nobody_up_and_is_told_once_withou
         assert not tell(project, hook.url, budget=0.6)
     assert time.monotonic() - began < 5
     assert [record.message for record in caplog.records] == [
-        "the message about round_ready was not delivered: ReadTimeout; check notify.url"
+        "the message about round_ready was not delivered: it did not answer in time; check notify.url"
     ]
+
+
+def test_the_last_message_that_nobody_got_is_noted_until_one_comes_through(project, hook):
+    assert undelivered(project) is None
+    hook.answers = [404]
+    tell(project, hook.url)
+    missed = undelivered(project)
+    assert missed.event == "round_ready"
+    assert re.fullmatch(r"the message about round_ready at .* UTC was not delivered: it answered 404", str(missed))
+    tell(project, hook.url)
+    assert undelivered(project) is None
+
+
+def test_a_note_that_cannot_be_read_or_written_is_none(project, hook, monkeypatch):
+    project.root.mkdir()
+    (project.root / "undelivered.json").write_text("[")
+    assert undelivered(project) is None
+    (project.root / "undelivered.json").unlink()
+    (project.root / "undelivered.json").mkdir()
+    hook.answers = [404]
+    assert not tell(project, hook.url)
+    assert tell(project, hook.url)
+
+
+def test_nothing_of_a_message_ever_fails_a_round(project, hook, caplog):
+    unsendable = {"asked": object()}
+    assert not tell(project, hook.url, counts=unsendable)
+    assert "was not delivered: TypeError" in caplog.text
 
 
 def test_where_nobody_listens_it_gives_up(project, caplog):

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tasks.scheduling.prefect_server import known_server
+from tests.toys.web.webhook import webhook
 
 OWNER = """
     import sys, time
@@ -20,9 +21,9 @@ OWNER = """
 """
 
 
-def start(tmp_path, body):
+def start(tmp_path, body, **variables):
     """A process that owns a server; its first line is the server's URL."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")} | variables
     command = [sys.executable, "-c", textwrap.dedent(OWNER).replace("{body}", body), str(tmp_path / "prefect")]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
@@ -39,11 +40,20 @@ def test_a_killed_command_leaves_no_server_behind(tmp_path):
     assert gone
 
 
-def test_state_stays_in_the_project_and_a_flow_runs(tmp_path):
+def test_state_stays_in_the_project_and_a_flow_runs_whatever_the_environment_says_about_proxies(tmp_path):
     body = "from prefect import flow; print(flow(lambda: 41 + 1, name='answer')(), flush=True)"
-    owner = start(tmp_path, body)
-    output, _ = owner.communicate(timeout=120)
-    assert output.splitlines()[-1] == "42"
+    with webhook() as proxy:
+        environment = {
+            "HTTP_PROXY": proxy.url,
+            "http_proxy": proxy.url,
+            "ALL_PROXY": "socks5://127.0.0.1:9",
+            "NO_PROXY": "[::1],.example.org",
+            "SSL_CERT_FILE": str(tmp_path / "not_there.pem"),
+        }
+        owner = start(tmp_path, body, **environment)
+        output, _ = owner.communicate(timeout=120)
+        assert output.splitlines()[-1] == "42"
+        assert proxy.asked == []
     assert (tmp_path / "prefect" / "prefect.db").is_file()
 
 

@@ -13,12 +13,14 @@ class Webhook:
 
     Attributes:
         heard: bodies, in order.
+        asked: method and path of each call, those too that a proxy would get.
         answers: statuses of the next answers; 200 when there are none left.
         delay: seconds until it answers.
     """
 
     def __init__(self) -> None:
         self.heard: list[dict] = []
+        self.asked: list[tuple[str, str]] = []
         self.answers: list[int] = []
         self.delay = 0.0
         self.url = ""
@@ -36,8 +38,14 @@ def webhook() -> Iterator[Webhook]:
             self.send_response(told.answers.pop(0) if told.answers else 200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.end_headers()
+
+        do_CONNECT = do_GET
+
+        def log_request(self, *_: object) -> None:
+            told.asked.append((self.command, self.path))
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         told.url = f"http://127.0.0.1:{server.server_port}/hook/s3cret"

@@ -57,6 +57,22 @@ def test_the_overview_shows_the_figures_of_the_ledger(finished):
     ]
 
 
+def test_a_message_that_nobody_got_stands_on_the_overview(finished):
+    project, ledger, _ = finished
+    content, state = gather_rounds(project, ledger), ledger.queue_state()
+    page = Page(dashboard_pages.overview(content, state, None, None, FRAME, "it answered <404>"))
+    assert "Nobody was told: it answered <404>." in page.text
+    assert "Nobody was told" not in Page(dashboard_pages.overview(content, state, None, None, FRAME)).text
+
+
+def test_the_address_of_a_hook_is_not_shown_with_the_settings(finished):
+    _, ledger, _ = finished
+    secret = ledger.rounds()[0].settings.changed({"notify.url": "https://hooks.example.org/s3cret"})
+    page = dashboard_pages.runs([replace(ledger.rounds()[0], settings=secret)], [], {}, "", FRAME)
+    assert "s3cret" not in page
+    assert '"url": "(set, not shown)"' in Page(page).text
+
+
 def test_the_queue_counts_what_it_holds(finished):
     content = gather_rounds(*finished[:2])
     state = QueueState(open=1234, in_hand=5, flagged=6, done=7, dropped=8, expired=9, oldest=datetime(2026, 1, 1))

@@ -1,0 +1,1 @@
+"""Connections to other processes, whatever the environment and the other side do."""
