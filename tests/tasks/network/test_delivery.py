@@ -66,7 +66,7 @@ def test_a_certificate_of_ones_own_is_told_as_that(tmp_path):
 
 @pytest.mark.parametrize(
     ("url", "problem"),
-    [("http://[", "InvalidURL"), ("http://127.0.0.1:9/s3cret", "nothing answers there (ConnectError)"), ("", "Unsupp")],
+    [("http://[", "ValueError"), ("http://127.0.0.1:9/s3cret", "nothing answers there (ConnectError)"), ("", "Unsupp")],
 )
 def test_an_address_that_is_none_is_told_without_repeating_it(url, problem):
     told = deliver(url, BODY, 0.3)
