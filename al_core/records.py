@@ -90,6 +90,7 @@ class Video:
         fps: exact frame rate; 30000/1001 stays that.
         height, width: size of an upright frame in pixels (rotation metadata applied).
         files: names of the frame files within a folder, in order; empty for a video file.
+        bits: in use of a value in a folder's 16-bit images, 8 to 16.
     """
 
     video_id: int
@@ -105,6 +106,7 @@ class Video:
     variable_fps: bool = False
     identities: Identities = Identities.PERSISTENT
     files: tuple[str, ...] = ()
+    bits: int = 16
 
     def __post_init__(self) -> None:
         if self.n_frames < 1:
@@ -113,6 +115,8 @@ class Video:
             raise BadVideo(f"{self.uri}: a video is a 'file' or a 'folder', got {self.kind!r}")
         if self.rotation not in (0, 90, 180, 270):
             raise BadVideo(f"{self.uri}: rotation is 0, 90, 180 or 270 degrees, got {self.rotation}")
+        if not 8 <= self.bits <= 16:
+            raise BadVideo(f"{self.uri}: a value has 8 to 16 bits, got {self.bits}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ COLUMNS = {
         "width": "Pixels, upright.",
         "rotation": "Degrees clockwise that stored pictures are turned by to stand upright.",
         "variable_fps": "Whether frames are shown for different times.",
+        "bits": "Bits in use of a value in 16-bit images, which are shown in full brightness; else 16.",
         "identities": "`persistent` where a track is one object over the video, `per_frame` where numbers hold for one "
         "frame only.",
         "added_at": "When it was ingested.",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadVideo, UnknownName
 from al_core.fingerprint import fingerprint
 from al_core.footage.discovery import discover
-from al_core.footage.images import check_image, read_image, resized, working_size
+from al_core.footage.images import bits_in_use, check_image, read_image, resized, working_size
 from al_core.footage.sources import FOLDER_FPS, Source, TrueObject
 from al_core.footage.video import VideoInfo
 from al_core.masks import rle
@@ -130,7 +130,7 @@ class Clip:
 
     def read(self, frame_idx: int) -> Picture:
         """Return one frame, RGB uint8 [h, w, 3]."""
-        image = read_image(self.files[self._checked(frame_idx)])
+        image = read_image(self.files[self._checked(frame_idx)], self._bits)
         if image.shape[:2] != self.full_size:
             raise BadVideo(f"{self.files[frame_idx]}: expected a frame of {self.full_size}, got {image.shape[:2]}")
         return resized(image, self.size)
@@ -177,6 +177,10 @@ class Clip:
         n, (height, width) = self.n_frames, self.full_size
         info = VideoInfo(FOLDER_FPS, n, height, width, 0, False, np.arange(n, dtype=np.int64))
         return self.source.truth(info)
+
+    @cached_property
+    def _bits(self) -> int:
+        return bits_in_use(self.files)
 
     def _known(self, frame_idx: int) -> Sequence[TrueObject]:
         if self._checked(frame_idx) not in self._objects:

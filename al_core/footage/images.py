@@ -1,7 +1,9 @@
 """Read single images: frames as RGB, masks as indices."""
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,23 +15,68 @@ from al_core.errors import BadLabel, BadVideo
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 
+DEEP_BITS = 16
+"""Bits of a value in a 16-bit image that uses all of them; cameras often fill 10 or 12."""
+
+_DEPTHS = (8, 10, 12, 14)
+_DEEP_SUFFIXES = (".png", ".tif", ".tiff")
+_BITS_TAG = 258
 _ORIENTATION_TAG = 0x0112
 _TURNED_ORIENTATIONS = (5, 6, 7, 8)
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, bits: int = DEEP_BITS) -> NDArray[np.uint8]:
     """Read one frame as RGB, uint8 [height, width, 3], upright.
 
-    Alpha is dropped, grey becomes RGB, the high byte of a 16-bit image is taken, EXIF orientation is applied.
+    Alpha is dropped, grey becomes RGB, the highest eight of the ``bits`` in use of a 16-bit image are taken (see
+    :func:`bits_in_use`), EXIF orientation is applied.
 
     Raises:
         BadVideo: the file is not there or is no image.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if bits == DEEP_BITS:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    else:
+        # OpenCV 4.12 mixes up the channels of 16-bit TIFF when it is asked for RGB.
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        image = None if image is None else cv2.cvtColor(_eight_bits(image, bits), cv2.COLOR_BGR2RGB)
     if image is None:
         what = "cannot be read as an image" if path.is_file() else "there is no such file"
         raise BadVideo(f"{path}: {what}; expected one of {', '.join(FRAME_SUFFIXES)}")
     return image.astype(np.uint8, copy=False)
+
+
+def bits_in_use(files: Iterable[Path]) -> int:
+    """Return how many bits the values of a video's 16-bit images need: 8, 10, 12, 14 or 16; 16 if it has none.
+
+    10 and 12 bits of a camera often lie in the low bits of 16, and the high byte of those is black. Files that
+    cannot be read count for nothing. One number for all images of a video keeps their brightness comparable.
+    """
+    largest = None
+    for file in files:
+        if file.suffix.lower() in _DEEP_SUFFIXES and _is_deep(file):
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+            if image is not None and image.dtype == np.uint16:
+                largest = max(largest or 0, int(image.max()))
+    if not largest:
+        return DEEP_BITS
+    return next((bits for bits in _DEPTHS if largest < 1 << bits), DEEP_BITS)
+
+
+def _is_deep(file: Path) -> bool:
+    """Tell from the head of a file whether it may hold 16 bits a value."""
+    try:
+        with Image.open(file) as image:
+            stored = getattr(image, "tag_v2", {}).get(_BITS_TAG, (8,))
+            return max(stored) > 8 or any("16" in str(tile.args) for tile in image.tile)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+
+
+def _eight_bits(image: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    if image.dtype != np.uint16:
+        return image.astype(np.uint8, copy=False)
+    return np.minimum(image >> (bits - 8), 255).astype(np.uint8)
 
 
 def check_image(path: Path) -> tuple[int, int]:

@@ -31,7 +31,7 @@ import numpy as np
 from al_core.errors import BadLabel, BadVideo
 from al_core.fingerprint import fingerprint_file
 from al_core.footage import video
-from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, check_image, read_indices
+from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, bits_in_use, check_image, read_indices
 from al_core.footage.mask_checks import check_soft_edges, only_ignored, says_ignore
 from al_core.footage.numbering import NO_NUMBER, frame_numbers
 from al_core.footage.video import VideoInfo
@@ -124,7 +124,8 @@ class Source:
                 on_progress(Progress(len(sizes), len(files), self.name))
         numbers = np.arange(len(files), dtype=np.int64)
         times_us = numbers * 1_000_000 * FOLDER_FPS.denominator // FOLDER_FPS.numerator
-        return VideoInfo(FOLDER_FPS, len(files), *sizes[0], 0, False, times_us)
+        bits = bits_in_use(self.path / name for name in files)
+        return VideoInfo(FOLDER_FPS, len(files), *sizes[0], 0, False, times_us, bits)
 
     def truth(self, info: VideoInfo, category: str = DEFAULT_CATEGORY) -> dict[int, tuple[TrueObject, ...]]:
         """Read the masks by frame number; a frame whose mask is empty has an entry without objects.

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo
+from al_core.footage.images import DEEP_BITS
 from al_core.footage.truncation import promised_size
 from al_core.records import Progress
 
@@ -51,6 +52,7 @@ class VideoInfo:
         variable_fps: the frames are not evenly spaced in time.
         times_us: presentation time of each frame in microseconds as the file says it, so the first may differ
             from 0; shape [n_frames], rising.
+        bits: of a value in a folder's 16-bit images; see :func:`~al_core.footage.images.bits_in_use`.
     """
 
     fps: Fraction
@@ -60,6 +62,7 @@ class VideoInfo:
     rotation: int
     variable_fps: bool
     times_us: NDArray[np.int64]
+    bits: int = DEEP_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
-from al_core.footage.images import read_image, resized, working_size
+from al_core.footage.images import DEEP_BITS, read_image, resized, working_size
 from al_core.footage.video import FrameIndex, decode, index_frames
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
@@ -195,7 +195,8 @@ class FrameStore:
 
     def _key(self, video: Video, number: int) -> str:
         height, width = self.size(video.video_id)
-        return f"{video.sha256}/{width}x{height}-{_FORMAT}/{number:06d}.npz"
+        depth = "" if video.bits == DEEP_BITS else f"-{video.bits}bits"
+        return f"{video.sha256}/{width}x{height}-{_FORMAT}{depth}/{number:06d}.npz"
 
     def _decoded(
         self, video: Video, indices: Sequence[int], size: tuple[int, int] | None
@@ -241,7 +242,7 @@ class FrameStore:
 def _decode_folder(video: Video, indices: Sequence[int], size: tuple[int, int] | None) -> Iterator[tuple[int, Image]]:
     for frame_idx in indices:
         path = Path(video.uri) / video.files[frame_idx]
-        image = read_image(path)
+        image = read_image(path, video.bits)
         _check_size(path, image, video)
         yield frame_idx, image if size is None else resized(image, size)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from al_core.project import Project
-from flows.cli.options import opened, project_option, readable_project_option
+from flows.cli.options import opened, project_option, readable_project_option, terminal
 
 _ROLES = ("annotator", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"
@@ -72,8 +72,6 @@ def again(video: str, frames: tuple[int, ...], root: Path) -> None:
 @readable_project_option
 def list_people(root: Path) -> None:
     """Show everybody: frames, seconds, and how well their labels hold."""
-    from rich.console import Console
-
     from tasks.project.annotator_stats import person_rows
     from tasks.report.formatting import many
     from tasks.report.people_tables import people_table
@@ -83,7 +81,7 @@ def list_people(root: Path) -> None:
     if not rows:
         click.echo("Nobody may label yet; add somebody with: fewframes annotator add NAME")
         return
-    Console().print(people_table(rows))
+    terminal().print(people_table(rows))
     flagged = ledger.flagged()
     if flagged:
         leads = [row.name for row in rows if row.role == "lead" and not row.revoked]

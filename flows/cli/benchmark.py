@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import settings_options
+from flows.cli.options import settings_options, terminal
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -52,18 +52,16 @@ def simulate(
     out: Path, work: Path | None, workers: int | None, preset: str | None, changes: tuple[str, ...], **asked: Any
 ) -> None:
     """Run whole campaigns against ground truth, side by side, with every strategy on the same footing."""
-    from rich.console import Console
-
     from al_core.records import Identities
     from tasks.benchmark.simulate import Simulation, simulate_campaigns
     from tasks.report.tables import simulation_table
 
     asked["identities"] = Identities(asked["identities"])
     plan = Simulation(**asked, settings=_checked(preset or "quick", changes, {"annotator.backend": "simulated"}))
-    console = Console()
+    console = terminal()
     records = simulate_campaigns(plan, out, work or out.with_suffix(".work"), workers, console, _run_campaign)
     console.print(simulation_table(records))
-    console.print(f"{len(records)} records in {out}", highlight=False)
+    console.print(f"{len(records)} records in {out}")
 
 
 def _run_campaign(project: "Project", settings: "Settings", on_round: Callable[[Any], None]) -> None:
@@ -98,8 +96,6 @@ def propagate(
     Writes one index PNG per frame into a folder of the sequence's name, and says how fast it went; frames that have a
     mask and were not given measure J and F.
     """
-    from rich.console import Console
-
     from tasks.benchmark.one_clip import propagate_sequence
     from tasks.progress import progress_of, terminal_progress
 
@@ -108,7 +104,7 @@ def propagate(
         raise click.UsageError("say which frames are labelled: either --labels 0,20,40 or --evenly 8")
     methods = method.split(",")
     settings = _checked(preset or "default", changes, {"propagation.methods": methods})
-    console = Console()
+    console = terminal()
     with terminal_progress(console):
         done = propagate_sequence(
             data,
@@ -120,7 +116,7 @@ def propagate(
             settings,
             on_progress=progress_of("propagate"),
         )
-    console.print(f"{out / sequence}: {done.describe()}", highlight=False, soft_wrap=True)
+    console.print(f"{out / sequence}: {done.describe()}", soft_wrap=True)
 
 
 @click.command()
@@ -166,8 +162,6 @@ def bench(
 
     Of the settings only those of the annotator count: what each kind of label costs.
     """
-    from rich.console import Console
-
     from tasks.benchmark.bench import Arm, Bench, run_bench
 
     plan = Bench(
@@ -176,9 +170,9 @@ def bench(
         arms=tuple(Arm.parse(arm) for arm in arms),
         annotator=_checked(preset or "default", changes, {"annotator.backend": "simulated"}).annotator,
     )
-    console = Console()
+    console = terminal()
     points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)
-    console.print(f"{len(points)} records in {out}; compare them with: fewframes compare {out}", highlight=False)
+    console.print(f"{len(points)} records in {out}; compare them with: fewframes compare {out}")
 
 
 @click.command()
@@ -192,8 +186,6 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
 
     RECORDS are files that simulate or bench wrote; several are joined.
     """
-    from rich.console import Console
-
     from al_core.benchmark.arms import ArmComparison
     from al_core.benchmark.curve_points import check_distinct, read_points
     from tasks.report.pages.simulation_page import write_comparison
@@ -202,10 +194,10 @@ def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
     points = tuple(point for path in records for point in read_points(path))
     check_distinct(points)
     comparison = ArmComparison(points, target)
-    console = Console()
+    console = terminal()
     console.print(simulation_summary(comparison))
     page = write_comparison(comparison, out or records[0].with_suffix(".html"))
-    console.print(f"{len(points)} records compared; curves in {page}", highlight=False, soft_wrap=True)
+    console.print(f"{len(points)} records compared; curves in {page}", soft_wrap=True)
 
 
 def _checked(preset: str, changes: tuple[str, ...], own: dict[str, Any]) -> "Settings":

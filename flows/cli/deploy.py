@@ -81,14 +81,15 @@ def deploy(
         "export": {"form": form, "out": str(project.root / target)},
     }
     url = _server(project, patience=10.0)
-    from tasks.scheduling.registering import register
+    from tasks.scheduling.registering import planned, register
 
+    plan = planned(schedules, timezone)
     if preset or wanted:
         settings = settings_for_run(project, preset, wanted)
         source = source_of_schedule(_absolute(preset) or None, shown)
         for line in ask_for(project, settings, getuser(), source).lines(project):
             click.echo(line)
-    name = register(url, project, parameters, schedules, timezone, trainings)
+    name = register(url, project, parameters, plan, trainings)
     for flow in FLOWS:
         click.echo(f"{flow}/{name}: {', '.join(schedules.get(flow, ())) or 'when it is asked for'}")
     click.echo(f"Prefect's pages: {url.removesuffix('/api')}")

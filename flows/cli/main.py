@@ -13,7 +13,7 @@ from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
-from flows.cli.options import project_option, readable_project_option
+from flows.cli.options import project_option, readable_project_option, terminal
 from flows.cli.outputs import export, report, status
 from flows.cli.run import one_round, pause, resume, run
 from flows.cli.serve import serve
@@ -40,12 +40,10 @@ def main() -> None:
 @readable_project_option
 def doctor(root: Path) -> None:
     """Say what is installed, whether it works, and where state lives."""
-    from rich.console import Console
-
     from tasks.project.doctor import examine, findings_table
 
     findings = examine(root)
-    Console().print(findings_table(findings))
+    terminal().print(findings_table(findings))
     if not all(finding.ok for finding in findings):
         sys.exit(1)
 
@@ -80,8 +78,6 @@ def ingest(
 
     Masks that come with the frames are held back: they answer for the simulated annotator and measure quality.
     """
-    from rich.console import Console
-
     from al_core.footage.sources import DEFAULT_CATEGORY
     from al_core.project import Project
     from al_core.records import Identities
@@ -94,7 +90,7 @@ def ingest(
             f"--category is given once, got {', '.join(categories)}; name objects of several categories by their "
             'numbers in a categories.json beside their masks, e.g. {"1": "car", "2": "person"}'
         )
-    console = Console()
+    console = terminal()
     project = Project.at(root)
     with terminal_progress(console):
         report = ingest_paths(
@@ -106,7 +102,7 @@ def ingest(
             on_progress=progress_of("ingest"),
         )
     for line in (*(entry.describe() for entry in report.entries), *report.not_taken):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if report.failed:
         raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
     if strict and report.passed_over:
@@ -127,11 +123,9 @@ def ingest(
 )
 def demo(data: Path | None, root: Path | None) -> None:
     """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
-    from rich.console import Console
-
     from flows.cli.demo import run_demo
 
-    run_demo(data, root, Console())
+    run_demo(data, root, terminal())
 
 
 for _command in (

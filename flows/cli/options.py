@@ -11,6 +11,7 @@ from al_core.project import Project
 from flows.cli.edge import remember_project
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from al_core.ledger.store import Ledger
@@ -55,6 +56,13 @@ def settings_options(command: Callable[P, None]) -> Callable[P, None]:
     change = "Change one setting, e.g. selection.strategy=random."
     command = click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, help=change)(command)
     return click.option("--settings", "preset", metavar="PRESET|FILE", help=presets)(command)
+
+
+def terminal() -> "Console":
+    """Return the terminal for plain text: names of videos and people may hold brackets, colons and what else."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def existing(root: Path) -> Project:

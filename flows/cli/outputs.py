@@ -7,7 +7,7 @@ import click
 
 from al_core.export import FORMATS, NEXT_STEP
 from al_core.project import Project
-from flows.cli.options import existing, opened, readable_project_option
+from flows.cli.options import existing, opened, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 @readable_project_option
 def status(root: Path) -> None:
     """Show every round: frames asked and answered, coverage, quality, times."""
-    from rich.console import Console
-
     from tasks.report.tables import print_status
 
-    print_status(existing(root), Console())
+    print_status(existing(root), terminal())
 
 
 @click.command()
@@ -85,15 +83,13 @@ def export(
     seed: int,
 ) -> None:
     """Write the labelled videos in a format that other tools read."""
-    from rich.console import Console
-
     from al_core.export.contents import ExportOptions, parse_provenances
     from al_core.export.splits import parse_shares
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import Choice, ExportReport, SplitReport, export_project, export_splits
 
     source = _source(root)
-    console = Console()
+    console = terminal()
     options = ExportOptions(
         *(parse_provenances(provenance), human_frames, images),
         overwrite=overwrite,

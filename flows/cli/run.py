@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from al_core.project import Project
-from flows.cli.options import existing, opened, project_option, settings_options
+from flows.cli.options import existing, opened, project_option, settings_options, terminal
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
@@ -23,12 +23,10 @@ def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | 
 
     The same command goes on where the last one stopped, however that ended.
     """
-    from rich.console import Console
-
     project = existing(root)
     limits = {"stopping.max_rounds": rounds, "stopping.max_human_frames": budget}
     asked = _asked(changes, limits)
-    _run_campaign(project, preset, asked, Console())
+    _run_campaign(project, preset, asked, terminal())
 
 
 @click.command("round")
@@ -42,13 +40,11 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon:
     With --abandon, end the unfinished round, however far it is. Nobody's answer is lost: answers are labels of the next
     round, and who has a frame in hand may finish it.
     """
-    from rich.console import Console
-
     from tasks.processes.run_lock import only_run
     from tasks.progress import terminal_progress
     from tasks.scheduling.prefect_server import prefect_server
 
-    console = Console()
+    console = terminal()
     project = existing(root)
     asked = _asked(changes, {})
     if abandon:
@@ -110,7 +106,7 @@ def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: b
     words = [abandoned_in_words(ledger.abandon_round(getuser()))]
     words.append(f"The next round begins by itself while the project is served; otherwise: {command('run', project)}")
     for line in words:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if preset or asked:
         _ask_for(project, preset, asked, settings, console)
 
@@ -137,17 +133,17 @@ def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
     from tasks.project.round_control import command, pause_in_words
 
     for message in outcome.rejected:
-        console.print(told_line(message), highlight=False)
+        console.print(told_line(message))
     if outcome.paused is not None:
         words = f"{project.root.name} is {pause_in_words(outcome.paused)}; to go on: {command('resume', project)}"
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words, soft_wrap=True)
     elif outcome.waiting:
         where = _where_people_label(project, outcome.round_id)
-        console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.", highlight=False)
+        console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.")
     elif outcome.stop_reason:
-        console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}", highlight=False)
+        console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}")
     else:
-        console.print(f"round {outcome.round_id} is finished.", highlight=False)
+        console.print(f"round {outcome.round_id} is finished.")
 
 
 def _where_people_label(project: Project, round_id: int) -> str:
@@ -196,4 +192,4 @@ def _ask_for(project: Project, preset: str | None, asked: dict[str, Any], settin
 
     if preset or asked:
         for line in ask_for(project, settings, getuser()).lines(project):
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)

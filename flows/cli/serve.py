@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import existing, project_option
+from flows.cli.options import existing, project_option, terminal
 
 
 @click.command()
@@ -33,14 +33,12 @@ def serve(
 
     While it runs it owns the ledger; the other commands work as always and ask it.
     """
-    from rich.console import Console
-
     from tasks.web.serve import Address, Commands
     from tasks.web.serve import serve as serve_project
 
     project = existing(root)
     commands = Commands(run_command(project.root), work_command(project.root) if with_prefect else None)
-    serve_project(project, Address(host, port, certificate, key, without_tls, names), commands, Console())
+    serve_project(project, Address(host, port, certificate, key, without_tls, names), commands, terminal())
 
 
 def run_command(root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option, readable_project_option
+from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows
@@ -49,13 +49,11 @@ def snapshot(root: Path) -> None:
 @readable_project_option
 def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
-    from rich.console import Console
-
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.backup import back_up
 
     source = opened(root)
-    with terminal_progress(Console()):
+    with terminal_progress(terminal()):
         done = back_up(*source, out, progress_of("back up"))
     click.echo(f"{done.n_files:,} files, {done.n_bytes / 1e6:,.1f} MB, as of {done.created_at} UTC, in {done.path}")
 
@@ -65,12 +63,10 @@ def backup(out: Path, root: Path) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def restore(backup: Path, folder: Path) -> None:
     """Make a project of a backup in a new FOLDER; every file is checked first."""
-    from rich.console import Console
-
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.backup import restore as restore_project
 
-    with terminal_progress(Console()):
+    with terminal_progress(terminal()):
         done = restore_project(backup, folder, progress_of("restore"))
     click.echo(
         f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; "
@@ -79,10 +75,9 @@ def restore(backup: Path, folder: Path) -> None:
 
 
 def _as_table(found: "Rows") -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console, table = Console(), plain_table(*found.columns)
+    console, table = terminal(), plain_table(*found.columns)
     for row in found.rows:
         table.add_row(*(Text(_shown(value)) for value in row))
     wanted = console.measure(table, options=console.options.update(max_width=1_000_000)).maximum

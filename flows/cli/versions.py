@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option, readable_project_option
+from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,8 +30,6 @@ class _FrameName(click.ParamType):
 @readable_project_option
 def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
-    from rich.console import Console
-
     from tasks.project.label_versions import versions as all_versions
 
     table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
@@ -41,7 +39,7 @@ def versions(root: Path) -> None:
         by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
         count = f"{sum(version.masks.values()):,}"
         table.add_row(number, finished, f"{version.human_frames:,}", count, by, version.sha256[:12])
-    Console().print(table)
+    terminal().print(table)
 
 
 @click.command()
@@ -52,16 +50,14 @@ def versions(root: Path) -> None:
 @click.option("--most", default=10, show_default=True, type=click.IntRange(0), help="Changed masks listed per video.")
 def diff(before: int, after: int, root: Path, video: str | None, most: int) -> None:
     """Say which masks changed from round BEFORE to round AFTER, and by how much."""
-    from rich.console import Console
-
     from tasks.project.label_versions import compare_rounds
 
     found = compare_rounds(*opened(root), before, after, video)
-    console = Console()
+    console = terminal()
     console.print(_summary(found))
     for name, comparison in found.items():
         if comparison.changes and most:
-            console.print(f"\n[bold]{name}[/bold], the most changed first:", highlight=False)
+            console.print(f"\n{name}, the most changed first:", style="bold")
             console.print(_changes(comparison, most))
 
 
@@ -87,8 +83,6 @@ def rollback(
     They stay stored and no longer count; several options narrow each other down. What finished rounds delivered stays
     as it was; the next round works without these answers and may ask for the frames again.
     """
-    from rich.console import Console
-
     from tasks.project.label_versions import frame_of
 
     if (round_id, since_round, annotator, frame) == (None, None, None, None):
@@ -102,7 +96,7 @@ def rollback(
         where = f"{names[a.frame.video_id]}:{a.frame.frame_idx}"
         when = f"{a.created_at:%Y-%m-%d %H:%M}"
         table.add_row(str(a.round_id), where, a.kind.value, str(a.n_masks), a.annotator, when)
-    Console().print(table)
+    terminal().print(table)
     if not yes:
         click.echo(f"{len(found):,} answers would be taken back; add --yes to do it")
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from al_core.errors import BadLabel, BadSettings, FewframesError
 from al_core.footage.discovery import PassedOver, nothing_in, survey
+from al_core.footage.images import DEEP_BITS
 from al_core.footage.mask_folders import with_masks
 from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject
 from al_core.footage.video import VideoInfo
@@ -248,13 +249,15 @@ def _video(source: Source, sha256: str, info: VideoInfo, identities: Identities)
         variable_fps=info.variable_fps,
         identities=identities,
         files=source.files(),
+        bits=info.bits,
     )
 
 
 def _described(video: Video, labels: Sequence[FrameLabel]) -> str:
     rate = f"{float(video.fps):.5g} frames/s{' on average' if video.variable_fps else ''}"
     masks = f", truth of {len(labels)} frames held back, {_objects_told(video.identities, labels)}" if labels else ""
-    return f"{video.n_frames} frames, {video.width}x{video.height}, {rate}{masks}"
+    depth = "" if video.bits == DEEP_BITS else f", {video.bits} bits in 16-bit images (shown in full brightness)"
+    return f"{video.n_frames} frames, {video.width}x{video.height}, {rate}{depth}{masks}"
 
 
 def _objects_told(identities: Identities, labels: Sequence[FrameLabel]) -> str:

@@ -1,15 +1,19 @@
 """Register a project's deployments on a Prefect server; loads Prefect."""
 
+import asyncio
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.project import Project
 from tasks.scheduling.deployments import FLOWS, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
 
 ENTRYPOINTS = {
     "ingest": "flows.ingest.take_in",
@@ -25,8 +29,7 @@ def register(
     url: str,
     project: Project,
     parameters: Mapping[str, Mapping[str, Any]],
-    schedules: Mapping[str, Sequence[str]],
-    timezone: str,
+    schedules: Mapping[str, Sequence["DeploymentScheduleCreate"]],
     trainings: int,
 ) -> str:
     """Register every flow, in the place of what was registered before; returns the name of the deployments.
@@ -34,12 +37,10 @@ def register(
     Args:
         url: of the server's API.
         parameters: of each flow, besides the project.
-        schedules: cron expressions by flow.
-        timezone: of the schedules.
+        schedules: by flow; see :func:`planned`.
         trainings: how many may go on at a time on this machine.
 
     Raises:
-        BadSettings: a schedule or time zone that is none.
         ToolUnreachable: the server refuses, or no longer answers.
     """
     from prefect.client.orchestration import get_client
@@ -60,7 +61,7 @@ def register(
                     flow_name=flow,
                     entrypoint=ENTRYPOINTS[flow],
                     parameters={"project": str(project.root), **parameters[flow]},
-                    schedules=_crons(schedules.get(flow, ()), timezone),
+                    schedules=list(schedules.get(flow, ())),
                     tags=["fewframes", project.root.name],
                     work_pool_name=name,
                     job_variables=_job(project),
@@ -81,17 +82,33 @@ def renew_entrypoints(url: str, project: Project) -> None:
             api.change_entrypoint(deployment_id, ENTRYPOINTS[flow])
 
 
-def _crons(expressions: Sequence[str], timezone: str) -> list[Any]:
+def planned(crons: Mapping[str, Sequence[str]], timezone: str) -> dict[str, list["DeploymentScheduleCreate"]]:
+    """Return the schedules of cron expressions, by flow.
+
+    Raises:
+        BadSettings: an expression or a time zone that is none, or a date that never comes, as the 31st of February.
+    """
+    return {flow: [_planned(cron, timezone) for cron in expressions] for flow, expressions in crons.items()}
+
+
+def _planned(cron: str, timezone: str) -> "DeploymentScheduleCreate":
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
+    from prefect.server.schemas.schedules import CronSchedule as Calendar
+    from pydantic import ValidationError
 
+    asked = f"--cron {cron!r} in --timezone {timezone}"
     try:
-        return [
-            DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone=timezone), active=True)
-            for cron in expressions
-        ]
-    except ValueError as error:
-        raise BadSettings(f"--cron {', '.join(expressions)} in --timezone {timezone}: {error}") from None
+        schedule = CronSchedule(cron=cron, timezone=timezone)
+        dates = asyncio.run(Calendar(cron=cron, timezone=timezone).get_dates(1))
+    except ValidationError as error:
+        raise BadSettings(f"{asked}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    except ValueError:
+        # croniter has looked through fifty years.
+        dates = []
+    if not dates:
+        raise BadSettings(f"{asked}: there is no such date, it would never run; give a day that the month has")
+    return DeploymentScheduleCreate(schedule=schedule, active=True)
 
 
 def _job(project: Project) -> dict[str, Any]:

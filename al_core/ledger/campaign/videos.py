@@ -54,11 +54,11 @@ class VideoOperations(Operations):
             (last,) = connection.execute("SELECT coalesce(max(video_id), 0) FROM video").fetchall()[0]
             stored = replace(video, video_id=last + 1, name=_free_name(connection, video.name))
             connection.execute(
-                "INSERT INTO video VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO video VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     stored.video_id, stored.name, stored.uri, stored.kind, stored.sha256, stored.fps.numerator,
                     stored.fps.denominator, stored.n_frames, stored.height, stored.width, stored.rotation,
-                    stored.variable_fps, stored.identities.value, now(),
+                    stored.variable_fps, stored.identities.value, now(), stored.bits,
                 ],
             )  # fmt: skip
             n = stored.n_frames
@@ -171,7 +171,7 @@ class VideoOperations(Operations):
 
 _VIDEO_COLUMNS = (
     "video_id, name, uri, kind, sha256, fps_numerator, fps_denominator, n_frames, height, width, rotation, "
-    "variable_fps, identities"
+    "variable_fps, bits, identities"
 )
 
 
@@ -183,7 +183,7 @@ def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
 
 def _video(row: tuple[Any, ...], files: Sequence[str]) -> Video:
     video_id, name, uri, kind, sha256, numerator, denominator, *rest, identities = row
-    n_frames, height, width, rotation, variable_fps = rest
+    n_frames, height, width, rotation, variable_fps, bits = rest
     fps = Fraction(numerator, denominator)
     known = (video_id, name, uri, kind, sha256, fps, n_frames, height, width, rotation, variable_fps)
-    return Video(*known, identities=Identities(identities), files=tuple(files))
+    return Video(*known, identities=Identities(identities), files=tuple(files), bits=bits)

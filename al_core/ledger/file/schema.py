@@ -121,12 +121,17 @@ CREATE TABLE pause(
     resumed_at TIMESTAMP);
 """
 
+_M006_DEPTH = """
+ALTER TABLE video ADD COLUMN bits INTEGER DEFAULT 16;
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
     (3, "people", _M003_PEOPLE),
     (4, "sight", _M004_SIGHT),
     (5, "steering", _M005_STEERING),
+    (6, "depth", _M006_DEPTH),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from al_core.errors import BadLabel, BadVideo
-from al_core.footage.images import check_image, png_bytes, read_image, read_indices, resized, working_size
+from al_core.footage.images import bits_in_use, check_image, png_bytes, read_image, read_indices, resized, working_size
 
 RAMP = np.arange(0, 240, 10, np.uint8).reshape(4, 6)
 
@@ -25,6 +25,36 @@ def test_channels_are_red_green_blue_and_alpha_is_dropped(tmp_path):
 def test_sixteen_bits_keep_their_high_byte(tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), RAMP.astype(np.uint16) * 256)
     np.testing.assert_array_equal(read_image(tmp_path / "deep.png")[..., 0], RAMP)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("colours", [False, True])
+def test_the_low_bits_of_sixteen_are_shown_in_full_brightness(tmp_path, bits, suffix, colours):
+    wide = RAMP.astype(np.uint16) << (bits - 8)
+    image = np.dstack([wide, wide // 2, wide // 4]) if colours else wide
+    dark, bright = tmp_path / f"0.{suffix}", tmp_path / f"1.{suffix}"
+    cv2.imwrite(str(dark), image // 2)
+    cv2.imwrite(str(bright), image)
+    assert bits_in_use([dark, bright]) == bits
+    found = read_image(bright, bits)
+    expected = np.dstack([RAMP // 4, RAMP // 2, RAMP]) if colours else np.dstack([RAMP] * 3)
+    np.testing.assert_array_equal(found, expected)
+    # One scale for the whole video: half the light stays half.
+    half = (image // 2 >> (bits - 8)).reshape(4, 6, -1)[..., ::-1]
+    np.testing.assert_array_equal(read_image(dark, bits), np.broadcast_to(half, (4, 6, 3)))
+
+
+def test_images_without_sixteen_bits_have_no_bits_to_find(tmp_path):
+    cv2.imwrite(str(tmp_path / "plain.png"), RAMP)
+    (tmp_path / "text.png").write_text("hello")
+    assert bits_in_use([tmp_path / "plain.png", tmp_path / "text.png", tmp_path / "photo.jpg"]) == 16
+    np.testing.assert_array_equal(read_image(tmp_path / "plain.png", 10)[..., 0], RAMP)
+
+
+def test_values_beyond_the_bits_in_use_are_white(tmp_path):
+    cv2.imwrite(str(tmp_path / "later.png"), np.full((4, 6), 5000, np.uint16))
+    assert read_image(tmp_path / "later.png", 12).min() == 255
 
 
 def test_a_photograph_taken_on_its_side_is_upright(tmp_path):

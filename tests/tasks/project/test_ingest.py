@@ -314,6 +314,20 @@ def test_names_of_every_kind(ledger, tmp_path, name):
     assert [v.name for v in ledger.videos()] == [name]
 
 
+def test_ten_bits_in_sixteen_are_told_and_shown_in_full_brightness(ledger, tmp_path):
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    ramp = np.linspace(0, 1023, 64 * 48).reshape(48, 64).astype(np.uint16)
+    for number in range(2):
+        cv2.imwrite(str(folder / f"{number}.tif"), ramp // (2 - number))
+    (entry,) = ingest_paths(ledger, [folder]).entries
+    assert "10 bits in 16-bit images (shown in full brightness)" in entry.message
+    frames = open_frames(Project.at(tmp_path), ledger, FrameSettings())
+    video_id = entry.video.video_id
+    assert frames.read_full(FrameRef(video_id, 1)).max() == 255
+    assert abs(int(frames.read(FrameRef(video_id, 0)).max()) - 127) <= 3
+
+
 def test_masks_below_the_footage_are_not_footage(ledger, tmp_path):
     for day, value in (("day1", 1), ("day2", 2)):
         (tmp_path / day).mkdir()

@@ -5,8 +5,9 @@ from importlib import import_module
 import httpx
 import pytest
 
+from al_core.errors import BadSettings
 from tasks.scheduling.deployments import FLOWS, deployment_ids
-from tasks.scheduling.registering import ENTRYPOINTS, renew_entrypoints
+from tasks.scheduling.registering import ENTRYPOINTS, planned, renew_entrypoints
 from tests.toys.prefect.registered import lasting, registered
 
 
@@ -31,3 +32,24 @@ def test_what_an_earlier_version_registered_is_renewed_when_a_worker_begins(tmp_
             api.change_entrypoint(deployment_id, "flows.deployed.take_round")
         renew_entrypoints(url, project)
         assert entrypoints(url, ids) == ENTRYPOINTS
+
+
+@pytest.mark.parametrize("cron", ["0 6 31 2 *", "0 6 31 2,4,6 *", "0 6 30 2 1"])
+def test_a_date_that_never_comes_is_refused(cron):
+    with pytest.raises(BadSettings, match="there is no such date, it would never run"):
+        planned({"round": ["0 6 * * *"], "report": [cron]}, "UTC")
+
+
+def test_a_date_that_comes_in_leap_years_only_is_a_date():
+    (schedule,) = planned({"round": ["0 6 29 2 *"]}, "Europe/Berlin")["round"]
+    assert (schedule.schedule.cron, schedule.schedule.timezone) == ("0 6 29 2 *", "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "message"),
+    [("0 26 * * *", "UTC", "Invalid cron string"), ("0 6 * * *", "Europe/Brlin", "Invalid timezone")],
+)
+def test_what_is_no_schedule_is_told_in_one_line(cron, timezone, message):
+    with pytest.raises(BadSettings, match=message) as refused:
+        planned({"round": [cron]}, timezone)
+    assert "\n" not in str(refused.value)

@@ -30,7 +30,7 @@ def lasting(folder):
 
 def registered(url, folder, crons=None):
     """A project that is registered on a server, with cron expressions by flow."""
-    from tasks.scheduling.registering import register
+    from tasks.scheduling.registering import planned, register
 
     project = Project.at(folder)
     project.root.mkdir(exist_ok=True)
@@ -41,5 +41,5 @@ def registered(url, folder, crons=None):
         "report": {},
         "export": {"form": "coco", "out": ""},
     }
-    register(url, project, parameters, crons or {}, "UTC", 1)
+    register(url, project, parameters, planned(crons or {}, "UTC"), 1)
     return project

@@ -26,6 +26,12 @@ def test_a_video_comes_back_as_it_was_stored(ledger):
     assert ledger.frame_times_us(1).tolist() == times_us().tolist()
 
 
+def test_the_bits_in_use_are_kept(ledger):
+    stored = ledger.add_video(replace(clip("deep"), sha256="d" * 64, bits=12), times_us())
+    assert [video.bits for video in ledger.videos()] == [16, 12]
+    assert stored.bits == 12
+
+
 def test_the_same_content_is_stored_once(ledger):
     assert ledger.add_video(clip(), times_us()) is None
     assert len(ledger.videos()) == 1
