@@ -123,7 +123,8 @@ MEANING = {
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
     "stopping.target_coverage": "Stop when this share of all frames has masks.",
-    "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds.",
+    "stopping.plateau_rounds": "Stop when J&F has not risen by `plateau_gain` in so many rounds; measured on "
+    "held-back truth, so without masks at ingest it never stops a campaign.",
     "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
     "schedule.answered_share": "A round goes on when this share of its requests is answered; 1 waits for all.",
     "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: no deadline.",

@@ -20,6 +20,11 @@ from numpy.typing import NDArray
 RATE = 0.17
 """Error per unit of hazard, fitted as told above."""
 
+UNSEEN = 0.2
+"""Error expected far from labels that all say "nothing is here": something may have come since. A choice, not measured:
+less than where masks are known to be wrong, so that these go first, and more than nothing, so that such stretches are
+looked at evenly."""
+
 Array = NDArray[np.float64]
 
 
@@ -28,6 +33,7 @@ class Outlook:
     """One video as the selection sees it.
 
     Attributes:
+        vacant: frames without a mask, between labels that say that nothing is there.
         error: float64 [n] in [0, 1], the expected error (1 - J&F) of what would be delivered now; what it says of
             labelled frames does not matter.
         hazard: float64 [n - 1], at least 0, of the transition from each frame to the next.
@@ -42,6 +48,7 @@ class Outlook:
     hazard: Array
     labelled: frozenset[int] = frozenset()
     objects: float = 1.0
+    vacant: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.hazard) != len(self.error) - 1:
@@ -75,6 +82,22 @@ def expected_error(
         before, after = here - path[start], path[end] - here
         way = before * after / np.maximum(before + after, 1e-12)
     return np.asarray(-np.expm1(-RATE * np.maximum(way, 0)))
+
+
+def unseen_error(path: Array, labelled: Collection[int]) -> Array:
+    """Return the error expected of frames where nothing is known to be, float64 as ``path``.
+
+    It rises from 0 at the labels to ``UNSEEN`` far from them, as fast as that of carried masks.
+    """
+    frames = np.arange(len(path))
+    marks = np.array(sorted(labelled), np.int64)
+    error = np.empty(len(path))
+    after = np.searchsorted(marks, frames)
+    for at in range(len(marks) + 1):
+        here = frames[after == at]
+        start, end = (int(marks[at - 1]) if at else None), (int(marks[at]) if at < len(marks) else None)
+        error[here] = expected_error(path, here, start, end)
+    return UNSEEN * error
 
 
 def expected_overlap(confidence: Mapping[int, float], around: Sequence[Collection[int]]) -> float:

@@ -30,15 +30,18 @@ class _FrameName(click.ParamType):
 @readable_project_option
 def versions(root: Path) -> None:
     """List the versions of the labels: one for each round that delivered masks."""
+    from al_core.records import Provenance
     from tasks.project.label_versions import versions as all_versions
 
-    table = plain_table("round", "finished (UTC)", "human frames", "masks", "by provenance", "sha256")
-    for version in all_versions(*opened(root)):
-        number = f"{version.round_id} (abandoned)" if version.abandoned else str(version.round_id)
-        finished = f"{version.delivered_at:%Y-%m-%d %H:%M}" if version.delivered_at else "goes on"
-        by = ", ".join(f"{count:,} {name}" for name, count in sorted(version.masks.items()))
-        count = f"{sum(version.masks.values()):,}"
-        table.add_row(number, finished, f"{version.human_frames:,}", count, by, version.sha256[:12])
+    shown = list(all_versions(*opened(root)))
+    made = [p.value for p in Provenance if any(p.value in version.masks for version in shown)]
+    table = plain_table("round", "finished (UTC)", "human\nframes", *(f"{name}\nmasks" for name in made), "sha256")
+    for version in shown:
+        finished = f"{version.delivered_at:%y-%m-%d %H:%M}" if version.delivered_at else "goes on"
+        finished = "abandoned" if version.abandoned else finished
+        counts = (version.human_frames, *(version.masks.get(name, 0) for name in made))
+        numbers = (f"{count:,}" for count in counts)
+        table.add_row(str(version.round_id), finished, *numbers, version.sha256[:12])
     terminal().print(table)
 
 

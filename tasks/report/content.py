@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from al_core.benchmark.curve_points import GOOD
 from al_core.errors import FewframesError
-from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
@@ -30,7 +29,7 @@ from tasks.report.timeline import (
     least_confident,
     uncertainty,
 )
-from tasks.steps.audit import gain_so_far
+from tasks.steps.audit import Proof, proof_so_far
 from tasks.steps.context import standing_rounds
 
 MAX_VIDEOS = 12
@@ -86,7 +85,7 @@ class Content:
         quality: of all rounds, as the ledger gives it.
         shown: the videos with a time line; ``videos`` are all of them.
         curves: round -> (iteration, loss, learning rate).
-        gain: of the selection over drawing at random; None while too little is known.
+        proof: what is known of the gain of the selection over drawing at random; None where nobody asked.
         forecast: what the next hour of labelling is expected to bring to J&F; None while too little is known.
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
         people: who labels on our page.
@@ -102,7 +101,7 @@ class Content:
     shown: tuple[VideoContent, ...]
     predicted_round: int | None
     delivered_round: int | None
-    gain: Estimate | None = None
+    proof: Proof | None = None
     forecast: Forecast | None = None
     people: tuple[PersonRow, ...] = ()
     categories: tuple[tuple[str, str, int], ...] = ()
@@ -161,7 +160,7 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
 
 def with_outlook(content: Content, ledger: Ledger) -> Content:
     """Add the gain of the selection and the forecast, which take a bootstrap each."""
-    return replace(content, gain=gain_so_far(ledger), forecast=forecast_of(content.rounds, content.quality))
+    return replace(content, proof=proof_so_far(ledger), forecast=forecast_of(content.rounds, content.quality))
 
 
 def training_curves(ledger: Ledger) -> dict[int, list[tuple[int, float, float]]]:

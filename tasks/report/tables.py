@@ -17,7 +17,7 @@ from tasks.project.round_control import changed_in_words, command, pause_in_word
 from tasks.report.formatting import between, duration, many, percent, score, times
 from tasks.report.round_rows import RoundRow, round_rows
 from tasks.scheduling.notify import undelivered
-from tasks.steps.audit import gain_in_words, gain_so_far
+from tasks.steps.audit import proof_so_far
 
 
 def print_status(project: Project, console: Console) -> None:
@@ -35,9 +35,10 @@ def print_status(project: Project, console: Console) -> None:
         console.print("No rounds yet.", highlight=False)
         return
     console.print(round_table(rows))
-    gain = gain_so_far(ledger)
-    if gain is not None:
-        console.print(f"Selection: {gain_in_words(gain)}.", highlight=False)
+    last = ledger.last_round()
+    delivered = any(row.covered is not None for row in rows)
+    if delivered and last is not None and last.settings.selection.control_share:
+        console.print(f"Selection: {proof_so_far(ledger).in_words()}.", highlight=False)
 
 
 def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
@@ -98,12 +99,8 @@ def round_line(project: Project, round_id: int) -> Text:
         f"coverage {percent(row.coverage)}",
     ]
     parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []
-    parts += [f"AP50 {score(row.ap50)}"] if row.ap50 is not None else []
-    parts += [
-        f"train {duration(row.seconds_train or 0)}",
-        f"predict {duration(row.seconds_predict or 0)}",
-        f"other {duration(row.seconds_other)}",
-    ]
+    machine = (row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other
+    parts.append(f"machine {duration(machine)}")
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 

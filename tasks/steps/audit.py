@@ -1,5 +1,6 @@
 """Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from al_core.campaign.stopping import History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, Progress, Video, fingerprint_labels, whole_video
-from al_core.selection.gain import Credit, live_gain, measure_worth
+from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from tasks.progress import progress_of
@@ -82,14 +83,38 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of the gain over random selection.
+
+    Attributes:
+        gain: None while too little is known.
+        n_random: labels drawn at random whose effect is known, over all rounds that are audited.
+    """
+
+    gain: Estimate | None
+    n_random: int
+
+    def in_words(self) -> str:
+        """Return the gain, or why there is none yet, as people read it."""
+        if self.gain is not None:
+            return gain_in_words(self.gain)
+        return f"too early to say what choosing gains: {self.n_random} of {LEAST_CONTROL} random labels are known"
+
+
 def gain_so_far(ledger: Ledger) -> Estimate | None:
     """Return the gain over random selection in all rounds that are audited; None while too little is known."""
+    return proof_so_far(ledger).gain
+
+
+def proof_so_far(ledger: Ledger) -> Proof:
+    """Return the gain over random selection in all rounds that are audited, and on how many random labels it rests."""
     credits = []
     rounds = {this.round_id for this in standing_rounds(ledger)}
     for step in ledger.steps():
         if step.name == Audited.step and step.status == "finished" and step.round_id in rounds:
             credits += [Credit(bool(c), s, w) for c, s, w in Audited.from_json(step.result).credits]
-    return live_gain(credits, np.random.default_rng(0))
+    return Proof(live_gain(credits, np.random.default_rng(0)), sum(c.control for c in credits))
 
 
 def gain_in_words(gain: Estimate) -> str:

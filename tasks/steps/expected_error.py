@@ -10,7 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
 from al_core.records import DeliveredMask, Provenance
-from al_core.selection.error_model import Outlook, expected_overlap
+from al_core.selection.error_model import Outlook, expected_overlap, unseen_error
 from al_core.selection.hazard import hazards
 from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore
@@ -43,16 +43,16 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
         labelled = _labelled(ledger, video_id, round_id if asked_before is None else asked_before)
         error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
-        error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames))
         clip = VideoFrames(context.frames, video)
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
-        return Outlook(
-            error,
-            hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects),
-            frozenset(labelled),
-            objects,
-        )
+        hazard = hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects)
+        vacant = _vacant(delivered, sorted(labelled), video.n_frames)
+        if vacant:
+            somewhere = list(vacant)
+            error[somewhere] = unseen_error(Outlook(error, hazard).path, labelled)[somewhere]
+        error = 1 - (1 - error) * (1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames))
+        return Outlook(error, hazard, frozenset(labelled), objects, vacant)
 
     return outlook
 
@@ -64,13 +64,22 @@ def _labelled(ledger: Ledger, video_id: int, round_id: int) -> set[int]:
 
 def _errors(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> NDArray[np.float64]:
     """Return the expected error of every frame, by the confidence of its masks and the objects of labels around it."""
+    confidences = ({m.track_id: m.confidence for m in delivered.get(i, ())} for i in range(n_frames))
+    around = _around(delivered, labelled, n_frames)
+    return np.array([1 - expected_overlap(found, seen) for found, seen in zip(confidences, around, strict=True)])
+
+
+def _vacant(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> frozenset[int]:
+    """Return the frames without a mask whose neighbouring labels say that nothing is there."""
+    around = enumerate(_around(delivered, labelled, n_frames))
+    return frozenset(i for i, seen in around if seen and not any(seen) and not delivered.get(i)) - set(labelled)
+
+
+def _around(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> list[list[set[int]]]:
+    """Return, for each frame, the objects of the label before it and of that after it, where there are such labels."""
     seen = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
     at = np.searchsorted(labelled, np.arange(n_frames))
-    error = np.empty(n_frames)
-    for i in range(n_frames):
-        around = [seen[j] for j in labelled[max(int(at[i]) - 1, 0) : int(at[i]) + 1]]
-        error[i] = 1 - expected_overlap({m.track_id: m.confidence for m in delivered.get(i, ())}, around)
-    return error
+    return [[seen[j] for j in labelled[max(int(k) - 1, 0) : int(k) + 1]] for k in at]
 
 
 def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:

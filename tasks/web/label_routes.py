@@ -18,7 +18,6 @@ from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLab
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
 from tasks.web.auth import Lead, Person, Reviewer
-from tasks.web.error_responses import ApiError
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
@@ -78,14 +77,14 @@ def masks(request: Request, person: Person, video_id: Number, frame_idx: Number)
 
 @router.get("/api/disagreement/{video_id}/{frame_idx}.png")
 def disagreement_map(request: Request, person: Person, video_id: Number, frame_idx: Number) -> Response:
-    """Return a picture to lay over a frame: where the teachers disagree."""
+    """Return a picture to lay over a frame: where the teachers disagree; nothing (204) where that is not known."""
     cache, ref = _cache(request), FrameRef(video_id, frame_idx)
     cache.check(ref)
     in_hand = _ledger(request).task_of(person.name)
     path = None if in_hand and cache.is_measured(in_hand.question) else cache.predictions_of(video_id)
     values = None if path is None else disagreement(path, frame_idx)
     if values is None:
-        raise ApiError(404, "nothing is known of what teachers think of this frame", "Go on without it.")
+        return Response(status_code=204)
     video = cache.video(video_id)
     return Response(encoded(heat_map(values, (video.height, video.width)), "png"), media_type="image/png")
 

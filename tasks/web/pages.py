@@ -17,6 +17,7 @@ router = APIRouter()
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
+_ICON = _HERE.parent / "report" / "static" / "icon.svg"
 _TEMPLATES = _HERE / "templates"
 
 COMPONENTS = {
@@ -78,7 +79,8 @@ async def static_file(version: str, name: str) -> FileResponse:
 @cache
 def static_files() -> dict[str, Path]:
     """Return name -> file of everything that may be asked for; nothing else can be."""
-    return {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in (".css", ".js", ".svg")}
+    found = [path for path in sorted(_STATIC.iterdir()) if path.suffix in (".css", ".js", ".svg")]
+    return {path.name: path for path in (*found, _ICON)}
 
 
 @cache

@@ -47,8 +47,14 @@ def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:
 def why(spot: Spot, pool: Pool) -> str:
     """Explain the choice in words."""
     assert pool.outlooks is not None
-    error = pool.outlooks(spot.frame.video_id).error[spot.first : spot.last + 1]
+    outlook = pool.outlooks(spot.frame.video_id)
+    error = outlook.error[spot.first : spot.last + 1]
     frames = spot.last - spot.first + 1
+    if spot.frame.frame_idx in outlook.vacant:
+        return (
+            "the labels around say that nothing is there, and something may have come in between: frames "
+            f"{spot.first} to {spot.last} ({frames} frames) are far from any label"
+        )
     return (
         f"expected to improve frames {spot.first} to {spot.last} ({frames} frames, now wrong by {error.mean():.2f} on "
         f"average) by as much as {spot.gain:.1f} whole frames"

@@ -28,6 +28,14 @@ STEP_ORDER = ("train", "predict", "propagate", "select", "audit", "request", "co
 MAX_VIDEO_LINES = 40
 MAX_CATEGORIES = 30
 
+_LEAST_TICKS = 3
+_LEADING_DIGITS = (
+    (1,),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 4, 5, 7),
+    *(np.arange(n, 10 * n) / n for n in (2, 10, 100, 1000)),
+)
+
 
 def frame_coverage(rows: Sequence[RoundRow]) -> Figure:
     """Draw the share of all frames per round and provenance, each frame once; what is left has no mask."""
@@ -132,8 +140,25 @@ def training(curves: Mapping[int, Sequence[tuple[int, float, float]]]) -> Figure
         hover = f"{name}, iteration %{{x}}: loss %{{y:.3g}}"
         data.append(line(name, [iteration for iteration, _, _ in curve], y, hover, line=style))
     layout = chart_layout("iteration", "loss (running mean)")
-    layout["yaxis"] |= {"type": "log", "dtick": "D2"}
+    shown = [value for trace in data for value in trace["y"] if value > 0]
+    if shown:
+        low, high = min(shown) / 1.05, max(shown) * 1.05
+        ticks = log_ticks(low, high)
+        layout["yaxis"] |= {"range": [math.log10(low), math.log10(high)], "tickvals": ticks}
+        layout["yaxis"] |= {"ticktext": [f"{tick:g}" for tick in ticks]}
+    layout["yaxis"] |= {"type": "log"}
     return {"data": data, "layout": layout}
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return the ticks of a logarithmic axis from ``low`` to ``high``, rising: the roundest that are three or more."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for leading in _LEADING_DIGITS:
+        values = (float(f"{digit}e{decade}") for decade in decades for digit in leading)
+        ticks = [value for value in values if low <= value <= high]
+        if len(ticks) >= _LEAST_TICKS:
+            return ticks
+    return [low, high]
 
 
 def durations(steps: Sequence[Step]) -> Figure:

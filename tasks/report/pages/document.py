@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -76,12 +77,13 @@ def document(
     page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
     links = links or [(name, f"#{_anchor(name)}") for name in parts]
     inline = {} if static else {name: Markup(asset(name)) for name in ("page.css", "page.js", "plotly.js")}
-    return render("document.html", **page, links=links, here=here, static=static, inline=inline)
+    icon = quote(asset("icon.svg"))
+    return render("document.html", **page, links=links, here=here, static=static, inline=inline, icon=icon)
 
 
 @cache
 def asset(name: str) -> str:
-    """Read a style sheet or script of the pages."""
+    """Read a style sheet, a script or the icon of the pages."""
     if name == "plotly.js":
         from plotly.offline import get_plotlyjs
 

@@ -192,9 +192,12 @@ def _measured(content: Content) -> list[Tile]:
 
 def _expected(content: Content) -> list[Tile]:
     tiles = []
-    if (found := content.gain) is not None:
+    proof = content.proof
+    if proof is not None and (found := proof.gain) is not None:
         span = f"{found.low:.2f} to {found.high:.2f} times as much as at random"
         tiles.append(("Worth of a human second", f"{found.value:.2f} ×", span))
+    elif proof is not None and proof.n_random:
+        tiles.append(("Worth of a human second", score(None), proof.in_words()))
     if content.forecast is not None:
         gain = content.forecast.gain
         tiles.append(("Next hour brings", f"{gain.value:+.3f}", f"J&F, {gain.low:+.3f} to {gain.high:+.3f}"))

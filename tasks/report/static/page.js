@@ -82,5 +82,14 @@
   begin();
   addEventListener("fewframes:replaced", begin);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
-  addEventListener("beforeprint", () => charts.filter((e) => !drawn.has(e)).forEach(draw));
+  // Paper is narrower than a screen; the browser lays the page out for it only after it has told of it.
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
+    charts.filter((e) => !drawn.has(e)).forEach(draw);
+    charts.forEach((e) => Plotly.relayout(e, { width: e.clientWidth }));
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("paper");
+    charts.forEach((e) => Plotly.relayout(e, { width: null, autosize: true }));
+  });
 })();

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from al_core.selection.error_model import RATE, Outlook, expected_error, expected_overlap
+from al_core.selection.error_model import RATE, UNSEEN, Outlook, expected_error, expected_overlap, unseen_error
 
 
 def test_the_error_between_two_labels_is_greatest_in_the_middle_and_none_at_the_labels():
@@ -43,3 +43,12 @@ def test_hazards_and_frames_have_to_fit():
 )
 def test_a_frame_is_expected_to_be_as_good_as_its_objects(confidence, around, expected):
     assert expected_overlap(confidence, around) == pytest.approx(expected)
+
+
+def test_far_from_labels_that_say_nothing_is_there_something_may_have_come():
+    path = Outlook(np.zeros(400), np.full(399, 0.5)).path
+    found = unseen_error(path, {100, 110})
+    assert found[[100, 110]].tolist() == [0, 0]
+    assert found[0] == pytest.approx(UNSEEN, rel=0.01)
+    assert found[399] == pytest.approx(UNSEEN, rel=0.01)
+    assert 0 < found[101] < found[105] < found[90]

@@ -4,7 +4,7 @@ from click.testing import CliRunner
 
 from al_core.errors import LedgerCorrupt
 from al_core.project import Project
-from flows.cli.options import existing, opened, plain_table, project_option, settings_options
+from flows.cli.options import existing, opened, plain_table, project_option, settings_options, terminal
 from tests.toys.ledgers import ledger_with_clip
 
 
@@ -20,6 +20,17 @@ def test_settings_may_be_changed_again_and_again_and_the_folder_is_this_one():
     said = CliRunner().invoke(show, ["--settings", "quick", "--set", "a=1", "--set", "b=2"]).output
     assert said == ".|quick|('a=1', 'b=2')\n"
     assert CliRunner().invoke(show, []).output == ".|None|()\n"
+
+
+@pytest.mark.parametrize("name", ["ä:b:c", "[bold]x[/bold]", "[/b]", "<i>12</i>"])
+def test_names_are_printed_as_they_are(capsys, name):
+    terminal().print(f"stored: {name}: 100 frames", soft_wrap=True)
+    table = plain_table("video")
+    table.add_row(name)
+    terminal().print(table)
+    said = capsys.readouterr().out
+    assert f"stored: {name}: 100 frames\n" in said
+    assert name in said.splitlines()[-1]
 
 
 def test_a_file_is_no_project(tmp_path):

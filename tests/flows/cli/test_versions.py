@@ -34,9 +34,17 @@ def call(project):
 def test_versions_list_each_round_with_what_it_delivered(call):
     code, text = call("versions")
     assert code == 0
-    assert "2 human, 2 propagated, 1 teacher" in " ".join(text.split())
+    (last,) = (line.split() for line in text.splitlines() if line.split()[:1] == ["2"])
+    assert last[3:7] == ["2", "2", "2", "1"]
     hashes = re.findall(r"\b[0-9a-f]{12}\b", text)
     assert len(set(hashes)) == 2
+
+
+def test_a_version_is_one_line_of_80_columns(project):
+    arguments = ["versions", "--project", str(project[0].root)]
+    lines = CliRunner(env={"COLUMNS": "80"}).invoke(main, arguments).output.splitlines()
+    assert [line.split()[0] for line in lines[-2:]] == ["1", "2"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_diff_names_the_masks_that_changed(call):

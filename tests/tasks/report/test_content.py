@@ -32,9 +32,9 @@ def test_rounds_are_gathered_without_forecast_and_gain(finished, monkeypatch):
         raise AssertionError("a bootstrap for a page that does not show it")
 
     monkeypatch.setattr(module, "forecast", never)
-    monkeypatch.setattr(module, "gain_so_far", never)
+    monkeypatch.setattr(module, "proof_so_far", never)
     content = gather_rounds(*finished[:2])
-    assert (content.gain, content.forecast) == (None, None)
+    assert (content.proof, content.forecast) == (None, None)
     assert [r.round_id for r in content.rounds] == [1, 2]
     assert (content.predicted_round, content.delivered_round) == (2, 2)
     assert set(content.categories) == {("square", "human", 2), ("square", "propagated", 2), ("square", "teacher", 1)}

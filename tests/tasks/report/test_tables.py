@@ -42,11 +42,13 @@ def test_the_table_of_rounds_fits_a_terminal_of_80_columns(finished):
 
 def test_a_round_in_one_line(finished):
     project = finished[0]
-    assert round_line(project, 2).plain == (
-        "round 2  2 human frames (2.7 min), coverage 83 %, J&F 0.700, AP50 0.750, train 40 s, predict 20 s, other 12 s"
-    )
+    assert round_line(project, 2).plain == ("round 2  2 human frames (2.7 min), coverage 83 %, J&F 0.700, machine 72 s")
     with pytest.raises(KeyError):
         round_line(project, 3)
+
+
+def test_the_status_says_when_it_is_too_early_to_know_what_choosing_gains(finished):
+    assert "Selection: too early to say what choosing gains: 0 of 5 random labels are known." in status_of(finished[0])
 
 
 def test_without_truth_no_quality_is_named(tmp_path):

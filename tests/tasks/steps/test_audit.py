@@ -13,7 +13,7 @@ from al_core.records import DeliveredMask, LabelRequest, Provenance
 from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.steps.audit import audit_video, gain_in_words, gain_so_far, round_credits
+from tasks.steps.audit import audit_video, gain_in_words, gain_so_far, proof_so_far, round_credits
 from tasks.steps.select import strategy_of
 from tests.toys.labelled_project import copied, finished_project
 from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, mask_answer, square
@@ -97,6 +97,14 @@ def test_where_choosing_gains_nothing_frames_are_spread_evenly(tmp_path, finishe
     found, note = strategy_of(ledger, Settings().changed({"selection.strategy": "hybrid"}))
     assert found == strategy
     assert ("instead of 'hybrid', which gains nothing so far" in note) is (strategy == "uniform")
+
+
+def test_how_many_random_labels_are_known_is_told_while_it_is_too_early(tmp_path, finished):
+    _, ledger, _ = copied(finished, tmp_path)
+    audited(ledger, [[0.0, 80.0, 3.0]] * 10 + [[1.0, 80.0, 2.0]] * (LEAST_CONTROL - 2))
+    proof = proof_so_far(ledger)
+    assert (proof.gain, proof.n_random) == (None, LEAST_CONTROL - 2)
+    assert "3 of 5 random labels are known" in proof.in_words()
 
 
 def test_words():

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tasks.steps.expected_error import MISSED, outlooks_of
+from al_core.records import DeliveredMask, Provenance
+from tasks.steps.expected_error import MISSED, _vacant, outlooks_of
 from tests.toys.labelled_project import finished_project, new_project
-from tests.toys.ledgers import context_of
+from tests.toys.ledgers import context_of, square
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,12 @@ def test_labelled_frames_objects_and_hazards(finished):
 
 def test_an_earlier_round_knows_less(finished):
     assert outlook(finished, 2).labelled == {0}
+
+
+def test_frames_are_vacant_where_labels_around_are_empty_and_nothing_was_delivered():
+    human = DeliveredMask(2, 1, 1, Provenance.HUMAN, 1.0, square())
+    carried = DeliveredMask(7, 1, 1, Provenance.TEACHER, 0.5, square())
+    # Frame 2 shows the object, 6 and 9 nothing, and a teacher sees something in 7.
+    delivered = {2: [human], 7: [carried]}
+    assert _vacant(delivered, [2, 6, 9], 12) == {8, 10, 11}
+    assert _vacant(delivered, [], 12) == frozenset()

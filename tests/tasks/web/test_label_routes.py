@@ -84,7 +84,7 @@ class TestTasks:
             assert (task["blind"], task["masks"]) == (True, [])
             for frame_idx in range(N_FRAMES):
                 assert ada.get(f"/api/masks/1/{frame_idx}").json() == {"masks": []}
-            assert ada.get("/api/disagreement/1/3.png").status_code == 404
+            assert ada.get("/api/disagreement/1/3.png").status_code == 204
             assert submit(ada, task, [square(3)]).status_code == 200
             (given,) = office.ledger.answers_given()
             assert given.answer.kind is LabelKind.MASK
@@ -225,7 +225,7 @@ class TestPictures:
         assert heat.shape == (HEIGHT, WIDTH, 4)
         assert heat[8, 8, 3] > 150
         assert heat[17, 17, 3] == heat[0, 0, 3] == 0
-        assert ada.get("/api/disagreement/1/4.png").status_code == 404
+        assert ada.get("/api/disagreement/1/4.png").status_code == 204
 
 
 class TestRefine:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from al_core.selection.error_model import Outlook
+from al_core.selection.error_model import Outlook, unseen_error
 from tests.toys.pools import places, pool_of, run
 
 
@@ -29,3 +29,27 @@ def test_a_campaign_that_is_planned_ends_evenly():
     second = run("value", pool_of({1: 41}, labelled), 2, planned_frames=4)
     steps = np.diff(sorted(f for _, f in labelled + places(second)))
     assert steps.min() >= 8
+
+
+def empty_outlook(n_frames, labelled):
+    """A video in which every label says that nothing is there."""
+    hazard = np.full(n_frames - 1, 0.5)
+    error = unseen_error(Outlook(np.zeros(n_frames), hazard).path, labelled)
+    return Outlook(error, hazard, frozenset(labelled), vacant=frozenset(range(n_frames)) - set(labelled))
+
+
+def test_between_labels_that_say_nothing_is_there_frames_are_spread_evenly_over_all_videos():
+    labelled = (20, 40)
+    pool = pool_of(dict.fromkeys((1, 2, 3), 61), [(v, i) for v in (1, 2, 3) for i in labelled])
+    found = run("value", replace(pool, outlooks=lambda _: empty_outlook(61, labelled)), 9)
+    for video in (1, 2, 3):
+        first, middle, last = sorted(frame for of, frame in places(found) if of == video)
+        assert (first < 10, abs(middle - 30) <= 2, last > 50) == (True, True, True)
+    assert all("something may have come" in s.reason for s in found)
+
+
+def test_what_is_known_to_be_wrong_goes_before_what_is_known_to_be_empty():
+    wrong = Outlook(np.full(40, 0.4), np.full(39, 0.5), frozenset({20}))
+    pool = pool_of({1: 40, 2: 40}, [(1, 20), (2, 20)])
+    found = run("value", replace(pool, outlooks=lambda v: empty_outlook(40, (20,)) if v == 1 else wrong), 1)
+    assert [s.frame.video_id for s in found] == [2]

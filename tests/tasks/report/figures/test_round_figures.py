@@ -80,6 +80,30 @@ def test_each_round_has_its_curve(ledger):
     ]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.01, 100, [0.01, 0.1, 1, 10, 100]),
+        (0.3, 6, [0.5, 1, 2, 5]),
+        (1.4, 3.3, [1.5, 2, 3]),
+        (1.9, 2.3, [1.9, 2.0, 2.1, 2.2, 2.3]),
+        (0.31, 0.334, [0.31, 0.32, 0.33]),
+    ],
+)
+def test_a_logarithmic_axis_has_at_least_three_ticks(low, high, ticks):
+    assert round_figures.log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_the_loss_has_ticks_however_little_it_falls():
+    axis = round_figures.training({1: [(1, 2.1, 0.1), (2, 1.9, 0.1)]})["layout"]["yaxis"]
+    assert axis["type"] == "log"
+    assert len(axis["ticktext"]) >= 3
+
+
+def test_a_loss_without_a_value_above_zero_is_an_empty_axis():
+    assert "range" not in round_figures.training({1: [(1, 0.0, 0.1)]})["layout"]["yaxis"]
+
+
 def test_running_means():
     np.testing.assert_allclose(round_figures.running_mean(np.array([2.0, 4.0, 6.0, 8.0]), 2), [2, 3, 5, 7])
     np.testing.assert_allclose(round_figures.running_mean(np.array([2.0, 4.0]), 1), [2, 4])

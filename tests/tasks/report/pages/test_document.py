@@ -35,6 +35,11 @@ def test_a_template_says_what_it_lacks():
         render("rounds.html")
 
 
+def test_a_served_page_brings_its_icon():
+    html = document("t", header("A", "b"), {}, Charts(), "", static="/static")
+    assert '<link rel="icon" href="data:image/svg+xml,%3Csvg' in html
+
+
 def test_a_note_is_text():
     assert note("a < b") == '<p class="note">a &lt; b</p>'
 

@@ -20,7 +20,11 @@ from tests.toys.labelled_project import (
     select,
     train_and_predict,
 )
+from tests.toys.web.browser import browser, needs_chromium
 from tests.toys.web.html_page import Page, own_part
+
+PAPER_WIDTH = 186 / 25.4 * 96
+"""What the margins leave of A4, in pixels of the page."""
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +136,31 @@ def test_every_place_has_its_figure(html):
 
 def test_both_colour_schemes_are_served(html):
     assert "prefers-color-scheme: dark" in own_part(html)
+
+
+@needs_chromium
+def test_printed_it_loses_no_picture_and_no_chart_runs_over_the_border(html, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(html, encoding="utf-8")
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1400, "height": 900})
+        page.goto(file.as_uri())
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        page.wait_for_function("[...document.querySelectorAll('.chart')].every(c => c.querySelector('.main-svg'))")
+        rights = page.evaluate(
+            "[...document.querySelectorAll('svg, table, img')].map(e => e.getBoundingClientRect().right)"
+        )
+        pictures = set(page.evaluate("[...document.images].map(i => i.src)"))
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.emulate_media(media="screen")
+        page.wait_for_function("document.querySelector('.main-svg').getBoundingClientRect().width > 0")
+        wide = page.evaluate("document.body.clientWidth")
+        printed = page.pdf(prefer_css_page_size=True)
+    assert max(rights) <= PAPER_WIDTH
+    assert wide > PAPER_WIDTH
+    assert pictures
+    assert printed.count(b"/Subtype /Image") >= len(pictures)
 
 
 def page_of(project, ledger, frames):

@@ -10,6 +10,7 @@ from al_core.records import QualityRow
 from tasks.report.content import gather_rounds
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts
+from tasks.steps.audit import Proof
 from tests.toys.labelled_project import new_project
 from tests.toys.web.html_page import Page
 
@@ -43,11 +44,17 @@ def test_what_is_expected_of_labels_is_a_tile_only_where_it_is_known(content):
     assert tile(content, "Next hour brings") is None
     known = replace(
         content,
-        gain=estimate(1.5, 1.25, 1.75),
+        proof=Proof(estimate(1.5, 1.25, 1.75), 9),
         forecast=Forecast(0.7, 3600.0, estimate(0.75), estimate(0.05, 0.02, 0.08), None),
     )
     assert tile(known, "Worth of a human second") == ("1.50 ×", "1.25 to 1.75 times as much as at random")
     assert tile(known, "Next hour brings") == ("+0.050", "J&F, +0.020 to +0.080")
+
+
+def test_with_few_random_labels_the_tile_says_that_it_is_too_early(content):
+    assert tile(replace(content, proof=Proof(None, 0)), "Worth of a human second") is None
+    words = "too early to say what choosing gains: 3 of 5 random labels are known"
+    assert tile(replace(content, proof=Proof(None, 3)), "Worth of a human second") == ("–", words)
 
 
 def test_the_legend_names_what_exists(content):

@@ -1,0 +1,81 @@
+"""Take the pictures of ``docs/images`` that show our pages, from a project whose round waits for people.
+
+The demo makes one, with a round more that people are asked for::
+
+    fewframes demo
+    fewframes run --project runs/demo --set stopping.max_rounds=4 --set annotator.backend=page
+    python docs/pictures.py runs/demo
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from al_core.ledger.labelling.people import Role  # noqa: E402
+from al_core.project import Project  # noqa: E402
+from tasks.ledger.client import open_ledger  # noqa: E402
+from tasks.project.ingest import open_last_frames  # noqa: E402
+from tasks.report import write_report  # noqa: E402
+from tests.toys.web.browser import browser  # noqa: E402
+from tests.toys.web.label_page import Person  # noqa: E402
+from tests.toys.web.serving import served  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+DASHBOARD = (
+    ("dashboard", "overview", 1400),
+    ("dashboard_quality", "quality", 1400),
+    ("dashboard_runs", "runs", 1000),
+    ("dashboard_video", "videos/1", 1700),
+)
+"""(picture, page, pixels of it at most)."""
+
+
+def label_page(running, link):
+    """Take the labelling page by day, in the dark with outlines and disagreement, and on a tablet."""
+    person = Person(running, link)
+    for name, scheme, size, keys in (
+        ("label_page", "light", (1440, 900), "aaaa"),
+        ("label_page_dark", "dark", (1440, 900), "od"),
+        ("label_page_tablet", "light", (1024, 768), "od"),
+    ):
+        person.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+        person.page.emulate_media(color_scheme=scheme)
+        person.task()
+        for key in keys:
+            person.page.keyboard.press(key)
+        person.page.wait_for_timeout(500)
+        person.page.screenshot(path=IMAGES / f"{name}.png")
+    person.context.close()
+
+
+def dashboard(running, url, link):
+    """Take the pages that a lead sees."""
+    page = running.new_page(viewport={"width": 1000, "height": 1000})
+    page.goto(link)
+    for name, address, most in DASHBOARD:
+        page.goto(f"{url}/dashboard/{address}")
+        height = min(most, page.evaluate("document.body.scrollHeight"))
+        page.set_viewport_size({"width": 1000, "height": height})
+        page.wait_for_timeout(1500)
+        page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def main(root):
+    """Serve the project to a browser and take all pictures."""
+    project = Project.at(Path(root))
+    ledger = open_ledger(project)
+    report = write_report(project, ledger, open_last_frames(project, ledger), project.root / "report.html")
+    with served(project) as (context, owner), browser() as running:
+        page = running.new_page(viewport={"width": 948, "height": 1229})
+        page.goto(report.resolve().as_uri())
+        page.wait_for_timeout(1500)
+        page.screenshot(path=IMAGES / "demo-report.png")
+        people = context.ledger
+        dashboard(running, owner.url, f"{owner.url}/enter?token={people.add_annotator('Lea', Role.LEAD)}")
+        label_page(running, f"{owner.url}/enter?token={people.add_annotator('Ada')}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
