@@ -1,4 +1,4 @@
-"""Write files whole or not at all."""
+"""Write files whole or not at all, and say names that are no text."""
 
 import json
 import os
@@ -51,6 +51,20 @@ def write_whole(path: Path, data: bytes) -> None:
 def json_bytes(content: Any) -> bytes:
     """Return JSON that people can read too."""
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def printable(text: str | Path) -> str:
+    """Return text in which names of files that are no UTF-8 are escaped, byte by byte, e.g. as "caf\\xe9.mp4"."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def is_printable(name: str | Path) -> bool:
+    """Tell whether a name can be written down: in the ledger, on the terminal, on a page."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _remove(path: Path) -> None:

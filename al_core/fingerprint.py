@@ -39,25 +39,28 @@ def _of_file(path: Path, *state: int) -> str:
 def code_version() -> str:
     """Return the version of the package, with the git revision in a checkout: "0.3.0+1a2b3c4d5e6f".
 
-    A "+" at the very end means that the checkout holds changes that no revision has.
+    A "+" at the very end means that the checkout holds changes that no revision has; "0.3.0+unknown" that git cannot
+    tell the revision, as where it is not installed.
     """
     try:
         released = version("fewframes")
     except PackageNotFoundError:
         released = "0"
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return released
     revision = _git(folder, "rev-parse", "--short=12", "HEAD")
     if not revision:
-        return released
+        return f"{released}+unknown"
     changed = "+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else ""
     return f"{released}+{revision}{changed}"
 
 
 def _git(folder: Path, *arguments: str) -> str:
     """Return what git prints; nothing where git cannot be run or fails."""
-    command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
+    # A checkout may be another user's, as of the image of a container; nothing of its settings is run.
+    trusting = ["-c", f"safe.directory={folder}", "-c", "core.fsmonitor=false"]
+    command = ["git", *trusting, "-C", str(folder), "--no-optional-locks", *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -1,5 +1,7 @@
 """The folder of one project, and where everything in it lies."""
 
+import hashlib
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,11 @@ class Project:
     def outbox(self) -> Path:
         """Folder with the frames that wait for labels."""
         return self.root / "outbox"
+
+    @property
+    def place(self) -> str:
+        """Six digits that follow from machine and folder: a copy on the same machine has others."""
+        return hashlib.sha256(f"{socket.gethostname()}:{self.root}".encode()).hexdigest()[:6]
 
     def round_dir(self, round_id: int) -> Path:
         """Return the folder of one round: student, predictions, delivered masks."""

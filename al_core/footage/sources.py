@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from al_core.errors import BadLabel, BadVideo
+from al_core.files import is_printable, printable
 from al_core.fingerprint import fingerprint_file
 from al_core.footage import video
 from al_core.footage.images import FRAME_SUFFIXES, MASK_SUFFIXES, bits_in_use, check_image, read_indices
@@ -189,6 +190,15 @@ class Source:
             raise BadVideo(self.problem)
         if not self.path.exists():
             raise BadVideo(f"{self.path}: there is no such file or folder")
+        _check_name(self.path)
+
+
+def _check_name(path: Path) -> None:
+    if not is_printable(path):
+        raise BadVideo(
+            f"{printable(path)}: the name is not UTF-8 and cannot be stored; rename it, or the folder that is named so "
+            "(the bytes that are none are shown as \\xNN)"
+        )
 
 
 def numbered_frames(folder: Path) -> tuple[str, ...]:
@@ -197,13 +207,14 @@ def numbered_frames(folder: Path) -> tuple[str, ...]:
     Numbers may start anywhere and may rise by a constant step (a video that was thinned out).
 
     Raises:
-        BadVideo: no frames, a name without a number, a number twice, or a gap.
+        BadVideo: no frames, a name that is no UTF-8 or without a number, a number twice, or a gap.
     """
     frames = listed(folder, FRAME_SUFFIXES)
     if not frames:
         raise BadVideo(f"{folder}: the folder holds no frames; expected numbered {either(FRAME_SUFFIXES)} images")
     numbers = numbers_of(frames)
     for frame in frames:
+        _check_name(frame)
         if numbers[frame] == NO_NUMBER:
             raise BadVideo(f"{frame}: expected a number in a frame's name, e.g. 00000{frame.suffix}")
     frames.sort(key=numbers.__getitem__)

@@ -1,7 +1,6 @@
 """Commands that put a project on a schedule: its deployments on a Prefect server, and the worker that runs them."""
 
 from collections.abc import Mapping
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 from al_core.export import FORMATS
 from al_core.settings import SECRETS
 from flows.cli.options import existing, project_option, settings_options
+from tasks.processes.surroundings import user_name
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -87,7 +87,7 @@ def deploy(
     if preset or wanted:
         settings = settings_for_run(project, preset, wanted)
         source = source_of_schedule(_absolute(preset) or None, shown)
-        for line in ask_for(project, settings, getuser(), source).lines(project):
+        for line in ask_for(project, settings, user_name(), source).lines(project):
             click.echo(line)
     name = register(url, project, parameters, plan, trainings)
     for flow in FLOWS:

@@ -1,5 +1,8 @@
 """The edge of the command line: what people see of an error, and what the project's log keeps of it."""
 
+import errno
+import io
+import os
 import signal
 import sys
 import threading
@@ -14,19 +17,23 @@ from typing import Any
 import click
 
 from al_core.errors import FewframesError
+from al_core.files import is_printable, printable
 
 ERROR_LOG = "errors.log"
 """File in the project that tracebacks are added to."""
 
 _PROJECT, _DEBUG = "fewframes.project", "fewframes.debug"
-_INTERRUPTED = 130
+_STOPS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""What ends a command in words, with the handler that it has where nobody else listens."""
+
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Edge(click.Group):
-    """Turns an error of the product into one line and exit code 1, and Ctrl-C into one line and exit code 130.
+    """Turns an error of the product into one line and exit code 1, Ctrl-C and SIGTERM into one line and 130 or 143.
 
-    Any other error is a bug and keeps its traceback. The tracebacks of both are added to the project's log;
-    ``--debug`` shows them.
+    So does what the system does not let this user do. Any other error is a bug and keeps its traceback. The
+    tracebacks of all are added to the project's log; ``--debug`` shows them.
     """
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
@@ -37,23 +44,25 @@ class Edge(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with _interrupts() as interrupted:
+        _write_any_name()
+        with _stopped() as stops:
             try:
                 return super().invoke(ctx)
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
             except BaseException as error:
                 # A library may turn the interrupt into an error of its own.
-                if interrupted.is_set() or isinstance(error, KeyboardInterrupt):
+                if stops or isinstance(error, KeyboardInterrupt):
                     click.echo("Stopped; give the same command again to go on.", err=True)
-                    sys.exit(_INTERRUPTED)
+                    sys.exit(128 + (stops[0] if stops else signal.SIGINT))
                 if isinstance(error, Exception):
                     _log(ctx, error)
-                if not isinstance(error, FewframesError):
+                words = str(error) if isinstance(error, FewframesError) else _forbidden(error)
+                if words is None:
                     raise
                 if ctx.meta.get(_DEBUG):
                     traceback.print_exception(error)
-                raise click.ClickException(str(error)) from error
+                raise click.ClickException(words) from error
 
 
 def debug_option(hidden: bool = False) -> click.Option:
@@ -63,7 +72,13 @@ def debug_option(hidden: bool = False) -> click.Option:
 
 
 def remember_project(ctx: click.Context, _: click.Parameter, root: Path) -> Path:
-    """Note which project a command is about, as the callback of its option."""
+    """Note which project a command is about, as the callback of its option.
+
+    Raises:
+        click.BadParameter: the database cannot open what lies in a folder of this name.
+    """
+    if not is_printable(root.resolve()):
+        raise click.BadParameter(f"{printable(root.resolve())}: the name is not UTF-8; rename the folder")
     ctx.meta[_PROJECT] = root
     return root
 
@@ -80,27 +95,46 @@ def _log(ctx: click.Context, error: Exception) -> None:
         f"--- {datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"
     )
     # A full disk must not hide the error itself.
-    with suppress(OSError), (root / ERROR_LOG).open("a", encoding="utf-8") as file:
+    with suppress(OSError), (root / ERROR_LOG).open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(words)
 
 
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Note within the block that Ctrl-C was pressed, where Python would raise KeyboardInterrupt."""
-    interrupted = threading.Event()
+def _write_any_name() -> None:
+    """Let names of files that are no UTF-8 be printed, escaped, where they would end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        interrupted.set()
+
+def _forbidden(error: BaseException) -> str | None:
+    """Say what the system does not let this user do; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _FORBIDDEN:
+        return None
+    what = f"{error.filename}: " if error.filename else ""
+    mend = "give a place on a disk that can be written"
+    if error.errno != errno.EROFS:
+        mend = f"let user {os.geteuid()} read and write it, or give the command as the user who may"
+    return f"{what}{error.strerror or error}. Nothing is damaged: {mend}"
+
+
+@contextmanager
+def _stopped() -> Iterator[list[int]]:
+    """Note within the block that Ctrl-C or SIGTERM came, each of which raises KeyboardInterrupt; yields their numbers.
+
+    As the first process of a container, a command that has no handler would not hear SIGTERM at all.
+    """
+    stops: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stops.append(number)
         signal.default_int_handler(number, frame)
 
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield interrupted
-        return
-    signal.signal(signal.SIGINT, interrupt)
+    mine = {number: usual for number, usual in _STOPS.items() if signal.getsignal(number) is usual}
+    if threading.current_thread() is not threading.main_thread():
+        mine = {}
+    for number in mine:
+        signal.signal(number, stop)
     try:
-        yield interrupted
+        yield stops
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, usual in mine.items():
+            signal.signal(number, usual)

@@ -1,6 +1,5 @@
 """Commands that run a project's rounds."""
 
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import click
 
 from al_core.project import Project
 from flows.cli.options import existing, opened, project_option, settings_options, terminal
+from tasks.processes.surroundings import user_name
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
@@ -70,7 +70,7 @@ def pause(root: Path) -> None:
     from tasks.project.round_control import command, pause_in_words
 
     project, ledger = opened(root)
-    click.echo(f"{project.root.name} is {pause_in_words(ledger.pause(getuser()))}.")
+    click.echo(f"{project.root.name} is {pause_in_words(ledger.pause(user_name()))}.")
     click.echo(f"To go on: {command('resume', project)}")
 
 
@@ -81,7 +81,7 @@ def resume(root: Path) -> None:
     from tasks.project.round_control import command
 
     project, ledger = opened(root)
-    ended = ledger.resume(getuser())
+    ended = ledger.resume(user_name())
     if ended is None:
         click.echo(f"{project.root.name} is not paused.")
         return
@@ -103,7 +103,7 @@ def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: b
         _require_fit(project, settings)
     if not yes:
         click.confirm(f"End round {last.round_id} for good? Its answers stay labels.", abort=True)
-    words = [abandoned_in_words(ledger.abandon_round(getuser()))]
+    words = [abandoned_in_words(ledger.abandon_round(user_name()))]
     words.append(f"The next round begins by itself while the project is served; otherwise: {command('run', project)}")
     for line in words:
         console.print(line, soft_wrap=True)
@@ -191,5 +191,5 @@ def _ask_for(project: Project, preset: str | None, asked: dict[str, Any], settin
     from tasks.project.round_control import ask_for
 
     if preset or asked:
-        for line in ask_for(project, settings, getuser()).lines(project):
+        for line in ask_for(project, settings, user_name()).lines(project):
             console.print(line, soft_wrap=True)

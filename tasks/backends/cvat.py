@@ -59,7 +59,8 @@ class CvatBackend:
             folder = self._project.outbox / f"round-{round_id:04d}"
             self._lay_out(folder, mine, prelabels)
             if self._settings.annotator.cvat_url:
-                name = f"{self._project.root.name}, round {round_id}"
+                # Without the place, a copy of this project would find the task there and take it for its own.
+                name = f"{self._project.root.name} ({self._project.place}), round {round_id}"
                 upload_round(folder, name, self._settings.annotator)
 
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask, FileContent
-from al_core.files import json_bytes, write_whole
+from al_core.files import is_printable, json_bytes, printable, write_whole
 from al_core.masks.rle import Rle
 from al_core.project import Project
 from tasks.backends.protocol import NOTE
@@ -63,6 +63,7 @@ class DropFolder:
         """
         for path in self._settled_files():
             try:
+                _check_name(path)
                 content = read(path)
             except BadLabel as error:
                 self._reject(path, str(error))
@@ -128,9 +129,9 @@ class DropFolder:
         return [*newest.pop("before", ()), newest]
 
     def _reject(self, path: Path, reason: str) -> None:
-        place = self._move(path, self._project.inbox / "rejected")
+        place, reason = self._move(path, self._project.inbox / "rejected"), printable(reason)
         write_whole(place.with_name(f"{place.name}.txt"), f"{reason}\n".encode())
-        self._messages.append(f"{reason} (moved to {self._project.relative(place)})")
+        self._messages.append(f"{reason} (moved to {printable(self._project.relative(place))})")
 
     def _move(self, path: Path, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,6 +145,11 @@ class DropFolder:
 
     def _understood_file(self, request_id: str) -> Path:
         return self._project.inbox / "accepted" / "understood" / f"{request_id}.json"
+
+
+def _check_name(path: Path) -> None:
+    if not is_printable(path.name):
+        raise BadLabel(f"{path.name}: the name is not UTF-8 (the bytes that are none are shown as \\xNN); rename it")
 
 
 def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) -> AskedBy:

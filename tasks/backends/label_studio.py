@@ -15,6 +15,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.label_studio_api import LabelStudioApi
 from tasks.backends.shown import ShownMasks, asked_frames
 from tasks.steps.context import RoundContext
+
+_NOTE = "project.json"
+"""Says by which key our project is found, and in which folder the note was written."""
 
 _AT_ONCE = 20
 """Tasks in one import: SQLite behind the server stays free for people in between."""
@@ -136,6 +140,7 @@ class LabelStudioBackend:
     def _found_or_made(self) -> int:
         """Return our project on the server, with the categories of the ledger; make it where there is none."""
         config = label_config(self._ledger.categories().values())
+        self._leave_the_originals()
         found = self._found()
         if found is None:
             self._api.check_config(config)
@@ -159,10 +164,32 @@ class LabelStudioBackend:
 
     def _key(self) -> str:
         """Return the key of our project on the server; noted before the project is made, so that it is made once."""
-        file = self._folder / "project.json"
-        if not file.is_file():
-            write_whole(file, json_bytes({"key": f"fewframes {uuid.uuid4()}"}))
-        return str(json.loads(file.read_text(encoding="utf-8"))["key"])
+        if not (self._folder / _NOTE).is_file():
+            self._note_key(f"fewframes {uuid.uuid4()}")
+        return str(self._noted(self._folder)["key"])
+
+    def _note_key(self, key: str) -> None:
+        write_whole(self._folder / _NOTE, json_bytes({"key": key, "folder": str(self._folder)}))
+
+    @staticmethod
+    def _noted(folder: Path) -> dict[str, Any]:
+        noted: dict[str, Any] = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        return noted
+
+    def _leave_the_originals(self) -> None:
+        """Take another key, before anything is sent, where this is a copy whose original is still there.
+
+        Answers are still found where the frames were sent; a project that was moved or restored keeps its key.
+        """
+        key = self._key()
+        origin = Path(self._noted(self._folder).get("folder", self._folder))
+        if origin == self._folder:
+            return
+        with suppress(OSError, ValueError, KeyError):
+            if self._noted(origin)["key"] == key and not origin.samefile(self._folder):
+                self._messages.append(f"the project on {self._url} is that of {origin.parent}; this copy gets its own")
+                key, self._project_id = f"fewframes {uuid.uuid4()}", None
+        self._note_key(key)
 
     # ---- what comes back
 
@@ -184,7 +211,7 @@ class LabelStudioBackend:
 
     def _look(self, known: Mapping[str, Asked]) -> None:
         """Keep the annotations of all tasks that have changed."""
-        if time.monotonic() < self._quiet_until or not (self._folder / "project.json").is_file():
+        if time.monotonic() < self._quiet_until or not (self._folder / _NOTE).is_file():
             return
         try:
             self._keep_changes(known)

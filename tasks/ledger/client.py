@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from al_core.errors import LedgerBusy
-from al_core.ledger.file.owner import Owner, read_owner, runs
+from al_core.ledger.file.owner import Owner, foreign_note, read_owner
 from al_core.ledger.forwarding import ForwardedLedger
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -23,6 +23,7 @@ def open_ledger(project: Project, patience: float = 60.0) -> Ledger:
     Args:
         patience: seconds to wait for a process that has the file, or for an owner that does not answer.
     """
+    tell_of_foreign_note(project)
     return ProjectLedger(project, patience)
 
 
@@ -85,7 +86,7 @@ class ProjectLedger(ForwardedLedger):
     def _look_for_owner(self) -> None:
         noted = read_owner(self.path)
         if noted is not None and is_alive(noted):
-            raise _OwnerCame(f"process {noted.pid} owns {self.path} now")
+            raise _OwnerCame(f"{noted.by.who} owns {self.path} now")
 
 
 class _OwnerCame(LedgerBusy):
@@ -98,12 +99,19 @@ def living_owner(project: Project) -> Owner | None:
     return noted if noted is not None and is_alive(noted) else None
 
 
+def tell_of_foreign_note(project: Project) -> None:
+    """Warn where an owner is noted that serves another folder, as in a copy of a served project."""
+    said = foreign_note(project.ledger_path)
+    if said is not None:
+        _log.warning("%s", said)
+
+
 def is_alive(owner: Owner, seconds: float = 2.0) -> bool:
     """Tell whether the process that is noted as owner lives, and is the one that it was when it was noted.
 
     One that accepts the question but takes longer than ``seconds`` is busy, and counts as living.
     """
-    if not runs(owner.pid):
+    if not owner.by.runs():
         return False
     import httpx
 
@@ -113,10 +121,11 @@ def is_alive(owner: Owner, seconds: float = 2.0) -> bool:
         health = httpx.get(f"{owner.url}/healthz", timeout=seconds, trust_env=False, verify=trust_of(owner))
         return health.raise_for_status().json().get("instance") == owner.instance
     except httpx.ReadTimeout:
+        ends = f"kill -CONT {owner.pid} lets it go on, kill -9 {owner.pid} ends it; " if owner.by.is_nearby() else ""
         _log.warning(
-            "process %d, which serves this project at %s, lives but does not answer: it is busy, or was stopped "
-            "(kill -CONT %d lets it go on, kill -9 %d ends it; what it acknowledged is stored)",
-            *(owner.pid, owner.url, owner.pid, owner.pid),
+            "%s, which serves this project at %s, lives but does not answer: it is busy, or was stopped "
+            "(%swhat it acknowledged is stored)",
+            *(owner.by.who, owner.url, ends),
         )
         return True
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):

@@ -68,7 +68,7 @@ class RemoteLedger(ForwardedLedger):
 
     @property
     def _who(self) -> str:
-        return f"the owner of {self.path} (process {self.owner.pid}, {self.owner.url})"
+        return f"the owner of {self.path} ({self.owner.by.who}, {self.owner.url})"
 
     def _give_up(self, name: str, error: httpx.TransportError) -> None:
         if name in READS or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):

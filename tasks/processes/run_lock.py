@@ -1,19 +1,22 @@
 """Locks that tell which process does what only one may do, such as running a project's rounds.
 
 The process holds the lock as long as it lives, and the operating system releases it then, however it ends. The file
-holds the number of the process and is touched by its heartbeat. A look takes no lock and changes nothing.
+holds the signature of the process and is touched by its heartbeat. A look takes no lock and changes nothing.
 """
 
 import fcntl
+import json
 import os
 import struct
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from al_core.errors import RunLocked
+from al_core.ledger.file.signature import Signature
 from tasks.processes.heartbeat import Heartbeat
 
 
@@ -29,7 +32,7 @@ def only_run(root: Path) -> Iterator[None]:
             stack.enter_context(held(run_lock(root)))
         except BlockingIOError:
             raise RunLocked(
-                f"process {holder(run_lock(root)) or 'unknown'} already runs the rounds of {root}. Wait until it is "
+                f"{_who(run_lock(root))} already runs the rounds of {root}. Wait until it is "
                 "done, or end it; when serve has started it, it writes to run.log in the project."
             ) from None
         yield
@@ -55,7 +58,7 @@ def held(path: Path, wait: bool = False) -> Iterator[None]:
     with path.open("a+") as file:
         _lock(file.fileno(), wait)
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
+        file.write(json.dumps(asdict(Signature.of(path))))
         file.flush()
         with Heartbeat(path):
             yield
@@ -71,11 +74,24 @@ def is_held(path: Path) -> bool | None:
 
 
 def holder(path: Path) -> int:
-    """Return the number of the process that holds a lock, or held it last; 0 where there is none."""
+    """Return the number of the process that holds a lock, or held it last; 0 where it is no number of ours.
+
+    So it is in another container, and in a file that came along with a copy of its folder.
+    """
+    signed = _signed(path)
+    return signed.pid if signed is not None and signed.is_nearby() and signed.is_about(path) else 0
+
+
+def _signed(path: Path) -> Signature | None:
     try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return 0
+        return Signature(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _who(path: Path) -> str:
+    signed = _signed(path)
+    return "another process" if signed is None else signed.who
 
 
 if sys.platform == "linux":

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from al_core.errors import BadLabel, BadSettings, FewframesError
+from al_core.files import printable
 from al_core.footage.discovery import PassedOver, nothing_in, survey
 from al_core.footage.images import DEEP_BITS
 from al_core.footage.mask_folders import with_masks
@@ -72,8 +73,8 @@ class IngestReport:
         for file in self.passed_over:
             groups.setdefault((file.path.parent, file.reason), []).append(file.path.name)
         return tuple(
-            f"not taken: {len(names)} file{'s' if len(names) > 1 else ''} in {folder} "
-            f"({', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}): {reason}"
+            f"not taken: {len(names)} file{'s' if len(names) > 1 else ''} in {printable(folder)} "
+            f"({printable(', '.join(names[:_NAMED]))}{', ...' if len(names) > _NAMED else ''}): {reason}"
             for (folder, reason), names in groups.items()
         )
 
@@ -277,4 +278,4 @@ def _many(count: int, noun: str) -> str:
 
 
 def _failure(path: Path, error: Exception) -> IngestedSource:
-    return IngestedSource(path, Outcome.FAILED, str(error))
+    return IngestedSource(path, Outcome.FAILED, printable(str(error)))

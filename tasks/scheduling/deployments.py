@@ -1,6 +1,5 @@
 """A project's deployments on a Prefect server: their names, and beginning one without loading Prefect."""
 
-import hashlib
 import logging
 import re
 import socket
@@ -29,8 +28,7 @@ def deployment_name(project: Project) -> str:
     It is the name of the folder and, since other machines and other folders may have projects of that name, a few
     digits that follow from machine and folder.
     """
-    place = hashlib.sha256(f"{socket.gethostname()}:{project.root}".encode()).hexdigest()[:6]
-    return f"{re.sub('[^A-Za-z0-9._-]+', '-', project.root.name)}-{place}"
+    return f"{re.sub('[^A-Za-z0-9._-]+', '-', project.root.name)}-{project.place}"
 
 
 def training_limit() -> str:

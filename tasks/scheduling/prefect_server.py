@@ -14,13 +14,17 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
-from al_core.ledger.file.owner import runs
+from al_core.files import write_whole
+from al_core.ledger.file.signature import Signature
 from tasks.network.loopback import reach_loopback_directly
 from tasks.processes.heartbeat import Patience, Watchdog
 from tasks.processes.supervisor import RestartedProcess
+from tasks.processes.surroundings import provide
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.published import published
 
@@ -48,6 +52,7 @@ def configure(home: Path) -> None:
     """
     reach_loopback_directly()
     home.mkdir(parents=True, exist_ok=True)
+    provide(home)
     os.environ["PREFECT_HOME"] = str(home)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -153,7 +158,7 @@ def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     note = home / "server.json"
     port = _free_port(_last_port(note))
     with _started(home, port, patience) as (url, _):
-        note.write_text(json.dumps({"url": url, "port": port, "pid": os.getpid()}))
+        write_whole(note, json.dumps({"url": url, "port": port, "by": asdict(Signature.of(home))}).encode())
         yield url
 
 
@@ -196,7 +201,7 @@ def _named(url: str) -> Iterator[None]:
             os.environ["PREFECT_API_URL"] = before
 
 
-def _read_note(note: Path) -> dict[str, object]:
+def _read_note(note: Path) -> dict[str, Any]:
     try:
         content = json.loads(note.read_text())
     except (OSError, ValueError):
@@ -205,10 +210,20 @@ def _read_note(note: Path) -> dict[str, object]:
 
 
 def _noted(home: Path) -> str | None:
-    """Return the API of the lasting server, as long as the process that keeps it lives."""
+    """Return the API of the lasting server, as long as the process that keeps it lives.
+
+    A note that came along with a copy of the folder names the server of another project, and is ignored.
+    """
     content = _read_note(home / "server.json")
-    url, pid = content.get("url"), content.get("pid")
-    return url if isinstance(url, str) and isinstance(pid, int) and runs(pid) else None
+    try:
+        url, by = content["url"], Signature(**content["by"])
+    except (KeyError, TypeError):
+        return None
+    if not by.is_about(home):
+        if by.path != str(home.resolve()):
+            _log.warning("%s names the Prefect server of %s, and is ignored", home / "server.json", by.path)
+        return None
+    return url if isinstance(url, str) and by.runs() else None
 
 
 def _last_port(note: Path) -> int:

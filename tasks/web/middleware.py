@@ -12,7 +12,10 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tasks.web.transport.logs import REQUESTS
+
 _log = logging.getLogger(__name__)
+_requests = logging.getLogger(REQUESTS)
 
 LEDGER = "/ledger/"
 BODY_LIMIT = 16 * 2**20
@@ -172,10 +175,12 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _refused(status: HTTPStatus, error: str, mend: str) -> JSONResponse:
-    return JSONResponse({"error": error, "mend": mend}, status)
+    # What the client still sends of its body is not waited for.
+    return JSONResponse({"error": error, "mend": mend}, status, {"Connection": "close"})
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
     """Log a request without its query, which may hold somebody's token."""
     level = logging.DEBUG if scope["path"].startswith((LEDGER, "/healthz")) else logging.INFO
-    _log.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1e3)
+    words = scope["method"], scope["path"], status, seconds * 1e3
+    _requests.log(level, "%s %s %d %.1f ms", *words, extra={"status": status})

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import uvicorn
@@ -17,9 +16,10 @@ from rich.console import Console
 
 from al_core.errors import BadAddress, LedgerConflict
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
+from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger.client import living_owner
+from tasks.ledger.client import living_owner, tell_of_foreign_note
 from tasks.network.loopback import reach_loopback_directly
 from tasks.processes.rounds import RunState, ServedRounds
 from tasks.processes.supervisor import RestartedProcess
@@ -28,6 +28,8 @@ from tasks.report.formatting import many
 from tasks.scheduling.prefect_server import lasting_server
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
+from tasks.web.transport.connections import patient_protocol, raised_limit
+from tasks.web.transport.logs import server_logs
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +119,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)
     with (
-        _logging(project.root / "serve.log"),
+        server_logs(project.root),
         _prefect(project, console, commands.work),
         ledger.owned(),
         _listening(address) as listener,
@@ -133,7 +135,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
             run_state=rounds.state,
         )
         certificate = str(address.certificate.resolve()) if address.certificate else ""
-        owner = Owner(os.getpid(), url, context.secret, context.instance, certificate)
+        owner = Owner(Signature.of(project.ledger_path), url, context.secret, context.instance, certificate)
         server = _server(context, address)
         with _noted(project, owner), rounds, _ended_by_signals(server):
             for line in (f"{project.root.name} is served at {url}; Ctrl-C ends it.", *_what_next(project, ledger)):
@@ -158,15 +160,18 @@ def _prefect(project: Project, console: Console, work: Sequence[str] | None) -> 
 
 
 def _refuse_a_second(project: Project) -> None:
+    tell_of_foreign_note(project)
     owner = living_owner(project)
     if owner is not None:
+        how = f" (kill {owner.pid})" if owner.by.is_nearby() else ""
         raise LedgerConflict(
-            f"{project.root} is served already, by process {owner.pid} at {owner.url}: open that address, or end that "
-            f"process first (kill {owner.pid})."
+            f"{project.root} is served already, by {owner.by.who} at {owner.url}: open that address, or end that "
+            f"process first{how}."
         )
 
 
 def _server(context: WebContext, address: Address) -> uvicorn.Server:
+    limit = raised_limit()
     return _Server(
         uvicorn.Config(
             create_app(context),
@@ -174,6 +179,8 @@ def _server(context: WebContext, address: Address) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             ws="none",
+            http=patient_protocol(limit),
+            backlog=limit.waiting,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
             ssl_certfile=address.certificate,
@@ -225,33 +232,6 @@ def _noted(project: Project, owner: Owner) -> Iterator[None]:
         yield
     finally:
         remove_owner(project.ledger_path, owner)
-
-
-class _PatientLog(RotatingFileHandler):
-    """A log that leaves out what it cannot write, on a full disk: serving goes on."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing of a full disk; the answers to people do."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
-
-
-@contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    handler = _PatientLog(path, maxBytes=5 * 2**20, backupCount=2, encoding="utf-8")
-    # It would write down whom we tell of rounds, and such an address may be a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()
 
 
 def _say(console: Console, text: str) -> None:

@@ -1,6 +1,9 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from al_core.files import json_bytes, replaced, write_whole
+from al_core.files import is_printable, json_bytes, printable, replaced, write_whole
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path):
@@ -69,3 +72,11 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
 
 def test_json_is_written_for_people():
     assert json_bytes({"who": "J\u00f6rg"}).decode() == '{\n "who": "J\u00f6rg"\n}\n'
+
+
+def test_a_name_that_is_no_utf_8_is_shown_byte_by_byte():
+    latin = os.fsdecode(b"caf\xe9 \xc3\xa9.mp4")
+    assert not is_printable(latin)
+    assert printable(latin) == "caf\\xe9 é.mp4"
+    assert is_printable(Path("café é.mp4"))
+    assert printable(Path("café é.mp4")) == "café é.mp4"

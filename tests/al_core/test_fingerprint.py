@@ -1,8 +1,13 @@
 import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+import al_core.fingerprint
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel, fingerprint_labels
@@ -44,3 +49,42 @@ def test_a_file_that_was_written_again_or_replaced_is_hashed_again(tmp_path):
     replaced = fingerprint_file(file)
     file.write_bytes(b"three")
     assert len({before, replaced, fingerprint_file(file)}) == 3
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of the module with one revision, which is another user's where this one is root."""
+    folder = tmp_path / "checkout"
+    (folder / "al_core").mkdir(parents=True)
+    (folder / "al_core" / "__init__.py").touch()
+    shutil.copy(al_core.fingerprint.__file__, folder / "al_core" / "fingerprint.py")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", "-C", folder, *words], check=True)
+    if os.geteuid() == 0:
+        for place in (folder, *folder.rglob("*")):
+            os.chown(place, 54321, 54321)
+    return folder
+
+
+def version_of(checkout, **environment):
+    code = "from al_core.fingerprint import code_version; print(code_version())"
+    words = [sys.executable, "-c", code]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), **environment}
+    return subprocess.run(
+        words, capture_output=True, text=True, check=True, cwd=checkout, env=environment
+    ).stdout.strip()
+
+
+def test_the_revision_is_told_also_of_a_checkout_of_another_user(checkout):
+    released, _, revision = version_of(checkout).partition("+")
+    assert released[0].isdigit()
+    assert len(revision) == 12
+    (checkout / "al_core" / "fingerprint.py").open("a").write("# changed")
+    assert version_of(checkout) == f"{released}+{revision}+"
+
+
+def test_where_git_cannot_tell_the_revision_that_is_said(checkout):
+    assert version_of(checkout, PATH=str(checkout)).endswith("+unknown")
+    shutil.rmtree(checkout / ".git")
+    assert "+" not in version_of(checkout)

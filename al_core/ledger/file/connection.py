@@ -19,7 +19,8 @@ import duckdb
 
 from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
-from al_core.ledger.file.owner import read_owner
+from al_core.ledger.file.links import separate
+from al_core.ledger.file.owner import noted_owner
 from al_core.ledger.file.schema import is_current, migrate
 from al_core.ledger.file.soundness import (
     check_identity,
@@ -184,6 +185,8 @@ class Connector:
         if self._in_memory is not None:
             return self._in_memory.cursor()
         read_only = is_read_only(self.path)
+        if not read_only:
+            separate(self.path)
         connection = self._opened(read_only)
         try:
             check_identity(connection, self.path)
@@ -252,9 +255,10 @@ def _migrated_copy(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConn
 
 
 def _who_owns(path: Path, message: str, patience: float) -> str:
-    found = re.search(r"held in (.*?) \(PID (\d+)\)", message)
+    found, noted = re.search(r"held in (.*?) \(PID (\d+)\)", message), noted_owner(path)
     who = f"process {found[2]} ({found[1]})" if found else "another process"
-    owner = read_owner(path)
-    if owner is not None and found and owner.pid == int(found[2]):
-        who += f", which serves it at {owner.url}"
+    if noted is not None and not noted.by.is_nearby():
+        who += f": {noted.by.who}, another machine or container, noted that it serves {noted.by.path} at {noted.url}"
+    elif noted is not None and found and noted.pid == int(found[2]):
+        who += f", which serves it at {noted.url}"
     return f"{path} is in use by {who}; waited {patience:g} s. Stop it, or try again when it is done."

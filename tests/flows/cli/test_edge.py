@@ -1,5 +1,6 @@
 """What people see of errors: real processes of the command line."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from flows.cli.edge import ERROR_LOG, Edge, debug_option, remember_project
+from tests.toys.privileges import read_only
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 
@@ -42,7 +44,10 @@ def group():
     @click.command()
     @click.option("--project", "root", type=click.Path(path_type=Path), callback=remember_project)
     @click.option("--bug", is_flag=True)
-    def fail(root, bug):
+    @click.option("--write", is_flag=True)
+    def fail(root, bug, write):
+        if write:
+            (root / "new").touch()
         raise ValueError("a bug") if bug else BadSettings("a wrong setting")
 
     main.add_command(fail)
@@ -137,9 +142,20 @@ main()
 """
 
 
-def test_ctrl_c_that_a_library_turned_into_an_error_is_one_line_too():
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_that_a_library_turned_into_an_error_is_one_line_too(number, code):
     process = started([sys.executable, "-c", BURIED])
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, "Stopped; give the same command again to go on.\n")
+    assert (process.returncode, said) == (code, "Stopped; give the same command again to go on.\n")
+
+
+def test_what_this_user_may_not_do_is_one_line_without_a_word_of_damage(group, project):
+    with read_only(project):
+        result = group("fail", "--project", project, "--write")
+    assert result.exit_code == 1
+    what, _, mend = result.output.partition(". ")
+    assert what == f"Error: {project}/new: Permission denied"
+    user = f"let user {os.geteuid()} read and write it, or give the command as the user who may"
+    assert mend == f"Nothing is damaged: {user}\n"

@@ -79,6 +79,17 @@ def test_a_bad_file_is_moved_with_its_reason_and_told_once(project, read):
     assert folder.understood(["r1"]) == []
 
 
+def test_a_file_whose_name_is_no_utf_8_is_told_by_its_bytes_and_the_others_are_read(project, read):
+    folder = DropFolder(project, 0.0)
+    drop(project, os.fsdecode(b"caf\xe9.png"))
+    drop(project)
+    folder.take_in(read)
+    (said,) = folder.rejected()
+    assert said.startswith("caf\\xe9.png: the name is not UTF-8")
+    assert said.endswith("rename it (moved to inbox/rejected/caf\\xe9.png)")
+    assert read.seen == ["r1.png"]
+
+
 def test_killed_before_the_file_was_moved_the_answer_is_the_same(project, read, monkeypatch):
     path = drop(project)
     with monkeypatch.context() as patch:

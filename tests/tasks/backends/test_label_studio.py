@@ -3,6 +3,7 @@
 A real Label Studio is asked in ``tests/label_studio``.
 """
 
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +11,12 @@ import pytest
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.exchange.label_studio import prediction
+from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends import label_studio
 from tasks.backends.label_studio import LabelStudioBackend
 from tests.tasks.backends.conformance.suite import People, PeopleConformance
+from tests.toys.ledgers import context_of
 from tests.toys.masks import FULL
 
 
@@ -171,6 +174,22 @@ class TestInMemory(PeopleConformance):
         people.draw(people.ids[0], {1: FULL})
         (answer,) = backend.collect(people.ids)
         assert (answer.annotator, answer.seconds) == ("label_studio:7", 12.5)
+
+    def test_a_copy_sends_to_a_project_of_its_own_which_it_keeps_when_it_is_moved(self, people, tmp_path):
+        def submitted(folder):
+            project = Project.at(folder)
+            backend = LabelStudioBackend(context_of(project, people.ledger, 1, people.settings, frames=people.frames))
+            backend.submit(people.requests, {})
+            return len({known["description"] for known in people.server.known_projects}), backend.rejected()
+
+        people.submit()
+        copy = shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-copy"))
+        number, (said,) = submitted(copy)
+        assert number == 2
+        assert said.endswith(f"is that of {tmp_path}; this copy gets its own")
+        assert submitted(copy) == (2, [])
+        assert submitted(copy.rename(copy.with_name(f"{copy.name}-moved"))) == (2, [])
+        assert submitted(tmp_path) == (2, [])
 
     def test_before_anything_was_sent_nothing_is_asked(self, people):
         people.server.away = True

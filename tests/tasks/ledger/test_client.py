@@ -9,6 +9,7 @@ import pytest
 
 from al_core.errors import LedgerBusy, LedgerConflict
 from al_core.ledger.file.owner import Owner, write_owner
+from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import is_alive, living_owner, open_ledger
@@ -68,7 +69,7 @@ class TestWhichWay:
     @pytest.mark.parametrize(
         "change",
         [
-            {"pid": 2**22 + 1},
+            {"by": {"pid": 2**22 + 1}},
             {"instance": "somebody else at this address"},
             {"url": "http://127.0.0.1:9"},
             {"url": "no address"},
@@ -78,6 +79,7 @@ class TestWhichWay:
     def test_a_note_that_a_dead_owner_left_is_recognised(self, project, change):
         with served(project) as (_, owner):
             assert is_alive(owner)
+            change = change | {"by": replace(owner.by, **change.get("by", {}))}
             assert not is_alive(replace(owner, **change))
         write_owner(project.ledger_path, replace(owner, **change))
         assert open_ledger(project).categories() == {1: "object"}
@@ -86,12 +88,13 @@ class TestWhichWay:
         with socket.socket() as deaf:
             deaf.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-            write_owner(project.ledger_path, Owner(os.getppid(), url, "secret", "one"))
+            by = replace(Signature.of(project.ledger_path), pid=os.getppid())
+            write_owner(project.ledger_path, Owner(by, url, "secret", "one"))
             assert living_owner(project) is None
 
-    def test_an_owner_that_is_busy_is_not_taken_for_dead_and_people_are_told(self, project, caplog):
+    def test_an_owner_that_is_busy_is_not_taken_for_dead_and_people_are_told(self, tmp_path, caplog):
         with socket.create_server(("127.0.0.1", 0)) as busy:
-            owner = Owner(os.getpid(), f"http://127.0.0.1:{busy.getsockname()[1]}", "secret", "one")
+            owner = Owner(Signature.of(tmp_path), f"http://127.0.0.1:{busy.getsockname()[1]}", "secret", "one")
             assert is_alive(owner, seconds=0.1)
         assert f"process {os.getpid()}, which serves this project at {owner.url}, lives but does not" in caplog.text
 
@@ -105,7 +108,8 @@ class TestWhichWay:
     def test_what_it_waits_for_is_said_and_the_wait_ends(self, project, caplog, monkeypatch):
         monkeypatch.setattr("tasks.ledger.client._SILENT_SECONDS", 0.1)
         monkeypatch.setattr("tasks.ledger.client.is_alive", lambda _: True)
-        write_owner(project.ledger_path, Owner(os.getpid(), "http://127.0.0.1:9", "secret", "one"))
+        by = Signature.of(project.ledger_path)
+        write_owner(project.ledger_path, Owner(by, "http://127.0.0.1:9", "secret", "one"))
         with pytest.raises(LedgerBusy, match=r"http://127.0.0.1:9\) does not answer"):
             open_ledger(project, patience=0.3).categories()
         assert "does not answer" in caplog.text

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from typing import get_type_hints
 
 import httpx
@@ -8,7 +9,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from al_core.errors import BadLabel, LedgerBusy, LedgerConflict, UnknownName
-from al_core.ledger.file.owner import Owner
 from al_core.ledger.forwarding import OPERATIONS, READS, ForwardedLedger
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -97,7 +97,7 @@ def test_there_is_nothing_to_hold(remote):
 
 def nobody_there(owner):
     """The same owner at a port where nobody listens."""
-    return Owner(os.getpid(), "http://127.0.0.1:9", owner.secret, owner.instance)
+    return replace(owner, url="http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("call", [lambda r: r.videos(), lambda r: r.add_categories(["x"])])
@@ -108,7 +108,7 @@ def test_an_owner_that_is_gone_is_named_and_asking_again_is_safe(server, call):
 
 def test_an_owner_with_another_secret_is_another_one(server):
     context, owner, _ = server
-    other = Owner(owner.pid, owner.url, "older", owner.instance)
+    other = replace(owner, secret="older")
     with pytest.raises(LedgerBusy, match="another one by now"):
         RemoteLedger(other, context.ledger.path).videos()
 

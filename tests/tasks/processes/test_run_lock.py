@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -64,7 +66,7 @@ def test_a_look_changes_nothing_and_needs_no_right_to_write(tmp_path, other):
     path = run_lock(tmp_path)
     path.chmod(0o444)
     assert is_run(tmp_path)
-    assert path.read_text() == f"{other.pid}\n"
+    assert holder(path) == other.pid
 
 
 def test_looks_keep_nobody_from_running(tmp_path):
@@ -126,3 +128,20 @@ def test_the_file_names_the_process_and_shows_its_heartbeat(tmp_path):
     with held(path):
         assert holder(path) == os.getpid()
         assert path.stat().st_mtime > 1
+
+
+def test_a_lock_that_was_copied_with_its_folder_names_nobody_to_kill(tmp_path):
+    path, copy = tmp_path / "lock", tmp_path / "copy"
+    with held(path):
+        shutil.copy(path, copy)
+        assert (holder(copy), is_held(copy)) == (0, False)
+
+
+def test_a_run_in_another_container_is_named_with_its_host_and_has_no_number_here(tmp_path):
+    path = run_lock(tmp_path)
+    with only_run(tmp_path):
+        noted = json.loads(path.read_text()) | {"numbers": "pid:[1]", "host": "web-1", "pid": 7}
+        path.write_text(json.dumps(noted))
+        assert holder(path) == 0
+        with pytest.raises(RunLocked, match="process 7 of host web-1 already runs"), only_run(tmp_path):
+            pass

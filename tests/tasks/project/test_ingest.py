@@ -1,4 +1,5 @@
 import json
+import os
 
 import cv2
 import numpy as np
@@ -326,6 +327,28 @@ def test_ten_bits_in_sixteen_are_told_and_shown_in_full_brightness(ledger, tmp_p
     video_id = entry.video.video_id
     assert frames.read_full(FrameRef(video_id, 1)).max() == 255
     assert abs(int(frames.read(FrameRef(video_id, 0)).max()) - 127) <= 3
+
+
+def test_a_name_that_is_no_utf_8_is_told_by_its_bytes_and_the_rest_is_taken_in(ledger, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (b"a.mp4", b"b\xe9.mp4", b"c.mp4"):
+        write_clip(tmp_path / "clip.mp4").rename(folder / os.fsdecode(name))
+    write_frames(tmp_path / "d").rename(folder / os.fsdecode(b"d\xe9"))
+    (folder / os.fsdecode(b"n\xe9.txt")).write_text("a note")
+    frames = write_frames(tmp_path / "frames")
+    (first, *_) = sorted(frames.iterdir())
+    first.rename(frames / os.fsdecode(b"\xe9" + os.fsencode(first.name)))
+    report = ingest_paths(ledger, [folder, frames])
+    told = [entry.describe() for entry in report.failed]
+    assert [line.partition(": the name is not UTF-8")[0] for line in told] == [
+        f"failed: {folder}/b\\xe9.mp4",
+        f"failed: {folder}/d\\xe9",
+        f"failed: {frames}/\\xe9{first.name}",
+    ]
+    assert report.not_taken[0].startswith(f"not taken: 1 file in {folder} (n\\xe9.txt)")
+    assert [video.name for video in ledger.videos()] == ["a"]
+    assert [entry.outcome for entry in report.entries if entry not in report.failed] == [Outcome.STORED, Outcome.KNOWN]
 
 
 def test_masks_below_the_footage_are_not_footage(ledger, tmp_path):

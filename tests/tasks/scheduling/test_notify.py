@@ -6,6 +6,7 @@ import time
 import pytest
 
 from al_core.ledger.file.owner import Owner, write_owner
+from al_core.ledger.file.signature import Signature
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.scheduling.notify import Event, notify, undelivered
@@ -45,7 +46,10 @@ def test_the_body_says_what_happened_where_and_what_to_do(project, hook):
 
 def test_the_link_is_where_the_project_is_served_unless_the_settings_say_otherwise(project, hook):
     project.root.mkdir()
-    write_owner(project.ledger_path, Owner(1, "http://127.0.0.1:8600", "do not tell", "abc"))
+    project.ledger_path.touch()
+    write_owner(
+        project.ledger_path, Owner(Signature.of(project.ledger_path), "http://127.0.0.1:8600", "do not tell", "abc")
+    )
     tell(project, hook.url)
     outside = NotifySettings(url=hook.url, page_url="https://labels.example.org")
     notify(project, outside, Event.FAILED, "It failed.")

@@ -1,6 +1,5 @@
 """A real server on a free loopback port, in a thread of the test's process."""
 
-import os
 import socket
 import threading
 import time
@@ -10,6 +9,7 @@ import uvicorn
 
 from al_core.ledger.file.ledger_clock import system_time
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
+from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
@@ -30,7 +30,7 @@ def served(project, port=0, ledger=None, clock=system_time, **options):
         listener.bind(("127.0.0.1", port))
         context = WebContext(project, ledger or own, **options)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        owner = Owner(os.getpid(), url, context.secret, context.instance)
+        owner = Owner(Signature.of(project.ledger_path), url, context.secret, context.instance)
         server = uvicorn.Server(uvicorn.Config(create_app(context), log_config=None, timeout_keep_alive=30))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

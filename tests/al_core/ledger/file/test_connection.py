@@ -12,6 +12,7 @@ from al_core.errors import FewframesError, LedgerConflict, LedgerCorrupt, ReadOn
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.file.schema import migrate
+from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.privileges import bound_by_permissions, read_only
@@ -131,7 +132,7 @@ class TestOwned:
             yield ledger
 
     def test_no_other_process_can_open_the_file_and_the_message_says_where_it_is_served(self, ledger):
-        write_owner(ledger.path, Owner(os.getpid(), "http://127.0.0.1:8600", "secret", "me"))
+        write_owner(ledger.path, Owner(Signature.of(ledger.path), "http://127.0.0.1:8600", "secret", "me"))
         code = (
             "from pathlib import Path; from al_core.ledger.store import Ledger; "
             f"Ledger(Path({str(ledger.path)!r}), patience=0.1).videos()"
