@@ -17,7 +17,6 @@ from typing import Any
 import click
 
 from al_core.errors import FewframesError
-from al_core.files import is_printable, printable
 
 ERROR_LOG = "errors.log"
 """File in the project that tracebacks are added to."""
@@ -72,13 +71,7 @@ def debug_option(hidden: bool = False) -> click.Option:
 
 
 def remember_project(ctx: click.Context, _: click.Parameter, root: Path) -> Path:
-    """Note which project a command is about, as the callback of its option.
-
-    Raises:
-        click.BadParameter: the database cannot open what lies in a folder of this name.
-    """
-    if not is_printable(root.resolve()):
-        raise click.BadParameter(f"{printable(root.resolve())}: the name is not UTF-8; rename the folder")
+    """Note which project a command is about, as the callback of its option."""
     ctx.meta[_PROJECT] = root
     return root
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from al_core.errors import ReadOnly
+from al_core.files import is_printable, printable
 from al_core.project import Project
 from flows.cli.edge import remember_project
 
@@ -32,10 +33,18 @@ def _project_option(callback: Callable[[click.Context, click.Parameter, Path], P
     )
 
 
+def _remember_readable(context: click.Context, parameter: click.Parameter, root: Path) -> Path:
+    place = root.resolve()
+    if not is_printable(place):
+        # The database could not open its file.
+        raise click.BadParameter(f"{printable(place)}: the name is not UTF-8; rename the folder")
+    return remember_project(context, parameter, root)
+
+
 def _remember_writable(context: click.Context, parameter: click.Parameter, root: Path) -> Path:
     from al_core.ledger.file.soundness import check_writable
 
-    place = remember_project(context, parameter, root)
+    place = _remember_readable(context, parameter, root)
     try:
         check_writable(Project.at(place).ledger_path)
     except ReadOnly as error:
@@ -46,7 +55,7 @@ def _remember_writable(context: click.Context, parameter: click.Parameter, root:
 project_option = _project_option(_remember_writable)
 """Of a command that changes the project; one that is read-only is refused before anything is done."""
 
-readable_project_option = _project_option(remember_project)
+readable_project_option = _project_option(_remember_readable)
 """Of a command that only looks at the project."""
 
 

@@ -48,4 +48,5 @@ def _made(folder: Path) -> Path:
 
 
 def _is_usable(place: str) -> bool:
-    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+    effective = os.access in os.supports_effective_ids
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK, effective_ids=effective)

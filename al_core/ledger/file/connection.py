@@ -20,7 +20,7 @@ import duckdb
 from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.links import separate
-from al_core.ledger.file.owner import noted_owner
+from al_core.ledger.file.owner import is_hidden, noted_owner, owner_path
 from al_core.ledger.file.schema import is_current, migrate
 from al_core.ledger.file.soundness import (
     check_identity,
@@ -261,4 +261,6 @@ def _who_owns(path: Path, message: str, patience: float) -> str:
         who += f": {noted.by.who}, another machine or container, noted that it serves {noted.by.path} at {noted.url}"
     elif noted is not None and found and noted.pid == int(found[2]):
         who += f", which serves it at {noted.url}"
+    elif is_hidden(path):
+        who += f", which another user serves ({owner_path(path)} is for that user only)"
     return f"{path} is in use by {who}; waited {patience:g} s. Stop it, or try again when it is done."

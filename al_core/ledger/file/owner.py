@@ -6,6 +6,7 @@ was written about.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def noted_owner(ledger: Path) -> Owner | None:
         return Owner(**content | {"by": Signature(**content["by"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def is_hidden(ledger: Path) -> bool:
+    """Tell whether an owner is noted that this user may not read of."""
+    place, effective = owner_path(ledger), os.access in os.supports_effective_ids
+    return place.exists() and not os.access(place, os.R_OK, effective_ids=effective)
 
 
 def read_owner(ledger: Path) -> Owner | None:

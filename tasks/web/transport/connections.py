@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -73,9 +73,9 @@ class PatientProtocol(H11Protocol):
         self._head_end: asyncio.TimerHandle | None = None
         self._since = time.monotonic()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request; where there are too many connections, another one ends."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", transport))
         self._watch_head()
         if len(self.connections) > self._most:
             self._make_room()

@@ -1,3 +1,5 @@
+import os
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -70,3 +72,9 @@ def test_long_cells_of_a_table_break_their_lines():
     said = captured.get()
     assert "…" not in said
     assert "".join(line[6:].strip() for line in said.splitlines()[2:]).endswith("not/fit")
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_refused_by_its_bytes(tmp_path):
+    done = CliRunner().invoke(show, ["--project", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")])
+    assert done.exit_code == 2
+    assert f"{tmp_path}/caf\\xe9: the name is not UTF-8; rename the folder" in done.output

@@ -39,11 +39,12 @@ def nowhere(tmp_path, monkeypatch):
 
 
 def test_a_user_without_an_entry_and_a_home_gets_one(tmp_path):
-    home = tmp_path / "prefect"
-    home.mkdir()
-    done = subprocess.run([sys.executable, "-c", NOBODY, str(home)], capture_output=True, text=True, check=True)
+    tmp_path.chmod(0o777)
+    words = [sys.executable, "-c", NOBODY, "prefect"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
     found, name = done.stdout.splitlines()
-    assert found == str(home) if os.geteuid() == 0 else found
+    assert found == ("prefect" if os.geteuid() == 0 else found)
+    assert (tmp_path / "prefect").is_dir() == (os.geteuid() == 0)
     assert name == ("user 54321" if os.geteuid() == 0 else name)
 
 

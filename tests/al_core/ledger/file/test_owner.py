@@ -7,6 +7,7 @@ import pytest
 from al_core.ledger.file.owner import (
     Owner,
     foreign_note,
+    is_hidden,
     noted_owner,
     owner_path,
     read_owner,
@@ -14,6 +15,7 @@ from al_core.ledger.file.owner import (
     write_owner,
 )
 from al_core.ledger.file.signature import Signature
+from tests.toys.privileges import bound_by_permissions
 
 
 @pytest.fixture
@@ -75,3 +77,13 @@ def test_what_a_restarted_machine_left_behind_is_ignored_without_a_word(ledger, 
     write_owner(ledger, replace(owner, by=replace(owner.by, kernel="before")))
     assert read_owner(ledger) is None
     assert foreign_note(ledger) is None
+
+
+def test_the_note_of_another_user_is_there_and_hidden(ledger, owner):
+    assert not is_hidden(ledger)
+    write_owner(ledger, owner)
+    assert not is_hidden(ledger)
+    owner_path(ledger).chmod(0o000)
+    with bound_by_permissions():
+        assert is_hidden(ledger)
+        assert read_owner(ledger) is None
