@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import pytest
@@ -79,10 +79,12 @@ def test_a_head_that_does_not_come_whole_ends(sent):
 def test_so_does_the_second_head_of_a_connection_also_while_it_drips():
     with serving(head_seconds=0.3) as address, slow(address, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n") as client:
         assert answered(client)
-        for _ in range(20):
-            client.send(b"G")
-            time.sleep(0.02)
-        assert ended(client)
+        dripped = 0
+        with suppress(OSError):
+            while dripped < 500:
+                dripped += client.send(b"G")
+                time.sleep(0.02)
+        assert 0 < dripped < 500
 
 
 def test_a_whole_head_has_time_for_its_body_and_an_idle_connection_for_its_next_request():
