@@ -33,13 +33,16 @@ LEGEND = (
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
-    """Return one line per person, for the terminal."""
-    lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    """Return the people for a terminal of 80 columns: the role below the name, and no seconds of empty frames."""
+    lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=0)
     lines.caption, lines.caption_justify = LEGEND, "left"
-    for place, name in enumerate(COLUMNS):
-        lines.add_column(name, justify="left" if place < 2 else "right", no_wrap=place < 2)
+    figures = [name for name in COLUMNS if name not in ("name", "role", "empty s")]
+    lines.add_column("name", overflow="fold")
+    for name in figures:
+        lines.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for row in rows:
-        lines.add_row(*cells(row))
+        known = dict(zip(COLUMNS, cells(row), strict=True))
+        lines.add_row(f"{known['name']}\n{known['role']}", *(known[name] for name in figures))
     return lines
 
 

@@ -19,6 +19,9 @@ from tasks.report.round_rows import RoundRow, round_rows
 from tasks.scheduling.notify import undelivered
 from tasks.steps.audit import proof_so_far
 
+_MOST_ROUNDS = 5
+"""Rounds of simulated campaigns that get a column."""
+
 
 def print_status(project: Project, console: Console) -> None:
     """Print what a project holds and one line per round."""
@@ -110,13 +113,13 @@ def simulation_table(records: Sequence[SimulatedRound]) -> Table:
     Args:
         records: one per campaign and round.
     """
-    rounds = sorted({r.round for r in records})
+    rounds = _some({r.round for r in records})
     table = _table()
     table.caption, table.caption_justify = _campaigns(records), "left"
     table.add_column("\n\nstrategy", no_wrap=True)
     for round_id in rounds:
         frames = [r.human_frames for r in records if r.round == round_id]
-        name = f"J&F after\nround {round_id}\n{_span(frames)} frames"
+        name = f"J&F\nround {round_id}\n{_span(frames)} frames"
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("AP50\nat the\nend", justify="right", no_wrap=True)
     table.add_column("\nhuman\nseconds", justify="right", no_wrap=True)
@@ -161,6 +164,13 @@ def simulation_summary(comparison: ArmComparison) -> Table:
                 *("–" if ratio is None else times(ratio) for ratio in ratios),
             )
     return table
+
+
+def _some(rounds: Iterable[int]) -> list[int]:
+    """Return as many rounds as 80 columns have room for, spread evenly; the last one is among them."""
+    known = sorted(rounds)
+    step = -(-len(known) // _MOST_ROUNDS)
+    return known[::-1][:: max(step, 1)][::-1]
 
 
 def _table() -> Table:

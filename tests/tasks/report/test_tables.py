@@ -112,6 +112,14 @@ def test_a_simulation_is_one_line_per_strategy():
     assert "means over 2 sequences and 1 seed" in text
 
 
+def test_a_simulation_of_many_rounds_fits_80_columns_and_keeps_the_last():
+    records = [record("farthest_with_error", n, n / 20) for n in range(1, 13)]
+    text = shown(simulation_table(records), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert cells(text, "farthest_with_error")[1:5] == ["0.150", "0.300", "0.450", "0.600"]
+
+
 def test_a_simulation_without_records_is_an_empty_table():
     assert "strategy" in shown(simulation_table([]))
 
