@@ -96,6 +96,8 @@ def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int,
     for name in _MACHINE:
         split[name] = min(delivered.get(name, (0, 0))[0], left)
         left -= split[name]
+    # What is left was delivered as people's, and their answer was taken back since.
+    split[Provenance.HUMAN.value] += left
     return split
 
 

@@ -94,6 +94,11 @@ def test_a_frame_counts_under_its_least_founded_mask(delivered, covered, human, 
     assert (split["human"], split["propagated"], split["teacher"], split["accepted"]) == expected
 
 
+def test_after_an_answer_was_taken_back_what_was_delivered_still_adds_up():
+    split = frames_by_provenance({"human": (2, 2), "propagated": (4, 4)}, covered=6, human_frames=1)
+    assert (split["human"], split["propagated"], sum(split.values())) == (2, 4, 6)
+
+
 @given(st.lists(st.sets(st.sampled_from(["teacher", "propagated"]), min_size=1), max_size=20), st.integers(0, 5))
 def test_the_split_agrees_with_counting_frame_by_frame(frames, human):
     delivered = {n: (sum(n in f for f in frames), 0) for n in ("teacher", "propagated") if any(n in f for f in frames)}
