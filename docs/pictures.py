@@ -24,40 +24,51 @@ from tests.toys.web.serving import served  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 DASHBOARD = (
-    ("dashboard", "overview", 1400),
-    ("dashboard_quality", "quality", 1400),
-    ("dashboard_runs", "runs", 1000),
-    ("dashboard_video", "videos/1", 1700),
+    ("dashboard", "overview", 1700),
+    ("dashboard_quality", "quality", 1750),
+    ("dashboard_runs", "runs", 1250),
+    ("dashboard_video", "videos/1", 2100),
 )
 """(picture, page, pixels of it at most)."""
+
+SCREEN = {"width": 1240, "height": 1600}
+SHRUNK = 1000 / 1240
+"""Pixels of a picture for one of the page."""
 
 
 def label_page(running, link):
     """Take the labelling page by day, in the dark with outlines and disagreement, and on a tablet."""
     person = Person(running, link)
-    for name, scheme, size, keys in (
-        ("label_page", "light", (1440, 900), "aaaa"),
-        ("label_page_dark", "dark", (1440, 900), "od"),
-        ("label_page_tablet", "light", (1024, 768), "od"),
+    person.task()
+    person.page.click("details summary")
+    for name, scheme, (width, height), keys in (
+        ("label_page", "light", (1440, 900), ("a", "a", "Shift+X", "-", "-", "-")),
+        ("label_page_dark", "dark", (1440, 900), ("o", "d")),
+        ("label_page_tablet", "light", (1024, 768), ("o", "d")),
     ):
-        person.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+        person.page.set_viewport_size({"width": width, "height": height})
         person.page.emulate_media(color_scheme=scheme)
-        person.task()
         for key in keys:
             person.page.keyboard.press(key)
-        person.page.wait_for_timeout(500)
+        # Until what was said has gone and the drawing is saved.
+        person.page.wait_for_timeout(5000)
         person.page.screenshot(path=IMAGES / f"{name}.png")
     person.context.close()
 
 
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
-    page = running.new_page(viewport={"width": 1000, "height": 1000})
+    page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
     page.goto(link)
     for name, address, most in DASHBOARD:
         page.goto(f"{url}/dashboard/{address}")
-        height = min(most, page.evaluate("document.body.scrollHeight"))
-        page.set_viewport_size({"width": 1000, "height": height})
+        page.wait_for_timeout(1500)
+        if name == "dashboard_video":
+            page.fill(".pick input", "13")
+            page.click("text=Show")
+            page.click("text=Compare >> nth=-1")
+            page.wait_for_timeout(1500)
+        page.set_viewport_size(SCREEN | {"height": min(most, page.evaluate("document.body.scrollHeight"))})
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / f"{name}.png")
 
@@ -68,7 +79,7 @@ def main(root):
     ledger = open_ledger(project)
     report = write_report(project, ledger, open_last_frames(project, ledger), project.root / "report.html")
     with served(project) as (context, owner), browser() as running:
-        page = running.new_page(viewport={"width": 948, "height": 1229})
+        page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
         page.goto(report.resolve().as_uri())
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")

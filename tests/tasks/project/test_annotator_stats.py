@@ -1,7 +1,4 @@
-import io
-
 import pytest
-from rich.console import Console
 
 from al_core.errors import BadLabel
 from al_core.ledger.labelling.people import Role
@@ -9,7 +6,6 @@ from al_core.ledger.labelling.queue import Purpose
 from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from tasks.project.annotator_stats import ask_again, person_rows
 from tasks.report.pages import sections
-from tasks.report.people_tables import people_table
 from tests.toys.web.desk import desk, selected, square
 
 
@@ -107,21 +103,6 @@ def test_only_labelled_frames_are_asked_again(office):
     office.ask(3)
     with pytest.raises(BadLabel, match=r"nobody labelled the frames \[3\]"):
         ask_again(office.ledger, "clip", [3])
-
-
-def test_the_table_has_a_line_for_everybody(office):
-    office.ledger.add_annotator("ada")
-    office.ledger.add_annotator("bo")
-    office.ledger.revoke_annotator("bo")
-    office.ask(3)
-    give(office, "ada", (square(3),), LabelKind.ACCEPT, 2.0)
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(people_table(person_rows(office.project, office.ledger)))
-    text = console.export_text()
-    assert "…" not in text
-    assert " ".join(text.split()).count("annotator, revoked") == 1
-    (line,) = [line for line in text.splitlines() if line.startswith("ada")]
-    assert line.split() == ["ada", "1", "2.0", "s", "–", "2.0", "100", "%", "–", "–", "–"]
 
 
 def test_the_pages_have_a_section_of_people(office):

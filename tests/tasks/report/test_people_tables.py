@@ -1,0 +1,45 @@
+"""The table of people for the terminal."""
+
+import io
+
+from rich.console import Console
+
+from al_core.ledger.labelling.people import Role
+from al_core.records import LabelKind
+from tasks.project.annotator_stats import PersonRow
+from tasks.report.people_tables import people_table
+
+ADA = PersonRow("ada", Role.ANNOTATOR, False, 1, 2.0, {LabelKind.ACCEPT: 2.0}, 1.0, None, None, None, 0)
+ANNA = PersonRow(
+    "Anna-Maria Mustermann",
+    Role.ANNOTATOR,
+    True,
+    1234,
+    98765.0,
+    {LabelKind.MASK: 130.0, LabelKind.ACCEPT: 12.3},
+    0.5,
+    0.25,
+    0.875,
+    0.9,
+    1,
+)
+
+
+def shown(*rows):
+    console = Console(width=80, file=io.StringIO())
+    console.print(people_table(rows))
+    return console.file.getvalue()
+
+
+def test_everybody_has_a_line_of_figures():
+    (line,) = [line for line in shown(ADA).splitlines() if line.startswith("ada")]
+    assert line.split() == ["ada", "1", "2.0", "s", "–", "2.0", "100", "%", "–", "–", "–"]
+
+
+def test_long_names_and_many_frames_fit_80_columns():
+    text = shown(ADA, ANNA)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Anna-Maria")]
+    assert line.split()[1:] == ["1,234", "27.4", "h", "130.0", "12.3", "50", "%", "25", "%", "0.875", "0.900"]
+    assert "revoked" in text
