@@ -14,8 +14,9 @@ from al_core.interactive.segmenters import grabcut
 from al_core.masks.soft import Window
 
 LONG_SIDE = 200
-MARGIN = 0.25
-"""Share of the box's longer side around it from which the colours of the background are learnt."""
+MARGINS = (0.25, 0.5, 1.0)
+"""Shares of the box's longer side around it from which the colours of the background are learnt; what fills its box
+best is taken."""
 
 LEAST_FILLED = 0.15
 """A prediction that fills less of the box says nothing of the object."""
@@ -48,14 +49,17 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     cut = np.zeros(size, bool)
     cut[box.slices] = probability[box.slices] > 0.5
     known = np.count_nonzero(cut) >= LEAST_FILLED * (box.x1 - box.x0) * (box.y1 - box.y0)
-    found = _by_colour(image, cut if known else None, box)
+    start = cut if known else None
+    found = max((_by_colour(image, start, box, margin) for margin in MARGINS), key=lambda mask: _fit(mask, box))
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
-def _by_colour(image: NDArray[np.uint8], start: NDArray[np.bool_] | None, box: Window) -> NDArray[np.bool_]:
+def _by_colour(
+    image: NDArray[np.uint8], start: NDArray[np.bool_] | None, box: Window, margin: float
+) -> NDArray[np.bool_]:
     """Run GrabCut within a box, from a mask or, where there is none, from the whole box."""
     size = (int(image.shape[0]), int(image.shape[1]))
-    closeup = Closeup.around(box, size, MARGIN, LONG_SIDE)
+    closeup = Closeup.around(box, size, margin, LONG_SIDE)
     within = np.zeros(size, bool)
     within[box.slices] = True
     inside = closeup.values(within) > 0.5

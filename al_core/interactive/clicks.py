@@ -3,11 +3,10 @@
 Around a click the prediction is trusted less, the farther it lies from the present outline the wider: people click at
 the middle of what is wrong. The random walker finds how far the click's label reaches; of its answer, only the region
 that hangs together with the click is taken, and only in the click's direction, so that a click mends what it was
-meant for and touches nothing else.
+meant for and touches nothing else. Where nothing is known yet, the first clicks begin the mask.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
+from al_core.interactive.first_clicks import Click, mask_from_clicks
 from al_core.interactive.segmenters import random_walk
 from al_core.masks.soft import Window, union
 
@@ -34,18 +34,13 @@ CLICKED = 0.5
 WIDEST = 0.5
 """No click is taken to mean more than this share of the object's radius (of the disk of the same area)."""
 
+FIRST = 3
+"""So many clicks begin a mask from nothing; those that follow correct it."""
+
 _SHORTEST = 2.0
 _CERTAIN = 10.0
 _NEAR = 2
 """Pixels: a changed region so near to a click is the click's."""
-
-
-class Click(NamedTuple):
-    """A corrected pixel: column, row, and whether it belongs to the object."""
-
-    x: int
-    y: int
-    positive: bool
 
 
 def refine_with_clicks(
@@ -54,8 +49,7 @@ def refine_with_clicks(
     clicks: Sequence[Click],
     prior_trust: float = PRIOR_TRUST,
 ) -> NDArray[np.bool_]:
-    """Return the mask after corrective clicks, bool [h, w]: every click is on its side of it, of two on one pixel the
-    later.
+    """Return the mask after clicks, bool [h, w]: every click is on its side of it, of two on one pixel the later.
 
     Args:
         image: RGB uint8 [h, w, 3].
@@ -72,8 +66,24 @@ def refine_with_clicks(
     if outside:
         raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
     mask = probability > 0.5
-    if not clicks:
-        return mask
+    if not mask.any() and any(c.positive for c in clicks):
+        mask = mask_from_clicks(image, clicks[:FIRST])
+        corrections, probability = clicks[FIRST:], mask.astype(np.float32)
+    else:
+        corrections = clicks
+    if corrections:
+        mask = _corrected(image, probability, corrections, prior_trust)
+    for click in clicks:
+        mask[click.y, click.x] = click.positive
+    return mask
+
+
+def _corrected(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], clicks: Sequence[Click], prior_trust: float
+) -> NDArray[np.bool_]:
+    """Return the mask with the regions around clicks mended, bool [h, w]."""
+    mask = probability > 0.5
+    size = (int(mask.shape[0]), int(mask.shape[1]))
     content = union([window_of(mask), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
     closeup = Closeup.around(content, size, MARGIN, LONG_SIDE)
     small = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
@@ -84,8 +94,6 @@ def refine_with_clicks(
     for click in clicks:
         here = (click.x - closeup.window.x0, click.y - closeup.window.y0)
         part[_region(changed[click.positive], here)] = click.positive
-    for click in clicks:
-        mask[click.y, click.x] = click.positive
     return mask
 
 
