@@ -40,7 +40,7 @@ def label_page(running, link):
     """Take the labelling page by day, in the dark with outlines and disagreement, and on a tablet."""
     person = Person(running, link)
     person.task()
-    person.page.click("details summary")
+    person.page.evaluate("document.getElementById('uncertainty').open = true")
     for name, scheme, (width, height), keys in (
         ("label_page", "light", (1440, 900), ("a", "a", "Shift+X", "-", "-", "-")),
         ("label_page_dark", "dark", (1440, 900), ("o", "d")),
@@ -64,9 +64,8 @@ def dashboard(running, url, link):
         page.goto(f"{url}/dashboard/{address}")
         page.wait_for_timeout(1500)
         if name == "dashboard_video":
-            page.fill(".pick input", "13")
-            page.click("text=Show")
-            page.click("text=Compare >> nth=-1")
+            page.fill("#viewer input", "13")
+            page.click("#viewer button")
             page.wait_for_timeout(1500)
         page.set_viewport_size(SCREEN | {"height": min(most, page.evaluate("document.body.scrollHeight"))})
         page.wait_for_timeout(1500)
