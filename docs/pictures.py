@@ -67,6 +67,7 @@ def dashboard(running, url, link):
             page.fill("#viewer input", "13")
             page.click("#viewer button")
             page.wait_for_timeout(1500)
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
         page.set_viewport_size(SCREEN | {"height": min(most, page.evaluate("document.body.scrollHeight"))})
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / f"{name}.png")
@@ -83,8 +84,8 @@ def main(root):
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")
         people = context.ledger
-        dashboard(running, owner.url, f"{owner.url}/enter?token={people.add_annotator('Lea', Role.LEAD)}")
         label_page(running, f"{owner.url}/enter?token={people.add_annotator('Ada')}")
+        dashboard(running, owner.url, f"{owner.url}/enter?token={people.add_annotator('Lea', Role.LEAD)}")
 
 
 if __name__ == "__main__":
