@@ -94,6 +94,6 @@ def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
 
     owner = living_owner(project)
     address = url or (owner.url if owner else _DEFAULT_URL)
-    click.echo(f"{address.rstrip('/')}/enter?token={key}")
+    click.echo(f"{address.rstrip('/')}/enter#{key}")
     served = "" if owner or url else f" It works while the project is served: fewframes serve --project {project.root}"
     click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.{served}", err=True)

@@ -16,6 +16,13 @@ from flows.cli.options import existing, project_option, terminal
 @click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file, for TLS.")
 @click.option("--without-tls", is_flag=True, help="Serve other machines without TLS all the same.")
 @click.option("--name", "names", multiple=True, help="Another host name that people reach it by, e.g. a proxy's.")
+@click.option("--prefix", default="", help="Path below which people see it behind a reverse proxy, e.g. /label-tool.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    help="Address or range of a reverse proxy whose X-Forwarded-For, -Proto and -Prefix count; may be given again.",
+)
 @click.option(
     "--prefect", "with_prefect", is_flag=True, help="Keep a Prefect server and a worker for what is deployed."
 )
@@ -27,6 +34,8 @@ def serve(
     key: Path | None,
     without_tls: bool,
     names: tuple[str, ...],
+    prefix: str,
+    proxies: tuple[str, ...],
     with_prefect: bool,
 ) -> None:
     """Serve the project: people label in their browsers, and each round goes on by itself when it is answered.
@@ -38,7 +47,8 @@ def serve(
 
     project = existing(root)
     commands = Commands(run_command(project.root), work_command(project.root) if with_prefect else None)
-    serve_project(project, Address(host, port, certificate, key, without_tls, names), commands, terminal())
+    address = Address(host, port, certificate, key, without_tls, names, prefix, proxies)
+    serve_project(project, address, commands, terminal())
 
 
 def run_command(root: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI, Request
 
 from tasks.ledger import owner_api
+from tasks.network.forwarded import Forwarded
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.label_cache import LabelCache
@@ -27,7 +28,7 @@ def create_app(context: WebContext) -> FastAPI:
     Routes get the context as ``request.app.state.context``. Any error is answered as
     ``{"error": what, "mend": what to do}``; there are no pages that describe the API to strangers.
     """
-    app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     app.state.label_cache = LabelCache(context)
     app.state.failed_links = auth.FailedLinks()
@@ -36,6 +37,7 @@ def create_app(context: WebContext) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Guard, secret=context.secret, names=context.names)
+    app.add_middleware(Forwarded, prefix=context.prefix, trusted=context.proxies)
     return app
 
 

@@ -1,30 +1,35 @@
 """Sign-in: a personal link opens a session, whose key the browser keeps in a cookie that scripts cannot read."""
 
+import hashlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from cachetools import LRUCache
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from al_core.ledger.labelling.people import Annotator, Role
+from al_core.project import Project
+from tasks.network.forwarded import PREFIX
 from tasks.web.error_responses import ApiError
 
 COOKIE = "fewframes_session"
+"""The cookie of earlier versions, which two projects on one host shared; sessions in it go on."""
 SESSION_SECONDS = 30 * 86400.0
 FAILURES, FAILURE_SECONDS = 10, 60.0
-"""This many invalid links may be tried from one address in this many seconds."""
+"""This many invalid tokens of one link may be tried in this many seconds."""
 
-_MOST_ADDRESSES = 10_000
+_MOST_KEYS = 10_000
 
 router = APIRouter()
 
 
 class FailedLinks:
-    """Counts invalid links by address, so that nobody tries many.
+    """Counts invalid tokens by link or address, so that nobody tries many, or fills the audit log.
 
     Args:
         clock: seconds that never go back.
@@ -32,24 +37,24 @@ class FailedLinks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: LRUCache[str, deque[float]] = LRUCache(_MOST_ADDRESSES)
+        self._failures: LRUCache[str, deque[float]] = LRUCache(_MOST_KEYS)
         self._lock = threading.Lock()
 
-    def wait(self, address: str) -> float:
-        """Return the seconds until this address may try again; 0 when it may now."""
+    def wait(self, key: str) -> float:
+        """Return the seconds until this link or address may try again; 0 when it may now."""
         with self._lock:
-            failures = self._recent(address)
+            failures = self._recent(key)
             return failures[0] + FAILURE_SECONDS - self._clock() if len(failures) >= FAILURES else 0.0
 
-    def note(self, address: str) -> None:
+    def note(self, key: str) -> None:
         """Count one more failure."""
         with self._lock:
-            failures = self._recent(address)
+            failures = self._recent(key)
             failures.append(self._clock())
-            self._failures[address] = failures
+            self._failures[key] = failures
 
-    def _recent(self, address: str) -> deque[float]:
-        failures = self._failures.get(address, deque(maxlen=FAILURES))
+    def _recent(self, key: str) -> deque[float]:
+        failures = self._failures.get(key, deque(maxlen=FAILURES))
         while failures and self._clock() - failures[0] >= FAILURE_SECONDS:
             failures.popleft()
         return failures
@@ -61,7 +66,7 @@ def signed_in(request: Request) -> Annotator:
     Raises:
         ApiError: 401, nobody is signed in.
     """
-    person = request.app.state.context.ledger.session_holder(request.cookies.get(COOKIE, ""))
+    person = request.app.state.context.ledger.session_holder(_session_key(request))
     if person is None:
         raise ApiError(401, "nobody is signed in here", "Open your personal link again, or ask the lead for a new one.")
     return person
@@ -87,41 +92,71 @@ Reviewer = Annotated[Annotator, Depends(at_least(Role.REVIEWER))]
 Lead = Annotated[Annotator, Depends(at_least(Role.LEAD))]
 
 
-@router.get("/enter")
-def enter(request: Request, token: str = "") -> Response:
-    """Sign in by a personal link."""
-    context, failed = request.app.state.context, request.app.state.failed_links
-    address = request.client.host if request.client else ""
-    wait = failed.wait(address)
-    if wait > 0:
-        raise ApiError(429, "too many links that are not good", f"Try again in {wait:.0f} s.")
-    key = context.ledger.sign_in(token, SESSION_SECONDS)
+class Token(BaseModel):
+    """What a personal link carries."""
+
+    token: str = Field(max_length=200)
+
+
+@router.post("/enter")
+def enter(request: Request, body: Token) -> JSONResponse:
+    """Sign in by the token of a personal link; says which page comes next.
+
+    It comes in a body, so that it stands in no address, and so in no history, referrer or log of a proxy.
+    """
+    ledger = request.app.state.context.ledger
+    key = ledger.sign_in(body.token, SESSION_SECONDS)
     if key is None:
-        failed.note(address)
-        context.ledger.log_action("", "refused", "/enter", f"a link that is not good, from {address}")
-        raise ApiError(401, "this link is not good, or not any more", "Ask the lead for a new one.")
-    response = _to_the_page(request)
-    response.set_cookie(
-        COOKIE, key, max_age=int(SESSION_SECONDS), path="/", httponly=True, samesite="strict", secure=context.tls
-    )
-    return response
+        raise _refusal(request, body.token)
+    answer = JSONResponse({"page": "label"})
+    name, options = _cookie(request)
+    answer.set_cookie(name, key, max_age=int(SESSION_SECONDS), **options)
+    return answer
 
 
 @router.post("/api/leave", status_code=204)
 def leave(request: Request) -> Response:
     """Sign out."""
-    request.app.state.context.ledger.sign_out(request.cookies.get(COOKIE, ""))
-    response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
-    return response
+    request.app.state.context.ledger.sign_out(_session_key(request))
+    answer = Response(status_code=204)
+    name, options = _cookie(request)
+    answer.delete_cookie(name, **options)
+    answer.delete_cookie(COOKIE, **options | {"path": "/"})
+    return answer
 
 
-def _to_the_page(request: Request) -> Response:
-    # After a link in a mail or chat, browsers hold strict cookies back along the whole redirection; a page of our own
-    # in between ends it.
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        return HTMLResponse(
-            '<!doctype html><meta http-equiv="refresh" content="0; url=/label">'
-            '<title>fewframes</title><a href="/label">Go on to the frames</a>'
-        )
-    return RedirectResponse("/label", status_code=303)
+def cookie_name(project: Project, prefix: str = "") -> str:
+    """Return what the cookie of a project is called: projects on one host, at other ports or paths, have others."""
+    return f"{COOKIE}_{hashlib.sha256(f'{project.root} {prefix}'.encode()).hexdigest()[:8]}"
+
+
+def _cookie(request: Request) -> tuple[str, dict[str, Any]]:
+    """Return the name of the session's cookie, and where it may be sent."""
+    context, prefix = request.app.state.context, request.scope.get(PREFIX, "")
+    secure = context.tls or request.url.scheme == "https"
+    options = {"path": f"{prefix}/", "httponly": True, "samesite": "strict", "secure": secure}
+    return cookie_name(context.project, prefix), options
+
+
+def _session_key(request: Request) -> str:
+    return request.cookies.get(_cookie(request)[0]) or request.cookies.get(COOKIE, "")
+
+
+def _refusal(request: Request, token: str) -> ApiError:
+    """Count a token that is not good, and return what is answered.
+
+    A good one never comes here: whoever guesses slows down guesses of that link, and nobody else. Guesses are limited
+    by address only in what they write into the audit log.
+    """
+    failed: FailedLinks = request.app.state.failed_links
+    address = request.client.host if request.client else ""
+    link = f"link {token.partition('.')[0]}"
+    wait = failed.wait(link)
+    if failed.wait(address) <= 0:
+        what = f"a link that is not good, from {address}"
+        request.app.state.context.ledger.log_action("", "refused", "/enter", what)
+    for key in (link, address):
+        failed.note(key)
+    if wait > 0:
+        return ApiError(429, "too many tokens of this link that are not good", f"Try again in {wait:.0f} s.")
+    return ApiError(401, "this link is not good, or not any more", "Ask the lead for a new one.")

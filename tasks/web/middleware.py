@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -37,6 +38,7 @@ _SECURITY = {
     "Cache-Control": "no-store",
 }
 """What every answer says, unless its route says something else."""
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -97,9 +99,14 @@ class Guard:
             await failed(scope, receive, answer)
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        if not self._is_known(headers.get("host", "")):
+        host = headers.get("host", "")
+        if not self._is_known(host):
+            name = host.partition(":")[0]
+            name = name if _NAME.fullmatch(name) else "NAME"
             return _refused(
-                HTTPStatus.BAD_REQUEST, "this server does not go by that name", "Use the address that serve printed."
+                HTTPStatus.BAD_REQUEST,
+                "this server does not go by that name",
+                f"Use the address that serve printed, or let it know the name: fewframes serve --name {name}",
             )
         if scope["path"].startswith(LEDGER):
             given = headers.get("authorization", "").encode()

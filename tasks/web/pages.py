@@ -55,8 +55,9 @@ _TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
 
 
 @router.get("/", response_class=HTMLResponse)
+@router.get("/enter", response_class=HTMLResponse)
 async def start_page() -> HTMLResponse:
-    """Show where people arrive who have no link at hand."""
+    """Show where people arrive by their link, or without one: the page sends the token on (POST /enter)."""
     return HTMLResponse(_start_page())
 
 
@@ -92,7 +93,7 @@ def static_version() -> str:
 
 @cache
 def _start_page() -> str:
-    return _template("start.html").substitute(static=f"/static/{static_version()}")
+    return _template("start.html").substitute(static=f"static/{static_version()}")
 
 
 @cache
@@ -100,7 +101,7 @@ def _label_page() -> str:
     names = {action: name for action, _, name, _ in TOOLS}
     setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names}
     return _template("label.html").substitute(
-        static=f"/static/{static_version()}",
+        static=f"static/{static_version()}",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),

@@ -1,6 +1,5 @@
 """Serve a project: own its ledger, let people label, and take each round on when it is answered."""
 
-import ipaddress
 import logging
 import os
 import signal
@@ -20,7 +19,8 @@ from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, tell_of_foreign_note
-from tasks.network.loopback import reach_loopback_directly
+from tasks.network.forwarded import checked_prefix, trusted_networks
+from tasks.network.loopback import is_loopback, reach_loopback_directly
 from tasks.processes.rounds import RunState, ServedRounds
 from tasks.processes.supervisor import RestartedProcess
 from tasks.project.round_control import pause_in_words
@@ -50,9 +50,12 @@ class Address:
         certificate, key: PEM files for TLS; both or none.
         without_tls: serve other machines without TLS all the same.
         other_names: further host names that people reach it by.
+        prefix: path below which people see it behind a reverse proxy, e.g. "/label-tool".
+        proxies: addresses or ranges of proxies that may say who asks, over what, and below which path.
 
     Raises:
-        BadAddress: other machines would be served without TLS, and nobody said that this is right.
+        BadAddress: other machines would be served without TLS, and nobody said that this is right; or what is given is
+            no prefix or address.
     """
 
     host: str = "127.0.0.1"
@@ -61,8 +64,12 @@ class Address:
     key: Path | None = None
     without_tls: bool = False
     other_names: tuple[str, ...] = ()
+    prefix: str = ""
+    proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        checked_prefix(self.prefix)
+        trusted_networks(self.proxies)
         if (self.certificate is None) != (self.key is None):
             raise BadAddress("TLS needs both files: --certificate FILE and --key FILE")
         if not (self.is_loopback or self.certificate or self.without_tls):
@@ -74,10 +81,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Tell whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
     @property
     def names(self) -> frozenset[str]:
@@ -131,6 +135,8 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
             ledger,
             tls=address.certificate is not None,
             names=address.names,
+            prefix=checked_prefix(address.prefix),
+            proxies=trusted_networks(address.proxies),
             answered=rounds.wake,
             run_state=rounds.state,
         )
@@ -178,6 +184,8 @@ def _server(context: WebContext, address: Address) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            # What proxies say is for us to believe or not.
+            proxy_headers=False,
             ws="none",
             http=patient_protocol(limit),
             backlog=limit.waiting,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.network.forwarded import Network
 from tasks.processes.rounds import RunState
 from tasks.project.round_control import pause_in_words
 from tasks.web.auth import Person
@@ -26,6 +27,8 @@ class WebContext:
         secret: what processes show at /ledger.
         instance: what this server calls itself at /healthz.
         tls: whether people reach it over TLS, so that cookies are never sent without.
+        prefix: path below which people see the server behind a proxy, e.g. "/label-tool"; "" is the root.
+        proxies: networks of proxies, which may say who asks, how, and below which path.
         names: host names besides loopback and plain addresses that people may reach it by.
         answered: to be called with the number of a round when the last of its requests has its answer.
         run_state: how the run that takes rounds on is doing.
@@ -36,6 +39,8 @@ class WebContext:
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     tls: bool = False
+    prefix: str = ""
+    proxies: tuple[Network, ...] = ()
     names: frozenset[str] = frozenset()
     answered: Callable[[int], None] = lambda _: None
     run_state: Callable[[], RunState] = RunState

@@ -2,10 +2,12 @@
 // Shows what the ledger says by now: the page is loaded anew in the background when something has changed.
 (() => {
   const EVERY = 4000;
+  // Beside the scripts, wherever a proxy shows them.
+  const VERSION = new URL("../../version", document.currentScript.src);
   let seen = null;
 
   async function version() {
-    const answer = await fetch("/dashboard/version", { cache: "no-store" });
+    const answer = await fetch(VERSION, { cache: "no-store" });
     return answer.ok ? (await answer.json()).version : null;
   }
 

@@ -91,7 +91,7 @@ export class Clip extends EventTarget {
 
   async #fetch(index) {
     const image = new Image(), { task } = this;
-    image.src = `/api/frames/${this.task.frame.video_id}/${index}.jpg?long_side=${LONG_SIDE}`;
+    image.src = `api/frames/${this.task.frame.video_id}/${index}.jpg?long_side=${LONG_SIDE}`;
     const [masks] = await Promise.all([this.#masks(index), image.decode()]);
     const tracks = masks.map((mask) => mask.track_id);
     if (task === this.task) this.dispatchEvent(new CustomEvent("tracks", { detail: tracks }));
@@ -101,7 +101,7 @@ export class Clip extends EventTarget {
   /** A blind frame is drawn from nothing: only what people drew in its neighbours is shown then. */
   async #masks(index) {
     const { frame, blind } = this.task;
-    const { masks } = await call("GET", `/api/masks/${frame.video_id}/${index}`);
+    const { masks } = await call("GET", `api/masks/${frame.video_id}/${index}`);
     return blind ? masks.filter((mask) => mask.provenance === "human") : masks;
   }
 
@@ -129,7 +129,7 @@ export class Clip extends EventTarget {
     this.strip.replaceChildren(...shown.map((index) => {
       const image = new Image();
       Object.assign(image, { alt: "", draggable: false, loading: "lazy" });
-      image.src = `/api/frames/${video_id}/${index}.jpg?long_side=${THUMB_SIDE}`;
+      image.src = `api/frames/${video_id}/${index}.jpg?long_side=${THUMB_SIDE}`;
       return image;
     }));
   }

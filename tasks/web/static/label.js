@@ -129,11 +129,11 @@ function showPlace({ frame, queue }) {
 
 async function loadPicture(task) {
   const image = new Image(), { video_id, frame_idx } = task.frame;
-  image.src = `/api/frames/${video_id}/${frame_idx}.jpg`;
+  image.src = `api/frames/${video_id}/${frame_idx}.jpg`;
   for (let wait = 1000; work.task === task; wait = Math.min(10000, wait * 1.5)) {
     if (await image.decode().then(() => true, () => false)) break;
     await new Promise((done) => setTimeout(done, wait));
-    image.src = `/api/frames/${video_id}/${frame_idx}.jpg?again=${wait}`;
+    image.src = `api/frames/${video_id}/${frame_idx}.jpg?again=${wait}`;
   }
   if (work.task !== task) return;
   task.image = image;
@@ -144,7 +144,7 @@ async function loadPicture(task) {
 async function loadHeat(task) {
   const button = byId("heat"), image = new Image();
   button.disabled = true;
-  image.src = `/api/disagreement/${task.frame.video_id}/${task.frame.frame_idx}.png`;
+  image.src = `api/disagreement/${task.frame.video_id}/${task.frame.frame_idx}.png`;
   if (await image.decode().then(() => true, () => false) && work.task === task) {
     heat = image;
     button.disabled = false;
@@ -306,7 +306,7 @@ const ACTIONS = {
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
   showLate: () => messages.late(work.keeper.late()[0], work),
-  leave: () => work.leave().then(() => location.assign("/")),
+  leave: () => work.leave().then(() => location.assign("./")),
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
 
@@ -323,7 +323,7 @@ async function begin() {
   showTools();
   let me;
   try {
-    me = await call("GET", "/api/me");
+    me = await call("GET", "api/me");
   } catch (error) {
     return messages.cannotBegin(error);
   }
@@ -339,7 +339,7 @@ async function begin() {
     drawing = null;
     app.dataset.state = "empty";
     showState();
-    call("GET", "/api/state").then((state) => messages.nothingToDo(state), () => null);
+    call("GET", "api/state").then((state) => messages.nothingToDo(state), () => null);
   });
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));

@@ -22,7 +22,7 @@ export class Refused extends Error {
   }
 }
 
-/** The answer's JSON; null where there is nothing. */
+/** The answer's JSON; null where there is nothing. Paths are relative: a proxy may show the page below another one. */
 export async function call(method, path, body = undefined) {
   const headers = method === "GET" ? {} : { "X-Fewframes": "1", "Content-Type": "application/json" };
   let reply;

@@ -54,7 +54,7 @@ export class Work extends EventTarget {
   async putAside(how, reason) {
     const { request_id, lease } = this.task;
     await this.#safely(async () => {
-      await call("POST", `/api/requests/${request_id}/${how}`, { lease: lease.token, reason });
+      await call("POST", `api/requests/${request_id}/${how}`, { lease: lease.token, reason });
       this.#close();
       await this.#next();
     });
@@ -66,7 +66,7 @@ export class Work extends EventTarget {
     const { answer_id, masks } = this.last;
     await this.#safely(async () => {
       if (this.saved !== "saved") await this.#saveThere();
-      const task = await call("POST", `/api/answers/${answer_id}/undo`);
+      const task = await call("POST", `api/answers/${answer_id}/undo`);
       this.last = null;
       this.#open(task, masks);
     });
@@ -80,7 +80,7 @@ export class Work extends EventTarget {
   async claimAgain(drawing) {
     return this.#safely(async () => {
       await this.#release();
-      const task = await call("POST", "/api/next");
+      const task = await call("POST", "api/next");
       const same = task?.request_id === drawing.request_id;
       if (same) this.keeper.dropLate(drawing);
       if (task) this.#open(task, same ? drawing.body.masks : null);
@@ -93,14 +93,14 @@ export class Work extends EventTarget {
   async refine(question) {
     const { request_id, lease } = this.task;
     const reply = await this.#safely(() =>
-      call("POST", `/api/requests/${request_id}/refine`, { lease: lease.token, ...question }));
+      call("POST", `api/requests/${request_id}/refine`, { lease: lease.token, ...question }));
     return reply?.rle ?? null;
   }
 
   async leave() {
     await this.#safely(async () => {
       await this.#release();
-      await call("POST", "/api/leave");
+      await call("POST", "api/leave");
     });
   }
 
@@ -108,7 +108,7 @@ export class Work extends EventTarget {
     if (!this.task) return;
     const { request_id, lease } = this.task;
     if (this.saved !== "saved") await this.#saveThere();
-    await call("POST", `/api/requests/${request_id}/release`, { lease: lease.token });
+    await call("POST", `api/requests/${request_id}/release`, { lease: lease.token });
   }
 
   // ---- the frame in hand
@@ -122,7 +122,7 @@ export class Work extends EventTarget {
   async #next() {
     this.#stopTimers();
     this.#askLater();
-    const task = await call("POST", "/api/next");
+    const task = await call("POST", "api/next");
     if (task) this.#open(task);
     else this.#wait();
   }
@@ -166,7 +166,7 @@ export class Work extends EventTarget {
     const { request_id, lease } = this.task;
     if (this.clock.idle > AWAY_SECONDS) return this.#keepLease(15);
     try {
-      const { expires_in_seconds, note } = await call("POST", `/api/requests/${request_id}/renew`, { lease: lease.token });
+      const { expires_in_seconds, note } = await call("POST", `api/requests/${request_id}/renew`, { lease: lease.token });
       this.#keepLease(expires_in_seconds);
       if (note) this.dispatchEvent(new CustomEvent("note", { detail: note }));
     } catch (error) {
@@ -180,7 +180,7 @@ export class Work extends EventTarget {
   async #leaseLost(error) {
     const { request_id, base_revision, frame } = this.task;
     const body = { masks: this.masks(), seconds: this.clock.seconds };
-    const task = await call("POST", "/api/next");
+    const task = await call("POST", "api/next");
     if (task?.request_id === request_id && task.base_revision === base_revision) {
       this.task.lease = task.lease;
       this.#keepLease(task.lease.expires_in_seconds);
@@ -203,7 +203,7 @@ export class Work extends EventTarget {
   /** Send one answer; true when the way is free for what comes next. */
   async #send(answer) {
     try {
-      const path = `/api/requests/${answer.request_id}/submit`;
+      const path = `api/requests/${answer.request_id}/submit`;
       const { undo_seconds } = await call("POST", path, answer.body);
       this.#arrived(answer, undo_seconds);
       return true;
@@ -227,7 +227,7 @@ export class Work extends EventTarget {
 
   /** The lease ran out on the way. Where the frame is free and unchanged, take it again and send once more. */
   async #sendAgain(answer, error) {
-    const task = await call("POST", "/api/next");
+    const task = await call("POST", "api/next");
     const { body } = answer;
     const same = task?.request_id === answer.request_id && task.base_revision === body.base_revision;
     if (same && body.lease !== task.lease.token) {
@@ -255,7 +255,7 @@ export class Work extends EventTarget {
     const { request_id, lease } = this.task;
     const { masks, seconds } = this.#draft();
     try {
-      await call("PUT", `/api/requests/${request_id}/draft`, { lease: lease.token, masks, seconds });
+      await call("PUT", `api/requests/${request_id}/draft`, { lease: lease.token, masks, seconds });
       if (!this.timers.there) this.#say({ saved: "saved" });
     } catch (error) {
       if (!(error instanceof Refused && error.stale)) throw error;
@@ -287,7 +287,7 @@ export class Work extends EventTarget {
     this.healing = true;
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 1.6)) {
       await Promise.race([pause(wait), new Promise((done) => (this.#hurry = done))]);
-      const back = await call("GET", "/api/me").then(() => true, (error) => this.#note(error));
+      const back = await call("GET", "api/me").then(() => true, (error) => this.#note(error));
       if (back) break;
     }
     this.healing = false;

@@ -168,7 +168,7 @@ class Arm:
         with served(self._project) as (context, owner):
             key = context.ledger.add_annotator("scripted")
             page = running.new_page(viewport=VIEWPORT)
-            page.goto(f"{owner.url}/enter?token={key}")
+            page.goto(f"{owner.url}/enter#{key}")
             self.person = ScriptedPerson(page, Pace())
             page.wait_for_function("() => globalThis.fewframes?.work.task")
             self.person.thin_brush()

@@ -21,14 +21,14 @@ def call(ledger, *arguments):
 def key_in(result):
     """The key in the link that was printed."""
     (address,) = re.findall(r"^(http\S+)$", result.stdout, re.MULTILINE)
-    return address, address.partition("token=")[2]
+    return address, address.partition("#")[2]
 
 
 def test_a_person_is_added_with_a_link_that_works(ledger):
     result = call(ledger, "add", "ada", "--role", "reviewer")
     assert result.exit_code == 0
     address, key = key_in(result)
-    assert address.startswith("http://127.0.0.1:8600/enter?token=")
+    assert address.startswith("http://127.0.0.1:8600/enter#")
     assert "shown only now" in result.stderr
     session = ledger.sign_in(key, 60)
     assert ledger.session_holder(session).role is Role.REVIEWER
@@ -36,7 +36,7 @@ def test_a_person_is_added_with_a_link_that_works(ledger):
 
 def test_the_link_names_the_address_that_people_use(ledger):
     address, _ = key_in(call(ledger, "add", "ada", "--url", "https://labels.example.org/"))
-    assert address.startswith("https://labels.example.org/enter?token=")
+    assert address.startswith("https://labels.example.org/enter#")
 
 
 def test_a_new_link_replaces_the_old_one_and_revoking_ends_both(ledger):

@@ -44,8 +44,8 @@ def project(tmp_path) -> Project:
 
 def link_of(printed: str, url: str) -> str:
     """The personal link in what ``fewframes annotator add`` printed, at the address of a server."""
-    token = re.search(r"/enter\?token=([^\s]+)", printed).group(1)
-    return f"{url}/enter?token={token}"
+    token = re.search(r"/enter#([^\s]+)", printed).group(1)
+    return f"{url}/enter#{token}"
 
 
 def centres():

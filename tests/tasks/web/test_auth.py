@@ -2,7 +2,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from al_core.ledger.labelling.people import Role
-from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks
+from al_core.project import Project
+from tasks.network.forwarded import trusted_networks
+from tasks.web.app import create_app
+from tasks.web.auth import COOKIE, FAILURE_SECONDS, FAILURES, FailedLinks, cookie_name
+from tasks.web.state import WebContext
 from tests.toys.web.attacks import CALLS
 from tests.toys.web.desk import ADDRESS, CHANGING, desk
 
@@ -17,7 +21,7 @@ def office(tmp_path_factory):
 def stranger(office):
     """Somebody who is not signed in."""
     office.app.state.failed_links = FailedLinks()
-    return TestClient(office.app, base_url=ADDRESS, headers=CHANGING, follow_redirects=False)
+    return TestClient(office.app, base_url=ADDRESS, headers=CHANGING)
 
 
 @pytest.fixture(scope="module")
@@ -25,45 +29,78 @@ def link(office):
     return office.ledger.add_annotator("ada")
 
 
-def enter(client, link, **headers):
-    return client.get("/enter", params={"token": link}, headers=headers)
+def enter(client, link):
+    return client.post("/enter", json={"token": link})
 
 
-def test_a_link_signs_in_with_a_cookie_that_scripts_and_other_sites_cannot_use(stranger, link):
+def test_a_link_signs_in_with_a_cookie_that_scripts_and_other_sites_cannot_use(office, stranger, link):
     answer = enter(stranger, link)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/label")
+    assert (answer.status_code, answer.json()) == (200, {"page": "label"})
     cookie = answer.headers["set-cookie"].lower()
-    for word in ("httponly", "samesite=strict", "path=/", "max-age="):
+    for word in ("httponly", "samesite=strict", "path=/", "max-age=", cookie_name(office.project)):
         assert word in cookie
     assert "secure" not in cookie
     assert link.partition(".")[2].lower() not in cookie
     assert stranger.get("/api/me").json() == {"name": "ada", "role": "annotator", "done": 0, "open": 0}
 
 
-def test_a_link_from_elsewhere_passes_a_page_of_our_own(stranger, link):
-    answer = enter(stranger, link, **{"Sec-Fetch-Site": "cross-site"})
+def test_the_page_of_a_link_signs_nobody_in_by_itself(stranger, link):
+    answer = stranger.get("/enter", params={"token": link})
     assert answer.status_code == 200
-    assert 'url=/label"' in answer.text
-    assert COOKIE in answer.headers["set-cookie"]
+    assert "set-cookie" not in answer.headers
+    assert link not in answer.text
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("body", [{}, {"token": 5}, {"token": "a" * 201}])
+def test_what_is_no_token_is_refused(stranger, body):
+    assert stranger.post("/enter", json=body).status_code == 422
+
+
+def test_projects_on_one_host_have_cookies_of_their_own(tmp_path, office):
+    names = {cookie_name(office.project), cookie_name(Project.at(tmp_path)), cookie_name(office.project, "/videos")}
+    assert len(names) == 3
+
+
+def test_a_session_of_an_earlier_version_goes_on(office, stranger, link):
+    stranger.cookies.set(COOKIE, office.ledger.sign_in(link, 60.0))
+    assert stranger.get("/api/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "prefix", "secure"),
+    [
+        ({}, "", False),
+        ({"X-Forwarded-Proto": "https"}, "", True),
+        ({"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/label-tool/"}, "/label-tool", True),
+        ({"X-Forwarded-Prefix": "/label-tool; Domain=example.org"}, "", False),
+    ],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_proxy_that_is_trusted_says_where_the_cookie_may_go(office, link, headers, prefix, secure, trusted):
+    proxies = trusted_networks(["10.0.0.0/8"] if trusted else [])
+    app = create_app(WebContext(office.project, office.ledger, proxies=proxies))
+    client = TestClient(app, base_url=ADDRESS, headers=CHANGING, client=("10.1.2.3", 5000))
+    answer = client.post("/enter", json={"token": link}, headers=headers)
+    cookie = answer.headers["set-cookie"]
+    assert ("Secure" in cookie) is (secure and trusted)
+    assert f"Path={prefix if trusted else ''}/;" in cookie
 
 
 def test_over_tls_the_cookie_is_never_sent_without(tmp_path):
-    from tasks.web.app import create_app
-    from tasks.web.state import WebContext
-
     with desk(tmp_path) as found:
         app = create_app(WebContext(found.project, found.ledger, tls=True))
-        client = TestClient(app, base_url="https://127.0.0.1", follow_redirects=False)
+        client = TestClient(app, base_url="https://127.0.0.1", headers=CHANGING)
         answer = enter(client, found.ledger.add_annotator("ada"))
         assert "secure" in answer.headers["set-cookie"].lower()
 
 
-def test_who_leaves_is_signed_out_also_with_a_copied_cookie(stranger, link):
+def test_who_leaves_is_signed_out_also_with_a_copied_cookie(office, stranger, link):
     enter(stranger, link)
-    copied = stranger.cookies[COOKIE]
+    copied = stranger.cookies[cookie_name(office.project)]
     assert stranger.post("/api/leave").status_code == 204
     assert stranger.get("/api/me").status_code == 401
-    stranger.cookies.set(COOKIE, copied)
+    stranger.cookies.set(cookie_name(office.project), copied)
     assert stranger.get("/api/me").status_code == 401
 
 
@@ -119,13 +156,24 @@ def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowe
     assert len(refused) == len(calls) - len(allowed)
 
 
-def test_many_bad_links_from_one_address_are_stopped(office, stranger, link):
+def test_who_guesses_slows_down_guesses_of_that_link_and_nobody_else(office, stranger, link):
+    bad, other = f"{link.partition('.')[0]}.guess", f"{'0' * 16}.guess"
     for _ in range(FAILURES):
-        assert enter(stranger, "guess").status_code == 401
-    stopped = enter(stranger, link)
+        assert enter(stranger, bad).status_code == 401
+    stopped = enter(stranger, bad)
     assert stopped.status_code == 429
     assert "Try again in" in stopped.json()["mend"]
-    assert office.ledger.audit_log(1)[0].action == "refused"
+    assert enter(stranger, other).status_code == 401
+    assert enter(stranger, link).status_code == 200
+
+
+def test_guesses_do_not_fill_the_audit_log(office, stranger):
+    before = len(office.ledger.audit_log(1000))
+    for number in range(3 * FAILURES):
+        assert enter(stranger, f"{number:016}.guess").status_code == 401
+    refused = office.ledger.audit_log(1000)[: -before or None]
+    assert [entry.action for entry in refused] == ["refused"] * FAILURES
+    assert refused[0].detail == "a link that is not good, from testclient"
 
 
 def test_failures_are_forgotten_with_time_and_counted_by_address():

@@ -14,6 +14,7 @@ from tasks.project.snapshot import ask
 from tasks.web.dashboard_routes import LINKS
 from tests.toys.labelled_project import finished_project, new_project, step
 from tests.toys.web.browser import browser as real_browser
+from tests.toys.web.desk import CHANGING
 from tests.toys.web.serving import served
 
 PAGES = [*(address for _, address in LINKS), "/dashboard/videos/1"]
@@ -34,7 +35,7 @@ def browser(served_project, name, role):
     known = {person.name for person in context.ledger.annotators()}
     token = context.ledger.renew_link(name) if name in known else context.ledger.add_annotator(name, role)
     with httpx.Client(base_url=url, follow_redirects=True, timeout=60) as client:
-        client.get("/enter", params={"token": token}).raise_for_status()
+        client.post("/enter", json={"token": token}, headers=CHANGING).raise_for_status()
         yield client
 
 
@@ -188,7 +189,8 @@ def test_a_click_on_the_time_line_shows_the_frame(served_project):
     token = context.ledger.add_annotator("eva", Role.LEAD)
     with real_browser() as running:
         page = running.new_page()
-        page.goto(f"{url}/enter?token={token}")
+        page.goto(f"{url}/enter#{token}")
+        page.wait_for_url(f"{url}/label")
         page.goto(f"{url}/dashboard/videos/1")
         page.wait_for_selector(".chart .main-svg")
         box = page.locator(".chart .nsewdrag").first.bounding_box()

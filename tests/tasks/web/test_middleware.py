@@ -62,6 +62,12 @@ def test_a_name_that_was_bent_to_this_address_gets_nothing(trial, host, allowed)
         assert "does not go by that name" in answer.json()["error"]
 
 
+def test_a_wrong_name_is_told_with_the_option_that_lets_it_in(trial):
+    told = {host: trial.client.get("/", headers={"Host": host}).json()["mend"] for host in ("fewframes:80", "<b>")}
+    assert told["fewframes:80"].endswith("fewframes serve --name fewframes")
+    assert told["<b>"].endswith("fewframes serve --name NAME")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_page_of_another_site_cannot_change_anything(trial, method):
     answer = trial.client.request(method, "/test/size", content=b"x", headers={"Content-Type": "text/plain"})
@@ -118,7 +124,7 @@ class TestSize:
 def test_a_log_line_has_no_query_which_may_hold_a_token(trial, caplog):
     caplog.set_level("INFO")
     trial.client.get("/enter?token=hush")
-    assert "GET /enter 4" in caplog.text
+    assert "GET /enter 200" in caplog.text
     assert not any("hush" in record.getMessage() for record in caplog.records if record.name.startswith("tasks"))
 
 

@@ -42,7 +42,7 @@ class Desk:
     def person(self, name, role=Role.ANNOTATOR):
         """Somebody who signed in by a link."""
         client = TestClient(self.app, base_url=ADDRESS, headers=CHANGING)
-        assert client.get("/enter", params={"token": self.ledger.add_annotator(name, role)}).status_code == 200
+        assert client.post("/enter", json={"token": self.ledger.add_annotator(name, role)}).status_code == 200
         return client
 
 

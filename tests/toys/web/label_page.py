@@ -6,8 +6,8 @@ from al_core.masks.rle import Rle, decode
 class Person:
     """Somebody at the labelling page; what was on it when a frame was saved is kept in ``saved``."""
 
-    def __init__(self, running, link):
-        self.context = running.new_context(viewport={"width": 1280, "height": 800})
+    def __init__(self, running, link, **options):
+        self.context = running.new_context(viewport={"width": 1280, "height": 800}, **options)
         self.page = self.context.new_page()
         self.page.goto(link)
         self.saved = {}

@@ -42,7 +42,7 @@ class PagePeople(People):
         app = create_app(WebContext(self.project, self.ledger))
         self.clients = [TestClient(app, base_url=ADDRESS, headers=CHANGING) for _ in self.tokens]
         for client, token in zip(self.clients, self.tokens, strict=True):
-            assert client.get("/enter", params={"token": token}).status_code == 200
+            assert client.post("/enter", json={"token": token}).status_code == 200
 
     def backend(self):
         return PageBackend(self.context)

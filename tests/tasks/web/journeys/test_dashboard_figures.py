@@ -11,6 +11,7 @@ from al_core.ledger.labelling.people import Role
 from tasks.project.snapshot import ask
 from tasks.report.formatting import duration
 from tests.toys.labelled_project import N_FRAMES, finished_project
+from tests.toys.web.desk import CHANGING
 from tests.toys.web.serving import served
 
 
@@ -30,7 +31,7 @@ def files(project):
 def ledger(project):
     """(what SQL gives, what a page says); a person answered for the second round."""
     with served(project) as (context, owner), httpx.Client(base_url=owner.url, follow_redirects=True) as client:
-        client.get("/enter", params={"token": link_of_lea(context)}).raise_for_status()
+        client.post("/enter", json={"token": link_of_lea(context)}, headers=CHANGING).raise_for_status()
         yield (
             lambda query: list(ask(context.project, context.ledger, query).rows),
             lambda page: client.get(f"/dashboard/{page}").raise_for_status().text,

@@ -47,7 +47,7 @@ def ledger(tmp_path):
 @pytest.fixture
 def ada(ledger, running):
     """Ada has the first frame in hand."""
-    person = Person(running, f"{ledger[1]}/enter?token={ledger[0].add_annotator('Ada')}")
+    person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Ada')}")
     person.task()
     yield person
     person.context.close()
@@ -143,7 +143,7 @@ def test_who_is_signed_out_signs_in_again_and_goes_on(ada, ledger):
     frame = ada.go_on()
     ada.page.wait_for_selector("#banner:not([hidden])")
     assert "signed out" in ada.page.inner_text("#banner")
-    ada.context.new_page().goto(f"{ledger[1]}/enter?token={key}")
+    ada.context.new_page().goto(f"{ledger[1]}/enter#{key}")
     ada.next_after(frame)
     assert same(stored(ledger)[frame], ada.saved[frame])
 
