@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.campaign.waiting import deadline
@@ -48,7 +49,31 @@ _POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _ASSETS = ("page.css", "page.js", "viewer.js", "live.js")
-LINKS = tuple((name, f"/dashboard/{name.lower()}") for name in ("Overview", "Quality", "Videos", "People", "Runs"))
+LINKS = tuple((name, f"dashboard/{name.lower()}") for name in ("Overview", "Quality", "Videos", "People", "Runs"))
+
+
+OWN_LINKS = (("Label", "label"), ("My work", "mine"))
+
+
+def frame_of(request: Request, context: Context) -> Frame:
+    """Return what surrounds the pages of this person: links to what the role may see."""
+    return Frame(
+        context.project.root.name,
+        f"{way_up(request)}dashboard/static/{_static_version()}",
+        _from(request, LINKS),
+    )
+
+
+Around = Annotated[Frame, Depends(frame_of)]
+
+
+def way_up(request: Request) -> str:
+    """Return the relative address of the start page, "../": a proxy may show all pages below another path."""
+    return "../" * (request.scope["path"].count("/") - 1) or "./"
+
+
+def _from(request: Request, links: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, way_up(request) + address) for name, address in links)
 
 
 @router.get("")
@@ -67,7 +92,7 @@ def version(context: Context) -> dict[str, str]:
 
 
 @router.get("/overview", response_class=HTMLResponse)
-def overview(context: Context) -> HTMLResponse:
+def overview(context: Context, around: Around) -> HTMLResponse:
     """Show how far the videos are labelled."""
     with context.ledger.held():
         content = with_outlook(gather_rounds(context.project, context.ledger), context.ledger)
@@ -76,11 +101,11 @@ def overview(context: Context) -> HTMLResponse:
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
     told = "" if missed is None else str(missed)
-    return _page(dashboard_pages.overview(content, queue, age, overdue, _frame(context), told))
+    return _page(dashboard_pages.overview(content, queue, age, overdue, around, told))
 
 
 @router.get("/quality", response_class=HTMLResponse)
-def quality(context: Context) -> HTMLResponse:
+def quality(context: Context, around: Around) -> HTMLResponse:
     """Show how good the labels are."""
     # It knows the propagators, which take long to load.
     from tasks.steps.calibrate import delivered_samples
@@ -88,21 +113,23 @@ def quality(context: Context) -> HTMLResponse:
     content = gather_rounds(context.project, context.ledger)
     samples = delivered_samples(context.project, context.ledger)
     content = replace(content, forecast=forecast_of(content.rounds, content.quality))
-    return _page(dashboard_pages.quality(content, samples, _frame(context)))
+    return _page(dashboard_pages.quality(content, samples, around))
 
 
 @router.get("/videos", response_class=HTMLResponse)
-def videos(context: Context) -> HTMLResponse:
+def videos(context: Context, around: Around) -> HTMLResponse:
     """List all videos, the least certain first."""
     with context.ledger.held():
         quality = quality_by_video(context.ledger.quality(), "jf")
         peaks = highest_uncertainty(context.ledger, last_predicted_round(context.ledger))
         found = context.ledger.videos()
-    return _page(dashboard_pages.videos(found, quality, peaks, _frame(context)))
+    return _page(dashboard_pages.videos(found, quality, peaks, around))
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
-def video(context: Context, video_id: int, before: int | None = None, after: int | None = None) -> HTMLResponse:
+def video(
+    context: Context, around: Around, video_id: int, before: int | None = None, after: int | None = None
+) -> HTMLResponse:
     """Show one video, and what changed in it between two rounds, by default from the last but one to the newest."""
     this = _video(context, video_id)
     content = gather_video(context.project, context.ledger, _frames(context), this)
@@ -113,7 +140,7 @@ def video(context: Context, video_id: int, before: int | None = None, after: int
     if before is not None and after is not None:
         rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
-    return _page(dashboard_pages.video(content, this, compared, rounds, _frame(context)))
+    return _page(dashboard_pages.video(content, this, compared, rounds, around))
 
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
@@ -130,18 +157,18 @@ def frame(
 
 
 @router.get("/people", response_class=HTMLResponse)
-def people(context: Context) -> HTMLResponse:
+def people(context: Context, around: Around) -> HTMLResponse:
     """Show who labels, and how well."""
-    return _page(dashboard_pages.people(person_rows(context.project, context.ledger), _frame(context)))
+    return _page(dashboard_pages.people(person_rows(context.project, context.ledger), around))
 
 
 @router.get("/runs", response_class=HTMLResponse)
-def runs(context: Context) -> HTMLResponse:
+def runs(context: Context, around: Around) -> HTMLResponse:
     """Show every step of every round."""
     with context.ledger.held():
         rounds, steps = context.ledger.rounds(), context.ledger.steps()
         curves = training_curves(context.ledger)
-    return _page(dashboard_pages.runs(rounds, steps, curves, flow_runs_address(), _frame(context)))
+    return _page(dashboard_pages.runs(rounds, steps, curves, flow_runs_address(), around))
 
 
 def flow_runs_address() -> str:
@@ -151,13 +178,11 @@ def flow_runs_address() -> str:
 
 
 @own.get("/mine", response_class=HTMLResponse)
-def mine(context: Context, person: Person) -> HTMLResponse:
+def mine(request: Request, context: Context, person: Person, around: Around) -> HTMLResponse:
     """Show a person's own work."""
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
-    links = [("Label", "/label"), ("My work", "/mine")]
-    if person.role.covers(Role.REVIEWER):
-        links += LINKS
-    return _page(dashboard_pages.mine(row, replace(_frame(context), links=links)))
+    links = [*_from(request, OWN_LINKS), *(around.links if person.role.covers(Role.REVIEWER) else ())]
+    return _page(dashboard_pages.mine(row, replace(around, links=links)))
 
 
 @own.get("/dashboard/static/{version}/{name}")
@@ -189,10 +214,6 @@ def _video(context: WebContext, video_id: int) -> Video:
 
 def _frames(context: WebContext) -> FrameStore:
     return open_last_frames(context.project, context.ledger)
-
-
-def _frame(context: WebContext) -> Frame:
-    return Frame(context.project.root.name, f"/dashboard/static/{_static_version()}", LINKS)
 
 
 def _page(html: str) -> HTMLResponse:

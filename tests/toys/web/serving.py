@@ -31,7 +31,8 @@ def served(project, port=0, ledger=None, clock=system_time, **options):
         context = WebContext(project, ledger or own, **options)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         owner = Owner(Signature.of(project.ledger_path), url, context.secret, context.instance)
-        server = uvicorn.Server(uvicorn.Config(create_app(context), log_config=None, timeout_keep_alive=30))
+        config = uvicorn.Config(create_app(context), log_config=None, proxy_headers=False, timeout_keep_alive=30)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
