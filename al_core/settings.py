@@ -89,7 +89,7 @@ def _public_url(url: str) -> str:
 SECRETS = ("notify.url",)
 """Settings that are shown to nobody: who knows the address of a chat program's hook can write there."""
 
-_HIDDEN = "(set, not shown)"
+HIDDEN = "(set, not shown)"
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 ServerUrl = Annotated[str, AfterValidator(lambda url: _public_url(url).rstrip("/"))]
@@ -280,7 +280,7 @@ class Settings(_Section):
         values = self.model_dump(mode="json")
         for name in SECRETS:
             section, _, leaf = name.partition(".")
-            values[section][leaf] = _HIDDEN if values[section][leaf] else ""
+            values[section][leaf] = HIDDEN if values[section][leaf] else ""
         return values
 
     def changed(self, values: Mapping[str, Any]) -> "Settings":

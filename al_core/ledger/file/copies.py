@@ -1,11 +1,13 @@
 """Copies of the whole ledger, each as of one moment, made while others go on writing."""
 
+import json
 from pathlib import Path
 from uuid import uuid4
 
 import duckdb
 
 from al_core.ledger.operations import Operations, writes
+from al_core.settings import HIDDEN, SECRETS
 
 SECRET = frozenset({"access_key", "lease"})
 """Tables that open doors; they are never published."""
@@ -32,7 +34,7 @@ class CopyOperations(Operations):
     @writes
     def publish_to(self, path: str, folder: str) -> list[str]:
         """Write every table as it is now, for reading only: without constraints, which makes it ten times as fast, and
-        without the tables that hold keys.
+        without the tables that hold keys, and without addresses among the settings that may be secrets.
 
         Args:
             path: a DuckDB file that does not exist yet, absolute.
@@ -46,10 +48,14 @@ class CopyOperations(Operations):
             try:
                 connection.execute("BEGIN")
                 tables = [t for t in _names(connection, "duckdb_tables()", "table_name", source) if t not in SECRET]
+                with_settings = _names(
+                    connection, "duckdb_columns()", "table_name", source, "AND column_name = 'settings'"
+                )
                 for table in tables:
-                    connection.execute(f'CREATE TABLE {copy}."{table}" AS FROM "{source}"."{table}"')
+                    columns = _SHOWN if table in with_settings else "*"
+                    connection.execute(f'CREATE TABLE {copy}."{table}" AS SELECT {columns} FROM "{source}"."{table}"')
                     file = _quoted(str(Path(folder) / f"{table}.parquet"))
-                    connection.execute(f'COPY "{source}"."{table}" TO {file} (FORMAT parquet, COMPRESSION zstd)')
+                    connection.execute(f'COPY {copy}."{table}" TO {file} (FORMAT parquet, COMPRESSION zstd)')
                 connection.execute(f"USE {copy}")
                 for view in _names(connection, "duckdb_views()", "sql", source, "AND NOT internal"):
                     connection.execute(view)
@@ -61,6 +67,19 @@ class CopyOperations(Operations):
                 connection.execute(f'USE "{source}"')
                 connection.execute(f"DETACH {copy}")
         return tables
+
+
+def _without_secrets() -> str:
+    """Return an expression for the column of settings as people may see them (see :meth:`Settings.shown`)."""
+    shown = "settings"
+    for name in SECRETS:
+        section, _, leaf = name.partition(".")
+        patch = json.dumps({section: {leaf: HIDDEN}})
+        shown = (
+            f"CASE WHEN coalesce(settings->>'$.{name}', '') = '' THEN {shown} "
+            f"ELSE json_merge_patch({shown}, {_quoted(patch)}) END"
+        )
+    return shown
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
@@ -78,3 +97,6 @@ def _quoted(text: str) -> str:
 def _names(connection: duckdb.DuckDBPyConnection, of: str, column: str, source: str, more: str = "") -> list[str]:
     rows = connection.execute(f"SELECT {column} FROM {of} WHERE database_name = ? {more} ORDER BY 1", [source])
     return [name for (name,) in rows.fetchall()]
+
+
+_SHOWN = f"* REPLACE ({_without_secrets()} AS settings)"

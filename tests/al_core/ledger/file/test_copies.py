@@ -1,11 +1,13 @@
 """A copy of the ledger is of one moment, complete, and made while others write."""
 
+import json
 import threading
 
 import duckdb
 import pytest
 
 from al_core.ledger.store import Ledger
+from al_core.settings import Settings
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ def test_what_is_published_has_every_table_and_view(ledger, tmp_path):
         assert copy.execute("FROM answer_current").fetchall() == []
     assert sorted(p.stem for p in (tmp_path / "parquet").iterdir()) == sorted(tables)
     assert duckdb.sql(f"FROM '{tmp_path / 'parquet' / 'category.parquet'}'").fetchall() == [(1, "cell")]
+
+
+def test_an_address_that_may_be_a_secret_is_not_published(ledger, tmp_path):
+    ledger.want(Settings())
+    ledger.want(Settings().changed({"notify.url": "https://hooks.example.org/s3cret"}))
+    ledger.begin_round(ledger.wanted())
+    ledger.publish_to(str(tmp_path / "copy.duckdb"), str(tmp_path))
+    with duckdb.connect(str(tmp_path / "copy.duckdb"), read_only=True) as copy:
+        stored = [json.loads(text) for (text,) in copy.execute("SELECT settings FROM wanted ORDER BY 1").fetchall()]
+    assert sorted(stored, key=str) == sorted((s.shown() for s in (Settings(), ledger.wanted())), key=str)
+    for name in ("wanted", "round"):
+        assert "s3cret" not in str(duckdb.sql(f"FROM '{tmp_path / f'{name}.parquet'}'").fetchall())
+    assert ledger.wanted().notify.url.endswith("s3cret")
 
 
 def test_an_owner_copies_while_its_other_threads_write(ledger, tmp_path):
