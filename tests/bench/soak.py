@@ -208,7 +208,7 @@ def _levels(folder: Path) -> Counter[str]:
     """Count the lines of the server's log by level."""
     levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     found: Counter[str] = Counter()
-    for path in folder.glob("serve.log*"):
+    for path in sorted([*folder.glob("serve.log*"), *folder.glob("requests.log*")]):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             found[next((level for level in levels if f" {level} " in line[:40]), "unreadable")] += 1
     return found
