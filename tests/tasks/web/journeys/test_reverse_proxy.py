@@ -82,6 +82,7 @@ def look_around(running, proxy, token):
         page.wait_for_url(f"{proxy.url}/dashboard/{name.lower()}")
     page.click("main table a")
     page.wait_for_url(f"{proxy.url}/dashboard/videos/1")
+    page.click("#viewer >> text=Show")
     page.wait_for_selector("#shown img")
     page.wait_for_function("() => performance.getEntriesByType('resource').some((e) => e.name.endsWith('/version'))")
     assert all(
