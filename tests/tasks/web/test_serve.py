@@ -51,6 +51,11 @@ class TestAddress:
     def test_the_name_of_a_proxy_counts_too(self):
         assert Address(other_names=("labels.example.org",)).names == {"labels.example.org"}
 
+    @pytest.mark.parametrize("given", [{"prefix": "/api"}, {"prefix": "a b"}, {"proxies": ("nginx",)}])
+    def test_what_is_no_prefix_or_proxy_is_refused_before_anything_is_served(self, given):
+        with pytest.raises(BadAddress, match="^--(prefix|trusted-proxy)"):
+            Address(**given)
+
     def test_one_file_is_not_enough(self):
         with pytest.raises(BadAddress, match="both"):
             Address("0.0.0.0", certificate=Path("cert.pem"))
