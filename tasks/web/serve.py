@@ -189,6 +189,7 @@ def _server(context: WebContext, address: Address) -> uvicorn.Server:
             ws="none",
             http=patient_protocol(limit),
             backlog=limit.waiting,
+            loop="tasks.web.transport.handshakes:HandshakeLoop",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
             ssl_certfile=address.certificate,

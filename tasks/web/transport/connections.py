@@ -34,15 +34,15 @@ class FileLimit:
 
     Attributes:
         files: that this process may have open at a time.
-        waiting: connections that are accepted in one go, at most.
+        waiting: connections that are accepted in one go, and handshakes that are under way, at most.
         connections: that may be open at a time.
     """
 
     def __init__(self, files: int) -> None:
         self.files = files
         self.waiting = max(8, min(_MOST_WAITING, files // 8))
-        # Those that come and those that go count together for a moment.
-        self.connections = max(16, files - _KEPT_FREE - 2 * self.waiting)
+        # Those that come, those that go and those whose handshake is not done count too.
+        self.connections = max(16, files - _KEPT_FREE - 3 * self.waiting)
 
 
 def raised_limit() -> FileLimit:
