@@ -1,4 +1,4 @@
-"""What libraries take for granted and a container may not have: a home, a folder for temporary files, a user's name."""
+"""What libraries take for granted and a container may not have: a home, places for files, a user's name."""
 
 import getpass
 import logging
@@ -13,10 +13,10 @@ _USUAL = ("/tmp", "/var/tmp", "/usr/tmp")
 
 
 def provide(home: Path) -> None:
-    """Give this process and its children a home and a folder for temporary files, where they have none.
+    """Give this process and its children a home and places for temporary files and caches, where they have none.
 
-    Without a home Prefect does not start; without temporary files its database does not, nor does a training. What is
-    there is left as it is.
+    Without a home Prefect does not start, without temporary files its database does not, and without a cache numba,
+    which mmdet loads, does not. What is there is left as it is.
 
     Args:
         home: a folder of the project that may be deleted at any time; made when it is needed.
@@ -26,6 +26,10 @@ def provide(home: Path) -> None:
     except RuntimeError:
         os.environ["HOME"] = str(_made(home))
         _log.info("this user has no home; %s stands in for it", home)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if not _is_usable(next(place for place in (cache, *cache.parents) if os.path.exists(place))):
+        os.environ["XDG_CACHE_HOME"] = str(_made(home / "cache"))
+        _log.info("%s cannot be written; %s stands in for it", cache, home / "cache")
     if not any(_is_usable(place) for place in (os.environ.get("TMPDIR", ""), *_USUAL)):
         folder = str(_made(home / "tmp"))
         os.environ |= {"TMPDIR": folder, "SQLITE_TMPDIR": folder}
@@ -47,6 +51,6 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _is_usable(place: str) -> bool:
+def _is_usable(place: str | Path) -> bool:
     effective = os.access in os.supports_effective_ids
     return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK, effective_ids=effective)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from al_core.errors import FewframesError, MissingDependency
 from al_core.project import Project
+from tasks.processes.surroundings import provide
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,6 +56,9 @@ class Finding:
 def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) -> list[Finding]:
     """Look at everything that the product needs; changes nothing and needs no network.
 
+    What libraries take for granted and this machine has not (see ``tasks/processes/surroundings.py``) they get as in a
+    run.
+
     Args:
         root: the project's folder; it need not exist yet.
         patience: seconds that the libraries together may take to show that they work.
@@ -65,6 +70,9 @@ def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) ->
     project = Project.at(root)
     requirements = _requirements()
     probes: list[Probe] = [("imports", _module(name)) for name, _ in requirements]
+    if project.ledger_path.is_file():
+        with suppress(OSError):
+            provide(project.prefect_home)
     probes += [("mmcv_operators", ""), ("gpu", ""), ("codecs", "")]
     if project.ledger_path.is_file():
         probes.append(("ledger", str(project.ledger_path)))

@@ -50,9 +50,22 @@ def test_a_user_without_an_entry_and_a_home_gets_one(tmp_path):
 
 def test_a_home_that_is_there_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     provide(tmp_path / "prefect")
     assert os.environ["HOME"] == "/nonexistent"
     assert not (tmp_path / "prefect").exists()
+
+
+def test_caches_lie_in_the_project_where_the_home_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    provide(tmp_path / "prefect")
+    assert "XDG_CACHE_HOME" not in os.environ
+    with read_only(tmp_path / "home"):
+        provide(tmp_path / "prefect")
+    assert os.environ["XDG_CACHE_HOME"] == str(tmp_path / "prefect" / "cache")
+    assert (tmp_path / "prefect" / "cache").is_dir()
 
 
 def test_temporary_files_lie_in_the_project_where_there_is_no_other_place(tmp_path, nowhere):
