@@ -60,6 +60,7 @@ def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
     page.goto(link)
+    page.wait_for_url(lambda address: "/enter" not in address)
     for name, address, most in DASHBOARD:
         page.goto(f"{url}/dashboard/{address}")
         page.wait_for_timeout(1500)
@@ -84,8 +85,8 @@ def main(root):
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")
         people = context.ledger
-        label_page(running, f"{owner.url}/enter?token={people.add_annotator('Ada')}")
-        dashboard(running, owner.url, f"{owner.url}/enter?token={people.add_annotator('Lea', Role.LEAD)}")
+        label_page(running, f"{owner.url}/enter#{people.add_annotator('Ada')}")
+        dashboard(running, owner.url, f"{owner.url}/enter#{people.add_annotator('Lea', Role.LEAD)}")
 
 
 if __name__ == "__main__":
