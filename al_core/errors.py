@@ -17,6 +17,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line of 300 letters at most; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
 class UnknownName(FewframesError):
     """A name that is in no table; the message lists the known ones, where they are given."""
 
@@ -77,6 +82,10 @@ class LedgerCorrupt(FewframesError):
     """The ledger file cannot be read as one."""
 
 
+class NewerLedger(FewframesError):
+    """A ledger of a later version of fewframes: it may be read as far as this one understands it, and not written."""
+
+
 class ReadOnly(FewframesError):
     """A project that may be read and cannot be written: on a read-only disk, in an archive, or somebody else's."""
 
@@ -123,6 +132,34 @@ class NoSpace(FewframesError):
         if error.errno == errno.EFBIG:
             return cls.at(folder, ", or a file grew beyond what the system allows")
         return cls.at(folder) if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+
+
+class OutOfMemory(FewframesError):
+    """Memory ran out, of the machine, of a container or of a GPU; what to lower stands in the message."""
+
+    @staticmethod
+    def seen_in(error: BaseException) -> bool:
+        """Tell whether an error, of whichever library, means that there was no memory left."""
+        cause: BaseException | None = error
+        while cause is not None:
+            words = f"{type(cause).__name__}: {cause}".lower()
+            if isinstance(cause, MemoryError | OutOfMemory) or any(part in words for part in _NO_MEMORY):
+                return True
+            cause = cause.__cause__ or cause.__context__
+        return False
+
+
+_NO_MEMORY = (
+    "out of memory",
+    "outofmemoryerror",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "unable to allocate",
+    "insufficient memory",
+    "std::bad_alloc",
+    "status_alloc_failed",
+)
+"""What torch, CUDA, NumPy, OpenCV and the system say when there is no memory left, in lower case."""
 
 
 class BadAddress(FewframesError):

@@ -4,18 +4,32 @@ A settings file is TOML; what it leaves out keeps the default below. The presets
 """
 
 import json
+import logging
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from al_core.errors import BadSettings, UnknownName, did_you_mean
 from al_core.fingerprint import fingerprint
+
+_log = logging.getLogger(__name__)
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 PRESETS = CONFIGS / "rounds"
@@ -119,7 +133,8 @@ class StudentSettings(_Section):
 
     ``config`` is a name in ``configs/students``, a path to a config file, or ``mmdet::...`` for one from mmdet's
     own model zoo. ``init_weights`` is a checkpoint for the first round; later rounds start from the round before
-    when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame.
+    when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame. With
+    ``lower_on_memory``, a step that ran out of memory is tried once more with less: ``batch_size``, then ``long_side``.
     """
 
     config: str = "rtmdet_ins_tiny"
@@ -134,6 +149,7 @@ class StudentSettings(_Section):
     checkpoint_interval: Positive = 50
     max_objects: Positive = 100
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    lower_on_memory: bool = True
 
 
 class TeacherSettings(_Section):
@@ -255,8 +271,18 @@ class NotifySettings(_Section):
     page_url: PublicUrl = ""
 
 
+RENAMED: dict[str, str] = {"propagation.method": "propagation.methods"}
+"""What settings are called now, by the dotted name that earlier versions gave them. Where several values came to be
+allowed, one value is a list of one."""
+
+
 class Settings(_Section):
-    """Everything that can be set for a campaign. Equal settings have one ``sha256``."""
+    """Everything that can be set for a campaign. Equal settings have one ``sha256``.
+
+    Settings that were read from a ledger keep what another version stored and this one has no use for.
+    """
+
+    _others: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     seed: NonNegative = 0
     frames: FrameSettings = FrameSettings()
@@ -283,22 +309,51 @@ class Settings(_Section):
             values[section][leaf] = HIDDEN if values[section][leaf] else ""
         return values
 
+    @property
+    def not_understood(self) -> tuple[str, ...]:
+        """Dotted names of what was stored and is kept, but has no meaning or no possible value for this version."""
+        return tuple(self._others)
+
+    def to_json(self) -> str:
+        """Return the settings as the ledger stores them; what was not understood is among them."""
+        return json.dumps(_nested({**dict(leaves(self.model_dump(mode="json"))), **self._others}))
+
     def changed(self, values: Mapping[str, Any]) -> "Settings":
         """Return a copy with dotted names replaced, e.g. ``{"selection.strategy": "random"}``.
 
         Raises:
             BadSettings: a name that is no field, or a value that does not fit.
         """
-        nested = self.model_dump()
-        for name, value in values.items():
-            *parents, leaf = name.split(".")
-            section = nested
-            for parent in parents:
-                section = section.get(parent, {}) if isinstance(section, dict) else {}
-            if not isinstance(section, dict) or leaf not in section or isinstance(section[leaf], dict):
-                raise UnknownName("setting", name, _dotted(self.model_dump()))
-            section[leaf] = value
-        return _validated(nested, "options")
+        known, given = dict(leaves(self.model_dump())), _called_as_now(values, "options")
+        for name in given:
+            if name not in known:
+                raise UnknownName("setting", name, known)
+        settings = _validated(_nested({**known, **given}), "options")
+        settings._others = {name: value for name, value in self._others.items() if name not in given}
+        return settings
+
+
+@dataclass(frozen=True)
+class StoredSettings:
+    """Settings as the ledger has them for a step, word for word.
+
+    What a step depends on is told from this text, never from today's defaults and names: a setting that a later version
+    adds, renames or drops leaves finished steps finished.
+    """
+
+    text: str
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, with today's names, and today's defaults for what was not stored."""
+        return parse_settings(self.text)
+
+    def part(self, name: str) -> Any:
+        """Return a section, or a single setting by its dotted name, as it was stored; None where it was not."""
+        value: Any = json.loads(self.text)
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
 
 
 def load_settings(source: str | Path) -> Settings:
@@ -318,12 +373,48 @@ def load_settings(source: str | Path) -> Settings:
         raise BadSettings(f"{path}: expected a settings file, it cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: expected TOML, got {error}") from None
-    return _validated(values, str(path))
+    return _validated(_nested(_called_as_now(dict(leaves(values)), str(path))), str(path))
 
 
+@lru_cache(maxsize=256)
 def parse_settings(text: str) -> Settings:
-    """Read settings in their JSON form, as the ledger stores it."""
-    return _validated(json.loads(text), "stored settings")
+    """Read settings in their JSON form, as the ledger stores it, whichever version stored them.
+
+    What this version does not know, or whose value it does not take, is kept aside (see
+    :attr:`Settings.not_understood`) and its default counts instead: nobody's project is shut for a setting.
+    """
+    stored = _called_as_now(dict(leaves(json.loads(text))))
+    known = dict(leaves(Settings().model_dump()))
+    others = {name: stored.pop(name) for name in list(stored) if name not in known}
+    try:
+        settings = Settings.model_validate(_nested(stored))
+    except ValidationError as error:
+        for name in {".".join(str(part) for part in e["loc"][:2]) for e in error.errors()}:
+            others |= {found: stored.pop(found) for found in list(stored) if f"{found}.".startswith(f"{name}.")}
+        settings = _validated(_nested(stored), "stored settings")
+    settings._others = others
+    return settings
+
+
+def _called_as_now(values: Mapping[str, Any], told_of: str = "") -> dict[str, Any]:
+    """Return values by their names of today.
+
+    Args:
+        values: by dotted name.
+        told_of: where they come from, to say so of each old name; empty to say nothing.
+    """
+    now: dict[str, Any] = {}
+    for name, value in values.items():
+        new = RENAMED.get(name, name)
+        if new != name and told_of:
+            _log.warning("%s: %s is called %s by now", told_of, name, new)
+        if new == name or new not in values:
+            now[new] = [value] if new != name and _takes_many(new) and not isinstance(value, list) else value
+    return now
+
+
+def _takes_many(name: str) -> bool:
+    return isinstance(dict(leaves(Settings().model_dump())).get(name), tuple)
 
 
 def _validated(values: dict[str, Any], source: str) -> Settings:
@@ -336,7 +427,7 @@ def _validated(values: dict[str, Any], source: str) -> Settings:
 def _explain(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return str(UnknownName("setting", name, _dotted(Settings().model_dump())))
+        return str(UnknownName("setting", name, dict(leaves(Settings().model_dump()))))
     kind, given = error["type"], error["input"]
     hint = (
         did_you_mean(str(given), re.findall("'([^']+)'", error["ctx"]["expected"])) if kind == "literal_error" else ""
@@ -359,8 +450,24 @@ _EXPECTED = {
 """What was expected, by how pydantic's name of the error begins; other errors have pydantic's own words."""
 
 
-def _dotted(values: dict[str, Any], prefix: str = "") -> list[str]:
-    names: list[str] = []
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value that is no section, by its dotted name."""
     for key, value in values.items():
-        names += _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
-    return names
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sections within sections from values by dotted name."""
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *parents, leaf = name.split(".")
+        section = nested
+        for parent in parents:
+            if not isinstance(section.get(parent), dict):
+                section[parent] = {}
+            section = section[parent]
+        section[leaf] = value
+    return nested

@@ -126,6 +126,7 @@ COLUMNS = {
         "code": "Version of the code and git revision that began it last.",
         "error": "Why it failed last; empty when it did not, or was begun again.",
         "settings": "All settings that it ran with; empty before it is finished, and where those of the round hold.",
+        "form": "How its inputs were told; hashes of different forms cannot be compared.",
     },
     "wanted": {
         "wanted_id": "From 1, in order.",
@@ -233,6 +234,7 @@ COLUMNS = {
         "name": "What it is about.",
         "sha256": "Hash of its SQL.",
         "applied_at": "When.",
+        "made_by": "Version of fewframes that applied it; empty up to version 6.",
     },
 }
 """What the other columns mean."""

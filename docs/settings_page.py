@@ -57,6 +57,8 @@ MEANING = {
     "when the process is killed.",
     "student.max_objects": "At most so many objects in an image.",
     "student.device": "Where to train and predict; `auto` takes CUDA where there is one.",
+    "student.lower_on_memory": "When memory runs out in a step, try it once more with a smaller `student.batch_size`, "
+    "then a smaller `student.long_side`, which later rounds keep.",
     "teachers.decays": "One mean teacher per decay of its moving average.",
     "teachers.seeds": "Students that are trained side by side, each with its own teachers.",
     "teachers.views": "What each teacher sees of a frame: `identity`, `flip`, `scale_small`, `scale_large`, "

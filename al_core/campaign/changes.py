@@ -4,10 +4,10 @@ Each step runs with the settings that the round has when it begins, and keeps th
 step that it is about has not been done; otherwise the round would mix what was done with what was not.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from al_core.settings import Settings
+from al_core.settings import Settings, leaves
 
 LAST_CHANCE = {
     "seed": "select",
@@ -22,6 +22,7 @@ LAST_CHANCE = {
     "student": "train",
     "student.device": "predict",
     "student.long_side": "predict",
+    "student.lower_on_memory": "predict",
     "student.max_objects": "predict",
     "teachers": "predict",
     "teachers.decays": "train",
@@ -52,7 +53,7 @@ class Change(NamedTuple):
 
 def differences(one: Settings, other: Settings) -> list[str]:
     """Return the dotted names of the settings in which two differ, in the order of the settings."""
-    return [name for name, value in _leaves(other.model_dump()) if value != _value(one, name)]
+    return [name for name, value in leaves(other.model_dump()) if value != _value(one, name)]
 
 
 def taken_by_round(current: Settings, asked: Settings, done: Collection[str]) -> Change:
@@ -71,14 +72,6 @@ def taken_by_round(current: Settings, asked: Settings, done: Collection[str]) ->
 def last_chance(name: str) -> str:
     """Return the step that a setting must come before."""
     return LAST_CHANCE.get(name) or LAST_CHANCE[name.partition(".")[0]]
-
-
-def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def _value(settings: Settings, name: str) -> Any:

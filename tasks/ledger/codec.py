@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from al_core.errors import FewframesError
 from al_core.ledger.forwarding import OPERATIONS
+from al_core.settings import Settings, parse_settings
 
 _PLAIN = (type(None), bool, int, float, str)
 _TEXT: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
@@ -119,7 +120,7 @@ def _encode(value: Any, parts: list[bytes]) -> Any:
 
 def _encode_own(value: Any, parts: list[bytes]) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return value.to_json() if isinstance(value, Settings) else value.model_dump(mode="json")
     if isinstance(value, Enum):
         return value.value
     return [_encode(getattr(value, field.name), parts) for field in fields(value)]
@@ -154,6 +155,8 @@ def _decode(tree: Any, parts: list[memoryview]) -> Any:
 
 
 def _decode_own(cls: Any, value: Any, parts: list[memoryview]) -> Any:
+    if issubclass(cls, Settings):
+        return parse_settings(value)
     if issubclass(cls, BaseModel):
         return cls.model_validate(value)
     if issubclass(cls, Enum):

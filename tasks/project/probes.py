@@ -86,17 +86,17 @@ def ledger(path: str) -> str:
     """Check that a ledger can be read and has a schema that this version knows; the file is not changed.
 
     Raises:
-        LedgerCorrupt: it is no ledger, or a newer fewframes wrote it.
+        LedgerCorrupt: it is no ledger. NewerLedger: a later fewframes made it.
     """
     import duckdb
 
     from al_core.errors import LedgerCorrupt
-    from al_core.ledger.file.schema import MIGRATIONS
+    from al_core.ledger.file.schema import NEWEST, schema_of
+    from al_core.ledger.file.upgrade import newer
 
-    newest = MIGRATIONS[-1][0]
     try:
         with duckdb.connect(path, read_only=True) as connection:
-            (version,) = connection.execute("SELECT max(version) FROM schema_version").fetchall()[0]
+            found = schema_of(connection)
             (rounds,) = connection.execute("SELECT count(*) FROM round").fetchall()[0]
     except duckdb.IOException as error:
         if "lock" in str(error):
@@ -104,10 +104,10 @@ def ledger(path: str) -> str:
         raise LedgerCorrupt(f"{path} cannot be opened as a ledger ({error})") from None
     except duckdb.Error as error:
         raise LedgerCorrupt(f"{path} is not a ledger ({error})") from None
-    if version > newest:
-        raise LedgerCorrupt(f"{path} has schema version {version}, this fewframes knows up to {newest}")
-    grows = f", which grows to {newest} when it is next used" if version < newest else ""
-    return f"{path}, schema version {version}{grows}, {rounds} round{'' if rounds == 1 else 's'}"
+    if found.version > NEWEST:
+        raise newer(Path(path), found)
+    grows = f", which grows to {NEWEST} when it is next written to; a copy is kept" if found.version < NEWEST else ""
+    return f"{path}, schema version {found.version}{grows}, {rounds} round{'' if rounds == 1 else 's'}"
 
 
 PROBES: dict[str, Callable[[str], str]] = {

@@ -14,6 +14,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
+from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import between, duration, many, percent, score, times
 from tasks.report.round_rows import RoundRow, round_rows
 from tasks.scheduling.notify import undelivered
@@ -51,6 +52,9 @@ def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
         yield f"It is {pause_in_words(pause)}; to go on: {command('resume', project)}"
     if problem is not None:
         yield problem[0].upper() + problem[1:]
+    unknown = settings_in_force(ledger).not_understood
+    if unknown:
+        yield f"It keeps settings that this version cannot use, and goes by its own defaults: {', '.join(unknown)}."
     if waiting:
         yield f"{changed_in_words(waiting)} from the next round on."
     if (missed := undelivered(project)) is not None:

@@ -11,7 +11,7 @@ from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import FrameLabel, Video
-from al_core.settings import Settings
+from al_core.settings import Settings, StoredSettings
 from tasks.ledger.client import open_ledger
 
 if TYPE_CHECKING:
@@ -206,9 +206,14 @@ class RoundContext:
         return self.ledger.round(self.round_id)
 
     @cached_property
+    def stored(self) -> StoredSettings:
+        """The settings as they are stored: what a step depends on is told from these."""
+        return self.ledger.step_settings(self.round_id, self.step)
+
+    @cached_property
     def settings(self) -> Settings:
         """The settings that the round's steps run with from now on, or that a finished step ran with."""
-        return self.ledger.step_settings(self.round_id, self.step) if self.step else self.round.settings
+        return self.stored.settings
 
     @cached_property
     def videos(self) -> list[Video]:

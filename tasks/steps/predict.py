@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 def predict_inputs(context: RoundContext) -> dict[str, Any]:
     """Return what the predictions depend on."""
-    settings = context.settings
     return {
         "student": context.required(Trained).sha256,
-        "teachers": settings.teachers.model_dump(mode="json"),
-        "uncertainty": settings.uncertainty.model_dump(mode="json"),
-        "frames": settings.frames.working_long_side,
+        "teachers": context.stored.part("teachers"),
+        "uncertainty": context.stored.part("uncertainty"),
+        "frames": context.stored.part("frames.working_long_side"),
     }
 
 

@@ -66,7 +66,7 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
     return {
         "labels": fingerprint_labels(context.labels_collected),
         "predictions": None if predicted is None else predicted.sha256,
-        "propagation": context.settings.propagation.model_dump(mode="json"),
+        "propagation": context.stored.part("propagation"),
     }
 
 

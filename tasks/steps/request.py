@@ -17,7 +17,7 @@ def request_inputs(context: RoundContext) -> dict[str, Any]:
     selected = context.ledger.selection(context.round_id)
     return {
         "selected": [[s.frame.video_id, s.frame.frame_idx, s.rank] for s in selected],
-        "annotator": context.settings.annotator.model_dump(mode="json"),
+        "annotator": context.stored.part("annotator"),
     }
 
 

@@ -37,8 +37,8 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
     """Return what the choice depends on."""
     before = context.before.result(Predicted)
     return {
-        "selection": context.settings.selection.model_dump(mode="json"),
-        "seed": context.settings.seed,
+        "selection": context.stored.part("selection"),
+        "seed": context.stored.part("seed"),
         "labels": fingerprint_labels(context.labels_before),
         "predictions": None if before is None else before.sha256,
     }

@@ -4,6 +4,7 @@ Whether a step is done is the ledger's to say (``once``); Prefect retries, logs 
 stays off.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,10 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
-from al_core.errors import NoSpace
+from al_core.campaign.less_memory import less_memory, what_to_lower
+from al_core.errors import NoSpace, OutOfMemory, first_line
 from al_core.fingerprint import code_version, fingerprint
 from al_core.project import Project
 from al_core.settings import Table
+from tasks.processes.memory import noted, release
 from tasks.scheduling.events import tell_finished
 from tasks.steps.audit import audit_inputs, audit_work, finish_round
 from tasks.steps.collect import collect_found, collect_inputs, collect_work
@@ -35,6 +38,8 @@ from tasks.steps.propagate import propagate_inputs, propagate_work
 from tasks.steps.request import request_inputs, request_work
 from tasks.steps.select import select_inputs, select_work
 from tasks.steps.train import train_inputs, train_work
+
+_log = logging.getLogger(__name__)
 
 
 class MadeFile(NamedTuple):
@@ -64,6 +69,8 @@ class Step(Generic[R]):
         reads: the steps whose files it reads.
         files: the files that it made, by video; a checkpoint goes as video 0.
         retries: how often Prefect tries again when it fails.
+        form: of its inputs. A version that tells them in another way raises it: a step that an earlier one finished
+            then stays finished.
     """
 
     result: type[R]
@@ -72,6 +79,7 @@ class Step(Generic[R]):
     reads: tuple[Read, ...] = ()
     files: Callable[[RoundContext, R], Mapping[int, MadeFile]] = lambda context, result: {}
     retries: int = 0
+    form: int = 1
 
     @property
     def name(self) -> str:
@@ -103,32 +111,90 @@ def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]
     ledger, round_id = context.ledger, context.round_id
     with ledger.held():
         inputs = step.inputs(context)
-    done = ledger.begin_step(round_id, step.name, fingerprint(inputs), code_version())
+    done = ledger.begin_step(round_id, step.name, fingerprint(inputs), code_version(), step.form)
     if done is not None:
         return step.result.from_json(done.result)
-    started = time.perf_counter()
     try:
-        result = work(context)
+        with noted(context.project.round_dir(round_id) / f"{step.name}.working") as killed:
+            context, result, seconds = _worked(context, step, work, killed)
     except Exception as error:
+        told = _as_ours(error, context)
         # What went wrong is told by the error itself, also where the ledger cannot be written.
         with suppress(Exception):
-            ledger.fail_step(round_id, step.name, f"{type(error).__name__}: {error}")
-        if (full := _as_full_disk(error, ledger.path.parent)) is not None:
-            raise full from error
+            ledger.fail_step(round_id, step.name, f"{type(told).__name__}: {told}")
+        if told is not error:
+            raise told from error
         raise
-    seconds = time.perf_counter() - started
-    ledger.finish_step(round_id, step.name, result.to_json(), seconds, context.settings)
+    ledger.finish_step(round_id, step.name, result.to_json(), seconds, context.stored)
     return result
 
 
-def _as_full_disk(error: BaseException, folder: Path) -> NoSpace | None:
-    """Return the error to tell instead, when a full disk is at the bottom of one: libraries wrap it in their own."""
+def _worked(
+    context: RoundContext, step: Step[R], work: Callable[[RoundContext], R], killed: OutOfMemory | None
+) -> tuple[RoundContext, R, float]:
+    """Do a step's work; where memory runs out, or ran out in a process that was killed for it, once more with less.
+
+    Returns:
+        What it was done with at last, its result, and its seconds.
+    """
+    if killed is not None:
+        return _timed(_with_less(context, step, killed), work)
+    try:
+        return _timed(context, work)
+    except Exception as error:
+        if not OutOfMemory.seen_in(error):
+            raise
+        ran_out = OutOfMemory(first_line(error))
+    # The error itself held on to what was in memory when it was raised.
+    release()
+    return _timed(_with_less(context, step, ran_out), work)
+
+
+def _timed(context: RoundContext, work: Callable[[RoundContext], R]) -> tuple[RoundContext, R, float]:
+    started = time.perf_counter()
+    result = work(context)
+    return context, result, time.perf_counter() - started
+
+
+def _with_less(context: RoundContext, step: Step[Any], error: OutOfMemory) -> RoundContext:
+    """Let the round go on with settings that need less memory, which the ledger keeps, and begin the step anew.
+
+    Raises:
+        OutOfMemory: the settings forbid it, or leave nothing to lower.
+    """
+    ledger, settings = context.ledger, context.settings
+    less = less_memory(settings, step.name) if settings.student.lower_on_memory else {}
+    if not less:
+        raise error
+    words = [f"{name} = {value}" for name, value in less.items()]
+    ledger.change_round(context.round_id, context.round.settings.changed(less), "fewframes", words)
+    if (asked := ledger.wanted()) is not None:
+        ledger.want(asked.changed(less))
+    again = context.of_round(context.round_id).of_step(step.name)
+    if again.stored == context.stored:
+        # A step that is repaired does what it did.
+        raise error
+    inputs = fingerprint(step.inputs(again))
+    ledger.begin_step(context.round_id, step.name, inputs, code_version(), step.form)
+    _log.warning(
+        "memory ran out in step %r of round %d (%s); it is tried once more with %s, which later rounds keep",
+        *(step.name, context.round_id, error, ", ".join(words)),
+    )
+    return again
+
+
+def _as_ours(error: Exception, context: RoundContext) -> Exception:
+    """Return the error to tell instead of one of a library, when a full disk or no memory is at its bottom."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, folder)):
+        if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, context.project.root)):
             return full
         cause = cause.__cause__ or cause.__context__
-    return None
+    if not OutOfMemory.seen_in(error):
+        return error
+    step = f"step {context.step!r} of round {context.round_id}"
+    settings = context.of_round(context.round_id).of_step(context.step).settings
+    return OutOfMemory(f"memory ran out in {step} ({first_line(error)}); {what_to_lower(settings)}")
 
 
 def _as_task(name: str, do: Callable[[RoundContext], Any], retries: int, project: Project, round_id: int) -> Any:

@@ -9,15 +9,17 @@ from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
 
+NO_MATTER = frozenset({"checkpoint_interval", "device", "lower_on_memory"})
+"""Settings of the student that change nothing about it."""
+
 
 def train_inputs(context: RoundContext) -> dict[str, Any]:
     """Return what the student depends on."""
-    settings = context.settings
-    start = starting_checkpoint(context)
+    start, stored = starting_checkpoint(context), context.stored
     return {
-        "student": settings.student.model_dump(mode="json", exclude={"checkpoint_interval", "device"}),
-        "teachers": settings.teachers.model_dump(mode="json", include={"decays", "seeds"}),
-        "seed": settings.seed,
+        "student": {name: value for name, value in stored.part("student").items() if name not in NO_MATTER},
+        "teachers": {name: stored.part(f"teachers.{name}") for name in ("decays", "seeds")},
+        "seed": context.stored.part("seed"),
         "labels": fingerprint_labels(context.labels_collected),
         "start": fingerprint_file(start) if start is not None and start.is_file() else None,
     }

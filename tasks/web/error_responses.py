@@ -37,6 +37,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     errors.LedgerBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment."),
     errors.ToolUnreachable: (HTTPStatus.BAD_GATEWAY, "Try again in a moment."),
     errors.LedgerCorrupt: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
+    errors.NewerLedger: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
     errors.ReadOnly: (HTTPStatus.SERVICE_UNAVAILABLE, f"{_TELL_THE_LEAD}."),
     errors.NoSpace: (HTTPStatus.INSUFFICIENT_STORAGE, f"{_TELL_THE_LEAD}."),
     errors.DamagedFile: (
@@ -45,6 +46,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     ),
     errors.BadCheckpoint: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}: the weights have to be put right."),
     errors.MissingDependency: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}: fewframes doctor says more."),
+    errors.OutOfMemory: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
     errors.TrainingDiverged: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
     errors.WorkerLost: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
 }

@@ -1,7 +1,8 @@
 import pytest
 
+from al_core import settings as module
 from al_core.errors import BadSettings, UnknownName
-from al_core.settings import PRESETS, Settings, Table, load_settings, parse_settings
+from al_core.settings import PRESETS, Settings, StoredSettings, Table, load_settings, parse_settings
 
 
 @pytest.mark.parametrize("preset", sorted(p.stem for p in PRESETS.glob("*.toml")))
@@ -19,7 +20,69 @@ def test_a_file_says_only_what_differs(tmp_path):
 
 def test_settings_survive_their_stored_form():
     settings = Settings().changed({"teachers.decays": (0.5,), "seed": 7})
-    assert parse_settings(settings.model_dump_json()) == settings
+    assert parse_settings(settings.to_json()) == settings
+
+
+class TestSettingsOfAnotherVersion:
+    STORED = """{"seed": 7, "student": {"batch_size": 3, "dropped": 0.5}, "selection": {"min_gap": -1},
+        "propagation": {"method": "flow", "encoder_steps": 9}, "gone": {"deep": {"er": [1, 2]}}}"""
+
+    def test_what_this_version_has_no_use_for_is_kept_aside(self):
+        settings = parse_settings(self.STORED)
+        assert (settings.seed, settings.student.batch_size) == (7, 3)
+        assert settings.selection.min_gap == Settings().selection.min_gap
+        assert set(settings.not_understood) == {"student.dropped", "selection.min_gap", "gone.deep.er"}
+
+    def test_it_is_stored_again_also_after_changes(self):
+        settings = parse_settings(self.STORED).changed({"seed": 8})
+        assert parse_settings(settings.to_json()) == settings
+        assert StoredSettings(settings.to_json()).part("gone.deep.er") == [1, 2]
+        assert StoredSettings(settings.to_json()).part("selection.min_gap") == -1
+
+    def test_a_value_that_is_given_anew_counts(self):
+        settings = parse_settings(self.STORED).changed({"selection.min_gap": 5})
+        assert parse_settings(settings.to_json()).selection.min_gap == 5
+        assert "selection.min_gap" not in settings.not_understood
+
+    def test_nothing_of_it_is_a_setting_that_can_be_given(self):
+        with pytest.raises(UnknownName, match=r"student\.dropped"):
+            parse_settings(self.STORED).changed({"student.dropped": 1})
+
+    @pytest.mark.parametrize("text", ['{"selection": 3}', '{"seed": {"deep": 1}}', '{"seed": null, "student": {}}'])
+    def test_nothing_that_was_stored_shuts_a_project(self, text):
+        settings = parse_settings(text)
+        assert settings.model_dump() == Settings().model_dump()
+        assert parse_settings(settings.to_json()) == settings
+
+    def test_a_part_is_told_as_it_was_stored(self):
+        stored = StoredSettings(self.STORED)
+        assert stored.part("propagation") == {"method": "flow", "encoder_steps": 9}
+        assert (stored.part("student.batch_size"), stored.part("student.device")) == (3, None)
+
+
+class TestRenamedSettings:
+    def test_one_value_becomes_a_list_where_several_are_allowed_by_now(self):
+        assert parse_settings('{"propagation": {"method": "cutie"}}').propagation.methods == ("cutie",)
+
+    def test_a_file_and_an_option_may_use_the_old_name_and_are_told_the_new_one(self, tmp_path, caplog, monkeypatch):
+        monkeypatch.setitem(module.RENAMED, "selection.how_many", "selection.frames_per_round")
+        file = tmp_path / "old.toml"
+        file.write_text("[selection]\nhow_many = 5\n")
+        assert load_settings(file).selection.frames_per_round == 5
+        assert Settings().changed({"selection.how_many": 6}).selection.frames_per_round == 6
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{file}: selection.how_many is called selection.frames_per_round by now",
+            "options: selection.how_many is called selection.frames_per_round by now",
+        ]
+
+    def test_the_new_name_counts_where_both_are_given(self):
+        stored = '{"propagation": {"method": "flow", "methods": ["cutie"]}}'
+        assert parse_settings(stored).propagation.methods == ("cutie",)
+
+    def test_every_new_name_is_a_setting(self):
+        known = dict(module.leaves(Settings().model_dump()))
+        assert set(module.RENAMED.values()) <= set(known)
+        assert not set(module.RENAMED) & set(known)
 
 
 def test_addresses_that_may_be_secrets_are_not_shown():

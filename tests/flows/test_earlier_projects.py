@@ -1,6 +1,6 @@
-"""Projects that an earlier version made, of three kinds, open and go on: nobody's campaign ends with an upgrade.
+"""Projects that earlier versions made open and go on: nobody's campaign ends with an upgrade.
 
-The archives in ``tests/projects`` were made by the code of 7c52e30, see ``make.py`` there.
+The archives in ``tests/projects`` were made by the code of the time, see ``make.py`` there.
 """
 
 import json
@@ -56,6 +56,7 @@ def done_steps(ledger):
         ("finished", "all rounds are done: 2 of 2"),
         ("waiting_page", "waits for 2 labels"),
         ("waiting_inbox", "waits for 2 labels"),
+        ("schema_1_inbox", "waits for 2 labels"),
     ],
 )
 def test_the_footage_is_found_where_it_lies_now_and_status_tells_the_state(unpack, name, state):
@@ -85,9 +86,11 @@ def test_a_finished_campaign_is_exported_recognises_its_steps_and_takes_another_
 
 
 @pytest.mark.end_to_end
-def test_a_round_that_waits_for_drawn_masks_takes_them_and_ends(unpack):
-    ledger = unpack("waiting_inbox")
+@pytest.mark.parametrize("name", ["schema_1_inbox", "schema_2_inbox", "schema_3_inbox", "waiting_inbox"])
+def test_a_round_that_waits_for_drawn_masks_takes_them_and_ends(unpack, name):
+    ledger = unpack(name)
     before = done_steps(ledger)
+    labels = ledger.human_labels()
     requests = ledger.requests(2, "open")
     for request in requests:
         shutil.copy(f"drawn/{request.frame.frame_idx:05d}.png", f"project/inbox/{request.request_id}.png")
@@ -96,6 +99,7 @@ def test_a_round_that_waits_for_drawn_masks_takes_them_and_ends(unpack):
     assert before.items() <= after.items()
     assert set(after) == {(number, name) for number in (1, 2) for name in STEPS}
     assert {request.frame for request in requests} <= {label.frame for label in ledger.human_labels()}
+    assert ledger.human_labels(up_to_round=1) == labels
 
 
 @pytest.mark.end_to_end

@@ -207,7 +207,7 @@ class TestSteering:
         assert people.run().stop_reason is None
         assert people.done.count("select") == people.done.count("collect") == 1
         assert len(people.ledger.human_labels()) == 2
-        assert people.ledger.step_settings(1, "select").student.init_weights == "weights.pth"
+        assert people.ledger.step_settings(1, "select").settings.student.init_weights == "weights.pth"
 
     def test_a_round_that_an_early_version_wedged_goes_on_with_another_back_end(self, people, monkeypatch):
         """The simulated annotator on plain videos: nothing could be chosen, and the round kept its settings."""

@@ -1,7 +1,9 @@
-"""Make the small archives of projects that an earlier version made: ``python tests/projects/make.py TREE``.
+"""Make the small archives of projects that an earlier version made: ``python tests/projects/make.py TREE NAME...``.
 
 TREE is a checkout of that version, e.g. from ``git archive 7c52e30 | tar x -C TREE``; its code runs here, once: the
-point is that old code made them. The archives lie beside this file.
+point is that old code made them. The archives lie beside this file: ``finished``, ``waiting_page`` and
+``waiting_inbox`` are of 7c52e30 (schema 4); ``schema_1_inbox`` is of 7ac903c, ``schema_2_inbox`` of 9ea0202 and
+``schema_3_inbox`` of 3a232bf.
 
 The footage is ours: a textured square moves over noise, 12 frames of 64 by 64 pixels. Each archive holds ``data/`` (the
 footage, DAVIS layout), ``project/``, the settings, and where people label ``drawn/`` (a mask for every frame, for the
@@ -58,9 +60,10 @@ RUN = ("run", "--project", "project", "--settings", "tiny.toml")
 
 
 def main() -> None:
-    """Make every archive."""
+    """Make the archives that are named."""
     tree, here = Path(sys.argv[1]).resolve(), Path(__file__).resolve().parent
-    for name, make in (("finished", finished), ("waiting_page", waiting_page), ("waiting_inbox", waiting_inbox)):
+    for name in sys.argv[2:]:
+        make = MAKERS[name.rpartition("_")[2]]
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             write_footage(folder)
@@ -97,6 +100,10 @@ def waiting_inbox(tree: Path, folder: Path) -> None:
         frame = int(asked.stem.split("-")[-1].removeprefix("f"))
         shutil.copy(folder / "drawn" / f"{frame:05d}.png", inbox / f"{asked.stem}.png")
     fewframes(tree, folder, *RUN, "--set", "annotator.backend=inbox")
+
+
+MAKERS = {"finished": finished, "page": waiting_page, "inbox": waiting_inbox}
+"""By the last word of an archive's name."""
 
 
 def fewframes(tree: Path, folder: Path, *arguments: str) -> None:

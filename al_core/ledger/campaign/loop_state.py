@@ -4,14 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import duckdb
 
 from al_core.errors import LedgerConflict, UnknownName
 from al_core.ledger.operations import Operations, now, reads, writes
-from al_core.settings import Settings, parse_settings
+from al_core.settings import Settings, StoredSettings, parse_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class Step:
         result: what later steps need of it.
         code: version of the code that started it last, see :func:`al_core.fingerprint.code_version`.
         error: why it failed last; empty when it did not, or was started again since.
+        form: of its inputs; hashes of different forms cannot be compared.
     """
 
     round_id: int
@@ -55,6 +55,7 @@ class Step:
     finished_at: datetime | None
     code: str = ""
     error: str = ""
+    form: int = 1
 
 
 class RoundOperations(Operations):
@@ -74,7 +75,7 @@ class RoundOperations(Operations):
         with self._connector.transaction() as connection:
             connection.execute(
                 "INSERT INTO round VALUES (?, 'running', ?, ?, ?, NULL, ?, ?, NULL)",
-                [round_id, settings.model_dump_json(), settings.sha256, settings.seed, flow_run_id, now()],
+                [round_id, settings.to_json(), settings.sha256, settings.seed, flow_run_id, now()],
             )
         return self.rounds()[-1]
 
@@ -112,9 +113,12 @@ class RoundOperations(Operations):
             query = f"SELECT {_ROUND_COLUMNS} FROM round WHERE round_id = ?"
             row = connection.execute(query, [round_id]).fetchone()
             if row is None:
-                known = connection.execute("SELECT round_id FROM round ORDER BY 1").fetchall()
-                raise UnknownName("round", str(round_id), (str(number) for (number,) in known))
+                raise self._unknown_round(round_id)
         return _round(row)
+
+    def _unknown_round(self, round_id: int) -> UnknownName:
+        known = self._rows("SELECT round_id FROM round ORDER BY 1")
+        return UnknownName("round", str(round_id), (str(number) for (number,) in known))
 
     @reads
     def round_before(self, round_id: int) -> int:
@@ -123,23 +127,32 @@ class RoundOperations(Operations):
         return next((before for before in range(round_id - 1, 0, -1) if before not in gone), 0)
 
     @reads
-    def step_settings(self, round_id: int, name: str) -> Settings:
+    def step_settings(self, round_id: int, name: str = "") -> StoredSettings:
         """Return the settings that a finished step ran with, or that one which is not finished runs with.
+
+        Args:
+            name: of the step; for one that is none, those of the round.
 
         Raises:
             UnknownName: there is no such round.
         """
-        query = "SELECT settings FROM step WHERE round_id = ? AND name = ? AND settings IS NOT NULL"
+        query = (
+            "SELECT coalesce((SELECT settings FROM step WHERE round_id = $1 AND name = $2), settings) "
+            "FROM round WHERE round_id = $1"
+        )
         with self._connector.session():
             rows = self._rows(query, [round_id, name])
-            return parsed_settings(rows[0][0]) if rows else self.round(round_id).settings
+            if not rows:
+                raise self._unknown_round(round_id)
+        return StoredSettings(rows[0][0])
 
     @writes
-    def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "") -> Step | None:
+    def begin_step(self, round_id: int, name: str, inputs_sha256: str, code: str = "", form: int = 1) -> Step | None:
         """Start a step, or learn that it is done.
 
         Args:
             code: version of the code that does the work.
+            form: of the inputs that were hashed; a step that was finished with inputs of another form stays finished.
 
         Returns:
             The finished step with its result when the same inputs were worked on before; None when the caller
@@ -155,19 +168,19 @@ class RoundOperations(Operations):
             ).fetchone()
             if row is None:
                 connection.execute(
-                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL, ?, '', NULL)",
-                    [round_id, name, inputs_sha256, now(), code],
+                    "INSERT INTO step VALUES (?, ?, ?, 'started', 1, NULL, NULL, ?, NULL, ?, '', NULL, ?)",
+                    [round_id, name, inputs_sha256, now(), code, form],
                 )
                 return None
             step = _step(row)
             if step.status != "finished":
                 connection.execute(
                     "UPDATE step SET attempts = attempts + 1, inputs_sha256 = ?, started_at = ?, code = ?, "
-                    "error = '' WHERE round_id = ? AND name = ?",
-                    [inputs_sha256, now(), code, round_id, name],
+                    "error = '', form = ? WHERE round_id = ? AND name = ?",
+                    [inputs_sha256, now(), code, form, round_id, name],
                 )
                 return None
-            if step.inputs_sha256 != inputs_sha256:
+            if step.inputs_sha256 != inputs_sha256 and step.form == form:
                 raise LedgerConflict(
                     f"step {name!r} of round {round_id} is finished with other inputs "
                     f"({step.inputs_sha256[:12]} there, {inputs_sha256[:12]} now): labels or settings changed under it"
@@ -185,7 +198,12 @@ class RoundOperations(Operations):
 
     @writes
     def finish_step(
-        self, round_id: int, name: str, result: Mapping[str, Any], seconds: float, settings: Settings | None = None
+        self,
+        round_id: int,
+        name: str,
+        result: Mapping[str, Any],
+        seconds: float,
+        settings: StoredSettings | None = None,
     ) -> None:
         """Record a step's result; a step is finished once.
 
@@ -195,7 +213,7 @@ class RoundOperations(Operations):
         Raises:
             LedgerConflict: it was finished before, or never started.
         """
-        ran_with = None if settings is None else settings.model_dump_json()
+        ran_with = None if settings is None else settings.text
         with self._connector.transaction() as connection:
             row = connection.execute(
                 "UPDATE step SET status = 'finished', result = $1, seconds = $2, finished_at = $3, "
@@ -253,16 +271,14 @@ def refuse_abandoned(connection: duckdb.DuckDBPyConnection, round_id: int) -> No
 
 _LONGEST_ERROR = 4000
 _ROUND_COLUMNS = "round_id, status, settings, stop_reason, started_at, finished_at, flow_run_id"
-_STEP_COLUMNS = "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at, code, error"
-
-
-parsed_settings = lru_cache(maxsize=256)(parse_settings)
-"""Rounds are read often, and equal texts are equal settings."""
+_STEP_COLUMNS = (
+    "round_id, name, inputs_sha256, status, attempts, result, seconds, started_at, finished_at, code, error, form"
+)
 
 
 def _round(row: tuple[Any, ...]) -> Round:
     round_id, status, settings, *rest = row
-    return Round(round_id, status, parsed_settings(settings), *rest)
+    return Round(round_id, status, parse_settings(settings), *rest)
 
 
 def _step(row: tuple[Any, ...]) -> Step:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from al_core.errors import LedgerConflict, NotReady
-from al_core.ledger.campaign.loop_state import parsed_settings
 from al_core.ledger.labelling.people import log
 from al_core.ledger.operations import Operations, now, reads, writes
-from al_core.settings import Settings
+from al_core.settings import Settings, parse_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,14 @@ class SteeringOperations(Operations):
         with self._connector.transaction() as connection:
             connection.execute(
                 "INSERT INTO wanted SELECT coalesce(max(wanted_id), 0) + 1, ?, ?, ? FROM wanted",
-                [source, settings.model_dump_json(), now()],
+                [source, settings.to_json(), now()],
             )
 
     @reads
     def wanted(self) -> Settings | None:
         """Return the settings that were asked for last; None where nobody asked, as in projects of earlier versions."""
         rows = self._rows("SELECT settings FROM wanted ORDER BY wanted_id DESC LIMIT 1")
-        return parsed_settings(rows[0][0]) if rows else None
+        return parse_settings(rows[0][0]) if rows else None
 
     @reads
     def last_source(self) -> str:
@@ -82,7 +81,7 @@ class SteeringOperations(Operations):
             done = connection.execute(
                 "UPDATE round SET settings = ?, settings_sha256 = ?, seed = ? WHERE round_id = ? "
                 "AND status = 'running' RETURNING round_id",
-                [settings.model_dump_json(), settings.sha256, settings.seed, round_id],
+                [settings.to_json(), settings.sha256, settings.seed, round_id],
             ).fetchone()
             if done is None:
                 raise LedgerConflict(f"round {round_id} is not under way, so its settings stay as they are")

@@ -2,7 +2,8 @@
 
 Usually nobody stays longer than needed: a connection is open for one operation. A process that owns the ledger keeps
 one connection instead; its threads then read side by side and take turns to write. A file that cannot be written is
-attached for reading only; where its schema is of an earlier version, a copy of it in memory is read.
+attached for reading only. What becomes of one that another version made is told in
+:mod:`al_core.ledger.file.upgrade`.
 """
 
 import logging
@@ -21,7 +22,7 @@ from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.links import separate
 from al_core.ledger.file.owner import is_hidden, noted_owner, owner_path
-from al_core.ledger.file.schema import is_current, migrate
+from al_core.ledger.file.schema import NEWEST, Schema, migrate, schema_of
 from al_core.ledger.file.soundness import (
     check_identity,
     check_in_place,
@@ -35,6 +36,7 @@ from al_core.ledger.file.soundness import (
     mend_log,
     note_identity,
 )
+from al_core.ledger.file.upgrade import ATTACHED, in_memory, newer, state_of, upgrade
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +48,11 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
 }
 
 
-_LEDGER = "ledger"
-"""Name of a file that is attached for reading only."""
-
-
 class Connector:
-    """Opens the ledger file, waits for others, and migrates it once; with the arguments of ``Ledger``."""
+    """Opens the ledger file and waits for others; with the arguments of ``Ledger``.
+
+    Who writes first brings a file of an earlier version to the newest schema.
+    """
 
     def __init__(
         self, path: Path, patience: float = 60.0, on_wait: Callable[[], None] | None = None, clock: Clock = system_time
@@ -63,33 +64,44 @@ class Connector:
         self._lock = threading.RLock()
         self._open: duckdb.DuckDBPyConnection | None = None
         self._owned: duckdb.DuckDBPyConnection | None = None
-        self._in_memory: duckdb.DuckDBPyConnection | None = None
+        self._copy: duckdb.DuckDBPyConnection | None = None
+        self._copied = (0, 0, 0)
+        self._later: Schema | None = None
         self._writing = threading.RLock()
         self._of_thread = threading.local()
         self._pid = os.getpid()
-        self._migrated = False
+        self._looked = False
         self._lost = False
         self._inode = 0
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection; nested sessions of one thread share it.
+        """Yield a connection for reading; nested sessions of one thread share it.
 
         Other threads wait, unless this process owns the file: then each has its own, and sees what was committed.
 
         Raises:
             LedgerBusy: another process kept the file for longer than ``patience`` seconds.
             LedgerCorrupt: the file is not a ledger, is damaged, or is another project's.
+            NewerLedger: a later version made it, and this one does not understand what is asked for.
             NoSpace: the disk is full.
         """
+        with self._session(writing=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _session(self, writing: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         if os.getpid() != self._pid:
             raise LedgerConflict("a ledger handle does not survive fork: open the ledger anew in the child process")
         if self._lost:
             self._open_anew()
         try:
-            with by(self._clock), self._cursor(self._owned) if self._owned is not None else self._brief() as connection:
+            opened = self._cursor(self._owned) if self._owned is not None else self._brief(writing)
+            with by(self._clock), opened as connection:
                 yield connection
         except duckdb.Error as error:
+            if self._later is not None and isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+                raise newer(self.path, self._later) from error
             self._lost = self._lost or (self._owned is not None and isinstance(error, duckdb.FatalException))
             raise explained(error, self.path) or error from error
 
@@ -98,11 +110,12 @@ class Connector:
         """Open a session whose writes are all kept or, on any error, all dropped. Transactions do not nest.
 
         Raises:
+            NewerLedger: a later version made the file.
             ReadOnly: the file cannot be written.
         """
         check_writable(self.path)
         check_room(self.path)
-        with self.session() as connection, ExitStack() as turn:
+        with self._session(writing=True) as connection, ExitStack() as turn:
             if self._owned is not None:
                 turn.enter_context(self._writing)
                 check_in_place(self.path, self._inode)
@@ -122,11 +135,12 @@ class Connector:
 
         Raises:
             LedgerBusy: another process kept the file for longer than ``patience`` seconds.
+            NewerLedger: a later version made the file.
             ReadOnly: the file cannot be written.
         """
         check_writable(self.path)
         with self._lock:
-            connection = self._connect()
+            connection = self._connect(writing=True)
         try:
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
             self._checkpoint(connection)
@@ -146,7 +160,7 @@ class Connector:
             deadline = time.monotonic() + self.patience
             while self._lost:
                 try:
-                    self._owned = self._connect()
+                    self._owned = self._connect(writing=True)
                     self._lost, self._inode = False, self.path.stat().st_ino
                 except FewframesError:
                     # The old database lives on until the last thread has left it.
@@ -155,12 +169,15 @@ class Connector:
                     time.sleep(0.02)
 
     @contextmanager
-    def _brief(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _brief(self, writing: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._lock:
             if self._open is not None:
+                if writing and (self._copy is not None or self._later is not None):
+                    # Who reads outside goes on with the file from here on, and keeps what it has of the copy.
+                    self._open = self._connect(writing)
                 yield self._open
                 return
-            self._open = self._connect()
+            self._open = self._connect(writing)
             try:
                 yield self._open
             finally:
@@ -180,24 +197,32 @@ class Connector:
             self._of_thread.cursor.close()
             self._of_thread.cursor = None
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
+    def _connect(self, writing: bool) -> duckdb.DuckDBPyConnection:
         check_place(self.path)
-        if self._in_memory is not None:
-            return self._in_memory.cursor()
+        if self._copy is not None and not writing and self._copied == state_of(self.path):
+            return self._copy.cursor()
         read_only = is_read_only(self.path)
         if not read_only:
             separate(self.path)
         connection = self._opened(read_only)
         try:
             check_identity(connection, self.path)
-            if not self._migrated:
+            found = schema_of(connection)
+            if not self._looked:
                 check_whole(connection, self.path)
-                if not read_only:
-                    migrate(connection)
-                    note_identity(connection, self.path)
-                elif not is_current(connection):
-                    self._in_memory = _migrated_copy(connection)
-                    return self._in_memory.cursor()
+            if found.version > NEWEST:
+                self._read_later(found, writing)
+            elif found.version == NEWEST:
+                self._copy, self._later = None, None
+            elif found.version == 0 and not read_only:
+                migrate(connection)
+            elif writing:
+                upgrade(connection, self.path, found)
+                self._copy = None
+            else:
+                connection = self._read_copy(connection, read_only)
+            if not read_only and self._copy is None and not self._looked:
+                note_identity(connection, self.path)
         except BaseException as error:
             # What is not ours or is damaged stays as it is.
             with suppress(duckdb.Error):
@@ -206,8 +231,30 @@ class Connector:
             if isinstance(error, duckdb.Error):
                 raise explained(error, self.path) or error from error
             raise
-        self._migrated = True
+        self._looked = True
         return connection
+
+    def _read_later(self, found: Schema, writing: bool) -> None:
+        """Note that a later version made the file, and say so once.
+
+        Raises:
+            NewerLedger: it is to be written.
+        """
+        told, self._later = self._later, found
+        error = newer(self.path, found)
+        if writing:
+            raise error
+        if told is None:
+            _log.warning("%s", error)
+
+    def _read_copy(self, connection: duckdb.DuckDBPyConnection, read_only: bool) -> duckdb.DuckDBPyConnection:
+        """Read a file of an earlier version from a copy in memory, until somebody writes to the file."""
+        if not read_only:
+            connection.close()
+            connection = self._opened(read_only=True)
+        self._copied = state_of(self.path)
+        self._copy = in_memory(connection)
+        return self._copy.cursor()
 
     def _opened(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.patience
@@ -237,20 +284,11 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=dict(_CONFIG))
     try:
         quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS {_LEDGER} (READ_ONLY)")
-        connection.execute(f"USE {_LEDGER}")
+        connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
+        connection.execute(f"USE {ATTACHED}")
     except BaseException:
         connection.close()
         raise
-    return connection
-
-
-def _migrated_copy(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Copy an attached ledger into memory, let go of the file, and bring the copy to the newest schema."""
-    connection.execute(f"COPY FROM DATABASE {_LEDGER} TO memory")
-    connection.execute("USE memory")
-    connection.execute(f"DETACH {_LEDGER}")
-    migrate(connection)
     return connection
 
 

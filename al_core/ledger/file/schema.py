@@ -7,10 +7,12 @@ from the caller. Paths are relative to the project folder, so that a project can
 
 import hashlib
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import duckdb
 
 from al_core.errors import LedgerCorrupt
+from al_core.fingerprint import code_version
 
 _M001_LOOP = """
 CREATE TABLE category(category_id INTEGER PRIMARY KEY, name VARCHAR NOT NULL UNIQUE);
@@ -125,6 +127,11 @@ _M006_DEPTH = """
 ALTER TABLE video ADD COLUMN bits INTEGER DEFAULT 16;
 """
 
+_M007_UPGRADES = """
+ALTER TABLE schema_version ADD COLUMN made_by VARCHAR DEFAULT '';
+ALTER TABLE step ADD COLUMN form INTEGER DEFAULT 1;
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -132,8 +139,24 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (4, "sight", _M004_SIGHT),
     (5, "steering", _M005_STEERING),
     (6, "depth", _M006_DEPTH),
+    (7, "upgrades", _M007_UPGRADES),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
+
+NEWEST = MIGRATIONS[-1][0]
+_KNOWS_ITS_MAKER = 7
+
+
+class Schema(NamedTuple):
+    """The schema of a ledger.
+
+    Attributes:
+        version: of the newest migration; 0 for a database without any table of ours.
+        made_by: version of the code that applied it; empty where that was not noted yet.
+    """
+
+    version: int
+    made_by: str = ""
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> int:
@@ -143,21 +166,21 @@ def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> 
         up_to: stop at this version, to make a ledger as an older fewframes wrote it.
 
     Raises:
-        LedgerCorrupt: the file was written by a newer fewframes, or a migration was edited after it was applied.
+        LedgerCorrupt: a migration was edited after it was applied.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, "
         "sha256 VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)"
     )
-    applied = dict(connection.execute("SELECT version, sha256 FROM schema_version").fetchall())
-    _check(applied)
-    pending = [m for m in MIGRATIONS if m[0] not in applied and (up_to is None or m[0] <= up_to)]
+    applied = schema_of(connection).version
+    pending = [m for m in MIGRATIONS if m[0] > applied and (up_to is None or m[0] <= up_to)]
     for version, name, sql in pending:
         connection.execute("BEGIN")
         try:
             connection.execute(sql)
             row = [version, name, _sha256(sql), datetime.now(UTC).replace(tzinfo=None)]
-            connection.execute("INSERT INTO schema_version VALUES (?, ?, ?, ?)", row)
+            row += [code_version()] if version >= _KNOWS_ITS_MAKER else []
+            connection.execute(f"INSERT INTO schema_version VALUES ({', '.join('?' * len(row))})", row)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -165,30 +188,25 @@ def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> 
     return len(pending)
 
 
-def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether a ledger has the newest schema; nothing is changed.
+def schema_of(connection: duckdb.DuckDBPyConnection) -> Schema:
+    """Return the schema of an open database, which may be a later one than this version knows; nothing is changed.
 
     Raises:
-        LedgerCorrupt: as :func:`migrate`.
+        LedgerCorrupt: a migration was edited after it was applied.
     """
     try:
-        applied = dict(connection.execute("SELECT version, sha256 FROM schema_version").fetchall())
+        found = connection.execute("SELECT version, sha256 FROM schema_version ORDER BY version").fetchall()
     except duckdb.CatalogException:
-        return False
-    _check(applied)
-    return len(applied) == len(MIGRATIONS)
-
-
-def _check(applied: dict[int, str]) -> None:
+        return Schema(0)
     known = {version: _sha256(sql) for version, _, sql in MIGRATIONS}
-    newer = sorted(set(applied) - set(known))
-    if newer:
-        raise LedgerCorrupt(
-            f"the ledger has schema version {newer[-1]}, this fewframes knows up to {max(known)}: upgrade fewframes"
-        )
-    for version, sha256 in applied.items():
-        if known[version] != sha256:
+    for version, sha256 in found:
+        if known.get(version, sha256) != sha256:
             raise LedgerCorrupt(f"schema version {version} of the ledger is not the one that this fewframes knows")
+    version = found[-1][0] if found else 0
+    if version < _KNOWS_ITS_MAKER:
+        return Schema(version)
+    ((made_by,),) = connection.execute("SELECT made_by FROM schema_version WHERE version = ?", [version]).fetchall()
+    return Schema(version, made_by)
 
 
 def _sha256(text: str) -> str:

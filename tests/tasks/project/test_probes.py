@@ -5,7 +5,7 @@ import sys
 import duckdb
 import pytest
 
-from al_core.errors import LedgerCorrupt
+from al_core.errors import LedgerCorrupt, NewerLedger
 from tasks.project import probes
 from tests.toys.ledgers import ledger_with_clip
 
@@ -86,8 +86,8 @@ class TestLedger:
     def test_one_of_a_newer_version_says_so(self, tmp_path):
         ledger = ledger_with_clip(tmp_path)
         with duckdb.connect(str(ledger.path)) as connection:
-            connection.execute("INSERT INTO schema_version VALUES (999, 'future', '', now())")
-        with pytest.raises(LedgerCorrupt, match="has schema version 999, this fewframes knows up to"):
+            connection.execute("INSERT INTO schema_version VALUES (999, 'future', '', now(), '9.0')")
+        with pytest.raises(NewerLedger, match="has schema version 999, made by fewframes 9.0"):
             probes.ledger(str(ledger.path))
 
     def test_one_of_an_older_version_says_that_it_grows(self, tmp_path):

@@ -3,6 +3,7 @@ import json
 import re
 from dataclasses import replace
 
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -91,6 +92,14 @@ def test_the_status_tells_of_a_message_that_nobody_got(tmp_path):
 
 def record(strategy, round_id, jf, sequence="dog", ap50=0.5, seconds=80.0):
     return SimulatedRound(sequence, strategy, 0, round_id, 2 * round_id, seconds * round_id, jf=jf, ap50=ap50)
+
+
+def test_the_status_names_settings_of_another_version(tmp_path):
+    project, ledger = new_project(tmp_path)
+    select(ledger, 1)
+    with duckdb.connect(str(ledger.path)) as connection:
+        connection.execute("""UPDATE round SET settings = '{"student": {"dropped": 1}}'""")
+    assert "cannot use, and goes by its own defaults: student.dropped." in status_of(project)
 
 
 def test_a_simulation_is_one_line_per_strategy():

@@ -1,17 +1,21 @@
 """The table of steps: done once in their order, recorded, and recognised again by what earlier versions recorded."""
 
 import errno
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
+import duckdb
+import numpy as np
 import pytest
 
-from al_core.errors import NoSpace, UnknownName
+from al_core.errors import LedgerConflict, NoSpace, OutOfMemory, UnknownName
 from al_core.fingerprint import fingerprint
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
+from tasks.processes.memory import noted
 from tasks.steps.context import (
     Audited,
     Chosen,
@@ -196,6 +200,8 @@ def two_rounds(folder):
     results = (Trained("weights.pth", "1" * 64, "cpu", 0.5, 2), Predicted("2" * 64, 1), Propagated(1))
     for round_id in (1, 2):
         ledger.begin_round(Settings())
+        with duckdb.connect(str(ledger.path)) as connection:
+            connection.execute("UPDATE round SET settings = ?", [SETTINGS])
         selected = [chosen(3 * round_id, 0), chosen(3 * round_id + 1, 1)]
         ledger.put_selection(round_id, "uniform", selected)
         requests = [LabelRequest.of(round_id, s) for s in selected]
@@ -211,6 +217,30 @@ def two_rounds(folder):
             ledger.finish_round(1, None)
     return partial(RoundContext, Project.at(folder), ledger)
 
+
+SETTINGS = """
+{"seed":0,"frames":{"working_long_side":448,"cache_gigabytes":20.0},
+"student":{"config":"rtmdet_ins_tiny","override":"","init_weights":"","warm_start":true,"long_side":320,
+"iterations":150,"first_round_iterations":250,"batch_size":2,"learning_rate":0.0005,"checkpoint_interval":50,
+"max_objects":100,"device":"auto"},
+"teachers":{"decays":[0.9,0.97],"seeds":1,"views":["identity","flip"],"score_threshold":0.3,"match_iou":0.5},
+"uncertainty":{"class_entropy":1.0,"mutual_information":1.0,"box_spread":0.5,"mask_disagreement":1.0,
+"existence_disagreement":1.0,"temporal_inconsistency":1.0},
+"selection":{"strategy":"value","frames_per_round":2,"min_gap":2,"quota_per_video":0,"pool_factor":4,
+"planned_frames":0,"control_share":0.1},
+"annotator":{"backend":"simulated","noise_pixels":0.0,"mask_seconds":80.0,"box_seconds":7.0,"click_seconds":1.5,
+"click_overhead_seconds":1.0,"absent_seconds":3.0,"accept_seconds":2.0,"polygon_seconds":25.0,"scribble_seconds":11.0,
+"click_noise_pixels":2.0,"box_noise_pixels":3.0,"judgement_error":0.03,"lease_seconds":300.0,"blind_share":0.0,
+"double_share":0.0,"known_truth_share":0.0,"ahead":0,"label_studio_url":"http://127.0.0.1:8080",
+"label_studio_token_variable":"LABEL_STUDIO_TOKEN","cvat_url":"","cvat_token_variable":"CVAT_TOKEN"},
+"propagation":{"methods":["flow"],"flow_long_side":427,"flow_preset":"fine","teacher_weight":1.0,
+"new_object_threshold":0.8,"encoder":"","encoder_steps":400,"specialist_steps":300,"parent":"","cutie_weights":""},
+"stopping":{"max_rounds":4,"max_human_frames":0,"max_human_seconds":0.0,"target_coverage":0.0,"plateau_rounds":0,
+"plateau_gain":0.005},
+"schedule":{"answered_share":1.0,"deadline_hours":0.0},
+"notify":{"url":"","url_variable":"FEWFRAMES_NOTIFY_URL","page_url":""}}
+"""
+"""The defaults of state 7c52e30, as it stored them with a round."""
 
 FINGERPRINTS = {
     (1, "select"): "c5eddb28cfa082562fe225413487f623ec8d2ad63363270a42b6b6cb20bab297",
@@ -240,6 +270,74 @@ def test_open_rounds_of_earlier_versions_go_on(tmp_path):
         for name, step in STEPS.items()
     }
     assert found == FINGERPRINTS
+
+
+def test_a_finished_step_whose_inputs_are_told_in_another_way_by_now_stays_finished(context):
+    step = STEPS["collect"]
+    assert once(context, step, lambda _: Collected(answered=2)) == Collected(answered=2)
+    told_anew = replace(step, inputs=lambda _: {"told": "anew"})
+    with pytest.raises(LedgerConflict, match="finished with other inputs"):
+        once(context, told_anew, lambda _: Collected(answered=3))
+    assert once(context, replace(told_anew, form=2), lambda _: Collected(answered=3)) == Collected(answered=2)
+
+
+class TestMemory:
+    """A training whose frames do not fit into memory; the work needs as much as the settings say."""
+
+    @staticmethod
+    def work(context):
+        """Take the memory for a batch: more than there is, unless the batch is of one frame."""
+        np.empty(10**6 if context.settings.student.batch_size == 1 else 2**62, np.uint8)
+        return Counted(context.settings.student.batch_size)
+
+    @pytest.fixture
+    def train(self):
+        return Step(Counted, lambda context: {"batch": context.stored.part("student.batch_size")}, self.work)
+
+    def begin(self, context, **student):
+        names = {f"student.{name}": value for name, value in student.items()}
+        context.ledger.change_round(1, Settings().changed(names), "ada", list(names))
+        return context.of_round(1)
+
+    def test_it_is_done_once_more_with_less_and_the_ledger_says_with_what(self, context, train, caplog):
+        context = self.begin(context, batch_size=2)
+        assert once(context, train, train.work) == Counted(1)
+        assert "it is tried once more with student.batch_size = 1" in caplog.text
+        assert context.ledger.step_settings(1, "train").settings.student.batch_size == 1
+        assert context.ledger.round(1).settings.student.batch_size == 1
+        (entry,) = [e for e in context.ledger.audit_log() if e.who == "fewframes"]
+        assert (entry.action, entry.detail) == ("settings", "student.batch_size = 1")
+        # The same call once more finds it done.
+        assert once(context.of_round(1), train, train.work) == Counted(1)
+        assert context.ledger.step(1, "train").attempts == 2
+
+    def test_settings_that_were_asked_for_are_lowered_too(self, context, train):
+        context = self.begin(context, batch_size=2)
+        context.ledger.want(Settings().changed({"student.batch_size": 2, "seed": 5}))
+        once(context, train, train.work)
+        assert context.ledger.wanted() == Settings().changed({"student.batch_size": 1, "seed": 5})
+
+    def test_a_second_time_it_says_what_to_lower(self, context, train):
+        context = self.begin(context, batch_size=8)
+        with pytest.raises(OutOfMemory, match=r"step 'train' of round 1 \(Unable to allocate .*batch_size \(4\)"):
+            once(context, train, train.work)
+        assert context.ledger.step(1, "train").error.startswith("OutOfMemory: memory ran out in step 'train'")
+
+    def test_it_is_not_tried_again_where_the_settings_say_so(self, context, train):
+        context = self.begin(context, batch_size=2, lower_on_memory=False)
+        with pytest.raises(OutOfMemory, match=r"lower student.long_side \(320\), student.batch_size \(2\)"):
+            once(context, train, train.work)
+        assert context.ledger.step(1, "train").attempts == 1
+
+    def test_one_that_the_system_killed_for_memory_is_recognised_and_done_with_less(self, context, train, caplog):
+        context = self.begin(context, batch_size=2)
+        note = context.project.round_dir(1) / "train.working"
+        with noted(note):
+            told = json.loads(note.read_text())
+        note.write_text(json.dumps(told | {"process": 4321, "kills": told["kills"] - 1}))
+        assert once(context, train, train.work) == Counted(1)
+        assert "process 4321 was ended by the system when memory ran out" in caplog.text
+        assert not note.exists()
 
 
 class TestClose:

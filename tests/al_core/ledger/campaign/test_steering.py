@@ -5,7 +5,7 @@ import pytest
 from al_core.errors import LedgerConflict, NotReady, StaleLease
 from al_core.ledger.labelling.leases import Purpose
 from al_core.records import LabelRequest
-from al_core.settings import Settings
+from al_core.settings import Settings, StoredSettings
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 
 
@@ -38,12 +38,12 @@ class TestSettings:
     def test_steps_that_are_done_keep_their_settings_and_others_take_the_new_ones(self, ledger):
         ledger.begin_round(Settings(seed=1))
         ledger.begin_step(1, "select", "a")
-        ledger.finish_step(1, "select", {}, 1.0, Settings(seed=1))
+        ledger.finish_step(1, "select", {}, 1.0, StoredSettings(Settings(seed=1).to_json()))
         ledger.begin_step(1, "train", "b")
         ledger.fail_step(1, "train", "no such file")
         ledger.change_round(1, Settings(seed=2), "eve", ["seed"])
-        assert ledger.step_settings(1, "select") == Settings(seed=1)
-        assert ledger.step_settings(1, "train") == ledger.round(1).settings == Settings(seed=2)
+        assert ledger.step_settings(1, "select").settings == Settings(seed=1)
+        assert ledger.step_settings(1, "train").settings == ledger.round(1).settings == Settings(seed=2)
         assert ledger.audit_log(1)[0].detail == "seed"
 
     def test_a_step_that_an_early_version_finished_keeps_the_settings_of_its_round(self, ledger):
@@ -54,7 +54,7 @@ class TestSettings:
             connection.execute("UPDATE step SET settings = NULL")
         ledger.change_round(1, Settings(seed=2), "eve", ["seed"])
         ledger.change_round(1, Settings(seed=3), "eve", ["seed"])
-        assert ledger.step_settings(1, "select") == Settings(seed=1)
+        assert ledger.step_settings(1, "select").settings == Settings(seed=1)
 
     def test_a_step_that_is_repaired_keeps_its_settings(self, ledger):
         ledger.begin_round(Settings(seed=1))
@@ -63,7 +63,7 @@ class TestSettings:
         ledger.reopen_step(1, "train")
         ledger.change_round(1, Settings(seed=2), "eve", ["seed"])
         ledger.begin_step(1, "train", "a")
-        assert ledger.step_settings(1, "train") == Settings(seed=1)
+        assert ledger.step_settings(1, "train").settings == Settings(seed=1)
 
     def test_a_finished_round_keeps_its_settings(self, ledger):
         ledger.begin_round(Settings(seed=1))

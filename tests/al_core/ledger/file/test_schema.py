@@ -2,7 +2,8 @@ import duckdb
 import pytest
 
 from al_core.errors import LedgerCorrupt
-from al_core.ledger.file.schema import MIGRATIONS, migrate
+from al_core.fingerprint import code_version
+from al_core.ledger.file.schema import MIGRATIONS, NEWEST, Schema, migrate, schema_of
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, LabelRequest, Selected
 
@@ -13,12 +14,22 @@ def test_each_migration_is_applied_once():
     assert migrate(connection) == 0
 
 
-def test_a_newer_ledger_asks_for_a_newer_fewframes():
-    connection = duckdb.connect()
-    migrate(connection)
-    connection.execute("INSERT INTO schema_version VALUES (999, 'future', 'x', TIMESTAMP '2030-01-01')")
-    with pytest.raises(LedgerCorrupt, match="upgrade fewframes"):
+class TestSchemaOf:
+    def test_a_database_without_tables_has_none(self):
+        assert schema_of(duckdb.connect()) == Schema(0)
+
+    @pytest.mark.parametrize("version", range(1, NEWEST + 1))
+    def test_one_of_ours_says_which_and_who_made_it(self, version):
+        connection = duckdb.connect()
+        migrate(connection, up_to=version)
+        assert schema_of(connection) == Schema(version, code_version() if version >= 7 else "")
+
+    def test_one_of_a_later_version_too(self):
+        connection = duckdb.connect()
         migrate(connection)
+        connection.execute("INSERT INTO schema_version VALUES (999, 'future', 'x', TIMESTAMP '2030-01-01', '9.0')")
+        assert schema_of(connection) == Schema(999, "9.0")
+        assert migrate(connection) == 0
 
 
 def test_an_edited_migration_is_noticed():
