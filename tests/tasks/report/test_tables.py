@@ -95,8 +95,8 @@ def record(strategy, round_id, jf, sequence="dog", ap50=0.5, seconds=80.0):
 
 
 def test_the_status_names_settings_of_another_version(tmp_path):
-    project, ledger = new_project(tmp_path)
-    select(ledger, 1)
+    project, ledger, _ = new_project(tmp_path)
+    ledger.begin_round(Settings())
     with duckdb.connect(str(ledger.path)) as connection:
         connection.execute("""UPDATE round SET settings = '{"student": {"dropped": 1}}'""")
     assert "cannot use, and goes by its own defaults: student.dropped." in status_of(project)
