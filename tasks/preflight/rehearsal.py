@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from al_core.campaign.less_memory import what_to_lower
 from al_core.errors import BadSettings
 from al_core.files import json_bytes, write_whole
 from al_core.fingerprint import code_version, fingerprint, fingerprint_file
@@ -30,7 +31,14 @@ PATIENCE = 1800.0
 """Seconds that a trial may take; one on a CPU takes some ten."""
 
 STEP = "try the student"
-_TIMES_ONLY = {"iterations", "first_round_iterations", "checkpoint_interval", "learning_rate", "warm_start"}
+_NO_MATTER = {
+    "iterations",
+    "first_round_iterations",
+    "checkpoint_interval",
+    "learning_rate",
+    "warm_start",
+    "lower_on_memory",
+}
 
 
 def rehearse(project: Project, ledger: Ledger, settings: Settings) -> tuple[str, ...]:
@@ -72,7 +80,7 @@ def rehearse(project: Project, ledger: Ledger, settings: Settings) -> tuple[str,
 def _key(settings: Settings, trial: dict[str, Any], video: Video) -> str:
     return fingerprint(
         {
-            "student": settings.student.model_dump(mode="json", exclude=_TIMES_ONLY),
+            "student": settings.student.model_dump(mode="json", exclude=_NO_MATTER),
             "teachers": settings.teachers.model_dump(mode="json"),
             "propagation": settings.propagation.model_dump(mode="json"),
             "categories": trial["categories"],
@@ -101,7 +109,7 @@ def _asked(project: Project, ledger: Ledger, settings: Settings, trial: dict[str
         else:
             said = {"memory": ended == -signal.SIGKILL, "error": f"the process ended with status {ended}"}
     if said.get("memory"):
-        raise BadSettings(_too_big(settings, said["error"]))
+        raise BadSettings(f"student: it needs more memory than there is ({said['error']}); {what_to_lower(settings)}")
     if "error" in said:
         about = "student.init_weights: " if trial["start"] and said["error"].startswith(trial["start"]) else ""
         raise BadSettings(about + said["error"] if said.get("known") else _broken(settings, said["error"]))
@@ -127,15 +135,6 @@ def _child(folder: Path) -> int | str:
             ).returncode
         except subprocess.TimeoutExpired:
             return f"nothing after {PATIENCE:.0f} s"
-
-
-def _too_big(settings: Settings, error: str) -> str:
-    student, teachers = settings.student, settings.teachers
-    return (
-        f"student: it needs more memory than there is ({error}); lower student.long_side ({student.long_side}), "
-        f"student.batch_size ({student.batch_size}), frames.working_long_side ({settings.frames.working_long_side}) or "
-        f"the number of teachers.decays ({len(teachers.decays)}), or choose a smaller student.config ({student.config})"
-    )
 
 
 def _broken(settings: Settings, error: str) -> str:

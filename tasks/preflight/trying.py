@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from al_core.errors import FewframesError
+from al_core.errors import FewframesError, OutOfMemory, first_line
 from al_core.files import json_bytes, write_whole
 from al_core.propagation import Resources, build
 from al_core.settings import Settings
 from tasks.processes.children import die_with_owner
-
-MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "unable to allocate")
-"""What libraries say when there is no memory left, in lower case."""
 
 
 def tried(folder: Path) -> dict[str, Any]:
@@ -42,17 +39,13 @@ def tried(folder: Path) -> dict[str, Any]:
     except FewframesError as error:
         return {"error": _line(error), "known": True}
     except Exception as error:
-        words = _line(error)
-        return {
-            "error": words,
-            "memory": isinstance(error, MemoryError) or any(m in words.lower() for m in MEMORY),
-        }
+        return {"error": _line(error), "memory": OutOfMemory.seen_in(error)}
     return {"notes": list(notes)}
 
 
 def _line(error: Exception) -> str:
     """Return the first line of an error, with its kind where it is not one of ours."""
-    words = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    words = first_line(error)
     return words if isinstance(error, FewframesError) else f"{type(error).__name__}: {words}"
 
 
