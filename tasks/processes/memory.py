@@ -7,6 +7,7 @@ has ended for want of memory since.
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,17 @@ def memory_kills(root: Path = Path("/")) -> int | None:
             if name == _COUNTED:
                 return int(value)
     return None
+
+
+def killed_for_memory(code: int, before: int | None) -> bool:
+    """Tell whether the system ended a process since memory ran out.
+
+    Args:
+        code: that it ended with, as Python tells it: negative for a signal.
+        before: what :func:`memory_kills` was when it began.
+    """
+    now = memory_kills()
+    return code == -signal.SIGKILL and before is not None and now is not None and now > before
 
 
 @contextmanager

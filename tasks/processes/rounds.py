@@ -14,6 +14,7 @@ from al_core.campaign.waiting import Until
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from tasks.processes.heartbeat import Watchdog, touched
+from tasks.processes.memory import killed_for_memory, memory_kills
 from tasks.processes.run_lock import is_run, run_lock
 from tasks.processes.supervisor import PeriodicThread, SupervisedProcess
 from tasks.scheduling.deployments import begin_rounds
@@ -110,10 +111,13 @@ class RoundsRunner:
         self._on_change(RunState(running=True))
         for attempt in range(ATTEMPTS):
             self._state = RunState(running=True)
+            kills = memory_kills()
             code = self._run_once()
             if self._process.ending.is_set():
                 return
             problem = self._process.hung or f"exit code {code}: {_last_line(self._process.output)}"
+            if killed_for_memory(code, kills):
+                problem = "the system ended it when memory ran out"
             self._state = RunState(last_error=None if code == 0 else problem)
             if code == 0:
                 break

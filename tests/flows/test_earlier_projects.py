@@ -32,7 +32,9 @@ def unpack(tmp_path, monkeypatch):
             archive.extractall(tmp_path, filter="data")
         monkeypatch.chdir(tmp_path / name)
         monkeypatch.setenv("PYTHONPATH", str(ARCHIVES.parents[1]))
-        told("ingest", "data", "--project", "project")
+        ingested = fewframes("ingest", "data", "--project", "project")
+        assert ingested.returncode == 0
+        assert "ledger.duckdb: brought from schema " in ingested.stderr
         return Ledger(Path("project/ledger.duckdb").absolute())
 
     return unpacked
@@ -63,6 +65,7 @@ def test_the_footage_is_found_where_it_lies_now_and_status_tells_the_state(unpac
     (video,) = unpack(name).videos()
     assert Path(video.uri) == Path("data/JPEGImages/480p/toy").absolute()
     assert state in told("status", "--project", "project")
+    assert len(list(Path("project").glob("ledger-schema-?.duckdb"))) == 1
 
 
 @pytest.mark.end_to_end

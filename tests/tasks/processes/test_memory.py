@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from al_core.errors import OutOfMemory
-from tasks.processes.memory import memory_kills, noted
+from tasks.processes.memory import killed_for_memory, memory_kills, noted
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n"
 
@@ -36,6 +36,16 @@ class TestKills:
 
     def test_a_system_that_does_not_tell(self, tmp_path):
         assert memory_kills(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "expected"), [(-signal.SIGKILL, 1, True), (-signal.SIGKILL, 0, False), (1, 1, False)]
+)
+def test_a_child_that_was_killed_for_memory_is_told_from_one_that_was_killed(code, more, expected):
+    kills = memory_kills()
+    assert killed_for_memory(code, None) is False
+    if kills is not None:
+        assert killed_for_memory(code, kills - more) is expected
 
 
 class TestNoted:
