@@ -41,6 +41,10 @@ NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
 
+AUTO = "auto"
+"""A number that follows from the footage and the people, see :mod:`al_core.campaign.budget`."""
+Auto = Literal["auto"]
+
 
 class Table(Mapping[str, T]):
     """What the names in settings stand for: strategies, propagators, back-ends, export formats.
@@ -182,7 +186,7 @@ class SelectionSettings(_Section):
     """
 
     strategy: str = "value"
-    frames_per_round: Positive = 2
+    frames_per_round: Positive | Auto = AUTO
     min_gap: NonNegative = 2
     quota_per_video: NonNegative = 0
     pool_factor: Positive = 4
@@ -199,7 +203,7 @@ class AnnotatorSettings(_Section):
     are asked for beforehand, so that nobody waits while a round trains.
     """
 
-    backend: str = "simulated"
+    backend: str = "page"
     noise_pixels: Annotated[float, Field(ge=0)] = 0.0
     mask_seconds: Seconds = 80.0
     box_seconds: Seconds = 7.0
@@ -216,7 +220,7 @@ class AnnotatorSettings(_Section):
     blind_share: Share = 0.0
     double_share: Share = 0.0
     known_truth_share: Share = 0.0
-    ahead: NonNegative = 0
+    ahead: NonNegative | Auto = AUTO
     label_studio_url: ServerUrl = "http://127.0.0.1:8080"
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
     cvat_url: ServerUrl = ""
@@ -241,7 +245,7 @@ class PropagationSettings(_Section):
 class StoppingSettings(_Section):
     """When a campaign is over; 0 switches a rule off."""
 
-    max_rounds: NonNegative = 4
+    max_rounds: NonNegative | Auto = AUTO
     max_human_frames: NonNegative = 0
     max_human_seconds: Seconds = 0.0
     target_coverage: Share = 0.0
@@ -421,11 +425,16 @@ def _validated(values: dict[str, Any], source: str) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise BadSettings(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+        raise BadSettings(f"{source}: " + "; ".join(filter(None, map(_explain, error.errors())))) from None
 
 
 def _explain(error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"])
+    """Return what is wrong in words; nothing for the second half of "a number or auto"."""
+    *parents, leaf = (str(part) for part in error["loc"])
+    if leaf == f"literal['{AUTO}']":
+        return ""
+    or_auto = leaf in ("int", "constrained-int")
+    name = ".".join(parents if or_auto else [*parents, leaf])
     if error["type"] == "extra_forbidden":
         return str(UnknownName("setting", name, dict(leaves(Settings().model_dump()))))
     kind, given = error["type"], error["input"]
@@ -434,8 +443,9 @@ def _explain(error: Any) -> str:
     )
     words = next((w for start, w in _EXPECTED.items() if kind.startswith(start)), error["msg"])
     words = words.removeprefix("Value error, ").replace("Input should be ", "expected a value ")
+    or_this = " or auto" if or_auto else ""
     got = "" if name in SECRETS else f", got {given!r}"
-    return f"{name}: {words}{got}{hint and '.'}{hint}"
+    return f"{name}: {words}{or_this}{got}{hint and '.'}{hint}"
 
 
 _EXPECTED = {

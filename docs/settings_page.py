@@ -7,7 +7,7 @@ test compares the page with what this makes, and fails for a setting that nobody
 import sys
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -177,12 +177,14 @@ def _values(kind: Any, metadata: list[Any]) -> str:
         inner, *more = get_args(kind)
         return _values(inner, [*more, *metadata])
     metadata = [m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_values(part, []) for part in get_args(kind))
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))
     if get_origin(kind) is tuple:
         return f"list of: {_values(get_args(kind)[0], [])}"
     words = {int: "whole number", float: "number", str: "text", bool: "`true`, `false`"}
-    if isinstance(kind, UnionType) or kind not in words:
+    if kind not in words:
         raise TypeError(f"no words for values of type {kind}")
     return " ".join([words[kind], _limits(metadata)]).strip()
 

@@ -26,7 +26,7 @@ from tasks.report.formatting import many
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.events import need_of, tell_need
 from tasks.steps import table as steps
-from tasks.steps.audit import campaign_history
+from tasks.steps.audit import campaign_history, limits_of
 from tasks.steps.context import RoundContext
 from tasks.steps.repair import repair_inputs, repair_step
 
@@ -113,7 +113,7 @@ def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
     if last is None or last.status != "finished":
         return None
     unchanged = last.stop_reason if last.settings == settings else None
-    reason = unchanged or stop_reason(settings.stopping, campaign_history(ledger, settings))
+    reason = unchanged or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
     if reason is None:
         return None
     repair_step(RoundContext(project, ledger, last.round_id), "propagate")

@@ -24,7 +24,7 @@ from al_core.selection.error_model import Outlook, expected_overlap
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
-from al_core.settings import AnnotatorSettings, SelectionSettings
+from al_core.settings import AUTO, AnnotatorSettings, SelectionSettings
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """track -> mask, bool [h, w] at the size of the propagation."""
@@ -262,12 +262,18 @@ def run_campaign(
         offers: kinds of label that may be asked for; exact masks when left out.
         most_seconds: the campaign ends with the round in which people have spent so much.
         most_frames: it asks for no more than this.
+
+    Raises:
+        ValueError: nobody said how many frames a round asks for.
     """
+    if settings.frames_per_round == AUTO:
+        raise ValueError("a campaign in memory needs a number of frames per round")
+    per_round = int(settings.frames_per_round)
     labels: dict[int, dict[int, Label]] = {v: {} for v in range(len(world.clips))}
     outcomes = {v: world.outcomes(v, {}) for v in labels}
     spent, n_asked = 0.0, 0
     for round_id in range(1, rounds + 1):
-        wanted = min(settings.frames_per_round, most_frames - n_asked)
+        wanted = min(per_round, most_frames - n_asked)
         if wanted < 1 or spent >= most_seconds:
             return
         pool = make_pool(world, labels, outcomes, offers)

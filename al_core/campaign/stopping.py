@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from al_core.settings import StoppingSettings
+from al_core.settings import AUTO, StoppingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,16 @@ def stop_reason(settings: StoppingSettings, history: History) -> str | None:
 
     A rule whose setting is 0 is off. The plateau rule looks only at rounds that have a quality figure: it
     fires when the best of the last ``plateau_rounds`` is not ``plateau_gain`` better than the best before.
+
+    Args:
+        settings: with numbers, see :func:`~al_core.campaign.budget.effective_limits`; "auto" counts as off.
     """
     rules = (_rounds, _human_frames, _human_seconds, _coverage, _plateau, _empty_pool)
     return next((reason for rule in rules if (reason := rule(settings, history))), None)
 
 
 def _rounds(settings: StoppingSettings, history: History) -> str | None:
-    if settings.max_rounds and history.rounds >= settings.max_rounds:
+    if settings.max_rounds and settings.max_rounds != AUTO and history.rounds >= int(settings.max_rounds):
         return f"all rounds are done: {history.rounds} of {settings.max_rounds}"
     return None
 

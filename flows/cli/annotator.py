@@ -7,7 +7,7 @@ import click
 from al_core.project import Project
 from flows.cli.options import opened, project_option, readable_project_option, terminal
 
-_ROLES = ("annotator", "reviewer", "lead")
+_ROLES = ("annotator", "viewer", "reviewer", "lead")
 _DEFAULT_URL = "http://127.0.0.1:8600"
 
 
@@ -16,7 +16,7 @@ def annotator() -> None:
     """Add the people who label, list what they did, renew or revoke their links."""
 
 
-url_option = click.option("--url", help=f"Where people reach the server. Default: where it runs, or {_DEFAULT_URL}.")
+url_option = click.option("--url", help="Where people reach the server. Default: where this project is served.")
 
 
 @annotator.command()
@@ -27,7 +27,8 @@ url_option = click.option("--url", help=f"Where people reach the server. Default
 def add(name: str, role: str, url: str | None, root: Path) -> None:
     """Add a person and print the personal link, which is shown only now.
 
-    A reviewer also sees how everybody works; a lead also gets the frames that others flagged.
+    A viewer reads the dashboard and is given no frames; a reviewer also labels; a lead also gets the frames that others
+    flagged.
     """
     from al_core.ledger.labelling.people import Role
 
@@ -95,5 +96,10 @@ def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
     owner = living_owner(project)
     address = url or (owner.url if owner else _DEFAULT_URL)
     click.echo(f"{address.rstrip('/')}/enter#{key}")
-    served = "" if owner or url else f" It works while the project is served: fewframes serve --project {project.root}"
-    click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.{served}", err=True)
+    click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.", err=True)
+    if owner is None and url is None:
+        click.echo(
+            f"This project is not served yet: the link works after fewframes serve --project {project.root}, and with "
+            "another --host or --port there, another address stands before /enter.",
+            err=True,
+        )

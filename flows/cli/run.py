@@ -53,6 +53,7 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon:
     settings = _settings(project, preset, asked)
     _require_fit(project, settings)
     _ask_for(project, preset, asked, settings, console)
+    _tell_outlook(console, project, settings)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.round import run_round
 
@@ -117,15 +118,32 @@ def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], c
     from tasks.report.tables import print_status, round_line
     from tasks.scheduling.prefect_server import prefect_server
 
+    def told(done: Any) -> None:
+        console.print(round_line(project, done.round_id))
+        if done.stop_reason is None:
+            _tell_outlook(console, project, settings)
+
     settings = _settings(project, preset, asked)
     _require_fit(project, settings)
     _ask_for(project, preset, asked, settings, console)
+    _tell_outlook(console, project, settings)
     with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
         from flows.campaign import run_campaign
 
-        outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))
+        outcome = run_campaign(project, settings, told)
     print_status(project, console)
     _tell_outcome(console, project, outcome)
+
+
+def _tell_outlook(console: Any, project: Project, settings: "Settings") -> None:
+    """Say what the open or the next round asks for and costs, and how to change that."""
+    from tasks.ledger.client import open_ledger
+    from tasks.project.outlook import how_to_change, outlook_of
+
+    outlook = outlook_of(open_ledger(project), settings)
+    if outlook.asks:
+        lines = (outlook.of_round(), outlook.of_campaign(), how_to_change(project))
+        console.print("\n".join(lines), highlight=False, style="dim")
 
 
 def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:

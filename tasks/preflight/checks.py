@@ -17,11 +17,12 @@ from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.records import Video
 from al_core.selection import STRATEGIES
-from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
+from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
 from al_core.students.zoo import config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
+from tasks.project.outlook import check_simulated
 
 LEAST_SIDE = 16
 """Frames that are smaller than this, in pixels, show nothing to a network or to optical flow."""
@@ -59,6 +60,9 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
         check_weights(settings)
     _check_tools(settings.annotator, tokens)
     if ledger is not None:
+        last = ledger.last_round()
+        if last is None or last.status == "finished":
+            check_simulated(ledger, settings)
         _check_truth(settings.annotator, ledger)
         _check_footage(settings.selection, ledger.video_lengths().values())
         _check_batch(settings, ledger.videos())
@@ -122,7 +126,7 @@ def _check_variables(values: Mapping[str, Any]) -> None:
 
 def _check_selection(selection: SelectionSettings) -> None:
     planned, n = selection.planned_frames, selection.frames_per_round
-    if planned and planned < n:
+    if n != AUTO and planned and planned < int(n):
         raise BadSettings(
             f"selection.planned_frames: the whole campaign cannot ask for fewer frames ({planned}) than one round "
             f"(selection.frames_per_round = {n})"
@@ -187,11 +191,11 @@ def _check_truth(annotator: AnnotatorSettings, ledger: Ledger) -> None:
 
 def _check_footage(selection: SelectionSettings, lengths: Collection[int]) -> None:
     gap, longest = selection.min_gap, max(lengths, default=0)
-    usual = SelectionSettings().min_gap
-    if usual < gap >= longest > 1 and selection.frames_per_round > len(lengths):
+    usual, per_round = SelectionSettings().min_gap, selection.frames_per_round
+    if usual < gap >= longest > 1 and per_round != AUTO and int(per_round) > len(lengths):
         raise BadSettings(
             f"selection.min_gap: {gap} frames between two of a video leave one frame a video, as the longest has "
-            f"{longest} frames: a round cannot ask for {selection.frames_per_round}; expected less than {longest}"
+            f"{longest} frames: a round cannot ask for {per_round}; expected less than {longest}"
         )
 
 

@@ -139,7 +139,7 @@ class ServedRounds(RoundsRunner):
     Args:
         ledger: the project's, owned by this process.
         command: what runs the rounds.
-        say: called with the state when a run begins and when it is over.
+        say: called with the state when a run begins, when it is over, and at every look.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class ServedRounds(RoundsRunner):
                 self._started_at = reached
                 if super().state().last_error is None or self._failed_at != reached[:3]:
                     self.wake()
+        self._say(self.state())
         need = need_of(self._ledger)
         if need is not None and self._told != (last.round_id, need):
             self._told = (last.round_id, need)

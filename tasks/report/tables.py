@@ -12,7 +12,8 @@ from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger.client import open_ledger
+from tasks.ledger.client import living_owner, open_ledger
+from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import between, duration, many, percent, score, times
@@ -25,24 +26,32 @@ _MOST_ROUNDS = 5
 
 
 def print_status(project: Project, console: Console) -> None:
-    """Print what a project holds and one line per round."""
-    ledger = open_ledger(project)
+    """Print what a project holds, one line per round, what is left to do, and what is next."""
+    ledger, owner = open_ledger(project), living_owner(project)
     lengths = ledger.video_lengths()
-    console.print(
-        f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}",
-        highlight=False,
-    )
-    for line in _notices(project, ledger):
-        console.print(line, highlight=False, soft_wrap=True)
-    rows = round_rows(ledger)
-    if not rows:
-        console.print("No rounds yet.", highlight=False)
-        return
-    console.print(round_table(rows))
-    last = ledger.last_round()
-    delivered = any(row.covered is not None for row in rows)
-    if delivered and last is not None and last.settings.selection.control_share:
-        console.print(f"Selection: {proof_so_far(ledger).in_words()}.", highlight=False)
+
+    def say(text: str) -> None:
+        # A command stays whole, so that it can be pasted.
+        console.print(text, highlight=False, markup=False, soft_wrap="fewframes " in text)
+
+    with ledger.held():
+        say(f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}")
+        for line in _notices(project, ledger):
+            say(line)
+        rows = round_rows(ledger)
+        if rows:
+            console.print(round_table(rows))
+        else:
+            say("No rounds yet.")
+        last = ledger.last_round()
+        delivered = any(row.covered is not None for row in rows)
+        if delivered and last is not None and last.settings.selection.control_share:
+            say(f"Selection: {proof_so_far(ledger).in_words()}.")
+        spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
+        if spent:
+            say(f"Human time: {', '.join(spent)}.")
+        for line in sentences_ahead(project, ledger, owner and f"at {owner.url}"):
+            say(line)
 
 
 def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
@@ -64,31 +73,19 @@ def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
 def round_table(rows: Sequence[RoundRow]) -> Table:
     """Return one line per round; human frames and seconds are sums up to that round."""
     table = _table()
-    names = (
-        "round",
-        "human\nframes",
-        "human\ns",
-        "cover-\nage",
-        "\nJ&F",
-        "\nAP50",
-        "train\ns",
-        "predict\ns",
-        "other\ns",
-    )
-    for name in names:
+    measured = any(row.jf is not None or row.ap50 is not None for row in rows)
+    quality = ("\nJ&F", "\nAP50") if measured else ()
+    for name in ("\nround", "human\nframes", "human\ntime", "\nlabelled", *quality, "machine\ntime"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("\nstate", min_width=12)
+    table.add_column("\nstate", min_width=20)
     for row in rows:
         table.add_row(
             str(row.round_id),
             f"{row.human_frames:,}",
-            f"{row.human_seconds:,.0f}",
+            duration(row.human_seconds),
             percent(row.coverage),
-            score(row.jf),
-            score(row.ap50),
-            _seconds(row.seconds_train),
-            _seconds(row.seconds_predict),
-            f"{row.seconds_other:,.1f}",
+            *((score(row.jf), score(row.ap50)) if measured else ()),
+            duration((row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other),
             row.state,
         )
     return table
@@ -188,10 +185,6 @@ def _campaigns(records: Sequence[SimulatedRound]) -> str:
         f"means over {many(sequences, 'sequence')} and {many(seeds, 'seed')}, on frames that no human labelled; "
         "frames are human frames in all"
     )
-
-
-def _seconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds:,.1f}"
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

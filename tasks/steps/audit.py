@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from al_core.campaign.budget import effective_limits
 from al_core.campaign.stopping import History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, Progress, Video, fingerprint_labels, whole_video
 from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
-from al_core.settings import Settings
+from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
 from tasks.progress import progress_of
+from tasks.project.outlook import plan_of
 from tasks.steps.context import Audited, Chosen, RoundContext, standing_rounds
 
 if TYPE_CHECKING:
@@ -132,12 +134,17 @@ def finish_round(context: RoundContext) -> str | None:
     ledger, settings = context.ledger, context.settings
     chosen = context.result(Chosen)
     empty = chosen.empty if chosen is not None else ""
-    reason = empty or stop_reason(settings.stopping, campaign_history(ledger, settings))
+    reason = empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
     if reason:
         # Nobody will use what was asked ahead.
         ledger.replace_requests(context.round_id + 1)
     ledger.finish_round(context.round_id, reason)
     return reason
+
+
+def limits_of(ledger: Ledger, settings: Settings) -> StoppingSettings:
+    """Return the stopping rules of a campaign, in numbers."""
+    return effective_limits(settings.stopping, plan_of(ledger, settings))
 
 
 def campaign_history(ledger: Ledger, settings: Settings) -> History:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from al_core.campaign.budget import Plan
 from al_core.campaign.waiting import Verdict, judge
 from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
@@ -13,6 +14,7 @@ from al_core.project import Project
 from al_core.records import FrameLabel, Video
 from al_core.settings import Settings, StoredSettings
 from tasks.ledger.client import open_ledger
+from tasks.project.outlook import plan_of
 
 if TYPE_CHECKING:
     from al_core.stores.frames import FrameStore
@@ -214,6 +216,11 @@ class RoundContext:
     def settings(self) -> Settings:
         """The settings that the round's steps run with from now on, or that a finished step ran with."""
         return self.stored.settings
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How many frames a round asks for by these settings, and the whole campaign."""
+        return plan_of(self.ledger, self.settings)
 
     @cached_property
     def videos(self) -> list[Video]:

@@ -53,7 +53,7 @@ def request_ahead(context: RoundContext) -> int:
         How many they are.
     """
     annotator = context.settings.annotator
-    if annotator.backend != "page" or not annotator.ahead:
+    if annotator.backend != "page" or annotator.ahead == 0:
         return 0
     rng = np.random.default_rng([context.settings.seed, context.round_id, 1])
     chosen = select_ahead(context, rng)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.campaign.budget import Plan, effective_limits
 from al_core.campaign.pricing import prices_from
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
@@ -21,6 +22,7 @@ from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
+from tasks.project.outlook import check_simulated
 from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, standing_rounds
 from tasks.steps.expected_error import outlooks_of
@@ -47,7 +49,7 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
 def select_work(context: RoundContext) -> Chosen:
     """Choose the frames that a human should see; where none is left, the result says so."""
     rng = np.random.default_rng([context.settings.seed, context.round_id])
-    n = frames_to_ask(context.settings, len(context.labels_before))
+    n = frames_to_ask(context.settings, context.plan, len(context.labels_before))
     try:
         selected = select_frames(context, rng, n)
     except EmptyPool as error:
@@ -64,20 +66,21 @@ def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None
     were asked for ahead stay when somebody answered them or has them in hand; the others give way.
 
     Args:
-        n: how many; ``selection.frames_per_round`` when left out.
+        n: how many; as many as a round has when left out.
 
     Raises:
         EmptyPool: not a single frame may be chosen.
-        BadSettings: the annotator is simulated and there is no truth.
+        BadSettings: the annotator is simulated, and there is no truth, or people label here.
     """
     ledger, settings, round_id = context.ledger, context.settings, context.round_id
-    wanted = settings.selection.frames_per_round if n is None else n
+    check_simulated(ledger, settings)
+    wanted = context.plan.per_round if n is None else n
     kept = _kept(ledger, round_id)
     strategy, note = strategy_of(ledger, settings)
     pool = open_pool(context, round_id + 1 if kept else round_id)
     try:
         left = wanted - len(kept)
-        selected = select(strategy, pool, left, planned(settings), rng) if left > 0 else []
+        selected = select(strategy, pool, left, planned(settings, context.plan), rng) if left > 0 else []
     except EmptyPool:
         if not kept:
             raise
@@ -97,15 +100,17 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
         BadSettings: as :func:`select_frames`.
     """
     ledger, settings, round_id = context.ledger, context.settings, context.round_id
-    last = settings.stopping.max_rounds and len(standing_rounds(ledger)) >= settings.stopping.max_rounds
+    plan = context.plan
+    limits = effective_limits(settings.stopping, plan)
+    last = limits.max_rounds and len(standing_rounds(ledger)) >= int(limits.max_rounds)
     asked = len(ledger.asked_frames(round_id + 1)["video_id"])
-    n = 0 if last else min(settings.annotator.ahead, frames_to_ask(settings, asked))
+    n = 0 if last else min(plan.ahead, frames_to_ask(settings, plan, asked))
     if not n or ledger.requests(round_id + 1):
         return []
     strategy, _ = strategy_of(ledger, settings)
     pool = open_pool(context, round_id + 1)
     try:
-        chosen = select(strategy, pool, n, planned(settings), rng)
+        chosen = select(strategy, pool, n, planned(settings, plan), rng)
     except EmptyPool:
         return []
     chosen = [replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}") for s in chosen]
@@ -113,11 +118,10 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
     return chosen
 
 
-def frames_to_ask(settings: Settings, human_frames: int) -> int:
+def frames_to_ask(settings: Settings, plan: Plan, human_frames: int) -> int:
     """Return how many frames the next round asks for: its own share, but no more than the budget still allows."""
-    budget = settings.stopping.max_human_frames
-    share = settings.selection.frames_per_round
-    return min(share, max(budget - human_frames, 0)) if budget else share
+    budget = effective_limits(settings.stopping, plan).max_human_frames
+    return min(plan.per_round, max(budget - human_frames, 0)) if budget else plan.per_round
 
 
 def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
@@ -127,11 +131,9 @@ def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
     return [s for s in ahead if s.frame in stays]
 
 
-def planned(settings: Settings) -> SelectionSettings:
+def planned(settings: Settings, plan: Plan) -> SelectionSettings:
     """Return the settings of the selection, with the campaign's frames where its limits tell how many there will be."""
-    rounds = settings.stopping.max_rounds * settings.selection.frames_per_round
-    limits = [n for n in (settings.stopping.max_human_frames, rounds) if n]
-    frames = settings.selection.planned_frames or min(limits, default=0)
+    frames = settings.selection.planned_frames or plan.frames or 0
     return settings.selection.model_copy(update={"planned_frames": frames})
 
 
@@ -266,7 +268,7 @@ def _with_truth(ledger: Ledger) -> Frames:
     if not len(known["video_id"]):
         raise BadSettings(
             "annotator.backend is 'simulated', which answers from ground truth, but no video has any: ingest "
-            "masks beside the frames, or set annotator.backend to 'inbox' and let people label"
+            "masks beside the frames, or set annotator.backend to 'page' and let people label"
         )
     return Frames.of(known["video_id"], known["frame_idx"])
 

@@ -88,6 +88,8 @@ def at_least(role: Role) -> Callable[[Request, Annotator], Annotator]:
     return check
 
 
+Labeller = Annotated[Annotator, Depends(at_least(Role.ANNOTATOR))]
+Viewer = Annotated[Annotator, Depends(at_least(Role.VIEWER))]
 Reviewer = Annotated[Annotator, Depends(at_least(Role.REVIEWER))]
 Lead = Annotated[Annotator, Depends(at_least(Role.LEAD))]
 
@@ -100,7 +102,7 @@ class Token(BaseModel):
 
 @router.post("/enter")
 def enter(request: Request, body: Token) -> JSONResponse:
-    """Sign in by the token of a personal link; says which page comes next.
+    """Sign in by the token of a personal link; says which page comes next: the dashboard for those who look first.
 
     It comes in a body, so that it stands in no address, and so in no history, referrer or log of a proxy.
     """
@@ -108,7 +110,9 @@ def enter(request: Request, body: Token) -> JSONResponse:
     key = ledger.sign_in(body.token, SESSION_SECONDS)
     if key is None:
         raise _refusal(request, body.token)
-    answer = JSONResponse({"page": "label"})
+    person = ledger.session_holder(key)
+    looks_first = person is not None and person.role in (Role.VIEWER, Role.LEAD)
+    answer = JSONResponse({"page": "dashboard/overview" if looks_first else "label"})
     name, options = _cookie(request)
     answer.set_cookie(name, key, max_age=int(SESSION_SECONDS), **options)
     return answer

@@ -1,4 +1,4 @@
-"""The dashboard: what the ML lead and reviewers see. Annotators find their own figures on the labelling page."""
+"""The dashboard: what the ML lead, reviewers and viewers see. Annotators find their own figures at "My work"."""
 
 import hashlib
 import os
@@ -20,6 +20,7 @@ from al_core.stores.frames import FrameStore
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
 from tasks.project.label_versions import compare_rounds
+from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.report.content import (
     forecast_of,
     gather_rounds,
@@ -30,16 +31,16 @@ from tasks.report.content import (
     with_outlook,
 )
 from tasks.report.pages import dashboard_pages
-from tasks.report.pages.dashboard_pages import Frame
+from tasks.report.pages.dashboard_pages import Frame, Work
 from tasks.report.pages.document import asset
 from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video
 from tasks.scheduling.notify import undelivered
-from tasks.web.auth import Person, at_least
+from tasks.web.auth import Labeller, Person, at_least
 from tasks.web.error_responses import ApiError
 from tasks.web.state import Context, WebContext
 
-router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.REVIEWER))])
+router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.VIEWER))])
 own = APIRouter()
 """What everybody may see."""
 
@@ -55,12 +56,12 @@ LINKS = tuple((name, f"dashboard/{name.lower()}") for name in ("Overview", "Qual
 OWN_LINKS = (("Label", "label"), ("My work", "mine"))
 
 
-def frame_of(request: Request, context: Context) -> Frame:
+def frame_of(request: Request, context: Context, person: Person) -> Frame:
     """Return what surrounds the pages of this person: links to what the role may see."""
+    links = (*(OWN_LINKS if person.role.covers(Role.ANNOTATOR) else ()), *LINKS)
+    links = links if person.role.covers(Role.VIEWER) else OWN_LINKS
     return Frame(
-        context.project.root.name,
-        f"{way_up(request)}dashboard/static/{_static_version()}",
-        _from(request, LINKS),
+        context.project.root.name, f"{way_up(request)}dashboard/static/{_static_version()}", _from(request, links)
     )
 
 
@@ -82,26 +83,19 @@ def start() -> RedirectResponse:
     return RedirectResponse(LINKS[0][1])
 
 
-@router.get("/version")
-def version(context: Context) -> dict[str, str]:
-    """Return a version that changes whenever something that the pages show has changed."""
-    ledger = context.ledger
-    steps = [(s.round_id, s.name, s.status, s.attempts) for s in ledger.steps()]
-    effort = ledger.human_effort()
-    return {"version": hashlib.sha256(repr((steps, effort, ledger.queue_state())).encode()).hexdigest()[:16]}
-
-
 @router.get("/overview", response_class=HTMLResponse)
 def overview(context: Context, around: Around) -> HTMLResponse:
     """Show how far the videos are labelled."""
-    with context.ledger.held():
-        content = with_outlook(gather_rounds(context.project, context.ledger), context.ledger)
-        queue, overdue = context.ledger.queue_state(), _overdue(context.ledger)
+    ledger = context.ledger
+    with ledger.held():
+        content = with_outlook(gather_rounds(context.project, ledger), ledger)
+        queue, overdue, hours = ledger.queue_state(), _overdue(ledger), hours_by_person(ledger)
+        ahead = sentences_ahead(context.project, ledger, "at this address")
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
-    told = "" if missed is None else str(missed)
-    return _page(dashboard_pages.overview(content, queue, age, overdue, around, told))
+    work = Work(queue, age, overdue, ahead, hours, "" if missed is None else str(missed))
+    return _page(dashboard_pages.overview(content, work, around))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -177,12 +171,20 @@ def flow_runs_address() -> str:
     return f"{api.removesuffix('/api')}/runs/flow-run/" if api else ""
 
 
+@own.get("/dashboard/version")
+def version(context: Context, person: Person) -> dict[str, str]:
+    """Return a version that changes whenever something that the pages show has changed."""
+    ledger = context.ledger
+    steps = [(s.round_id, s.name, s.status, s.attempts) for s in ledger.steps()]
+    effort = ledger.human_effort()
+    return {"version": hashlib.sha256(repr((steps, effort, ledger.queue_state())).encode()).hexdigest()[:16]}
+
+
 @own.get("/mine", response_class=HTMLResponse)
-def mine(request: Request, context: Context, person: Person, around: Around) -> HTMLResponse:
+def mine(context: Context, person: Labeller, around: Around) -> HTMLResponse:
     """Show a person's own work."""
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
-    links = [*_from(request, OWN_LINKS), *(around.links if person.role.covers(Role.REVIEWER) else ())]
-    return _page(dashboard_pages.mine(row, replace(around, links=links)))
+    return _page(dashboard_pages.mine(row, around))
 
 
 @own.get("/dashboard/static/{version}/{name}")

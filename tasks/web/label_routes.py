@@ -17,7 +17,7 @@ from al_core.masks.rle import decode, encode
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
-from tasks.web.auth import Lead, Person, Reviewer
+from tasks.web.auth import Labeller, Lead, Person, Viewer
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
@@ -42,7 +42,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 
 
 @router.post("/api/next")
-def next_task(request: Request, person: Person) -> Any:
+def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
     return Response(status_code=204) if task is None else _task(request, person, task)
@@ -54,7 +54,7 @@ def next_task(request: Request, person: Person) -> Any:
 @router.get("/api/frames/{video_id}/{frame_idx}.{kind}")
 def frame(
     request: Request,
-    person: Person,
+    person: Labeller,
     video_id: Number,
     frame_idx: Number,
     kind: Annotated[str, Path(pattern="^(jpg|png)$")],
@@ -67,7 +67,7 @@ def frame(
 
 
 @router.get("/api/masks/{video_id}/{frame_idx}")
-def masks(request: Request, person: Person, video_id: Number, frame_idx: Number) -> dict[str, Any]:
+def masks(request: Request, person: Labeller, video_id: Number, frame_idx: Number) -> dict[str, Any]:
     """Return what is labelled or delivered in a frame."""
     cache, ref = _cache(request), FrameRef(video_id, frame_idx)
     cache.check(ref)
@@ -76,7 +76,7 @@ def masks(request: Request, person: Person, video_id: Number, frame_idx: Number)
 
 
 @router.get("/api/disagreement/{video_id}/{frame_idx}.png")
-def disagreement_map(request: Request, person: Person, video_id: Number, frame_idx: Number) -> Response:
+def disagreement_map(request: Request, person: Labeller, video_id: Number, frame_idx: Number) -> Response:
     """Return a picture to lay over a frame: where the teachers disagree; nothing (204) where that is not known."""
     cache, ref = _cache(request), FrameRef(video_id, frame_idx)
     cache.check(ref)
@@ -93,7 +93,7 @@ def disagreement_map(request: Request, person: Person, video_id: Number, frame_i
 
 
 @router.post("/api/requests/{request_id}/renew")
-def renew(request: Request, person: Person, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
+def renew(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
     """Keep the frame."""
     seconds = _cache(request).lease_seconds()
     with _refusals(request, person, request_id):
@@ -103,7 +103,7 @@ def renew(request: Request, person: Person, request_id: RequestId, body: LeaseBo
 
 
 @router.put("/api/requests/{request_id}/draft")
-def save_draft(request: Request, person: Person, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
+def save_draft(request: Request, person: Labeller, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
     """Keep an unfinished drawing on the server."""
     with _refusals(request, person, request_id):
         found = _checked(request, request_id, body.masks)[1]
@@ -112,7 +112,7 @@ def save_draft(request: Request, person: Person, request_id: RequestId, body: Dr
 
 
 @router.post("/api/requests/{request_id}/submit")
-def submit(request: Request, person: Person, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
+def submit(request: Request, person: Labeller, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
     """Store an answer; the same one again is acknowledged again."""
     cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
@@ -127,7 +127,7 @@ def submit(request: Request, person: Person, request_id: RequestId, body: Submit
 
 
 @router.post("/api/answers/{answer_id}/undo")
-def undo(request: Request, person: Person, answer_id: UUID) -> dict[str, Any]:
+def undo(request: Request, person: Labeller, answer_id: UUID) -> dict[str, Any]:
     """Take the last answer back; the frame comes again."""
     with _refusals(request, person, str(answer_id)):
         seconds = _cache(request).lease_seconds()
@@ -136,21 +136,21 @@ def undo(request: Request, person: Person, answer_id: UUID) -> dict[str, Any]:
 
 
 @router.post("/api/requests/{request_id}/release", status_code=204)
-def release(request: Request, person: Person, request_id: RequestId, body: LeaseBody) -> None:
+def release(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> None:
     """Give the frame back."""
     with _refusals(request, person, request_id):
         _ledger(request).release(request_id, person.name, body.lease)
 
 
 @router.post("/api/requests/{request_id}/skip", status_code=204)
-def skip(request: Request, person: Person, request_id: RequestId, body: AsideBody) -> None:
+def skip(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to others."""
     with _refusals(request, person, request_id):
         _ledger(request).skip(request_id, person.name, body.lease, body.reason)
 
 
 @router.post("/api/requests/{request_id}/flag", status_code=204)
-def flag(request: Request, person: Person, request_id: RequestId, body: AsideBody) -> None:
+def flag(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to the lead."""
     with _refusals(request, person, request_id):
         _ledger(request).flag(request_id, person.name, body.lease, body.reason)
@@ -166,7 +166,7 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
 
 
 @router.post("/api/requests/{request_id}/refine")
-def refine(request: Request, person: Person, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
+def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
     """Make a mask better by clicks or a box; nothing is stored."""
     # The server starts without scipy.
     from al_core.interactive import Click, refine_with_box, refine_with_clicks
@@ -191,7 +191,7 @@ def refine(request: Request, person: Person, request_id: RequestId, body: Refine
 
 
 @router.get("/api/people")
-def people(request: Request, person: Reviewer) -> list[dict[str, Any]]:
+def people(request: Request, person: Viewer) -> list[dict[str, Any]]:
     """List everybody: frames, seconds, and how well their labels hold."""
     return [asdict(row) for row in person_rows(request.app.state.context.project, _ledger(request))]
 

@@ -57,7 +57,8 @@ Context = Annotated[WebContext, Depends(context_of)]
 
 @router.get("/api/state")
 def state(context: Context, person: Person) -> dict[str, Any]:
-    """Return the newest round, the step at work or done last, open requests, and the run that takes it on.
+    """Return the newest round, the step at work or done last, open requests, the run that takes it on, and why the
+    campaign is over.
 
     Why a run ended early is for the lead; others learn that it did.
     """
@@ -72,4 +73,5 @@ def state(context: Context, person: Person) -> dict[str, Any]:
         "running": run.running,
         "last_error": error,
         "paused": None if pause is None else pause_in_words(pause),
+        "over": last.stop_reason if last and last.status == "finished" else None,
     }

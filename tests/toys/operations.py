@@ -66,6 +66,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "set_aside": {"request_id": found["flagged"]}, "set_aside_counts": {},
         "selection": {"round_id": 1}, "label_seconds": {"round_id": 1}, "asked_frames": {"before_round": 3},
         "requests": {}, "human_labels": {}, "newest_answer_at": {"up_to_round": 2}, "human_effort": {},
+        "effort_by_person": {},
         "answer_times": {}, "training_curve": {"round_id": 1}, "prediction_paths": {"round_id": 1},
         "predictions": {"round_id": 1}, "least_certain": {"round_id": 1, "limit": 2},
         "least_certain_per_video": {"round_id": 1, "limit": 2},

@@ -26,6 +26,9 @@ flow_long_side = 64
 [selection]
 strategy = "hybrid"
 frames_per_round = 2
+[annotator]
+backend = "simulated"
+ahead = 0
 [stopping]
 max_rounds = 2
 """

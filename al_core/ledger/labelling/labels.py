@@ -179,6 +179,14 @@ class LabelOperations(Operations):
         )
 
     @reads
+    def effort_by_person(self) -> list[tuple[str, int, float]]:
+        """Return (who answered, human frames, human seconds), the busiest first; a name may be empty."""
+        return self._rows(
+            "SELECT annotator, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
+            "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 3 DESC, 1"
+        )
+
+    @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
         """Return (kind, seconds, number of objects) of each request's newest answer, in the order of their arrival."""
         rows = self._rows(

@@ -25,21 +25,23 @@ _LONGEST_DETAIL = 500
 
 
 class Role(StrEnum):
-    """What a person may do; each role may do what those before it may."""
+    """What a person may do: a viewer reads the dashboard, an annotator labels, a reviewer does both, a lead all."""
 
+    VIEWER = "viewer"
     ANNOTATOR = "annotator"
     REVIEWER = "reviewer"
     LEAD = "lead"
 
     def covers(self, other: "Role") -> bool:
         """Tell whether this role may do what another one may."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+        if self in (Role.VIEWER, Role.ANNOTATOR):
+            return self is other
+        return other is not Role.LEAD or self is Role.LEAD
 
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """A person who labels."""
+    """A person who labels, or looks on."""
 
     name: str
     role: Role

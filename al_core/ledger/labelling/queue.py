@@ -29,7 +29,7 @@ from al_core.ledger.labelling.leases import (
     save_draft,
     task_with,
 )
-from al_core.ledger.labelling.people import log, person_of
+from al_core.ledger.labelling.people import Role, log, person_of
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import Answer, MaskLabel
 
@@ -94,7 +94,7 @@ class QueueOperations(Operations):
         A person holds one frame at a time: whoever has one gets the same again, also after its lease expired, unless
         somebody else took it. Otherwise frames with a draft of this person come first, then rounds and ranks in
         order. What the person skipped, and what was flagged, is left for others; a lead gets flagged frames first, and
-        last those that the lead skipped.
+        last those that the lead skipped. A viewer gets none.
 
         Raises:
             UnknownName: nobody of that name has access.
@@ -102,6 +102,8 @@ class QueueOperations(Operations):
         # Writers take turns, so what can be read before or after is not read within the transaction.
         with self._connector.session() as connection:
             person = person_of(connection, annotator)
+            if person.role is Role.VIEWER:
+                return None
             question = None
             with self._connector.transaction():
                 # Once it is our turn: others may have been given leases while we waited for it.

@@ -53,25 +53,35 @@ class Frame:
         return document(title, head, parts, charts or Charts(), FOOTER, self.links, here, self.static)
 
 
-def overview(
-    content: Content,
-    queue: QueueState,
-    age_seconds: float | None,
-    overdue: int | None,
-    frame: Frame,
-    undelivered: str = "",
-) -> str:
-    """Show how far the videos are labelled, what people are asked now, and the rounds.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What people are asked, did, and what is ahead.
 
-    Args:
+    Attributes:
         age_seconds: of the oldest open request; None without one.
         overdue: open requests of a round whose deadline has passed; None where rounds have no deadline.
+        ahead: sentences: what is next, what the round and the rest of the campaign take.
+        hours: (name, frames, seconds) of everybody who answered.
         undelivered: the last message to the webhook, if nobody got it.
     """
+
+    queue: QueueState
+    age_seconds: float | None
+    overdue: int | None
+    ahead: Sequence[str]
+    hours: Sequence[tuple[str, int, float]]
+    undelivered: str = ""
+
+
+def overview(content: Content, work: Work, frame: Frame) -> str:
+    """Show what is next, how far the videos are labelled, what people are asked now, and the rounds."""
     charts = Charts()
-    parts = {"Messages": note(f"Nobody was told: {undelivered}.")} if undelivered else {}
+    hours = [(name, duration(seconds), many(frames, "frame")) for name, frames, seconds in work.hours]
+    parts = {"Messages": note(f"Nobody was told: {work.undelivered}.")} if work.undelivered else {}
     parts |= {
-        "Queue": _queue(queue, age_seconds, overdue),
+        "Next": Markup("").join(Markup("<p>{}</p>").format(line) for line in work.ahead),
+        "Queue": _queue(work.queue, work.age_seconds, work.overdue),
+        **({"Time by person": render("tiles.html", tiles=hours)} if hours else {}),
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),
     }

@@ -70,14 +70,17 @@ export class Messages {
     if (error instanceof Unreachable) setTimeout(() => location.reload(), SHORT_MS);
   }
 
-  nothingToDo({ round, step, running, open, paused }) {
+  nothingToDo({ round, step, running, open, paused, over }) {
     if (paused) {
       byId("empty-text").textContent = `The project is ${paused}. The next frames appear here when it goes on.`;
       return;
     }
     const working = `Round ${round} is answered. The model learns from it now (${step}); the next frames appear here.`;
     const taken = "The frames that are left are in other hands. What comes free appears here.";
-    byId("empty-text").textContent = running ? working : open ? taken : "The next frames appear here by themselves.";
+    const none = round ? "The next frames appear here by themselves."
+      : "No round has begun yet. Its frames appear here by themselves.";
+    const ended = "The campaign is over: there is nothing more to label. Thank you! You may close this page.";
+    byId("empty-text").textContent = over && !open ? ended : running ? working : open ? taken : none;
   }
 
   /** An answer arrived; it can be taken back while canUndo() says so. */

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
+from al_core.ledger.labelling.people import Role
 from al_core.settings import Settings
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
@@ -29,8 +30,8 @@ def cells(text, start):
 
 def test_the_table_of_rounds(finished):
     text = shown(round_table(round_rows(finished[1])))
-    assert cells(text, "1 ") == ["1", "1", "80", "83 %", "0.600", "0.650", "40.0", "20.0", "12.0", "finished"]
-    assert cells(text, "2 ")[1:6] == ["2", "160", "83 %", "0.700", "0.750"]
+    assert cells(text, "1 ") == ["1", "1", "80 s", "83 %", "0.600", "0.650", "72 s", "finished"]
+    assert cells(text, "2 ")[1:6] == ["2", "2.7 min", "83 %", "0.700", "0.750"]
     assert cells(text, "2 ")[-1] == "2 of 2 rounds are done"
 
 
@@ -57,29 +58,40 @@ def test_without_truth_no_quality_is_named(tmp_path):
     assert "J&F" not in round_line(project, 2).plain
 
 
-def status_of(project):
-    console = Console(file=io.StringIO(), width=140)
+def status_of(project, width=140):
+    console = Console(file=io.StringIO(), width=width)
     print_status(project, console)
     return console.file.getvalue()
 
 
 def test_the_status_of_a_project(tmp_path):
     project, ledger, _ = new_project(tmp_path)
-    assert status_of(project) == "project <1>: 1 video, 6 frames\nNo rounds yet.\n"
+    at = f"--project {project.root}"
+    before = " ".join(status_of(project).split())
+    assert before.startswith(
+        "project <1>: 1 video, 6 frames No rounds yet. Settings: answers by page, 2 frames a round"
+    )
+    assert "Round 1 of about 2 asks for 2 frames: people need about 2.7 min, then the machine about" in before
+    assert "Left of the budget: 4 of 4 frames (0 of 6 frames are labelled by people)" in before
+    assert f"Next: begin the first round: fewframes run {at}." in before
     ledger.begin_round(Settings())
     select(ledger, 1)
-    assert cells(status_of(project), "1 ") == [
-        "1",
-        "0",
-        "0",
-        "–",
-        "–",
-        "–",
-        "–",
-        "–",
-        "0.8",
-        "waits for 1 label",
-    ]
+    assert cells(status_of(project), "1 ") == ["1", "0", "0.0 s", "–", "0.8 s", "waits for 1 label"]
+    assert f"Next: give somebody who labels a link: fewframes annotator add NAME {at}" in " ".join(
+        status_of(project).split()
+    )
+    ledger.add_annotator("ada", Role.VIEWER)
+    assert "annotator add" in status_of(project), "a viewer labels nothing"
+    ledger.add_annotator("bob")
+    assert f"Next: let people label: fewframes serve {at}" in " ".join(status_of(project).split())
+
+
+def test_the_status_fits_a_terminal_of_80_columns_and_names_who_took_the_time(finished):
+    text = status_of(finished[0], width=80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    assert "Human time: " in text
+    assert "Next: the campaign is over (2 of 2 rounds are done): " in " ".join(text.split())
 
 
 def test_the_status_tells_of_a_message_that_nobody_got(tmp_path):

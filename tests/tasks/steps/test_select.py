@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from al_core.campaign.budget import Facts, plan_campaign
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -46,7 +47,7 @@ def context(tmp_path, ledger, round_id, settings):
 
 def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
     plain = {"selection.strategy": strategy, "selection.min_gap": 1, "selection.control_share": 0.0}
-    plain |= {"stopping.max_rounds": 0}
+    plain |= {"stopping.max_rounds": 0, "selection.frames_per_round": 2, "annotator.backend": "simulated"}
     settings = Settings().changed(plain | changes)
     rng = np.random.default_rng([0, round_id])
     found = select_frames(context(tmp_path, ledger, round_id, settings), rng, n)
@@ -177,7 +178,9 @@ def test_a_frame_without_prediction_has_its_neighbours_features(tmp_path):
     ],
 )
 def test_the_frames_of_a_campaign_follow_from_its_limits(limits, frames):
-    assert planned(Settings().changed({"selection.frames_per_round": 2} | limits)).planned_frames == frames
+    settings = Settings().changed({"selection.frames_per_round": 2} | limits)
+    facts = Facts(100, 1, 1, rounds=0, human_frames=0, frame_seconds=80.0, machine_seconds=1.0)
+    assert planned(settings, plan_campaign(settings, facts)).planned_frames == frames
 
 
 @pytest.fixture

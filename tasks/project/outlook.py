@@ -1,0 +1,221 @@
+"""What is ahead in a project: how many frames the next round asks for, and what that costs people and the machine."""
+
+from dataclasses import dataclass
+
+from al_core.campaign.budget import Facts, Plan, expected_machine_seconds, plan_campaign
+from al_core.campaign.pricing import PRIOR_ANSWERS, prices_from
+from al_core.errors import BadSettings
+from al_core.ledger.labelling.people import Role
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import LabelKind
+from al_core.settings import AUTO, Settings
+from tasks.report.formatting import duration, many
+
+SIMULATED = "simulated"
+"""Name of the annotator who is no person."""
+_MACHINE_STEPS = frozenset(("train", "predict", "propagate", "audit"))
+
+
+def check_simulated(ledger: Ledger, settings: Settings) -> None:
+    """Refuse the simulated annotator in a project of people: what it answers from truth would count as their work.
+
+    Raises:
+        BadSettings: ``annotator.backend`` is "simulated", and people answered or may answer.
+    """
+    if settings.annotator.backend != SIMULATED:
+        return
+    people = [p.name for p in ledger.annotators() if not p.revoked and p.role is not Role.VIEWER]
+    answered = [name for name, *_ in ledger.effort_by_person() if name != SIMULATED]
+    if people or answered:
+        who = (
+            f"{', '.join(filter(None, answered)) or 'people'} answered"
+            if answered
+            else f"{', '.join(people)} may label"
+        )
+        raise BadSettings(
+            f"annotator.backend is 'simulated', but {who} in this project, and simulated answers would count as human "
+            "work: use annotator.backend=page, or simulate in a project of its own; who only looks is a viewer"
+        )
+
+
+def facts_of(ledger: Ledger, settings: Settings) -> Facts:
+    """Read what a plan follows from."""
+    lengths = ledger.video_lengths()
+    rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort()
+    finished = [r.round_id for r in rounds if r.status == "finished"]
+    n_frames, answered = sum(lengths.values()), sum(frames for _, frames, _ in effort)
+    measured = None
+    for round_id in finished:
+        done = {s.name: s.seconds or 0.0 for s in steps if s.round_id == round_id and s.status == "finished"}
+        if done.keys() >= _MACHINE_STEPS:
+            measured = sum(done[name] for name in _MACHINE_STEPS)
+    if measured is None:
+        measured = expected_machine_seconds(settings, n_frames, first=not finished)
+    return Facts(
+        n_frames,
+        len(lengths),
+        max(1, sum(not p.revoked and p.role in (Role.ANNOTATOR, Role.REVIEWER) for p in ledger.annotators())),
+        len(finished),
+        answered,
+        _frame_seconds(ledger, settings, answered, sum(seconds for *_, seconds in effort)),
+        measured,
+    )
+
+
+def _frame_seconds(ledger: Ledger, settings: Settings, frames: int, seconds: float) -> float:
+    """Return what a frame is expected to take: the price of its masks, drawn towards what people took so far."""
+    times = ledger.answer_times()
+    objects = [n for _, _, n in times if n]
+    n_objects = max(1, round(sum(objects) / len(objects))) if objects else 1
+    price = prices_from(settings.annotator, times).frame_seconds(LabelKind.MASK, n_objects)
+    return (seconds + PRIOR_ANSWERS * price) / (frames + PRIOR_ANSWERS)
+
+
+def plan_of(ledger: Ledger, settings: Settings) -> Plan:
+    """Return how many frames the campaign and its next round ask for."""
+    return plan_campaign(settings, facts_of(ledger, settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is ahead of a project.
+
+    Attributes:
+        round_id: the round that is open, or else the next one.
+        asks: frames that it asks for.
+    """
+
+    settings: Settings
+    facts: Facts
+    plan: Plan
+    round_id: int
+    asks: int
+
+    @property
+    def rounds_left(self) -> int | None:
+        """Return how many rounds are ahead, this one included; None where nothing limits them."""
+        return None if self.plan.rounds is None else max(self.plan.rounds - self.round_id + 1, 0)
+
+    def of_round(self) -> str:
+        """Say what the round asks for and costs, e.g. "Round 1 of about 5 asks for 7 of 33 frames (...)"."""
+        of = "" if self.plan.rounds is None else f" of {self._about}{self.plan.rounds}"
+        people, human = self.facts.people, self.asks * self.facts.frame_seconds
+        each = f" for each of {people} people" if people > 1 else ""
+        return (
+            f"Round {self.round_id}{of} asks for {many(self.asks, 'frame')}: {self._who} "
+            f"about {duration(human / people)}{each}, then the machine about {duration(self.facts.machine_seconds)}."
+        )
+
+    def of_campaign(self) -> str:
+        """Say what is left of the budget, and what the rest is expected to take."""
+        share = f"{self.facts.human_frames:,} of {many(self.facts.n_frames, 'frame')} are labelled by people"
+        plan, rounds = self.plan, self.rounds_left
+        if plan.left is None or plan.frames is None:
+            return f"{share[0].upper()}{share[1:]}; no budget is set."
+        machine = "" if rounds is None else f" and {duration(rounds * self.facts.machine_seconds)} of the machine"
+        return (
+            f"Left of the budget: {plan.left:,} of {many(plan.frames, 'frame')} ({share}), about "
+            f"{duration(plan.left * self.facts.frame_seconds)} of people's time{machine}."
+        )
+
+    @property
+    def _about(self) -> str:
+        return "about " if self.settings.stopping.max_rounds == AUTO else ""
+
+    @property
+    def _who(self) -> str:
+        return "simulated" if self.settings.annotator.backend == SIMULATED else "people need"
+
+
+def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
+    """Return what is ahead.
+
+    Args:
+        settings: what the next round begins with; an open round keeps its own.
+    """
+    last = ledger.last_round()
+    round_id, requests = (last.round_id + 1 if last else 1), 0
+    if last is not None and last.status != "finished":
+        settings, round_id = last.settings, last.round_id
+        requests = len(ledger.requests(round_id))
+    facts = facts_of(ledger, settings)
+    plan = plan_campaign(settings, facts)
+    return Outlook(settings, facts, plan, round_id, requests or plan.next_round)
+
+
+def how_to_change(project: Project) -> str:
+    """Say how another budget is asked for."""
+    return (
+        f"Other numbers: fewframes run --project {project.root} --budget FRAMES --rounds N "
+        "--set selection.frames_per_round=N"
+    )
+
+
+def sentences_ahead(project: Project, ledger: Ledger, served: str | None) -> list[str]:
+    """Say what is next, which settings matter, and what the round and the rest of the campaign are expected to take.
+
+    Args:
+        served: where the project is served; None where it is not.
+    """
+    last = ledger.last_round()
+    lines = [f"Next: {next_step(project, ledger, served)}."]
+    if ledger.video_lengths():
+        outlook = outlook_of(ledger, last.settings if last else Settings())
+        lines += [outlook.of_round(), outlook.of_campaign()] if last is None or last.stop_reason is None else []
+        lines.append(f"Settings: {settings_that_matter(outlook.settings, outlook.plan)}.")
+    return lines
+
+
+def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
+    """Say what somebody has to do so that the project goes on, with the command.
+
+    Args:
+        served: where the project is served; None where it is not.
+    """
+    at = f"--project {project.root}"
+    last = ledger.last_round()
+    if not ledger.video_lengths():
+        return f"take videos in: fewframes ingest PATH {at}"
+    if last is None:
+        return f"begin the first round: fewframes run {at}"
+    if last.status == "finished":
+        if last.stop_reason is None:
+            return f"begin the next round: fewframes run {at}"
+        return (
+            f"the campaign is over ({last.stop_reason}): give the labels away with fewframes export --format coco "
+            f"--out labels.json {at}, or label more with fewframes run --budget FRAMES {at}"
+        )
+    failed = next((s for s in reversed(ledger.steps(last.round_id)) if s.error and s.status != "finished"), None)
+    if failed is not None:
+        return f"step {failed.name} of round {last.round_id} failed ({failed.error}): mend it, then fewframes run {at}"
+    if not ledger.waiting(last.round_id).open:
+        return "nothing: the machine is at work" if served else f"go on with: fewframes run {at}"
+    if last.settings.annotator.backend != "page":
+        return f"answer what round {last.round_id} asks for, then: fewframes run {at}"
+    if not any(not p.revoked and p.role is not Role.VIEWER for p in ledger.annotators()):
+        return f"give somebody who labels a link: fewframes annotator add NAME {at}"
+    return f"people label {served}" if served else f"let people label: fewframes serve {at}"
+
+
+def hours_by_person(ledger: Ledger) -> list[tuple[str, int, float]]:
+    """Return (name, frames, seconds) of everybody who answered, the busiest first; who is simulated is said so."""
+    named = {SIMULATED: f"{SIMULATED} (no person)", "": "unnamed"}
+    return [(named.get(name, name), frames, seconds) for name, frames, seconds in ledger.effort_by_person()]
+
+
+def settings_that_matter(settings: Settings, plan: Plan) -> str:
+    """Say which settings shape the campaign, in one line."""
+    asked, auto = settings.selection.frames_per_round, " (auto)"
+    parts = [
+        f"answers by {settings.annotator.backend}",
+        f"{many(plan.per_round, 'frame')} a round{auto if asked == AUTO else ''}",
+        "no limit of rounds"
+        if plan.rounds is None
+        else many(plan.rounds, "round") + (auto if settings.stopping.max_rounds == AUTO else ""),
+        f"{plan.ahead} asked ahead{auto if settings.annotator.ahead == AUTO else ''}",
+        f"strategy {settings.selection.strategy}",
+        f"student {settings.student.config}",
+        f"propagation {', '.join(settings.propagation.methods)}",
+    ]
+    return ", ".join(parts)
