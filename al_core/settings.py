@@ -41,9 +41,9 @@ NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
 
-AUTO = "auto"
-"""A number that follows from the footage and the people, see :mod:`al_core.campaign.budget`."""
 Auto = Literal["auto"]
+AUTO: Auto = "auto"
+"""A number that follows from the footage and the people, see :mod:`al_core.campaign.budget`."""
 
 
 class Table(Mapping[str, T]):

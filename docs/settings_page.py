@@ -72,7 +72,8 @@ MEANING = {
     "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
     "selection.strategy": "How frames are chosen; see [the strategies](selection.md).",
-    "selection.frames_per_round": "Frames that a round asks for.",
+    "selection.frames_per_round": "Frames that a round asks for; `auto`: a fifth of the budget, at least two for each "
+    "person, and enough that nobody waits while the machine works.",
     "selection.control_share": "Share of each round that is drawn at random, to measure what the strategy gains; "
     "when it gains nothing, frames are spread evenly.",
     "selection.planned_frames": "Frames that the whole campaign is going to ask for, so that `uniform` can "
@@ -80,8 +81,9 @@ MEANING = {
     "selection.min_gap": "Two chosen frames of a video are at least so many frames apart.",
     "selection.quota_per_video": "At most so many frames of one video in a round; 0 means no limit.",
     "selection.pool_factor": "`hybrid` picks diverse frames among this many times as many least certain ones.",
-    "annotator.backend": "Who answers: `simulated` (held-back ground truth), `page` (people at our page), "
-    "`inbox` (files that people drop), `label_studio` or `cvat` (see [other tools](label-tools.md)).",
+    "annotator.backend": "Who answers: `page` (people at our page), `simulated` (held-back ground truth; never in a "
+    "project where people label), `inbox` (files that people drop), `label_studio` or `cvat` (see "
+    "[other tools](label-tools.md)).",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",
@@ -105,7 +107,8 @@ MEANING = {
         "So many frames more, as a share of a round's requests, that `page` asks for again after earlier rounds; only "
         "compared, never counted."
     ),
-    "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains.",
+    "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains; "
+    "`auto`: as many as people can label while the machine works.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip), "
@@ -121,7 +124,8 @@ MEANING = {
     "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
     "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
-    "stopping.max_rounds": "Stop after so many rounds.",
+    "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is `max_human_frames` "
+    "or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
     "stopping.target_coverage": "Stop when this share of all frames has masks.",

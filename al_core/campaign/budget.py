@@ -72,7 +72,7 @@ def plan_campaign(settings: Settings, facts: Facts) -> Plan:
     per_round = _per_round(settings, facts, frames)
     left = None if frames is None else max(frames - facts.human_frames, 0)
     limits = [] if left is None else [facts.rounds + ceil(left / per_round)]
-    limits += [settings.stopping.max_rounds] if _number(settings.stopping.max_rounds) else []
+    limits += [rounds] if (rounds := _number(settings.stopping.max_rounds)) else []
     ahead = settings.annotator.ahead
     if ahead == AUTO:
         ahead = max(facts.people, _needed(facts))

@@ -104,7 +104,7 @@ def test_equal_settings_have_one_hash():
         ("[selection]\nstratgy = 'random'", "selection.stratgy.*Did you mean 'selection.strategy'"),
         (
             "[selection]\nframes_per_round = 0",
-            "selection.frames_per_round: .*greater than or equal to 1 or be auto, got 0",
+            "selection.frames_per_round: .*greater than or equal to 1 or auto, got 0",
         ),
         ("[teachers]\ndecays = [1.5]", "teachers.decays.0: .*less than 1, got 1.5"),
         ("this is no TOML", "expected TOML"),

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from unittest.mock import patch
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -146,8 +147,16 @@ def _holds_text(field: FieldInfo) -> bool:
     return kind is str or get_origin(kind) is Literal
 
 
+def _number_of(field: FieldInfo) -> tuple[Any, list[Any]]:
+    """Return type and limits of a setting; of a number that may be "auto", those of the number."""
+    kind, limits = field.annotation, list(field.metadata)
+    if get_origin(kind) in (Union, UnionType):
+        kind, *limits = get_args(get_args(kind)[0])
+    return kind, limits
+
+
 def _wrong_types(field: FieldInfo) -> list[str]:
-    kind = field.annotation
+    kind, _ = _number_of(field)
     if get_origin(kind) is tuple:
         return ['"text"', "5", "[]", "[[1]]"]
     if kind is bool:
@@ -156,7 +165,7 @@ def _wrong_types(field: FieldInfo) -> list[str]:
 
 
 def _out_of_range(field: FieldInfo) -> list[str]:
-    metadata = list(field.metadata)
+    kind, metadata = _number_of(field)
     in_list = get_origin(field.annotation) is tuple
     if in_list:
         inner = get_args(field.annotation)[0]
@@ -164,7 +173,7 @@ def _out_of_range(field: FieldInfo) -> list[str]:
     metadata = [m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
     beyond = {Ge: lambda m: m.ge - 1, Gt: lambda m: m.gt, Le: lambda m: m.le + 1, Lt: lambda m: m.lt}
     values = [beyond[type(m)](m) for m in metadata if type(m) in beyond]
-    if field.annotation is int:
+    if kind is int:
         values.append(2**63)
     return [f"[{value}]" if in_list else str(value) for value in values]
 

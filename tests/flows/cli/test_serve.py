@@ -41,7 +41,7 @@ def test_it_ends_cleanly_when_it_is_told_to(project, number):
     assert process.returncode == 0
     assert f"is served at {owner.url}; Ctrl-C ends it." in printed
     assert f"fewframes annotator add NAME --project {project.root}" in printed
-    assert f"fewframes run --project {project.root} --set annotator.backend=page" in printed
+    assert f"fewframes run --project {project.root}" in printed
     assert "ending" in printed
     assert not owner_path(project.ledger_path).exists()
     assert owner.url in (project.root / "serve.log").read_text()
@@ -167,6 +167,7 @@ def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwh
             "running": False,
             "last_error": None,
             "paused": None,
+            "over": None,
         }
         assert [r.status for r in ledger.rounds()] == ["finished", "running"]
         assert len(ledger.human_labels()) == 2

@@ -1,4 +1,6 @@
 from itertools import groupby
+from types import UnionType
+from typing import Union, get_origin
 
 import pytest
 
@@ -23,7 +25,7 @@ def test_every_setting_has_wrong_values_of_each_kind():
     for name, field in leaves():
         kinds = {case.kind for case in cases() if case.setting == name}
         assert {"misspelt name", "wrong type"} <= kinds, name
-        if field.annotation in (int, float):
+        if field.annotation in (int, float) or get_origin(field.annotation) in (Union, UnionType):
             assert "out of range" in kinds, name
         elif field.annotation is not bool:
             assert len(kinds) > 2, name

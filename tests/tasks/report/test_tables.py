@@ -68,9 +68,8 @@ def test_the_status_of_a_project(tmp_path):
     project, ledger, _ = new_project(tmp_path)
     at = f"--project {project.root}"
     before = " ".join(status_of(project).split())
-    assert before.startswith(
-        "project <1>: 1 video, 6 frames No rounds yet. Settings: answers by page, 2 frames a round"
-    )
+    assert before.startswith("project <1>: 1 video, 6 frames No rounds yet. Next: begin the first round: ")
+    assert "Settings: answers by page, 2 frames a round" in before
     assert "Round 1 of about 2 asks for 2 frames: people need about 2.7 min, then the machine about" in before
     assert "Left of the budget: 4 of 4 frames (0 of 6 frames are labelled by people)" in before
     assert f"Next: begin the first round: fewframes run {at}." in before

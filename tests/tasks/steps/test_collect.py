@@ -11,6 +11,7 @@ from tasks.steps.collect import FoundAnswers, collect_labels
 from tasks.steps.request import request_labels
 from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip
 
+SIMULATED = Settings().changed({"annotator.backend": "simulated"})
 INBOX = Settings().changed({"annotator.backend": "inbox"})
 
 
@@ -51,10 +52,10 @@ def drop(project, frame_idx, values):
 
 def test_the_simulated_annotator_answers_everything_once(project, ledger):
     told = []
-    assert request(project, ledger, Settings()) == 2
-    assert request(project, ledger, Settings()) == 2
-    assert collect(project, ledger, Settings(), on_progress=told.append) == FoundAnswers(2, 2, 2, ())
-    assert collect(project, ledger, Settings()) == FoundAnswers(2, 2, 0, ())
+    assert request(project, ledger, SIMULATED) == 2
+    assert request(project, ledger, SIMULATED) == 2
+    assert collect(project, ledger, SIMULATED, on_progress=told.append) == FoundAnswers(2, 2, 2, ())
+    assert collect(project, ledger, SIMULATED) == FoundAnswers(2, 2, 0, ())
     assert [label.frame.frame_idx for label in ledger.human_labels()] == [3, 8]
     assert ledger.human_effort() == [(1, 2, 160.0)]
     assert [(p.done, p.total) for p in told] == [(2, 2)]

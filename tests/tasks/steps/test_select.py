@@ -9,6 +9,7 @@ import pytest
 
 from al_core.campaign.budget import Facts, plan_campaign
 from al_core.errors import BadSettings
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import COMPONENTS, FrameLabel, FrameRef, LabelRequest, Selected
@@ -127,7 +128,8 @@ def test_a_video_without_predictions_leaves_everything_to_thumbnails(tmp_path, l
 
 def test_the_simulated_annotator_is_asked_where_there_is_truth(tmp_path, ledger):
     bare = ledger.add_video(clip("sparse", 9), times_us(9), [FrameLabel(FrameRef(0, 7), ())])
-    settings = Settings().changed({"selection.strategy": "uniform", "selection.min_gap": 1})
+    plain = {"selection.strategy": "uniform", "selection.min_gap": 1, "annotator.backend": "simulated"}
+    settings = Settings().changed(plain)
     rng = np.random.default_rng(0)
     found = select_frames(context(tmp_path, ledger, 1, settings), rng, 99)
     assert [s.frame.frame_idx for s in found if s.frame.video_id == bare.video_id] == [7]
@@ -136,9 +138,28 @@ def test_the_simulated_annotator_is_asked_where_there_is_truth(tmp_path, ledger)
     assert len(found) == 12 + 9
 
 
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.VIEWER])
+def test_nothing_is_simulated_in_a_project_where_people_label(tmp_path, ledger, role):
+    ledger.add_annotator("vic", Role.VIEWER)
+    assert choose(tmp_path, ledger, "uniform", n=1) == [6]
+    ledger.add_annotator("ada", role)
+    with pytest.raises(BadSettings, match="ada may label in this project, and simulated answers would count as human"):
+        choose(tmp_path, ledger, "uniform")
+    ledger.revoke_annotator("ada")
+    assert choose(tmp_path, ledger, "uniform", n=1) == [6]
+
+
+def test_nothing_is_simulated_where_people_answered(tmp_path, ledger):
+    request = LabelRequest("1-0", 1, FrameRef(1, 0), 0, "")
+    ledger.put_requests([request])
+    ledger.put_answer(replace(mask_answer(request), annotator="bob"))
+    with pytest.raises(BadSettings, match="bob answered in this project"):
+        choose(tmp_path, ledger, "uniform", round_id=2)
+
+
 def test_without_any_truth_the_simulated_annotator_cannot_answer(tmp_path):
     ledger = ledger_with_clip(tmp_path, with_truth=False)
-    with pytest.raises(BadSettings, match="no video has any: ingest masks .* annotator.backend to 'inbox'"):
+    with pytest.raises(BadSettings, match="no video has any: ingest masks .* annotator.backend to 'page'"):
         choose(tmp_path, ledger, "uniform")
 
 

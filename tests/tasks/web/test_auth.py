@@ -140,13 +140,23 @@ def test_a_changing_call_without_the_header_is_refused(office, method, path):
 
 
 @pytest.mark.parametrize(
-    ("role", "allowed"), [(Role.ANNOTATOR, set()), (Role.REVIEWER, {"people"}), (Role.LEAD, {"people", "log", "drop"})]
+    ("role", "allowed"),
+    [
+        (Role.VIEWER, {"people", "dashboard"}),
+        (Role.ANNOTATOR, {"next", "mine", "skip"}),
+        (Role.REVIEWER, {"people", "dashboard", "next", "mine", "skip"}),
+        (Role.LEAD, {"people", "dashboard", "next", "mine", "skip", "log", "drop"}),
+    ],
 )
 def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowed):
     client = office.person(f"a {role}", role)
     (request,) = office.ask(5)
     calls = {
         "people": lambda: client.get("/api/people"),
+        "dashboard": lambda: client.get("/dashboard/people"),
+        "mine": lambda: client.get("/mine"),
+        "next": lambda: client.post("/api/next"),
+        "skip": lambda: client.post(f"/api/requests/{request.request_id}/skip", json={"lease": "none"}),
         "log": lambda: client.get("/api/log"),
         "drop": lambda: client.post(f"/api/requests/{request.request_id}/drop", json={"lease": "none"}),
     }
@@ -154,6 +164,29 @@ def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowe
     assert {name for name, status in statuses.items() if status != 403} == allowed
     refused = {entry.subject for entry in office.ledger.audit_log(who=f"a {role}") if f"{role} is no " in entry.detail}
     assert len(refused) == len(calls) - len(allowed)
+
+
+@pytest.mark.parametrize(
+    ("role", "page"),
+    [
+        (Role.VIEWER, "dashboard/overview"),
+        (Role.LEAD, "dashboard/overview"),
+        (Role.ANNOTATOR, "label"),
+        (Role.REVIEWER, "label"),
+    ],
+)
+def test_a_link_opens_the_dashboard_for_who_looks_first_and_takes_no_frame(office, stranger, role, page):
+    office.ask(5)
+    before = office.ledger.queue_state().in_hand
+    answer = enter(stranger, office.ledger.add_annotator(f"new {role}", role))
+    assert answer.json()["page"] == page
+    assert office.ledger.queue_state().in_hand == before
+
+
+def test_a_viewer_is_never_handed_a_frame_by_the_ledger_either(office):
+    office.ask(5)
+    office.ledger.add_annotator("vic", Role.VIEWER)
+    assert office.ledger.claim("vic", 60.0) is None
 
 
 def test_who_guesses_slows_down_guesses_of_that_link_and_nobody_else(office, stranger, link):

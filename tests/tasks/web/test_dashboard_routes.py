@@ -71,12 +71,31 @@ def test_a_page_needs_nothing_from_elsewhere(lead, address):
         assert lead.get(urljoin(str(answer.url), file)).status_code == 200, file
 
 
-@pytest.mark.parametrize("address", [*PAGES, "/dashboard/version"])
+@pytest.mark.parametrize("address", PAGES)
 def test_annotators_and_strangers_are_sent_away(served_project, address):
     _, url = served_project
     assert httpx.get(url + address).status_code == 401
     with browser(served_project, "ann", Role.ANNOTATOR) as client:
         assert client.get(address).status_code == 403
+
+
+def test_the_page_of_ones_own_work_asks_for_nothing_that_is_refused(served_project):
+    with browser(served_project, "ann", Role.ANNOTATOR) as client:
+        assert "/dashboard/overview" not in client.get("/mine").text
+        assert client.get("/dashboard/version").status_code == 200
+
+
+def test_the_overview_says_what_is_next_and_who_took_the_time(lead):
+    text = lead.get("/dashboard/overview").text
+    assert "Next: the campaign is over (2 of 2 rounds are done): " in text
+    assert "Time by person" in text
+
+
+@pytest.mark.parametrize(("role", "labels"), [(Role.VIEWER, False), (Role.LEAD, True), (Role.REVIEWER, True)])
+def test_who_may_label_finds_the_way_back_from_every_page(served_project, role, labels):
+    with browser(served_project, f"the {role}", role) as client:
+        for address in PAGES:
+            assert ('href="/label"' in client.get(address).text) is labels, address
 
 
 def test_a_reviewer_may_look(served_project):
