@@ -74,6 +74,11 @@ export class Drawing extends EventTarget {
     return text(now) === text(this.shown) ? "accept" : "mask";
   }
 
+  /** Whether nothing was shown and nothing was ever drawn. */
+  get untouched() {
+    return !this.shown.length && !this.objects.length && !this.done.length && !this.undone.length;
+  }
+
   areaOf(object) {
     return masks.countSet(object.mask, this.width, object.box);
   }

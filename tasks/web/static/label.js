@@ -74,8 +74,9 @@ function showState() {
 function showFinish() {
   if (!drawing) return;
   const kind = drawing.kind();
-  byId("accept-text").textContent = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" }[kind];
-  byId("nothing").hidden = kind === "absent";
+  const words = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" };
+  byId("accept-text").textContent = drawing.untouched ? "Go on" : words[kind];
+  byId("nothing").hidden = kind === "absent" && !drawing.untouched;
   const left = drawing.objects.filter((o) => !o.accepted).length;
   const all = drawing.objects.length;
   byId("left").textContent = all ? `${all - left} of ${all} accepted` : "";
@@ -237,6 +238,8 @@ async function acceptFrame() {
   if (editor.closePolygon()) return;
   if (!editor.editable) return void (seen === null || clip.go(clip.own));
   if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
+  if (drawing.untouched && !(await messages.ask("untouched"))) return;
   await work.submit(drawing.kind());
 }
 

@@ -20,6 +20,10 @@ ASKED = (1, 2, 4)
 """Frames of the round that people answer, by rank; the round before delivered the square for each."""
 
 
+EMPTY = 5
+"""The round before delivered nothing for it."""
+
+
 @pytest.fixture(scope="module")
 def running():
     """A browser."""
@@ -53,9 +57,9 @@ def ada(ledger, running):
     person.context.close()
 
 
-def stored(ledger):
-    """Frame -> track -> mask of the round's answers."""
-    labels = (label for label in ledger[0].human_labels() if label.frame.frame_idx in ASKED)
+def stored(ledger, *frames):
+    """Frame -> track -> mask of the answers to frames, or to those of the round."""
+    labels = (label for label in ledger[0].human_labels() if label.frame.frame_idx in (frames or ASKED))
     return {label.frame.frame_idx: {m.track_id: decode(m.rle) for m in label.objects} for label in labels}
 
 
@@ -168,6 +172,37 @@ def test_a_frame_is_labelled_by_the_keyboard_alone(ada, ledger):
     frame = ada.go_on()
     ada.next_after(frame)
     assert same(stored(ledger)[frame], drawn)
+
+
+def test_a_frame_that_nobody_touched_is_called_empty_only_when_that_is_meant(ada, ledger):
+    ledger[0].put_requests([LabelRequest.of(2, Selected(FrameRef(1, EMPTY), 0, 0.5, "it moves"))])
+    ada.next_after(ada.go_on())
+    assert (ada.task()["frame"]["frame_idx"], ada.masks()) == (EMPTY, {})
+    for by_habit in ("Enter", "Enter"):
+        ada.page.keyboard.press(by_habit)
+    ada.page.wait_for_selector("#ask-untouched:not([open])", state="attached")
+    assert ada.task()["frame"]["frame_idx"] == EMPTY
+    assert EMPTY not in stored(ledger, EMPTY)
+    ada.page.keyboard.press("Enter")
+    ada.page.click("#ask-untouched >> text='Nothing is here'")
+    ada.next_after(EMPTY)
+    assert stored(ledger, EMPTY) == {EMPTY: {}}
+    ada.page.keyboard.press("Shift+U")
+    ada.page.wait_for_function(f"() => fewframes.work.task.frame.frame_idx === {EMPTY}")
+    ada.page.keyboard.press("0")
+    ada.next_after(EMPTY)
+    assert stored(ledger, EMPTY) == {EMPTY: {}}
+
+
+def test_the_page_says_when_the_campaign_is_over(ada, ledger):
+    for _ in ASKED:
+        ada.next_after(ada.go_on())
+    ada.page.wait_for_selector("#app[data-state=empty]")
+    said = "() => document.getElementById('empty-text').textContent.includes('{}')"
+    ada.page.wait_for_function(said.format("The next frames appear here"))
+    ledger[0].finish_round(2, "all rounds are done: 2 of 2")
+    ada.page.reload()
+    ada.page.wait_for_function(said.format("The campaign is over"))
 
 
 def test_what_is_missing_is_copied_from_the_frame_before(ada):
