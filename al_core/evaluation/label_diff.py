@@ -32,12 +32,12 @@ class MaskChange:
 
     @property
     def what(self) -> str:
-        """ "added", "removed", "redrawn", or "renamed": the same pixels and another category or provenance."""
+        """ "added", "removed", "reshaped", or "renamed": the same pixels and another category or provenance."""
         if self.before is None:
             return "added"
         if self.after is None:
             return "removed"
-        return "redrawn" if self.iou < 1 else "renamed"
+        return "reshaped" if self.iou < 1 else "renamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class LabelDiff:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many masks were added, removed, redrawn and renamed."""
+        """How many masks were added, removed, reshaped and renamed."""
         found = Counter(change.what for change in self.changes)
-        return {what: found[what] for what in ("added", "removed", "redrawn", "renamed")}
+        return {what: found[what] for what in ("added", "removed", "reshaped", "renamed")}
 
 
 def compare(

@@ -108,7 +108,7 @@ def rollback(
 
 
 def _summary(found: "dict[str, LabelDiff]") -> "Table":
-    table = plain_table("video", "masks", "mean IoU", "added", "removed", "redrawn", "renamed")
+    table = plain_table("video", "masks", "mean IoU", "added", "removed", "reshaped", "renamed")
     for name, comparison in found.items():
         agreement = "" if comparison.mean_iou is None else f"{comparison.mean_iou:.3f}"
         counts = (f"{count:,}" for count in comparison.counts.values())

@@ -17,7 +17,7 @@ class RoundRow:
     """One round in figures.
 
     Attributes:
-        n_frames: of all videos.
+        n_frames: of the videos that the round had.
         human_frames, human_seconds: from the first round up to this one.
         covered: frames that are labelled after the round; None while it has delivered nothing.
         frames_by: frames per provenance, each frame once, under its least trusted mask.

@@ -153,7 +153,7 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     last = rows[-1] if rows else None
     delivered = ledger.last_delivered_round()
     covered = ledger.frames_covered(delivered) if delivered is not None else 0
-    total = last["n_frames"] if last else 0
+    total = sum(ledger.video_lengths().values())
     human_frames = last["human_frames"] if last else 0
     return History(
         rounds=len(standing_rounds(ledger)),

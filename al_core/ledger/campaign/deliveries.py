@@ -95,7 +95,7 @@ class DeliveryOperations(Operations):
         """Return the label coverage of each round, cheap at any number of predictions.
 
         Returns:
-            One entry per round: ``round_id``, ``status``, ``n_frames`` (of all videos), ``predicted``,
+            One entry per round: ``round_id``, ``status``, ``n_frames`` (of the videos that it had), ``predicted``,
             ``requested``, ``answered``, ``open``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
             provenance -> (frames, masks) of the masks delivered in that round, and ``covered``: frames that are
             labelled after it, each counted once (see :meth:`frames_covered`).
@@ -119,9 +119,14 @@ _COVERAGE_COLUMNS = (
     "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "human_frames", "human_seconds",
 )  # fmt: skip
 
+# A round had the videos that were there when it began, and those that it delivered; one under way has all.
 # Counts of predictions come from their manifest: the table of predictions itself is never scanned.
 _COVERAGE = """
-WITH total AS (SELECT coalesce(sum(n_frames), 0)::BIGINT AS n_frames FROM video),
+WITH known AS (
+    SELECT r.round_id, v.video_id, v.n_frames FROM round r JOIN video v
+    ON r.status = 'running' OR v.added_at <= r.started_at
+    UNION SELECT round_id, video_id, n_frames FROM delivered_batch JOIN video USING (video_id)),
+total AS (SELECT round_id, sum(n_frames)::BIGINT AS n_frames FROM known GROUP BY 1),
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered,
@@ -133,10 +138,10 @@ first_answer AS (
     GROUP BY a.video_id, a.frame_idx),
 new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
 effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
-SELECT round_id, status, n_frames, coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
+SELECT round_id, status, coalesce(n_frames, 0), coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
     coalesce(still_open, 0),
     coalesce(sum(new_frames) OVER (ORDER BY round_id), 0)::BIGINT,
     coalesce(sum(seconds) OVER (ORDER BY round_id), 0)::DOUBLE
-FROM round CROSS JOIN total LEFT JOIN predicted USING (round_id) LEFT JOIN asked USING (round_id)
+FROM round LEFT JOIN total USING (round_id) LEFT JOIN predicted USING (round_id) LEFT JOIN asked USING (round_id)
 LEFT JOIN new_frames USING (round_id) LEFT JOIN effort USING (round_id) ORDER BY round_id
 """

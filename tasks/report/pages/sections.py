@@ -170,12 +170,13 @@ def _labelled(content: Content) -> list[Tile]:
     human, seconds = (last.human_frames, last.human_seconds) if last else (0, 0.0)
     per_frame = f"{duration(seconds / human)} a frame" if human else "nothing labelled yet"
     delivered = next((r for r in reversed(content.rounds) if r.covered is not None), None)
-    covered = f"{delivered.covered:,} of {many(delivered.n_frames, 'frame')}" if delivered else "nothing delivered yet"
+    n_covered = delivered.covered if delivered else None
+    covered = "nothing delivered yet" if n_covered is None else f"{n_covered:,} of {many(n_frames, 'frame')}"
     return [
         ("Videos", f"{len(content.videos):,}", many(n_frames, "frame")),
         ("Labelled by people", many(human, "frame"), f"{percent(human / n_frames if n_frames else 0)} of all"),
         ("Human time", duration(seconds), per_frame),
-        ("Labelled in all", percent(delivered.coverage if delivered else None), covered),
+        ("Labelled in all", percent(n_covered / n_frames if n_covered is not None and n_frames else None), covered),
     ]
 
 

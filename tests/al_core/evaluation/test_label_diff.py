@@ -34,10 +34,10 @@ def test_each_kind_of_change():
     after = video(mask(0, 2), mask(1, 4), mask(3, 2, provenance=TEACHER), mask(5, 1))
     found = compare(before, after)
     assert [(c.frame_idx, c.what, c.iou) for c in found.changes] == [
-        (2, "removed", 0.0), (5, "added", 0.0), (1, "redrawn", 0.5), (3, "renamed", 1.0),
+        (2, "removed", 0.0), (5, "added", 0.0), (1, "reshaped", 0.5), (3, "renamed", 1.0),
     ]  # fmt: skip
     assert found.mean_iou == pytest.approx((1 + 0.5 + 0 + 1 + 0) / 5)
-    assert found.counts == {"added": 1, "removed": 1, "redrawn": 1, "renamed": 1}
+    assert found.counts == {"added": 1, "removed": 1, "reshaped": 1, "renamed": 1}
 
 
 def test_tracks_are_told_apart_and_a_new_category_is_a_change():

@@ -152,12 +152,12 @@ def test_videos_are_listed_with_their_worst_frame(served_project, lead):
 
 def test_a_video_shows_what_changed_since_the_round_before(lead):
     html = lead.get("/dashboard/videos/1").text
-    assert "From round 1 to round 2: of 5 masks 0 added, 0 removed, 0 redrawn, 2 renamed" in html
+    assert "From round 1 to round 2: of 5 masks 0 added, 0 removed, 0 reshaped, 2 renamed" in html
 
 
 def test_any_two_rounds_can_be_compared(lead):
     html = lead.get("/dashboard/videos/1", params={"before": 2, "after": 1}).text
-    assert "From round 2 to round 1: of 5 masks 0 added, 0 removed, 0 redrawn, 2 renamed" in html
+    assert "From round 2 to round 1: of 5 masks 0 added, 0 removed, 0 reshaped, 2 renamed" in html
     assert 'data-rounds="2,1"' in html
     assert lead.get("/dashboard/videos/1", params={"before": 2, "after": 7}).status_code == 404
 

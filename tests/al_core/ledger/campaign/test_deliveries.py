@@ -38,6 +38,21 @@ def test_human_frames_add_up_over_rounds(ledger):
     assert ledger.human_effort() == [(1, 1, 80.0), (2, 1, 80.0)]
 
 
+def test_a_round_counts_the_videos_that_it_had(ledger):
+    ledger.begin_round(Settings())
+    ledger.add_video(clip("during"), times_us())
+    ledger.add_video(clip("unused"), times_us())
+    ledger.put_delivered(1, 1, "a.parquet", 12, [])
+    ledger.put_delivered(1, 2, "b.parquet", 12, [])
+    assert [row["n_frames"] for row in ledger.coverage()] == [36]
+    ledger.finish_round(1, None)
+    ledger.begin_round(Settings())
+    ledger.abandon_round("eve")
+    ledger.add_video(clip("later"), times_us())
+    ledger.begin_round(Settings())
+    assert [row["n_frames"] for row in ledger.coverage()] == [24, 36, 48]
+
+
 def test_quality_is_replaced_not_doubled(ledger):
     for value in (0.5, 0.7):
         ledger.put_quality(1, 1, [(None, "all", "j", value, 11)])
