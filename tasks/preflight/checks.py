@@ -22,7 +22,8 @@ from al_core.students.zoo import config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
-from tasks.project.outlook import check_simulated
+from tasks.project.outlook import SIMULATED, check_simulated
+from tasks.project.run_settings import settings_in_force
 
 LEAST_SIDE = 16
 """Frames that are smaller than this, in pixels, show nothing to a network or to optical flow."""
@@ -61,11 +62,34 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_tools(settings.annotator, tokens)
     if ledger is not None:
         last = ledger.last_round()
-        if last is None or last.status == "finished":
+        if last is None or last.status != "running" or last.settings.annotator.backend != SIMULATED:
             check_simulated(ledger, settings)
         _check_truth(settings.annotator, ledger)
         _check_footage(settings.selection, ledger.video_lengths().values())
         _check_batch(settings, ledger.videos())
+
+
+def check_rounds(project: Project) -> None:
+    """Look at the settings of the round under way and of the one after it, as :func:`check` does.
+
+    A campaign that has not begun, or is over, has nothing to look at.
+
+    Raises:
+        BadSettings: a step of these rounds would fail; the message ends with the way out.
+    """
+    ledger = open_ledger(project)
+    last = ledger.last_round()
+    if last is None or last.stop_reason is not None:
+        return
+    following = settings_in_force(ledger)
+    try:
+        for settings in [last.settings] * (last.status == "running" and last.settings != following) + [following]:
+            check(settings, project)
+    except BadSettings as error:
+        raise BadSettings(
+            f"{error}. The rounds of this project would fail with that; change it, and then serve: "
+            f"fewframes run --project {project.root} --set NAME=VALUE"
+        ) from None
 
 
 def check_weights(settings: Settings) -> None:

@@ -139,15 +139,22 @@ class ServedRounds(RoundsRunner):
     Args:
         ledger: the project's, owned by this process.
         command: what runs the rounds.
-        say: called with the state when a run begins, when it is over, and at every look.
+        say: called with the state when a run begins and when it is over.
+        looked: called with the state at every look.
     """
 
     def __init__(
-        self, project: Project, ledger: Ledger, command: Sequence[str], say: Callable[[RunState], None]
+        self,
+        project: Project,
+        ledger: Ledger,
+        command: Sequence[str],
+        say: Callable[[RunState], None],
+        looked: Callable[[RunState], None] = lambda _: None,
     ) -> None:
         self._project = project
         self._ledger = ledger
         self._say = say
+        self._looked = looked
         self._looks = PeriodicThread("rounds that wait", LOOK_SECONDS, self.look)
         self._told: tuple[int, str] | None = None
         self._started_at: tuple[int, str, str, int] | None = None
@@ -187,7 +194,7 @@ class ServedRounds(RoundsRunner):
                 self._started_at = reached
                 if super().state().last_error is None or self._failed_at != reached[:3]:
                     self.wake()
-        self._say(self.state())
+        self._looked(self.state())
         need = need_of(self._ledger)
         if need is not None and self._told != (last.round_id, need):
             self._told = (last.round_id, need)

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,16 +17,15 @@ from al_core.errors import BadAddress, LedgerConflict
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.file.signature import Signature
 from al_core.ledger.labelling.people import Role
-from al_core.ledger.store import Ledger, Round
+from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, tell_of_foreign_note
 from tasks.network.forwarded import checked_prefix, trusted_networks
 from tasks.network.loopback import is_loopback, reach_loopback_directly
-from tasks.processes.rounds import RunState, ServedRounds
+from tasks.preflight import check_rounds
+from tasks.processes.round_news import RoundNews
+from tasks.processes.rounds import ServedRounds
 from tasks.processes.supervisor import RestartedProcess
-from tasks.project.outlook import outlook_of
-from tasks.project.round_control import pause_in_words
-from tasks.report.formatting import many
 from tasks.scheduling.prefect_server import lasting_server
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
@@ -120,9 +118,11 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
     Raises:
         LedgerConflict: it is served already; the message names the process and where it answers.
         BadAddress: the address cannot be had.
+        BadSettings: people would label for rounds that are going to fail.
     """
     reach_loopback_directly()
     _refuse_a_second(project)
+    check_rounds(project)
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)
     with (
@@ -131,8 +131,8 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
         ledger.owned(),
         _listening(address) as listener,
     ):
-        told = _Told(ledger, console)
-        rounds = ServedRounds(project, ledger, commands.run, told.say)
+        news = RoundNews(project, ledger, lambda text: _say(console, text))
+        rounds = ServedRounds(project, ledger, commands.run, news.tell, news.tell)
         url = address.url(listener.getsockname()[1])
         context = WebContext(
             project,
@@ -151,7 +151,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
             _say(console, f"{project.root.name} is served at {url}; Ctrl-C ends it.")
             for line in _what_next(project, ledger):
                 _say(console, line)
-            told.say(rounds.state())
+            news.tell(rounds.state())
             rounds.wake()
             server.run(sockets=[listener])
             _say(console, "ending: a run that is under way stops, and goes on when the project is served or run again.")
@@ -254,44 +254,8 @@ def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True)
 
 
-class _Told:
-    """Says how the rounds are, on the terminal and in the log, whenever that has changed."""
-
-    def __init__(self, ledger: Ledger, console: Console) -> None:
-        self._ledger, self._console = ledger, console
-        self._lock = threading.Lock()
-        self._last: tuple[object, ...] = ()
-
-    def say(self, state: RunState) -> None:
-        """Look, and say it unless it was said last."""
-        with self._lock:
-            last = self._ledger.last_round()
-            if last is None:
-                return
-            n_open = len(self._ledger.requests(last.round_id, "open"))
-            waits = last.status != "finished" and n_open > 0 and not state.running
-            now = (last.round_id, last.stop_reason, state.last_error, waits)
-            if now != self._last and (waits or state.running or last.stop_reason or state.last_error):
-                self._last = now
-                _say(self._console, _of_run(self._ledger, last, state, n_open if waits else 0))
-
-
 def _what_next(project: Project, ledger: Ledger) -> Iterator[str]:
     if not any(not person.revoked and person.role is not Role.VIEWER for person in ledger.annotators()):
         yield f"Everybody who labels needs a link: fewframes annotator add NAME --project {project.root}"
     if ledger.last_round() is None:
         yield f"No round has begun. Begin one in another terminal: fewframes run --project {project.root}"
-
-
-def _of_run(ledger: Ledger, last: Round, state: RunState, n_open: int) -> str:
-    if state.last_error is not None:
-        return f"The run ended early ({state.last_error}); see run.log, then: fewframes run"
-    if (pause := ledger.paused()) is not None:
-        return f"The project is {pause_in_words(pause)}."
-    if last.status == "abandoned":
-        return f"Round {last.round_id} was abandoned; round {last.round_id + 1} begins."
-    if last.stop_reason:
-        return f"The campaign is over: {last.stop_reason}. More labels: fewframes run --budget FRAMES"
-    if not n_open:
-        return "Nobody has to answer now, so the rounds go on; what they do is in run.log."
-    return f"Round {last.round_id} waits for {many(n_open, 'label')}. {outlook_of(ledger, last.settings).of_round()}"

@@ -5,10 +5,11 @@ from typing import Union, get_origin
 import pytest
 
 from al_core.errors import BadSettings
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
-from tasks.preflight import check
+from tasks.preflight import check, check_rounds
 from tests.bench.wrong_settings import Case, cases, leaves, tried
 from tests.toys.ledgers import ledger_with_clip
 
@@ -74,6 +75,38 @@ def test_weights_of_the_first_round_are_not_looked_at_once_a_round_has_trained(t
     check(gone, project)
     with pytest.raises(BadSettings, match="gone.pth"):
         check(gone.changed({"student.warm_start": False}), project)
+
+
+def test_rounds_under_way_and_to_come_are_looked_at_until_the_campaign_is_over(tmp_path):
+    ledger, project = ledger_with_clip(tmp_path), Project.at(tmp_path)
+    gone = Settings().changed({"student.init_weights": str(tmp_path / "gone.pth")})
+    check_rounds(project)
+    ledger.begin_round(Settings())
+    check_rounds(project)
+    ledger.want(gone)
+    with pytest.raises(BadSettings, match="gone.pth.*The rounds of this project would fail.*run --project .* --set"):
+        check_rounds(project)
+    ledger.finish_round(1, None)
+    ledger.begin_round(gone)
+    ledger.want(Settings())
+    with pytest.raises(BadSettings, match="gone.pth"):
+        check_rounds(project)
+    ledger.finish_round(2, "all rounds are done: 2 of 2")
+    ledger.want(gone)
+    check_rounds(project)
+
+
+def test_nothing_is_simulated_in_a_project_of_people_unless_its_round_is_under_way(tmp_path):
+    ledger, project = ledger_with_clip(tmp_path), Project.at(tmp_path)
+    simulated = Settings().changed({"annotator.backend": "simulated"})
+    ledger.add_annotator("vic", Role.VIEWER)
+    check(simulated, project)
+    ledger.begin_round(simulated)
+    ledger.add_annotator("ada")
+    check(simulated, project)
+    ledger.finish_round(1, None)
+    with pytest.raises(BadSettings, match="annotator.backend is 'simulated', but ada may label in this project"):
+        check(simulated, project)
 
 
 def test_tokens_are_only_wanted_where_they_are_used(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from al_core.errors import BadAddress, LedgerConflict
+from al_core.errors import BadAddress, BadSettings, LedgerConflict
 from al_core.ledger.file.owner import owner_path
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -85,6 +85,18 @@ def test_a_port_that_is_taken_lets_go_of_the_ledger(project, console):
         with pytest.raises(BadAddress, match=f"127.0.0.1:{port} cannot be had"):
             serve(project, Address(port=port), NOTHING, console)
     assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
+    assert not owner_path(project.ledger_path).exists()
+
+
+def test_rounds_that_would_fail_are_told_before_anybody_labels_for_them(project, console):
+    ledger, gone = Ledger(project.ledger_path), project.root / "gone.pth"
+    ledger.begin_round(Settings().changed({"student.init_weights": str(gone)}))
+    with pytest.raises(BadSettings) as told:
+        serve(project, Address(port=0), NOTHING, console)
+    (line,) = str(told.value).splitlines()
+    assert line.startswith("student.init_weights: ")
+    assert line.endswith(f"then serve: fewframes run --project {project.root} --set NAME=VALUE")
+    assert console.file.getvalue() == ""
     assert not owner_path(project.ledger_path).exists()
 
 
