@@ -203,7 +203,7 @@ COLUMNS = {
     },
     "annotator": {
         "name": "One of a kind.",
-        "role": "`annotator`, `reviewer` or `lead`.",
+        "role": "`annotator`, `viewer`, `reviewer` or `lead`.",
         "revoked": "Whether the access was ended.",
         "created_at": "When it was given.",
     },

@@ -124,8 +124,8 @@ MEANING = {
     "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
     "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
-    "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is `max_human_frames` "
-    "or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
+    "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "
+    "`max_human_frames` or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
     "stopping.target_coverage": "Stop when this share of all frames has masks.",

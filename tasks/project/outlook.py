@@ -10,6 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelKind
 from al_core.settings import AUTO, Settings
+from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import duration, many
 
 SIMULATED = "simulated"
@@ -84,6 +85,7 @@ class Outlook:
     Attributes:
         round_id: the round that is open, or else the next one.
         asks: frames that it asks for.
+        abandoned: rounds that were given up; they have numbers, and are none of the campaign's.
     """
 
     settings: Settings
@@ -91,15 +93,21 @@ class Outlook:
     plan: Plan
     round_id: int
     asks: int
+    abandoned: int
+
+    @property
+    def last_round(self) -> int | None:
+        """Return the number of the campaign's last round, as far as can be foreseen; None where nothing limits them."""
+        return None if self.plan.rounds is None else max(self.plan.rounds + self.abandoned, self.round_id)
 
     @property
     def rounds_left(self) -> int | None:
         """Return how many rounds are ahead, this one included; None where nothing limits them."""
-        return None if self.plan.rounds is None else max(self.plan.rounds - self.round_id + 1, 0)
+        return None if self.last_round is None else self.last_round - self.round_id + 1
 
     def of_round(self) -> str:
         """Say what the round asks for and costs, e.g. "Round 1 of about 5 asks for 7 of 33 frames (...)"."""
-        of = "" if self.plan.rounds is None else f" of {self._about}{self.plan.rounds}"
+        of = "" if self.last_round is None else f" of {self._about}{self.last_round}"
         people, human = self.facts.people, self.asks * self.facts.frame_seconds
         each = f" for each of {people} people" if people > 1 else ""
         return (
@@ -136,12 +144,13 @@ def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     """
     last = ledger.last_round()
     round_id, requests = (last.round_id + 1 if last else 1), 0
-    if last is not None and last.status != "finished":
+    if last is not None and last.status == "running":
         settings, round_id = last.settings, last.round_id
         requests = len(ledger.requests(round_id))
     facts = facts_of(ledger, settings)
     plan = plan_campaign(settings, facts)
-    return Outlook(settings, facts, plan, round_id, requests or plan.next_round)
+    abandoned = sum(this.status == "abandoned" for this in ledger.rounds())
+    return Outlook(settings, facts, plan, round_id, requests or plan.next_round, abandoned)
 
 
 def how_to_change(project: Project) -> str:
@@ -161,7 +170,7 @@ def sentences_ahead(project: Project, ledger: Ledger, served: str | None) -> lis
     last = ledger.last_round()
     lines = [f"Next: {next_step(project, ledger, served)}."]
     if ledger.video_lengths():
-        outlook = outlook_of(ledger, last.settings if last else Settings())
+        outlook = outlook_of(ledger, settings_in_force(ledger))
         lines += [outlook.of_round(), outlook.of_campaign()] if last is None or last.stop_reason is None else []
         lines.append(f"Settings: {settings_that_matter(outlook.settings, outlook.plan)}.")
     return lines
@@ -179,7 +188,9 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
         return f"take videos in: fewframes ingest PATH {at}"
     if last is None:
         return f"begin the first round: fewframes run {at}"
-    if last.status == "finished":
+    if ledger.paused() is not None:
+        return f"the project is paused; to go on: fewframes resume {at}"
+    if last.status != "running":
         if last.stop_reason is None:
             return f"begin the next round: fewframes run {at}"
         return (

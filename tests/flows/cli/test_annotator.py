@@ -4,9 +4,11 @@ import pytest
 from click.testing import CliRunner
 
 from al_core.ledger.labelling.people import Role
+from al_core.project import Project
 from al_core.records import LabelRequest
 from flows.cli.main import main
 from tests.toys.ledgers import chosen, ledger_with_clip
+from tests.toys.web.serving import served
 
 
 @pytest.fixture
@@ -30,13 +32,22 @@ def test_a_person_is_added_with_a_link_that_works(ledger):
     address, key = key_in(result)
     assert address.startswith("http://127.0.0.1:8600/enter#")
     assert "shown only now" in result.stderr
+    assert f"not served yet: the link works after fewframes serve --project {ledger.path.parent}" in result.stderr
     session = ledger.sign_in(key, 60)
     assert ledger.session_holder(session).role is Role.REVIEWER
 
 
 def test_the_link_names_the_address_that_people_use(ledger):
-    address, _ = key_in(call(ledger, "add", "ada", "--url", "https://labels.example.org/"))
-    assert address.startswith("https://labels.example.org/enter#")
+    result = call(ledger, "add", "ada", "--url", "https://labels.example.org/")
+    assert key_in(result)[0].startswith("https://labels.example.org/enter#")
+    assert "not served" not in result.stderr
+
+
+def test_the_link_names_the_address_where_this_very_project_is_served(ledger):
+    with served(Project.at(ledger.path.parent)) as (_, owner):
+        result = call(ledger, "add", "ada")
+    assert key_in(result)[0].startswith(f"{owner.url}/enter#")
+    assert "not served" not in result.stderr
 
 
 def test_a_new_link_replaces_the_old_one_and_revoking_ends_both(ledger):

@@ -12,16 +12,17 @@ from al_core.ledger.labelling.queue import QueueState
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.project.label_versions import compare_rounds
+from tasks.project.outlook import hours_by_person
 from tasks.report.content import gather_rounds, gather_video, highest_uncertainty, training_curves, with_outlook
-from tasks.report.formatting import duration, percent
+from tasks.report.formatting import duration, many, percent
 from tasks.report.pages import dashboard_pages
-from tasks.report.pages.dashboard_pages import Frame
+from tasks.report.pages.dashboard_pages import Frame, Work
 from tests.toys.labelled_project import copied, new_project
 from tests.toys.web.html_page import Page
 
 HOSTILE = '"><script>alert(1)</script>'
 FRAME = Frame("project <1>", "/static", (("Overview", "/dashboard/overview"), ("Videos", "/dashboard/videos")))
-IDLE = QueueState(0, 0, 0, 0, 0, 0, None)
+IDLE = Work(QueueState(0, 0, 0, 0, 0, 0, None), None, None, (), ())
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,13 @@ def person(name="ann", **changes):
 def test_the_overview_shows_the_figures_of_the_ledger(finished):
     project, ledger, _ = finished
     content = with_outlook(gather_rounds(project, ledger), ledger)
-    page = Page(dashboard_pages.overview(content, ledger.queue_state(), None, None, FRAME))
+    ahead = (f"Next: {HOSTILE}.", "Left of the budget: 1 frame")
+    work = Work(ledger.queue_state(), None, None, ahead, hours_by_person(ledger))
+    page = Page(dashboard_pages.overview(content, work, FRAME))
     shown = tiles(page)
+    assert set(ahead) <= set(page.texts)
+    ((name, frames, seconds),) = work.hours
+    assert (shown[name], page.texts.count(many(frames, "frame")) > 0) == (duration(seconds), True)
     (_, first), (_, second) = ((row["round_id"], row) for row in ledger.coverage())
     assert shown["Human time"] == duration(second["human_seconds"])
     assert shown["Labelled in all"] == percent(second["covered"] / second["n_frames"])
@@ -60,9 +66,9 @@ def test_the_overview_shows_the_figures_of_the_ledger(finished):
 def test_a_message_that_nobody_got_stands_on_the_overview(finished):
     project, ledger, _ = finished
     content, state = gather_rounds(project, ledger), ledger.queue_state()
-    page = Page(dashboard_pages.overview(content, state, None, None, FRAME, "it answered <404>"))
+    page = Page(dashboard_pages.overview(content, Work(state, None, None, (), (), "it answered <404>"), FRAME))
     assert "Nobody was told: it answered <404>." in page.text
-    assert "Nobody was told" not in Page(dashboard_pages.overview(content, state, None, None, FRAME)).text
+    assert "Nobody was told" not in Page(dashboard_pages.overview(content, Work(state, None, None, (), ()), FRAME)).text
 
 
 def test_the_address_of_a_hook_is_not_shown_with_the_settings(finished):
@@ -76,7 +82,7 @@ def test_the_address_of_a_hook_is_not_shown_with_the_settings(finished):
 def test_the_queue_counts_what_it_holds(finished):
     content = gather_rounds(*finished[:2])
     state = QueueState(open=1234, in_hand=5, flagged=6, done=7, dropped=8, expired=9, oldest=datetime(2026, 1, 1))
-    shown = tiles(Page(dashboard_pages.overview(content, state, 300.0, 4, FRAME)))
+    shown = tiles(Page(dashboard_pages.overview(content, Work(state, 300.0, 4, (), ()), FRAME)))
     names = ("Open", "In hand now", "Flagged for the lead", "Answered", "Dropped", "Expired", "Overdue", "Oldest open")
     assert [shown[name] for name in names] == ["1,234", "5", "6", "7", "8", "9", "4", "5.0 min"]
 
@@ -195,7 +201,7 @@ def test_names_from_outside_are_text(finished, name):
     hostile = replace(FRAME, project=HOSTILE)
     content = replace(gather_rounds(project, ledger), name=HOSTILE, videos=(replace(video, name=HOSTILE),))
     html = {
-        "overview": lambda: dashboard_pages.overview(content, IDLE, None, None, hostile),
+        "overview": lambda: dashboard_pages.overview(content, IDLE, hostile),
         "quality": lambda: dashboard_pages.quality(content, {}, hostile),
         "people": lambda: dashboard_pages.people([person(HOSTILE)], hostile),
         "videos": lambda: dashboard_pages.videos(content.videos, {}, {}, hostile),
@@ -210,8 +216,8 @@ def test_a_project_without_anything_says_so_on_each_page(empty):
     project, ledger = empty
     content = gather_rounds(project, ledger)
     texts = {
-        "No masks are delivered yet": dashboard_pages.overview(content, IDLE, None, None, FRAME),
-        "No round has started": dashboard_pages.overview(content, IDLE, None, None, FRAME),
+        "No masks are delivered yet": dashboard_pages.overview(content, IDLE, FRAME),
+        "No round has started": dashboard_pages.overview(content, IDLE, FRAME),
         "Nothing is measured": dashboard_pages.quality(content, {}, FRAME),
         "The project has no videos yet": dashboard_pages.videos([], {}, {}, FRAME),
         "Nobody has access yet": dashboard_pages.people([], FRAME),
