@@ -49,7 +49,7 @@ def test_people_hear_that_there_is_something_to_label(project, ledger, hook):
 
 def test_nobody_hears_of_a_simulated_annotator(project, hook, tmp_path):
     ledger = ledger_with_clip(tmp_path)
-    ledger.begin_round(Settings().changed({"notify.url": hook.url}))
+    ledger.begin_round(Settings().changed({"notify.url": hook.url, "annotator.backend": "simulated"}))
     tell_ready(project, ledger, 1, 2)
     assert hook.heard == []
 
