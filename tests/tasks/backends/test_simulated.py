@@ -12,7 +12,8 @@ from al_core.stores.delivered import write_delivered
 from tasks.backends import BACKENDS, open_backend
 from tests.toys.ledgers import SQUARE, chosen, clip, context_of, ledger_with_clip, square, times_us
 
-NOISY = Settings().changed({"annotator.noise_pixels": 1.0})
+NO_NOISE = Settings().changed({"annotator.backend": "simulated"})
+NOISY = NO_NOISE.changed({"annotator.noise_pixels": 1.0})
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_asked_alone_or_together_the_answer_is_the_same(tmp_path, ledger):
 
 
 def test_without_noise_it_draws_the_truth(tmp_path, ledger):
-    (answer,) = backend(tmp_path, ledger, Settings()).collect(ask(ledger, 4))
+    (answer,) = backend(tmp_path, ledger, NO_NOISE).collect(ask(ledger, 4))
     assert answer.label.masks[0].rle == square()
 
 
@@ -85,7 +86,7 @@ def deliver(tmp_path, ledger, round_id, mask):
 
 
 class TestKinds:
-    EXACT = Settings().changed({"annotator.click_noise_pixels": 0, "annotator.judgement_error": 0})
+    EXACT = NO_NOISE.changed({"annotator.click_noise_pixels": 0, "annotator.judgement_error": 0})
 
     def test_what_the_round_before_delivered_is_looked_at(self, tmp_path, ledger):
         deliver(tmp_path, ledger, 1, SQUARE)

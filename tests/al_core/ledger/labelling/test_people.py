@@ -113,9 +113,14 @@ def test_a_name_is_given_once(ledger):
 
 @pytest.mark.parametrize(
     ("role", "may"),
-    [(Role.ANNOTATOR, {"annotator"}), (Role.REVIEWER, {"annotator", "reviewer"}), (Role.LEAD, set(Role))],
+    [
+        (Role.VIEWER, {"viewer"}),
+        (Role.ANNOTATOR, {"annotator"}),
+        (Role.REVIEWER, {"viewer", "annotator", "reviewer"}),
+        (Role.LEAD, set(Role)),
+    ],
 )
-def test_each_role_may_do_what_those_before_it_may(role, may):
+def test_viewers_look_annotators_label_and_the_others_do_both(role, may):
     assert {other for other in Role if role.covers(other)} == may
 
 
