@@ -1,0 +1,92 @@
+import pytest
+
+from al_core.errors import BadSettings
+from al_core.ledger.labelling.people import Role
+from al_core.project import Project
+from al_core.settings import Settings
+from tasks.ledger.client import open_ledger
+from tasks.project.outlook import check_simulated, hours_by_person, next_step, outlook_of, sentences_ahead
+from tests.toys.ledgers import asked, ledger_with_clip, mask_answer
+
+SIMULATED = Settings.model_validate({"annotator": {"backend": "simulated"}})
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A project with one clip, no people and no round."""
+    return ledger_with_clip(tmp_path)
+
+
+@pytest.fixture
+def step(ledger, tmp_path):
+    """Say what is next, with the folder of the project cut out."""
+    return lambda served=None: next_step(Project.at(tmp_path), ledger, served).replace(str(tmp_path), "P")
+
+
+def test_the_next_step_follows_the_campaign(ledger, step):
+    assert step() == "begin the first round: fewframes run --project P"
+    ledger.begin_round(Settings())
+    requests = asked(ledger, 3, 7)
+    assert step() == "give somebody who labels a link: fewframes annotator add NAME --project P"
+    ledger.add_annotator("vic", Role.VIEWER)
+    assert step().startswith("give somebody who labels a link")
+    ledger.add_annotator("ada")
+    assert step() == "let people label: fewframes serve --project P"
+    assert step("at http://127.0.0.1:8600/") == "people label at http://127.0.0.1:8600/"
+    for number, request in enumerate(requests):
+        ledger.put_answer(mask_answer(request, f"answer {number}"))
+    assert step() == "go on with: fewframes run --project P"
+    ledger.finish_round(1, None)
+    assert step() == "begin the next round: fewframes run --project P"
+    ledger.begin_round(Settings())
+    ledger.finish_round(2, "all frames are labelled")
+    assert step().startswith("the campaign is over (all frames are labelled): give the labels away")
+
+
+def test_a_round_says_what_it_asks_for_and_costs(ledger):
+    ledger.add_annotator("ada")
+    ledger.add_annotator("ben")
+    ledger.begin_round(Settings())
+    asked(ledger, 3, 7)
+    outlook = outlook_of(ledger, Settings())
+    assert (outlook.round_id, outlook.asks, outlook.facts.people) == (1, 2, 2)
+    assert outlook.of_round().startswith("Round 1 of about ")
+    assert "asks for 2 frames: people need about 80 s for each of 2 people" in outlook.of_round()
+    assert outlook.of_campaign().startswith("Left of the budget: ")
+
+
+def test_abandoned_rounds_are_none_of_the_campaigns(ledger):
+    ledger.begin_round(Settings())
+    before = outlook_of(ledger, Settings()).last_round
+    ledger.abandon_round(1)
+    outlook = outlook_of(ledger, Settings())
+    assert outlook.abandoned == 1
+    assert outlook.last_round == before + 1
+
+
+def test_without_videos_there_is_only_a_next_step(tmp_path):
+    project = Project.at(tmp_path / "empty")
+    assert sentences_ahead(project, open_ledger(project), None) == [
+        f"Next: take videos in: fewframes ingest PATH --project {project.root}."
+    ]
+
+
+def test_nothing_is_simulated_among_people(ledger):
+    check_simulated(ledger, SIMULATED)
+    ledger.add_annotator("vic", Role.VIEWER)
+    check_simulated(ledger, SIMULATED)
+    ledger.add_annotator("ada")
+    with pytest.raises(BadSettings, match="annotator.backend is 'simulated', but ada may label"):
+        check_simulated(ledger, SIMULATED)
+    check_simulated(ledger, Settings())
+
+
+def test_hours_are_told_by_person(ledger):
+    ledger.begin_round(Settings())
+    (request,) = asked(ledger, 3)
+    answer = mask_answer(request, "a")
+    ledger.put_answer(answer)
+    ((name, frames, seconds),) = hours_by_person(ledger)
+    assert frames == 1
+    assert seconds == answer.seconds
+    assert name == (answer.annotator or "unnamed")
