@@ -24,16 +24,6 @@ from al_core.records import (
 from al_core.settings import Settings
 from tasks.steps.context import RoundContext
 
-EARLIER = Settings().changed(
-    {
-        "annotator.backend": "simulated",
-        "annotator.ahead": 0,
-        "selection.frames_per_round": 2,
-        "stopping.max_rounds": 4,
-    }
-)
-"""The defaults of earlier versions, as rounds of theirs keep them."""
-
 SQUARE = np.array(
     [
         [0, 0, 0, 0],
