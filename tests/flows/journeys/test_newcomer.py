@@ -43,7 +43,7 @@ class Labeller:
 
     def __init__(self, link, url, truth):
         self._page = httpx.Client(base_url=url, headers={"X-Fewframes": "1"}, timeout=60, follow_redirects=True)
-        self._page.get("/enter", params={"token": link.partition("token=")[2]}).raise_for_status()
+        self._page.post("/enter", json={"token": link.partition("#")[2]}).raise_for_status()
         self._truth = truth
         self.drew = []
 
