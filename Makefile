@@ -39,6 +39,7 @@ docs: $(READY) ## write the generated pages in docs/ anew
 	@$(BIN)/python docs/settings_page.py
 	@$(BIN)/python docs/command_line_page.py
 	@$(BIN)/python docs/schema_page.py
+	@$(BIN)/python docs/http_api_page.py
 
 clean: ## delete the environment and caches; keeps data/ and runs/
 	rm -rf .venv .venv-label-studio .venv-cvat .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

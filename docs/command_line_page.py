@@ -87,6 +87,11 @@ EXAMPLES = {
         "fewframes compare bench.json --out bench.html",
         "fewframes compare sim.json bench.json --target 0.9 --out both.html",
     ],
+    "settings": [
+        "fewframes settings --project work",
+        "fewframes settings selection --project work",
+        "fewframes settings --all --format json --project work",
+    ],
     "versions": ["fewframes versions --project work"],
     "diff": ["fewframes diff 1 2 --project work", "fewframes diff 1 2 --video one --most 30 --project work"],
     "rollback": [

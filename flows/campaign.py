@@ -1,5 +1,6 @@
 """Rounds until a stopping rule names its reason, or until people have to answer first."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,14 @@ from prefect.states import Completed, State
 
 from al_core.project import Project
 from al_core.settings import Settings
-from flows.round import RoundOutcome, campaign_over, run_round, told
+from flows.round import campaign_over, run_round, told
 from tasks.ledger.client import open_ledger
+from tasks.processes.round_outcome import RoundOutcome
 from tasks.project.round_control import settings_of_schedule
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.prefect_server import without_heartbeat
+
+_log = logging.getLogger(__name__)
 
 
 @flow(name="campaign", flow_run_name="campaign in {project.root.name}", validate_parameters=False)
@@ -25,11 +29,13 @@ def run_campaign(
     """
     over = campaign_over(project, settings)
     if over is not None:
+        _log.info(over.describe())
         return over
     ledger = open_ledger(project)
     before = ledger.wanted()
     while True:
         outcome = run_round(project, settings)
+        _log.info(outcome.describe())
         if on_round is not None and not outcome.waiting and outcome.paused is None:
             on_round(outcome)
         if not outcome.goes_on:

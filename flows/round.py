@@ -7,7 +7,6 @@ second or a week, and go on: the same call does what is missing and nothing twic
 """
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from prefect import flow
@@ -15,14 +14,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
 from al_core.campaign.stopping import stop_reason
-from al_core.ledger.campaign.steering import Pause
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
 from tasks.preflight import check, rehearse
-from tasks.project.round_control import pause_in_words, settings_of_schedule
-from tasks.report.formatting import many
+from tasks.processes.round_outcome import RoundOutcome
+from tasks.project.round_control import settings_of_schedule
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.events import need_of, tell_need
 from tasks.steps import table as steps
@@ -31,29 +29,6 @@ from tasks.steps.context import RoundContext
 from tasks.steps.repair import repair_inputs, repair_step
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RoundOutcome:
-    """How a round ended.
-
-    Attributes:
-        waiting: requests that people have not answered yet; the round goes on when they have.
-        rejected: answers that cannot be used, with the reasons.
-        stop_reason: why the campaign is over, or None.
-        paused: the pause for which nothing new begins, or None; ``round_id`` is 0 before the first round then.
-    """
-
-    round_id: int
-    waiting: int = 0
-    rejected: tuple[str, ...] = ()
-    stop_reason: str | None = None
-    paused: Pause | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the next round may begin at once."""
-        return not self.waiting and self.stop_reason is None and self.paused is None
 
 
 @flow(name="round", flow_run_name="round in {project.root.name}", validate_parameters=False)
@@ -124,13 +99,9 @@ def told(project: Project, outcome: RoundOutcome) -> State:
     """Return the state of a deployed run that ended so; where the round needs somebody, people are told."""
     for message in outcome.rejected:
         _log.warning("%s", told_line(message))
-    if outcome.paused is not None:
-        return Completed(message=pause_in_words(outcome.paused))
-    if not outcome.waiting:
-        over = f"; the campaign is over: {outcome.stop_reason}" if outcome.stop_reason else ""
-        return Completed(message=f"round {outcome.round_id} is finished{over}")
-    ledger = open_ledger(project)
-    need = need_of(ledger)
-    if need is not None:
-        tell_need(project, ledger, need)
-    return Completed(message=f"round {outcome.round_id} waits for {many(outcome.waiting, 'label')}")
+    if outcome.waiting:
+        ledger = open_ledger(project)
+        need = need_of(ledger)
+        if need is not None:
+            tell_need(project, ledger, need)
+    return Completed(message=outcome.describe())

@@ -118,7 +118,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", ["settings_page", "command_line_page", "schema_page"])
+@pytest.mark.parametrize("name", ["settings_page", "command_line_page", "schema_page", "http_api_page"])
 def test_generated_pages_are_fresh(name):
     module = script(name)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), "give the command: make docs"

@@ -1,7 +1,6 @@
 """The oracle of the active-learning literature, a simulated annotator: it answers from held-back truth, with a person's
 inaccuracy and a person's time."""
 
-from al_core.campaign.pricing import label_seconds
 from al_core.oracle.annotator import REFINED, SimulatedAnnotator, request_rng
 
-__all__ = ["REFINED", "SimulatedAnnotator", "label_seconds", "request_rng"]
+__all__ = ["REFINED", "SimulatedAnnotator", "request_rng"]

@@ -54,10 +54,30 @@ def import_mmdet() -> None:
             from mmdet.utils import register_all_modules
 
             register_all_modules(init_default_scope=False)
+        from mmengine.logging import MMLogger
+
+        # What is logged outside of trainings goes to the logger of this name.
+        through_python(MMLogger.get_instance("mmengine"))
     except ImportError as error:
         raise MissingDependency(
             f"training and predicting need mmdet with mmcv's compiled operators, got: {error}; run 'fewframes doctor'"
         ) from error
+
+
+class ToPythonLogging(logging.Handler):
+    """Hands records of mmengine, whose loggers are in no tree of loggers, to Python's logger ``mmengine``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a record on, where its level is enabled."""
+        logger = logging.getLogger("mmengine")
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+
+
+def through_python(logger: Any) -> Any:
+    """Let a logger of mmengine print nothing itself: its records go to Python's own logging."""
+    logger.handlers[:] = [ToPythonLogging(logging.INFO)]
+    return logger
 
 
 def choose_device(device: str = "auto") -> str:

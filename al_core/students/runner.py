@@ -1,6 +1,5 @@
 """mmengine's Runner without files, logs and survey of the machine; import it only where mmengine may be imported."""
 
-import logging
 import multiprocessing
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
+
+from al_core.students.build import through_python
 
 LOG_EVERY = 25
 """Iterations between two lines in mmengine's log."""
@@ -43,16 +44,6 @@ class TwoGroupsConstructor:
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return OPTIM_WRAPPERS.build({"type": "OptimWrapper", **self._wrapper, "optimizer": OPTIMIZERS.build(optimizer)})
-
-
-class ToPythonLogging(logging.Handler):
-    """Hands records of mmengine, whose loggers are in no tree of loggers, to Python's logger ``mmengine``."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand a record on, where its level is enabled."""
-        logger = logging.getLogger("mmengine")
-        if logger.isEnabledFor(record.levelno):
-            logger.handle(record)
 
 
 class StudentRunner(Runner):
@@ -102,14 +93,16 @@ class StudentRunner(Runner):
         )
 
     def build_logger(self, log_level: Any = "ERROR", **_: Any) -> MMLogger:
-        """Return a logger to the terminal and to Python's own logging."""
-        logger = MMLogger.get_instance(self._experiment_name, log_level=log_level)
-        logger.addHandler(ToPythonLogging(logging.INFO))
+        """Return a logger to Python's own logging."""
+        logger: MMLogger = through_python(MMLogger.get_instance(self._experiment_name, log_level=log_level))
         return logger
 
     def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> nn.Module:
         """Move a model to the chosen device; mmengine would take the fastest."""
         return model.to(self._student_device)
+
+    def _init_model_weights(self) -> None:
+        """Leave the weights alone: they are drawn or loaded, and mmengine would log a line for each of them."""
 
     def resume(self, filename: str, **_: Any) -> None:
         """Go on from a checkpoint, whatever device wrote it."""

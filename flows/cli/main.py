@@ -14,7 +14,7 @@ from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
 from flows.cli.options import project_option, readable_project_option, terminal
-from flows.cli.outputs import export, report, status
+from flows.cli.outputs import export, report, settings, status
 from flows.cli.run import one_round, pause, resume, run
 from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql
@@ -40,11 +40,13 @@ def main() -> None:
 @readable_project_option
 def doctor(root: Path) -> None:
     """Say what is installed, whether it works, and where state lives."""
-    from tasks.project.doctor import examine, findings_table
+    from tasks.project.doctor import examine, finding_line
 
-    findings = examine(root)
-    terminal().print(findings_table(findings))
-    if not all(finding.ok for finding in findings):
+    console, sound = terminal(), True
+    for finding in examine(root):
+        console.print(finding_line(finding))
+        sound = sound and finding.ok
+    if not sound:
         sys.exit(1)
 
 
@@ -129,7 +131,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, run, one_round, pause, resume, serve, status, report, export),
+    *(doctor, ingest, run, one_round, pause, resume, serve, status, settings, report, export),
     *(simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):

@@ -24,17 +24,50 @@ def status(root: Path) -> None:
 
 
 @click.command()
+@click.argument("section", required=False)
+@readable_project_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are as by default.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def settings(section: str | None, root: Path, everything: bool, form: str) -> None:
+    """Show which settings are in force, what is default, and which changes wait for the next round.
+
+    SECTION, e.g. selection or selection.strategy, shows all of one section, or one setting.
+    """
+    from tasks.report.setting_rows import view_settings
+
+    project, ledger = opened(root)
+    view = view_settings(ledger)
+    if section is not None:
+        chosen = view.chosen(section)
+    elif everything or form == "json":
+        chosen = view
+    else:
+        chosen = view.short()
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(chosen.to_json(), indent=2))
+        return
+    from tasks.report.setting_tables import print_settings
+
+    print_settings(project, view, chosen, terminal())
+
+
+@click.command()
 @readable_project_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
     from al_core.ledger.file.soundness import is_read_only
+    from tasks.progress import progress_of, terminal_progress
     from tasks.report import write_report
 
     project, ledger, frames = _source(root)
     if out is None and is_read_only(project.ledger_path):
         raise click.UsageError(f"{project.root} is read-only: name a place that can be written with --out")
-    click.echo(f"report: {write_report(project, ledger, frames, out or project.root / 'report.html')}")
+    with terminal_progress(terminal()):
+        page = write_report(project, ledger, frames, out or project.root / "report.html", progress_of("report"))
+    click.echo(f"report: {page}")
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """Commands that run a project's rounds."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from tasks.processes.surroundings import user_name
 
 if TYPE_CHECKING:
     from al_core.settings import Settings
+    from tasks.processes.round_outcome import RoundOutcome
 
 
 @click.command()
@@ -40,25 +43,19 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon:
     With --abandon, end the unfinished round, however far it is. Nobody's answer is lost: answers are labels of the next
     round, and who has a frame in hand may finish it.
     """
-    from tasks.processes.run_lock import only_run
-    from tasks.progress import terminal_progress
-    from tasks.scheduling.prefect_server import prefect_server
-
     console = terminal()
     project = existing(root)
     asked = _asked(changes, {})
     if abandon:
         _abandon(project, preset, asked, yes, console)
         return
-    settings = _settings(project, preset, asked)
-    _require_fit(project, settings)
-    _ask_for(project, preset, asked, settings, console)
-    _tell_outlook(console, project, settings)
-    with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
+
+    def take(settings: "Settings") -> "RoundOutcome":
         from flows.round import run_round
 
-        outcome = run_round(project, settings)
-    _tell_outcome(console, project, outcome)
+        return run_round(project, settings)
+
+    _tell_outcome(console, project, _taken_on(project, preset, asked, console, take))
 
 
 @click.command()
@@ -101,7 +98,7 @@ def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: b
         raise NotReady("no round is under way, so there is none to abandon")
     if preset or asked:
         settings = _settings(project, preset, asked)
-        _require_fit(project, settings)
+        _require_fit(project, settings, console)
     if not yes:
         click.confirm(f"End round {last.round_id} for good? Its answers stay labels.", abort=True)
     words = [abandoned_in_words(ledger.abandon_round(user_name()))]
@@ -109,28 +106,62 @@ def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: b
     for line in words:
         console.print(line, soft_wrap=True)
     if preset or asked:
-        _ask_for(project, preset, asked, settings, console)
+        _ask_for(project, settings, console)
+
+
+def _taken_on(
+    project: Project,
+    preset: str | None,
+    asked: dict[str, Any],
+    console: Any,
+    take: "Callable[[Settings], RoundOutcome]",
+) -> "RoundOutcome":
+    """Take the rounds on as the one process that does; where they only have to wait, neither Prefect nor a network of
+    the student is loaded."""
+    from tasks.processes.round_outcome import still_waits
+    from tasks.processes.run_lock import only_run
+
+    settings = _settings(project, preset, asked)
+    changed = bool(preset or asked)
+    if changed:
+        _require_fit(project, settings, console)
+        _ask_for(project, settings, console)
+    with only_run(project.root):
+        waits = still_waits(project)
+        if waits is not None:
+            return waits
+        if not changed:
+            _require_fit(project, settings)
+        _tell_outlook(console, project, settings)
+        with _at_work(project, console):
+            return take(settings)
+
+
+@contextmanager
+def _at_work(project: Project, console: Any) -> Iterator[None]:
+    """Have a Prefect server, a log, and progress on the terminal."""
+    from tasks.processes.project_log import RUN_LOG, logging_to
+    from tasks.progress import terminal_progress
+    from tasks.scheduling.prefect_server import prefect_server
+
+    with logging_to(project.root / RUN_LOG), prefect_server(project.prefect_home), terminal_progress(console):
+        yield
 
 
 def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], console: Any) -> None:
-    from tasks.processes.run_lock import only_run
-    from tasks.progress import terminal_progress
     from tasks.report.tables import print_status, round_line
-    from tasks.scheduling.prefect_server import prefect_server
 
-    def told(done: Any) -> None:
-        console.print(round_line(project, done.round_id))
-        if done.stop_reason is None:
-            _tell_outlook(console, project, settings)
-
-    settings = _settings(project, preset, asked)
-    _require_fit(project, settings)
-    _ask_for(project, preset, asked, settings, console)
-    _tell_outlook(console, project, settings)
-    with only_run(project.root), prefect_server(project.prefect_home), terminal_progress(console):
+    def take(settings: "Settings") -> "RoundOutcome":
         from flows.campaign import run_campaign
 
-        outcome = run_campaign(project, settings, told)
+        def told(done: "RoundOutcome") -> None:
+            console.print(round_line(project, done.round_id))
+            if done.stop_reason is None:
+                _tell_outlook(console, project, settings)
+
+        return run_campaign(project, settings, told)
+
+    outcome = _taken_on(project, preset, asked, console, take)
     print_status(project, console)
     _tell_outcome(console, project, outcome)
 
@@ -146,7 +177,7 @@ def _tell_outlook(console: Any, project: Project, settings: "Settings") -> None:
         console.print("\n".join(lines), highlight=False, style="dim")
 
 
-def _tell_outcome(console: Any, project: Project, outcome: Any) -> None:
+def _tell_outcome(console: Any, project: Project, outcome: "RoundOutcome") -> None:
     from tasks.backends.protocol import told_line
     from tasks.project.round_control import command, pause_in_words
 
@@ -180,14 +211,23 @@ def _where_people_label(project: Project, round_id: int) -> str:
             return f"the frames are in {project.outbox}, answers go to {project.inbox}; {again}"
 
 
-def _require_fit(project: Project, settings: "Settings") -> None:
-    """Refuse what surely fails, before anything is stored."""
-    from tasks.ledger.client import open_ledger
-    from tasks.preflight import check
+def _require_fit(project: Project, settings: "Settings", console: Any = None) -> None:
+    """Refuse what surely fails, before anything is stored.
 
-    if not open_ledger(project).videos():
+    Args:
+        console: shows how the student is tried out; None where the round itself does that when it begins.
+    """
+    from tasks.ledger.client import open_ledger
+    from tasks.preflight import check, rehearse
+    from tasks.progress import terminal_progress
+
+    ledger = open_ledger(project)
+    if not ledger.videos():
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
     check(settings, project)
+    if console is not None:
+        with terminal_progress(console):
+            rehearse(project, ledger, settings)
 
 
 def _asked(changes: tuple[str, ...], limits: dict[str, Any]) -> dict[str, Any]:
@@ -204,10 +244,9 @@ def _settings(project: Project, preset: str | None, asked: dict[str, Any]) -> "S
     return settings_for_run(project, preset, asked)
 
 
-def _ask_for(project: Project, preset: str | None, asked: dict[str, Any], settings: "Settings", console: Any) -> None:
+def _ask_for(project: Project, settings: "Settings", console: Any) -> None:
     """Keep settings that were asked for, and say from when on they hold."""
     from tasks.project.round_control import ask_for
 
-    if preset or asked:
-        for line in ask_for(project, settings, user_name()).lines(project):
-            console.print(line, soft_wrap=True)
+    for line in ask_for(project, settings, user_name()).lines(project):
+        console.print(line, soft_wrap=True)

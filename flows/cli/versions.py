@@ -53,11 +53,15 @@ def versions(root: Path) -> None:
 @click.option("--most", default=10, show_default=True, type=click.IntRange(0), help="Changed masks listed per video.")
 def diff(before: int, after: int, root: Path, video: str | None, most: int) -> None:
     """Say which masks changed from round BEFORE to round AFTER, and by how much."""
-    from tasks.project.label_versions import compare_rounds
+    from tasks.project.label_versions import abandoned_note, compare_rounds
 
-    found = compare_rounds(*opened(root), before, after, video)
+    project, ledger = opened(root)
+    found = compare_rounds(project, ledger, before, after, video)
     console = terminal()
     console.print(_summary(found))
+    for round_id in (before, after):
+        if ledger.round(round_id).status == "abandoned":
+            console.print(f"note: {abandoned_note(round_id)}")
     for name, comparison in found.items():
         if comparison.changes and most:
             console.print(f"\n{name}, the most changed first:", style="bold")

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from al_core.campaign.answer_kind import answer_kind
+from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import Asked, DrawnFrame, FileContent, frame_label
 from al_core.files import json_bytes, write_whole
 from al_core.footage.images import png_bytes
-from al_core.oracle import label_seconds
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by

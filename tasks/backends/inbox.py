@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from al_core.campaign.answer_kind import answer_kind
+from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.drawn import Asked, DrawnMask
 from al_core.exchange.label_files import SUFFIXES, read_index_image, read_label_file
@@ -21,7 +22,6 @@ from al_core.files import json_bytes, write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
-from al_core.oracle import label_seconds
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, Answer, FrameLabel, LabelRequest, MaskLabel, Video
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
 from tasks.backends.shown import ShownMasks, asked_frames

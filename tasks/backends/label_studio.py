@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from al_core.campaign.answer_kind import answer_kind
+from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel, ToolUnreachable
 from al_core.exchange.drawn import Asked, frame_label, origins
 from al_core.exchange.label_studio import label_config, prediction, read_annotation
 from al_core.files import json_bytes, write_whole
 from al_core.footage.images import png_bytes
-from al_core.oracle import label_seconds
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.label_studio_api import LabelStudioApi
 from tasks.backends.shown import ShownMasks, asked_frames

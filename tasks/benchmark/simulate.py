@@ -27,7 +27,8 @@ from al_core.selection import STRATEGIES
 from al_core.settings import Settings
 from tasks.benchmark.workers import run_jobs
 from tasks.ledger.client import open_ledger
-from tasks.scheduling.prefect_server import prefect_server, without_heartbeat
+from tasks.processes.project_log import RUN_LOG, logging_to
+from tasks.scheduling.prefect_server import prefect_server, without_heartbeat, without_logs
 
 POOL = "pool"
 """What a campaign on all sequences together is called."""
@@ -161,7 +162,7 @@ def run_one(
     for this in ledger.rounds():
         if this.finished_at is not None:
             rounds_done.put(this.round_id)
-    with without_heartbeat():
+    with without_heartbeat(), without_logs(), logging_to(project.root / RUN_LOG):
         run_campaign(project, plan.settings_of(campaign), lambda outcome: rounds_done.put(outcome.round_id))
     return campaign_records(project, campaign)
 

@@ -17,7 +17,7 @@ from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.records import Video
 from al_core.selection import STRATEGIES
-from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
+from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings, leaves
 from al_core.students.zoo import config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
@@ -45,7 +45,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     Raises:
         BadSettings: a name, file, device or number that cannot be worked with; the message begins with the setting.
     """
-    values = _dotted(settings.model_dump())
+    values = dict(leaves(settings.model_dump()))
     _check_names(settings)
     _check_numbers(values)
     _check_variables(values)
@@ -258,10 +258,3 @@ def _about(setting: str) -> Iterator[None]:
     except FewframesError as error:
         words = str(error)
         raise BadSettings(words if words.startswith(f"{setting}:") else f"{setting}: {words}") from error
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found

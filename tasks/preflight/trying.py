@@ -28,7 +28,7 @@ def tried(folder: Path) -> dict[str, Any]:
     settings = Settings.model_validate(trial["settings"])
     start = Path(trial["start"]) if trial["start"] else None
     try:
-        from al_core.students.trial import try_student
+        from tasks.preflight.student_trial import try_student
 
         for method in settings.propagation.methods:
             build(method, Resources(settings.propagation, folder / "cache"))

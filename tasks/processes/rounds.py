@@ -15,6 +15,7 @@ from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from tasks.processes.heartbeat import Watchdog, touched
 from tasks.processes.memory import killed_for_memory, memory_kills
+from tasks.processes.project_log import RUN_LOG
 from tasks.processes.run_lock import is_run, run_lock
 from tasks.processes.supervisor import PeriodicThread, SupervisedProcess
 from tasks.scheduling.deployments import begin_rounds
@@ -160,7 +161,7 @@ class ServedRounds(RoundsRunner):
         self._started_at: tuple[int, str, str, int] | None = None
         self._failed_at: tuple[int, str, str] | None = None
         watchdog = Watchdog("the run", touched(run_lock(project.root)))
-        output = project.root / "run.log"
+        output = project.root / RUN_LOG
         elsewhere = partial(begin_rounds, project)
         super().__init__(command, output, self._settle_and_check, self._tell, elsewhere, watchdog)
 

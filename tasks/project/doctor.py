@@ -6,8 +6,9 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -35,7 +36,13 @@ _MODULES = {
 }
 """Packages whose module is not named as they are; of mmdet the part that needs mmcv's operators."""
 
+_WITH_TORCH = {"torch", "torchvision", "mmcv", "mmdet.models", "mmengine", "imgaug"}
+"""Modules that load torch, or are loaded with it, which takes as long as all others together."""
+_NAME_WIDTH = 22
+"""Of the longest name of what is looked at."""
+
 Probe = tuple[str, str]
+Answer = tuple[bool, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,90 +60,129 @@ class Finding:
     mend: str = ""
 
 
-def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) -> list[Finding]:
-    """Look at everything that the product needs; changes nothing and needs no network.
+def examine(root: Path, patience: float = 300.0, free_gigabytes: float = 1.0) -> Iterator[Finding]:
+    """Look at everything that the product needs, and yield what is seen as soon as it is; changes nothing and needs no
+    network.
 
     What libraries take for granted and this machine has not (see ``tasks/processes/surroundings.py``) they get as in a
     run.
 
     Args:
         root: the project's folder; it need not exist yet.
-        patience: seconds that the libraries together may take to show that they work.
+        patience: seconds that the libraries of one process may take to show that they work.
         free_gigabytes: less free disk space than this is a finding.
 
     Raises:
         MissingDependency: so much is missing that the rest cannot be looked at.
     """
     project = Project.at(root)
-    requirements = _requirements()
-    probes: list[Probe] = [("imports", _module(name)) for name, _ in requirements]
-    if project.ledger_path.is_file():
+    requirements = dict(_requirements())
+    of_torch = [name for name in requirements if _module(name) in _WITH_TORCH]
+    others = [name for name in requirements if name not in of_torch]
+    place = [("ledger", str(project.ledger_path))] if project.ledger_path.is_file() else []
+    if place:
         with suppress(OSError):
             provide(project.prefect_home)
-    probes += [("mmcv_operators", ""), ("gpu", ""), ("codecs", "")]
-    if project.ledger_path.is_file():
-        probes.append(("ledger", str(project.ledger_path)))
-    answers = dict(zip(probes, run_probes(probes, patience), strict=True))
-    return [
-        _python(),
-        *(_package(name, wanted, answers["imports", _module(name)]) for name, wanted in requirements),
-        _operators(*answers["mmcv_operators", ""]),
-        Finding("GPU", True, answers["gpu", ""][1]),
-        _codecs(*answers["codecs", ""]),
-        *_state(project, free_gigabytes),
-        _ledger(project, answers.get(("ledger", str(project.ledger_path)))),
-        *_rounds(project),
-        *_environment(),
-        *_messages(project),
-    ]
+    # Both processes are at work while the answers of the first are read.
+    usual = run_probes([*place, *_imports(others), ("codecs", "")], patience)
+    slow = run_probes([*_imports(of_torch), ("mmcv_operators", ""), ("gpu", "")], patience)
+    yield _python()
+    yield from _state(project, free_gigabytes)
+    yield _ledger(project, next(usual) if place else None)
+    yield from _rounds(project)
+    yield from _environment()
+    yield from _messages(project)
+    for name in others:
+        yield _package(name, requirements[name], next(usual))
+    yield _codecs(*next(usual))
+    for name in of_torch:
+        yield _package(name, requirements[name], next(slow))
+    yield _operators(*next(slow))
+    yield Finding("GPU", True, next(slow)[1])
 
 
-def findings_table(findings: Iterable[Finding]) -> "Table":
-    """Return the findings for a terminal; what has to be mended stands beside what is wrong."""
+def finding_line(finding: Finding) -> "Table":
+    """Return a finding for a terminal; what has to be mended stands below what is wrong."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("", "what", "seen", box=None, header_style="bold")
-    for finding in findings:
-        mark = Text("ok", "green") if finding.ok else Text("mend", "bold red")
-        seen = Text(finding.detail, overflow="fold")
-        if finding.mend:
-            seen.append(f"\n-> {finding.mend}", "yellow")
-        table.add_row(mark, Text(finding.name), seen)
+    table = Table(box=None, show_header=False)
+    table.add_column(width=4)
+    table.add_column(width=_NAME_WIDTH)
+    table.add_column()
+    mark = Text("ok", "green") if finding.ok else Text("mend", "bold red")
+    seen = Text(finding.detail, overflow="fold")
+    if finding.mend:
+        seen.append(f"\n-> {finding.mend}", "yellow")
+    table.add_row(mark, Text(finding.name), seen)
     return table
 
 
-def run_probes(probes: Sequence[Probe], patience: float) -> list[tuple[bool, str]]:
-    """Return the answers of ``tasks.project.probes``, one ``(ok, detail)`` per probe, in order.
+def run_probes(probes: Sequence[Probe], patience: float) -> Iterator[Answer]:
+    """Let ``tasks.project.probes`` begin; returns its answers, one a probe, in order, each as soon as it is there.
 
     A probe that brings its process down is the one that had not answered; those after it are tried in another process.
     """
-    answers: list[tuple[bool, str]] = []
-    while len(answers) < len(probes):
-        said, failure = _ask(probes[len(answers) :], patience)
-        answers += said
-        if len(answers) < len(probes):
-            answers.append((False, failure))
-    return answers
+    return _answers(probes, _begun(probes), patience)
 
 
-def _ask(probes: Sequence[Probe], patience: float) -> tuple[list[tuple[bool, str]], str]:
-    search = [p for p in (os.environ.get("PYTHONPATH"), str(_ROOT)) if p]
-    command = [sys.executable, "-m", "tasks.project.probes", json.dumps(probes)]
+def _answers(probes: Sequence[Probe], child: "subprocess.Popen[str]", patience: float) -> Iterator[Answer]:
+    left = list(probes)
+    while True:
+        failure = yield from _said(child, left, patience)
+        if not left:
+            return
+        yield False, failure
+        if not left[1:]:
+            return
+        left = left[1:]
+        child = _begun(left)
+
+
+def _said(child: "subprocess.Popen[str]", left: list[Probe], patience: float) -> Generator[Answer, None, str]:
+    """Yield what a process answers, and take it from what is ``left``; returns why it said no more."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        child.kill()
+
+    clock = threading.Timer(patience, end)
+    clock.start()
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=patience,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
-            check=False,
-        )
-        output, failure = done.stdout, f"the process that tried it ended with status {done.returncode}"
-    except subprocess.TimeoutExpired as error:
-        output, failure = error.stdout or b"", f"did not answer within {patience:g} s"
-    said = [json.loads(line) for line in output.decode().splitlines() if line.endswith("}")]
-    return [(answer["ok"], answer["detail"]) for answer in said], failure
+        assert child.stdout is not None
+        for line in child.stdout:
+            # The last words of a process that was ended may be cut off.
+            if line.endswith("}\n"):
+                answer = json.loads(line)
+                del left[0]
+                yield answer["ok"], answer["detail"]
+        status = child.wait()
+    finally:
+        clock.cancel()
+        child.kill()
+        child.wait()
+    return (
+        f"did not answer within {patience:g} s"
+        if late.is_set()
+        else f"the process that tried it ended with status {status}"
+    )
+
+
+def _begun(probes: Sequence[Probe]) -> "subprocess.Popen[str]":
+    search = [p for p in (os.environ.get("PYTHONPATH"), str(_ROOT)) if p]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tasks.project.probes", json.dumps(probes)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
+    )
+
+
+def _imports(names: Iterable[str]) -> list[Probe]:
+    return [("imports", _module(name)) for name in names]
 
 
 def _requirements() -> list[tuple[str, str]]:

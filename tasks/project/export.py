@@ -23,6 +23,7 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.project.label_versions import abandoned_note
 from tasks.steps.context import Collected
 
 USUAL_SHARES = {"train": 0.8, "val": 0.2}
@@ -204,6 +205,7 @@ def _gathered(
     """Return the clips, and what is to be said of answers and videos that do not go out."""
     with ledger.held():
         round_id = _round(ledger, choice)
+        given_up = round_id and ledger.round(round_id).status == "abandoned"
         paths = ledger.delivered_paths(round_id)
         videos = ledger.videos()
         used, now = _labels_of(ledger, round_id), ledger.human_labels()
@@ -219,6 +221,7 @@ def _gathered(
         clips.append(_clip(project, ledger, frames, round_id, video, path, said, choice.fresh))
     left_out = [video.name for video in videos if choice.videos is None and video.name not in known]
     return clips, [
+        *([abandoned_note(round_id)] if given_up else []),
         *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
         *(f"video {name} is left out: round {round_id} delivered no masks for it" for name in left_out),
     ]

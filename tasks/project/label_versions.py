@@ -52,6 +52,11 @@ def versions(project: Project, ledger: Ledger) -> list[Version]:
     return found
 
 
+def abandoned_note(round_id: int) -> str:
+    """Say of an abandoned round what its masks are."""
+    return f"round {round_id} was abandoned: later rounds were made as if it had delivered nothing"
+
+
 def compare_rounds(
     project: Project, ledger: Ledger, before: int, after: int, video: str | None = None
 ) -> dict[str, LabelDiff]:

@@ -14,7 +14,6 @@ from al_core.project import Project
 from al_core.settings import Settings, load_settings
 from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
-from tasks.preflight import check
 from tasks.processes.run_lock import is_run
 from tasks.project.run_settings import settings_for_run, settings_in_force
 
@@ -81,6 +80,9 @@ def settings_of_schedule(project: Project, preset: str | None, changes: Mapping[
         BadSettings: a name that is no setting, or a value that does not fit.
     """
     if preset or changes:
+        # Who only looks at what people decided need not load what is checked.
+        from tasks.preflight import check
+
         source = source_of_schedule(preset, changes)
         if open_ledger(project).last_source() != source:
             asked = settings_for_run(project, preset, changes)

@@ -1,6 +1,6 @@
 """Everything that the pages say, gathered from the ledger before a word of HTML is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from al_core.errors import FewframesError
 from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
-from al_core.records import FrameLabel, FrameRef, QualityRow, Selected, Video
+from al_core.records import FrameLabel, FrameRef, Progress, QualityRow, Selected, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.progress import telling
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures.round_figures import Figure
 from tasks.report.figures.timeline_figure import time_line
@@ -119,13 +120,16 @@ class _Known:
     delivered: Path | None
 
 
-def gather(project: Project, ledger: Ledger, frames: FrameStore) -> Content:
+def gather(
+    project: Project, ledger: Ledger, frames: FrameStore, on_progress: Callable[[Progress], None] | None = None
+) -> Content:
     """Read everything that the page shows; the ledger is let go before the first frame is decoded."""
     with ledger.held():
         content = with_outlook(gather_rounds(project, ledger), ledger)
         known = _all_known(project, ledger, content, None)
         people = tuple(person_rows(project, ledger))
-    return replace(content, shown=tuple(_video_content(each, frames) for each in known), people=people)
+    told = telling(known, len(known), "videos", on_progress)
+    return replace(content, shown=tuple(_video_content(each, frames) for each in told), people=people)
 
 
 def gather_video(project: Project, ledger: Ledger, frames: FrameStore, video: Video) -> Content:

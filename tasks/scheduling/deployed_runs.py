@@ -13,6 +13,7 @@ from typing import Any
 from al_core.errors import RunLocked
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
+from tasks.processes.project_log import RUN_LOG, logging_to
 from tasks.processes.run_lock import held, only_run
 from tasks.scheduling.events import tell_failed
 from tasks.scheduling.published import published
@@ -44,13 +45,14 @@ DEPLOYED: dict[str, Any] = {
 
 @contextmanager
 def noted(project: Project) -> Iterator[None]:
-    """Be known as the process of this run, and show people how far it is."""
+    """Be known as the process of this run, show people how far it is, and log to the project."""
     from prefect.runtime import flow_run
     from prefect.settings import PREFECT_API_URL
 
     with ExitStack() as stack:
         if flow_run.id is not None:
             stack.enter_context(noted_run(project.prefect_home, flow_run.id))
+        stack.enter_context(logging_to(project.root / RUN_LOG))
         url = PREFECT_API_URL.value()
         if url:
             stack.enter_context(published(url, project.root.name))

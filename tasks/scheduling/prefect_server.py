@@ -30,12 +30,19 @@ from tasks.scheduling.published import published
 
 _log = logging.getLogger(__name__)
 
+LOGGERS = ("flows", "tasks", "al_core", "mmengine")
+"""Loggers whose lines stand on a run's page: this project's, and that of trainings."""
+
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    # What a run logs is shown on its page; Prefect's own words of its runs are few at this level.
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
+    # A process that is no run, or no run yet, has no page.
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_CLI_PROMPT": "false",
 }
 _PATIENCE = 120.0
@@ -93,6 +100,15 @@ def without_heartbeat() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def without_logs() -> Iterator[None]:
+    """Send no logs to a server of our own, whose pages nobody opens: they are in the project's log."""
+    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
+        yield
+
+
 def known_server(home: Path, patience: float = 0.0) -> str | None:
     """Return the API of the server that a project uses instead of its own short-lived ones; None where none answers.
 
@@ -136,6 +152,7 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
         _started(home, _free_port(), patience, once=True) as (url, server),
         _explained(server, home),
         without_heartbeat(),
+        without_logs(),
         _quiet(),
     ):
         yield url

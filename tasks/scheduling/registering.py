@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.project import Project
+from tasks.processes.project_log import RUN_LOG
 from tasks.scheduling.deployments import FLOWS, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
 
@@ -113,7 +114,7 @@ def _planned(cron: str, timezone: str) -> "DeploymentScheduleCreate":
 
 def _job(project: Project) -> dict[str, Any]:
     """Return how a worker starts a run: with this very Python, in the project's folder, independent of the worker."""
-    command = shlex.join([sys.executable, "-m", "tasks.scheduling.flow_process", str(project.root / "run.log")])
+    command = shlex.join([sys.executable, "-m", "tasks.scheduling.flow_process", str(project.root / RUN_LOG)])
     return {"command": command, "working_dir": str(project.root), "stream_output": False}
 
 

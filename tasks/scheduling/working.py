@@ -30,11 +30,7 @@ _PACKAGES = Path(__file__).resolve().parents[2]
 
 
 def prepare_environment() -> None:
-    """Set how the worker and its runs log, and how often it asks for work; must come before Prefect is imported."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
-    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows,tasks,al_core,mmengine")
-    # The worker itself, which is no run, logs to its terminal only.
-    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    """Set how often the worker asks for work, and where runs find this code; must come before Prefect is imported."""
     os.environ.setdefault("PREFECT_WORKER_QUERY_SECONDS", "3")
     # Runs begin in the project's folder, and must find this very code there.
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)

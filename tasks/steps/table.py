@@ -114,6 +114,7 @@ def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]
     done = ledger.begin_step(round_id, step.name, fingerprint(inputs), code_version(), step.form)
     if done is not None:
         return step.result.from_json(done.result)
+    _log.info("round %d: %s begins", round_id, step.name)
     try:
         with noted(context.project.round_dir(round_id) / f"{step.name}.working") as killed:
             context, result, seconds = _worked(context, step, work, killed)
@@ -126,6 +127,7 @@ def once(context: RoundContext, step: Step[R], work: Callable[[RoundContext], R]
             raise told from error
         raise
     ledger.finish_step(round_id, step.name, result.to_json(), seconds, context.stored)
+    _log.info("round %d: %s is done after %.1f s", round_id, step.name, seconds)
     return result
 
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI, Request
 from tasks.ledger import owner_api
 from tasks.network.forwarded import Forwarded
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
+from tasks.web.api import api_description
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
@@ -15,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     label_routes.router,
     state.router,
+    api_description.router,
     pages.router,
     dashboard_routes.router,
     dashboard_routes.own,
@@ -26,19 +28,24 @@ def create_app(context: WebContext) -> FastAPI:
     """Return the application of one project.
 
     Routes get the context as ``request.app.state.context``. Any error is answered as
-    ``{"error": what, "mend": what to do}``; there are no pages that describe the API to strangers.
+    ``{"error": what, "mend": what to do}``; what describes the API is behind the sign-in.
     """
     app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     app.state.label_cache = LabelCache(context)
     app.state.failed_links = auth.FailedLinks()
     add_error_handlers(app)
-    app.add_api_route("/healthz", _healthz, methods=["GET"])
-    for router in ROUTERS:
-        app.include_router(router)
+    mount(app)
     app.add_middleware(Guard, secret=context.secret, names=context.names)
     app.add_middleware(Forwarded, prefix=context.prefix, trusted=context.proxies)
     return app
+
+
+def mount(app: FastAPI) -> None:
+    """Add all routes to an application."""
+    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    for router in ROUTERS:
+        app.include_router(router)
 
 
 async def _healthz(request: Request) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.project import Project
 from tasks.network.forwarded import PREFIX
-from tasks.web.error_responses import ApiError
+from tasks.web.error_responses import ApiError, answers
 
 COOKIE = "fewframes_session"
 """The cookie of earlier versions, which two projects on one host shared; sessions in it go on."""
@@ -100,7 +100,7 @@ class Token(BaseModel):
     token: str = Field(max_length=200)
 
 
-@router.post("/enter")
+@router.post("/enter", responses=answers(401, 429, example={"page": "label"}))
 def enter(request: Request, body: Token) -> JSONResponse:
     """Sign in by the token of a personal link; says which page comes next: the dashboard for those who look first.
 

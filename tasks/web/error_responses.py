@@ -1,6 +1,7 @@
 """Answers to errors: ``{"error": what, "mend": what to do}``, with the HTTP status of each class."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -74,6 +75,24 @@ class ApiError(Exception):
         super().__init__(error)
         self.status = status
         self.body = {"error": error, "mend": mend, **more}
+
+
+def answers(
+    *refusals: int, example: Mapping[str, Any] | None = None, nothing: str = ""
+) -> dict[int | str, dict[str, Any]]:
+    """Return what a route documents: the refusals that it may give, and an example of its answer.
+
+    Args:
+        refusals: status codes besides those that stand before every route.
+        example: of the JSON that it answers with.
+        nothing: what an answer without content (204) means, where it may give one.
+    """
+    told: dict[int | str, dict[str, Any]] = {refusal: {} for refusal in refusals}
+    if example is not None:
+        told[200] = {"content": {"application/json": {"example": dict(example)}}}
+    if nothing:
+        told[204] = {"description": nothing}
+    return told
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -17,7 +17,9 @@ from al_core.masks.rle import decode, encode
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
+from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller, Lead, Person, Viewer
+from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
@@ -29,11 +31,18 @@ _PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
 
 router = APIRouter()
 
+
+class Picture(Response):
+    """A JPEG or PNG file."""
+
+    media_type = "image/*"
+
+
 RequestId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
-@router.get("/api/me")
+@router.get("/api/me", responses=answers(example=examples.ME))
 def me(request: Request, person: Person) -> dict[str, Any]:
     """Tell who is signed in, and how far the queue is."""
     counts = _ledger(request).queue_counts(person.name)
@@ -41,7 +50,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
     return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
 
 
-@router.post("/api/next")
+@router.post("/api/next", responses=answers(example=examples.TASK, nothing="No frame waits."))
 def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
@@ -51,7 +60,7 @@ def next_task(request: Request, person: Labeller) -> Any:
 # ---- what there is to see
 
 
-@router.get("/api/frames/{video_id}/{frame_idx}.{kind}")
+@router.get("/api/frames/{video_id}/{frame_idx}.{kind}", response_class=Picture, responses=answers(403, 404))
 def frame(
     request: Request,
     person: Labeller,
@@ -66,7 +75,7 @@ def frame(
     return Response(cache.picture(ref, kind, long_side), media_type=media, headers=_PICTURES_KEPT)
 
 
-@router.get("/api/masks/{video_id}/{frame_idx}")
+@router.get("/api/masks/{video_id}/{frame_idx}", responses=answers(403, 404, example={"masks": []}))
 def masks(request: Request, person: Labeller, video_id: Number, frame_idx: Number) -> dict[str, Any]:
     """Return what is labelled or delivered in a frame."""
     cache, ref = _cache(request), FrameRef(video_id, frame_idx)
@@ -75,7 +84,11 @@ def masks(request: Request, person: Labeller, video_id: Number, frame_idx: Numbe
     return {"masks": _shown(cache.around(in_hand.question if in_hand else None, ref))}
 
 
-@router.get("/api/disagreement/{video_id}/{frame_idx}.png")
+@router.get(
+    "/api/disagreement/{video_id}/{frame_idx}.png",
+    response_class=Picture,
+    responses=answers(403, 404, nothing="Where the teachers disagree is not known."),
+)
 def disagreement_map(request: Request, person: Labeller, video_id: Number, frame_idx: Number) -> Response:
     """Return a picture to lay over a frame: where the teachers disagree; nothing (204) where that is not known."""
     cache, ref = _cache(request), FrameRef(video_id, frame_idx)
@@ -92,7 +105,7 @@ def disagreement_map(request: Request, person: Labeller, video_id: Number, frame
 # ---- the frame in hand
 
 
-@router.post("/api/requests/{request_id}/renew")
+@router.post("/api/requests/{request_id}/renew", responses=answers(404, 409, example=examples.RENEWED))
 def renew(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
     """Keep the frame."""
     seconds = _cache(request).lease_seconds()
@@ -102,7 +115,7 @@ def renew(request: Request, person: Labeller, request_id: RequestId, body: Lease
     return {"expires_in_seconds": seconds, "note": note}
 
 
-@router.put("/api/requests/{request_id}/draft")
+@router.put("/api/requests/{request_id}/draft", responses=answers(404, 409, example={"saved": True}))
 def save_draft(request: Request, person: Labeller, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
     """Keep an unfinished drawing on the server."""
     with _refusals(request, person, request_id):
@@ -111,7 +124,7 @@ def save_draft(request: Request, person: Labeller, request_id: RequestId, body: 
     return {"saved": True}
 
 
-@router.post("/api/requests/{request_id}/submit")
+@router.post("/api/requests/{request_id}/submit", responses=answers(404, 409, example=examples.STORED))
 def submit(request: Request, person: Labeller, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
     """Store an answer; the same one again is acknowledged again."""
     cache, ledger = _cache(request), _ledger(request)
@@ -126,7 +139,7 @@ def submit(request: Request, person: Labeller, request_id: RequestId, body: Subm
     return {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
 
 
-@router.post("/api/answers/{answer_id}/undo")
+@router.post("/api/answers/{answer_id}/undo", responses=answers(404, 409, example=examples.TASK))
 def undo(request: Request, person: Labeller, answer_id: UUID) -> dict[str, Any]:
     """Take the last answer back; the frame comes again."""
     with _refusals(request, person, str(answer_id)):
@@ -135,28 +148,28 @@ def undo(request: Request, person: Labeller, answer_id: UUID) -> dict[str, Any]:
     return _task(request, person, task)
 
 
-@router.post("/api/requests/{request_id}/release", status_code=204)
+@router.post("/api/requests/{request_id}/release", status_code=204, responses=answers(404, 409))
 def release(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> None:
     """Give the frame back."""
     with _refusals(request, person, request_id):
         _ledger(request).release(request_id, person.name, body.lease)
 
 
-@router.post("/api/requests/{request_id}/skip", status_code=204)
+@router.post("/api/requests/{request_id}/skip", status_code=204, responses=answers(404, 409))
 def skip(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to others."""
     with _refusals(request, person, request_id):
         _ledger(request).skip(request_id, person.name, body.lease, body.reason)
 
 
-@router.post("/api/requests/{request_id}/flag", status_code=204)
+@router.post("/api/requests/{request_id}/flag", status_code=204, responses=answers(404, 409))
 def flag(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to the lead."""
     with _refusals(request, person, request_id):
         _ledger(request).flag(request_id, person.name, body.lease, body.reason)
 
 
-@router.post("/api/requests/{request_id}/drop", status_code=204)
+@router.post("/api/requests/{request_id}/drop", status_code=204, responses=answers(404, 409))
 def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody) -> None:
     """Ask nobody any more; the round goes on without the frame."""
     with _refusals(request, person, request_id):
@@ -165,7 +178,7 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
         request.app.state.context.answered(dropped.round_id)
 
 
-@router.post("/api/requests/{request_id}/refine")
+@router.post("/api/requests/{request_id}/refine", responses=answers(404, 409, example={"rle": examples.RLE}))
 def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
     """Make a mask better by clicks or a box; nothing is stored."""
     # The server starts without scipy.
@@ -190,13 +203,13 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
 # ---- how people work
 
 
-@router.get("/api/people")
+@router.get("/api/people", responses=answers(403))
 def people(request: Request, person: Viewer) -> list[dict[str, Any]]:
     """List everybody: frames, seconds, and how well their labels hold."""
     return [asdict(row) for row in person_rows(request.app.state.context.project, _ledger(request))]
 
 
-@router.get("/api/log")
+@router.get("/api/log", responses=answers(403))
 def log(
     request: Request, person: Lead, limit: Annotated[int, Query(ge=1, le=10_000)] = 100, who: str | None = None
 ) -> list[dict[str, Any]]:

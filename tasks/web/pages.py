@@ -55,7 +55,7 @@ _TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
 
 
 @router.get("/", response_class=HTMLResponse)
-@router.get("/enter", response_class=HTMLResponse)
+@router.get("/enter", response_class=HTMLResponse, include_in_schema=False)
 async def start_page() -> HTMLResponse:
     """Show where people arrive by their link, or without one: the page sends the token on (POST /enter)."""
     return HTMLResponse(_start_page())
@@ -93,15 +93,15 @@ def static_version() -> str:
 
 @cache
 def _start_page() -> str:
-    return _template("start.html").substitute(static=f"static/{static_version()}")
+    return filled("start.html")
 
 
 @cache
 def _label_page() -> str:
     names = {action: name for action, _, name, _ in TOOLS}
     setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names}
-    return _template("label.html").substitute(
-        static=f"static/{static_version()}",
+    return filled(
+        "label.html",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
@@ -118,5 +118,7 @@ def _button(action: str, key: str, name: str, title: str) -> str:
     )
 
 
-def _template(name: str) -> Template:
-    return Template((_TEMPLATES / name).read_text(encoding="utf-8"))
+def filled(name: str, **values: str) -> str:
+    """Return a template with its values put in; ``static`` is the address of static files as seen from the top."""
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+    return Template(text).substitute(values, static=f"static/{static_version()}")

@@ -13,7 +13,9 @@ from al_core.project import Project
 from tasks.network.forwarded import Network
 from tasks.processes.rounds import RunState
 from tasks.project.round_control import pause_in_words
+from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Person
+from tasks.web.error_responses import answers
 
 router = APIRouter()
 
@@ -55,7 +57,7 @@ async def context_of(request: Request) -> WebContext:
 Context = Annotated[WebContext, Depends(context_of)]
 
 
-@router.get("/api/state")
+@router.get("/api/state", responses=answers(example=examples.STATE))
 def state(context: Context, person: Person) -> dict[str, Any]:
     """Return the newest round, the step at work or done last, open requests, the run that takes it on, and why the
     campaign is over.

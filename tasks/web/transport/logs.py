@@ -5,14 +5,14 @@ once a second, with how much of it was left out.
 """
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from cachetools import LRUCache
+
+from tasks.processes.project_log import PatientLog
 
 REQUESTS = "fewframes.requests"
 """Name of the logger of what was asked and answered; its records have the attribute ``status``."""
@@ -68,15 +68,6 @@ def refusal(record: logging.LogRecord) -> Hashable:
     """Return the status of a request that was refused or failed; None for one that was answered."""
     status: int = vars(record)["status"]
     return status if status >= 400 else None
-
-
-class PatientLog(RotatingFileHandler):
-    """A log that leaves out what it cannot write, on a full disk: serving goes on."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing of a full disk; the answers to people do."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Any zoo config becomes a student: our classes, no download, RGB, sides padded; members come back as they were."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from al_core.errors import BadCheckpoint, BadSettings, UnknownName
 from al_core.settings import StudentSettings
 from al_core.students.build import (
+    ToPythonLogging,
     build_config,
     build_model,
     choose_device,
@@ -221,3 +223,24 @@ def test_cuda_is_asked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatch) 
     assert choose_device("auto") == "cpu"
     with pytest.raises(BadSettings, match="'cuda'"):
         choose_device("cuda")
+
+
+def test_records_of_mmengine_reach_pythons_logging(caplog: pytest.LogCaptureFixture) -> None:
+    record = logging.LogRecord("student", logging.INFO, "here", 1, "iteration %d", (3,), None)
+    with caplog.at_level(logging.INFO, "mmengine"):
+        ToPythonLogging().emit(record)
+    with caplog.at_level(logging.ERROR, "mmengine"):
+        ToPythonLogging().emit(record)
+    assert caplog.messages == ["iteration 3"]
+
+
+def test_what_mmengine_warns_of_outside_of_trainings_is_not_printed(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_mmdet()
+    from mmengine.logging import print_log
+
+    with caplog.at_level(logging.WARNING, "mmengine"):
+        print_log("FileClient will be deprecated", "current", logging.WARNING)
+    assert caplog.messages == ["FileClient will be deprecated"]
+    assert capsys.readouterr().out == ""

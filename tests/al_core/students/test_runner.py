@@ -1,6 +1,5 @@
 """mmengine's Runner for one student."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -117,12 +116,3 @@ def test_kernels_decay_and_biases_do_not(module: Any) -> None:
     assert [tuple(p.shape) for p in kernels["params"]] == [(2, 1, 3, 3)]
     assert [tuple(p.shape) for p in others["params"]] == [(2,), (2,)]
     assert (kernels["weight_decay"], others["weight_decay"]) == (0.5, 0.0)
-
-
-def test_records_of_mmengine_reach_pythons_logging(module: Any, caplog: pytest.LogCaptureFixture) -> None:
-    record = logging.LogRecord("student", logging.INFO, "here", 1, "iteration %d", (3,), None)
-    with caplog.at_level(logging.INFO, "mmengine"):
-        module.ToPythonLogging().emit(record)
-    with caplog.at_level(logging.ERROR, "mmengine"):
-        module.ToPythonLogging().emit(record)
-    assert caplog.messages == ["iteration 3"]

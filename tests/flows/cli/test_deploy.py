@@ -56,6 +56,12 @@ def runs(api, ids, states):
     return api.flow_runs(list(ids.values()), states)
 
 
+def log_of(api, flow_run_id):
+    """The lines that the server's page of a run shows."""
+    rows = api._ask("POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}})
+    return [row["message"] for row in rows]
+
+
 @pytest.mark.end_to_end
 def test_a_scheduled_round_waits_without_a_process_and_survives_the_death_of_server_worker_and_run(project, tmp_path):
     ledger = open_ledger(project)
@@ -97,6 +103,9 @@ def test_a_scheduled_round_waits_without_a_process_and_survives_the_death_of_ser
             until(lambda: runs(api, {"campaign": ids["campaign"]}, ["COMPLETED"]), "the run ends")
             until(lambda: not runs(api, ids, ["RUNNING", "PENDING"]), "no dead run is left")
             assert not runs(api, ids, ["FAILED"])
+            (over,) = runs(api, {"campaign": ids["campaign"]}, ["COMPLETED"])
+            told = "round 1 is finished"
+            until(lambda: any(told in line for line in log_of(api, over.flow_run_id)), "its page says how it ended")
 
     assert [(s.name, s.status) for s in ledger.steps()] == [(name, "finished") for name in STEPS]
     assert ledger.last_round().stop_reason == "all rounds are done: 1 of 1"

@@ -7,13 +7,18 @@ from click.testing import CliRunner
 
 from al_core.export import FORMATS
 from flows.cli.main import main
-from tests.toys.labelled_project import finished_project
+from tests.toys.labelled_project import abandoned_round, copied, finished_project
 from tests.toys.web.html_page import Page
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return finished_project(tmp_path_factory.mktemp("built"))[0]
+def built(tmp_path_factory):
+    return finished_project(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="module")
+def project(built):
+    return built[0]
 
 
 def call(project, *arguments):
@@ -77,3 +82,26 @@ def test_an_export_says_what_it_wrote_and_what_to_do_with_it(project, tmp_path):
 def test_every_format_can_be_named(project):
     text = call(project, "export", "--help").output
     assert all(name in text for name in FORMATS)
+
+
+def test_settings_are_shown_for_people_and_for_programs(project):
+    text = call(project, "settings").output
+    assert "round 2 is finished" in text
+    assert "frames_per_round" in text
+    assert "min_gap" not in text
+    assert "min_gap" in call(project, "settings", "selection").output
+    assert "min_gap" in call(project, "settings", "--all").output
+    found = json.loads(call(project, "settings", "selection.strategy", "--format", "json").output)
+    assert list(found["settings"]) == ["selection.strategy"]
+    assert "Did you mean 'teachers'" in call(project, "settings", "teacher").output
+
+
+def test_an_export_of_an_abandoned_round_says_so(built, tmp_path):
+    project, ledger, _ = copied(built, tmp_path)
+    abandoned_round(project, ledger)
+    first, second = (
+        call(project, "export", "--format", "coco", "--no-images", "--out", tmp_path / number, "--round", number).output
+        for number in ("2", "3")
+    )
+    assert "was abandoned" not in first
+    assert "note: round 3 was abandoned: later rounds were made as if it had delivered nothing" in second

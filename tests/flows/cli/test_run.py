@@ -1,21 +1,25 @@
 """The commands that take rounds on: what they hand to the flows, and what they say of how it ended."""
 
+import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import datetime
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from al_core.ledger.campaign.steering import Pause
 from al_core.ledger.store import Ledger
+from al_core.records import LabelRequest
 from al_core.settings import Settings, load_settings
 from flows.cli.main import main
-from flows.round import RoundOutcome
 from tasks.processes import run_lock
+from tasks.processes.round_outcome import RoundOutcome
 from tasks.scheduling import prefect_server
-from tests.toys.ledgers import ledger_with_clip
+from tests.toys.ledgers import chosen, ledger_with_clip
 
 
 def outcome(waiting=0, stop_reason=None, rejected=(), paused=None):
@@ -31,10 +35,18 @@ def root(tmp_path):
     return tmp_path
 
 
+def asked(ledger):
+    """The round has asked for two frames."""
+    for step in ("select", "request"):
+        ledger.begin_step(1, step, "0" * 64)
+        ledger.finish_step(1, step, {}, 1.0)
+    ledger.put_requests([LabelRequest.of(1, chosen(frame, rank)) for rank, frame in enumerate((3, 8))])
+
+
 @pytest.fixture
 def flows(monkeypatch):
     """The flows, which only note what they are given and end as they are told to; nobody's Prefect."""
-    noted = SimpleNamespace(given=[], ends=outcome())
+    noted = SimpleNamespace(given=[], ends=outcome(), tried=[])
 
     def note(project, settings, *on_round):
         noted.given.append((project.root, settings))
@@ -42,6 +54,9 @@ def flows(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "flows.campaign", SimpleNamespace(run_campaign=note))
     monkeypatch.setitem(sys.modules, "flows.round", SimpleNamespace(run_round=note))
+    monkeypatch.setattr(
+        "tasks.preflight.rehearse", lambda project, ledger, settings: noted.tried.append(ledger.wanted())
+    )
     monkeypatch.setattr(prefect_server, "prefect_server", lambda folder: nullcontext())
     return noted
 
@@ -162,3 +177,44 @@ def test_a_pause_begins_and_ends(root, flows):
     assert "paused since" in run("status", root)[1]
     assert "is over. While it is served" in run("resume", root)[1]
     assert (ledger.paused(), "is not paused" in run("resume", root)[1]) == (None, True)
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_a_student_is_tried_out_before_a_change_is_kept(root, flows, command):
+    run(command, root)
+    assert flows.tried == []
+    run(command, root, "--set", "student.long_side=64")
+    assert flows.tried == [None]
+    assert Ledger(root / "ledger.duckdb").wanted().student.long_side == 64
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_a_run_that_only_waits_says_so_without_prefect_or_the_student(root, command):
+    asked(Ledger(root / "ledger.duckdb"))
+    code = f"""
+import sys
+from flows.cli.main import main
+main([{command!r}, "--project", {str(root)!r}], standalone_mode=False)
+print(sorted({{"prefect", "torch", "mmdet", "mmengine", "scipy", "asyncio"}} & {{*sys.modules}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "round 1 waits for 2 labels: the frames are in" in " ".join(done.stdout.split())
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert not (root / "prefect").exists()
+
+
+def test_a_run_that_waits_keeps_changes_and_takes_answers_in(root, flows):
+    ledger = Ledger(root / "ledger.duckdb")
+    asked(ledger)
+    code, output = run("run", root, "--set", "student.iterations=7")
+    assert (code, flows.given, ledger.round(1).settings.student.iterations) == (0, [], 7)
+    assert "holds from now on" in output
+    assert "waits for 2 labels" in output
+    mask = np.zeros((4, 4), np.uint8)
+    mask[1:3, 1:3] = 1
+    (root / "inbox").mkdir(exist_ok=True)
+    for frame in (3, 8):
+        Image.fromarray(mask).save(root / "inbox" / f"r0001-v00001-f{frame:07d}.png")
+    assert "round 1 is finished" in run("run", root)[1]
+    assert (len(flows.given), len(ledger.human_labels())) == (1, 2)

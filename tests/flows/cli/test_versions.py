@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
-from tests.toys.labelled_project import copied, finished_project
+from tests.toys.labelled_project import abandoned_round, copied, finished_project
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,12 @@ def test_diff_names_the_masks_that_changed(call):
     assert ["clip", "5", "1.000", "0", "0", "0", "2"] in lines
     assert ["3", "1", "renamed", "1.000", "teacher", "human"] in lines
     assert "renamed  1.000" not in call("diff", "1", "2", "--most", "0")[1]
+
+
+def test_diff_says_that_a_round_was_abandoned(call, project):
+    assert "abandoned" not in call("diff", "1", "2")[1]
+    abandoned_round(*project)
+    assert "note: round 3 was abandoned: later rounds" in call("diff", "2", "3")[1]
 
 
 def test_diff_of_a_round_that_delivered_nothing(call):

@@ -11,6 +11,7 @@ from tests.toys.privileges import read_only
 
 LOOKS = [
     ("status",),
+    ("settings", "--all"),
     ("sql", "SELECT count(*) FROM answer"),
     ("versions",),
     ("diff", "1", "2"),

@@ -7,7 +7,7 @@ import pytest
 
 from al_core.errors import BadCheckpoint
 from al_core.settings import Settings
-from al_core.students import trial
+from tasks.preflight import student_trial
 from tasks.preflight.trying import tried
 
 
@@ -32,7 +32,7 @@ def raising(error):
 
 def test_notes_are_handed_on(folder, monkeypatch):
     given = []
-    monkeypatch.setattr(trial, "try_student", lambda *arguments: given.append(arguments) or ("it fits",))
+    monkeypatch.setattr(student_trial, "try_student", lambda *arguments: given.append(arguments) or ("it fits",))
     assert tried(folder) == {"notes": ["it fits"]}
     assert given[0][2] == {1: "object"}
 
@@ -50,7 +50,7 @@ def test_notes_are_handed_on(folder, monkeypatch):
     ],
 )
 def test_an_error_is_one_line_that_says_what_kind_it_is(folder, monkeypatch, error, answer):
-    monkeypatch.setattr(trial, "try_student", raising(error))
+    monkeypatch.setattr(student_trial, "try_student", raising(error))
     assert tried(folder) == answer
 
 

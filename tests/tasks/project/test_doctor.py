@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from al_core.project import Project
-from tasks.project.doctor import Finding, _environment, _messages, findings_table, run_probes
+from tasks.project.doctor import Finding, _environment, _messages, finding_line, run_probes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -109,22 +109,37 @@ def test_probes_are_answered_in_order_whatever_becomes_of_them(tmp_path, monkeyp
     (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     modules = ["json", "leaves", "no_such_module", "hangs", "csv"]
-    answers = run_probes([("imports", module) for module in modules], patience=4)
+    answers = list(run_probes([("imports", module) for module in modules], patience=4))
     assert [ok for ok, _ in answers] == [True, False, False, False, True]
     assert answers[1][1].endswith("ended with status 7")
     assert "No module named 'no_such_module'" in answers[2][1]
     assert answers[3][1] == "did not answer within 4 s"
 
 
-def test_the_table_shows_the_mend_beside_the_finding():
+def test_answers_come_as_soon_as_they_are_there(tmp_path, monkeypatch):
+    (tmp_path / "waits.py").write_text(
+        "import pathlib, time\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.01)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    answers = run_probes([("imports", "json"), ("imports", "waits")], patience=60)
+    assert next(answers)[0]
+    (tmp_path / "go").touch()
+    assert [ok for ok, _ in answers] == [True]
+
+
+def test_the_mend_stands_below_the_finding():
     from rich.console import Console
 
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(findings_table([Finding("a", True, "1.0"), Finding("b", False, "gone", "put it back")]))
-    text = console.export_text()
-    assert "ok    a     1.0" in text
-    assert "mend  b     gone" in text
-    assert "-> put it back" in text
+    console = Console(width=80, record=True, file=io.StringIO())
+    for finding in (Finding("a", True, "1.0"), Finding("b", False, "gone", "put it back " * 9)):
+        console.print(finding_line(finding))
+    lines = console.export_text().splitlines()
+    assert lines[0].split() == ["ok", "a", "1.0"]
+    assert lines[1].split() == ["mend", "b", "gone"]
+    assert lines[2].split()[:2] == ["->", "put"]
+    assert len({line.index(word) for line, word in zip(lines, ("1.0", "gone", "->"), strict=False)}) == 1
+    assert max(map(len, lines)) <= 80
 
 
 def test_too_little_disk_space_is_a_finding(tmp_path):

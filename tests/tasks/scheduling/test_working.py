@@ -31,7 +31,6 @@ def test_what_the_user_has_set_is_kept(environment):
     environment["PREFECT_WORKER_QUERY_SECONDS"] = "30"
     prepare_environment()
     assert environment["PREFECT_WORKER_QUERY_SECONDS"] == "30"
-    assert "tasks" in environment["PREFECT_LOGGING_EXTRA_LOGGERS"].split(",")
 
 
 WORK = """

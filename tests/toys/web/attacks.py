@@ -109,4 +109,6 @@ CALLS = [
     ("POST", "/api/answers/00000000-0000-0000-0000-000000000000/undo"),
     ("GET", "/api/people"),
     ("GET", "/api/log"),
+    ("GET", "/api/docs"),
+    ("GET", "/api/openapi.json"),
 ]

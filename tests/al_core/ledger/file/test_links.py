@@ -74,5 +74,5 @@ def test_a_symbolic_link_to_a_ledger_is_refused(tmp_path):
     (tmp_path / "copy").mkdir()
     link = tmp_path / "copy" / ledger.path.name
     link.symlink_to(ledger.path)
-    with pytest.raises(FewframesError, match=r"is a link to .*/work/ledger.duckdb.*: work in that folder"):
+    with pytest.raises(FewframesError, match=r"is a link to .*work.ledger.duckdb.*: work in that folder"):
         Ledger(link).videos()

@@ -4,7 +4,7 @@ import torch
 
 from al_core.errors import BadCheckpoint
 from al_core.settings import Settings
-from al_core.students.trial import _objects, try_student
+from tasks.preflight.student_trial import _objects, try_student
 
 SETTINGS = Settings().changed({"student.long_side": 64, "teachers.decays": (0.5,)})
 IMAGE = np.full((48, 64, 3), 90, np.uint8)

@@ -1,0 +1,63 @@
+"""How a round ended, and whether one that is under way has to go on waiting: found out without Prefect."""
+
+from dataclasses import dataclass
+
+from al_core.ledger.campaign.steering import Pause
+from al_core.project import Project
+from tasks.ledger.client import open_ledger
+from tasks.project.round_control import pause_in_words
+from tasks.report.formatting import many
+from tasks.steps.collect import collect_found
+from tasks.steps.context import Collected, Requested, RoundContext
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """How a round ended.
+
+    Attributes:
+        waiting: requests that people have not answered yet; the round goes on when they have.
+        rejected: answers that cannot be used, with the reasons.
+        stop_reason: why the campaign is over, or None.
+        paused: the pause for which nothing new begins, or None; ``round_id`` is 0 before the first round then.
+    """
+
+    round_id: int
+    waiting: int = 0
+    rejected: tuple[str, ...] = ()
+    stop_reason: str | None = None
+    paused: Pause | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next round may begin at once."""
+        return not self.waiting and self.stop_reason is None and self.paused is None
+
+    def describe(self) -> str:
+        """Say in one line how the round ended."""
+        if self.paused is not None:
+            return pause_in_words(self.paused)
+        if self.waiting:
+            return f"round {self.round_id} waits for {many(self.waiting, 'label')}"
+        over = f"; the campaign is over: {self.stop_reason}" if self.stop_reason else ""
+        return f"round {self.round_id} is finished{over}"
+
+
+def still_waits(project: Project) -> RoundOutcome | None:
+    """Look whether the newest round has nothing to do but to wait for people; the answers that are there are taken in.
+
+    Returns:
+        How a run would end that only waits or is paused; None where there is work.
+    """
+    ledger = open_ledger(project)
+    last, pause = ledger.last_round(), ledger.paused()
+    if last is None or last.status != "running":
+        return None if pause is None else RoundOutcome(0 if last is None else last.round_id, paused=pause)
+    context = RoundContext(project, ledger, last.round_id)
+    if context.result(Requested) is None or context.settings.annotator.backend == "simulated":
+        return None
+    if context.result(Collected) is None:
+        found = collect_found(context)
+        if found.waiting:
+            return RoundOutcome(last.round_id, found.waiting, found.rejected)
+    return None if pause is None else RoundOutcome(last.round_id, paused=pause)

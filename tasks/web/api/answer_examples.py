@@ -1,0 +1,48 @@
+"""What the calls of the API answer, as its description shows; a test compares the fields with those of real answers."""
+
+RLE = {"size": [480, 854], "counts": "PPYo1"}
+
+_MASK = {"track_id": 1, "category_id": 1, "rle": RLE, "provenance": "propagated", "confidence": 0.91}
+
+ME = {"name": "ada", "role": "annotator", "done": 12, "open": 8}
+
+TASK = {
+    "request_id": "r0002-v00001-f0000120",
+    "round_id": 2,
+    "lease": {"token": "...", "expires_in_seconds": 300.0},
+    "rank": 0,
+    "kind": "mask",
+    "reason": "the teachers disagree",
+    "control": False,
+    "blind": False,
+    "frame": {
+        "video_id": 1,
+        "video": "dog",
+        "frame_idx": 120,
+        "time_seconds": 4.8,
+        "n_frames": 300,
+        "fps": 25.0,
+        "width": 854,
+        "height": 480,
+    },
+    "categories": [{"category_id": 1, "name": "dog"}],
+    "masks": [_MASK],
+    "uncertainty": {},
+    "set_aside": [],
+    "base_revision": 0,
+    "draft": {"masks": [], "seconds": 3.5, "saved_at": "2026-11-26T08:00:00Z"},
+    "queue": {"open": 8, "done": 12, "mine": 5},
+}
+
+RENEWED = {"expires_in_seconds": 300.0, "note": ""}
+
+STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}
+
+STATE = {
+    "round": 2,
+    "step": "collect",
+    "open": 8,
+    "running": False,
+    "last_error": "the lead can see why",
+    "paused": "paused since 2026-11-26 08:00 UTC",
+}

@@ -1,0 +1,38 @@
+"""What a campaign tells of itself while it runs: to the terminal, to the project's log and to Prefect's pages."""
+
+import httpx
+import pytest
+
+from tests.flows.campaigns import begin
+from tests.toys.prefect.registered import lasting
+from tests.toys.projects import fewframes
+
+CHATTER = ("FileClient", "HardDiskBackend", "init_weights", "metainfo", "Deprecat", "Error logging", "WARNING")
+"""Words of libraries that nobody at a terminal asked for."""
+
+
+@pytest.mark.end_to_end
+def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(tmp_path):
+    project, arguments = begin(tmp_path)
+    with lasting(tmp_path / "elsewhere") as (url, _):
+        limits = ("--set", "annotator.backend=simulated", "--rounds", 1)
+        done = fewframes(*arguments, *limits)
+        runs = {run["id"]: run for run in httpx.post(f"{url}/flow_runs/filter", json={}).json()}
+        logs = httpx.post(f"{url}/logs/filter", json={"sort": "TIMESTAMP_ASC"}).json()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert not [words for words in CHATTER if words in done.stdout]
+
+    lines = {name: [log["message"] for log in logs if runs[log["flow_run_id"]]["name"] == name]
+             for name in ("campaign in project", "round in project")}  # fmt: skip
+    (ended,) = [line for line in lines["campaign in project"] if line.startswith("round 1 is finished")]
+    assert "; the campaign is over: " in ended
+    (trained,) = [line for line in lines["round in project"] if line.startswith("Iter(train)")]
+    assert "[6/6]" in trained
+    assert "loss:" in trained
+    steps = [line.split()[2] for line in lines["round in project"] if line.endswith("begins")]
+    assert steps == ["select", "request", "collect", "train", "predict", "propagate", "audit"]
+
+    log = (project.root / "run.log").read_text()
+    assert trained in log
+    assert "round 1: audit is done after" in log
