@@ -45,4 +45,5 @@ STATE = {
     "running": False,
     "last_error": "the lead can see why",
     "paused": "paused since 2026-11-26 08:00 UTC",
+    "over": None,
 }
