@@ -330,7 +330,7 @@ async function begin() {
   } catch (error) {
     return messages.cannotBegin(error);
   }
-  if (me.role === "viewer") return location.replace("/dashboard/overview");
+  if (me.role === "viewer") return location.replace("dashboard/overview");
   byId("person").textContent = me.name;
   byId("drop").hidden = me.role !== "lead";
   const keeper = new Keeper(me.name);

@@ -10,6 +10,7 @@ class Person:
         self.context = running.new_context(viewport={"width": 1280, "height": 800}, **options)
         self.page = self.context.new_page()
         self.page.goto(link)
+        self.page.wait_for_url(lambda url: "/enter" not in url)
         if "/dashboard" in self.page.url:
             # A lead's link leads to the dashboard.
             self.page.click("text='Label'")
