@@ -45,5 +45,5 @@ STATE = {
     "running": False,
     "last_error": "the lead can see why",
     "paused": "paused since 2026-11-26 08:00 UTC",
-    "over": None,
+    "over": "all rounds are done: 5 of 5",
 }
