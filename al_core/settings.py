@@ -139,10 +139,13 @@ class StudentSettings(_Section):
     own model zoo. ``init_weights`` is a checkpoint for the first round; later rounds start from the round before
     when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame. With
     ``lower_on_memory``, a step that ran out of memory is tried once more with less: ``batch_size``, then ``long_side``.
+    With ``train`` "heads", backbone and neck stay as they are in the weights that it starts from, their BatchNorm
+    statistics too.
     """
 
     config: str = "rtmdet_ins_tiny"
     override: str = ""
+    train: Literal["all", "heads"] = "all"
     init_weights: str = ""
     warm_start: bool = True
     long_side: Positive = 320

@@ -71,6 +71,16 @@ EXAMPLES = {
         "fewframes export --project work --format mots --out mots",
         "fewframes export --project work --format overlay-mp4 --out look.mp4 --video one",
     ],
+    "predict": [
+        "fewframes predict clips/two.mkv --project work --out found",
+        "fewframes predict clips davis --project work --out found --format davis --format overlay-mp4 --stride 5",
+    ],
+    "student": [
+        "fewframes student list --project work",
+        "fewframes student pin 2 --project work",
+        "fewframes student pin --newest --project work",
+        "fewframes student export model --project work",
+    ],
     "simulate": [
         "fewframes simulate --data davis --strategies random,uniform,hybrid --seeds 3 --out sim.json",
         "fewframes simulate --data davis --sequences dog,libby --rounds 4 --budget 8 --out sim.json",

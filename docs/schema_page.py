@@ -42,6 +42,7 @@ TABLES = {
     "step": "One step of a round.",
     "wanted": "Settings that somebody asked for; the next round begins with the newest.",
     "pause": "A time in which nothing new began.",
+    "student_pin": "A student that somebody chose; the newest row holds.",
     "training_curve": "The loss at one iteration of a round's training.",
     "prediction_batch": "What a round predicted for one video.",
     "prediction": "How uncertain the prediction of one frame is; each part is higher where less is certain.",
@@ -140,6 +141,12 @@ COLUMNS = {
         "paused_at": "When.",
         "resumed_by": "Who let it go on; empty while the pause lasts.",
         "resumed_at": "When.",
+    },
+    "student_pin": {
+        "pin_id": "From 1, in order.",
+        "round_id": "Whose student labels new footage, and later rounds start from; empty for the newest.",
+        "who": "Who chose it.",
+        "pinned_at": "When; rounds that began before go by an earlier row.",
     },
     "training_curve": {
         "iteration": "From 1.",

@@ -46,6 +46,8 @@ MEANING = {
     "student.config": "The student: a name in `configs/students`, the path of a config, or `mmdet::...` (see "
     "[students](students.md)).",
     "student.override": "A config file with what differs from `student.config`.",
+    "student.train": "`all` of it, or only its `heads`: backbone and neck then stay as they are in the weights that it "
+    "starts from (see [students](students.md)).",
     "student.init_weights": "A file of weights that the first round starts from; empty means random weights.",
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",

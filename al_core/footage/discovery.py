@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from al_core.errors import BadVideo
+from al_core.files import printable
 from al_core.footage import video
 from al_core.footage.images import FRAME_SUFFIXES
 from al_core.footage.numbering import NO_NUMBER
@@ -26,6 +27,7 @@ from al_core.project import Project
 _KNOWN_FILES = (CATEGORIES_FILE, "export.json")
 _LABELS = re.compile(rb'"annotations"|"shapes"|<annotation')
 _LABELS_READ = 1 << 16
+_NAMED = 4
 
 _NO_FOOTAGE = "no video that can be played, and no frames"
 IS_LABELS = (
@@ -91,6 +93,18 @@ def nothing_in(path: str | Path) -> BadVideo:
     return BadVideo(
         f"{Path(path).absolute()}: the folder holds no frames and no videos; expected {_VIDEOS}, "
         f"numbered {either(FRAME_SUFFIXES)} images, or the DAVIS layout ({FRAMES_FOLDER}, {MASKS_FOLDER})"
+    )
+
+
+def not_taken(passed_over: Iterable[PassedOver]) -> tuple[str, ...]:
+    """Return one line for the person about each folder and reason for which files are passed over."""
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for file in passed_over:
+        groups.setdefault((file.path.parent, file.reason), []).append(file.path.name)
+    return tuple(
+        f"not taken: {len(names)} file{'s' if len(names) > 1 else ''} in {printable(folder)} "
+        f"({printable(', '.join(names[:_NAMED]))}{', ...' if len(names) > _NAMED else ''}): {reason}"
+        for (folder, reason), names in groups.items()
     )
 
 

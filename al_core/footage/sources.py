@@ -38,7 +38,7 @@ from al_core.footage.numbering import NO_NUMBER, frame_numbers
 from al_core.footage.video import VideoInfo
 from al_core.masks import rle
 from al_core.masks.rle import Rle
-from al_core.records import IGNORE_TRACK, Progress
+from al_core.records import IGNORE_TRACK, Identities, Progress, Video
 
 FOLDER_FPS = Fraction(25)
 """Rate of a folder of frames, which has no clock of its own."""
@@ -68,12 +68,14 @@ class Source:
         path: absolute path of the file or of the folder of frames.
         masks: folder of its masks, if it has any.
         problem: why it cannot be read, if that is known already; every method raises it.
+        picture: name of the one image in the folder that is meant, where it is no frame of a video.
     """
 
     name: str
     path: Path
     masks: Path | None = None
     problem: str = ""
+    picture: str = ""
 
     @property
     def kind(self) -> str:
@@ -89,7 +91,7 @@ class Source:
         self._check()
         if self.kind == "file":
             return ()
-        return numbered_frames(self.path)
+        return (self.picture,) if self.picture else numbered_frames(self.path)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the content, 64 hex digits: a file's bytes, or names and bytes of a folder's frames.
@@ -127,6 +129,25 @@ class Source:
         times_us = numbers * 1_000_000 * FOLDER_FPS.denominator // FOLDER_FPS.numerator
         bits = bits_in_use(self.path / name for name in files)
         return VideoInfo(FOLDER_FPS, len(files), *sizes[0], 0, False, times_us, bits)
+
+    def video(self, sha256: str, info: VideoInfo, identities: Identities = Identities.PERSISTENT) -> Video:
+        """Return what was found out as a video; number 0 stands for the one that it will get."""
+        return Video(
+            video_id=0,
+            name=self.name,
+            uri=str(self.path),
+            kind=self.kind,
+            sha256=sha256,
+            fps=info.fps,
+            n_frames=info.n_frames,
+            height=info.height,
+            width=info.width,
+            rotation=info.rotation,
+            variable_fps=info.variable_fps,
+            identities=identities,
+            files=self.files(),
+            bits=info.bits,
+        )
 
     def truth(self, info: VideoInfo, category: str = DEFAULT_CATEGORY) -> dict[int, tuple[TrueObject, ...]]:
         """Read the masks by frame number; a frame whose mask is empty has an entry without objects.

@@ -19,14 +19,14 @@ from al_core.fusion.assignment import assign, nearest_labels
 from al_core.fusion.blending import deliver, fuse_track, human_masks, new_object
 from al_core.fusion.combination import combine, propagations
 from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
-from al_core.fusion.survey import Plan, survey
+from al_core.fusion.survey import SHORTEST_NEW_TRACK, Plan, survey
 from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
 from al_core.records import DeliveredMask, FrameLabel
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction
 
-__all__ = ["combine", "fuse", "propagations"]
+__all__ = ["combine", "fuse", "propagations", "teachers_alone"]
 
 
 def fuse(
@@ -58,6 +58,36 @@ def fuse(
             nearby = nearest_labels(labels, marks, frame.frame_idx)
             masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
             yield frame.frame_idx, [_calibrated(mask, calibrations or {}) for mask in masks]
+
+
+def teachers_alone(
+    frames: Sequence[int],
+    predicted: Predicted,
+    size: Size,
+    settings: PropagationSettings,
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield (frame, its masks by track) for frames of which nobody labelled any, linked over time by overlap.
+
+    With all frames of a video it is what :func:`fuse` makes of it without labels. Of fewer frames, those that follow
+    each other count as neighbours; an object must be seen in three of them, or in all where there are fewer.
+
+    Args:
+        frames: numbers of the frames that were looked at, rising.
+        predicted: gives the predictions of these frames, in their order, at each call.
+
+    The other arguments are as for :func:`fuse`.
+    """
+
+    def in_a_row() -> Iterator[FramePrediction]:
+        return (replace(prediction, frame_idx=i) for i, prediction in enumerate(predicted()))
+
+    bare = [PropagatedFrame(i, {}) for i in range(len(frames))]
+    plan = survey({}, lambda: iter(bare), in_a_row, {}, settings, min(SHORTEST_NEW_TRACK, len(frames)))
+    for frame, prediction in zip(bare, in_a_row(), strict=True):
+        masks = _machine_masks(frame, prediction, plan, {}, (), size, settings)
+        here = (replace(mask, frame_idx=frames[frame.frame_idx]) for mask in masks)
+        yield frames[frame.frame_idx], [_calibrated(mask, calibrations or {}) for mask in here]
 
 
 def _machine_masks(

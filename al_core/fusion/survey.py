@@ -26,7 +26,7 @@ HUMAN_VOTES = 5.0
 """A meeting in a frame that people labelled counts as this number of sure ones in others."""
 
 SHORTEST_NEW_TRACK = 3
-"""Frames in which a new object must be seen."""
+"""Frames of a video in which a new object must be seen."""
 
 
 @dataclass(eq=False)
@@ -92,8 +92,13 @@ def survey(
     predicted: Predicted,
     category: Mapping[int, int],
     settings: PropagationSettings,
+    shortest: int = SHORTEST_NEW_TRACK,
 ) -> Plan:
-    """Read a video once, and keep numbers only."""
+    """Read a video once, and keep numbers only.
+
+    Args:
+        shortest: in how many frames a new object must be seen.
+    """
     linker = _Linker()
     meetings = _Meetings(category)
     tracklets: dict[int, list[Tracklet]] = {}
@@ -104,12 +109,12 @@ def survey(
         label = labels.get(frame.frame_idx)
         meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
     next_track = max(category, default=0) + 1
-    new = [t for t in linker.tracklets if _is_new(t, settings)]
+    new = [t for t in linker.tracklets if _is_new(t, settings, shortest)]
     return Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust())
 
 
-def _is_new(tracklet: Tracklet, settings: PropagationSettings) -> bool:
-    if tracklet.refuted or tracklet.votes or len(tracklet.existence) < SHORTEST_NEW_TRACK:
+def _is_new(tracklet: Tracklet, settings: PropagationSettings, shortest: int) -> bool:
+    if tracklet.refuted or tracklet.votes or len(tracklet.existence) < shortest:
         return False
     return float(np.mean(tracklet.existence)) >= settings.new_object_threshold
 

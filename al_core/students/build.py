@@ -272,7 +272,7 @@ def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettin
     import_mmdet()
     model = parse_config(content["config"]).model
     if settings is not None:
-        _set_recursively(model.test_cfg, "score_thr", settings.score_threshold)
+        set_recursively(model.test_cfg, "score_thr", settings.score_threshold)
     empty = build_model(model).to(choose_device(device)).eval().requires_grad_(False)
     categories = sorted(content["categories"])
     members = []
@@ -284,6 +284,21 @@ def load_members(checkpoint: Path, device: str = "auto", settings: TeacherSettin
             raise BadCheckpoint(f"{checkpoint}: weights and config do not fit: {error}") from error
         members.append(Member(f"teacher {teacher['decay']} of seed {teacher['seed']}", module, categories))
     return members
+
+
+def parts_of(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """Return the parts of a model with these names, as far as it has them."""
+    found = (getattr(model, name, None) for name in names)
+    return [part for part in found if isinstance(part, nn.Module)]
+
+
+def set_recursively(node: Any, name: str, value: Any) -> None:
+    """Set a value of this name wherever one stands in nested dictionaries, in place."""
+    for key, item in node.items() if isinstance(node, dict) else ():
+        if key == name:
+            node[key] = value
+        else:
+            set_recursively(item, name, value)
 
 
 def _optimizer(learning_rate: float) -> dict[str, Any]:
@@ -358,11 +373,3 @@ def _take_rgb(processor: dict[str, Any]) -> None:
         processor.pop("rgb_to_bgr", None)
     elif not processor.pop("rgb_to_bgr", False):
         processor["rgb_to_bgr"] = True
-
-
-def _set_recursively(node: Any, name: str, value: Any) -> None:
-    for key, item in node.items() if isinstance(node, dict) else ():
-        if key == name:
-            node[key] = value
-        else:
-            _set_recursively(item, name, value)

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from al_core.errors import TrainingDiverged
 from al_core.files import replaced
+from al_core.students.build import parts_of
 
 
 def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
@@ -87,6 +88,27 @@ class MeanTeachersHook(Hook):
         """Bring the teachers back."""
         for teacher, weights in zip(self.teachers, checkpoint["teachers"], strict=True):
             teacher.load_state_dict(weights)
+
+
+class FrozenPartsHook(Hook):
+    """Keep parts of the student as they are while the rest is trained, the statistics of their BatchNorm too.
+
+    Args:
+        names: attributes of the model; those that it lacks are passed over.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def before_run(self, runner: Any) -> None:
+        """Take no gradients in the parts."""
+        for part in parts_of(runner.model, self._names):
+            part.requires_grad_(False)
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Let their BatchNorm use its statistics and not measure."""
+        for part in parts_of(runner.model, self._names):
+            part.eval()
 
 
 class IterationSeedHook(Hook):

@@ -35,11 +35,13 @@ from al_core.students.build import (
     choose_device,
     config_text,
     import_mmdet,
+    parts_of,
     quiet_mmengine,
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
 from al_core.students.weights import Start, read_start
+from al_core.students.zoo import FROZEN, check_start
 
 __all__ = ["TrainedStudent", "TrainingSample", "train_student"]
 
@@ -98,10 +100,12 @@ def train_student(
         statistics_batches: from which the statistics of BatchNorm are measured at the end.
 
     Raises:
-        BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built.
+        BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built, or only its
+            heads are trained and nothing is there to start from.
         BadCheckpoint: ``init_checkpoint`` is damaged or fits nowhere. TrainingDiverged: the loss is no number.
     """
     began = time.monotonic()
+    check_start(student, init_checkpoint is not None)
     import_mmdet()
     run = _Run(
         *(student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress),
@@ -146,6 +150,11 @@ class _Run:
         """mmengine's config of the training."""
         return build_config(self.student, [self.categories[i] for i in self.category_ids], self.iterations)
 
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Parts of the model that stay as they are."""
+        return FROZEN[self.student.train]
+
     @cached_property
     def device(self) -> str:
         """``cpu`` or ``cuda``."""
@@ -159,8 +168,10 @@ class _Run:
     @cached_property
     def identity(self) -> str:
         """Hash of everything that the result depends on."""
+        heads = {"train": self.student.train} if self.frozen else {}
         return fingerprint(
-            {
+            heads
+            | {
                 "config": config_text(self.config),
                 "categories": sorted(self.categories.items()),
                 "labels": fingerprint_labels(FrameLabel(s.frame, s.masks) for s in self.samples),
@@ -212,6 +223,7 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
             _with_precision(run.config, run.device),
             _data(run, seed, run.iterations, run.config.train_pipeline),
             [
+                hooks.FrozenPartsHook(run.frozen),
                 hooks.IterationSeedHook(seed),
                 teachers,
                 curve,
@@ -229,7 +241,8 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
                 runner.train()
                 for module in (runner.model, *(teacher.module for teacher in teachers.teachers)):
                     hooks.seed_everything([seed, 4])
-                    measure_batch_norm(module, _data(run, seed, run.statistics_batches, STATISTICS_PIPELINE))
+                    batches = _data(run, seed, run.statistics_batches, STATISTICS_PIPELINE)
+                    measure_batch_norm(module, batches, run.frozen)
         finally:
             runner.close()
     return {
@@ -243,7 +256,7 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def measure_batch_norm(model: nn.Module, batches: Iterable[Any]) -> None:
+def measure_batch_norm(model: nn.Module, batches: Iterable[Any], frozen: Sequence[str] = ()) -> None:
     """Set the running statistics of BatchNorm to their plain mean over some batches.
 
     Neither the last few batches of a training nor an average of what earlier weights saw fits the weights of a mean
@@ -253,9 +266,12 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Any]) -> None:
     Args:
         model: an mmdet detector; its mode is left as it was.
         batches: as mmdet's data loaders give them, with annotations.
+        frozen: parts of the model whose statistics stay.
     """
     was_training = model.training
     model.train()
+    for part in parts_of(model, frozen):
+        part.eval()
     # Those of a backbone that is kept as it was pretrained do not measure in training.
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]

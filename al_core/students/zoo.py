@@ -1,4 +1,5 @@
-"""Which students there are: those in ``configs/students``, files of the user's own, and mmdet's model zoo.
+"""Which students there are: those in ``configs/students``, files of the user's own, and mmdet's model zoo; and which
+of their parts are trained.
 
 Names are looked up without loading torch or mmdet.
 """
@@ -8,13 +9,29 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from al_core.errors import BadSettings, did_you_mean
-from al_core.settings import CONFIGS, Table
+from al_core.settings import CONFIGS, StudentSettings, Table
 
 ZOO = "mmdet::"
 STUDENTS: Table[Path] = Table(
     "student", {path.stem: path for path in sorted((CONFIGS / "students").glob("*.py")) if path.stem != "__init__"}
 )
 """Our own configs, by the name that settings use."""
+
+FROZEN: dict[str, tuple[str, ...]] = {"all": (), "heads": ("backbone", "neck")}
+"""Parts of a detector that are not trained, by ``student.train``."""
+
+
+def check_start(student: StudentSettings, starts: bool) -> None:
+    """Refuse to keep parts of a student as they are where it starts from no weights.
+
+    Raises:
+        BadSettings: they would stay random.
+    """
+    if FROZEN[student.train] and not starts:
+        raise BadSettings(
+            f"student.train: {student.train!r} leaves backbone and neck as they are in the weights that the student "
+            "starts from, and there are none: name some with student.init_weights, or train 'all' in the first round"
+        )
 
 
 def config_base(name: str) -> str:

@@ -13,6 +13,8 @@ from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
+from flows.cli.models.labelling import predict
+from flows.cli.models.students import student
 from flows.cli.options import project_option, readable_project_option, terminal
 from flows.cli.outputs import export, report, settings, status
 from flows.cli.run import one_round, pause, resume, run
@@ -132,7 +134,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 for _command in (
     *(doctor, ingest, run, one_round, pause, resume, serve, status, settings, report, export),
-    *(simulate, propagate, bench, compare, demo),
+    *(predict, student, simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):
     main.add_command(_command)

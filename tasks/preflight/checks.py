@@ -18,7 +18,7 @@ from al_core.propagation import PROPAGATORS
 from al_core.records import Video
 from al_core.selection import STRATEGIES
 from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings, leaves
-from al_core.students.zoo import config_base, override_text
+from al_core.students.zoo import check_start, config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
@@ -93,12 +93,13 @@ def check_rounds(project: Project) -> None:
 
 
 def check_weights(settings: Settings) -> None:
-    """Look at the file that the first student starts from: whether it is there and holds weights.
+    """Look at the file that the first student starts from: whether it is there, where it must be, and holds weights.
 
     Raises:
         BadSettings: it cannot be used.
     """
     name = settings.student.init_weights
+    check_start(settings.student, bool(name))
     if name:
         with _about("student.init_weights"):
             path = _file(name)

@@ -208,7 +208,7 @@ def _gathered(
         given_up = round_id and ledger.round(round_id).status == "abandoned"
         paths = ledger.delivered_paths(round_id)
         videos = ledger.videos()
-        used, now = _labels_of(ledger, round_id), ledger.human_labels()
+        used, now = labels_of_round(ledger, round_id), ledger.human_labels()
     answers = {v.video_id: _Answers(_of_video(used, v), _of_video(now, v)) for v in videos}
     known = {v.name: v for v in videos if v.video_id in paths or (choice.fresh and answers[v.video_id].now)}
     for name in choice.videos or ():
@@ -271,7 +271,7 @@ def _answers_in_words(answers: Sequence[_Answers], round_id: int, fresh: bool) -
         yield f"{taken_back:,} answers were taken back after round {round_id} was delivered: {use}"
 
 
-def _labels_of(ledger: Ledger, round_id: int) -> list[FrameLabel]:
+def labels_of_round(ledger: Ledger, round_id: int) -> list[FrameLabel]:
     """Return what people had said when a round's answers were complete: what it delivered."""
     if not round_id:
         return []

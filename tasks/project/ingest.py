@@ -7,7 +7,7 @@ from pathlib import Path
 
 from al_core.errors import BadLabel, BadSettings, FewframesError
 from al_core.files import printable
-from al_core.footage.discovery import PassedOver, nothing_in, survey
+from al_core.footage.discovery import PassedOver, not_taken, nothing_in, survey
 from al_core.footage.images import DEEP_BITS
 from al_core.footage.mask_folders import with_masks
 from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject
@@ -69,17 +69,7 @@ class IngestReport:
     @property
     def not_taken(self) -> tuple[str, ...]:
         """One line for the person about each folder and reason for which files are passed over."""
-        groups: dict[tuple[Path, str], list[str]] = {}
-        for file in self.passed_over:
-            groups.setdefault((file.path.parent, file.reason), []).append(file.path.name)
-        return tuple(
-            f"not taken: {len(names)} file{'s' if len(names) > 1 else ''} in {printable(folder)} "
-            f"({printable(', '.join(names[:_NAMED]))}{', ...' if len(names) > _NAMED else ''}): {reason}"
-            for (folder, reason), names in groups.items()
-        )
-
-
-_NAMED = 4
+        return not_taken(self.passed_over)
 
 
 def ingest_paths(
@@ -164,7 +154,7 @@ def _ingest(
         info = source.probe(on_progress)
         truth = source.truth(info, category)
         labels = _labels(ledger, truth, category)
-        video = ledger.add_video(_video(source, sha256, info, identities), info.times_us, labels)
+        video = ledger.add_video(source.video(sha256, info, identities), info.times_us, labels)
         if video is None:
             return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
         return IngestedSource(source.path, Outcome.STORED, _described(video, labels), video)
@@ -233,25 +223,6 @@ def _labels(ledger: Ledger, truth: dict[int, tuple[TrueObject, ...]], category: 
 def _mask_label(found: TrueObject, ids: dict[str, int]) -> MaskLabel:
     category_id = IGNORE_CATEGORY if found.category is None else ids[found.category]
     return MaskLabel(found.track_id, category_id, found.rle)
-
-
-def _video(source: Source, sha256: str, info: VideoInfo, identities: Identities) -> Video:
-    return Video(
-        video_id=0,
-        name=source.name,
-        uri=str(source.path),
-        kind=source.kind,
-        sha256=sha256,
-        fps=info.fps,
-        n_frames=info.n_frames,
-        height=info.height,
-        width=info.width,
-        rotation=info.rotation,
-        variable_fps=info.variable_fps,
-        identities=identities,
-        files=source.files(),
-        bits=info.bits,
-    )
 
 
 def _described(video: Video, labels: Sequence[FrameLabel]) -> str:

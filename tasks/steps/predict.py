@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
@@ -75,32 +76,58 @@ def predict_video(
     Returns:
         The Parquet file of predicted objects.
     """
-    from al_core.uncertainty.augment import views_named
-    from al_core.uncertainty.ensemble import predict_frames
-
-    project, ledger, frames, settings = context.project, context.ledger, context.frames, context.settings
+    project, ledger, frames = context.project, context.ledger, context.frames
     path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
-    tally = _Tally(_expected(ledger, video, context.round_id))
-    predicted = predict_frames(
+    table = predict_to_file(
+        path,
         members,
-        views_named(settings.teachers.views),
-        frames.iterate(video.video_id),
-        settings.teachers,
-        settings.student.long_side,
-        settings.student.max_objects,
+        telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress),
+        frames.size(video.video_id),
+        context.settings,
+        expected_in(ledger, video.video_id, context.round_id),
     )
-    told = telling(predicted, video.n_frames, video.name, on_progress)
-    write_predictions(path, tally.passing(told), frames.size(video.video_id))
-    ledger.put_predictions(context.round_id, video.video_id, tally.table(settings), project.relative(path))
+    ledger.put_predictions(context.round_id, video.video_id, table, project.relative(path))
     return path
 
 
-def _expected(ledger: Ledger, video: Video, round_id: int) -> Expected | None:
-    """Return how many objects people would see in each frame, judging by what they have labelled so far."""
+def predict_to_file(
+    path: Path,
+    members: "list[Member]",
+    frames: Iterable[tuple[int, NDArray[np.uint8]]],
+    size: tuple[int, int],
+    settings: Settings,
+    expected: Expected | None,
+) -> pa.Table:
+    """Predict frames as they come and write the objects to a Parquet file, which appears whole or not at all.
+
+    Args:
+        frames: (frame number, uint8 RGB [h, w, 3] at working size), in rising order.
+        size: (height, width) of the frames.
+        expected: how many objects a frame should show.
+
+    Returns:
+        A row for each frame: its number, the number of objects, the uncertainty and its components.
+    """
+    from al_core.uncertainty.augment import views_named
+    from al_core.uncertainty.ensemble import predict_frames
+
+    student, teachers = settings.student, settings.teachers
+    views = views_named(teachers.views)
+    tally = _Tally(expected)
+    predicted = predict_frames(members, views, frames, teachers, student.long_side, student.max_objects)
+    write_predictions(path, tally.passing(predicted), size)
+    return tally.table(settings)
+
+
+def expected_in(ledger: Ledger, video_id: int, round_id: int) -> Expected | None:
+    """Return how many objects people would see in each frame of a video, judging by what they labelled up to a round.
+
+    A video without labels, known to the ledger or not, is expected to show as many as others do.
+    """
     labels = ledger.human_labels(up_to_round=round_id)
     if not labels:
         return None
-    here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video.video_id}
+    here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video_id}
     return expected_objects(here, elsewhere=round(float(np.mean([len(label.objects) for label in labels]))))
 
 

@@ -60,15 +60,31 @@ def train_work(context: RoundContext) -> Trained:
 
 
 def starting_checkpoint(context: RoundContext) -> Path | None:
-    """Return the weights that a round's student starts from: the round before, else ``init_weights``, else none.
+    """Return the weights that a round's student starts from: those of :func:`starting_round`, else ``init_weights``,
+    else none."""
+    before = starting_round(context)
+    if before is not None:
+        return context.project.absolute(before[1].checkpoint)
+    name = context.settings.student.init_weights
+    return Path(name).expanduser() if name else None
 
-    A round that failed to train, or was abandoned, is passed over.
+
+def starting_round(context: RoundContext) -> tuple[int, Trained] | None:
+    """Return the round whose student a round starts from, and what it trained; None where it starts from none.
+
+    It is the one that was pinned when the round began, else the round before. A round that failed to train, or was
+    abandoned, is passed over.
     """
-    student = context.settings.student
-    if student.warm_start:
-        gone = {this.round_id for this in context.ledger.rounds() if this.status == "abandoned"}
-        steps = [s for s in context.ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
-        trained = [Trained.from_json(s.result) for s in steps if s.status == "finished" and s.round_id not in gone]
-        if trained:
-            return context.project.absolute(trained[-1].checkpoint)
-    return Path(student.init_weights).expanduser() if student.init_weights else None
+    if not context.settings.student.warm_start:
+        return None
+    ledger = context.ledger
+    gone = {this.round_id for this in ledger.rounds() if this.status == "abandoned"}
+    steps = [s for s in ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
+    trained = {
+        s.round_id: Trained.from_json(s.result) for s in steps if s.status == "finished" and s.round_id not in gone
+    }
+    if not trained:
+        return None
+    pinned = ledger.pinned_student(context.round_id)
+    start = pinned if pinned in trained else max(trained)
+    return start, trained[start]

@@ -1,10 +1,10 @@
-"""What people decide about a campaign while it goes on: other settings, giving a round up, and pauses."""
+"""What people decide about a campaign while it goes on: settings, giving a round up, pauses, and the student."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from al_core.errors import LedgerConflict, NotReady
+from al_core.errors import LedgerConflict, NotReady, UnknownName
 from al_core.ledger.labelling.people import log
 from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.settings import Settings, parse_settings
@@ -34,7 +34,7 @@ class Abandoned:
 
 
 class SteeringOperations(Operations):
-    """Settings for later rounds, rounds that are given up, and pauses."""
+    """Settings for later rounds, rounds that are given up, pauses, and the student that works."""
 
     @writes
     def want(self, settings: Settings, source: str = "") -> None:
@@ -152,8 +152,45 @@ class SteeringOperations(Operations):
         rows = self._rows(PAUSED)
         return Pause(*rows[0]) if rows else None
 
+    @writes
+    def pin_student(self, round_id: int | None, who: str) -> None:
+        """Let the student of a round work on new footage, and later rounds start from it; None for the newest again.
+
+        Raises:
+            UnknownName: the round has trained no student, or was abandoned.
+        """
+        with self._connector.transaction() as connection:
+            if round_id is not None:
+                known = [str(number) for (number,) in connection.execute(_WITH_STUDENT).fetchall()]
+                if str(round_id) not in known:
+                    raise UnknownName("round with a student", str(round_id), known)
+            connection.execute(
+                "INSERT INTO student_pin SELECT coalesce(max(pin_id), 0) + 1, ?, ?, ? FROM student_pin",
+                [round_id, who, now()],
+            )
+            log(connection, who, "pin", "student", "the newest" if round_id is None else f"round {round_id}")
+
+    @reads
+    def pinned_student(self, round_id: int | None = None) -> int | None:
+        """Return the round whose student is pinned; None where none is.
+
+        Args:
+            round_id: what held when that round began; None for now.
+        """
+        rows = self._rows(
+            "SELECT round_id FROM student_pin WHERE $1 IS NULL "
+            "OR pinned_at <= (SELECT started_at FROM round WHERE round.round_id = $1) ORDER BY pin_id DESC LIMIT 1",
+            [round_id],
+        )
+        return rows[0][0] if rows else None
+
 
 PAUSED = "SELECT who, paused_at FROM pause WHERE resumed_at IS NULL ORDER BY pause_id LIMIT 1"
+
+_WITH_STUDENT = """
+SELECT round_id FROM round JOIN step USING (round_id)
+WHERE step.name = 'train' AND step.status = 'finished' AND round.status <> 'abandoned' ORDER BY round_id
+"""
 
 _IN_HAND = "request_id IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)"
 

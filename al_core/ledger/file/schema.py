@@ -132,6 +132,11 @@ ALTER TABLE schema_version ADD COLUMN made_by VARCHAR DEFAULT '';
 ALTER TABLE step ADD COLUMN form INTEGER DEFAULT 1;
 """
 
+_M008_PINS = """
+CREATE TABLE student_pin(
+    pin_id INTEGER PRIMARY KEY, round_id INTEGER, who VARCHAR NOT NULL, pinned_at TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -140,6 +145,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (5, "steering", _M005_STEERING),
     (6, "depth", _M006_DEPTH),
     (7, "upgrades", _M007_UPGRADES),
+    (8, "pins", _M008_PINS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

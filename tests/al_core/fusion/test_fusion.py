@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from al_core.fusion import fuse
+from al_core.fusion import fuse, teachers_alone
 from al_core.masks.rle import decode, encode
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
@@ -176,3 +176,26 @@ def test_no_gap_opens_between_objects_that_touch() -> None:
     human = label(0, {1: box(0), 2: box(8)})
     masks = run([human], tracks)[1]
     assert sum(decode(m.rle).sum() for m in masks) == 8 * 12
+
+
+def alone(objects: Mapping[int, Sequence[PredictedObject]]) -> Delivered:
+    """What teachers make of these frames, and of no others, when nobody labelled any."""
+    predictions = [FramePrediction(i, tuple(o), np.ones(1, np.float32)) for i, o in sorted(objects.items())]
+    return dict(teachers_alone(sorted(objects), lambda: iter(predictions), SIZE, PropagationSettings()))
+
+
+def test_teachers_alone_label_a_whole_video_as_a_fusion_without_labels_does() -> None:
+    objects = {i: [seen(box(min(i, 8)))] if i % 4 else [] for i in range(N_FRAMES)}
+    assert alone(objects) == run(objects=objects)
+    assert sum(map(len, alone(objects).values())) == 9
+
+
+def test_teachers_alone_link_the_frames_that_were_looked_at() -> None:
+    found = alone({i: [seen(box(i // 20))] for i in (0, 20, 40, 60)})
+    assert {i: [m.track_id for m in masks] for i, masks in found.items()} == {0: [1], 20: [1], 40: [1], 60: [1]}
+    assert {m.frame_idx for m in found[40]} == {40}
+
+
+def test_a_single_frame_is_labelled_by_what_is_seen_in_it() -> None:
+    assert len(alone({7: [seen(box(1)), seen(box(7))]})[7]) == 2
+    assert alone({7: [seen(box(1), existence=0.5)]})[7] == []

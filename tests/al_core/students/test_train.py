@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from al_core.errors import BadCheckpoint, BadLabel, TrainingDiverged
+from al_core.errors import BadCheckpoint, BadLabel, BadSettings, TrainingDiverged
 from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet, load_members
@@ -182,6 +182,47 @@ class TestStart:
             train("a", init_checkpoint=tmp_path / "other.pth")
 
 
+class TestHeads:
+    def test_backbone_and_neck_stay_to_the_bit_with_their_statistics(self, train: Any, narrow: StudentSettings) -> None:
+        first = train("a")
+        heads = narrow.model_copy(update={"train": "heads"})
+        second = train("b", student=heads, init_checkpoint=first.checkpoint)
+        before, after = content(first)["student"], content(second)["student"]
+        kept = [name for name in before if name.startswith(("backbone.", "neck."))]
+        assert kept
+        assert equal({n: before[n] for n in kept}, {n: after[n] for n in kept})
+        changed = [n for n in before if n.startswith("bbox_head.") and not torch.equal(before[n], after[n])]
+        assert any(n.endswith("weight") for n in changed)
+        assert any(n.endswith("running_mean") for n in changed)
+
+    def test_teachers_that_begin_there_keep_them_too(self, train: Any, narrow: StudentSettings, tmp_path: Path) -> None:
+        first = train("a")
+        torch.save(content(first)["student"], tmp_path / "weights.pth")
+        heads = narrow.model_copy(update={"train": "heads"})
+        second = content(train("b", student=heads, init_checkpoint=tmp_path / "weights.pth"))
+        for teacher in second["teachers"]:
+            found = teacher["state_dict"]
+            kept = [n for n in found if n.startswith(("backbone.", "neck.")) and found[n].is_floating_point()]
+            assert equal({n: second["student"][n] for n in kept}, {n: found[n] for n in kept})
+
+    def test_a_killed_one_goes_on_to_the_same_bits(self, train: Any, narrow: StudentSettings) -> None:
+        options = {"student": narrow.model_copy(update={"train": "heads"}), "init_checkpoint": train("a").checkpoint}
+        with pytest.raises(Killed):
+            train("killed", **options, on_progress=kill_at(2))
+        assert same(train("killed", **options), train("whole", **options))
+
+    def test_it_is_another_training_than_of_all(self, train: Any, narrow: StudentSettings) -> None:
+        first = train("a")
+        train("b", init_checkpoint=first.checkpoint)
+        identity = content(train("b", init_checkpoint=first.checkpoint))["identity"]
+        heads = narrow.model_copy(update={"train": "heads"})
+        assert content(train("b", student=heads, init_checkpoint=first.checkpoint))["identity"] != identity
+
+    def test_without_weights_to_start_from_it_is_refused(self, train: Any, narrow: StudentSettings) -> None:
+        with pytest.raises(BadSettings, match="student.train: 'heads' leaves backbone and neck as they are"):
+            train("a", student=narrow.model_copy(update={"train": "heads"}))
+
+
 class TestLabels:
     def test_only_empty_frames(self, train: Any) -> None:
         empty = [TrainingSample(FrameRef(1, i), ()) for i in (0, 1)]
@@ -258,6 +299,12 @@ def test_mode_momentum_and_weights_are_left_as_they_were() -> None:
     assert not model.norm.training
     assert model.norm.momentum == 0.25
     assert torch.equal(model.norm.weight, weight)
+
+
+def test_frozen_parts_keep_their_statistics() -> None:
+    model = NormOnly().eval()
+    measure_batch_norm(model, [batch(4, 6)], frozen=["norm", "neck"])
+    assert float(model.norm.running_mean) == 0.0
 
 
 def test_a_model_without_batch_norm_is_not_run() -> None:

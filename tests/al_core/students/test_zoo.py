@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from al_core.errors import BadSettings, UnknownName
-from al_core.students.zoo import STUDENTS, config_base, override_text
+from al_core.settings import StudentSettings
+from al_core.students.zoo import STUDENTS, check_start, config_base, override_text
 
 
 def test_names_paths_and_the_zoo_are_found(tmp_path):
@@ -59,3 +60,10 @@ def test_names_are_looked_up_without_the_heavy_packages():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_only_what_starts_from_weights_can_keep_its_backbone():
+    check_start(StudentSettings(), starts=False)
+    check_start(StudentSettings(train="heads"), starts=True)
+    with pytest.raises(BadSettings, match="student.train: 'heads' leaves backbone and neck as they are.*init_weights"):
+        check_start(StudentSettings(train="heads"), starts=False)

@@ -125,3 +125,14 @@ def test_small_videos_are_no_contradiction(tmp_path):
     assert Ledger(ledger_with_clip(tmp_path).path).video_lengths() == {1: 12}
     check(Settings().changed({"selection.min_gap": 11}), Project.at(tmp_path))
     check(Settings().changed({"selection.min_gap": 40, "selection.frames_per_round": 1}), Project.at(tmp_path))
+
+
+def test_heads_alone_are_trained_once_there_is_something_to_start_from(tmp_path):
+    ledger, project = ledger_with_clip(tmp_path), Project.at(tmp_path)
+    heads = Settings().changed({"student.train": "heads"})
+    with pytest.raises(BadSettings, match="student.train: 'heads' leaves backbone and neck as they are"):
+        check(heads, project)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "train", "0" * 64)
+    ledger.finish_step(1, "train", {}, 1.0)
+    check(heads, project)

@@ -10,7 +10,7 @@ from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
 from al_core.students import train as training
 from tasks.steps.context import Trained
-from tasks.steps.train import starting_checkpoint, train_inputs, train_work
+from tasks.steps.train import starting_checkpoint, starting_round, train_inputs, train_work
 from tests.toys.ledgers import context_of, ledger_with_clip, square
 
 LABELS = [FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),)), FrameLabel(FrameRef(1, 7), ())]
@@ -50,6 +50,21 @@ class TestStart:
         before, after = tmp_path / "rounds/0001/a.pth", tmp_path / "rounds/0003/c.pth"
         assert found == [None, before, before, after]
 
+    def test_a_round_that_begins_after_a_pin_starts_from_the_pinned_one(self, ledger, tmp_path):
+        for round_id in (1, 2):
+            ledger.begin_round(Settings())
+            trained(ledger, round_id, f"rounds/{round_id:04d}/a.pth")
+            ledger.finish_round(round_id, None)
+        ledger.pin_student(1, "eve")
+        ledger.begin_round(Settings())
+        ledger.pin_student(2, "eve")
+        found = [starting_checkpoint(context(ledger, round_id)) for round_id in (2, 3)]
+        assert found == [tmp_path / "rounds/0001/a.pth"] * 2
+        assert starting_round(context(ledger, 3))[0] == 1
+        ledger.finish_round(3, None)
+        ledger.begin_round(Settings())
+        assert starting_checkpoint(context(ledger, 4)) == tmp_path / "rounds/0002/a.pth"
+
     def test_without_a_warm_start_every_round_begins_with_the_given_weights(self, ledger):
         trained(ledger, 1, "rounds/0001/a.pth")
         cold = {"student.warm_start": False}
@@ -67,6 +82,7 @@ class TestInputs:
             ({"student.iterations": 7}, False),
             ({"teachers.decays": [0.5]}, False),
             ({"seed": 7}, False),
+            ({"student.train": "heads"}, False),
         ],
     )
     def test_what_changes_nothing_about_the_student_is_left_out(self, ledger, changes, same):

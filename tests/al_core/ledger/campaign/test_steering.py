@@ -2,7 +2,7 @@
 
 import pytest
 
-from al_core.errors import LedgerConflict, NotReady, StaleLease
+from al_core.errors import LedgerConflict, NotReady, StaleLease, UnknownName
 from al_core.ledger.labelling.leases import Purpose
 from al_core.records import LabelRequest
 from al_core.settings import Settings, StoredSettings
@@ -186,3 +186,45 @@ class TestPause:
         assert ledger.pause("eve") == ledger.pause("ann")
         assert ledger.resume("ann") is not None
         assert ledger.resume("ann") is None
+
+
+class TestPins:
+    def train(self, ledger, *rounds):
+        for round_id in rounds:
+            ledger.begin_round(Settings())
+            ledger.begin_step(round_id, "train", "a")
+            ledger.finish_step(round_id, "train", {}, 1.0)
+            ledger.finish_round(round_id, None)
+
+    def test_the_last_pin_holds_until_it_is_taken_out(self, ledger):
+        assert ledger.pinned_student() is None
+        self.train(ledger, 1, 2, 3)
+        ledger.pin_student(2, "eve")
+        ledger.pin_student(1, "eve")
+        assert ledger.pinned_student() == 1
+        ledger.pin_student(None, "eve")
+        assert ledger.pinned_student() is None
+        assert [(e.who, e.action, e.detail) for e in ledger.audit_log(3)] == [
+            ("eve", "pin", "the newest"),
+            ("eve", "pin", "round 1"),
+            ("eve", "pin", "round 2"),
+        ]
+
+    def test_a_round_goes_by_the_pin_that_held_when_it_began(self, ledger):
+        self.train(ledger, 1, 2)
+        ledger.pin_student(1, "eve")
+        ledger.begin_round(Settings())
+        ledger.pin_student(2, "eve")
+        assert [ledger.pinned_student(round_id) for round_id in (1, 2, 3, 4)] == [None, None, 1, None]
+        assert ledger.pinned_student() == 2
+
+    def test_only_a_round_with_a_student_can_be_pinned(self, ledger):
+        self.train(ledger, 1)
+        ledger.begin_round(Settings())
+        with pytest.raises(UnknownName, match="unknown round with a student '2'; known: 1"):
+            ledger.pin_student(2, "eve")
+        ledger.begin_step(2, "train", "a")
+        ledger.finish_step(2, "train", {}, 1.0)
+        ledger.abandon_round("eve")
+        with pytest.raises(UnknownName, match="'2'; known: 1"):
+            ledger.pin_student(2, "eve")
