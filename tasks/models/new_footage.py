@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.errors import BadCheckpoint, BadSettings, FewframesError, NoSpace, OutputExists, RunLocked
+from al_core.errors import BadSettings, BadVideo, NoSpace, OutputExists, RunLocked
 from al_core.export.contents import ExportClip, ExportOptions, ExportReport
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.files import json_bytes, printable, replaced, write_whole
@@ -133,7 +133,7 @@ def label_footage(
                 video, times_us = _probed(source, number, tell("read"))
                 frames = frames_to_see(video.n_frames, wanted.stride, wanted.choice)
                 if not frames:
-                    raise BadSettings(f"{source.path}: has {video.n_frames} frames, from 0; none of --frames is in it")
+                    raise BadVideo(f"{source.path}: has {video.n_frames} frames, from 0; none of --frames is in it")
                 done = work.is_done(video, frames)
                 if not done:
                     work.label(video, frames, times_us, tell(f"predict {video.name}"))
@@ -143,9 +143,7 @@ def label_footage(
                 if (full := NoSpace.caused_by(error, out)) is not None:
                     raise full from error
                 failed.append(printable(f"{source.path}: {error.strerror}"))
-            except BadCheckpoint:
-                raise
-            except FewframesError as error:
+            except BadVideo as error:
                 failed.append(printable(str(error)))
         exports = tuple(work.export(name, clips, tell(f"export {name}")) for name in wanted.formats if clips)
         _join_scores(out, [clip.video.name for clip in clips])

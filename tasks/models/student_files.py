@@ -8,6 +8,7 @@ from al_core.errors import BadSettings, OutputExists
 from al_core.export.palette import TRACK_COLOURS, rgb
 from al_core.files import replaced
 from al_core.fingerprint import fingerprint_file
+from al_core.footage.images import working_size
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.students.plain_mmdet import PlainModel, plain_model
@@ -70,6 +71,20 @@ def write_student(
     except (PermissionError, NotADirectoryError) as error:
         raise BadSettings(f"expected a folder that can be written, got {out}: {error.strerror}") from None
     return WrittenStudent(out, model.member, (*names, CARD))
+
+
+def onnx_writer(ledger: Ledger, student: RoundStudent) -> Callable[[PlainModel, Path], str]:
+    """Return what writes a model as an ONNX graph, for images with the sides of the project's longest video."""
+    # Who writes no graph need not load what makes one.
+    from al_core.students.onnx_graph import write_onnx
+
+    longest = max(ledger.videos(), key=lambda video: video.n_frames)
+
+    def write(model: PlainModel, path: Path) -> str:
+        size = working_size(longest.height, longest.width, model.long_side)
+        return write_onnx(model, path, size, student.settings.student.max_objects)
+
+    return write
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

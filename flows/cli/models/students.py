@@ -58,14 +58,16 @@ def pin(round_id: int | None, newest: bool, root: Path) -> None:
     "--round", "round_id", type=click.IntRange(1), help="That round's student.  [default: the one that works]"
 )
 @click.option("--weights", help="Whose: student, or e.g. 'teacher 0.97 of seed 0'.  [default: the slowest teacher]")
+@click.option("--onnx", is_flag=True, help="Also as an ONNX graph, where the student is an RTMDet-Ins.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier one.")
-def export(out: Path, root: Path, round_id: int | None, weights: str | None, overwrite: bool) -> None:
+def export(out: Path, root: Path, round_id: int | None, weights: str | None, onnx: bool, overwrite: bool) -> None:
     """Write a student as files that plain mmdet loads, with a card that says what it learned from."""
     from tasks.models.round_students import chosen_student
-    from tasks.models.student_files import write_student
+    from tasks.models.student_files import onnx_writer, write_student
 
     project, ledger = opened(root)
     chosen = chosen_student(project, ledger, round_id)
-    done = write_student(project, ledger, chosen, out, weights, overwrite=overwrite)
+    writer = onnx_writer(ledger, chosen) if onnx else None
+    done = write_student(project, ledger, chosen, out, weights, writer, overwrite)
     click.echo(f"{done.out}: {done.member} of round {chosen.round_id}: {', '.join(done.files)}")
     click.echo(f"next: look at {done.out / 'README.md'}; it says how plain mmdet predicts with it")
