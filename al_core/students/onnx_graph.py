@@ -39,6 +39,8 @@ size = (int(image.shape[1] * zoom + 0.5), int(image.shape[0] * zoom + 0.5))
 canvas = np.full((HEIGHT, WIDTH, 3), {mean}, np.float32)
 canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 scores, labels, boxes, masks = session.run(None, {{"image": canvas.transpose(2, 0, 1)[None]}})
+boxes = np.clip(boxes, 0, [*size, *size])
+usable = (scores > LEAST_SCORE) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
 
 
 def overlap(one, other):
@@ -48,7 +50,7 @@ def overlap(one, other):
 
 
 found = []
-for i in np.flatnonzero(scores >= LEAST_SCORE):
+for i in np.flatnonzero(usable):
     if all(labels[i] != labels[j] or overlap(boxes[i], boxes[j]) <= MOST_OVERLAP for j, _ in found):
         logits = cv2.resize(masks[i], (WIDTH, HEIGHT))[: size[1], : size[0]]
         found.append((i, cv2.resize(logits, image.shape[1::-1]) > 0))
