@@ -127,7 +127,10 @@ def label_footage(
     work = _Work(ledger, student, out, wanted)
     with _claimed(work):
         shutil.rmtree(work.cache, ignore_errors=True)
-        labelled, known, failed, clips = [], [], [], []
+        labelled: list[str] = []
+        known: list[str] = []
+        failed: list[str] = []
+        clips: list[ExportClip] = []
         for number, source in enumerate(sources, start=1):
             try:
                 video, times_us = _probed(source, number, tell("read"))

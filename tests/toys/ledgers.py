@@ -21,7 +21,7 @@ from al_core.records import (
     Selected,
     Video,
 )
-from al_core.settings import Settings
+from al_core.settings import Settings, StoredSettings
 from tasks.steps.context import RoundContext
 
 SQUARE = np.array(
@@ -101,7 +101,7 @@ def context_of(
         settings: the usual ones when left out.
         parts: what would be read otherwise, by the name of the property: ``frames``, ``labels_collected``, ...
     """
-    context = RoundContext(project, ledger, round_id)
+    context, settings = RoundContext(project, ledger, round_id), settings or Settings()
     # A cached property looks here first.
-    context.__dict__.update(parts, settings=settings or Settings())
+    context.__dict__.update(parts, settings=settings, stored=StoredSettings(settings.to_json()))
     return context

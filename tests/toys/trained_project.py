@@ -10,7 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameRef, MaskLabel
-from al_core.settings import Settings, TeacherSettings
+from al_core.settings import Settings, StoredSettings, TeacherSettings
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps.context import Trained
 from tests.toys.students import tiny_student
@@ -74,5 +74,5 @@ def train_round(project: Project, ledger: Ledger, settings: Settings, seed: int 
         loss=trained.curve[-1][1],
         labels=len(samples),
     )
-    ledger.finish_step(round_id, Trained.step, result.to_json(), 1.5, settings)
+    ledger.finish_step(round_id, Trained.step, result.to_json(), 1.5, StoredSettings(settings.to_json()))
     return trained.checkpoint

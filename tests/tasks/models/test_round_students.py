@@ -22,7 +22,7 @@ def train(ledger, round_id, labels=2):
     ledger.begin_round(Settings())
     ledger.begin_step(round_id, Trained.step, "0" * 64)
     result = Trained(f"rounds/{round_id:04d}/student/student.pth", "a" * 64, "cpu", 0.5, labels)
-    ledger.finish_step(round_id, Trained.step, result.to_json(), 1.0, Settings())
+    ledger.finish_step(round_id, Trained.step, result.to_json(), 1.0)
 
 
 def test_a_project_that_trained_none_says_how_to_get_one(place):
@@ -58,6 +58,6 @@ def test_confidences_are_calibrated_as_the_round_delivered(place):
     assert chosen_student(project, ledger).calibrations == {}
     ledger.begin_step(1, Propagated.step, "0" * 64)
     told = Propagated(1, {"teacher": {"slope": 0.5, "offset": -0.25, "samples": 7}})
-    ledger.finish_step(1, Propagated.step, told.to_json(), 1.0, Settings())
+    ledger.finish_step(1, Propagated.step, told.to_json(), 1.0)
     calibration = chosen_student(project, ledger).calibrations["teacher"]
     assert (calibration.slope, calibration.offset) == (0.5, -0.25)
