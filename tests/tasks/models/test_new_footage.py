@@ -23,8 +23,8 @@ from tasks.processes.run_lock import held
 from tasks.project.ingest import open_frames
 from tasks.steps.predict import load_members_for, predict_video
 from tests.toys.ledgers import context_of
+from tests.toys.models.trained_project import SIZE, trained_project, write_squares
 from tests.toys.privileges import read_only
-from tests.toys.trained_project import SIZE, trained_project, write_squares
 
 SURE_OF_ALL = ExportOptions(images=False, overwrite=True, empty=True)
 

@@ -6,7 +6,7 @@ from al_core.errors import BadCheckpoint, OutputExists
 from al_core.fingerprint import fingerprint_file
 from tasks.models.round_students import chosen_student
 from tasks.models.student_files import write_student
-from tests.toys.trained_project import trained_project
+from tests.toys.models.trained_project import trained_project
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from flows.cli.main import main
 from tests.toys.labelled_project import finished_project
-from tests.toys.trained_project import trained_project, write_squares
+from tests.toys.models.trained_project import trained_project, write_squares
 
 
 @pytest.fixture(scope="module")

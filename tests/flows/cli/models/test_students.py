@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from al_core.ledger.store import Ledger
 from flows.cli.main import main
 from tests.toys.labelled_project import finished_project
-from tests.toys.trained_project import settings_of, train_round, trained_project
+from tests.toys.models.trained_project import settings_of, train_round, trained_project
 
 
 @pytest.fixture(scope="module")
