@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -140,6 +141,28 @@ class TestOwned:
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert f"LedgerBusy: {ledger.path} is in use by process {os.getpid()}" in other.stderr
         assert "which serves it at http://127.0.0.1:8600; waited 0.1 s. Stop it, or try again" in other.stderr
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (
+                {"numbers": "pid:[1]", "host": "box-a", "pid": 1},
+                ": process 1 of host box-a, another machine or container",
+            ),
+            ({"pid": 1}, "; waited"),
+        ],
+        ids=["of another container", "of an earlier owner"],
+    )
+    def test_whoever_waits_learns_where_the_note_says_it_is_served(self, ledger, change, words):
+        by = replace(Signature.of(ledger.path), **change)
+        write_owner(ledger.path, Owner(by, "http://10.0.0.7:8600", "secret", "me"))
+        code = (
+            "from pathlib import Path; from al_core.ledger.store import Ledger; "
+            f"Ledger(Path({str(ledger.path)!r}), patience=0.1).videos()"
+        )
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert f"in use by process {os.getpid()} ({os.path.realpath(sys.executable)}){words}" in other.stderr
+        assert ("at http://10.0.0.7:8600" in other.stderr) == ("box-a" in words)
 
     def test_a_read_does_not_wait_for_a_write_and_sees_what_was_committed(self, ledger):
         with ledger._connector.transaction() as connection:
