@@ -82,7 +82,8 @@ def _set_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 def _log(ctx: click.Context, error: Exception) -> None:
     root = ctx.meta.get(_PROJECT)
-    if root is None or not (root / "ledger.duckdb").is_file():
+    # The folder may be one that this user may not look into.
+    if root is None or not os.path.isfile(root / "ledger.duckdb"):
         return
     words = (
         f"--- {datetime.now():%Y-%m-%d %H:%M:%S} {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from flows.cli.edge import ERROR_LOG, Edge, debug_option, remember_project
-from tests.toys.privileges import read_only
+from tests.toys.privileges import bound_by_permissions, read_only
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 
@@ -149,6 +149,14 @@ def test_a_stop_that_a_library_turned_into_an_error_is_one_line_too(number, code
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (code, "Stopped; give the same command again to go on.\n")
+
+
+def test_a_folder_that_this_user_may_not_look_into_gets_no_log_either(group, project):
+    project.chmod(0o644)
+    with bound_by_permissions():
+        result = group("fail", "--project", project)
+    project.chmod(0o755)
+    assert (result.exit_code, result.output) == (1, "Error: a wrong setting\n")
 
 
 def test_what_this_user_may_not_do_is_one_line_without_a_word_of_damage(group, project):
