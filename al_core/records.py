@@ -224,18 +224,18 @@ class Answer:
     Attributes:
         answer_id: unique per answer and revision; the same id twice is the same answer.
         kind: what the person did; the price in human seconds depends on it.
-        seconds: human time that the answer took, at least 0.
+        seconds: human time that the answer took, at least 0; None where nobody knows, as for imported labels.
     """
 
     answer_id: str
     request_id: str
     label: FrameLabel
     kind: LabelKind
-    seconds: float
+    seconds: float | None
     annotator: str
 
     def __post_init__(self) -> None:
-        if not self.seconds >= 0:
+        if self.seconds is not None and not self.seconds >= 0:
             raise BadLabel(f"{self.request_id}: seconds are at least 0, got {self.seconds}")
 
 

@@ -35,6 +35,18 @@ EXAMPLES = {
         "fewframes ingest davis --project work --category car",
         "fewframes ingest clips/one.mp4 --masks masks --identities per_frame --project work",
     ],
+    "import": [
+        "fewframes import old_coco.json --project work --as labels --author kim --dry-run",
+        "fewframes import masks --project work --as prelabels --category car",
+        "fewframes import cvat.zip --project work --as holdout --match '{video}/frame_{number}.jpg' --map Auto=car",
+    ],
+    "holdout": [
+        "fewframes holdout add one --project work",
+        "fewframes holdout add two --frames 0,50,100-120 --project work",
+        "fewframes holdout list --project work",
+        "fewframes holdout measure --project work",
+        "fewframes holdout remove two --frames 50 --project work",
+    ],
     "run": [
         "fewframes run --project work",
         "fewframes run --project work --settings quick --rounds 3",

@@ -51,6 +51,9 @@ TABLES = {
     "answer": "What a person did with a request. Rows are never changed: a correction is another revision.",
     "answer_current": "A view: the newest answer to each request that nobody took back.",
     "label": "One mask of an answer. An answer without rows here says that nothing is in the frame.",
+    "import": "One import of labels or of masks to start from.",
+    "prelabel": "One imported mask that people start from; it counts as nothing else.",
+    "holdout": "A frame that the loop never learns from: what people say of it measures quality.",
     "withdrawal": "An answer that was taken back and no longer counts.",
     "set_aside": "Somebody skipped, flagged or dropped a request.",
     "draft": "A drawing that is not finished.",
@@ -59,14 +62,14 @@ TABLES = {
     "delivered_batch": "What a round delivered for one video.",
     "delivered": "How much of that is of one provenance.",
     "delivered_category": "How much of that is of one provenance and category.",
-    "quality": "One metric of one video after a round, against truth that the loop has not seen, on frames that no "
-    "person labelled.",
+    "quality": "One metric of one video after a round, against masks that the loop has not seen, on frames that it "
+    "was given no label of.",
     "schema_version": "A migration that was applied.",
 }
 """What a row is, in the order of the page."""
 
 SHARED = {
-    "round_id": "Round, from 1.",
+    "round_id": "Round, from 1; 0 for what no round asked for: imported labels and frames that are held out.",
     "video_id": "Video, see `video`.",
     "frame_idx": "Frame, from 0.",
     "track_id": "Object, from 1: the same number is the same object over a whole video; 0 is a region to ignore.",
@@ -184,7 +187,8 @@ COLUMNS = {
         "created_at": "When it was made.",
         "updated_at": "When its status changed.",
         "kind": "The kind of label that is asked for.",
-        "purpose": "`label`; or a check of people that no round waits for: `agreement`, `known_truth`, `relabel`.",
+        "purpose": "`label`; `holdout` on a frame that the loop never learns from; or a check of people that no round "
+        "waits for: `agreement`, `known_truth`, `relabel`.",
         "original_id": "For a check: the request whose answer it is compared with.",
     },
     "answer": {
@@ -192,9 +196,20 @@ COLUMNS = {
         "revision": "From 1, per request.",
         "kind": "What the person did: `mask`, `polygon`, `scribble`, `box`, `click`, `absent`, `accept` or `reject` "
         "(wrong, but nothing else is said: it labels nothing).",
-        "seconds": "Active time.",
+        "seconds": "Active time; empty where nobody knows it, as for imported labels.",
         "created_at": "When it came in.",
+        "import_id": "The import that brought it, see `import`; empty where it was given here.",
     },
+    "import": {
+        "import_id": "From 1, in order.",
+        "purpose": "`label`, `holdout` or `prelabel`.",
+        "files": "Names of the files.",
+        "author": "Who labelled, as the command says.",
+        "n_frames": "Frames that were taken.",
+        "imported_at": "When.",
+    },
+    "prelabel": {"import_id": "The import that brought it, see `import`."},
+    "holdout": {"added_by": "Who held it out.", "added_at": "When."},
     "withdrawal": {"annotator": "Who took it back.", "withdrawn_at": "When."},
     "set_aside": {
         "annotator": "Who; empty where everybody skipped it.",
@@ -235,6 +250,7 @@ COLUMNS = {
         "metric": "`j`, `f`, `jf` (as DAVIS defines them), `ap`, `ap50` (COCO) or `voc_ap50`.",
         "value": "In [0, 1].",
         "n_frames": "Frames that were measured.",
+        "reference": "What was compared with: `truth`, or `holdout` for what people said of frames that are held out.",
     },
     "schema_version": {
         "version": "From 1.",

@@ -43,7 +43,8 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     round_id = ledger.begin_round(settings, flow_run.id).round_id
     context = RoundContext(project, ledger, round_id)
     repair_inputs(context)
-    if not steps.select(project, round_id).frames and not _has_labels_of_abandoned(context):
+    chosen = steps.select(project, round_id)
+    if not chosen.frames and not chosen.learns and not _has_labels_of_abandoned(context):
         return RoundOutcome(round_id, stop_reason=steps.finish(project, round_id))
     steps.request(project, round_id)
     answers = steps.collect(project, round_id)

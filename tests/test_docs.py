@@ -136,7 +136,7 @@ def test_the_documented_coco_label_file_is_read(tmp_path):
 
     (text,) = [text for text in blocks(ROOT / "docs" / "data-formats.md", "json") if "annotations" in text]
     (tmp_path / "labels.json").write_text(text)
-    frames = read_label_file(tmp_path / "labels.json", lambda name: Asked(name, 480, 854, True), ["car"]).frames
+    frames = read_label_file(tmp_path / "labels.json", lambda name: Asked(name.stem, 480, 854, True), ["car"]).frames
     drawn = frames["r0001-v00001-f0000012"]
     assert [(mask.track_id, mask.category) for mask in drawn.masks] == [(3, "car")]
     assert drawn.seconds == 41.5

@@ -65,7 +65,7 @@ def annotator_of(world: World, kinds: str, settings: AnnotatorSettings) -> Annot
         answer = person.answer(request, rng, proposal, image, shown)
         masks = {m.track_id: decode(m.rle) for m in answer.label.objects}
         key = ";".join(f"{m.track_id}:{m.rle.counts}" for m in answer.label.objects)
-        return Label(masks, key), answer.kind, answer.seconds
+        return Label(masks, key), answer.kind, answer.seconds or 0.0
 
     return annotate
 

@@ -11,7 +11,8 @@ class History:
     """What a campaign has reached so far.
 
     Attributes:
-        rounds: rounds that were run, this one included.
+        rounds: rounds in which people were asked, this one included.
+        human_frames: frames that people labelled when they were asked; imported labels are not among them.
         coverage: share of all frames that have labels, of whatever provenance, in [0, 1].
         qualities: a figure per round that has one, in order, higher is better (mean J&F in [0, 1]).
         frames_left: frames that may still be asked for.

@@ -29,9 +29,9 @@ from al_core.exchange.drawn import (
     AskedBy,
     DrawnFrame,
     FileContent,
+    FrameName,
     Region,
     drawn_frame,
-    image_stem,
     outline_mask,
     reaches_out,
 )
@@ -147,15 +147,13 @@ def read_cvat(path: Path, asked_by: AskedBy) -> FileContent[CvatFrame]:
     """Read an XML file, or a zip with ``annotations.xml`` in it, as CVAT exports them.
 
     Args:
-        asked_by: finds the frame by the name of an image, without folder and ending.
+        asked_by: finds the frame that a name means.
 
     Raises:
         BadLabel: nothing of the file can be used; the message names what is wrong with it and what to do.
     """
     try:
-        root = _parsed(_content(path))
-        if root.tag != "annotations":
-            raise BadLabel(f"expected <annotations>, got <{root.tag}>; export in the format 'CVAT for images 1.1'")
+        root = cvat_root(path)
         if root.find("track") is not None:
             raise BadLabel("it holds tracks; export in the format 'CVAT for images 1.1'")
         content = _frames(list(root.iter("image")), asked_by)
@@ -169,6 +167,21 @@ def read_cvat(path: Path, asked_by: AskedBy) -> FileContent[CvatFrame]:
     return FileContent(content.frames, faults, tuple(_named(path, note) for note in content.notes))
 
 
+def cvat_root(path: Path) -> Element:
+    """Return the parsed content of an XML file, or of a zip with ``annotations.xml`` in it.
+
+    Raises:
+        BadLabel: it cannot be read, or is none of CVAT's.
+    """
+    try:
+        root = _parsed(_content(path))
+        if root.tag != "annotations":
+            raise BadLabel(f"expected <annotations>, got <{root.tag}>; export in the format 'CVAT for images 1.1'")
+    except BadLabel as error:
+        raise BadLabel(_named(path, error)) from None
+    return root
+
+
 def _named(path: Path, message: object) -> str:
     return str(message) if str(message).startswith(path.name) else f"{path.name}: {message}"
 
@@ -180,7 +193,7 @@ def _frames(images: Sequence[Element], asked_by: AskedBy) -> FileContent[CvatFra
     twice: set[str] = set()
     for image in images:
         try:
-            asked = asked_by(image_stem(image.attrib["name"]))
+            asked = asked_by(FrameName(image.attrib["name"]))
         except (BadLabel, KeyError) as error:
             strange.append(str(error))
             continue
@@ -247,14 +260,9 @@ def _regions(image: Element, asked: Asked) -> list[tuple[Region, bool]]:
 
 
 def _region(part: Element, asked: Asked) -> tuple[Region, bool]:
-    if part.tag not in ("mask", "polygon"):
-        raise BadLabel(f"expected masks and polygons, got a {part.tag}; remove it, or draw the object as a mask")
-    out = False
-    if part.tag == "mask":
-        pixels = _mask(part, asked)
-    else:
-        points = _corners(part)
-        pixels, out = outline_mask(points, asked.height, asked.width), reaches_out(points, asked.height, asked.width)
+    size = (asked.height, asked.width)
+    pixels = shape_mask(part, size)
+    out = part.tag == "polygon" and reaches_out(_corners(part), *size)
     numbers = [float(a.text or "0") for a in part.findall("attribute") if a.get("name") == NUMBER]
     number = numbers[0] if numbers else 0.0
     if not 0 <= number <= _LARGEST_NUMBER or number % 1:
@@ -262,10 +270,20 @@ def _region(part: Element, asked: Asked) -> tuple[Region, bool]:
     return Region(int(number) or None, part.attrib["label"], pixels), out
 
 
-def _mask(part: Element, asked: Asked) -> NDArray[np.bool_]:
+def shape_mask(part: Element, frame: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the pixels of a mask or a polygon, bool [h, w] at the size of the frame, (height, width).
+
+    Raises:
+        BadLabel: it is another shape, or does not fit the frame.
+        KeyError, ValueError: it lacks a part, or a part is no number.
+    """
+    if part.tag not in ("mask", "polygon"):
+        raise BadLabel(f"expected masks and polygons, got a {part.tag}; remove it, or draw the object as a mask")
+    if part.tag == "polygon":
+        return outline_mask(_corners(part), *frame)
     runs = [int(run) for run in part.attrib["rle"].split(",")]
     left, top, width, height = (int(part.attrib[name]) for name in ("left", "top", "width", "height"))
-    return decode_cvat(runs, left, top, width, height, (asked.height, asked.width))
+    return decode_cvat(runs, left, top, width, height, frame)
 
 
 def _corners(part: Element) -> NDArray[np.float64]:

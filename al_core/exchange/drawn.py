@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from al_core.errors import BadLabel, UnknownName
-from al_core.masks.rle import Rle, encode
+from al_core.masks.rle import Rle, decode, encode
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, MaskLabel
 
 IGNORE_NAME = "(ignore)"
@@ -34,10 +34,16 @@ class DrawnMask:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFrame:
-    """What a file says of one frame; without masks nothing is there. ``seconds`` is None where the file has none."""
+    """What a file says of one frame; without masks nothing is there.
+
+    Attributes:
+        seconds: human time that it took; None where the file does not say.
+        numbered: whether the file numbers the objects; where it does not, they are numbered by their order.
+    """
 
     masks: tuple[DrawnMask, ...]
     seconds: float | None = None
+    numbered: bool = True
 
     @property
     def objects(self) -> tuple[DrawnMask, ...]:
@@ -60,8 +66,28 @@ class Asked:
     lasting: bool
 
 
-AskedBy = Callable[[str], Asked]
-"""The frame that a file name means; raises BadLabel when it means none."""
+@dataclass(frozen=True, slots=True)
+class FrameName:
+    """How a file names a frame.
+
+    Attributes:
+        path: of its image, as the file gives it; empty where it names none.
+        video: name of its video, where the file says so.
+        index: its place in that video, from 0, where the file says so.
+    """
+
+    path: str
+    video: str = ""
+    index: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """The image's file name without folders and ending."""
+        return image_stem(self.path)
+
+
+AskedBy = Callable[[FrameName], Asked]
+"""The frame that a name means; raises BadLabel when it means none."""
 
 T = TypeVar("T")
 
@@ -130,7 +156,8 @@ def drawn_frame(asked: Asked, regions: Iterable[Region], seconds: float | None =
         parts.setdefault(number, []).append(region)
     masks = [_object(asked, number, members) for number, members in parts.items()]
     ignored = [DrawnMask(IGNORE_TRACK, None, encode(r.mask)) for r in painted if r.category == IGNORE_NAME]
-    return DrawnFrame((*sorted(masks, key=lambda mask: mask.track_id), *ignored), seconds)
+    numbered = not objects or any(region.number is not None for region in objects)
+    return DrawnFrame((*sorted(masks, key=lambda mask: mask.track_id), *ignored), seconds, numbered)
 
 
 def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, int]) -> FrameLabel:
@@ -171,13 +198,25 @@ def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArra
     Raises:
         BadLabel: fewer than three corners, or corners far outside.
     """
+    return decode(outlines_rle([points], height, width))
+
+
+def outlines_rle(outlines: Sequence[NDArray[np.float64]], height: int, width: int) -> Rle:
+    """Return the pixels that lie within any of several polygons, as :func:`outline_mask` says.
+
+    Raises:
+        BadLabel: as :func:`outline_mask`.
+    """
     reach = np.array([width, height])
-    if points.ndim != 2 or points.shape[1:] != (2,) or len(points) < 3:
-        raise BadLabel("a polygon has at least three corners of x and y")
-    if not ((points >= -reach) & (points <= 2 * reach)).all():
-        raise BadLabel("a polygon has corners far outside of the frame")
-    parts = coco_mask.frPyObjects([points.ravel().tolist()], height, width)
-    return coco_mask.decode(coco_mask.merge(parts)).astype(bool)
+    for points in outlines:
+        if points.ndim != 2 or points.shape[1:] != (2,) or len(points) < 3:
+            raise BadLabel("a polygon has at least three corners of x and y")
+        if not ((points >= -reach) & (points <= 2 * reach)).all():
+            raise BadLabel("a polygon has corners far outside of the frame")
+    if not outlines:
+        return encode(np.zeros((height, width), bool))
+    parts = coco_mask.frPyObjects([points.ravel().tolist() for points in outlines], height, width)
+    return Rle(height, width, coco_mask.merge(parts)["counts"].decode("ascii"))
 
 
 def _numbers(asked: Asked, objects: Sequence[Region]) -> list[int]:

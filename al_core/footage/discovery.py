@@ -31,8 +31,8 @@ _NAMED = 4
 
 _NO_FOOTAGE = "no video that can be played, and no frames"
 IS_LABELS = (
-    "looks like labels, which ingest does not read yet; give masks as images with --masks, and labels of frames that a "
-    "round asks for to its inbox"
+    "looks like labels: take in the videos first, then these with: fewframes import FILE --as labels; masks as images "
+    "that are to be held back are given with --masks"
 )
 _VIDEOS = f"a video ({', '.join(VIDEO_SUFFIXES[:5])} or any other that FFmpeg plays)"
 

@@ -17,6 +17,8 @@ from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.copies import CopyOperations
 from al_core.ledger.file.ledger_clock import Clock, system_time
 from al_core.ledger.labelling.answers_given import GivenOperations
+from al_core.ledger.labelling.holdouts import HoldoutOperations
+from al_core.ledger.labelling.imports import ImportOperations
 from al_core.ledger.labelling.labels import LabelOperations
 from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
@@ -31,6 +33,8 @@ class Ledger(
     SteeringOperations,
     PredictionOperations,
     LabelOperations,
+    HoldoutOperations,
+    ImportOperations,
     QueueOperations,
     WithdrawalOperations,
     GivenOperations,

@@ -88,6 +88,22 @@ def run_lengths(rle: Rle) -> NDArray[np.int64]:
     return runs
 
 
+def from_run_lengths(runs: NDArray[np.int64], height: int, width: int) -> Rle:
+    """Return the mask of run lengths in column-major order, those of 0 and of 1 in turn.
+
+    Args:
+        runs: int64 [n], at least 0; their sum is height * width. Runs of length 0 may stand anywhere.
+    """
+    keep = np.flatnonzero(runs)
+    values = keep % 2
+    # Runs of one value that a run of length 0 parts are one.
+    first = np.flatnonzero(np.diff(values, prepend=-1))
+    joined = np.add.reduceat(runs[keep], first) if len(keep) else np.zeros(1, np.int64)
+    counts = [0, *joined.tolist()] if len(keep) and values[0] else joined.tolist()
+    coded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return Rle(height, width, coded["counts"].decode("ascii"))
+
+
 def area(rle: Rle) -> int:
     """Count the set pixels."""
     return int(coco_mask.area(_pycoco(rle)))

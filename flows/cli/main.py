@@ -11,6 +11,8 @@ import click
 
 from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
+from flows.cli.content.holdout import holdout
+from flows.cli.content.label_import import import_labels
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
 from flows.cli.models.labelling import predict
@@ -133,7 +135,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, run, one_round, pause, resume, serve, status, settings, report, export),
+    *(doctor, ingest, import_labels, holdout, run, one_round, pause, resume, serve, status, settings, report, export),
     *(predict, student, simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):

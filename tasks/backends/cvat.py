@@ -22,7 +22,7 @@ from al_core.footage.images import png_bytes
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.cvat_upload import upload_round
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
-from tasks.backends.shown import ShownMasks, asked_frames
+from tasks.backends.shown import ShownMasks, all_requests, asked_frames
 from tasks.steps.context import RoundContext
 
 SUFFIXES = (".xml", ".zip")
@@ -66,7 +66,7 @@ class CvatBackend:
     def collect(self, request_ids: Sequence[str]) -> list[Answer]:
         """Read new files, then give the answers to each request, the newest last."""
         self._take_in(asked_frames(self._ledger))
-        requests = {request.request_id: request for request in self._ledger.requests()}
+        requests = all_requests(self._ledger)
         categories = {name: category_id for category_id, name in self._ledger.categories().items()}
         found = self._dropped.understood(i for i in request_ids if i in requests)
         return [self._answer(requests[i], categories, understood) for i, understood in found]
@@ -96,7 +96,7 @@ class CvatBackend:
                 write_whole(folder / name, content)
 
     def _take_in(self, known: Mapping[str, Asked]) -> None:
-        requests = {request.request_id: request for request in self._ledger.requests()}
+        requests = all_requests(self._ledger)
         categories = {name: category_id for category_id, name in self._ledger.categories().items()}
 
         def read(path: Path) -> FileContent[DrawnFrame]:

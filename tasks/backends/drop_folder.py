@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask, FileContent
+from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, DrawnMask, FileContent, FrameName
 from al_core.files import is_printable, json_bytes, printable, write_whole
 from al_core.masks.rle import Rle
 from al_core.project import Project
@@ -160,8 +160,8 @@ def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) ->
         suffixes: endings of the files that are read.
     """
 
-    def find(name: str) -> Asked:
-        name = name.lower()
+    def find(frame: FrameName) -> Asked:
+        name = frame.stem.lower()
         renamed = _RENAMED.fullmatch(name)
         for meant in (name, renamed["name"] if renamed else name):
             if meant in known:

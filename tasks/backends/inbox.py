@@ -17,14 +17,15 @@ from al_core.campaign.answer_kind import answer_kind
 from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel, UnknownName
 from al_core.exchange.drawn import Asked, DrawnMask
-from al_core.exchange.label_files import SUFFIXES, read_index_image, read_label_file
+from al_core.exchange.label_files import SUFFIXES, read_label_file
+from al_core.exchange.readers.index_images import read_index_image
 from al_core.files import json_bytes, write_whole
 from al_core.footage.sources import DEFAULT_CATEGORY, IGNORE_INDEX
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import area, decode
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, Answer, FrameLabel, LabelRequest, MaskLabel, Video
 from tasks.backends.drop_folder import SETTLE_SECONDS, DropFolder, Understood, asked_by
-from tasks.backends.shown import ShownMasks, asked_frames
+from tasks.backends.shown import ShownMasks, all_requests, asked_frames
 from tasks.steps.context import RoundContext
 
 _JPEG_QUALITY = 95
@@ -119,7 +120,7 @@ class InboxBackend:
         """Read new files, then give the answers to each request, the newest last."""
         known = asked_frames(self._ledger)
         self._take_in(known)
-        requests = {request.request_id: request for request in self._ledger.requests()}
+        requests = all_requests(self._ledger)
         names = _TrackNames(self._tracks(), self._ledger)
         found = self._dropped.understood(i for i in request_ids if i in requests)
         return [self._answer(requests[i], known[i], names, understood) for i, understood in found]

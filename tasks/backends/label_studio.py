@@ -29,7 +29,7 @@ from al_core.files import json_bytes, write_whole
 from al_core.footage.images import png_bytes
 from al_core.records import Answer, FrameLabel, LabelRequest
 from tasks.backends.label_studio_api import LabelStudioApi
-from tasks.backends.shown import ShownMasks, asked_frames
+from tasks.backends.shown import ShownMasks, all_requests, asked_frames
 from tasks.steps.context import RoundContext
 
 _NOTE = "project.json"
@@ -200,7 +200,7 @@ class LabelStudioBackend:
         """
         known = asked_frames(self._ledger)
         self._look(known)
-        requests = {request.request_id: request for request in self._ledger.requests()}
+        requests = all_requests(self._ledger)
         answers = [self._answer(requests[i], known[i]) for i in request_ids if i in requests]
         return [answer for answer in answers if answer is not None]
 

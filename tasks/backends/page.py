@@ -26,6 +26,7 @@ class PageBackend:
     def submit(self, requests: Sequence[LabelRequest], prelabels: Mapping[str, FrameLabel]) -> None:
         """Ask some of the questions twice, and some of earlier rounds again. What people start from is looked up when
         they get the frame."""
+        requests = [request for request in requests if request.round_id]
         seed, annotator = self._settings.seed, self._settings.annotator
         twice = [r for r in requests if is_sampled(seed, f"twice {r.request_id}", annotator.double_share)]
         checks = [replace(r, request_id=f"{r.request_id}-second") for r in twice]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel
+from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel, Provenance
 from al_core.stores.delivered import read_delivered
 
 
@@ -14,7 +14,7 @@ def delivered_masks(
 ) -> dict[str, list[DeliveredMask]]:
     """Return what the last round before each request's own delivered in its frame, by request id.
 
-    Frames without masks are left out.
+    Where that is nothing, imported prelabels stand in for it. Frames without masks are left out.
     """
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
     for request in requests:
@@ -27,7 +27,15 @@ def delivered_masks(
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
                 found[mine[frame_idx].request_id] = masks
+    bare = {r.frame: r.request_id for r in requests if not found.get(r.request_id)}
+    for frame, label in ledger.prelabels(list(bare)).items():
+        found[bare[frame]] = [_as_delivered(frame.frame_idx, mask) for mask in label.masks]
     return found
+
+
+def _as_delivered(frame_idx: int, mask: MaskLabel) -> DeliveredMask:
+    """Return an imported mask as people are shown it; nobody knows how sure it is."""
+    return DeliveredMask(frame_idx, mask.track_id, mask.category_id, Provenance.TEACHER, 0.0, mask.rle)
 
 
 def delivered_prelabels(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:

@@ -11,10 +11,16 @@ from al_core.masks.rle import area, decode, encode
 from al_core.records import FrameLabel, Identities, LabelRequest, MaskLabel
 
 
+def all_requests(ledger: Ledger) -> dict[str, LabelRequest]:
+    """Return every request that a label tool may have been given: those of rounds, and those of held-out frames."""
+    asked = [*ledger.requests(), *ledger.requests(purpose="holdout")]
+    return {request.request_id: request for request in asked}
+
+
 def asked_frames(ledger: Ledger) -> dict[str, Asked]:
     """Return the frames that all requests so far ask for, by request."""
     videos = {video.video_id: video for video in ledger.videos()}
-    asked = [(request.request_id, videos[request.frame.video_id]) for request in ledger.requests()]
+    asked = [(i, videos[request.frame.video_id]) for i, request in all_requests(ledger).items()]
     return {i: Asked(i, v.height, v.width, v.identities is Identities.PERSISTENT) for i, v in asked}
 
 

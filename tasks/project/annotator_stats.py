@@ -121,9 +121,10 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
     for g in given:
         mine = tallies[g.answer.annotator]
         mine.frames += g.question.purpose is Purpose.LABEL
-        mine.seconds[g.answer.kind].append(g.answer.seconds)
+        if g.answer.seconds is not None:
+            mine.seconds[g.answer.kind].append(g.answer.seconds)
         original = g.question.original
-        if original.request_id not in proposed:
+        if original.request_id not in proposed or not original.round_id:
             continue
         blind = shown_blind(settings[min(original.round_id, newest)], original.request_id)
         if blind or g.question.purpose is Purpose.RELABEL:
@@ -137,7 +138,7 @@ def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -
     by_request = {g.answer.request_id: g for g in given}
     for g in given:
         other = by_request.get(g.question.original.request_id)
-        if g.question.purpose is Purpose.LABEL or other is None:
+        if g.question.purpose in (Purpose.LABEL, Purpose.HOLDOUT) or other is None:
             continue
         j = likeness(other.answer.label.masks, g.answer.label.masks)
         if g.question.purpose is Purpose.KNOWN_TRUTH:

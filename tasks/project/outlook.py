@@ -45,7 +45,8 @@ def facts_of(ledger: Ledger, settings: Settings) -> Facts:
     lengths = ledger.video_lengths()
     rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort()
     finished = [r.round_id for r in rounds if r.status == "finished"]
-    n_frames, answered = sum(lengths.values()), sum(frames for _, frames, _ in effort)
+    # Imported labels, which answer requests of no round, cost nobody anything here.
+    n_frames, answered = sum(lengths.values()), sum(frames for round_id, frames, _ in effort if round_id)
     measured = None
     for round_id in finished:
         done = {s.name: s.seconds or 0.0 for s in steps if s.round_id == round_id and s.status == "finished"}

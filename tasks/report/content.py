@@ -83,7 +83,7 @@ class Content:
     """The whole page.
 
     Attributes:
-        quality: of all rounds, as the ledger gives it.
+        quality: of all rounds by truth, as the ledger gives it; ``holdout`` by held-out labels.
         shown: the videos with a time line; ``videos`` are all of them.
         curves: round -> (iteration, loss, learning rate).
         proof: what is known of the gain of the selection over drawing at random; None where nobody asked.
@@ -106,6 +106,7 @@ class Content:
     forecast: Forecast | None = None
     people: tuple[PersonRow, ...] = ()
     categories: tuple[tuple[str, str, int], ...] = ()
+    holdout: tuple[QualityRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,15 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
             shown=(),
             predicted_round=last_predicted_round(ledger),
             delivered_round=delivered,
+            holdout=tuple(ledger.quality(reference="holdout")),
             categories=tuple((names.get(number, str(number)), provenance, n) for number, provenance, n in masks),
         )
 
 
 def with_outlook(content: Content, ledger: Ledger) -> Content:
     """Add the gain of the selection and the forecast, which take a bootstrap each."""
-    return replace(content, proof=proof_so_far(ledger), forecast=forecast_of(content.rounds, content.quality))
+    quality = content.quality or content.holdout
+    return replace(content, proof=proof_so_far(ledger), forecast=forecast_of(content.rounds, quality))
 
 
 def training_curves(ledger: Ledger) -> dict[int, list[tuple[int, float, float]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
-from tasks.report.formatting import many
+from tasks.report.formatting import many, score
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
 
@@ -18,7 +18,7 @@ class RoundRow:
 
     Attributes:
         n_frames: of the videos that the round had.
-        human_frames, human_seconds: from the first round up to this one.
+        human_frames, human_seconds: from the first round up to this one; the time of imported labels is not known.
         covered: frames that are labelled after the round; None while it has delivered nothing.
         frames_by: frames per provenance, each frame once, under its least trusted mask.
         masks_by: delivered masks (object-frames) per provenance.
@@ -27,6 +27,7 @@ class RoundRow:
         seconds_other: of all steps but training and prediction; waiting for people is not in it.
         state: why the campaign ended here, "finished", "abandoned", or what the round waits for.
         delivered_at: when its masks were there, UTC without zone; None before.
+        imported: how many of the human frames were labelled elsewhere.
     """
 
     round_id: int
@@ -45,6 +46,7 @@ class RoundRow:
     seconds_other: float
     state: str
     delivered_at: datetime | None = None
+    imported: int = 0
 
     @property
     def coverage(self) -> float | None:
@@ -79,6 +81,38 @@ def mean_quality(rows: Iterable[QualityRow], metric: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOutQuality:
+    """What a round reached on held-out frames that people labelled.
+
+    Attributes:
+        jf: mean J&F over the videos that have such frames, in [0, 1].
+        n_frames: how many frames.
+    """
+
+    round_id: int
+    jf: float
+    n_frames: int
+
+    def in_words(self) -> str:
+        """Return the figure as a sentence."""
+        where = many(self.n_frames, "held-out human frame")
+        return f"On {where}: J&F {score(self.jf)} after round {self.round_id}."
+
+
+def held_out_quality(rows: Iterable[QualityRow]) -> HeldOutQuality | None:
+    """Return the figure of the newest round that was measured on held-out frames; None without any.
+
+    Args:
+        rows: figures by held-out labels.
+    """
+    whole = whole_video(rows, "jf")
+    if not whole:
+        return None
+    mine = [row for row in whole if row.round_id == whole[-1].round_id]
+    return HeldOutQuality(mine[0].round_id, sum(q.value for q in mine) / len(mine), sum(q.n_frames for q in mine))
+
+
 def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int, human_frames: int) -> dict[str, int]:
     """Split the labelled frames by provenance, each frame once, under the least trusted of its masks.
 
@@ -106,7 +140,7 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
     seconds = {s.name: s.seconds for s in steps if s.status == "finished"}
     done = "propagate" in seconds or bool(delivered)
     covered = entry["covered"] if done else None
-    counts = ("round_id", "n_frames", "requested", "answered", "human_frames", "human_seconds")
+    counts = ("round_id", "n_frames", "requested", "answered", "human_frames", "human_seconds", "imported")
     return RoundRow(
         **{name: entry[name] for name in counts},
         covered=covered,

@@ -17,7 +17,7 @@ from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import between, duration, many, percent, score, times
-from tasks.report.round_rows import RoundRow, round_rows
+from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
 from tasks.scheduling.notify import undelivered
 from tasks.steps.audit import proof_so_far
 
@@ -43,6 +43,9 @@ def print_status(project: Project, console: Console) -> None:
             console.print(round_table(rows))
         else:
             say("No rounds yet.")
+        held_out = held_out_quality(ledger.quality(reference="holdout"))
+        if held_out is not None:
+            say(held_out.in_words())
         last = ledger.last_round()
         delivered = any(row.covered is not None for row in rows)
         if delivered and last is not None and last.settings.selection.control_share:
@@ -98,8 +101,9 @@ def round_line(project: Project, round_id: int) -> Text:
         KeyError: there is no such round.
     """
     row = {r.round_id: r for r in round_rows(open_ledger(project))}[round_id]
+    imported = f", {row.imported:,} of them imported" if row.imported else ""
     parts = [
-        f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)})",
+        f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)}{imported})",
         f"coverage {percent(row.coverage)}",
     ]
     parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []

@@ -9,13 +9,14 @@ from al_core.campaign.budget import effective_limits
 from al_core.campaign.stopping import History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.store import Ledger
-from al_core.records import FrameRef, Progress, Video, fingerprint_labels, whole_video
+from al_core.project import Project
+from al_core.records import FrameLabel, FrameRef, Identities, Progress, Video, fingerprint_labels, whole_video
 from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of
-from tasks.steps.context import Audited, Chosen, RoundContext, standing_rounds
+from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, standing_rounds
 
 if TYPE_CHECKING:
     from al_core.evaluation.video_quality import Measurement
@@ -28,11 +29,12 @@ def audit_inputs(context: RoundContext) -> dict[str, Any]:
 
 
 def audit_work(context: RoundContext) -> Audited:
-    """Measure the delivered masks against truth that the loop has not seen, where there is some."""
+    """Measure the delivered masks against truth and held-out labels, which the loop has not seen."""
     tell = progress_of(Audited.step)
     for done, video in enumerate(context.videos, start=1):
         audit_video(context, video)
         tell(Progress(done, len(context.videos), video.name))
+    measure_holdout(context.project, context.ledger)
     return Audited(len(context.videos), round_credits(context))
 
 
@@ -55,6 +57,30 @@ def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
         rows = evaluate_video(delivered, truth, human, video.identities)
     ledger.put_quality(round_id, video.video_id, rows)
     return rows
+
+
+def measure_holdout(project: Project, ledger: Ledger) -> int:
+    """Measure what every round delivered on the held-out frames that have labels by now, so that rounds compare; the
+    same call twice is the same as once.
+
+    Objects are paired frame by frame: who labels a held-out frame sees no other labels, and cannot know their numbers.
+
+    Returns:
+        How many frames were measured.
+    """
+    from al_core.evaluation.video_quality import evaluate_video
+
+    labels = {label.frame: label for label in ledger.human_labels(purpose="holdout")}
+    by_video: dict[int, dict[int, FrameLabel]] = {video: {} for video in ledger.video_lengths()}
+    for frame, label in labels.items():
+        by_video[frame.video_id][frame.frame_idx] = label
+    for this in standing_rounds(ledger):
+        for video_id, path in ledger.delivered_paths(this.round_id).items():
+            mine = by_video[video_id]
+            delivered = dict(read_delivered(project.absolute(path), sorted(mine))) if mine else {}
+            rows = evaluate_video(delivered, mine, set(), Identities.PER_FRAME)
+            ledger.put_quality(this.round_id, video_id, rows, "holdout")
+    return len(labels)
 
 
 # ---- what each label brought
@@ -156,19 +182,19 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     total = sum(ledger.video_lengths().values())
     human_frames = last["human_frames"] if last else 0
     return History(
-        rounds=len(standing_rounds(ledger)),
-        human_frames=human_frames,
+        rounds=len(asking_rounds(ledger)),
+        human_frames=human_frames - (last["imported"] if last else 0),
         human_seconds=last["human_seconds"] if last else 0.0,
         coverage=covered / total if total else 0.0,
         qualities=_mean_quality(ledger),
-        frames_left=total - human_frames,
+        frames_left=total - human_frames - len(ledger.holdout_frames()["video_id"]),
     )
 
 
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
-    """Return the mean J&F over videos of each round that has one, in order."""
+    """Return the mean J&F over videos of each round that has one, in order: by truth, else by held-out labels."""
     by_round: dict[int, list[float]] = {this.round_id: [] for this in standing_rounds(ledger)}
-    for row in whole_video(ledger.quality(), "jf"):
+    for row in whole_video(ledger.quality() or ledger.quality(reference="holdout"), "jf"):
         if row.round_id in by_round:
             by_round[row.round_id].append(row.value)
     return tuple(sum(v) / len(v) for _, v in sorted(by_round.items()) if v)

@@ -66,7 +66,8 @@ def collect_labels(context: RoundContext, on_progress: Callable[[Progress], None
     ledger, round_id = context.ledger, context.round_id
     backend = open_backend(context)
     states = (None,) if backend.revisable else ("open", "abandoned")
-    asked = [r for state in states for r in ledger.requests(status=state) if r.round_id <= round_id]
+    asked = [r for state in states for r in ledger.requests(status=state) if 0 < r.round_id <= round_id]
+    asked += [r for state in states for r in ledger.requests(status=state, purpose="holdout")]
     new = 0
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]

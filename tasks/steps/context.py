@@ -11,7 +11,7 @@ from al_core.campaign.waiting import Verdict, judge
 from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import FrameLabel, Video
+from al_core.records import FrameLabel, FrameRef, Video
 from al_core.settings import Settings, StoredSettings
 from tasks.ledger.client import open_ledger
 from tasks.project.outlook import plan_of
@@ -48,6 +48,7 @@ class Chosen(StepResult):
         frames: (video, frame number) of each, best first.
         control: how many of them were drawn at random.
         empty: why no frame is left to choose; empty where there are some.
+        learns: whether nobody is asked, since the round first learns from labels that were imported.
         as_of: when the last of the labels came that were known then, ISO 8601 in UTC without zone; empty where an
             early version noted none.
     """
@@ -56,11 +57,14 @@ class Chosen(StepResult):
     frames: tuple[tuple[int, int], ...] = ()
     control: int = 0
     empty: str = ""
+    learns: bool = False
     as_of: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the frames with their number of controls, or the reason why there are none."""
         stored = super().to_json()
+        if not self.learns:
+            del stored["learns"]
         del stored["control" if self.empty else "empty"]
         return stored if self.as_of else {name: value for name, value in stored.items() if name != "as_of"}
 
@@ -242,6 +246,12 @@ class RoundContext:
         return self.ledger.human_labels(up_to_round=self.round_id - 1, as_of=as_of)
 
     @cached_property
+    def imported(self) -> frozenset[FrameRef]:
+        """The frames whose labels were imported: nobody was asked for them here."""
+        found = self.ledger.imported_frames()
+        return frozenset(map(FrameRef, found["video_id"].tolist(), found["frame_idx"].tolist()))
+
+    @cached_property
     def known_as_of(self) -> str:
         """When the last of these labels came, as :class:`Chosen` keeps it: answers to an abandoned round come later."""
         chosen = self.result(Chosen)
@@ -273,6 +283,12 @@ class RoundContext:
 def standing_rounds(ledger: Ledger) -> list[Round]:
     """Return the rounds that were not abandoned, in order."""
     return [this for this in ledger.rounds() if this.status != "abandoned"]
+
+
+def asking_rounds(ledger: Ledger) -> list[Round]:
+    """Return the rounds that count for the limits of a campaign: not abandoned, and people were asked in them."""
+    chosen = {s.round_id: Chosen.from_json(s.result) for s in ledger.steps() if s.name == Chosen.step and s.result}
+    return [this for this in standing_rounds(ledger) if not chosen.get(this.round_id, Chosen()).learns]
 
 
 def settle(ledger: Ledger, this: Round) -> Verdict:

@@ -32,15 +32,17 @@ def request_work(context: RoundContext) -> Requested:
 def request_labels(context: RoundContext) -> int:
     """Put a round's selected frames before people; asking twice is asking once. Returns how many they are.
 
-    Where the back-end can show masks, people start from what the last round delivered.
+    Where the back-end can show masks, people start from what the last round delivered. Frames that are held out and
+    have no label yet go along, without masks; the round does not wait for them.
     """
     ledger = context.ledger
     requests = [LabelRequest.of(context.round_id, selected) for selected in ledger.selection(context.round_id)]
     ledger.put_requests(requests)
-    if requests:
+    held_out = ledger.requests(status="open", purpose="holdout")
+    if requests or held_out:
         backend = open_backend(context)
         shown = delivered_prelabels(context.project, ledger, requests) if backend.shows_prelabels else {}
-        backend.submit(requests, shown)
+        backend.submit([*requests, *held_out], shown)
     return len(requests)
 
 

@@ -24,7 +24,7 @@ from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.project.outlook import check_simulated
 from tasks.steps.audit import gain_in_words, gain_so_far
-from tasks.steps.context import Chosen, Predicted, RoundContext, standing_rounds
+from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
 from tasks.steps.expected_error import outlooks_of
 
 MOST_EXPLAINED = 64
@@ -47,15 +47,29 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
 
 
 def select_work(context: RoundContext) -> Chosen:
-    """Choose the frames that a human should see; where none is left, the result says so."""
+    """Choose the frames that a human should see; where none is left, the result says so.
+
+    The first round of a project that has imported labels asks nobody: it learns from them, so that the first frames
+    that people see are chosen by a model, and shown with masks.
+    """
+    if learns_first(context):
+        context.ledger.put_selection(context.round_id, "none", [])
+        return Chosen(learns=True, as_of=context.known_as_of)
     rng = np.random.default_rng([context.settings.seed, context.round_id])
-    n = frames_to_ask(context.settings, context.plan, len(context.labels_before))
+    asked = sum(label.frame not in context.imported for label in context.labels_before)
+    n = frames_to_ask(context.settings, context.plan, asked)
     try:
         selected = select_frames(context, rng, n)
     except EmptyPool as error:
         return Chosen(empty=str(error), as_of=context.known_as_of)
     frames = tuple((s.frame.video_id, s.frame.frame_idx) for s in selected)
     return Chosen(frames, control=sum(s.control for s in selected), as_of=context.known_as_of)
+
+
+def learns_first(context: RoundContext) -> bool:
+    """Tell whether a round learns from imported labels before anybody is asked."""
+    labels = context.labels_before
+    return context.before.round_id == 0 and any(x.objects for x in labels if x.frame in context.imported)
 
 
 def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None = None) -> list[Selected]:
@@ -102,8 +116,8 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
     ledger, settings, round_id = context.ledger, context.settings, context.round_id
     plan = context.plan
     limits = effective_limits(settings.stopping, plan)
-    last = limits.max_rounds and len(standing_rounds(ledger)) >= int(limits.max_rounds)
-    asked = len(ledger.asked_frames(round_id + 1)["video_id"])
+    last = limits.max_rounds and len(asking_rounds(ledger)) >= int(limits.max_rounds)
+    asked = len(ledger.asked_frames(round_id + 1)["video_id"]) - len(context.imported)
     n = 0 if last else min(plan.ahead, frames_to_ask(settings, plan, asked))
     if not n or ledger.requests(round_id + 1):
         return []
@@ -186,11 +200,18 @@ def pool_from_ledger(
 ) -> Pool:
     """Return the frames that round ``round_id`` may ask for, read from the ledger only as far as a strategy asks.
 
+    Frames that are held out are not among them.
+
     Args:
         predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
         answerable: only these frames can be answered; None for all.
     """
     lengths = ledger.video_lengths()
+    held_out = ledger.holdout_frames()
+    if len(held_out["video_id"]):
+        possible = every_frame(lengths) if answerable is None else answerable
+        answerable = possible.without(Frames.of(held_out["video_id"], held_out["frame_idx"]))
+        lengths = {video: lengths[video] for video in np.unique(answerable.video_id).tolist()}
     asked = ledger.asked_frames(round_id)
     labelled = Frames.of(asked["video_id"], asked["frame_idx"])
 

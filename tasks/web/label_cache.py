@@ -167,7 +167,7 @@ class LabelCache:
     def is_blind(self, question: Question) -> bool:
         """Tell whether a task is shown without prelabels."""
         original = question.original
-        return question.purpose is Purpose.RELABEL or shown_blind(
+        return question.purpose in (Purpose.RELABEL, Purpose.HOLDOUT) or shown_blind(
             self.settings_of(original.round_id), original.request_id
         )
 
@@ -215,18 +215,17 @@ class LabelCache:
         return None
 
     def _proposed(self, request: LabelRequest) -> Sequence[DeliveredMask]:
-        last = self._ledger.last_delivered_round(before=request.round_id)
-        if last is None:
-            return ()
-        of_round = self._shown_in(request.round_id, last)
+        last = self._ledger.last_delivered_round(before=request.round_id) or 0
+        of_round = self._shown_in(request.round_id, last, len(self._ledger.imports()))
         if request.request_id not in of_round:
             # Requests that came later than the others of their round.
             of_round |= self._delivered_for([request])
         return of_round[request.request_id]
 
     @_kept("_shown")
-    def _shown_in(self, round_id: int, _: int) -> dict[str, list[DeliveredMask]]:
-        """Return what the requests of a round show, by what the newest round before it delivered."""
+    def _shown_in(self, round_id: int, last: int, imports: int) -> dict[str, list[DeliveredMask]]:
+        """Return what the requests of a round show: it depends on the newest round before that delivered, and on how
+        many imports there were."""
         return self._delivered_for(self._ledger.requests(round_id))
 
     def _delivered_for(self, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:

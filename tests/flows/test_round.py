@@ -293,3 +293,21 @@ class TestSteering:
         assert settings_of_schedule(people.project, None, changes).selection.frames_per_round == 9
         other = {"selection.frames_per_round": 5}
         assert settings_of_schedule(people.project, None, other).selection.frames_per_round == 5
+
+
+def test_a_round_that_learns_from_imported_labels_asks_nobody_and_does_not_count(no_prefect, tmp_path, monkeypatch):
+    """With at most one round that asks, the second is the last."""
+    page = Round(tmp_path, monkeypatch, "page")
+    page.settings = page.settings.changed({"stopping.max_rounds": 1})
+    asking = table.request
+    page.results |= {"select": Chosen(learns=True), "request": Requested()}
+    monkeypatch.setattr(table, "request", replace(asking, work=page._noted("request", page._stand_in("request"))))
+    first = page.run()
+    assert page.done == [*ORDER, "finish"]
+    assert (first.waiting, first.stop_reason) == (0, None)
+    page.results["select"] = Chosen(((1, 3), (1, 8)))
+    monkeypatch.setattr(table, "request", asking)
+    assert page.run().waiting == 2
+    page.answer(3)
+    page.answer(8)
+    assert page.run().stop_reason == "all rounds are done: 1 of 1"

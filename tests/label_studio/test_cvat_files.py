@@ -149,4 +149,4 @@ def test_the_sdk_takes_the_payload_of_an_upload(people, theirs):
 
 
 def _asked_by(people):
-    return lambda name: Asked(name, *HOLED.shape, lasting=True)
+    return lambda name: Asked(name.stem, *HOLED.shape, lasting=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from al_core.ledger.labelling.imports import FRAME_COLUMNS, MASK_COLUMNS
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import Rle, encode
 from al_core.project import Project
@@ -76,6 +77,15 @@ def mask_answer(request: LabelRequest, answer_id: str = "a1", rle: Rle | None = 
     """A person drew one object."""
     label = FrameLabel(request.frame, (MaskLabel(1, 1, rle or square()),))
     return Answer(answer_id, request.request_id, label, LabelKind.MASK, 80.0, "ann")
+
+
+def import_tables(*frame_indices: int, category: str = "object") -> dict[str, pa.Table]:
+    """The square in each of these frames of the first video, as an import brings it."""
+    n = len(frame_indices)
+    frames = pa.table([[1] * n, list(frame_indices), ["mask"] * n], schema=FRAME_COLUMNS)
+    counts = [square().counts.encode()] * n
+    masks = pa.table([[1] * n, list(frame_indices), [1] * n, [category] * n, counts], schema=MASK_COLUMNS)
+    return {"frames": frames, "masks": masks}
 
 
 def frame_rows(uncertainty):

@@ -8,7 +8,16 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel
 from al_core.settings import ScheduleSettings, Settings
-from tests.toys.ledgers import chosen, clip, frame_rows, ledger_with_clip, mask_answer, square, times_us
+from tests.toys.ledgers import (
+    chosen,
+    clip,
+    frame_rows,
+    import_tables,
+    ledger_with_clip,
+    mask_answer,
+    square,
+    times_us,
+)
 
 
 def used_ledger(folder: Path) -> tuple[Ledger, dict[str, Any]]:
@@ -48,6 +57,9 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.submit(mask_answer(task.question.request, "a3"), task.lease, 0)
     task = ledger.claim("ann", 1000.0)
     ledger.save_draft(task.question.request.request_id, "ann", task.lease, [MaskLabel(1, 1, square())], 4.0)
+    ledger.put_import("label", "kim", ["old.json"], **import_tables(10))
+    ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
+    ledger.hold_out(1, [9, 11], [9], "eve")
     ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
@@ -74,7 +86,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
-        "wanted": {}, "last_source": {}, "paused": {},
+        "wanted": {}, "last_source": {}, "paused": {}, "imports": {}, "imported_frames": {},
+        "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
     }  # fmt: skip
 
 
@@ -116,5 +129,8 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "finish_step": {"round_id": 2, "name": "request", "result": {}, "seconds": 1.0},
         "reopen_step": {"round_id": 1, "name": "predict", "videos": [1]},
         "add_categories": {"names": ["car"]}, "add_video": {"video": clip("other"), "times_us": times_us()},
+        "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
+        "hold_out": {"video_id": 1, "frame_indices": [0, 1], "asked": [1], "who": "eve"},
+        "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},
         "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},
     }  # fmt: skip

@@ -72,23 +72,36 @@ class DeliveryOperations(Operations):
 
     @writes
     def put_quality(
-        self, round_id: int, video_id: int, rows: Sequence[tuple[int | None, str, str, float, int]]
+        self,
+        round_id: int,
+        video_id: int,
+        rows: Sequence[tuple[int | None, str, str, float, int]],
+        reference: str = "truth",
     ) -> None:
-        """Replace a round's quality figures of one video.
+        """Replace a round's quality figures of one video by one reference.
 
         Args:
+            reference: what was compared with: "truth", or "holdout" for what people said of frames that are held out.
             rows: (track or None for all, provenance or "all", metric, value, frames that were measured).
         """
         with self._connector.transaction() as connection:
-            connection.execute("DELETE FROM quality WHERE round_id = ? AND video_id = ?", [round_id, video_id])
+            connection.execute(
+                "DELETE FROM quality WHERE round_id = ? AND video_id = ? AND reference = ?",
+                [round_id, video_id, reference],
+            )
             for row in rows:
-                connection.execute("INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row])
+                connection.execute(
+                    "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row, reference]
+                )
 
     @reads
-    def quality(self, round_id: int | None = None) -> list[QualityRow]:
-        """Return the measured figures of one round or of all, by round, video and track."""
-        query = "SELECT * FROM quality WHERE $1 IS NULL OR round_id = $1 ORDER BY round_id, video_id, track_id, 4, 5"
-        return [QualityRow(*row) for row in self._rows(query, [round_id])]
+    def quality(self, round_id: int | None = None, reference: str = "truth") -> list[QualityRow]:
+        """Return the figures of one round or of all that were measured by one reference, by round, video and track."""
+        query = (
+            "SELECT * EXCLUDE (reference) FROM quality WHERE ($1 IS NULL OR round_id = $1) AND reference = $2 "
+            "ORDER BY round_id, video_id, track_id, 4, 5"
+        )
+        return [QualityRow(*row) for row in self._rows(query, [round_id, reference])]
 
     @reads
     def coverage(self) -> list[dict[str, Any]]:
@@ -96,9 +109,10 @@ class DeliveryOperations(Operations):
 
         Returns:
             One entry per round: ``round_id``, ``status``, ``n_frames`` (of the videos that it had), ``predicted``,
-            ``requested``, ``answered``, ``open``, ``human_frames`` (so far), ``human_seconds`` (so far), ``delivered``:
-            provenance -> (frames, masks) of the masks delivered in that round, and ``covered``: frames that are
-            labelled after it, each counted once (see :meth:`frames_covered`).
+            ``requested``, ``answered``, ``open``, ``human_frames`` (so far), ``imported`` (how many of these were
+            labelled elsewhere; they count from the first round that ended after they came), ``human_seconds`` (so far,
+            of those whose time is known), ``delivered``: provenance -> (frames, masks) of the masks delivered in that
+            round, and ``covered``: frames that are labelled after it, each counted once (see :meth:`frames_covered`).
         """
         with self._connector.session() as connection:
             rows = connection.execute(_COVERAGE).fetchall()
@@ -116,7 +130,8 @@ class DeliveryOperations(Operations):
 
 
 _COVERAGE_COLUMNS = (
-    "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "human_frames", "human_seconds",
+    "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "human_frames", "imported",
+    "human_seconds",
 )  # fmt: skip
 
 # A round had the videos that were there when it began, and those that it delivered; one under way has all.
@@ -132,15 +147,24 @@ asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered,
         count(*) FILTER (status = 'open') AS still_open
     FROM label_request WHERE purpose = 'label' AND status <> 'replaced' GROUP BY 1),
+given AS (
+    SELECT a.* EXCLUDE (round_id), purpose, CASE WHEN a.round_id > 0 THEN a.round_id
+        ELSE (SELECT min(t.round_id) FROM round t WHERE t.finished_at IS NULL OR t.finished_at >= a.created_at)
+        END AS round_id
+    FROM answer a JOIN label_request r USING (request_id)
+    WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)),
 first_answer AS (
-    SELECT min(a.round_id) AS round_id FROM answer a JOIN label_request r USING (request_id)
-    WHERE a.kind <> 'reject' AND purpose = 'label' AND answer_id NOT IN (SELECT answer_id FROM withdrawal)
-    GROUP BY a.video_id, a.frame_idx),
-new_frames AS (SELECT round_id, count(*) AS new_frames FROM first_answer GROUP BY 1),
-effort AS (SELECT round_id, sum(seconds) AS seconds FROM answer_current GROUP BY 1)
+    SELECT min(round_id) AS round_id, bool_and(import_id IS NOT NULL) AS elsewhere FROM given
+    WHERE kind <> 'reject' AND purpose = 'label' GROUP BY video_id, frame_idx),
+new_frames AS (
+    SELECT round_id, count(*) AS new_frames, count(*) FILTER (elsewhere) AS imported FROM first_answer GROUP BY 1),
+effort AS (
+    SELECT round_id, sum(seconds) AS seconds FROM given WHERE answer_id IN (SELECT answer_id FROM answer_current)
+    GROUP BY 1)
 SELECT round_id, status, coalesce(n_frames, 0), coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
     coalesce(still_open, 0),
     coalesce(sum(new_frames) OVER (ORDER BY round_id), 0)::BIGINT,
+    coalesce(sum(imported) OVER (ORDER BY round_id), 0)::BIGINT,
     coalesce(sum(seconds) OVER (ORDER BY round_id), 0)::DOUBLE
 FROM round LEFT JOIN total USING (round_id) LEFT JOIN predicted USING (round_id) LEFT JOIN asked USING (round_id)
 LEFT JOIN new_frames USING (round_id) LEFT JOIN effort USING (round_id) ORDER BY round_id

@@ -22,12 +22,7 @@ class VideoOperations(Operations):
     def add_categories(self, names: Iterable[str]) -> dict[str, int]:
         """Make sure that every name has an id (from 1, in order of first use); returns all of them."""
         with self._connector.transaction() as connection:
-            known = dict(connection.execute("SELECT name, category_id FROM category").fetchall())
-            for name in names:
-                if name not in known:
-                    known[name] = max(known.values(), default=0) + 1
-                    connection.execute("INSERT INTO category VALUES (?, ?)", [known[name], name])
-            return known
+            return known_categories(connection, names)
 
     @reads
     def categories(self) -> dict[int, str]:
@@ -173,6 +168,16 @@ _VIDEO_COLUMNS = (
     "video_id, name, uri, kind, sha256, fps_numerator, fps_denominator, n_frames, height, width, rotation, "
     "variable_fps, bits, identities"
 )
+
+
+def known_categories(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, int]:
+    """Make sure that every name has an id, within a transaction; returns all of them."""
+    known: dict[str, int] = dict(connection.execute("SELECT name, category_id FROM category").fetchall())
+    for name in names:
+        if name not in known:
+            known[name] = max(known.values(), default=0) + 1
+            connection.execute("INSERT INTO category VALUES (?, ?)", [known[name], name])
+    return known
 
 
 def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -137,6 +137,25 @@ CREATE TABLE student_pin(
     pin_id INTEGER PRIMARY KEY, round_id INTEGER, who VARCHAR NOT NULL, pinned_at TIMESTAMP NOT NULL);
 """
 
+_M009_CONTENT = """
+DROP VIEW answer_current;
+ALTER TABLE answer ALTER COLUMN seconds DROP NOT NULL;
+ALTER TABLE answer ADD COLUMN import_id INTEGER;
+CREATE VIEW answer_current AS
+    SELECT * FROM answer WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)
+    QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
+CREATE TABLE import(
+    import_id INTEGER PRIMARY KEY, purpose VARCHAR NOT NULL, files VARCHAR[] NOT NULL, author VARCHAR NOT NULL,
+    n_frames INTEGER NOT NULL, n_masks INTEGER NOT NULL, imported_at TIMESTAMP NOT NULL);
+CREATE TABLE prelabel(
+    video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL, category_id INTEGER NOT NULL,
+    rle_counts BLOB NOT NULL, import_id INTEGER NOT NULL);
+CREATE TABLE holdout(
+    video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, added_by VARCHAR NOT NULL, added_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (video_id, frame_idx));
+ALTER TABLE quality ADD COLUMN reference VARCHAR DEFAULT 'truth';
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -146,6 +165,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (6, "depth", _M006_DEPTH),
     (7, "upgrades", _M007_UPGRADES),
     (8, "pins", _M008_PINS),
+    (9, "content", _M009_CONTENT),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

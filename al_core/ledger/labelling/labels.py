@@ -40,7 +40,7 @@ class LabelOperations(Operations):
     def label_seconds(self, round_id: int) -> dict[FrameRef, float]:
         """Return the human seconds that each answered frame of a round took, rejections included."""
         rows = self._rows(
-            "SELECT a.video_id, a.frame_idx, sum(seconds) FROM answer_current a JOIN label_request r "
+            "SELECT a.video_id, a.frame_idx, coalesce(sum(seconds), 0) FROM answer_current a JOIN label_request r "
             "USING (request_id) WHERE a.round_id = ? AND purpose = 'label' GROUP BY ALL ORDER BY ALL",
             [round_id],
         )
@@ -95,19 +95,22 @@ class LabelOperations(Operations):
         return self.requests(round_id)
 
     @reads
-    def requests(self, round_id: int | None = None, status: str | None = None) -> list[LabelRequest]:
-        """Return the requests that rounds wait for, by round and rank.
+    def requests(
+        self, round_id: int | None = None, status: str | None = None, purpose: str = "label"
+    ) -> list[LabelRequest]:
+        """Return the requests of one purpose, by round and rank; by default those that rounds wait for.
 
-        Questions that only check people (see :class:`~al_core.ledger.labelling.queue.Purpose`) are not among them.
+        Imported labels answer requests of round 0.
 
         Args:
             status: "open", "done", "dropped", "expired", "withdrawn" or "abandoned"; None for all.
+            purpose: see :class:`~al_core.ledger.labelling.queue.Purpose`.
         """
         rows = self._rows(
             "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
-            "WHERE purpose = 'label' AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
+            "WHERE purpose = $3 AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
             "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
-            [round_id, status],
+            [round_id, status, purpose],
         )
         return [request_of(*row) for row in rows]
 
@@ -126,7 +129,11 @@ class LabelOperations(Operations):
 
     @reads
     def human_labels(
-        self, video_id: int | None = None, up_to_round: int | None = None, as_of: datetime | None = None
+        self,
+        video_id: int | None = None,
+        up_to_round: int | None = None,
+        as_of: datetime | None = None,
+        purpose: str = "label",
     ) -> list[FrameLabel]:
         """Return what people said, one label per frame (its newest answer), by video and frame.
 
@@ -138,16 +145,18 @@ class LabelOperations(Operations):
             up_to_round: only answers to requests of this round and earlier ones.
             as_of: only what was known at that time (UTC without zone), so that a round that is taken up again works
                 on the labels that it began with.
+            purpose: what the answers are for, see :class:`~al_core.ledger.labelling.leases.Purpose`.
         """
         rows = self._rows(
             "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
             "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
-            "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = 'label') AND answer_id NOT IN "
+            "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4) AND ($4 <> 'holdout' OR "
+            "(video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM holdout)) AND answer_id NOT IN "
             "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
             "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
             "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
             "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
-            [video_id, up_to_round, as_of],
+            [video_id, up_to_round, as_of, purpose],
         )
         masks: dict[FrameRef, list[MaskLabel]] = {}
         for video, frame_idx, *mask in rows:
@@ -171,27 +180,34 @@ class LabelOperations(Operations):
     def human_effort(self) -> list[tuple[int, int, float]]:
         """Return (round, human frames, human seconds) of each round that has answers, not summed over rounds.
 
-        Rejected masks and questions that check people take seconds and label no frame.
+        Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks and
+        questions that check people take seconds and label no frame.
         """
         return self._rows(
-            "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
+            "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), coalesce(sum(seconds), 0) "
             "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
         )
 
     @reads
     def effort_by_person(self) -> list[tuple[str, int, float]]:
-        """Return (who answered, human frames, human seconds), the busiest first; a name may be empty."""
+        """Return (who answered, human frames, human seconds), the busiest first; a name may be empty.
+
+        Who labelled what was imported is not among them: nobody knows how long that took.
+        """
         return self._rows(
             "SELECT annotator, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
-            "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 3 DESC, 1"
+            "FROM answer_current a JOIN label_request USING (request_id) WHERE import_id IS NULL "
+            "GROUP BY 1 ORDER BY 3 DESC, 1"
         )
 
     @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
-        """Return (kind, seconds, number of objects) of each request's newest answer, in the order of their arrival."""
+        """Return (kind, seconds, number of objects) of each request's newest answer, where its time is known, in the
+        order of their arrival."""
         rows = self._rows(
             "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
-            "USING (answer_id) GROUP BY answer_id, kind, seconds, created_at ORDER BY created_at, answer_id"
+            "USING (answer_id) WHERE seconds IS NOT NULL GROUP BY answer_id, kind, seconds, created_at "
+            "ORDER BY created_at, answer_id"
         )
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 
@@ -222,7 +238,7 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
     round_id, video_id, frame_idx = request[:3]
     revision = newest + 1
     connection.execute(
-        "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [
             answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
             answer.seconds, answer.annotator, now_after_answers(connection),

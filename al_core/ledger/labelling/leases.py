@@ -18,10 +18,13 @@ from al_core.records import LabelRequest, MaskLabel
 
 
 class Purpose(StrEnum):
-    """What a question is for. Rounds wait for labels only; the other answers are compared with another one and never
-    take its place. A re-label is shown without masks."""
+    """What a question is for. Rounds wait for labels and learn from labels only. Answers on frames that are held out
+    measure quality. The others are compared with another answer and never take its place. A re-label, and a frame that
+    is held out, are shown without masks.
+    """
 
     LABEL = "label"
+    HOLDOUT = "holdout"
     AGREEMENT = "agreement"
     KNOWN_TRUTH = "known_truth"
     RELABEL = "relabel"
@@ -102,6 +105,8 @@ def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: da
         check = connection.execute(_FREE_CHECK, names).fetchone()
         if check is not None and (best is None or _place(check) < _place(best)):
             best = check
+        if best is None:
+            best = connection.execute(_FREE_HOLDOUT, names).fetchone()
     return None if best is None else _question(connection, best)
 
 
@@ -255,6 +260,9 @@ _FREE_FOR_LEAD = _FREE.format(
     order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
     f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_DRAWN_FIRST}",
 )
+
+# Rounds wait for labels and for nothing else, so these come first.
+_FREE_HOLDOUT = _FREE.format(columns=_COLUMNS, where=f"purpose = 'holdout' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
 
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
 _FREE_CHECK = _FREE.format(

@@ -160,7 +160,8 @@ class PeopleOperations(Operations):
         """Return what was done, perhaps only by one person, newest first; answers come from their own rows."""
         rows = self._rows(
             "SELECT happened_at, who, action, subject, detail FROM (SELECT *, rowid AS place FROM audit_log "
-            "UNION ALL SELECT created_at, annotator, 'submit', request_id, format('{}, {:.1f} s', kind, seconds), "
+            "UNION ALL SELECT created_at, annotator, 'submit', request_id, "
+            "coalesce(format('{}, {:.1f} s', kind, seconds), kind), "
             "rowid FROM answer) WHERE $1 IS NULL OR who = $1 ORDER BY happened_at DESC, place DESC LIMIT $2",
             [who, limit],
         )

@@ -258,7 +258,8 @@ class QueueOperations(Operations):
         """Count open and answered requests, and those that one person answered."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT round_id, status, count(*) FROM label_request WHERE purpose = 'label' GROUP BY 1, 2"
+                "SELECT round_id, status, count(*) FROM label_request WHERE purpose IN ('label', 'holdout') "
+                "GROUP BY 1, 2"
             ).fetchall()
             ((mine,),) = connection.execute(
                 "SELECT count(*) FROM answer WHERE annotator = ? "

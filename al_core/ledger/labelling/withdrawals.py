@@ -75,9 +75,9 @@ class WithdrawalOperations(Operations):
     def withdraw(self, answer_ids: list[str], who: str, reason: str) -> int:
         """Take answers back, all or none; returns how many counted until now.
 
-        Where no answer to a request is left, the request is open again while its round goes on; of a finished round
-        it is closed, and later rounds may choose its frame again. What finished rounds worked on and delivered stays
-        as it was; the next round works without these answers.
+        Where no answer to a request is left, the request is open again while its round goes on; of a finished round,
+        and where the label was imported, it is closed, and later rounds may choose its frame again. What finished
+        rounds worked on and delivered stays as it was; the next round works without these answers.
         """
         with self._connector.transaction() as connection:
             taken = [answer_id for answer_id in answer_ids if _take(connection, answer_id, who, reason)]
@@ -136,7 +136,7 @@ ORDER BY a.created_at, answer_id
 """
 
 _REOPEN = """
-UPDATE label_request SET updated_at = $1, status = CASE WHEN round_id IN
+UPDATE label_request SET updated_at = $1, status = CASE WHEN (round_id = 0 AND purpose = 'label') OR round_id IN
     (SELECT round_id FROM round WHERE status <> 'running') THEN 'withdrawn' ELSE 'open' END
 WHERE status = 'done' AND request_id NOT IN (SELECT request_id FROM answer_current)
 """

@@ -16,7 +16,7 @@ from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import document
 from tasks.report.pages.document import Charts, Tile, render
 from tasks.report.people_tables import COLUMNS, LEGEND, PersonRow, cells
-from tasks.report.round_rows import quality_by_video
+from tasks.report.round_rows import held_out_quality, quality_by_video
 
 MAX_QUALITY_VIDEOS = 25
 MAX_STEP_ROUNDS = 10
@@ -168,19 +168,36 @@ def _labelled(content: Content) -> list[Tile]:
     last = content.rounds[-1] if content.rounds else None
     n_frames = sum(v.n_frames for v in content.videos)
     human, seconds = (last.human_frames, last.human_seconds) if last else (0, 0.0)
-    per_frame = f"{duration(seconds / human)} a frame" if human else "nothing labelled yet"
+    imported = last.imported if last else 0
+    timed = human - imported
+    per_frame = f"{duration(seconds / timed)} a frame" if timed else "nothing labelled yet"
+    if imported:
+        per_frame = f"{per_frame if timed else 'nothing labelled here yet'}; unknown for {imported:,} imported"
     delivered = next((r for r in reversed(content.rounds) if r.covered is not None), None)
     n_covered = delivered.covered if delivered else None
     covered = "nothing delivered yet" if n_covered is None else f"{n_covered:,} of {many(n_frames, 'frame')}"
     return [
         ("Videos", f"{len(content.videos):,}", many(n_frames, "frame")),
-        ("Labelled by people", many(human, "frame"), f"{percent(human / n_frames if n_frames else 0)} of all"),
+        (
+            "Labelled by people",
+            many(human, "frame"),
+            f"{percent(human / n_frames if n_frames else 0)} of all" + (f", {imported:,} imported" if imported else ""),
+        ),
         ("Human time", duration(seconds), per_frame),
         ("Labelled in all", percent(n_covered / n_frames if n_covered is not None and n_frames else None), covered),
     ]
 
 
 def _measured(content: Content) -> list[Tile]:
+    held_out = held_out_quality(content.holdout)
+    tiles = _by_truth(content) if held_out is None or content.quality else []
+    if held_out is not None:
+        where = f"on {many(held_out.n_frames, 'held-out human frame')}, round {held_out.round_id}"
+        tiles.append(("J&F, held out", score(held_out.jf), where))
+    return tiles
+
+
+def _by_truth(content: Content) -> list[Tile]:
     newest = next((r for r in reversed(content.rounds) if r.jf is not None), None)
     if newest is None:
         return [(name, score(None), "nothing measured") for name in _METRICS.values()]

@@ -23,8 +23,8 @@ def label(*masks):
 
 def asked_by(height=4, width=6):
     def find(name):
-        if name != "r1":
-            raise BadLabel(f"no frame {name}")
+        if name.stem != "r1":
+            raise BadLabel(f"no frame {name.stem}")
         return Asked("r1", height, width, True)
 
     return find
@@ -197,7 +197,7 @@ def one(name, inside):
 def found(tmp_path, content):
     path = tmp_path / "a.xml"
     path.write_bytes(content)
-    return read_cvat(path, lambda name: Asked(name, 4, 6, True))
+    return read_cvat(path, lambda name: Asked(name.stem, 4, 6, True))
 
 
 SQUARE_POLYGON = '<polygon label="car" points="1,1;5,1;5,3;1,3"/>'

@@ -220,7 +220,7 @@ def test_labels_beside_footage_are_named(tmp_path, name, content):
     assert [s.name for s in search.sources] == ["dog"]
     ((path, reason),) = [(p.path, p.reason) for p in search.passed_over]
     assert path == tmp_path / name
-    assert "looks like labels, which ingest does not read yet; give masks as images with --masks" in reason
+    assert "looks like labels: take in the videos first, then these with: fewframes import FILE --as labels" in reason
     with pytest.raises(BadVideo, match=rf"{name}: it looks like labels"):
         discover(tmp_path / name)
 

@@ -116,5 +116,5 @@ def test_videos_of_one_stem_are_told_apart_by_their_endings(tmp_path):
 
 def test_a_file_of_labels_is_no_folder_of_masks(tmp_path):
     (tmp_path / "coco.json").write_text('{"annotations": []}')
-    with pytest.raises(BadLabel, match=r"coco\.json: it looks like labels, which ingest does not read yet"):
+    with pytest.raises(BadLabel, match=r"coco\.json: it looks like labels: take in the videos first"):
         with_masks(footage(tmp_path / "footage", "clip"), tmp_path / "coco.json")

@@ -98,3 +98,11 @@ def test_any_text_is_refused_or_fills_the_frame(text, height, width):
 def test_counts_that_would_not_fill_the_frame_are_refused(counts, said):
     with pytest.raises(BadLabel, match=said):
         rle.run_lengths(rle.Rle(4, 4, counts))
+
+
+@given(masks, st.integers(0, 12))
+def test_run_lengths_lead_back_to_the_same_code_with_empty_runs_too(mask, at):
+    runs = rle.run_lengths(rle.encode(mask))
+    padded = np.insert(runs, min(at, len(runs)), [0, 0])
+    assert rle.from_run_lengths(runs, *mask.shape) == rle.encode(mask)
+    assert rle.from_run_lengths(padded, *mask.shape) == rle.encode(mask)

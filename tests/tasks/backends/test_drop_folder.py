@@ -7,7 +7,7 @@ import os
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FileContent
+from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FileContent, FrameName
 from al_core.project import Project
 from tasks.backends import drop_folder
 from tasks.backends.drop_folder import DropFolder, asked_by
@@ -145,9 +145,9 @@ def test_a_file_that_rests_is_read_at_once(project, read, monkeypatch):
 def test_a_name_that_was_not_asked_for_is_told_with_one_that_was(project):
     asked = Asked("r1", 4, 4, True)
     find = asked_by(project.inbox / "all.json", {"r1": asked}, (".png", ".json"))
-    assert find("R1") is asked
+    assert find(FrameName("R1.png")) is asked
     with pytest.raises(BadLabel, match=r"all\.json: no frame of the name 'r2' was asked for.*'r1'.*\.png and \.json"):
-        find("r2")
+        find(FrameName("r2.png"))
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_a_name_that_was_not_asked_for_is_told_with_one_that_was(project):
 )
 def test_a_name_that_a_tool_changed_is_found(project, name):
     asked = Asked("r1", 4, 4, True)
-    assert asked_by(project.inbox / "all.json", {"r1": asked}, (".json",))(name) is asked
+    assert asked_by(project.inbox / "all.json", {"r1": asked}, (".json",))(FrameName(f"{name}.png")) is asked
 
 
 @pytest.mark.parametrize("name", ["r1_2", "r12", "xr1", "r1_mask", "r1-1"])
 def test_a_name_that_somebody_chose_is_not_guessed(project, name):
     with pytest.raises(BadLabel, match="no frame of the name"):
-        asked_by(project.inbox / "all.json", {"r1": Asked("r1", 4, 4, True)}, (".json",))(name)
+        asked_by(project.inbox / "all.json", {"r1": Asked("r1", 4, 4, True)}, (".json",))(FrameName(f"{name}.png"))
 
 
 def test_files_that_answer_one_frame_are_all_answers_the_newest_file_last(project, read):

@@ -242,3 +242,14 @@ class TestBadFiles:
         assert "5x4 pixels" in (project.inbox / f"rejected/{FIRST}.png.txt").read_text()
         assert backend.collect([FIRST]) == []
         assert backend.rejected() == []
+
+
+def test_frames_that_are_held_out_lie_beside_those_of_rounds(project, ledger, backend):
+    ledger.hold_out(1, [5], [5], "lead")
+    (held_out,) = ledger.requests(purpose="holdout")
+    backend.submit([*ledger.requests(), held_out], {})
+    assert (project.outbox / "round-0000" / f"{held_out.request_id}.jpg").is_file()
+    drop(project, SQUARE.astype(np.uint8), f"{held_out.request_id}.png")
+    (answer,) = backend.collect([held_out.request_id])
+    assert ledger.put_answer(answer)
+    assert [label.frame for label in ledger.human_labels(purpose="holdout")] == [FrameRef(1, 5)]

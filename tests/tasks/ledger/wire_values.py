@@ -79,12 +79,14 @@ def _checked(cls):
     """Instances of a dataclass that its own checks let through; most of them need small numbers that fit together."""
     hints = get_type_hints(cls)
     simple = {int: st.integers(0, 3) if cls.__name__ != "Rle" else st.integers(1, 9), float: st.floats(0, 100)}
+    simple[float | None] = st.none() | simple[float]
     chosen = {name: simple.get(hints[name], values(hints[name])) for name in (field.name for field in fields(cls))}
     if cls.__name__ == "Video":
         chosen |= {
             "kind": st.sampled_from(["file", "folder"]),
             "rotation": st.sampled_from([0, 90]),
             "n_frames": st.integers(1, 9),
+            "bits": st.integers(8, 16),
         }
     if cls.__name__ == "FrameLabel":
         chosen["masks"] = chosen["masks"].map(lambda masks: masks[:1])

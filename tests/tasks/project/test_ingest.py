@@ -263,7 +263,7 @@ def test_what_is_passed_over_is_told_by_folder_and_reason(ledger, tmp_path):
     labels, texts = sorted(report.not_taken, key=lambda line: "labels" not in line)
     names = "a.txt, b.txt, c.txt, d.txt, ..."
     assert texts == f"not taken: 6 files in {tmp_path} ({names}): no video that can be played, and no frames"
-    assert labels.startswith(f"not taken: 1 file in {tmp_path} (instances.json): looks like labels, which ingest does")
+    assert labels.startswith(f"not taken: 1 file in {tmp_path} (instances.json): looks like labels: take in the videos")
 
 
 def test_objects_per_frame_are_told_where_identities_do_not_last(ledger, tmp_path):

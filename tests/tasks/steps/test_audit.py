@@ -9,11 +9,18 @@ from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.video_quality import Measurement
 from al_core.masks.rle import encode
 from al_core.project import Project
-from al_core.records import DeliveredMask, LabelRequest, Provenance
+from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, whole_video
 from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.steps.audit import audit_video, gain_in_words, gain_so_far, proof_so_far, round_credits
+from tasks.steps.audit import (
+    audit_video,
+    gain_in_words,
+    gain_so_far,
+    measure_holdout,
+    proof_so_far,
+    round_credits,
+)
 from tasks.steps.select import strategy_of
 from tests.toys.labelled_project import copied, finished_project
 from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, mask_answer, square
@@ -110,3 +117,20 @@ def test_how_many_random_labels_are_known_is_told_while_it_is_too_early(tmp_path
 def test_words():
     words = "a second of labelling changes 1.50 times as much as at random (1.10 to 2.00)"
     assert gain_in_words(Estimate(1.5, 1.1, 2.0)) == words
+
+
+def test_held_out_labels_measure_every_round_apart_from_truth(project):
+    ledger = ledger_with_clip(project.root, with_truth=False)
+    deliver(project, ledger)
+    ledger.begin_round(Settings())
+    assert measure_holdout(project, ledger) == 0
+    assert ledger.quality(reference="holdout") == []
+    ledger.hold_out(1, [3, 5], [3, 5], "lead")
+    for index in (3, 5):
+        request = LabelRequest(f"holdout-v00001-f{index:07d}", 0, FrameRef(1, index), 0, "")
+        ledger.put_answer(mask_answer(request, f"a{index}"))
+    assert measure_holdout(project, ledger) == 2
+    assert measure_holdout(project, ledger) == 2
+    found = [(q.value, q.n_frames) for q in whole_video(ledger.quality(reference="holdout"), "j")]
+    assert found == [(0.5, 2)]
+    assert ledger.quality() == []

@@ -16,6 +16,7 @@ from al_core.records import COMPONENTS, FrameLabel, FrameRef, LabelRequest, Sele
 from al_core.selection import Frames
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, write_predictions
+from tasks.steps.context import Chosen
 from tasks.steps.select import (
     by_video,
     nearest,
@@ -26,7 +27,7 @@ from tasks.steps.select import (
     select_frames,
     select_work,
 )
-from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, mask_answer, times_us
+from tests.toys.ledgers import clip, context_of, frame_rows, import_tables, ledger_with_clip, mask_answer, times_us
 
 
 class LineOfThumbnails:
@@ -56,6 +57,11 @@ def choose(tmp_path, ledger, strategy, round_id=1, n=None, **changes):
     return [s.frame.frame_idx for s in found]
 
 
+def put_labels(ledger, *indices):
+    """Import a square in each of these frames."""
+    ledger.put_import("label", "kim", ["old.json"], **import_tables(*indices))
+
+
 def ask(ledger, round_id, *frames):
     ledger.put_requests([LabelRequest(f"{round_id}-{f}", round_id, FrameRef(1, f), 0, "") for f in frames])
 
@@ -78,6 +84,26 @@ class TestWork:
         ledger.put_answer(mask_answer(request))
         settings = self.SETTINGS.changed({"stopping.max_human_frames": 2})
         assert len(select_work(context(tmp_path, ledger, 2, settings)).frames) == 1
+
+    def test_imported_labels_come_first_and_leave_the_budget_as_it_is(self, tmp_path, ledger):
+        put_labels(ledger, 4)
+        settings = self.SETTINGS.changed({"stopping.max_human_frames": 2})
+        first = select_work(context(tmp_path, ledger, 1, settings))
+        assert (first.frames, first.empty, first.learns) == ((), "", True)
+        assert Chosen.from_json(first.to_json()) == first
+        ledger.begin_round(settings)
+        ledger.finish_round(1, None)
+        second = select_work(context(tmp_path, ledger, 2, settings))
+        assert len(second.frames) == 2
+        assert (1, 4) not in second.frames
+        assert not second.learns
+
+    def test_frames_that_are_held_out_are_never_chosen(self, tmp_path, ledger):
+        ledger.hold_out(1, range(2, 12), [], "lead")
+        found = select_work(context(tmp_path, ledger, 1, self.SETTINGS))
+        assert sorted(found.frames) == [(1, 0), (1, 1)]
+        ledger.hold_out(1, [0, 1], [], "lead")
+        assert "no frame is left" in select_work(context(tmp_path, ledger, 1, self.SETTINGS)).empty
 
     def test_where_no_frame_is_left_the_result_says_so(self, tmp_path, ledger):
         ask(ledger, 1, *range(12))

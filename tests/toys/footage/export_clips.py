@@ -102,5 +102,5 @@ def usual_clip(**fields):
 
 def read_coco(path, size=(5, 6), categories=("dog", "cat")):
     """What the inbox would read of a COCO file of one video: frame number -> [(track, category, RLE)]."""
-    frames = read_label_file(path, lambda stem: Asked(stem, *size, True), categories).frames
+    frames = read_label_file(path, lambda name: Asked(name.stem, *size, True), categories).frames
     return {int(name): [(m.track_id, m.category, m.rle) for m in frame.masks] for name, frame in frames.items()}

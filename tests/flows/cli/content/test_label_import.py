@@ -1,0 +1,71 @@
+"""The import command: what it says, and what it leaves."""
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli.main import main
+from tests.toys.imported import coco_file
+from tests.toys.labelled_project import new_project
+
+
+@pytest.fixture
+def built(tmp_path):
+    return new_project(tmp_path)
+
+
+def run(project, *arguments):
+    result = CliRunner().invoke(main, ["import", *map(str, arguments), "--project", str(project.root)])
+    return result.exit_code, result.output
+
+
+def test_labels_come_in_and_the_same_again_changes_nothing(built, tmp_path):
+    project, ledger, _ = built
+    path = coco_file(tmp_path, [0, 3], category="owl")
+    code, said = run(project, path, "--as", "labels", "--author", "kim")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "clip: 2 frames with 2 objects",
+            "new categories: owl",
+            "stored: 2 frames, labels of kim; the next round learns from them",
+        ],
+    )
+    assert run(project, path, "--as", "labels") == (0, "2 frames are there already, the same\nNothing is new.\n")
+    assert len(ledger.human_labels()) == 2
+
+
+def test_a_dry_run_stores_nothing(built, tmp_path):
+    project, ledger, _ = built
+    known = ledger.categories()
+    code, said = run(project, coco_file(tmp_path, [0], category="owl"), "--as", "prelabels", "--dry-run")
+    assert (code, said.splitlines()[-1]) == (0, "Nothing was stored: --dry-run.")
+    assert (ledger.imports(), ledger.categories()) == ([], known)
+
+
+def test_all_or_nothing_unless_a_part_is_wanted(built, tmp_path):
+    project, ledger, _ = built
+    path = coco_file(tmp_path, [0, 9])
+    code, said = run(project, path, "--as", "labels")
+    assert code == 1
+    assert "not taken: old.json: clip/00009.jpg: clip has no frame 9" in said
+    assert "1 things cannot be taken (see above), so nothing was stored" in said
+    assert ledger.human_labels() == []
+    code, said = run(project, path, "--as", "labels", "--partial")
+    assert code == 0
+    assert [label.frame.frame_idx for label in ledger.human_labels()] == [0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["old.json", "--as", "labels", "--map", "a"], "--map expects OLD=NEW, e.g. --map Auto=car, got 'a'"),
+        (["no.json", "--as", "labels"], "no.json: there is no such file or folder"),
+        (["old.json", "--as", "labels", "--match", "{video}.jpg"], "expected one of {index} (from 0)"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_a_line(built, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    coco_file(tmp_path, [0])
+    code, said = run(built[0], *arguments)
+    assert code
+    assert message in said
