@@ -31,22 +31,32 @@ def number_objects(frames: Mapping[int, DrawnFrame], known: Mapping[str, int]) -
     """
     if all(frame.numbered for frame in frames.values()):
         return Numbered(dict(frames), True)
-    names = [[mask.category for mask in frame.objects] for frame in frames.values()]
-    if any(len(set(found)) < len(found) for found in names):
+    if any(_shows_two_alike(frame) for frame in frames.values()):
         return Numbered(dict(frames), False)
-    numbers = dict(known)
-    for mask in (m for frame in frames.values() if frame.numbered for m in frame.objects):
-        numbers.setdefault(mask.category or "", mask.track_id)
-    given = {m.track_id for frame in frames.values() if frame.numbered for m in frame.objects}
-    for name in dict.fromkeys(name or "" for found in names for name in found):
-        if name not in numbers:
-            taken = {*numbers.values(), *given}
-            numbers[name] = next(n for n in range(1, len(taken) + 2) if n not in taken)
+    numbers = _numbers(frames, known)
     told = {
         index: frame if frame.numbered else replace(frame, masks=tuple(_renumbered(m, numbers) for m in frame.masks))
         for index, frame in frames.items()
     }
     return Numbered(told, True)
+
+
+def _shows_two_alike(frame: DrawnFrame) -> bool:
+    """Tell whether a frame shows two objects of a category."""
+    return len({mask.category for mask in frame.objects}) < len(frame.objects)
+
+
+def _numbers(frames: Mapping[int, DrawnFrame], known: Mapping[str, int]) -> dict[str, int]:
+    """Return a number for the object of each category: one that is known or given, else the next free one."""
+    numbers = dict(known)
+    given = [mask for frame in frames.values() if frame.numbered for mask in frame.objects]
+    for mask in given:
+        numbers.setdefault(mask.category or "", mask.track_id)
+    for mask in (mask for frame in frames.values() for mask in frame.objects):
+        taken = {*numbers.values(), *(m.track_id for m in given)}
+        free = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        numbers.setdefault(mask.category or "", free)
+    return numbers
 
 
 def _renumbered(mask: DrawnMask, numbers: Mapping[str, int]) -> DrawnMask:

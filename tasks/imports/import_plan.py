@@ -196,24 +196,27 @@ def _named(
             raise UnknownName("category in these files", old, filter(None, given))
     alone = wish.category or _only(known)
     names = {name: alone if name is None else wish.renamed.get(name, name) for name in given}
-    refused = {name for name, meant in names.items() if not meant}
-    if refused:
-        faults.append("the files do not say which category objects are of; tell with --category NAME")
-    for name, meant in names.items():
-        near = did_you_mean(meant, known.values()) if meant and meant not in known.values() else ""
-        if near and name not in wish.renamed:
-            refused.add(name)
-            faults.append(
-                f"category {name!r} is not one of the project's ({', '.join(known.values())}).{near} Say which it is "
-                f"with --map {name}=..., or that it is a new one with --map {name}={name}"
-            )
+    unclear = {name: words for name, meant in names.items() if (words := _unclear(name, meant, wish, known))}
+    faults += unclear.values()
     told = {
         frame: replace(drawn, masks=tuple(replace(m, category=names.get(m.category)) for m in drawn.masks))
         for frame, drawn in frames.items()
-        if not any(mask.category in refused for mask in drawn.objects)
+        if not any(mask.category in unclear for mask in drawn.objects)
     }
-    new = sorted({meant for name, meant in names.items() if meant and name not in refused} - set(known.values()))
-    return told, new
+    return told, sorted({meant for name, meant in names.items() if name not in unclear} - set(known.values()))
+
+
+def _unclear(name: str | None, meant: str, wish: Wish, known: Mapping[int, str]) -> str:
+    """Return what has to be said about a category before its objects can be taken; empty where it is clear."""
+    if not meant:
+        return "the files do not say which category objects are of; tell with --category NAME"
+    near = "" if meant in known.values() or name in wish.renamed else did_you_mean(meant, known.values())
+    if not near:
+        return ""
+    return (
+        f"category {name!r} is not one of the project's ({', '.join(known.values())}).{near} Say which it is "
+        f"with --map {name}=..., or that it is a new one with --map {name}={name}"
+    )
 
 
 def _only(known: Mapping[int, str]) -> str:

@@ -1,5 +1,6 @@
 """A project of a 6-frame clip whose rows are written by hand, as two rounds would leave them."""
 
+import json
 import shutil
 
 import numpy as np
@@ -179,3 +180,22 @@ def abandoned_round(project, ledger):
     ledger.begin_round(Settings())
     deliver(project, ledger, 3)
     ledger.abandon_round("eve")
+
+
+def coco_file(folder, frames, name="old.json", category="square", video="clip", track=None, shift=0):
+    """A COCO file with a square in each of these frames; returns its path.
+
+    Args:
+        track: number of the object; None for a file that numbers nothing.
+        shift: the square is drawn as it is so many frames later.
+    """
+    images = [{"id": i, "file_name": f"{video}/{i:05d}.jpg", "height": HEIGHT, "width": WIDTH} for i in frames]
+    numbered = {} if track is None else {"track_id": track}
+    annotations = [
+        {"id": i, "image_id": i, "category_id": 4, "segmentation": encode(mask_at(i + shift)).to_coco()} | numbered
+        for i in frames
+    ]
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 4, "name": category}]}
+    path = folder / name
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path

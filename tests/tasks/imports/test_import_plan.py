@@ -9,8 +9,7 @@ from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.imports.import_plan import Wish
 from tasks.imports.storing import plan_files, store
-from tests.toys.imported import coco_file
-from tests.toys.labelled_project import mask_at, new_project
+from tests.toys.labelled_project import coco_file, mask_at, new_project
 from tests.toys.ledgers import chosen, mask_answer
 
 LABELS = Wish("label", "kim")

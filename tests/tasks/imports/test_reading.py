@@ -6,8 +6,7 @@ from al_core.exchange.frame_names import Matcher
 from al_core.exchange.readers.detection import label_sources
 from al_core.records import FrameRef
 from tasks.imports.reading import read_all, some
-from tests.toys.imported import coco_file
-from tests.toys.labelled_project import new_project
+from tests.toys.labelled_project import coco_file, new_project
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from al_core.exchange.frame_names import Template
 from al_core.records import FrameRef
 from tasks.imports.import_plan import Wish
 from tasks.imports.storing import plan_files, store
-from tests.toys.imported import coco_file
-from tests.toys.labelled_project import new_project
+from tests.toys.labelled_project import coco_file, new_project
 
 LABELS = Wish("label", "kim")
 

@@ -4,8 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
-from tests.toys.imported import coco_file
-from tests.toys.labelled_project import new_project
+from tests.toys.labelled_project import coco_file, new_project
 
 
 @pytest.fixture
