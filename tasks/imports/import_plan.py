@@ -199,11 +199,15 @@ def _named(
     unclear = {name: words for name, meant in names.items() if (words := _unclear(name, meant, wish, known))}
     faults += unclear.values()
     told = {
-        frame: replace(drawn, masks=tuple(replace(m, category=names.get(m.category)) for m in drawn.masks))
+        frame: replace(drawn, masks=tuple(_renamed(mask, names) for mask in drawn.masks))
         for frame, drawn in frames.items()
         if not any(mask.category in unclear for mask in drawn.objects)
     }
     return told, sorted({meant for name, meant in names.items() if name not in unclear} - set(known.values()))
+
+
+def _renamed(mask: DrawnMask, names: Mapping[str | None, str]) -> DrawnMask:
+    return mask if mask.track_id == IGNORE_TRACK else replace(mask, category=names[mask.category])
 
 
 def _unclear(name: str | None, meant: str, wish: Wish, known: Mapping[int, str]) -> str:
