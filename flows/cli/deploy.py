@@ -70,8 +70,7 @@ def deploy(
         raise click.UsageError(f"--export takes FORMAT=PATH with one of {', '.join(FORMATS)}, got {exported!r}")
     limits = {"schedule.answered_share": answered, "schedule.deadline_hours": deadline}
     wanted = parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}
-    # Prefect shows the parameters of a deployment to everybody who sees its pages.
-    shown = {name: value for name, value in _checked(project, preset, wanted).items() if name not in SECRETS}
+    shown = _shown(_checked(project, preset, wanted))
     rounds = {"settings": _absolute(preset), "changes": shown}
     parameters: dict[str, dict[str, Any]] = {
         "ingest": {"paths": [str(path.resolve()) for path in paths]},
@@ -138,6 +137,14 @@ def _schedules(crons: tuple[str, ...], flows: tuple[str, ...]) -> dict[str, list
 
 def _absolute(preset: str | None) -> str:
     return str(Path(preset).resolve()) if preset and preset.endswith(".toml") else preset or ""
+
+
+def _shown(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes that Prefect may show, as it shows the parameters of a deployment to all who see its pages.
+
+    The ledger keeps the others.
+    """
+    return {name: value for name, value in changes.items() if name not in SECRETS}
 
 
 def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from flows.cli.deploy import _schedules
+from flows.cli.deploy import _schedules, _shown
 from tasks.scheduling.deployments import FLOWS
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import fewframes
@@ -24,6 +24,10 @@ def test_a_schedule_is_of_the_rounds_unless_it_names_a_flow():
 def test_what_is_no_schedule_is_refused(given):
     with pytest.raises(click.UsageError, match="minute hour day month weekday"):
         _schedules((given,), FLOWS)
+
+
+def test_an_address_that_may_be_a_secret_is_no_parameter_that_prefect_shows():
+    assert _shown({"notify.url": "https://hooks.example.org/s3cret", "seed": 3}) == {"seed": 3}
 
 
 @pytest.mark.parametrize("command", ["deploy", "work"])
