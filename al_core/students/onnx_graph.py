@@ -51,7 +51,8 @@ def overlap(one, other):
 
 found = []
 for i in np.flatnonzero(usable):
-    if all(labels[i] != labels[j] or overlap(boxes[i], boxes[j]) <= MOST_OVERLAP for j, _ in found):
+    doubles = [j for j, _ in found if labels[i] == labels[j] and overlap(boxes[i], boxes[j]) > MOST_OVERLAP]
+    if len(found) < {objects} and not doubles:
         logits = cv2.resize(masks[i], (WIDTH, HEIGHT))[: size[1], : size[0]]
         found.append((i, cv2.resize(logits, image.shape[1::-1]) > 0))
 ```
@@ -61,13 +62,13 @@ of those that the graph was made for, this is what mmdet finds but for rounding;
 """
 
 
-def write_onnx(model: PlainModel, path: Path, size: tuple[int, int], most: int = 100) -> str:
+def write_onnx(model: PlainModel, path: Path, size: tuple[int, int], most: int = 300) -> str:
     """Write a student as an ONNX graph for images of one size; the file appears whole or not at all.
 
     Args:
         size: (height, width) of the images that it is made for, at the size at which the student sees them; sides are
             rounded up to what the network needs.
-        most: candidates that the graph gives.
+        most: candidates that the graph gives, double ones among them.
 
     Returns:
         How the outputs are read, as Markdown.
@@ -101,6 +102,7 @@ def write_onnx(model: PlainModel, path: Path, size: tuple[int, int], most: int =
         mask_width=masks.shape[2],
         score=test_cfg["score_thr"],
         overlap=test_cfg["nms"]["iou_threshold"],
+        objects=test_cfg["max_per_img"],
         mean=[round(value, 3) for value in graph.mean_rgb()],
     ).strip()
 

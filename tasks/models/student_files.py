@@ -73,7 +73,7 @@ def write_student(
     return WrittenStudent(out, model.member, (*names, CARD))
 
 
-def onnx_writer(ledger: Ledger, student: RoundStudent) -> Callable[[PlainModel, Path], str]:
+def onnx_writer(ledger: Ledger) -> Callable[[PlainModel, Path], str]:
     """Return what writes a model as an ONNX graph, for images with the sides of the project's longest video."""
     # Who writes no graph need not load what makes one.
     from al_core.students.onnx_graph import write_onnx
@@ -82,7 +82,7 @@ def onnx_writer(ledger: Ledger, student: RoundStudent) -> Callable[[PlainModel, 
 
     def write(model: PlainModel, path: Path) -> str:
         size = working_size(longest.height, longest.width, model.long_side)
-        return write_onnx(model, path, size, student.settings.student.max_objects)
+        return write_onnx(model, path, size)
 
     return write
 

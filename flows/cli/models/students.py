@@ -67,7 +67,7 @@ def export(out: Path, root: Path, round_id: int | None, weights: str | None, onn
 
     project, ledger = opened(root)
     chosen = chosen_student(project, ledger, round_id)
-    writer = onnx_writer(ledger, chosen) if onnx else None
+    writer = onnx_writer(ledger) if onnx else None
     done = write_student(project, ledger, chosen, out, weights, writer, overwrite)
     click.echo(f"{done.out}: {done.member} of round {chosen.round_id}: {', '.join(done.files)}")
     click.echo(f"next: look at {done.out / 'README.md'}; it says how plain mmdet predicts with it")

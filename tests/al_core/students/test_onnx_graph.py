@@ -86,7 +86,7 @@ def test_the_graph_is_one_file_that_says_its_sizes(folder: Path, described: str)
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     assert [one.shape for one in session.get_inputs()] == [[1, 3, 64, 64]]
     assert tuple(one.name for one in session.get_outputs()) == OUTPUTS
-    assert [one.shape for one in session.get_outputs()] == [[100], [100], [100, 4], [100, 8, 8]]
+    assert [one.shape for one in session.get_outputs()] == [[168], [168], [168, 4], [168, 8, 8]]
     assert "float32 RGB [1, 3, 64, 64]" in described
     assert not list(folder.glob("*.data"))
 
