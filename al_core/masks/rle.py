@@ -67,7 +67,7 @@ def run_lengths(rle: Rle) -> NDArray[np.int64]:
     Raises:
         BadLabel: the counts are no run lengths of a frame of that size.
     """
-    coded = np.frombuffer(rle.counts.encode("latin-1", "replace"), np.uint8).astype(np.int64) - 48
+    coded = np.frombuffer(rle.counts.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64) - 48
     last = (coded & 0x20) == 0
     if not len(coded) or coded.min() < 0 or coded.max() > 63 or not last[-1]:
         raise BadLabel("these are no run lengths in COCO's compressed form")

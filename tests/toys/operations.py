@@ -60,6 +60,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_import("label", "kim", ["old.json"], **import_tables(10))
     ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
     ledger.hold_out(1, [9, 11], [9], "eve")
+    ledger.pin_student(1, "eve")
     ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
@@ -86,7 +87,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
-        "wanted": {}, "last_source": {}, "paused": {}, "imports": {}, "imported_frames": {},
+        "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
     }  # fmt: skip
 
@@ -121,7 +122,8 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_training_curve": {"round_id": 1, "curve": []},
         "put_predictions": {"round_id": 1, "video_id": 1, "frames": frame_rows([0.1]), "path": "b.parquet"},
         "begin_round": {"settings": Settings()}, "finish_round": {"round_id": 2, "stop_reason": None},
-        "want": {"settings": Settings()}, "pause": {"who": "ann"}, "resume": {"who": "ann"},
+        "want": {"settings": Settings()}, "pin_student": {"round_id": None, "who": "ann"},
+        "pause": {"who": "ann"}, "resume": {"who": "ann"},
         "change_round": {"round_id": 2, "settings": Settings(), "who": "eve", "changed": ["seed"]},
         "abandon_round": {"who": "eve"},
         "begin_step": {"round_id": 2, "name": "train", "inputs_sha256": "abc"},

@@ -36,7 +36,7 @@ def coco(project, out, *arguments):
 def test_status_has_a_line_per_round(project):
     lines = [line.split() for line in call(project, "status").output.splitlines()]
     assert lines[0] == ["project", "<1>:", "1", "video,", "6", "frames"]
-    assert "2 2 160 83 % 0.700 0.750 40.0 20.0 12.0 2 of 2 rounds are done" in [" ".join(line) for line in lines]
+    assert "2 2 2.7 min 83 % 0.700 0.750 72 s 2 of 2 rounds are done" in [" ".join(line) for line in lines]
 
 
 def test_the_report_lies_in_the_project_unless_a_place_is_named(project, tmp_path):
