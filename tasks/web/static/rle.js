@@ -83,6 +83,8 @@ export function encode(mask, height, width, box = { x0: 0, y0: 0, x1: width, y1:
     }
     if (value && box.y1 - box.y0 < height) turn(top + box.y1 - box.y0);
   }
+  // A column that is set down to the frame's edge ends where the box does.
+  if (value && box.x1 < width) turn(box.x1 * height);
   if (began < height * width) runs.push(height * width - began);
   return { size: [height, width], counts: textOf(runs) };
 }

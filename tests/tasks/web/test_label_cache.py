@@ -105,7 +105,7 @@ class TestPrelabels:
 
     def test_a_round_without_one_before_it_shows_none(self, office, cache):
         (request,) = office.ask(2, round_id=1)
-        assert cache.shown(cache.question(request.request_id)) == ()
+        assert not cache.shown(cache.question(request.request_id))
 
     def test_a_blind_task_shows_none_and_tells_nothing_of_its_video(self, tmp_path):
         with desk(tmp_path, blind_share=1.0) as office:

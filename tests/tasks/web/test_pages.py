@@ -114,7 +114,9 @@ def random_masks() -> list[np.ndarray]:
         blobs.append(mask)
     wide = np.zeros((1080, 1920), bool)
     wide[300:900, 500:1700] = True
-    return [*noise, *blobs, np.zeros((5, 4), bool), np.ones((5, 4), bool), wide]
+    upright = np.zeros((6, 8), bool)
+    upright[:, 2:4] = True
+    return [*noise, *blobs, np.zeros((5, 4), bool), np.ones((5, 4), bool), wide, upright]
 
 
 @needs_chromium
