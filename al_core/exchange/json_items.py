@@ -3,12 +3,28 @@
 import json
 import os
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
+
+from al_core.errors import BadLabel
 
 _CHUNK = 1 << 20
 _SPACE = " \t\r\n"
 _ENDS = tuple(_SPACE + ",:]}")
+
+
+@contextmanager
+def reading_json(path: Path) -> Iterator[None]:
+    """Say of a file that is read within that it is no JSON, where that turns out.
+
+    Raises:
+        BadLabel: it cannot be read.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadLabel(f"{path.name}: cannot be read as JSON ({error}). Copy it again, or export it again") from None
 
 
 class JsonItems:

@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from al_core.errors import UnknownName, did_you_mean
 from al_core.exchange.drawn import DrawnFrame, DrawnMask
 from al_core.exchange.object_numbers import number_objects
 from al_core.ledger.store import Ledger
-from al_core.records import IGNORE_TRACK, FrameLabel, FrameRef, Identities, Video
+from al_core.records import IGNORE_TRACK, FrameLabel, FrameRef, Identities, LabelRequest, Video
 from tasks.imports.reading import Read
 
 PURPOSES = {"labels": "label", "holdout": "holdout", "prelabels": "prelabel"}
@@ -75,10 +78,11 @@ def plan_import(ledger: Ledger, read: Read, wish: Wish) -> ImportPlan:
         by_video[frame.video_id][frame.frame_idx] = drawn
     kept: dict[FrameRef, DrawnFrame] = {}
     already, unnumbered = 0, []
+    project = _ProjectFrames.of(ledger)
     for video in ledger.videos():
         if video.video_id not in by_video:
             continue
-        known = _Known.of(ledger, video, wish.purpose, list(by_video[video.video_id]))
+        known = _Known.of(ledger, project, video, wish.purpose, list(by_video[video.video_id]))
         numbered, loose = _numbered(video, by_video[video.video_id], known, faults, notes)
         unnumbered += [video.video_id] if loose else []
         for index, drawn in numbered.items():
@@ -104,6 +108,25 @@ def plan_import(ledger: Ledger, read: Read, wish: Wish) -> ImportPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class _ProjectFrames:
+    """What is known of frames of all videos, read once.
+
+    Attributes:
+        held_out, truth: frames by video.
+        asked: open requests.
+    """
+
+    held_out: Mapping[int, set[int]]
+    truth: Mapping[int, set[int]]
+    asked: Sequence[LabelRequest]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> "_ProjectFrames":
+        """Read it."""
+        return cls(_by_video(ledger.holdout_frames()), _by_video(ledger.truth_frames()), ledger.requests(status="open"))
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What the project knows of one video.
 
@@ -124,7 +147,9 @@ class _Known:
     categories: Mapping[int, set[str | None]]
 
     @classmethod
-    def of(cls, ledger: Ledger, video: Video, purpose: str, indices: Sequence[int]) -> "_Known":
+    def of(
+        cls, ledger: Ledger, project: _ProjectFrames, video: Video, purpose: str, indices: Sequence[int]
+    ) -> "_Known":
         """Return what is known of a video, and of these frames of it."""
         names = ledger.categories()
         for_loop = ledger.human_labels(video.video_id)
@@ -136,15 +161,14 @@ class _Known:
         for label in for_loop:
             for mask in label.objects:
                 categories[mask.track_id].add(names[mask.category_id])
-        held_out, truth = ledger.holdout_frames(), ledger.truth_frames()
-        asked = [r for r in ledger.requests(status="open") if r.frame.video_id == video.video_id]
+        asked = [request for request in project.asked if request.frame.video_id == video.video_id]
         return cls(
             purpose,
             {label.frame.frame_idx: _as_drawn(label, names) for label in mine},
             frozenset(label.frame.frame_idx for label in for_loop),
-            frozenset(held_out["frame_idx"][held_out["video_id"] == video.video_id].tolist()),
+            frozenset(project.held_out.get(video.video_id, ())),
             {request.frame.frame_idx: request.round_id for request in asked},
-            bool((truth["video_id"] == video.video_id).any()),
+            video.video_id in project.truth,
             categories,
         )
 
@@ -184,6 +208,13 @@ class _Known:
                 "the project: the same number is the same object over the whole video. Number it otherwise"
             )
         return ""
+
+
+def _by_video(frames: Mapping[str, NDArray[np.int64]]) -> dict[int, set[int]]:
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    for video_id, frame_idx in zip(frames["video_id"].tolist(), frames["frame_idx"].tolist(), strict=True):
+        found[video_id].add(frame_idx)
+    return dict(found)
 
 
 def _named(

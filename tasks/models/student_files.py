@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from al_core.errors import BadSettings, OutputExists
+from al_core.errors import BadSettings, NotReady, OutputExists
 from al_core.export.palette import TRACK_COLOURS, rgb
 from al_core.files import replaced
 from al_core.fingerprint import fingerprint_file
@@ -74,11 +74,18 @@ def write_student(
 
 
 def onnx_writer(ledger: Ledger) -> Callable[[PlainModel, Path], str]:
-    """Return what writes a model as an ONNX graph, for images with the sides of the project's longest video."""
+    """Return what writes a model as an ONNX graph, for images with the sides of the project's longest video.
+
+    Raises:
+        NotReady: the project has no videos, so that no size of images is known.
+    """
     # Who writes no graph need not load what makes one.
     from al_core.students.onnx_graph import write_onnx
 
-    longest = max(ledger.videos(), key=lambda video: video.n_frames)
+    videos = ledger.videos()
+    if not videos:
+        raise NotReady("an ONNX graph is for images of one size, and the project has no video that gives it")
+    longest = max(videos, key=lambda video: video.n_frames)
 
     def write(model: PlainModel, path: Path) -> str:
         size = working_size(longest.height, longest.width, model.long_side)

@@ -8,6 +8,7 @@ from typing import Any
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import AskedBy, DrawnFrame, DrawnMask, FileContent, FrameName
+from al_core.exchange.json_items import reading_json
 from al_core.exchange.readers import LabelSource
 from al_core.exchange.readers.index_images import read_index_image
 from al_core.records import IGNORE_TRACK
@@ -62,10 +63,8 @@ def _categories(folder: Path) -> dict[str, str]:
     for above in (folder, *list(folder.resolve().parents)[:3]):
         file = above / _CATEGORIES
         if file.is_file():
-            try:
+            with reading_json(file):
                 content: Any = json.loads(file.read_bytes())
-            except ValueError as error:
-                raise BadLabel(f"{file}: cannot be read as JSON ({error})") from None
             found = content.get(folder.name, content) if isinstance(content, dict) else {}
             return {str(number): str(name) for number, name in found.items() if not isinstance(name, dict)}
     return {}

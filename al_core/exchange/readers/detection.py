@@ -7,7 +7,7 @@ from pathlib import Path
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import AskedBy, DrawnFrame, FileContent
-from al_core.exchange.json_items import JsonItems
+from al_core.exchange.json_items import JsonItems, reading_json
 from al_core.exchange.readers import LabelSource
 from al_core.exchange.readers.coco_json import read_coco
 from al_core.exchange.readers.cvat_xml import read_cvat_labels
@@ -74,13 +74,12 @@ def _folder(path: Path) -> Iterator[LabelSource]:
 def _json(path: Path) -> LabelSource:
     """Tell the formats in JSON apart by the lists that they hold."""
     items = JsonItems(path)
-    try:
-        for _ in items.entries(()):
-            pass
-    except TypeError:
-        return LabelSource(path, "label-studio", lambda asked_by, _: read_label_studio(path, asked_by))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadLabel(f"{path.name}: cannot be read as JSON ({error}). Copy it again, or export it again") from None
+    with reading_json(path):
+        try:
+            for _ in items.entries(()):
+                pass
+        except TypeError:
+            return LabelSource(path, "label-studio", lambda asked_by, _: read_label_studio(path, asked_by))
     if "videos" in items.lists and "images" not in items.lists:
         return LabelSource(path, "youtube-vis", partial(read_youtube_vis, path))
     return LabelSource(path, "coco", partial(_coco, path))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import AskedBy, DrawnFrame, FileContent, FrameName
+from al_core.exchange.json_items import reading_json
 from al_core.exchange.label_studio import read_annotation
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
@@ -27,10 +28,8 @@ def read_label_studio(path: Path, asked_by: AskedBy) -> FileContent[DrawnFrame]:
     Raises:
         BadLabel: nothing of it can be used.
     """
-    try:
+    with reading_json(path):
         tasks = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadLabel(f"{path.name}: cannot be read as JSON ({error}). Copy it again, or export it again") from None
     if not isinstance(tasks, list) or not all(isinstance(task, dict) and "data" in task for task in tasks):
         raise BadLabel(f"{path.name}: expected a list of tasks; export from Label Studio in the format 'JSON'")
     frames: dict[str, DrawnFrame] = {}

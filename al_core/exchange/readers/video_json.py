@@ -6,7 +6,7 @@ from typing import Any
 
 from al_core.errors import BadLabel
 from al_core.exchange.drawn import Asked, AskedBy, DrawnFrame, FileContent, FrameName
-from al_core.exchange.json_items import JsonItems
+from al_core.exchange.json_items import JsonItems, reading_json
 from al_core.exchange.readers.coco_json import category_names, entry_field, entry_id, read_segmentation
 from al_core.exchange.readers.gathering import Gatherer
 
@@ -22,9 +22,10 @@ def read_youtube_vis(
         BadLabel: nothing of the file can be used.
     """
     try:
-        return _read(path, Gatherer(path.name, asked_by), on_progress).content()
-    except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise BadLabel(f"{path.name}: cannot be read as JSON ({error}). Copy it again, or export it again") from None
+        with reading_json(path):
+            return _read(path, Gatherer(path.name, asked_by), on_progress).content()
+    except TypeError as error:
+        raise BadLabel(f"{path.name}: expected an object with videos and annotations ({error})") from None
     except BadLabel as error:
         raise BadLabel(str(error) if str(error).startswith(path.name) else f"{path.name}: {error}") from None
 

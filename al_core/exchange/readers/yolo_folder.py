@@ -4,13 +4,11 @@ Outlines become masks as readers of the format make them: corners are cut to who
 belongs to the object.
 """
 
-import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
@@ -18,9 +16,6 @@ from al_core.exchange.drawn import AskedBy, DrawnFrame, FileContent, FrameName
 from al_core.exchange.readers import LabelSource
 from al_core.exchange.readers.gathering import Gatherer
 from al_core.masks.rle import encode
-
-_NAMED = re.compile(r"^\s+(\d+)\s*:\s*(.+?)\s*$")
-_LISTED = re.compile(r"^\s*-\s*(.+?)\s*$")
 
 
 def yolo_source(folder: Path) -> LabelSource:
@@ -64,40 +59,14 @@ def class_names(path: Path) -> dict[int, str]:
         BadLabel: it cannot be read, or names no class.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise BadLabel(f"{path}: cannot be read ({error})") from None
-    names = dict(_names(lines))
-    if not names:
+        content = yaml.safe_load(path.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadLabel(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
+    listed = content.get("names") if isinstance(content, dict) else None
+    names = dict(enumerate(listed)) if isinstance(listed, list) else listed
+    if not isinstance(names, dict) or not names or not all(isinstance(number, int) for number in names):
         raise BadLabel(f"{path}: expected the names of the classes under names:")
-    return names
-
-
-def _names(lines: list[str]) -> Iterator[tuple[int, str]]:
-    places = [i for i, line in enumerate(lines) if line.startswith("names:")]
-    if not places:
-        return
-    rest = lines[places[0]][len("names:") :].strip()
-    if rest:
-        inner = rest.strip("[]{}")
-        for position, part in enumerate(part for part in inner.split(",") if part.strip()):
-            number, colon, name = part.partition(":")
-            yield (int(number), _unquoted(name)) if rest[0] == "{" and colon else (position, _unquoted(part))
-        return
-    for line in lines[places[0] + 1 :]:
-        if found := _NAMED.match(line):
-            yield int(found[1]), _unquoted(found[2])
-        elif found := _LISTED.match(line):
-            yield sum(bool(_LISTED.match(x)) for x in lines[places[0] + 1 : lines.index(line)]), _unquoted(found[1])
-        elif line.strip() and not line.lstrip().startswith("#"):
-            return
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    if text.startswith('"') and text.endswith('"'):
-        return str(json.loads(text))
-    return text.strip("'")
+    return {number: str(name) for number, name in names.items()}
 
 
 def _image_path(label: Path) -> str:

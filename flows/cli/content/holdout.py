@@ -1,11 +1,14 @@
 """Commands on frames that are held out: people label them, and the loop never learns from them."""
 
-from getpass import getuser
 from pathlib import Path
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option, readable_project_option
+from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+from tasks.processes.surroundings import user_name
+
+MOST_FRAMES = 10_000_000
+"""More than any video has."""
 
 
 class FrameNumbers(click.ParamType):
@@ -22,7 +25,10 @@ class FrameNumbers(click.ParamType):
             first, dash, last = part.strip().partition("-")
             if not first.isdecimal() or (dash and not last.isdecimal()):
                 self.fail(f"frames are numbers and ranges, e.g. 0,50,100-120, got {value!r}", param, ctx)
-            found.update(range(int(first), int(last or first) + 1))
+            numbers = range(int(first), int(last or first) + 1)
+            if not 0 < len(numbers) <= MOST_FRAMES:
+                self.fail(f"a range goes from a frame to a later one of the same video, got {part!r}", param, ctx)
+            found.update(numbers)
         return sorted(found)
 
 
@@ -50,7 +56,7 @@ def add_holdout(video: str, root: Path, frames: list[int] | None, ask: int) -> N
     from tasks.imports.holding_out import hold_out_frames
 
     _, ledger = opened(root)
-    click.echo(hold_out_frames(ledger, video, frames, ask, getuser()))
+    click.echo(hold_out_frames(ledger, video, frames, ask, user_name()))
 
 
 @holdout.command("remove")
@@ -59,24 +65,24 @@ def add_holdout(video: str, root: Path, frames: list[int] | None, ask: int) -> N
 @click.option("--frames", type=FrameNumbers(), help="Only these.  [default: all that are held out]")
 def remove_holdout(video: str, root: Path, frames: list[int] | None) -> None:
     """Let the loop ask for frames again that were held out."""
+    from tasks.report.formatting import many
+
     _, ledger = opened(root)
-    done = ledger.end_holdout(ledger.video(video).video_id, frames, getuser())
-    click.echo(f"{video}: {done:,} frames are no longer held out; rounds may ask for them")
+    done = ledger.end_holdout(ledger.video(video).video_id, frames, user_name())
+    click.echo(f"{video}: {many(done, 'frame')} no longer held out; rounds may ask for that")
 
 
 @holdout.command("list")
 @readable_project_option
 def list_holdout(root: Path) -> None:
     """List what is held out, and how far its labels are."""
-    from rich.console import Console
-
     _, ledger = opened(root)
     names = {video.video_id: (video.name, video.n_frames) for video in ledger.videos()}
     table = plain_table("video", "held out", "of frames", "asked", "labelled")
     for row in ledger.held_out():
         name, n_frames = names[row.video_id]
         table.add_row(name, f"{row.frames:,}", f"{n_frames:,}", f"{row.asked:,}", f"{row.answered:,}")
-    Console().print(table)
+    terminal().print(table)
 
 
 @holdout.command("measure")

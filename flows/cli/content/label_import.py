@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import opened, project_option
+from flows.cli.options import opened, project_option, terminal
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -48,14 +48,12 @@ def import_labels(
 
     All or nothing is stored. The same files again change nothing.
     """
-    from rich.console import Console
-
     from al_core.exchange.frame_names import Template
     from tasks.imports.import_plan import PURPOSES, Wish
     from tasks.imports.storing import plan_files, store
     from tasks.progress import progress_of, terminal_progress
 
-    console = Console()
+    console = terminal()
     _, ledger = opened(root)
     wish = Wish(PURPOSES[purpose], author, dict(map(_renaming, renamed)), category)
     with terminal_progress(console):
@@ -70,7 +68,7 @@ def import_labels(
         console.print("Nothing was stored: --dry-run.")
         return
     store(ledger, plan)
-    console.print(_done(plan), highlight=False, soft_wrap=True)
+    console.print(_done(plan), soft_wrap=True)
 
 
 def _renaming(text: str) -> tuple[str, str]:
@@ -94,7 +92,7 @@ def _tell(console: Any, ledger: "Ledger", plan: "ImportPlan") -> None:
     lines += [f"note: {note}" for note in some(plan.notes)]
     lines += [f"not taken: {fault}" for fault in some(plan.faults)]
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _done(plan: "ImportPlan") -> str:

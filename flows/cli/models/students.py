@@ -1,11 +1,11 @@
 """Commands about the students of rounds: which there are, which one is used, and files of one for others."""
 
-from getpass import getuser
 from pathlib import Path
 
 import click
 
 from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+from tasks.processes.surroundings import user_name
 
 
 @click.group()
@@ -44,7 +44,7 @@ def pin(round_id: int | None, newest: bool, root: Path) -> None:
     if (round_id is None) != newest:
         raise click.UsageError("name the round whose student is used, e.g. 3, or say --newest")
     _, ledger = opened(root)
-    ledger.pin_student(round_id, getuser())
+    ledger.pin_student(round_id, user_name())
     if round_id is None:
         click.echo("The newest student is used again, and later rounds start from the round before.")
     else:

@@ -2,10 +2,12 @@
 
 import pytest
 
-from al_core.errors import BadCheckpoint, OutputExists
+from al_core.errors import BadCheckpoint, NotReady, OutputExists
 from al_core.fingerprint import fingerprint_file
+from al_core.project import Project
+from tasks.ledger.client import open_ledger
 from tasks.models.round_students import chosen_student
-from tasks.models.student_files import write_student
+from tasks.models.student_files import onnx_writer, write_student
 from tests.toys.models.trained_project import trained_project
 
 
@@ -63,3 +65,8 @@ def test_what_the_card_says_of_another_file_is_told_by_who_writes_it(built, tmp_
     done = write_student(*built, tmp_path / "out", onnx=writes)
     assert done.files == ("config.py", "model.pth", "model.onnx", "README.md")
     assert "## ONNX\n\nThe output is called masks." in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_graph_needs_the_size_of_a_video(tmp_path):
+    with pytest.raises(NotReady, match="the project has no video that gives it"):
+        onnx_writer(open_ledger(Project.at(tmp_path / "empty")))

@@ -7,24 +7,11 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FileContent, FrameName
+from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FileContent
 from al_core.exchange.label_files import read_label_file
 from al_core.masks.rle import decode, encode, run_lengths
+from tests.al_core.exchange.readers.asked_frame import CORNER, asked_by, read
 from tests.toys.ledgers import SQUARE
-
-ASKED = Asked("r1", 4, 4, lasting=True)
-CORNER = np.zeros((4, 4), bool)
-CORNER[0, 0] = True
-
-
-def asked_by(name: FrameName) -> Asked:
-    if name.stem != "r1":
-        raise BadLabel(f"nobody asked for {name.stem}")
-    return ASKED
-
-
-def read(path: Path, categories=("object", "cat")) -> DrawnFrame:
-    return read_label_file(path, asked_by, categories).frames["r1"]
 
 
 def coco(folder: Path, annotations: list, images=None, categories=None, **more) -> Path:

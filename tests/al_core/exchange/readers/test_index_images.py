@@ -7,26 +7,13 @@ import pytest
 from PIL import Image
 
 from al_core.errors import BadLabel
-from al_core.exchange.drawn import Asked, DrawnFrame, DrawnMask, FrameName
+from al_core.exchange.drawn import Asked, DrawnMask
 from al_core.exchange.label_files import read_label_file
 from al_core.export.palette import davis_palette
 from al_core.masks.rle import encode
+from tests.al_core.exchange.readers.asked_frame import CORNER, asked_by, read
 from tests.toys.ledgers import SQUARE
 from tests.toys.soft_masks import soft_disk
-
-ASKED = Asked("r1", 4, 4, lasting=True)
-CORNER = np.zeros((4, 4), bool)
-CORNER[0, 0] = True
-
-
-def asked_by(name: FrameName) -> Asked:
-    if name.stem != "r1":
-        raise BadLabel(f"nobody asked for {name.stem}")
-    return ASKED
-
-
-def read(path: Path, categories=("object", "cat")) -> DrawnFrame:
-    return read_label_file(path, asked_by, categories).frames["r1"]
 
 
 def png(folder: Path, values: np.ndarray, palette: bool = False, name: str = "r1.png") -> Path:

@@ -34,7 +34,7 @@ def test_single_frames_are_held_out_and_given_back(built):
     assert run(project, "add", "clip", "--frames", "1,3-4")[0] == 0
     assert ledger.holdout_frames()["frame_idx"].tolist() == [1, 3, 4]
     code, said = run(project, "remove", "clip", "--frames", "3")
-    assert (code, said) == (0, "clip: 1 frames are no longer held out; rounds may ask for them\n")
+    assert (code, said) == (0, "clip: 1 frame no longer held out; rounds may ask for that\n")
     assert ledger.holdout_frames()["frame_idx"].tolist() == [1, 4]
 
 
@@ -42,6 +42,8 @@ def test_single_frames_are_held_out_and_given_back(built):
     ("arguments", "message"),
     [
         (["clip", "--frames", "3-9"], "clip has the frames 0 to 5, got 6"),
+        (["clip", "--frames", "4-3"], "a range goes from a frame to a later one of the same video, got '4-3'"),
+        (["clip", "--frames", "0-99999999999"], "a range goes from a frame to a later one of the same video"),
         (["clip", "--frames", "x"], "frames are numbers and ranges, e.g. 0,50,100-120, got 'x'"),
         (["clap"], "unknown video 'clap'; known: clip. Did you mean 'clip'?"),
     ],

@@ -68,3 +68,10 @@ def test_what_cannot_be_meant_is_told_in_a_line(built, tmp_path, monkeypatch, ar
     code, said = run(built[0], *arguments)
     assert code
     assert message in said
+
+
+def test_names_are_printed_as_they_are(tmp_path):
+    project, _, _ = new_project(tmp_path, names=("a:b:",))
+    code, said = run(project, coco_file(tmp_path, [0], video="a:b:"), "--as", "labels")
+    assert code == 0, said
+    assert said.startswith("a:b:: 1 frame with 1 object")
