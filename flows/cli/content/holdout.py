@@ -7,30 +7,6 @@ import click
 from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
 from tasks.processes.surroundings import user_name
 
-MOST_FRAMES = 10_000_000
-"""More than any video has."""
-
-
-class FrameNumbers(click.ParamType):
-    """Frame numbers on the command line, such as ``0,50,100-120``."""
-
-    name = "FRAMES"
-
-    def convert(self, value: str | list[int], param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Read numbers and ranges, both ends included; each number once, rising."""
-        if isinstance(value, list):
-            return value
-        found: set[int] = set()
-        for part in value.split(","):
-            first, dash, last = part.strip().partition("-")
-            if not first.isdecimal() or (dash and not last.isdecimal()):
-                self.fail(f"frames are numbers and ranges, e.g. 0,50,100-120, got {value!r}", param, ctx)
-            numbers = range(int(first), int(last or first) + 1)
-            if not 0 < len(numbers) <= MOST_FRAMES:
-                self.fail(f"a range goes from a frame to a later one of the same video, got {part!r}", param, ctx)
-            found.update(numbers)
-        return sorted(found)
-
 
 @click.group()
 def holdout() -> None:
@@ -40,7 +16,7 @@ def holdout() -> None:
 @holdout.command("add")
 @click.argument("video")
 @project_option
-@click.option("--frames", type=FrameNumbers(), help="Only these, e.g. 0,50,100-120.  [default: the whole video]")
+@click.option("--frames", "choice", metavar="0,50,100-120", help="Only these.  [default: the whole video]")
 @click.option(
     "--ask",
     default=10,
@@ -48,28 +24,29 @@ def holdout() -> None:
     type=click.IntRange(0),
     help="For how many of them people are asked, spread evenly; with --frames for all of them.",
 )
-def add_holdout(video: str, root: Path, frames: list[int] | None, ask: int) -> None:
+def add_holdout(video: str, root: Path, choice: str | None, ask: int) -> None:
     """Hold frames of a video out, and put some of them before people.
 
     They come in the queue once no round waits for a label, and are shown without masks.
     """
+    from al_core.footage.unseen import frame_choice
     from tasks.imports.holding_out import hold_out_frames
 
     _, ledger = opened(root)
-    click.echo(hold_out_frames(ledger, video, frames, ask, user_name()))
+    click.echo(hold_out_frames(ledger, video, frame_choice(choice), ask, user_name()))
 
 
 @holdout.command("remove")
 @click.argument("video")
 @project_option
-@click.option("--frames", type=FrameNumbers(), help="Only these.  [default: all that are held out]")
-def remove_holdout(video: str, root: Path, frames: list[int] | None) -> None:
+@click.option("--frames", "choice", metavar="0,50,100-120", help="Only these.  [default: all that are held out]")
+def remove_holdout(video: str, root: Path, choice: str | None) -> None:
     """Let the loop ask for frames again that were held out."""
-    from tasks.report.formatting import many
+    from al_core.footage.unseen import frame_choice
+    from tasks.imports.holding_out import give_back_frames
 
     _, ledger = opened(root)
-    done = ledger.end_holdout(ledger.video(video).video_id, frames, user_name())
-    click.echo(f"{video}: {many(done, 'frame')} no longer held out; rounds may ask for that")
+    click.echo(give_back_frames(ledger, video, frame_choice(choice), user_name()))
 
 
 @holdout.command("list")
