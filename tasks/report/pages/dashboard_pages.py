@@ -79,7 +79,7 @@ def overview(content: Content, work: Work, frame: Frame) -> str:
     hours = [(name, duration(seconds), many(frames, "frame")) for name, frames, seconds in work.hours]
     parts = {"Messages": note(f"Nobody was told: {work.undelivered}.")} if work.undelivered else {}
     parts |= {
-        "Next": Markup("").join(Markup("<p>{}</p>").format(line) for line in work.ahead),
+        "What is ahead": Markup("").join(Markup("<p>{}</p>").format(line) for line in work.ahead),
         "Queue": _queue(work.queue, work.age_seconds, work.overdue),
         **({"Time by person": render("tiles.html", tiles=hours)} if hours else {}),
         "Labels": sections.labels(content, charts),
