@@ -31,6 +31,7 @@ _MODULES = {
     "onedl-mmengine": "mmengine",
     "opencv-python": "cv2",
     "pillow": "PIL",
+    "pyyaml": "yaml",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",
 }
