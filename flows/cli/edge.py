@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from al_core.errors import FewframesError
+from tasks.processes.children import Stopped
 
 ERROR_LOG = "errors.log"
 """File in the project that tracebacks are added to."""
@@ -112,15 +113,15 @@ def _forbidden(error: BaseException) -> str | None:
 
 @contextmanager
 def _stopped() -> Iterator[list[int]]:
-    """Note within the block that Ctrl-C or SIGTERM came, each of which raises KeyboardInterrupt; yields their numbers.
+    """Note within the block that Ctrl-C or SIGTERM came, each of which raises Stopped; yields their numbers.
 
     As the first process of a container, a command that has no handler would not hear SIGTERM at all.
     """
     stops: list[int] = []
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, _: FrameType | None) -> None:
         stops.append(number)
-        signal.default_int_handler(number, frame)
+        raise Stopped
 
     mine = {number: usual for number, usual in _STOPS.items() if signal.getsignal(number) is usual}
     if threading.current_thread() is not threading.main_thread():

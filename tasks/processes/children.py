@@ -11,6 +11,14 @@ from contextlib import suppress
 from typing import IO
 
 
+class Stopped(KeyboardInterrupt):
+    """What Ctrl-C or SIGTERM raises in the main thread.
+
+    Python gives a process that began with ``-m`` the exit code of SIGINT, whatever it ends with itself, when a plain
+    KeyboardInterrupt ever left a string that ``exec`` ran, as dataclasses are made while libraries are imported.
+    """
+
+
 def die_with_owner() -> None:
     """Let the operating system kill this process, a child, when its parent dies. Only Linux can do this."""
     if sys.platform == "linux":

@@ -11,6 +11,7 @@ import anyio
 
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
+from tasks.processes.children import Stopped
 from tasks.processes.supervisor import PeriodicThread
 from tasks.scheduling.deployments import deployment_name
 from tasks.scheduling.events import tell_failed
@@ -65,7 +66,7 @@ def work_until_told(url: str, project: Project, say: Callable[[str], None] = pri
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    raise Stopped
 
 
 async def _work(name: str, say: Callable[[str], None]) -> None:

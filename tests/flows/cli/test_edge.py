@@ -151,6 +151,40 @@ def test_a_stop_that_a_library_turned_into_an_error_is_one_line_too(number, code
     assert (process.returncode, said) == (code, "Stopped; give the same command again to go on.\n")
 
 
+EXECUTED = """
+import os, signal, sys
+import click
+from flows.cli.edge import Edge
+
+@click.group(cls=Edge)
+def main():
+    pass
+
+@click.command()
+def work():
+    exec(f"import os; os.kill(os.getpid(), {sys.argv[2]}); raise SystemExit(0)")
+
+main.add_command(work)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(["work"])
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_in_text_that_python_executes_keeps_its_exit_code(tmp_path, number, code):
+    # So dataclasses and named tuples are made, of which libraries make hundreds while they are imported.
+    (tmp_path / "executed.py").write_text(EXECUTED)
+    words = [sys.executable, "-m", "executed", "work", str(int(number))]
+    done = subprocess.run(
+        words,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, "Stopped; give the same command again to go on.\n")
+
+
 def test_a_folder_that_this_user_may_not_look_into_gets_no_log_either(group, project):
     project.chmod(0o644)
     with bound_by_permissions():
