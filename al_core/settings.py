@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -230,10 +231,32 @@ class AnnotatorSettings(_Section):
     cvat_token_variable: str = "CVAT_TOKEN"
 
 
-class PropagationSettings(_Section):
-    """How human masks are carried to the other frames, and fused with the teachers' masks."""
+def _one_list(methods: Any) -> Any:
+    return [methods] if methods == AUTO else methods
 
-    methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("flow",)
+
+def _auto_alone(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Return methods as they are.
+
+    Raises:
+        ValueError: "auto" stands among others.
+    """
+    if AUTO in methods and len(methods) > 1:
+        raise ValueError('expected "auto" alone, or propagators without it')
+    return methods
+
+
+class PropagationSettings(_Section):
+    """How human masks are carried to the other frames, and fused with the teachers' masks.
+
+    With ``methods`` "auto", a propagator is chosen for each object of each video; dearer ones are tried where they are
+    expected to put right a frame for each ``seconds_per_frame`` that they take.
+    """
+
+    methods: Annotated[
+        tuple[str, ...], BeforeValidator(_one_list), AfterValidator(_auto_alone), Field(min_length=1)
+    ] = ("flow",)
+    seconds_per_frame: Seconds = 30.0
     flow_long_side: Positive = 427
     flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -243,6 +266,18 @@ class PropagationSettings(_Section):
     specialist_steps: Positive = 300
     parent: str = ""
     cutie_weights: str = ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a propagator is chosen for each object."""
+        return self.methods == (AUTO,)
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The propagators that may be used: those that are named, or those that are chosen among."""
+        if not self.chooses:
+            return self.methods
+        return ("flow", "affinity", "specialist", *(["cutie"] if self.cutie_weights else []))
 
 
 class StoppingSettings(_Section):

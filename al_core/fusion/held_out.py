@@ -1,11 +1,14 @@
-"""How confidence goes with overlap, measured on the labels alone: every second label is a holdout in turn, and what is
-carried to it is compared with it."""
+"""What propagators are worth, measured on the labels alone: every second label is a holdout in turn, and what is
+carried to it from the others is compared with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import combine, propagations
@@ -17,48 +20,104 @@ from al_core.propagation.base import Labels, PropagatedFrame
 COMBINED = "propagated"
 """Name of what the propagators make together."""
 
+FOLDS = 2
+
 
 class HeldOut(NamedTuple):
-    """One mask that was carried to a holdout label: the propagator's name, or ``COMBINED``, the confidence that it came
-    with and the IoU with what people said, in [0, 1]; 0 where they said that the object is not there."""
+    """One object of a holdout label, or one mask that was carried to it.
+
+    Attributes:
+        source: the propagator's name, or ``COMBINED``.
+        confidence: that the mask came with, in [0, 1]; 0 where none came.
+        overlap: IoU with what people said, in [0, 1]; 0 where they said that the object is not there.
+    """
 
     source: str
     frame_idx: int
+    track: int
     confidence: float
     overlap: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A propagator on the labels of a video.
+
+    Attributes:
+        found: what came to each label from those that were not left out with it, by frame.
+        seconds: that it took.
+    """
+
+    name: str
+    found: Mapping[int, PropagatedFrame]
+    seconds: float
 
 
 def held_out(methods: Sequence[str], resources: Resources, frames: ClipFrames, labels: Labels) -> list[HeldOut]:
     """Carry the labels of every second labelled frame to the others, and the other way round, in order of propagators.
 
     Each propagator runs twice over the clip. Its labels lie twice as far apart as usual, so its masks are worse; what
-    is learnt is how confidence goes with overlap, not how good the masks are. Fewer than two labels teach nothing.
+    is learnt is how confidence goes with overlap, not how good the masks are. Objects that nothing was carried of are
+    left out. Fewer than two labels teach nothing.
     """
-    marks = sorted(labels)
-    if len(marks) < 2:
+    if len(labels) < FOLDS:
         return []
-    return [row for fold in (0, 1) for row in _fold(methods, resources, frames, labels, marks[fold::2])]
+    trials = [tried(name, resources, frames, labels) for name in methods]
+    rows = [row for trial in [*trials, together(trials)] for row in judged(trial, labels)]
+    return [row for row in rows if row.confidence]
 
 
-def _fold(
-    methods: Sequence[str], resources: Resources, frames: ClipFrames, labels: Labels, left_out: Sequence[int]
-) -> Iterator[HeldOut]:
-    kept = {i: labels[i] for i in labels if i not in set(left_out)}
-    arrived = {
-        name: {f.frame_idx: f for f in frames_of() if f.frame_idx in set(left_out)}
-        for name, frames_of in propagations(methods, resources, frames, kept).items()
-    }
-    together = combine({name: partial(iter, found.values()) for name, found in arrived.items()}, ())
-    arrived[COMBINED] = {f.frame_idx: f for f in together()}
-    for name, found in arrived.items():
-        for frame in found.values():
-            yield from _held_against(name, frame, labels[frame.frame_idx])
+def tried(
+    name: str, resources: Resources, frames: ClipFrames, labels: Labels, clock: Callable[[], float] = time.perf_counter
+) -> Trial:
+    """Let one propagator carry every second label to the others, and the other way round.
+
+    Args:
+        labels: at least two.
+    """
+    started = clock()
+    found: dict[int, PropagatedFrame] = {}
+    marks = sorted(labels)
+    for fold in range(FOLDS):
+        left_out = set(marks[fold::FOLDS])
+        kept = _Without(labels, left_out)
+        (frames_of,) = propagations([name], resources, frames, kept).values()
+        found |= {f.frame_idx: f for f in frames_of() if f.frame_idx in left_out}
+    return Trial(name, {mark: found[mark] for mark in marks}, clock() - started)
 
 
-def _held_against(name: str, frame: PropagatedFrame, label: Mapping[int, np.ndarray]) -> Iterator[HeldOut]:
-    for track, carried in frame.tracks.items():
-        overlap = 0.0
-        if track in label:
-            size = carried.mask.size
-            overlap = float(overlaps([carried.mask], [shrink(label[track], size).soft(size)])[0, 0])
-        yield HeldOut(name, frame.frame_idx, carried.confidence, overlap)
+def together(trials: Sequence[Trial]) -> Trial:
+    """Return what the propagators of some trials, at least one, make together."""
+    combined = combine({trial.name: partial(iter, trial.found.values()) for trial in trials}, ())
+    return Trial(COMBINED, {f.frame_idx: f for f in combined()}, sum(trial.seconds for trial in trials))
+
+
+def judged(trial: Trial, labels: Labels) -> Iterator[HeldOut]:
+    """Yield how what came to each label compares with it: each object that people saw, and each mask of another."""
+    for frame_idx, frame in trial.found.items():
+        label = labels[frame_idx]
+        for track in sorted(label.keys() | frame.tracks.keys()):
+            carried, overlap = frame.tracks.get(track), 0.0
+            if carried is not None and track in label:
+                size = carried.mask.size
+                overlap = float(overlaps([carried.mask], [shrink(label[track], size).soft(size)])[0, 0])
+            yield HeldOut(trial.name, frame_idx, track, 0.0 if carried is None else carried.confidence, overlap)
+
+
+class _Without(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
+    """Labels without some of them; masks are decoded when they are asked for, as before."""
+
+    def __init__(self, labels: Labels, left_out: set[int]) -> None:
+        self._labels = labels
+        self._left_out = left_out
+
+    def __getitem__(self, frame_idx: int) -> Mapping[int, NDArray[np.bool_]]:
+        if frame_idx in self._left_out:
+            raise KeyError(frame_idx)
+        return self._labels[frame_idx]
+
+    def __iter__(self) -> Iterator[int]:
+        return (i for i in self._labels if i not in self._left_out)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from al_core.errors import BadLabel
@@ -11,6 +11,7 @@ from al_core.evaluation.video_quality import evaluate_video
 from al_core.export.davis import index_image, write_index_png
 from al_core.footage.clips import Clip, ClipFrames, clips_of
 from al_core.fusion import combine, fuse, propagations
+from al_core.fusion.choice import Choice, choose
 from al_core.masks.rle import encode
 from al_core.propagation import Resources
 from al_core.records import (
@@ -24,7 +25,7 @@ from al_core.records import (
     MaskLabel,
     Progress,
 )
-from al_core.settings import Settings
+from al_core.settings import AUTO, Settings
 from tasks.steps.propagate import Decoded
 
 CATEGORY = 1
@@ -42,6 +43,7 @@ class ClipReport:
         figures: mean J and F over the ``measured`` frames, which have a mask and were not given, each object weighing
             the same; None without such frames.
         switches: how often an object of them was found as another one than before.
+        choice: of propagators; None where they were named.
     """
 
     n_frames: int
@@ -50,10 +52,13 @@ class ClipReport:
     figures: JAndF | None
     measured: int
     switches: int
+    choice: Choice | None = None
 
     def describe(self) -> str:
         """Describe the result for a person."""
-        speed = f"{self.n_frames} frames from {self.labelled} labels, {self.n_frames / self.seconds:.1f} frames/s"
+        chosen = f"{self.choice.describe()}; " if self.choice is not None else ""
+        n_frames = f"{chosen}{self.n_frames} frames"
+        speed = f"{n_frames} from {self.labelled} labels, {self.n_frames / self.seconds:.1f} frames/s"
         if self.figures is None:
             return f"{speed}; no other frame has a mask to measure against"
         j, f = self.figures
@@ -75,7 +80,7 @@ def propagate_sequence(
 
     Args:
         labelled: frames whose masks are the labels, or how many evenly spaced ones.
-        methods: propagators, by name; several are fused.
+        methods: propagators, by name; several are fused. With "auto" one is chosen for each object.
 
     Raises:
         BadVideo: there is no such folder, or no sequence in it.
@@ -87,8 +92,12 @@ def propagate_sequence(
     labels = labels_of(clip, marks)
     frames = Clip(clip.source, settings.frames.working_long_side)
     resources = Resources(settings.propagation, cache, seed=settings.seed, on_progress=on_progress)
-    delivered = propagate_clip(frames, labels, clip.size, methods, resources)
-    return write_masks(delivered, clip, labels, out / name, on_progress)
+    started = time.perf_counter()
+    choice = choose(resources, frames, Decoded(labels)) if AUTO in methods else None
+    seconds = time.perf_counter() - started
+    delivered = propagate_clip(frames, labels, clip.size, methods, resources, choice)
+    report = write_masks(delivered, clip, labels, out / name, on_progress)
+    return report if choice is None else replace(report, seconds=report.seconds + seconds, choice=choice)
 
 
 def evenly(n_frames: int, n_labels: int) -> list[int]:
@@ -123,14 +132,19 @@ def propagate_clip(
     size: tuple[int, int],
     methods: Sequence[str],
     resources: Resources,
+    choice: Choice | None = None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Carry the labels to every frame, in order, by the named propagators together; masks have (height, width) size.
+
+    Args:
+        choice: of propagators, by object, instead of the named ones.
 
     Raises:
         UnknownName: there is no propagator of that name.
     """
-    sources = propagations(methods, resources, frames, Decoded(labels))
-    return fuse(labels, combine(sources, labels), None, size, resources.settings)
+    sources = propagations(methods if choice is None else choice.names, resources, frames, Decoded(labels))
+    propagated = combine(sources, labels) if choice is None else choice.of(sources, labels)
+    return fuse(labels, propagated, None, size, resources.settings)
 
 
 def write_masks(

@@ -121,7 +121,7 @@ def _check_names(settings: Settings) -> None:
         BACKENDS.check(settings.annotator.backend)
     for setting, names, table in (
         ("teachers.views", settings.teachers.views, VIEWS),
-        ("propagation.methods", settings.propagation.methods, PROPAGATORS),
+        ("propagation.methods", settings.propagation.candidates, PROPAGATORS),
     ):
         with _about(setting):
             for name in names:
@@ -159,7 +159,7 @@ def _check_selection(selection: SelectionSettings) -> None:
 
 
 def _check_propagation(propagation: PropagationSettings) -> None:
-    methods = propagation.methods
+    methods = propagation.candidates
     for setting, name, used in (
         ("encoder", propagation.encoder, {"affinity", "tracks"} & set(methods)),
         ("parent", propagation.parent, "specialist" in methods),

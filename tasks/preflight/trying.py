@@ -30,7 +30,7 @@ def tried(folder: Path) -> dict[str, Any]:
     try:
         from tasks.preflight.student_trial import try_student
 
-        for method in settings.propagation.methods:
+        for method in settings.propagation.candidates:
             build(method, Resources(settings.propagation, folder / "cache"))
         image = np.load(folder / "image.npy")
         notes = try_student(

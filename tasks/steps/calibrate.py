@@ -14,6 +14,7 @@ import numpy as np
 
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import IDENTITY, PRIORS, Calibration, Fit, Samples, cross_validated
+from al_core.fusion.choice import Choice
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import iou
@@ -46,15 +47,19 @@ class _Row(NamedTuple):
 
 
 def calibrate(
-    context: RoundContext, labels: Sequence[FrameLabel], on_progress: Callable[[Progress], None] | None = None
+    context: RoundContext,
+    labels: Sequence[FrameLabel],
+    on_progress: Callable[[Progress], None] | None = None,
+    choices: Mapping[int, Choice] | None = None,
 ) -> dict[str, Fit]:
     """Return the calibrations that a round uses, by propagator and by provenance of what is delivered.
 
     Args:
         labels: all that is known in this round.
+        choices: by video, where propagators were tried anyway.
     """
     settings = context.settings
-    rows = list(_delivered_before(context, labels))
+    rows = [*_delivered_before(context, labels), *_in_trials(context, choices or {})]
     methods = [name for name in settings.propagation.methods if name in CHEAP]
     if methods and (not rows or len(settings.propagation.methods) > 1):
         left_out = list(_left_out(context, methods, labels, on_progress))
@@ -68,6 +73,14 @@ def calibrate(
         name: cross_validated(_samples(found), PRIORS.get(name, IDENTITY), settings.seed)
         for name, found in sorted(by_name.items())
     }
+
+
+def _in_trials(context: RoundContext, choices: Mapping[int, Choice]) -> Iterator[_Row]:
+    """Yield how the chosen propagators of each video did on labels that were left out."""
+    videos = {video.video_id: video for video in context.videos}
+    for video_id, choice in choices.items():
+        for row in choice.rows:
+            yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / videos[video_id].n_frames)
 
 
 def calibrations_of(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Calibration]:

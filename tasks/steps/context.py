@@ -145,12 +145,15 @@ class Propagated(StepResult):
         videos: how many have delivered masks.
         calibration: the map of confidences used, by propagator and provenance.
         hashes: SHA-256 of each video's file, by video number as text.
+        chosen: propagators, by video number as text, where they were chosen: ``tracks`` and ``tried`` as
+            :func:`tasks.steps.model_selection.choosing.as_json` tells them.
     """
 
     step: ClassVar[str] = "propagate"
     videos: int = 0
     calibration: Mapping[str, Any] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.evaluation.calibration import Calibration
+from al_core.footage.clips import ClipFrames
 from al_core.fusion import combine, fuse, propagations
+from al_core.fusion.choice import Choice
+from al_core.fusion.pairing import Propagated as CarriedMasks
 from al_core.masks.rle import decode
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
@@ -77,10 +80,12 @@ def propagate_work(context: RoundContext) -> Propagated:
     """
     # Calibration propagates too, to see how well it does.
     from tasks.steps.calibrate import as_json, calibrate, calibrations_of
+    from tasks.steps.model_selection import choosing
 
     project, ledger, round_id = context.project, context.ledger, context.round_id
-    methods = context.settings.propagation.methods
-    fits = calibrate(context, context.labels_collected, progress_of("calibrate"))
+    methods = context.settings.propagation.candidates
+    choices = choosing.choose_propagators(context, context.labels_collected, progress_of("try propagators"))
+    fits = calibrate(context, context.labels_collected, progress_of("calibrate"), choices)
     predicted, done = ledger.prediction_paths(round_id), ledger.delivered_paths(round_id)
     for video in context.videos:
         if video.video_id in done:
@@ -93,9 +98,10 @@ def propagate_work(context: RoundContext) -> Propagated:
             None if path is None else project.absolute(path),
             progress_of(f"propagate {video.name}"),
             calibrations_of(methods, fits),
+            choices.get(video.video_id),
         )
     paths = ledger.delivered_paths(round_id)
-    return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths))
+    return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
 
 
 def propagate_video(
@@ -105,6 +111,7 @@ def propagate_video(
     predictions_path: Path | None,
     on_progress: Callable[[Progress], None] | None = None,
     calibrations: Mapping[str, Calibration] | None = None,
+    choice: Choice | None = None,
 ) -> Summary:
     """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
 
@@ -115,6 +122,7 @@ def propagate_video(
         labels: what people said of this video; several of one frame count in order, the last one holds.
         predictions_path: the round's predictions for this video, or None.
         calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
+        choice: of propagators, where the settings leave it to the labels; the cheapest follows what has none.
 
     Returns:
         (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
@@ -127,10 +135,10 @@ def propagate_video(
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
     resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress)
     by_frame = known_by_frame(clip, labels, resources)
-    sources = propagations(settings.propagation.methods, resources, clip, Decoded(by_frame))
+    propagated = carried_by(choice, resources, clip, by_frame, calibrations)
     delivered = fuse(
         by_frame,
-        Replay(combine(sources, by_frame, calibrations if len(sources) > 1 else None)),
+        Replay(propagated),
         predicted,
         (video.height, video.width),
         settings.propagation,
@@ -145,6 +153,23 @@ def propagate_video(
         context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories
     )
     return summary
+
+
+def carried_by(
+    choice: Choice | None,
+    resources: Resources,
+    clip: ClipFrames,
+    labels: Mapping[int, FrameLabel],
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> CarriedMasks:
+    """Return what carries labels to every frame of a clip: the chosen propagators, or else all candidates together."""
+    methods = resources.settings.candidates
+    if resources.settings.chooses:
+        methods = (choice.names if choice is not None else ()) or methods[:1]
+    sources = propagations(methods, resources, clip, Decoded(labels))
+    if choice is not None and choice.by_track:
+        return choice.of(sources, labels, calibrations)
+    return combine(sources, labels, calibrations if len(sources) > 1 else None)
 
 
 def known_by_frame(clip: VideoFrames, labels: Sequence[FrameLabel], resources: Resources) -> dict[int, FrameLabel]:

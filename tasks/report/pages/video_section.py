@@ -3,10 +3,12 @@
 from markupsafe import Markup
 
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR
+from al_core.fusion.choice import told
 from tasks.report.content import MAX_PICTURES, Content, VideoContent
 from tasks.report.formatting import duration, many
 from tasks.report.pages.document import Charts, render
 from tasks.report.timeline import MAX_POINTS
+from tasks.steps.context import Propagated
 
 MAX_OBJECTS = 24
 
@@ -29,6 +31,7 @@ def videos(content: Content, charts: Charts) -> Markup:
         facts=_facts,
         objects=objects,
         chosen=_chosen,
+        carried=carried,
         max_objects=MAX_OBJECTS,
         provenance_colours=PROVENANCE_COLOURS,
         unlabelled_colour=UNLABELLED_COLOUR,
@@ -62,6 +65,19 @@ def _facts(item: VideoContent) -> list[str]:
         duration(float(video.n_frames / video.fps)),
         many(item.human_frames, "human frame"),
     ]
+
+
+def carried(content: Content, video_id: int) -> str:
+    """Return what carried the masks of a video in the newest round that delivered, and what else was tried; empty where
+    propagators were named."""
+    steps = (s for s in content.steps if (s.round_id, s.name) == (content.delivered_round, Propagated.step))
+    found = next((s.result.get("chosen", {}).get(str(video_id)) for s in steps), None)
+    if not found:
+        return ""
+    numbers: dict[str, list[int]] = {}
+    for track, name in found["tracks"].items():
+        numbers.setdefault(name, []).append(int(track))
+    return told(numbers, found["tried"])
 
 
 def _chosen(item: VideoContent) -> str:

@@ -44,6 +44,17 @@ def test_of_many_objects_some_are_named(content, monkeypatch):
     assert "object 2: 0.200and 3 more" in shown(replace(content, quality=rows)).text
 
 
+def test_what_was_tried_and_chosen_to_carry_masks_is_told(content):
+    assert "carried by" not in shown(content).text
+    chosen = {
+        "1": {"tracks": {"1": "flow", "2": "affinity"}, "tried": [["flow", 0.8, 2, 1.0], ["affinity", 0.9, 2, 9.0]]}
+    }
+    (step,) = (s for s in content.steps if (s.round_id, s.name) == (content.delivered_round, "propagate"))
+    steps = (replace(step, result={**step.result, "chosen": chosen}),)
+    told = "carried by flow (object 1) and affinity (object 2); J of labels left out: flow 0.800 in 1 s, affinity 0.900"
+    assert told in shown(replace(content, steps=steps)).text
+
+
 def test_a_choice_is_numbered_and_its_reason_is_text(content):
     html = video_section.videos(content, Charts())
     assert "<b>1.</b> <b>frame 3</b>" in html

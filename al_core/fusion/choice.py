@@ -1,0 +1,234 @@
+"""Which propagator follows which object of a video: told by labels that were left out, as far as trying them pays.
+
+The cheapest propagator is tried first. A dearer one is tried where it is expected to put enough frames right for the
+machine seconds that it takes; what it is worth beyond the cheapest is then a mean of what the labels say and of what is
+known beforehand (:class:`Gains`), which counts as :data:`KNOWN_LABELS` labels. No label judges a propagator that it
+taught. With one label nothing can be left out, and what is known beforehand decides alone.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from al_core.evaluation.calibration import IDENTITY, Calibration
+from al_core.footage.clips import ClipFrames
+from al_core.fusion.combination import propagations
+from al_core.fusion.held_out import FOLDS, HeldOut, Trial, judged, tried
+from al_core.fusion.pairing import Propagated
+from al_core.propagation import Resources
+from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.labelled_clip import tracks_of
+from al_core.settings import PropagationSettings
+
+KNOWN_LABELS = 2.0
+"""Labels that what is known beforehand counts as."""
+
+
+CHEAPEST = "flow"
+"""Needs nothing but the flow, which every other one needs too; it follows what no choice was made for."""
+
+
+MOST_SHOWN = 8
+"""Numbers of objects that are told to a person."""
+
+
+class Cost(NamedTuple):
+    """Seconds on one processor core with the default settings: for a video, and for each of its frames."""
+
+    video: float
+    frame: float
+
+
+COSTS: Mapping[str, Cost] = {
+    "flow": Cost(0, 0.05),
+    "affinity": Cost(20, 0.12),
+    "specialist": Cost(30, 0.1),
+    "cutie": Cost(2, 1.5),
+}
+"""What a propagation takes, by propagator. Decisions rest on these and not on a clock: the same labels lead to the same
+masks on any machine."""
+
+Gains = Mapping[str, float]
+"""What is known beforehand of a propagator: the share of the cheapest one's error that it takes away, by name."""
+
+GAINS: Gains = {"affinity": 0.1, "specialist": 0.2, "cutie": 0.3}
+"""For any video."""
+
+
+class Outcome(NamedTuple):
+    """How a propagator did on the labels that were left out.
+
+    Attributes:
+        j: mean overlap (IoU) with the objects of these labels, in [0, 1].
+        n: objects and masks that it is the mean of.
+        seconds: that the trial took.
+    """
+
+    name: str
+    j: float
+    n: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What follows the objects of a video.
+
+    Attributes:
+        by_track: propagator of each object.
+        outcomes: of those that were tried, the cheapest first; none with fewer than two labels.
+        rows: of the chosen propagators on the labels that were left out.
+    """
+
+    by_track: Mapping[int, str]
+    outcomes: tuple[Outcome, ...] = ()
+    rows: tuple[HeldOut, ...] = field(default=(), repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The propagators that are used, in the order of the alphabet; at least one."""
+        return tuple(sorted(set(self.by_track.values()))) or (CHEAPEST,)
+
+    def describe(self) -> str:
+        """Describe the choice for a person, in one line."""
+        numbers: dict[str, list[int]] = {}
+        for track, name in sorted(self.by_track.items()):
+            numbers.setdefault(name, []).append(track)
+        return told(numbers, self.outcomes)
+
+    def of(
+        self,
+        sources: Mapping[str, Propagated],
+        labelled: Collection[int],
+        calibrations: Mapping[str, Calibration] | None = None,
+    ) -> Propagated:
+        """Return each object as its propagator gives it.
+
+        Args:
+            sources: the chosen ones, by name; each gives every frame of the clip, in order, at each call.
+            labelled: frames that people labelled; they are given as the first source gives them.
+            calibrations: of the confidence of each source, by name; the others count as they are.
+        """
+        maps = {name: (calibrations or {}).get(name, IDENTITY) for name in sources}
+
+        def frames() -> Iterator[PropagatedFrame]:
+            for found in zip(*(source() for source in sources.values()), strict=True):
+                by_name = dict(zip(sources, found, strict=True))
+                human = found[0].frame_idx in labelled
+                yield found[0] if human else PropagatedFrame(found[0].frame_idx, self._picked(by_name, maps))
+
+        return frames
+
+    def _picked(
+        self, by_name: Mapping[str, PropagatedFrame], maps: Mapping[str, Calibration]
+    ) -> dict[int, PropagatedTrack]:
+        picked = {}
+        for track, name in self.by_track.items():
+            carried = by_name[name].tracks.get(track)
+            if carried is not None:
+                picked[track] = PropagatedTrack(carried.mask, maps[name](carried.confidence))
+        return picked
+
+
+def told(by_name: Mapping[str, Sequence[int]], outcomes: Iterable[Sequence[Any]]) -> str:
+    """Describe a choice for a person, in one line.
+
+    Args:
+        by_name: the objects that each propagator follows.
+        outcomes: as :class:`Outcome` has them; a list that was kept as JSON will do.
+    """
+    used = [name if len(by_name) == 1 else f"{name} ({_objects(tracks)})" for name, tracks in by_name.items()]
+    tries = [f"{name} {j:.3f} in {seconds:.0f} s" for name, j, _, seconds in outcomes]
+    words = f"carried by {' and '.join(used)}" if used else "nothing to carry"
+    return f"{words}; J of labels left out: {', '.join(tries)}" if tries else words
+
+
+def _objects(tracks: Sequence[int]) -> str:
+    shown = ", ".join(map(str, tracks[:MOST_SHOWN])) + (", ..." if len(tracks) > MOST_SHOWN else "")
+    return f"object{'s' if len(tracks) > 1 else ''} {shown}"
+
+
+def choose(resources: Resources, frames: ClipFrames, labels: Labels, gains: Gains = GAINS) -> Choice:
+    """Choose a propagator for each object of a clip.
+
+    Args:
+        resources: its settings name the candidates, and what a frame is worth.
+        gains: what is known beforehand.
+    """
+    settings, tracks = resources.settings, tracks_of(labels)
+    dearer = sorted(set(settings.candidates) - {CHEAPEST}, key=lambda n: seconds_of(n, settings, frames.n_frames))
+    used, best = dict.fromkeys(tracks, CHEAPEST), dict.fromkeys(tracks, 0.0)
+    if not tracks:
+        return Choice(used)
+    trials = [tried(CHEAPEST, resources, frames, labels)] if len(labels) >= FOLDS else []
+    lost = 1 - _sureness(CHEAPEST, resources, frames, labels)
+    worth = settings.seconds_per_frame * frames.n_frames
+    for name in dearer:
+        known = gains.get(name, 0.0) * lost
+        seconds = seconds_of(name, settings, frames.n_frames)
+        # To try it takes about as long as to use it.
+        if (known - _mean(best.values())) * worth < seconds * (2 if trials else 1):
+            continue
+        gained = dict.fromkeys(tracks, known)
+        if trials:
+            trials.append(tried(name, _briefly(resources), frames, labels))
+            gained = _gained(trials[0], trials[-1], labels, known, tracks)
+        better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
+        if sum(better.values()) / len(tracks) * worth >= seconds:
+            used |= dict.fromkeys(better, name)
+            best |= {track: gained[track] for track in better}
+    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)))
+
+
+def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
+    """Return how long a propagation is expected to take on one processor core, in seconds."""
+    usual, cost = PropagationSettings(), COSTS.get(name, Cost(0, 0.1))
+    pixels = (settings.flow_long_side / usual.flow_long_side) ** 2
+    trained = {
+        "affinity": settings.encoder_steps / usual.encoder_steps * (not settings.encoder),
+        "specialist": settings.specialist_steps / usual.specialist_steps,
+    }
+    return cost.video * trained.get(name, 1.0) + cost.frame * n_frames * pixels
+
+
+def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Labels) -> float:
+    """Return the mean confidence of a propagator in what it carries to the frames without a label."""
+    (propagated,) = propagations([name], resources, frames, labels).values()
+    return _mean(t.confidence for f in propagated() if f.frame_idx not in labels for t in f.tracks.values())
+
+
+def _briefly(resources: Resources) -> Resources:
+    """Return what a trial is made with: each fold's training is as short as all of them together may take."""
+    steps = -(-resources.settings.specialist_steps // FOLDS)
+    return replace(resources, settings=resources.settings.model_copy(update={"specialist_steps": steps}))
+
+
+def _gained(cheapest: Trial, other: Trial, labels: Labels, known: float, tracks: Sequence[int]) -> dict[int, float]:
+    """Return by how much the overlap of each object is expected to be higher, drawn towards that of all objects, and
+    this towards what is known beforehand."""
+    usual = {(row.frame_idx, row.track): row.overlap for row in judged(cheapest, labels)}
+    found = {(row.frame_idx, row.track): row.overlap for row in judged(other, labels)}
+    # Who carries nothing of an object that is not there is right.
+    more = {at: found.get(at, 1.0) - usual.get(at, 1.0) for at in usual.keys() | found.keys()}
+    frames = [_mean(more[at] for at in more if at[0] == frame) for frame in {frame for frame, _ in more}]
+    of_all = (sum(frames) + KNOWN_LABELS * known) / (len(frames) + KNOWN_LABELS)
+    own = {track: [more[at] for at in more if at[1] == track] for track in tracks}
+    return {t: (sum(d) + KNOWN_LABELS * of_all) / (len(d) + KNOWN_LABELS) for t, d in own.items()}
+
+
+def _outcomes(trials: Sequence[Trial], labels: Labels) -> Iterator[Outcome]:
+    for trial in trials:
+        overlaps = [row.overlap for row in judged(trial, labels)]
+        yield Outcome(trial.name, _mean(overlaps), len(overlaps), trial.seconds)
+
+
+def _rows(trials: Sequence[Trial], labels: Labels, used: Mapping[int, str]) -> Iterator[HeldOut]:
+    for trial in trials:
+        yield from (row for row in judged(trial, labels) if used.get(row.track) == trial.name and row.confidence)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else 0.0

@@ -1,0 +1,90 @@
+"""The propagators of a round, where the settings leave their choice to the labels."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from al_core.files import json_bytes
+from al_core.fingerprint import fingerprint
+from al_core.fusion.choice import Choice, Outcome, choose
+from al_core.fusion.held_out import HeldOut
+from al_core.propagation import Resources
+from al_core.propagation.base import Labels
+from al_core.records import FrameLabel, Progress, fingerprint_labels
+from al_core.stores.disk_cache import DiskCache
+from tasks.steps.context import RoundContext
+from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
+
+CACHE_BYTES = 100_000_000
+
+_FORMAT = "choice1"
+
+Choices = Mapping[int, Choice]
+"""By video."""
+
+
+def choose_propagators(
+    context: RoundContext, labels: Sequence[FrameLabel], on_progress: Callable[[Progress], None] | None = None
+) -> Choices:
+    """Choose propagators for the objects of each video that has labels; nothing where the settings name them.
+
+    Choices are cached: a round that goes on after a crash tries nothing twice.
+
+    Args:
+        labels: all that is known in this round.
+    """
+    settings = context.settings
+    if not settings.propagation.chooses:
+        return {}
+    disk = DiskCache(context.project.cache / "choices", CACHE_BYTES)
+    by_video: dict[int, list[FrameLabel]] = {}
+    for label in labels:
+        by_video.setdefault(label.frame.video_id, []).append(label)
+    chosen: dict[int, Choice] = {}
+    for done, video in enumerate(context.videos, start=1):
+        if video.video_id in by_video:
+            clip = VideoFrames(context.frames, video)
+            resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress)
+            by_frame = known_by_frame(clip, by_video[video.video_id], resources)
+            key = _key(context, clip, list(by_frame.values()))
+            chosen[video.video_id] = _kept_or_chosen(disk, key, resources, clip, Decoded(by_frame))
+        if on_progress is not None:
+            on_progress(Progress(done, len(context.videos), video.name))
+    return chosen
+
+
+def as_json(choices: Choices) -> dict[str, Any]:
+    """Return for the ledger, by video number as text, which propagator each object has, and how each did on the labels
+    that were left out: [name, mean overlap, objects, seconds]."""
+    return {
+        str(video): {
+            "tracks": {str(track): name for track, name in choice.by_track.items()},
+            "tried": [list(outcome) for outcome in choice.outcomes],
+        }
+        for video, choice in choices.items()
+    }
+
+
+def _kept_or_chosen(disk: DiskCache, key: str, resources: Resources, clip: VideoFrames, labels: Labels) -> Choice:
+    kept = disk.use(key)
+    if kept is not None:
+        try:
+            return _read(json.loads(kept.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            # It was dropped or is damaged: it is made again.
+            pass
+    choice = choose(resources, clip, labels)
+    tracks = {str(track): name for track, name in choice.by_track.items()}
+    disk.put(key, json_bytes({"tracks": tracks, "tried": choice.outcomes, "rows": choice.rows}))
+    return choice
+
+
+def _read(kept: Mapping[str, Any]) -> Choice:
+    by_track = {int(track): str(name) for track, name in kept["tracks"].items()}
+    return Choice(by_track, tuple(Outcome(*o) for o in kept["tried"]), tuple(HeldOut(*row) for row in kept["rows"]))
+
+
+def _key(context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel]) -> str:
+    settings = [context.stored.part("propagation"), context.settings.seed]
+    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), *settings]
+    return f"{clip.sha256}/{fingerprint(depends)}.json"

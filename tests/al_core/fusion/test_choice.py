@@ -1,0 +1,108 @@
+"""Which propagator follows which object."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from al_core.evaluation.calibration import Calibration
+from al_core.fusion.choice import CHEAPEST, Choice, Outcome, choose, seconds_of, told
+from al_core.propagation import Resources
+from al_core.propagation.base import PropagatedFrame
+from al_core.settings import PropagationSettings
+from tests.toys.footage.movers import MoverClip, line, mover_clip
+from tests.toys.fusion import box, carried
+
+UNTRAINED = PropagationSettings(methods=("auto",), encoder_steps=0, specialist_steps=2, seconds_per_frame=1000.0)
+GAINS = {"affinity": 0.5}
+
+
+@pytest.fixture(scope="module")
+def fast() -> MoverClip:
+    """A disk that moves by more than half of its width in each frame: flow loses it."""
+    return mover_clip({1: line((20, 36), (17, 0))}, radius=14, size=(64, 224))
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    return Resources(UNTRAINED, tmp_path_factory.mktemp("cache"))
+
+
+def labels(clip: MoverClip, *marks: int) -> dict[int, Mapping[int, np.ndarray]]:
+    return {i: clip.truth[i] for i in marks}
+
+
+def test_the_one_that_finds_more_of_the_labels_left_out_is_chosen(fast: MoverClip, resources: Resources) -> None:
+    choice = choose(resources, fast, labels(fast, 1, 4, 7, 10), GAINS)
+    flow, affinity = choice.outcomes
+    assert (flow.name, affinity.name) == (CHEAPEST, "affinity")
+    assert affinity.j > flow.j + 0.05
+    assert (flow.n, affinity.n) == (4, 4)
+    assert choice.by_track == {1: "affinity"}
+    assert {(row.source, row.frame_idx) for row in choice.rows} == {("affinity", i) for i in (1, 4, 7, 10)}
+
+
+def test_what_does_no_better_on_the_labels_is_not_chosen_whatever_was_expected(resources: Resources) -> None:
+    still = mover_clip({1: line((30, 32), (0, 0), 6)}, radius=14, size=(64, 96))
+    choice = choose(resources, still, labels(still, 1, 2, 3, 4), GAINS)
+    assert choice.by_track == {1: CHEAPEST}
+
+
+def test_nothing_dear_is_tried_where_it_does_not_pay(fast: MoverClip, resources: Resources) -> None:
+    mean = replace(resources, settings=UNTRAINED.model_copy(update={"seconds_per_frame": 0.0}))
+    choice = choose(mean, fast, labels(fast, 1, 4, 7, 10), GAINS)
+    assert [outcome.name for outcome in choice.outcomes] == [CHEAPEST]
+    assert choice.by_track == {1: CHEAPEST}
+
+
+def test_one_label_is_never_left_out_and_what_is_known_beforehand_decides(
+    fast: MoverClip, resources: Resources
+) -> None:
+    assert choose(resources, fast, labels(fast, 5), GAINS) == Choice({1: "affinity"})
+    assert choose(resources, fast, labels(fast, 5), {}) == Choice({1: CHEAPEST})
+
+
+def test_a_clip_without_objects_needs_no_choice(fast: MoverClip, resources: Resources) -> None:
+    choice = choose(resources, fast, {3: {}, 8: {}}, GAINS)
+    assert choice.by_track == {}
+    assert choice.names == (CHEAPEST,)
+
+
+def test_each_object_is_carried_by_its_own_propagator_and_human_frames_stay() -> None:
+    choice = Choice({1: "flow", 2: "affinity"})
+    sources = {
+        "affinity": [{1: carried(box(5), 0.3), 2: carried(box(6), 0.4)}, {1: carried(box(5))}, {2: carried(box(4), 1)}],
+        "flow": [{1: carried(box(0), 0.8), 2: carried(box(1), 0.9)}, {2: carried(box(2))}, {2: carried(box(4), 1)}],
+    }
+    given = {name: frames_of(found) for name, found in sources.items()}
+    first, second, human = choice.of(given, {2}, {"flow": Calibration(1.0, 1.0)})()
+    assert (first.tracks[1].mask.x, first.tracks[2].mask.x) == (0, 6)
+    assert first.tracks[1].confidence > 0.9
+    assert first.tracks[2].confidence == 0.4
+    assert second.tracks == {}
+    assert human.tracks[2].confidence == 1
+
+
+def frames_of(found):
+    return lambda: iter([PropagatedFrame(i, tracks) for i, tracks in enumerate(found)])
+
+
+def test_a_choice_is_told_in_one_line() -> None:
+    outcomes = (Outcome("flow", 0.85, 4, 1.2), Outcome("specialist", 0.9137, 4, 40.4))
+    assert Choice({1: "flow", 2: "specialist", 5: "specialist"}, outcomes).describe() == (
+        "carried by flow (object 1) and specialist (objects 2, 5); "
+        "J of labels left out: flow 0.850 in 1 s, specialist 0.914 in 40 s"
+    )
+    assert told({"flow": list(range(20))}, []) == "carried by flow"
+    assert Choice({}).describe() == "nothing to carry"
+
+
+def test_seconds_are_told_beforehand_from_the_settings_alone() -> None:
+    usual = PropagationSettings()
+    assert (
+        seconds_of("flow", usual, 100) < seconds_of("affinity", usual, 100) < seconds_of("specialist", usual, 100) * 2
+    )
+    short = usual.model_copy(update={"specialist_steps": 30})
+    assert seconds_of("specialist", short, 100) < seconds_of("specialist", usual, 100)
+    assert seconds_of("affinity", usual.model_copy(update={"encoder": "file"}), 0) == 0
