@@ -35,8 +35,8 @@ TOOLS: tuple[tuple[str, str, str, str], ...] = (
     ("brush", "B", "Brush", "Brush"),
     ("eraser", "E", "Eraser", "Eraser"),
     ("polygon", "P", "Polygon", "Polygon"),
-    ("box", "R", "Box", "Box: the server finds the object in it"),
-    ("click", "S", "Clicks", "Clicks: the server finds what belongs to the object"),
+    ("box", "R", "Box", "Box: what is in it becomes an object"),
+    ("click", "S", "Clicks", "Clicks: what belongs to the object is found"),
     ("pan", "", "Pan", "Pan; with any tool: hold Space, the middle button or two fingers"),
 )
 """Tools of the drawing: action, key, name, what it does."""

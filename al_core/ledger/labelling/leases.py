@@ -152,14 +152,14 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
     if status == "done":
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
         (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
-        raise StaleLease(f"{request_id} was answered by {answered_by} in the meantime", answered_by)
+        raise StaleLease(f"{answered_by} answered this frame in the meantime", answered_by)
     if status == "abandoned":
-        raise StaleLease(f"{request_id} is not asked any more: round {round_id} was abandoned")
+        raise StaleLease(f"this frame is not asked for any more: round {round_id} was abandoned")
     if status in ("dropped", "expired", "replaced", "withdrawn"):
-        raise StaleLease(f"{request_id} is not asked any more")
+        raise StaleLease("this frame is not asked for any more")
     if holder != annotator and current and alive:
-        raise StaleLease(f"{request_id} is with {holder} now: your lease ended", holder)
-    raise StaleLease(f"{request_id} is no longer yours: the lease ended")
+        raise StaleLease(f"{holder} has this frame in hand now: it was yours until you paused for too long", holder)
+    raise StaleLease("this frame is no longer yours: you had it in hand for too long without a sign of life")
 
 
 def save_draft(

@@ -91,6 +91,17 @@ export class Drawing extends EventTarget {
     return hit.sort((a, b) => this.areaOf(a) - this.areaOf(b))[0] ?? null;
   }
 
+  /** Whether an object's mask covers a point. */
+  covers(object, [x, y]) {
+    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
+    return inside && object.mask[Math.floor(y) * this.width + Math.floor(x)] === 1;
+  }
+
+  /** The smallest rectangle around an object's pixels; its box may be larger. */
+  boundsOf(object) {
+    return masks.bounds(object.mask, this.width, object.box);
+  }
+
   freeTrack(taken = []) {
     return Math.max(0, ...taken, ...this.objects.map((o) => o.track), ...this.shown.map((m) => m.track_id)) + 1;
   }
@@ -197,10 +208,18 @@ export class Drawing extends EventTarget {
     return pieces.length > 0;
   }
 
-  add({ track_id, category_id, rle = null, provenance = null }) {
+  /** Add an object; one that is made for a gesture comes and goes with it. */
+  add({ track_id, category_id, rle = null, provenance = null }, forGesture = false) {
     const object = new DrawnObject(this.height, this.width, { track_id, category_id, rle, provenance });
-    this.#changeList("new object", [...this.objects, object], object);
+    this.#changeList("new object", [...this.objects, object], object, forGesture && object);
     return object;
+  }
+
+  /** Forget an object that was made for a gesture of which nothing came; it never was. */
+  discardBlank(object) {
+    if (!object || this.done.at(-1)?.made !== object || !this.isBlank(object)) return;
+    this.undo();
+    this.undone.pop();
   }
 
   remove(object) {
@@ -217,12 +236,23 @@ export class Drawing extends EventTarget {
 
   // ---- history
 
+  /** Take the last change back; an object that was made for it goes with it. */
   undo() {
-    return this.#walk(this.done, this.undone, "before");
+    const joined = this.#isFor(this.done.at(-1), this.done.at(-2));
+    const label = this.#walk(this.done, this.undone, "before");
+    if (joined) this.#walk(this.done, this.undone, "before");
+    return label;
   }
 
   redo() {
-    return this.#walk(this.undone, this.done, "after");
+    const joined = this.#isFor(this.undone.at(-2), this.undone.at(-1));
+    const label = this.#walk(this.undone, this.done, "after");
+    return joined ? this.#walk(this.undone, this.done, "after") : label;
+  }
+
+  /** Whether the object of a gesture was made for it just before. */
+  #isFor(gesture, making) {
+    return Boolean(making?.made) && gesture?.pieces?.[0].object === making.made;
   }
 
   #walk(from, to, side) {
@@ -258,9 +288,9 @@ export class Drawing extends EventTarget {
     this.#tell(entry.pieces ? rect : this.everything);
   }
 
-  #changeList(label, objects, chosen) {
+  #changeList(label, objects, chosen, made = null) {
     const entry = {
-      label, list: { before: this.objects, after: objects }, chosen: { before: this.selected, after: chosen },
+      label, made, list: { before: this.objects, after: objects }, chosen: { before: this.selected, after: chosen },
     };
     this.objects = objects;
     this.selected = chosen;

@@ -6,9 +6,12 @@ import * as masks from "./masks.js";
 export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
 
 const LEAST_RADIUS = 0.5, MOST_RADIUS = 200;
-const CLOSE_BY = 10, TRACE_FROM = 5; // CSS pixels
+const CLOSE_BY = 10, TRACE_FROM = 5, BESIDE = 8; // CSS pixels
+const LEAST_BESIDE = 2; // image pixels, for frames that are seen from very near
+const SAME_BOX = 0.5;
 
-const inverted = (event) => event.button === 2 || event.shiftKey;
+/** Tools with which Shift means that the selected object grows; with the others it takes away. */
+const GROWING = ["brush", "box"];
 
 export class Editor extends EventTarget {
   constructor(view, colourOf, refine) {
@@ -16,7 +19,7 @@ export class Editor extends EventTarget {
     Object.assign(this, { view, colourOf, refine, drawing: null, editable: false, newObject: null });
     Object.assign(this, { tool: "brush", radius: 10, minus: false, cutting: false });
     Object.assign(this, { points: null, drag: null, clicks: null, pointer: null, busy: 0, spaceHeld: false });
-    Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false });
+    Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false, closedByItself: false });
     this.#listen();
   }
 
@@ -47,7 +50,11 @@ export class Editor extends EventTarget {
   /** Give up what is begun; false when nothing was. */
   cancel() {
     const begun = Boolean(this.points || this.drag);
-    if (this.drag?.kind === "stroke") this.drawing.drop();
+    this.closedByItself = false;
+    if (this.drag?.kind === "stroke") {
+      this.drawing.drop();
+      this.drawing.discardBlank(this.drawing.selected);
+    }
     Object.assign(this, { points: null, drag: null });
     this.view.redrawOverlay();
     return begun;
@@ -80,24 +87,48 @@ export class Editor extends EventTarget {
 
   /** An object to draw on, made where none is selected. */
   #ready() {
-    if (!this.drawing.selected) this.newObject();
+    if (!this.drawing.selected) this.newObject(true);
     this.drawing.selected.visible = true;
     return this.drawing.selected;
   }
 
+  /**
+   * The object that a box or a stroke draws on: a new one where it begins away from the selected mask, unless Shift is
+   * held or meets(selected) says that it is about that mask all the same.
+   */
+  #readyFor(meets, event) {
+    const { selected } = this.drawing;
+    const away = selected && !event.shiftKey && !this.drawing.isBlank(selected) && !meets(selected);
+    if (!away) return this.#ready();
+    const made = this.newObject(true);
+    this.dispatchEvent(new CustomEvent("made", { detail: made }));
+    return made;
+  }
+
+  #isBeside(object, [x, y], reach) {
+    const { drawing } = this, room = Math.max(LEAST_BESIDE, BESIDE / this.view.scale) + reach;
+    return masks.isNear(object.mask, drawing.width, drawing.height, [x, y], room);
+  }
+
+  inverts(event) {
+    return event.button === 2 || (event.shiftKey && !GROWING.includes(this.tool));
+  }
+
   #press(point, minus, event) {
+    this.closedByItself = false;
     if (this.tool === "select" || event.altKey) return this.drawing.select(this.drawing.at(...point));
-    if (this.tool === "brush" || this.tool === "eraser") return this.#beginStroke(point, minus);
+    if (this.tool === "brush" || this.tool === "eraser") return this.#beginStroke(point, minus, event);
     if (this.tool === "polygon") return this.#addPoint(point, minus);
-    if (this.tool === "box") return (this.drag = { kind: "box", from: point, to: point });
+    if (this.tool === "box") return (this.drag = { kind: "box", from: point, to: point, shiftKey: event.shiftKey });
     if (this.tool === "click") return this.#click(point, minus);
     return null;
   }
 
-  #beginStroke(point, minus) {
-    this.#ready();
-    this.clicks = null;
+  #beginStroke(point, minus, event) {
     const value = (this.tool === "brush") === minus ? 0 : 1;
+    const draws = this.tool === "brush" && value === 1;
+    this.#readyFor((object) => !draws || this.#isBeside(object, point, this.radius), event);
+    this.clicks = null;
     this.drawing.begin();
     this.drag = { kind: "stroke", value, last: point };
     this.#strokeTo(point);
@@ -112,7 +143,7 @@ export class Editor extends EventTarget {
 
   #addPoint(point, minus) {
     const near = (p) => Math.hypot(p[0] - point[0], p[1] - point[1]) * this.view.scale < CLOSE_BY;
-    if (this.points?.length > 2 && near(this.points[0])) return this.closePolygon(minus);
+    if (this.points?.length > 2 && near(this.points[0])) return (this.closedByItself = this.closePolygon(minus));
     if (this.points && near(this.points.at(-1))) return null;
     const alone = !this.points;
     (this.points ||= []).push(point);
@@ -138,12 +169,14 @@ export class Editor extends EventTarget {
     await this.#ask(object, { rle: base, clicks: [...made] }, "click");
   }
 
-  async #box({ from, to }) {
+  async #box({ from, to, shiftKey }) {
     const { drawing } = this;
     const box = masks.overlap(masks.around([from, to], 0, drawing.width, drawing.height), drawing.everything);
     if (box.x1 - box.x0 < 3 || box.y1 - box.y0 < 3) return;
-    const object = this.#ready();
+    const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, drawing.boundsOf(o)) >= SAME_BOX;
+    const object = this.#readyFor(alike, { shiftKey });
     await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box");
+    if (drawing === this.drawing) drawing.discardBlank(object);
   }
 
   /** Ask the server for a better mask. An answer that comes too late, or for another drawing, is dropped. */
@@ -197,10 +230,11 @@ export class Editor extends EventTarget {
   }
 
   /** Put the brush down or lift it, set a point, click. */
-  pressCursor(minus = this.minus) {
+  pressCursor(shiftKey = false) {
     if (!this.editable) return;
+    const event = { button: 0, shiftKey };
     if (this.drag) this.#release();
-    else this.#press(this.pointer, minus, {});
+    else this.#press(this.pointer, this.minus !== this.inverts(event), event);
     this.#tell();
   }
 
@@ -241,7 +275,7 @@ export class Editor extends EventTarget {
     if (this.drag) return;
     this.keyboard = false;
     this.pointer = this.view.toImage(event);
-    this.#press(this.pointer, this.minus !== inverted(event), event);
+    this.#press(this.pointer, this.minus !== this.inverts(event), event);
   }
 
   #moved(event) {

@@ -9,7 +9,7 @@ const ONCE = ["acceptFrame", "nothingHere", "undoLast"];
 function moveCursor(editor, event, pressed) {
   const arrow = ARROWS[event.key], step = event.shiftKey ? 10 : 1;
   if (arrow && !event.altKey) editor.moveCursor(arrow[0] * step, arrow[1] * step);
-  else if (["Space", "Shift+Space"].includes(pressed)) editor.pressCursor(editor.minus !== event.shiftKey);
+  else if (["Space", "Shift+Space"].includes(pressed)) editor.pressCursor(event.shiftKey);
   else return false;
   return true;
 }

@@ -12,6 +12,7 @@ import { NOWHERE } from "./masks.js";
 import { Messages, sentences } from "./messages.js";
 import { Panel, showReason } from "./panel.js";
 import { call } from "./server.js";
+import { Tabs } from "./tabs.js";
 import { MaskLayer, View } from "./view.js";
 import { Work } from "./work.js";
 
@@ -22,6 +23,7 @@ const messages = new Messages(app);
 const clock = new ActiveClock();
 
 let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
+let tabs = null;
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
@@ -177,10 +179,10 @@ clip.addEventListener("tracks", ({ detail }) => panel.suggest([...panel.known, .
 
 // ---- actions
 
-function newObject() {
+function newObject(forGesture = false) {
   const first = [...panel.names.keys()].find((id) => id > 0);
   const category_id = drawing.selected?.category || first;
-  return drawing.add({ track_id: drawing.freeTrack(panel.known), category_id });
+  return drawing.add({ track_id: drawing.freeTrack(panel.known), category_id }, forGesture);
 }
 
 function actOnObject(action, object, value) {
@@ -237,23 +239,29 @@ async function copyBefore(onlySelected) {
 async function acceptFrame() {
   if (editor.closePolygon()) return;
   if (!editor.editable) return void (seen === null || clip.go(clip.own));
+  if (editor.closedByItself) {
+    // The last corner met the first and closed the polygon: this Enter was meant to close it.
+    editor.closedByItself = false;
+    return void messages.tell("The polygon is closed. Press Enter once more to go on.");
+  }
   if (editor.busy) return void messages.tell("The server is still working on a mask.");
   // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
+  const { task } = work;
   if (drawing.untouched && !(await messages.ask("untouched"))) return;
-  await work.submit(drawing.kind());
+  if (task === work.task) await work.submit(drawing.kind());
 }
 
 async function nothingHere() {
   if (!editor.editable) return;
-  const drawnHere = drawing.kind() === "mask";
+  const { task } = work, drawnHere = drawing.kind() === "mask";
   if (drawnHere && !(await messages.ask("empty"))) return;
-  await work.submit("absent");
+  if (task === work.task) await work.submit("absent");
 }
 
 async function putAside(how) {
   if (!editor.editable) return;
-  const reason = await messages.ask(how);
-  if (reason) await work.putAside(how, reason);
+  const { task } = work, reason = await messages.ask(how);
+  if (reason && task === work.task) await work.putAside(how, reason);
 }
 
 const withObject = (run) => () => {
@@ -309,6 +317,7 @@ const ACTIONS = {
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
   showLate: () => messages.late(work.keeper.late()[0], work),
+  goOnHere: () => tabs.takeOver(),
   leave: () => work.leave().then(() => location.assign("./")),
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
@@ -322,6 +331,8 @@ async function begin() {
   listen({ actions: ACTIONS, editor, stage, ready, chooseCategory, active });
   byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
   editor.addEventListener("change", showTools);
+  editor.addEventListener("made", ({ detail }) =>
+    messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
   showTools();
   let me;
@@ -348,8 +359,20 @@ async function begin() {
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));
   work.addEventListener("refused", ({ detail }) => messages.tell(sentences(detail.error.message, detail.error.mend)));
+  tabs = new Tabs(() => {
+    app.dataset.state = "starting";
+    work.start();
+  }, leaveToAnotherTab);
   globalThis.fewframes = { work, view, editor, clip, clock, drawing: () => drawing };
-  return work.start();
+  return tabs.begin();
+}
+
+async function leaveToAnotherTab() {
+  editor.cancel();
+  await work.stop();
+  drawing = null;
+  app.dataset.state = "another-tab";
+  showState();
 }
 
 begin();

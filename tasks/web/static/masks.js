@@ -119,6 +119,35 @@ export function countSet(mask, width, rect) {
   return count;
 }
 
+/** Whether a set pixel's centre is no further than reach from a point. */
+export function isNear(mask, width, height, [x, y], reach) {
+  const rect = around([[x, y]], reach + 1, width, height), limit = reach * reach;
+  for (let row = rect.y0; row < rect.y1; row++) {
+    for (let column = rect.x0; column < rect.x1; column++) {
+      const dx = column + 0.5 - x, dy = row + 0.5 - y;
+      if (mask[row * width + column] && dx * dx + dy * dy <= limit) return true;
+    }
+  }
+  return false;
+}
+
+/** The smallest rectangle around what is set within a rectangle. */
+export function bounds(mask, width, rect) {
+  let found = NOWHERE;
+  for (let y = rect.y0; y < rect.y1; y++) {
+    const row = mask.subarray(y * width + rect.x0, y * width + rect.x1), first = row.indexOf(1);
+    const last = row.lastIndexOf(1) + 1;
+    if (first >= 0) found = union(found, { x0: rect.x0 + first, y0: y, x1: rect.x0 + last, y1: y + 1 });
+  }
+  return found;
+}
+
+/** What two rectangles share, of what they cover together: 0 to 1. */
+export function sharedPart(a, b) {
+  const area = (r) => (isEmpty(r) ? 0 : (r.x1 - r.x0) * (r.y1 - r.y0)), shared = area(overlap(a, b));
+  return shared / Math.max(1, area(a) + area(b) - shared);
+}
+
 /** A copy of the pixels of a rectangle. */
 export function cut(mask, width, rect) {
   const w = rect.x1 - rect.x0, piece = new Uint8Array(w * (rect.y1 - rect.y0));

@@ -9,6 +9,7 @@ import { call, Refused, Unreachable, uuid } from "./server.js";
 const LOCAL_MS = 300, SERVER_MS = 2500, EMPTY_MS = 4000;
 const AWAY_SECONDS = 180;
 const FIRST_WAIT_MS = 500, LONGEST_WAIT_MS = 10000;
+const STOP_MS = 2000;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -17,7 +18,7 @@ export class Work extends EventTarget {
   constructor(keeper, clock, masks) {
     super();
     Object.assign(this, { keeper, clock, masks, task: null, last: null, sending: false });
-    Object.assign(this, { online: true, signedOut: false, saved: "saved", healing: false, timers: {} });
+    Object.assign(this, { online: true, signedOut: false, saved: "saved", healing: false, timers: {}, active: false });
     addEventListener("online", () => this.#hurry?.());
     addEventListener("pagehide", () => this.#saveHere());
     document.addEventListener("visibilitychange", () => this.#saveHere());
@@ -26,7 +27,21 @@ export class Work extends EventTarget {
   #hurry = null;
 
   async start() {
+    this.active = true;
     await this.#safely(() => this.#goOn());
+  }
+
+  /** Leave the work to another tab of this person: what is drawn is kept on this device and on the server. */
+  async stop() {
+    if (!this.active) return;
+    this.#saveHere();
+    this.#stopTimers();
+    const saved = this.saved === "saved" ? null : this.#safely(() => this.#saveThere());
+    await Promise.race([saved, pause(STOP_MS)]);
+    this.active = false;
+    this.#stopTimers();
+    this.task = null;
+    this.#say({ saved: "saved", sending: false });
   }
 
   // ---- what the person does
@@ -52,9 +67,15 @@ export class Work extends EventTarget {
 
   /** Skip, flag or drop the frame, with a reason. */
   async putAside(how, reason) {
+    if (this.sending || !this.task) return;
     const { request_id, lease } = this.task;
+    this.#saveHere();
+    this.#say({ sending: true });
     await this.#safely(async () => {
-      await call("POST", `api/requests/${request_id}/${how}`, { lease: lease.token, reason });
+      await call("POST", `api/requests/${request_id}/${how}`, { lease: lease.token, reason }).catch((error) => {
+        this.#say({ sending: false });
+        throw error;
+      });
       this.#close();
       await this.#next();
     });
@@ -62,7 +83,7 @@ export class Work extends EventTarget {
 
   /** Take the last answer back; the frame comes again as it was drawn. */
   async undoLast() {
-    if (!this.canUndo || !this.online) return;
+    if (!this.canUndo || !this.online || this.sending) return;
     const { answer_id, masks } = this.last;
     await this.#safely(async () => {
       if (this.saved !== "saved") await this.#saveThere();
@@ -114,8 +135,9 @@ export class Work extends EventTarget {
   // ---- the frame in hand
 
   async #goOn() {
+    if (!this.active) return;
     for (const answer of this.keeper.pending()) if (!(await this.#send(answer))) return;
-    this.#say({ sending: false });
+    // What was answered stays locked until the next frame is there: a second Enter would send it again.
     await this.#next();
   }
 
@@ -128,7 +150,9 @@ export class Work extends EventTarget {
   }
 
   #wait() {
+    if (!this.active) return;
     this.#close();
+    this.#say({ sending: false });
     this.dispatchEvent(new Event("empty"));
     this.#askLater();
   }
@@ -138,6 +162,7 @@ export class Work extends EventTarget {
   }
 
   #open(task, drawn = null) {
+    if (!this.active) return;
     this.#stopTimers();
     const here = this.keeper.draft(task.request_id);
     const drafts = [here?.base_revision === task.base_revision ? here : null, task.draft].filter(Boolean);
@@ -302,7 +327,7 @@ export class Work extends EventTarget {
   }
 
   async #pickUp() {
-    // Another tab of this browser may have sent the answer meanwhile.
+    if (!this.active) return null;
     if (!this.task || this.sending || this.keeper.pending().length) return this.#goOn();
     await this.#renew();
     return this.saved === "saved" ? null : this.#saveThere();

@@ -145,7 +145,12 @@ class ScriptedPerson:
         """Set pixels one by one with the thin brush; an outline around them would be a click."""
         self.key("b")
         for point in self._on_page(centres):
+            # With Shift a dot belongs to the selected object wherever it is.
+            if not away:
+                self._page.keyboard.down("Shift")
             self._page.mouse.click(*point, button="right" if away else "left")
+            if not away:
+                self._page.keyboard.up("Shift")
             seconds = self._pace.pointing(math.dist(self._pointer, point) if self._pointer else 0.0)
             self._pointer = point
             self.dotting += seconds

@@ -91,7 +91,9 @@ def correct(person):
     page.keyboard.press("b")
     for _ in range(6):
         page.keyboard.press("[")
+    page.keyboard.down("Shift")
     stroke = capsule(*person.drag((8, 8), (30, 12)), page.evaluate("() => fewframes.editor.radius"))
+    page.keyboard.up("Shift")
     page.keyboard.press("p")
     page.keyboard.press("m")
     corners = [person.pixel(*point) for point in [(4, 4), (20, 6), (12, 16)]]

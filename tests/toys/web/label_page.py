@@ -1,6 +1,17 @@
-"""Somebody at the labelling page, in a real browser."""
+"""Somebody at the labelling page, in a real browser, and a round whose frames wait for people."""
+
+from contextlib import contextmanager
+
+import numpy as np
 
 from al_core.masks.rle import Rle, decode
+from al_core.records import FrameRef, LabelRequest, Selected
+from al_core.settings import Settings
+from tests.toys.labelled_project import answer, deliver, new_project, select
+from tests.toys.web.serving import served
+
+ASKED = (1, 2, 4)
+"""Frames of the round that people answer, by rank; the round before delivered the square for each."""
 
 
 class Person:
@@ -57,3 +68,31 @@ class Person:
 def masks_of(coded):
     """Track -> mask of what the page or the API calls masks."""
     return {m["track_id"]: decode(Rle(*m["rle"]["size"], m["rle"]["counts"])) for m in coded}
+
+
+@contextmanager
+def waiting_round(folder):
+    """A project that is served and waits for labels; gives its ledger and its address."""
+    project, own, _ = new_project(folder)
+    with own.held():
+        own.begin_round(Settings())
+        answer(own, 1, select(own, 1))
+        deliver(project, own, 1)
+        own.finish_round(1, None)
+        own.begin_round(Settings())
+        chosen = [Selected(FrameRef(1, i), rank, 0.5, "it moves") for rank, i in enumerate(ASKED)]
+        own.put_selection(2, "uniform", chosen)
+        own.put_requests([LabelRequest.of(2, selected) for selected in chosen])
+    with served(project) as (context, owner):
+        yield context.ledger, owner.url
+
+
+def stored(ledger, *frames):
+    """Frame -> track -> mask of the answers to frames, or to those of the round."""
+    labels = (label for label in ledger[0].human_labels() if label.frame.frame_idx in (frames or ASKED))
+    return {label.frame.frame_idx: {m.track_id: decode(m.rle) for m in label.objects} for label in labels}
+
+
+def same(one, other):
+    """Whether two frames hold the same masks."""
+    return one.keys() == other.keys() and all(np.array_equal(one[track], other[track]) for track in one)

@@ -120,21 +120,21 @@ class TestLateComers:
 
     def test_somebody_has_it_now(self, ledger, late):
         claim(ledger, "bo")
-        with pytest.raises(StaleLease, match="is with bo now: your lease ended") as error:
+        with pytest.raises(StaleLease, match="bo has this frame in hand now") as error:
             late()
         assert error.value.owner == "bo"
 
     def test_somebody_had_it_and_let_it_go(self, ledger, late):
         task = ledger.claim("bo", LEASE)
         ledger.release(task.question.request.request_id, "bo", task.lease)
-        with pytest.raises(StaleLease, match="is no longer yours: the lease ended") as error:
+        with pytest.raises(StaleLease, match="no longer yours") as error:
             late()
         assert error.value.owner is None
 
     def test_somebody_answered_it(self, ledger, late):
         claim(ledger, "bo")
         answer(ledger, "bo")
-        with pytest.raises(StaleLease, match="was answered by bo in the meantime") as error:
+        with pytest.raises(StaleLease, match="bo answered this frame in the meantime") as error:
             late()
         assert error.value.owner == "bo"
 
@@ -142,7 +142,7 @@ class TestLateComers:
         ledger.add_annotator("lea", Role.LEAD)
         task = ledger.claim("lea", LEASE)
         ledger.drop(task.question.request.request_id, "lea", task.lease, "black frame")
-        with pytest.raises(StaleLease, match="is not asked any more"):
+        with pytest.raises(StaleLease, match="is not asked for any more"):
             late()
 
 

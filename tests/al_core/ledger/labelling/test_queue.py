@@ -175,7 +175,7 @@ class TestSettingAside:
         assert ledger.drop(requests[0].request_id, "lea", task.lease, "black frame").left == 1
         assert ledger.requests(1, "open") == requests[1:]
         assert ledger.requests(1, "dropped") == requests[:1]
-        with pytest.raises(StaleLease, match="not asked any more"):
+        with pytest.raises(StaleLease, match="not asked for any more"):
             ledger.renew(requests[0].request_id, "lea", task.lease, LEASE)
 
 
@@ -192,7 +192,7 @@ class TestAhead:
         clock.forward(10)
         assert ledger.replace_requests(2) == ledger.requests(2) == [done, held]
         assert ledger.asked_frames(3)["frame_idx"].tolist() == [3, 7]
-        with pytest.raises(StaleLease, match="not asked any more"):
+        with pytest.raises(StaleLease, match="not asked for any more"):
             ledger.renew(abandoned.request_id, "bo", "x", LEASE)
         assert claim(ledger, "bo") is None
         again = replace(free, rank=0, reason="the new model asks too")

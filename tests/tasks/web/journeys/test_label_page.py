@@ -3,69 +3,17 @@
 import json
 
 import numpy as np
-import pytest
 
-from al_core.masks.rle import decode
 from al_core.records import FrameRef, LabelRequest, Selected
-from al_core.settings import Settings
 from tests.bench.people.scripted_person import Pace, ScriptedPerson
-from tests.toys.labelled_project import answer, deliver, mask_at, new_project, select
-from tests.toys.web.browser import browser, needs_chromium
-from tests.toys.web.label_page import Person, masks_of
-from tests.toys.web.serving import served
+from tests.toys.labelled_project import mask_at
+from tests.toys.web.browser import needs_chromium
+from tests.toys.web.label_page import ASKED, masks_of, same, stored
 
 pytestmark = needs_chromium
 
-ASKED = (1, 2, 4)
-"""Frames of the round that people answer, by rank; the round before delivered the square for each."""
-
-
 EMPTY = 5
 """The round before delivered nothing for it."""
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    """The ledger of a project that is served and waits for labels; it knows its address."""
-    project, own, _ = new_project(tmp_path)
-    with own.held():
-        own.begin_round(Settings())
-        answer(own, 1, select(own, 1))
-        deliver(project, own, 1)
-        own.finish_round(1, None)
-        own.begin_round(Settings())
-        chosen = [Selected(FrameRef(1, i), rank, 0.5, "it moves") for rank, i in enumerate(ASKED)]
-        own.put_selection(2, "uniform", chosen)
-        own.put_requests([LabelRequest.of(2, selected) for selected in chosen])
-    with served(project) as (context, owner):
-        yield context.ledger, owner.url
-
-
-@pytest.fixture
-def ada(ledger, running):
-    """Ada has the first frame in hand."""
-    person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Ada')}")
-    person.task()
-    yield person
-    person.context.close()
-
-
-def stored(ledger, *frames):
-    """Frame -> track -> mask of the answers to frames, or to those of the round."""
-    labels = (label for label in ledger[0].human_labels() if label.frame.frame_idx in (frames or ASKED))
-    return {label.frame.frame_idx: {m.track_id: decode(m.rle) for m in label.objects} for label in labels}
-
-
-def same(one, other):
-    """Whether two frames hold the same masks."""
-    return one.keys() == other.keys() and all(np.array_equal(one[track], other[track]) for track in one)
 
 
 def wait_until_saved(person):

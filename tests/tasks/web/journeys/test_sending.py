@@ -1,0 +1,129 @@
+"""Nothing is sent by accident: a frame goes on when the person means it, once, and from one tab."""
+
+from tests.toys.web.browser import needs_chromium
+from tests.toys.web.label_page import ASKED, same, stored
+
+pytestmark = needs_chromium
+
+
+def click(person, *points):
+    """Press the button of the mouse at points of the image."""
+    for point in points:
+        person.page.mouse.click(*person.pixel(*point)[0])
+
+
+def tab_state(page):
+    return page.evaluate("() => document.getElementById('app').dataset.state")
+
+
+def test_a_polygon_that_closed_itself_does_not_leave_its_enter_to_the_frame(ada, ledger):
+    ada.page.keyboard.press("n")
+    ada.page.keyboard.press("p")
+    click(ada, (20, 2), (28, 2), (28, 8), (20, 2))
+    drawn = ada.masks()
+    assert set(drawn) == {1, 2}
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("#note:not([hidden])")
+    assert "polygon is closed" in ada.page.inner_text("#note")
+    assert stored(ledger) == {}
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+    ada.next_after(ada.go_on())
+    assert same(stored(ledger)[ASKED[0]], drawn)
+
+
+def test_a_polygon_that_closed_itself_is_forgotten_when_something_else_is_drawn(ada, ledger):
+    ada.page.keyboard.press("n")
+    ada.page.keyboard.press("p")
+    click(ada, (20, 2), (28, 2), (28, 8), (20, 2))
+    ada.page.keyboard.press("b")
+    ada.drag((22, 3), (26, 3))
+    ada.next_after(ada.go_on())
+    assert set(stored(ledger)) == {ASKED[0]}
+
+
+def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, ledger):
+    held = []
+    ada.page.route("**/api/next", held.append)
+    with ada.page.expect_response("**/submit"):
+        frame = ada.go_on()
+    while not held:
+        ada.page.wait_for_timeout(10)
+    for key in ("Enter", "0", "Shift+U", "Enter"):
+        ada.page.keyboard.press(key)
+    ada.drag((2, 2), (20, 3))
+    assert same(ada.masks(), ada.saved[frame])
+    for route in held:
+        route.continue_()
+    ada.page.unroute("**/api/next")
+    ada.next_after(frame)
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
+    assert set(stored(ledger)) == {frame}
+    assert ada.page.evaluate("() => fewframes.work.keeper.late()") == []
+    assert not ada.page.is_visible("#late")
+
+
+def test_nothing_is_sent_while_a_frame_is_being_skipped(ada, ledger):
+    held = []
+    ada.page.route("**/skip", held.append)
+    ada.page.keyboard.press("Shift+S")
+    ada.page.click("#ask-skip button[value=yes]")
+    while not held:
+        ada.page.wait_for_timeout(10)
+    ada.page.keyboard.press("Enter")
+    held[0].continue_()
+    ada.next_after(ASKED[0])
+    assert stored(ledger) == {}
+
+
+def test_a_second_tab_says_so_and_waits_until_it_is_told_to_go_on(ada, ledger):
+    first = ada.page
+    ada.drag((2, 2), (20, 3))
+    drawn = ada.masks()
+    second = ada.context.new_page()
+    second.goto(f"{ledger[1]}/label")
+    second.wait_for_selector("#app[data-state=another-tab]")
+    assert "another tab" in second.inner_text("#stage")
+    assert second.evaluate("() => fewframes.drawing()") is None
+
+    second.click("text='Go on here'")
+    first.wait_for_selector("#app[data-state=another-tab]")
+    ada.page = second
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+    assert same(ada.masks(), drawn)
+    first.keyboard.press("Enter")
+    ada.drag((2, 20), (20, 20))
+    assert not same(ada.masks(), drawn)
+    frame = ada.go_on()
+    ada.next_after(frame)
+    assert same(stored(ledger)[frame], ada.saved[frame])
+    assert sum(entry.action == "submit" for entry in ledger[0].audit_log(who="Ada")) == 1
+
+
+def test_a_tab_that_waits_goes_on_by_itself_when_the_other_is_closed(ada, ledger):
+    second = ada.context.new_page()
+    second.goto(f"{ledger[1]}/label")
+    second.wait_for_selector("#app[data-state=another-tab]")
+    ada.page.close()
+    ada.page = second
+    assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+
+
+def test_a_tab_that_is_loaded_again_keeps_its_work(ada, ledger):
+    second = ada.context.new_page()
+    second.goto(f"{ledger[1]}/label")
+    second.wait_for_selector("#app[data-state=another-tab]")
+    ada.page.reload()
+    ada.task()
+    assert tab_state(second) == "another-tab"
+
+
+def test_who_is_told_of_a_lost_frame_reads_no_numbers_of_requests(ada, ledger):
+    task = ada.task()
+    ledger[0].release(task["request_id"], "Ada", task["lease"]["token"])
+    ledger[0].add_annotator("Ben")
+    ledger[0].claim("Ben", 60)
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("#late[open]")
+    said = ada.page.inner_text("#late")
+    assert "Ben has this frame in hand now" in said
+    assert task["request_id"].lower() not in said.lower()
