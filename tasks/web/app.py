@@ -7,6 +7,8 @@ from tasks.network.forwarded import Forwarded
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.api import api_description
 from tasks.web.error_responses import add_error_handlers
+from tasks.web.identity import object_routes
+from tasks.web.identity.object_numbers import ObjectNumbers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.state import WebContext
@@ -15,6 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     owner_api.router,
     auth.router,
     label_routes.router,
+    object_routes.router,
     state.router,
     api_description.router,
     pages.router,
@@ -33,6 +36,7 @@ def create_app(context: WebContext) -> FastAPI:
     app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     app.state.label_cache = LabelCache(context)
+    app.state.object_numbers = ObjectNumbers()
     app.state.failed_links = auth.FailedLinks()
     add_error_handlers(app)
     mount(app)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.ledger.labelling.queue import Purpose, Question
-from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Provenance, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
@@ -20,6 +20,7 @@ from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
 from tasks.steps.context import standing_rounds
+from tasks.web.identity.video_objects import Objects, VideoObject, delivered_objects, drawn_objects, merged
 from tasks.web.pictures import encoded, frame_at
 from tasks.web.state import WebContext
 
@@ -48,6 +49,7 @@ class LabelCache:
         self._settings: LRUCache[Any, Settings] = LRUCache(64)
         self._shown: LRUCache[Any, dict[str, list[DeliveredMask]]] = LRUCache(4)
         self._blocks: LRUCache[Any, Mapping[int, Sequence[DeliveredMask]]] = LRUCache(64)
+        self._tracks: LRUCache[Any, Objects] = LRUCache(16)
         self._categories: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
 
@@ -193,9 +195,53 @@ class LabelCache:
                 DeliveredMask(frame.frame_idx, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle)
                 for m in labels[frame].masks
             ]
-        if question is not None and question.request.frame.video_id == frame.video_id and self.is_measured(question):
-            return ()
-        return self._delivered_in(frame)
+        return () if self._measures_in(question, frame.video_id) else self._delivered_in(frame)
+
+    def _measures_in(self, question: Question | None, video_id: int) -> bool:
+        """Tell whether the task in hand measures a person in a video."""
+        return question is not None and question.request.frame.video_id == video_id and self.is_measured(question)
+
+    # ---- objects
+
+    def objects(self, question: Question | None, video_id: int) -> list[VideoObject]:
+        """Return the objects of a video that somebody may know of, by number.
+
+        Where the task in hand measures people, nothing that was worked out from labels is told of its video, and
+        nothing that is known of its own frame.
+
+        Raises:
+            UnknownName: there is no such video.
+        """
+        self.video(video_id)
+        drawn = drawn_objects(self._labels(question, video_id))
+        return merged(drawn, {} if self._measures_in(question, video_id) else self._delivered_objects(video_id))
+
+    def labelled_frames(self, question: Question | None, video_id: int) -> list[int]:
+        """Return the frames of a video that people labelled, without the one in hand where that measures somebody."""
+        return [label.frame.frame_idx for label in self._labels(question, video_id)]
+
+    def numbers(self, video_id: int) -> set[int]:
+        """Return the numbers of all objects of a video, in held-out frames too.
+
+        Raises:
+            UnknownName: there is no such video.
+        """
+        self.video(video_id)
+        labels = (self._ledger.human_labels(video_id, purpose=str(p)) for p in (Purpose.LABEL, Purpose.HOLDOUT))
+        drawn = {mask.track_id for some in labels for label in some for mask in label.objects}
+        return drawn | set(self._delivered_objects(video_id))
+
+    def _labels(self, question: Question | None, video_id: int) -> list[FrameLabel]:
+        hidden = question.request.frame if question is not None and self._measures_in(question, video_id) else None
+        return [label for label in self._ledger.human_labels(video_id) if label.frame != hidden]
+
+    def _delivered_objects(self, video_id: int) -> Objects:
+        path = self._delivered_path(video_id)
+        return {} if path is None else self._objects_of(path)
+
+    @_kept("_tracks")
+    def _objects_of(self, path: str) -> Objects:
+        return delivered_objects(read_delivered(self._project.absolute(path)))
 
     def uncertainty(self, question: Question) -> dict[str, float]:
         """Return the uncertainty by which a frame was chosen, by component; empty before the first model."""
@@ -232,9 +278,12 @@ class LabelCache:
         found = delivered_masks(self._project, self._ledger, requests)
         return {r.request_id: found.get(r.request_id, []) for r in requests}
 
-    def _delivered_in(self, frame: FrameRef) -> Sequence[DeliveredMask]:
+    def _delivered_path(self, video_id: int) -> str | None:
         last = self._ledger.last_delivered_round()
-        path = self._ledger.delivered_paths(last).get(frame.video_id) if last is not None else None
+        return self._ledger.delivered_paths(last).get(video_id) if last is not None else None
+
+    def _delivered_in(self, frame: FrameRef) -> Sequence[DeliveredMask]:
+        path = self._delivered_path(frame.video_id)
         if path is None:
             return ()
         start = frame.frame_idx - frame.frame_idx % _CONTEXT_FRAMES

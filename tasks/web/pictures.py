@@ -12,6 +12,9 @@ from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
 
 _JPEG_QUALITY = 95
+_OBJECT_SIDE = 96
+_OBJECT_MARGIN = 0.2
+"""Pixels of a picture of an object, and what is shown around it, of the object's longer side."""
 _STRONGEST = 190
 """Opacity of full disagreement, of 255."""
 
@@ -35,6 +38,27 @@ def encoded(image: NDArray[np.uint8], kind: str) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if kind == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
     order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
     return cv2.imencode(f".{kind}", cv2.cvtColor(image, order), options)[1].tobytes()
+
+
+def picture_of(
+    image: NDArray[np.uint8], box: tuple[float, float, float, float], long_side: int = _OBJECT_SIDE
+) -> NDArray[np.uint8]:
+    """Cut an object out of a frame with a little around it, and make it small.
+
+    Args:
+        image: RGB uint8 [h, w, 3].
+        box: (x, y, width, height) of the object in pixels.
+
+    Returns:
+        RGB uint8 whose longer side has at most ``long_side`` pixels, and each at least one.
+    """
+    x, y, width, height = box
+    margin = round(_OBJECT_MARGIN * max(width, height)) + 1
+    top, left = max(0, int(y) - margin), max(0, int(x) - margin)
+    cut = image[top : int(y + height) + margin, left : int(x + width) + margin]
+    scale = min(1.0, long_side / max(cut.shape[:2]))
+    size = max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale))
+    return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def disagreement(path: Path, frame_idx: int) -> NDArray[np.float32] | None:

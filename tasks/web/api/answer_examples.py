@@ -34,6 +34,20 @@ TASK = {
     "queue": {"open": 8, "done": 12, "mine": 5},
 }
 
+OBJECTS = {
+    "objects": [
+        {
+            "track_id": 1,
+            "category_id": 1,
+            "first_frame": 0,
+            "last_frame": 119,
+            "labelled": [0, 60],
+            "example_frame": 60,
+        }
+    ],
+    "labelled": [0, 60],
+}
+
 RENEWED = {"expires_in_seconds": 300.0, "note": ""}
 
 STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}

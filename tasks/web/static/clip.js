@@ -4,16 +4,13 @@ import { call } from "./server.js";
 
 const REACH = 30, LONG_SIDE = 960, THUMB_SIDE = 160, AT_ONCE = 2;
 
-/**
- * Tells "show" {frame, image, masks} when another frame is to be seen, where image is null for the frame to label, and
- * "tracks" with the objects of every neighbour that was loaded.
- */
+/** Tells "show" {frame, image, masks} when another frame is to be seen; image is null for the frame to label. */
 export class Clip extends EventTarget {
   constructor(root) {
     super();
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
     Object.assign(this, { strip: part("strip"), range: part("range"), label: part("label"), playButton: part("play") });
-    Object.assign(this, { task: null, at: 0, frames: new Map(), timer: 0 });
+    Object.assign(this, { task: null, at: 0, frames: new Map(), timer: 0, marks: part("marks") });
     this.range.addEventListener("input", () => this.go(Number(this.range.value)));
     part("before").addEventListener("click", () => this.step(-1));
     part("after").addEventListener("click", () => this.step(1));
@@ -43,8 +40,29 @@ export class Clip extends EventTarget {
     this.go(this.at + by);
   }
 
-  async go(frame) {
-    const { task } = this, to = Math.max(this.first, Math.min(this.last, frame));
+  /** Look at a frame wherever it is in the video. */
+  visit(frame) {
+    this.stop();
+    return this.#goTo(frame);
+  }
+
+  /** Mark frames in the strip that people labelled. */
+  mark(labelled) {
+    const near = labelled.filter((i) => i >= this.first && i <= this.last && i !== this.own);
+    this.marks.replaceChildren(...near.map((frame) => {
+      const mark = document.createElement("i");
+      mark.title = `frame ${frame} is labelled`;
+      mark.style.left = `${this.#share(frame) * 100}%`;
+      return mark;
+    }));
+  }
+
+  go(frame) {
+    return this.#goTo(Math.max(this.first, Math.min(this.last, frame)));
+  }
+
+  async #goTo(to) {
+    const { task } = this;
     this.at = to;
     this.range.value = to;
     this.#tell();
@@ -90,11 +108,9 @@ export class Clip extends EventTarget {
   }
 
   async #fetch(index) {
-    const image = new Image(), { task } = this;
+    const image = new Image();
     image.src = `api/frames/${this.task.frame.video_id}/${index}.jpg?long_side=${LONG_SIDE}`;
     const [masks] = await Promise.all([this.#masks(index), image.decode()]);
-    const tracks = masks.map((mask) => mask.track_id);
-    if (task === this.task) this.dispatchEvent(new CustomEvent("tracks", { detail: tracks }));
     return { image, masks };
   }
 
@@ -138,8 +154,12 @@ export class Clip extends EventTarget {
     const by = this.at - this.own, signed = by > 0 ? `+${by}` : `−${-by}`;
     this.label.textContent = by ? `frame ${this.at} (${signed})` : `frame ${this.at}, to label`;
     this.range.setAttribute("aria-valuetext", this.label.textContent);
-    const share = (i) => (this.last > this.first ? (i - this.first) / (this.last - this.first) : 0.5);
-    this.range.parentElement.style.setProperty("--own", share(this.own));
-    this.range.parentElement.style.setProperty("--at", share(this.at));
+    this.range.parentElement.style.setProperty("--own", this.#share(this.own));
+    this.range.parentElement.style.setProperty("--at", this.#share(this.at));
+  }
+
+  #share(frame) {
+    const share = this.last > this.first ? (frame - this.first) / (this.last - this.first) : 0.5;
+    return Math.max(0, Math.min(1, share));
   }
 }

@@ -14,6 +14,8 @@ class DrawnObject {
     Object.assign(this, { key: ++DrawnObject.count, track: track_id, category: category_id, mask, box });
     Object.assign(this, { provenance, confidence, visible: true, accepted: false, version: 0 });
     this.coded = rle && { version: 0, rle };
+    this.guessed = false; // whether the number is not the server's yet
+    this.sure = false; // whether the person said that number and category are right
   }
 
   get ignored() {
@@ -102,8 +104,20 @@ export class Drawing extends EventTarget {
     return masks.bounds(object.mask, this.width, object.box);
   }
 
+  get numbers() {
+    return [...this.objects.map((o) => o.track), ...this.shown.map((m) => m.track_id)];
+  }
+
+  /** A point inside an object's mask, in the middle of its longest run of pixels in a middle row; null without any. */
+  anchorOf(object) {
+    if (object.anchor?.version === object.version) return object.anchor.point;
+    const box = this.boundsOf(object), point = masks.isEmpty(box) ? null : masks.middle(object.mask, this.width, box);
+    object.anchor = { version: object.version, point };
+    return point;
+  }
+
   freeTrack(taken = []) {
-    return Math.max(0, ...taken, ...this.objects.map((o) => o.track), ...this.shown.map((m) => m.track_id)) + 1;
+    return Math.max(0, ...taken, ...this.numbers) + 1;
   }
 
   // ---- choosing
@@ -211,7 +225,7 @@ export class Drawing extends EventTarget {
   /** Add an object; one that is made for a gesture comes and goes with it. */
   add({ track_id, category_id, rle = null, provenance = null }, forGesture = false) {
     const object = new DrawnObject(this.height, this.width, { track_id, category_id, rle, provenance });
-    this.#changeList("new object", [...this.objects, object], object, forGesture && object);
+    this.#changeList("new object", [...this.objects, object], object, { made: forGesture && object });
     return object;
   }
 
@@ -230,8 +244,43 @@ export class Drawing extends EventTarget {
   /** Change category or track. */
   assign(object, values) {
     const before = Object.fromEntries(Object.keys(values).map((name) => [name, object[name]]));
-    Object.assign(object, values);
-    this.#record({ label: "rename", values: { object, before, after: values } });
+    Object.assign(object, values, { sure: false });
+    object.guessed &&= object.track === (before.track ?? object.track);
+    this.#record({ label: "rename", values: [{ object, before, after: values }] });
+  }
+
+  /** Give two objects each other's number and category. */
+  swap(one, other) {
+    const of = ({ track, category }) => ({ track, category }), values = [
+      { object: one, before: of(one), after: of(other) }, { object: other, before: of(other), after: of(one) },
+    ];
+    for (const { object, after } of values) Object.assign(object, after, { sure: false });
+    [one.guessed, other.guessed] = [other.guessed, one.guessed];
+    this.#record({ label: "swap", values });
+  }
+
+  /** Add another object's pixels to an object; the other one is gone. */
+  merge(object, other) {
+    const before = object.mask.slice(), rect = other.box;
+    masks.unite(object.mask, other.mask, this.width, rect);
+    object.box = masks.union(object.box, rect);
+    object.version++;
+    const rest = this.objects.filter((o) => o !== other);
+    this.#changeList("merge", rest, object, { pieces: [this.#piece(object, before, rect)] });
+  }
+
+  /** Make an object of the part of a mask that hangs together at a point; null where it is all of the mask. */
+  split(object, [x, y], { track_id, category_id }) {
+    const box = this.boundsOf(object), part = masks.component(object.mask, this.width, box, Math.floor(x), Math.floor(y));
+    if (masks.isSame(part, object.mask, this.width, box)) return null;
+    const made = new DrawnObject(this.height, this.width, {
+      track_id, category_id, rle: encode(part, this.height, this.width, box),
+    });
+    const before = object.mask.slice();
+    masks.subtract(object.mask, part, this.width, box);
+    object.version++;
+    this.#changeList("split", [...this.objects, made], made, { pieces: [this.#piece(object, before, box)] });
+    return made;
   }
 
   // ---- history
@@ -252,7 +301,7 @@ export class Drawing extends EventTarget {
 
   /** Whether the object of a gesture was made for it just before. */
   #isFor(gesture, making) {
-    return Boolean(making?.made) && gesture?.pieces?.[0].object === making.made;
+    return Boolean(making?.made) && !gesture?.list && gesture?.pieces?.[0].object === making.made;
   }
 
   #walk(from, to, side) {
@@ -271,9 +320,9 @@ export class Drawing extends EventTarget {
       this.objects = entry.list[side];
       this.selected = entry.chosen[side];
     }
-    if (entry.values) Object.assign(entry.values.object, entry.values[side]);
+    for (const change of entry.values ?? []) Object.assign(change.object, change[side], { sure: false });
     to.push(entry);
-    this.#tell(entry.pieces ? rect : this.everything);
+    this.#tell(entry.pieces && !entry.list ? rect : this.everything);
     this.dispatchEvent(new CustomEvent("select", { detail: { rect: this.everything } }));
     return entry.label;
   }
@@ -282,15 +331,14 @@ export class Drawing extends EventTarget {
     this.done.push(entry);
     if (this.done.length > MOST_STEPS) this.done.shift();
     this.undone = [];
-    const touched = [...(entry.pieces ?? []).map((p) => p.object), entry.values?.object];
-    for (const object of touched) if (object) object.accepted = false;
+    for (const { object } of [...(entry.pieces ?? []), ...(entry.values ?? [])]) object.accepted = false;
     const rect = (entry.pieces ?? []).reduce((all, p) => masks.union(all, p.rect), masks.NOWHERE);
-    this.#tell(entry.pieces ? rect : this.everything);
+    this.#tell(entry.pieces && !entry.list ? rect : this.everything);
   }
 
-  #changeList(label, objects, chosen, made = null) {
+  #changeList(label, objects, chosen, more = {}) {
     const entry = {
-      label, made, list: { before: this.objects, after: objects }, chosen: { before: this.selected, after: chosen },
+      label, ...more, list: { before: this.objects, after: objects }, chosen: { before: this.selected, after: chosen },
     };
     this.objects = objects;
     this.selected = chosen;

@@ -9,6 +9,7 @@ import { Keeper } from "./keeper.js";
 import { helpSheet } from "./keys.js";
 import { Look, press } from "./look.js";
 import { NOWHERE } from "./masks.js";
+import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
 import { Panel, showReason } from "./panel.js";
 import { call } from "./server.js";
@@ -32,6 +33,8 @@ const editor = new Editor(view, colourOf, (object, question) =>
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"));
 const panel = new Panel(byId("side"), colourOf, actOnObject);
+const known = new VideoObjects();
+const MOST_TRACK = 65534;
 
 // ---- what is seen
 
@@ -46,6 +49,18 @@ function drawOver(context, scale) {
     if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, drawing.selected);
   }
   editor.drawOver(context, scale);
+  if (!elsewhere && !look.hidden) view.write(context, numbersSeen());
+}
+
+/** What is written on the picture: every object's number, and the name of the one under the pointer. */
+function numbersSeen() {
+  const under = editor.pointer && !editor.drag ? drawing.at(...editor.pointer) : null;
+  const named = drawing.objects.filter((o) => o.visible && (look.numbers || o === under));
+  return named.filter((o) => o !== drawing.stroke?.object).flatMap((object) => {
+    const point = drawing.anchorOf(object);
+    const text = object === under ? panel.nameOf(object) : object.ignored ? "" : String(object.track);
+    return point && text ? [[text, point, colourOf(object.track)]] : [];
+  });
 }
 
 function showTools() {
@@ -110,7 +125,7 @@ function open({ task, drawn }) {
     view.redrawOverlay();
   });
   panel.open(drawing, task.categories);
-  panel.suggest(task.masks.map((m) => m.track_id));
+  known.open(task.frame.video_id, drawing);
   showReason(byId("why"), task, setup.components);
   showPlace(task);
   look.set({ heat: false });
@@ -158,6 +173,7 @@ function repaint({ rect, unfinished }) {
   layer.paint(rect, drawing.objects, drawing.selected);
   view.redrawOverlay();
   if (unfinished) return;
+  known.changed();
   panel.refresh();
   showFinish();
   work.changed();
@@ -175,14 +191,27 @@ clip.addEventListener("show", ({ detail }) => {
   showState();
 });
 
-clip.addEventListener("tracks", ({ detail }) => panel.suggest([...panel.known, ...detail]));
+known.addEventListener("list", () => {
+  panel.suggest(known.list);
+  clip.mark(known.labelled);
+});
+
+known.addEventListener("mended", () => {
+  layer.paint(drawing.everything, drawing.objects, drawing.selected);
+  view.redrawOverlay();
+  panel.refresh();
+  work.changed();
+});
 
 // ---- actions
 
 function newObject(forGesture = false) {
   const first = [...panel.names.keys()].find((id) => id > 0);
-  const category_id = drawing.selected?.category || first;
-  return drawing.add({ track_id: drawing.freeTrack(panel.known), category_id }, forGesture);
+  const category_id = drawing.selected?.category || first, { track_id, guessed } = known.number();
+  const object = drawing.add({ track_id, category_id }, forGesture);
+  object.guessed = guessed;
+  known.changed();
+  return object;
 }
 
 function actOnObject(action, object, value) {
@@ -195,26 +224,110 @@ function actOnObject(action, object, value) {
 }
 
 function setCategory(object, category) {
-  if (category === object.category || !panel.names.has(category)) return;
-  const track = category === 0 ? 0 : object.track || drawing.freeTrack(panel.known);
-  drawing.assign(object, { category, track });
+  if (category === object.category || !panel.names.has(category)) return null;
+  if (category === 0 || object.track) return drawing.assign(object, { category, track: category && object.track });
+  const { track_id, guessed } = known.number();
+  drawing.assign(object, { category, track: track_id });
+  object.guessed = guessed;
+  return known.changed();
 }
 
 /** The digits stand for the categories in the order of the list. */
 function chooseCategory(digit) {
-  const known = [...panel.names.keys()].filter((id) => id > 0);
-  if (drawing.selected && editor.editable) setCategory(drawing.selected, known[digit - 1]);
+  const categories = [...panel.names.keys()].filter((id) => id > 0);
+  if (drawing.selected && editor.editable) setCategory(drawing.selected, categories[digit - 1]);
 }
 
-function setTrack(object, track) {
-  const other = drawing.objects.find((o) => o !== object && o.track === track);
-  if (!Number.isInteger(track) || track < 1 || track === object.track) return panel.refresh();
-  if (other) {
-    messages.tell(`${panel.nameOf(other)} has this number already; numbers were not changed.`);
-    panel.track.value = object.track;
-    return null;
+/** Say that an object is the one of a number; where another object here has it, the two may swap. */
+async function setTrack(object, track, category = object.category) {
+  if (track === object.track) return;
+  if (!Number.isInteger(track) || track < 1 || track > MOST_TRACK) {
+    messages.tell(`A number is a whole number from 1 to ${MOST_TRACK}; it was not changed.`);
+    panel.track.value = object.track || "";
+    return;
   }
-  return drawing.assign(object, { track });
+  const other = drawing.objects.find((o) => o !== object && o.track === track);
+  if (!other) {
+    drawing.assign(object, { track, category });
+    return;
+  }
+  panel.track.value = object.track || "";
+  const { task } = work, names = [other, object].map((o) => panel.nameOf(o));
+  const agreed = await messages.ask("swap", `${names[0]} has this number here. Swap it with ${names[1]}?`);
+  if (agreed && task === work.task && editor.editable) drawing.swap(object, other);
+}
+
+/** The object under the pointer that is not the selected one; says what to do where there is none. */
+function otherUnderPointer() {
+  const others = drawing.objects.filter((o) => o !== drawing.selected && o.visible);
+  const found = editor.pointer && others.filter((o) => drawing.covers(o, editor.pointer));
+  const other = found?.sort((a, b) => drawing.areaOf(a) - drawing.areaOf(b))[0];
+  if (!other) messages.tell("Put the pointer on the other object, then press the key.");
+  return other;
+}
+
+function swapObjects(object) {
+  const other = otherUnderPointer();
+  if (other && (object.ignored || other.ignored)) messages.tell("Regions to ignore have no number.");
+  else if (other) drawing.swap(object, other);
+}
+
+function mergeObjects(object) {
+  const other = otherUnderPointer();
+  if (other) drawing.merge(object, other);
+}
+
+function splitObject(object) {
+  const { pointer } = editor;
+  if (!pointer || !drawing.covers(object, pointer)) {
+    return void messages.tell("Put the pointer on the part of the selected object that is another one, then press the key.");
+  }
+  const { track_id, guessed } = known.number();
+  const made = drawing.split(object, pointer, { track_id, category_id: object.category });
+  if (!made) return void messages.tell("The object is one piece: cut it apart with the eraser first.");
+  made.guessed = guessed;
+  known.changed();
+  return null;
+}
+
+/** Show the objects of the video; the one that is chosen is what is selected here, or what is drawn next. */
+function sameAs() {
+  const dialog = byId("same-as"), object = drawing.selected?.ignored ? null : drawing.selected;
+  byId("same-text").textContent = !known.list.length ? "No object of this video is known yet."
+    : object ? `Which of them is ${panel.nameOf(object)}? A number beside it opens a labelled frame.`
+      : "Choose the one that you draw next. A number beside it opens a labelled frame.";
+  const nameOf = ({ track_id, category_id }) => `${panel.names.get(category_id) ?? "object"} ${track_id}`;
+  showObjects(byId("known"), known, {
+    colourOf, nameOf,
+    choose: (chosen) => {
+      dialog.close();
+      if (!editor.editable) return;
+      const here = drawing.objects.find((o) => o.track === chosen.track_id);
+      if (object) setTrack(object, chosen.track_id, chosen.category_id);
+      else if (here) drawing.select(here);
+      else drawing.add(chosen);
+    },
+    open: (frame) => {
+      dialog.close();
+      clip.visit(frame);
+    },
+  });
+  dialog.showModal();
+}
+
+/** Whether numbers and categories agree with other frames, or the person says that they are right all the same. */
+async function categoriesAgree() {
+  const doubts = known.contradictions(drawing.objects.filter((o) => !drawing.isBlank(o)));
+  if (!doubts.length) return true;
+  const said = doubts.map((object) => {
+    const { category_id, labelled } = known.find(object.track);
+    const there = panel.names.get(category_id), here = panel.names.get(object.category);
+    return `Object ${object.track} is "${there}" in frame ${labelled.at(-1)} and "${here}" here.`;
+  });
+  const text = `${said.join(" ")} Is it the same object? If not, give it another number (I).`;
+  if (!(await messages.ask("category", text))) return false;
+  for (const object of doubts) object.sure = true;
+  return true;
 }
 
 async function copyBefore(onlySelected) {
@@ -248,6 +361,7 @@ async function acceptFrame() {
   // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
   const { task } = work;
   if (drawing.untouched && !(await messages.ask("untouched"))) return;
+  if (!(await categoriesAgree())) return;
   if (task === work.task) await work.submit(drawing.kind());
 }
 
@@ -294,6 +408,10 @@ const ACTIONS = {
   newObject: withDrawing(newObject),
   deleteObject: withDrawing(() => editor.removePoint() || (drawing.selected && drawing.remove(drawing.selected))),
   identity: withObject(() => panel.focusTrack()),
+  sameAs: () => drawing && sameAs(),
+  swapObjects: withObject(swapObjects),
+  mergeObjects: withObject(mergeObjects),
+  splitObject: withObject(splitObject),
   copyMissing: withDrawing(() => copyBefore(false)),
   copyObject: withObject(() => copyBefore(true)),
   frameBefore: () => clip.step(-1),
@@ -306,6 +424,7 @@ const ACTIONS = {
   zoomObject: () => view.zoomTo(drawing?.selected?.box ?? NOWHERE),
   hide: () => look.toggle("hidden"),
   outlineOnly: () => look.toggle("outlineOnly"),
+  numbers: () => look.toggle("numbers"),
   disagreement: () => (heat ? look.toggle("heat") : messages.tell("Nothing is known of disagreement here.")),
   fainter: () => look.change("opacity", -0.1),
   stronger: () => look.change("opacity", 0.1),
@@ -363,7 +482,7 @@ async function begin() {
     app.dataset.state = "starting";
     work.start();
   }, leaveToAnotherTab);
-  globalThis.fewframes = { work, view, editor, clip, clock, drawing: () => drawing };
+  globalThis.fewframes = { work, view, editor, clip, clock, known, drawing: () => drawing };
   return tabs.begin();
 }
 

@@ -13,7 +13,7 @@ export function press(name, on) {
 export class Look {
   /** changed() is called when something has to be drawn anew. */
   constructor(picture, changed) {
-    Object.assign(this, PLAIN, { picture, changed, outlineOnly: false, hidden: false, heat: false });
+    Object.assign(this, PLAIN, { picture, changed, outlineOnly: false, hidden: false, heat: false, numbers: true });
     for (const name of Object.keys(PLAIN)) {
       byId(name).addEventListener("input", (event) => this.set({ [name]: Number(event.target.value) }));
     }
@@ -27,7 +27,7 @@ export class Look {
     }
     const plain = this.brightness === 1 && this.contrast === 1;
     this.picture.style.filter = plain ? "" : `brightness(${this.brightness}) contrast(${this.contrast})`;
-    for (const name of ["outlineOnly", "hidden", "heat"]) press(name, this[name]);
+    for (const name of ["outlineOnly", "hidden", "heat", "numbers"]) press(name, this[name]);
     this.changed();
   }
 

@@ -97,6 +97,48 @@ export function subtract(mask, other, width, rect) {
   return rect;
 }
 
+/** Set in mask what is set in other, within a rectangle. */
+export function unite(mask, other, width, rect) {
+  for (let y = rect.y0; y < rect.y1; y++) {
+    for (let i = y * width + rect.x0, end = y * width + rect.x1; i < end; i++) if (other[i]) mask[i] = 1;
+  }
+  return rect;
+}
+
+/** The part of a mask within box that hangs together with a pixel, by edges or corners; nothing where it is not set. */
+export function component(mask, width, box, x, y) {
+  const found = new Uint8Array(mask.length), open = [];
+  const reach = (px, py) => {
+    const place = py * width + px;
+    if (px < box.x0 || py < box.y0 || px >= box.x1 || py >= box.y1 || !mask[place] || found[place]) return;
+    found[place] = 1;
+    open.push(place);
+  };
+  reach(x, y);
+  while (open.length) {
+    const place = open.pop(), px = place % width, py = (place - px) / width;
+    for (let dy = -1; dy <= 1; dy++) for (let dx = -1; dx <= 1; dx++) reach(px + dx, py + dy);
+  }
+  return found;
+}
+
+/** The middle of the longest run of set pixels in a row near the middle of a tight box, as a point of the image. */
+export function middle(mask, width, { x0, y0, x1, y1 }) {
+  let best = { length: 0, x: x0, y: y0 };
+  const rows = [0.5, 0.35, 0.65, 0.2, 0.8].map((share) => Math.floor(y0 + share * (y1 - y0)));
+  for (const y of [...rows, y0]) {
+    for (let x = x0, start = -1; x <= x1; x++) {
+      const set = x < x1 && mask[y * width + x];
+      if (set && start < 0) start = x;
+      if (!set && start >= 0) {
+        if (x - start > best.length) best = { length: x - start, x: (start + x) / 2, y: y + 0.5 };
+        start = -1;
+      }
+    }
+  }
+  return [best.x, best.y];
+}
+
 export function isSame(a, b, width, rect) {
   for (let y = rect.y0; y < rect.y1; y++) {
     for (let i = y * width + rect.x0, end = y * width + rect.x1; i < end; i++) if (a[i] !== b[i]) return false;

@@ -99,9 +99,10 @@ export class Messages {
   }
 
   /** Ask with the dialog of a name; gives the reason or "yes", or nothing when the person thinks better of it. */
-  ask(name) {
+  ask(name, text = null) {
     const dialog = byId(`ask-${name}`), form = dialog.querySelector("form");
     form.reset();
+    if (text !== null) dialog.querySelector("[data-part=text]").textContent = text;
     dialog.returnValue = "";
     dialog.showModal();
     return new Promise((done) => {

@@ -42,7 +42,7 @@ export function showReason(root, task, words) {
 export class Panel {
   constructor(root, colourOf, act) {
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
-    Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map(), known: [] });
+    Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map() });
     Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
     Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
     this.category.addEventListener("change", () => act("category", this.drawing.selected, Number(this.category.value)));
@@ -64,10 +64,10 @@ export class Panel {
     return object.ignored ? "ignored region" : `${this.names.get(object.category) ?? "object"} ${object.track}`;
   }
 
-  /** Objects of the neighbouring frames, which a new object here may be. */
-  suggest(tracks) {
-    this.known = [...new Set(tracks)].filter((track) => track > 0).sort((a, b) => a - b);
-    this.tracks.replaceChildren(...this.known.map((track) => element("option", { value: track })));
+  /** Objects of the video, which one here may be. */
+  suggest(objects) {
+    this.tracks.replaceChildren(...objects.map(({ track_id, category_id }) =>
+      element("option", { value: track_id, label: this.names.get(category_id) ?? "" })));
   }
 
   refresh() {

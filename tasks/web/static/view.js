@@ -142,6 +142,22 @@ export class View {
     this.redraw();
   }
 
+  /** Write words at points of the image, in CSS pixels whatever the zoom; words are [text, point, colour]. */
+  write(context, words) {
+    const ratio = devicePixelRatio;
+    context.save();
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    Object.assign(context, { font: "600 12px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+    for (const [text, [x, y], colour] of words) {
+      const at = [this.x + x * this.scale, this.y + y * this.scale], half = context.measureText(text).width / 2 + 4;
+      context.fillStyle = "rgb(0 0 0 / 70%)";
+      context.fillRect(at[0] - half, at[1] - 8, 2 * half, 16);
+      context.fillStyle = colour;
+      context.fillText(text, ...at);
+    }
+    context.restore();
+  }
+
   redraw() {
     this.stale = true;
     this.redrawOverlay();

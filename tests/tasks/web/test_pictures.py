@@ -5,7 +5,7 @@ import pytest
 from al_core.masks.soft import SoftMask
 from al_core.records import FrameRef
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
-from tasks.web.pictures import disagreement, encoded, frame_at, heat_map
+from tasks.web.pictures import disagreement, encoded, frame_at, heat_map, picture_of
 
 SIZE = (6, 8)
 FEATURE = np.ones(1, np.float32)
@@ -106,3 +106,13 @@ class TestEncoded:
         image = np.full((50, 70, 3), (200, 10, 60), np.uint8)
         back = cv2.imdecode(np.frombuffer(encoded(image, "jpg"), np.uint8), cv2.IMREAD_COLOR)
         assert np.abs(cv2.cvtColor(back, cv2.COLOR_BGR2RGB).astype(int) - image).max() < 6
+
+
+def test_a_picture_of_an_object_has_its_surroundings_and_is_small():
+    image = np.zeros((60, 400, 3), np.uint8)
+    image[20:30, 40:60] = 200
+    small = picture_of(image, (40, 20, 20, 10), long_side=200)
+    assert small.shape == (10 + 2 * 5, 20 + 2 * 5, 3)
+    assert (small[5:15, 5:25] == 200).all()
+    assert picture_of(image, (0, 0, 400, 2), long_side=50).shape[1] == 50
+    assert picture_of(image, (399, 59, 1, 1)).shape == (2, 2, 3)

@@ -65,7 +65,14 @@ def test_the_document_is_served(ada, document):
 
 
 def filled(path, **more):
-    values = {"video_id": "1", "frame_idx": "1", "kind": "jpg", "request_id": "r1", "answer_id": str(uuid4())} | more
+    values = {
+        "video_id": "1",
+        "frame_idx": "1",
+        "track_id": "1",
+        "kind": "jpg",
+        "request_id": "r1",
+        "answer_id": str(uuid4()),
+    } | more
     return re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
 
 
@@ -115,6 +122,12 @@ def test_answers_have_the_fields_that_are_described(office, document, ada):
     assert task["masks"][0].keys() == shown["masks"][0].keys()
     for path in ("/api/me", "/api/state"):
         assert ada.get(path).json().keys() == example("GET", path).keys()
+    listed = ada.get("/api/objects/1").json()
+    described = example("GET", "/api/objects/{video_id}")
+    assert listed.keys() == described.keys()
+    assert listed["objects"][0].keys() == described["objects"][0].keys()
+    number = ada.post("/api/objects/1/number", json={"taken": []}).json()
+    assert number.keys() == example("POST", "/api/objects/{video_id}/number").keys()
     assert ada.get("/api/masks/1/1").json().keys() == example("GET", "/api/masks/{video_id}/{frame_idx}").keys()
 
     request, described = f"/api/requests/{task['request_id']}", "/api/requests/{request_id}"

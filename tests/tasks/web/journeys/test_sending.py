@@ -12,6 +12,22 @@ def click(person, *points):
         person.page.mouse.click(*person.pixel(*point)[0])
 
 
+def hold(page, pattern):
+    """Keep calls from the server until the test lets them go; returns those that came."""
+    held = []
+
+    def keep(route):
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
+
+
+def wait_for_call(page, held):
+    while not held:
+        page.wait_for_timeout(10)
+
+
 def tab_state(page):
     return page.evaluate("() => document.getElementById('app').dataset.state")
 
@@ -42,12 +58,10 @@ def test_a_polygon_that_closed_itself_is_forgotten_when_something_else_is_drawn(
 
 
 def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, ledger):
-    held = []
-    ada.page.route("**/api/next", held.append)
+    held = hold(ada.page, "**/api/next")
     with ada.page.expect_response("**/submit"):
         frame = ada.go_on()
-    while not held:
-        ada.page.wait_for_timeout(10)
+    wait_for_call(ada.page, held)
     for key in ("Enter", "0", "Shift+U", "Enter"):
         ada.page.keyboard.press(key)
     ada.drag((2, 2), (20, 3))
@@ -63,12 +77,10 @@ def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, led
 
 
 def test_nothing_is_sent_while_a_frame_is_being_skipped(ada, ledger):
-    held = []
-    ada.page.route("**/skip", held.append)
+    held = hold(ada.page, "**/skip")
     ada.page.keyboard.press("Shift+S")
     ada.page.click("#ask-skip button[value=yes]")
-    while not held:
-        ada.page.wait_for_timeout(10)
+    wait_for_call(ada.page, held)
     ada.page.keyboard.press("Enter")
     held[0].continue_()
     ada.next_after(ASKED[0])
