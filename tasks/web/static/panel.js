@@ -47,7 +47,12 @@ export class Panel {
     Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
     this.category.addEventListener("change", () => act("category", this.drawing.selected, Number(this.category.value)));
     this.track.addEventListener("change", () => act("track", this.drawing.selected, Number(this.track.value)));
-    this.track.addEventListener("keydown", (event) => event.key === "Enter" && this.track.blur());
+    this.track.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      // The same key would press the first button of a question that the number leads to.
+      event.preventDefault();
+      this.track.blur();
+    });
   }
 
   open(drawing, categories) {
