@@ -30,10 +30,11 @@ SERIES_COLOURS = ("#3f8fd6", "#e0951a", "#0d9f78", "#b86fb0", "#d1495b", "#6c8f2
 """For lines that mean nothing but their name."""
 
 TRACK_COLOURS = (
-    "#ff4f58", "#29c4ff", "#ffd23f", "#7dff6b", "#ff7ae0", "#ff9a3d", "#6f8dff", "#2bf0c0",
-    "#d58bff", "#c7f464", "#ffb3ba", "#00a5b8", "#f6a6ff", "#b5e48c", "#ff5d8f", "#a0c4ff",
+    "#a500ff", "#78fff0", "#e1ff78", "#b40087", "#a587ff", "#d2965a", "#2db4a5", "#ff2d78",
+    "#a5c3ff", "#a5b400", "#ffd2a5", "#694bc3", "#a5ff00", "#6987c3", "#964b0f", "#695a3c",
 )  # fmt: skip
-"""Outlines of objects, bright enough for footage; object 1 has the first, and they repeat."""
+"""Outlines of objects, bright enough for footage; object 1 has the first, and they repeat. Each stays apart from every
+other for people with any kind of colour blindness too, the first ones furthest."""
 
 
 def track_colour(track_id: int) -> str:

@@ -21,9 +21,9 @@ _ICON = _HERE.parent / "report" / "static" / "icon.svg"
 _TEMPLATES = _HERE / "templates"
 
 COMPONENTS = {
-    "class_entropy": "Category",
-    "mutual_information": "Category by teacher",
-    "box_spread": "Extent",
+    "class_entropy": "What it is",
+    "mutual_information": "What it is, between models",
+    "box_spread": "Where it ends",
     "mask_disagreement": "Shape",
     "existence_disagreement": "Presence",
     "temporal_inconsistency": "Change over time",

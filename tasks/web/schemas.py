@@ -1,5 +1,6 @@
 """Schemas of what people send, checked before anything is made of it."""
 
+from collections import Counter
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +11,6 @@ from al_core.errors import BadLabel
 from al_core.masks.rle import Rle, run_lengths
 from al_core.records import LabelKind, MaskLabel, Video
 
-MOST_MASKS = 300
 MOST_CLICKS = 100
 LONGEST_COUNTS = 2**20
 """Characters of one mask; the most ragged masks that people draw at 4K have some ten thousand."""
@@ -54,7 +54,8 @@ class MaskBody(BaseModel):
     rle: RleBody
 
 
-Masks = Annotated[list[MaskBody], Field(max_length=MOST_MASKS)]
+Masks = list[MaskBody]
+"""As many as go into one body (:data:`tasks.web.middleware.BODY_LIMIT`)."""
 
 
 class LeaseBody(BaseModel):
@@ -115,9 +116,10 @@ def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str
         if not mask.ignore and mask.category_id not in categories:
             known = ", ".join(f"{number} ({name})" for number, name in categories.items())
             raise BadLabel(f"there is no category {mask.category_id}; known: {known}")
-    tracks = [mask.track_id for mask in found if not mask.ignore]
-    if len(set(tracks)) < len(tracks):
-        raise BadLabel(f"an object appears once in a frame, got tracks {sorted(tracks)}")
+    counted = Counter(mask.track_id for mask in found if not mask.ignore)
+    twice = sorted(track for track, times in counted.items() if times > 1)
+    if twice:
+        raise BadLabel(f"an object appears once in a frame, got several masks of tracks {twice}")
     return found
 
 

@@ -1,17 +1,21 @@
 // What a person draws on one frame: objects with masks, and a history that can be walked both ways.
 
-import { decode, encode } from "./rle.js";
+import { decode, decodeBox, encode } from "./rle.js";
 import * as masks from "./masks.js";
 
 const MOST_STEPS = 200;
 
-/** One object of the frame. Its number in the video is its track. */
+/**
+ * One object of the frame. Its number in the video is its track. Of its mask the pixels of an area are kept, row by
+ * row; box, which may reach further, holds all that is set. The area is the whole frame only while something is drawn.
+ */
 class DrawnObject {
   static count = 0;
 
   constructor(height, width, { track_id, category_id, rle = null, provenance = null, confidence = null }) {
-    const { mask, box } = rle ? decode(rle) : { mask: new Uint8Array(height * width), box: masks.NOWHERE };
-    Object.assign(this, { key: ++DrawnObject.count, track: track_id, category: category_id, mask, box });
+    const { pixels, box } = rle ? decodeBox(rle) : { pixels: new Uint8Array(0), box: masks.NOWHERE };
+    Object.assign(this, { key: ++DrawnObject.count, track: track_id, category: category_id, pixels, box, area: box });
+    Object.assign(this, { everything: { x0: 0, y0: 0, x1: width, y1: height } });
     Object.assign(this, { provenance, confidence, visible: true, accepted: false, version: 0 });
     this.coded = rle && { version: 0, rle };
     this.guessed = false; // whether the number is not the server's yet
@@ -20,6 +24,40 @@ class DrawnObject {
 
   get ignored() {
     return this.category === 0;
+  }
+
+  /** Pixels of a row of the area. */
+  get stride() {
+    return this.area.x1 - this.area.x0;
+  }
+
+  /** The part of a rectangle of the frame that is in the area, as a rectangle of the area. */
+  local(rect) {
+    const part = masks.overlap(rect, this.area);
+    return masks.isEmpty(part) ? masks.NOWHERE : masks.moved(part, -this.area.x0, -this.area.y0);
+  }
+
+  /** The smallest rectangle of the frame around the set pixels. */
+  get bounds() {
+    const found = masks.bounds(this.pixels, this.stride, this.local(this.box));
+    return masks.isEmpty(found) ? masks.NOWHERE : masks.moved(found, this.area.x0, this.area.y0);
+  }
+
+  /** Keep the pixels of the whole frame, to draw on; gives them. */
+  expand() {
+    const { x1, y1 } = this.everything;
+    if (this.pixels.length < x1 * y1) {
+      const pixels = new Uint8Array(x1 * y1);
+      masks.paste(pixels, x1, this.area, this.pixels);
+      Object.assign(this, { pixels, area: this.everything });
+    }
+    return this.pixels;
+  }
+
+  /** Keep no more pixels than are needed. */
+  compact() {
+    const { bounds } = this;
+    Object.assign(this, { pixels: masks.cut(this.pixels, this.stride, this.local(bounds)), area: bounds });
   }
 }
 
@@ -47,13 +85,17 @@ export class Drawing extends EventTarget {
 
   rleOf(object) {
     if (object.coded?.version !== object.version) {
-      object.coded = { version: object.version, rle: encode(object.mask, this.height, this.width, object.box) };
+      object.coded = { version: object.version, rle: this.#encoded(object) };
     }
     return object.coded.rle;
   }
 
+  #encoded({ pixels, box, area }) {
+    return encode(pixels, this.height, this.width, masks.overlap(box, area), area);
+  }
+
   isBlank(object) {
-    return masks.isBlank(object.mask, this.width, object.box);
+    return masks.isBlank(object.pixels, object.stride, object.local(object.box));
   }
 
   /** The masks as the server takes them; objects without pixels are left out. */
@@ -82,26 +124,24 @@ export class Drawing extends EventTarget {
   }
 
   areaOf(object) {
-    return masks.countSet(object.mask, this.width, object.box);
+    return masks.countSet(object.pixels, object.stride, object.local(object.box));
   }
 
   /** The smallest visible object at a pixel, or null. */
   at(x, y) {
-    const place = Math.floor(y) * this.width + Math.floor(x);
-    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
-    const hit = inside ? this.objects.filter((o) => o.visible && o.mask[place]) : [];
+    const hit = this.objects.filter((o) => o.visible && this.covers(o, [x, y]));
     return hit.sort((a, b) => this.areaOf(a) - this.areaOf(b))[0] ?? null;
   }
 
   /** Whether an object's mask covers a point. */
-  covers(object, [x, y]) {
-    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
-    return inside && object.mask[Math.floor(y) * this.width + Math.floor(x)] === 1;
+  covers({ area, pixels, stride }, [x, y]) {
+    const inside = x >= area.x0 && y >= area.y0 && x < area.x1 && y < area.y1;
+    return inside && pixels[(Math.floor(y) - area.y0) * stride + Math.floor(x) - area.x0] === 1;
   }
 
-  /** The smallest rectangle around an object's pixels; its box may be larger. */
-  boundsOf(object) {
-    return masks.bounds(object.mask, this.width, object.box);
+  /** Whether a pixel of an object is no further than reach from a point. */
+  isNear({ area, pixels, stride }, [x, y], reach) {
+    return masks.isNear(pixels, stride, area.y1 - area.y0, [x - area.x0, y - area.y0], reach);
   }
 
   get numbers() {
@@ -111,7 +151,9 @@ export class Drawing extends EventTarget {
   /** A point inside an object's mask, in the middle of its longest run of pixels in a middle row; null without any. */
   anchorOf(object) {
     if (object.anchor?.version === object.version) return object.anchor.point;
-    const box = this.boundsOf(object), point = masks.isEmpty(box) ? null : masks.middle(object.mask, this.width, box);
+    const box = object.local(object.bounds), { x0, y0 } = object.area;
+    const [x, y] = masks.middle(object.pixels, object.stride, box);
+    const point = masks.isEmpty(box) ? null : [x0 + x, y0 + y];
     object.anchor = { version: object.version, point };
     return point;
   }
@@ -156,13 +198,13 @@ export class Drawing extends EventTarget {
   /** Begin a stroke on the selected object; strokes end with finish() or drop(). */
   begin() {
     const object = this.selected;
-    this.stroke = { object, before: object.mask.slice(), box: object.box, rect: masks.NOWHERE };
+    this.stroke = { object, before: object.expand().slice(), box: object.box, rect: masks.NOWHERE };
   }
 
   /** Draw with draw(mask), which gives the rectangle it changed. */
   draw(draw) {
     const { object } = this.stroke;
-    const rect = masks.overlap(draw(object.mask), this.everything);
+    const rect = masks.overlap(draw(object.pixels), this.everything);
     if (masks.isEmpty(rect)) return;
     object.box = masks.union(object.box, rect);
     object.version++;
@@ -174,12 +216,14 @@ export class Drawing extends EventTarget {
   finish(label, cutting = false) {
     const { object, before, rect, box } = this.stroke;
     this.stroke = null;
-    if (masks.isEmpty(rect) || masks.isSame(object.mask, before, this.width, rect)) {
+    if (masks.isEmpty(rect) || masks.isSame(object.pixels, before, this.width, rect)) {
       object.box = box;
+      object.compact();
       return false;
     }
     const pieces = [this.#piece(object, before, rect)];
     if (cutting) pieces.push(...this.#cutOthers(object, rect, before));
+    object.compact();
     this.#record({ label, pieces });
     return true;
   }
@@ -189,9 +233,10 @@ export class Drawing extends EventTarget {
     if (!this.stroke) return;
     const { object, before, rect, box } = this.stroke;
     this.stroke = null;
-    object.mask.set(before);
+    object.pixels.set(before);
     object.version++;
     object.box = box;
+    object.compact();
     this.#tell(rect);
   }
 
@@ -217,7 +262,9 @@ export class Drawing extends EventTarget {
   /** Take the pixels of the selected object from all others. */
   cutFromOthers() {
     const object = this.selected, blank = new Uint8Array(this.width * this.height);
+    object.expand();
     const pieces = this.#cutOthers(object, object.box, blank);
+    object.compact();
     if (pieces.length) this.#record({ label: "cut out of the others", pieces });
     return pieces.length > 0;
   }
@@ -261,25 +308,33 @@ export class Drawing extends EventTarget {
 
   /** Add another object's pixels to an object; the other one is gone. */
   merge(object, other) {
-    const before = object.mask.slice(), rect = other.box;
-    masks.unite(object.mask, other.mask, this.width, rect);
+    const before = object.expand().slice(), rect = other.bounds;
+    masks.unite(object.pixels, other.expand(), this.width, rect);
     object.box = masks.union(object.box, rect);
     object.version++;
-    const rest = this.objects.filter((o) => o !== other);
-    this.#changeList("merge", rest, object, { pieces: [this.#piece(object, before, rect)] });
+    const rest = this.objects.filter((o) => o !== other), pieces = [this.#piece(object, before, rect)];
+    object.compact();
+    other.compact();
+    this.#changeList("merge", rest, object, { pieces });
   }
 
-  /** Make an object of the part of a mask that hangs together at a point; null where it is all of the mask. */
+  /** Make an object of the part of a mask that hangs together at a point; null where that is nothing or all of it. */
   split(object, [x, y], { track_id, category_id }) {
-    const box = this.boundsOf(object), part = masks.component(object.mask, this.width, box, Math.floor(x), Math.floor(y));
-    if (masks.isSame(part, object.mask, this.width, box)) return null;
+    if (!this.covers(object, [x, y])) return null;
+    const box = object.bounds, before = object.expand().slice();
+    const part = masks.component(before, this.width, box, Math.floor(x), Math.floor(y));
+    if (masks.isSame(part, before, this.width, box)) {
+      object.compact();
+      return null;
+    }
     const made = new DrawnObject(this.height, this.width, {
       track_id, category_id, rle: encode(part, this.height, this.width, box),
     });
-    const before = object.mask.slice();
-    masks.subtract(object.mask, part, this.width, box);
+    masks.subtract(object.pixels, part, this.width, box);
     object.version++;
-    this.#changeList("split", [...this.objects, made], made, { pieces: [this.#piece(object, before, box)] });
+    const pieces = [this.#piece(object, before, box)];
+    object.compact();
+    this.#changeList("split", [...this.objects, made], made, { pieces });
     return made;
   }
 
@@ -310,9 +365,10 @@ export class Drawing extends EventTarget {
     if (!entry) return null;
     let rect = masks.NOWHERE;
     for (const piece of entry.pieces ?? []) {
-      masks.paste(piece.object.mask, this.width, piece.rect, piece[side]);
+      masks.paste(piece.object.expand(), this.width, piece.rect, piece[side]);
       piece.object.version++;
       piece.object.box = masks.union(piece.object.box, piece.rect);
+      piece.object.compact();
       rect = masks.union(rect, piece.rect);
       this.selected = this.objects.includes(piece.object) ? piece.object : this.selected;
     }
@@ -348,26 +404,29 @@ export class Drawing extends EventTarget {
 
   #piece(object, before, rect) {
     return {
-      object, rect, before: masks.cut(before, this.width, rect), after: masks.cut(object.mask, this.width, rect),
+      object, rect, before: masks.cut(before, this.width, rect), after: masks.cut(object.pixels, this.width, rect),
     };
   }
 
+  /** Take from the others what an object has and had not before; the object keeps the whole frame meanwhile. */
   #cutOthers(object, rect, before) {
-    const added = new Uint8Array(object.mask.length);
+    const added = new Uint8Array(object.pixels.length);
     for (let y = rect.y0; y < rect.y1; y++) {
       for (let i = y * this.width + rect.x0, end = y * this.width + rect.x1; i < end; i++) {
-        added[i] = object.mask[i] & (before[i] ^ 1);
+        added[i] = object.pixels[i] & (before[i] ^ 1);
       }
     }
     const pieces = [];
     for (const other of this.objects.filter((o) => o !== object)) {
       const shared = masks.overlap(rect, other.box);
       if (masks.isEmpty(shared)) continue;
-      const old = other.mask.slice();
-      masks.subtract(other.mask, added, this.width, shared);
-      if (masks.isSame(old, other.mask, this.width, shared)) continue;
-      other.version++;
-      pieces.push(this.#piece(other, old, shared));
+      const old = other.expand().slice();
+      masks.subtract(other.pixels, added, this.width, shared);
+      if (!masks.isSame(old, other.pixels, this.width, shared)) {
+        other.version++;
+        pieces.push(this.#piece(other, old, shared));
+      }
+      other.compact();
     }
     return pieces;
   }

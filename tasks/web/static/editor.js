@@ -105,9 +105,8 @@ export class Editor extends EventTarget {
     return made;
   }
 
-  #isBeside(object, [x, y], reach) {
-    const { drawing } = this, room = Math.max(LEAST_BESIDE, BESIDE / this.view.scale) + reach;
-    return masks.isNear(object.mask, drawing.width, drawing.height, [x, y], room);
+  #isBeside(object, point, reach) {
+    return this.drawing.isNear(object, point, Math.max(LEAST_BESIDE, BESIDE / this.view.scale) + reach);
   }
 
   inverts(event) {
@@ -173,7 +172,7 @@ export class Editor extends EventTarget {
     const { drawing } = this;
     const box = masks.overlap(masks.around([from, to], 0, drawing.width, drawing.height), drawing.everything);
     if (box.x1 - box.x0 < 3 || box.y1 - box.y0 < 3) return;
-    const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, drawing.boundsOf(o)) >= SAME_BOX;
+    const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, o.bounds) >= SAME_BOX;
     const object = this.#readyFor(alike, { shiftKey });
     await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box");
     if (drawing === this.drawing) drawing.discardBlank(object);

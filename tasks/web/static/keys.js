@@ -55,7 +55,7 @@ export const KEYS = {
     ["h", "hide", "Hide or show the masks"],
     ["o", "outlineOnly", "Outlines only"],
     ["t", "numbers", "Numbers on the masks"],
-    ["d", "disagreement", "Where the teachers disagree"],
+    ["d", "disagreement", "Where the model is unsure"],
     ["{ }", "", "Opacity of the masks"],
     ["Alt+ArrowUp", "brighter", "Brighter"],
     ["Alt+ArrowDown", "darker", "Darker"],

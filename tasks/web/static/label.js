@@ -27,6 +27,7 @@ let drawing = null, layer = null, contextLayer = null, heat = null, seen = null,
 let tabs = null;
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
+const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.length);
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
 const editor = new Editor(view, colourOf, (object, question) =>
   work.refine({ track_id: object.track, category_id: object.category, ...question }));
@@ -111,8 +112,8 @@ function open({ task, drawn }) {
   app.dataset.state = "open";
   messages.task();
   drawing = new Drawing(frame.height, frame.width, task.masks, drawn);
-  layer = new MaskLayer(frame.height, frame.width, colourOf);
-  contextLayer = new MaskLayer(frame.height, frame.width, colourOf);
+  layer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
+  contextLayer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
   [seen, heat, copied] = [null, null, null];
   view.open(frame.width, frame.height);
   editor.open(drawing, newObject);
@@ -280,7 +281,7 @@ function mergeObjects(object) {
 function splitObject(object) {
   const { pointer } = editor;
   if (!pointer || !drawing.covers(object, pointer)) {
-    return void messages.tell("Put the pointer on the part of the selected object that is another one, then press the key.");
+    return void messages.tell("Put the pointer on the part of the selected object that is another one, then press it.");
   }
   const { track_id, guessed } = known.number();
   const made = drawing.split(object, pointer, { track_id, category_id: object.category });
@@ -425,7 +426,7 @@ const ACTIONS = {
   hide: () => look.toggle("hidden"),
   outlineOnly: () => look.toggle("outlineOnly"),
   numbers: () => look.toggle("numbers"),
-  disagreement: () => (heat ? look.toggle("heat") : messages.tell("Nothing is known of disagreement here.")),
+  disagreement: () => (heat ? look.toggle("heat") : messages.tell("Where the model is unsure is not known here.")),
   fainter: () => look.change("opacity", -0.1),
   stronger: () => look.change("opacity", 0.1),
   brighter: () => look.change("brightness", 1.15),

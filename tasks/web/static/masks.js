@@ -19,6 +19,11 @@ export function overlap(a, b) {
   };
 }
 
+/** A rectangle somewhere else. */
+export function moved(rect, dx, dy) {
+  return { x0: rect.x0 + dx, y0: rect.y0 + dy, x1: rect.x1 + dx, y1: rect.y1 + dy };
+}
+
 /** The smallest rectangle of whole pixels around points, grown by a margin and cut at the frame. */
 export function around(points, margin, width, height) {
   const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
@@ -206,7 +211,7 @@ export function paste(mask, width, rect, piece) {
 }
 
 /** The border between set and unset pixels as a path along pixel edges. */
-export function outline(mask, width, height, box) {
+export function outline(mask, width, box) {
   const path = new Path2D(), { x0, y0, x1, y1 } = box;
   const began = new Int32Array(x1 - x0 + 1).fill(-1);
   const at = (x, y) => (x < x0 || y < y0 || x >= x1 || y >= y1 ? 0 : mask[y * width + x]);

@@ -67,9 +67,25 @@ export function decode(rle) {
   return { mask, box: box.x1 > box.x0 ? box : { x0: 0, y0: 0, x1: 0, y1: 0 } };
 }
 
-/** The code of a mask; nothing is set outside of box. */
-export function encode(mask, height, width, box = { x0: 0, y0: 0, x1: width, y1: height }) {
-  const runs = [];
+/** The box of the set pixels, and the pixels in it alone (Uint8Array of 0 and 1, row by row). */
+export function decodeBox(rle) {
+  const pieces = [], box = { x0: rle.size[1], y0: rle.size[0], x1: 0, y1: 0 };
+  eachPiece(rle, (x, y0, y1) => {
+    pieces.push([x, y0, y1]);
+    Object.assign(box, { x0: Math.min(box.x0, x), x1: Math.max(box.x1, x + 1) });
+    Object.assign(box, { y0: Math.min(box.y0, y0), y1: Math.max(box.y1, y1) });
+  });
+  if (!pieces.length) return { pixels: new Uint8Array(0), box: { x0: 0, y0: 0, x1: 0, y1: 0 } };
+  const w = box.x1 - box.x0, pixels = new Uint8Array(w * (box.y1 - box.y0));
+  for (const [x, y0, y1] of pieces) {
+    for (let y = y0 - box.y0, i = y * w + x - box.x0; y < y1 - box.y0; y++, i += w) pixels[i] = 1;
+  }
+  return { pixels, box };
+}
+
+/** The code of a mask of which the pixels of an area are given; nothing is set outside of box, a part of the area. */
+export function encode(mask, height, width, box = { x0: 0, y0: 0, x1: width, y1: height }, area = null) {
+  const runs = [], { x0, y0, x1 } = area ?? { x0: 0, y0: 0, x1: width }, w = x1 - x0;
   let began = 0, value = 0;
   const turn = (place) => {
     runs.push(place - began);
@@ -78,7 +94,7 @@ export function encode(mask, height, width, box = { x0: 0, y0: 0, x1: width, y1:
   };
   for (let x = box.x0; x < box.x1; x++) {
     const top = x * height + box.y0;
-    for (let y = box.y0, i = y * width + x; y < box.y1; y++, i += width) {
+    for (let y = box.y0, i = (y - y0) * w + x - x0; y < box.y1; y++, i += w) {
       if (mask[i] !== value) turn(x * height + y);
     }
     if (value && box.y1 - box.y0 < height) turn(top + box.y1 - box.y0);

@@ -11,10 +11,13 @@ function pixel(colour) {
   return ((255 << 24) | ((value & 255) << 16) | (value & 0xff00) | (value >> 16)) >>> 0;
 }
 
+// Where colours repeat, stripes tell objects apart: none in the first round of colours, then one way, then the other.
+const STRIPES = [null, (x, y) => (x + y) % 9 < 3, (x, y) => (x + 8 * y) % 9 < 3, (x, y) => x % 6 < 2 || y % 6 < 2];
+
 /** Filled masks of one frame on a canvas of the frame's size. */
 export class MaskLayer {
-  constructor(height, width, colourOf) {
-    this.colourOf = colourOf;
+  constructor(height, width, colourOf, patternOf = () => 0) {
+    Object.assign(this, { colourOf, patternOf });
     this.canvas = new OffscreenCanvas(width, height);
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.outlines = new WeakMap();
@@ -28,10 +31,12 @@ export class MaskLayer {
     const pixels = new Uint32Array(image.data.buffer);
     const order = objects.filter((o) => o !== selected).concat(objects.includes(selected) ? [selected] : []);
     for (const object of order.filter((o) => o.visible)) {
-      const colour = pixel(this.colourOf(object.track)), part = masks.overlap(box, object.box);
+      const { area, pixels: set, stride } = object, colour = pixel(this.colourOf(object.track));
+      const part = masks.overlap(masks.overlap(box, object.box), area);
+      const bare = STRIPES[this.patternOf(object.track) % STRIPES.length];
       for (let y = part.y0; y < part.y1; y++) {
-        const from = y * this.canvas.width, to = (y - box.y0) * w - box.x0;
-        for (let x = part.x0; x < part.x1; x++) if (object.mask[from + x]) pixels[to + x] = colour;
+        const from = (y - area.y0) * stride - area.x0, to = (y - box.y0) * w - box.x0;
+        for (let x = part.x0; x < part.x1; x++) if (set[from + x] && !bare?.(x, y)) pixels[to + x] = colour;
       }
     }
     this.context.putImageData(image, box.x0, box.y0);
@@ -42,9 +47,9 @@ export class MaskLayer {
     const { width, height } = this.canvas, image = this.context.createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
     for (const { rle, track_id } of coded) {
-      const colour = pixel(this.colourOf(track_id));
+      const colour = pixel(this.colourOf(track_id)), bare = STRIPES[this.patternOf(track_id) % STRIPES.length];
       eachPiece(rle, (x, y0, y1) => {
-        for (let i = y0 * width + x, end = y1 * width + x; i < end; i += width) pixels[i] = colour;
+        for (let y = y0; y < y1; y++) if (!bare?.(x, y)) pixels[y * width + x] = colour;
       });
     }
     this.context.putImageData(image, 0, 0);
@@ -53,7 +58,8 @@ export class MaskLayer {
   outlineOf(object) {
     const known = this.outlines.get(object);
     if (known?.version === object.version && known.box === object.box) return known.path;
-    const path = masks.outline(object.mask, this.canvas.width, this.canvas.height, object.box);
+    const path = new Path2D(), { x0, y0 } = object.area;
+    path.addPath(masks.outline(object.pixels, object.stride, object.local(object.box)), { e: x0, f: y0 });
     this.outlines.set(object, { version: object.version, box: object.box, path });
     return path;
   }

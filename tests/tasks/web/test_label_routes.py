@@ -103,6 +103,13 @@ class TestAnswers:
         assert np.array_equal(decode(label.masks[0].rle), drawn)
         assert office.ledger.answer_times() == [(LabelKind.MASK, 7.25, 2)]
 
+    def test_a_frame_has_as_many_objects_as_there_are(self, office, ada):
+        office.ask(3)
+        dots = [MaskLabel(i + 1, 1, encode(np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) == i)) for i in range(700)]
+        assert submit(ada, next_task(ada), dots).status_code == 200
+        (label,) = office.ledger.human_labels()
+        assert len(label.masks) == 700
+
     def test_the_same_answer_again_is_answered_the_same(self, office, ada):
         office.ask(3)
         task = next_task(ada)

