@@ -8,7 +8,7 @@ from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.api import api_description
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.identity import object_routes
-from tasks.web.identity.object_numbers import ObjectNumbers
+from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.state import WebContext
@@ -36,7 +36,7 @@ def create_app(context: WebContext) -> FastAPI:
     app = FastAPI(title="fewframes", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
     app.state.label_cache = LabelCache(context)
-    app.state.object_numbers = ObjectNumbers()
+    app.state.given_numbers = GivenNumbers()
     app.state.failed_links = auth.FailedLinks()
     add_error_handlers(app)
     mount(app)

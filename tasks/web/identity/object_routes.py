@@ -13,7 +13,7 @@ from al_core.records import FrameRef
 from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller
 from tasks.web.error_responses import answers
-from tasks.web.identity.object_numbers import ObjectNumbers
+from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.identity.video_objects import VideoObject
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import encoded, picture_of
@@ -61,7 +61,7 @@ def picture(request: Request, person: Labeller, video_id: VideoId, track_id: Tra
 def number(request: Request, person: Labeller, video_id: VideoId, body: TakenBody) -> dict[str, int]:
     """Give the number of a new object; it is in nobody else's hands."""
     known = _cache(request).numbers(video_id)
-    numbers: ObjectNumbers = request.app.state.object_numbers
+    numbers: GivenNumbers = request.app.state.given_numbers
     return {"track_id": numbers.next(video_id, person.name, known, body.taken)}
 
 

@@ -4,13 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.web.identity.object_numbers import ObjectNumbers
+from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.schemas import LARGEST_TRACK
 
 
 @pytest.fixture
 def numbers():
-    return ObjectNumbers()
+    return GivenNumbers()
 
 
 def test_a_new_object_has_the_number_after_the_last(numbers):

@@ -8,7 +8,7 @@ from itertools import count
 from tasks.web.schemas import LARGEST_TRACK
 
 
-class ObjectNumbers:
+class GivenNumbers:
     """Numbers that were given to people and are on no label yet. May be used from several threads.
 
     A person whose number was not used gets it again, so that numbers are not spent by frames that were only opened.
