@@ -34,19 +34,9 @@ TASK = {
     "queue": {"open": 8, "done": 12, "mine": 5},
 }
 
-OBJECTS = {
-    "objects": [
-        {
-            "track_id": 1,
-            "category_id": 1,
-            "first_frame": 0,
-            "last_frame": 119,
-            "labelled": [0, 60],
-            "example_frame": 60,
-        }
-    ],
-    "labelled": [0, 60],
-}
+_SEEN = {"first_frame": 0, "last_frame": 119, "labelled": [0, 60], "example_frame": 60}
+
+OBJECTS = {"objects": [{"track_id": 1, "category_id": 1} | _SEEN], "labelled": [0, 60]}
 
 RENEWED = {"expires_in_seconds": 300.0, "note": ""}
 
