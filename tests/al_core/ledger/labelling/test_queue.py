@@ -47,11 +47,11 @@ class TestAnswers:
         clock.forward(LEASE + 5)
         claim(ledger, "bo")
         given = replace(mask_answer(request, "late"), annotator="ada")
-        with pytest.raises(StaleLease, match="is with bo now") as refused:
+        with pytest.raises(StaleLease, match="bo has this frame in hand now") as refused:
             ledger.submit(given, late.lease, 0)
         assert refused.value.owner == "bo"
         answer(ledger, "bo", "a2")
-        with pytest.raises(StaleLease, match="was answered by bo") as refused:
+        with pytest.raises(StaleLease, match="bo answered this frame") as refused:
             ledger.submit(given, late.lease, 0)
         assert refused.value.owner == "bo"
         assert [g.answer.answer_id for g in ledger.answers_given()] == ["a2"]
