@@ -19,13 +19,13 @@ from pathlib import Path
 import duckdb
 
 from al_core.errors import FewframesError, LedgerBusy, LedgerConflict
+from al_core.ledger.file.displaced import check_in_place, let_go
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.links import separate
 from al_core.ledger.file.owner import is_hidden, noted_owner, owner_path
 from al_core.ledger.file.schema import NEWEST, Schema, migrate, schema_of
 from al_core.ledger.file.soundness import (
     check_identity,
-    check_in_place,
     check_place,
     check_room,
     check_whole,
@@ -142,14 +142,19 @@ class Connector:
         with self._lock:
             connection = self._connect(writing=True)
         try:
+            self._inode = self.path.stat().st_ino
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
             self._checkpoint(connection)
-            self._owned, self._inode = connection, self.path.stat().st_ino
+            self._owned = connection
             yield
         finally:
             with self._writing:
-                (self._owned or connection).close()
-                self._owned, self._lost = None, False
+                connection = self._owned or connection
+                try:
+                    let_go(connection, self.path, self._inode)
+                finally:
+                    connection.close()
+                    self._owned, self._lost = None, False
 
     def _open_anew(self) -> None:
         """Open an owned file again after the database gave up, as it does for good when a checkpoint finds no room."""

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import duckdb
 
+from al_core.ledger.file.upgrade import copy_whole
 from al_core.ledger.operations import Operations, writes
 from al_core.settings import HIDDEN, SECRETS
 
@@ -25,11 +26,7 @@ class CopyOperations(Operations):
             path: a file that does not exist yet, absolute.
         """
         with self._connector.session() as connection:
-            source, copy = _attach(connection, path)
-            try:
-                connection.execute(f'COPY FROM DATABASE "{source}" TO {copy}')
-            finally:
-                connection.execute(f"DETACH {copy}")
+            copy_whole(connection, Path(path))
 
     @writes
     def publish_to(self, path: str, folder: str) -> list[str]:

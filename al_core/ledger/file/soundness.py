@@ -75,23 +75,6 @@ def check_room(path: Path) -> None:
         raise NoSpace.at(path.parent)
 
 
-def check_in_place(path: Path, inode: int) -> None:
-    """Check, before a process that keeps the file open writes to it, that the file still has its name.
-
-    Raises:
-        LedgerCorrupt: the file was replaced or taken away meanwhile.
-    """
-    try:
-        same = path.stat().st_ino == inode
-    except OSError:
-        same = False
-    if not same:
-        raise LedgerCorrupt(
-            f"{path}: was replaced or taken away while a process has it open, so nothing more is stored. All that was "
-            "stored is still in that process: before you end it, save it with: fewframes backup FILE"
-        )
-
-
 def check_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Check, after a ledger is opened and before anything is written, that it is the one that belongs here.
 

@@ -8,6 +8,7 @@ understood, and never written to.
 import logging
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
@@ -45,13 +46,7 @@ def upgrade(connection: duckdb.DuckDBPyConnection, path: Path, found: Schema) ->
     """
     copy = _free(path, found.version)
     with replaced(copy) as new:
-        ((source,),) = connection.execute("SELECT current_database()").fetchall()
-        quoted = str(new).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS as_it_was (STORAGE_VERSION 'v1.5.0')")
-        try:
-            connection.execute(f'COPY FROM DATABASE "{source}" TO as_it_was')
-        finally:
-            connection.execute("DETACH as_it_was")
+        copy_whole(connection, new)
         os.chmod(new, path.stat().st_mode & 0o777)
     migrate(connection)
     _log.warning(
@@ -59,6 +54,17 @@ def upgrade(connection: duckdb.DuckDBPyConnection, path: Path, found: Schema) ->
         *(path, found.version, NEWEST, copy.name),
     )
     return copy
+
+
+def copy_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy every table with its constraints and every view into a file that does not exist yet."""
+    ((source,),) = connection.execute("SELECT current_database()").fetchall()
+    quoted, copy = str(path).replace("'", "''"), f"copy_{uuid4().hex}"
+    connection.execute(f"ATTACH '{quoted}' AS {copy} (STORAGE_VERSION 'v1.5.0')")
+    try:
+        connection.execute(f'COPY FROM DATABASE "{source}" TO {copy}')
+    finally:
+        connection.execute(f"DETACH {copy}")
 
 
 def newer(path: Path, found: Schema) -> NewerLedger:

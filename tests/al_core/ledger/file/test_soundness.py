@@ -62,22 +62,6 @@ def test_another_database_is_not_made_a_ledger(path):
     refused(path, "is a database that is no ledger")
 
 
-@pytest.mark.parametrize("gone", [True, False])
-def test_an_owner_whose_file_was_taken_away_stores_nothing_more_and_can_be_saved(path, tmp_path, gone):
-    ledger = Ledger(path)
-    with ledger.owned():
-        ledger.add_categories(["stored"])
-        path.unlink()
-        if not gone:
-            path.write_bytes(b"something else")
-        with pytest.raises(LedgerCorrupt, match="replaced or taken away .* fewframes backup"):
-            ledger.add_categories(["refused"])
-        ledger.copy_to(str(tmp_path / "saved.duckdb"))
-    names = list(Ledger(tmp_path / "saved.duckdb").categories().values())
-    assert "stored" in names
-    assert "refused" not in names
-
-
 def test_a_copy_that_takes_its_own_place_is_taken(path, tmp_path):
     Ledger(path).copy_to(str(tmp_path / "copy.duckdb"))
     os.replace(tmp_path / "copy.duckdb", path)
