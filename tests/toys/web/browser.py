@@ -27,12 +27,16 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A running Chromium."""
+def browser(*more: str) -> Iterator[Any]:
+    """A running Chromium.
+
+    Args:
+        more: further arguments of its command line.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
         try:
             yield running
         finally:
