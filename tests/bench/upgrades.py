@@ -20,7 +20,8 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import chdir
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from os import times
 from pathlib import Path
 
 import duckdb
@@ -59,6 +60,7 @@ class Cell:
         ended: status of round 2 at the end.
         exports: hash of what rounds 1 and 2 deliver, as COCO.
         problem: the error, where one came.
+        seconds: of the CPU that it took.
     """
 
     schema: int
@@ -69,6 +71,7 @@ class Cell:
     ended: str = ""
     exports: Sequence[str] = ()
     problem: str = ""
+    seconds: float = 0.0
 
 
 def main() -> None:
@@ -86,6 +89,7 @@ def main() -> None:
     wanted = list(itertools.product(chosen.schemas, chosen.states))
     cells = [cell for change in chosen.changes for cell in with_next_release(change, wanted)]
     Console(width=120).print(table(cells))
+    print(f"{len(cells)} cells, {sum(cell.seconds for cell in cells):.0f} s of the CPU")
     sys.exit(0 if all(is_well(cell, cells) for cell in cells) else 1)
 
 
@@ -145,6 +149,7 @@ def replace_once(path: Path, old: str, new: str) -> None:
 
 def upgraded(schema: int, state: str, change: str) -> Cell:
     """Make a project as an earlier version left it, and go on with it."""
+    began = times()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "finished"
         with tarfile.open(ARCHIVE) as archive:
@@ -153,7 +158,8 @@ def upgraded(schema: int, state: str, change: str) -> Cell:
         rewind(project, state, folder / "data" / "JPEGImages" / "480p" / "toy")
         downgrade(project.ledger_path, schema)
         with chdir(folder):
-            return go_on(project, Cell(schema, state, change))
+            cell = go_on(project, Cell(schema, state, change))
+    return replace(cell, seconds=sum(times()[:4]) - sum(began[:4]))
 
 
 def rewind(project: Project, state: str, video: Path) -> None:
