@@ -23,6 +23,7 @@ from al_core.project import Project
 from al_core.records import FrameRef, Progress, Video
 from al_core.settings import Settings
 from tasks.preflight.checks import starts_from_round_before
+from tasks.processes.memory import killed_for_memory
 from tasks.progress import progress_of
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,8 @@ def _asked(project: Project, ledger: Ledger, settings: Settings, trial: dict[str
         if answer.is_file():
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         else:
-            said = {"memory": ended == -signal.SIGKILL, "error": f"the process ended with status {ended}"}
+            memory = ended == -signal.SIGKILL or (isinstance(ended, int) and killed_for_memory(ended, None))
+            said = {"memory": memory, "error": f"the process ended with status {ended}"}
     if said.get("memory"):
         raise BadSettings(f"student: it needs more memory than there is ({said['error']}); {what_to_lower(settings)}")
     if "error" in said:

@@ -2,6 +2,7 @@
 one, otherwise by a child process."""
 
 import logging
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -118,7 +119,8 @@ class RoundsRunner:
                 return
             problem = self._process.hung or f"exit code {code}: {_last_line(self._process.output)}"
             if killed_for_memory(code, kills):
-                problem = "the system ended it when memory ran out"
+                ended = "the system ended it when memory ran out"
+                problem = ended if code == -signal.SIGKILL else f"it crashed where its memory is limited (code {code})"
             self._state = RunState(last_error=None if code == 0 else problem)
             if code == 0:
                 break

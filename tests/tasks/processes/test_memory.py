@@ -48,6 +48,17 @@ def test_a_child_that_was_killed_for_memory_is_told_from_one_that_was_killed(cod
         assert killed_for_memory(code, kills - more) is expected
 
 
+def test_a_child_that_crashed_counts_where_memory_is_limited():
+    code = (
+        "import resource, signal; from tasks.processes.memory import killed_for_memory\n"
+        "told = killed_for_memory(-signal.SIGSEGV, None)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**40, resource.RLIM_INFINITY))\n"
+        "print(told, killed_for_memory(-signal.SIGSEGV, None))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
+
+
 class TestNoted:
     def test_nobody_was_there_before(self, tmp_path):
         with noted(tmp_path / "note") as killed:
@@ -76,6 +87,20 @@ class TestNoted:
         note.write_text(json.dumps(told | change))
         with noted(note) as killed:
             assert isinstance(killed, OutOfMemory) == recognised
+
+    @pytest.mark.parametrize(("limit", "recognised"), [("2**40", True), ("resource.RLIM_INFINITY", False)])
+    def test_a_crash_where_memory_is_limited_is_one_of_memory(self, tmp_path, limit, recognised):
+        # A library that gets no memory may go on without it, and crash.
+        code = (
+            "import ctypes, resource; from pathlib import Path; from tasks.processes.memory import noted\n"
+            f"resource.setrlimit(resource.RLIMIT_AS, ({limit}, resource.RLIM_INFINITY))\n"
+            f"with noted(Path({str(tmp_path / 'note')!r})): ctypes.string_at(0)"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGSEGV
+        with noted(tmp_path / "note") as killed:
+            assert isinstance(killed, OutOfMemory) == recognised
+            assert "Segmentation fault" in str(killed) or not recognised
+        assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"process": "x"}'])
     def test_a_damaged_note_tells_nothing(self, tmp_path, text):
