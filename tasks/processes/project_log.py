@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -20,6 +20,11 @@ class PatientLog(RotatingFileHandler):
         """Say nothing where the file cannot be written."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file, without the last lines where they cannot be written."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager

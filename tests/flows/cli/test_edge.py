@@ -1,5 +1,6 @@
 """What people see of errors: real processes of the command line."""
 
+import errno
 import os
 import shutil
 import signal
@@ -45,9 +46,12 @@ def group():
     @click.option("--project", "root", type=click.Path(path_type=Path), callback=remember_project)
     @click.option("--bug", is_flag=True)
     @click.option("--write", is_flag=True)
-    def fail(root, bug, write):
+    @click.option("--full", is_flag=True)
+    def fail(root, bug, write, full):
         if write:
             (root / "new").touch()
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
         raise ValueError("a bug") if bug else BadSettings("a wrong setting")
 
     main.add_command(fail)
@@ -191,6 +195,13 @@ def test_a_folder_that_this_user_may_not_look_into_gets_no_log_either(group, pro
         result = group("fail", "--project", project)
     project.chmod(0o755)
     assert (result.exit_code, result.output) == (1, "Error: a wrong setting\n")
+
+
+def test_a_full_disk_is_one_line_whoever_found_it(group, project):
+    result = group("fail", "--project", project, "--full")
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: the disk of {project} is full ")
+    assert result.output.endswith(": nothing was changed; make room, then give the same command again\n")
 
 
 def test_what_this_user_may_not_do_is_one_line_without_a_word_of_damage(group, project):

@@ -1,4 +1,5 @@
 import logging
+import resource
 import warnings
 
 from tasks.processes.project_log import logging_to
@@ -27,4 +28,16 @@ def test_all_is_as_before_afterwards(tmp_path):
 def test_what_cannot_be_written_stops_nobody(tmp_path, capfd):
     with logging_to(tmp_path / "no" / "folder" / "run.log"):
         logging.getLogger("tasks").warning("nobody reads this")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_disk_that_has_no_room_for_the_log_stops_nobody_either(tmp_path, capfd):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with logging_to(tmp_path / "run.log"):
+            logging.getLogger("tasks").warning("nobody reads this")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "run.log").read_bytes() == b""
     assert capfd.readouterr() == ("", "")
