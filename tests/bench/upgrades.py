@@ -229,9 +229,11 @@ def go_on(project: Project, cell: Cell) -> Cell:
     try:
         print_status(project, Console(file=io.StringIO(), width=80))
         same = path.read_bytes() == content
-        settings = settings_for_run(project, None, {})
-        outcome = campaign_over(project, settings) or run_round.fn(project, settings)
-        exports = [exported(project, number) for number in (1, 2)]
+        # Opening the file costs more than most steps: it stays open, as in a process that serves the project.
+        with Ledger(path).owned():
+            settings = settings_for_run(project, None, {})
+            outcome = campaign_over(project, settings) or run_round.fn(project, settings)
+            exports = [exported(project, number) for number in (1, 2)]
     except Exception as error:
         return Cell(cell.schema, cell.state, cell.change, problem=f"{type(error).__name__}: {error}"[:2000])
     kept = before.items() <= kept_rows(project).items()
