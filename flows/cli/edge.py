@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from al_core.errors import FewframesError, NoSpace
+from al_core.errors import FewframesError, NoSpace, OutOfMemory, first_line
 from tasks.processes.children import Stopped
 
 ERROR_LOG = "errors.log"
@@ -32,8 +32,8 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 class Edge(click.Group):
     """Turns an error of the product into one line and exit code 1, Ctrl-C and SIGTERM into one line and 130 or 143.
 
-    So does what the system does not let this user do, and a full disk. Any other error is a bug and keeps its
-    traceback. The tracebacks of all are added to the project's log; ``--debug`` shows them.
+    So does what the system does not let this user do, a full disk, and no memory. Any other error is a bug and keeps
+    its traceback. The tracebacks of all are added to the project's log; ``--debug`` shows them.
     """
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
@@ -57,7 +57,8 @@ class Edge(click.Group):
                     sys.exit(128 + (stops[0] if stops else signal.SIGINT))
                 if isinstance(error, Exception):
                     _log(ctx, error)
-                words = str(error) if isinstance(error, FewframesError) else _forbidden(error) or _full(ctx, error)
+                known = isinstance(error, FewframesError)
+                words = str(error) if known else _forbidden(error) or _full(ctx, error) or _without_memory(error)
                 if words is None:
                     raise
                 if ctx.meta.get(_DEBUG):
@@ -118,6 +119,16 @@ def _full(ctx: click.Context, error: BaseException) -> str | None:
     folder = Path(error.filename).parent if error.filename else ctx.meta.get(_PROJECT, Path())
     said = NoSpace.caused_by(error, folder if folder.is_dir() else Path())
     return None if said is None else str(said)
+
+
+def _without_memory(error: BaseException) -> str | None:
+    """Say that memory ran out, in whichever library; None for any other error."""
+    if not OutOfMemory.seen_in(error):
+        return None
+    return (
+        f"memory ran out ({first_line(error)}). What was finished is kept: end other programs, or let this one have "
+        "more, and give the same command again"
+    )
 
 
 @contextmanager

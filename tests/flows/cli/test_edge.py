@@ -47,11 +47,14 @@ def group():
     @click.option("--bug", is_flag=True)
     @click.option("--write", is_flag=True)
     @click.option("--full", is_flag=True)
-    def fail(root, bug, write, full):
+    @click.option("--greedy", is_flag=True)
+    def fail(root, bug, write, full, greedy):
         if write:
             (root / "new").touch()
         if full:
             raise OSError(errno.ENOSPC, "No space left on device")
+        if greedy:
+            bytearray(2**62)
         raise ValueError("a bug") if bug else BadSettings("a wrong setting")
 
     main.add_command(fail)
@@ -202,6 +205,13 @@ def test_a_full_disk_is_one_line_whoever_found_it(group, project):
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: the disk of {project} is full ")
     assert result.output.endswith(": nothing was changed; make room, then give the same command again\n")
+
+
+def test_memory_that_runs_out_is_one_line(group, project):
+    result = group("fail", "--project", project, "--greedy")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: memory ran out (MemoryError). What was finished is kept: ")
+    assert result.output.count("\n") == 1
 
 
 def test_what_this_user_may_not_do_is_one_line_without_a_word_of_damage(group, project):
