@@ -58,7 +58,7 @@ def facts_of(ledger: Ledger, settings: Settings) -> Facts:
         n_frames,
         len(lengths),
         max(1, sum(not p.revoked and p.role in (Role.ANNOTATOR, Role.REVIEWER) for p in ledger.annotators())),
-        len(finished),
+        len(set(finished).difference(rounds_that_learn(ledger))),
         answered,
         _frame_seconds(ledger, settings, answered, sum(seconds for *_, seconds in effort)),
         measured,
@@ -79,6 +79,11 @@ def plan_of(ledger: Ledger, settings: Settings) -> Plan:
     return plan_campaign(settings, facts_of(ledger, settings))
 
 
+def rounds_that_learn(ledger: Ledger) -> list[int]:
+    """Return the rounds in which nobody was asked, since they first learnt from labels that were imported."""
+    return [s.round_id for s in ledger.steps() if s.name == "select" and (s.result or {}).get("learns")]
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is ahead of a project.
@@ -86,7 +91,8 @@ class Outlook:
     Attributes:
         round_id: the round that is open, or else the next one.
         asks: frames that it asks for.
-        abandoned: rounds that were given up; they have numbers, and are none of the campaign's.
+        learns: imported frames that it learns from instead, before anybody is asked; 0 in every other round.
+        uncounted: rounds that have numbers and are none of the campaign's: given up, or nobody is asked in them.
     """
 
     settings: Settings
@@ -94,12 +100,13 @@ class Outlook:
     plan: Plan
     round_id: int
     asks: int
-    abandoned: int
+    learns: int
+    uncounted: int
 
     @property
     def last_round(self) -> int | None:
         """Return the number of the campaign's last round, as far as can be foreseen; None where nothing limits them."""
-        return None if self.plan.rounds is None else max(self.plan.rounds + self.abandoned, self.round_id)
+        return None if self.plan.rounds is None else max(self.plan.rounds + self.uncounted, self.round_id)
 
     @property
     def rounds_left(self) -> int | None:
@@ -109,11 +116,15 @@ class Outlook:
     def of_round(self) -> str:
         """Say what the round asks for and costs, e.g. "Round 1 of about 5 asks for 7 of 33 frames (...)"."""
         of = "" if self.last_round is None else f" of {self._about}{self.last_round}"
+        machine = duration(self.facts.machine_seconds)
+        if self.learns:
+            labels = many(self.learns, "imported frame")
+            return f"Round {self.round_id}{of} learns from {labels} and asks nobody: the machine needs about {machine}."
         people, human = self.facts.people, self.asks * self.facts.frame_seconds
         each = f" for each of {people} people" if people > 1 else ""
         return (
             f"Round {self.round_id}{of} asks for {many(self.asks, 'frame')}: {self._who} "
-            f"about {duration(human / people)}{each}, then the machine about {duration(self.facts.machine_seconds)}."
+            f"about {duration(human / people)}{each}, then the machine about {machine}."
         )
 
     def of_campaign(self) -> str:
@@ -150,8 +161,17 @@ def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
         requests = len(ledger.requests(round_id))
     facts = facts_of(ledger, settings)
     plan = plan_campaign(settings, facts)
-    abandoned = sum(this.status == "abandoned" for this in ledger.rounds())
-    return Outlook(settings, facts, plan, round_id, requests or plan.next_round, abandoned)
+    rounds = ledger.rounds()
+    learns = 0 if requests or any(r.status == "finished" for r in rounds) else _imported(ledger)
+    uncounted = {r.round_id for r in rounds if r.status == "abandoned"}.union(rounds_that_learn(ledger))
+    uncounted |= {round_id} if learns else set()
+    return Outlook(settings, facts, plan, round_id, requests or plan.next_round, learns, len(uncounted))
+
+
+def _imported(ledger: Ledger) -> int:
+    """Return how many frames have labels that came from elsewhere; 0 where none of them holds an object."""
+    brought = any(given.n_masks for given in ledger.imports() if given.purpose == "label")
+    return len(ledger.imported_frames()["video_id"]) if brought else 0
 
 
 def how_to_change(project: Project) -> str:

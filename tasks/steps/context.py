@@ -14,7 +14,7 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Video
 from al_core.settings import Settings, StoredSettings
 from tasks.ledger.client import open_ledger
-from tasks.project.outlook import plan_of
+from tasks.project.outlook import plan_of, rounds_that_learn
 
 if TYPE_CHECKING:
     from al_core.stores.frames import FrameStore
@@ -290,8 +290,8 @@ def standing_rounds(ledger: Ledger) -> list[Round]:
 
 def asking_rounds(ledger: Ledger) -> list[Round]:
     """Return the rounds that count for the limits of a campaign: not abandoned, and people were asked in them."""
-    chosen = {s.round_id: Chosen.from_json(s.result) for s in ledger.steps() if s.name == Chosen.step and s.result}
-    return [this for this in standing_rounds(ledger) if not chosen.get(this.round_id, Chosen()).learns]
+    learnt = rounds_that_learn(ledger)
+    return [this for this in standing_rounds(ledger) if this.round_id not in learnt]
 
 
 def settle(ledger: Ledger, this: Round) -> Verdict:

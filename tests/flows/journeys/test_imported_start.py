@@ -48,6 +48,7 @@ def test_the_first_frames_that_people_see_come_with_masks_of_a_model(footage, tm
     told("import", coco(masks, tmp_path / "held.json", 3, 8), "--project", root, "--as", "holdout", "--author", "bo")
     settings = write_settings(tmp_path)
     said = told("run", "--project", root, "--settings", settings, "--set", "annotator.backend=page")
+    assert "learns from 3 imported frames and asks nobody" in said.replace("\n", " ")
     assert "round 2 waits for 2 labels" in said
     assert "On 2 held-out human frames: J&F" in said
     project = Project.at(root)

@@ -6,7 +6,8 @@ from al_core.project import Project
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.project.outlook import check_simulated, hours_by_person, next_step, outlook_of, sentences_ahead
-from tests.toys.ledgers import asked, ledger_with_clip, mask_answer
+from tasks.steps.context import Chosen
+from tests.toys.ledgers import asked, import_tables, ledger_with_clip, mask_answer
 
 SIMULATED = Settings.model_validate({"annotator": {"backend": "simulated"}})
 
@@ -60,8 +61,23 @@ def test_abandoned_rounds_are_none_of_the_campaigns(ledger):
     before = outlook_of(ledger, Settings()).last_round
     ledger.abandon_round(1)
     outlook = outlook_of(ledger, Settings())
-    assert outlook.abandoned == 1
+    assert outlook.uncounted == 1
     assert outlook.last_round == before + 1
+
+
+def test_a_first_round_of_imported_labels_asks_nobody_and_is_none_of_the_campaigns(ledger):
+    before = outlook_of(ledger, Settings()).last_round
+    ledger.put_import("label", "kim", ["old.json"], **import_tables(2, 5))
+    outlook = outlook_of(ledger, Settings())
+    assert f"of about {before + 1} learns from 2 imported frames and asks nobody: the machine" in outlook.of_round()
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "select", "0" * 64)
+    ledger.finish_step(1, "select", Chosen(learns=True).to_json(), 1.0)
+    assert outlook_of(ledger, Settings()).learns == 2
+    ledger.finish_round(1, None)
+    outlook = outlook_of(ledger, Settings())
+    assert (outlook.learns, outlook.facts.rounds, outlook.last_round) == (0, 0, before + 1)
+    assert f"Round 2 of about {before + 1} asks for" in outlook.of_round()
 
 
 def test_without_videos_there_is_only_a_next_step(tmp_path):
