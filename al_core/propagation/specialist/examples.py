@@ -4,7 +4,7 @@ The prior of a labelled frame is carried there from the *other* labelled frames,
 fails on this clip. Where there are no others, and now and then elsewhere, the true mask is moved and blurred instead.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
-from al_core.masks.soft import Size, SoftMask, shrink
+from al_core.masks.soft import Size, SoftMask, Window, shrink, union
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.labelled_clip import carried_to, reader, tracks_of
 
@@ -109,17 +109,20 @@ def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Cro
     blank = frame.alone and kind < BLANK_SHARE
     moved = not frame.priors or kind > 1 - MOVED_SHARE
     known = frame.truth if moved else frame.priors[int(rng.integers(len(frame.priors)))]
-    size: Size = (frame.image.shape[0], frame.image.shape[1])
-    own, others = (np.zeros(size, np.float32), np.zeros(size, np.float32)) if blank else split(known, track, size)
-    if moved and not blank:
-        own, others = _moved(own, rng), _moved(others, rng)
-    target = frame.truth[track].full() if track in frame.truth else np.zeros(size, np.float32)
-    place = _placement(np.maximum(own, target), rng, side)
-    image = cv2.warpAffine(frame.image, place, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    masks: Any = cv2.warpAffine(np.dstack([own, others, target]), place, (side, side), flags=cv2.INTER_LINEAR)
-    inputs = network_input(np.asarray(image, np.uint8), masks[..., 0], masks[..., 1])
+    known = {} if blank else known
+    own = [known[track]] if track in known else []
+    others = [mask for number, mask in known.items() if number != track]
+    target = [frame.truth[track]] if track in frame.truth else []
+    wrong = [_drift(part, rng) if moved else _RIGHT for part in (own, others)]
+    size = (frame.image.shape[0], frame.image.shape[1])
+    place = _placement([*own, *target], size, rng, side)
+    image = cv2.warpAffine(
+        frame.image, place[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    known_own, known_others = (_painted(p, place, side, drift) for p, drift in zip((own, others), wrong, strict=True))
+    inputs = network_input(np.asarray(image, np.uint8), known_own, known_others)
     inputs[..., :3] = inputs[..., :3] * rng.uniform(0.85, 1.15, 3) + rng.uniform(-0.2, 0.2)
-    return Crop(inputs, masks[..., 2])
+    return Crop(inputs, _painted(target, place, side))
 
 
 def split(masks: Masks, track: int, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -132,28 +135,53 @@ def split(masks: Masks, track: int, size: Size) -> tuple[NDArray[np.float32], ND
     return own, others
 
 
-def _placement(mask: NDArray[np.float32], rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Draw the affine map, [2, 3], from a frame to a crop in which some part of a mask lies near the middle."""
-    rows, columns = np.nonzero(mask > 0.5)
-    if len(rows) and rng.random() >= ELSEWHERE_SHARE:
-        chosen = rng.integers(len(rows))
-        x, y = float(columns[chosen]), float(rows[chosen])
+class _Drift(NamedTuple):
+    """How a mask goes wrong: an affine map of its frame, [3, 3], and the deviation of a blur, in pixels."""
+
+    move: NDArray[np.float64]
+    blur: float
+
+
+_RIGHT = _Drift(np.eye(3), 0)
+
+
+def _placement(masks: Sequence[SoftMask], size: Size, rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """Draw the affine map, [3, 3], from a frame to a crop in which some part of some masks lies near the middle."""
+    inside = [np.argwhere(mask.values > 127) + np.array([mask.y, mask.x]) for mask in masks]
+    points = np.concatenate(inside) if inside else np.zeros((0, 2))
+    if len(points) and rng.random() >= ELSEWHERE_SHARE:
+        y, x = (float(value) for value in points[rng.integers(len(points))])
     else:
-        x, y = rng.uniform(0, mask.shape[1]), rng.uniform(0, mask.shape[0])
-    place: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
+        x, y = rng.uniform(0, size[1]), rng.uniform(0, size[0])
+    turned: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
+    place = np.vstack([turned, [0, 0, 1]])
     if rng.random() < 0.5:
-        place = np.array([[-1, 0, 2 * x], [0, 1, 0]]) @ np.vstack([place, [0, 0, 1]])
-    place[:, 2] += side / 2 - np.array([x, y]) + rng.uniform(-side / 4, side / 4, 2)
+        place = np.array([[-1, 0, 2 * x], [0, 1, 0], [0, 0, 1]]) @ place
+    place[:2, 2] += side / 2 - np.array([x, y]) + rng.uniform(-side / 4, side / 4, 2)
     return place
 
 
-def _moved(mask: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Shift, stretch and blur a mask a little, as if the flow had been wrong."""
-    x, y, w, h = cv2.boundingRect((mask > 0.5).view(np.uint8))
-    if not w:
-        return mask
-    zoom, shift = rng.uniform(0.9, 1.1, 2), rng.uniform(-0.1, 0.1, 2) * (w, h)
-    centre = np.array([x + w / 2, y + h / 2])
-    move = np.hstack([np.diag(zoom), (centre - zoom * centre + shift)[:, None]])
-    wrong = cv2.warpAffine(mask, move, mask.shape[::-1], flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.GaussianBlur(wrong, (0, 0), rng.uniform(0.5, 2)), np.float32)
+def _painted(
+    masks: Iterable[SoftMask], place: NDArray[np.float64], side: int, drift: _Drift = _RIGHT
+) -> NDArray[np.float32]:
+    """Return masks of a frame together in a crop, float32 [side, side] in [0, 1]."""
+    painted = np.zeros((side, side), np.float32)
+    for mask in masks:
+        shift = np.array([[1, 0, mask.x], [0, 1, mask.y], [0, 0, 1]])
+        move = (place @ drift.move @ shift)[:2]
+        values = cv2.warpAffine(mask.values, move, (side, side))
+        np.maximum(painted, values * np.float32(1 / 255), out=painted)
+    return np.asarray(cv2.GaussianBlur(painted, (0, 0), drift.blur), np.float32) if drift.blur else painted
+
+
+def _drift(masks: Sequence[SoftMask], rng: np.random.Generator) -> _Drift:
+    """Draw how masks are shifted, stretched and blurred a little, as if the flow had been wrong."""
+    if not masks:
+        return _RIGHT
+    window = union([Window(m.x, m.y, m.x + m.values.shape[1], m.y + m.values.shape[0]) for m in masks])
+    extent = np.array([window.x1 - window.x0, window.y1 - window.y0])
+    zoom, shift = rng.uniform(0.9, 1.1, 2), rng.uniform(-0.1, 0.1, 2) * extent
+    centre = np.array([window.x0, window.y0]) + extent / 2
+    move = np.eye(3)
+    move[:2] = np.hstack([np.diag(zoom), (centre - zoom * centre + shift)[:, None]])
+    return _Drift(move, float(rng.uniform(0.5, 2)))
