@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 COSTS: Mapping[str, Cost] = {
     "flow": Cost(0, 0.05),
     "affinity": Cost(20, 0.12),
-    "specialist": Cost(30, 0.1),
+    "specialist": Cost(12, 0.05),
     "cutie": Cost(2, 1.5),
 }
 """What a propagation takes, by propagator. Decisions rest on these and not on a clock: the same labels lead to the same

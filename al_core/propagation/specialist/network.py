@@ -19,10 +19,20 @@ IN_CHANNELS = 5
 STRIDE = 16
 """Height and width of what the network sees are multiples of it."""
 
+SHARE_SEEN = 0.6
+LEAST_SEEN = 256
+"""The network sees a frame at this share of the flow's size, but not below so many pixels for the longer side: what it
+lacks in outline, the flow has."""
+
 CHANNELS = (16, 32, 48, 64)
 """At half, quarter, eighth and sixteenth of the resolution."""
 
 _OUTLINE_CHANNELS = 8
+
+
+def scale_seen(long_side: int) -> float:
+    """Return how much smaller the network sees a frame whose longer side has so many pixels, as a factor up to 1."""
+    return min(max(SHARE_SEEN, LEAST_SEEN / long_side), 1.0)
 
 
 class SpecialistNetwork(nn.Module):

@@ -6,14 +6,15 @@ serves all objects of a clip and cuts out one at a time, the others being named 
 parent fits clips with any number of objects, and training takes equally long for each. What looks alike is told
 apart by where the flow says that it is; a clip with one object can be cut out without the flow's help.
 
-It helps most where the flow gets lost. What comes out is the mean of the network's mask and the flow's: the two
-fail in different places.
+It helps most where the flow gets lost. What comes out is the mean of the network's mask and the flow's, weighted by how
+sure each is: the two fail in different places.
 """
 
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, P
 from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
 from al_core.propagation.network_state import Checkpoint, kept_or_trained
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network
+from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network, scale_seen
 from al_core.propagation.specialist.training import train
 from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
@@ -39,7 +40,12 @@ CALIBRATION = 0.64
 """Exponent that turns the mean of three signs of quality into an estimate of the overlap with the truth. Fitted on
 41 frames of one DAVIS clip only."""
 
-_FORMAT = "specialist1"
+SHARPNESS = 4.0
+"""How strongly the surer of network and flow outweighs the other: weights are their expected overlaps to this power. On
+three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
+alone, .811 with equal weights."""
+
+_FORMAT = "specialist2"
 _SMALLEST_WINDOW = 96
 
 
@@ -98,7 +104,7 @@ class SpecialistPropagator:
                 yield PropagatedFrame(frame.frame_idx, {})
                 continue
             found = _cut_out(network, read(frame.frame_idx), frame, wanted)
-            judged = {track: _with_flow(patch, frame.tracks.get(track)) for track, patch in found.items()}
+            judged = {track: with_flow(patch, frame.tracks.get(track)) for track, patch in found.items()}
             masks = exclusive({track: patch for track, (patch, _) in judged.items()}, size, friends)
             yield PropagatedFrame(
                 frame.frame_idx, {t: PropagatedTrack(m.soft(size), judged[t][1]) for t, m in masks.items()}
@@ -144,7 +150,7 @@ def _cut_out(
         window = Window(0, 0, size[1], size[0])
         if track in masks and masks[track].values.size:
             window = _around(patch_of(masks[track]).window, size)
-        values = _probability(network, network_input(image, own, others)[window.slices])
+        values = _probability(network, network_input(image, own, others)[window.slices], scale_seen(max(size)))
         found[track] = Patch(window.x0, window.y0, values)
     return found
 
@@ -157,16 +163,22 @@ def _around(window: Window, size: Size) -> Window:
 
 
 @torch.inference_mode()
-def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5] of any size."""
+def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen ``scale`` as big."""
     height, width = inputs.shape[:2]
-    padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-    batch = torch.from_numpy(np.pad(inputs, padding, mode="edge")).permute(2, 0, 1)[None]
-    return network(batch)[0, :height, :width].sigmoid().numpy()
+    small = (max(round(width * scale), 1), max(round(height * scale), 1))
+    # OpenCV averages over an area in at most four channels.
+    parts = [np.ascontiguousarray(part) for part in (inputs[..., :3], inputs[..., 3:])]
+    seen = inputs if scale == 1 else np.dstack([cv2.resize(p, small, interpolation=cv2.INTER_AREA) for p in parts])
+    padding = ((0, -seen.shape[0] % STRIDE), (0, -seen.shape[1] % STRIDE), (0, 0))
+    batch = torch.from_numpy(np.pad(seen, padding, mode="edge")).permute(2, 0, 1)[None]
+    found = network(batch)[0, : seen.shape[0], : seen.shape[1]].sigmoid().numpy()
+    return found if scale == 1 else np.asarray(cv2.resize(found, (width, height)), np.float32)
 
 
-def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
-    """Average the network's mask and the flow's, and estimate how well the mean fits, in [0, 1].
+def with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
+    """Average the network's mask and the flow's, weighted by how sure each is, and estimate how well the mean fits, in
+    [0, 1].
 
     Three signs count: the network is sure of its mask, agrees with the flow, and the flow is sure. Where the
     flow brought nothing, the network is alone, and the other two signs are 0.
@@ -178,5 +190,7 @@ def _with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, fl
     window = union([patch.window, brought.window])
     own, other = patch.on(window), brought.on(window)
     agreement = np.minimum(own, other).sum() / max(np.maximum(own, other).sum(), np.float32(1e-6))
-    mean = Patch(window.x0, window.y0, (own + other) * np.float32(0.5))
+    weights = sure**SHARPNESS, carried.confidence**SHARPNESS
+    share = np.float32(weights[0] / max(sum(weights), 1e-9))
+    mean = Patch(window.x0, window.y0, own * share + other * (1 - share))
     return mean, float(((sure + float(agreement) + carried.confidence) / 3) ** CALIBRATION)

@@ -16,7 +16,7 @@ from al_core.masks.soft import Size
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.network_state import Checkpoint, to_bytes
 from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, segmentation_loss
+from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, scale_seen, segmentation_loss
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -47,9 +47,12 @@ def train(
     """
     if not examples:
         raise BadLabel("a specialist is trained on labelled frames, got none; label at least one")
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4, fused=True)
     start = keep.restore(network, optimizer) if keep is not None else 0
-    side = min(CROP, -(-max(max(e.image.shape[:2]) for e in examples) // STRIDE) * STRIDE)
+    longest = max(max(e.image.shape[:2]) for e in examples)
+    side = min(CROP, int(-(-longest * scale_seen(longest) // STRIDE)) * STRIDE)
+    # Half as long where the processor has it; elsewhere it would only be slower.
+    quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     network.train()
     for step in range(start, steps):
         for group in optimizer.param_groups:
@@ -57,7 +60,9 @@ def train(
         rng = np.random.default_rng((seed, step))
         crops = [draw(examples[int(rng.integers(len(examples)))], rng, side) for _ in range(BATCH)]
         inputs = torch.from_numpy(np.stack([crop.inputs for crop in crops])).permute(0, 3, 1, 2)
-        loss = segmentation_loss(network(inputs), torch.from_numpy(np.stack([crop.target for crop in crops])))
+        with torch.autocast("cpu", torch.bfloat16, enabled=quick):
+            logits = network(inputs)
+        loss = segmentation_loss(logits.float(), torch.from_numpy(np.stack([crop.target for crop in crops])))
         if not torch.isfinite(loss):
             raise TrainingDiverged(f"specialist: the loss is {loss.item()} at step {step} of {steps}")
         optimizer.zero_grad()

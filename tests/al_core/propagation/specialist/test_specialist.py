@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
+from al_core.masks.soft import Patch
 from al_core.propagation import Resources, build
-from al_core.propagation.base import PropagatedFrame
+from al_core.propagation.base import PropagatedFrame, PropagatedTrack
+from al_core.propagation.specialist.specialist import with_flow
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, iou, line, mover_clip, one_mover
@@ -73,3 +75,22 @@ def test_a_parent_that_does_not_fit_is_named(tmp_path: Path) -> None:
     torch.save({"other": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(BadCheckpoint, match="does not fit"):
         build("specialist", Resources(settings(2, str(tmp_path / "other.pt")), tmp_path))
+
+
+def test_the_surer_of_network_and_flow_outweighs_the_other() -> None:
+    size = (8, 8)
+    left, right = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    left[:, :4], right[:, 4:] = 1, 1
+    network = Patch(0, 0, left)
+
+    def brought(confidence: float) -> PropagatedTrack:
+        return PropagatedTrack(Patch(0, 0, right).soft(size), confidence)
+
+    lost, _ = with_flow(network, brought(0.3))
+    sure, high = with_flow(Patch(0, 0, left * np.float32(0.6)), brought(0.95))
+    assert (lost.values > 0.5).tolist() == (left > 0.5).tolist()
+    assert (sure.values > 0.5).tolist() == (right > 0.5).tolist()
+    alone, low = with_flow(network, None)
+    assert alone is network
+    assert 0 < low < 1
+    assert 0 < high < 1
