@@ -266,6 +266,7 @@ class PropagationSettings(_Section):
     specialist_steps: Positive = 300
     parent: str = ""
     cutie_weights: str = ""
+    sam_weights: str = ""
 
     @property
     def chooses(self) -> bool:

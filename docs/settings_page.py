@@ -128,6 +128,8 @@ MEANING = {
     "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
     "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
     "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
+    "propagation.sam_weights": "Folder of SAM 2's weights, or of SAM 3's tracker, for clicks and boxes on the page and "
+    "for the propagator `sam2`.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "
     "`max_human_frames` or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",

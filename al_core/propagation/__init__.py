@@ -63,6 +63,12 @@ def _cutie(resources: Resources) -> Propagator:
     return CutiePropagator(resources.settings)
 
 
+def _sam2(resources: Resources) -> Propagator:
+    from al_core.propagation.sam2.sam2 import Sam2Propagator
+
+    return Sam2Propagator(resources.settings)
+
+
 PROPAGATORS = Table[Callable[[Resources], Propagator]](
     "propagation method",
     {
@@ -73,6 +79,7 @@ PROPAGATORS = Table[Callable[[Resources], Propagator]](
         "trajectories": _trajectories,
         "tracks": _tracks,
         "cutie": _cutie,
+        "sam2": _sam2,
     },
 )
 """Maker of each propagator."""

@@ -23,7 +23,7 @@ from al_core.footage.images import working_size
 from al_core.masks.soft import NOTHING, Size, Window
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.labelled_clip import Reader, check_labels, patches_at, reader
-from al_core.propagation.walks import Masks, Run, walked
+from al_core.propagation.walks import Found, Run, walked
 from al_core.settings import PropagationSettings
 
 BEYOND = 1
@@ -94,7 +94,7 @@ class _Walk:
     size: Size
     tracks: Sequence[int]
 
-    def run(self, source: int, order: range, opposite: int) -> Iterator[Masks]:
+    def run(self, source: int, order: range, opposite: int) -> Iterator[Found]:
         """Yield the masks in the frames of ``order``, the first of which is next to the human frame ``source``."""
         from cutie.inference.inference_core import InferenceCore
         from omegaconf import OmegaConf
@@ -106,7 +106,7 @@ class _Walk:
             self._step(core, mark, self._masks(mark))
         for i in order:
             found = self._step(core, i, None)[1:]
-            yield (found * 255).round().to(torch.uint8).cpu().numpy()
+            yield Found((found * 255).round().to(torch.uint8).cpu().numpy())
 
     def _remembered(self, source: int, step: int, opposite: int) -> list[int]:
         """Return human frames to remember, the nearest one last: the walk continues from it."""

@@ -4,7 +4,7 @@ import pickle
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,22 @@ WAITING_BYTES = 32_000_000
 """Masks of the walk backward that wait in memory; more wait in a temporary file."""
 
 Masks = NDArray[np.uint8]
-"""What a walk found in a frame: [tracks, h, w], probabilities of 1/255."""
+"""Masks of a frame: [tracks, h, w], probabilities of 1/255."""
 
-Run = Callable[[int, range, int], Iterator[Masks]]
+
+class Found(NamedTuple):
+    """What a walk found in a frame.
+
+    Attributes:
+        masks: of its objects.
+        presence: how likely each is to be seen at all, float32 [tracks] in [0, 1]; None where a walk does not say.
+    """
+
+    masks: Masks
+    presence: NDArray[np.float32] | None = None
+
+
+Run = Callable[[int, range, int], Iterator[Found]]
 """A walk: (the human frame that it begins at, the frames that it comes through, the human frame that it goes towards or
 one outside of the clip) -> what it finds in each of them."""
 
@@ -69,16 +82,19 @@ def met_between(
             yield PropagatedFrame(i, blended(tracks, sides, size))
 
 
-def blended(tracks: Sequence[int], sides: Sequence[tuple[Masks, int]], size: Size) -> dict[int, PropagatedTrack]:
+def blended(tracks: Sequence[int], sides: Sequence[tuple[Found, int]], size: Size) -> dict[int, PropagatedTrack]:
     """Blend the masks of both walks, by track; a walk counts the less the farther it came."""
     total = sum(1 / distance for _, distance in sides)
+    weights = [1 / distance / total for _, distance in sides]
     blended = {}
     for number, track in enumerate(tracks):
-        found = [masks[number] * np.float32(1 / 255) for masks, _ in sides]
-        values = np.add.reduce([f * np.float32(1 / d / total) for f, (_, d) in zip(found, sides, strict=True)])
+        found = [side.masks[number] * np.float32(1 / 255) for side, _ in sides]
+        values = np.add.reduce([f * np.float32(weight) for f, weight in zip(found, weights, strict=True)])
         patch = Patch(0, 0, values).trimmed()
         if patch.values.size:
-            blended[track] = PropagatedTrack(patch.soft(size), confidence(values, found))
+            seen = [1.0 if side.presence is None else float(side.presence[number]) for side, _ in sides]
+            present = float(np.dot(seen, weights))
+            blended[track] = PropagatedTrack(patch.soft(size), present * confidence(values, found))
     return blended
 
 

@@ -13,6 +13,7 @@ import io
 import logging
 import math
 import pprint
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def import_mmdet() -> None:
         MissingDependency: mmdet, or mmcv's compiled operators, cannot be imported.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _without_language():
             import mmcv.ops  # noqa: F401
             from mmdet.utils import register_all_modules
 
@@ -62,6 +63,21 @@ def import_mmdet() -> None:
         raise MissingDependency(
             f"training and predicting need mmdet with mmcv's compiled operators, got: {error}; run 'fewframes doctor'"
         ) from error
+
+
+@contextlib.contextmanager
+def _without_language() -> Iterator[None]:
+    """Let mmdet find no ``transformers``: it would load all of it, which takes two seconds, for models that read text,
+    and none of these cuts out objects."""
+    modules: dict[str, Any] = sys.modules
+    if "transformers" in modules:
+        yield
+        return
+    modules["transformers"] = None
+    try:
+        yield
+    finally:
+        del modules["transformers"]
 
 
 class ToPythonLogging(logging.Handler):

@@ -76,6 +76,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "propagation.encoder": {"no such file": '"nowhere.pth"'},
     "propagation.parent": {"no such file": '"nowhere.pth"'},
     "propagation.cutie_weights": {"no such file": '"nowhere.pth"', "a folder": '"FOLDER"'},
+    "propagation.sam_weights": {"no such folder": '"nowhere"', "a file": '"FOLDER/one.pth"', "no weights": '"FOLDER"'},
     "notify.url": {"no address": '"mail.example.org"'},
     "notify.url_variable": {"no variable": '"https://hooks.example.org/secret"'},
     "notify.page_url": {"no address": '"file:///page"'},
@@ -86,6 +87,7 @@ no weights."""
 CONTRADICTIONS = [
     Case("student.batch_size", "too big", ("student.batch_size=2147483647",)),
     Case("propagation.cutie_weights", "not given", ('propagation.methods=["cutie"]',)),
+    Case("propagation.sam_weights", "not given", ('propagation.methods=["sam2"]',)),
     Case("selection.planned_frames", "contradiction", ("selection.planned_frames=3", "selection.frames_per_round=5")),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),
     Case("annotator.backend", "without truth", ("annotator.backend=simulated",), without_truth=True),

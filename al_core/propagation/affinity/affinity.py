@@ -31,7 +31,7 @@ from al_core.propagation.affinity.local_affinity import copy, with_norm
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.flow import targets
 from al_core.propagation.labelled_clip import Reader, check_labels, reader
-from al_core.propagation.walks import Masks, Run, walked
+from al_core.propagation.walks import Found, Run, walked
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, Flow, FlowStore
 
@@ -125,7 +125,7 @@ class _Walk:
     matching: Matching
     tracks: Sequence[int]
 
-    def run(self, source: int, order: range, opposite: int) -> Iterator[Masks]:
+    def run(self, source: int, order: range, opposite: int) -> Iterator[Found]:
         """Yield the masks in the frames of ``order``, the first of which is next to the human frame ``source``.
 
         Args:
@@ -146,7 +146,7 @@ class _Walk:
             masks = self._copied(query, memory)
             seen.appendleft(_Remembered(query, masks, np.zeros_like(step), abs(i - source)))
             height, width = self.flow.size
-            yield (masks[:, :height, :width] * 255).round().to(torch.uint8).numpy()
+            yield Found((masks[:, :height, :width] * 255).round().to(torch.uint8).numpy())
 
     def _copied(self, query: Tensor, memory: Sequence[_Remembered]) -> Tensor:
         keys, masks = [], []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.propagation import walks
-from al_core.propagation.walks import Masks, Spool, blended, confidence, walked
+from al_core.propagation.walks import Found, Spool, blended, confidence, walked
 
 LABEL = {1: np.array([[1, 0]], bool)}
 SIZE = (1, 2)
@@ -17,10 +17,10 @@ def falling(done: list[tuple[int, range, int]]) -> Callable[[Sequence[int]], wal
     """Walks that find each object everywhere, with 10/255 less in each frame further on."""
 
     def walk(tracks: Sequence[int]) -> walks.Run:
-        def run(source: int, order: range, opposite: int) -> Iterator[Masks]:
+        def run(source: int, order: range, opposite: int) -> Iterator[Found]:
             done.append((source, order, opposite))
             for i in order:
-                yield np.full((len(tracks), *SIZE), 255 - 10 * abs(i - source), np.uint8)
+                yield Found(np.full((len(tracks), *SIZE), 255 - 10 * abs(i - source), np.uint8))
 
         return run
 
@@ -63,7 +63,16 @@ def test_nobody_walks_where_no_object_is_looked_for_or_no_frame_lies_between() -
 def test_an_object_that_no_walk_finds_is_left_out() -> None:
     nothing = np.zeros((2, *SIZE), np.uint8)
     nothing[1] = 200
-    assert sorted(blended([7, 9], [(nothing, 1)], SIZE)) == [9]
+    assert sorted(blended([7, 9], [(Found(nothing), 1)], SIZE)) == [9]
+
+
+def test_who_may_not_be_there_is_trusted_less() -> None:
+    sure = np.full((1, *SIZE), 255, np.uint8)
+    sides = [(Found(sure, np.array([0.8], np.float32)), 1), (Found(sure, np.array([0.5], np.float32)), 2)]
+    found = blended([7], sides, SIZE)[7]
+    # The nearer walk counts twice: .8 * 2/3 + .5 * 1/3.
+    assert found.confidence == pytest.approx(0.7)
+    assert found.mask.values.tolist() == [[255, 255]]
 
 
 def test_confidence_is_what_the_mask_promises_and_how_far_the_walks_agree() -> None:

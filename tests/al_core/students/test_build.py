@@ -1,6 +1,8 @@
 """Any zoo config becomes a student: our classes, no download, RGB, sides padded; members come back as they were."""
 
+import importlib
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from al_core.errors import BadCheckpoint, BadSettings, UnknownName
 from al_core.settings import StudentSettings
 from al_core.students.build import (
     ToPythonLogging,
+    _without_language,
     build_config,
     build_model,
     choose_device,
@@ -244,3 +247,13 @@ def test_what_mmengine_warns_of_outside_of_trainings_is_not_printed(
         print_log("FileClient will be deprecated", "current", logging.WARNING)
     assert caplog.messages == ["FileClient will be deprecated"]
     assert capsys.readouterr().out == ""
+
+
+def test_mmdet_is_loaded_without_the_package_of_its_text_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "transformers", raising=False)
+    with _without_language(), pytest.raises(ImportError):
+        importlib.import_module("transformers")
+    assert "transformers" not in sys.modules
+    monkeypatch.setitem(sys.modules, "transformers", sys)
+    with _without_language():
+        assert importlib.import_module("transformers") is sys
