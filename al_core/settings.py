@@ -278,7 +278,8 @@ class PropagationSettings(_Section):
         """The propagators that may be used: those that are named, or those that are chosen among."""
         if not self.chooses:
             return self.methods
-        return ("flow", "affinity", "specialist", *(["cutie"] if self.cutie_weights else []))
+        with_weights = {"cutie": self.cutie_weights, "sam2": self.sam_weights}
+        return ("flow", "affinity", "specialist", *(name for name, given in with_weights.items() if given))
 
 
 class StoppingSettings(_Section):

@@ -46,6 +46,7 @@ COSTS: Mapping[str, Cost] = {
     "affinity": Cost(20, 0.12),
     "specialist": Cost(12, 0.05),
     "cutie": Cost(2, 1.5),
+    "sam2": Cost(5, 10),
 }
 """What a propagation takes, by propagator. Decisions rest on these and not on a clock: the same labels lead to the same
 masks on any machine."""
@@ -53,8 +54,8 @@ masks on any machine."""
 Gains = Mapping[str, float]
 """What is known beforehand of a propagator: the share of the cheapest one's error that it takes away, by name."""
 
-GAINS: Gains = {"affinity": 0.1, "specialist": 0.2, "cutie": 0.3}
-"""For any video."""
+GAINS: Gains = {"affinity": 0.1, "specialist": 0.2, "cutie": 0.3, "sam2": 0.4}
+"""For any video; of ``cutie`` and ``sam2`` by what their authors report, since their weights are not at hand."""
 
 
 class Outcome(NamedTuple):

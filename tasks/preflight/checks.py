@@ -176,8 +176,7 @@ def _check_propagation(propagation: PropagationSettings) -> None:
 
             load_network(propagation.cutie_weights)
     if propagation.sam_weights or "sam2" in methods:
-        asked = "sam2" in methods and find_spec("transformers") is None
-        with _about("propagation.methods" if asked else "propagation.sam_weights"):
+        with _about("propagation.sam_weights"):
             from al_core.networks.segment_anything import shared_network
 
             shared_network(propagation.sam_weights, "video" if "sam2" in methods else "image")
