@@ -29,11 +29,16 @@ def tiny_sam(folder: Path, model_type: str = "sam2_video") -> Path:
         for weights in network.parameters():
             if weights.dim() > 1:
                 weights.mul_(3)
-        *_, score = (m for m in network.mask_decoder.pred_obj_score_head.modules() if isinstance(m, torch.nn.Linear))
-        score.weight.zero_()
-        score.bias.fill_(5)
+    set_presence(network, 5)
     network.save_pretrained(folder)
     return folder
+
+
+def set_presence(network: Any, logit: float) -> None:
+    """Let a network find each object with this logit of its being there."""
+    score = network.mask_decoder.pred_obj_score_head.proj_out
+    score.weight.data.zero_()
+    score.bias.data.fill_(logit)
 
 
 def _hiera() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from al_core.propagation.base import Labels, PropagatedFrame, Propagator
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip
 from tests.toys.footage.synthetic import synthetic_clip
-from tests.toys.models.tiny_sam import tiny_sam
+from tests.toys.models.tiny_sam import set_presence, tiny_sam
 
 pytest.importorskip("transformers", reason="the extra sam is not installed")
 
@@ -33,15 +33,8 @@ def propagator(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Propa
     return build("sam2", Resources(settings, tmp_path_factory.mktemp("cache")))
 
 
-def sure(propagator: Propagator, score: float) -> None:
-    """Let the network's score of every object's presence be this logit."""
-    head = propagator._model.network.mask_decoder.pred_obj_score_head
-    *_, last = (m for m in head.modules() if isinstance(m, torch.nn.Linear))
-    last.bias.data.fill_(score)
-
-
 def propagated(propagator: Propagator, clip: MoverClip, labels: Labels) -> list[PropagatedFrame]:
-    sure(propagator, 5)
+    set_presence(propagator._model.network, 5)
     return list(propagator.propagate(clip, labels))
 
 
@@ -62,7 +55,7 @@ def test_human_frames_stay_as_they_are_and_others_get_masks(propagator, clip: Mo
 def test_the_same_labels_give_the_same_masks_whatever_is_kept(
     propagator, clip: MoverClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labels = {2: clip.truth[2], 9: clip.truth[9]}
+    labels = {2: {1: clip.truth[2][1]}, 9: {1: clip.truth[9][1]}}
     clip.reads.clear()
     first = propagated(propagator, clip, labels)
     assert sorted(clip.reads) == list(range(12))
@@ -98,14 +91,14 @@ def test_what_the_network_takes_for_hidden_has_no_mask_and_who_may_be_hidden_is_
 ) -> None:
     labels = {0: {1: clip.truth[0][1]}}
     seen = propagated(propagator, clip, labels)
-    sure(propagator, 0.1)
+    set_presence(propagator._model.network, 0.1)
     doubted = list(propagator.propagate(clip, labels))
     for i in range(1, 12):
         # That it is there has a probability of .993 in the one case and of .525 in the other.
         assert doubted[i].tracks[1].confidence <= 0.53
     assert doubted[1].tracks[1].mask == seen[1].tracks[1].mask
     assert doubted[1].tracks[1].confidence == pytest.approx(seen[1].tracks[1].confidence * 0.525 / 0.993, rel=0.01)
-    sure(propagator, -5)
+    set_presence(propagator._model.network, -5)
     hidden = list(propagator.propagate(clip, labels))
     assert set(hidden[0].tracks) == {1}
     assert all(not frame.tracks for frame in hidden[1:])
