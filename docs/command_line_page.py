@@ -33,6 +33,7 @@ EXAMPLES = {
     "ingest": [
         "fewframes ingest clips/one.mp4 clips/two.mkv --project work",
         "fewframes ingest davis --project work --category car",
+        "fewframes ingest clips/two.mkv --category person --category bicycle --project work",
         "fewframes ingest clips/one.mp4 --masks masks --identities per_frame --project work",
     ],
     "import": [
@@ -46,6 +47,23 @@ EXAMPLES = {
         "fewframes holdout list --project work",
         "fewframes holdout measure --project work",
         "fewframes holdout remove two --frames 50 --project work",
+    ],
+    "category": [
+        'fewframes category add car --colour "#3366cc" --key 3 --description "no vans" --project work',
+        "fewframes category rename car vehicle --project work",
+        "fewframes category merge van vehicle --project work",
+        "fewframes category remove van --project work",
+        "fewframes category list --project work",
+    ],
+    "guide": ["fewframes guide guide.md --project work", "fewframes guide --remove --project work"],
+    "video": [
+        "fewframes video list --project work",
+        'fewframes video exclude one --reason "out of focus" --project work',
+        "fewframes video include one --project work",
+        "fewframes video priority two 5 --project work",
+        "fewframes video assign two ada bo --project work",
+        "fewframes video relocate clips --project work",
+        "fewframes video purge one --project work",
     ],
     "run": [
         "fewframes run --project work",

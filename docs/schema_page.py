@@ -34,6 +34,14 @@ fewframes sql "SELECT round_id, avg(value) FROM quality WHERE metric = 'jf' GROU
 
 TABLES = {
     "category": "A kind of object.",
+    "category_detail": "What people are shown of a category.",
+    "category_end": "A category that was merged or removed, until it was added again.",
+    "guide": "An instruction for people who label; the newest counts.",
+    "video_category": "A kind of object in a video.",
+    "video_priority": "How early the frames of a video are handed out within a round.",
+    "video_assignee": "A person who gets the frames of a video; a video without any is everybody's.",
+    "exclusion": "A time in which the loop left a video out.",
+    "purge": "The number of a video that was purged, which is not given again.",
     "video": "A video or a folder of frames.",
     "frame": "A frame of a video, in order of presentation.",
     "truth_frame": "A frame whose truth is held back from the loop.",
@@ -183,7 +191,8 @@ COLUMNS = {
         "rank": "People get low ranks first.",
         "reason": "Why this frame, in words.",
         "status": "`open`, `done`, `dropped` (nobody is asked any more), `replaced` (gave way to a better one), "
-        "`withdrawn` (its answers were taken back after the round), `expired` (the round went on without it).",
+        "`withdrawn` (its answers were taken back after the round), `expired` (the round went on without it), "
+        "`abandoned` (its round was given up), `excluded` (its video was left out).",
         "created_at": "When it was made.",
         "updated_at": "When its status changed.",
         "kind": "The kind of label that is asked for.",
@@ -210,6 +219,28 @@ COLUMNS = {
     },
     "prelabel": {"import_id": "The import that brought it, see `import`."},
     "holdout": {"added_by": "Who held it out.", "added_at": "When."},
+    "category_detail": {
+        "colour": "`#rrggbb`; empty for none.",
+        "description": "What belongs to it, in words.",
+        "key": "Digit that chooses it on the page; empty for the next that is free.",
+        "example": "A picture of one, as a JPEG or PNG file.",
+    },
+    "category_end": {
+        "into_id": "The category that it is since then; empty where it was removed.",
+        "who": "Who did it.",
+        "ended_at": "Since when.",
+        "revived_at": "When it was added again; empty while it is gone.",
+    },
+    "guide": {"guide_id": "From 1, in order.", "text": "Markdown.", "who": "Who wrote it.", "written_at": "When."},
+    "video_category": {"place": "Order, from 0: the first is preselected."},
+    "video_priority": {"priority": "Higher is earlier; without a row it is 0."},
+    "exclusion": {
+        "who": "Who left it out.",
+        "reason": "Why, in words.",
+        "excluded_at": "Since when.",
+        "included_at": "Until when; empty while it lasts.",
+    },
+    "purge": {"purged_id": "The number.", "who": "Who purged it.", "purged_at": "When."},
     "withdrawal": {"annotator": "Who took it back.", "withdrawn_at": "When."},
     "set_aside": {
         "annotator": "Who; empty where everybody skipped it.",

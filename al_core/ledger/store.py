@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from al_core.ledger.campaign.categories import CategoryOperations
+from al_core.ledger.campaign.curation import CurationOperations
 from al_core.ledger.campaign.deliveries import DeliveryOperations
 from al_core.ledger.campaign.loop_state import Round, RoundOperations, Step
 from al_core.ledger.campaign.predicted import PredictionOperations
+from al_core.ledger.campaign.purging import PurgeOperations
 from al_core.ledger.campaign.steering import SteeringOperations
 from al_core.ledger.campaign.videos import VideoOperations
 from al_core.ledger.file.connection import Connector
@@ -29,6 +32,9 @@ __all__ = ["Ledger", "Round", "Step"]
 
 class Ledger(
     VideoOperations,
+    CategoryOperations,
+    CurationOperations,
+    PurgeOperations,
     RoundOperations,
     SteeringOperations,
     PredictionOperations,

@@ -40,7 +40,7 @@ from al_core.students.build import (
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
-from al_core.students.weights import Start, read_start
+from al_core.students.weights import ClassRows, Start, class_rows, read_start
 from al_core.students.zoo import FROZEN, check_start
 
 __all__ = ["TrainedStudent", "TrainingSample", "train_student"]
@@ -215,8 +215,8 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
     seed = run.seed_of(number)
     with _own_randomness(run.device), tempfile.TemporaryDirectory() as scratch:
         hooks.seed_everything([seed, 2])
-        model = _started_model(run, number)
-        starts = [run.start.teacher(model, decay, number) if run.start else None for decay in run.teachers.decays]
+        model, start = _started_model(run, number)
+        starts = [start.teacher(model, decay, number) if start else None for decay in run.teachers.decays]
         teachers, curve = hooks.MeanTeachersHook(run.teachers.decays, starts), hooks.CurveHook()
         runner = StudentRunner(
             model,
@@ -288,14 +288,28 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Any], frozen: Sequenc
         model.train(was_training)
 
 
-def _started_model(run: _Run, number: int) -> nn.Module:
-    """Return a student with weights as its layers draw them, and those of the start where they fit."""
+def _started_model(run: _Run, number: int) -> tuple[nn.Module, Start | None]:
+    """Return a student with weights as its layers draw them, and those of the start where they fit; and that start.
+
+    Where the start knows other categories, what it knows of those that are still there is kept.
+    """
     model = build_model(run.config.model)
     with quiet_mmengine():
         model.init_weights()  # type: ignore[operator]
-    if run.start is not None:
-        run.notes.append(run.start.load_student(model, number))
-    return model
+    start = run.start
+    if start is not None:
+        if start.categories and list(start.categories.items()) != sorted(run.categories.items()):
+            start = start.fitted(_class_rows(run, start, model), model.state_dict())
+        run.notes.append(start.load_student(model, number))
+    return model, start
+
+
+def _class_rows(run: _Run, start: Start, model: nn.Module) -> ClassRows:
+    """Tell which rows of the model's weights belong to which category of the start."""
+    names = [run.categories[number] for number in run.category_ids]
+    with torch.random.fork_rng(devices=[]):
+        larger = build_model(build_config(run.student, [*names, "one more"], run.iterations).model)
+    return class_rows(model.state_dict(), larger.state_dict(), start.categories, run.categories)
 
 
 def _with_precision(config: Any, device: str) -> Any:

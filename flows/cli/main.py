@@ -11,6 +11,8 @@ import click
 
 from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
+from flows.cli.content.category import category, guide
+from flows.cli.content.curated_videos import video
 from flows.cli.content.holdout import holdout
 from flows.cli.content.label_import import import_labels
 from flows.cli.deploy import deploy, work
@@ -62,7 +64,8 @@ def doctor(root: Path) -> None:
     "--category",
     "categories",
     multiple=True,
-    help="Category of objects in masks that have no other.  [default: object]",
+    help="What is to be labelled in these videos, the most frequent first; may be given several times. Objects in "
+    "masks that have no other get the only one.  [default: object]",
 )
 @click.option(
     "--identities",
@@ -84,18 +87,12 @@ def ingest(
 
     Masks that come with the frames are held back: they answer for the simulated annotator and measure quality.
     """
-    from al_core.footage.sources import DEFAULT_CATEGORY
     from al_core.project import Project
     from al_core.records import Identities
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.ingest import ingest_paths
 
-    if len(categories) > 1:
-        raise click.UsageError(
-            f"--category is given once, got {', '.join(categories)}; name objects of several categories by their "
-            'numbers in a categories.json beside their masks, e.g. {"1": "car", "2": "person"}'
-        )
     console = terminal()
     project = Project.at(root)
     with terminal_progress(console):
@@ -103,7 +100,7 @@ def ingest(
             open_ledger(project),
             paths,
             identities=Identities(identities),
-            category=categories[0] if categories else DEFAULT_CATEGORY,
+            categories=categories,
             masks=masks,
             on_progress=progress_of("ingest"),
         )
@@ -135,7 +132,8 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, import_labels, holdout, run, one_round, pause, resume, serve, status, settings, report, export),
+    *(doctor, ingest, import_labels, holdout, category, guide, video),
+    *(run, one_round, pause, resume, serve, status, settings, report, export),
     *(predict, student, simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):

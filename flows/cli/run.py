@@ -224,6 +224,10 @@ def _require_fit(project: Project, settings: "Settings", console: Any = None) ->
     ledger = open_ledger(project)
     if not ledger.videos():
         raise click.ClickException(f"{project.root} has no videos; take some in with: fewframes ingest PATH")
+    if not ledger.pool_lengths():
+        raise click.ClickException(
+            f"all videos of {project.root} are excluded; take one back with: fewframes video include NAME"
+        )
     check(settings, project)
     if console is not None:
         with terminal_progress(console):

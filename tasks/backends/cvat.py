@@ -67,7 +67,7 @@ class CvatBackend:
         """Read new files, then give the answers to each request, the newest last."""
         self._take_in(asked_frames(self._ledger))
         requests = all_requests(self._ledger)
-        categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+        categories = self._ledger.category_ids()
         found = self._dropped.understood(i for i in request_ids if i in requests)
         return [self._answer(requests[i], categories, understood) for i, understood in found]
 
@@ -97,7 +97,7 @@ class CvatBackend:
 
     def _take_in(self, known: Mapping[str, Asked]) -> None:
         requests = all_requests(self._ledger)
-        categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+        categories = self._ledger.category_ids()
 
         def read(path: Path) -> FileContent[DrawnFrame]:
             if path.suffix.lower() not in SUFFIXES:

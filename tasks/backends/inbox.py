@@ -158,7 +158,7 @@ class InboxBackend:
         return self._project.outbox / "tracks.json"
 
     def _tracks(self) -> dict[str, Any]:
-        """Return the content of ``tracks.json``.
+        """Return the content of ``tracks.json``, without categories that were removed since.
 
         Raises:
             BadLabel: it cannot be read, or names a category that it does not list.
@@ -178,7 +178,11 @@ class InboxBackend:
         for name in (name for names in videos.values() for name in names.values()):
             if name not in categories:
                 raise BadLabel(f"{file}: {UnknownName('category', name, categories)} Add it to 'categories'")
-        return {"categories": categories, "videos": videos}
+        removed = set(self._ledger.category_names().values()) - set(self._ledger.category_ids())
+        return {
+            "categories": [name for name in categories if name not in removed],
+            "videos": {v: {t: c for t, c in names.items() if c not in removed} for v, names in videos.items()},
+        }
 
 
 class _TrackNames:
@@ -188,7 +192,7 @@ class _TrackNames:
         self._tracks = tracks
         self._ledger = ledger
         self._videos = {video.video_id: video.name for video in ledger.videos()}
-        self._ids = {name: category_id for category_id, name in ledger.categories().items()}
+        self._ids = ledger.category_ids()
 
     def labelled(self, request: LabelRequest, mask: DrawnMask) -> MaskLabel:
         """Return a drawn mask as a label."""

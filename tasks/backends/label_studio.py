@@ -252,7 +252,7 @@ class LabelStudioBackend:
         answer_id = f"{request.request_id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
         try:
             drawn = read_annotation(annotation, asked)
-            categories = {name: category_id for category_id, name in self._ledger.categories().items()}
+            categories = self._ledger.category_ids()
             label = frame_label(request.frame, drawn, categories)
         except BadLabel as error:
             self._reject(answer_id, f"{error} ({self._url}/tasks/{annotation.get('task')})")

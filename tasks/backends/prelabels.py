@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel, Provenance
@@ -14,8 +15,10 @@ def delivered_masks(
 ) -> dict[str, list[DeliveredMask]]:
     """Return what the last round before each request's own delivered in its frame, by request id.
 
-    Where that is nothing, imported prelabels stand in for it. Frames without masks are left out.
+    Where that is nothing, imported prelabels stand in for it. Frames without masks are left out. Masks of categories
+    that were merged since have the category that it is now, those of removed ones are left out.
     """
+    ended = ledger.ended_categories()
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
     for request in requests:
         by_round[request.round_id].append(request)
@@ -26,7 +29,7 @@ def delivered_masks(
         for video_id in paths.keys() & {r.frame.video_id for r in asked}:
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
-                found[mine[frame_idx].request_id] = masks
+                found[mine[frame_idx].request_id] = list(standing(masks, ended))
     bare = {r.frame: r.request_id for r in requests if not found.get(r.request_id)}
     for frame, label in ledger.prelabels(list(bare)).items():
         found[bare[frame]] = [_as_delivered(frame.frame_idx, mask) for mask in label.masks]

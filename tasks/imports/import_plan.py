@@ -71,7 +71,7 @@ def plan_import(ledger: Ledger, read: Read, wish: Wish) -> ImportPlan:
         UnknownName: ``renamed`` names a category that no file has.
     """
     faults, notes = list(read.faults), list(read.notes)
-    frames, new = _named(read.frames, wish, ledger.categories(), faults)
+    frames, new = _named(read.frames, wish, _Categories(ledger.categories(), ledger.category_ids()), faults)
     names = {video.video_id: video.name for video in ledger.videos()}
     by_video: defaultdict[int, dict[int, DrawnFrame]] = defaultdict(dict)
     for frame, drawn in sorted(frames.items()):
@@ -105,6 +105,28 @@ def plan_import(ledger: Ledger, read: Read, wish: Wish) -> ImportPlan:
         tuple(unnumbered),
         tuple(read.files),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Categories:
+    """What objects may be called.
+
+    Attributes:
+        standing: names by number.
+        numbers: by name, of these and of those that were merged into one.
+    """
+
+    standing: Mapping[int, str]
+    numbers: Mapping[str, int]
+
+    def now(self, name: str) -> str:
+        """Return what a category is called that may have been merged since; an unknown name as it is."""
+        return self.standing[self.numbers[name]] if name in self.numbers else name
+
+    @property
+    def only(self) -> str:
+        """The category of a project that has one, else an empty text."""
+        return next(iter(self.standing.values())) if len(self.standing) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +240,15 @@ def _by_video(frames: Mapping[str, NDArray[np.int64]]) -> dict[int, set[int]]:
 
 
 def _named(
-    frames: Mapping[FrameRef, DrawnFrame], wish: Wish, known: Mapping[int, str], faults: list[str]
+    frames: Mapping[FrameRef, DrawnFrame], wish: Wish, known: _Categories, faults: list[str]
 ) -> tuple[dict[FrameRef, DrawnFrame], list[str]]:
     """Return frames with the project's names of categories, and the names that it does not know."""
     given = {mask.category for drawn in frames.values() for mask in drawn.objects}
     for old in wish.renamed:
         if old not in given:
             raise UnknownName("category in these files", old, filter(None, given))
-    alone = wish.category or _only(known)
-    names = {name: alone if name is None else wish.renamed.get(name, name) for name in given}
+    alone = wish.category or known.only
+    names = {name: known.now(alone if name is None else wish.renamed.get(name, name)) for name in given}
     unclear = {name: words for name, meant in names.items() if (words := _unclear(name, meant, wish, known))}
     faults += unclear.values()
     told = {
@@ -234,29 +256,25 @@ def _named(
         for frame, drawn in frames.items()
         if not any(mask.category in unclear for mask in drawn.objects)
     }
-    return told, sorted({meant for name, meant in names.items() if name not in unclear} - set(known.values()))
+    return told, sorted({meant for name, meant in names.items() if name not in unclear} - set(known.standing.values()))
 
 
 def _renamed(mask: DrawnMask, names: Mapping[str | None, str]) -> DrawnMask:
     return mask if mask.track_id == IGNORE_TRACK else replace(mask, category=names[mask.category])
 
 
-def _unclear(name: str | None, meant: str, wish: Wish, known: Mapping[int, str]) -> str:
+def _unclear(name: str | None, meant: str, wish: Wish, known: _Categories) -> str:
     """Return what has to be said about a category before its objects can be taken; empty where it is clear."""
     if not meant:
         return "the files do not say which category objects are of; tell with --category NAME"
-    near = "" if meant in known.values() or name in wish.renamed else did_you_mean(meant, known.values())
+    names = known.standing.values()
+    near = "" if meant in names or name in wish.renamed else did_you_mean(meant, names)
     if not near:
         return ""
     return (
-        f"category {name!r} is not one of the project's ({', '.join(known.values())}).{near} Say which it is "
+        f"category {name!r} is not one of the project's ({', '.join(names)}).{near} Say which it is "
         f"with --map {name}=..., or that it is a new one with --map {name}={name}"
     )
-
-
-def _only(known: Mapping[int, str]) -> str:
-    """Return the category of a project that has one."""
-    return next(iter(known.values())) if len(known) == 1 else ""
 
 
 def _numbered(

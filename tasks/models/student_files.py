@@ -120,7 +120,7 @@ def _content(
             student,
             model,
             {video.video_id: video.name for video in ledger.videos()},
-            ledger.categories(),
+            ledger.category_names(),
             labels_of_round(ledger, student.round_id),
             ledger.quality(student.round_id),
             hashes,

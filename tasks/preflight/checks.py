@@ -65,7 +65,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
         if last is None or last.status != "running" or last.settings.annotator.backend != SIMULATED:
             check_simulated(ledger, settings)
         _check_truth(settings.annotator, ledger)
-        _check_footage(settings.selection, ledger.video_lengths().values())
+        _check_footage(settings.selection, ledger.pool_lengths().values())
         _check_batch(settings, ledger.videos())
 
 

@@ -1,7 +1,7 @@
 """Write what a round delivered in a format that others read."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
 from al_core.fusion.blending import human_masks
+from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Video
@@ -207,24 +208,43 @@ def _gathered(
         round_id = _round(ledger, choice)
         given_up = round_id and ledger.round(round_id).status == "abandoned"
         paths = ledger.delivered_paths(round_id)
-        videos = ledger.videos()
+        videos, excluded, ended = ledger.videos(), ledger.excluded_videos(), ledger.ended_categories()
         used, now = labels_of_round(ledger, round_id), ledger.human_labels()
+    used = [FrameLabel(label.frame, tuple(standing(label.masks, ended))) for label in used]
+    videos, unwanted = _wanted(videos, excluded, choice)
     answers = {v.video_id: _Answers(_of_video(used, v), _of_video(now, v)) for v in videos}
     known = {v.name: v for v in videos if v.video_id in paths or (choice.fresh and answers[v.video_id].now)}
-    for name in choice.videos or ():
-        if name not in known:
-            raise UnknownName(f"video with masks of round {round_id}", name, known)
-    chosen = [video for name, video in known.items() if choice.videos is None or name in choice.videos]
+    chosen = _chosen(known, choice, round_id)
     clips = []
     for video in chosen:
         path, said = paths.get(video.video_id), answers[video.video_id]
-        clips.append(_clip(project, ledger, frames, round_id, video, path, said, choice.fresh))
-    left_out = [video.name for video in videos if choice.videos is None and video.name not in known]
+        clip = _clip(project, ledger, frames, round_id, video, path, said, choice.fresh)
+        clips.append(replace(clip, masks=partial(_standing, clip.masks, ended)) if ended else clip)
+    left_out = [] if choice.videos is not None else [video.name for video in videos if video.name not in known]
     return clips, [
         *([abandoned_note(round_id)] if given_up else []),
         *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
-        *(f"video {name} is left out: round {round_id} delivered no masks for it" for name in left_out),
+        *_left_out_in_words(left_out, [video.name for video in unwanted], round_id),
     ]
+
+
+def _wanted(videos: Sequence[Video], excluded: frozenset[int], choice: Choice) -> tuple[list[Video], list[Video]]:
+    """Return the videos that may go out, and those that stay behind because they are excluded and nobody named any."""
+    named = choice.videos or ()
+    behind = [video for video in videos if video.video_id in excluded and video.name not in named]
+    return [video for video in videos if video not in behind], [] if named else behind
+
+
+def _chosen(known: Mapping[str, Video], choice: Choice, round_id: int) -> list[Video]:
+    for name in choice.videos or ():
+        if name not in known:
+            raise UnknownName(f"video with masks of round {round_id}", name, known)
+    return [video for name, video in known.items() if choice.videos is None or name in choice.videos]
+
+
+def _left_out_in_words(bare: Sequence[str], excluded: Sequence[str], round_id: int) -> Iterator[str]:
+    yield from (f"video {name} is left out: round {round_id} delivered no masks for it" for name in bare)
+    yield from (f"video {name} is left out: it is excluded; name it to export it" for name in excluded)
 
 
 def _clip(
@@ -248,6 +268,14 @@ def _clip(
         ledger.frame_times_us(video.video_id),
         answers.taken_back if fresh else frozenset(),
     )
+
+
+def _standing(
+    masks: Callable[[], Iterable[tuple[int, list[DeliveredMask]]]], ended: Mapping[int, int]
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield masks with what their categories stand for now."""
+    for index, found in masks():
+        yield index, list(standing(found, ended))
 
 
 def _with_answers(
@@ -281,7 +309,9 @@ def labels_of_round(ledger: Ledger, round_id: int) -> list[FrameLabel]:
     # Rounds of early versions did not note it.
     noted = Collected.from_json(step.result).as_of
     as_of = datetime.fromisoformat(noted) if noted else step.finished_at
-    return ledger.human_labels(up_to_round=round_id, as_of=as_of)
+    gone = ledger.excluded_videos(as_of)
+    labels = ledger.human_labels(up_to_round=round_id, as_of=as_of)
+    return [label for label in labels if label.frame.video_id not in gone]
 
 
 def _of_video(labels: Sequence[FrameLabel], video: Video) -> dict[int, FrameLabel]:

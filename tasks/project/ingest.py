@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from al_core.errors import BadLabel, BadSettings, FewframesError
+from al_core.errors import BadLabel, FewframesError
 from al_core.files import printable
 from al_core.footage.discovery import PassedOver, not_taken, nothing_in, survey
 from al_core.footage.images import DEEP_BITS
 from al_core.footage.mask_folders import with_masks
 from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject
 from al_core.footage.video import VideoInfo
+from al_core.ledger.campaign.categories import check_category_name
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import IGNORE_CATEGORY, FrameLabel, FrameRef, Identities, MaskLabel, Progress, Video
@@ -78,6 +79,7 @@ def ingest_paths(
     *,
     identities: Identities = Identities.PERSISTENT,
     category: str = DEFAULT_CATEGORY,
+    categories: Sequence[str] = (),
     masks: str | Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
@@ -91,13 +93,19 @@ def ingest_paths(
         paths: video files, folders of frames, DAVIS layouts, or folders of these.
         identities: whether mask values name the same object in all frames.
         category: of objects that no ``categories.json`` names.
+        categories: kinds of objects in these videos, the most frequent first; new ones are added, and the page
+            preselects the first in videos without masks. Where they are named, ``category`` is not looked at: objects
+            that no ``categories.json`` names have the only one of these; where there are several, masks must name
+            theirs.
         masks: a separate folder of masks for these paths.
         on_progress: told the frames read so far of the source that is being read.
 
     Raises:
-        BadSettings: ``category`` is no name of one category.
+        BadSettings: ``category`` or one of ``categories`` is no name of one category.
     """
-    _check_category(category)
+    wanted = tuple(dict.fromkeys(categories)) or (category,)
+    for name in wanted:
+        check_category_name(name)
     found, passed_over = [], []
     for path in paths:
         sources, others = _surveyed(Path(path), masks)
@@ -109,7 +117,7 @@ def ingest_paths(
         except FewframesError as error:
             # Nothing is stored as if there were no masks when some were asked for.
             return IngestReport(tuple(_failure(source.path, error) for source in found), tuple(passed_over))
-    entries = tuple(_ingest(ledger, source, identities, category, on_progress) for source in found)
+    entries = tuple(_ingest(ledger, source, identities, wanted, on_progress) for source in found)
     return IngestReport(entries, tuple(passed_over))
 
 
@@ -122,11 +130,6 @@ def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
     """Return the frames at the size that the last round worked on; before the first, at the default one."""
     last = ledger.last_round()
     return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
-
-
-def _check_category(category: str) -> None:
-    if not category.strip() or "," in category or category != category.strip():
-        raise BadSettings(f"expected the name of one category, e.g. 'car', got {category!r}")
 
 
 def _surveyed(path: Path, masks: str | Path | None) -> tuple[list[Source], list[PassedOver]]:
@@ -143,26 +146,49 @@ def _ingest(
     ledger: Ledger,
     source: Source,
     identities: Identities,
-    category: str,
+    categories: tuple[str, ...],
     on_progress: Callable[[Progress], None] | None,
 ) -> IngestedSource:
+    category = categories[0]
     try:
         sha256 = source.sha256()
         known = {video.sha256: video for video in ledger.videos()}.get(sha256)
         if known is not None:
-            return _recognise(ledger, source, known, identities, category)
+            return _recognise(ledger, source, known, identities, categories)
         info = source.probe(on_progress)
-        truth = source.truth(info, category)
-        labels = _labels(ledger, truth, category)
+        labels = _labels(ledger, _named(source, info, categories), category)
         video = ledger.add_video(source.video(sha256, info, identities), info.times_us, labels)
         if video is None:
             return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
-        return IngestedSource(source.path, Outcome.STORED, _described(video, labels), video)
+        told = _described(video, labels)
+        if categories != (DEFAULT_CATEGORY,) and not labels:
+            ledger.set_video_categories(video.video_id, categories)
+            told += f", of {', '.join(categories)}"
+        return IngestedSource(source.path, Outcome.STORED, told, video)
     except (FewframesError, OSError) as error:
         return _failure(source.path, error)
 
 
-def _recognise(ledger: Ledger, source: Source, known: Video, identities: Identities, category: str) -> IngestedSource:
+def _named(source: Source, info: VideoInfo, categories: tuple[str, ...]) -> dict[int, tuple[TrueObject, ...]]:
+    """Return the truth of a source, objects that it does not name having the only category.
+
+    Raises:
+        BadLabel: there are several categories, and the masks do not say which object has which.
+    """
+    if len(categories) == 1:
+        return source.truth(info, categories[0])
+    truth = source.truth(info, "")
+    if any(found.category == "" for objects in truth.values() for found in objects):
+        raise BadLabel(
+            f"{source.masks}: --category names {', '.join(categories)}, and these masks do not say which object is "
+            'which; name them by number in a categories.json beside the masks, e.g. {"1": "car", "2": "person"}'
+        )
+    return truth
+
+
+def _recognise(
+    ledger: Ledger, source: Source, known: Video, identities: Identities, categories: tuple[str, ...]
+) -> IngestedSource:
     notes = [f"the content of {source.path} is stored already"]
     if not Path(known.uri).exists():
         known = ledger.move_video(known.video_id, str(source.path))
@@ -170,22 +196,23 @@ def _recognise(ledger: Ledger, source: Source, known: Video, identities: Identit
     stored = ledger.truth(known.video_id)
     new: list[FrameLabel] = []
     if source.masks is not None:
-        labels = {label.frame.frame_idx: label for label in _truth_of_known(ledger, source, known, category)}
+        labels = {label.frame.frame_idx: label for label in _truth_of_known(ledger, source, known, categories)}
         _check_same_truth(source, known, identities, stored, labels)
         new = [labels[index] for index in sorted(labels.keys() - stored.keys())]
         if new:
             ledger.add_truth(known.video_id, new)
             told = _objects_told(known.identities, list(labels.values()))
             notes.append(f"masks of {_many(len(new), 'frame')} added, {told}")
-    if category != DEFAULT_CATEGORY and not new:
-        notes.append(f"the category {category!r} changes nothing: no masks were added")
+    if categories != (DEFAULT_CATEGORY,) and not new:
+        ledger.set_video_categories(known.video_id, categories)
+        notes.append(f"its objects are {', '.join(categories)} from now on")
     return IngestedSource(source.path, Outcome.KNOWN, "; ".join(notes), known)
 
 
-def _truth_of_known(ledger: Ledger, source: Source, known: Video, category: str) -> Sequence[FrameLabel]:
+def _truth_of_known(ledger: Ledger, source: Source, known: Video, categories: tuple[str, ...]) -> Sequence[FrameLabel]:
     times_us = ledger.frame_times_us(known.video_id)
     info = VideoInfo(known.fps, known.n_frames, known.height, known.width, known.rotation, known.variable_fps, times_us)
-    return _labels(ledger, source.truth(info, category), category)
+    return _labels(ledger, _named(source, info, categories), categories[0])
 
 
 def _check_same_truth(

@@ -42,7 +42,7 @@ def check_simulated(ledger: Ledger, settings: Settings) -> None:
 
 def facts_of(ledger: Ledger, settings: Settings) -> Facts:
     """Read what a plan follows from."""
-    lengths = ledger.video_lengths()
+    lengths = ledger.pool_lengths()
     rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort()
     finished = [r.round_id for r in rounds if r.status == "finished"]
     # Imported labels, which answer requests of no round, cost nobody anything here.
@@ -207,6 +207,8 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     last = ledger.last_round()
     if not ledger.video_lengths():
         return f"take videos in: fewframes ingest PATH {at}"
+    if not ledger.pool_lengths():
+        return f"all videos are excluded; take one back: fewframes video include NAME {at}"
     if last is None:
         return f"begin the first round: fewframes run {at}"
     if ledger.paused() is not None:

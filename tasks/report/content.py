@@ -147,7 +147,7 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
     What is expected of further labels is left out, see :func:`with_outlook`.
     """
     with ledger.held():
-        delivered, names = ledger.last_delivered_round(), ledger.categories()
+        delivered, names = ledger.last_delivered_round(), ledger.category_names()
         masks = [] if delivered is None else ledger.category_masks(delivered)
         return Content(
             name=project.root.name,

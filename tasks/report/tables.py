@@ -36,6 +36,9 @@ def print_status(project: Project, console: Console) -> None:
 
     with ledger.held():
         say(f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}")
+        excluded = ledger.excluded_videos()
+        if excluded:
+            say(f"excluded: {', '.join(v.name for v in ledger.videos() if v.video_id in excluded)}")
         for line in _notices(project, ledger):
             say(line)
         rows = round_rows(ledger)

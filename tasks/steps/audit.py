@@ -8,6 +8,7 @@ import numpy as np
 from al_core.campaign.budget import effective_limits
 from al_core.campaign.stopping import History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
+from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Identities, Progress, Video, fingerprint_labels, whole_video
@@ -47,13 +48,14 @@ def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
     # The gain below is shown by commands that start without scipy.
     from al_core.evaluation.video_quality import evaluate_video
 
-    ledger, round_id = context.ledger, context.round_id
+    ledger, round_id, ended = context.ledger, context.round_id, context.ledger.ended_categories()
     truth = ledger.truth(video.video_id)
     human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
     path = ledger.delivered_paths(round_id).get(video.video_id)
     rows: list[Measurement] = []
     if truth and path is not None:
-        delivered = dict(read_delivered(context.project.absolute(path), sorted(set(truth) | human)))
+        found = read_delivered(context.project.absolute(path), sorted(set(truth) | human))
+        delivered = {index: list(standing(masks, ended)) for index, masks in found}
         rows = evaluate_video(delivered, truth, human, video.identities)
     ledger.put_quality(round_id, video.video_id, rows)
     return rows
@@ -179,15 +181,16 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     last = rows[-1] if rows else None
     delivered = ledger.last_delivered_round()
     covered = ledger.frames_covered(delivered) if delivered is not None else 0
-    total = sum(ledger.video_lengths().values())
+    lengths, held_out = ledger.pool_lengths(), ledger.holdout_frames()["video_id"].tolist()
+    total = sum(lengths.values())
     human_frames = last["human_frames"] if last else 0
     return History(
         rounds=len(asking_rounds(ledger)),
         human_frames=human_frames - (last["imported"] if last else 0),
         human_seconds=last["human_seconds"] if last else 0.0,
-        coverage=covered / total if total else 0.0,
+        coverage=min(1.0, covered / total) if total else 0.0,
         qualities=_mean_quality(ledger),
-        frames_left=total - human_frames - len(ledger.holdout_frames()["video_id"]),
+        frames_left=total - human_frames + ledger.frames_set_aside() - sum(video in lengths for video in held_out),
     )
 
 

@@ -230,9 +230,27 @@ class RoundContext:
         return plan_of(self.ledger, self.settings)
 
     @cached_property
+    def complete_at(self) -> datetime | None:
+        """When the answers of the round were complete, in UTC without zone; None while they are not."""
+        collected = self.result(Collected)
+        return datetime.fromisoformat(collected.as_of) if collected is not None and collected.as_of else None
+
+    @cached_property
+    def excluded(self) -> frozenset[int]:
+        """The videos that the round leaves out: those that were excluded when its answers were complete, or are now
+        where they are not."""
+        return self.ledger.excluded_videos(self.complete_at)
+
+    @cached_property
     def videos(self) -> list[Video]:
-        """All videos of the project."""
-        return self.ledger.videos()
+        """The videos that the round works on."""
+        return [video for video in self.ledger.videos() if video.video_id not in self.excluded]
+
+    @cached_property
+    def categories(self) -> dict[int, str]:
+        """The names of the categories that the round learns, by number: those that stood when its answers were
+        complete, or do now where they are not."""
+        return self.ledger.categories(self.complete_at)
 
     @cached_property
     def frames(self) -> "FrameStore":
@@ -246,7 +264,9 @@ class RoundContext:
     def labels_before(self) -> list[FrameLabel]:
         """What people had said up to the round before when this one selected: all that the selection may know."""
         as_of = datetime.fromisoformat(self.known_as_of) if self.known_as_of else None
-        return self.ledger.human_labels(up_to_round=self.round_id - 1, as_of=as_of)
+        gone = self.ledger.excluded_before(self.round_id)
+        labels = self.ledger.human_labels(up_to_round=self.round_id - 1, as_of=as_of)
+        return [label for label in labels if label.frame.video_id not in gone]
 
     @cached_property
     def imported(self) -> frozenset[FrameRef]:
@@ -264,7 +284,8 @@ class RoundContext:
     def labels_collected(self) -> list[FrameLabel]:
         """What people had said when the answers of the round were complete: what it learns from and delivers."""
         as_of = datetime.fromisoformat(self.required(Collected).as_of)
-        return self.ledger.human_labels(up_to_round=self.round_id, as_of=as_of)
+        labels = self.ledger.human_labels(up_to_round=self.round_id, as_of=as_of)
+        return [label for label in labels if label.frame.video_id not in self.excluded]
 
     def result(self, kind: type[R]) -> R | None:
         """Return what a step of the round left, by the type of its result; None while it is not finished."""

@@ -34,7 +34,7 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
     paths = ledger.delivered_paths(before)
     if not paths:
         return None
-    videos = {video.video_id: video for video in context.videos}
+    videos = {video.video_id: video for video in ledger.videos()}
     store = FlowStore(project.cache / "flow")
 
     @cache

@@ -177,7 +177,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
     before = context.before.round_id
     paths = ledger.prediction_paths(before)
     files = {video: context.project.absolute(path) for video, path in paths.items()}
-    if set(files) >= set(ledger.video_lengths()):
+    if set(files) >= set(ledger.pool_lengths()):
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
@@ -200,20 +200,22 @@ def pool_from_ledger(
 ) -> Pool:
     """Return the frames that round ``round_id`` may ask for, read from the ledger only as far as a strategy asks.
 
-    Frames that are held out are not among them.
+    Frames that are held out, and those of excluded videos, are not among them.
 
     Args:
         predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
         answerable: only these frames can be answered; None for all.
     """
-    lengths = ledger.video_lengths()
+    lengths = ledger.pool_lengths()
     held_out = ledger.holdout_frames()
-    if len(held_out["video_id"]):
+    if len(held_out["video_id"]) or len(lengths) < len(ledger.video_lengths()):
         possible = every_frame(lengths) if answerable is None else answerable
+        possible = possible[np.isin(possible.video_id, list(lengths))]
         answerable = possible.without(Frames.of(held_out["video_id"], held_out["frame_idx"]))
         lengths = {video: lengths[video] for video in np.unique(answerable.video_id).tolist()}
     asked = ledger.asked_frames(round_id)
-    labelled = Frames.of(asked["video_id"], asked["frame_idx"])
+    here = np.isin(asked["video_id"], list(lengths))
+    labelled = Frames.of(asked["video_id"][here], asked["frame_idx"][here])
 
     def load() -> Frames:
         return (every_frame(lengths) if answerable is None else answerable.ordered()).without(labelled)

@@ -40,7 +40,7 @@ def train_work(context: RoundContext) -> Trained:
             settings.student,
             settings.teachers,
             [TrainingSample(label.frame, label.masks) for label in labels],
-            context.ledger.categories(),
+            context.categories,
             context.frames.read,
             project.round_dir(context.round_id) / "student",
             seed=settings.seed * 1000 + context.round_id,

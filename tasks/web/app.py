@@ -5,7 +5,7 @@ from fastapi import APIRouter, FastAPI, Request
 from tasks.ledger import owner_api
 from tasks.network.forwarded import Forwarded
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
-from tasks.web.api import api_description
+from tasks.web.api import api_description, category_routes
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.identity import object_routes
 from tasks.web.identity.given_numbers import GivenNumbers
@@ -18,6 +18,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     label_routes.router,
     object_routes.router,
+    category_routes.router,
     state.router,
     api_description.router,
     pages.router,

@@ -147,7 +147,7 @@ def frame(
         raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
     numbers = [int(number) for number in rounds.split(",")]
     view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers)
-    return _page(frame_view(view, context.ledger.categories()))
+    return _page(frame_view(view, context.ledger.category_names()))
 
 
 @router.get("/people", response_class=HTMLResponse)

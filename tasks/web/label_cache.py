@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from cachetools import LRUCache, TTLCache, cachedmethod
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
+from al_core.ledger.campaign.categories import GONE, Category, standing
+from al_core.ledger.campaign.curation import VideoCare
 from al_core.ledger.labelling.queue import Purpose, Question
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Provenance, Video
 from al_core.settings import Settings
@@ -20,7 +23,14 @@ from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
 from tasks.steps.context import standing_rounds
-from tasks.web.identity.video_objects import Objects, VideoObject, delivered_objects, drawn_objects, merged
+from tasks.web.identity.video_objects import (
+    Objects,
+    VideoObject,
+    delivered_objects,
+    drawn_objects,
+    merged,
+    standing_objects,
+)
 from tasks.web.pictures import encoded, frame_at
 from tasks.web.state import WebContext
 
@@ -33,6 +43,32 @@ def _kept(cache: str) -> Callable[[Callable[..., Any]], Any]:
     return cachedmethod(attrgetter(cache), lock=attrgetter("_lock"))
 
 
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The categories of a project.
+
+    Attributes:
+        offered: those that stand, by number.
+        names: of all that there ever were, by number.
+        ended: what those that were merged or removed stand for, see :mod:`al_core.ledger.campaign.categories`.
+    """
+
+    offered: tuple[Category, ...]
+    names: Mapping[int, str]
+    ended: Mapping[int, int]
+
+    @property
+    def accepted(self) -> dict[int, str]:
+        """Names of categories that an answer may have: those that stand, and those that were merged into one."""
+        return {number: name for number, name in self.names.items() if self.ended.get(number) != GONE}
+
+    def keys(self) -> dict[int, str]:
+        """Return the digit that chooses each category: its own, else the first that is free; empty for none."""
+        taken = {category.key for category in self.offered}
+        free = (digit for digit in "123456789" if digit not in taken)
+        return {category.category_id: category.key or next(free, "") for category in self.offered}
+
+
 class LabelCache:
     """One project, as people label it. May be used from several threads."""
 
@@ -41,6 +77,7 @@ class LabelCache:
         self._ledger = context.ledger
         self._lock = threading.Lock()
         self._videos: dict[int, Video] = {}
+        self._places_seen: dict[int, str] = {}
         self._frames: FrameStore | None = None
         self._files: LRUCache[Any, bytes] = LRUCache(24)
         self._images: LRUCache[Any, NDArray[np.uint8]] = LRUCache(8)
@@ -50,7 +87,10 @@ class LabelCache:
         self._shown: LRUCache[Any, dict[str, list[DeliveredMask]]] = LRUCache(4)
         self._blocks: LRUCache[Any, Mapping[int, Sequence[DeliveredMask]]] = LRUCache(64)
         self._tracks: LRUCache[Any, Objects] = LRUCache(16)
-        self._categories: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
+        self._categories: TTLCache[Any, Kinds] = TTLCache(1, _SETTINGS_SECONDS)
+        self._ended_seen: Mapping[int, int] = {}
+        self._cares: TTLCache[Any, dict[int, VideoCare]] = TTLCache(1, _SETTINGS_SECONDS)
+        self._places: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
 
     # ---- videos and frames
@@ -115,16 +155,45 @@ class LabelCache:
         return encoded(frame_at(store, None if small else self.image(frame), frame, long_side), kind)
 
     def _look_for(self, video_id: int) -> None:
+        """Read the videos anew where this one is new, or where one was moved or purged; of those nothing is kept."""
+        places = self.places()
         with self._lock:
-            if video_id in self._videos:
+            if video_id in self._videos and places == self._places_seen:
                 return
+            known = self._videos.keys()
             self._videos = {video.video_id: video for video in self._ledger.videos()}
-            self._frames = open_last_frames(self._project, self._ledger)
+            self._frames, self._places_seen = open_last_frames(self._project, self._ledger), places
+            if known - self._videos.keys():
+                for cache in (self._files, self._images, self._shown, self._blocks, self._questions):
+                    cache.clear()
+
+    @_kept("_places")
+    def places(self) -> dict[int, str]:
+        """Return where each video lies, as it was not long ago."""
+        return self._ledger.video_places()
+
+    @_kept("_cares")
+    def cares(self) -> dict[int, VideoCare]:
+        """Return what people decided about each video, as it was not long ago."""
+        return self._ledger.video_cares()
 
     @_kept("_categories")
-    def categories(self) -> dict[int, str]:
-        """Return the names of categories by number, as they were not long ago; categories are only ever added."""
-        return self._ledger.categories()
+    def kinds(self) -> "Kinds":
+        """Return the categories as they were not long ago; masks are read anew when some were merged or removed."""
+        ledger = self._ledger
+        with ledger.held():
+            found = Kinds(tuple(ledger.described_categories()), ledger.category_names(), ledger.ended_categories())
+        with self._lock:
+            if found.ended != self._ended_seen:
+                self._ended_seen = found.ended
+                self._shown.clear()
+                self._blocks.clear()
+        return found
+
+    def forget_categories(self) -> None:
+        """Read the categories anew when they are asked for next."""
+        with self._lock:
+            self._categories.clear()
 
     # ---- questions
 
@@ -214,22 +283,22 @@ class LabelCache:
         """
         self.video(video_id)
         drawn = drawn_objects(self._labels(question, video_id))
-        return merged(drawn, {} if self._measures_in(question, video_id) else self._delivered_objects(video_id))
+        if self._measures_in(question, video_id):
+            return merged(drawn, {})
+        return merged(drawn, standing_objects(self._delivered_objects(video_id), self.kinds().ended))
 
     def labelled_frames(self, question: Question | None, video_id: int) -> list[int]:
         """Return the frames of a video that people labelled, without the one in hand where that measures somebody."""
         return [label.frame.frame_idx for label in self._labels(question, video_id)]
 
     def numbers(self, video_id: int) -> set[int]:
-        """Return the numbers of all objects of a video, in held-out frames too.
+        """Return the numbers of all objects of a video, in held-out frames too, and of categories that were removed.
 
         Raises:
             UnknownName: there is no such video.
         """
         self.video(video_id)
-        labels = (self._ledger.human_labels(video_id, purpose=str(p)) for p in (Purpose.LABEL, Purpose.HOLDOUT))
-        drawn = {mask.track_id for some in labels for label in some for mask in label.objects}
-        return drawn | set(self._delivered_objects(video_id))
+        return {*self._ledger.drawn_tracks(video_id), *self._delivered_objects(video_id)}
 
     def _labels(self, question: Question | None, video_id: int) -> list[FrameLabel]:
         hidden = question.request.frame if question is not None and self._measures_in(question, video_id) else None
@@ -266,7 +335,7 @@ class LabelCache:
         if request.request_id not in of_round:
             # Requests that came later than the others of their round.
             of_round |= self._delivered_for([request])
-        return of_round[request.request_id]
+        return of_round[request.request_id] or ()
 
     @_kept("_shown")
     def _shown_in(self, round_id: int, last: int, imports: int) -> dict[str, list[DeliveredMask]]:
@@ -291,4 +360,6 @@ class LabelCache:
 
     @_kept("_blocks")
     def _block(self, path: str, start: int) -> Mapping[int, Sequence[DeliveredMask]]:
-        return dict(read_delivered(self._project.absolute(path), range(start, start + _CONTEXT_FRAMES)))
+        ended = self.kinds().ended
+        found = read_delivered(self._project.absolute(path), range(start, start + _CONTEXT_FRAMES))
+        return {index: standing(masks, ended) for index, masks in found}

@@ -1,6 +1,6 @@
 """The calls of the labelling page: the next frame, its picture and masks, drafts, answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from al_core.errors import FewframesError
+from al_core.ledger.campaign.curation import VideoCare
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
@@ -18,6 +19,7 @@ from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLab
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
 from tasks.web.api import answer_examples as examples
+from tasks.web.api.category_routes import offered
 from tasks.web.auth import Labeller, Lead, Person, Viewer
 from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
@@ -26,6 +28,8 @@ from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, Submi
 
 UNDO_SECONDS = 60
 """For this long an answer can be taken back."""
+
+_NOT_ASKED = "This round was abandoned, or the video excluded. Finish the frame: what you draw is kept as a label."
 
 _PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
 
@@ -111,7 +115,7 @@ def renew(request: Request, person: Labeller, request_id: RequestId, body: Lease
     seconds = _cache(request).lease_seconds()
     with _refusals(request, person, request_id):
         asked = _ledger(request).renew(request_id, person.name, body.lease, seconds)
-    note = "" if asked else "This round was abandoned. Finish the frame: what you draw counts as a label."
+    note = "" if asked else _NOT_ASKED
     return {"expires_in_seconds": seconds, "note": note}
 
 
@@ -119,7 +123,8 @@ def renew(request: Request, person: Labeller, request_id: RequestId, body: Lease
 def save_draft(request: Request, person: Labeller, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
     """Keep an unfinished drawing on the server."""
     with _refusals(request, person, request_id):
-        found = _checked(request, request_id, body.masks)[1]
+        # A drawing is kept whatever became of its categories.
+        found = _checked(request, request_id, body.masks, _cache(request).kinds().names)[1]
         _ledger(request).save_draft(request_id, person.name, body.lease, found, body.seconds)
     return {"saved": True}
 
@@ -129,7 +134,7 @@ def submit(request: Request, person: Labeller, request_id: RequestId, body: Subm
     """Store an answer; the same one again is acknowledged again."""
     cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
-        question, found = _checked(request, request_id, body.masks)
+        question, found = _checked(request, request_id, body.masks, cache.kinds().accepted)
         kind = kind_of(body.kind, found, labels_of(cache.shown(question)))
         label = FrameLabel(question.request.frame, found)
         answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name)
@@ -238,18 +243,21 @@ def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[Non
         raise
 
 
-def _checked(request: Request, request_id: str, masks: list[Any]) -> tuple[Any, tuple[MaskLabel, ...]]:
+def _checked(
+    request: Request, request_id: str, masks: list[Any], categories: Mapping[int, str]
+) -> tuple[Any, tuple[MaskLabel, ...]]:
     """Return the question that a request is, and the masks that were drawn for it."""
     cache = _cache(request)
     question = cache.question(request_id)
     video = cache.video(question.request.frame.video_id)
-    return question, checked_masks(masks, video, cache.categories())
+    return question, checked_masks(masks, video, categories, cache.kinds().names)
 
 
 def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
     cache, ledger = _cache(request), _ledger(request)
     asked, question = task.question.request, task.question
     video = cache.video(asked.frame.video_id)
+    cares = cache.cares().get(video.video_id, VideoCare(video.video_id))
     cache.remember(question)
     counts = ledger.queue_counts(person.name)
     aside = ledger.set_aside(asked.request_id) if person.role is Role.LEAD else []
@@ -272,7 +280,8 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
             "width": video.width,
             "height": video.height,
         },
-        "categories": [{"category_id": i, "name": name} for i, name in cache.categories().items()],
+        "categories": offered(cache.kinds()),
+        "own_categories": cares.category_ids,
         "masks": _shown(cache.shown(question)),
         "uncertainty": cache.uncertainty(question),
         "set_aside": [dict(zip(("who", "how", "reason"), entry, strict=True)) for entry in aside],

@@ -1,6 +1,7 @@
 """Schemas of what people send, checked before anything is made of it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -21,6 +22,7 @@ LONGEST_ANSWER = 86_400.0
 Lease = Annotated[str, Field(max_length=64)]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_ANSWER, allow_inf_nan=False)]
 Reason = Annotated[str, Field(max_length=500)]
+Name = Annotated[str, Field(max_length=80)]
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
@@ -56,6 +58,15 @@ class MaskBody(BaseModel):
 
 Masks = list[MaskBody]
 """As many as go into one body (:data:`tasks.web.middleware.BODY_LIMIT`)."""
+
+
+class CategoryBody(BaseModel):
+    """A category that a lead adds."""
+
+    name: Name
+    description: Annotated[str, Field(max_length=2000)] = ""
+    colour: Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")] = ""
+    key: Annotated[str, Field(pattern="^[1-9]?$")] = ""
 
 
 class LeaseBody(BaseModel):
@@ -105,14 +116,24 @@ class RefineBody(LeaseBody):
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
 
 
-def checked_masks(masks: list[MaskBody], video: Video, categories: dict[int, str]) -> tuple[MaskLabel, ...]:
+def checked_masks(
+    masks: list[MaskBody], video: Video, categories: Mapping[int, str], removed: Mapping[int, str] | None = None
+) -> tuple[MaskLabel, ...]:
     """Return the masks of a frame; none is decoded.
+
+    Args:
+        removed: names of categories that are refused as ones that were there once.
 
     Raises:
         BadLabel: a mask of another size or that is no mask, an unknown category, or an object twice.
     """
     found = tuple(MaskLabel(mask.track_id, mask.category_id, mask.rle.checked(video)) for mask in masks)
     for mask in found:
+        if not mask.ignore and mask.category_id not in categories and mask.category_id in (removed or {}):
+            raise BadLabel(
+                f"the category {(removed or {})[mask.category_id]!r} was removed: choose another one for object "
+                f"{mask.track_id}, or delete it; your drawing is kept"
+            )
         if not mask.ignore and mask.category_id not in categories:
             known = ", ".join(f"{number} ({name})" for number, name in categories.items())
             raise BadLabel(f"there is no category {mask.category_id}; known: {known}")

@@ -86,6 +86,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "components_of": {"round_id": 1, "frames": [frame]}, "rounds": {}, "last_round": {}, "round": {"round_id": 1},
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
+        "drawn_tracks": {"video_id": 1},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},

@@ -134,19 +134,23 @@ _COVERAGE_COLUMNS = (
     "human_seconds",
 )  # fmt: skip
 
-# A round had the videos that were there when it began, and those that it delivered; one under way has all.
+# A round had the videos that were there when it began, and those that it delivered; one under way has all. Those that
+# were excluded when it ended, or are now, are not among them, unless it delivered them.
 # Counts of predictions come from their manifest: the table of predictions itself is never scanned.
 _COVERAGE = """
 WITH known AS (
     SELECT r.round_id, v.video_id, v.n_frames FROM round r JOIN video v
-    ON r.status = 'running' OR v.added_at <= r.started_at
+    ON (r.status = 'running' OR v.added_at <= r.started_at) AND NOT EXISTS (
+        SELECT 1 FROM exclusion e WHERE e.video_id = v.video_id
+        AND e.excluded_at <= coalesce(r.finished_at, TIMESTAMP '9999-01-01')
+        AND coalesce(e.included_at, TIMESTAMP '9999-12-31') > coalesce(r.finished_at, TIMESTAMP '9999-01-01'))
     UNION SELECT round_id, video_id, n_frames FROM delivered_batch JOIN video USING (video_id)),
 total AS (SELECT round_id, sum(n_frames)::BIGINT AS n_frames FROM known GROUP BY 1),
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
     SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered,
         count(*) FILTER (status = 'open') AS still_open
-    FROM label_request WHERE purpose = 'label' AND status <> 'replaced' GROUP BY 1),
+    FROM label_request WHERE purpose = 'label' AND status NOT IN ('replaced', 'excluded') GROUP BY 1),
 given AS (
     SELECT a.* EXCLUDE (round_id), purpose, CASE WHEN a.round_id > 0 THEN a.round_id
         ELSE (SELECT min(t.round_id) FROM round t WHERE t.finished_at IS NULL OR t.finished_at >= a.created_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import UnknownName
+from al_core.ledger.campaign.categories import known_categories, standing, stands_for
 from al_core.ledger.operations import Operations, insert, mask_of, now, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video
 
@@ -20,15 +22,24 @@ class VideoOperations(Operations):
 
     @writes
     def add_categories(self, names: Iterable[str]) -> dict[str, int]:
-        """Make sure that every name has an id (from 1, in order of first use); returns all of them."""
+        """Make sure that every name has an id (from 1, in order of first use); returns all of them.
+
+        A name that was merged has the id of what it was merged into; one that was removed stands again.
+        """
         with self._connector.transaction() as connection:
             return known_categories(connection, names)
 
     @reads
-    def categories(self) -> dict[int, str]:
-        """Return category names by id, ids rising from 1."""
-        rows = self._rows("SELECT category_id, name FROM category ORDER BY 1")
-        return dict(rows)
+    def categories(self, as_of: datetime | None = None) -> dict[int, str]:
+        """Return the names of the categories that stand, by id, ids rising from 1.
+
+        Args:
+            as_of: those that stood at that time (UTC without zone); None for now.
+        """
+        with self._connector.session() as connection:
+            ended = stands_for(connection, as_of)
+            rows = connection.execute("SELECT category_id, name FROM category ORDER BY 1").fetchall()
+        return {number: name for number, name in rows if number not in ended}
 
     @writes
     def add_video(self, video: Video, times_us: NDArray[np.int64], truth: Sequence[FrameLabel] = ()) -> Video | None:
@@ -46,7 +57,11 @@ class VideoOperations(Operations):
             same = connection.execute("SELECT name FROM video WHERE sha256 = ?", [video.sha256]).fetchone()
             if same:
                 return None
-            (last,) = connection.execute("SELECT coalesce(max(video_id), 0) FROM video").fetchall()[0]
+            # The number of a video that was purged is not given again: pictures of it may still be kept by number.
+            (last,) = connection.execute(
+                "SELECT greatest((SELECT coalesce(max(video_id), 0) FROM video), "
+                "(SELECT coalesce(max(purged_id), 0) FROM purge))"
+            ).fetchall()[0]
             stored = replace(video, video_id=last + 1, name=_free_name(connection, video.name))
             connection.execute(
                 "INSERT INTO video VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -148,10 +163,16 @@ class VideoOperations(Operations):
                 "USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) ORDER BY 1, 2",
                 [video_id, sorted(wanted)],
             ).fetchall()
+            ended = stands_for(connection)
         masks: dict[int, list[MaskLabel]] = {index: [] for index in sorted(wanted)}
         for frame_idx, *mask in rows:
-            masks[frame_idx].append(mask_of(*mask))
+            masks[frame_idx] += standing((mask_of(*mask),), ended)
         return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
+
+    @reads
+    def video_places(self) -> dict[int, str]:
+        """Return the file or folder of each video, by id."""
+        return dict(self._rows("SELECT video_id, uri FROM video ORDER BY 1"))
 
     @reads
     def video_lengths(self) -> dict[int, int]:
@@ -168,16 +189,6 @@ _VIDEO_COLUMNS = (
     "video_id, name, uri, kind, sha256, fps_numerator, fps_denominator, n_frames, height, width, rotation, "
     "variable_fps, bits, identities"
 )
-
-
-def known_categories(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, int]:
-    """Make sure that every name has an id, within a transaction; returns all of them."""
-    known: dict[str, int] = dict(connection.execute("SELECT name, category_id FROM category").fetchall())
-    for name in names:
-        if name not in known:
-            known[name] = max(known.values(), default=0) + 1
-            connection.execute("INSERT INTO category VALUES (?, ?)", [known[name], name])
-    return known
 
 
 def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -156,6 +156,24 @@ CREATE TABLE holdout(
 ALTER TABLE quality ADD COLUMN reference VARCHAR DEFAULT 'truth';
 """
 
+_M010_CURATION = """
+CREATE TABLE category_detail(
+    category_id INTEGER PRIMARY KEY, colour VARCHAR NOT NULL, description VARCHAR NOT NULL, key VARCHAR NOT NULL,
+    example BLOB);
+CREATE TABLE category_end(
+    category_id INTEGER NOT NULL, into_id INTEGER, who VARCHAR NOT NULL, ended_at TIMESTAMP NOT NULL,
+    revived_at TIMESTAMP);
+CREATE TABLE guide(
+    guide_id INTEGER PRIMARY KEY, text VARCHAR NOT NULL, who VARCHAR NOT NULL, written_at TIMESTAMP NOT NULL);
+CREATE TABLE video_category(video_id INTEGER NOT NULL, place INTEGER NOT NULL, category_id INTEGER NOT NULL);
+CREATE TABLE video_priority(video_id INTEGER PRIMARY KEY, priority INTEGER NOT NULL);
+CREATE TABLE video_assignee(video_id INTEGER NOT NULL, annotator VARCHAR NOT NULL);
+CREATE TABLE exclusion(
+    video_id INTEGER NOT NULL, who VARCHAR NOT NULL, reason VARCHAR NOT NULL, excluded_at TIMESTAMP NOT NULL,
+    included_at TIMESTAMP);
+CREATE TABLE purge(purged_id INTEGER PRIMARY KEY, who VARCHAR NOT NULL, purged_at TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -166,6 +184,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (7, "upgrades", _M007_UPGRADES),
     (8, "pins", _M008_PINS),
     (9, "content", _M009_CONTENT),
+    (10, "curation", _M010_CURATION),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

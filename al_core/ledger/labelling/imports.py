@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import LedgerConflict
-from al_core.ledger.campaign.videos import known_categories
+from al_core.ledger.campaign.categories import known_categories, standing, stands_for
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel
 
@@ -120,7 +120,8 @@ class ImportOperations(Operations):
     def prelabels(self, frames: Sequence[FrameRef]) -> dict[FrameRef, FrameLabel]:
         """Return the imported masks to start from of some frames; a frame without any has no entry."""
         found: dict[FrameRef, list[MaskLabel]] = {}
-        with self._connector.session():
+        with self._connector.session() as connection:
+            ended = stands_for(connection)
             for video_id, indices in _by_video(frames).items():
                 rows = self._rows(
                     "SELECT frame_idx, track_id, category_id, height, width, rle_counts FROM prelabel JOIN video "
@@ -129,7 +130,7 @@ class ImportOperations(Operations):
                     [video_id, indices],
                 )
                 for frame_idx, *mask in rows:
-                    found.setdefault(FrameRef(video_id, frame_idx), []).append(mask_of(*mask))
+                    found.setdefault(FrameRef(video_id, frame_idx), []).extend(standing((mask_of(*mask),), ended))
         return {frame: FrameLabel(frame, tuple(masks)) for frame, masks in found.items()}
 
 

@@ -8,6 +8,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.ledger.campaign.categories import standing, stands_for
 from al_core.ledger.campaign.loop_state import refuse_abandoned
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
@@ -51,17 +52,20 @@ class LabelOperations(Operations):
         """Return columns ``video_id``, ``frame_idx`` of the frames that earlier rounds asked for, answered or not.
 
         Frames may be asked for again, and are left out, where all answers were taken back after their round, where
-        their round continued without them or was abandoned, and where they gave way to others before anybody saw them.
+        their round continued without them or was abandoned, where their video was excluded, and where they gave way to
+        others before anybody saw them.
         """
         return self._columns(
             "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-            "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned') ORDER BY 1, 2",
+            "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned', 'excluded') ORDER BY 1, 2",
             [before_round],
         )
 
     @writes
     def put_requests(self, requests: Sequence[LabelRequest]) -> int:
         """Store requests that are not there yet, or gave way to others before; returns how many these are.
+
+        Of a video that was excluded after the choice nothing is asked.
 
         Raises:
             LedgerConflict: their round was abandoned.
@@ -70,13 +74,15 @@ class LabelOperations(Operations):
             new = 0
             for round_id in {r.round_id for r in requests}:
                 refuse_abandoned(connection, round_id)
-            for r in requests:
+            rows = connection.execute("SELECT video_id FROM exclusion WHERE included_at IS NULL").fetchall()
+            left_out = {video for (video,) in rows}
+            for r in (r for r in requests if r.frame.video_id not in left_out):
                 row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
                 stored = connection.execute(
                     "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
                     "created_at, updated_at, kind) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?) ON CONFLICT DO UPDATE "
                     "SET status = 'open', rank = excluded.rank, reason = excluded.reason, "
-                    "updated_at = excluded.updated_at WHERE status = 'replaced' RETURNING request_id",
+                    "updated_at = excluded.updated_at WHERE status IN ('replaced', 'excluded') RETURNING request_id",
                     [*row, now(), now(), r.kind.value],
                 ).fetchone()
                 new += stored is not None
@@ -100,7 +106,8 @@ class LabelOperations(Operations):
     ) -> list[LabelRequest]:
         """Return the requests of one purpose, by round and rank; by default those that rounds wait for.
 
-        Imported labels answer requests of round 0.
+        Imported labels answer requests of round 0. Requests that gave way to others, or ended because their video was
+        excluded, are left out.
 
         Args:
             status: "open", "done", "dropped", "expired", "withdrawn" or "abandoned"; None for all.
@@ -108,7 +115,7 @@ class LabelOperations(Operations):
         """
         rows = self._rows(
             "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind FROM label_request "
-            "WHERE purpose = $3 AND status <> 'replaced' AND ($1 IS NULL OR round_id = $1) "
+            "WHERE purpose = $3 AND status NOT IN ('replaced', 'excluded') AND ($1 IS NULL OR round_id = $1) "
             "AND ($2 IS NULL OR status = $2) ORDER BY round_id, rank",
             [round_id, status, purpose],
         )
@@ -138,7 +145,8 @@ class LabelOperations(Operations):
         """Return what people said, one label per frame (its newest answer), by video and frame.
 
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
-        taken back and answers to questions that only check people.
+        taken back and answers to questions that only check people. Masks of categories that were merged have the
+        category that it is now, those of removed ones are left out.
 
         Args:
             video_id: only this video.
@@ -147,7 +155,7 @@ class LabelOperations(Operations):
                 on the labels that it began with.
             purpose: what the answers are for, see :class:`~al_core.ledger.labelling.leases.Purpose`.
         """
-        rows = self._rows(
+        query = (
             "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
             "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
             "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4) AND ($4 <> 'holdout' OR "
@@ -155,15 +163,27 @@ class LabelOperations(Operations):
             "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
             "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
             "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
-            "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3",
-            [video_id, up_to_round, as_of, purpose],
+            "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3"
         )
+        with self._connector.session() as connection:
+            rows = connection.execute(query, [video_id, up_to_round, as_of, purpose]).fetchall()
+            ended = stands_for(connection, as_of)
         masks: dict[FrameRef, list[MaskLabel]] = {}
         for video, frame_idx, *mask in rows:
             found = masks.setdefault(FrameRef(video, frame_idx), [])
             if mask[-1] is not None:
-                found.append(mask_of(*mask))
+                found += standing((mask_of(*mask),), ended)
         return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
+
+    @reads
+    def drawn_tracks(self, video_id: int) -> list[int]:
+        """Return the numbers of the objects that people drew in a video, whatever their categories are now, rising."""
+        rows = self._rows(
+            "SELECT DISTINCT track_id FROM label JOIN answer_current a USING (answer_id) WHERE a.video_id = ? "
+            "AND track_id > 0 ORDER BY 1",
+            [video_id],
+        )
+        return [track for (track,) in rows]
 
     @reads
     def newest_answer_at(self, up_to_round: int) -> datetime:

@@ -86,8 +86,8 @@ _CLOCK_SLACK = timedelta(minutes=1)
 
 
 def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
-    """Return what a person has in hand, also after its lease expired, unless somebody else took it, or its round was
-    abandoned."""
+    """Return what a person has in hand, also after its lease expired, unless somebody else took it, its round was
+    abandoned, or its video excluded."""
     row = connection.execute(_HELD, [annotator, now()]).fetchone()
     return None if row is None else Lease(*row)
 
@@ -146,8 +146,8 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
     if row is None:
         raise UnknownName("request", request_id, ())
     status, holder, current, alive, round_id = row
-    # Whoever had a frame in hand when its round was abandoned may finish it.
-    if status in ("open", "abandoned") and token and (holder, current) == (annotator, token):
+    # Whoever had a frame in hand when its round was abandoned, or its video excluded, may finish it.
+    if status in ("open", "abandoned", "excluded") and token and (holder, current) == (annotator, token):
         return round_id, newest_revision(connection, request_id)
     if status == "done":
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
@@ -155,6 +155,8 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
         raise StaleLease(f"{answered_by} answered this frame in the meantime", answered_by)
     if status == "abandoned":
         raise StaleLease(f"this frame is not asked for any more: round {round_id} was abandoned")
+    if status == "excluded":
+        raise StaleLease("this frame is not asked for any more: its video was excluded")
     if status in ("dropped", "expired", "replaced", "withdrawn"):
         raise StaleLease("this frame is not asked for any more")
     if holder != annotator and current and alive:
@@ -235,7 +237,7 @@ def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Qu
 
 _HELD = """
 SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
-WHERE annotator = ? AND token <> '' AND (status = 'open' OR (status = 'abandoned' AND expires_at > ?))
+WHERE annotator = ? AND token <> '' AND (status = 'open' OR (status IN ('abandoned', 'excluded') AND expires_at > ?))
 ORDER BY expires_at DESC, request_id LIMIT 1
 """
 
@@ -247,27 +249,38 @@ _FREE = """
 SELECT {columns} FROM label_request
 WHERE status = 'open' AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now
     AND expires_at <= $latest) AND {where}
-ORDER BY {order} round_id, rank, request_id LIMIT 1
+ORDER BY {order} round_id,
+    coalesce((SELECT priority FROM video_priority p WHERE p.video_id = label_request.video_id), 0) DESC,
+    rank, request_id LIMIT 1
 """
+# A video whose people all lost their access is everybody's again.
+_MINE = """(video_id NOT IN
+    (SELECT video_id FROM video_assignee JOIN annotator a ON a.name = annotator WHERE NOT revoked)
+    OR video_id IN (SELECT video_id FROM video_assignee WHERE annotator = $me))"""
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"
 _DRAWN_FIRST = "request_id NOT IN (SELECT request_id FROM draft WHERE annotator = $me),"
 
-_FREE_LABEL = _FREE.format(columns=_COLUMNS, where=f"purpose = 'label' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
+_FREE_LABEL = _FREE.format(
+    columns=_COLUMNS, where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE}", order=_DRAWN_FIRST
+)
 
 _FREE_FOR_LEAD = _FREE.format(
     columns=_COLUMNS,
-    where="purpose = 'label'",
+    where=f"purpose = 'label' AND ({_MINE} OR request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag'))",
     order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
     f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_DRAWN_FIRST}",
 )
 
 # Rounds wait for labels and for nothing else, so these come first.
-_FREE_HOLDOUT = _FREE.format(columns=_COLUMNS, where=f"purpose = 'holdout' AND NOT {_ASIDE}", order=_DRAWN_FIRST)
+_FREE_HOLDOUT = _FREE.format(
+    columns=_COLUMNS, where=f"purpose = 'holdout' AND NOT {_ASIDE} AND {_MINE}", order=_DRAWN_FIRST
+)
 
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
 _FREE_CHECK = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose <> 'label' AND NOT {_ASIDE} AND round_id >= (SELECT coalesce(max(round_id), 0) FROM round) "
+    where=f"purpose <> 'label' AND NOT {_ASIDE} AND {_MINE} "
+    "AND round_id >= (SELECT coalesce(max(round_id), 0) FROM round) "
     "AND original_id IN (SELECT request_id FROM answer_current) "
     "AND original_id NOT IN (SELECT request_id FROM answer WHERE annotator = $me)",
     order="",

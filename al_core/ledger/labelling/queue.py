@@ -92,9 +92,10 @@ class QueueOperations(Operations):
         """Lease the next request to a person for some seconds; None when there is none, or the project is paused.
 
         A person holds one frame at a time: whoever has one gets the same again, also after its lease expired, unless
-        somebody else took it. Otherwise frames with a draft of this person come first, then rounds and ranks in
-        order. What the person skipped, and what was flagged, is left for others; a lead gets flagged frames first, and
-        last those that the lead skipped. A viewer gets none.
+        somebody else took it. Otherwise frames with a draft of this person come first, then rounds in order, in each
+        the videos of the highest priority first, and ranks. Frames of a video that is assigned go to its people only.
+        What the person skipped, and what was flagged, is left for others; a lead gets flagged frames first, and last
+        those that the lead skipped. A viewer gets none.
 
         Raises:
             UnknownName: nobody of that name has access.
@@ -138,7 +139,8 @@ class QueueOperations(Operations):
         """Let a lease last some seconds from now on. One that expired can be renewed while nobody else took the frame.
 
         Returns:
-            Whether the round still waits for the answer; False when the round was abandoned meanwhile.
+            Whether the round still waits for the answer; False when the round was abandoned or the video excluded
+            meanwhile.
 
         Raises:
             UnknownName: there is no such request.
@@ -213,7 +215,9 @@ class QueueOperations(Operations):
             at, withdrawn_at = now(), now_after_answers(connection)
             connection.execute("INSERT INTO withdrawal VALUES (?, ?, ?)", [answer_id, annotator, withdrawn_at])
             connection.execute(
-                "UPDATE label_request SET status = 'open', updated_at = ? WHERE request_id = ?", [at, request_id]
+                "UPDATE label_request SET status = CASE WHEN video_id IN (SELECT video_id FROM exclusion WHERE "
+                "included_at IS NULL) THEN 'excluded' ELSE 'open' END, updated_at = ? WHERE request_id = ?",
+                [at, request_id],
             )
             connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [at, annotator])
             lease = lease_to(connection, request_id, annotator, at + timedelta(seconds=seconds))
@@ -227,11 +231,7 @@ class QueueOperations(Operations):
         with self._connector.transaction() as connection:
             check_lease(connection, request_id, annotator, lease)
             _set_aside(connection, request_id, annotator, "skip", reason)
-            (others,) = connection.execute(
-                "SELECT count(*) FROM annotator WHERE NOT revoked AND name NOT IN "
-                "(SELECT annotator FROM set_aside WHERE request_id = ? AND how = 'skip')",
-                [request_id],
-            ).fetchall()[0]
+            (others,) = connection.execute(_OTHERS, {"id": request_id}).fetchall()[0]
             if not others:
                 _set_aside(connection, request_id, "", "flag", "everybody skipped it")
 
@@ -313,6 +313,16 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
     end_lease(connection, answer.request_id)
     return round_id, revision
 
+
+# Those to whom the video is assigned, or everybody.
+_OTHERS = """
+WITH theirs AS (
+    SELECT a.name FROM video_assignee JOIN label_request USING (video_id) JOIN annotator a ON a.name = annotator
+    WHERE request_id = $id AND NOT revoked)
+SELECT count(*) FROM annotator WHERE NOT revoked
+    AND name NOT IN (SELECT annotator FROM set_aside WHERE request_id = $id AND how = 'skip')
+    AND (name IN (FROM theirs) OR NOT EXISTS (FROM theirs))
+"""
 
 _STATE = """
 SELECT count(*) FILTER (status = 'open'),

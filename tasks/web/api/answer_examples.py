@@ -4,6 +4,10 @@ RLE = {"size": [480, 854], "counts": "PPYo1"}
 
 _MASK = {"track_id": 1, "category_id": 1, "rle": RLE, "provenance": "propagated", "confidence": 0.91}
 
+_SHOWN = {"colour": "#cc7722", "description": "dogs of all kinds", "key": "1", "example": True}
+_CATEGORY = {"category_id": 1, "name": "dog"} | _SHOWN
+
+CATEGORIES = {"categories": [_CATEGORY], "guide": "# What to label\n\nEvery dog, also behind a fence."}
 ME = {"name": "ada", "role": "annotator", "done": 12, "open": 8}
 
 TASK = {
@@ -25,7 +29,8 @@ TASK = {
         "width": 854,
         "height": 480,
     },
-    "categories": [{"category_id": 1, "name": "dog"}],
+    "categories": [_CATEGORY],
+    "own_categories": [1],
     "masks": [_MASK],
     "uncertainty": {},
     "set_aside": [],

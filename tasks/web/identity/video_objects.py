@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from al_core.ledger.campaign.categories import GONE
 from al_core.masks.rle import Rle, area
 from al_core.records import DeliveredMask, FrameLabel, MaskLabel
 
@@ -49,6 +50,16 @@ def delivered_objects(frames: Iterable[tuple[int, Sequence[DeliveredMask]]]) -> 
     """Return the objects of a delivered video, given its frames with their masks."""
     found = _gathered((frame_idx, mask) for frame_idx, masks in frames for mask in masks if mask.track_id > 0)
     return {track: _object(track, masks, ()) for track, masks in found.items()}
+
+
+def standing_objects(objects: Objects, ended: Mapping[int, int]) -> Objects:
+    """Return objects with the categories that theirs stand for; those of a removed category are left out.
+
+    Args:
+        ended: what categories that were merged or removed stand for (:mod:`al_core.ledger.campaign.categories`).
+    """
+    known = {track: ended.get(found.category_id, found.category_id) for track, found in objects.items()}
+    return {track: replace(objects[track], category_id=number) for track, number in known.items() if number != GONE}
 
 
 def merged(drawn: Objects, delivered: Objects) -> list[VideoObject]:

@@ -26,7 +26,7 @@ export function listen({ actions, editor, stage, ready, chooseCategory, active }
     const pressed = combination(event), action = byKey.get(pressed);
     if (event.target.closest("button, a, summary") && ["Enter", "Space"].includes(pressed)) return;
     if (event.target.type === "range" && pressed.startsWith("Arrow")) return;
-    if (!ready() && action !== "help") return;
+    if (!ready() && !["help", "guide"].includes(action)) return;
     if (editor.keyboard && moveCursor(editor, event, pressed)) return void event.preventDefault();
     if (pressed === "Space") editor.spaceHeld = true;
     if (/^[1-9]$/.test(pressed)) chooseCategory(Number(pressed));
@@ -44,6 +44,8 @@ export function listen({ actions, editor, stage, ready, chooseCategory, active }
     if (!button) return;
     actions[button.dataset.action]();
     // Whoever clicked a button goes on with keys that are meant for the frame.
-    if (event.detail && !document.querySelector("dialog[open]")) stage.focus({ preventScroll: true });
+    const dialog = document.querySelector("dialog[open]"), goOn = () => stage.focus({ preventScroll: true });
+    if (event.detail && dialog) dialog.addEventListener("close", goOn, { once: true });
+    else if (event.detail) goOn();
   });
 }

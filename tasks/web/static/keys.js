@@ -62,6 +62,7 @@ export const KEYS = {
     ["Alt+ArrowRight", "moreContrast", "More contrast"],
     ["Alt+ArrowLeft", "lessContrast", "Less contrast"],
     ["?", "help", "This sheet"],
+    ["Shift+g", "guide", "What to label: the guide"],
   ],
   "Without a mouse": [
     ["k", "keyboard", "A cursor for the arrow keys (Shift: ten pixels)"],

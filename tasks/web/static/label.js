@@ -4,6 +4,7 @@ import { ActiveClock } from "./clock.js";
 import { Clip } from "./clip.js";
 import { Drawing } from "./drawing.js";
 import { Editor, TOOLS } from "./editor.js";
+import * as guide from "./guide.js";
 import { listen } from "./input.js";
 import { Keeper } from "./keeper.js";
 import { helpSheet } from "./keys.js";
@@ -125,7 +126,7 @@ function open({ task, drawn }) {
     panel.reveal();
     view.redrawOverlay();
   });
-  panel.open(drawing, task.categories);
+  panel.open(drawing, task.categories, task.own_categories);
   known.open(task.frame.video_id, drawing);
   showReason(byId("why"), task, setup.components);
   showPlace(task);
@@ -207,8 +208,7 @@ known.addEventListener("mended", () => {
 // ---- actions
 
 function newObject(forGesture = false) {
-  const first = [...panel.names.keys()].find((id) => id > 0);
-  const category_id = drawing.selected?.category || first, { track_id, guessed } = known.number();
+  const category_id = drawing.selected?.category || panel.usual, { track_id, guessed } = known.number();
   const object = drawing.add({ track_id, category_id }, forGesture);
   object.guessed = guessed;
   known.changed();
@@ -233,10 +233,16 @@ function setCategory(object, category) {
   return known.changed();
 }
 
-/** The digits stand for the categories in the order of the list. */
+/** Each category has a digit: the one that a lead gave it, or the next that is free. */
 function chooseCategory(digit) {
-  const categories = [...panel.names.keys()].filter((id) => id > 0);
-  if (drawing.selected && editor.editable) setCategory(drawing.selected, categories[digit - 1]);
+  const meant = [...panel.categories.values()].find((c) => c.key === `${digit}`);
+  if (meant && drawing.selected && editor.editable) setCategory(drawing.selected, meant.category_id);
+}
+
+/** Offer the categories as they are now. */
+function offer({ categories }) {
+  panel.offer(categories);
+  if (drawing) panel.refresh();
 }
 
 /** Say that an object is the one of a number; where another object here has it, the two may swap. */
@@ -436,6 +442,8 @@ const ACTIONS = {
   plainLook: () => look.reset(),
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
+  guide: () => guide.show().then(offer, (error) => messages.tell(error.message)),
+  newCategory: () => drawing && guide.askForCategory().then((told) => told && offer(told)),
   showLate: () => messages.late(work.keeper.late()[0], work),
   goOnHere: () => tabs.takeOver(),
   leave: () => work.leave().then(() => location.assign("./")),
@@ -463,7 +471,7 @@ async function begin() {
   }
   if (me.role === "viewer") return location.replace("dashboard/overview");
   byId("person").textContent = me.name;
-  byId("drop").hidden = me.role !== "lead";
+  for (const name of ["drop", "new-category"]) byId(name).hidden = me.role !== "lead";
   const keeper = new Keeper(me.name);
   keeper.tidy();
   work = new Work(keeper, clock, () => drawing.masks());
@@ -478,7 +486,11 @@ async function begin() {
   });
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));
-  work.addEventListener("refused", ({ detail }) => messages.tell(sentences(detail.error.message, detail.error.mend)));
+  work.addEventListener("refused", ({ detail }) => {
+    messages.tell(sentences(detail.error.message, detail.error.mend));
+    // A category may have been removed meanwhile.
+    call("GET", "api/categories").then(offer, () => null);
+  });
   tabs = new Tabs(() => {
     app.dataset.state = "starting";
     work.start();

@@ -45,6 +45,7 @@ export class Panel {
     Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map() });
     Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
     Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
+    this.about = part("about");
     this.category.addEventListener("change", () => act("category", this.drawing.selected, Number(this.category.value)));
     this.track.addEventListener("change", () => act("track", this.drawing.selected, Number(this.track.value)));
     this.track.addEventListener("keydown", (event) => {
@@ -55,14 +56,28 @@ export class Panel {
     });
   }
 
-  open(drawing, categories) {
+  /** own: categories of this video, the first of which a new object has. */
+  open(drawing, categories, own) {
     this.drawing = drawing;
-    this.names = new Map([...categories.map((c) => [c.category_id, c.name]), [0, "ignore"]]);
-    const options = [...this.names].map(([id, name]) => element("option", { value: id, textContent: name }));
-    this.category.replaceChildren(...options);
+    this.own = own;
+    this.offer(categories);
     this.rows.clear();
     this.list.replaceChildren();
     this.refresh();
+  }
+
+  /** What objects may be called: their names, keys and descriptions. */
+  offer(categories) {
+    this.categories = new Map(categories.map((c) => [c.category_id, c]));
+    this.names = new Map([...categories.map((c) => [c.category_id, c.name]), [0, "ignore"]]);
+    const keyed = ([id, name]) => (this.categories.get(id)?.key ? `${name} (${this.categories.get(id).key})` : name);
+    const options = [...this.names].map((named) => element("option", { value: named[0], textContent: keyed(named) }));
+    this.category.replaceChildren(...options);
+  }
+
+  /** The category of a new object: the video's own, else the first of all. */
+  get usual() {
+    return this.own.find((id) => this.categories.has(id)) ?? [...this.categories.keys()][0];
   }
 
   nameOf(object) {
@@ -90,6 +105,10 @@ export class Panel {
     if (document.activeElement !== this.track) this.track.value = selected.track || "";
     this.track.disabled = selected.ignored;
     this.category.value = selected.category;
+    const known = this.categories.get(selected.category);
+    this.about.textContent = known?.description ?? "";
+    this.about.hidden = !known?.description;
+    this.about.style.borderColor = known?.colour ?? "";
   }
 
   reveal() {

@@ -176,6 +176,23 @@ class TestStart:
         name = "bbox_head.rtm_kernel.0.weight"
         assert torch.dist(after["student"][name], before["student"][name]) < 0.1 * before["student"][name].norm()
 
+    def test_with_another_category_what_is_known_of_the_others_is_kept(
+        self, train: Any, narrow: StudentSettings
+    ) -> None:
+        slow = narrow.model_copy(update={"learning_rate": 1e-7})
+        first = train("a")
+        grown = train(
+            "b", student=slow, init_checkpoint=first.checkpoint, iterations=1, categories={1: "square", 2: "x"}
+        )
+        shrunk = train("c", student=slow, init_checkpoint=grown.checkpoint, iterations=1)
+        before, more, less = content(first)["student"], content(grown)["student"], content(shrunk)["student"]
+        name = "bbox_head.rtm_cls.0.weight"
+        assert (len(before[name]), len(more[name]), len(less[name])) == (1, 2, 1)
+        assert torch.allclose(more[name][0], before[name][0], atol=1e-5)
+        assert torch.allclose(less[name][0], before[name][0], atol=1e-5)
+        assert "100% of the weights" in grown.notes[0]
+        assert [t["updates"] for t in content(grown)["teachers"]] == [4, 4]
+
     def test_weights_that_fit_nowhere(self, train: Any, tmp_path: Path) -> None:
         torch.save({"conv.kernel": torch.zeros(2)}, tmp_path / "other.pth")
         with pytest.raises(BadCheckpoint, match="nothing in it fits the student"):

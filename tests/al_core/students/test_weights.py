@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from al_core.errors import BadCheckpoint
-from al_core.students.weights import read_start
+from al_core.students.weights import class_rows, read_start
 
 
 class Net(nn.Module):
@@ -79,3 +79,69 @@ class TestWhatDoesNotFit:
     def test_no_weights(self, tmp_path: Path) -> None:
         with pytest.raises(BadCheckpoint, match="holds only epoch"):
             read_start(saved(tmp_path, {"epoch": 3}))
+
+
+class Softmax(nn.Module):
+    """A head with a row for each class, a row for the background, and two numbers of a box for each class."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.backbone = nn.Linear(1, 1, bias=False)
+        self.head = nn.Linear(1, classes + 1, bias=False)
+        self.box = nn.Linear(1, 2 * classes, bias=False)
+
+
+def known(first: float, classes: int) -> dict[str, torch.Tensor]:
+    """Weights in which class i has ``first`` + i, the background -1, and the box ten times that and a half more."""
+    values = [first + i for i in range(classes)]
+    return {
+        "backbone.weight": torch.full((1, 1), 7.0),
+        "head.weight": torch.tensor([[v] for v in (*values, -1.0)]),
+        "box.weight": torch.tensor([[v * 10 + half] for v in values for half in (0.0, 0.5)]),
+    }
+
+
+def head_after(before: dict[int, str], after: dict[int, str], tmp_path: Path) -> tuple[list[float], list[float]]:
+    """Rows of the head and of the boxes of a model of some categories that starts from one of others."""
+    content = {
+        "student": known(1.0, len(before)),
+        "teachers": [{"decay": 0.9, "seed": 0, "updates": 40, "state_dict": known(1.0, len(before))}],
+        "categories": before,
+    }
+    net = Softmax(len(after))
+    nn.init.zeros_(net.head.weight)
+    nn.init.zeros_(net.box.weight)
+    start = read_start(saved(tmp_path, content))
+    rows = class_rows(net.state_dict(), Softmax(len(after) + 1).state_dict(), start.categories, after)
+    fitted = start.fitted(rows, net.state_dict())
+    fitted.load_student(net, 0)
+    teacher = fitted.teacher(net, 0.9, 0)
+    assert teacher is not None
+    assert torch.equal(teacher[0]["head.weight"], net.head.weight)
+    assert float(net.backbone.weight) == 7.0
+    return net.head.weight[:, 0].tolist(), net.box.weight[:, 0].tolist()
+
+
+class TestOtherCategories:
+    @pytest.mark.parametrize(
+        ("after", "head"),
+        [
+            ({1: "car", 2: "dog", 3: "cat"}, [1.0, 2.0, 0.0, -1.0]),
+            ({2: "dog"}, [2.0, -1.0]),
+            ({2: "dog", 3: "cat"}, [2.0, 0.0, -1.0]),
+            ({1: "van", 2: "dog"}, [1.0, 2.0, -1.0]),
+            ({1: "dog", 2: "car"}, [2.0, 1.0, -1.0]),
+        ],
+        ids=["one more", "one less", "one for another", "renamed", "other numbers"],
+    )
+    def test_what_is_known_of_each_is_kept(self, after: dict[int, str], head: list[float], tmp_path: Path) -> None:
+        found, boxes = head_after({1: "car", 2: "dog"}, after, tmp_path)
+        assert found == head
+        assert boxes == [v * 10 + half if v else 0.0 for v in head[:-1] for half in (0.0, 0.5)]
+
+    def test_another_kind_of_head_is_left_alone(self, tmp_path: Path) -> None:
+        start = read_start(saved(tmp_path, {"student": weights(5.0), "teachers": [], "categories": {1: "car"}}))
+        net = Softmax(2)
+        rows = class_rows(net.state_dict(), Softmax(3).state_dict(), start.categories, {1: "car", 2: "dog"})
+        fitted = start.fitted(rows, net.state_dict())
+        assert torch.equal(fitted.student[0]["head.weight"], weights(5.0)["head.weight"])

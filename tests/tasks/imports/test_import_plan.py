@@ -39,6 +39,14 @@ def test_the_same_file_again_changes_nothing(ledger, tmp_path):
     assert [label.frame.frame_idx for label in ledger.human_labels()] == [0, 3]
 
 
+def test_a_file_that_names_a_merged_category_is_the_same_again(ledger, tmp_path):
+    store(ledger, plan(ledger, coco_file(tmp_path, [0, 3], category="owl")))
+    ledger.merge_category("owl", "square", "lea")
+    again = plan(ledger, coco_file(tmp_path, [0, 4], category="owl"))
+    assert (again.already, again.faults, again.new_categories) == (1, (), ())
+    assert {mask.category for drawn in again.frames.values() for mask in drawn.objects} == {"square"}
+
+
 def test_another_label_for_a_frame_is_not_taken(ledger, tmp_path):
     store(ledger, plan(ledger, coco_file(tmp_path, [0, 3])))
     found = plan(ledger, coco_file(tmp_path, [3, 4], shift=1))

@@ -130,6 +130,31 @@ def test_only_some_videos(tmp_path):
     assert (tmp_path / "two.mp4").is_file()
 
 
+def test_an_excluded_video_goes_out_only_by_name(labelled, tmp_path):
+    project, ledger, frames = copied(labelled, tmp_path)
+    ledger.exclude_video(1, "lea")
+    report = export_project(project, ledger, frames, "coco", tmp_path / "all")
+    assert report.videos == 0
+    assert "video clip is left out: it is excluded; name it to export it" in report.notes
+    named = export_project(project, ledger, frames, "coco", tmp_path / "named", choice=Choice(videos=["clip"]))
+    assert named.videos == 1
+
+
+def test_masks_have_the_categories_of_today(labelled, tmp_path):
+    project, ledger, frames = copied(labelled, tmp_path)
+    ledger.set_category("shape", "lea")
+    ledger.merge_category("square", "shape", "lea")
+    report = export_project(project, ledger, frames, "coco", tmp_path / "merged")
+    assert report.masks_by_provenance == {"human": 2, "propagated": 2, "teacher": 1}
+    content = json.loads((tmp_path / "merged" / "annotations.json").read_text())
+    names = {c["id"]: c["name"] for c in content["categories"]}
+    assert "square" not in names.values()
+    assert {names[a["category_id"]] for a in content["annotations"]} == {"shape"}
+    assert not [note for note in report.notes if "answers came" in note]
+    ledger.remove_category("shape", "lea")
+    assert not export_project(project, ledger, frames, "coco", tmp_path / "removed").masks_by_provenance
+
+
 def test_davis_ingested_again_gives_identical_masks(labelled, tmp_path):
     report = export_project(*labelled, "davis", tmp_path / "davis")
     assert report.lossy_pixels == 0

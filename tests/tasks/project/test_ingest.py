@@ -300,12 +300,29 @@ def test_a_category_is_one_name(ledger, tmp_path, category):
     assert rows(ledger) == ([], [], {})
 
 
-def test_a_category_that_changes_nothing_says_so(ledger, tmp_path):
+def test_categories_of_a_known_video_are_changed(ledger, tmp_path):
     path = write_frames(tmp_path / "walk")
     ingest_paths(ledger, [path])
     (entry,) = ingest_paths(ledger, [path], category="truck").entries
-    assert entry.message.endswith("; the category 'truck' changes nothing: no masks were added")
-    assert ledger.categories() == {1: "object"}
+    assert entry.message.endswith("; its objects are truck from now on")
+    assert ledger.categories() == {1: "object", 2: "truck"}
+    assert ledger.video_cares()[1].category_ids == (2,)
+
+
+def test_several_categories_of_footage_without_masks(ledger, tmp_path):
+    (entry,) = ingest_paths(ledger, [write_frames(tmp_path / "walk")], categories=["car", "person", "car"]).entries
+    assert entry.message.endswith(", of car, person")
+    assert ledger.categories() == {1: "car", 2: "person"}
+    assert ledger.video_cares()[1].category_ids == (1, 2)
+
+
+def test_several_categories_and_masks_that_name_none(ledger, tmp_path):
+    (entry,) = ingest_paths(ledger, [davis(tmp_path / "data")], categories=["dog", "ball"]).failed
+    assert "--category names dog, ball, and these masks do not say which object is which" in entry.message
+    assert rows(ledger) == ([], [], {})
+    (tmp_path / "data" / "categories.json").write_text(json.dumps({"dog": {"1": "dog", "2": "ball"}}))
+    assert not ingest_paths(ledger, [tmp_path / "data"], categories=["dog", "ball"]).failed
+    assert ledger.categories() == {1: "dog", 2: "ball"}
 
 
 @pytest.mark.parametrize("name", ["Müller", "视频 1", 'it\'s "quoted"', "a\tb", "<b>[red]"])

@@ -98,6 +98,13 @@ class TestWork:
         assert (1, 4) not in second.frames
         assert not second.learns
 
+    def test_frames_of_excluded_videos_are_never_chosen(self, tmp_path, ledger):
+        ledger.add_video(clip("other"), times_us())
+        ledger.exclude_video(1, "lea")
+        assert {video for video, _ in select_work(context(tmp_path, ledger, 1, self.SETTINGS)).frames} == {2}
+        pool = pool_from_ledger(ledger, 2, answerable=Frames.of([1, 2], [3, 4]))
+        assert listed(pool.candidates) == [(2, 4)]
+
     def test_frames_that_are_held_out_are_never_chosen(self, tmp_path, ledger):
         ledger.hold_out(1, range(2, 12), [], "lead")
         found = select_work(context(tmp_path, ledger, 1, self.SETTINGS))

@@ -143,9 +143,9 @@ def test_a_changing_call_without_the_header_is_refused(office, method, path):
     ("role", "allowed"),
     [
         (Role.VIEWER, {"people", "dashboard"}),
-        (Role.ANNOTATOR, {"next", "mine", "skip"}),
-        (Role.REVIEWER, {"people", "dashboard", "next", "mine", "skip"}),
-        (Role.LEAD, {"people", "dashboard", "next", "mine", "skip", "log", "drop"}),
+        (Role.ANNOTATOR, {"next", "mine", "skip", "guide"}),
+        (Role.REVIEWER, {"people", "dashboard", "next", "mine", "skip", "guide"}),
+        (Role.LEAD, {"people", "dashboard", "next", "mine", "skip", "guide", "log", "drop", "category"}),
     ],
 )
 def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowed):
@@ -157,6 +157,8 @@ def test_roles_open_what_they_should_and_refusals_are_noted(office, role, allowe
         "mine": lambda: client.get("/mine"),
         "next": lambda: client.post("/api/next"),
         "skip": lambda: client.post(f"/api/requests/{request.request_id}/skip", json={"lease": "none"}),
+        "guide": lambda: client.get("/api/categories"),
+        "category": lambda: client.post("/api/categories", json={"name": "cat"}),
         "log": lambda: client.get("/api/log"),
         "drop": lambda: client.post(f"/api/requests/{request.request_id}/drop", json={"lease": "none"}),
     }

@@ -48,6 +48,24 @@ class TestFrames:
         assert not ingest_paths(office.ledger, [write_frames(tmp_path / "later", "second", 4)]).failed
         assert (cache.video(2).name, cache.image(FrameRef(2, 3)).shape) == ("second", (HEIGHT, WIDTH, 3))
 
+    def test_of_a_video_that_was_purged_nothing_is_kept(self, office, cache):
+        cache.picture(FrameRef(1, 2), "jpg", 16)
+        office.ledger.finish_round(2, None)
+        office.ledger.purge_video("clip", "lea")
+        cache._places.clear()
+        with pytest.raises(UnknownName, match="unknown video '1'"):
+            cache.video(1)
+        assert not cache._files
+        assert not cache._images
+
+    def test_a_video_that_was_moved_is_read_where_it_is_now(self, office, cache, tmp_path):
+        before = cache.video(1).uri
+        shutil.move(before, tmp_path / "elsewhere")
+        office.ledger.move_video(1, str(tmp_path / "elsewhere"))
+        cache._places.clear()
+        assert cache.video(1).uri == str(tmp_path / "elsewhere")
+        assert cache.image(FrameRef(1, 2)).shape == (HEIGHT, WIDTH, 3)
+
     def test_the_time_of_a_frame_is_in_seconds(self, cache):
         assert cache.time_seconds(FrameRef(1, 3)) == pytest.approx(0.12)
 

@@ -53,7 +53,11 @@ class TestTasks:
             "video_id": 1, "video": "clip", "frame_idx": 3, "time_seconds": 0.12, "n_frames": N_FRAMES, "fps": 25.0,
             "width": WIDTH, "height": HEIGHT,
         }  # fmt: skip
-        assert task["categories"][0] == {"category_id": 1, "name": "square"}
+        assert (task["categories"][0]["name"], task["categories"][0]["key"], task["own_categories"]) == (
+            "square",
+            "1",
+            [],
+        )
         (mask,) = task["masks"]
         assert (mask["provenance"], mask["confidence"]) == ("propagated", 0.75)
         assert np.array_equal(decode(Rle(*mask["rle"]["size"], mask["rle"]["counts"])), mask_at(3))

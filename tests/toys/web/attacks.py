@@ -96,6 +96,9 @@ REFINE_ATTACKS = {
 
 
 CALLS = [
+    ("GET", "/api/categories"),
+    ("POST", "/api/categories"),
+    ("GET", "/api/categories/1/example"),
     ("GET", "/api/me"),
     ("POST", "/api/next"),
     ("GET", "/api/frames/1/0.jpg"),

@@ -69,6 +69,7 @@ def filled(path, **more):
         "video_id": "1",
         "frame_idx": "1",
         "track_id": "1",
+        "category_id": "1",
         "kind": "jpg",
         "request_id": "r1",
         "answer_id": str(uuid4()),
@@ -87,7 +88,7 @@ def test_every_call_answers_with_the_codes_that_are_described(office, document, 
             continue
         seen = set()
         for client in (stranger, ada, lead, viewer):
-            for more in ({}, missing, {"video_id": "x", "answer_id": "x"}):
+            for more in ({}, missing, {"video_id": "x", "answer_id": "x", "category_id": "x"}):
                 for body in bodies if method != "GET" else (None,):
                     seen.add(str(client.request(method, filled(path, **more), json=body).status_code))
         if method != "GET":
@@ -120,7 +121,8 @@ def test_answers_have_the_fields_that_are_described(office, document, ada):
     for part in ("lease", "frame", "queue"):
         assert task[part].keys() == shown[part].keys()
     assert task["masks"][0].keys() == shown["masks"][0].keys()
-    for path in ("/api/me", "/api/state"):
+    assert task["categories"][0].keys() == shown["categories"][0].keys()
+    for path in ("/api/me", "/api/state", "/api/categories"):
         assert ada.get(path).json().keys() == example("GET", path).keys()
     listed = ada.get("/api/objects/1").json()
     described = example("GET", "/api/objects/{video_id}")

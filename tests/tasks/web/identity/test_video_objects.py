@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from al_core.ledger.campaign.categories import GONE
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
-from tasks.web.identity.video_objects import delivered_objects, drawn_objects, merged
+from tasks.web.identity.video_objects import delivered_objects, drawn_objects, merged, standing_objects
 
 
 def block(size):
@@ -45,3 +46,9 @@ def test_what_people_said_goes_before_what_was_worked_out():
 
 def test_a_video_of_which_nothing_is_known_has_no_objects():
     assert merged(drawn_objects([]), delivered_objects([])) == []
+
+
+def test_objects_have_the_category_that_theirs_stands_for():
+    objects = delivered_objects([delivered(0, 1, 2), delivered(0, 5, 3), delivered(1, 7, 4)])
+    found = standing_objects(objects, {2: 4, 3: GONE})
+    assert {track: known.category_id for track, known in found.items()} == {1: 4, 7: 4}
