@@ -87,6 +87,7 @@ def report(root: Path, out: Path | None) -> None:
 @click.option(
     "--fresh", is_flag=True, help="Answers that came after the round stand in for its masks, in their frames."
 )
+@click.option("--held-out", is_flag=True, help="Only what people said of held-out frames.")
 @click.option(
     "--min-confidence", default=0.0, type=click.FloatRange(0, 1), help="Leave out the machine's masks below it."
 )
@@ -108,6 +109,7 @@ def export(
     round_id: int | None,
     human_frames: bool,
     fresh: bool,
+    held_out: bool,
     min_confidence: float,
     empty: bool,
     images: bool,
@@ -129,7 +131,7 @@ def export(
         min_confidence=min_confidence,
         empty=empty,
     )
-    choice = Choice(round_id, videos or None, fresh)
+    choice = Choice(round_id, videos or None, fresh, held_out)
     with terminal_progress(console):
         done: ExportReport | SplitReport
         tell = progress_of(f"export {name}")

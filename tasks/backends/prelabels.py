@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
@@ -15,7 +16,8 @@ def delivered_masks(
 ) -> dict[str, list[DeliveredMask]]:
     """Return what the last round before each request's own delivered in its frame, by request id.
 
-    Where that is nothing, imported prelabels stand in for it. Frames without masks are left out. Masks of categories
+    Imported prelabels stand in for it where that is nothing, or where they came after it. Frames without masks are
+    left out. Masks of categories
     that were merged since have the category that it is now, those of removed ones are left out.
     """
     ended = ledger.ended_categories()
@@ -30,10 +32,21 @@ def delivered_masks(
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
                 found[mine[frame_idx].request_id] = list(standing(masks, ended))
-    bare = {r.frame: r.request_id for r in requests if not found.get(r.request_id)}
-    for frame, label in ledger.prelabels(list(bare)).items():
-        found[bare[frame]] = [_as_delivered(frame.frame_idx, mask) for mask in label.masks]
-    return found
+        ended_at = ledger.round(last).finished_at if last is not None else None
+        if ended_at is not None:
+            found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
+    return found | _imported(ledger, [r for r in requests if not found.get(r.request_id)])
+
+
+def _imported(
+    ledger: Ledger, requests: Sequence[LabelRequest], since: datetime | None = None
+) -> dict[str, list[DeliveredMask]]:
+    """Return the imported masks of the frames of requests, by request id."""
+    numbers = {request.frame: request.request_id for request in requests}
+    return {
+        numbers[frame]: [_as_delivered(frame.frame_idx, mask) for mask in label.masks]
+        for frame, label in ledger.prelabels(list(numbers), since).items()
+    }
 
 
 def _as_delivered(frame_idx: int, mask: MaskLabel) -> DeliveredMask:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.errors import NotReady, UnknownName
+from al_core.errors import BadSettings, NotReady, UnknownName
 from al_core.export import HOLDS_SPLITS
 from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress, check_free
 from al_core.export.exporters import EXPORTERS, write_export
@@ -39,11 +39,22 @@ class Choice:
         round_id: masks as that round delivered them; None takes the newest ones.
         videos: names; None takes all that have masks.
         fresh: answers that came after that round stand in for what it delivered, in their own frames.
+        held_out: instead of all that, what people said of held-out frames, from which no round learns.
+
+    Raises:
+        BadSettings: held-out frames, and masks of a round too.
     """
 
     round_id: int | None = None
     videos: Sequence[str] | None = None
     fresh: bool = False
+    held_out: bool = False
+
+    def __post_init__(self) -> None:
+        if self.held_out and (self.fresh or self.round_id is not None):
+            raise BadSettings(
+                "held-out frames hold what people said, and belong to no round: leave --round and --fresh out"
+            )
 
 
 def export_project(
@@ -204,6 +215,8 @@ def _gathered(
     project: Project, ledger: Ledger, frames: FrameStore, choice: Choice
 ) -> tuple[list[ExportClip], list[str]]:
     """Return the clips, and what is to be said of answers and videos that do not go out."""
+    if choice.held_out:
+        return _held_out(ledger, frames, choice), []
     with ledger.held():
         round_id = _round(ledger, choice)
         given_up = round_id and ledger.round(round_id).status == "abandoned"
@@ -226,6 +239,37 @@ def _gathered(
         *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
         *_left_out_in_words(left_out, [video.name for video in unwanted], round_id),
     ]
+
+
+def _held_out(ledger: Ledger, frames: FrameStore, choice: Choice) -> list[ExportClip]:
+    """Return the held-out frames that people labelled, by video."""
+    with ledger.held():
+        videos, labels = ledger.videos(), ledger.human_labels(purpose="holdout")
+    said = {video.name: (video, found) for video in videos if (found := _of_video(labels, video))}
+    if not said:
+        raise NotReady(
+            "no held-out frame has a label: hold frames out with fewframes holdout add VIDEO --frames ..., or bring "
+            "labels along with fewframes import FILES --as holdout"
+        )
+    for name in choice.videos or ():
+        if name not in said:
+            raise UnknownName("video with labels of held-out frames", name, said)
+    return [
+        ExportClip(
+            video,
+            partial(_as_said, found),
+            partial(full_frames, frames, video),
+            frozenset(found),
+            None,
+            ledger.frame_times_us(video.video_id),
+        )
+        for name, (video, found) in said.items()
+        if choice.videos is None or name in choice.videos
+    ]
+
+
+def _as_said(labels: Mapping[int, FrameLabel]) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    return ((index, human_masks(labels[index])) for index in sorted(labels))
 
 
 def _wanted(videos: Sequence[Video], excluded: frozenset[int], choice: Choice) -> tuple[list[Video], list[Video]]:

@@ -117,8 +117,12 @@ class ImportOperations(Operations):
         )
 
     @reads
-    def prelabels(self, frames: Sequence[FrameRef]) -> dict[FrameRef, FrameLabel]:
-        """Return the imported masks to start from of some frames; a frame without any has no entry."""
+    def prelabels(self, frames: Sequence[FrameRef], since: datetime | None = None) -> dict[FrameRef, FrameLabel]:
+        """Return the imported masks to start from of some frames; a frame without any has no entry.
+
+        Args:
+            since: only what was imported after that time, UTC without zone.
+        """
         found: dict[FrameRef, list[MaskLabel]] = {}
         with self._connector.session() as connection:
             ended = stands_for(connection)
@@ -126,8 +130,9 @@ class ImportOperations(Operations):
                 rows = self._rows(
                     "SELECT frame_idx, track_id, category_id, height, width, rle_counts FROM prelabel JOIN video "
                     "USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) "
+                    "AND (?::TIMESTAMP IS NULL OR import_id IN (SELECT import_id FROM import WHERE imported_at > ?)) "
                     "ORDER BY 1, 2, prelabel.rowid",
-                    [video_id, indices],
+                    [video_id, indices, since, since],
                 )
                 for frame_idx, *mask in rows:
                     found.setdefault(FrameRef(video_id, frame_idx), []).extend(standing((mask_of(*mask),), ended))

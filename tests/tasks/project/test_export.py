@@ -2,6 +2,7 @@ import json
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -33,6 +34,7 @@ from tests.toys.labelled_project import (
     select,
     write_frames,
 )
+from tests.toys.ledgers import import_tables
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,24 @@ def test_every_format_writes_the_newest_masks(labelled, tmp_path, name):
 def test_an_earlier_round_can_be_asked_for(labelled, tmp_path):
     report = export_project(*labelled, "coco", tmp_path / "out", choice=Choice(round_id=1))
     assert report.masks_by_provenance == {"human": 1, "propagated": 1, "teacher": 3}
+
+
+def test_what_people_said_of_held_out_frames_is_exported_by_itself(labelled, tmp_path):
+    project, ledger, frames = copied(labelled, tmp_path)
+    choice = Choice(held_out=True)
+    with pytest.raises(NotReady, match="no held-out frame has a label: hold frames out with"):
+        export_project(project, ledger, frames, "coco", tmp_path / "none", choice=choice)
+    tables = import_tables(1, 4, category="square")
+    counts = pa.array([encode(mask_at(i)).counts.encode() for i in (1, 4)])
+    tables["masks"] = tables["masks"].set_column(4, "rle_counts", counts)
+    ledger.put_import("holdout", "kim", ["held.json"], **tables)
+    report = export_project(project, ledger, frames, "coco", tmp_path / "out", choice=choice)
+    assert (report.frames, report.masks_by_provenance) == (2, {"human": 2})
+    assert list(written_masks(tmp_path / "out")) == [1, 4]
+    with pytest.raises(UnknownName, match="video with labels of held-out frames"):
+        export_project(project, ledger, frames, "coco", tmp_path / "no", choice=Choice(videos=["x"], held_out=True))
+    with pytest.raises(BadSettings, match="leave --round and --fresh out"):
+        Choice(fresh=True, held_out=True)
 
 
 def test_provenances_are_chosen_by_name(labelled, tmp_path):

@@ -100,3 +100,6 @@ def test_prelabels_count_as_nothing_and_the_newest_holds(ledger):
     assert ledger.human_labels() == []
     frames = [FrameRef(1, i) for i in (2, 3, 4)]
     assert ledger.prelabels(frames) == {frames[0]: label(2), frames[1]: label(3, 2)}
+    first, last = (given.imported_at for given in ledger.imports())
+    assert ledger.prelabels(frames, since=first) == {frames[1]: label(3, 2)}
+    assert ledger.prelabels(frames, since=last) == {}
