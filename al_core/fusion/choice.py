@@ -1,9 +1,9 @@
 """Which propagator follows which object of a video: told by labels that were left out, as far as trying them pays.
 
 The cheapest propagator is tried first. A dearer one is tried where it is expected to put enough frames right for the
-machine seconds that it takes; what it is worth beyond the cheapest is then a mean of what the labels say and of what is
-known beforehand (:class:`Gains`), which counts as :data:`KNOWN_LABELS` labels. No label judges a propagator that it
-taught. With one label nothing can be left out, and what is known beforehand decides alone.
+machine seconds that it takes; what it is worth beyond the cheapest is then a mean of what the labels say and of what
+other videos let expect (:mod:`al_core.fusion.gains`), which counts as :data:`KNOWN_LABELS` labels. No label judges a
+propagator that it taught. With one label nothing can be left out, and what is expected decides alone.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,15 +15,17 @@ import numpy as np
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import propagations
+from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
 from al_core.fusion.held_out import FOLDS, HeldOut, Trial, judged, tried
 from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.labelled_clip import tracks_of
 from al_core.settings import PropagationSettings
+from al_core.stores.optical_flow import ClipFlow, FlowStore
 
 KNOWN_LABELS = 2.0
-"""Labels that what is known beforehand counts as."""
+"""Labels that what is expected counts as."""
 
 
 CHEAPEST = "flow"
@@ -51,12 +53,6 @@ COSTS: Mapping[str, Cost] = {
 """What a propagation takes, by propagator. Decisions rest on these and not on a clock: the same labels lead to the same
 masks on any machine."""
 
-Gains = Mapping[str, float]
-"""What is known beforehand of a propagator: the share of the cheapest one's error that it takes away, by name."""
-
-GAINS: Gains = {"affinity": 0.1, "specialist": 0.2, "cutie": 0.3, "sam2": 0.4}
-"""For any video; of ``cutie`` and ``sam2`` by what their authors report, since their weights are not at hand."""
-
 
 class Outcome(NamedTuple):
     """How a propagator did on the labels that were left out.
@@ -81,16 +77,25 @@ class Choice:
         by_track: propagator of each object.
         outcomes: of those that were tried, the cheapest first; none with fewer than two labels.
         rows: of the chosen propagators on the labels that were left out.
+        looks: what was seen of the video; None where it has no objects.
     """
 
     by_track: Mapping[int, str]
     outcomes: tuple[Outcome, ...] = ()
     rows: tuple[HeldOut, ...] = field(default=(), repr=False)
+    looks: Looks | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The propagators that are used, in the order of the alphabet; at least one."""
         return tuple(sorted(set(self.by_track.values()))) or (CHEAPEST,)
+
+    def as_case(self, video: str) -> Case | None:
+        """Return what other videos may learn from this one; None where nothing was tried."""
+        if self.looks is None or len(self.outcomes) < 2:
+            return None
+        cheapest, *others = self.outcomes
+        return Case(video, self.looks, {other.name: other.j - cheapest.j for other in others})
 
     def describe(self) -> str:
         """Describe the choice for a person, in one line."""
@@ -151,12 +156,12 @@ def _objects(tracks: Sequence[int]) -> str:
     return f"object{'s' if len(tracks) > 1 else ''} {shown}"
 
 
-def choose(resources: Resources, frames: ClipFrames, labels: Labels, gains: Gains = GAINS) -> Choice:
+def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequence[Case] = SHIPPED) -> Choice:
     """Choose a propagator for each object of a clip.
 
     Args:
         resources: its settings name the candidates, and what a frame is worth.
-        gains: what is known beforehand.
+        cases: what came of other videos.
     """
     settings, tracks = resources.settings, tracks_of(labels)
     dearer = sorted(set(settings.candidates) - {CHEAPEST}, key=lambda n: seconds_of(n, settings, frames.n_frames))
@@ -164,10 +169,11 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, gains: Gain
     if not tracks:
         return Choice(used)
     trials = [tried(CHEAPEST, resources, frames, labels)] if len(labels) >= FOLDS else []
-    lost = 1 - _sureness(CHEAPEST, resources, frames, labels)
+    looks = look_at(frames, labels, _flow(resources, frames), 1 - _sureness(CHEAPEST, resources, frames, labels))
     worth = settings.seconds_per_frame * frames.n_frames
+    most = 1.0 if not trials else 1 - _mean(row.overlap for row in judged(trials[0], labels))
     for name in dearer:
-        known = gains.get(name, 0.0) * lost
+        known = min(expected_gain(name, looks, cases), most)
         seconds = seconds_of(name, settings, frames.n_frames)
         # To try it takes about as long as to use it.
         if (known - _mean(best.values())) * worth < seconds * (2 if trials else 1):
@@ -180,7 +186,7 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, gains: Gain
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
             best |= {track: gained[track] for track in better}
-    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)))
+    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)), looks)
 
 
 def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
@@ -192,6 +198,11 @@ def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float
         "specialist": settings.specialist_steps / usual.specialist_steps,
     }
     return cost.video * trained.get(name, 1.0) + cost.frame * n_frames * pixels
+
+
+def _flow(resources: Resources, frames: ClipFrames) -> ClipFlow:
+    settings = resources.settings
+    return FlowStore(resources.cache / "flow").clip(frames, settings.flow_long_side, settings.flow_preset)
 
 
 def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Labels) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from al_core.files import json_bytes
 from al_core.fingerprint import fingerprint
 from al_core.fusion.choice import Choice, Outcome, choose
+from al_core.fusion.gains import SHIPPED, Case, Looks
 from al_core.fusion.held_out import HeldOut
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels
@@ -40,16 +41,20 @@ def choose_propagators(
     by_video: dict[int, list[FrameLabel]] = {}
     for label in labels:
         by_video.setdefault(label.frame.video_id, []).append(label)
+    videos = {video.video_id: video for video in context.videos}
     chosen: dict[int, Choice] = {}
-    for done, video in enumerate(context.videos, start=1):
-        if video.video_id in by_video:
-            clip = VideoFrames(context.frames, video)
-            resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress)
-            by_frame = known_by_frame(clip, by_video[video.video_id], resources)
-            key = _key(context, clip, list(by_frame.values()))
-            chosen[video.video_id] = _kept_or_chosen(disk, key, resources, clip, Decoded(by_frame))
+    cases = list(SHIPPED)
+    # What is tried on videos with many labels tells what to expect of those with few.
+    for done, video_id in enumerate(sorted(by_video, key=lambda v: (-len(by_video[v]), v)), start=1):
+        clip = VideoFrames(context.frames, videos[video_id])
+        resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress)
+        by_frame = known_by_frame(clip, by_video[video_id], resources)
+        key = _key(context, clip, list(by_frame.values()), cases)
+        choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, Decoded(by_frame), cases)
+        case = choice.as_case(videos[video_id].name)
+        cases += [case] if case is not None else []
         if on_progress is not None:
-            on_progress(Progress(done, len(context.videos), video.name))
+            on_progress(Progress(done, len(by_video), videos[video_id].name))
     return chosen
 
 
@@ -65,7 +70,9 @@ def as_json(choices: Choices) -> dict[str, Any]:
     }
 
 
-def _kept_or_chosen(disk: DiskCache, key: str, resources: Resources, clip: VideoFrames, labels: Labels) -> Choice:
+def _kept_or_chosen(
+    disk: DiskCache, key: str, resources: Resources, clip: VideoFrames, labels: Labels, cases: Sequence[Case]
+) -> Choice:
     kept = disk.use(key)
     if kept is not None:
         try:
@@ -73,18 +80,20 @@ def _kept_or_chosen(disk: DiskCache, key: str, resources: Resources, clip: Video
         except (OSError, ValueError, KeyError, TypeError):
             # It was dropped or is damaged: it is made again.
             pass
-    choice = choose(resources, clip, labels)
+    choice = choose(resources, clip, labels, cases)
     tracks = {str(track): name for track, name in choice.by_track.items()}
-    disk.put(key, json_bytes({"tracks": tracks, "tried": choice.outcomes, "rows": choice.rows}))
+    disk.put(key, json_bytes({"tracks": tracks, "tried": choice.outcomes, "rows": choice.rows, "looks": choice.looks}))
     return choice
 
 
 def _read(kept: Mapping[str, Any]) -> Choice:
     by_track = {int(track): str(name) for track, name in kept["tracks"].items()}
-    return Choice(by_track, tuple(Outcome(*o) for o in kept["tried"]), tuple(HeldOut(*row) for row in kept["rows"]))
+    looks = Looks(*kept["looks"]) if kept["looks"] is not None else None
+    tried, rows = tuple(Outcome(*o) for o in kept["tried"]), tuple(HeldOut(*row) for row in kept["rows"])
+    return Choice(by_track, tried, rows, looks)
 
 
-def _key(context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel]) -> str:
+def _key(context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], cases: Sequence[Case]) -> str:
     settings = [context.stored.part("propagation"), context.settings.seed]
-    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), *settings]
+    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings]
     return f"{clip.sha256}/{fingerprint(depends)}.json"

@@ -8,6 +8,7 @@ import pytest
 
 from al_core.evaluation.calibration import Calibration
 from al_core.fusion.choice import CHEAPEST, Choice, Outcome, choose, seconds_of, told
+from al_core.fusion.gains import Case
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame
 from al_core.settings import PropagationSettings
@@ -15,7 +16,7 @@ from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.fusion import box, carried
 
 UNTRAINED = PropagationSettings(methods=("auto",), encoder_steps=0, specialist_steps=2, seconds_per_frame=1000.0)
-GAINS = {"affinity": 0.5}
+MEAN = UNTRAINED.model_copy(update={"seconds_per_frame": 0.0})
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,16 @@ def labels(clip: MoverClip, *marks: int) -> dict[int, Mapping[int, np.ndarray]]:
     return {i: clip.truth[i] for i in marks}
 
 
+def expecting(resources: Resources, clip: MoverClip, found: Mapping[int, Mapping[int, np.ndarray]]) -> list[Case]:
+    """Videos just like this one, on which affinity gains and a specialist loses."""
+    looks = choose(replace(resources, settings=MEAN), clip, found).looks
+    assert looks is not None
+    return [Case("another", looks, {"affinity": 0.5, "specialist": -0.5})] * 100
+
+
 def test_the_one_that_finds_more_of_the_labels_left_out_is_chosen(fast: MoverClip, resources: Resources) -> None:
-    choice = choose(resources, fast, labels(fast, 1, 4, 7, 10), GAINS)
+    marked = labels(fast, 1, 4, 7, 10)
+    choice = choose(resources, fast, marked, expecting(resources, fast, marked))
     flow, affinity = choice.outcomes
     assert (flow.name, affinity.name) == (CHEAPEST, "affinity")
     assert affinity.j > flow.j + 0.05
@@ -45,26 +54,37 @@ def test_the_one_that_finds_more_of_the_labels_left_out_is_chosen(fast: MoverCli
 
 def test_what_does_no_better_on_the_labels_is_not_chosen_whatever_was_expected(resources: Resources) -> None:
     still = mover_clip({1: line((30, 32), (0, 0), 6)}, radius=14, size=(64, 96))
-    choice = choose(resources, still, labels(still, 1, 2, 3, 4), GAINS)
+    marked = labels(still, 1, 2, 3, 4)
+    choice = choose(resources, still, marked, expecting(resources, still, marked))
     assert choice.by_track == {1: CHEAPEST}
 
 
 def test_nothing_dear_is_tried_where_it_does_not_pay(fast: MoverClip, resources: Resources) -> None:
-    mean = replace(resources, settings=UNTRAINED.model_copy(update={"seconds_per_frame": 0.0}))
-    choice = choose(mean, fast, labels(fast, 1, 4, 7, 10), GAINS)
+    choice = choose(replace(resources, settings=MEAN), fast, labels(fast, 1, 4, 7, 10))
     assert [outcome.name for outcome in choice.outcomes] == [CHEAPEST]
     assert choice.by_track == {1: CHEAPEST}
 
 
-def test_one_label_is_never_left_out_and_what_is_known_beforehand_decides(
-    fast: MoverClip, resources: Resources
-) -> None:
-    assert choose(resources, fast, labels(fast, 5), GAINS) == Choice({1: "affinity"})
-    assert choose(resources, fast, labels(fast, 5), {}) == Choice({1: CHEAPEST})
+def test_one_label_is_never_left_out_and_what_is_expected_decides(fast: MoverClip, resources: Resources) -> None:
+    marked = labels(fast, 5)
+    expected = choose(resources, fast, marked, expecting(resources, fast, marked))
+    assert (expected.by_track, expected.outcomes) == ({1: "affinity"}, ())
+    none = choose(replace(resources, settings=MEAN), fast, marked)
+    assert none.by_track == {1: CHEAPEST}
+    assert none.as_case("fast") is None
+
+
+def test_what_was_tried_tells_other_videos_what_to_expect(fast: MoverClip, resources: Resources) -> None:
+    marked = labels(fast, 1, 4, 7, 10)
+    choice = choose(resources, fast, marked, expecting(resources, fast, marked))
+    case = choice.as_case("fast")
+    assert case is not None
+    assert case.looks == choice.looks
+    assert case.gains["affinity"] == pytest.approx(choice.outcomes[1].j - choice.outcomes[0].j)
 
 
 def test_a_clip_without_objects_needs_no_choice(fast: MoverClip, resources: Resources) -> None:
-    choice = choose(resources, fast, {3: {}, 8: {}}, GAINS)
+    choice = choose(resources, fast, {3: {}, 8: {}})
     assert choice.by_track == {}
     assert choice.names == (CHEAPEST,)
 
