@@ -28,6 +28,9 @@ KNOWN_LABELS = 2.0
 """Labels that what is expected counts as."""
 
 
+ENOUGH_LABELS = 8
+"""Labels of which it is enough to leave out half: then a propagator is tried once and not twice."""
+
 CHEAPEST = "flow"
 """Needs nothing but the flow, which every other one needs too; it follows what no choice was made for."""
 
@@ -168,7 +171,8 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
     used, best = dict.fromkeys(tracks, CHEAPEST), dict.fromkeys(tracks, 0.0)
     if not tracks:
         return Choice(used)
-    trials = [tried(CHEAPEST, resources, frames, labels)] if len(labels) >= FOLDS else []
+    folds = 1 if len(labels) >= ENOUGH_LABELS else FOLDS
+    trials = [tried(CHEAPEST, resources, frames, labels, folds)] if len(labels) >= FOLDS else []
     looks = look_at(frames, labels, _flow(resources, frames), 1 - _sureness(CHEAPEST, resources, frames, labels))
     worth = settings.seconds_per_frame * frames.n_frames
     most = 1.0 if not trials else 1 - _mean(row.overlap for row in judged(trials[0], labels))
@@ -180,7 +184,7 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
             continue
         gained = dict.fromkeys(tracks, known)
         if trials:
-            trials.append(tried(name, _briefly(resources), frames, labels))
+            trials.append(tried(name, _briefly(resources, folds), frames, labels, folds))
             gained = _gained(trials[0], trials[-1], labels, known, tracks)
         better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
         if sum(better.values()) / len(tracks) * worth >= seconds:
@@ -211,9 +215,9 @@ def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Label
     return _mean(t.confidence for f in propagated() if f.frame_idx not in labels for t in f.tracks.values())
 
 
-def _briefly(resources: Resources) -> Resources:
-    """Return what a trial is made with: each fold's training is as short as all of them together may take."""
-    steps = -(-resources.settings.specialist_steps // FOLDS)
+def _briefly(resources: Resources, folds: int) -> Resources:
+    """Return what a trial is made with: the trainings of all folds together take as long as one."""
+    steps = -(-resources.settings.specialist_steps // folds)
     return replace(resources, settings=resources.settings.model_copy(update={"specialist_steps": steps}))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from al_core.fusion.held_out import COMBINED, held_out
+from al_core.fusion.held_out import COMBINED, held_out, judged, tried
 from al_core.propagation import Resources
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import line, mover_clip
@@ -26,6 +26,21 @@ def test_what_people_say_is_not_there_has_no_overlap(tmp_path: Path) -> None:
     (flow, combined) = held_out(("flow",), Resources(PropagationSettings(), tmp_path), clip, labels)
     assert (flow.frame_idx, flow.overlap) == (5, 0.0)
     assert combined.confidence == flow.confidence
+
+
+def test_a_trial_may_leave_out_one_half_only(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (2, 0))})
+    labels = {i: clip.truth[i] for i in (1, 4, 7, 10)}
+    clock = iter([10.0, 12.5])
+    trial = tried("flow", Resources(PropagationSettings(), tmp_path), clip, labels, 1, lambda: next(clock))
+    assert (list(trial.found), trial.seconds) == ([4, 10], 2.5)
+    rows = list(judged(trial, {4: {}, 10: clip.truth[10] | {9: clip.truth[10][1]}}))
+    assert [(row.frame_idx, row.track, row.overlap > 0.7) for row in rows] == [
+        (4, 1, False),
+        (10, 1, True),
+        (10, 9, False),
+    ]
+    assert rows[-1].confidence == 0
 
 
 @pytest.mark.parametrize("marks", [(), (3,)])

@@ -23,11 +23,13 @@ from rich.table import Table
 from al_core.evaluation.calibration import Samples
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, RearrangedClip, clips_of
+from al_core.fusion.choice import choose
 from al_core.masks.rle import decode, encode
 from al_core.propagation import PROPAGATORS, Resources
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel
-from al_core.settings import FrameSettings, PropagationSettings
+from al_core.settings import AUTO, FrameSettings, PropagationSettings
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
+from tasks.steps.propagate import Decoded
 from tests.toys.masks import switches
 
 LONG_GAP = 500
@@ -56,11 +58,12 @@ def main(
     """Run every clip with every method, then print a table."""
     clips = clips_of(data, sequences.split(",") if sequences else None)
     names = methods.split(",")
-    unknown = set(names) - set(PROPAGATORS)
+    unknown = set(names) - set(PROPAGATORS) - {AUTO}
     if unknown:
         raise click.ClickException(f"expected methods of {sorted(PROPAGATORS)}, got {sorted(unknown)}")
     settings = PropagationSettings(flow_preset=preset)
-    runs = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
+    named = [name for name in names if name != AUTO]
+    runs = [(name,) for name in names] + ([tuple(named)] if len(named) > 1 else [])
     console = Console(width=140)
     if n_long:
         for run in runs:
@@ -85,8 +88,10 @@ def main(
 def run_clip(clip: Clip, n_labels: int, methods: Sequence[str], settings: PropagationSettings, cache: Path) -> dict:
     """Mean J over unlabelled frames of one clip, identity switches, frames per second, and the peak memory in MB."""
     labels = labels_of(clip, evenly(clip.n_frames, n_labels))
+    resources = Resources(settings.model_copy(update={"methods": tuple(methods)}), cache)
     started = time.perf_counter()
-    delivered = dict(propagate_clip(seen(clip), labels, clip.size, methods, Resources(settings, cache)))
+    choice = choose(resources, seen(clip), Decoded(labels)) if AUTO in methods else None
+    delivered = dict(propagate_clip(seen(clip), labels, clip.size, methods, resources, choice))
     seconds = time.perf_counter() - started
     measured = [i for i in sorted(delivered) if i not in labels and i in clip.truth_frames]
     pairs = ((clip.truth(i), {m.track_id: decode(m.rle) for m in delivered[i]}) for i in measured)
@@ -97,6 +102,7 @@ def run_clip(clip: Clip, n_labels: int, methods: Sequence[str], settings: Propag
         "switches": switches(pairs),
         "fps": clip.n_frames / seconds,
         "peak": peak_megabytes(),
+        "chosen": "" if choice is None else choice.describe(),
         "samples": [(confidence, overlap) for confidence, overlap, _ in rows],
     }
 
