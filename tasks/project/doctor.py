@@ -26,6 +26,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SET_UP = "run: make -B setup"
 _MODULES = {
     "imaug": "imgaug",
+    "markdown-it-py": "markdown_it",
     "onedl-mmcv": "mmcv",
     "onedl-mmdetection": "mmdet.models",
     "onedl-mmengine": "mmengine",

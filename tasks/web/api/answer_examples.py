@@ -7,7 +7,7 @@ _MASK = {"track_id": 1, "category_id": 1, "rle": RLE, "provenance": "propagated"
 _SHOWN = {"colour": "#cc7722", "description": "dogs of all kinds", "key": "1", "example": True}
 _CATEGORY = {"category_id": 1, "name": "dog"} | _SHOWN
 
-CATEGORIES = {"categories": [_CATEGORY], "guide": "# What to label\n\nEvery dog, also behind a fence."}
+CATEGORIES = {"categories": [_CATEGORY], "guide": "Every *dog*.", "guide_html": "<p>Every <em>dog</em>.</p>\n"}
 ME = {"name": "ada", "role": "annotator", "done": 12, "open": 8}
 
 TASK = {

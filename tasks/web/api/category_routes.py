@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from markdown_it import MarkdownIt
 
 from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller, Lead
@@ -11,6 +12,9 @@ from tasks.web.label_cache import Kinds, LabelCache
 from tasks.web.schemas import CategoryBody
 
 router = APIRouter()
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+"""HTML of a lead's own stays text; pictures would be fetched from elsewhere, which the page allows nobody."""
 
 
 class Picture(Response):
@@ -21,7 +25,7 @@ class Picture(Response):
 
 @router.get("/api/categories", responses=answers(403, example=examples.CATEGORIES))
 def categories(request: Request, person: Labeller) -> dict[str, Any]:
-    """Return the categories, and the instruction for who labels, as text in Markdown."""
+    """Return the categories, and the instruction for who labels, in Markdown and as HTML."""
     return _told(request)
 
 
@@ -61,7 +65,9 @@ def offered(kinds: Kinds) -> list[dict[str, Any]]:
 
 
 def _told(request: Request) -> dict[str, Any]:
-    return {"categories": offered(_cache(request).kinds()), "guide": request.app.state.context.ledger.guide()}
+    guide = request.app.state.context.ledger.guide()
+    shown = {"guide": guide, "guide_html": _MARKDOWN.render(guide)}
+    return {"categories": offered(_cache(request).kinds())} | shown
 
 
 def _cache(request: Request) -> LabelCache:

@@ -1,4 +1,5 @@
-// The guide: what the lead wrote for who labels, and what each category is. Everything is shown as plain text.
+// The guide: what the lead wrote for who labels, and what each category is. Its Markdown becomes HTML on the server,
+// which lets no HTML of the lead's own through; everything else is shown as plain text.
 
 import { call } from "./server.js";
 
@@ -28,7 +29,8 @@ function shown(category) {
 /** Show the guide; the answer is what the server told. */
 export async function show() {
   const told = await call("GET", "api/categories");
-  byId("guide-text").textContent = told.guide;
+  byId("guide-text").innerHTML = told.guide_html;
+  for (const link of byId("guide-text").querySelectorAll("a")) Object.assign(link, { target: "_blank", rel: "noreferrer" });
   byId("guide-none").hidden = Boolean(told.guide);
   byId("guide-categories").replaceChildren(...told.categories.map(shown));
   byId("guide").showModal();

@@ -26,11 +26,26 @@ def names(client):
     return {c["name"]: c["key"] for c in client.get("/api/categories").json()["categories"]}
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("- one\n- **two**", "<ul>\n<li>one</li>\n<li><strong>two</strong></li>\n</ul>\n"),
+        ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
+        ("[here](javascript:alert(1))", "<p>[here](javascript:alert(1))</p>\n"),
+        ("![x](https://example.org/x.png)", '<p>!<a href="https://example.org/x.png">x</a></p>\n'),
+    ],
+)
+def test_markdown_of_a_guide_brings_no_code_along(office, ada, written, shown):
+    office.ledger.put_guide(written, "lea")
+    assert ada.get("/api/categories").json()["guide_html"] == shown
+
+
 def test_the_guide_and_the_categories_are_told(office, ada):
     office.ledger.put_guide("# <b>Squares</b>", "lea")
     office.ledger.set_category("circle", "lea", colour="#112233", description="round", key="1", example=b"\x89PNGx")
     told = ada.get("/api/categories").json()
     assert told["guide"] == "# <b>Squares</b>"
+    assert told["guide_html"] == "<h1>&lt;b&gt;Squares&lt;/b&gt;</h1>\n"
     circle = next(c for c in told["categories"] if c["name"] == "circle")
     assert (circle["colour"], circle["description"], circle["key"], circle["example"]) == (
         "#112233",
