@@ -20,9 +20,9 @@ from al_core.interactive import (
     refine_with_outline,
     refine_with_scribble,
 )
+from al_core.interactive.gestures import box_around, displaced, next_click, outline, strokes
 from al_core.masks.matching import matched
 from al_core.masks.rle import Rle, decode, encode, iou
-from al_core.oracle.gestures import box_around, displaced, next_click, outline, strokes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings
 

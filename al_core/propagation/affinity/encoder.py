@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from al_core.propagation.network_state import load_state, seeded
+from al_core.networks.network_state import load_state, seeded
 
 STRIDE = 4
 """Pixels along each side of the cell that one feature stands for."""
@@ -88,7 +88,7 @@ def new_encoder(seed: int) -> Encoder:
 
 
 def load_encoder(path: Path) -> Encoder:
-    """Read an encoder from a file of :func:`~al_core.propagation.network_state.to_bytes`.
+    """Read an encoder from a file of :func:`~al_core.networks.network_state.to_bytes`.
 
     Raises:
         BadCheckpoint: there is no such file, it cannot be read, or its weights are another network's.

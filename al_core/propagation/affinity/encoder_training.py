@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import ClipFrames
+from al_core.networks.network_state import Checkpoint, kept_or_trained
 from al_core.propagation.affinity.encoder import (
     STRIDE,
     Describe,
@@ -28,7 +29,6 @@ from al_core.propagation.affinity.encoder import (
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
 from al_core.propagation.base import Resources
 from al_core.propagation.labelled_clip import reader
-from al_core.propagation.network_state import Checkpoint, kept_or_trained
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 

@@ -1,33 +1,19 @@
-"""A small fully convolutional network that cuts one object out of a picture, given roughly where it is.
+"""The network of a specialist: a U-Net that sees the picture, what is known of the object and of all other objects."""
 
-Its shape is a U-Net (Ronneberger et al., MICCAI 2015) of few channels: nearly all of it works at half
-resolution and below, one thin layer brings the outline back to full resolution.
-"""
-
-from itertools import pairwise
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
-from al_core.propagation.network_state import load_state, seeded
+from al_core.networks.network_state import load_state, seeded
+from al_core.networks.unet import UNet
 
 IN_CHANNELS = 5
 """Red, green, blue, what is known of the object, what is known of all other objects."""
-
-STRIDE = 16
-"""Height and width of what the network sees are multiples of it."""
 
 SHARE_SEEN = 0.6
 LEAST_SEEN = 256
 """The network sees a frame at this share of the flow's size, but not below so many pixels for the longer side: what it
 lacks in outline, the flow has."""
-
-CHANNELS = (16, 32, 48, 64)
-"""At half, quarter, eighth and sixteenth of the resolution."""
-
-_OUTLINE_CHANNELS = 8
 
 
 def scale_seen(long_side: int) -> float:
@@ -35,78 +21,14 @@ def scale_seen(long_side: int) -> float:
     return min(max(SHARE_SEEN, LEAST_SEEN / long_side), 1.0)
 
 
-class SpecialistNetwork(nn.Module):
-    """Picture and prior in, logit of the object out, at the same resolution.
-
-    Normalisation is by statistics of the training's batches (Ioffe and Szegedy, ICML 2015), not of the picture at
-    hand: the network learns from crops and is applied to whole frames, whose statistics differ.
-    """
-
-    def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:
-        super().__init__()
-        widths = (IN_CHANNELS, *channels)
-        self.down = nn.ModuleList(_block(i, o, stride=2) for i, o in pairwise(widths))
-        self.up = nn.ModuleList(_block(a + b, a) for a, b in pairwise(channels))
-        self.outline = nn.Sequential(
-            nn.Conv2d(channels[0] + IN_CHANNELS, _OUTLINE_CHANNELS, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(_OUTLINE_CHANNELS, 1, 1),
-        )
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits of the object, float32 [n, h, w], for inputs [n, 5, h, w], h and w multiples of 16."""
-        levels = []
-        x = inputs
-        for block in self.down:
-            x = block(x)
-            levels.append(x)
-        for block, skip in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
-            x = block(torch.cat([skip, _twice(x)], 1))
-        logits: Tensor = self.outline(torch.cat([inputs, _twice(x)], 1))
-        return logits[:, 0]
-
-
-def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _twice(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def segmentation_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Return class-balanced cross-entropy (Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015) plus soft IoU:
-    the mean over the pictures, float32 [n, h, w], the target in [0, 1].
-
-    Balancing alone makes masks grow, since a missed pixel of a small object costs more than many false ones; 1 - IoU
-    (Rahman and Wang, ISVC 2016) draws the outline back. A picture without the object has plain cross-entropy only.
-    """
-    share = target.mean(dim=(1, 2), keepdim=True)
-    weight = torch.where(share > 0, target * (1 - share) + (1 - target) * share, torch.ones_like(share))
-    entropy = functional.binary_cross_entropy_with_logits(logits, target, weight, reduction="none")
-    balanced = entropy.sum(dim=(1, 2)) / weight.expand_as(entropy).sum(dim=(1, 2)).clamp_min(1e-6)
-    probability = logits.sigmoid()
-    shared = (probability * target).sum(dim=(1, 2))
-    either = (probability + target - probability * target).sum(dim=(1, 2))
-    overlap = torch.where(share[:, 0, 0] > 0, 1 - shared / either.clamp_min(1e-6), torch.zeros_like(shared))
-    return (balanced + overlap).mean()
-
-
-def new_network(seed: int) -> SpecialistNetwork:
+def new_network(seed: int) -> UNet:
     """Make a network with random weights that follow from the seed."""
-    network = seeded(SpecialistNetwork, seed)
+    network = seeded(lambda: UNet(IN_CHANNELS), seed)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def load_weights(path: Path) -> SpecialistNetwork:
-    """Read a network from a file of :func:`~al_core.propagation.network_state.to_bytes`.
+def load_weights(path: Path) -> UNet:
+    """Read a network from a file of :func:`~al_core.networks.network_state.to_bytes`.
 
     Raises:
         BadCheckpoint: there is no such file, it cannot be read, or its weights are another network's.

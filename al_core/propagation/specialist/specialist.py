@@ -23,11 +23,12 @@ from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
+from al_core.networks.network_state import Checkpoint, kept_or_trained
+from al_core.networks.unet import STRIDE, UNet
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
-from al_core.propagation.network_state import Checkpoint, kept_or_trained
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, load_weights, new_network, scale_seen
+from al_core.propagation.specialist.network import load_weights, new_network, scale_seen
 from al_core.propagation.specialist.training import train
 from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
@@ -110,7 +111,7 @@ class SpecialistPropagator:
                 frame.frame_idx, {t: PropagatedTrack(m.soft(size), judged[t][1]) for t, m in masks.items()}
             )
 
-    def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> SpecialistNetwork:
+    def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> UNet:
         key = f"{frames.sha256}/{self._fingerprint(labels, size)}"
         network = load_weights(self._parent) if self._parent is not None else new_network(self._seed)
 
@@ -138,9 +139,7 @@ def _expected(labels: Labels, frame_idx: int) -> set[int]:
     return {track for mark in nearest for track in labels[mark]}
 
 
-def _cut_out(
-    network: SpecialistNetwork, image: NDArray[np.uint8], frame: PropagatedFrame, wanted: set[int]
-) -> dict[int, Patch]:
+def _cut_out(network: UNet, image: NDArray[np.uint8], frame: PropagatedFrame, wanted: set[int]) -> dict[int, Patch]:
     """Return what the network makes of what the flow brought, by track."""
     size = (image.shape[0], image.shape[1])
     masks = {track: carried.mask for track, carried in frame.tracks.items()}
@@ -163,7 +162,7 @@ def _around(window: Window, size: Size) -> Window:
 
 
 @torch.inference_mode()
-def _probability(network: SpecialistNetwork, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+def _probability(network: UNet, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen ``scale`` as big."""
     height, width = inputs.shape[:2]
     small = (max(round(width * scale), 1), max(round(height * scale), 1))

@@ -13,10 +13,11 @@ import torch
 from al_core.errors import BadLabel, TrainingDiverged
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size
+from al_core.networks.network_state import Checkpoint, to_bytes
+from al_core.networks.unet import STRIDE, UNet, segmentation_loss
 from al_core.propagation.base import Labels, Propagator
-from al_core.propagation.network_state import Checkpoint, to_bytes
 from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import STRIDE, SpecialistNetwork, new_network, scale_seen, segmentation_loss
+from al_core.propagation.specialist.network import new_network, scale_seen
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 
@@ -27,7 +28,7 @@ CHECKPOINT_STEPS = 50
 
 
 def train(
-    network: SpecialistNetwork,
+    network: UNet,
     examples: Sequence[ExampleFrame],
     steps: int,
     seed: int,
@@ -88,7 +89,7 @@ def train_parent(
     steps: int = 1000,
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
-) -> SpecialistNetwork:
+) -> UNet:
     """Train a parent on labelled clips and write its weights to a file for the setting ``propagation.parent``.
 
     Args:

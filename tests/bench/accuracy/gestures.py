@@ -22,7 +22,7 @@ from rich.table import Table
 from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_box, refine_with_clicks
 from al_core.interactive.closeup import window_of
-from al_core.oracle.gestures import next_click
+from al_core.interactive.gestures import next_click
 
 COUNTS = (1, 3, 5, 10)
 """Clicks after which a mask is measured."""

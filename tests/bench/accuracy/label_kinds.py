@@ -20,10 +20,10 @@ from rich.table import Table
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.images import read_image, read_indices
 from al_core.interactive import Click, refine_with_clicks
+from al_core.interactive.gestures import next_click
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import Window, patch_of, resample
 from al_core.oracle import SimulatedAnnotator, request_rng
-from al_core.oracle.gestures import next_click
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings, PropagationSettings

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from al_core.networks.unet import UNet
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.specialist.examples import labelled_frames, network_input
-from al_core.propagation.specialist.network import SpecialistNetwork, load_weights, new_network
+from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.propagation.specialist.training import train, train_parent
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
@@ -53,7 +54,7 @@ def clip_of(seed: int) -> MoverClip:
     return synthetic_clip(seed, n_frames=FRAMES, size=SIZE, radius=13, pan=1.0, light=-0.3)
 
 
-def quality(network: SpecialistNetwork, clip: MoverClip) -> float:
+def quality(network: UNet, clip: MoverClip) -> float:
     """Mean J over the frames that none of the methods has a label of, without a prior."""
     network.eval()
     blank = np.zeros(clip.size, np.float32)

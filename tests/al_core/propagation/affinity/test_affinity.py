@@ -8,12 +8,12 @@ import pytest
 
 from al_core.errors import BadCheckpoint, BadLabel
 from al_core.footage.clips import ClipFrames
+from al_core.networks.network_state import to_bytes
 from al_core.propagation import Resources, build, walks
 from al_core.propagation.affinity.affinity import AffinityPropagator, Matching
 from al_core.propagation.affinity.encoder import Describe, describing, new_encoder
 from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.network_state import to_bytes
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.toys.footage.movers import MoverClip, iou, line, mover_clip

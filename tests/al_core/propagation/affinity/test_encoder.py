@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
+from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity.encoder import FEATURES, load_encoder, new_encoder, to_lab
-from al_core.propagation.network_state import to_bytes
 
 
 def test_lab_of_grey_has_no_colour_and_rises_with_lightness() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training as training
 from al_core.propagation.affinity.encoder import Encoder, new_encoder
 from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
-from al_core.propagation.network_state import to_bytes
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.movers import MoverClip, line, mover_clip

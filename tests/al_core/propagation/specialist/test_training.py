@@ -8,8 +8,8 @@ import torch
 
 from al_core.errors import BadLabel, TrainingDiverged
 from al_core.masks.soft import SoftMask
+from al_core.networks.network_state import Checkpoint, to_bytes
 from al_core.propagation.flow import FlowPropagator
-from al_core.propagation.network_state import Checkpoint, to_bytes
 from al_core.propagation.specialist.examples import ExampleFrame
 from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.propagation.specialist.training import WARM_UP, train, train_parent

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from al_core.errors import BadCheckpoint
-from al_core.propagation.network_state import Checkpoint, load_kept, load_state, seeded, to_bytes
+from al_core.networks.network_state import Checkpoint, load_kept, load_state, seeded, to_bytes
 from al_core.stores.disk_cache import DiskCache
 
 

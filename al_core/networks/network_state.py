@@ -1,4 +1,4 @@
-"""Weights of the propagators' small networks: drawn from a seed, read from files, kept while a training goes on."""
+"""Weights of small networks: drawn from a seed, read from files, kept while a training goes on."""
 
 import io
 from collections.abc import Callable

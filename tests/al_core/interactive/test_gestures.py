@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Click, filled
+from al_core.interactive.gestures import MOST_VERTICES, box_around, displaced, next_click, outline, strokes
 from al_core.masks.soft import Window
-from al_core.oracle.gestures import MOST_VERTICES, box_around, displaced, next_click, outline, strokes
 from tests.toys.masks import disk
 
 

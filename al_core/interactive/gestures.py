@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.interactive import Click, Stroke
+from al_core.interactive.clicks import Click
 from al_core.interactive.closeup import depth, window_of
 from al_core.interactive.outlines import Polygon
+from al_core.interactive.scribbles import Stroke
 from al_core.masks.soft import Window
 
 Mask = NDArray[np.bool_]
