@@ -204,7 +204,8 @@ class AnnotatorSettings(_Section):
     For people at our page: a lease expires ``lease_seconds`` after the last heartbeat of its holder. Of the requests,
     ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
-    are asked for beforehand, so that nobody waits while a round trains.
+    are asked for beforehand, so that nobody waits while a round trains. ``refiner_seconds`` of each round go into a
+    refiner that learns from the labels what clicks and boxes mean here.
     """
 
     backend: str = "page"
@@ -225,6 +226,7 @@ class AnnotatorSettings(_Section):
     double_share: Share = 0.0
     known_truth_share: Share = 0.0
     ahead: NonNegative | Auto = AUTO
+    refiner_seconds: Seconds = 120.0
     label_studio_url: ServerUrl = "http://127.0.0.1:8080"
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
     cvat_url: ServerUrl = ""

@@ -111,6 +111,8 @@ MEANING = {
     ),
     "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains; "
     "`auto`: as many as people can label while the machine works.",
+    "annotator.refiner_seconds": "Seconds of training in each round for a refiner of `page` that learns from the "
+    "labels (see [labelling](labelling.md)); 0: none.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip), "

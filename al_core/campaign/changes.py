@@ -14,6 +14,7 @@ LAST_CHANCE = {
     "selection": "select",
     "annotator": "request",
     "annotator.lease_seconds": "collect",
+    "annotator.refiner_seconds": "train",
     "annotator.label_studio_url": "collect",
     "annotator.label_studio_token_variable": "collect",
     "annotator.cvat_url": "collect",

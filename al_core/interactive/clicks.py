@@ -16,7 +16,7 @@ from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.first_clicks import Click, mask_from_clicks
 from al_core.interactive.segmenters import random_walk
-from al_core.masks.soft import Window, union
+from al_core.masks.soft import Size, Window, union
 
 LONG_SIDE = 160
 """Of the small picture in pixels."""
@@ -62,9 +62,7 @@ def refine_with_clicks(
         BadLabel: a click outside the frame, or an image of another size.
     """
     size = check(image, probability)
-    outside = [(c.x, c.y) for c in clicks if not (0 <= c.x < size[1] and 0 <= c.y < size[0])]
-    if outside:
-        raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
+    check_clicks(clicks, size)
     mask = probability > 0.5
     if not mask.any() and any(c.positive for c in clicks):
         mask = mask_from_clicks(image, clicks[:FIRST])
@@ -73,8 +71,42 @@ def refine_with_clicks(
         corrections = clicks
     if corrections:
         mask = _corrected(image, probability, corrections, prior_trust)
+    return held_to(mask, clicks)
+
+
+def check_clicks(clicks: Sequence[Click], size: Size) -> None:
+    """Refuse clicks that do not lie in a frame of (height, width) ``size``.
+
+    Raises:
+        BadLabel: a click outside the frame.
+    """
+    outside = [(c.x, c.y) for c in clicks if not (0 <= c.x < size[1] and 0 <= c.y < size[0])]
+    if outside:
+        raise BadLabel(f"clicks (x, y) lie inside the frame of {size[1]}x{size[0]} pixels, got {outside}")
+
+
+def held_to(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> NDArray[np.bool_]:
+    """Put the clicked pixels of a mask, bool [h, w], on the side that each click says; the mask itself is changed."""
     for click in clicks:
         mask[click.y, click.x] = click.positive
+    return mask
+
+
+def mended(
+    mask: NDArray[np.bool_], found: NDArray[np.bool_], clicks: Sequence[Click], window: Window
+) -> NDArray[np.bool_]:
+    """Return a mask with what another one says of the regions around clicks, and only in each click's direction.
+
+    Args:
+        mask: bool [h, w]; it stays as it is.
+        found: the other mask within a window that holds all clicks.
+    """
+    mask = mask.copy()
+    part = mask[window.slices]
+    changed = {True: found & ~part, False: part & ~found}
+    for click in clicks:
+        here = (click.x - window.x0, click.y - window.y0)
+        part[_region(changed[click.positive], here)] = click.positive
     return mask
 
 
@@ -89,12 +121,7 @@ def _corrected(
     small = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
     prior, trust = _doubted(closeup.values(probability), small, prior_trust)
     walked = closeup.enlarged(random_walk(closeup.image(image), prior, trust))
-    part = mask[closeup.window.slices]
-    changed = {True: walked & ~part, False: part & ~walked}
-    for click in clicks:
-        here = (click.x - closeup.window.x0, click.y - closeup.window.y0)
-        part[_region(changed[click.positive], here)] = click.positive
-    return mask
+    return mended(mask, walked, clicks, closeup.window)
 
 
 def _doubted(

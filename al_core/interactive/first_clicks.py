@@ -67,7 +67,7 @@ def mask_from_clicks(image: NDArray[np.uint8], clicks: Sequence[Click]) -> NDArr
     states[likely < UNLIKELY], states[likely > SURE] = cv2.GC_BGD, cv2.GC_FGD
     for seed in seeds:
         cv2.circle(states, (seed.x, seed.y), _SURE_RADIUS, cv2.GC_FGD if seed.positive else cv2.GC_BGD, -1)
-    found = _clicked_parts(grabcut(small, states, ITERATIONS), seeds)
+    found = clicked_parts(grabcut(small, states, ITERATIONS), seeds)
     return closeup.enlarged(found.astype(np.float32))
 
 
@@ -97,7 +97,7 @@ def _radius(seed: Click, seeds: Sequence[Click], long_side: int) -> int:
     return max(1, round(min([wanted, *(APART * other for other in others)])))
 
 
-def _clicked_parts(found: NDArray[np.bool_], seeds: Sequence[Click]) -> NDArray[np.bool_]:
+def clicked_parts(found: NDArray[np.bool_], seeds: Sequence[Click]) -> NDArray[np.bool_]:
     """Return the connected parts that a click on the object lies in, bool [h, w]."""
     _, parts = cv2.connectedComponents(found.astype(np.uint8))
     clicked = {int(parts[s.y, s.x]) for s in seeds if s.positive} - {0}

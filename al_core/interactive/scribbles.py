@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.clicks import Click, refine_with_clicks
+from al_core.masks.soft import Size
 
 MOST_CLICKS = 12
 """Most clicks that a stroke counts as, evenly spaced along it."""
@@ -45,19 +46,33 @@ def refine_with_scribble(
     Raises:
         BadLabel: a stroke that leaves the frame, or an image of another size.
     """
-    h, w = probability.shape
+    check_strokes(strokes, (probability.shape[0], probability.shape[1]))
+    clicks = [click for stroke in strokes for click in clicks_along(stroke)]
+    mask = refine_with_clicks(image, probability, clicks, PRIOR_TRUST)
+    return drawn_over(mask, strokes)
+
+
+def check_strokes(strokes: Sequence[Stroke], size: Size) -> None:
+    """Refuse strokes that do not lie in a frame of (height, width) ``size``.
+
+    Raises:
+        BadLabel: a stroke leaves the frame.
+    """
     for stroke in strokes:
         low, high = stroke.points.min(axis=0), stroke.points.max(axis=0)
-        if (low < 0).any() or (high >= (w, h)).any():
-            raise BadLabel(f"strokes lie inside the frame of {w}x{h} pixels, got one from {low} to {high}")
-    clicks = [click for stroke in strokes for click in _clicks(stroke)]
-    mask = refine_with_clicks(image, probability, clicks, PRIOR_TRUST)
+        if (low < 0).any() or (high >= size[::-1]).any():
+            raise BadLabel(f"strokes lie inside the frame of {size[1]}x{size[0]} pixels, got one from {low} to {high}")
+
+
+def drawn_over(mask: NDArray[np.bool_], strokes: Sequence[Stroke]) -> NDArray[np.bool_]:
+    """Put the pixels of a mask, bool [h, w], that strokes run over on the side that each says; the mask is changed."""
     for stroke in strokes:
         mask[stroke.points[:, 1], stroke.points[:, 0]] = stroke.positive
     return mask
 
 
-def _clicks(stroke: Stroke) -> list[Click]:
+def clicks_along(stroke: Stroke) -> list[Click]:
+    """Return the clicks that a stroke counts as, from its beginning to its end."""
     n = min(MOST_CLICKS, len(stroke.points))
     # The middles of n pieces of equal length: a single click lies in the middle of the stroke.
     chosen = ((np.arange(n) + 0.5) * len(stroke.points) / n).astype(int)

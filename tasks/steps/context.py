@@ -110,6 +110,8 @@ class Trained(StepResult):
         loss: of the last iteration; None where there was none.
         labels: frames that it learned from.
         notes: what a person should know, e.g. which of the given weights fitted.
+        refiner: of the page, as :class:`~tasks.models.page_refiner.PageRefiner` stores itself; empty where none was
+            trained.
     """
 
     step: ClassVar[str] = "train"
@@ -119,6 +121,7 @@ class Trained(StepResult):
     loss: float | None = None
     labels: int = 0
     notes: tuple[str, ...] = ()
+    refiner: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from al_core.fingerprint import fingerprint_file
 from al_core.records import fingerprint_labels
+from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
@@ -27,6 +28,7 @@ def train_inputs(context: RoundContext) -> dict[str, Any]:
 
 def train_work(context: RoundContext) -> Trained:
     """Train the student, and with it its mean teachers, on what people said at full resolution; keep the loss curve.
+    Train the refiner of the page after it.
 
     Where this machine limits how many trainings go on at a time, it waits for its turn.
     """
@@ -48,6 +50,7 @@ def train_work(context: RoundContext) -> Trained:
             init_checkpoint=start,
             on_progress=progress_of(Trained.step),
         )
+        refiner = train_page_refiner(context, starting_refiner(context))
     context.ledger.put_training_curve(context.round_id, trained.curve)
     return Trained(
         checkpoint=project.relative(trained.checkpoint),
@@ -56,6 +59,7 @@ def train_work(context: RoundContext) -> Trained:
         loss=trained.curve[-1][1] if trained.curve else None,
         labels=len(labels),
         notes=tuple(trained.notes),
+        refiner={} if refiner is None else refiner.to_json(),
     )
 
 
@@ -67,6 +71,13 @@ def starting_checkpoint(context: RoundContext) -> Path | None:
         return context.project.absolute(before[1].checkpoint)
     name = context.settings.student.init_weights
     return Path(name).expanduser() if name else None
+
+
+def starting_refiner(context: RoundContext) -> Path | None:
+    """Return the network that a round's refiner of the page starts from: that of :func:`starting_round`, if any."""
+    before = starting_round(context)
+    file = PageRefiner.from_json(before[1].refiner).file if before is not None else ""
+    return context.project.absolute(file) if file else None
 
 
 def starting_round(context: RoundContext) -> tuple[int, Trained] | None:

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cachetools import LRUCache, TTLCache, cachedmethod
@@ -33,6 +34,9 @@ from tasks.web.identity.video_objects import (
 )
 from tasks.web.pictures import encoded, frame_at
 from tasks.web.state import WebContext
+
+if TYPE_CHECKING:
+    from tasks.web.refining.page_gestures import PageGestures
 
 _SETTINGS_SECONDS = 10.0
 _CONTEXT_FRAMES = 32
@@ -92,6 +96,16 @@ class LabelCache:
         self._cares: TTLCache[Any, dict[int, VideoCare]] = TTLCache(1, _SETTINGS_SECONDS)
         self._places: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
+
+    # ---- gestures
+
+    @cached_property
+    def gestures(self) -> "PageGestures":
+        """What makes masks of gestures."""
+        # The server starts without scipy.
+        from tasks.web.refining.page_gestures import PageGestures
+
+        return PageGestures(self._project, self._ledger)
 
     # ---- videos and frames
 

@@ -1,13 +1,14 @@
 """The calls of the labelling page: the next frame, its picture and masks, drafts, answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
+from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
 from al_core.ledger.campaign.curation import VideoCare
@@ -25,6 +26,9 @@ from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
+
+if TYPE_CHECKING:
+    from al_core.interactive.refiner import Refiner
 
 UNDO_SECONDS = 60
 """For this long an answer can be taken back."""
@@ -183,12 +187,15 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
         request.app.state.context.answered(dropped.round_id)
 
 
-@router.post("/api/requests/{request_id}/refine", responses=answers(404, 409, example={"rle": examples.RLE}))
-def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> dict[str, Any]:
-    """Make a mask better by clicks or a box; nothing is stored."""
+@router.post(
+    "/api/requests/{request_id}/refine",
+    responses=answers(404, 409, example={"rle": examples.RLE}, nothing="A newer gesture for the same object came."),
+)
+def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> Any:
+    """Make a mask better by clicks or a box; nothing is stored. A newer gesture for the same object ends an older one,
+    which then has no answer (204)."""
     # The server starts without scipy.
-    from al_core.interactive import Click, refine_with_box, refine_with_clicks
-    from al_core.masks.soft import Window
+    from tasks.web.refining.page_gestures import Superseded
 
     cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
@@ -197,11 +204,11 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
         start = body.rle.checked(video) if body.rle is not None else None
         ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
-        if body.box is not None:
-            found = refine_with_box(cache.image(frame), known, Window(*(round(side) for side in body.box)))
-        else:
-            clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
-            found = refine_with_clicks(cache.image(frame), known, clicks)
+        try:
+            with cache.gestures.at_work((request_id, body.track_id)) as going_on:
+                found = _refined(cache.gestures.refiner(), cache.image(frame), known, body, going_on)
+        except Superseded:
+            return Response(status_code=204)
     return {"rle": encode(found).to_coco()}
 
 
@@ -241,6 +248,24 @@ def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[Non
     except FewframesError as error:
         _ledger(request).log_action(person.name, "refused", subject, str(error))
         raise
+
+
+def _refined(
+    refiner: "Refiner",
+    image: NDArray[np.uint8],
+    known: NDArray[np.float32],
+    body: RefineBody,
+    going_on: Callable[[], None],
+) -> NDArray[np.bool_]:
+    from al_core.interactive import Click
+    from al_core.masks.soft import Window
+
+    # The picture may have taken a while.
+    going_on()
+    if body.box is not None:
+        return refiner.with_box(image, known, Window(*(round(side) for side in body.box)), going_on)
+    clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
+    return refiner.with_clicks(image, known, clicks, going_on)
 
 
 def _checked(

@@ -190,7 +190,7 @@ export class Editor extends EventTarget {
       drawing.replace(label, object, rle, this.cutting);
       if (clicks && !this.clicks) this.clicks = clicks;
     }
-    if (!rle && clicks) this.clicks = null;
+    if (!rle && clicks && number === object.asked) this.clicks = null;
     this.#tell();
   }
 

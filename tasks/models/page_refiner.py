@@ -1,0 +1,218 @@
+"""The refiner of the labelling page: trained with each round's student, compared, and found again by the page."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from al_core.errors import BadCheckpoint, TrainingDiverged
+from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.records import FrameLabel, fingerprint_labels
+from tasks.progress import progress_of
+from tasks.steps.context import RoundContext, Trained, standing_rounds
+
+if TYPE_CHECKING:
+    from al_core.interactive.learned.simulated import LabelledObjects
+    from al_core.interactive.refiner import Refiner
+
+_log = logging.getLogger(__name__)
+
+LONG_SIDE = 640
+"""Of the frames that a refiner learns from, in pixels."""
+
+MOST_FRAMES = 200
+MOST_OBJECTS = 12
+"""Frames of a project, and largest objects of a frame, that are kept in memory for it."""
+
+FEWEST_FRAMES = 8
+"""Labelled frames with objects from which on a refiner is trained."""
+
+PLAIN = "plain"
+FORMAT = "refiner1"
+
+
+@dataclass(frozen=True)
+class PageRefiner:
+    """What a round left for the page.
+
+    Attributes:
+        file: the network's, relative to the project; empty where there is none.
+        sha256: hash of that file, 64 hex digits.
+        methods: how the page makes masks, by gesture ("clicks" where nothing is known, "corrections" of a shown mask,
+            "box"): "plain", "network", or "network_colours".
+        iou: mean IoU of each of these on held-out objects, by gesture.
+        objects: how many were held out.
+        note: why there is none, or what a person should know.
+    """
+
+    file: str = ""
+    sha256: str = ""
+    methods: Mapping[str, str] = field(default_factory=dict)
+    iou: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    objects: int = 0
+    note: str = ""
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "PageRefiner":
+        """Return what a training step stored; what this version does not know is left out."""
+        return cls(**{name: stored[name] for name in cls.__dataclass_fields__ if name in stored})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the result of the training step keeps it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @property
+    def learned(self) -> bool:
+        """Tell whether the page uses the network for some gesture."""
+        return bool(self.file) and any(method != PLAIN for method in self.methods.values())
+
+
+def train_page_refiner(context: RoundContext, start: Path | None) -> PageRefiner | None:
+    """Train a refiner on the labels of a round, and compare it with the one without learning.
+
+    A training that was killed goes on. One that fails costs the page nothing but the refiner.
+
+    Args:
+        start: file of a network to start from.
+
+    Returns:
+        None where the project's people do not use the page, the settings give it no time, or labels are too few.
+    """
+    annotator = context.settings.annotator
+    if annotator.backend != "page" or not annotator.refiner_seconds:
+        return None
+    learnt, judged = _split(context)
+    if len(learnt) < FEWEST_FRAMES:
+        return None
+    try:
+        return _trained(context, start, learnt, judged)
+    except TrainingDiverged as error:
+        _log.warning("round %d: the page keeps the refiner without learning: %s", context.round_id, error)
+        return PageRefiner(note=str(error))
+
+
+def newest_refiner(ledger: Ledger) -> PageRefiner:
+    """Return what the page uses now: of the newest round that stands and trained its student."""
+    standing = {this.round_id for this in standing_rounds(ledger)}
+    steps = [
+        step
+        for step in ledger.steps()
+        if step.name == Trained.step and step.status == "finished" and step.round_id in standing
+    ]
+    if not steps:
+        return PageRefiner()
+    return PageRefiner.from_json(Trained.from_json(max(steps, key=lambda step: step.round_id).result).refiner)
+
+
+def read_page_refiner(project: Project, found: PageRefiner) -> "Refiner":
+    """Return the refiner that the ledger names; it loads torch.
+
+    Raises:
+        BadCheckpoint: its file is gone, or is not what the round wrote.
+    """
+    # A server whose page uses no network starts without torch.
+    from al_core.interactive.learned.learned_refiner import chosen_refiner
+
+    path = project.absolute(found.file)
+    try:
+        intact = fingerprint_file(path) == found.sha256
+    except OSError:
+        intact = False
+    if not intact:
+        raise BadCheckpoint(f"{path}: expected the refiner's network as the round wrote it; it is gone or was changed")
+    return chosen_refiner(path, found.methods)
+
+
+def _trained(
+    context: RoundContext, start: Path | None, learnt: list[FrameLabel], judged: list[FrameLabel]
+) -> PageRefiner:
+    from al_core.interactive.learned.learned_refiner import Method, refiners
+    from al_core.interactive.learned.refiner_choice import choose_refiners
+    from al_core.interactive.learned.refiner_training import TrainingLimits, started_from, train_refiner
+    from al_core.networks.network_state import Checkpoint, kept_or_trained
+    from al_core.stores.disk_cache import DiskCache
+
+    project, settings = context.project, context.settings
+    seed = settings.seed * 1000 + context.round_id
+    network, note = started_from(start, seed)
+    folder = project.round_dir(context.round_id) / "refiner"
+    key = fingerprint([FORMAT, fingerprint_labels(learnt), _hash_of(start), seed])[:16]
+
+    def learn(keep: Checkpoint) -> None:
+        limits = TrainingLimits(settings.annotator.refiner_seconds)
+        steps = train_refiner(network, list(_read(context, learnt)), limits, seed, keep, progress_of("refiner"))
+        _log.info("round %d: the page's refiner was trained for %d steps", context.round_id, steps)
+
+    # Nothing is ever dropped: the folder belongs to the round.
+    kept_or_trained(DiskCache(folder, 2**62), key, network, learn)
+    file = folder / f"{key}.pt"
+    chosen = choose_refiners(refiners(network), list(_read(context, judged)), seed)
+    return PageRefiner(
+        file=project.relative(file),
+        sha256=fingerprint_file(file),
+        methods={gesture: choice.method.value for gesture, choice in chosen.items()},
+        iou={
+            gesture: {Method(method).value: round(value, 4) for method, value in choice.iou.items()}
+            for gesture, choice in chosen.items()
+        },
+        objects=max(choice.objects for choice in chosen.values()),
+        note=note,
+    )
+
+
+def _hash_of(start: Path | None) -> str:
+    return fingerprint_file(start) if start is not None and start.is_file() else ""
+
+
+def _split(context: RoundContext) -> tuple[list[FrameLabel], list[FrameLabel]]:
+    """Return the labels that a refiner learns from, and those that refiners are compared on, evenly spaced where they
+    are many.
+
+    Who draws with a refiner draws what it likes: only labels count for the comparison that were there before the page
+    first used a network.
+    """
+    from al_core.interactive.learned.refiner_choice import is_held_out
+
+    labels = [label for label in context.labels_collected if any(not mask.ignore for mask in label.masks)]
+    before = _labels_before_networks(context)
+    judged = [label for label in labels if is_held_out(label.frame) and label in before]
+    return _spread([label for label in labels if not is_held_out(label.frame)]), _spread(judged)
+
+
+def _labels_before_networks(context: RoundContext) -> list[FrameLabel]:
+    """Return the labels of a round that were there, as they are, before the page first made masks with a network."""
+    steps = [step for step in context.ledger.steps() if step.name == Trained.step and step.status == "finished"]
+    used = [
+        step.finished_at
+        for step in steps
+        if step.round_id < context.round_id
+        and step.finished_at is not None
+        and PageRefiner.from_json(Trained.from_json(step.result).refiner).learned
+    ]
+    if not used:
+        return context.labels_collected
+    return context.ledger.human_labels(up_to_round=context.round_id, as_of=min(used))
+
+
+def _spread(labels: list[FrameLabel]) -> list[FrameLabel]:
+    kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_FRAMES)).round().astype(int))
+    return [labels[int(i)] for i in kept]
+
+
+def _read(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterable[LabelledObjects]":
+    """Read labelled frames with their largest objects, at the size at which a refiner learns."""
+    from al_core.footage.images import resized, working_size
+    from al_core.interactive.learned.simulated import LabelledObjects
+    from al_core.masks.rle import area, decode
+    from al_core.students.dataset import resize_mask
+
+    for label in labels:
+        image = context.frames.read_full(label.frame)
+        size = working_size(image.shape[0], image.shape[1], LONG_SIDE)
+        objects = sorted((m for m in label.masks if not m.ignore), key=lambda m: -area(m.rle))[:MOST_OBJECTS]
+        yield LabelledObjects(resized(image, size), [resize_mask(decode(m.rle), *size) for m in objects])

@@ -1,0 +1,1 @@
+"""Masks of gestures as the page asks for them."""
