@@ -1,10 +1,10 @@
 """The refiner of the labelling page: trained with each round's student, compared, and found again by the page."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from al_core.interactive.refiner import Refiner
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LONG_SIDE = 640
 """Of the frames that a refiner learns from, in pixels."""
@@ -145,13 +147,13 @@ def _trained(
 
     def learn(keep: Checkpoint) -> None:
         limits = TrainingLimits(settings.annotator.refiner_seconds)
-        steps = train_refiner(network, list(_read(context, learnt)), limits, seed, keep, progress_of("refiner"))
+        steps = train_refiner(network, list(read_objects(context, learnt)), limits, seed, keep, progress_of("refiner"))
         _log.info("round %d: the page's refiner was trained for %d steps", context.round_id, steps)
 
     # Nothing is ever dropped: the folder belongs to the round.
     kept_or_trained(DiskCache(folder, 2**62), key, network, learn)
     file = folder / f"{key}.pt"
-    chosen = choose_refiners(refiners(network), list(_read(context, judged)), seed)
+    chosen = choose_refiners(refiners(network), list(read_objects(context, judged)), seed)
     return PageRefiner(
         file=project.relative(file),
         sha256=fingerprint_file(file),
@@ -181,7 +183,7 @@ def _split(context: RoundContext) -> tuple[list[FrameLabel], list[FrameLabel]]:
     labels = [label for label in context.labels_collected if any(not mask.ignore for mask in label.masks)]
     before = _labels_before_networks(context)
     judged = [label for label in labels if is_held_out(label.frame) and label in before]
-    return _spread([label for label in labels if not is_held_out(label.frame)]), _spread(judged)
+    return spread([label for label in labels if not is_held_out(label.frame)]), spread(judged)
 
 
 def _labels_before_networks(context: RoundContext) -> list[FrameLabel]:
@@ -199,13 +201,14 @@ def _labels_before_networks(context: RoundContext) -> list[FrameLabel]:
     return context.ledger.human_labels(up_to_round=context.round_id, as_of=min(used))
 
 
-def _spread(labels: list[FrameLabel]) -> list[FrameLabel]:
+def spread(labels: Sequence[T]) -> list[T]:
+    """Return ``MOST_FRAMES`` of some labels, evenly spaced, or all where they are fewer."""
     kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_FRAMES)).round().astype(int))
     return [labels[int(i)] for i in kept]
 
 
-def _read(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterable[LabelledObjects]":
-    """Read labelled frames with their largest objects, at the size at which a refiner learns."""
+def read_objects(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterator[LabelledObjects]":
+    """Yield labelled frames with their largest objects, at the size at which a refiner learns."""
     from al_core.footage.images import resized, working_size
     from al_core.interactive.learned.simulated import LabelledObjects
     from al_core.masks.rle import area, decode

@@ -9,6 +9,8 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
 from al_core.students import train as training
+from tasks.models.page_refiner import PageRefiner
+from tasks.steps import train
 from tasks.steps.context import Trained
 from tasks.steps.train import starting_checkpoint, starting_round, train_inputs, train_work
 from tests.toys.ledgers import context_of, ledger_with_clip, square
@@ -132,3 +134,23 @@ def test_who_goes_on_from_a_round_before_trains_for_less_long(ledger, students):
     train_work(context(ledger, 2, **iterations))
     assert [asked["iterations"] for asked in students] == [8, 3]
     assert students[1]["init_checkpoint"].name == "a.pth"
+
+
+def test_the_page_s_refiner_is_trained_too_and_goes_on_from_that_of_the_round_before(ledger, students, monkeypatch):
+    starts = []
+
+    def train_page_refiner(context, start):
+        starts.append(start)
+        return PageRefiner(f"rounds/{context.round_id:04d}/refiner/a.pt", "0" * 64, {"clicks": "network"})
+
+    monkeypatch.setattr(train, "train_page_refiner", train_page_refiner)
+    ledger.begin_step(1, "train", "a")
+    done = train_work(context(ledger))
+    ledger.finish_step(1, "train", done.to_json(), 1.0)
+    assert done.refiner["methods"] == {"clicks": "network"}
+    train_work(context(ledger, 2))
+    assert starts == [None, ledger.path.parent / "rounds/0001/refiner/a.pt"]
+
+
+def test_few_labels_make_no_refiner(ledger, students):
+    assert train_work(context(ledger)).refiner == {}

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from al_core.interactive.refiner import PlainRefiner, always
 from al_core.ledger.labelling.people import Role
 from al_core.masks.rle import Rle, decode, encode
 from al_core.masks.soft import SoftMask
@@ -251,6 +252,22 @@ class TestRefine:
         found = decode(Rle(*boxed.json()["rle"]["size"], boxed.json()["rle"]["counts"]))
         assert not found[:, 20:].any()
         assert next_task(ada)["draft"] is None
+
+    def test_a_gesture_that_a_newer_one_follows_has_no_answer(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        gestures = office.app.state.label_cache.gestures
+
+        class Slow(PlainRefiner):
+            def with_clicks(self, image, probability, clicks, going_on=always):
+                with gestures.at_work((task["request_id"], 1)):
+                    going_on()
+                return super().with_clicks(image, probability, clicks, going_on)
+
+        gestures.refiner = Slow
+        asked = {"clicks": [{"x": 10, "y": 12, "positive": True}]}
+        assert act(ada, task, "refine", track_id=1, **asked).status_code == 204
+        assert act(ada, task, "refine", track_id=2, **asked).status_code == 200
 
     def test_it_needs_the_frame_in_hand(self, office, ada):
         office.ask(3)
