@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.interactive.clicks import Click, check_clicks, held_to, mended
 from al_core.interactive.closeup import Closeup, check
-from al_core.interactive.first_clicks import clicked_parts
+from al_core.interactive.first_clicks import clicked_parts, mask_from_clicks
 from al_core.interactive.learned.prompts import Prompt, network_input
 from al_core.interactive.learned.refiner_training import SIDE, read_refiner_network
 from al_core.interactive.learned.views import View
@@ -108,6 +108,9 @@ class LearnedRefiner:
         known = bool(mask.any())
         present = mask if known else self._seen(View.whole(size, self._side), image, mask, prompt) > 0.5
         going_on()
+        if not present.any():
+            # It sees no object there: a person does.
+            return mask_from_clicks(image, clicks)
         view = View.around(prompt.window(present), size, MARGIN, self._side)
         seen = self._seen(view, image, present, prompt)
         going_on()

@@ -6,6 +6,7 @@ network itself made of the gestures before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -138,7 +139,7 @@ def spoilt(truth: Mask, rng: np.random.Generator) -> Mask:
 def _seen_otherwise(image: NDArray[np.uint8], mask: Mask, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Mask]:
     """Turn, scale, shift and mirror a frame and a mask, and change the light; as it was where too little is left."""
     h, w = mask.shape
-    place = cv2.getRotationMatrix2D((w / 2, h / 2), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
+    place: Any = cv2.getRotationMatrix2D((w / 2, h / 2), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
     place[:, 2] += rng.uniform(-SHIFT, SHIFT, 2) * (w, h)
     if rng.random() < 0.5:
         place = np.array([[-1.0, 0, w - 1], [0, 1, 0]]) @ np.vstack([place, [0, 0, 1]])

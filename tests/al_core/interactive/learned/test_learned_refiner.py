@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from al_core.errors import BadCheckpoint, BadLabel
 from al_core.evaluation.metrics import j_and_f
-from al_core.interactive import Click, Stroke
+from al_core.interactive import Click, Stroke, refine_with_clicks
 from al_core.interactive.learned.learned_refiner import (
     ChosenRefiner,
     LearnedRefiner,
@@ -68,6 +69,15 @@ def test_without_a_click_on_the_object_nothing_is_found(refiner):
     assert not refiner.with_clicks(IMAGE, NOTHING, []).any()
     background = Stroke(np.array([[1, 1], [5, 1]]), False)
     assert not refiner.with_scribble(IMAGE, NOTHING, [background]).any()
+
+
+def test_where_the_network_sees_nothing_colours_decide():
+    blind = new_refiner_network(0).eval()
+    with torch.no_grad():
+        blind.outline[-1].bias.fill_(-100)
+    clicks = [Click(X, Y, True)]
+    found = LearnedRefiner(blind, False, SIDE).with_clicks(IMAGE, NOTHING, clicks)
+    assert np.array_equal(found, refine_with_clicks(IMAGE, NOTHING, clicks))
 
 
 def test_strokes_are_on_their_side(refiner):
