@@ -194,5 +194,5 @@ def _next(one: Situation, rng: np.random.Generator) -> Situation:
 
 def _stacked(batch: Sequence[Situation], views: Sequence[View]) -> Tensor:
     inputs = [network_input(view, s.image, s.present, s.prompt) for s, view in zip(batch, views, strict=True)]
-    # Memory of torch itself always begins at the same alignment, on which sums of matrix products depend in the last bit.
+    # Torch begins its own memory at one alignment, on which sums of products may depend in the last bit.
     return torch.from_numpy(np.stack(inputs)).clone()
