@@ -17,7 +17,7 @@ from tasks.progress import progress_of
 from tasks.steps.context import RoundContext, Trained, standing_rounds
 
 if TYPE_CHECKING:
-    from al_core.interactive.learned.simulated import LabelledObjects
+    from al_core.interactive.learned.situations import LabelledObjects
     from al_core.interactive.refiner import Refiner
 
 _log = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ def spread(labels: Sequence[T]) -> list[T]:
 def read_objects(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterator[LabelledObjects]":
     """Yield labelled frames with their largest objects, at the size at which a refiner learns."""
     from al_core.footage.images import resized, working_size
-    from al_core.interactive.learned.simulated import LabelledObjects
+    from al_core.interactive.learned.situations import LabelledObjects
     from al_core.masks.rle import area, decode
     from al_core.students.dataset import resize_mask
 

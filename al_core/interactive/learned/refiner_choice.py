@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from al_core.fingerprint import fingerprint
 from al_core.interactive.gestures import box_around, next_click
 from al_core.interactive.learned.learned_refiner import Method
-from al_core.interactive.learned.simulated import LabelledObjects, spoilt
+from al_core.interactive.learned.situations import LabelledObjects, spoilt
 from al_core.interactive.refiner import Refiner
 from al_core.records import FrameRef
 

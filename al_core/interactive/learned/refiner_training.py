@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from al_core.errors import BadCheckpoint, BadLabel, TrainingDiverged
 from al_core.interactive.learned.prompts import IN_CHANNELS, network_input
-from al_core.interactive.learned.simulated import LabelledObjects, Situation, situation
+from al_core.interactive.learned.situations import LabelledObjects, Situation, situation
 from al_core.interactive.learned.views import View
 from al_core.networks.network_state import Checkpoint, load_state, seeded
 from al_core.networks.unet import STRIDE, UNet, segmentation_loss

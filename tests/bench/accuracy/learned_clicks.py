@@ -26,7 +26,7 @@ from al_core.interactive.learned.refiner_training import (
     new_refiner_network,
     train_refiner,
 )
-from al_core.interactive.learned.simulated import LabelledObjects
+from al_core.interactive.learned.situations import LabelledObjects
 from al_core.interactive.refiner import Refiner
 from al_core.records import Progress
 

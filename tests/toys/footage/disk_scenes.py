@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from al_core.interactive.learned.simulated import LabelledObjects
+from al_core.interactive.learned.situations import LabelledObjects
 from tests.toys.masks import disk
 
 

@@ -15,7 +15,7 @@ from al_core.interactive.learned.refiner_training import (
     started_from,
     train_refiner,
 )
-from al_core.interactive.learned.simulated import LabelledObjects
+from al_core.interactive.learned.situations import LabelledObjects
 from al_core.networks.network_state import Checkpoint, to_bytes
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.disk_scenes import scene

@@ -5,7 +5,7 @@ import pytest
 
 from al_core.interactive import Click
 from al_core.interactive.learned.prompts import Prompt
-from al_core.interactive.learned.simulated import FEWEST_PIXELS, LabelledObjects, Situation, situation, spoilt
+from al_core.interactive.learned.situations import FEWEST_PIXELS, LabelledObjects, Situation, situation, spoilt
 from al_core.interactive.learned.views import View
 from tests.toys.footage.disk_scenes import scene
 from tests.toys.masks import disk
