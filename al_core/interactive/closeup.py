@@ -64,10 +64,15 @@ def window_of(mask: NDArray[np.bool_]) -> Window:
 
 def depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the pixels from each pixel of a mask, bool [h, w], to the nearest pixel outside it, float32 [h, w]: 0
-    outside, and infinite in a mask without an outside. The frame's edge is no outline."""
+    outside, and infinite in a mask without an outside. The frame's edge is no outline.
+
+    The same mask gives the same distances to the bit, so that of equal ones the same is the first everywhere.
+    """
     if mask.all():
         return np.full(mask.shape, np.inf, np.float32)
-    return np.asarray(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    found = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # OpenCV's roots differ in the last bit with where the memory lies; squared distances are whole numbers.
+    return np.asarray(np.sqrt(np.rint(np.square(found))), np.float32)
 
 
 def check(image: NDArray[np.uint8], values: NDArray[np.float32] | NDArray[np.bool_]) -> Size:

@@ -134,8 +134,7 @@ def _wrong_regions(mask: Mask, truth: Mask) -> list[tuple[Mask, bool]]:
 
 def _depth(region: Mask) -> NDArray[np.float32]:
     """Return the pixels to the region's edge; the edge of the frame is one too."""
-    padded = np.pad(region, 1).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32)
+    return depth(np.pad(region, 1))[1:-1, 1:-1]
 
 
 def _middle(region: Mask) -> tuple[int, int]:

@@ -34,6 +34,20 @@ def test_depth():
     assert np.isinf(depth(np.ones((2, 2), bool))).all()
 
 
+def test_depth_is_the_root_of_a_whole_number_wherever_the_memory_lies():
+    mask = np.hypot(*(np.indices((66, 66)) - 32)) < 15
+    found = {}
+    for offset in range(64):
+        memory = np.zeros(mask.size + 64, bool)
+        placed = memory[offset : offset + mask.size].reshape(mask.shape)
+        placed[:] = mask
+        distances = depth(placed)
+        found[distances.tobytes()] = distances
+    assert len(found) == 1
+    squares = np.rint(np.square(distances))
+    assert np.array_equal(distances, np.sqrt(squares))
+
+
 def test_sizes_must_agree():
     with pytest.raises(BadLabel, match=r"one size, got \[4, 5, 3\] and \[4, 4\]"):
         check(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4), np.float32))
