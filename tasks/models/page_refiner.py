@@ -10,7 +10,7 @@ import numpy as np
 
 from al_core.errors import BadCheckpoint, TrainingDiverged
 from al_core.fingerprint import fingerprint, fingerprint_file
-from al_core.ledger.store import Ledger
+from al_core.ledger.store import Ledger, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, fingerprint_labels
 from tasks.progress import progress_of
@@ -35,6 +35,7 @@ FEWEST_FRAMES = 8
 """Labelled frames with objects from which on a refiner is trained."""
 
 PLAIN = "plain"
+GESTURES = {"clicks": "clicks from nothing", "corrections": "clicks on a mask", "box": "boxes"}
 FORMAT = "refiner1"
 
 
@@ -73,6 +74,27 @@ class PageRefiner:
         """Tell whether the page uses the network for some gesture."""
         return bool(self.file) and any(method != PLAIN for method in self.methods.values())
 
+    def in_words(self) -> str:
+        """Return which gestures the page makes masks of with the network, and how well, as a sentence; empty where no
+        network was trained and there is nothing to tell."""
+        if not self.file:
+            return f"The page makes masks without learning: {self.note}." if self.note else ""
+        compared = [self._compared(gesture) for gesture in GESTURES if self.iou.get(gesture)]
+        if not compared:
+            return (
+                f"The page makes masks without learning: {self.objects} held-out objects are too few to compare its "
+                "refiner on."
+            )
+        return f"The page's refiner, IoU on {self.objects} held-out objects: {', '.join(compared)}."
+
+    def _compared(self, gesture: str) -> str:
+        iou = self.iou[gesture]
+        used = self.methods.get(gesture, PLAIN)
+        plain, learned = iou.get(PLAIN, 0.0), max((v for m, v in iou.items() if m != PLAIN), default=0.0)
+        if used == PLAIN:
+            return f"{GESTURES[gesture]} without learning {plain:.2f} (with it {learned:.2f})"
+        return f"{GESTURES[gesture]} with learning {iou.get(used, learned):.2f} (without it {plain:.2f})"
+
 
 def train_page_refiner(context: RoundContext, start: Path | None) -> PageRefiner | None:
     """Train a refiner on the labels of a round, and compare it with the one without learning.
@@ -101,11 +123,12 @@ def train_page_refiner(context: RoundContext, start: Path | None) -> PageRefiner
 def newest_refiner(ledger: Ledger) -> PageRefiner:
     """Return what the page uses now: of the newest round that stands and trained its student."""
     standing = {this.round_id for this in standing_rounds(ledger)}
-    steps = [
-        step
-        for step in ledger.steps()
-        if step.name == Trained.step and step.status == "finished" and step.round_id in standing
-    ]
+    return refiner_of(step for step in ledger.steps() if step.round_id in standing)
+
+
+def refiner_of(steps: Iterable[Step]) -> PageRefiner:
+    """Return what the last of some steps that trained a student left for the page."""
+    steps = [step for step in steps if step.name == Trained.step and step.status == "finished"]
     if not steps:
         return PageRefiner()
     return PageRefiner.from_json(Trained.from_json(max(steps, key=lambda step: step.round_id).result).refiner)

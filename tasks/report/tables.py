@@ -13,6 +13,7 @@ from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, open_ledger
+from tasks.models.page_refiner import newest_refiner
 from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
@@ -53,6 +54,8 @@ def print_status(project: Project, console: Console) -> None:
         delivered = any(row.covered is not None for row in rows)
         if delivered and last is not None and last.settings.selection.control_share:
             say(f"Selection: {proof_so_far(ledger).in_words()}.")
+        if refiner := newest_refiner(ledger).in_words():
+            say(refiner)
         spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
         if spent:
             say(f"Human time: {', '.join(spent)}.")

@@ -173,7 +173,7 @@ def _loss(network: UNet, frames: Sequence[LabelledObjects], side: int, rng: np.r
     network.train()
     logits = network(_stacked(batch, views))
     target = np.stack([view.values(one.truth) for one, view in zip(batch, views, strict=True)])
-    return segmentation_loss(logits, torch.from_numpy(target).clone())
+    return segmentation_loss(logits, torch.from_numpy(target))
 
 
 @torch.no_grad()
@@ -194,5 +194,4 @@ def _next(one: Situation, rng: np.random.Generator) -> Situation:
 
 def _stacked(batch: Sequence[Situation], views: Sequence[View]) -> Tensor:
     inputs = [network_input(view, s.image, s.present, s.prompt) for s, view in zip(batch, views, strict=True)]
-    # Torch begins its own memory at one alignment, on which sums of products may depend in the last bit.
-    return torch.from_numpy(np.stack(inputs)).clone()
+    return torch.from_numpy(np.stack(inputs))

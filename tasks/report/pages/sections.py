@@ -10,6 +10,7 @@ from al_core.benchmark.curve_points import GOOD
 from al_core.export.palette import PROVENANCE_COLOURS
 from al_core.ledger.store import Step
 from al_core.records import MADE, QualityRow
+from tasks.models.page_refiner import refiner_of
 from tasks.report.content import Content
 from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
@@ -135,8 +136,9 @@ def quality_table(figures: Sequence[QualityRow], names: Mapping[int, str]) -> Qu
 
 
 def training(steps: Sequence[Step], curves: Mapping[int, Sequence[tuple[int, float, float]]], charts: Charts) -> Markup:
-    """Render the loss of each round's student, and what the machine spent its time on."""
-    return render("training.html", steps=steps, curves=curves, charts=charts)
+    """Render the loss of each round's student, what the machine spent its time on, and what the page's refiner is
+    worth."""
+    return render("training.html", steps=steps, curves=curves, charts=charts, refiner=refiner_of(steps).in_words())
 
 
 def steps(content: Content) -> Markup:

@@ -176,3 +176,15 @@ def test_many_labels_are_thinned_evenly(monkeypatch):
     monkeypatch.setattr(page_refiner, "MOST_FRAMES", 4)
     assert page_refiner.spread(list(range(10))) == [0, 3, 6, 9]
     assert page_refiner.spread([]) == []
+
+
+def test_what_the_page_uses_in_words():
+    assert PageRefiner().in_words() == ""
+    assert PageRefiner(note="the loss is nan").in_words() == "The page makes masks without learning: the loss is nan."
+    few = PageRefiner("1.pt", "1" * 64, dict.fromkeys(BETTER, "plain"), {key: {} for key in BETTER}, 3)
+    assert "3 held-out objects are too few" in few.in_words()
+    iou = {"clicks": {"plain": 0.5, "network": 0.55, "network_colours": 0.625}, "box": {"plain": 0.75, "network": 0.5}}
+    assert PageRefiner("1.pt", "1" * 64, BETTER, iou, 16).in_words() == (
+        "The page's refiner, IoU on 16 held-out objects: clicks from nothing with learning 0.62 (without it 0.50), "
+        "boxes without learning 0.75 (with it 0.50)."
+    )

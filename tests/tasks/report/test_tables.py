@@ -13,6 +13,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.settings import Settings
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
+from tasks.steps.context import Trained
 from tests.toys import curves
 from tests.toys.labelled_project import finished_project, new_project, select
 
@@ -91,6 +92,16 @@ def test_the_status_fits_a_terminal_of_80_columns_and_names_who_took_the_time(fi
     assert "…" not in text
     assert "Human time: " in text
     assert "Next: the campaign is over (2 of 2 rounds are done): " in " ".join(text.split())
+
+
+def test_the_status_says_what_the_refiner_of_the_page_is_worth(tmp_path):
+    project, ledger, _ = new_project(tmp_path)
+    assert "masks without learning" not in status_of(project)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, Trained.step, "a")
+    refiner = {"note": "the loss is nan"}
+    ledger.finish_step(1, Trained.step, Trained(refiner=refiner).to_json(), 1.0)
+    assert "The page makes masks without learning: the loss is nan." in status_of(project)
 
 
 def test_the_status_tells_of_a_message_that_nobody_got(tmp_path):

@@ -122,6 +122,14 @@ def test_of_many_rounds_the_newest_steps_are_listed(content, monkeypatch):
     assert {row[0] for row in page.tables[0][1:]} == {"2"}
 
 
+def test_the_training_section_says_what_the_refiner_of_the_page_is_worth(content):
+    words = "The page makes masks without learning"
+    assert words not in sections.training(content.steps, content.curves, Charts())
+    trained = next(step for step in reversed(content.steps) if step.name == "train")
+    trained = replace(trained, result={**trained.result, "refiner": {"note": "the loss is nan"}})
+    assert f"{words}: the loss is nan." in sections.training([trained], content.curves, Charts())
+
+
 def test_a_step_that_is_not_done_has_no_time(content):
     running = replace(content.steps[0], status="running")
     assert Page(sections.steps(replace(content, steps=(running,)))).tables[0][1][2:5] == ["not finished", "1", "–"]
