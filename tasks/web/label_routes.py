@@ -205,7 +205,7 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
         ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
         try:
-            with cache.gestures.at_work((request_id, body.track_id)) as going_on:
+            with cache.gestures.at_work((request_id, body.track_id), body.made_at) as going_on:
                 found = _refined(cache.gestures.refiner(), cache.image(frame), known, body, going_on)
         except Superseded:
             return Response(status_code=204)

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cachetools import TTLCache
 
@@ -22,6 +23,11 @@ class Superseded(Exception):
     """A newer gesture for the same object came: nobody waits for this mask."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Gesture:
+    made_at: int
+
+
 class PageGestures:
     """The refiner of the page, read beside the work, and the gestures at work. May be used from several threads."""
 
@@ -33,7 +39,7 @@ class PageGestures:
         self._used: Refiner = PlainRefiner()
         self._used_sha256 = ""
         self._reading: threading.Thread | None = None
-        self._gestures: dict[Hashable, object] = {}
+        self._gestures: dict[Hashable, _Gesture] = {}
 
     def refiner(self) -> Refiner:
         """Return the refiner that the ledger names; while its network is read, that of before.
@@ -56,15 +62,21 @@ class PageGestures:
             reading.join(seconds)
 
     @contextmanager
-    def at_work(self, subject: Hashable) -> Iterator[Callable[[], None]]:
+    def at_work(self, subject: Hashable, made_at: int = 0) -> Iterator[Callable[[], None]]:
         """Take on a gesture for an object; an earlier one for it has no meaning any more.
+
+        Args:
+            made_at: gestures may overtake each other on their way: one that was made before another that is at work is
+                the earlier one. Any clock that all of an object's gestures share.
 
         Yields:
             What raises :class:`Superseded` once a newer gesture for the same object came.
         """
-        mine = object()
+        mine = _Gesture(made_at)
         with self._lock:
-            self._gestures[subject] = mine
+            other = self._gestures.get(subject)
+            if other is None or other.made_at <= made_at:
+                self._gestures[subject] = mine
 
         def going_on() -> None:
             with self._lock:

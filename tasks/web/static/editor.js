@@ -184,7 +184,7 @@ export class Editor extends EventTarget {
     const number = (object.asked = (object.asked ?? 0) + 1);
     this.busy++;
     this.#tell();
-    const rle = await this.refine(object, question).catch(() => null);
+    const rle = await this.refine(object, { ...question, made_at: Date.now() }).catch(() => null);
     this.busy--;
     if (rle && drawing === this.drawing && number === object.asked && version === object.version) {
       drawing.replace(label, object, rle, this.cutting);

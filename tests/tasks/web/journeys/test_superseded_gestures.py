@@ -21,11 +21,12 @@ class Slow(PlainRefiner):
 
     def __init__(self):
         self.asked = []
-        self.second = threading.Event()
+        self.first, self.second = threading.Event(), threading.Event()
 
     def with_clicks(self, image, probability, clicks, going_on=always):
         self.asked.append(len(clicks))
         if len(clicks) == 1:
+            self.first.set()
             assert self.second.wait(PATIENCE)
         else:
             self.second.set()
@@ -40,8 +41,9 @@ def test_of_two_quick_clicks_the_first_has_no_answer_and_both_count(ada, monkeyp
     ada.page.on("response", lambda got: got.url.endswith("/refine") and answers.append(got.status))
     ys, xs = np.nonzero(mask_at(ASKED[0]))
     ada.page.keyboard.press("s")
-    for x, y, button in ((xs.max() + 2.5, ys.min() + 2.5, "left"), (xs.min() + 1.5, ys.max() - 0.5, "right")):
-        ada.page.mouse.click(*ada.pixel(x, y)[0], button=button)
+    ada.page.mouse.click(*ada.pixel(xs.max() + 2.5, ys.min() + 2.5)[0])
+    assert slow.first.wait(PATIENCE)
+    ada.page.mouse.click(*ada.pixel(xs.min() + 1.5, ys.max() - 0.5)[0], button="right")
     ada.page.wait_for_function("() => !fewframes.editor.busy")
     assert sorted(slow.asked) == [1, 2]
     assert sorted(answers) == [200, 204]

@@ -73,3 +73,11 @@ def test_a_newer_gesture_ends_an_older_one_for_the_same_object(ledger):
         with pytest.raises(Superseded):
             first()
         other()
+
+
+def test_a_gesture_that_another_one_overtook_is_the_older_one(ledger):
+    gestures = PageGestures(Project.at(ledger.path.parent), ledger)
+    with gestures.at_work(("r1", 1), 20) as newer:
+        with gestures.at_work(("r1", 1), 10) as older, pytest.raises(Superseded):
+            older()
+        newer()
