@@ -40,6 +40,8 @@ class UNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(_OUTLINE_CHANNELS, 1, 1),
         )
+        # Colours of a pixel side by side: a third less time for a step on a CPU, half for a mask.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits of the object, float32 [n, h, w], for inputs [n, in_channels, h, w], h and w multiples of

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from al_core.networks.network_state import load_state, seeded
 from al_core.networks.unet import UNet
 
@@ -23,8 +21,7 @@ def scale_seen(long_side: int) -> float:
 
 def new_network(seed: int) -> UNet:
     """Make a network with random weights that follow from the seed."""
-    network = seeded(lambda: UNet(IN_CHANNELS), seed)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return seeded(lambda: UNet(IN_CHANNELS), seed)
 
 
 def load_weights(path: Path) -> UNet:
