@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
 from dataclasses import asdict, dataclass, replace
 from os import times
@@ -46,7 +46,7 @@ DONE = {
     "propagated": ("select", "request", "collect", "train", "predict", "propagate"),
 }
 
-CHANGES = ("none", "one more", "one renamed", "one gone", "all three")
+CHANGES = ("none", "all three", "one more", "one renamed", "one gone")
 OLD_NAME, NEW_NAME = "teacher_weight", "weight_of_teachers"
 
 
@@ -87,27 +87,44 @@ def main() -> None:
             print(json.dumps(asdict(upgraded(schema, state, chosen.changes[0]))), flush=True)
         return
     wanted = list(itertools.product(chosen.schemas, chosen.states))
-    cells = [cell for change in chosen.changes for cell in with_next_release(change, wanted)]
+    cells = [cell for change in chosen.changes for cell in with_next_release(change, wanted, said)]
     Console(width=120).print(table(cells))
     print(f"{len(cells)} cells, {sum(cell.seconds for cell in cells):.0f} s of the CPU")
     sys.exit(0 if all(is_well(cell, cells) for cell in cells) else 1)
 
 
-def with_next_release(change: str, wanted: Sequence[tuple[int, str]]) -> list[Cell]:
-    """Let the code of a next release, in a process of its own, go on with a project of each schema and state."""
+def said(cell: Cell) -> None:
+    """Say what came of one cell, since all of them take a while."""
+    what = cell.problem or f"{cell.ended}; kept {cell.kept}, read only {cell.reads_change_nothing}"
+    print(
+        f"{cell.change}, schema {cell.schema}, {cell.state}: {what} ({cell.seconds:.1f} s)", file=sys.stderr, flush=True
+    )
+
+
+def with_next_release(
+    change: str, wanted: Sequence[tuple[int, str]], tell: Callable[[Cell], object] = lambda _: None
+) -> list[Cell]:
+    """Let the code of a next release, in a process of its own, go on with a project of each schema and state.
+
+    Args:
+        tell: called with each cell when it is there.
+    """
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name) / "next"
         write_release(tree, change)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.upgrades", "--changes", change, "--worker", json.dumps(wanted)],
-            cwd=tree,
-            env=os.environ | {"PYTHONPATH": str(tree)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    cells = [Cell(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith('{"schema"')]
-    return cells + [Cell(*lost, change, problem=done.stderr[-2000:]) for lost in wanted[len(cells) :]]
+        words = [sys.executable, "-m", "tests.bench.upgrades", "--changes", change, "--worker", json.dumps(wanted)]
+        cells, errors = [], Path(name) / "errors.txt"
+        with (
+            errors.open("wb") as output,
+            subprocess.Popen(
+                words, cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, stdout=subprocess.PIPE, stderr=output
+            ) as child,
+        ):
+            for line in child.stdout:
+                if line.startswith(b'{"schema"'):
+                    cells.append(Cell(**json.loads(line)))
+                    tell(cells[-1])
+        return cells + [Cell(*lost, change, problem=errors.read_text()[-2000:]) for lost in wanted[len(cells) :]]
 
 
 def write_release(tree: Path, change: str) -> None:
