@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +26,7 @@ from uuid import uuid4
 import click
 import httpx
 import numpy as np
+import pyarrow
 
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelRequest, Selected
@@ -215,9 +217,22 @@ def prepare(folder: Path, load: Load) -> tuple[Ledger, dict[str, str]]:
     ledger.begin_round(Settings().changed(changes))
     # A round that is over is not taken on when its last request is answered.
     ledger.finish_round(1, "it is only about labelling")
-    selected = [Selected(FrameRef(1, i), i, 0.5, "it is asked for") for i in range(load.requests)]
+    requests = [LabelRequest.of(1, Selected(FrameRef(1, i), i, 0.5, "it is asked for")) for i in range(load.requests)]
+    columns = {
+        "request_id": [request.request_id for request in requests],
+        "frame_idx": [request.frame.frame_idx for request in requests],
+        "kind": [request.kind.value for request in requests],
+    }
     with ledger.held():
-        ledger.put_requests([LabelRequest.of(1, chosen) for chosen in selected])
+        with ledger._connector.transaction() as connection:
+            # One by one, as rounds of some dozen are asked for, these would take half an hour.
+            connection.register("asked", pyarrow.table(columns))
+            connection.execute(
+                "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
+                "created_at, updated_at, kind) SELECT request_id, 1, 1, frame_idx, frame_idx, 'it is asked for', "
+                "'open', ?, ?, kind FROM asked",
+                [datetime.now(UTC).replace(tzinfo=None)] * 2,
+            )
         return ledger, {name: ledger.add_annotator(name) for name in (f"p{i:02d}" for i in range(load.people))}
 
 
