@@ -33,6 +33,7 @@ from tasks.web.identity.video_objects import (
     standing_objects,
 )
 from tasks.web.pictures import encoded, frame_at
+from tasks.web.refining.embedded_frames import EmbeddedFrames
 from tasks.web.state import WebContext
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ class LabelCache:
         self._cares: TTLCache[Any, dict[int, VideoCare]] = TTLCache(1, _SETTINGS_SECONDS)
         self._places: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
+
+        self.embedded = EmbeddedFrames(
+            lambda: self._newest_settings().propagation.sam_weights, self._waiting, self._read_beside
+        )
 
     # ---- gestures
 
@@ -167,6 +172,15 @@ class LabelCache:
             return encoded(self.image(frame), kind)
         small = long_side <= max(store.size(frame.video_id))
         return encoded(frame_at(store, None if small else self.image(frame), frame, long_side), kind)
+
+    def _waiting(self) -> list[FrameRef]:
+        """Return the frames that people will get, those of held-out frames last."""
+        purposes = (Purpose.LABEL, Purpose.HOLDOUT)
+        return [r.frame for purpose in purposes for r in self._ledger.requests(status="open", purpose=purpose)]
+
+    def _read_beside(self, frame: FrameRef) -> NDArray[np.uint8]:
+        """Return one frame as :meth:`image` does; those that people look at stay in memory."""
+        return self.frames(frame.video_id).read_full(frame)
 
     def _look_for(self, video_id: int) -> None:
         """Read the videos anew where this one is new, or where one was moved or purged; of those nothing is kept."""

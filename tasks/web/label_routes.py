@@ -206,7 +206,8 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
         try:
             with cache.gestures.at_work((request_id, body.track_id), body.made_at) as going_on:
-                found = _refined(cache.gestures.refiner(), cache.image(frame), known, body, going_on)
+                refiner = cache.embedded.refiner(frame) or cache.gestures.refiner()
+                found = _refined(refiner, cache.image(frame), known, body, going_on)
         except Superseded:
             return Response(status_code=204)
     return {"rle": encode(found).to_coco()}

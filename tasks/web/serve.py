@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 
 from al_core.errors import BadAddress, LedgerConflict
@@ -146,8 +147,9 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
         )
         certificate = str(address.certificate.resolve()) if address.certificate else ""
         owner = Owner(Signature.of(project.ledger_path), url, context.secret, context.instance, certificate)
-        server = _server(context, address)
-        with _noted(project, owner), rounds, _ended_by_signals(server):
+        app = create_app(context)
+        server = _server(app, address)
+        with _noted(project, owner), rounds, app.state.label_cache.embedded, _ended_by_signals(server):
             _say(console, f"{project.root.name} is served at {url}; Ctrl-C ends it.")
             for line in _what_next(project, ledger):
                 _say(console, line)
@@ -182,11 +184,11 @@ def _refuse_a_second(project: Project) -> None:
         )
 
 
-def _server(context: WebContext, address: Address) -> uvicorn.Server:
+def _server(app: FastAPI, address: Address) -> uvicorn.Server:
     limit = raised_limit()
     return _Server(
         uvicorn.Config(
-            create_app(context),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
