@@ -47,7 +47,8 @@ class LabelKind(StrEnum):
     """What a person did to label a frame, or is asked to do at most; each kind has its own price in seconds.
 
     Asked for ``ACCEPT``, a person only looks: the answer is ``ACCEPT``, ``ABSENT``, or ``REJECT``, which says that
-    the masks shown are wrong, but not what is right, and so labels nothing.
+    the masks shown are wrong, but not what is right, and so labels nothing. ``TAG`` tells which of the objects that are
+    known are in the frame, without a mask.
     """
 
     MASK = "mask"
@@ -55,6 +56,7 @@ class LabelKind(StrEnum):
     SCRIBBLE = "scribble"
     BOX = "box"
     CLICK = "click"
+    TAG = "tag"
     ABSENT = "absent"
     ACCEPT = "accept"
     REJECT = "reject"
@@ -156,15 +158,25 @@ class MaskLabel:
 
 @dataclass(frozen=True, slots=True)
 class FrameLabel:
-    """Everything that is known of one frame; no masks means that nothing is there, which is a label too."""
+    """What is known of one frame; no masks in a complete one means that nothing is there, which is a label too.
+
+    Attributes:
+        complete: whether it is all that is there. Of a frame that is not, only the objects of ``tracks`` are known: it
+            says nothing of others, and is no example of a frame without them.
+        absent: tracks that are known not to be in a frame that is not complete.
+    """
 
     frame: FrameRef
     masks: tuple[MaskLabel, ...]
+    complete: bool = True
+    absent: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         tracks = [m.track_id for m in self.masks if not m.ignore]
         if len(set(tracks)) != len(tracks):
             raise BadLabel(f"{self.frame}: an object appears once in a frame, got tracks {sorted(tracks)}")
+        if self.absent and (self.complete or set(tracks) & set(self.absent)):
+            raise BadLabel(f"{self.frame}: tracks {sorted(self.absent)} are said not to be there, got {sorted(tracks)}")
         if len({(m.rle.height, m.rle.width) for m in self.masks}) > 1:
             raise BadLabel(f"{self.frame}: the masks of a frame have one size")
 
@@ -172,6 +184,45 @@ class FrameLabel:
     def objects(self) -> tuple[MaskLabel, ...]:
         """The masks without the ignore regions."""
         return tuple(m for m in self.masks if not m.ignore)
+
+    @property
+    def tracks(self) -> frozenset[int]:
+        """The objects of which the label says where they are, or that they are not there."""
+        return frozenset(m.track_id for m in self.objects) | frozenset(self.absent)
+
+    def amended(self, later: "FrameLabel") -> "FrameLabel":
+        """Return what is known of the frame once somebody has said more: all of it, where that is complete."""
+        if later.complete:
+            return later
+        masks = (*(m for m in self.masks if m.ignore or m.track_id not in later.tracks), *later.masks)
+        gone = () if self.complete else sorted((set(self.absent) | set(later.absent)) - {m.track_id for m in masks})
+        return FrameLabel(self.frame, masks, self.complete, tuple(gone))
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """One thing that a person did to an object of a frame.
+
+    Attributes:
+        tool: what with, e.g. "click", "box", "scribble", "polygon", "brush"; "accept" and "tag" say yes or no.
+        adds: False where it takes pixels away, or says no.
+        points: (x, y) in pixels of the frame: clicks, two corners of a box, the way of a line or an outline.
+    """
+
+    tool: str
+    track_id: int
+    adds: bool = True
+    points: tuple[tuple[float, float], ...] = ()
+
+    def to_json(self) -> list[Any]:
+        """Return ``[tool, track, adds, [[x, y], ...]]``, as the ledger keeps it."""
+        return [self.tool, self.track_id, self.adds, [list(point) for point in self.points]]
+
+    @classmethod
+    def from_json(cls, stored: Sequence[Any]) -> "Gesture":
+        """Read what :meth:`to_json` returned."""
+        tool, track_id, adds, points = stored
+        return cls(tool, track_id, adds, tuple((float(x), float(y)) for x, y in points))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +276,7 @@ class Answer:
         answer_id: unique per answer and revision; the same id twice is the same answer.
         kind: what the person did; the price in human seconds depends on it.
         seconds: human time that the answer took, at least 0; None where nobody knows, as for imported labels.
+        gestures: how the masks were made, in order; None where nobody noted it.
     """
 
     answer_id: str
@@ -233,6 +285,7 @@ class Answer:
     kind: LabelKind
     seconds: float | None
     annotator: str
+    gestures: tuple[Gesture, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds >= 0:
@@ -296,5 +349,10 @@ def whole_video(rows: Iterable[QualityRow], metric: str, provenance: str = ALL) 
 
 def fingerprint_labels(labels: Iterable[FrameLabel]) -> str:
     """Return the SHA-256 (64 hex digits) of a set of labels; masks count pixel for pixel, in any order of frames."""
-    ordered = sorted(labels, key=lambda label: label.frame)
-    return fingerprint([[x.frame.video_id, x.frame.frame_idx, [m.to_json() for m in x.masks]] for x in ordered])
+
+    def content(label: FrameLabel) -> list[Any]:
+        # A label that is complete counts as labels did before there were others.
+        partly = [] if label.complete else [["absent", *label.absent]]
+        return [label.frame.video_id, label.frame.frame_idx, [m.to_json() for m in label.masks], *partly]
+
+    return fingerprint([content(label) for label in sorted(labels, key=lambda label: label.frame)])

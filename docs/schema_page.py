@@ -203,11 +203,15 @@ COLUMNS = {
     "answer": {
         "answer_id": "Made by whoever answers, so that sending it twice stores it once.",
         "revision": "From 1, per request.",
-        "kind": "What the person did: `mask`, `polygon`, `scribble`, `box`, `click`, `absent`, `accept` or `reject` "
-        "(wrong, but nothing else is said: it labels nothing).",
+        "kind": "What the person did: `mask`, `polygon`, `scribble`, `box`, `click`, `tag`, `absent`, `accept` or "
+        "`reject` (wrong, but nothing else is said: it labels nothing).",
         "seconds": "Active time; empty where nobody knows it, as for imported labels.",
         "created_at": "When it came in.",
         "import_id": "The import that brought it, see `import`; empty where it was given here.",
+        "complete": "Whether it says all that is in the frame; else it says only where its objects are.",
+        "absent": "Objects that it says are not in the frame, where it is not complete.",
+        "gestures": "How it was made, in order: tool, object, whether it adds, and points (x, y) of each gesture; "
+        "empty where nobody noted it.",
     },
     "import": {
         "import_id": "From 1, in order.",

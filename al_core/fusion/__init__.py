@@ -1,10 +1,11 @@
 """One labelled video out of human masks, propagated masks and the teachers' masks.
 
-Frames that people labelled keep their masks as they are. Elsewhere the masks of several propagators become one
-(:func:`combine`), and a track's propagated mask and the teachers' mask of the same object are averaged, each weighted
-by how well it is expected to fit: the propagated one by its own confidence, the teachers' by their existence, their
-agreement with each other, and by trust, which is measured: how well they fit the propagated masks where those are
-sure. So the teachers take over where the propagation was lost, and nowhere else.
+Frames that people labelled keep their masks as they are; where they labelled some objects only, these keep theirs.
+Elsewhere the masks of several propagators become one (:func:`combine`), and a track's propagated mask and the teachers'
+mask of the same object are averaged, each weighted by how well it is expected to fit: the propagated one by its own
+confidence, the teachers' by their existence, their agreement with each other, and by trust, which is measured: how well
+they fit the propagated masks where those are sure. So the teachers take over where the propagation was lost, and
+nowhere else.
 
 A video is read twice. The first reading links the teachers' objects over time into tracklets, and lets every frame in
 which a tracklet meets a track vote for it; so the teachers can go on with a track in frames where the propagation has
@@ -16,17 +17,19 @@ from dataclasses import replace
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
-from al_core.fusion.blending import deliver, fuse_track, human_masks, new_object
+from al_core.fusion.blending import deliver, fuse_track, new_object
 from al_core.fusion.combination import combine, propagations
 from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
+from al_core.fusion.partly_known import known_alike, side_by_side
 from al_core.fusion.survey import SHORTEST_NEW_TRACK, Plan, survey
 from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
 from al_core.records import DeliveredMask, FrameLabel
 from al_core.settings import PropagationSettings
+from al_core.stores.human_masks import human_masks, with_human
 from al_core.stores.predictions import FramePrediction
 
-__all__ = ["combine", "fuse", "propagations", "teachers_alone"]
+__all__ = ["combine", "fuse", "known_alike", "propagations", "side_by_side", "teachers_alone"]
 
 
 def fuse(
@@ -49,15 +52,18 @@ def fuse(
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
     predicted = predicted if settings.teacher_weight else None
-    plan = survey(labels, propagated, predicted, category, settings) if predicted else Plan({}, {}, {})
-    marks = sorted(labels)
+    whole = {i: label for i, label in labels.items() if label.complete}
+    plan = survey(whole, propagated, predicted, category, settings) if predicted else Plan({}, {}, {})
+    marks = sorted(whole)
     for frame, prediction in frames_with_predictions(propagated, predicted):
-        if frame.frame_idx in labels:
-            yield frame.frame_idx, human_masks(labels[frame.frame_idx])
-        else:
-            nearby = nearest_labels(labels, marks, frame.frame_idx)
-            masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
-            yield frame.frame_idx, [_calibrated(mask, calibrations or {}) for mask in masks]
+        if frame.frame_idx in whole:
+            yield frame.frame_idx, human_masks(whole[frame.frame_idx])
+            continue
+        nearby = nearest_labels(whole, marks, frame.frame_idx)
+        masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
+        masks = [_calibrated(mask, calibrations or {}) for mask in masks]
+        said = labels.get(frame.frame_idx)
+        yield frame.frame_idx, masks if said is None else with_human(masks, said)
 
 
 def teachers_alone(

@@ -9,7 +9,7 @@ from al_core.fusion.pairing import SHARPNESS
 from al_core.fusion.survey import Plan
 from al_core.masks.soft import Patch, Size, encode_patch, patch_of, resample, union
 from al_core.propagation.base import PropagatedTrack
-from al_core.records import DeliveredMask, FrameLabel, Provenance
+from al_core.records import DeliveredMask, Provenance
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import PredictedObject
 
@@ -57,15 +57,6 @@ def new_object(track_id: int, seen: PredictedObject, plan: Plan, grid: Size) -> 
     """Make a track of an object that only the teachers see."""
     patch = resample(patch_of(seen.soft_mask), seen.soft_mask.size, grid)
     return Fused(track_id, seen.category_id, Provenance.TEACHER, plan.expected_overlap(seen), patch)
-
-
-def human_masks(label: FrameLabel) -> list[DeliveredMask]:
-    """Return what people said of a frame, byte by byte, ignore regions included."""
-    index = label.frame.frame_idx
-    return [
-        DeliveredMask(index, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle)
-        for m in sorted(label.masks, key=lambda m: m.track_id)
-    ]
 
 
 def deliver(frame_idx: int, fused: Sequence[Fused], grid: Size, size: Size) -> list[DeliveredMask]:

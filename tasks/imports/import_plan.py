@@ -179,6 +179,7 @@ class _Known:
             mine = list(ledger.prelabels([FrameRef(video.video_id, i) for i in indices]).values())
         else:
             mine = for_loop if purpose == "label" else ledger.human_labels(video.video_id, purpose=purpose)
+            mine = [label for label in mine if label.complete]
         categories: defaultdict[int, set[str | None]] = defaultdict(set)
         for label in for_loop:
             for mask in label.objects:
@@ -187,7 +188,7 @@ class _Known:
         return cls(
             purpose,
             {label.frame.frame_idx: _as_drawn(label, names) for label in mine},
-            frozenset(label.frame.frame_idx for label in for_loop),
+            frozenset(label.frame.frame_idx for label in for_loop if label.complete),
             frozenset(project.held_out.get(video.video_id, ())),
             {request.frame.frame_idx: request.round_id for request in asked},
             video.video_id in project.truth,

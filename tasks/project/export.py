@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
@@ -17,13 +18,13 @@ from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnP
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
 from al_core.footage.video import decode
-from al_core.fusion.blending import human_masks
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from al_core.stores.human_masks import human_masks, with_human
 from tasks.project.label_versions import abandoned_note
 from tasks.steps.context import Collected
 
@@ -223,7 +224,7 @@ def _gathered(
         paths = ledger.delivered_paths(round_id)
         videos, excluded, ended = ledger.videos(), ledger.excluded_videos(), ledger.ended_categories()
         used, now = labels_of_round(ledger, round_id), ledger.human_labels()
-    used = [FrameLabel(label.frame, tuple(standing(label.masks, ended))) for label in used]
+    used = [replace(label, masks=tuple(standing(label.masks, ended))) for label in used]
     videos, unwanted = _wanted(videos, excluded, choice)
     answers = {v.video_id: _Answers(_of_video(used, v), _of_video(now, v)) for v in videos}
     known = {v.name: v for v in videos if v.video_id in paths or (choice.fresh and answers[v.video_id].now)}
@@ -302,12 +303,13 @@ def _clip(
     fresh: bool,
 ) -> ExportClip:
     masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]]
+    said = answers.now if fresh else answers.used
     masks = partial(iter, ()) if path is None else partial(read_delivered, project.absolute(path))
     return ExportClip(
         video,
         partial(_with_answers, masks, answers) if fresh else masks,
         partial(full_frames, frames, video),
-        frozenset(answers.now if fresh else answers.used.keys() & answers.now.keys()),
+        frozenset(i for i, label in said.items() if label.complete and i in answers.now),
         None if path is None else round_id,
         ledger.frame_times_us(video.video_id),
         answers.taken_back if fresh else frozenset(),
@@ -327,8 +329,11 @@ def _with_answers(
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield delivered masks, and in frames with a newer answer what that says."""
     newer = answers.newer
-    kept = ((index, found) for index, found in masks() if index not in newer and index not in answers.taken_back)
-    return heapq.merge(kept, [(i, human_masks(newer[i])) for i in sorted(newer)], key=itemgetter(0))
+    kept = ((index, found) for index, found in masks() if index not in answers.taken_back)
+    merged = heapq.merge(kept, ((index, []) for index in sorted(newer)), key=itemgetter(0))
+    for index, parts in groupby(merged, key=itemgetter(0)):
+        found = [mask for _, part in parts for mask in part]
+        yield index, with_human(found, newer[index]) if index in newer else found
 
 
 def _answers_in_words(answers: Sequence[_Answers], round_id: int, fresh: bool) -> Iterator[str]:

@@ -147,10 +147,12 @@ def _delivered_before(context: RoundContext, labels: Sequence[FrameLabel], raw: 
             if not here:
                 continue
             video = videos[video_id]
+            lasting = video.identities is Identities.PERSISTENT
             for frame_idx, masks in read_delivered(context.project.absolute(path), here):
                 label = by_frame[FrameRef(video_id, frame_idx)]
                 for mask in masks:
-                    if mask.provenance in (Provenance.PROPAGATED, Provenance.TEACHER):
+                    known = label.complete or (lasting and mask.track_id in label.tracks)
+                    if known and mask.provenance in (Provenance.PROPAGATED, Provenance.TEACHER):
                         name = mask.provenance.value
                         confidence = float(undo.get(name, IDENTITY).undone(np.array(mask.confidence)))
                         overlap = _overlap(mask, label, video.identities)
@@ -187,7 +189,7 @@ def _left_out(
     videos = {video.video_id: video for video in context.videos}
     resources = Resources(settings.propagation, context.project.cache, seed=settings.seed)
     known = defaultdict(list)
-    for label in labels:
+    for label in (label for label in labels if label.complete):
         known[label.frame.video_id].append(label)
     usable = [v for v in sorted(known) if len(known[v]) > 1 and videos[v].n_frames <= MOST_FRAMES]
     chosen = usable[:: -(-len(usable) // MOST_VIDEOS) or 1]

@@ -124,7 +124,7 @@ def expected_in(ledger: Ledger, video_id: int, round_id: int) -> Expected | None
 
     A video without labels, known to the ledger or not, is expected to show as many as others do.
     """
-    labels = ledger.human_labels(up_to_round=round_id)
+    labels = [label for label in ledger.human_labels(up_to_round=round_id) if label.complete]
     if not labels:
         return None
     here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video_id}

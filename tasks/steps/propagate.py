@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.evaluation.calibration import Calibration
 from al_core.footage.clips import ClipFrames
-from al_core.fusion import combine, fuse, propagations
+from al_core.fusion import combine, fuse, known_alike, propagations, side_by_side
 from al_core.fusion.choice import Choice
 from al_core.fusion.pairing import Propagated as CarriedMasks
 from al_core.masks.rle import decode
@@ -145,7 +145,7 @@ def propagate_video(
         calibrations,
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
-    covered = _Covered(by_frame)
+    covered = _Covered(i for i, label in by_frame.items() if label.complete)
     told = telling(delivered, video.n_frames, video.name, on_progress)
     summary = write_delivered(path, covered.counted(told))
     categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
@@ -162,7 +162,21 @@ def carried_by(
     labels: Mapping[int, FrameLabel],
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> CarriedMasks:
-    """Return what carries labels to every frame of a clip: the chosen propagators, or else all candidates together."""
+    """Return what carries labels to every frame of a clip: the chosen propagators, or else all candidates together.
+
+    Each object is carried from the labels that say where it is, or that it is not there.
+    """
+    parts = known_alike(labels)
+    return side_by_side([_carried(choice, resources, clip, part, calibrations) for part in parts])
+
+
+def _carried(
+    choice: Choice | None,
+    resources: Resources,
+    clip: ClipFrames,
+    labels: Mapping[int, FrameLabel],
+    calibrations: Mapping[str, Calibration] | None,
+) -> CarriedMasks:
     methods = resources.settings.candidates
     if resources.settings.chooses:
         methods = (choice.names if choice is not None else ()) or methods[:1]
@@ -173,9 +187,13 @@ def carried_by(
 
 
 def known_by_frame(clip: VideoFrames, labels: Sequence[FrameLabel], resources: Resources) -> dict[int, FrameLabel]:
-    """Return the last label of each frame, with identities that hold for the whole video."""
+    """Return the last label of each frame, with identities that hold for the whole video.
+
+    Where numbers hold within a frame only, labels that are not complete are left out: nothing tells whose they are.
+    """
     newest = _newest(labels)
     if clip.video.identities is Identities.PER_FRAME:
+        newest = [label for label in newest if label.complete]
         # Flow links them whatever else propagates: it needs no training, and labels lie close together.
         newest = link_identities(clip, newest, build("flow", resources))
     return {label.frame.frame_idx: label for label in newest}

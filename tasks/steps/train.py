@@ -30,11 +30,13 @@ def train_work(context: RoundContext) -> Trained:
     """Train the student, and with it its mean teachers, on what people said at full resolution; keep the loss curve.
     Train the refiner of the page after it.
 
-    Where this machine limits how many trainings go on at a time, it waits for its turn.
+    Frames of which people have not said all that is there are left out: what they did not name would be learned as
+    background. Where this machine limits how many trainings go on at a time, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
-    project, settings, labels = context.project, context.settings, context.labels_collected
+    project, settings = context.project, context.settings
+    labels = [label for label in context.labels_collected if label.complete]
     start = starting_checkpoint(context)
     continues = start is not None and start.is_relative_to(project.root)
     with training_slot():

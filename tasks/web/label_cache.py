@@ -16,10 +16,11 @@ from al_core.errors import BadVideo, UnknownName
 from al_core.ledger.campaign.categories import GONE, Category, standing
 from al_core.ledger.campaign.curation import VideoCare
 from al_core.ledger.labelling.queue import Purpose, Question
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Provenance, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from al_core.stores.human_masks import human_masks, with_human
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
 from tasks.project.ingest import open_last_frames
@@ -286,13 +287,11 @@ class LabelCache:
         """
         if question is not None and question.request.frame == frame:
             return self.shown(question)
-        labels = {label.frame: label for label in self._ledger.human_labels(frame.video_id)}
-        if frame in labels:
-            return [
-                DeliveredMask(frame.frame_idx, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle)
-                for m in labels[frame].masks
-            ]
-        return () if self._measures_in(question, frame.video_id) else self._delivered_in(frame)
+        known = {label.frame: label for label in self._ledger.human_labels(frame.video_id)}.get(frame)
+        if known is not None and known.complete:
+            return human_masks(known)
+        shown = () if self._measures_in(question, frame.video_id) else self._delivered_in(frame)
+        return shown if known is None else with_human(shown, known)
 
     def _measures_in(self, question: Question | None, video_id: int) -> bool:
         """Tell whether the task in hand measures a person in a video."""

@@ -5,7 +5,16 @@ import pytest
 
 from al_core.errors import BadLabel, BadVideo
 from al_core.masks.rle import encode
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
+from al_core.records import (
+    Answer,
+    FrameLabel,
+    FrameRef,
+    Gesture,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    fingerprint_labels,
+)
 from tests.toys.ledgers import chosen, clip, square
 
 
@@ -58,3 +67,31 @@ def test_the_same_question_has_the_same_id():
 def test_human_time_is_never_negative(seconds):
     with pytest.raises(BadLabel, match="at least 0"):
         Answer("a", "r", FrameLabel(FrameRef(1, 0), ()), LabelKind.ABSENT, seconds, "ann")
+
+
+class TestPartlyKnown:
+    def test_only_a_frame_that_is_not_complete_says_what_is_not_there(self):
+        with pytest.raises(BadLabel, match="said not to be there"):
+            FrameLabel(FrameRef(1, 3), (), absent=(2,))
+        with pytest.raises(BadLabel, match="said not to be there"):
+            FrameLabel(FrameRef(1, 3), (MaskLabel(2, 1, square()),), complete=False, absent=(2,))
+
+    def test_what_was_said_later_holds(self):
+        one, two = MaskLabel(1, 1, square()), MaskLabel(2, 1, square())
+        first = FrameLabel(FrameRef(1, 3), (one,), complete=False, absent=(2, 3))
+        second = FrameLabel(FrameRef(1, 3), (two,), complete=False, absent=(1,))
+        assert first.amended(second) == FrameLabel(FrameRef(1, 3), (two,), complete=False, absent=(1, 3))
+        assert replace(first, complete=True, absent=()).amended(second) == FrameLabel(FrameRef(1, 3), (two,))
+        assert first.amended(FrameLabel(FrameRef(1, 3), ())) == FrameLabel(FrameRef(1, 3), ())
+
+    def test_complete_labels_have_the_fingerprint_of_earlier_versions(self):
+        label = FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),))
+        known = "2025b9729b8ccb3f8344431839243cd15e19de3afa7a95672d312aa24d94b540"
+        assert fingerprint_labels([label]) == known
+        assert fingerprint_labels([replace(label, complete=False)]) != known
+        others = [fingerprint_labels([replace(label, complete=False, absent=a)]) for a in ((), (2,), (3,))]
+        assert len(set(others)) == 3
+
+    def test_a_gesture_comes_back_as_it_was_stored(self):
+        made = Gesture("scribble", 4, False, ((1.5, 2.0), (3.0, 4.25)))
+        assert Gesture.from_json(made.to_json()) == made

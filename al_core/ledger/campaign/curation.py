@@ -79,7 +79,7 @@ class CurationOperations(Operations):
         """Count the frames with a label in videos that the loop leaves out now."""
         return self._rows(
             "SELECT count(DISTINCT (a.video_id, a.frame_idx)) FROM answer_current a JOIN label_request USING "
-            "(request_id) WHERE purpose = 'label' AND a.kind <> 'reject' AND a.video_id IN "
+            "(request_id) WHERE purpose = 'label' AND a.complete AND a.kind <> 'reject' AND a.video_id IN "
             "(SELECT video_id FROM exclusion WHERE included_at IS NULL)"
         )[0][0]
 

@@ -159,7 +159,7 @@ given AS (
     WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)),
 first_answer AS (
     SELECT min(round_id) AS round_id, bool_and(import_id IS NOT NULL) AS elsewhere FROM given
-    WHERE kind <> 'reject' AND purpose = 'label' GROUP BY video_id, frame_idx),
+    WHERE complete AND kind <> 'reject' AND purpose = 'label' GROUP BY video_id, frame_idx),
 new_frames AS (
     SELECT round_id, count(*) AS new_frames, count(*) FILTER (elsewhere) AS imported FROM first_answer GROUP BY 1),
 effort AS (

@@ -76,7 +76,7 @@ class PredictionOperations(Operations):
 
     @reads
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
-        """Find the unanswered frames with the highest uncertainty, ties by video and frame.
+        """Find the frames with the highest uncertainty that no answer labels as a whole, ties by video and frame.
 
         Only a prefix of the order is read, so that a few of ten million frames cost one scan.
 
@@ -84,7 +84,9 @@ class PredictionOperations(Operations):
             Columns ``video_id``, ``frame_idx``, ``uncertainty``, at most ``limit`` rows, least certain first.
         """
         with self._connector.session() as connection:
-            answered = connection.execute("SELECT DISTINCT video_id, frame_idx FROM answer").fetchnumpy()
+            answered = connection.execute(
+                "SELECT DISTINCT video_id, frame_idx FROM answer WHERE complete AND kind <> 'reject'"
+            ).fetchnumpy()
             rows = connection.execute(
                 "SELECT video_id, frame_idx, uncertainty FROM prediction WHERE round_id = ? "
                 "ORDER BY uncertainty DESC, video_id, frame_idx LIMIT ?",

@@ -174,6 +174,16 @@ CREATE TABLE exclusion(
 CREATE TABLE purge(purged_id INTEGER PRIMARY KEY, who VARCHAR NOT NULL, purged_at TIMESTAMP NOT NULL);
 """
 
+_M011_EVIDENCE = """
+DROP VIEW answer_current;
+ALTER TABLE answer ADD COLUMN complete BOOLEAN DEFAULT true;
+ALTER TABLE answer ADD COLUMN absent INTEGER[];
+ALTER TABLE answer ADD COLUMN gestures JSON;
+CREATE VIEW answer_current AS
+    SELECT * FROM answer WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)
+    QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -185,6 +195,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (8, "pins", _M008_PINS),
     (9, "content", _M009_CONTENT),
     (10, "curation", _M010_CURATION),
+    (11, "evidence", _M011_EVIDENCE),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

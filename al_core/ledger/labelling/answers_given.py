@@ -1,11 +1,12 @@
 """Questions that check people, and answers together with the questions that they are answers to."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from al_core.ledger.labelling.leases import Purpose, Question
 from al_core.ledger.operations import Operations, mask_of, now, reads, request_of, writes
-from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest, MaskLabel
+from al_core.records import Answer, FrameLabel, Gesture, LabelKind, LabelRequest, MaskLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class GivenOperations(Operations):
         # In this order, masks and questions of all the answers are there, also while others store more.
         with self._connector.session():
             answers = self._rows(
-                "SELECT answer_id, request_id, kind, seconds, annotator FROM answer_current "
+                "SELECT answer_id, request_id, kind, seconds, annotator, complete, coalesce(absent, []), gestures "
+                "FROM answer_current "
                 "ORDER BY created_at, answer_id"
             )
             rows = self._rows(
@@ -69,8 +71,9 @@ class GivenOperations(Operations):
             i: Question(asked[i], Purpose(purpose), asked[original or i]) for i, *_, purpose, original in requests
         }
         found = []
-        for answer_id, request_id, kind, seconds, annotator in answers:
-            label = FrameLabel(asked[request_id].frame, tuple(masks.get(answer_id, ())))
-            given = Answer(answer_id, request_id, label, LabelKind(kind), seconds, annotator)
+        for answer_id, request_id, kind, seconds, annotator, complete, absent, gestures in answers:
+            label = FrameLabel(asked[request_id].frame, tuple(masks.get(answer_id, ())), complete, tuple(absent))
+            made = None if gestures is None else tuple(map(Gesture.from_json, json.loads(gestures)))
+            given = Answer(answer_id, request_id, label, LabelKind(kind), seconds, annotator, made)
             found.append(GivenAnswer(given, questions[request_id]))
         return found

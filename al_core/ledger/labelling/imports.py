@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import LedgerConflict
 from al_core.ledger.campaign.categories import known_categories, standing, stands_for
+from al_core.ledger.labelling.labels import LABELS_FRAME
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel
 
@@ -113,7 +114,8 @@ class ImportOperations(Operations):
             "SELECT DISTINCT video_id, frame_idx FROM answer_current a WHERE import_id IS NOT NULL AND request_id IN "
             "(SELECT request_id FROM label_request WHERE purpose = 'label') AND NOT EXISTS (SELECT 1 FROM "
             "answer_current b JOIN label_request r USING (request_id) WHERE b.import_id IS NULL AND purpose = 'label' "
-            "AND b.kind <> 'reject' AND (b.video_id, b.frame_idx) = (a.video_id, a.frame_idx)) ORDER BY 1, 2"
+            "AND b.complete AND b.kind <> 'reject' AND (b.video_id, b.frame_idx) = (a.video_id, a.frame_idx)) "
+            "ORDER BY 1, 2"
         )
 
     @reads
@@ -180,10 +182,10 @@ _REQUEST_ID = (
     "format('{}-v{:05d}-f{:07d}', CASE $purpose WHEN 'label' THEN 'import' ELSE $purpose END, video_id, frame_idx)"
 )
 
-_TAKEN = """
+_TAKEN = f"""
 SELECT count(*) FROM incoming_frames WHERE (video_id, frame_idx) IN (
     SELECT (a.video_id, a.frame_idx) FROM answer_current a JOIN label_request USING (request_id)
-    WHERE purpose = $1 AND a.kind <> 'reject')
+    WHERE purpose = $1 AND {LABELS_FRAME})
 """
 
 _REQUESTS = f"""
@@ -194,7 +196,8 @@ ON CONFLICT DO UPDATE SET status = 'done', updated_at = excluded.updated_at
 """
 
 _ANSWERS = f"""
-INSERT INTO answer
+INSERT INTO answer(answer_id, request_id, revision, round_id, video_id, frame_idx, kind, seconds, annotator, created_at,
+    import_id)
 SELECT format('{{}}-{{}}', request_id, revision), request_id, revision, 0, video_id, frame_idx, kind, NULL, $author,
     $now, $import
 FROM (

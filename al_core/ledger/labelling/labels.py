@@ -1,7 +1,9 @@
 """Selections, requests and the answers of people."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -11,7 +13,26 @@ from al_core.errors import BadLabel
 from al_core.ledger.campaign.categories import standing, stands_for
 from al_core.ledger.campaign.loop_state import refuse_abandoned
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, Selected
+
+LABELS_FRAME = "a.complete AND a.kind <> 'reject'"
+"""Tells of an answer ``a`` whether it says all that is in its frame."""
+
+# Of each request its newest answer that says anything; of each frame those from its newest complete one on.
+_LABELS = """
+WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1)
+    AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3)
+    AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4)
+    AND ($4 <> 'holdout' OR (video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM holdout))
+    AND answer_id NOT IN (SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3)
+    QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1),
+standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER (PARTITION BY video_id, frame_idx
+    ORDER BY round_id DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
+SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), track_id, category_id, height, width,
+    rle_counts
+FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
+ORDER BY 1, 2, a.round_id, a.request_id DESC, track_id
+"""
 
 
 class LabelOperations(Operations):
@@ -53,11 +74,14 @@ class LabelOperations(Operations):
 
         Frames may be asked for again, and are left out, where all answers were taken back after their round, where
         their round continued without them or was abandoned, where their video was excluded, and where they gave way to
-        others before anybody saw them.
+        others before anybody saw them. So are frames of which people have said something, but not what all is there.
         """
         return self._columns(
             "SELECT DISTINCT video_id, frame_idx FROM label_request WHERE round_id < ? AND purpose = 'label' "
-            "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned', 'excluded') ORDER BY 1, 2",
+            "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned', 'excluded') "
+            "AND (status <> 'done' OR (video_id, frame_idx) IN (SELECT (a.video_id, a.frame_idx) FROM "
+            f"answer_current a JOIN label_request r USING (request_id) WHERE {LABELS_FRAME} AND r.purpose = 'label')) "
+            "ORDER BY 1, 2",
             [before_round],
         )
 
@@ -142,7 +166,8 @@ class LabelOperations(Operations):
         as_of: datetime | None = None,
         purpose: str = "label",
     ) -> list[FrameLabel]:
-        """Return what people said, one label per frame (its newest answer), by video and frame.
+        """Return what people said, one label per frame, by video and frame: its newest complete answer, with what newer
+        answers say of single objects. Where there is no complete answer, the label is not complete either.
 
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
         taken back and answers to questions that only check people. Masks of categories that were merged have the
@@ -155,25 +180,15 @@ class LabelOperations(Operations):
                 on the labels that it began with.
             purpose: what the answers are for, see :class:`~al_core.ledger.labelling.leases.Purpose`.
         """
-        query = (
-            "WITH newest AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1) "
-            "AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3) "
-            "AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4) AND ($4 <> 'holdout' OR "
-            "(video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM holdout)) AND answer_id NOT IN "
-            "(SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3) QUALIFY row_number() OVER "
-            "(PARTITION BY video_id, frame_idx ORDER BY round_id DESC, revision DESC) = 1) "
-            "SELECT a.video_id, a.frame_idx, track_id, category_id, height, width, rle_counts "
-            "FROM newest a JOIN video USING (video_id) LEFT JOIN label USING (answer_id) ORDER BY 1, 2, 3"
-        )
         with self._connector.session() as connection:
-            rows = connection.execute(query, [video_id, up_to_round, as_of, purpose]).fetchall()
+            rows = connection.execute(_LABELS, [video_id, up_to_round, as_of, purpose]).fetchall()
             ended = stands_for(connection, as_of)
-        masks: dict[FrameRef, list[MaskLabel]] = {}
-        for video, frame_idx, *mask in rows:
-            found = masks.setdefault(FrameRef(video, frame_idx), [])
-            if mask[-1] is not None:
-                found += standing((mask_of(*mask),), ended)
-        return [FrameLabel(frame, tuple(found)) for frame, found in masks.items()]
+        found: dict[FrameRef, FrameLabel] = {}
+        for (video, frame_idx, _, complete, absent), group in groupby(rows, key=lambda row: row[:5]):
+            masks = standing(tuple(mask_of(*row[5:]) for row in group if row[-1] is not None), ended)
+            said = FrameLabel(FrameRef(video, frame_idx), tuple(masks), complete, tuple(absent))
+            found[said.frame] = found[said.frame].amended(said) if said.frame in found else said
+        return list(found.values())
 
     @reads
     def drawn_tracks(self, video_id: int) -> list[int]:
@@ -200,11 +215,11 @@ class LabelOperations(Operations):
     def human_effort(self) -> list[tuple[int, int, float]]:
         """Return (round, human frames, human seconds) of each round that has answers, not summed over rounds.
 
-        Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks and
-        questions that check people take seconds and label no frame.
+        Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks,
+        answers that are not complete and questions that check people take seconds and label no frame.
         """
         return self._rows(
-            "SELECT a.round_id, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), coalesce(sum(seconds), 0) "
+            f"SELECT a.round_id, count(*) FILTER ({LABELS_FRAME} AND purpose = 'label'), coalesce(sum(seconds), 0) "
             "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
         )
 
@@ -215,7 +230,7 @@ class LabelOperations(Operations):
         Who labelled what was imported is not among them: nobody knows how long that took.
         """
         return self._rows(
-            "SELECT annotator, count(*) FILTER (a.kind <> 'reject' AND purpose = 'label'), sum(seconds) "
+            f"SELECT annotator, count(*) FILTER ({LABELS_FRAME} AND purpose = 'label'), sum(seconds) "
             "FROM answer_current a JOIN label_request USING (request_id) WHERE import_id IS NULL "
             "GROUP BY 1 ORDER BY 3 DESC, 1"
         )
@@ -257,11 +272,14 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
     _check_answer(answer, request)
     round_id, video_id, frame_idx = request[:3]
     revision = newest + 1
+    gestures = None if answer.gestures is None else json.dumps([gesture.to_json() for gesture in answer.gestures])
     connection.execute(
-        "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO answer(answer_id, request_id, revision, round_id, video_id, frame_idx, kind, seconds, annotator, "
+        "created_at, complete, absent, gestures) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             answer.answer_id, answer.request_id, revision, round_id, video_id, frame_idx, answer.kind.value,
             answer.seconds, answer.annotator, now_after_answers(connection),
+            answer.label.complete, list(answer.label.absent), gestures,
         ],
     )  # fmt: skip
     masks = answer.label.masks

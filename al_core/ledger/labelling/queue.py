@@ -13,7 +13,7 @@ import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.campaign.steering import PAUSED
-from al_core.ledger.labelling.labels import store_answer
+from al_core.ledger.labelling.labels import LABELS_FRAME, store_answer
 from al_core.ledger.labelling.leases import (
     Draft,
     Purpose,
@@ -194,7 +194,8 @@ class QueueOperations(Operations):
 
     @writes
     def undo(self, answer_id: str, annotator: str, within: float, seconds: float) -> Task:
-        """Take an answer back: the request is open again and leased to the same person, the drawing is its draft.
+        """Take an answer back: the request is open again and leased to the same person, and the drawing is its draft,
+        where the answer was complete.
 
         The answer stays stored; it no longer counts. What else the person had in hand goes back to the queue. Doing so
         twice in a row is doing it once.
@@ -208,7 +209,7 @@ class QueueOperations(Operations):
             StaleLease: it is too late, the answer was taken back or replaced before, or its round was abandoned.
         """
         with self._connector.transaction() as connection:
-            request_id, spent = _undoable(connection, answer_id, annotator, within)
+            request_id, spent, whole = _undoable(connection, answer_id, annotator, within)
             held = held_by(connection, annotator)
             if held is not None and held.request_id == request_id:
                 return task_with(connection, held, annotator)
@@ -221,7 +222,8 @@ class QueueOperations(Operations):
             )
             connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [at, annotator])
             lease = lease_to(connection, request_id, annotator, at + timedelta(seconds=seconds))
-            save_draft(connection, request_id, annotator, _masks_of(connection, answer_id), spent)
+            if whole:
+                save_draft(connection, request_id, annotator, _masks_of(connection, answer_id), spent)
             log(connection, annotator, "undo", request_id, answer_id)
             return task_with(connection, lease, annotator)
 
@@ -338,19 +340,20 @@ FROM label_request WHERE purpose = 'label'
 
 def _undoable(
     connection: duckdb.DuckDBPyConnection, answer_id: str, annotator: str, within: float
-) -> tuple[str, float]:
-    """Return (request, seconds spent) of an answer that may be taken back, or was a moment ago."""
+) -> tuple[str, float, bool]:
+    """Return (request, seconds spent, whether it is complete) of an answer that may be taken back, or was a moment
+    ago."""
     row = connection.execute(
-        "SELECT a.request_id, a.seconds, a.created_at, c.answer_id FROM answer a "
+        f"SELECT a.request_id, a.seconds, {LABELS_FRAME}, a.created_at, c.answer_id FROM answer a "
         "LEFT JOIN answer_current c USING (request_id) WHERE a.answer_id = ? AND a.annotator = ?",
         [answer_id, annotator],
     ).fetchone()
     if row is None:
         raise UnknownName("answer", answer_id, ())
-    request_id, spent, created_at, current = row
+    request_id, spent, whole, created_at, current = row
     held = held_by(connection, annotator)
     if current is None and held is not None and held.request_id == request_id:
-        return request_id, spent
+        return request_id, spent, whole
     query = (
         "SELECT 1 FROM round JOIN label_request USING (round_id) WHERE request_id = ? AND round.status = 'abandoned'"
     )
@@ -360,7 +363,7 @@ def _undoable(
         raise StaleLease(f"the answer {answer_id} to {request_id} was taken back or replaced already")
     if now() - created_at > timedelta(seconds=within):
         raise StaleLease(f"an answer can be taken back for {within:g} s; that time is over for {request_id}")
-    return request_id, spent
+    return request_id, spent, whole
 
 
 def _masks_of(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[MaskLabel]:

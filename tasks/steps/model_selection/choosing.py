@@ -39,7 +39,7 @@ def choose_propagators(
         return {}
     disk = DiskCache(context.project.cache / "choices", CACHE_BYTES)
     by_video: dict[int, list[FrameLabel]] = {}
-    for label in labels:
+    for label in (label for label in labels if label.complete):
         by_video.setdefault(label.frame.video_id, []).append(label)
     videos = {video.video_id: video for video in context.videos}
     chosen: dict[int, Choice] = {}

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from al_core.fusion.blending import Fused, deliver, fuse_track, human_masks, margins, new_object
+from al_core.fusion.blending import Fused, deliver, fuse_track, margins, new_object
 from al_core.fusion.survey import Plan, Trust
-from al_core.masks.rle import decode, encode
+from al_core.masks.rle import decode
 from al_core.masks.soft import Patch
-from al_core.records import FrameLabel, FrameRef, MaskLabel, Provenance
+from al_core.records import Provenance
 from al_core.settings import PropagationSettings
 from tests.toys.fusion import SIZE, box, carried, seen
 
@@ -50,13 +50,6 @@ def test_one_side_alone_is_taken_as_it_is() -> None:
     np.testing.assert_array_equal(alone.patch.soft(SIZE).full() > 0.5, box(2))
     new = new_object(7, seen(box(2)), SURE, SIZE)
     assert (new.track_id, new.category_id, new.confidence) == (7, 1, pytest.approx(0.9))
-
-
-def test_human_masks_come_by_track_with_their_ignore_regions() -> None:
-    label = FrameLabel(FrameRef(1, 4), (MaskLabel(2, 1, encode(box(7))), MaskLabel(0, 0, encode(box(0)))))
-    masks = human_masks(label)
-    assert [(m.frame_idx, m.track_id, m.confidence) for m in masks] == [(4, 0, 1.0), (4, 2, 1.0)]
-    assert {m.provenance for m in masks} == {Provenance.HUMAN}
 
 
 def test_the_likelier_object_wins_a_shared_pixel() -> None:

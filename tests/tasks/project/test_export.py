@@ -388,3 +388,14 @@ def test_a_version_is_exported_again_byte_for_byte(labelled, tmp_path, name):
         for root in (tmp_path / "first", tmp_path / "second")
     )
     assert first == second
+
+
+def test_a_fresh_answer_about_one_object_leaves_the_others_as_they_were_delivered(labelled, tmp_path):
+    project, ledger, frames = copied(labelled, tmp_path)
+    request = LabelRequest.of(2, Selected(FrameRef(1, 1), 0, 1.0, ""))
+    ledger.put_requests([request])
+    label = FrameLabel(request.frame, (MaskLabel(7, 1, encode(~mask_at(1))),), complete=False)
+    ledger.put_answer(Answer("partly", request.request_id, label, LabelKind.ACCEPT, 1.0, "ann"))
+    export_project(project, ledger, frames, "coco", tmp_path / "out", choice=Choice(fresh=True))
+    found = {track: rle for track, _, rle in written_masks(tmp_path / "out")[1]}
+    assert found == {1: encode(mask_at(1)), 7: encode(~mask_at(1))}

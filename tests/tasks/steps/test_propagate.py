@@ -157,3 +157,23 @@ def test_a_round_delivers_the_videos_that_are_not_delivered_yet(
     names = {"flow", "propagated", "teacher"}
     assert done == {"second": ([4], None, names), "third": ([1, 7], tmp_path / "p.parquet", names)}
     assert (found.videos, set(found.hashes), set(found.calibration)) == (3, {"1", "2", "3"}, names)
+
+
+def test_an_object_that_nobody_named_goes_on_through_a_frame_that_is_not_complete(place: Workplace) -> None:
+    label = place.label(6)
+    partly = replace(label, masks=label.masks[:1], complete=False)
+    ends = [place.label(2), place.label(10)]
+    place.propagate([*ends, partly])
+    found = place.delivered()
+    named, other = (m.track_id for m in label.masks)
+    assert found[6][named][0] is Provenance.HUMAN
+    assert [found[i][other][0] for i in (5, 6, 7)] == [Provenance.PROPAGATED] * 3
+    assert all(iou(found[i][other][1], place.clip.truth[i][other]) > 0.8 for i in (5, 6, 7))
+    place.propagate([*ends, replace(partly, complete=True)])
+    assert place.delivered()[6].keys() == {named}
+
+
+def test_an_object_that_is_said_to_be_away_is_away(place: Workplace) -> None:
+    place.propagate([place.label(2), FrameLabel(FrameRef(1, 6), (), complete=False, absent=(2,))])
+    assert place.delivered()[6].keys() == {1}
+    assert place.delivered()[8].keys() == {1}

@@ -1,5 +1,6 @@
 """What a round's student starts from, learns from, and leaves behind."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -154,3 +155,10 @@ def test_the_page_s_refiner_is_trained_too_and_goes_on_from_that_of_the_round_be
 
 def test_few_labels_make_no_refiner(ledger, students):
     assert train_work(context(ledger)).refiner == {}
+
+
+def test_frames_of_which_not_all_is_known_teach_nothing(ledger, students):
+    partly = replace(LABELS[0], frame=FrameRef(1, 5), complete=False)
+    found = train_work(context(ledger, labels=[*LABELS, partly]))
+    assert [sample.frame.frame_idx for sample in students[0]["samples"]] == [3, 7]
+    assert found.labels == 2

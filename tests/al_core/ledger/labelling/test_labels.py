@@ -11,6 +11,7 @@ from al_core.records import (
     Answer,
     FrameLabel,
     FrameRef,
+    Gesture,
     LabelKind,
     LabelRequest,
     MaskLabel,
@@ -113,3 +114,54 @@ def test_a_mask_of_another_size_is_refused_and_nothing_is_stored(ledger):
         ledger.put_answer(mask_answer(request, rle=encode(np.ones((5, 5), bool))))
     assert ledger.human_labels() == []
     assert len(ledger.requests(1, "open")) == 1
+
+
+class TestPartly:
+    """Answers that say where some objects are, and nothing of others."""
+
+    def partly(self, request, answer_id, masks=(), absent=()):
+        """Somebody confirmed some objects."""
+        label = FrameLabel(request.frame, masks, complete=False, absent=absent)
+        gestures = tuple(Gesture("accept", mask.track_id) for mask in masks)
+        return Answer(answer_id, request.request_id, label, LabelKind.ACCEPT, 2.0, "ann", gestures)
+
+    def test_what_was_named_is_known_and_the_frame_is_asked_for_again(self, ledger):
+        first, _ = asked(ledger, 3, 7)
+        ledger.put_answer(self.partly(first, "a1", (MaskLabel(1, 1, square()),), absent=(4,)))
+        (label,) = ledger.human_labels()
+        assert (label.complete, label.tracks, label.absent) == (False, {1, 4}, (4,))
+        assert ledger.asked_frames(2)["frame_idx"].tolist() == [7]
+        assert ledger.human_effort() == [(1, 0, 2.0)]
+
+    def test_so_is_a_frame_whose_masks_were_rejected(self, ledger):
+        (request,) = asked(ledger, 3)
+        ledger.put_answer(Answer("a1", request.request_id, FrameLabel(request.frame, ()), LabelKind.REJECT, 2.0, "ann"))
+        assert ledger.asked_frames(2)["frame_idx"].tolist() == []
+        ledger.put_answer(mask_answer(asked(ledger, 3, round_id=2)[0], "a2"))
+        assert ledger.asked_frames(3)["frame_idx"].tolist() == [3]
+
+    def test_later_answers_add_to_what_is_known(self, ledger):
+        one, two = (MaskLabel(t, 1, encode(SQUARE if t == 1 else ~SQUARE)) for t in (1, 2))
+        ledger.put_answer(self.partly(asked(ledger, 3)[0], "a1", (one,), absent=(2,)))
+        ledger.put_answer(self.partly(asked(ledger, 3, round_id=2)[0], "a2", (two,)))
+        (label,) = ledger.human_labels()
+        assert (label.masks, label.complete, label.absent) == ((one, two), False, ())
+        (label,) = ledger.human_labels(up_to_round=1)
+        assert (label.masks, label.absent) == ((one,), (2,))
+
+    def test_a_complete_answer_replaces_older_ones_and_newer_ones_correct_it(self, ledger):
+        whole = mask_answer(asked(ledger, 3, round_id=2)[0], "a2")
+        ledger.put_answer(self.partly(asked(ledger, 3)[0], "a1", (MaskLabel(9, 1, square()),)))
+        ledger.put_answer(whole)
+        assert ledger.human_labels() == [whole.label]
+        moved = MaskLabel(1, 1, encode(~SQUARE))
+        ledger.put_answer(self.partly(asked(ledger, 3, round_id=3)[0], "a3", (moved,)))
+        assert ledger.human_labels() == [FrameLabel(FrameRef(1, 3), (moved,))]
+        assert ledger.human_effort() == [(1, 0, 2.0), (2, 1, 80.0), (3, 0, 2.0)]
+
+    def test_gestures_are_kept_as_they_were_made(self, ledger):
+        (request,) = asked(ledger, 3)
+        made = (Gesture("box", 1, True, ((1.5, 0.0), (3.0, 2.25))), Gesture("tag", 2, False))
+        ledger.put_answer(replace(mask_answer(request), gestures=made))
+        ledger.put_answer(replace(mask_answer(asked(ledger, 5)[0], "a2"), gestures=None))
+        assert [given.answer.gestures for given in ledger.answers_given()] == [made, None]
