@@ -198,8 +198,14 @@ class SelectionSettings(_Section):
     control_share: Share = 0.1
 
 
+AskedKind = Literal["accept", "click", "box", "scribble", "polygon", "mask", "tag"]
+"""What people can be asked for."""
+
+
 class AnnotatorSettings(_Section):
     """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them).
+
+    Our page and the simulated annotator may be asked for all ``kinds`` of label, other back-ends for whole masks.
 
     For people at our page: a lease expires ``lease_seconds`` after the last heartbeat of its holder. Of the requests,
     ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
@@ -209,6 +215,7 @@ class AnnotatorSettings(_Section):
     """
 
     backend: str = "page"
+    kinds: Annotated[tuple[AskedKind, ...], Field(min_length=1)] = ("mask",)
     noise_pixels: Annotated[float, Field(ge=0)] = 0.0
     mask_seconds: Seconds = 80.0
     box_seconds: Seconds = 7.0

@@ -86,6 +86,8 @@ MEANING = {
     "annotator.backend": "Who answers: `page` (people at our page), `simulated` (held-back ground truth; never in a "
     "project where people label), `inbox` (files that people drop), `label_studio` or `cvat` (see "
     "[other tools](label-tools.md)).",
+    "annotator.kinds": "What people at our page, and the simulated annotator, may be asked for: `accept` (a yes or "
+    "no), `tag` (which objects are here), `click`, `box`, `scribble`, `polygon`, `mask`.",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",

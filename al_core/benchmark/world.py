@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.campaign.pricing import correction_seconds
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Footage
 from al_core.masks.soft import patch_of
@@ -226,12 +227,14 @@ class Point:
     labelled: Mapping[int, frozenset[int]]
 
 
-Annotate = Callable[[int, int, LabelKind, Labels, np.random.Generator], tuple[Label, LabelKind, float]]
-"""(video, frame, kind asked for, labels so far, rng) -> label, kind that was given, human seconds."""
+Annotate = Callable[[int, int, LabelKind, Labels, np.random.Generator], tuple[Label | None, LabelKind, float]]
+"""(video, frame, kind asked for, labels so far, rng) -> label, or None where the answer labels nothing; kind that was
+given, human seconds."""
 
 
 def exact_masks(world: World, prices: AnnotatorSettings) -> Annotate:
-    """Return a person who draws every object exactly, whatever is asked for."""
+    """Return a person who draws every object exactly, whatever is asked for; where masks are shown, they are corrected,
+    in a time that follows their error."""
 
     def annotate(
         video: int, frame_idx: int, kind: LabelKind, labels: Labels, rng: np.random.Generator
@@ -239,7 +242,10 @@ def exact_masks(world: World, prices: AnnotatorSettings) -> Annotate:
         masks = world.clips[video].truth(frame_idx)
         if not masks:
             return Label({}), LabelKind.ABSENT, prices.absent_seconds
-        return Label(masks), LabelKind.MASK, len(masks) * prices.mask_seconds
+        if not labels:
+            return Label(masks), LabelKind.MASK, len(masks) * prices.mask_seconds
+        wrong = 1 - world.outcomes(video, labels)[frame_idx].jf
+        return Label(masks), LabelKind.MASK, len(masks) * correction_seconds(prices, wrong)
 
     return annotate
 
@@ -252,6 +258,7 @@ def run_campaign(
     annotate: Annotate,
     rng: np.random.Generator,
     offers: Sequence[Offer] = (),
+    kinds: Sequence[LabelKind] = (LabelKind.MASK,),
     most_seconds: float = np.inf,
     most_frames: int = 1 << 60,
 ) -> Iterator[Point]:
@@ -259,7 +266,8 @@ def run_campaign(
 
     Args:
         settings: ``frames_per_round`` is asked for in each round.
-        offers: kinds of label that may be asked for; exact masks when left out.
+        offers: what may be planned; exact masks when left out.
+        kinds: all that may be asked for.
         most_seconds: the campaign ends with the round in which people have spent so much.
         most_frames: it asks for no more than this.
 
@@ -276,14 +284,17 @@ def run_campaign(
         wanted = min(per_round, most_frames - n_asked)
         if wanted < 1 or spent >= most_seconds:
             return
-        pool = make_pool(world, labels, outcomes, offers)
+        pool = replace(make_pool(world, labels, outcomes, offers), kinds=frozenset(kinds))
         if not len(pool.candidates):
             return
         asked = []
+        # People start from what was delivered before the round.
+        shown = {video: dict(mine) for video, mine in labels.items()}
         for chosen in select(strategy, pool, wanted, settings, rng):
             video, frame_idx = chosen.frame.video_id, chosen.frame.frame_idx
-            label, kind, seconds = annotate(video, frame_idx, chosen.kind, labels[video], rng)
-            labels[video][frame_idx] = label
+            label, kind, seconds = annotate(video, frame_idx, chosen.kind, shown[video], rng)
+            if label is not None:
+                labels[video][frame_idx] = label
             asked.append(AskedLabel(chosen.frame, kind, seconds))
         for video in {a.frame.video_id for a in asked}:
             outcomes[video] = world.outcomes(video, labels[video])

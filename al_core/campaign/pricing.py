@@ -20,6 +20,12 @@ MOST_CLICKS = 3
 PRIOR_ANSWERS = 5
 """The default counts as much as this many measured times."""
 
+CORRECTING = (0.0, 6.6)
+"""Share of the time for drawing an object from nothing that correcting a shown mask takes beside a look at it: where it
+is right, and how much more for each error (1 - J&F), up to all of it. By what the scripted person of
+``tests/bench/people`` draws on 60 frames (``tests/bench/accuracy/kinds_table.py``): .33 in the quarter with the least
+error, .87 in the next one, more than drawing anew in the others."""
+
 _WHOLE_FRAME = (LabelKind.ABSENT,)
 
 
@@ -41,10 +47,17 @@ def label_seconds(settings: AnnotatorSettings, kind: LabelKind, n: int = 1) -> f
             return n * settings.box_seconds
         case LabelKind.CLICK:
             return settings.click_overhead_seconds + n * settings.click_seconds
-        case LabelKind.ACCEPT | LabelKind.REJECT:
+        case LabelKind.ACCEPT | LabelKind.REJECT | LabelKind.TAG:
             return n * settings.accept_seconds
         case LabelKind.ABSENT:
             return settings.absent_seconds
+
+
+def correction_seconds(settings: AnnotatorSettings, error: float) -> float:
+    """Return the human seconds for looking at an object's mask that is wrong by ``error`` (in [0, 1]) and making it
+    right; no more than drawing it."""
+    at_0, more = CORRECTING
+    return min(settings.accept_seconds + settings.mask_seconds * (at_0 + more * error), settings.mask_seconds)
 
 
 @dataclass(frozen=True)

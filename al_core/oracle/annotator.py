@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.campaign.pricing import MOST_CLICKS, label_seconds
+from al_core.campaign.pricing import MOST_CLICKS, correction_seconds, label_seconds
 from al_core.errors import BadLabel
 from al_core.interactive import (
     Click,
@@ -106,8 +106,8 @@ class SimulatedAnnotator:
 
         Returns:
             Its kind is "absent" when nothing is there, "accept" when no object needed work, "reject" (without masks)
-            when one did and looking was all, "box" when only boxes were drawn, else the kind asked for. Ignore
-            regions of the truth come along and cost nothing.
+            when one did and looking was all, "tag" (without masks) when that was asked for, "box" when only boxes were
+            drawn, else the kind asked for. Ignore regions of the truth come along and cost nothing.
 
         Raises:
             BadLabel: there is no truth for the frame, or no image where one is needed.
@@ -116,6 +116,10 @@ class SimulatedAnnotator:
         if not truth.objects:
             return _answered(request, truth, LabelKind.ABSENT, self._seconds(LabelKind.ABSENT))
         seen = self._seen(truth, () if proposal is None else proposal.objects, rng)
+        if request.kind is LabelKind.TAG:
+            # Something is here: what it is and where is left open.
+            unknown = FrameLabel(request.frame, (), complete=False)
+            return _answered(request, unknown, LabelKind.TAG, self._seconds(LabelKind.TAG, len(truth.objects)))
         if request.kind in _LOOKING:
             return self._looked_at(request, seen)
         if request.kind is LabelKind.MASK:
@@ -148,16 +152,20 @@ class SimulatedAnnotator:
     def _looked_at(self, request: LabelRequest, seen: _Seen) -> Answer:
         seconds = self._seconds(LabelKind.ACCEPT, max(1, len(seen.shown)))
         if len(seen.accepted) < max(len(seen.truth.objects), len(seen.shown)):
-            return _answered(request, FrameLabel(request.frame, ()), LabelKind.REJECT, seconds)
+            return _answered(request, FrameLabel(request.frame, (), complete=False), LabelKind.REJECT, seconds)
         return _answered(request, _with_shapes(seen.truth, _shapes(seen.accepted)), LabelKind.ACCEPT, seconds)
 
     def _drawn(self, request: LabelRequest, seen: _Seen, rng: np.random.Generator) -> Answer:
-        """Draw whole masks: what is not accepted is removed and drawn again."""
+        """Draw whole masks: what is not accepted is corrected, in a time that follows its error, or drawn."""
         drawn = [mask for mask in seen.truth.objects if mask.track_id not in seen.accepted]
         noisy = displaced([decode(m.rle) for m in drawn], self.settings.noise_pixels, rng)
         shapes = {mask.track_id: encode(m) for mask, m in zip(drawn, noisy, strict=True)} | _shapes(seen.accepted)
-        seconds = self._seconds(LabelKind.MASK, len(drawn)) + self._seconds(LabelKind.ACCEPT, len(seen.accepted))
-        seconds += (len(seen.shown) - len(seen.accepted)) * self._seconds(LabelKind.CLICK)
+        seconds = self._seconds(LabelKind.ACCEPT, len(seen.accepted))
+        for mask in drawn:
+            start = seen.starts.get(mask.track_id)
+            wrong = 1.0 if start is None else 1 - float(iou([start.rle], [mask.rle])[0, 0])
+            seconds += correction_seconds(self.settings, wrong)
+        seconds += (len(seen.shown) - len(seen.starts)) * self._seconds(LabelKind.CLICK)
         kind = LabelKind.MASK if drawn else LabelKind.ACCEPT
         return _answered(request, _with_shapes(seen.truth, shapes), kind, seconds)
 

@@ -7,6 +7,7 @@ import numpy as np
 from al_core.errors import EmptyPool
 from al_core.records import Selected
 from al_core.selection.gain import draw_control, n_control
+from al_core.selection.offers import with_kinds
 from al_core.selection.pool import Frames, Pool
 from al_core.settings import SelectionSettings, Table
 
@@ -14,25 +15,22 @@ Strategy = Callable[[Pool, int, SelectionSettings, np.random.Generator], list[Se
 """Choose up to n frames, best first; the same pool, settings and generator give the same bytes."""
 
 _NAMES = (
-    "random",
-    "uniform",
-    "least_certain",
-    "diverse",
-    "hybrid",
-    "value",
-    "cycle_dissimilarity",
-    "farthest_with_error",
+    "random", "uniform", "least_certain", "diverse", "hybrid", "value", "cycle_dissimilarity", "farthest_with_error",
     "oracle",
-)
+)  # fmt: skip
 STRATEGIES: Table[Strategy] = Table(
     "strategy", {name: f"al_core.selection.strategies.{name}:select_{name}" for name in _NAMES}
 )
+
+_PLAN_KINDS = frozenset({"value"})
+"""Strategies that plan places and kinds of labels together."""
 
 
 def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Choose ``n`` frames; fewer when gap and quota leave no more.
 
-    A share of them (``control_share``) is drawn at random, unless all are.
+    A share of them (``control_share``) is drawn at random, unless all are. Whatever the strategy, each gets the kind of
+    label that is worth most there (see :mod:`~al_core.selection.offers`).
 
     Raises:
         UnknownName: no such strategy.
@@ -43,6 +41,7 @@ def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.r
         return []
     drawn = n_control(n, settings.control_share, rng) if settings.control_share and name != "random" else 0
     chosen = strategy(pool, n - drawn, settings, rng) if n > drawn else []
+    planned = {s.frame for s in chosen} if name in _PLAN_KINDS else set()
     chosen += draw_control(pool, drawn, chosen, settings, rng) if drawn else []
     if not chosen:
         raise EmptyPool(
@@ -50,7 +49,7 @@ def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.r
             f"{len(pool.labelled)} asked for before, at least {settings.min_gap} frames between two. "
             "Ingest more videos or lower selection.min_gap"
         )
-    return chosen
+    return with_kinds(chosen, pool, planned)
 
 
 __all__ = ["STRATEGIES", "Frames", "Pool", "Strategy", "select"]

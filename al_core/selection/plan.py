@@ -39,10 +39,13 @@ class Offer:
     """What a kind of label costs, in human seconds for one object, and leaves.
 
     Attributes:
+        seconds: where nothing is shown, or whatever is shown.
         keeps: share of the present error that the label keeps, in [0, 1].
         adds: error that the label has even where the present mask is right, in [0, 1].
         from_nothing: error of a label of an object that has no mask yet, in [0, 1]; no label is expected to be worse.
             None where such an object cannot be labelled so.
+        correcting: where a mask is shown, the share of ``seconds`` that it takes when it is right, and how much more
+            when all of it is wrong; no more than ``seconds``. None where it is the same as from nothing.
     """
 
     kind: LabelKind
@@ -50,11 +53,19 @@ class Offer:
     keeps: float = 0.0
     adds: float = 0.0
     from_nothing: float | None = 1.0
+    correcting: tuple[float, float] | None = None
 
     def residual(self, error: float) -> float:
         """Return how wrong the label is expected to be where the present mask is wrong by ``error``."""
         most = 1.0 if self.from_nothing is None else self.from_nothing
         return min(self.keeps * error + self.adds, most)
+
+    def price(self, error: float, shown: bool) -> float:
+        """Return the seconds for an object whose mask, where one is shown, is wrong by ``error``."""
+        if not shown or self.correcting is None:
+            return self.seconds
+        least, more = self.correcting
+        return self.seconds * min(least + more * error, 1.0)
 
 
 class Spot(NamedTuple):
@@ -140,6 +151,12 @@ class Line:
         gains = self._gains(around, frames, step, start, end)
         return self._offered(int(around[int(np.argmax(gains))]), frames, step, start, end)
 
+    def at(self, frame_idx: int) -> Spot | None:
+        """Return what a label of the kind that is worth most brings in a frame; None where it has one."""
+        marks = self.marks
+        after = int(np.searchsorted(marks, frame_idx))
+        return self.best(marks[after - 1], marks[after], np.array([frame_idx])) if marks[after] != frame_idx else None
+
     def _places(self, start: int, end: int, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
         low = start + self.min_gap if start >= 0 else 0
         high = end - self.min_gap if end < len(self._path) else end - 1
@@ -173,7 +190,8 @@ class Line:
         better = frames[gains > WORTH_TELLING * gains.max(initial=0)]
         first, last = (int(better[0]), int(better[-1])) if len(better) else (place, place)
         gain = float(step * gains.sum())
-        seconds = offer.seconds * max(self.outlook.objects, 1.0)
+        price = offer.price(float(self.outlook.error[place]), shown=bool(self.outlook.labelled))
+        seconds = price * max(self.outlook.objects, 1.0)
         return Spot(gain, gain / seconds, FrameRef(self.video_id, place), offer, first, last)
 
     def _expected(self, frames: NDArray[np.int64], start: int, end: int) -> Array:

@@ -97,6 +97,9 @@ class Pool:
         outlooks: what is expected of a video's labels.
         true_gain: (frame, other frames of the video that get one too) -> how much a label would really improve, in
             frames (see ``plan.Spot``): only a simulation knows.
+        offers: the kinds of label that are planned, at least one.
+        kinds: all that people may be asked for, also for a look at what is there.
+        right: the expected error at which every second frame is found right as it is shown, and the scale around it.
         patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
     """
 
@@ -110,6 +113,8 @@ class Pool:
     offers: Sequence[Offer] = (Offer(LabelKind.MASK, AnnotatorSettings().mask_seconds),)
     true_gain: Callable[[FrameRef, Sequence[FrameRef]], float] | None = None
     patches: Features | None = None
+    kinds: frozenset[LabelKind] = frozenset({LabelKind.MASK})
+    right: tuple[float, float] = (0.12, 0.06)
 
     @classmethod
     def from_arrays(

@@ -131,7 +131,7 @@ def propagate(
     default="random,uniform,least_certain,diverse,hybrid,cycle_dissimilarity,farthest_with_error,value,oracle,"
     "random/click,uniform/click,value/all",
     show_default=True,
-    help="Comma-separated: a strategy, or strategy/kinds with kinds click, box, scribble, polygon or all.",
+    help="Comma-separated: a strategy, or strategy/kinds with kinds such as click, accept+mask or all.",
 )
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Campaigns per arm.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))

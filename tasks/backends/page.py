@@ -7,7 +7,7 @@ import numpy as np
 
 from al_core.ledger.labelling.queue import Purpose
 from al_core.ledger.store import Ledger
-from al_core.records import Answer, FrameLabel, LabelRequest, Selected
+from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest, Selected
 from al_core.settings import Settings
 from tasks.backends.sampling import is_sampled
 from tasks.steps.context import RoundContext
@@ -29,7 +29,8 @@ class PageBackend:
         requests = [request for request in requests if request.round_id]
         seed, annotator = self._settings.seed, self._settings.annotator
         twice = [r for r in requests if is_sampled(seed, f"twice {r.request_id}", annotator.double_share)]
-        checks = [replace(r, request_id=f"{r.request_id}-second") for r in twice]
+        # Whole masks, so that it can be told what the kinds that are asked for leave.
+        checks = [replace(r, request_id=f"{r.request_id}-second", kind=LabelKind.MASK) for r in twice]
         self._ledger.put_checks(checks, Purpose.AGREEMENT, [r.request_id for r in twice])
         again = _known(self._ledger, self._settings, requests)
         self._ledger.put_checks([new for new, _ in again], Purpose.KNOWN_TRUTH, [old for _, old in again])

@@ -16,8 +16,8 @@ class SimulatedBackend:
     """Answers are a function of truth, settings, seed, request and what the last round delivered: nothing needs to be
     remembered.
 
-    Whole masks are drawn without looking at prelabels. For the cheaper kinds, what was delivered is looked up when
-    the answers are collected, so that it need not be submitted.
+    Where nothing but whole masks is asked for, they are drawn without looking at prelabels. Otherwise what was
+    delivered is looked up when the answers are collected, so that it need not be submitted.
     """
 
     shows_prelabels = False
@@ -42,7 +42,8 @@ class SimulatedBackend:
         for request in wanted:
             asked[request.frame.video_id].append(request.frame.frame_idx)
         truth = {video: ledger.truth(video, indices) for video, indices in asked.items()}
-        shown = delivered_prelabels(self._context.project, ledger, [r for r in wanted if r.kind is not LabelKind.MASK])
+        looked_at = [r for r in wanted if r.kind is not LabelKind.MASK or settings.annotator.kinds != ("mask",)]
+        shown = delivered_prelabels(self._context.project, ledger, looked_at)
         annotator = SimulatedAnnotator(lambda frame: truth[frame.video_id].get(frame.frame_idx), settings.annotator)
         return [
             annotator.answer(r, request_rng(settings.seed, r.request_id), shown.get(r.request_id), self._image(r))

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from al_core.benchmark.curve_points import CurvePoint, VideoFigures, read_points, write_points
-from al_core.benchmark.simulated_people import KINDS, annotator_of, offers_of
+from al_core.benchmark.simulated_people import annotator_of, kinds_named, offers_of
 from al_core.benchmark.trials import SETS, Trial, trials
 from al_core.benchmark.world import Point, World, run_campaign
 from al_core.errors import BadSettings
@@ -43,7 +43,8 @@ class Arm:
             UnknownName: no such strategy or kinds.
         """
         strategy, _, kinds = text.partition("/")
-        return cls(STRATEGIES.check(strategy), KINDS.check(kinds or "mask"))
+        kinds_named(kinds or "mask")
+        return cls(STRATEGIES.check(strategy), kinds or "mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ def run_arm(bench: Bench, trial: Trial, world: World, arm: Arm, seed: int) -> li
     annotate, offers = annotator_of(world, arm.kinds, bench.annotator), offers_of(arm.kinds, bench.annotator)
     rng = np.random.default_rng([seed, 1])
     started = time.perf_counter()
-    points = run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers, **limits)
+    kinds = kinds_named(arm.kinds)
+    points = run_campaign(world, arm.strategy, settings, rounds, annotate, rng, offers, kinds, **limits)
     return [_curve_point(trial, arm, seed, point, time.perf_counter() - started) for point in points]
 
 

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.campaign.budget import Plan, effective_limits
-from al_core.campaign.pricing import prices_from
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind, Selected, fingerprint_labels
 from al_core.selection import Frames, Pool, select
-from al_core.selection.plan import Offer
+from al_core.selection.offers import RIGHT, offers_of
 from al_core.selection.pool import Features, Ranked, every_frame
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.project.outlook import check_simulated
+from tasks.steps.asking.measured_kinds import MeasuredKinds
 from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
 from tasks.steps.expected_error import outlooks_of
@@ -30,6 +30,9 @@ from tasks.steps.expected_error import outlooks_of
 MOST_EXPLAINED = 64
 """For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
 left out."""
+
+ASK_KINDS = frozenset({"page", "simulated"})
+"""Back-ends that can ask for other kinds of label than whole masks."""
 
 _FIRST_PREFIX = 8
 """The first look at the order of uncertainty reads this many rows per frame that is wanted."""
@@ -182,10 +185,13 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
     else:
         features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
     pool = pool_from_ledger(ledger, asked_before, before if files else None, features, answerable)
-    price = prices_from(annotator, ledger.answer_times()).per_object[LabelKind.MASK]
+    measured = MeasuredKinds(context.project, ledger, annotator)
+    kinds = frozenset(map(LabelKind, annotator.kinds if annotator.backend in ASK_KINDS else ("mask",)))
     return replace(
         pool,
-        offers=(Offer(LabelKind.MASK, price),),
+        kinds=kinds,
+        offers=offers_of(kinds, measured.prices, measured.leaves),
+        right=measured.right if LabelKind.ACCEPT in kinds else RIGHT,
         outlooks=outlooks_of(context, asked_before),
         patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),
     )

@@ -16,7 +16,7 @@ from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
-from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, MaskLabel
+from al_core.records import Answer, DeliveredMask, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
 from tasks.web.api import answer_examples as examples
@@ -25,7 +25,7 @@ from tasks.web.auth import Labeller, Lead, Person, Viewer
 from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
-from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, kind_of
+from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, understood
 
 if TYPE_CHECKING:
     from al_core.interactive.refiner import Refiner
@@ -139,9 +139,8 @@ def submit(request: Request, person: Labeller, request_id: RequestId, body: Subm
     cache, ledger = _cache(request), _ledger(request)
     with _refusals(request, person, request_id):
         question, found = _checked(request, request_id, body.masks, cache.kinds().accepted)
-        kind = kind_of(body.kind, found, labels_of(cache.shown(question)))
-        label = FrameLabel(question.request.frame, found)
-        answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name)
+        kind, label = understood(body, question.request, found, labels_of(cache.shown(question)))
+        answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name, body.made())
         stored = ledger.submit(answer, body.lease, body.base_revision)
     if not stored.left:
         request.app.state.context.answered(stored.round_id)

@@ -103,6 +103,7 @@ def _label_page() -> str:
     return filled(
         "label.html",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
+        asked=(_TEMPLATES / "asked.html").read_text(encoding="utf-8").rstrip(),
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
     )

@@ -10,17 +10,21 @@ from pydantic import BaseModel, Field
 from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
 from al_core.masks.rle import Rle, run_lengths
-from al_core.records import LabelKind, MaskLabel, Video
+from al_core.records import FrameLabel, Gesture, LabelKind, LabelRequest, MaskLabel, Video
 
 MOST_CLICKS = 100
 LONGEST_COUNTS = 2**20
 """Characters of one mask; the most ragged masks that people draw at 4K have some ten thousand."""
+MOST_GESTURES = 2000
+MOST_POINTS = 200
+MOST_NAMED = 10_000
 LARGEST_TRACK = 65_534
 """What an index image of 16 bits can hold."""
 LONGEST_ANSWER = 86_400.0
 
 Lease = Annotated[str, Field(max_length=64)]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_ANSWER, allow_inf_nan=False)]
+Track = Annotated[int, Field(ge=1, le=LARGEST_TRACK)]
 Reason = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(max_length=80)]
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -88,14 +92,34 @@ class DraftBody(LeaseBody):
     seconds: Seconds
 
 
+class GestureBody(BaseModel):
+    """One thing that somebody did to an object: with a tool such as "click" or "brush"; "accept" and "tag" say yes or
+    no."""
+
+    tool: Annotated[str, Field(max_length=20, pattern="^[a-z]+$")]
+    track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)]
+    adds: bool = True
+    points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=MOST_POINTS)] = []
+
+
 class SubmitBody(LeaseBody):
-    """An answer."""
+    """An answer. One that is not complete says where its masks' objects are, and that those of ``absent`` are not here;
+    of others it says nothing. A "reject" says that the masks shown are wrong, and nothing else."""
 
     answer_id: UUID
     base_revision: Annotated[int, Field(ge=0)]
-    kind: Literal["mask", "accept", "absent"]
+    kind: Literal["mask", "accept", "absent", "reject", "tag"]
     seconds: Seconds
     masks: Masks
+    complete: bool = True
+    absent: Annotated[list[Track], Field(max_length=MOST_NAMED)] = []
+    gestures: Annotated[list[GestureBody], Field(max_length=MOST_GESTURES)] | None = None
+
+    def made(self) -> tuple[Gesture, ...] | None:
+        """Return how it was made; None where nobody noted it."""
+        if self.gestures is None:
+            return None
+        return tuple(Gesture(g.tool, g.track_id, g.adds, tuple(g.points)) for g in self.gestures)
 
 
 class ClickBody(BaseModel):
@@ -146,6 +170,36 @@ def checked_masks(
     return found
 
 
+def understood(
+    body: SubmitBody, question: LabelRequest, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...]
+) -> tuple[LabelKind, FrameLabel]:
+    """Return what a person did, and the label that it is.
+
+    Where everything was drawn with the tool that was asked for, the answer is of that kind.
+
+    Raises:
+        BadLabel: as :func:`kind_of`; a no to masks that were not shown, or with masks; an answer that is not complete
+            and names no object.
+    """
+    if body.kind == "reject":
+        if masks or body.absent or not shown:
+            raise BadLabel('a "reject" says of masks that were shown that they are wrong, and brings no others')
+        return LabelKind.REJECT, FrameLabel(question.frame, (), complete=False)
+    if body.complete and body.kind != "tag":
+        kind = kind_of(body.kind, masks, shown)
+        tools = {g.tool for g in body.gestures or () if g.tool not in ("accept", "tag")}
+        asked = kind is LabelKind.MASK and tools == {question.kind.value}
+        return question.kind if asked else kind, FrameLabel(question.frame, masks)
+    _refuse_blank(masks)
+    label = FrameLabel(question.frame, masks, complete=False, absent=tuple(sorted(set(body.absent))))
+    if not label.tracks and body.kind != "tag":
+        raise BadLabel("an answer that is not complete names objects that are here or are not; it names none")
+    if not label.objects:
+        return LabelKind.TAG, label
+    as_shown = set(label.objects) <= set(shown)
+    return LabelKind.ACCEPT if as_shown else LabelKind.MASK, label
+
+
 def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...]) -> LabelKind:
     """Return what a person did, by what came back; what was said is only checked.
 
@@ -157,9 +211,13 @@ def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...
     """
     if said == "absent" and masks:
         raise BadLabel(f"nothing is said to be here, but there are {len(masks)} masks")
-    empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
-    if empty:
-        raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")
+    _refuse_blank(masks)
     if said == "accept" and shown and not masks:
         raise BadLabel("masks were shown, and none came back: say that nothing is here, if that is so")
     return answer_kind(masks, shown)
+
+
+def _refuse_blank(masks: tuple[MaskLabel, ...]) -> None:
+    empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
+    if empty:
+        raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")

@@ -70,6 +70,7 @@ export class Editor extends EventTarget {
       this.#ready();
       const draw = (mask) => masks.polygon(mask, drawing.width, drawing.height, points, minus ? 0 : 1);
       drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus);
+      this.#made("polygon", drawing.selected, !minus, points);
     }
     this.view.redrawOverlay();
     return true;
@@ -109,6 +110,11 @@ export class Editor extends EventTarget {
     return this.drawing.isNear(object, point, Math.max(LEAST_BESIDE, BESIDE / this.view.scale) + reach);
   }
 
+  /** Tell of a gesture, for what the answer says of how it was made. */
+  #made(tool, object, adds, points) {
+    this.dispatchEvent(new CustomEvent("gesture", { detail: { tool, object, adds, points } }));
+  }
+
   inverts(event) {
     return event.button === 2 || (event.shiftKey && !GROWING.includes(this.tool));
   }
@@ -129,7 +135,7 @@ export class Editor extends EventTarget {
     this.#readyFor((object) => !draws || this.#isBeside(object, point, this.radius), event);
     this.clicks = null;
     this.drawing.begin();
-    this.drag = { kind: "stroke", value, last: point };
+    this.drag = { kind: "stroke", value, last: point, points: [] };
     this.#strokeTo(point);
   }
 
@@ -138,6 +144,7 @@ export class Editor extends EventTarget {
     const draw = (mask) => masks.capsule(mask, drawing.width, drawing.height, drag.last, point, radius, drag.value);
     drawing.draw(draw);
     drag.last = point;
+    drag.points.push(point);
   }
 
   #addPoint(point, minus) {
@@ -165,6 +172,7 @@ export class Editor extends EventTarget {
     this.clicks ||= { object, base: drawing.rleOf(object), made: [] };
     const { base, made } = this.clicks;
     made.push({ x: Math.floor(x), y: Math.floor(y), positive: !minus });
+    this.#made("click", object, !minus, [[x, y]]);
     await this.#ask(object, { rle: base, clicks: [...made] }, "click");
   }
 
@@ -174,6 +182,7 @@ export class Editor extends EventTarget {
     if (box.x1 - box.x0 < 3 || box.y1 - box.y0 < 3) return;
     const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, o.bounds) >= SAME_BOX;
     const object = this.#readyFor(alike, { shiftKey });
+    this.#made("box", object, true, [[box.x0, box.y0], [box.x1, box.y1]]);
     await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box");
     if (drawing === this.drawing) drawing.discardBlank(object);
   }
@@ -205,7 +214,10 @@ export class Editor extends EventTarget {
   #release() {
     const { drag } = this;
     this.drag = null;
-    if (drag?.kind === "stroke") this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+    if (drag?.kind === "stroke") {
+      this.#made(this.tool, this.drawing.selected, drag.value === 1, drag.points);
+      this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+    }
     if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus);
     if (drag?.kind === "box") this.#box(drag);
   }

@@ -3,7 +3,7 @@
 import { actionOf, combination } from "./keys.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const ONCE = ["acceptFrame", "nothingHere", "undoLast"];
+const ONCE = ["acceptFrame", "refuseMasks", "nothingHere", "undoLast"];
 
 /** True when the key was the cursor's that the keyboard moves. */
 function moveCursor(editor, event, pressed) {

@@ -4,6 +4,7 @@ export const KEYS = {
   "Go on": [
     ["Enter", "acceptFrame", "Accept the frame and go on"],
     ["a", "acceptMask", "Accept the mask, go to the next"],
+    ["Shift+n", "refuseMasks", "Asked for a yes or no: no, something is wrong or missing"],
     ["0", "nothingHere", "Nothing is here"],
     ["Shift+u", "undoLast", "Take the last answer back (60 s)"],
     ["Shift+s", "skip", "Skip the frame, with a reason"],

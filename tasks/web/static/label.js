@@ -1,9 +1,11 @@
 // The labelling page: puts its parts together and gives every action a key and a button.
 
+import { Asked } from "./asked.js";
 import { ActiveClock } from "./clock.js";
 import { Clip } from "./clip.js";
 import { Drawing } from "./drawing.js";
 import { Editor, TOOLS } from "./editor.js";
+import { Evidence } from "./evidence.js";
 import * as guide from "./guide.js";
 import { listen } from "./input.js";
 import { Keeper } from "./keeper.js";
@@ -35,7 +37,7 @@ const editor = new Editor(view, colourOf, (object, question) =>
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"));
 const panel = new Panel(byId("side"), colourOf, actOnObject);
-const known = new VideoObjects();
+const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
 const MOST_TRACK = 65534;
 
 // ---- what is seen
@@ -128,6 +130,9 @@ function open({ task, drawn }) {
   });
   panel.open(drawing, task.categories, task.own_categories);
   known.open(task.frame.video_id, drawing);
+  evidence.open();
+  const tool = asked.open(task, drawing, known.list, nameOfKnown);
+  if (tool) editor.choose(tool);
   showReason(byId("why"), task, setup.components);
   showPlace(task);
   look.set({ heat: false });
@@ -195,6 +200,7 @@ clip.addEventListener("show", ({ detail }) => {
 
 known.addEventListener("list", () => {
   panel.suggest(known.list);
+  asked.list(known.list, nameOfKnown);
   clip.mark(known.labelled);
 });
 
@@ -206,6 +212,10 @@ known.addEventListener("mended", () => {
 });
 
 // ---- actions
+
+function nameOfKnown({ track_id, category_id }) {
+  return `${panel.names.get(category_id) ?? "object"} ${track_id}`;
+}
 
 function newObject(forGesture = false) {
   const category_id = drawing.selected?.category || panel.usual, { track_id, guessed } = known.number();
@@ -303,9 +313,8 @@ function sameAs() {
   byId("same-text").textContent = !known.list.length ? "No object of this video is known yet."
     : object ? `Which of them is ${panel.nameOf(object)}? A number beside it opens a labelled frame.`
       : "Choose the one that you draw next. A number beside it opens a labelled frame.";
-  const nameOf = ({ track_id, category_id }) => `${panel.names.get(category_id) ?? "object"} ${track_id}`;
   showObjects(byId("known"), known, {
-    colourOf, nameOf,
+    colourOf, nameOf: nameOfKnown,
     choose: (chosen) => {
       dialog.close();
       if (!editor.editable) return;
@@ -365,11 +374,25 @@ async function acceptFrame() {
     return void messages.tell("The polygon is closed. Press Enter once more to go on.");
   }
   if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  if (asked.sendsTags) return void sendTags();
   // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
   const { task } = work;
   if (drawing.untouched && !(await messages.ask("untouched"))) return;
   if (!(await categoriesAgree())) return;
-  if (task === work.task) await work.submit(drawing.kind());
+  if (task === work.task) await work.submit(drawing.kind(), { gestures: evidence.list(drawing) });
+}
+
+/** Say which objects are in the frame, and nothing of where. */
+function sendTags() {
+  if (editor.editable && asked.sendsTags) work.submit("tag", asked.tags());
+}
+
+/** Say no to the masks; those that were accepted one by one count. */
+function refuseMasks() {
+  if (!editor.editable || asked.kind !== "accept") return;
+  if (drawing.kind() !== "accept") return void messages.tell("You have drawn something: Enter sends it.");
+  const { kind, more } = asked.refusal(() => drawing.masks());
+  work.submit(kind, more);
 }
 
 async function nothingHere() {
@@ -395,6 +418,8 @@ const withDrawing = (run) => () => {
 
 const ACTIONS = {
   acceptFrame,
+  refuseMasks,
+  sendTags,
   nothingHere,
   acceptMask: withObject(() => drawing.acceptSelected() || messages.tell("All masks are accepted: Enter goes on.")),
   undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
@@ -459,6 +484,7 @@ async function begin() {
   listen({ actions: ACTIONS, editor, stage, ready, chooseCategory, active });
   byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
   editor.addEventListener("change", showTools);
+  editor.addEventListener("gesture", ({ detail }) => evidence.add(detail));
   editor.addEventListener("made", ({ detail }) =>
     messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
@@ -495,7 +521,7 @@ async function begin() {
     app.dataset.state = "starting";
     work.start();
   }, leaveToAnotherTab);
-  globalThis.fewframes = { work, view, editor, clip, clock, known, drawing: () => drawing };
+  globalThis.fewframes = { work, view, editor, clip, clock, known, asked, drawing: () => drawing };
   return tabs.begin();
 }
 

@@ -53,13 +53,14 @@ export class Work extends EventTarget {
     this.#after("there", SERVER_MS, () => this.#safely(() => this.#saveThere()));
   }
 
-  async submit(kind) {
+  /** Send an answer; more is said beside its kind, also of other masks than those that are drawn. */
+  async submit(kind, more = {}) {
     if (this.sending || !this.task) return;
     this.#stopTimers();
     const { request_id, base_revision, lease, frame } = this.task;
     const seconds = Math.round(this.clock.seconds * 10) / 10;
     const drawn = this.masks(), answer_id = uuid(), masks = kind === "absent" ? [] : drawn;
-    const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks };
+    const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks, ...more };
     this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, drawn });
     this.#say({ sending: true });
     await this.#safely(() => this.#goOn());

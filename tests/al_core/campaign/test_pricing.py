@@ -2,7 +2,7 @@
 
 import pytest
 
-from al_core.campaign.pricing import default_prices, label_seconds, prices_from
+from al_core.campaign.pricing import correction_seconds, default_prices, label_seconds, prices_from
 from al_core.records import LabelKind
 from al_core.settings import AnnotatorSettings
 
@@ -19,6 +19,7 @@ SETTINGS = AnnotatorSettings()
         (LabelKind.CLICK, 4, 7),
         (LabelKind.ACCEPT, 2, 4),
         (LabelKind.REJECT, 2, 4),
+        (LabelKind.TAG, 2, 4),
         (LabelKind.ABSENT, 2, 3),
     ],
 )
@@ -57,3 +58,8 @@ def test_a_frame_without_objects_counts_whole():
     prices = prices_from(SETTINGS, times)
     assert prices.frame_seconds(LabelKind.ABSENT, 0) == pytest.approx((13 + 5 * 3) / 6)
     assert prices.frame_seconds(LabelKind.REJECT, 1) == 2
+
+
+def test_correcting_costs_more_the_more_is_wrong_and_never_more_than_drawing():
+    seconds = [correction_seconds(SETTINGS, error) for error in (0.0, 0.1, 0.3, 1.0)]
+    assert SETTINGS.accept_seconds <= seconds[0] < seconds[1] < seconds[2] == seconds[3] == SETTINGS.mask_seconds

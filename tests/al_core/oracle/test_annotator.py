@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from al_core.campaign.pricing import correction_seconds
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import j_and_f
-from al_core.masks.rle import decode, encode
+from al_core.masks.rle import decode, encode, iou
 from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import AnnotatorSettings
@@ -70,7 +71,10 @@ class TestAnswer:
         shown = label(disk(45, 45, 5), disk(15, 15, 10), disk(50, 8, 4))
         got = answer(truth, shown)
         assert got.label == truth
-        assert (got.kind, got.seconds) == (LabelKind.MASK, 80 + 2 + 2 * 2.5)
+        # One is looked at, one is corrected, one is taken away.
+        wrong = 1 - float(iou([shown.masks[0].rle], [truth.masks[1].rle])[0, 0])
+        assert got.kind is LabelKind.MASK
+        assert got.seconds == 2 + correction_seconds(AnnotatorSettings(), wrong) + 2.5
 
     def test_the_same_request_gets_the_same_noise(self):
         truth = label(disk(30, 30, 15))

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from al_core.errors import BadLabel
 from al_core.masks.rle import Rle, encode
-from al_core.records import IGNORE_TRACK, LabelKind, MaskLabel, Video
+from al_core.records import IGNORE_TRACK, FrameRef, Gesture, LabelKind, LabelRequest, MaskLabel, Selected, Video
 from tasks.web.schemas import (
     LARGEST_TRACK,
     LONGEST_ANSWER,
@@ -18,6 +18,7 @@ from tasks.web.schemas import (
     SubmitBody,
     checked_masks,
     kind_of,
+    understood,
 )
 
 VIDEO = Video(1, "clip", "/videos/clip.mp4", "file", "c" * 64, Fraction(25), 6, height=4, width=6)
@@ -111,3 +112,52 @@ def test_what_is_out_of_range_is_refused(schema, fields):
 
 def test_an_answer_within_its_ranges_is_taken():
     assert SubmitBody(**ANSWER).answer_id == UUID(int=1)
+
+
+class TestUnderstood:
+    """What an answer says of a frame, and what the person did."""
+
+    SHOWN = (MaskLabel(1, 1, pixels()), MaskLabel(2, 1, pixels(2)))
+
+    def said(self, masks=(), asked="accept", **changes):
+        request = LabelRequest.of(2, Selected(FrameRef(1, 3), 0, 0.0, "", LabelKind(asked)))
+        return understood(SubmitBody(**(ANSWER | changes)), request, tuple(masks), self.SHOWN)
+
+    def test_yes_and_no(self):
+        kind, whole = self.said(self.SHOWN, kind="accept")
+        assert (kind, whole.complete, whole.masks) == (LabelKind.ACCEPT, True, self.SHOWN)
+        kind, nothing = self.said(kind="reject")
+        assert (kind, nothing.complete, nothing.tracks) == (LabelKind.REJECT, False, frozenset())
+
+    def test_one_mask_of_two(self):
+        kind, label = self.said(self.SHOWN[:1], kind="accept", complete=False)
+        assert (kind, label.complete, label.tracks) == (LabelKind.ACCEPT, False, {1})
+        kind, _ = self.said([MaskLabel(1, 1, pixels(3))], kind="mask", complete=False)
+        assert kind is LabelKind.MASK
+
+    def test_tags(self):
+        kind, label = self.said(kind="tag", absent=[4, 2, 4])
+        assert (kind, label.complete, label.absent) == (LabelKind.TAG, False, (2, 4))
+
+    def test_what_was_made_with_the_tool_that_was_asked_for_is_of_that_kind(self):
+        drawn = [MaskLabel(1, 1, pixels(3))]
+        click, brush = ({"tool": tool, "track_id": 1, "points": [[1, 2]]} for tool in ("click", "brush"))
+        assert self.said(drawn, "click", gestures=[click])[0] is LabelKind.CLICK
+        assert self.said(drawn, "mask", gestures=[click])[0] is LabelKind.MASK
+        assert self.said(drawn, "click", gestures=[click, brush])[0] is LabelKind.MASK
+        assert SubmitBody(**ANSWER, gestures=[click]).made() == (Gesture("click", 1, True, ((1.0, 2.0),)),)
+        assert SubmitBody(**ANSWER).made() is None
+
+    @pytest.mark.parametrize(
+        ("masks", "changes", "message"),
+        [
+            (SHOWN[:1], {"kind": "reject"}, "brings no others"),
+            ((), {"kind": "reject", "absent": [1]}, "brings no others"),
+            ((), {"kind": "accept", "complete": False}, "it names none"),
+            (SHOWN[:1], {"kind": "accept", "complete": False, "absent": [1]}, "said not to be there"),
+            ([MaskLabel(1, 1, encode(np.zeros((4, 6), bool)))], {"complete": False}, "has no mask"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, masks, changes, message):
+        with pytest.raises(BadLabel, match=message):
+            self.said(masks, **changes)

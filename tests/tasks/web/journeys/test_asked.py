@@ -1,0 +1,122 @@
+"""A frame that is asked for less than whole masks, and what people answer."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_fill_holes as filled
+
+from al_core.records import FrameRef, Gesture, LabelKind, LabelRequest, Selected
+from tests.toys.web.browser import needs_chromium
+from tests.toys.web.label_page import Person
+
+pytestmark = needs_chromium
+
+FRAME = 1
+"""Its square was delivered."""
+
+
+@pytest.fixture
+def asked(ledger, running):
+    """Somebody who has a frame in hand that is asked for a kind of label; gives (person, ledger)."""
+    people = []
+
+    def ask(kind):
+        ledger[0].replace_requests(2)
+        chosen = Selected(FrameRef(1, FRAME), 0, 0.5, "it moves", LabelKind(kind))
+        request = LabelRequest.of(2, chosen)
+        ledger[0].put_requests([LabelRequest(f"{request.request_id}-x", 2, request.frame, 0, "", LabelKind(kind))])
+        person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Bo')}")
+        assert person.task()["kind"] == kind
+        people.append(person)
+        return person
+
+    yield ask
+    for person in people:
+        person.context.close()
+
+
+def given(ledger):
+    """The newest answer that somebody gave to the frame."""
+    found = [g.answer for g in ledger[0].answers_given() if g.answer.request_id.endswith("-x")]
+    return found[-1]
+
+
+def sent(person):
+    """The answer was taken: it was the only question."""
+    person.page.wait_for_selector("#app[data-state=empty]")
+
+
+def text(person):
+    return person.page.inner_text("#asked-text")
+
+
+def test_a_yes_labels_the_frame(asked, ledger):
+    bo = asked("accept")
+    assert text(bo) == "Are all masks right, and is nothing missing?"
+    bo.page.click("#asked-yes")
+    sent(bo)
+    answer = given(ledger)
+    assert (answer.kind, answer.label.complete) == (LabelKind.ACCEPT, True)
+    assert bo.page.is_hidden("#asked")
+
+
+def test_a_no_labels_nothing_and_the_frame_may_be_asked_for_again(asked, ledger):
+    bo = asked("accept")
+    bo.page.keyboard.press("Shift+n")
+    sent(bo)
+    answer = given(ledger)
+    assert (answer.kind, answer.label.objects, answer.label.complete) == (LabelKind.REJECT, (), False)
+    assert FRAME not in ledger[0].asked_frames(3)["frame_idx"]
+    assert [(g.tool, g.adds) for g in answer.gestures] == [("accept", False)]
+
+
+def test_masks_that_were_accepted_one_by_one_count_although_the_frame_is_not_complete(asked, ledger):
+    bo = asked("accept")
+    bo.page.keyboard.press("a")
+    bo.page.click("#asked-no")
+    sent(bo)
+    answer = given(ledger)
+    assert (answer.kind, answer.label.complete, answer.label.tracks) == (LabelKind.ACCEPT, False, {1})
+    assert Gesture("accept", 1) in answer.gestures
+    (label,) = [found for found in ledger[0].human_labels(1) if found.frame.frame_idx == FRAME]
+    assert not label.complete
+
+
+def test_who_draws_instead_is_welcome(asked, ledger):
+    bo = asked("accept")
+    bo.page.keyboard.press("b")
+    bo.drag((20, 4), (26, 4))
+    bo.page.keyboard.press("Shift+n")
+    assert "Enter sends it" in bo.page.inner_text("#note")
+    bo.page.keyboard.press("Enter")
+    sent(bo)
+    answer = given(ledger)
+    assert (answer.kind, answer.label.complete) == (LabelKind.MASK, True)
+    brush = [g for g in answer.gestures if g.tool == "brush"]
+    assert len(brush) == 1
+    assert brush[0].points[0] == pytest.approx((20, 4), abs=1)
+
+
+def test_ticks_say_what_is_here_and_what_is_not(asked, ledger):
+    bo = asked("tag")
+    bo.page.wait_for_selector("#asked-tags input")
+    assert bo.page.evaluate("() => fewframes.asked.sendsTags")
+    bo.page.keyboard.press("Enter")
+    sent(bo)
+    answer = given(ledger)
+    assert (answer.kind, answer.label.complete, answer.label.absent) == (LabelKind.TAG, False, (1,))
+    assert answer.gestures == (Gesture("tag", 1, False),)
+
+
+def test_a_click_that_was_asked_for_is_an_answer_of_its_kind(asked, ledger):
+    bo = asked("click")
+    assert bo.page.get_attribute("#stage", "data-tool") == "click"
+    before = bo.masks()[1]
+    hole = np.argwhere(filled(before) & ~before)[0][::-1] + 0.5
+    bo.page.mouse.click(*bo.pixel(*hole)[0])
+    bo.page.wait_for_function("() => !fewframes.editor.busy && fewframes.drawing().done.length")
+    assert not np.array_equal(bo.masks()[1], before)
+    bo.page.keyboard.press("Enter")
+    sent(bo)
+    answer = given(ledger)
+    assert answer.kind is LabelKind.CLICK
+    assert [(g.tool, g.adds) for g in answer.gestures] == [("click", True)]
