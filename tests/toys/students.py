@@ -1,8 +1,16 @@
-"""A Mask R-CNN small enough for a unit test: ResNet-18 with a quarter of its channels."""
+"""Students small enough for a test."""
 
 from pathlib import Path
 
 from al_core.settings import StudentSettings
+
+NARROW = """
+model = dict(
+    backbone=dict(widen_factor=0.125),
+    neck=dict(in_channels=[32, 64, 128], out_channels=32),
+    bbox_head=dict(in_channels=32, feat_channels=32))
+"""
+"""The default student with a third of its channels."""
 
 _OVERRIDE = """
 model = dict(
@@ -20,7 +28,10 @@ model = dict(
 
 
 def tiny_student(folder: Path) -> StudentSettings:
-    """Settings of the student; its override file is written to ``folder``. It sees frames at 64 pixels."""
+    """Settings of a Mask R-CNN, ResNet-18 with a quarter of its channels, that sees frames at 64 pixels.
+
+    Its override file is written to ``folder``.
+    """
     override = folder / "tiny_student.py"
     override.write_text(_OVERRIDE)
     return StudentSettings(

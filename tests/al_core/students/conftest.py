@@ -34,12 +34,12 @@ def sample(frame_idx: int, category_id: int = 1) -> TrainingSample:
     return TrainingSample(FrameRef(1, frame_idx), (label,))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read_image() -> ReadImage:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def samples() -> Sequence[TrainingSample]:
     """Three labelled frames and one without an object."""
     return [sample(0), sample(3), sample(6), TrainingSample(FrameRef(1, 7), ())]

@@ -15,17 +15,11 @@ from al_core.students.build import import_mmdet
 from al_core.students.onnx_graph import OUTPUTS, write_onnx
 from al_core.students.plain_mmdet import PlainModel, plain_model
 from al_core.students.train import train_student
-from tests.toys.students import tiny_student
+from tests.toys.students import NARROW, tiny_student
 
 from .conftest import draw, sample
 
 LEAST = 0.02
-NARROW = """
-model = dict(
-    backbone=dict(widen_factor=0.125),
-    neck=dict(in_channels=[32, 64, 128], out_channels=32),
-    bbox_head=dict(in_channels=32, feat_channels=32))
-"""
 
 
 def trained(student: StudentSettings, folder: Path) -> PlainModel:

@@ -15,19 +15,13 @@ from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import Member, import_mmdet, load_members
 from al_core.students.plain_mmdet import plain_model
 from al_core.students.train import train_student
-from tests.toys.students import tiny_student
+from tests.toys.students import NARROW, tiny_student
 
 from .conftest import draw, sample
 
 LONG_SIDE = 48
 PALETTE = [(255, 0, 0), (0, 200, 0)]
 TEACHERS = TeacherSettings(decays=(0.5, 0.9), score_threshold=0.02)
-NARROW = """
-model = dict(
-    backbone=dict(widen_factor=0.125),
-    neck=dict(in_channels=[32, 64, 128], out_channels=32),
-    bbox_head=dict(in_channels=32, feat_channels=32))
-"""
 
 BARE = '''
 import importlib.abc, sys, warnings

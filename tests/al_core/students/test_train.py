@@ -1,5 +1,6 @@
 """A training learns, is repeatable bit for bit, goes on where it was killed, and starts from what it is given."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,10 @@ from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet, load_members
 from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_student
+from tests.toys.students import NARROW
 
 SMALL = StudentSettings(long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 TWO = TeacherSettings(decays=(0.5, 0.9))
-NARROW = """
-model = dict(
-    backbone=dict(widen_factor=0.125),
-    neck=dict(in_channels=[32, 64, 128], out_channels=32),
-    bbox_head=dict(in_channels=32, feat_channels=32))
-"""
 
 
 class Killed(BaseException):
@@ -36,21 +32,21 @@ def kill_at(iteration: int) -> Callable[[Progress], None]:
     return progress
 
 
-@pytest.fixture
-def narrow(tmp_path: Path) -> StudentSettings:
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
     """The default student with a third of its channels."""
-    override = tmp_path / "narrow.py"
+    override = tmp_path_factory.mktemp("student") / "narrow.py"
     override.write_text(NARROW)
     return SMALL.model_copy(update={"override": str(override)})
 
 
-@pytest.fixture
-def train(
-    samples: Sequence[TrainingSample], read_image: Any, narrow: StudentSettings, tmp_path: Path
+@pytest.fixture(scope="module")
+def train_in(
+    samples: Sequence[TrainingSample], read_image: Any, narrow: StudentSettings
 ) -> Callable[..., TrainedStudent]:
-    """A training of three iterations; keywords change it."""
+    """A training of three iterations in a folder, its statistics from two batches; keywords change it."""
 
-    def call(folder: str, **changed: Any) -> TrainedStudent:
+    def call(folder: Path, **changed: Any) -> TrainedStudent:
         arguments: dict[str, Any] = {
             "student": narrow,
             "teachers": TWO,
@@ -59,10 +55,24 @@ def train(
             "read_image": read_image,
             "seed": 5,
             "iterations": 3,
+            "statistics_batches": 2,
         }
-        return train_student(**{**arguments, **changed}, work_dir=tmp_path / folder)
+        return train_student(**{**arguments, **changed}, work_dir=folder)
 
     return call
+
+
+@pytest.fixture
+def train(train_in: Any, tmp_path: Path) -> Callable[..., TrainedStudent]:
+    """The training in a folder of the test's own."""
+    return lambda folder, **changed: train_in(tmp_path / folder, **changed)
+
+
+@pytest.fixture(scope="module")
+def first(train_in: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedStudent:
+    """What came of the training as it is; tests only read it."""
+    trained: TrainedStudent = train_in(tmp_path_factory.mktemp("first"))
+    return trained
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,12 +114,11 @@ class TestResult:
         assert [m.category_ids for m in load_members(trained.checkpoint, "cpu")] == [[1], [1]]
         assert capfd.readouterr() == ("", "")
 
-    def test_is_repeatable_and_leaves_the_global_generators_alone(self, train: Any) -> None:
-        state = torch.get_rng_state()
-        first = train("a")
-        assert torch.equal(torch.get_rng_state(), state)
+    def test_is_repeatable_and_leaves_the_global_generators_alone(self, train: Any, first: TrainedStudent) -> None:
         torch.manual_seed(99)
+        state = torch.get_rng_state()
         assert same(first, train("b"))
+        assert torch.equal(torch.get_rng_state(), state)
         assert not same(first, train("c", seed=6))
 
     def test_a_second_call_does_nothing(self, train: Any) -> None:
@@ -119,8 +128,11 @@ class TestResult:
         assert again.checkpoint.stat().st_mtime_ns == written
         assert again.curve == first.curve
 
-    def test_other_inputs_are_another_training(self, train: Any, samples: Any) -> None:
-        first = train("a")
+    def test_other_inputs_are_another_training(
+        self, train: Any, first: TrainedStudent, samples: Any, tmp_path: Path
+    ) -> None:
+        shutil.copytree(first.checkpoint.parent, tmp_path / "a")
+        assert train("a").curve == first.curve
         assert train("a", samples=samples[:2]).curve != first.curve
 
     def test_several_seeds_give_several_students(self, train: Any) -> None:
@@ -146,7 +158,9 @@ class TestKilled:
         assert told == ([4] if interval == 1 else [3, 4])
         assert same(whole, resumed)
 
-    def test_a_damaged_resume_point_is_reported_and_training_starts_anew(self, train: Any, tmp_path: Path) -> None:
+    def test_a_damaged_resume_point_is_reported_and_training_starts_anew(
+        self, train: Any, first: TrainedStudent, tmp_path: Path
+    ) -> None:
         with pytest.raises(Killed):
             train("killed", on_progress=kill_at(2))
         point = tmp_path / "killed" / "seed0.resume.pth"
@@ -155,17 +169,16 @@ class TestKilled:
         resumed = train("killed", on_progress=lambda p: told.append(p.done))
         assert told == [1, 2, 3]
         assert any("seed0.resume.pth: expected a whole checkpoint" in note for note in resumed.notes)
-        assert same(resumed, train("whole"))
+        assert same(resumed, first)
 
-    def test_a_resume_point_of_another_training_is_not_gone_on_from(self, train: Any) -> None:
+    def test_a_resume_point_of_another_training_is_not_gone_on_from(self, train: Any, first: TrainedStudent) -> None:
         with pytest.raises(Killed):
             train("killed", seed=1, on_progress=kill_at(2))
-        assert same(train("killed"), train("whole"))
+        assert same(train("killed"), first)
 
 
 class TestStart:
-    def test_from_the_round_before(self, train: Any, narrow: StudentSettings) -> None:
-        first = train("a")
+    def test_from_the_round_before(self, train: Any, first: TrainedStudent, narrow: StudentSettings) -> None:
         slow = narrow.model_copy(update={"learning_rate": 1e-5})
         second = train("b", student=slow, init_checkpoint=first.checkpoint, iterations=1)
         before, after = content(first), content(second)
@@ -200,8 +213,9 @@ class TestStart:
 
 
 class TestHeads:
-    def test_backbone_and_neck_stay_to_the_bit_with_their_statistics(self, train: Any, narrow: StudentSettings) -> None:
-        first = train("a")
+    def test_backbone_and_neck_stay_to_the_bit_with_their_statistics(
+        self, train: Any, first: TrainedStudent, narrow: StudentSettings
+    ) -> None:
         heads = narrow.model_copy(update={"train": "heads"})
         second = train("b", student=heads, init_checkpoint=first.checkpoint)
         before, after = content(first)["student"], content(second)["student"]
@@ -212,8 +226,9 @@ class TestHeads:
         assert any(n.endswith("weight") for n in changed)
         assert any(n.endswith("running_mean") for n in changed)
 
-    def test_teachers_that_begin_there_keep_them_too(self, train: Any, narrow: StudentSettings, tmp_path: Path) -> None:
-        first = train("a")
+    def test_teachers_that_begin_there_keep_them_too(
+        self, train: Any, first: TrainedStudent, narrow: StudentSettings, tmp_path: Path
+    ) -> None:
         torch.save(content(first)["student"], tmp_path / "weights.pth")
         heads = narrow.model_copy(update={"train": "heads"})
         second = content(train("b", student=heads, init_checkpoint=tmp_path / "weights.pth"))
@@ -222,15 +237,17 @@ class TestHeads:
             kept = [n for n in found if n.startswith(("backbone.", "neck.")) and found[n].is_floating_point()]
             assert equal({n: second["student"][n] for n in kept}, {n: found[n] for n in kept})
 
-    def test_a_killed_one_goes_on_to_the_same_bits(self, train: Any, narrow: StudentSettings) -> None:
-        options = {"student": narrow.model_copy(update={"train": "heads"}), "init_checkpoint": train("a").checkpoint}
+    def test_a_killed_one_goes_on_to_the_same_bits(
+        self, train: Any, first: TrainedStudent, narrow: StudentSettings
+    ) -> None:
+        options = {"student": narrow.model_copy(update={"train": "heads"}), "init_checkpoint": first.checkpoint}
         with pytest.raises(Killed):
             train("killed", **options, on_progress=kill_at(2))
         assert same(train("killed", **options), train("whole", **options))
 
-    def test_it_is_another_training_than_of_all(self, train: Any, narrow: StudentSettings) -> None:
-        first = train("a")
-        train("b", init_checkpoint=first.checkpoint)
+    def test_it_is_another_training_than_of_all(
+        self, train: Any, first: TrainedStudent, narrow: StudentSettings
+    ) -> None:
         identity = content(train("b", init_checkpoint=first.checkpoint))["identity"]
         heads = narrow.model_copy(update={"train": "heads"})
         assert content(train("b", student=heads, init_checkpoint=first.checkpoint))["identity"] != identity
