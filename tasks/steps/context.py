@@ -158,6 +158,13 @@ class Propagated(StepResult):
     hashes: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as the ledger stores it; choices where there are some."""
+        stored = super().to_json()
+        if not self.chosen:
+            del stored["chosen"]
+        return stored
+
 
 @dataclass(frozen=True)
 class Audited(StepResult):
