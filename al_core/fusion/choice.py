@@ -51,7 +51,7 @@ COSTS: Mapping[str, Cost] = {
     "affinity": Cost(20, 0.12),
     "specialist": Cost(12, 0.05),
     "cutie": Cost(2, 1.5),
-    "sam2": Cost(5, 10),
+    "sam2": Cost(5, 14),
 }
 """What a propagation takes, by propagator. Decisions rest on these and not on a clock: the same labels lead to the same
 masks on any machine."""

@@ -1,6 +1,8 @@
 """SAM 2 on the page, where the settings name its weights: frames are looked at before anybody has them in hand."""
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
+
+NICENESS = 10
+"""Of the thread that looks ahead: people's requests come first."""
 
 MAX_BYTES = 500_000_000
 """Of embeddings: 60 frames of 1,024 pixels."""
@@ -56,7 +61,7 @@ class EmbeddedFrames:
         self._kept: LRUCache[FrameRef, Embedding] = LRUCache(max_bytes)
         self._making: dict[tuple[SegmentAnything, FrameRef], Future[Embedding]] = {}
         self._ending = threading.Event()
-        self._thread = PeriodicThread("frames that wait", LOOK_SECONDS, self.look)
+        self._thread = PeriodicThread("frames that wait", LOOK_SECONDS, self._look_beside)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -96,6 +101,13 @@ class EmbeddedFrames:
             self._exchange(folder)
         if self._model is not None:
             self._look_ahead(self._model)
+
+    def _look_beside(self) -> None:
+        """Look with what others leave of the processor; only on Linux has a thread a priority of its own."""
+        if sys.platform == "linux":
+            mine = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, mine, max(NICENESS, os.getpriority(os.PRIO_PROCESS, mine)))
+        self.look()
 
     def _exchange(self, folder: str) -> None:
         self._let_go(folder)

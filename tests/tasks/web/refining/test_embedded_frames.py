@@ -1,6 +1,8 @@
 """Frames that SAM 2's network looks at before anybody has them in hand, with weights drawn at random."""
 
 import logging
+import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ from al_core.interactive.clicks import Click
 from al_core.masks.rle import Rle, decode
 from al_core.records import FrameRef
 from al_core.settings import Settings
-from tasks.web.refining.embedded_frames import EmbeddedFrames
+from tasks.web.refining.embedded_frames import NICENESS, EmbeddedFrames
 from tests.toys.models.tiny_sam import tiny_sam
 from tests.toys.web.desk import desk
 
@@ -186,8 +188,13 @@ def test_the_page_answers_with_the_network_that_the_settings_name(weights: str, 
 
 def test_a_thread_looks_at_what_enters_the_queue_and_ends_with_the_block(weights: str) -> None:
     desk = Desk(weights, room=8)
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     with desk.embedded:
         while len(desk.seen()) < 2:
             time.sleep(0.01)
+        if sys.platform == "linux":
+            its = desk.embedded._thread._thread.native_id
+            assert os.getpriority(os.PRIO_PROCESS, its) == max(NICENESS, mine)
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
     assert not desk.embedded._thread._thread.is_alive()
     assert len(desk.reads) == len(set(desk.reads))
