@@ -53,6 +53,7 @@ FAMILIES: Mapping[str, Family] = {
     "sam2_video": SAM2,
     "sam3_tracker": SAM3,
     "sam3_tracker_video": SAM3,
+    "sam3_video": SAM3,
 }
 """By ``model_type`` in the folder's ``config.json``."""
 

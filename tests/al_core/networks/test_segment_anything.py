@@ -52,6 +52,26 @@ def test_sam_3_is_known_by_its_model_type(tmp_path: Path) -> None:
     assert video.picture(np.full((4, 6, 3), 255, np.uint8)).unique().tolist() == [1.0]
 
 
+def test_a_folder_of_all_of_sam_3_gives_its_tracker(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tracker = tiny_sam(tmp_path / "tracker", "sam3_tracker_video")
+    state, config = load_file(tracker / "model.safetensors"), json.loads((tracker / "config.json").read_text())
+
+    def published(name: str) -> str:
+        name = name.removeprefix("tracker_model.")
+        return name if name.startswith(("detector_model.", "tracker_neck.")) else f"tracker_model.{name}"
+
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    save_file({published(n): w for n, w in state.items()}, whole / "model.safetensors", metadata={"format": "pt"})
+    (whole / "config.json").write_text(json.dumps({"model_type": "sam3_video", "tracker_config": config}))
+    for purpose in ("image", "video"):
+        found, alone = (load_network(str(folder), purpose).network.state_dict() for folder in (whole, tracker))
+        assert found.keys() == alone.keys()
+        assert all(torch.equal(found[name], alone[name]) for name in found)
+
+
 def test_a_picture_becomes_a_square_of_normalised_colours(weights: Path) -> None:
     found = load_network(str(weights), "image")
     image = np.zeros((2, 4, 3), np.uint8)
