@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.label_studio.environments import LABEL_STUDIO
+
 EMAIL, PASSWORD = "lead@example.com", "a-long-password-1"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-label-studio"
 STARTS_WITHIN = 300
 """Seconds; the first start makes the database."""
 
@@ -32,7 +33,7 @@ class LabelStudio:
     def start(self) -> None:
         """Start, and wait until it answers."""
         command = [
-            *(ENVIRONMENT / "bin/python", ENVIRONMENT / "bin/label-studio", "start", "--no-browser"),
+            *(LABEL_STUDIO / "bin/python", LABEL_STUDIO / "bin/label-studio", "start", "--no-browser"),
             *("--internal-host", "127.0.0.1", "--port", self._port),
             *("--username", EMAIL, "--password", PASSWORD, "--user-token", TOKEN, "--enable-legacy-api-token"),
         ]
@@ -54,11 +55,11 @@ class LabelStudio:
 
     def start_fresh(self) -> None:
         """Start with an empty database, which takes a minute to make and is kept for the next time."""
-        fresh, data = ENVIRONMENT / "fresh-data", self._folder / "data"
+        fresh, data = LABEL_STUDIO / "fresh-data", self._folder / "data"
         if not fresh.is_dir():
             self.start()
             self.stop()
-            part = ENVIRONMENT / f"fresh-data-{os.getpid()}"
+            part = LABEL_STUDIO / f"fresh-data-{os.getpid()}"
             shutil.copytree(data, part)
             part.rename(fresh)
         else:
@@ -106,7 +107,7 @@ class LabelStudio:
 
 def missing() -> str | None:
     """Why there is no server here; None where there is one."""
-    if not (ENVIRONMENT / ".ready").is_file():
+    if not (LABEL_STUDIO / ".ready").is_file():
         return "there is no .venv-label-studio; make test-label-studio builds it"
     return None
 

@@ -2,9 +2,7 @@
 the payloads of an upload."""
 
 import json
-import subprocess
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,32 +11,23 @@ from al_core.exchange.cvat import encode_cvat, label_specs, read_cvat
 from al_core.exchange.drawn import Asked
 from al_core.masks.rle import decode
 from tasks.backends.cvat_upload import data_request, task_request
+from tests.label_studio.environments import CVAT, ran
 from tests.tasks.backends.conformance.people import CvatPeople
 from tests.tasks.backends.conformance.suite import Masks
 from tests.toys.masks import FULL, HOLED, OVER
 
 pytestmark = pytest.mark.label_studio
 
-ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-cvat"
 SHOWN: list[Masks] = [{1: HOLED, 2: OVER, 9: FULL}, {4: HOLED}, {}]
 """What is sent for each request, by track."""
 
 
 @pytest.fixture
-def theirs(tmp_path):
+def theirs():
     """Runs Python in the environment of CVAT's tools; what it prints last is JSON."""
-    if not (ENVIRONMENT / ".ready").is_file():
-        pytest.skip("there is no .venv-cvat; make test-label-studio builds it")
 
     def run(program, *arguments):
-        done = subprocess.run(
-            [ENVIRONMENT / "bin/python", "-c", program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(ran(CVAT, program, *arguments).splitlines()[-1])
 
     return run
 
@@ -88,7 +77,7 @@ def test_what_datumaro_writes_is_read_exactly(people, theirs, tmp_path):
     assert backend.collect(people.ids) == []  # as it was sent, and without the tag: nobody has looked
     assert backend.rejected() == []
     asked = {request_id: people.label(0, masks) for request_id, masks in zip(people.ids, SHOWN, strict=True)}
-    frames = read_cvat(people.project.inbox / "accepted/answer-001.xml", _asked_by(people))
+    frames = read_cvat(people.project.inbox / "accepted/answer-001.xml", _asked_by(people)).frames
     for request_id, label in asked.items():
         back = {mask.track_id: decode(mask.rle) for mask in frames[request_id].drawn.masks}
         assert back.keys() == {mask.track_id for mask in label.masks}

@@ -21,7 +21,8 @@ from al_core.project import Project
 from al_core.records import FrameLabel, LabelKind, LabelRequest, MaskLabel
 from al_core.settings import Settings
 from tasks.backends.label_studio import LabelStudioBackend
-from tests.label_studio.server import EMAIL, ENVIRONMENT, PASSWORD, chromium
+from tests.label_studio.environments import LABEL_STUDIO
+from tests.label_studio.server import EMAIL, PASSWORD, chromium
 from tests.toys.footage.synthetic import synthetic_clip
 from tests.toys.ledgers import chosen, clip, context_of, times_us
 
@@ -198,7 +199,7 @@ def assert_as_label_studio_decodes(project, answer):
     """What Label Studio's own library reads in the raw annotation is what we have."""
     raw = project.root / "label_studio/answers" / f"{answer.answer_id}.json"
     theirs = raw.with_suffix(".npy")
-    subprocess.run([ENVIRONMENT / "bin/python", "-c", DECODE, raw, theirs], check=True, capture_output=True)
+    subprocess.run([LABEL_STUDIO / "bin/python", "-c", DECODE, raw, theirs], check=True, capture_output=True)
     ours = np.stack([decode(mask.rle) for mask in answer.label.masks])
     assert np.array_equal(np.load(theirs), ours)
     assert json.loads(raw.read_text())["kind"] == answer.kind.value
