@@ -1,9 +1,11 @@
 """The values that travel between the floors. Frozen; each one validates itself."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from al_core.errors import BadLabel, BadVideo
@@ -119,6 +121,62 @@ class Video:
             raise BadVideo(f"{self.uri}: rotation is 0, 90, 180 or 270 degrees, got {self.rotation}")
         if not 8 <= self.bits <= 16:
             raise BadVideo(f"{self.uri}: a value has 8 to 16 bits, got {self.bits}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shots:
+    """Where a video cuts to another scene, and where it shows the same thing over and over.
+
+    Attributes:
+        cuts: the first frame of each shot but the first, rising.
+        stills: first and last frame of each stretch of two or more frames that show the same thing, rising, apart.
+
+    Raises:
+        BadVideo: numbers that do not rise, or a cut at the first frame.
+    """
+
+    cuts: tuple[int, ...] = ()
+    stills: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for numbers in ((0, *self.cuts), (-1, *(i for still in self.stills for i in still))):
+            if any(a >= b for a, b in pairwise(numbers)):
+                raise BadVideo(f"cuts and still stretches rise from frame to frame, got {self.cuts} and {self.stills}")
+
+    def shot_of(self, frame_idx: int) -> int:
+        """Return the number of the shot that a frame belongs to, from 0."""
+        return bisect_right(self.cuts, frame_idx)
+
+    def together(self, first: int, second: int) -> bool:
+        """Tell whether two frames belong to the same shot."""
+        return self.shot_of(first) == self.shot_of(second)
+
+    def ranges(self, n_frames: int) -> list[range]:
+        """Return the frames of each shot of a video of this length, in order."""
+        inside = [cut for cut in self.cuts if cut < n_frames]
+        return [range(a, b) for a, b in pairwise([0, *inside, n_frames])]
+
+    @property
+    def repeats(self) -> list[range]:
+        """The stretches of two or more frames that show the same thing; a cut parts them, whoever found it."""
+        parts: list[range] = []
+        for first, last in self.stills:
+            inside = [cut for cut in self.cuts if first < cut <= last]
+            parts += [range(a, b) for a, b in pairwise([first, *inside, last + 1]) if b - a > 1]
+        return parts
+
+    def distinct(self, n_frames: int) -> list[int]:
+        """Return the frames of a video of this length that show nothing that one before them shows, rising."""
+        again = {frame for stretch in self.repeats for frame in stretch[1:]}
+        return [frame for frame in range(n_frames) if frame not in again]
+
+    def to_json(self) -> list[Any]:
+        """Return both as plain lists, for a fingerprint."""
+        return [list(self.cuts), [list(still) for still in self.stills]]
+
+
+ONE_SHOT = Shots()
+"""A video without cuts in which something moves all the time, or of which nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

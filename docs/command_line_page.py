@@ -65,6 +65,10 @@ EXAMPLES = {
         "fewframes video relocate clips --project work",
         "fewframes video purge one --project work",
     ],
+    "cuts": [
+        "fewframes cuts one --project work",
+        "fewframes cuts one --add 120,480 --remove 300 --project work",
+    ],
     "run": [
         "fewframes run --project work",
         "fewframes run --project work --settings quick --rounds 3",

@@ -46,6 +46,9 @@ TABLES = {
     "frame": "A frame of a video, in order of presentation.",
     "truth_frame": "A frame whose truth is held back from the loop.",
     "truth": "One object in such a frame.",
+    "shot_search": "A video in which cuts and still stretches were looked for.",
+    "still": "A stretch of frames that show the same thing: people are asked for one of them.",
+    "cut": "A frame with which another shot begins, or, where somebody took it back, does not. The newest row holds.",
     "round": "One turn of the loop.",
     "step": "One step of a round.",
     "wanted": "Settings that somebody asked for; the next round begins with the newest.",
@@ -222,6 +225,18 @@ COLUMNS = {
         "imported_at": "When.",
     },
     "prelabel": {"import_id": "The import that brought it, see `import`."},
+    "shot_search": {
+        "from_round": "The first round that goes by what was found.",
+        "searched_at": "When.",
+    },
+    "still": {"first_frame": "Its first frame.", "last_frame": "Its last frame."},
+    "cut": {
+        "cut_id": "Rising.",
+        "stands": "Whether a shot begins here.",
+        "from_round": "The first round that goes by it.",
+        "noted_by": "Who said so; empty where it was found at ingest.",
+        "noted_at": "When.",
+    },
     "holdout": {"added_by": "Who held it out.", "added_at": "When."},
     "category_detail": {
         "colour": "`#rrggbb`; empty for none.",

@@ -14,6 +14,7 @@ lost it. The second reading delivers. Only numbers are kept in between: memory i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
@@ -21,10 +22,10 @@ from al_core.fusion.blending import deliver, fuse_track, new_object
 from al_core.fusion.combination import combine, propagations
 from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
 from al_core.fusion.partly_known import known_alike, side_by_side
-from al_core.fusion.survey import SHORTEST_NEW_TRACK, Plan, survey
+from al_core.fusion.survey import Plan, survey
 from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
-from al_core.records import DeliveredMask, FrameLabel
+from al_core.records import ONE_SHOT, DeliveredMask, FrameLabel, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.human_masks import human_masks, with_human
 from al_core.stores.predictions import FramePrediction
@@ -39,6 +40,7 @@ def fuse(
     size: Size,
     settings: PropagationSettings,
     calibrations: Mapping[str, Calibration] | None = None,
+    shots: Shots = ONE_SHOT,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield (frame, its masks by track) for every frame of a video, in order.
 
@@ -49,17 +51,18 @@ def fuse(
         size: (height, width) of a frame at full resolution.
         settings: ``teacher_weight`` and ``new_object_threshold``.
         calibrations: of the confidence that is delivered, by provenance; it changes no mask.
+        shots: of the video; the teachers' objects are not linked over a cut, and labels of other shots say nothing.
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
     predicted = predicted if settings.teacher_weight else None
     whole = {i: label for i, label in labels.items() if label.complete}
-    plan = survey(whole, propagated, predicted, category, settings) if predicted else Plan({}, {}, {})
+    plan = survey(whole, propagated, predicted, category, settings, shots) if predicted else Plan({}, {}, {})
     marks = sorted(whole)
     for frame, prediction in frames_with_predictions(propagated, predicted):
         if frame.frame_idx in whole:
             yield frame.frame_idx, human_masks(whole[frame.frame_idx])
             continue
-        nearby = nearest_labels(whole, marks, frame.frame_idx)
+        nearby = nearest_labels(whole, marks, frame.frame_idx, shots)
         masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
         masks = [_calibrated(mask, calibrations or {}) for mask in masks]
         said = labels.get(frame.frame_idx)
@@ -72,11 +75,12 @@ def teachers_alone(
     size: Size,
     settings: PropagationSettings,
     calibrations: Mapping[str, Calibration] | None = None,
+    shots: Shots = ONE_SHOT,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield (frame, its masks by track) for frames of which nobody labelled any, linked over time by overlap.
 
     With all frames of a video it is what :func:`fuse` makes of it without labels. Of fewer frames, those that follow
-    each other count as neighbours; an object must be seen in three of them, or in all where there are fewer.
+    each other count as neighbours where they are of one shot.
 
     Args:
         frames: numbers of the frames that were looked at, rising.
@@ -89,7 +93,8 @@ def teachers_alone(
         return (replace(prediction, frame_idx=i) for i, prediction in enumerate(predicted()))
 
     bare = [PropagatedFrame(i, {}) for i in range(len(frames))]
-    plan = survey({}, lambda: iter(bare), in_a_row, {}, settings, min(SHORTEST_NEW_TRACK, len(frames)))
+    begins = [at for at, (before, here) in enumerate(pairwise(frames), start=1) if not shots.together(before, here)]
+    plan = survey({}, lambda: iter(bare), in_a_row, {}, settings, Shots(tuple(begins)))
     for frame, prediction in zip(bare, in_a_row(), strict=True):
         masks = _machine_masks(frame, prediction, plan, {}, (), size, settings)
         here = (replace(mask, frame_idx=frames[frame.frame_idx]) for mask in masks)

@@ -10,7 +10,7 @@ from al_core.fusion.pairing import MEET_IOU, pair_overlap
 from al_core.fusion.survey import Tracklet
 from al_core.masks.matching import matched
 from al_core.propagation.base import PropagatedFrame
-from al_core.records import FrameLabel
+from al_core.records import ONE_SHOT, FrameLabel, Shots
 from al_core.stores.predictions import PredictedObject
 
 LOST = 0.4
@@ -56,7 +56,13 @@ def _lost_alone(frame: PropagatedFrame, category: Mapping[int, int], nearby: Seq
     return {t for t, c in category.items() if c in alone and t in around - found}
 
 
-def nearest_labels(labels: Mapping[int, FrameLabel], marks: Sequence[int], frame_idx: int) -> list[FrameLabel]:
-    """Return the labels just before and just after a frame; ``marks`` are the labelled frames in rising order."""
+def nearest_labels(
+    labels: Mapping[int, FrameLabel], marks: Sequence[int], frame_idx: int, shots: Shots = ONE_SHOT
+) -> list[FrameLabel]:
+    """Return the labels just before and just after a frame, as far as they are of its shot.
+
+    Args:
+        marks: the labelled frames in rising order.
+    """
     at = bisect(marks, frame_idx)
-    return [labels[mark] for mark in marks[max(at - 1, 0) : at + 1]]
+    return [labels[mark] for mark in marks[max(at - 1, 0) : at + 1] if shots.together(mark, frame_idx)]

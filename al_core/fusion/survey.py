@@ -1,6 +1,6 @@
 """The first reading: the teachers' objects linked over time, the tracks that they meet, and how far to trust them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
 from al_core.masks.soft import SoftMask, shrink
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.records import FrameLabel
+from al_core.records import ONE_SHOT, FrameLabel, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
@@ -26,7 +26,7 @@ HUMAN_VOTES = 5.0
 """A meeting in a frame that people labelled counts as this number of sure ones in others."""
 
 SHORTEST_NEW_TRACK = 3
-"""Frames of a video in which a new object must be seen."""
+"""Frames in which a new object must be seen, or all of its shot where there are fewer."""
 
 
 @dataclass(eq=False)
@@ -34,12 +34,14 @@ class Tracklet:
     """One object as the teachers see it over time.
 
     Attributes:
+        shot: number of the shot that it is in, from 0.
         votes: by track; how often and how well it met that track, in sure frames.
         refuted: how often people saw nothing where it was.
         existence: in each frame in which it was seen, in [0, 1].
     """
 
     category_id: int
+    shot: int = 0
     votes: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     refuted: int = 0
     existence: list[float] = field(default_factory=list)
@@ -92,24 +94,26 @@ def survey(
     predicted: Predicted,
     category: Mapping[int, int],
     settings: PropagationSettings,
-    shortest: int = SHORTEST_NEW_TRACK,
+    shots: Shots = ONE_SHOT,
 ) -> Plan:
     """Read a video once, and keep numbers only.
 
     Args:
-        shortest: in how many frames a new object must be seen.
+        shots: of the video; nothing is linked over a cut.
     """
-    linker = _Linker()
+    linker = _Linker(shots)
     meetings = _Meetings(category)
     tracklets: dict[int, list[Tracklet]] = {}
+    lengths: Counter[int] = Counter()
     for frame, prediction in frames_with_predictions(propagated, predicted):
+        lengths[shots.shot_of(frame.frame_idx)] += 1
         if prediction is None:
             continue
         found = tracklets[frame.frame_idx] = linker.link(prediction)
         label = labels.get(frame.frame_idx)
         meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
     next_track = max(category, default=0) + 1
-    new = [t for t in linker.tracklets if _is_new(t, settings, shortest)]
+    new = [t for t in linker.tracklets if _is_new(t, settings, min(SHORTEST_NEW_TRACK, lengths[t.shot]))]
     return Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust())
 
 
@@ -122,25 +126,30 @@ def _is_new(tracklet: Tracklet, settings: PropagationSettings, shortest: int) ->
 class _Linker:
     """Links the teachers' objects of successive frames by overlap."""
 
-    def __init__(self) -> None:
+    def __init__(self, shots: Shots) -> None:
         self.tracklets: list[Tracklet] = []
+        self._shots = shots
         self._last: dict[Tracklet, tuple[int, SoftMask]] = {}
 
     def link(self, prediction: FramePrediction) -> list[Tracklet]:
         """Return the tracklet of each object of the next frame, in the order of its objects."""
         objects = prediction.objects
         now = prediction.frame_idx
-        self._last = {t: seen for t, seen in self._last.items() if now - seen[0] <= LINK_FRAMES}
+        self._last = {t: seen for t, seen in self._last.items() if self._is_near(seen[0], now)}
         known = list(self._last)
         overlap = overlaps([o.soft_mask for o in objects], [self._last[t][1] for t in known])
         same = np.equal.outer([o.category_id for o in objects], [t.category_id for t in known])
         pairs = dict(matched(np.where(same, overlap, 0), LINK_IOU))
-        found = [known[pairs[i]] if i in pairs else Tracklet(seen.category_id) for i, seen in enumerate(objects)]
+        shot = self._shots.shot_of(now)
+        found = [known[pairs[i]] if i in pairs else Tracklet(seen.category_id, shot) for i, seen in enumerate(objects)]
         self.tracklets += [tracklet for i, tracklet in enumerate(found) if i not in pairs]
         for seen, tracklet in zip(objects, found, strict=True):
             tracklet.existence.append(seen.existence)
             self._last[tracklet] = (now, seen.soft_mask)
         return found
+
+    def _is_near(self, before: int, now: int) -> bool:
+        return now - before <= LINK_FRAMES and self._shots.together(before, now)
 
 
 class _Meetings:

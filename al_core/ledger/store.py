@@ -14,6 +14,7 @@ from al_core.ledger.campaign.deliveries import DeliveryOperations
 from al_core.ledger.campaign.loop_state import Round, RoundOperations, Step
 from al_core.ledger.campaign.predicted import PredictionOperations
 from al_core.ledger.campaign.purging import PurgeOperations
+from al_core.ledger.campaign.shot_cuts import ShotOperations
 from al_core.ledger.campaign.steering import SteeringOperations
 from al_core.ledger.campaign.videos import VideoOperations
 from al_core.ledger.file.connection import Connector
@@ -35,6 +36,7 @@ class Ledger(
     CategoryOperations,
     CurationOperations,
     PurgeOperations,
+    ShotOperations,
     RoundOperations,
     SteeringOperations,
     PredictionOperations,

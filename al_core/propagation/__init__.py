@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from al_core.propagation.base import Propagator, Resources
+from al_core.propagation.shotwise import ShotwisePropagator
 from al_core.settings import Table
 from al_core.stores.optical_flow import FlowStore
 
@@ -86,12 +87,13 @@ PROPAGATORS = Table[Callable[[Resources], Propagator]](
 
 
 def build(name: str, resources: Resources) -> Propagator:
-    """Return a propagator by its name.
+    """Return a propagator by its name; where the video has cuts, one that carries nothing over them.
 
     Raises:
         UnknownName: there is none of that name.
     """
-    return PROPAGATORS[name](resources)
+    make = PROPAGATORS[name]
+    return ShotwisePropagator(make, resources) if resources.shots.cuts else make(resources)
 
 
 __all__ = ["PROPAGATORS", "Propagator", "Resources", "build"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import SoftMask
-from al_core.records import Progress
+from al_core.records import ONE_SHOT, Progress, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction
 
@@ -50,6 +50,7 @@ class Resources:
         predictions: the teachers', in rising order of frames at each call; None where there are none.
         seed: of everything that is drawn at random; the same clip, labels and seed give the same masks.
         on_progress: called while long work goes on, such as training.
+        shots: of the video; nothing is carried over a cut.
     """
 
     settings: PropagationSettings
@@ -57,6 +58,7 @@ class Resources:
     predictions: Callable[[], Iterator[FramePrediction]] | None = None
     seed: int = 0
     on_progress: Callable[[Progress], None] | None = None
+    shots: Shots = ONE_SHOT
 
 
 class Replay:

@@ -44,9 +44,12 @@ def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.r
     planned = {s.frame for s in chosen} if name in _PLAN_KINDS else set()
     chosen += draw_control(pool, drawn, chosen, settings, rng) if drawn else []
     if not chosen:
+        repeats = sum(len(stretch) - 1 for known in pool.shots.values() for stretch in known.repeats)
+        told = f"{repeats} that repeat others, " if repeats else ""
         raise EmptyPool(
             f"no frame is left to ask for: {sum(pool.lengths.values())} frames, "
-            f"{len(pool.labelled)} asked for before, at least {settings.min_gap} frames between two. "
+            f"{len(pool.labelled)} asked for before, {told}"
+            f"at least {settings.min_gap} frames between two. "
             "Ingest more videos or lower selection.min_gap"
         )
     return with_kinds(chosen, pool, planned)

@@ -25,6 +25,9 @@ UNSEEN = 0.2
 less than where masks are known to be wrong, so that these go first, and more than nothing, so that such stretches are
 looked at evenly."""
 
+OVER_A_CUT = 1e3
+"""Hazard of the transition over a cut: no label says anything of the frames beyond it."""
+
 Array = NDArray[np.float64]
 
 

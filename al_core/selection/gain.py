@@ -12,7 +12,7 @@ import numpy as np
 
 from al_core.evaluation.bootstrap import Array, Estimate, bootstrap_weights, estimate
 from al_core.masks.rle import iou
-from al_core.records import DeliveredMask, Selected
+from al_core.records import ONE_SHOT, DeliveredMask, Selected, Shots
 from al_core.selection.pool import Frames, Pool
 from al_core.selection.strategies.random import select_random
 from al_core.settings import SelectionSettings
@@ -42,10 +42,7 @@ def draw_control(
 ) -> list[Selected]:
     """Draw ``n`` frames beside those that are chosen; the gap is kept, a quota only among themselves."""
     taken = Frames.from_refs([s.frame for s in chosen])
-    asked = Frames.of(
-        np.concatenate([pool.labelled.video_id, taken.video_id]),
-        np.concatenate([pool.labelled.frame_idx, taken.frame_idx]),
-    ).ordered()
+    asked = pool.labelled.and_those(taken).ordered()
     free = pool.candidates.without(taken)
     drawn = select_random(replace(pool, labelled=asked, load=lambda: free), n, settings, rng)
     return [replace(s, rank=len(chosen) + s.rank, reason=REASON, control=True) for s in drawn]
@@ -55,16 +52,20 @@ Delivered = Mapping[int, Sequence[DeliveredMask]]
 """frame -> masks; a frame without masks may be missing."""
 
 
-def measure_worth(before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int) -> dict[int, float]:
+def measure_worth(
+    before: Delivered, after: Delivered, labelled: Sequence[int], n_frames: int, shots: Shots = ONE_SHOT
+) -> dict[int, float]:
     """Measure what each new label of a video changed, in frames, by labelled frame.
 
     The change of a frame is 1 - IoU of the masks of an object before and after the labels, averaged over the objects
-    that are in either. It counts for the nearest label, the earlier one of two.
+    that are in either. It counts for the nearest label of the frame's shot, the earlier one of two; in a shot that has
+    none it counts for nothing.
     """
     worth = dict.fromkeys(labelled, 0.0)
-    marks = np.array(sorted(worth), np.int64)
-    for i in range(n_frames if worth else 0):
-        worth[int(marks[np.argmin(np.abs(marks - i))])] += _change(before.get(i, ()), after.get(i, ()))
+    for shot in shots.ranges(n_frames):
+        marks = np.array([i for i in sorted(worth) if i in shot], np.int64)
+        for i in shot if len(marks) else ():
+            worth[int(marks[np.argmin(np.abs(marks - i))])] += _change(before.get(i, ()), after.get(i, ()))
     return worth
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.records import FrameRef, LabelKind
+from al_core.records import ONE_SHOT, FrameRef, LabelKind, Shots
 from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Offer
 from al_core.settings import AnnotatorSettings
@@ -53,6 +53,11 @@ class Frames:
         """Return the same frames by video and frame, each once."""
         keys = np.unique(self.keys)
         return Frames(keys >> _VIDEO_STRIDE, keys & ((1 << _VIDEO_STRIDE) - 1))
+
+    def and_those(self, others: "Frames") -> "Frames":
+        """Return the same frames, followed by others."""
+        both = ((self.video_id, others.video_id), (self.frame_idx, others.frame_idx))
+        return Frames(*(np.concatenate(columns) for columns in both))
 
     def without(self, others: "Frames") -> "Frames":
         """Return the frames that are not among ``others``."""
@@ -101,6 +106,7 @@ class Pool:
         kinds: all that people may be asked for, also for a look at what is there.
         right: the expected error at which every second frame is found right as it is shown, and the scale around it.
         patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
+        shots: cuts and still stretches by video; a label says nothing of frames beyond a cut.
     """
 
     lengths: Mapping[int, int]
@@ -115,6 +121,7 @@ class Pool:
     patches: Features | None = None
     kinds: frozenset[LabelKind] = frozenset({LabelKind.MASK})
     right: tuple[float, float] = (0.12, 0.06)
+    shots: Mapping[int, Shots] = field(default_factory=dict)
 
     @classmethod
     def from_arrays(
@@ -135,6 +142,10 @@ class Pool:
         given = every_frame(lengths) if candidates is None else candidates
         rank = None if uncertainty is None else _rank_in_memory(given, np.asarray(uncertainty, np.float32))
         return cls(lengths, known, lambda: given.ordered().without(known), rank, features)
+
+    def shot_ranges(self, video_id: int) -> list[range]:
+        """Return the frames of each shot of a video, in order."""
+        return self.shots.get(video_id, ONE_SHOT).ranges(self.lengths[video_id])
 
     @cached_property
     def candidates(self) -> Frames:
@@ -160,6 +171,24 @@ class Pool:
         if self.patches is None:
             raise ValueError("this strategy compares the patches of frames, and the pool has none")
         return self.patches(frames)
+
+
+def repeated(possible: Frames, asked: Frames, shots: Mapping[int, Shots]) -> Frames:
+    """Return the frames that show what another one shows that people are or were asked for: all but the first possible
+    one of each still stretch, and that one too where any frame of the stretch was asked for.
+
+    Args:
+        possible: by video and frame.
+    """
+    found = Frames.of([], [])
+    for video_id, known in sorted(shots.items()):
+        mine, before = (x.frame_idx[x.video_id == video_id] for x in (possible, asked))
+        for stretch in known.repeats:
+            here = mine[(mine >= stretch.start) & (mine < stretch.stop)]
+            done = bool(np.any((before >= stretch.start) & (before < stretch.stop)))
+            left_out = here if done else here[1:]
+            found = found.and_those(Frames.of(np.full(len(left_out), video_id), left_out))
+    return found
 
 
 def every_frame(lengths: Mapping[int, int]) -> Frames:

@@ -6,6 +6,7 @@ that people labelled: an object that was there and that no teacher sees is one o
 (docs/students.md has the figures).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings
 from al_core.masks.matching import ANY_OVERLAP, matched
 from al_core.masks.overlap import overlaps
-from al_core.records import COMPONENTS
+from al_core.records import COMPONENTS, ONE_SHOT, Shots
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
@@ -24,16 +25,20 @@ Expected = Callable[[int], int]
 """Number of objects that a frame of this number should show."""
 
 
-def expected_objects(labelled: Mapping[int, int], elsewhere: int = 0) -> Expected:
-    """Expect in each frame as many objects as people saw in the nearest frame that they labelled.
+def expected_objects(labelled: Mapping[int, int], elsewhere: int = 0, shots: Shots = ONE_SHOT) -> Expected:
+    """Expect in each frame as many objects as people saw in the nearest frame of its shot that they labelled.
 
     Args:
         labelled: frame number -> number of objects, of the frames of one video that people labelled.
-        elsewhere: what to expect in a video without such frames.
+        elsewhere: what to expect in a shot without such frames.
+        shots: of the video.
     """
-    frames = sorted(labelled)
+    of_shot: defaultdict[int, list[int]] = defaultdict(list)
+    for frame in sorted(labelled):
+        of_shot[shots.shot_of(frame)].append(frame)
 
     def expected(frame_idx: int) -> int:
+        frames = of_shot.get(shots.shot_of(frame_idx))
         return labelled[min(frames, key=lambda i: abs(i - frame_idx))] if frames else elsewhere
 
     return expected
@@ -45,10 +50,12 @@ class FrameScorer:
     Args:
         expected: how many objects a frame should show (:func:`expected_objects`); without it nothing is expected, and
             a frame without objects between others without objects has 0 in all components.
+        shots: of the video; frames on two sides of a cut are not compared.
     """
 
-    def __init__(self, expected: Expected | None = None) -> None:
+    def __init__(self, expected: Expected | None = None, shots: Shots = ONE_SHOT) -> None:
         self._expected = expected
+        self._shots = shots
         self._rows: list[list[float]] = []
         self._misfit: list[float] = []
         self._steps: list[float] = []
@@ -58,7 +65,8 @@ class FrameScorer:
         """Take the next frame of the video."""
         objects = frame.objects
         if self._last is not None:
-            self._steps.append(inconsistency(self._last.objects, objects))
+            same_shot = self._shots.together(self._last.frame_idx, frame.frame_idx)
+            self._steps.append(inconsistency(self._last.objects, objects) if same_shot else np.nan)
         n_expected = len(objects) if self._expected is None else self._expected(frame.frame_idx)
         unseen = max(0, n_expected - len(objects))
         self._rows.append([component(objects, unseen) for component in _OF_OBJECTS.values()])
@@ -74,7 +82,8 @@ class FrameScorer:
         - ``mask_disagreement``: 1 - mean pairwise IoU of the teachers' masks.
         - ``existence_disagreement``: mean of 4 p (1 - p), p the share of teachers that see the object.
         - ``temporal_inconsistency``: the greater of two: 1 - IoU of the objects with those of the frames before and
-          after, where an object that vanishes or appears counts 1; and by how much the number of objects is off.
+          after in its shot, where an object that vanishes or appears counts 1; and by how much the number of objects is
+          off.
 
         An object that is expected and not seen counts 1 in the means of class entropy and of existence disagreement.
         Means of boxes, masks and over time weigh each object by its existence.
@@ -155,11 +164,13 @@ def _shares(weights: UncertaintySettings) -> NDArray[np.float64]:
 
 
 def _mean_of_neighbours(steps: NDArray[np.float32], n: int) -> NDArray[np.float32]:
-    """Average the steps from the frame before and to the frame after, float32 [n]; a lone frame has 0."""
+    """Average the steps from the frame before and to the frame after, float32 [n]; a lone frame has 0, and a step that
+    is NaN does not count."""
     total, count = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    known = ~np.isnan(steps)
     for part in (slice(1, None), slice(None, -1)):
-        total[part] += steps
-        count[part] += 1
+        total[part] += np.where(known, steps, 0)
+        count[part] += known
     return total / np.maximum(count, 1)
 
 

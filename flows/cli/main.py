@@ -13,6 +13,7 @@ from flows.cli.annotator import annotator
 from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.content.category import category, guide
 from flows.cli.content.curated_videos import video
+from flows.cli.content.cuts import cuts
 from flows.cli.content.holdout import holdout
 from flows.cli.content.label_import import import_labels
 from flows.cli.deploy import deploy, work
@@ -132,7 +133,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, import_labels, holdout, category, guide, video),
+    *(doctor, ingest, import_labels, holdout, cuts, category, guide, video),
     *(run, one_round, pause, resume, serve, status, settings, report, export),
     *(predict, student, simulate, propagate, bench, compare, demo),
     *(annotator, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),

@@ -144,7 +144,7 @@ def propagate_clip(
     """
     sources = propagations(methods if choice is None else choice.names, resources, frames, Decoded(labels))
     propagated = combine(sources, labels) if choice is None else choice.of(sources, labels)
-    return fuse(labels, propagated, None, size, resources.settings)
+    return fuse(labels, propagated, None, size, resources.settings, shots=resources.shots)
 
 
 def write_masks(

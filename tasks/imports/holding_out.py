@@ -7,7 +7,7 @@ import numpy as np
 from al_core.errors import BadLabel
 from al_core.footage.unseen import frames_to_see
 from al_core.ledger.store import Ledger
-from al_core.records import Video
+from al_core.records import ONE_SHOT, Video
 from tasks.report.formatting import many
 from tasks.report.round_rows import held_out_quality
 
@@ -17,7 +17,7 @@ def hold_out_frames(ledger: Ledger, video_name: str, choice: Sequence[range], as
 
     Args:
         choice: frames, all of which people are asked for; empty for the whole video, of which they are asked for
-            ``ask`` frames, spread evenly.
+            ``ask`` frames, spread evenly; of frames that show the same thing, for one at most.
 
     Raises:
         UnknownName: there is no such video.
@@ -25,7 +25,8 @@ def hold_out_frames(ledger: Ledger, video_name: str, choice: Sequence[range], as
     """
     video = ledger.video(video_name)
     held = chosen_frames(video, choice)
-    wanted = held if choice else evenly(video.n_frames, ask)
+    distinct = ledger.shots().get(video.video_id, ONE_SHOT).distinct(video.n_frames)
+    wanted = held if choice else [distinct[place] for place in evenly(len(distinct), ask)]
     new = ledger.hold_out(video.video_id, held, wanted, who)
     return (
         f"{video.name}: {many(new, 'frame')} newly held out, {len(held):,} of {video.n_frames:,} in all with these; "
@@ -59,7 +60,7 @@ def chosen_frames(video: Video, choice: Sequence[range]) -> list[int]:
 
 
 def evenly(n_frames: int, n: int) -> list[int]:
-    """Return so many frame numbers in the middles of equal stretches of a video, rising."""
+    """Return so many numbers of frames in the middles of equal stretches of them, rising."""
     n = min(n, n_frames)
     return [int(place) for place in np.floor((np.arange(n) + 0.5) * n_frames / max(n, 1))]
 

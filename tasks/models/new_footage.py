@@ -23,7 +23,7 @@ from al_core.footage.sources import Source
 from al_core.footage.unseen import frames_to_see
 from al_core.fusion import teachers_alone
 from al_core.ledger.store import Ledger
-from al_core.records import COMPONENTS, Progress, Video
+from al_core.records import COMPONENTS, Progress, Shots, Video
 from al_core.settings import PropagationSettings, Settings
 from al_core.stores.delivered import read_delivered, write_delivered
 from al_core.stores.frames import FrameStore
@@ -32,6 +32,8 @@ from tasks.models.round_students import RoundStudent
 from tasks.processes.run_lock import held
 from tasks.progress import telling
 from tasks.project.export import full_frames
+from tasks.project.ingest import search_shots
+from tasks.report.formatting import many
 from tasks.steps.predict import expected_in, load_members_for, predict_to_file
 
 if TYPE_CHECKING:
@@ -139,8 +141,9 @@ def label_footage(
                     raise BadVideo(f"{source.path}: has {video.n_frames} frames, from 0; none of --frames is in it")
                 done = work.is_done(video, frames)
                 if not done:
-                    work.label(video, frames, times_us, tell(f"predict {video.name}"))
-                (known if done else labelled).append(f"{video.name}: {len(frames)} of {video.n_frames} frames")
+                    shots = search_shots(video, tell(f"cuts of {video.name}"))
+                    work.label(video, frames, times_us, shots, tell(f"predict {video.name}"))
+                (known if done else labelled).append(work.described(video, frames))
                 clips.append(work.clip(video, frames, times_us))
             except OSError as error:
                 if (full := NoSpace.caused_by(error, out)) is not None:
@@ -203,27 +206,32 @@ class _Work:
 
     def is_done(self, video: Video, frames: Sequence[int]) -> bool:
         """Tell whether a video was labelled before, as it would be now."""
-        try:
-            return json.loads((self.place(video) / _DONE).read_bytes())["made_from"] == self._made_from(video, frames)
-        except (OSError, ValueError, KeyError):
-            return False
+        return self._done(video).get("made_from") == self._made_from(video, frames)
 
-    def label(self, video: Video, frames: Sequence[int], times_us: NDArray[np.int64], tell: Tell) -> None:
-        """Predict the frames of a video, link what was seen over time, and keep both; all appears at once."""
+    def described(self, video: Video, frames: Sequence[int]) -> str:
+        """Tell of a video that is labelled how much of it was looked at, and where it cuts."""
+        cuts = self._done(video).get("cuts") or []
+        places = f", {many(len(cuts), 'cut')} at {', '.join(map(str, cuts))}" if cuts else ""
+        return f"{video.name}: {len(frames)} of {video.n_frames} frames{places}"
+
+    def label(self, video: Video, frames: Sequence[int], times_us: NDArray[np.int64], shots: Shots, tell: Tell) -> None:
+        """Predict the frames of a video, link what was seen over time within each shot, and keep both; all appears at
+        once."""
         store = self.store(video)
         images = telling(store.iterate(video.video_id, frames), len(frames), video.name, tell)
         expected = expected_in(self.ledger, _NO_VIDEO, self.student.round_id)
         with replaced(self.place(video)) as folder:
             folder.mkdir(parents=True)
             predictions, size = folder / _PREDICTIONS, store.size(video.video_id)
-            table = predict_to_file(predictions, self.members, images, size, self.settings, expected)
+            table = predict_to_file(predictions, self.members, images, size, self.settings, expected, shots)
             seen = partial(read_predictions, predictions)
             full = (video.height, video.width)
-            masks = teachers_alone(frames, seen, full, self.fusing, self.student.calibrations)
+            masks = teachers_alone(frames, seen, full, self.fusing, self.student.calibrations, shots)
             write_delivered(folder / _MASKS, (mask for _, found in masks for mask in found))
             _write_scores(folder / _SCORES, video, table, times_us)
+            made_from = self._made_from(video, frames)
             (folder / _DONE).write_bytes(
-                json_bytes({"video": printable(video.uri), "made_from": self._made_from(video, frames)})
+                json_bytes({"video": printable(video.uri), "made_from": made_from, "cuts": shots.cuts})
             )
         shutil.rmtree(self.cache, ignore_errors=True)
 
@@ -245,6 +253,14 @@ class _Work:
     def store(self, video: Video) -> FrameStore:
         """Return the frames of a video, kept in ``out`` while it is being labelled."""
         return FrameStore(self.cache, [video], self.settings.frames)
+
+    def _done(self, video: Video) -> dict[str, Any]:
+        """Return what was noted of a video when it was labelled; nothing where it was not."""
+        try:
+            noted = json.loads((self.place(video) / _DONE).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return noted if isinstance(noted, dict) else {}
 
     def _made_from(self, video: Video, frames: Sequence[int]) -> str:
         return fingerprint([self.identity, video.sha256, list(frames)])

@@ -10,14 +10,27 @@ from al_core.files import printable
 from al_core.footage.discovery import PassedOver, not_taken, nothing_in, survey
 from al_core.footage.images import DEEP_BITS
 from al_core.footage.mask_folders import with_masks
+from al_core.footage.shots import find_shots, small_pictures
 from al_core.footage.sources import DEFAULT_CATEGORY, Source, TrueObject
 from al_core.footage.video import VideoInfo
 from al_core.ledger.campaign.categories import check_category_name
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import IGNORE_CATEGORY, FrameLabel, FrameRef, Identities, MaskLabel, Progress, Video
+from al_core.records import (
+    IGNORE_CATEGORY,
+    ONE_SHOT,
+    FrameLabel,
+    FrameRef,
+    Identities,
+    MaskLabel,
+    Progress,
+    Shots,
+    Video,
+)
 from al_core.settings import FrameSettings
 from al_core.stores.frames import FrameStore
+from tasks.progress import telling
+from tasks.report.formatting import shots_told
 
 
 class Outcome(StrEnum):
@@ -132,6 +145,27 @@ def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
     return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
 
 
+def search_known(ledger: Ledger, video: Video, on_progress: Callable[[Progress], None] | None = None) -> bool:
+    """Look for cuts and still stretches in a stored video that an earlier version took in without; False where it was
+    searched before.
+
+    Raises:
+        BadVideo: it is not there, or cannot be read.
+    """
+    if video.video_id in ledger.searched_videos():
+        return False
+    return ledger.put_shots(video.video_id, search_shots(video, on_progress))
+
+
+def search_shots(video: Video, on_progress: Callable[[Progress], None] | None = None) -> Shots:
+    """Look for cuts and still stretches in a video.
+
+    Raises:
+        BadVideo: it is not there, or cannot be read.
+    """
+    return find_shots(telling(small_pictures(video), video.n_frames, f"cuts of {video.name}", on_progress))
+
+
 def _surveyed(path: Path, masks: str | Path | None) -> tuple[list[Source], list[PassedOver]]:
     try:
         found = survey(path, without=masks)
@@ -154,13 +188,17 @@ def _ingest(
         sha256 = source.sha256()
         known = {video.sha256: video for video in ledger.videos()}.get(sha256)
         if known is not None:
-            return _recognise(ledger, source, known, identities, categories)
+            return _recognise(ledger, source, known, identities, categories, on_progress)
         info = source.probe(on_progress)
         labels = _labels(ledger, _named(source, info, categories), category)
-        video = ledger.add_video(source.video(sha256, info, identities), info.times_us, labels)
+        found = source.video(sha256, info, identities)
+        # What takes time comes first, so that a call that is cut off leaves nothing half done.
+        shots = search_shots(found, on_progress)
+        video = ledger.add_video(found, info.times_us, labels)
         if video is None:
             return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
-        told = _described(video, labels)
+        ledger.put_shots(video.video_id, shots)
+        told = ", ".join([_described(video, labels), *shots_told([shots])])
         if categories != (DEFAULT_CATEGORY,) and not labels:
             ledger.set_video_categories(video.video_id, categories)
             told += f", of {', '.join(categories)}"
@@ -187,12 +225,20 @@ def _named(source: Source, info: VideoInfo, categories: tuple[str, ...]) -> dict
 
 
 def _recognise(
-    ledger: Ledger, source: Source, known: Video, identities: Identities, categories: tuple[str, ...]
+    ledger: Ledger,
+    source: Source,
+    known: Video,
+    identities: Identities,
+    categories: tuple[str, ...],
+    on_progress: Callable[[Progress], None] | None,
 ) -> IngestedSource:
     notes = [f"the content of {source.path} is stored already"]
     if not Path(known.uri).exists():
         known = ledger.move_video(known.video_id, str(source.path))
         notes.append("its new place is noted")
+    if search_known(ledger, known, on_progress):
+        shots = ledger.shots().get(known.video_id, ONE_SHOT)
+        notes.append(f"searched for cuts now: {', '.join(shots_told([shots])) or 'none'}")
     stored = ledger.truth(known.video_id)
     new: list[FrameLabel] = []
     if source.masks is not None:

@@ -12,7 +12,7 @@ from al_core.errors import FewframesError
 from al_core.evaluation.learning_curve import Forecast, forecast
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.project import Project
-from al_core.records import FrameLabel, FrameRef, Progress, QualityRow, Selected, Video
+from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Progress, QualityRow, Selected, Shots, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.progress import telling
@@ -67,6 +67,7 @@ class VideoContent:
         doubtful: frames with the least confident delivered masks.
         samples: some frames to know it by, where there are none of the others.
         note: what could not be shown, and why.
+        shots: its cuts, and where it stands still.
     """
 
     video: Video
@@ -76,6 +77,7 @@ class VideoContent:
     doubtful: tuple[Picture, ...]
     samples: tuple[Picture, ...]
     note: str
+    shots: Shots = ONE_SHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class _Known:
     uncertain: Uncertainty | None
     chosen: list[Choice]
     delivered: Path | None
+    shots: Shots = ONE_SHOT
 
 
 def gather(
@@ -202,7 +205,11 @@ def _all_known(project: Project, ledger: Ledger, content: Content, videos: list[
     paths = {} if content.delivered_round is None else ledger.delivered_paths(content.delivered_round)
     if videos is None:
         videos = _least_certain_videos(ledger, content.videos, predicted, selections)
-    return [_known(project, ledger, video, predicted, paths, selections) for video in videos]
+    shots = ledger.shots()
+    return [
+        replace(_known(project, ledger, video, predicted, paths, selections), shots=shots.get(video.video_id, ONE_SHOT))
+        for video in videos
+    ]
 
 
 def _least_certain_videos(
@@ -263,9 +270,9 @@ def _video_content(known: _Known, frames: FrameStore) -> VideoContent:
         time_us = int(known.times_us[frame_idx] - known.times_us[0])
         return Picture(frame_idx, time_us, image, shown, choices.get(frame_idx))
 
-    something = known.uncertain or delivered or known.chosen or known.labels
+    something = known.uncertain or delivered or known.chosen or known.labels or known.shots != ONE_SHOT
     people = list(known.labels)
-    line = time_line(known.video, known.times_us, known.uncertain, delivered, known.chosen, people)
+    line = time_line(known.video, known.times_us, known.uncertain, delivered, known.chosen, people, known.shots)
     return VideoContent(
         video=known.video,
         figure=line if something else None,
@@ -274,6 +281,7 @@ def _video_content(known: _Known, frames: FrameStore) -> VideoContent:
         doubtful=tuple(map(draw, doubtful)),
         samples=tuple(map(draw, samples)),
         note=note,
+        shots=known.shots,
     )
 
 

@@ -1,9 +1,10 @@
 """Numbers as people read them, with their units."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from al_core.evaluation.learning_curve import CostRatio
+from al_core.records import Shots
 
 
 def duration(seconds: float | None) -> str:
@@ -35,6 +36,18 @@ def score(value: float | None) -> str:
 def many(count: int, noun: str, plural: str = "") -> str:
     """Write a count with its noun: ``1 frame``, ``1,200 frames``."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def shots_told(shots: Iterable[Shots]) -> list[str]:
+    """Write how many cuts some videos have, and how many frames that repeat others; what there is none of is left
+    out."""
+    found = list(shots)
+    cuts = sum(len(one.cuts) for one in found)
+    repeated = sum(len(stretch) - 1 for one in found for stretch in one.repeats)
+    told = [many(cuts, "cut")] if cuts else []
+    return told + (
+        [f"{many(repeated, 'frame')} that {'repeats' if repeated == 1 else 'repeat'} others"] * bool(repeated)
+    )
 
 
 def clock(microseconds: int) -> str:

@@ -17,7 +17,7 @@ from tasks.models.page_refiner import newest_refiner
 from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
-from tasks.report.formatting import between, duration, many, percent, score, times
+from tasks.report.formatting import between, duration, many, percent, score, shots_told, times
 from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
 from tasks.scheduling.notify import undelivered
 from tasks.steps.audit import proof_so_far
@@ -40,6 +40,9 @@ def print_status(project: Project, console: Console) -> None:
         excluded = ledger.excluded_videos()
         if excluded:
             say(f"excluded: {', '.join(v.name for v in ledger.videos() if v.video_id in excluded)}")
+        shots = shots_told(ledger.shots().values())
+        if shots:
+            say(f"{', '.join(shots)}; masks are carried within a shot, and repeated frames are asked for once.")
         for line in _notices(project, ledger):
             say(line)
         rows = round_rows(ledger)

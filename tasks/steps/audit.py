@@ -107,7 +107,8 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
         if not mine:
             continue
         old, new = (dict(read_delivered(context.project.absolute(paths[video_id]))) for paths in (before, after))
-        for frame_idx, worth in measure_worth(old, new, mine, lengths[video_id]).items():
+        changed = measure_worth(old, new, mine, lengths[video_id], context.shots_of(video_id))
+        for frame_idx, worth in changed.items():
             ref = FrameRef(video_id, frame_idx)
             found.append((float(control.get(ref, False)), seconds[ref], worth))
     return tuple(found)

@@ -7,6 +7,7 @@ Before there are any, and for the weights of several propagators, labels are lef
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -187,7 +188,7 @@ def _left_out(
 ) -> Iterator[_Row]:
     settings = context.settings
     videos = {video.video_id: video for video in context.videos}
-    resources = Resources(settings.propagation, context.project.cache, seed=settings.seed)
+    every = Resources(settings.propagation, context.project.cache, seed=settings.seed)
     known = defaultdict(list)
     for label in (label for label in labels if label.complete):
         known[label.frame.video_id].append(label)
@@ -196,6 +197,7 @@ def _left_out(
     for done, video_id in enumerate(chosen, start=1):
         video = videos[video_id]
         clip = VideoFrames(context.frames, video)
+        resources = replace(every, shots=context.shots_of(video_id))
         decoded = Decoded(known_by_frame(clip, known[video_id], resources))
         for row in held_out(methods, resources, clip, decoded):
             yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / video.n_frames)

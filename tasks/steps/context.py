@@ -11,7 +11,7 @@ from al_core.campaign.waiting import Verdict, judge
 from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import FrameLabel, FrameRef, Video
+from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Shots, Video
 from al_core.settings import Settings, StoredSettings
 from tasks.ledger.client import open_ledger
 from tasks.project.outlook import plan_of, rounds_that_learn
@@ -261,6 +261,22 @@ class RoundContext:
         """The names of the categories that the round learns, by number: those that stood when its answers were
         complete, or do now where they are not."""
         return self.ledger.categories(self.complete_at)
+
+    @cached_property
+    def shots(self) -> dict[int, Shots]:
+        """Cuts and still stretches by video, as they were known when the round began; see :meth:`shots_of`."""
+        return self.ledger.shots(self.round_id)
+
+    def shots_of(self, video_id: int) -> Shots:
+        """Return the cuts and still stretches of a video that this round goes by."""
+        return self.shots.get(video_id, ONE_SHOT)
+
+    @property
+    def cuts_as_inputs(self) -> dict[str, Any]:
+        """What a step depends on that must not work over a cut; nothing where no video has one, as in projects of
+        earlier versions."""
+        cuts = {str(video): list(shots.cuts) for video, shots in self.shots.items() if shots.cuts}
+        return {"cuts": cuts} if cuts else {}
 
     @cached_property
     def frames(self) -> "FrameStore":

@@ -10,7 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
 from al_core.records import DeliveredMask, Provenance
-from al_core.selection.error_model import Outlook, expected_overlap, unseen_error
+from al_core.selection.error_model import OVER_A_CUT, Outlook, expected_overlap, unseen_error
 from al_core.selection.hazard import hazards
 from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore
@@ -42,12 +42,15 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
         video = videos[video_id]
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
         labelled = _labelled(ledger, video_id, round_id if asked_before is None else asked_before)
-        error = _errors(delivered, sorted(labelled), video.n_frames) if labelled else np.ones(video.n_frames)
+        shots = context.shots_of(video_id)
+        error = np.concatenate([_errors(delivered, sorted(labelled), shot) for shot in shots.ranges(video.n_frames)])
         clip = VideoFrames(context.frames, video)
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
         hazard = hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects)
-        vacant = _vacant(delivered, sorted(labelled), video.n_frames)
+        hazard[[cut - 1 for cut in shots.cuts]] = OVER_A_CUT
+        parts = (_vacant(delivered, sorted(labelled), shot) for shot in shots.ranges(video.n_frames))
+        vacant = frozenset(frame for part in parts for frame in part)
         if vacant:
             somewhere = list(vacant)
             error[somewhere] = unseen_error(Outlook(error, hazard).path, labelled)[somewhere]
@@ -62,24 +65,27 @@ def _labelled(ledger: Ledger, video_id: int, round_id: int) -> set[int]:
     return set(asked["frame_idx"][asked["video_id"] == video_id].tolist())
 
 
-def _errors(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> NDArray[np.float64]:
-    """Return the expected error of every frame, by the confidence of its masks and the objects of labels around it."""
-    confidences = ({m.track_id: m.confidence for m in delivered.get(i, ())} for i in range(n_frames))
-    around = _around(delivered, labelled, n_frames)
-    return np.array([1 - expected_overlap(found, seen) for found, seen in zip(confidences, around, strict=True)])
+def _errors(delivered: Delivered, labelled: Sequence[int], shot: range) -> NDArray[np.float64]:
+    """Return the expected error of every frame of a shot, by the confidence of its masks and the objects of the labels
+    around it; 1 where the shot has no label."""
+    confidences = ({m.track_id: m.confidence for m in delivered.get(i, ())} for i in shot)
+    around = _around(delivered, labelled, shot)
+    return np.array([1 - expected_overlap(c, s) if s else 1.0 for c, s in zip(confidences, around, strict=True)])
 
 
-def _vacant(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> frozenset[int]:
-    """Return the frames without a mask whose neighbouring labels say that nothing is there."""
-    around = enumerate(_around(delivered, labelled, n_frames))
+def _vacant(delivered: Delivered, labelled: Sequence[int], shot: range) -> frozenset[int]:
+    """Return the frames of a shot without a mask whose neighbouring labels say that nothing is there."""
+    around = zip(shot, _around(delivered, labelled, shot), strict=True)
     return frozenset(i for i, seen in around if seen and not any(seen) and not delivered.get(i)) - set(labelled)
 
 
-def _around(delivered: Delivered, labelled: Sequence[int], n_frames: int) -> list[list[set[int]]]:
-    """Return, for each frame, the objects of the label before it and of that after it, where there are such labels."""
-    seen = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
-    at = np.searchsorted(labelled, np.arange(n_frames))
-    return [[seen[j] for j in labelled[max(int(k) - 1, 0) : int(k) + 1]] for k in at]
+def _around(delivered: Delivered, labelled: Sequence[int], shot: range) -> list[list[set[int]]]:
+    """Return, for each frame of a shot, the objects of the label before it and of that after it, where the shot has
+    such labels."""
+    marks = [i for i in labelled if i in shot]
+    seen = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in marks}
+    at = np.searchsorted(marks, shot)
+    return [[seen[j] for j in marks[max(int(k) - 1, 0) : int(k) + 1]] for k in at]
 
 
 def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
-from al_core.records import Progress, Video
+from al_core.records import ONE_SHOT, Progress, Shots, Video
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
@@ -28,6 +28,7 @@ def predict_inputs(context: RoundContext) -> dict[str, Any]:
         "teachers": context.stored.part("teachers"),
         "uncertainty": context.stored.part("uncertainty"),
         "frames": context.stored.part("frames.working_long_side"),
+        **context.cuts_as_inputs,
     }
 
 
@@ -84,7 +85,8 @@ def predict_video(
         telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress),
         frames.size(video.video_id),
         context.settings,
-        expected_in(ledger, video.video_id, context.round_id),
+        expected_in(ledger, video.video_id, context.round_id, context.shots_of(video.video_id)),
+        context.shots_of(video.video_id),
     )
     ledger.put_predictions(context.round_id, video.video_id, table, project.relative(path))
     return path
@@ -97,6 +99,7 @@ def predict_to_file(
     size: tuple[int, int],
     settings: Settings,
     expected: Expected | None,
+    shots: Shots = ONE_SHOT,
 ) -> pa.Table:
     """Predict frames as they come and write the objects to a Parquet file, which appears whole or not at all.
 
@@ -104,6 +107,7 @@ def predict_to_file(
         frames: (frame number, uint8 RGB [h, w, 3] at working size), in rising order.
         size: (height, width) of the frames.
         expected: how many objects a frame should show.
+        shots: of the video; frames on two sides of a cut are not compared.
 
     Returns:
         A row for each frame: its number, the number of objects, the uncertainty and its components.
@@ -113,31 +117,31 @@ def predict_to_file(
 
     student, teachers = settings.student, settings.teachers
     views = views_named(teachers.views)
-    tally = _Tally(expected)
+    tally = _Tally(expected, shots)
     predicted = predict_frames(members, views, frames, teachers, student.long_side, student.max_objects)
     write_predictions(path, tally.passing(predicted), size)
     return tally.table(settings)
 
 
-def expected_in(ledger: Ledger, video_id: int, round_id: int) -> Expected | None:
+def expected_in(ledger: Ledger, video_id: int, round_id: int, shots: Shots = ONE_SHOT) -> Expected | None:
     """Return how many objects people would see in each frame of a video, judging by what they labelled up to a round.
 
-    A video without labels, known to the ledger or not, is expected to show as many as others do.
+    A shot without labels, of a video that is known to the ledger or not, is expected to show as many as others do.
     """
     labels = [label for label in ledger.human_labels(up_to_round=round_id) if label.complete]
     if not labels:
         return None
     here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video_id}
-    return expected_objects(here, elsewhere=round(float(np.mean([len(label.objects) for label in labels]))))
+    return expected_objects(here, round(float(np.mean([len(label.objects) for label in labels]))), shots)
 
 
 class _Tally:
     """Notes of each frame what the ledger keeps, while the frames pass through to the file."""
 
-    def __init__(self, expected: Expected | None) -> None:
+    def __init__(self, expected: Expected | None, shots: Shots) -> None:
         self.frame_idx: list[int] = []
         self.n_objects: list[int] = []
-        self._scorer = FrameScorer(expected)
+        self._scorer = FrameScorer(expected, shots)
 
     def passing(self, frames: Iterable[FramePrediction]) -> Iterator[FramePrediction]:
         """Yield the same frames."""

@@ -70,6 +70,7 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
         "labels": fingerprint_labels(context.labels_collected),
         "predictions": None if predicted is None else predicted.sha256,
         "propagation": context.stored.part("propagation"),
+        **context.cuts_as_inputs,
     }
 
 
@@ -133,7 +134,8 @@ def propagate_video(
     project, settings = context.project, context.settings
     clip = VideoFrames(context.frames, video)
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
-    resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress)
+    shots = context.shots_of(video.video_id)
+    resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress, shots)
     by_frame = known_by_frame(clip, labels, resources)
     propagated = carried_by(choice, resources, clip, by_frame, calibrations)
     delivered = fuse(
@@ -143,6 +145,7 @@ def propagate_video(
         (video.height, video.width),
         settings.propagation,
         calibrations,
+        shots,
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(i for i, label in by_frame.items() if label.complete)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from al_core.campaign.budget import Plan, effective_limits
 from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.store import Ledger
-from al_core.records import FrameRef, LabelKind, Selected, fingerprint_labels
+from al_core.records import ONE_SHOT, FrameRef, LabelKind, Selected, Shots, fingerprint_labels
 from al_core.selection import Frames, Pool, select
 from al_core.selection.offers import RIGHT, offers_of
-from al_core.selection.pool import Features, Ranked, every_frame
+from al_core.selection.pool import Features, Ranked, every_frame, repeated
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
@@ -46,6 +46,7 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
         "seed": context.stored.part("seed"),
         "labels": fingerprint_labels(context.labels_before),
         "predictions": None if before is None else before.sha256,
+        **({"shots": {str(video): found.to_json() for video, found in context.shots.items()}} if context.shots else {}),
     }
 
 
@@ -104,7 +105,7 @@ def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None
         selected = []
     if note:
         selected = [s if s.control else replace(s, reason=f"{s.reason}; {note}") for s in selected]
-    selected = [replace(s, rank=rank) for rank, s in enumerate([*kept, *selected])]
+    selected = [replace(s, rank=rank) for rank, s in enumerate([*kept, *_with_repeats(selected, context.shots)])]
     ledger.put_selection(round_id, strategy, selected)
     return selected
 
@@ -130,7 +131,10 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
         chosen = select(strategy, pool, n, planned(settings, plan), rng)
     except EmptyPool:
         return []
-    chosen = [replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}") for s in chosen]
+    chosen = [
+        replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}")
+        for s in _with_repeats(chosen, context.shots)
+    ]
     ledger.put_selection(round_id + 1, strategy, chosen)
     return chosen
 
@@ -146,6 +150,17 @@ def _kept(ledger: Ledger, round_id: int) -> list[Selected]:
     ahead = ledger.selection(round_id)
     stays = {request.frame for request in ledger.replace_requests(round_id)} if ahead else set()
     return [s for s in ahead if s.frame in stays]
+
+
+def _with_repeats(selected: Sequence[Selected], shots: Mapping[int, Shots]) -> list[Selected]:
+    """Return the same choice; where other frames show the same, the reason says so."""
+    told = []
+    for choice in selected:
+        video, index = choice.frame.video_id, choice.frame.frame_idx
+        same = next((r for r in shots.get(video, ONE_SHOT).repeats if index in r), None)
+        words = "" if same is None else f"; frames {same.start} to {same[-1]} show the same, and only one is asked for"
+        told.append(replace(choice, reason=choice.reason + words))
+    return told
 
 
 def planned(settings: Settings, plan: Plan) -> SelectionSettings:
@@ -184,7 +199,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
-    pool = pool_from_ledger(ledger, asked_before, before if files else None, features, answerable)
+    pool = pool_from_ledger(ledger, asked_before, before if files else None, features, answerable, context.shots)
     measured = MeasuredKinds(context.project, ledger, annotator)
     kinds = frozenset(map(LabelKind, annotator.kinds if annotator.backend in ASK_KINDS else ("mask",)))
     return replace(
@@ -203,33 +218,42 @@ def pool_from_ledger(
     predicted_round: int | None = None,
     features: Features | None = None,
     answerable: Frames | None = None,
+    shots: Mapping[int, Shots] | None = None,
 ) -> Pool:
     """Return the frames that round ``round_id`` may ask for, read from the ledger only as far as a strategy asks.
 
-    Frames that are held out, and those of excluded videos, are not among them.
+    Frames that are held out, and those of excluded videos, are not among them, nor those that show the same as one that
+    is held out, or that people are or were asked for.
 
     Args:
         predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
         answerable: only these frames can be answered; None for all.
+        shots: cuts and still stretches by video.
     """
+    shots = shots or {}
     lengths = ledger.pool_lengths()
-    held_out = ledger.holdout_frames()
-    if len(held_out["video_id"]) or len(lengths) < len(ledger.video_lengths()):
+    held_out = _frames_of(ledger.holdout_frames())
+    if len(held_out) or len(lengths) < len(ledger.video_lengths()):
         possible = every_frame(lengths) if answerable is None else answerable
-        possible = possible[np.isin(possible.video_id, list(lengths))]
-        answerable = possible.without(Frames.of(held_out["video_id"], held_out["frame_idx"]))
+        answerable = possible[np.isin(possible.video_id, list(lengths))].without(held_out)
         lengths = {video: lengths[video] for video in np.unique(answerable.video_id).tolist()}
-    asked = ledger.asked_frames(round_id)
-    here = np.isin(asked["video_id"], list(lengths))
-    labelled = Frames.of(asked["video_id"][here], asked["frame_idx"][here])
+    asked = _frames_of(ledger.asked_frames(round_id))
+    labelled = asked[np.isin(asked.video_id, list(lengths))]
+    if any(found.stills for found in shots.values()):
+        possible = every_frame(lengths) if answerable is None else answerable.ordered()
+        answerable = possible.without(repeated(possible, labelled.and_those(held_out), shots))
 
     def load() -> Frames:
         return (every_frame(lengths) if answerable is None else answerable.ordered()).without(labelled)
 
     if predicted_round is None:
-        return Pool(lengths, labelled, load, None, features)
+        return Pool(lengths, labelled, load, None, features, shots=shots)
     ranking = _LedgerRanking(ledger, predicted_round, lengths, answerable)
-    return Pool(lengths, labelled, load, ranking, features, ranking.explain)
+    return Pool(lengths, labelled, load, ranking, features, ranking.explain, shots=shots)
+
+
+def _frames_of(columns: Mapping[str, NDArray[Any]]) -> Frames:
+    return Frames.of(columns["video_id"], columns["frame_idx"])
 
 
 @dataclass(frozen=True)
@@ -299,7 +323,7 @@ def _with_truth(ledger: Ledger) -> Frames:
             "annotator.backend is 'simulated', which answers from ground truth, but no video has any: ingest "
             "masks beside the frames, or set annotator.backend to 'page' and let people label"
         )
-    return Frames.of(known["video_id"], known["frame_idx"])
+    return _frames_of(known)
 
 
 def by_video(

@@ -16,7 +16,7 @@ from al_core.errors import BadVideo, UnknownName
 from al_core.ledger.campaign.categories import GONE, Category, standing
 from al_core.ledger.campaign.curation import VideoCare
 from al_core.ledger.labelling.queue import Purpose, Question
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Shots, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
@@ -96,6 +96,7 @@ class LabelCache:
         self._categories: TTLCache[Any, Kinds] = TTLCache(1, _SETTINGS_SECONDS)
         self._ended_seen: Mapping[int, int] = {}
         self._cares: TTLCache[Any, dict[int, VideoCare]] = TTLCache(1, _SETTINGS_SECONDS)
+        self._shots: TTLCache[Any, dict[int, Shots]] = TTLCache(1, _SETTINGS_SECONDS)
         self._places: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
 
@@ -205,6 +206,11 @@ class LabelCache:
     def cares(self) -> dict[int, VideoCare]:
         """Return what people decided about each video, as it was not long ago."""
         return self._ledger.video_cares()
+
+    @_kept("_shots")
+    def shots(self) -> dict[int, Shots]:
+        """Return where videos cut, as it was not long ago."""
+        return self._ledger.shots()
 
     @_kept("_categories")
     def kinds(self) -> "Kinds":

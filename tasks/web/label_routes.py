@@ -16,7 +16,7 @@ from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
-from al_core.records import Answer, DeliveredMask, FrameRef, MaskLabel
+from al_core.records import ONE_SHOT, Answer, DeliveredMask, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
 from tasks.web.api import answer_examples as examples
@@ -304,6 +304,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
             "fps": float(video.fps),
             "width": video.width,
             "height": video.height,
+            "cuts": cache.shots().get(video.video_id, ONE_SHOT).cuts,
         },
         "categories": offered(cache.kinds()),
         "own_categories": cares.category_ids,

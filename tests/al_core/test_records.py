@@ -6,6 +6,7 @@ import pytest
 from al_core.errors import BadLabel, BadVideo
 from al_core.masks.rle import encode
 from al_core.records import (
+    ONE_SHOT,
     Answer,
     FrameLabel,
     FrameRef,
@@ -13,6 +14,7 @@ from al_core.records import (
     LabelKind,
     LabelRequest,
     MaskLabel,
+    Shots,
     fingerprint_labels,
 )
 from tests.toys.ledgers import chosen, clip, square
@@ -95,3 +97,27 @@ class TestPartlyKnown:
     def test_a_gesture_comes_back_as_it_was_stored(self):
         made = Gesture("scribble", 4, False, ((1.5, 2.0), (3.0, 4.25)))
         assert Gesture.from_json(made.to_json()) == made
+
+
+def test_cuts_part_a_video_into_shots():
+    shots = Shots((4, 9))
+    assert shots.ranges(12) == [range(0, 4), range(4, 9), range(9, 12)]
+    assert [shots.shot_of(i) for i in (0, 3, 4, 8, 9)] == [0, 0, 1, 1, 2]
+    assert shots.together(4, 8)
+    assert not shots.together(3, 4)
+    assert ONE_SHOT.ranges(12) == [range(12)]
+
+
+def test_a_cut_parts_a_still_stretch():
+    assert Shots((5, 6), ((0, 1), (3, 7))).repeats == [range(0, 2), range(3, 5), range(6, 8)]
+
+
+def test_frames_that_repeat_one_before_them_are_left_out():
+    assert Shots((5,), ((1, 2), (4, 6))).distinct(9) == [0, 1, 3, 4, 5, 7, 8]
+    assert ONE_SHOT.distinct(3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", [((0,), ()), ((4, 4), ()), ((), ((3, 3),)), ((), ((3, 5), (5, 6)))])
+def test_cuts_and_stretches_rise(wrong):
+    with pytest.raises(BadVideo, match="rise from frame to frame"):
+        Shots(*wrong)

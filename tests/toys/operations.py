@@ -6,7 +6,7 @@ from typing import Any
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel
+from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Shots
 from al_core.settings import ScheduleSettings, Settings
 from tests.toys.ledgers import (
     chosen,
@@ -61,6 +61,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
     ledger.hold_out(1, [9, 11], [9], "eve")
     ledger.pin_student(1, "eve")
+    ledger.put_shots(1, Shots((4,), ((6, 7),)))
     ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
@@ -90,6 +91,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
+        "shots": {}, "searched_videos": {},
     }  # fmt: skip
 
 
@@ -135,5 +137,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
         "hold_out": {"video_id": 1, "frame_indices": [0, 1], "asked": [1], "who": "eve"},
         "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},
+        "put_shots": {"video_id": 2, "found": Shots((5,))},
+        "correct_cuts": {"video_id": 1, "add": [5], "remove": [4], "who": "eve"},
         "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},
     }  # fmt: skip

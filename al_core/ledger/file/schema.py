@@ -184,6 +184,14 @@ CREATE VIEW answer_current AS
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;
 """
 
+_M012_SHOTS = """
+CREATE TABLE shot_search(video_id INTEGER PRIMARY KEY, from_round INTEGER NOT NULL, searched_at TIMESTAMP NOT NULL);
+CREATE TABLE still(video_id INTEGER NOT NULL, first_frame INTEGER NOT NULL, last_frame INTEGER NOT NULL);
+CREATE TABLE cut(
+    cut_id INTEGER PRIMARY KEY, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, stands BOOLEAN NOT NULL,
+    from_round INTEGER NOT NULL, noted_by VARCHAR NOT NULL, noted_at TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -196,6 +204,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (9, "content", _M009_CONTENT),
     (10, "curation", _M010_CURATION),
     (11, "evidence", _M011_EVIDENCE),
+    (12, "shots", _M012_SHOTS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -34,7 +34,7 @@ def select_cycle_dissimilarity(
     if not len(pool.labelled):
         return select_uniform(pool, n, settings, rng)
     frames = pool.candidates[:: max(-(-len(pool.candidates) // MOST_COMPARED), 1)]
-    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
     if not limits.allowed.any():
         return []
     patches, known = pool.patches_of(frames), pool.patches_of(pool.labelled)

@@ -35,7 +35,7 @@ def select_diverse(pool: Pool, n: int, settings: SelectionSettings, rng: np.rand
     """
     step = -(-len(pool.candidates) // MOST_COMPARED)
     frames = pool.candidates[:: max(step, 1)]
-    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
     if not limits.allowed.any():
         return []
     features = pool.features_of(frames)

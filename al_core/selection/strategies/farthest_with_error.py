@@ -25,7 +25,7 @@ def select_farthest_with_error(
     if pool.outlooks is None or not len(pool.labelled):
         return select_diverse(pool, n, settings, rng)
     frames = pool.candidates
-    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
     if not limits.allowed.any():
         return []
     features, centres = _standardised(pool.features_of(frames), pool.features_of(pool.labelled))

@@ -24,7 +24,7 @@ def select_hybrid(pool: Pool, n: int, settings: SelectionSettings, rng: np.rando
         return []
     order = np.argsort(frames.keys, kind="stable")
     frames, uncertainty = frames[order], uncertainty[order]
-    limits = Limits(frames, settings.min_gap, quota, pool.labelled)
+    limits = Limits(frames, settings.min_gap, quota, pool.labelled, pool.shots)
     picks = farthest_points(pool, frames, pool.features_of(frames), limits, n, first=int(uncertainty.argmax()))
     found = [(frames.ref(pick.position), float(uncertainty[pick.position]), pick) for pick in picks]
     parts = pool.explain([ref for ref, _, _ in found])

@@ -35,7 +35,7 @@ def most_uncertain(pool: Pool, n: int, min_gap: int, quota: int) -> tuple[Frames
     assert pool.rank is not None
     possible = min(n, quota * len(pool.lengths)) if quota else n
     for ranked in pool.rank(possible, quota, min_gap):
-        limits = Limits(ranked.frames, min_gap, quota, pool.labelled)
+        limits = Limits(ranked.frames, min_gap, quota, pool.labelled, pool.shots)
         chosen = limits.take_in_order(possible)
         if _settled(ranked, limits, chosen, possible):
             break

@@ -27,7 +27,7 @@ def select_oracle(pool: Pool, n: int, settings: SelectionSettings, rng: np.rando
     if pool.true_gain is None:
         raise BadSettings("the strategy 'oracle' knows the truth: it can only be used by `fewframes bench`")
     frames = pool.candidates
-    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
     chosen: list[Selected] = []
     taken: dict[int, list[FrameRef]] = {video: [] for video in pool.lengths}
     # A gain is worked out again when its turn comes and the video has changed: it seldom grows by another label.

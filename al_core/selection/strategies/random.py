@@ -11,7 +11,7 @@ from al_core.settings import SelectionSettings
 def select_random(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Draw frames without replacement, passing over those that gap or quota rule out."""
     frames = pool.candidates[rng.permutation(len(pool.candidates))]
-    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+    limits = Limits(frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
     reason = f"drawn at random from {len(frames)} frames"
     chosen = limits.take_in_order(n)
     return [Selected(frames.ref(p), rank, 0.0, reason) for rank, p in enumerate(chosen)]

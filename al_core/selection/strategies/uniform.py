@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from al_core.records import Selected
 from al_core.selection.constraints import Limits
-from al_core.selection.pool import Pool
+from al_core.selection.pool import Frames, Pool
 from al_core.settings import SelectionSettings
 
 Spot = tuple[int, int, Fraction]
-"""(video, frame, step): the frames around it lie ``step`` frames apart once the stretch is filled."""
+"""(video or shot, frame, step): the frames around it lie ``step`` frames apart once the stretch is filled."""
 
 
 def select_uniform(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
@@ -31,7 +31,8 @@ def select_uniform(pool: Pool, n: int, settings: SelectionSettings, rng: np.rand
 
     With ``planned_frames`` the campaign's whole number of frames is laid out first, in proportion to the
     lengths of the videos, and each round takes those of them that part the longest stretches. A spot that
-    is no candidate, or too near to a label, gives way to the nearest frame that may be chosen.
+    is no candidate, or too near to a label, gives way to the nearest frame of its shot that may be chosen. Each
+    shot counts as a video of its own.
     """
     round_ = _Round(pool, settings)
     if settings.planned_frames:
@@ -46,27 +47,32 @@ class _Round:
 
     def __init__(self, pool: Pool, settings: SelectionSettings) -> None:
         self._lengths = pool.lengths
+        self._shots = [(video, shot) for video in sorted(pool.lengths) for shot in pool.shot_ranges(video)]
         self._frames = pool.candidates
-        self._limits = Limits(self._frames, settings.min_gap, settings.quota_per_video, pool.labelled)
+        self._limits = Limits(self._frames, settings.min_gap, settings.quota_per_video, pool.labelled, pool.shots)
         known = pool.labelled
         self._taken = {video: known.frame_idx[known.video_id == video].tolist() for video in pool.lengths}
         self.chosen: list[Selected] = []
 
     def axes(self) -> list["Axis"]:
-        """Return the videos with the frames that are taken by now."""
-        return [Axis(video, self._lengths[video], sorted(self._taken[video])) for video in sorted(self._lengths)]
+        """Return the shots, by their numbers, with the frames that are taken by now."""
+        return [
+            Axis(number, len(shot), sorted(shot.index(i) for i in self._taken[video] if i in shot))
+            for number, (video, shot) in enumerate(self._shots)
+        ]
 
-    def room(self, video: int) -> int:
-        """Return how many more frames of a video may be chosen, at most."""
-        return min(self._limits.room(video), int(np.count_nonzero(self._limits.allowed[self._span(video)])))
+    def room(self, number: int) -> int:
+        """Return how many more frames of a shot may be chosen, at most."""
+        video, shot = self._shots[number]
+        return min(self._limits.room(video), int(np.count_nonzero(self._limits.allowed[self._span(video, shot)])))
 
     def fill(self, n: int, spots: Callable[[int], Sequence[Spot]]) -> None:
         """Choose frames at or near spots until there are ``n`` or no spot finds one."""
         placed = -1
         while len(self.chosen) < n and placed < len(self.chosen):
             placed = len(self.chosen)
-            for video, frame, step in spots(n - placed):
-                position = self._nearest_allowed(video, frame)
+            for number, place, step in spots(n - placed):
+                position = self._nearest_allowed(number, place)
                 if position is not None:
                     self._choose(position, step, f"evenly spaced: {float(step):.1f} frames from one label to the next")
 
@@ -83,15 +89,18 @@ class _Round:
         self._taken[frame.video_id].append(frame.frame_idx)
         self.chosen.append(Selected(frame, len(self.chosen), float(score), reason))
 
-    def _span(self, video: int) -> slice:
-        first, last = np.searchsorted(self._frames.video_id, (video, video + 1))
-        return slice(first, last)
+    def _span(self, video: int, shot: range | None = None) -> slice:
+        """Return where the frames of a video, or of one shot of it, are among the candidates."""
+        ends = (0, self._lengths[video]) if shot is None else (shot.start, shot.stop)
+        first, last = np.searchsorted(self._frames.keys, Frames.of([video] * 2, ends).keys)
+        return slice(int(first), int(last))
 
-    def _nearest_allowed(self, video: int, frame: int) -> int | None:
-        """Find the position of the allowed frame of a video that is nearest to ``frame``; the earlier one of two."""
-        span = self._span(video)
+    def _nearest_allowed(self, number: int, place: int) -> int | None:
+        """Find the position of the allowed frame of a shot that is nearest to a place; the earlier one of two."""
+        video, shot = self._shots[number]
+        span = self._span(video, shot)
         allowed = span.start + np.flatnonzero(self._limits.allowed[span])
-        distance = np.abs(self._frames.frame_idx[allowed] - frame)
+        distance = np.abs(self._frames.frame_idx[allowed] - shot[place])
         return int(allowed[distance.argmin()]) if len(allowed) else None
 
     def _distance_to_labels(self) -> NDArray[np.float64]:

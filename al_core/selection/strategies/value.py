@@ -39,7 +39,7 @@ def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:
     mine = pool.candidates[pool.candidates.video_id == video]
     if not len(mine):
         return None
-    free = Limits(mine, settings.min_gap, 0, pool.labelled).allowed
+    free = Limits(mine, settings.min_gap, 0, pool.labelled, pool.shots).allowed
     room = settings.quota_per_video or len(mine)
     return Line(video, pool.outlooks(video), mine.frame_idx[free], pool.offers, max(settings.min_gap, 1), room)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb
-from al_core.records import Video
+from al_core.records import ONE_SHOT, Shots, Video
 from tasks.report.figures.round_figures import Figure, chart_layout, line, rounded
 from tasks.report.formatting import clock
 from tasks.report.timeline import MAX_POINTS, Choice, DeliveredFrames, Uncertainty
@@ -20,12 +20,14 @@ def time_line(
     delivered: DeliveredFrames | None,
     chosen: Sequence[Choice],
     human_frames: Sequence[int],
+    shots: Shots = ONE_SHOT,
 ) -> Figure:
     """Draw the uncertainty over the frames of a video, the chosen frames on it, and who labelled what.
 
     Args:
         times_us: presentation time of each frame in microseconds, shape [n_frames].
         uncertain, delivered: None where nothing was predicted or delivered yet.
+        shots: cuts stand on the band of labels, and frames that show the same below it.
     """
     data: list[Figure] = []
     if uncertain is not None:
@@ -33,6 +35,7 @@ def time_line(
         data.append(_score(uncertain, times_us))
     data += _markers(chosen, uncertain, times_us, set(human_frames))
     data += _ribbon(delivered, sorted(human_frames), times_us)
+    data += _shot_marks(shots, times_us)
     return {"data": data, "layout": _layout(video, uncertain)}
 
 
@@ -144,6 +147,24 @@ def _ribbon(delivered: DeliveredFrames | None, human: Sequence[int], times_us: N
         places = _places(np.array(human), times_us)
         ticks = line("human label", list(human), [0.5] * len(human), "%{customdata}: human label", customdata=places)
         traces.append(ticks | {"mode": "markers", "yaxis": "y2", "marker": mark})
+    return traces
+
+
+def _shot_marks(shots: Shots, times_us: NDArray[np.int64]) -> list[Figure]:
+    """Mark cuts between the frames where they are, and underline frames that show the same."""
+    traces = []
+    if shots.cuts:
+        mark = {"symbol": "line-ns", "size": 30, "color": "ink", "line": {"width": 1.5, "color": "ink"}}
+        places = _places(np.array(shots.cuts), times_us)
+        between = [cut - 0.5 for cut in shots.cuts]
+        trace = line("cut", between, [0.5] * len(between), "a shot begins with %{customdata}", customdata=places)
+        traces.append(trace | {"mode": "markers", "yaxis": "y2", "marker": mark})
+    if shots.repeats:
+        # None ends a line, so that one trace holds all of them.
+        ends = [x for r in shots.repeats for x in (r.start - 0.4, r[-1] + 0.4, None)]
+        told = [text for r in shots.repeats for text in (f"frames {r.start} to {r[-1]} show the same",) * 3]
+        trace = line("the same thing", ends, [0.04] * len(ends), "%{customdata}", customdata=told)
+        traces.append(trace | {"yaxis": "y2", "line": {"width": 4, "color": UNLABELLED_COLOUR}})
     return traces
 
 

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR
 from al_core.fusion.choice import told
 from tasks.report.content import MAX_PICTURES, Content, VideoContent
-from tasks.report.formatting import duration, many
+from tasks.report.formatting import duration, many, shots_told
 from tasks.report.pages.document import Charts, render
 from tasks.report.timeline import MAX_POINTS
 from tasks.steps.context import Propagated
@@ -64,6 +64,7 @@ def _facts(item: VideoContent) -> list[str]:
         f"{float(video.fps):.5g} frames/s",
         duration(float(video.n_frames / video.fps)),
         many(item.human_frames, "human frame"),
+        *shots_told([item.shots]),
     ]
 
 

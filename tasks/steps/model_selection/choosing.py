@@ -11,7 +11,7 @@ from al_core.fusion.gains import SHIPPED, Case, Looks
 from al_core.fusion.held_out import HeldOut
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels
-from al_core.records import FrameLabel, Progress, fingerprint_labels
+from al_core.records import FrameLabel, Progress, Shots, fingerprint_labels
 from al_core.stores.disk_cache import DiskCache
 from tasks.steps.context import RoundContext
 from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
@@ -46,10 +46,10 @@ def choose_propagators(
     cases = list(SHIPPED)
     # What is tried on videos with many labels tells what to expect of those with few.
     for done, video_id in enumerate(sorted(by_video, key=lambda v: (-len(by_video[v]), v)), start=1):
-        clip = VideoFrames(context.frames, videos[video_id])
-        resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress)
+        clip, shots = VideoFrames(context.frames, videos[video_id]), context.shots_of(video_id)
+        resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress, shots)
         by_frame = known_by_frame(clip, by_video[video_id], resources)
-        key = _key(context, clip, list(by_frame.values()), cases)
+        key = _key(context, clip, list(by_frame.values()), cases, shots)
         choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, Decoded(by_frame), cases)
         case = choice.as_case(videos[video_id].name)
         cases += [case] if case is not None else []
@@ -93,7 +93,9 @@ def _read(kept: Mapping[str, Any]) -> Choice:
     return Choice(by_track, tried, rows, looks)
 
 
-def _key(context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], cases: Sequence[Case]) -> str:
+def _key(
+    context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], cases: Sequence[Case], shots: Shots
+) -> str:
     settings = [context.stored.part("propagation"), context.settings.seed]
-    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings]
+    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings, list(shots.cuts)]
     return f"{clip.sha256}/{fingerprint(depends)}.json"

@@ -28,6 +28,7 @@ TASK = {
         "fps": 25.0,
         "width": 854,
         "height": 480,
+        "cuts": [140],
     },
     "categories": [_CATEGORY],
     "own_categories": [1],

@@ -136,7 +136,7 @@ export class Clip extends EventTarget {
 
   #drawStrip() {
     if (!this.task) return;
-    const { width, height, video_id } = this.task.frame, tall = this.strip.clientHeight;
+    const { width, height, video_id, cuts = [] } = this.task.frame, tall = this.strip.clientHeight;
     const wide = Math.max(24, (tall * width) / height), frames = this.last - this.first + 1;
     const count = Math.max(1, Math.min(frames, Math.floor(this.strip.clientWidth / wide)));
     const shown = Array.from({ length: count }, (_, k) => Math.round(this.first + ((k + 0.5) * frames) / count - 0.5));
@@ -147,6 +147,12 @@ export class Clip extends EventTarget {
       Object.assign(image, { alt: "", draggable: false, loading: "lazy" });
       image.src = `api/frames/${video_id}/${index}.jpg?long_side=${THUMB_SIDE}`;
       return image;
+    }));
+    this.strip.append(...cuts.filter((cut) => cut > this.first && cut <= this.last).map((cut) => {
+      const mark = document.createElement("i");
+      mark.className = "cut";
+      mark.style.setProperty("--place", (cut - this.first) / frames);
+      return mark;
     }));
   }
 

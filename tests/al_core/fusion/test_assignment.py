@@ -3,6 +3,7 @@
 from al_core.fusion.assignment import assign, nearest_labels
 from al_core.fusion.survey import Tracklet
 from al_core.propagation.base import PropagatedFrame
+from al_core.records import Shots
 from tests.toys.fusion import box, carried, label, seen
 
 
@@ -58,3 +59,10 @@ def test_the_nearest_labels_lie_on_both_sides() -> None:
         [5, 9],
         [9],
     ]
+
+
+def test_labels_of_another_shot_are_not_near() -> None:
+    labels = {i: label(i, {1: box(0)}) for i in (2, 7)}
+    assert nearest_labels(labels, [2, 7], 4) == [labels[2], labels[7]]
+    assert nearest_labels(labels, [2, 7], 4, Shots((5,))) == [labels[2]]
+    assert nearest_labels(labels, [2, 7], 4, Shots((4, 5))) == []

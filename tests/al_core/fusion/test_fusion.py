@@ -8,7 +8,7 @@ import pytest
 from al_core.fusion import fuse, teachers_alone
 from al_core.masks.rle import decode, encode
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from tests.toys.fusion import SIZE, box, carried, label, seen
@@ -178,10 +178,13 @@ def test_no_gap_opens_between_objects_that_touch() -> None:
     assert sum(decode(m.rle).sum() for m in masks) == 8 * 12
 
 
-def alone(objects: Mapping[int, Sequence[PredictedObject]]) -> Delivered:
+def alone(objects: Mapping[int, Sequence[PredictedObject]], *cuts: int) -> Delivered:
     """What teachers make of these frames, and of no others, when nobody labelled any."""
     predictions = [FramePrediction(i, tuple(o), np.ones(1, np.float32)) for i, o in sorted(objects.items())]
-    return dict(teachers_alone(sorted(objects), lambda: iter(predictions), SIZE, PropagationSettings()))
+    found = teachers_alone(
+        sorted(objects), lambda: iter(predictions), SIZE, PropagationSettings(), shots=Shots(tuple(cuts))
+    )
+    return dict(found)
 
 
 def test_teachers_alone_label_a_whole_video_as_a_fusion_without_labels_does() -> None:
@@ -194,6 +197,11 @@ def test_teachers_alone_link_the_frames_that_were_looked_at() -> None:
     found = alone({i: [seen(box(i // 20))] for i in (0, 20, 40, 60)})
     assert {i: [m.track_id for m in masks] for i, masks in found.items()} == {0: [1], 20: [1], 40: [1], 60: [1]}
     assert {m.frame_idx for m in found[40]} == {40}
+
+
+def test_teachers_alone_link_nothing_over_a_cut() -> None:
+    found = alone({i: [seen(box(1))] for i in (0, 20, 40, 60)}, 15, 33)
+    assert {i: [m.track_id for m in masks] for i, masks in found.items()} == {0: [1], 20: [2], 40: [3], 60: [3]}
 
 
 def test_a_single_frame_is_labelled_by_what_is_seen_in_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from al_core.fusion.survey import HUMAN_VOTES, Plan, Tracklet, Trust, survey
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.records import FrameLabel
+from al_core.records import ONE_SHOT, FrameLabel, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from tests.toys.fusion import box, carried, label, seen
@@ -18,13 +18,15 @@ def read(
     tracks: Mapping[int, Mapping[int, PropagatedTrack]] | None = None,
     labels: Sequence[FrameLabel] = (),
     category: Mapping[int, int] | None = None,
+    shots: Shots = ONE_SHOT,
 ) -> Plan:
     """Survey 12 frames."""
     frames = [PropagatedFrame(i, (tracks or {}).get(i, {})) for i in range(12)]
     predictions = [FramePrediction(i, tuple(o), np.ones(1, np.float32)) for i, o in sorted(objects.items())]
     by_frame = {f.frame.frame_idx: f for f in labels}
     settings = PropagationSettings()
-    return survey(by_frame, lambda: iter(frames), lambda: iter(predictions), category or {1: 1}, settings)
+    known = category or {1: 1}
+    return survey(by_frame, lambda: iter(frames), lambda: iter(predictions), known, settings, shots=shots)
 
 
 def test_an_object_that_moves_on_is_one_tracklet_and_a_jump_begins_another() -> None:
@@ -88,3 +90,11 @@ def test_affinity_is_damped_while_votes_are_few() -> None:
     assert (tracklet.affinity(1), tracklet.affinity(2)) == (0.5, 0.0)
     tracklet.votes[2] = 1.0
     assert tracklet.affinity(1) == pytest.approx(0.25)
+
+
+def test_nothing_is_linked_over_a_cut() -> None:
+    plan = read({i: [seen(box(0))] for i in range(4)}, shots=Shots((2,)))
+    found = [plan.tracklets[i][0] for i in range(4)]
+    assert found[0] is found[1]
+    assert found[1] is not found[2]
+    assert found[2] is found[3]

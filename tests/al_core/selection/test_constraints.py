@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from al_core.records import FrameRef
+from al_core.records import FrameRef, Shots
 from al_core.selection.constraints import Limits
 from al_core.selection.pool import Frames
 
@@ -61,3 +61,12 @@ def test_room():
 def test_frames_of_nothing():
     assert Limits(NOTHING, 2, 1, NOTHING).take_in_order(3).tolist() == []
     assert np.array_equal(NOTHING.ordered().keys, [])
+
+
+def test_frames_of_different_shots_may_lie_side_by_side():
+    frames = Frames.of([1] * 8, range(8))
+    cut = {1: Shots((4,))}
+    assert Limits(frames, 3, 0, Frames.of([1], [3]), cut).allowed.tolist() == [True, *[False] * 3, *[True] * 4]
+    limits = Limits(frames, 3, 0, NOTHING, cut)
+    limits.take(4)
+    assert limits.allowed.tolist() == [*[True] * 4, False, False, False, True]

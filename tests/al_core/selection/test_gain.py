@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.masks.rle import encode
-from al_core.records import DeliveredMask, FrameRef, Provenance
+from al_core.records import DeliveredMask, FrameRef, Provenance, Shots
 from al_core.selection import Pool, select
 from al_core.selection.gain import LEAST_CONTROL, REASON, Credit, live_gain, measure_worth, n_control
 from al_core.settings import SelectionSettings
@@ -84,3 +84,11 @@ def test_nothing_is_told_from_few_random_labels():
     assert live_gain(few, np.random.default_rng(0)) is None
     nothing = [Credit(False, 80.0, 1.0)] + [replace(few[1], worth=0.0)] * LEAST_CONTROL
     assert live_gain(nothing, np.random.default_rng(0)) is None
+
+
+def test_what_changes_beyond_a_cut_is_no_labels_worth():
+    before = {i: delivered(0) for i in range(6)}
+    after = {i: delivered(1) for i in range(6)}
+    assert measure_worth(before, after, [0], 6) == {0: 6.0}
+    assert measure_worth(before, after, [0], 6, Shots((2, 4))) == {0: 2.0}
+    assert measure_worth(before, after, [1, 2], 6, Shots((2, 4))) == {1: 2.0, 2: 2.0}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import BadSettings
 from al_core.masks.soft import SoftMask
-from al_core.records import COMPONENTS
+from al_core.records import COMPONENTS, Shots
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from al_core.uncertainty.scores import (
@@ -169,3 +169,25 @@ def test_weights_that_are_all_zero_are_refused() -> None:
     nothing = UncertaintySettings(**dict.fromkeys(COMPONENTS, 0.0))
     with pytest.raises(BadSettings, match="at least one weight above 0"):
         combine(parts(), nothing)
+
+
+def test_frames_on_two_sides_of_a_cut_are_not_compared() -> None:
+    frames = clip([thing()], [thing()], [thing(RIGHT)], [thing(MIDDLE)])
+    scorer = FrameScorer(shots=Shots((2,)))
+    for frame in frames:
+        scorer.add(frame)
+    found = scorer.components()["temporal_inconsistency"]
+    assert found == pytest.approx([0, 0, 2 / 3, 2 / 3], abs=1e-6)
+    assert frame_components(frames)["temporal_inconsistency"] == pytest.approx([0, 0.5, 5 / 6, 2 / 3], abs=1e-6)
+
+
+def test_a_shot_of_one_frame_has_nothing_to_be_compared_with() -> None:
+    scorer = FrameScorer(shots=Shots((1, 2)))
+    for frame in clip([thing()], [thing(RIGHT)], []):
+        scorer.add(frame)
+    assert scorer.components()["temporal_inconsistency"].tolist() == [0, 0, 0]
+
+
+def test_labels_of_another_shot_tell_nothing_of_how_many_objects_to_expect() -> None:
+    expected = expected_objects({3: 2, 8: 5}, elsewhere=1, shots=Shots((4, 10)))
+    assert [expected(i) for i in (0, 3, 4, 9, 10)] == [2, 2, 5, 5, 1]

@@ -3,6 +3,8 @@
 import pytest
 
 from al_core.errors import BadLabel, UnknownName
+from al_core.ledger.labelling.queue import Purpose
+from al_core.records import Shots
 from tasks.imports.holding_out import chosen_frames, evenly, give_back_frames, hold_out_frames, measured_in_words
 from tests.toys.labelled_project import new_project
 
@@ -19,6 +21,12 @@ def test_a_whole_video_is_held_out_and_people_are_asked_for_some_of_it(ledger):
     assert ledger.holdout_frames()["frame_idx"].tolist() == [0, 1, 2, 3, 4, 5]
     (row,) = ledger.held_out()
     assert (row.frames, row.asked, row.answered) == (6, 2, 0)
+
+
+def test_of_frames_that_show_the_same_people_are_asked_for_one(ledger):
+    ledger.put_shots(1, Shots(stills=((1, 4),)))
+    assert hold_out_frames(ledger, "clip", (), 5, "eve").endswith("6 of 6 in all with these; people are asked for 3")
+    assert [r.frame.frame_idx for r in ledger.requests(purpose=Purpose.HOLDOUT)] == [0, 1, 5]
 
 
 def test_people_are_asked_for_all_frames_that_are_named(ledger):

@@ -13,6 +13,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from al_core.errors import FewframesError
+from al_core.records import Shots
 from al_core.settings import Settings, load_settings
 
 _SETTINGS = [Settings(), load_settings("quick"), Settings().changed({"seed": 7, "selection.strategy": "random"})]
@@ -43,7 +44,14 @@ def _column(draw):
     return draw(st.sampled_from([values, values.astype(str).astype(object)]))
 
 
+def _shots(numbers):
+    """Cuts and stretches at some frames."""
+    rising = sorted(numbers)
+    return Shots(tuple(rising), tuple(zip(rising[::2], rising[1::2], strict=False)))
+
+
 _SPECIAL = {
+    Shots: st.sets(st.integers(1, 40), max_size=6).map(_shots),
     Any: _JSON,
     Settings: st.sampled_from(_SETTINGS),
     pa.Table: st.composite(_table)(),

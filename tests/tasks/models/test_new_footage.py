@@ -114,6 +114,25 @@ def test_tracks_go_on_from_frame_to_frame(built, footage, tmp_path):
     assert len({mask.track_id for mask in masks}) < seen
 
 
+def test_nothing_is_linked_over_a_cut(built, footage, tmp_path):
+    joined = tmp_path / "joined"
+    joined.mkdir()
+    other = np.random.default_rng(3).integers(0, 255, (*SIZE, 3), np.uint8)
+    for number in range(8):
+        frame = joined / f"{number:05d}.png"
+        if number < 4:
+            shutil.copy(footage / f"{number:05d}.png", frame)
+        else:
+            Image.fromarray(np.roll(other, number, 1)).save(frame)
+    said = "joined: 8 of 8 frames, 1 cut at 4"
+    assert label(built, [joined], tmp_path / "out").labelled == (said,)
+    assert label(built, [joined], tmp_path / "out").known == (said,)
+    masks = dict(read_delivered(tmp_path / "out" / "videos" / "joined" / "masks.parquet"))
+    before, after = ({m.track_id for i in part for m in masks.get(i, ())} for part in (range(4), range(4, 8)))
+    assert before
+    assert not before & after
+
+
 def test_pictures_of_different_sizes_are_labelled_one_by_one(built, tmp_path):
     for name, size in (("cat.png", (80, 60)), ("dog.png", (40, 50))):
         (tmp_path / "pictures").mkdir(exist_ok=True)

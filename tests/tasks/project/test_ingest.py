@@ -9,10 +9,11 @@ from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
-from al_core.records import FrameRef, Identities, MaskLabel
+from al_core.records import FrameRef, Identities, MaskLabel, Progress, Shots
 from al_core.settings import FrameSettings
 from tasks.project.ingest import Outcome, ingest_paths, open_frames
 from tests.toys.footage.clips import FRAMES, number_of, write_clip, write_frames, write_mask
+from tests.toys.footage.movers import texture
 from tests.toys.soft_masks import many_cells, soft_disk
 
 LEFT = np.array([[1, 1, 1, 0, 0, 0, 0, 0]] * 6)
@@ -236,7 +237,7 @@ def test_progress_names_the_video(ledger, tmp_path):
     seen = []
     paths = [write_clip(tmp_path / "clip.mp4"), write_frames(tmp_path / "walk")]
     ingest_paths(ledger, paths, on_progress=seen.append)
-    assert {p.note for p in seen} == {"clip.mp4", "walk"}
+    assert {p.note for p in seen} == {"clip.mp4", "cuts of clip", "walk", "cuts of walk"}
     assert seen[-1].done == seen[-1].total == FRAMES
 
 
@@ -387,3 +388,38 @@ def test_real_videos_and_sequences(ledger, shared_data):
     truth = ledger.truth(by_name["c2c12"].video_id)
     assert len(truth) == 10
     assert all(8 <= len(label.objects) <= 13 for label in truth.values())
+
+
+def two_scenes(folder, held=0):
+    """Six frames of one scene and six of another, the last ``held`` of which stand still."""
+    folder.mkdir()
+    for i in range(12):
+        seed, colour = (1, (60, 140, 60)) if i < 6 else (2, (150, 90, 60))
+        wide = texture(np.random.default_rng(seed), (48, 140), colour)
+        x = 3 * min(i, 11 - held)
+        cv2.imwrite(str(folder / f"{i:05d}.png"), wide[:, x : x + 96])
+    return folder
+
+
+def test_cuts_and_still_frames_are_found_and_told(ledger, tmp_path):
+    told: list[Progress] = []
+    (entry,) = ingest_paths(ledger, [two_scenes(tmp_path / "road", held=3)], on_progress=told.append).entries
+    assert entry.message == "12 frames, 96x48, 25 frames/s, 1 cut, 3 frames that repeat others"
+    assert ledger.shots() == {entry.video.video_id: Shots((6,), ((8, 11),))}
+    assert told[-1] == Progress(12, 12, "cuts of road")
+
+
+def test_a_video_of_an_earlier_version_is_searched_when_it_is_ingested_again(ledger, tmp_path):
+    other = Ledger(tmp_path / "other" / "ledger.duckdb")
+    folder = two_scenes(tmp_path / "road")
+    (entry,) = ingest_paths(other, [folder]).entries
+    ledger.add_video(entry.video, other.frame_times_us(1))
+    assert ledger.searched_videos() == []
+    (again,) = ingest_paths(ledger, [folder]).entries
+    assert (again.outcome, again.message) == (
+        Outcome.KNOWN,
+        f"the content of {folder} is stored already; searched for cuts now: 1 cut",
+    )
+    assert ledger.shots() == {1: Shots((6,))}
+    (third,) = ingest_paths(ledger, [folder]).entries
+    assert third.message == f"the content of {folder} is stored already"

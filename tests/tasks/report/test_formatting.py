@@ -1,6 +1,7 @@
 import pytest
 
-from tasks.report.formatting import clock, duration, many, percent, score
+from al_core.records import Shots
+from tasks.report.formatting import clock, duration, many, percent, score, shots_told
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,9 @@ def test_counts_have_their_noun():
 )
 def test_times_within_a_video(microseconds, text):
     assert clock(microseconds) == text
+
+
+def test_cuts_and_repeated_frames_of_videos():
+    assert shots_told([]) == shots_told([Shots()]) == []
+    assert shots_told([Shots((3,), ((0, 1),))]) == ["1 cut", "1 frame that repeats others"]
+    assert shots_told([Shots((3, 6)), Shots((2,), ((4, 8),))]) == ["3 cuts", "4 frames that repeat others"]

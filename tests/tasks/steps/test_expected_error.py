@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from al_core.records import DeliveredMask, Provenance
-from tasks.steps.expected_error import MISSED, _vacant, outlooks_of
+from al_core.records import DeliveredMask, Provenance, Shots
+from al_core.selection.error_model import OVER_A_CUT
+from tasks.steps.expected_error import MISSED, _errors, _vacant, outlooks_of
 from tests.toys.labelled_project import finished_project, new_project
 from tests.toys.ledgers import context_of, square
 
@@ -51,5 +52,20 @@ def test_frames_are_vacant_where_labels_around_are_empty_and_nothing_was_deliver
     carried = DeliveredMask(7, 1, 1, Provenance.TEACHER, 0.5, square())
     # Frame 2 shows the object, 6 and 9 nothing, and a teacher sees something in 7.
     delivered = {2: [human], 7: [carried]}
-    assert _vacant(delivered, [2, 6, 9], 12) == {8, 10, 11}
-    assert _vacant(delivered, [], 12) == frozenset()
+    assert _vacant(delivered, [2, 6, 9], range(12)) == {8, 10, 11}
+    assert _vacant(delivered, [], range(12)) == frozenset()
+
+
+def test_labels_say_nothing_of_frames_beyond_a_cut(finished):
+    project, ledger, frames = finished
+    context = context_of(project, ledger, 3, frames=frames, shots={1: Shots((2, 3))})
+    found = outlooks_of(context)(1)
+    assert found.hazard[[1, 2]].tolist() == [OVER_A_CUT] * 2
+    assert (found.hazard[[0, 3, 4]] < 10).all()
+    # The shot of frame 2 has no label: whatever was delivered there, nothing is known.
+    assert found.error[2] == 1
+
+
+def test_a_shot_without_labels_is_expected_to_be_wrong():
+    carried = DeliveredMask(3, 1, 1, Provenance.PROPAGATED, 0.75, square())
+    assert _errors({3: [carried]}, [1], range(2, 5)).tolist() == [1, 1, 1]

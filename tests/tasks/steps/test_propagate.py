@@ -13,7 +13,7 @@ from al_core.masks.soft import SoftMask
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.records import FrameLabel, FrameRef, Identities, Progress, Provenance
+from al_core.records import FrameLabel, FrameRef, Identities, Progress, Provenance, Shots
 from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
 from tasks.steps import propagate as step
@@ -177,3 +177,29 @@ def test_an_object_that_is_said_to_be_away_is_away(place: Workplace) -> None:
     place.propagate([place.label(2), FrameLabel(FrameRef(1, 6), (), complete=False, absent=(2,))])
     assert place.delivered()[6].keys() == {1}
     assert place.delivered()[8].keys() == {1}
+
+
+def test_nothing_is_delivered_beyond_a_cut(place: Workplace) -> None:
+    place.ledger.put_shots(place.video.video_id, Shots((5,)))
+    place.propagate([place.label(2)])
+    assert [len(place.delivered().get(i, {})) for i in range(12)] == [2] * 5 + [0] * 7
+
+
+def test_numbers_of_objects_are_not_linked_over_a_cut(tmp_path: Path) -> None:
+    place = Workplace(tmp_path, Identities.PER_FRAME)
+    place.ledger.put_shots(place.video.video_id, Shots((5,)))
+    place.propagate([place.label(2), place.label(4), place.label(6)])
+    delivered = place.delivered()
+    assert sorted(delivered[2]) == sorted(delivered[4]) == [1, 2]
+    assert sorted(delivered[6]) == [3, 4]
+
+
+def test_what_is_delivered_depends_on_cuts_only_where_there_are_any(place: Workplace) -> None:
+    def inputs() -> dict[str, object]:
+        parts = {"frames": place.frames, "labels_collected": []}
+        return step.propagate_inputs(context_of(place.project, place.ledger, 1, **parts))
+
+    before = inputs()
+    assert "cuts" not in before
+    place.ledger.put_shots(place.video.video_id, Shots((5,), ((7, 8),)))
+    assert inputs() == before | {"cuts": {"1": [5]}}

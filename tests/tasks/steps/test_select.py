@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from al_core.campaign.budget import Facts, plan_campaign
-from al_core.errors import BadSettings
+from al_core.errors import BadSettings, EmptyPool
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import COMPONENTS, FrameLabel, FrameRef, LabelRequest, Selected
+from al_core.records import COMPONENTS, FrameLabel, FrameRef, LabelRequest, Selected, Shots
 from al_core.selection import Frames
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, write_predictions
@@ -25,6 +25,7 @@ from tasks.steps.select import (
     pool_from_ledger,
     predicted_features,
     select_frames,
+    select_inputs,
     select_work,
 )
 from tests.toys.ledgers import clip, context_of, frame_rows, import_tables, ledger_with_clip, mask_answer, times_us
@@ -298,3 +299,33 @@ def test_the_parts_of_an_uncertainty_explain_it(two_videos):
     parts = pool_from_ledger(ledger, 2, 1).explain([FrameRef(1, 1), FrameRef(2, 0)])
     assert list(parts) == [FrameRef(1, 1)]
     assert parts[FrameRef(1, 1)]["box_spread"] == pytest.approx(0.9)
+
+
+def test_of_frames_that_show_the_same_one_is_asked_for_and_told(tmp_path, ledger):
+    ledger.put_shots(1, Shots((), ((0, 9),)))
+    assert sorted(choose(tmp_path, ledger, "random", n=12)) == [0, 10, 11]
+    (told,) = (s.reason for s in ledger.selection(1) if s.frame.frame_idx == 0)
+    assert told.endswith("; frames 0 to 9 show the same, and only one is asked for")
+    assert not any("show the same" in s.reason for s in ledger.selection(1) if s.frame.frame_idx)
+
+
+def test_what_shows_the_same_as_a_frame_that_is_known_or_held_out_is_not_asked_for(two_videos):
+    ledger, shots = two_videos, {1: Shots((), ((0, 1), (3, 4))), 2: Shots((), ((1, 2),))}
+    ask_for(ledger, 1, 1, 1)
+    ledger.hold_out(2, [2], [], "lead")
+    pool = pool_from_ledger(ledger, 2, shots=shots)
+    assert listed(pool.candidates) == [(1, 2), (1, 3), (2, 0)]
+
+
+def test_the_choice_depends_on_cuts_only_where_there_are_any(tmp_path, ledger):
+    before = select_inputs(context(tmp_path, ledger, 1, Settings()))
+    assert "shots" not in before
+    ledger.put_shots(1, Shots((4,)))
+    assert select_inputs(context(tmp_path, ledger, 1, Settings())) == before | {"shots": {"1": [[4], []]}}
+
+
+def test_where_only_repeated_frames_are_left_the_reason_says_so(tmp_path, ledger):
+    ledger.put_shots(1, Shots((), ((0, 11),)))
+    ask_for(ledger, 1, 1, 3)
+    with pytest.raises(EmptyPool, match="12 frames, 1 asked for before, 11 that repeat others, at least 1 frames"):
+        choose(tmp_path, ledger, "uniform", round_id=2)

@@ -52,7 +52,7 @@ class TestTasks:
         assert task["reason"] == "the teachers disagree"
         assert task["frame"] == {
             "video_id": 1, "video": "clip", "frame_idx": 3, "time_seconds": 0.12, "n_frames": N_FRAMES, "fps": 25.0,
-            "width": WIDTH, "height": HEIGHT,
+            "width": WIDTH, "height": HEIGHT, "cuts": [],
         }  # fmt: skip
         assert (task["categories"][0]["name"], task["categories"][0]["key"], task["own_categories"]) == (
             "square",

@@ -1,5 +1,6 @@
 """Evenly spaced frames, on videos short enough to count."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from al_core.errors import EmptyPool
-from al_core.records import FrameRef
+from al_core.records import FrameRef, Shots
 from al_core.selection import Frames, Pool, select
 from al_core.selection.strategies.uniform import Axis, even_spots
 from al_core.settings import SelectionSettings
@@ -164,3 +165,17 @@ def test_reasons_hold_numbers():
 def test_repeatable(planned):
     first = chosen({1: 31, 2: 17}, 5, [(1, 4)], planned_frames=planned)
     assert first == chosen({2: 17, 1: 31}, 5, [(1, 4)], planned_frames=planned)
+
+
+def in_shots(n, cuts, labelled=(), **settings) -> list[int]:
+    pool = replace(Pool.from_arrays({1: 20}, [FrameRef(1, i) for i in labelled]), shots={1: Shots(cuts)})
+    found = select("uniform", pool, n, SelectionSettings(**{"min_gap": 1, "control_share": 0.0} | settings), RNG)
+    return [s.frame.frame_idx for s in found]
+
+
+def test_each_shot_counts_as_a_video():
+    assert in_shots(2, (8,)) == [14, 4]
+    assert in_shots(3, (7, 14)) == [3, 10, 17]
+    assert in_shots(2, (7, 14), planned_frames=3) == [3, 10]
+    # A label tells nothing of the shot beside its own.
+    assert in_shots(1, (10,), labelled=(9,)) == [15]

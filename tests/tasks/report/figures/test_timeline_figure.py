@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS
+from al_core.records import Shots
 from al_core.settings import UncertaintySettings
 from tasks.report.figures.timeline_figure import time_line
 from tasks.report.timeline import MAX_POINTS, DeliveredFrames, choices, delivered_frames, uncertainty
@@ -75,3 +76,12 @@ def test_a_long_video_is_thinned_out(ledger):
     )
     assert len(figure["data"][0]["x"]) == MAX_POINTS
     assert figure["data"][0]["text"][0].count("teacher") == 1
+
+
+def test_cuts_stand_between_frames_and_repeats_are_underlined(ledger):
+    shots = Shots((2,), ((3, 5),))
+    figure = checked(time_line(ledger.videos()[0], ledger.frame_times_us(1), None, None, [], [], shots))
+    found = traces(figure)
+    assert (found["cut"]["x"], found["cut"]["customdata"]) == ([1.5], ["frame 2 (0:00.08)"])
+    assert found["the same thing"]["x"] == [2.6, 5.4, None]
+    assert set(found["the same thing"]["customdata"]) == {"frames 3 to 5 show the same"}
