@@ -1,6 +1,7 @@
 // The guide: what the lead wrote for who labels, and what each category is. Its Markdown becomes HTML on the server,
 // which lets no HTML of the lead's own through; everything else is shown as plain text.
 
+import { sentences } from "./messages.js";
 import { call } from "./server.js";
 
 const byId = (id) => document.getElementById(id);
@@ -42,6 +43,8 @@ export function askForCategory() {
   const dialog = byId("add-category"), form = dialog.querySelector("form"), error = byId("category-error");
   form.reset();
   error.textContent = "";
+  // Whoever chooses a colour wants one.
+  form.elements.colour.oninput = () => (form.elements.coloured.checked = true);
   dialog.showModal();
   return new Promise((done) => {
     form.onsubmit = async (event) => {
@@ -54,7 +57,7 @@ export function askForCategory() {
         done(told);
         dialog.close();
       } catch (refusal) {
-        error.textContent = refusal.message;
+        error.textContent = sentences(refusal.message, refusal.mend);
       }
     };
     dialog.onclose = () => done(null);

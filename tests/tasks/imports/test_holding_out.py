@@ -7,6 +7,7 @@ from al_core.ledger.labelling.queue import Purpose
 from al_core.records import Shots
 from tasks.imports.holding_out import chosen_frames, evenly, give_back_frames, hold_out_frames, measured_in_words
 from tests.toys.labelled_project import new_project
+from tests.toys.ledgers import clip, times_us
 
 
 @pytest.fixture
@@ -24,8 +25,9 @@ def test_a_whole_video_is_held_out_and_people_are_asked_for_some_of_it(ledger):
 
 
 def test_of_frames_that_show_the_same_people_are_asked_for_one(ledger):
-    ledger.put_shots(1, Shots(stills=((1, 4),)))
-    assert hold_out_frames(ledger, "clip", (), 5, "eve").endswith("6 of 6 in all with these; people are asked for 3")
+    still = ledger.add_video(clip("still", 6), times_us(6))
+    ledger.put_shots(still.video_id, Shots(stills=((1, 4),)))
+    assert hold_out_frames(ledger, "still", (), 5, "eve").endswith("6 of 6 in all with these; people are asked for 3")
     assert [r.frame.frame_idx for r in ledger.requests(purpose=Purpose.HOLDOUT)] == [0, 1, 5]
 
 

@@ -66,7 +66,7 @@ class TestExcluding:
 
     def test_a_frame_that_nobody_held_is_refused_with_the_reason(self, ledger):
         ledger.exclude_video(1, "lea")
-        with pytest.raises(StaleLease, match="is not asked any more: its video was excluded"):
+        with pytest.raises(StaleLease, match="is not asked for any more: its video was excluded"):
             ledger.renew("r0001-v00001-f0000000", "ann", "", LEASE)
 
     def test_an_answer_that_is_taken_back_is_not_waited_for(self, ledger):
