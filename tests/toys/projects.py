@@ -29,6 +29,7 @@ frames_per_round = 2
 [annotator]
 backend = "simulated"
 ahead = 0
+refiner_seconds = 1.0
 [stopping]
 max_rounds = 2
 """
