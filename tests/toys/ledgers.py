@@ -1,7 +1,9 @@
 """Toys that can be checked by eye: a 4x4 mask, a 12-frame clip, a ledger that holds them, the context of a round."""
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,22 @@ def times_us(n_frames: int = 12) -> np.ndarray:
 
 
 def ledger_with_clip(folder: Path, with_truth: bool = True) -> Ledger:
-    """A ledger with one category and one clip whose object never moves."""
+    """A ledger with one category and one clip whose object never moves; all of a process are copies of one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _files_with_clip(with_truth).items():
+        (folder / name).write_bytes(content)
+    return Ledger(folder / "ledger.duckdb", patience=5)
+
+
+@cache
+def _files_with_clip(with_truth: bool) -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        new_ledger_with_clip(Path(folder), with_truth)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def new_ledger_with_clip(folder: Path, with_truth: bool = True) -> Ledger:
+    """A ledger with the clip that is nobody's copy."""
     ledger = Ledger(folder / "ledger.duckdb", patience=5)
     ledger.add_categories(["object"])
     truth = [FrameLabel(FrameRef(0, i), (MaskLabel(1, 1, square()),)) for i in range(12)] if with_truth else []

@@ -10,7 +10,7 @@ import pytest
 from al_core.errors import LedgerCorrupt
 from al_core.ledger.file.soundness import explained, identity_path
 from al_core.ledger.store import Ledger
-from tests.toys.ledgers import ledger_with_clip
+from tests.toys.ledgers import ledger_with_clip, new_ledger_with_clip
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_one_that_was_cut_short_is_refused_even_where_it_could_be_opened(path, s
 def test_another_projects_ledger_is_told_from_this_ones(path, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    os.replace(ledger_with_clip(other).path, path)
+    os.replace(new_ledger_with_clip(other).path, path)
     refused(path, r"is a ledger begun at .* this project's was begun at .* it was replaced")
     identity_path(path).unlink()
     assert len(Ledger(path).videos()) == 1
