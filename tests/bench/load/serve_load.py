@@ -38,6 +38,13 @@ AWAY = 0.02
 """Share of frames that somebody leaves lying until the lease is over."""
 TWICE = 0.1
 """Share of answers that are sent twice."""
+PARTLY = 0.1
+"""Share of answers that say where one object is, and nothing of others."""
+GESTURES = [
+    {"tool": "click", "track_id": 1, "adds": True, "points": [[1.5, 1.5]]},
+    {"tool": "brush", "track_id": 1, "adds": False, "points": [[float(i), 2.0] for i in range(40)]},
+]
+"""How every answer was made."""
 LEASE_SECONDS = 10.0
 SETTLING_SECONDS = 5.0
 """So long after a start everybody who waited comes at once; such calls are also left out of figures."""
@@ -137,6 +144,8 @@ class Person(threading.Thread):
             "kind": "mask",
             "seconds": round(time.monotonic() - got, 2),
             "masks": [{"track_id": 1, "category_id": 1, "rle": square().to_coco()}],
+            "gestures": GESTURES,
+            "complete": self._rng.random() >= PARTLY,
         }
         path = f"/api/requests/{task['request_id']}/submit"
         sent = time.monotonic()
@@ -265,7 +274,11 @@ def problems(ledger: Ledger, record: Record, load: Load, whole: bool = True) -> 
     Args:
         whole: whether every request should have its answer.
     """
-    stored = {given.answer.answer_id: given.answer.request_id for given in ledger.answers_given()}
+    given = [g.answer for g in ledger.answers_given()]
+    stored = {answer.answer_id: answer.request_id for answer in given}
+    bare = sum([gesture.to_json() for gesture in answer.gestures or ()] != _AS_STORED for answer in given)
+    if bare:
+        yield f"{bare} answers do not say how they were made"
     with ledger._connector.session() as connection:
         ((rows,),) = connection.execute("SELECT count(*) FROM answer").fetchall()
     if rows != len(stored):
@@ -282,6 +295,9 @@ def problems(ledger: Ledger, record: Record, load: Load, whole: bool = True) -> 
         for first, second in pairwise(sorted(holds)):
             if second[0] < first[1] and first[2] != second[2]:
                 yield f"{request} was in the hands of {first[2]} and {second[2]} at the same time"
+
+
+_AS_STORED = [[g["tool"], g["track_id"], g["adds"], g["points"]] for g in GESTURES]
 
 
 def _just_started(at: float, starts: list[float]) -> bool:
