@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.toys.prefect.shared import prefect_beside
+
 # Threads that wait by spinning starve each other on a busy machine; it must be set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -24,3 +26,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no test data in {folder}; set FEWFRAMES_TEST_DATA to a folder that holds video_masks/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory):
+    """A Prefect server for all tests that ask for ``shared_prefect``."""
+    with prefect_beside(tmp_path_factory.mktemp("prefect")) as url:
+        yield url
+
+
+@pytest.fixture
+def shared_prefect(prefect_url, monkeypatch):
+    """Runs use one server, as with ``PREFECT_API_URL`` of a user; test_run.py has runs with servers of their own."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)

@@ -7,6 +7,7 @@ import time
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.delivered import read_delivered
+from tests.toys.prefect.shared import migrated
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
@@ -18,7 +19,9 @@ def begin(folder):
     root = folder / "project"
     done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
     assert done.returncode == 0, done.stderr
-    return Project.at(root), ("run", "--project", root, "--settings", write_settings(folder))
+    project = Project.at(root)
+    migrated(project.prefect_home)
+    return project, ("run", "--project", root, "--settings", write_settings(folder))
 
 
 def run_campaign(folder):

@@ -1,6 +1,10 @@
-"""The flows without Prefect's engine around them; the engine runs them in the end-to-end tests."""
+"""The flows without Prefect's engine around them, and what whole runs share where they are not about it."""
+
+import os
 
 import pytest
+
+from tests.toys.prefect.shared import share_trials
 
 
 @pytest.fixture
@@ -8,3 +12,16 @@ def no_prefect(monkeypatch, tmp_path):
     """Nobody's Prefect: flows may be imported."""
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+
+@pytest.fixture(scope="session")
+def trials(tmp_path_factory):
+    """Where all tests, also those of a process beside this one, remember students that they tried."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trials"
+
+
+@pytest.fixture
+def tried(trials):
+    """Let a project know that the toy's student works, once some test has tried it."""
+    return lambda project: share_trials(project, trials)

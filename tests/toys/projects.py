@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tests.toys.students import NARROW
+
 SIDE = 64
 
 TINY = """
@@ -14,6 +16,7 @@ seed = 3
 [frames]
 working_long_side = 64
 [student]
+override = "{override}"
 long_side = 64
 iterations = 4
 first_round_iterations = 6
@@ -54,9 +57,10 @@ def write_clip(folder: Path, name: str = "toy", n_frames: int = 12, seed: int = 
 
 
 def write_settings(folder: Path) -> Path:
-    """The settings file of a tiny campaign."""
-    file = folder / "tiny.toml"
-    file.write_text(TINY)
+    """The settings file of a tiny campaign; what makes its student narrow lies beside it."""
+    file, override = folder / "tiny.toml", folder / "narrow.py"
+    override.write_text(NARROW)
+    file.write_text(TINY.replace("{override}", override.resolve().as_posix()))
     return file
 
 

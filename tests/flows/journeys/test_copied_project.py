@@ -29,9 +29,11 @@ def said(project, *words):
 
 
 @pytest.mark.end_to_end
-def test_no_command_on_a_copy_changes_the_original_and_none_on_the_original_the_copy(tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_no_command_on_a_copy_changes_the_original_and_none_on_the_original_the_copy(tmp_path, tried):
     original = Project.at(tmp_path / "original")
     assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", original.root).returncode == 0
+    tried(original)
     run = ("run", "--settings", write_settings(tmp_path), "--set", "annotator.backend=page", "--rounds", "1")
     assert fewframes(*run, "--project", original.root).returncode == 0
     ledger = open_ledger(original)

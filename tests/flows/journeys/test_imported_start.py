@@ -40,10 +40,13 @@ def footage(tmp_path):
     return plain, tmp_path / "data" / "Annotations" / "480p" / "toy"
 
 
-def test_the_first_frames_that_people_see_come_with_masks_of_a_model(footage, tmp_path):
+@pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
+def test_the_first_frames_that_people_see_come_with_masks_of_a_model(footage, tmp_path, tried):
     plain, masks = footage
     root = tmp_path / "project"
     told("ingest", plain, "--project", root)
+    tried(Project.at(root))
     told("import", coco(masks, tmp_path / "old.json", 0, 5, 10), "--project", root, "--as", "labels", "--author", "kim")
     told("import", coco(masks, tmp_path / "held.json", 3, 8), "--project", root, "--as", "holdout", "--author", "bo")
     settings = write_settings(tmp_path)

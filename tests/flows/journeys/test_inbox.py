@@ -13,12 +13,14 @@ from tests.toys.projects import fewframes, write_clip, write_settings
 
 
 @pytest.mark.end_to_end
-def test_a_round_waits_for_people_and_goes_on_with_what_they_drew(tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_a_round_waits_for_people_and_goes_on_with_what_they_drew(tmp_path, tried):
     data = write_clip(tmp_path / "data")
     truth = data / "Annotations" / "480p" / "toy"
     drawn = shutil.move(truth, tmp_path / "drawn")
     project = Project.at(tmp_path / "project")
     assert fewframes("ingest", data, "--project", project.root).returncode == 0
+    tried(project)
     run = ("run", "--project", project.root, "--settings", write_settings(tmp_path), "--rounds", 1)
 
     first = fewframes(*run, "--set", "annotator.backend=inbox")

@@ -72,11 +72,12 @@ class TestCampaign:
 def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
     project, arguments = begin(tmp_path)
     rng = random.Random(0)
-    assert kill_and_run_again(arguments, [rng.uniform(12, 30) for _ in range(3)]) >= 1
+    assert kill_and_run_again(arguments, [rng.uniform(8, 24) for _ in range(2)]) >= 1
     assert_one_finished_campaign(project, finished)
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_backup_taken_while_a_round_runs_is_finished_elsewhere_the_same(finished, tmp_path):
     project, arguments = begin(tmp_path)
     running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -105,6 +106,7 @@ def wait_for(condition, seconds=120):
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_selection_by_value_with_a_control_arm(tmp_path):
     project, arguments = begin(tmp_path)
     settings = ("--set", "selection.strategy=value", "--set", "selection.control_share=0.5")
