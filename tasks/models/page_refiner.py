@@ -198,12 +198,12 @@ def _split(context: RoundContext) -> tuple[list[FrameLabel], list[FrameLabel]]:
     """Return the labels that a refiner learns from, and those that refiners are compared on, evenly spaced where they
     are many.
 
-    Who draws with a refiner draws what it likes: only labels count for the comparison that were there before the page
-    first used a network.
+    Frames that are not complete hold what a click or a box came to, which is no truth. Who draws with a refiner draws
+    what it likes: only labels count for the comparison that were there before the page first used a network.
     """
     from al_core.interactive.learned.refiner_choice import is_held_out
 
-    labels = [label for label in context.labels_collected if any(not mask.ignore for mask in label.masks)]
+    labels = [label for label in context.labels_collected if label.complete and label.objects]
     before = _labels_before_networks(context)
     judged = [label for label in labels if is_held_out(label.frame) and label in before]
     return spread([label for label in labels if not is_held_out(label.frame)]), spread(judged)

@@ -113,6 +113,11 @@ def test_frames_without_objects_teach_nothing(ledger):
     assert train_page_refiner(context(ledger, labels=empty), None) is None
 
 
+def test_what_a_click_came_to_is_neither_learnt_from_nor_compared_on(ledger):
+    parts = [FrameLabel(label.frame, label.masks, complete=False) for label in LABELS]
+    assert train_page_refiner(context(ledger, labels=parts), None) is None
+
+
 def test_a_training_that_fails_leaves_the_page_as_it_is(ledger, monkeypatch):
     def fail(*_):
         raise TrainingDiverged("refiner: the loss is nan")
