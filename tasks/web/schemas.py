@@ -22,6 +22,9 @@ LARGEST_TRACK = 65_534
 """What an index image of 16 bits can hold."""
 LONGEST_ANSWER = 86_400.0
 
+_CHEAP = frozenset({"click", "box", "scribble", "polygon"})
+"""Tools that are kinds of label of their own."""
+
 Lease = Annotated[str, Field(max_length=64)]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_ANSWER, allow_inf_nan=False)]
 Track = Annotated[int, Field(ge=1, le=LARGEST_TRACK)]
@@ -175,7 +178,8 @@ def understood(
 ) -> tuple[LabelKind, FrameLabel]:
     """Return what a person did, and the label that it is.
 
-    Where everything was drawn with the tool that was asked for, the answer is of that kind.
+    Where less than whole masks was asked for and everything was drawn with one tool, the answer is of that kind, which
+    may be another one than was asked for.
 
     Raises:
         BadLabel: as :func:`kind_of`; a no to masks that were not shown, or with masks; an answer that is not complete
@@ -188,8 +192,9 @@ def understood(
     if body.complete and body.kind != "tag":
         kind = kind_of(body.kind, masks, shown)
         tools = {g.tool for g in body.gestures or () if g.tool not in ("accept", "tag")}
-        asked = kind is LabelKind.MASK and tools == {question.kind.value}
-        return question.kind if asked else kind, FrameLabel(question.frame, masks)
+        if kind is LabelKind.MASK and question.kind is not LabelKind.MASK and len(tools) == 1 and tools <= _CHEAP:
+            kind = LabelKind(tools.pop())
+        return kind, FrameLabel(question.frame, masks)
     _refuse_blank(masks)
     label = FrameLabel(question.frame, masks, complete=False, absent=tuple(sorted(set(body.absent))))
     if not label.tracks and body.kind != "tag":

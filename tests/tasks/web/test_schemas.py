@@ -139,10 +139,11 @@ class TestUnderstood:
         kind, label = self.said(kind="tag", absent=[4, 2, 4])
         assert (kind, label.complete, label.absent) == (LabelKind.TAG, False, (2, 4))
 
-    def test_what_was_made_with_the_tool_that_was_asked_for_is_of_that_kind(self):
+    def test_what_was_made_with_one_tool_is_of_that_kind(self):
         drawn = [MaskLabel(1, 1, pixels(3))]
         click, brush = ({"tool": tool, "track_id": 1, "points": [[1, 2]]} for tool in ("click", "brush"))
         assert self.said(drawn, "click", gestures=[click])[0] is LabelKind.CLICK
+        assert self.said(drawn, "box", gestures=[click])[0] is LabelKind.CLICK
         assert self.said(drawn, "mask", gestures=[click])[0] is LabelKind.MASK
         assert self.said(drawn, "click", gestures=[click, brush])[0] is LabelKind.MASK
         assert SubmitBody(**ANSWER, gestures=[click]).made() == (Gesture("click", 1, True, ((1.0, 2.0),)),)
