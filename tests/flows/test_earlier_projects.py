@@ -15,6 +15,7 @@ import pytest
 
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
+from al_core.project import Project
 from al_core.records import Answer, FrameLabel, LabelKind, MaskLabel
 from tests.toys.projects import fewframes
 
@@ -24,7 +25,7 @@ STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit
 
 
 @pytest.fixture
-def unpack(tmp_path, monkeypatch):
+def unpack(tmp_path, monkeypatch, tried):
     """Unpack an archive, go into its folder as its makers did, and let the ledger find the footage there."""
 
     def unpacked(name):
@@ -34,6 +35,7 @@ def unpack(tmp_path, monkeypatch):
         monkeypatch.setenv("PYTHONPATH", str(ARCHIVES.parents[1]))
         ingested = fewframes("ingest", "data", "--project", "project")
         assert ingested.returncode == 0
+        tried(Project.at(Path("project").absolute()))
         assert "ledger.duckdb: brought from schema " in ingested.stderr
         return Ledger(Path("project/ledger.duckdb").absolute())
 
@@ -69,6 +71,7 @@ def test_the_footage_is_found_where_it_lies_now_and_status_tells_the_state(unpac
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_finished_campaign_is_exported_recognises_its_steps_and_takes_another_round(unpack):
     ledger = unpack("finished")
     before = done_steps(ledger)
@@ -89,6 +92,7 @@ def test_a_finished_campaign_is_exported_recognises_its_steps_and_takes_another_
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 @pytest.mark.parametrize("name", ["schema_1_inbox", "schema_2_inbox", "schema_3_inbox", "waiting_inbox"])
 def test_a_round_that_waits_for_drawn_masks_takes_them_and_ends(unpack, name):
     ledger = unpack(name)
@@ -106,6 +110,7 @@ def test_a_round_that_waits_for_drawn_masks_takes_them_and_ends(unpack, name):
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_round_that_waits_for_people_takes_what_they_do_and_the_next_one_asks(unpack):
     ledger = unpack("waiting_page")
     before = done_steps(ledger)
