@@ -123,6 +123,13 @@ class Trained(StepResult):
     notes: tuple[str, ...] = ()
     refiner: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as the ledger stores it; the refiner where one was trained."""
+        stored = super().to_json()
+        if not self.refiner:
+            del stored["refiner"]
+        return stored
+
 
 @dataclass(frozen=True)
 class Predicted(StepResult):

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
+from al_core.networks.segment_anything import shared_network
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Labels, PropagatedFrame, Propagator
+from al_core.records import Shots
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip
 from tests.toys.footage.synthetic import synthetic_clip
@@ -79,6 +81,14 @@ def test_an_object_that_a_person_did_not_see_is_remembered_as_absent(propagator,
 def test_an_object_may_begin_late(propagator, clip: MoverClip) -> None:
     frames = propagated(propagator, clip, {0: {}, 4: {}, 8: {2: clip.truth[8][2]}})
     assert [sorted(f.tracks) for f in frames] == [[]] * 5 + [[2]] * 7
+
+
+def test_nothing_is_carried_over_a_cut(weights: Path, clip: MoverClip, tmp_path: Path) -> None:
+    settings = PropagationSettings(sam_weights=str(weights), flow_long_side=64)
+    set_presence(shared_network(str(weights), "video").network, 5)
+    cut = build("sam2", Resources(settings, tmp_path, shots=Shots(cuts=(4, 8))))
+    frames = list(cut.propagate(clip, {5: clip.truth[5], 10: {1: clip.truth[10][1]}}))
+    assert [sorted(f.tracks) for f in frames] == [[]] * 4 + [[1, 2]] * 4 + [[1]] * 4
 
 
 def test_nothing_to_follow(propagator, clip: MoverClip) -> None:
