@@ -41,22 +41,25 @@ def mask_at(frame_idx):
     return mask
 
 
-def write_frames(folder, name="clip", n_frames=N_FRAMES):
-    """A folder of grey PNG frames; returns it."""
+def write_frames(folder, name="clip", n_frames=N_FRAMES, seen=False):
+    """A folder of grey PNG frames, in which the squares are seen or not; returns it."""
     frames = folder / name
     frames.mkdir(parents=True)
     for i in range(n_frames):
-        Image.fromarray(np.full((HEIGHT, WIDTH, 3), 40 + 10 * i, np.uint8)).save(frames / f"{i:05d}.png")
+        image = np.full((HEIGHT, WIDTH, 3), 40 + 10 * i, np.uint8)
+        if seen:
+            image[mask_at(i)] = (230, 180, 60)
+        Image.fromarray(image).save(frames / f"{i:05d}.png")
     return frames
 
 
-def new_project(folder, names=("clip",)):
+def new_project(folder, names=("clip",), seen=False):
     """A project with videos and no rounds; returns (project, ledger, frame store)."""
     project = Project.at(folder / "project <1>")
     ledger = open_ledger(project)
     ledger.add_categories(["square"])
     for number, name in enumerate(names):
-        source = write_frames(folder / "source", name)
+        source = write_frames(folder / "source", name, seen=seen)
         Image.fromarray(np.full((HEIGHT, WIDTH, 3), 200 - number, np.uint8)).save(source / "00000.png")
         assert not ingest_paths(ledger, [source]).failed
     return project, ledger, frames_of(project, ledger)

@@ -61,7 +61,10 @@ class DrawnObject {
   }
 }
 
-/** The objects of a frame; tells "change" with the rectangle to paint anew, and "select". */
+/**
+ * The objects of a frame; tells "change" with the rectangle to paint anew, "select", and "walk" with the step of the
+ * history that was taken back or done again.
+ */
 export class Drawing extends EventTarget {
   /**
    * shown: the masks that the person starts from, [{track_id, category_id, rle}].
@@ -72,7 +75,10 @@ export class Drawing extends EventTarget {
     Object.assign(this, { height, width, objects: [], selected: null, undone: [], done: [], stroke: null });
     this.shown = shown;
     const known = new Map(shown.map((m) => [m.track_id, m]));
-    const start = drawn?.map((m) => ({ ...m, provenance: known.get(m.track_id)?.provenance ?? null })) ?? shown;
+    const start = drawn?.map((m) => {
+      const { provenance = null, confidence = null } = known.get(m.track_id) ?? {};
+      return { ...m, provenance, confidence };
+    }) ?? shown;
     this.objects = start.map((m) => new DrawnObject(height, width, m));
     this.selected = this.objects[0] ?? null;
   }
@@ -171,10 +177,9 @@ export class Drawing extends EventTarget {
     this.dispatchEvent(new CustomEvent("select", { detail: { rect } }));
   }
 
-  selectNext(step) {
-    if (!this.objects.length) return;
-    const at = this.objects.indexOf(this.selected), n = this.objects.length;
-    this.select(this.objects[at < 0 ? 0 : (at + step + n) % n]);
+  selectNext(step, order = this.objects) {
+    const at = order.indexOf(this.selected), n = order.length;
+    if (n) this.select(order[at < 0 ? 0 : (at + step + n) % n]);
   }
 
   setVisible(object, visible) {
@@ -183,11 +188,10 @@ export class Drawing extends EventTarget {
   }
 
   /** Accept the selected mask and go to the next that is not accepted; false when none is left. */
-  acceptSelected() {
+  acceptSelected(order = this.objects) {
     if (this.selected) this.selected.accepted = true;
-    const at = this.objects.indexOf(this.selected);
-    const order = [...this.objects.slice(at + 1), ...this.objects.slice(0, at + 1)];
-    const next = order.find((o) => !o.accepted);
+    const at = order.indexOf(this.selected), others = this.objects.filter((o) => !order.includes(o));
+    const next = [...order.slice(at + 1), ...order.slice(0, at + 1), ...others].find((o) => !o.accepted);
     if (next) this.select(next);
     this.#tell(masks.NOWHERE);
     return Boolean(next);
@@ -212,8 +216,11 @@ export class Drawing extends EventTarget {
     this.#tell(rect, true);
   }
 
-  /** End a stroke. With cutting, pixels that it added are taken from the other objects. */
-  finish(label, cutting = false) {
+  /**
+   * End a stroke; false when it changed nothing. With cutting, pixels that it added are taken from the other objects.
+   * What else belongs to the step of the history is given in more.
+   */
+  finish(label, cutting = false, more = {}) {
     const { object, before, rect, box } = this.stroke;
     this.stroke = null;
     if (masks.isEmpty(rect) || masks.isSame(object.pixels, before, this.width, rect)) {
@@ -224,7 +231,7 @@ export class Drawing extends EventTarget {
     const pieces = [this.#piece(object, before, rect)];
     if (cutting) pieces.push(...this.#cutOthers(object, rect, before));
     object.compact();
-    this.#record({ label, pieces });
+    this.#record({ label, ...more, pieces });
     return true;
   }
 
@@ -241,17 +248,17 @@ export class Drawing extends EventTarget {
   }
 
   /** Draw on the selected object in one go. */
-  apply(label, draw, cutting = false) {
+  apply(label, draw, cutting = false, more = {}) {
     this.begin();
     this.draw(draw);
-    return this.finish(label, cutting);
+    return this.finish(label, cutting, more);
   }
 
-  /** Replace an object's mask. */
-  replace(label, object, rle, cutting = false) {
+  /** Replace an object's mask; false when it is the same. */
+  replace(label, object, rle, cutting = false, more = {}) {
     const { mask, box } = decode(rle);
     this.select(object);
-    return this.apply(label, (old) => (old.set(mask), masks.union(box, object.box)), cutting);
+    return this.apply(label, (old) => (old.set(mask), masks.union(box, object.box)), cutting, more);
   }
 
   fillHoles() {
@@ -380,6 +387,7 @@ export class Drawing extends EventTarget {
     to.push(entry);
     this.#tell(entry.pieces && !entry.list ? rect : this.everything);
     this.dispatchEvent(new CustomEvent("select", { detail: { rect: this.everything } }));
+    this.dispatchEvent(new CustomEvent("walk", { detail: { entry, side } }));
     return entry.label;
   }
 

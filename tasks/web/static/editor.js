@@ -2,6 +2,7 @@
 // it, refine(object, question) is called, which gives an RLE or null.
 
 import * as masks from "./masks.js";
+import { ShownChange } from "./shown_change.js";
 
 export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
 
@@ -9,6 +10,8 @@ const LEAST_RADIUS = 0.5, MOST_RADIUS = 200;
 const CLOSE_BY = 10, TRACE_FROM = 5, BESIDE = 8; // CSS pixels
 const LEAST_BESIDE = 2; // image pixels, for frames that are seen from very near
 const SAME_BOX = 0.5;
+const SIGN_FROM_MS = 100, TURN_MS = 900; // of the sign that the server works on a gesture
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Tools with which Shift means that the selected object grows; with the others it takes away. */
 const GROWING = ["brush", "box"];
@@ -20,14 +23,20 @@ export class Editor extends EventTarget {
     Object.assign(this, { tool: "brush", radius: 10, minus: false, cutting: false });
     Object.assign(this, { points: null, drag: null, clicks: null, pointer: null, busy: 0, spaceHeld: false });
     Object.assign(this, { touches: new Map(), penSeen: false, keyboard: false, closedByItself: false });
+    Object.assign(this, { shown: null, asked: null });
     this.#listen();
   }
 
   /** Take a drawing; newObject() makes an object where a tool needs one. */
   open(drawing, newObject) {
     this.cancel();
-    Object.assign(this, { drawing, newObject, clicks: null });
+    Object.assign(this, { drawing, newObject, clicks: null, shown: null });
     drawing.addEventListener("select", () => (this.clicks = null));
+    // One click is taken back, not the others before it.
+    drawing.addEventListener("walk", ({ detail: { entry, side } }) => {
+      const series = entry.series?.[side];
+      if (series) this.clicks = { ...series, answered: series };
+    });
   }
 
   choose(tool) {
@@ -38,12 +47,12 @@ export class Editor extends EventTarget {
   }
 
   resize(factor) {
-    this.radius = Math.max(LEAST_RADIUS, Math.min(MOST_RADIUS, this.radius * factor));
-    this.#tell();
+    this.set({ radius: this.radius * factor });
   }
 
   set(values) {
     Object.assign(this, values);
+    this.radius = Math.max(LEAST_RADIUS, Math.min(MOST_RADIUS, this.radius));
     this.#tell();
   }
 
@@ -121,6 +130,7 @@ export class Editor extends EventTarget {
 
   #press(point, minus, event) {
     this.closedByItself = false;
+    this.shown = null;
     if (this.tool === "select" || event.altKey) return this.drawing.select(this.drawing.at(...point));
     if (this.tool === "brush" || this.tool === "eraser") return this.#beginStroke(point, minus, event);
     if (this.tool === "polygon") return this.#addPoint(point, minus);
@@ -168,12 +178,11 @@ export class Editor extends EventTarget {
   async #click([x, y], minus) {
     const { drawing } = this;
     if (x < 0 || y < 0 || x >= drawing.width || y >= drawing.height) return;
-    const object = this.#ready();
-    this.clicks ||= { object, base: drawing.rleOf(object), made: [] };
-    const { base, made } = this.clicks;
-    made.push({ x: Math.floor(x), y: Math.floor(y), positive: !minus });
+    const object = this.#ready(), click = { x: Math.floor(x), y: Math.floor(y), positive: !minus };
+    const series = this.clicks ?? { object, base: drawing.rleOf(object), answered: null, made: [] };
+    this.clicks = { ...series, made: [...series.made, click] };
     this.#made("click", object, !minus, [[x, y]]);
-    await this.#ask(object, { rle: base, clicks: [...made] }, "click");
+    await this.#ask(object, { rle: series.base, clicks: this.clicks.made }, "click", [x, y]);
   }
 
   async #box({ from, to, shiftKey }) {
@@ -183,24 +192,33 @@ export class Editor extends EventTarget {
     const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, o.bounds) >= SAME_BOX;
     const object = this.#readyFor(alike, { shiftKey });
     this.#made("box", object, true, [[box.x0, box.y0], [box.x1, box.y1]]);
-    await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box");
+    await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box", to);
     if (drawing === this.drawing) drawing.discardBlank(object);
   }
 
   /** Ask the server for a better mask. An answer that comes too late, or for another drawing, is dropped. */
-  async #ask(object, question, label) {
+  async #ask(object, question, label, point) {
     const { drawing } = this, clicks = this.clicks, version = object.version;
     const number = (object.asked = (object.asked ?? 0) + 1);
     this.busy++;
+    this.asked = { point, since: performance.now() };
     this.#tell();
     const rle = await this.refine(object, { ...question, made_at: Date.now() }).catch(() => null);
     this.busy--;
-    if (rle && drawing === this.drawing && number === object.asked && version === object.version) {
-      drawing.replace(label, object, rle, this.cutting);
-      if (clicks && !this.clicks) this.clicks = clicks;
-    }
+    const current = drawing === this.drawing && number === object.asked && version === object.version;
+    if (rle && current) this.#use(rle, object, label, clicks);
     if (!rle && clicks && number === object.asked) this.clicks = null;
     this.#tell();
+  }
+
+  /** Take a mask of the server, and show what it changed. */
+  #use(rle, object, label, clicks) {
+    const { drawing } = this, going = this.clicks ?? clicks;
+    const series = clicks && { before: clicks.answered, after: clicks };
+    const changed = drawing.replace(label, object, rle, this.cutting, { series });
+    this.clicks = going && { ...going, answered: clicks };
+    this.shown = changed ? new ShownChange(drawing, drawing.done.at(-1)) : null;
+    this.dispatchEvent(new CustomEvent("refined", { detail: { label, changed, change: this.shown } }));
   }
 
   #move(point) {
@@ -341,6 +359,7 @@ export class Editor extends EventTarget {
   drawOver(context, scale) {
     if (!this.editable) return;
     const thin = 1.5 / scale;
+    if (this.shown?.holds) this.shown.drawOver(context, scale);
     if (this.points) this.#drawPolygon(context, thin);
     if (this.drag?.kind === "box") this.#twoLines(context, thin, (c) => c.rect(...this.#boxDrawn()));
     for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
@@ -350,6 +369,16 @@ export class Editor extends EventTarget {
       this.#twoLines(context, thin, ring, colour);
     }
     if (this.keyboard) this.#drawCross(context, scale);
+    if (this.busy) this.#drawWorking(context, scale);
+  }
+
+  /** The sign of work, where the person looks: at the pointer, or where the gesture was when the pointer is elsewhere. */
+  #drawWorking(context, scale) {
+    const { since, point } = this.asked, now = performance.now();
+    this.view.redrawOverlay();
+    if (now - since < SIGN_FROM_MS) return;
+    const [x, y] = this.pointer ?? point, turned = STILL.matches ? 0 : ((now - since) / TURN_MS) * 2 * Math.PI;
+    this.#twoLines(context, 3 / scale, (c) => c.arc(x, y, 13 / scale, turned, turned + 1.4 * Math.PI));
   }
 
   #twoLines(context, width, trace, colour = "#ffffff") {

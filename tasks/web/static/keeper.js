@@ -25,6 +25,15 @@ export class Keeper {
     this.#drop(`draft:${requestId}`);
   }
 
+  /** How the person likes to work; null where nothing was kept. */
+  preferences() {
+    return this.#read("preferences");
+  }
+
+  putPreferences(values) {
+    this.#write("preferences", values);
+  }
+
   /** Answers on their way, oldest first. */
   pending() {
     return this.#all("pending:").sort((a, b) => a.made - b.made);

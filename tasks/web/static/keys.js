@@ -33,6 +33,7 @@ export const KEYS = {
     ["n", "newObject", "New object"],
     ["Delete Backspace", "deleteObject", "Delete the object, or the polygon's last point"],
     ["1–9", "", "Category of the object"],
+    ["/", "searchObjects", "Search the list of objects"],
     ["i", "identity", "Number of the object in the video"],
     ["q", "sameAs", "Same as: choose from the objects of the video"],
     ["w", "swapObjects", "Swap numbers with the object under the pointer"],

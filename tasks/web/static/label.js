@@ -15,6 +15,7 @@ import { NOWHERE } from "./masks.js";
 import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
 import { Panel, showReason } from "./panel.js";
+import { Preferences } from "./preferences.js";
 import { call } from "./server.js";
 import { Tabs } from "./tabs.js";
 import { MaskLayer, View } from "./view.js";
@@ -408,6 +409,12 @@ async function putAside(how) {
   if (reason && task === work.task) await work.putAside(how, reason);
 }
 
+/** Say what a click or a box did, to those who listen; that it did nothing, to everybody. */
+function tellChange({ label, changed, change }) {
+  if (changed) messages.say(`${change.came} pixels came, ${change.went} went. Z takes it back.`);
+  else messages.tell(`That ${label} changed nothing. Try another place, or draw with brush or polygon.`);
+}
+
 const withObject = (run) => () => {
   if (drawing?.selected && editor.editable) run(drawing.selected);
 };
@@ -421,7 +428,7 @@ const ACTIONS = {
   refuseMasks,
   sendTags,
   nothingHere,
-  acceptMask: withObject(() => drawing.acceptSelected() || messages.tell("All masks are accepted: Enter goes on.")),
+  acceptMask: withObject(() => drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on.")),
   undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
@@ -435,8 +442,9 @@ const ACTIONS = {
   undo: withDrawing(() => editor.removePoint() || drawing.undo()),
   redo: withDrawing(() => drawing.redo()),
   cancel: () => editor.cancel() || clip.go(clip.own),
-  nextObject: () => drawing?.selectNext(1),
-  previousObject: () => drawing?.selectNext(-1),
+  nextObject: () => drawing?.selectNext(1, panel.listed),
+  previousObject: () => drawing?.selectNext(-1, panel.listed),
+  searchObjects: () => panel.focusSearch() || messages.tell("The list is short: there is nothing to search."),
   newObject: withDrawing(newObject),
   deleteObject: withDrawing(() => editor.removePoint() || (drawing.selected && drawing.remove(drawing.selected))),
   identity: withObject(() => panel.focusTrack()),
@@ -488,6 +496,7 @@ async function begin() {
   editor.addEventListener("made", ({ detail }) =>
     messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
+  editor.addEventListener("refined", ({ detail }) => tellChange(detail));
   showTools();
   let me;
   try {
@@ -500,6 +509,7 @@ async function begin() {
   for (const name of ["drop", "new-category"]) byId(name).hidden = me.role !== "lead";
   const keeper = new Keeper(me.name);
   keeper.tidy();
+  new Preferences(keeper, { editor, look, panel, tools: TOOLS });
   work = new Work(keeper, clock, () => drawing.masks());
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
@@ -521,7 +531,7 @@ async function begin() {
     app.dataset.state = "starting";
     work.start();
   }, leaveToAnotherTab);
-  globalThis.fewframes = { work, view, editor, clip, clock, known, asked, drawing: () => drawing };
+  globalThis.fewframes = { work, view, editor, look, panel, clip, clock, known, asked, drawing: () => drawing };
   return tabs.begin();
 }
 

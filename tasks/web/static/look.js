@@ -10,9 +10,10 @@ export function press(name, on) {
   for (const button of document.querySelectorAll(`[data-toggle="${name}"]`)) button.setAttribute("aria-pressed", on);
 }
 
-export class Look {
-  /** changed() is called when something has to be drawn anew. */
+export class Look extends EventTarget {
+  /** changed() is called when something has to be drawn anew; tells "change" too. */
   constructor(picture, changed) {
+    super();
     Object.assign(this, PLAIN, { picture, changed, outlineOnly: false, hidden: false, heat: false, numbers: true });
     for (const name of Object.keys(PLAIN)) {
       byId(name).addEventListener("input", (event) => this.set({ [name]: Number(event.target.value) }));
@@ -29,6 +30,7 @@ export class Look {
     this.picture.style.filter = plain ? "" : `brightness(${this.brightness}) contrast(${this.contrast})`;
     for (const name of ["outlineOnly", "hidden", "heat", "numbers"]) press(name, this[name]);
     this.changed();
+    this.dispatchEvent(new Event("change"));
   }
 
   toggle(name) {

@@ -38,14 +38,36 @@ export function showReason(root, task, words) {
   }));
 }
 
-/** The objects of the frame; do(action, object, value) is called for what the person does to them. */
-export class Panel {
+const SORTS = {
+  number: null,
+  doubt: (object) => object.confidence ?? 2,
+  size: (object, drawing) => -drawing.areaOf(object),
+};
+const SEARCHED_FROM = 6; // objects
+
+/**
+ * The objects of the frame; act(action, object, value) is called for what the person does to them. Tells "change" when
+ * their order is another.
+ */
+export class Panel extends EventTarget {
   constructor(root, colourOf, act) {
+    super();
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
     Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map() });
     Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
     Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
     this.about = part("about");
+    Object.assign(this, { search: part("search"), sort: part("sort"), found: part("found"), rowsShown: [] });
+    this.search.addEventListener("input", () => this.refresh());
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.search.value = "";
+      if (!["Escape", "Enter"].includes(event.key)) return;
+      event.preventDefault();
+      if (event.key === "Enter" && this.rowsShown.length) act("select", this.rowsShown[0]);
+      this.refresh();
+      this.search.blur();
+    });
+    this.sort.addEventListener("change", () => this.set({ order: this.sort.value }));
     this.category.addEventListener("change", () => act("category", this.drawing.selected, Number(this.category.value)));
     this.track.addEventListener("change", () => act("track", this.drawing.selected, Number(this.track.value)));
     this.track.addEventListener("keydown", (event) => {
@@ -56,14 +78,39 @@ export class Panel {
     });
   }
 
+  /** In which order objects are listed: "number", "doubt" or "size". */
+  get order() {
+    return this.sort.value;
+  }
+
+  set({ order = this.order }) {
+    this.sort.value = order in SORTS ? order : "number";
+    if (this.drawing) this.#arrange();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  focusSearch() {
+    if (this.search.parentElement.hidden) return false;
+    this.search.focus();
+    this.search.select();
+    return true;
+  }
+
+  /** The objects that the search leaves, in the order of the list. */
+  get listed() {
+    return this.rowsShown;
+  }
+
   /** own: categories of this video, the first of which a new object has. */
   open(drawing, categories, own) {
     this.drawing = drawing;
     this.own = own;
     this.offer(categories);
+    this.search.value = "";
+    this.places = new Map();
     this.rows.clear();
     this.list.replaceChildren();
-    this.refresh();
+    this.#arrange();
   }
 
   /** What objects may be called: their names, keys and descriptions. */
@@ -94,8 +141,13 @@ export class Panel {
     const { objects, selected } = this.drawing;
     this.count.textContent = objects.length;
     this.hint.hidden = objects.length > 0;
+    this.search.parentElement.hidden = objects.length < SEARCHED_FROM;
+    if (this.search.parentElement.hidden) this.search.value = "";
     for (const [object, row] of this.rows) if (!objects.includes(object)) this.#dropRow(object, row);
-    objects.forEach((object, i) => {
+    this.rowsShown = this.#found();
+    this.found.textContent = this.search.value ? `${this.rowsShown.length} of ${objects.length}` : "";
+    for (const object of objects) if (!this.rowsShown.includes(object)) this.rows.get(object)?.remove();
+    this.rowsShown.forEach((object, i) => {
       const row = this.rows.get(object) ?? this.#addRow(object);
       if (this.list.children[i] !== row) this.list.insertBefore(row, this.list.children[i] ?? null);
       this.#fill(row, object, object === selected);
@@ -109,6 +161,23 @@ export class Panel {
     this.about.textContent = known?.description ?? "";
     this.about.hidden = !known?.description;
     this.about.style.borderColor = known?.colour ?? "";
+  }
+
+  /** Work out the order anew; it stays while objects are drawn, so that no row runs away. */
+  #arrange() {
+    const value = SORTS[this.order], { objects } = this.drawing;
+    const sorted = value ? objects.toSorted((a, b) => value(a, this.drawing) - value(b, this.drawing)) : objects;
+    this.places = new Map(sorted.map((object, i) => [object, i]));
+    this.refresh();
+  }
+
+  #found() {
+    const place = (object) => this.places.get(object) ?? Infinity, { value } = this.search;
+    const words = value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (object) => words.every((word) => this.nameOf(object).toLowerCase().includes(word));
+    const { objects } = this.drawing;
+    const sorted = SORTS[this.order] ? objects.toSorted((a, b) => place(a) - place(b) || 0) : objects;
+    return words.length ? sorted.filter(fits) : sorted;
   }
 
   reveal() {
@@ -155,9 +224,11 @@ export class Panel {
   #fillState(state, object) {
     const changed = this.drawing.stroke ? state.dataset.is === "changed" : this.drawing.isChanged(object);
     const is = object.accepted ? "accepted" : changed ? "changed" : "shown";
+    const sure = object.confidence === null || is !== "shown" ? "" : `${Math.round(object.confidence * 100)} % sure`;
     if (state.dataset.is === is) return;
     state.dataset.is = is;
-    const words = { accepted: "accepted", changed: "drawn", shown: PROVENANCE[object.provenance] ?? "" };
+    const words = { accepted: "accepted", changed: "drawn", shown: sure || (PROVENANCE[object.provenance] ?? "") };
+    state.title = is === "shown" ? [PROVENANCE[object.provenance], sure].filter(Boolean).join(", ") : "";
     state.replaceChildren(...(is === "accepted" ? [icon("check")] : []), words[is]);
   }
 }

@@ -55,6 +55,12 @@ class Person:
         at = round(left + x * scale), round(top + y * scale)
         return at, ((at[0] - left) / scale, (at[1] - top) / scale)
 
+    def click(self, *points, **options):
+        """Press the button of the mouse at points of the image, and wait for what the server says to it."""
+        for point in points:
+            self.page.mouse.click(*self.pixel(*point)[0], **options)
+        self.page.wait_for_function("() => !fewframes.editor.busy")
+
     def drag(self, start, end):
         """Draw a straight line; returns its two ends on the image."""
         (at, first), (to, last) = self.pixel(*start), self.pixel(*end)
@@ -71,9 +77,10 @@ def masks_of(coded):
 
 
 @contextmanager
-def waiting_round(folder):
-    """A project that is served and waits for labels; gives its ledger and its address."""
-    project, own, _ = new_project(folder)
+def waiting_round(folder, seen=False):
+    """A project that is served and waits for labels; gives its ledger and its address. The squares that were delivered
+    are seen in the frames, or not."""
+    project, own, _ = new_project(folder, seen=seen)
     with own.held():
         own.begin_round(Settings())
         answer(own, 1, select(own, 1))

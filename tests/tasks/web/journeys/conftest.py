@@ -1,5 +1,7 @@
 """A browser, and somebody at the labelling page with the first frame of a round in hand."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from tests.toys.web.browser import browser
@@ -23,6 +25,19 @@ def ledger(tmp_path):
 @pytest.fixture
 def ada(ledger, running):
     """Ada has the first frame in hand."""
+    with _at_work(ledger, running) as person:
+        yield person
+
+
+@pytest.fixture
+def bright(tmp_path, running):
+    """Ada has a frame in hand in which the square is seen, so that clicks and boxes find it."""
+    with waiting_round(tmp_path, seen=True) as ledger, _at_work(ledger, running) as person:
+        yield person
+
+
+@contextmanager
+def _at_work(ledger, running):
     person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Ada')}")
     person.task()
     yield person

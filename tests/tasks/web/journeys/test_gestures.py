@@ -1,0 +1,191 @@
+"""What a click or a box does is seen where the person looks, and one key takes it back."""
+
+import numpy as np
+
+from tests.toys.labelled_project import mask_at
+from tests.toys.web.browser import needs_chromium
+from tests.toys.web.label_page import ASKED, same
+
+pytestmark = needs_chromium
+
+INSIDE, ABOVE = (7.5, 9.5), (20.5, 3.5)
+"""Points of the square of the first frame that is asked for, and of the ground."""
+
+COUNT_COLOUR = """([red, green, blue]) => {
+    const { overlay } = fewframes.view, context = overlay.getContext("2d");
+    const { data } = context.getImageData(0, 0, overlay.width, overlay.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const near = [red, green, blue].every((value, k) => Math.abs(data[i + k] - value) < 12);
+        count += near && data[i + 3] > 200 ? 1 : 0;
+    }
+    return count;
+}"""
+CAME, WENT = (0x37, 0xF0, 0xB0), (0xFF, 0x7A, 0x86)
+
+
+def seen(person, colour):
+    """How many pixels of the picture have a colour, when it is drawn."""
+    person.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return person.page.evaluate(COUNT_COLOUR, colour)
+
+
+def markers(person):
+    return person.page.evaluate("() => fewframes.editor.clicks?.made.length ?? 0")
+
+
+def click_from_nothing(person, *points):
+    """A new object, found by clicks."""
+    person.page.keyboard.press("n")
+    person.page.keyboard.press("s")
+    person.click(*points)
+
+
+def test_what_a_click_changed_is_outlined_until_the_next_gesture(bright):
+    click_from_nothing(bright, INSIDE)
+    assert bright.masks()[2].sum() > 9
+    assert seen(bright, CAME) > 0
+    assert seen(bright, WENT) == 0
+    assert "pixels came" in bright.page.inner_text("#spoken")
+    bright.page.keyboard.press("b")
+    bright.drag(ABOVE, (ABOVE[0] + 1, ABOVE[1]))
+    assert seen(bright, CAME) == 0
+
+
+def test_what_a_click_took_away_is_outlined_otherwise(bright):
+    bright.page.keyboard.press("s")
+    bright.click(INSIDE, button="right")
+    assert bright.masks()[1].sum() < mask_at(ASKED[0]).sum()
+    assert seen(bright, WENT) > 0
+    bright.page.keyboard.press("z")
+    assert same(bright.masks(), {1: mask_at(ASKED[0])})
+    assert seen(bright, WENT) == 0
+
+
+def test_one_key_takes_one_click_back_and_leaves_the_clicks_before_it(bright):
+    click_from_nothing(bright, INSIDE)
+    after_one = bright.masks()
+    bright.click((10.5, 14.5), button="right")
+    after_two = bright.masks()
+    assert not same(after_one, after_two)
+    assert markers(bright) == 2
+    bright.page.keyboard.press("z")
+    assert same(bright.masks(), after_one)
+    assert markers(bright) == 1
+    bright.page.keyboard.press("Shift+z")
+    assert same(bright.masks(), after_two)
+    assert markers(bright) == 2
+    bright.page.keyboard.press("z")
+    bright.click((10.5, 14.5), button="right")
+    assert same(bright.masks(), after_two)
+
+
+def test_a_click_that_changed_nothing_says_so(bright):
+    click_from_nothing(bright, INSIDE)
+    before = bright.masks()
+    bright.click(INSIDE)
+    assert same(bright.masks(), before)
+    assert "click changed nothing" in bright.page.inner_text("#note")
+    assert seen(bright, CAME) == 0
+
+
+def test_a_sign_at_the_pointer_says_that_the_server_works(bright):
+    held = []
+    bright.page.route("**/refine", held.append)
+    bright.page.keyboard.press("n")
+    bright.page.keyboard.press("s")
+    at, _ = bright.pixel(*INSIDE)
+    ring = """([x, y]) => {
+        const { overlay, stage } = fewframes.view, edge = stage.getBoundingClientRect();
+        const { data } = overlay.getContext("2d").getImageData(x - edge.left - 16, y - edge.top - 16, 33, 33);
+        let white = 0;
+        for (let i = 0; i < data.length; i += 4) {
+            const far = Math.hypot((i / 4) % 33 - 16, Math.floor(i / 132) - 16);
+            white += far > 11 && far < 15 && data[i] > 240 && data[i + 1] > 240 && data[i + 2] > 240 ? 1 : 0;
+        }
+        return white > 20;
+    }"""
+    assert not bright.page.evaluate(ring, at)
+    bright.page.mouse.click(*at)
+    bright.page.wait_for_function(ring, arg=at)
+    held.pop().continue_()
+    bright.page.wait_for_function("() => !fewframes.editor.busy")
+    bright.page.mouse.move(*bright.pixel(*ABOVE)[0])
+    bright.page.wait_for_function(f"(at) => !({ring})(at)", arg=at)
+
+
+def test_tool_brush_and_brightness_survive_a_reload(ada):
+    for key in ("e", "]", "u", "Alt+ArrowUp", "Alt+ArrowUp", "Alt+ArrowRight", "{", "t"):
+        ada.page.keyboard.press(key)
+    state = """() => {
+        const { tool, radius, cutting } = fewframes.editor, value = (id) => document.getElementById(id).value;
+        const numbers = fewframes.look.numbers;
+        return { tool, radius, cutting, numbers, brightness: value("brightness"), contrast: value("contrast"),
+            opacity: value("opacity") };
+    }"""
+    before = ada.page.evaluate(state)
+    assert before["tool"] == "eraser"
+    assert before["numbers"] is False
+    ada.page.reload()
+    ada.task()
+    assert ada.page.evaluate(state) == before
+
+
+def test_what_was_kept_by_another_version_is_taken_as_far_as_it_is_known(ada):
+    ada.page.add_init_script(
+        """localStorage.setItem("fewframes:Ada:preferences",
+            JSON.stringify({ tool: "lasso", radius: 1e9, opacity: "much", numbers: false, more: 1 }))"""
+    )
+    ada.page.reload()
+    ada.task()
+    found = ada.page.evaluate("() => [fewframes.editor.tool, fewframes.editor.radius, fewframes.look.opacity]")
+    assert found == ["brush", 200, 0.4]
+    assert ada.page.evaluate("() => fewframes.look.numbers") is False
+
+
+def add_objects(person, count):
+    """Objects of one pixel each, and of doubt that falls."""
+    person.page.evaluate(
+        """(count) => {
+            const drawing = fewframes.drawing(), { width, height } = drawing;
+            for (let i = 0; i < count; i++) {
+                const object = drawing.add({ track_id: 10 + i, category_id: 1 });
+                drawing.apply("test", (mask) => (mask.fill(1, i * width, i * width + i + 1), drawing.everything));
+                object.confidence = 0.1 + i / 20;
+            }
+        }""",
+        count,
+    )
+
+
+def listed(person):
+    return person.page.evaluate("() => [...document.querySelectorAll('#side ol .name')].map((e) => e.textContent)")
+
+
+def test_a_long_list_is_searched_and_a_short_one_has_no_search(ada):
+    assert not ada.page.is_visible("[data-part=search]")
+    add_objects(ada, 8)
+    ada.page.keyboard.press("/")
+    ada.page.keyboard.type("square 13")
+    assert listed(ada) == ["square 13"]
+    ada.page.keyboard.press("Enter")
+    assert ada.page.evaluate("() => fewframes.drawing().selected.track") == 13
+    ada.page.keyboard.press("/")
+    ada.page.keyboard.press("Escape")
+    assert len(listed(ada)) == 9
+
+
+def test_the_list_begins_with_what_is_most_in_doubt_and_keys_follow_it(ada):
+    add_objects(ada, 6)
+    ada.page.select_option("[data-part=sort]", "doubt")
+    assert listed(ada) == [*(f"square {10 + i}" for i in range(6)), "square 1"]
+    ada.page.select_option("[data-part=sort]", "size")
+    assert listed(ada) == ["square 1", *(f"square {10 + i}" for i in reversed(range(6)))]
+    ada.page.locator("#stage").focus()
+    ada.page.evaluate("() => { const d = fewframes.drawing(); d.select(d.objects[0]); }")
+    ada.page.keyboard.press("ArrowDown")
+    assert ada.page.evaluate("() => fewframes.drawing().selected.track") == 15
+    ada.page.reload()
+    ada.task()
+    assert ada.page.evaluate("() => fewframes.panel.order") == "size"
+    assert np.array_equal(ada.masks()[1], mask_at(ASKED[0]))
