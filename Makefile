@@ -1,6 +1,6 @@
 # `make` alone says what there is. Every target that needs the environment sets it up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-faults test-label-studio proofs lint demo docs clean
+.PHONY: help setup test test-faults test-label-studio test-accessibility proofs lint demo docs clean
 
 READY := .venv/.ready
 BIN := .venv/bin
@@ -22,6 +22,9 @@ test-faults: $(READY) ## inject some hundreds of faults for MINUTES=20; ARGS="--
 test-label-studio: $(READY) ## test against a real Label Studio, and what reads CVAT's files
 	@.ci/label_studio
 	@$(BIN)/pytest -m label_studio $(if $(ARGS),$(ARGS),tests/label_studio)
+
+test-accessibility: $(READY) ## look for barriers on the labelling page with axe-core, which npm brings
+	@.ci/accessibility
 
 proofs: $(READY) ## measure every system against its rivals; ARGS="--only harmonic --seeds 5" chooses some
 	@nice $(BIN)/python -m tests.bench.proofs $(ARGS)

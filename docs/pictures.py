@@ -31,13 +31,19 @@ DASHBOARD = (
 )
 """(picture, page, pixels of it at most)."""
 
+BESIDE_THE_MASK = """() => {
+    const { x0, y0, x1 } = fewframes.drawing().selected.bounds;
+    return [x1 + (x1 - x0) * 0.03, y0 + (x1 - x0) * 0.1];
+}"""
+"""A point of the frame that the selected object does not cover."""
+
 SCREEN = {"width": 1240, "height": 1600}
 SHRUNK = 1000 / 1240
 """Pixels of a picture for one of the page."""
 
 
 def label_page(running, link):
-    """Take the labelling page by day, in the dark with outlines and disagreement, and on a tablet."""
+    """Take the labelling page by day, in the dark with outlines and disagreement, on a tablet, and after a click."""
     person = Person(running, link)
     person.task()
     person.page.evaluate("document.getElementById('uncertainty').open = true")
@@ -45,6 +51,7 @@ def label_page(running, link):
         ("label_page", "light", (1440, 900), ("a", "a", "Shift+X", "-", "-", "-")),
         ("label_page_dark", "dark", (1440, 900), ("o", "d")),
         ("label_page_tablet", "light", (1024, 768), ("o", "d")),
+        ("label_page_upright", "light", (768, 1024), ("Shift+D",)),
     ):
         person.page.set_viewport_size({"width": width, "height": height})
         person.page.emulate_media(color_scheme=scheme)
@@ -53,6 +60,10 @@ def label_page(running, link):
         # Until what was said has gone and the drawing is saved.
         person.page.wait_for_timeout(5000)
         person.page.screenshot(path=IMAGES / f"{name}.png")
+    person.page.set_viewport_size({"width": 1440, "height": 900})
+    person.page.keyboard.press("s")
+    person.click(person.page.evaluate(BESIDE_THE_MASK))
+    person.page.screenshot(path=IMAGES / "label_page_click.png")
     person.context.close()
 
 
