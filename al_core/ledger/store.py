@@ -26,6 +26,7 @@ from al_core.ledger.labelling.imports import ImportOperations
 from al_core.ledger.labelling.labels import LabelOperations
 from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
+from al_core.ledger.labelling.revisions import RevisionOperations
 from al_core.ledger.labelling.withdrawals import WithdrawalOperations
 
 __all__ = ["Ledger", "Round", "Step"]
@@ -44,6 +45,7 @@ class Ledger(
     HoldoutOperations,
     ImportOperations,
     QueueOperations,
+    RevisionOperations,
     WithdrawalOperations,
     GivenOperations,
     PeopleOperations,

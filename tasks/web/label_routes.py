@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 UNDO_SECONDS = 60
 """For this long an answer can be taken back."""
 
+LAST_FRAMES = 24
+"""So many frames that a person answered last are listed."""
+
 _NOT_ASKED = "This round was abandoned, or the video excluded. Finish the frame: what you draw is kept as a label."
 
 _PICTURES_KEPT = {"Cache-Control": "private, max-age=86400"}
@@ -63,6 +66,35 @@ def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
     return Response(status_code=204) if task is None else _task(request, person, task)
+
+
+@router.get("/api/upcoming", responses=answers(403, example=examples.UPCOMING, nothing="No other frame waits."))
+def upcoming(request: Request, person: Labeller) -> Any:
+    """Tell which frame this person would get after the one in hand, so that it can be fetched ahead; it may be another
+    in the end."""
+    frame = _ledger(request).upcoming(person.name, _cache(request).lease_seconds())
+    if frame is None:
+        return Response(status_code=204)
+    return {"video_id": frame.video_id, "frame_idx": frame.frame_idx}
+
+
+@router.get("/api/answered", responses=answers(403, example=examples.ANSWERED))
+def answered(request: Request, person: Labeller) -> dict[str, Any]:
+    """List the frames that this person answered last, the newest first."""
+    cache = _cache(request)
+    frames = [
+        {
+            "request_id": it.request_id,
+            "video_id": it.frame.video_id,
+            "video": cache.video(it.frame.video_id).name,
+            "frame_idx": it.frame.frame_idx,
+            "kind": it.kind,
+            "n_masks": it.n_masks,
+            "answered_at": f"{it.answered_at.isoformat()}Z",
+        }
+        for it in _ledger(request).last_answers(person.name, LAST_FRAMES)
+    ]
+    return {"frames": frames}
 
 
 # ---- what there is to see
@@ -156,6 +188,14 @@ def undo(request: Request, person: Labeller, answer_id: UUID) -> dict[str, Any]:
     return _task(request, person, task)
 
 
+@router.post("/api/requests/{request_id}/reopen", responses=answers(404, 409, example=examples.TASK))
+def reopen(request: Request, person: Labeller, request_id: RequestId) -> dict[str, Any]:
+    """Take an answered frame in hand again, to change the answer; it stands until then."""
+    with _refusals(request, person, request_id):
+        task = _ledger(request).reopen(request_id, person.name, _cache(request).lease_seconds())
+    return _task(request, person, task)
+
+
 @router.post("/api/requests/{request_id}/release", status_code=204, responses=answers(404, 409))
 def release(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> None:
     """Give the frame back."""
@@ -191,8 +231,8 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
     responses=answers(404, 409, example={"rle": examples.RLE}, nothing="A newer gesture for the same object came."),
 )
 def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> Any:
-    """Make a mask better by clicks or a box; nothing is stored. A newer gesture for the same object ends an older one,
-    which then has no answer (204)."""
+    """Make a mask better by clicks or a box, or fit the outline of one that was drawn; nothing is stored. A newer
+    gesture for the same object ends an older one, which then has no answer (204)."""
     # The server starts without scipy.
     from tasks.web.refining.page_gestures import Superseded
 
@@ -206,7 +246,9 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
         try:
             with cache.gestures.at_work((request_id, body.track_id), body.made_at) as going_on:
                 refiner = cache.embedded.refiner(frame) or cache.gestures.refiner()
-                found = _refined(refiner, cache.image(frame), known, body, going_on)
+                image = cache.image(frame)
+                drawn = None if body.outline is None else decode(body.outline.checked(video))
+                found = _refined(refiner, image, known, drawn, body, going_on)
         except Superseded:
             return Response(status_code=204)
     return {"rle": encode(found).to_coco()}
@@ -254,14 +296,17 @@ def _refined(
     refiner: "Refiner",
     image: NDArray[np.uint8],
     known: NDArray[np.float32],
+    drawn: NDArray[np.bool_] | None,
     body: RefineBody,
     going_on: Callable[[], None],
 ) -> NDArray[np.bool_]:
-    from al_core.interactive import Click
+    from al_core.interactive import Click, refine_with_outline
     from al_core.masks.soft import Window
 
     # The picture may have taken a while.
     going_on()
+    if drawn is not None:
+        return refine_with_outline(image, known, drawn)
     if body.box is not None:
         return refiner.with_box(image, known, Window(*(round(side) for side in body.box)), going_on)
     clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
@@ -312,6 +357,7 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         "uncertainty": cache.uncertainty(question),
         "set_aside": [dict(zip(("who", "how", "reason"), entry, strict=True)) for entry in aside],
         "base_revision": task.base_revision,
+        "reopened": task.reopened,
         "draft": None if task.draft is None else {
             "masks": [_mask(mask) for mask in task.draft.masks],
             "seconds": task.draft.seconds,

@@ -134,14 +134,15 @@ class ClickBody(BaseModel):
 
 
 class RefineBody(LeaseBody):
-    """Clicks or a box that make a mask better; of two gestures for an object the one that was made later counts, by the
-    milliseconds of the page's clock."""
+    """Clicks or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be fitted; of two
+    gestures for an object the one that was made later counts, by the milliseconds of the page's clock."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
     rle: RleBody | None = None
     clicks: Annotated[list[ClickBody], Field(max_length=MOST_CLICKS)] = []
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
+    outline: RleBody | None = None
     made_at: Annotated[int, Field(ge=0)] = 0
 
 

@@ -54,6 +54,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     found["flagged"] = task.question.request.request_id
     ledger.flag(found["flagged"], "ann", task.lease, "blurred")
     task = ledger.claim("ann", 1000.0)
+    found["answered"] = task.question.request.request_id
     ledger.submit(mask_answer(task.question.request, "a3"), task.lease, 0)
     task = ledger.claim("ann", 1000.0)
     ledger.save_draft(task.question.request.request_id, "ann", task.lease, [MaskLabel(1, 1, square())], 4.0)
@@ -75,7 +76,9 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "standing_answers": {}, "category_masks": {"round_id": 1}, "delivered_paths": {"round_id": 1},
         "last_delivered_round": {}, "frames_covered": {"round_id": 1}, "quality": {}, "coverage": {},
         "annotators": {}, "session_holder": {"key": found["session"]}, "audit_log": {}, "answers_given": {},
-        "waiting": {"round_id": 2}, "task_of": {"annotator": "ann"}, "question": {"request_id": request},
+        "waiting": {"round_id": 2}, "task_of": {"annotator": "ann"},
+        "upcoming": {"annotator": "eve", "seconds": 1000.0}, "last_answers": {"annotator": "ann", "most": 9},
+        "question": {"request_id": request},
         "queue_counts": {"annotator": "ann"}, "queue_state": {}, "flagged": {},
         "set_aside": {"request_id": found["flagged"]}, "set_aside_counts": {},
         "selection": {"round_id": 1}, "label_seconds": {"round_id": 1}, "asked_frames": {"before_round": 3},
@@ -117,6 +120,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "claim": {"annotator": "ann", "seconds": 2000.0}, "renew": held | {"seconds": 2000.0}, "release": held,
         "save_draft": held | {"masks": [], "seconds": 9.0},
         "submit": {"answer": mask_answer(request, "a9"), "lease": found["lease"], "base_revision": 0},
+        "reopen": {"request_id": found["answered"], "annotator": "ann", "seconds": 9.0},
         "undo": {"answer_id": "a3", "annotator": "ann", "within": 1000.0, "seconds": 9.0},
         "skip": held | {"reason": "dark"}, "flag": held | {"reason": "dark"}, "drop": held | {"reason": "dark"},
         "put_selection": {"round_id": 2, "strategy": "value", "selected": [chosen(4)]},

@@ -13,7 +13,7 @@ from al_core.errors import BadLabel
 from al_core.ledger.campaign.categories import standing, stands_for
 from al_core.ledger.campaign.loop_state import refuse_abandoned
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, Selected
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
 LABELS_FRAME = "a.complete AND a.kind <> 'reject'"
 """Tells of an answer ``a`` whether it says all that is in its frame."""
@@ -251,6 +251,16 @@ def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> i
     """Count how often a request was answered, answers that were taken back included."""
     query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
     return int(connection.execute(query, [request_id]).fetchall()[0][0])
+
+
+def masks_of_answer(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[MaskLabel]:
+    """Return the masks of an answer."""
+    rows = connection.execute(
+        "SELECT track_id, category_id, height, width, rle_counts FROM label JOIN video USING (video_id) "
+        "WHERE answer_id = ? ORDER BY 1, label.rowid",
+        [answer_id],
+    ).fetchall()
+    return [mask_of(*row) for row in rows]
 
 
 def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: int) -> int:

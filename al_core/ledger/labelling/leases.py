@@ -62,6 +62,7 @@ class Task:
         lease: its token.
         base_revision: how often the request was answered before, answers that were taken back included.
         draft: what this person drew of it so far.
+        reopened: whether it is answered, and its holder may change the answer.
     """
 
     question: Question
@@ -70,6 +71,7 @@ class Task:
     seconds_left: float
     base_revision: int
     draft: Draft | None
+    reopened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,16 @@ class Lease:
     until: datetime
 
 
+_AGAIN = "again-"
+"""How the tokens of leases of answered requests begin."""
+
 _CLOCK_SLACK = timedelta(minutes=1)
 """Clocks are put right by less than this all the time."""
 
 
 def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | None:
     """Return what a person has in hand, also after its lease expired, unless somebody else took it, its round was
-    abandoned, or its video excluded."""
+    abandoned, its video excluded, or it is answered."""
     row = connection.execute(_HELD, [annotator, now()]).fetchone()
     return None if row is None else Lease(*row)
 
@@ -112,8 +117,18 @@ def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: da
 
 def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
     """Put a request into somebody's hands, whoever had it before."""
+    return _leased(connection, request_id, annotator, until, secrets.token_urlsafe(16))
+
+
+def lease_again(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
+    """Put an answered request into the hands of who answered it."""
+    return _leased(connection, request_id, annotator, until, _AGAIN + secrets.token_urlsafe(16))
+
+
+def _leased(
+    connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime, token: str
+) -> Lease:
     # Rows are replaced, never deleted: DuckDB may refuse a key that was deleted while a reader still saw it.
-    token = secrets.token_urlsafe(16)
     row = [annotator, token, until, request_id]
     query = "UPDATE lease SET annotator = ?, token = ?, expires_at = ? WHERE request_id = ? RETURNING 1"
     if connection.execute(query, row).fetchone() is None:
@@ -131,8 +146,18 @@ def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
     connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE request_id = ?", [now(), request_id])
 
 
-def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, token: str) -> tuple[int, int]:
+def drop_leases(connection: duckdb.DuckDBPyConnection, annotator: str) -> None:
+    """Take everything out of a person's hands."""
+    connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [now(), annotator])
+
+
+def check_lease(
+    connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, token: str, again: bool = False
+) -> tuple[int, int]:
     """Return (round, newest revision) of a request that a person has in hand.
+
+    Args:
+        again: an answered request that its holder opened again will do too.
 
     Raises:
         UnknownName: there is no such request.
@@ -147,7 +172,9 @@ def check_lease(connection: duckdb.DuckDBPyConnection, request_id: str, annotato
         raise UnknownName("request", request_id, ())
     status, holder, current, alive, round_id = row
     # Whoever had a frame in hand when its round was abandoned, or its video excluded, may finish it.
-    if status in ("open", "abandoned", "excluded") and token and (holder, current) == (annotator, token):
+    held = bool(token) and (holder, current) == (annotator, token)
+    reopened = again and status == "done" and token.startswith(_AGAIN)
+    if held and (reopened or status in ("open", "abandoned", "excluded")):
         return round_id, newest_revision(connection, request_id)
     if status == "done":
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
@@ -213,6 +240,7 @@ def task_with(
         (lease.until - now()).total_seconds(),
         revision,
         None if draft is None else _draft(*draft),
+        lease.token.startswith(_AGAIN),
     )
 
 
@@ -237,7 +265,8 @@ def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Qu
 
 _HELD = """
 SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
-WHERE annotator = ? AND token <> '' AND (status = 'open' OR (status IN ('abandoned', 'excluded') AND expires_at > ?))
+WHERE annotator = $1 AND token <> '' AND (status = 'open' OR (status IN ('abandoned', 'excluded') AND expires_at > $2)
+    OR (status = 'done' AND token LIKE 'again-%' AND expires_at > $2))
 ORDER BY expires_at DESC, request_id LIMIT 1
 """
 

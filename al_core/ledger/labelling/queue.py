@@ -13,13 +13,14 @@ import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.campaign.steering import PAUSED
-from al_core.ledger.labelling.labels import LABELS_FRAME, store_answer
+from al_core.ledger.labelling.labels import LABELS_FRAME, masks_of_answer, store_answer
 from al_core.ledger.labelling.leases import (
     Draft,
     Purpose,
     Question,
     Task,
     check_lease,
+    drop_leases,
     end_lease,
     held_by,
     lease_to,
@@ -30,8 +31,8 @@ from al_core.ledger.labelling.leases import (
     task_with,
 )
 from al_core.ledger.labelling.people import Role, log, person_of
-from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
-from al_core.records import Answer, MaskLabel
+from al_core.ledger.operations import Operations, now, now_after_answers, reads, writes
+from al_core.records import Answer, FrameRef, MaskLabel
 
 __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "QueueState", "Submitted", "Task"]
 
@@ -129,6 +130,21 @@ class QueueOperations(Operations):
             return None if held is None else task_with(connection, held, annotator)
 
     @reads
+    def upcoming(self, annotator: str, seconds: float) -> FrameRef | None:
+        """Return the frame that a person would get next, beside what is in hand; None when that is none.
+
+        Args:
+            seconds: how long leases last.
+
+        Raises:
+            UnknownName: nobody of that name has access.
+        """
+        with self._connector.session() as connection:
+            person, until = person_of(connection, annotator), now() + timedelta(seconds=seconds)
+            question = None if person.role is Role.VIEWER else next_for(connection, person, until)
+            return None if question is None else question.request.frame
+
+    @reads
     def question(self, request_id: str) -> Question:
         """Return a request, and what its answer is for."""
         with self._connector.session() as connection:
@@ -147,16 +163,16 @@ class QueueOperations(Operations):
             StaleLease: it is no longer this person's.
         """
         with self._connector.transaction() as connection:
-            check_lease(connection, request_id, annotator, lease)
+            check_lease(connection, request_id, annotator, lease, again=True)
             prolong_lease(connection, request_id, now() + timedelta(seconds=seconds))
             query = "SELECT status FROM label_request WHERE request_id = ?"
-            return connection.execute(query, [request_id]).fetchone() == ("open",)
+            return connection.execute(query, [request_id]).fetchone() not in (("abandoned",), ("excluded",))
 
     @writes
     def release(self, request_id: str, annotator: str, lease: str) -> None:
         """Give a frame back; a draft of it stays."""
         with self._connector.transaction() as connection:
-            check_lease(connection, request_id, annotator, lease)
+            check_lease(connection, request_id, annotator, lease, again=True)
             end_lease(connection, request_id)
             log(connection, annotator, "release", request_id)
 
@@ -166,7 +182,7 @@ class QueueOperations(Operations):
     ) -> None:
         """Keep an unfinished drawing in the place of an earlier one."""
         with self._connector.transaction() as connection:
-            check_lease(connection, request_id, annotator, lease)
+            check_lease(connection, request_id, annotator, lease, again=True)
             save_draft(connection, request_id, annotator, masks, seconds)
 
     @writes
@@ -220,10 +236,10 @@ class QueueOperations(Operations):
                 "included_at IS NULL) THEN 'excluded' ELSE 'open' END, updated_at = ? WHERE request_id = ?",
                 [at, request_id],
             )
-            connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [at, annotator])
+            drop_leases(connection, annotator)
             lease = lease_to(connection, request_id, annotator, at + timedelta(seconds=seconds))
             if whole:
-                save_draft(connection, request_id, annotator, _masks_of(connection, answer_id), spent)
+                save_draft(connection, request_id, annotator, masks_of_answer(connection, answer_id), spent)
             log(connection, annotator, "undo", request_id, answer_id)
             return task_with(connection, lease, annotator)
 
@@ -308,7 +324,7 @@ class QueueOperations(Operations):
 
 def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, base_revision: int) -> tuple[int, int]:
     """Store an answer that was not there before and end its lease; returns (round, revision)."""
-    round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease)
+    round_id, found = check_lease(connection, answer.request_id, answer.annotator, lease, again=True)
     if found != base_revision:
         raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
     revision = store_answer(connection, answer, found)
@@ -364,15 +380,6 @@ def _undoable(
     if now() - created_at > timedelta(seconds=within):
         raise StaleLease(f"an answer can be taken back for {within:g} s; that time is over for {request_id}")
     return request_id, spent, whole
-
-
-def _masks_of(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[MaskLabel]:
-    rows = connection.execute(
-        "SELECT track_id, category_id, height, width, rle_counts FROM label JOIN video USING (video_id) "
-        "WHERE answer_id = ? ORDER BY 1, label.rowid",
-        [answer_id],
-    ).fetchall()
-    return [mask_of(*row) for row in rows]
 
 
 def _left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:

@@ -10,6 +10,9 @@ _CATEGORY = {"category_id": 1, "name": "dog"} | _SHOWN
 CATEGORIES = {"categories": [_CATEGORY], "guide": "Every *dog*.", "guide_html": "<p>Every <em>dog</em>.</p>\n"}
 ME = {"name": "ada", "role": "annotator", "done": 12, "open": 8}
 
+_SIZE = {"width": 854, "height": 480, "cuts": [140]}
+_FRAME = {"video_id": 1, "video": "dog", "frame_idx": 120, "time_seconds": 4.8, "n_frames": 300, "fps": 25.0} | _SIZE
+
 TASK = {
     "request_id": "r0002-v00001-f0000120",
     "round_id": 2,
@@ -19,23 +22,14 @@ TASK = {
     "reason": "the teachers disagree",
     "control": False,
     "blind": False,
-    "frame": {
-        "video_id": 1,
-        "video": "dog",
-        "frame_idx": 120,
-        "time_seconds": 4.8,
-        "n_frames": 300,
-        "fps": 25.0,
-        "width": 854,
-        "height": 480,
-        "cuts": [140],
-    },
+    "frame": _FRAME,
     "categories": [_CATEGORY],
     "own_categories": [1],
     "masks": [_MASK],
     "uncertainty": {},
     "set_aside": [],
     "base_revision": 0,
+    "reopened": False,
     "draft": {"masks": [], "seconds": 3.5, "saved_at": "2026-11-26T08:00:00Z"},
     "queue": {"open": 8, "done": 12, "mine": 5},
 }
@@ -45,6 +39,12 @@ _SEEN = {"first_frame": 0, "last_frame": 119, "labelled": [0, 60], "example_fram
 OBJECTS = {"objects": [{"track_id": 1, "category_id": 1} | _SEEN], "labelled": [0, 60]}
 
 RENEWED = {"expires_in_seconds": 300.0, "note": ""}
+
+_ANSWERED = {"request_id": "r0002-v00001-f0000120", "video_id": 1, "video": "dog", "frame_idx": 120, "kind": "mask"}
+
+ANSWERED = {"frames": [_ANSWERED | {"n_masks": 2, "answered_at": "2026-11-26T08:00:00Z"}]}
+
+UPCOMING = {"video_id": 1, "frame_idx": 180}
 
 STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}
 

@@ -1,13 +1,9 @@
 // What a frame is asked for, where that is less than whole masks: a yes or no, or which objects are in it; other kinds
 // choose the tool. Whoever does something else instead is welcome: what is drawn goes out as usual.
 
-const byId = (id) => document.getElementById(id);
+import { element } from "./elements.js";
 
-const element = (name, values = {}, ...children) => {
-  const made = Object.assign(document.createElement(name), values);
-  made.append(...children);
-  return made;
-};
+const byId = (id) => document.getElementById(id);
 
 const TOOL = { click: "click", box: "box", polygon: "polygon", scribble: "click" };
 

@@ -2,12 +2,14 @@
 
 import { call } from "./server.js";
 
-const REACH = 30, LONG_SIDE = 960, THUMB_SIDE = 160, AT_ONCE = 2;
+const REACH = 30, LONG_SIDE = 960, THUMB_SIDE = 160, AT_ONCE = 2, BUSY_MS = 50;
 
 /** Tells "show" {frame, image, masks} when another frame is to be seen; image is null for the frame to label. */
 export class Clip extends EventTarget {
-  constructor(root) {
+  /** While busy() says so, nothing is fetched ahead: the server works on what the person waits for. */
+  constructor(root, busy = () => false) {
     super();
+    this.busy = busy;
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
     Object.assign(this, { strip: part("strip"), range: part("range"), label: part("label"), playButton: part("play") });
     Object.assign(this, { task: null, at: 0, frames: new Map(), timer: 0, marks: part("marks") });
@@ -127,7 +129,10 @@ export class Clip extends EventTarget {
     for (let d = 1; d <= REACH; d++) near.push(this.own + d, this.own - d);
     const wanted = near.filter((i) => i >= this.first && i <= this.last);
     const fetchNext = async () => {
-      while (wanted.length && task === this.task) await this.#frame(wanted.shift());
+      while (wanted.length && task === this.task) {
+        if (this.busy()) await new Promise((done) => setTimeout(done, BUSY_MS));
+        else await this.#frame(wanted.shift());
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, fetchNext));
   }

@@ -1,15 +1,16 @@
 // Tools: what pointers and the keyboard's cursor do to the drawing. Knows nothing of the server: where a tool needs
 // it, refine(object, question) is called, which gives an RLE or null.
 
+import { Corners } from "./corners.js";
 import * as masks from "./masks.js";
 import { ShownChange } from "./shown_change.js";
 
 export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
 
 const LEAST_RADIUS = 0.5, MOST_RADIUS = 200;
-const CLOSE_BY = 10, TRACE_FROM = 5, BESIDE = 8; // CSS pixels
+const CLOSE_BY = 10, TRACE_FROM = 5, TREMBLE = 1, BESIDE = 8; // CSS pixels
 const LEAST_BESIDE = 2; // image pixels, for frames that are seen from very near
-const SAME_BOX = 0.5;
+const SAME_BOX = 0.5, MOST_DOTS = 60;
 const SIGN_FROM_MS = 100, TURN_MS = 900; // of the sign that the server works on a gesture
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -35,7 +36,7 @@ export class Editor extends EventTarget {
     // One click is taken back, not the others before it.
     drawing.addEventListener("walk", ({ detail: { entry, side } }) => {
       const series = entry.series?.[side];
-      if (series) this.clicks = { ...series, answered: series };
+      if (series && this.tool === "click") this.clicks = { ...series, answered: series };
     });
   }
 
@@ -69,17 +70,18 @@ export class Editor extends EventTarget {
     return begun;
   }
 
-  /** Close the polygon that is being drawn; false when there is none. */
-  closePolygon(minus = this.minus) {
+  /** Close the polygon that is being drawn; false when there is none. Of one that was traced nobody moves a corner. */
+  closePolygon(minus = this.minus, traced = false) {
     const points = this.points;
     if (!points) return false;
     this.points = null;
     const { drawing } = this;
     if (points.length > 2) {
-      this.#ready();
-      const draw = (mask) => masks.polygon(mask, drawing.width, drawing.height, points, minus ? 0 : 1);
-      drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus);
-      this.#made("polygon", drawing.selected, !minus, points);
+      const object = this.#ready(), draw = (mask) =>
+        masks.polygon(mask, drawing.width, drawing.height, points, minus ? 0 : 1);
+      const corners = traced ? null : new Corners(object, points, minus, drawing.rleOf(object));
+      drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus, { corners });
+      this.#made("polygon", object, !minus, points);
     }
     this.view.redrawOverlay();
     return true;
@@ -90,6 +92,52 @@ export class Editor extends EventTarget {
     this.points.pop();
     if (!this.points.length) this.points = null;
     this.view.redrawOverlay();
+    return true;
+  }
+
+  /** The corners of the polygon that was drawn last, while nothing else was done; null where there are none. */
+  get corners() {
+    const found = this.tool === "polygon" && !this.points && this.drawing?.done.at(-1)?.corners;
+    return found && found.object === this.drawing.selected ? found : null;
+  }
+
+  /** Take out the corner under the pointer; false when there is none. */
+  removeCorner() {
+    const points = this.pointer && this.corners?.without(this.pointer, this.view.scale);
+    if (points) this.#reshape(points);
+    return Boolean(points);
+  }
+
+  #pullCorner(point) {
+    const { drag } = this;
+    drag.pulled ||= Math.hypot(point[0] - drag.from[0], point[1] - drag.from[1]) * this.view.scale > TREMBLE;
+    if (drag.pulled) drag.points[drag.index] = point;
+  }
+
+  /** A press on a corner that pulls it nowhere begins another polygon there. */
+  #dropCorner({ from, points, pulled }) {
+    if (pulled) return this.#reshape(points);
+    this.points = [from];
+    return this.view.redrawOverlay();
+  }
+
+  #reshape(points) {
+    const { drawing } = this, corners = this.corners.with(points);
+    const draw = (mask) => corners.drawOn(mask, drawing.width, drawing.height);
+    drawing.apply("corner", draw, this.cutting && !corners.minus, { corners });
+    this.#made("polygon", corners.object, !corners.minus, points);
+    this.view.redrawOverlay();
+  }
+
+  /** Let the server put the outline of the selected object where the picture has one; false when nothing is drawn. */
+  fitOutline() {
+    this.closePolygon();
+    const { drawing } = this, object = drawing.selected;
+    if (!object || drawing.isBlank(object)) return false;
+    const shown = drawing.shown.find((m) => m.track_id === object.track)?.rle ?? null;
+    const question = { rle: shown, outline: drawing.rleOf(object) };
+    this.clicks = null;
+    this.#ask(object, question, "fit", this.pointer ?? drawing.anchorOf(object));
     return true;
   }
 
@@ -132,8 +180,12 @@ export class Editor extends EventTarget {
     this.closedByItself = false;
     this.shown = null;
     if (this.tool === "select" || event.altKey) return this.drawing.select(this.drawing.at(...point));
+    this.dispatchEvent(new Event("draw"));
     if (this.tool === "brush" || this.tool === "eraser") return this.#beginStroke(point, minus, event);
-    if (this.tool === "polygon") return this.#addPoint(point, minus);
+    if (this.tool === "polygon") {
+      const grip = this.corners?.minus === minus ? this.corners.grip(point, this.view.scale) : null;
+      return grip ? (this.drag = { kind: "corner", from: point, ...grip }) : this.#addPoint(point, minus);
+    }
     if (this.tool === "box") return (this.drag = { kind: "box", from: point, to: point, shiftKey: event.shiftKey });
     if (this.tool === "click") return this.#click(point, minus);
     return null;
@@ -226,6 +278,7 @@ export class Editor extends EventTarget {
     if (this.drag?.kind === "stroke") this.#strokeTo(point);
     if (this.drag?.kind === "trace") this.#traceTo(point);
     if (this.drag?.kind === "box") this.drag.to = point;
+    if (this.drag?.kind === "corner") this.#pullCorner(point);
     this.view.redrawOverlay();
   }
 
@@ -236,8 +289,9 @@ export class Editor extends EventTarget {
       this.#made(this.tool, this.drawing.selected, drag.value === 1, drag.points);
       this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
     }
-    if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus);
+    if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus, true);
     if (drag?.kind === "box") this.#box(drag);
+    if (drag?.kind === "corner" && this.corners) this.#dropCorner(drag);
   }
 
   // ---- the keyboard's cursor
@@ -360,7 +414,11 @@ export class Editor extends EventTarget {
     if (!this.editable) return;
     const thin = 1.5 / scale;
     if (this.shown?.holds) this.shown.drawOver(context, scale);
-    if (this.points) this.#drawPolygon(context, thin);
+    if (this.points) this.#drawPolygon(context, thin, this.pointer ? [...this.points, this.pointer] : this.points);
+    if (this.corners) {
+      const points = this.drag?.kind === "corner" ? this.drag.points : this.corners.points;
+      this.#drawPolygon(context, thin, points === this.drag?.points ? [...points, points[0]] : [], points);
+    }
     if (this.drag?.kind === "box") this.#twoLines(context, thin, (c) => c.rect(...this.#boxDrawn()));
     for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
     if (this.pointer && (this.tool === "brush" || this.tool === "eraser")) {
@@ -372,7 +430,7 @@ export class Editor extends EventTarget {
     if (this.busy) this.#drawWorking(context, scale);
   }
 
-  /** The sign of work, where the person looks: at the pointer, or where the gesture was when the pointer is elsewhere. */
+  /** The sign of work, where the person looks: at the pointer, or where the gesture was. */
   #drawWorking(context, scale) {
     const { since, point } = this.asked, now = performance.now();
     this.view.redrawOverlay();
@@ -396,14 +454,16 @@ export class Editor extends EventTarget {
     return [from[0], from[1], to[0] - from[0], to[1] - from[1]];
   }
 
-  #drawPolygon(context, thin) {
-    const all = this.pointer ? [...this.points, this.pointer] : this.points;
-    this.#twoLines(context, thin, (c) => all.forEach((p, i) => (i ? c.lineTo(...p) : c.moveTo(...p))));
-    for (const point of this.points.length < 60 ? this.points : []) {
+  #drawPolygon(context, thin, line, corners = this.points) {
+    this.#twoLines(context, thin, (c) => line.forEach((p, i) => (i ? c.lineTo(...p) : c.moveTo(...p))));
+    for (const point of corners.length <= MOST_DOTS ? corners : []) {
       context.beginPath();
       context.arc(...point, thin * 2.4, 0, 7);
       context.fillStyle = "#ffffff";
       context.fill();
+      context.strokeStyle = "rgb(0 0 0 / 65%)";
+      context.lineWidth = thin * 0.6;
+      context.stroke();
     }
   }
 

@@ -10,25 +10,28 @@ import * as guide from "./guide.js";
 import { listen } from "./input.js";
 import { Keeper } from "./keeper.js";
 import { helpSheet } from "./keys.js";
+import { showLastFrames } from "./last_frames.js";
 import { Look, press } from "./look.js";
 import { NOWHERE } from "./masks.js";
 import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
-import { Panel, showReason } from "./panel.js";
+import { Panel } from "./panel.js";
 import { Preferences } from "./preferences.js";
+import { Reason } from "./reason.js";
 import { call } from "./server.js";
 import { Tabs } from "./tabs.js";
 import { MaskLayer, View } from "./view.js";
 import { Work } from "./work.js";
 
 const byId = (id) => document.getElementById(id);
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const setup = JSON.parse(byId("setup").textContent);
 const stage = byId("stage"), app = byId("app");
 const messages = new Messages(app);
 const clock = new ActiveClock();
 
 let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
-let tabs = null;
+let tabs = null, leads = false, ahead = null, pointed = null;
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.length);
@@ -36,10 +39,11 @@ const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
 const editor = new Editor(view, colourOf, (object, question) =>
   work.refine({ track_id: object.track, category_id: object.category, ...question }));
 const look = new Look(byId("picture"), () => view.redrawOverlay());
-const clip = new Clip(byId("clip"));
+const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const panel = new Panel(byId("side"), colourOf, actOnObject);
+const reason = new Reason(byId("why"), setup.components, () => view.redrawOverlay());
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
-const MOST_TRACK = 65534;
+const MOST_TRACK = 65534, AHEAD_MS = 300;
 
 // ---- what is seen
 
@@ -51,10 +55,12 @@ function drawOver(context, scale) {
     context.globalAlpha = look.outlineOnly && !elsewhere ? 0 : look.opacity;
     context.drawImage(filled.canvas, 0, 0);
     context.globalAlpha = 1;
-    if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, drawing.selected);
+    const chosen = drawing.objects.includes(pointed) ? pointed : drawing.selected;
+    if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, chosen);
   }
   editor.drawOver(context, scale);
   if (!elsewhere && !look.hidden) view.write(context, numbersSeen());
+  if (!elsewhere) reason.drawOver(context, scale);
 }
 
 /** What is written on the picture: every object's number, and the name of the one under the pointer. */
@@ -91,6 +97,10 @@ function showState() {
   editor.editable = Boolean(work.task) && !sending && seen === null;
   stage.classList.toggle("locked", !editor.editable);
   for (const id of ["accept", "nothing", "skip", "flag", "drop"]) byId(id).disabled = sending || !work.task;
+  const again = Boolean(work.task?.reopened);
+  byId("skip").textContent = again ? "Leave it as it was" : "Skip";
+  byId("flag").hidden = again;
+  byId("drop").hidden = again || !leads;
 }
 
 function showFinish() {
@@ -101,7 +111,8 @@ function showFinish() {
   byId("nothing").hidden = kind === "absent" && !drawing.untouched;
   const left = drawing.objects.filter((o) => !o.accepted).length;
   const all = drawing.objects.length;
-  byId("left").textContent = all ? `${all - left} of ${all} accepted` : "";
+  // Nobody has to accept them one by one: nothing is counted before somebody does.
+  byId("left").textContent = all > left ? `${all - left} of ${all} accepted` : "";
 }
 
 setInterval(() => {
@@ -118,7 +129,7 @@ function open({ task, drawn }) {
   drawing = new Drawing(frame.height, frame.width, task.masks, drawn);
   layer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
   contextLayer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
-  [seen, heat, copied] = [null, null, null];
+  [seen, heat, copied, pointed] = [null, null, null, null];
   view.open(frame.width, frame.height);
   editor.open(drawing, newObject);
   layer.paint(drawing.everything, drawing.objects, drawing.selected);
@@ -134,7 +145,7 @@ function open({ task, drawn }) {
   evidence.open();
   const tool = asked.open(task, drawing, known.list, nameOfKnown);
   if (tool) editor.choose(tool);
-  showReason(byId("why"), task, setup.components);
+  reason.open(task, drawing, (object) => panel.nameOf(object));
   showPlace(task);
   look.set({ heat: false });
   clip.open(task);
@@ -143,7 +154,7 @@ function open({ task, drawn }) {
   loadPicture(task);
   loadHeat(task);
   stage.focus({ preventScroll: true });
-  messages.say(`Frame ${frame.frame_idx} of ${frame.video}. ${task.reason} ${drawing.objects.length} objects.`);
+  messages.say(`Frame ${frame.frame_idx} of ${frame.video}. ${reason.sentence} ${drawing.objects.length} objects.`);
 }
 
 function showPlace({ frame, queue }) {
@@ -153,18 +164,30 @@ function showPlace({ frame, queue }) {
   byId("queue-text").textContent = `${queue.done} of ${queue.open + queue.done} done · ${queue.mine} by you`;
 }
 
+const pictureOf = ({ video_id, frame_idx }) => `api/frames/${video_id}/${frame_idx}.jpg`;
+
 async function loadPicture(task) {
-  const image = new Image(), { video_id, frame_idx } = task.frame;
-  image.src = `api/frames/${video_id}/${frame_idx}.jpg`;
+  const address = pictureOf(task.frame), image = ahead?.address === address ? ahead.image : new Image();
+  image.src ||= address;
   for (let wait = 1000; work.task === task; wait = Math.min(10000, wait * 1.5)) {
     if (await image.decode().then(() => true, () => false)) break;
-    await new Promise((done) => setTimeout(done, wait));
-    image.src = `api/frames/${video_id}/${frame_idx}.jpg?again=${wait}`;
+    await pause(wait);
+    image.src = `${address}?again=${wait}`;
   }
   if (work.task !== task) return;
   task.image = image;
   if (seen === null) view.show(image);
   app.dataset.picture = "shown";
+  fetchAhead(task);
+}
+
+/** Fetch the picture of the frame that comes next, so that it is there when this one is sent. */
+async function fetchAhead(task) {
+  await pause(AHEAD_MS);
+  const next = work.task === task ? await work.upcoming() : null;
+  if (!next || work.task !== task) return;
+  ahead = { address: pictureOf(next), image: new Image() };
+  ahead.image.src = ahead.address;
 }
 
 async function loadHeat(task) {
@@ -174,12 +197,13 @@ async function loadHeat(task) {
   if (await image.decode().then(() => true, () => false) && work.task === task) {
     heat = image;
     button.disabled = false;
+    reason.setDoubt(image);
   }
 }
 
 function repaint({ rect, unfinished }) {
   layer.paint(rect, drawing.objects, drawing.selected);
-  view.redrawOverlay();
+  reason.set(false);
   if (unfinished) return;
   known.changed();
   panel.refresh();
@@ -228,6 +252,10 @@ function newObject(forGesture = false) {
 
 function actOnObject(action, object, value) {
   if (action === "select") drawing.select(object);
+  if (action === "point") {
+    pointed = object;
+    return view.redrawOverlay();
+  }
   if (action === "visible") drawing.setVisible(object, value);
   if (!editor.editable) return panel.refresh();
   if (action === "category") setCategory(object, value);
@@ -403,16 +431,32 @@ async function nothingHere() {
   if (task === work.task) await work.submit("absent");
 }
 
+/** Show the frames that this person answered last, to open one again. */
+async function lastFrames() {
+  const dialog = byId("last-frames"), frames = await work.answered();
+  if (!frames) return;
+  byId("last-text").textContent = frames.length
+    ? "Choose a frame to change what you said of it. Your answer stands until you save another one."
+    : "You have answered no frame yet.";
+  showLastFrames(byId("last"), frames, (frame) => {
+    dialog.close();
+    work.reopen(frame.request_id);
+  });
+  if (!dialog.open) dialog.showModal();
+}
+
 async function putAside(how) {
   if (!editor.editable) return;
+  if (work.task.reopened) return void (how === "skip" && work.leaveAsItWas());
   const { task } = work, reason = await messages.ask(how);
   if (reason && task === work.task) await work.putAside(how, reason);
 }
 
 /** Say what a click or a box did, to those who listen; that it did nothing, to everybody. */
 function tellChange({ label, changed, change }) {
+  const elsewhere = "Try another place, or draw with brush or polygon.";
   if (changed) messages.say(`${change.came} pixels came, ${change.went} went. Z takes it back.`);
-  else messages.tell(`That ${label} changed nothing. Try another place, or draw with brush or polygon.`);
+  else messages.tell(label === "fit" ? "The outline is as it was." : `That ${label} changed nothing. ${elsewhere}`);
 }
 
 const withObject = (run) => () => {
@@ -428,8 +472,10 @@ const ACTIONS = {
   refuseMasks,
   sendTags,
   nothingHere,
-  acceptMask: withObject(() => drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on.")),
+  acceptMask: withObject(() =>
+    drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on.")),
   undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
+  lastFrames: () => tabs?.works && lastFrames(),
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
   drop: () => putAside("drop"),
@@ -437,6 +483,7 @@ const ACTIONS = {
   cutting: () => editor.set({ cutting: !editor.cutting }),
   thinner: () => editor.resize(1 / 1.2),
   thicker: () => editor.resize(1.2),
+  fitOutline: withDrawing(() => editor.fitOutline() || messages.tell("Draw the object first.")),
   fillHoles: withObject(() => drawing.fillHoles() || messages.tell("There is no hole.")),
   cutOut: withObject(() => drawing.cutFromOthers() || messages.tell("It lies on no other object.")),
   undo: withDrawing(() => editor.removePoint() || drawing.undo()),
@@ -446,7 +493,9 @@ const ACTIONS = {
   previousObject: () => drawing?.selectNext(-1, panel.listed),
   searchObjects: () => panel.focusSearch() || messages.tell("The list is short: there is nothing to search."),
   newObject: withDrawing(newObject),
-  deleteObject: withDrawing(() => editor.removePoint() || (drawing.selected && drawing.remove(drawing.selected))),
+  deleteObject: withDrawing(() =>
+    editor.removePoint() || editor.removeCorner() || (drawing.selected && drawing.remove(drawing.selected))),
+  ignore: withObject((object) => setCategory(object, 0)),
   identity: withObject(() => panel.focusTrack()),
   sameAs: () => drawing && sameAs(),
   swapObjects: withObject(swapObjects),
@@ -465,6 +514,7 @@ const ACTIONS = {
   hide: () => look.toggle("hidden"),
   outlineOnly: () => look.toggle("outlineOnly"),
   numbers: () => look.toggle("numbers"),
+  whereToLook: () => drawing && (reason.set(true) || messages.tell("Nothing here is more in doubt than the rest.")),
   disagreement: () => (heat ? look.toggle("heat") : messages.tell("Where the model is unsure is not known here.")),
   fainter: () => look.change("opacity", -0.1),
   stronger: () => look.change("opacity", 0.1),
@@ -496,6 +546,8 @@ async function begin() {
   editor.addEventListener("made", ({ detail }) =>
     messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
+  // Nobody draws what cannot be seen.
+  editor.addEventListener("draw", () => look.hidden && look.set({ hidden: false }));
   editor.addEventListener("refined", ({ detail }) => tellChange(detail));
   showTools();
   let me;
@@ -506,7 +558,8 @@ async function begin() {
   }
   if (me.role === "viewer") return location.replace("dashboard/overview");
   byId("person").textContent = me.name;
-  for (const name of ["drop", "new-category"]) byId(name).hidden = me.role !== "lead";
+  leads = me.role === "lead";
+  byId("new-category").hidden = !leads;
   const keeper = new Keeper(me.name);
   keeper.tidy();
   new Preferences(keeper, { editor, look, panel, tools: TOOLS });
@@ -531,7 +584,9 @@ async function begin() {
     app.dataset.state = "starting";
     work.start();
   }, leaveToAnotherTab);
-  globalThis.fewframes = { work, view, editor, look, panel, clip, clock, known, asked, drawing: () => drawing };
+  globalThis.fewframes = {
+    work, view, editor, look, panel, reason, clip, clock, known, asked, drawing: () => drawing,
+  };
   return tabs.begin();
 }
 

@@ -1,15 +1,10 @@
 // The objects of the video, as the server knows them: a number for each new one, and a list to choose from. Where the
 // server is away, numbers are guessed and mended when it is back.
 
+import { element } from "./elements.js";
 import { call } from "./server.js";
 
 const AGAIN_MS = 3000, MOST_FRAMES = 6;
-
-const element = (name, values = {}, ...children) => {
-  const made = Object.assign(document.createElement(name), values);
-  made.append(...children);
-  return made;
-};
 
 /** Tells "list" when the objects of the video are known, and "mended" when a guessed number was replaced. */
 export class VideoObjects extends EventTarget {

@@ -1,12 +1,8 @@
-// The panel beside the frame: why the frame was chosen, and the list of objects.
+// The panel beside the frame: the list of objects.
+
+import { element } from "./elements.js";
 
 const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model" };
-
-const element = (name, values = {}, ...children) => {
-  const made = Object.assign(document.createElement(name), values);
-  made.append(...children);
-  return made;
-};
 
 const icon = (name) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -16,27 +12,6 @@ const icon = (name) => {
   svg.append(use);
   return svg;
 };
-
-/** The reason for the choice, and the parts of the uncertainty as bars; words names the parts. */
-export function showReason(root, task, words) {
-  const notes = [];
-  if (task.control) notes.push("Drawn at random, to measure what choosing frames gains.");
-  if (task.blind) notes.push("No masks are shown here on purpose: draw what you see.");
-  if (task.kind === "accept") notes.push("A look is enough here: accept the masks, or correct them.");
-  for (const { who, how, reason } of task.set_aside ?? []) {
-    notes.push(who ? `${who} ${how === "flag" ? "flagged" : "skipped"} it: ${reason || "no reason given"}` : "Everybody skipped it.");
-  }
-  root.querySelector("[data-part=reason]").textContent = task.reason;
-  root.querySelector("[data-part=notes]").replaceChildren(...notes.map((text) => element("p", { textContent: text })));
-  const known = Object.keys(words).filter((name) => Number.isFinite(task.uncertainty?.[name]));
-  root.querySelector("[data-part=bars]").replaceChildren(...known.map((name) => {
-    const value = Math.max(0, Math.min(1, task.uncertainty[name]));
-    const bar = element("meter", { min: 0, max: 1, value });
-    bar.setAttribute("aria-label", words[name]);
-    return element("li", {}, element("span", { textContent: words[name] }), bar,
-      element("span", { className: "value", textContent: value.toFixed(2) }));
-  }));
-}
 
 const SORTS = {
   number: null,
@@ -197,6 +172,8 @@ export class Panel extends EventTarget {
     choose.addEventListener("click", () => this.act("select", object));
     see.addEventListener("click", () => this.act("visible", object, !object.visible));
     const row = element("li", {}, choose, see);
+    row.addEventListener("pointerenter", () => this.act("point", object));
+    row.addEventListener("pointerleave", () => this.act("point", null));
     this.rows.set(object, row);
     return row;
   }

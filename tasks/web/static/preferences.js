@@ -4,7 +4,8 @@ const EDITOR = ["tool", "radius", "cutting"], LOOK = ["opacity", "brightness", "
 const PANEL = ["order"];
 const KEPT_AFTER_MS = 300;
 
-const isLike = (value, example) => typeof value === typeof example && (typeof value !== "number" || Number.isFinite(value));
+const isLike = (value, example) =>
+  typeof value === typeof example && (typeof value !== "number" || Number.isFinite(value));
 
 export class Preferences {
   /** Take up what was kept, as far as this version knows it, and keep what changes from now on; known names tools. */
@@ -12,7 +13,8 @@ export class Preferences {
     Object.assign(this, { keeper, parts: [[editor, EDITOR], [look, LOOK], [panel, PANEL]], timer: 0 });
     const kept = keeper.preferences() ?? {};
     for (const [part, names] of this.parts) {
-      const values = names.filter((name) => isLike(kept[name], part[name]) && (name !== "tool" || tools.includes(kept.tool)));
+      const isKnown = (name) => name !== "tool" || tools.includes(kept.tool);
+      const values = names.filter((name) => isLike(kept[name], part[name]) && isKnown(name));
       part.set(Object.fromEntries(values.map((name) => [name, kept[name]])));
       part.addEventListener("change", () => this.#later());
     }

@@ -94,6 +94,39 @@ export class Work extends EventTarget {
     });
   }
 
+  /** Take a frame in hand that this person answered; the answer stands until another one is sent. */
+  async reopen(requestId) {
+    if (this.sending) return null;
+    return this.#safely(async () => {
+      if (this.task && this.saved !== "saved") await this.#saveThere();
+      this.#open(await call("POST", `api/requests/${requestId}/reopen`));
+      return true;
+    });
+  }
+
+  /** Give a frame that was opened again back without a word: its answer stays as it was. */
+  async leaveAsItWas() {
+    if (this.sending || !this.task) return;
+    const { request_id, lease } = this.task;
+    this.#say({ sending: true });
+    await this.#safely(async () => {
+      const released = call("POST", `api/requests/${request_id}/release`, { lease: lease.token });
+      await released.finally(() => this.#say({ sending: false }));
+      this.#close();
+      await this.#next();
+    });
+  }
+
+  /** Ask which frame comes after the one in hand; null where that is not known. */
+  async upcoming() {
+    return call("GET", "api/upcoming").catch(() => null);
+  }
+
+  /** The frames that this person answered last, the newest first; null where the server is away. */
+  async answered() {
+    return (await this.#safely(() => call("GET", "api/answered")))?.frames ?? null;
+  }
+
   get canUndo() {
     return Boolean(this.last) && Date.now() < this.last.until;
   }

@@ -251,6 +251,9 @@ class TestRefine:
         boxed = act(ada, task, "refine", track_id=1, category_id=1, rle=None, box=[4.2, 4.0, 20.0, 16.0])
         found = decode(Rle(*boxed.json()["rle"]["size"], boxed.json()["rle"]["counts"]))
         assert not found[:, 20:].any()
+        drawn = square(3)
+        fitted = act(ada, task, "refine", track_id=1, category_id=1, outline=drawn.rle.to_coco()).json()["rle"]
+        assert (decode(Rle(*fitted["size"], fitted["counts"])) & decode(drawn.rle)).any()
         assert next_task(ada)["draft"] is None
 
     def test_a_gesture_that_a_newer_one_follows_has_no_answer(self, office, ada):

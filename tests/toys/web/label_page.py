@@ -18,7 +18,7 @@ class Person:
     """Somebody at the labelling page; what was on it when a frame was saved is kept in ``saved``."""
 
     def __init__(self, running, link, **options):
-        self.context = running.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.context = running.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
         self.page = self.context.new_page()
         self.page.goto(link)
         self.page.wait_for_url(lambda url: "/enter" not in url)
@@ -60,6 +60,16 @@ class Person:
         for point in points:
             self.page.mouse.click(*self.pixel(*point)[0], **options)
         self.page.wait_for_function("() => !fewframes.editor.busy")
+
+    def hold(self, pattern):
+        """Keep calls from the server until the test lets them go; returns those that came."""
+        held = []
+
+        def keep(route):
+            held.append(route)
+
+        self.page.route(pattern, keep)
+        return held
 
     def drag(self, start, end):
         """Draw a straight line; returns its two ends on the image."""

@@ -122,7 +122,7 @@ def test_answers_have_the_fields_that_are_described(office, document, ada):
         assert task[part].keys() == shown[part].keys()
     assert task["masks"][0].keys() == shown["masks"][0].keys()
     assert task["categories"][0].keys() == shown["categories"][0].keys()
-    for path in ("/api/me", "/api/state", "/api/categories"):
+    for path in ("/api/me", "/api/state", "/api/categories", "/api/upcoming"):
         assert ada.get(path).json().keys() == example("GET", path).keys()
     listed = ada.get("/api/objects/1").json()
     described = example("GET", "/api/objects/{video_id}")
@@ -144,6 +144,10 @@ def test_answers_have_the_fields_that_are_described(office, document, ada):
         reply = ada.request(method, f"{request}/{how}", json=token | more)
         assert reply.status_code == 200, reply.text
         assert reply.json().keys() == example(method, f"{described}/{how}").keys()
+    answered = ada.get("/api/answered").json()["frames"]
+    assert answered[0].keys() == example("GET", "/api/answered")["frames"][0].keys()
+    reopened = ada.post(f"{request}/reopen").json()
+    assert reopened.keys() == example("POST", f"{described}/reopen").keys()
     again = ada.post(f"/api/answers/{reply.json()['answer_id']}/undo")
     assert again.json().keys() == example("POST", "/api/answers/{answer_id}/undo").keys()
 

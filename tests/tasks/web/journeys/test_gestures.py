@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.toys.labelled_project import mask_at
 from tests.toys.web.browser import needs_chromium
-from tests.toys.web.label_page import ASKED, same
+from tests.toys.web.label_page import ASKED, masks_of, same
 
 pytestmark = needs_chromium
 
@@ -90,8 +90,7 @@ def test_a_click_that_changed_nothing_says_so(bright):
 
 
 def test_a_sign_at_the_pointer_says_that_the_server_works(bright):
-    held = []
-    bright.page.route("**/refine", held.append)
+    held = bright.hold("**/refine")
     bright.page.keyboard.press("n")
     bright.page.keyboard.press("s")
     at, _ = bright.pixel(*INSIDE)
@@ -189,3 +188,80 @@ def test_the_list_begins_with_what_is_most_in_doubt_and_keys_follow_it(ada):
     ada.task()
     assert ada.page.evaluate("() => fewframes.panel.order") == "size"
     assert np.array_equal(ada.masks()[1], mask_at(ASKED[0]))
+
+
+def draw_polygon(person, *corners):
+    """A new object; Enter closes its polygon."""
+    person.page.keyboard.press("n")
+    person.page.keyboard.press("p")
+    person.click(*corners)
+    person.page.keyboard.press("Enter")
+    return person.masks()[2]
+
+
+def filled(left, top, right, bottom):
+    mask = np.zeros_like(mask_at(0))
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def test_corners_of_a_polygon_can_be_moved_and_each_move_taken_back(ada):
+    first = draw_polygon(ada, (20, 2), (28, 2), (28, 8), (20, 8))
+    assert np.array_equal(first, filled(20, 2, 28, 8))
+    ada.drag((28, 8), (28, 12))
+    slanted = ada.masks()[2]
+    ada.drag((20, 8), (20, 12))
+    assert np.array_equal(ada.masks()[2], filled(20, 2, 28, 12))
+    ada.page.keyboard.press("z")
+    assert np.array_equal(ada.masks()[2], slanted)
+    ada.page.keyboard.press("z")
+    assert np.array_equal(ada.masks()[2], first)
+    ada.drag((28, 8), (24, 8))
+    ada.drag((28, 2), (24, 2))
+    assert np.array_equal(ada.masks()[2], filled(20, 2, 24, 8))
+
+
+def test_a_corner_comes_where_an_edge_is_pulled_and_goes_by_delete(ada):
+    first = draw_polygon(ada, (20, 2), (28, 2), (28, 8), (20, 8))
+    ada.drag((24, 8), (24, 14))
+    assert ada.masks()[2][11, 24]
+    ada.page.keyboard.press("Delete")
+    assert np.array_equal(ada.masks()[2], first)
+    assert set(ada.masks()) == {1, 2}
+
+
+def test_a_polygon_may_begin_on_a_corner_of_the_last_one(ada):
+    first = draw_polygon(ada, (20, 2), (28, 2), (28, 8), (20, 8))
+    ada.click((28, 8), (28, 14), (20, 14), (20, 8))
+    ada.page.keyboard.press("Enter")
+    assert np.array_equal(ada.masks()[2], first | filled(20, 8, 28, 14))
+
+
+def test_corners_are_gone_when_something_else_is_drawn(ada):
+    first = draw_polygon(ada, (20, 2), (28, 2), (28, 8), (20, 8))
+    ada.page.keyboard.press("x")
+    assert ada.page.evaluate("() => fewframes.editor.corners !== null")
+    ada.page.keyboard.press("e")
+    ada.page.evaluate("() => fewframes.editor.set({ radius: 0.5 })")
+    ada.drag((24, 5), (25, 5))
+    ada.page.keyboard.press("p")
+    assert ada.page.evaluate("() => fewframes.editor.corners") is None
+    assert ada.masks()[2].sum() < first.sum()
+
+
+def test_the_outline_of_what_was_drawn_is_fitted_by_one_key(bright):
+    """The server is asked with the mask that was drawn and with the one that was shown; in a frame as small as this
+    one, the band in which the outline may move has no pixel."""
+    drawn = draw_polygon(bright, (20, 2), (28, 2), (28, 8), (20, 8))
+    with bright.page.expect_request("**/refine") as asked:
+        bright.page.keyboard.press("Shift+p")
+    sent = asked.value.post_data_json
+    assert sent["rle"] is None
+    assert np.array_equal(masks_of([{"track_id": 2, "rle": sent["outline"]}])[2], drawn)
+    bright.page.wait_for_selector("#note:has-text('The outline is as it was')")
+    assert np.array_equal(bright.masks()[2], drawn)
+    bright.page.keyboard.press("ArrowUp")
+    with bright.page.expect_response("**/refine") as asked:
+        bright.page.keyboard.press("Shift+p")
+    assert asked.value.status == 200
+    assert asked.value.request.post_data_json["rle"] == bright.task()["masks"][0]["rle"]

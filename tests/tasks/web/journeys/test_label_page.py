@@ -23,7 +23,7 @@ def wait_until_saved(person):
 def test_the_page_shows_what_was_delivered_and_why(ada):
     assert ada.task()["frame"]["frame_idx"] == ASKED[0]
     assert same(ada.masks(), {1: mask_at(ASKED[0])})
-    assert "it moves" in ada.page.inner_text("#why")
+    assert "it moves" in ada.page.text_content("#why")
 
 
 def test_a_drawing_survives_a_reload_and_the_loss_of_what_the_browser_kept(ada):
@@ -179,3 +179,77 @@ def test_neighbours_are_only_looked_at(ada):
     ada.page.wait_for_selector("#elsewhere", state="hidden")
     assert same(ada.masks(), before)
     assert ada.task()["frame"]["frame_idx"] == ASKED[0]
+
+
+def test_an_arrow_shows_where_to_look_until_the_person_begins(ada):
+    confidence = ada.task()["masks"][0]["confidence"]
+    assert f"only {confidence:.0%}".replace("%", " %") in ada.page.inner_text("#why")
+    arrow = "() => [fewframes.reason.shown, fewframes.reason.point]"
+    shown, (x, y) = ada.page.evaluate(arrow)
+    assert shown
+    assert mask_at(ASKED[0])[int(y), int(x)]
+    ada.drag((2, 2), (4, 3))
+    assert ada.page.evaluate(arrow)[0] is False
+    ada.page.keyboard.press("Shift+d")
+    assert ada.page.evaluate(arrow)[0] is True
+
+
+def test_the_arrow_points_to_the_middle_of_the_strongest_doubt(ada):
+    found = ada.page.evaluate(
+        """async () => {
+            const source = document.querySelector("script[type=module]").src.replace("label.js", "reason.js");
+            const { strongest } = await import(source), canvas = new OffscreenCanvas(320, 240);
+            const context = canvas.getContext("2d");
+            const none = strongest(canvas, 320, 240);
+            context.fillStyle = "rgb(255 120 0 / 30%)";
+            context.fillRect(20, 20, 60, 60);
+            context.fillStyle = "rgb(255 220 0 / 70%)";
+            context.fillRect(200, 150, 40, 30);
+            return [none, strongest(canvas, 320, 240)];
+        }"""
+    )
+    assert found[0] is None
+    assert 200 < found[1][0] < 240
+    assert 150 < found[1][1] < 180
+
+
+def test_who_draws_sees_the_masks(ada):
+    ada.page.keyboard.press("h")
+    assert ada.page.evaluate("() => fewframes.look.hidden")
+    ada.drag((2, 2), (4, 3))
+    assert not ada.page.evaluate("() => fewframes.look.hidden")
+
+
+def test_masks_are_counted_as_accepted_once_somebody_accepts_them(ada):
+    assert ada.page.inner_text("#left") == ""
+    ada.page.keyboard.press("a")
+    assert ada.page.inner_text("#left") == "1 of 1 accepted"
+
+
+def test_a_region_is_ignored_by_one_key(ada, ledger):
+    ada.page.keyboard.press("Shift+i")
+    ada.next_after(ada.go_on())
+    (label,) = [it for it in ledger[0].human_labels() if it.frame.frame_idx == ASKED[0]]
+    assert [mask.ignore for mask in label.masks] == [True]
+
+
+def test_neighbours_are_not_fetched_while_the_server_works_on_a_gesture(ada):
+    address = ada.page.url
+    ada.page.goto("about:blank")
+    gestures, neighbours = ada.hold("**/refine"), ada.hold("**/*long_side=960")
+    ada.page.goto(address)
+    ada.task()
+    while len(neighbours) < 2:
+        ada.page.wait_for_timeout(10)
+    ada.page.keyboard.press("s")
+    ada.page.mouse.click(*ada.pixel(26.5, 4.5)[0])
+    while not gestures:
+        ada.page.wait_for_timeout(10)
+    for route in neighbours[:2]:
+        route.continue_()
+    ada.page.wait_for_timeout(400)
+    assert len(neighbours) == 2
+    gestures.pop().continue_()
+    while len(neighbours) < 4:
+        ada.page.wait_for_timeout(10)
+    ada.page.unroute_all(behavior="ignoreErrors")

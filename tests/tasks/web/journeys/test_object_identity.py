@@ -179,3 +179,20 @@ def test_the_name_of_what_is_under_the_pointer_is_on_the_picture(thin):
     assert set(thin.page.evaluate(written)) == {"1"}
     point_at(thin, *centre(mask_at(ASKED[0])))
     assert "square 1" in thin.page.evaluate(written)
+
+
+def test_the_object_of_the_row_under_the_pointer_stands_out(thin):
+    draw_corner(thin)
+    white = """() => {
+        const { overlay } = fewframes.view, edge = overlay.getBoundingClientRect();
+        const { x0, y0 } = fewframes.drawing().objects[0].bounds, [left, top] = fewframes.view.toPage([x0, y0]);
+        const { data } = overlay.getContext("2d").getImageData(left - edge.left - 2, top - edge.top + 20, 4, 60);
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4) count += data.slice(i, i + 4).every((value) => value > 180) ? 1 : 0;
+        return count > 30;
+    }"""
+    assert not thin.page.evaluate(white)
+    thin.page.hover("#side ol li:first-child")
+    thin.page.wait_for_function(white)
+    thin.page.hover("#stage")
+    thin.page.wait_for_function(f"() => !({white})()")

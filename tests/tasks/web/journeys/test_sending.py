@@ -12,17 +12,6 @@ def click(person, *points):
         person.page.mouse.click(*person.pixel(*point)[0])
 
 
-def hold(page, pattern):
-    """Keep calls from the server until the test lets them go; returns those that came."""
-    held = []
-
-    def keep(route):
-        held.append(route)
-
-    page.route(pattern, keep)
-    return held
-
-
 def wait_for_call(page, held):
     while not held:
         page.wait_for_timeout(10)
@@ -58,7 +47,7 @@ def test_a_polygon_that_closed_itself_is_forgotten_when_something_else_is_drawn(
 
 
 def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, ledger):
-    held = hold(ada.page, "**/api/next")
+    held = ada.hold("**/api/next")
     with ada.page.expect_response("**/submit"):
         frame = ada.go_on()
     wait_for_call(ada.page, held)
@@ -77,7 +66,7 @@ def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, led
 
 
 def test_nothing_is_sent_while_a_frame_is_being_skipped(ada, ledger):
-    held = hold(ada.page, "**/skip")
+    held = ada.hold("**/skip")
     ada.page.keyboard.press("Shift+S")
     ada.page.click("#ask-skip button[value=yes]")
     wait_for_call(ada.page, held)
@@ -139,3 +128,61 @@ def test_who_is_told_of_a_lost_frame_reads_no_numbers_of_requests(ada, ledger):
     said = ada.page.inner_text("#late")
     assert "Ben has this frame in hand now" in said
     assert task["request_id"].lower() not in said.lower()
+
+
+def open_last(person, frame):
+    """Open one of the last frames again."""
+    person.page.keyboard.press("Shift+l")
+    person.page.click(f"#last button:has-text('frame {frame}')")
+    person.page.wait_for_function(f"() => fewframes.work.task?.frame.frame_idx === {frame}")
+    assert person.task()["reopened"]
+
+
+def test_a_frame_that_was_sent_long_ago_is_opened_again_and_changed(ada, ledger):
+    first = ada.go_on()
+    ada.next_after(first)
+    second = ada.go_on()
+    ada.next_after(second)
+    open_last(ada, first)
+    assert same(ada.masks(), ada.saved[first])
+    ada.drag((2, 2), (20, 3))
+    changed = ada.masks()
+    assert not same(changed, stored(ledger)[first])
+    ada.next_after(ada.go_on())
+    assert same(stored(ledger)[first], changed)
+    assert ada.task()["frame"]["frame_idx"] == ASKED[2]
+
+
+def test_a_frame_that_is_only_looked_at_again_keeps_its_answer(ada, ledger):
+    first = ada.go_on()
+    ada.next_after(first)
+    before = stored(ledger)[first]
+    open_last(ada, first)
+    assert not ada.page.is_visible("#flag")
+    ada.drag((2, 2), (20, 3))
+    ada.page.click("#skip")
+    ada.next_after(first)
+    assert same(stored(ledger)[first], before)
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
+
+
+def test_last_frames_are_opened_when_nothing_is_left_to_label(ada, ledger):
+    for _ in ASKED:
+        frame = ada.go_on()
+        ada.next_after(frame)
+    assert tab_state(ada.page) == "empty"
+    ada.page.click("[data-action=lastFrames]")
+    ada.page.wait_for_function("() => [...document.querySelectorAll('#last img')].every((i) => i.naturalWidth)")
+    ada.page.click(f"#last button:has-text('frame {ASKED[1]}')")
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
+
+
+def test_the_picture_of_the_next_frame_is_there_before_this_one_is_sent(ada):
+    ada.page.wait_for_function(
+        "() => performance.getEntriesByName(new URL('api/frames/1/2.jpg', location).href).length"
+    )
+    asked = []
+    ada.page.on("request", lambda request: asked.append(request.url))
+    ada.next_after(ada.go_on())
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1] == 2
+    assert not [url for url in asked if url.endswith("/frames/1/2.jpg")]
