@@ -6,7 +6,7 @@ from typing import Any
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Shots
+from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Selected, Shots
 from al_core.settings import ScheduleSettings, Settings
 from tests.toys.ledgers import (
     chosen,
@@ -45,6 +45,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)])
     ledger.put_quality(1, 1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])
     ledger.finish_round(1, None)
+    _curated(ledger)
     ledger.begin_round(Settings())
     ledger.begin_step(2, "request", "abc")
     ledger.want(Settings().changed({"seed": 3}), "a schedule")
@@ -67,6 +68,20 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
     }  # fmt: skip
+
+
+def _curated(ledger: Ledger) -> None:
+    """Categories that were described and merged, a guide, and a video with a label that the loop leaves out."""
+    ledger.set_category("cat", "eve", "#112233", "a pet", "3", b"\x89PNG")
+    ledger.set_category("kitten", "eve")
+    ledger.merge_category("kitten", "cat", "eve")
+    ledger.put_guide("Draw it whole.", "eve")
+    aside = ledger.add_video(clip("aside"), times_us())
+    assert aside is not None
+    request = LabelRequest.of(1, Selected(FrameRef(aside.video_id, 3), 2, 0.5, "spread"))
+    ledger.put_requests([request])
+    ledger.put_answer(mask_answer(request, "a4"))
+    ledger.exclude_video(aside.video_id, "eve", "out of focus")
 
 
 def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -94,7 +109,11 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
-        "shots": {}, "searched_videos": {},
+        "shots": {}, "searched_videos": {}, "traces": {"name": "clip"},
+        "category_example": {"category_id": 2}, "category_ids": {}, "category_names": {}, "category_uses": {},
+        "described_categories": {}, "ended_categories": {}, "guide": {},
+        "excluded_before": {"round_id": 2}, "excluded_videos": {}, "frames_set_aside": {}, "pool_lengths": {},
+        "video_cares": {}, "video_places": {},
     }  # fmt: skip
 
 
@@ -141,6 +160,13 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
         "hold_out": {"video_id": 1, "frame_indices": [0, 1], "asked": [1], "who": "eve"},
         "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},
+        "set_category": {"name": "dog", "who": "eve"}, "rename_category": {"name": "cat", "new": "pet", "who": "eve"},
+        "merge_category": {"name": "cat", "into": "object", "who": "eve"},
+        "remove_category": {"name": "cat", "who": "eve"}, "put_guide": {"text": "Draw half of it.", "who": "eve"},
+        "exclude_video": {"video_id": 1, "who": "eve"}, "include_video": {"video_id": 2, "who": "eve"},
+        "set_priority": {"video_id": 1, "priority": 3, "who": "eve"},
+        "assign_video": {"video_id": 1, "people": ["ann"], "who": "eve"},
+        "set_video_categories": {"video_id": 1, "names": ["cat"]}, "purge_video": {"name": "clip", "who": "eve"},
         "put_shots": {"video_id": 2, "found": Shots((5,))},
         "correct_cuts": {"video_id": 1, "add": [5], "remove": [4], "who": "eve"},
         "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},

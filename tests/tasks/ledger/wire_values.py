@@ -103,6 +103,9 @@ def _checked(cls):
         made = {name: draw(strategy) for name, strategy in chosen.items()}
         if cls.__name__ == "MaskLabel":
             made["category_id"] = made["category_id"] + 1 if made["track_id"] else 0
+        if cls.__name__ == "FrameLabel":
+            there = {mask.track_id for mask in made["masks"]}
+            made["absent"] = () if made["complete"] else tuple(t for t in made["absent"] if t not in there)
         return cls(**made)
 
     return st.composite(build)()
