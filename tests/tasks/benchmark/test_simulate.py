@@ -62,16 +62,15 @@ def test_a_folder_in_another_layout_is_refused(tmp_path):
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_campaigns_run_side_by_side_and_are_not_run_twice(tmp_path):
     data, out = write_clip(tmp_path / "data"), tmp_path / "sim.json"
-    options = ("--strategies", "random,uniform", "--rounds", 2, "--budget", 4, "--out", out)
+    options = ("--strategies", "random,uniform", "--rounds", 1, "--budget", 2, "--out", out)
     arguments = ("simulate", "--data", data, *options, "--settings", write_settings(tmp_path))
     first = fewframes(*arguments)
     assert first.returncode == 0, first.stderr
     records = json.loads(out.read_text())
-    assert [(r["strategy"], r["round"], r["human_frames"]) for r in records] == [
-        ("random", 1, 2), ("random", 2, 4), ("uniform", 1, 2), ("uniform", 2, 4),
-    ]  # fmt: skip
+    assert [(r["strategy"], r["round"], r["human_frames"]) for r in records] == [("random", 1, 2), ("uniform", 1, 2)]
     for record in records:
         assert set(record) >= RECORD
         assert record["human_seconds"] == 80.0 * record["human_frames"]
@@ -83,6 +82,7 @@ def test_campaigns_run_side_by_side_and_are_not_run_twice(tmp_path):
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_pool_is_labelled_with_one_budget(tmp_path):
     data, out = write_clip(write_clip(tmp_path / "data", "a"), "b", seed=1), tmp_path / "sim.json"
     options = ("--pool", "--strategies", "uniform", "--rounds", 1, "--budget", 4, "--out", out)
