@@ -35,6 +35,18 @@ def masks(shown):
     return [decode(mask.rle) for mask in shown]
 
 
+def test_masks_are_read_anew_when_their_category_was_merged(office, cache):
+    asked = question(office, cache, 2)
+    assert cache.kinds().names[1] == "square"
+    assert {m.category_id for m in (*cache.shown(asked), *cache.around(None, FrameRef(1, 4)))} == {1}
+    box = office.ledger.set_category("box", "lea").category_id
+    office.ledger.merge_category("square", "box", "lea")
+    cache.forget_categories()
+    assert 1 not in {category.category_id for category in cache.kinds().offered}
+    assert {m.category_id for m in (*cache.shown(asked), *cache.around(None, FrameRef(1, 4)))} == {box}
+    assert [found.category_id for found in cache.objects(None, 1)] == [box]
+
+
 class TestFrames:
     def test_what_is_not_there_is_named(self, cache):
         with pytest.raises(UnknownName, match="unknown video '7'"):
