@@ -176,9 +176,9 @@ CREATE TABLE purge(purged_id INTEGER PRIMARY KEY, who VARCHAR NOT NULL, purged_a
 
 _M011_EVIDENCE = """
 DROP VIEW answer_current;
-ALTER TABLE answer ADD COLUMN complete BOOLEAN DEFAULT true;
 ALTER TABLE answer ADD COLUMN absent INTEGER[];
 ALTER TABLE answer ADD COLUMN gestures JSON;
+ALTER TABLE answer ADD COLUMN complete BOOLEAN DEFAULT true;
 CREATE VIEW answer_current AS
     SELECT * FROM answer WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1;

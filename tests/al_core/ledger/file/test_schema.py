@@ -62,3 +62,17 @@ def test_there_are_no_secondary_indexes_and_no_foreign_keys():
     assert connection.execute("SELECT count(*) FROM duckdb_indexes()").fetchone() == (0,)
     kinds = {row[0] for row in connection.execute("SELECT constraint_type FROM duckdb_constraints()").fetchall()}
     assert "FOREIGN KEY" not in kinds
+
+
+@pytest.mark.parametrize("version", range(1, NEWEST + 1))
+def test_a_ledger_of_any_version_with_an_answer_in_it_is_brought_to_the_newest(version):
+    """DuckDB refuses some changes of a table within one transaction as soon as the table has a row."""
+    connection = duckdb.connect()
+    migrate(connection, up_to=version)
+    connection.execute(
+        "INSERT INTO answer(answer_id, request_id, revision, round_id, video_id, frame_idx, kind, seconds, annotator, "
+        "created_at) VALUES ('a1', 'r1', 1, 1, 1, 0, 'mask', 80.0, 'ann', TIMESTAMP '2026-11-26 08:00:00')"
+    )
+    migrate(connection)
+    assert schema_of(connection).version == NEWEST
+    assert connection.execute("SELECT answer_id, complete FROM answer_current").fetchall() == [("a1", True)]
