@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import FewframesError
 from al_core.records import Shots
-from al_core.settings import Settings, load_settings
+from al_core.settings import ScheduleSettings, Settings, load_settings
 
 _SETTINGS = [Settings(), load_settings("quick"), Settings().changed({"seed": 7, "selection.strategy": "random"})]
 _JSON = st.recursive(
@@ -54,6 +54,7 @@ _SPECIAL = {
     Shots: st.sets(st.integers(1, 40), max_size=6).map(_shots),
     Any: _JSON,
     Settings: st.sampled_from(_SETTINGS),
+    ScheduleSettings: st.builds(ScheduleSettings, answered_share=st.floats(0.1, 1), deadline_hours=st.floats(0, 1e6)),
     pa.Table: st.composite(_table)(),
     np.ndarray: st.composite(_column)(),
     Fraction: st.fractions(),
