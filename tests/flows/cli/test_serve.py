@@ -177,9 +177,11 @@ def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwh
 
 
 @pytest.mark.end_to_end
-def test_nobody_waits_for_training_when_frames_are_asked_ahead(tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_nobody_waits_for_training_when_frames_are_asked_ahead(tmp_path, tried):
     project = Project.at(tmp_path / "project")
     assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root).returncode == 0
+    tried(project)
     changes = [part for change in ("annotator.backend=page", "annotator.ahead=2") for part in ("--set", change)]
     first = fewframes("run", "--project", project.root, "--settings", write_settings(tmp_path), *changes)
     assert first.returncode == 0, first.stderr
