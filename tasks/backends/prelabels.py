@@ -32,7 +32,7 @@ def delivered_masks(
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
                 found[mine[frame_idx].request_id] = list(standing(masks, ended))
-        ended_at = ledger.round(last).finished_at if last is not None else None
+        ended_at = next((this.finished_at for this in ledger.rounds() if this.round_id == last), None)
         if ended_at is not None:
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
     return found | _imported(ledger, [r for r in requests if not found.get(r.request_id)])

@@ -67,6 +67,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "teachers.views": {"misspelt": '["identity", "flipp"]'},
     "selection.strategy": {"misspelt": '"vlaue"', "empty": '""'},
     "annotator.backend": {"misspelt": '"pages"', "empty": '""'},
+    "annotator.kinds": {"misspelt": '["maks"]', "none": "[]"},
     "annotator.label_studio_url": {"no address": '"somewhere"', "with a secret": '"http://me:secret@host"'},
     "annotator.label_studio_token_variable": {"no variable": '"eyJ.token-itself"', "empty": '""'},
     "annotator.cvat_url": {"no address": '"ftp://host"'},

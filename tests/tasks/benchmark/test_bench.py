@@ -26,7 +26,10 @@ def test_campaigns_are_run_once_and_compared(tmp_path):
     assert {p.set_name for p in points} == {"single", "long"}
     assert {p.arm for p in points} == {"uniform", "value", "value, all"}
     masks = [p for p in points if p.kinds == "mask"]
-    assert [(p.round, p.human_frames, p.human_seconds) for p in masks[:2]] == [(1, 2, 160.0), (2, 4, 320.0)]
+    assert [(p.round, p.human_frames) for p in masks[:2]] == [(1, 2), (2, 4)]
+    # In the first round everything is drawn; in the second a shown mask is corrected, which costs by its error.
+    assert masks[0].human_seconds == 160
+    assert 160 < masks[1].human_seconds < 320
     assert all(0 <= v.jf_all <= 1 for p in points for v in p.videos)
 
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "bench.work" / "campaigns").iterdir()}

@@ -73,7 +73,7 @@ def test_it_is_written_here_what_is_written_remotely(server, remote):
 
 
 def test_errors_come_back_as_they_are(remote):
-    with pytest.raises(UnknownName, match="unknown video 'clpi'; known: clip.* Did you mean 'clip'"):
+    with pytest.raises(UnknownName, match="unknown video 'clpi'; known: aside, clip.* Did you mean 'clip'"):
         remote.video("clpi")
     with pytest.raises(BadLabel, match="no request"):
         remote.put_answer(mask_answer(LabelRequest.of(9, chosen(3)), "a9"))
