@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.segmenters import grabcut
-from al_core.masks.soft import Window
+from al_core.masks.soft import Size, Window
 
 LONG_SIDE = 200
 MARGINS = (0.25, 0.5, 1.0)
@@ -43,15 +43,27 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
         BadLabel: no pixel of the frame lies in the box, or an image of another size.
     """
     size = check(image, probability)
-    box = box.clipped(size)
-    if box.empty:
-        raise BadLabel(f"a box holds at least one pixel of the frame of {size[1]}x{size[0]} pixels, got {tuple(box)}")
+    box = box_in_frame(box, size)
     cut = np.zeros(size, bool)
     cut[box.slices] = probability[box.slices] > 0.5
     known = np.count_nonzero(cut) >= LEAST_FILLED * (box.x1 - box.x0) * (box.y1 - box.y0)
     start = cut if known else None
     found = max((_by_colour(image, start, box, margin) for margin in MARGINS), key=lambda mask: _fit(mask, box))
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
+
+
+def box_in_frame(box: Window, size: Size) -> Window:
+    """Return what of a box lies in a frame of (height, width) ``size``, in pixels.
+
+    Raises:
+        BadLabel: no pixel of the frame lies in the box.
+    """
+    clipped = box.clipped(size)
+    if clipped.empty:
+        raise BadLabel(
+            f"a box holds at least one pixel of the frame of {size[1]}x{size[0]} pixels, got {tuple(clipped)}"
+        )
+    return clipped
 
 
 def _by_colour(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from al_core.errors import BadLabel
+from al_core.interactive.boxes import box_in_frame
 from al_core.interactive.clicks import Click, check_clicks, held_to, mended
 from al_core.interactive.closeup import check
 from al_core.interactive.refiner import GoingOn, Image, Mask, PlainRefiner, Probability, always
@@ -118,11 +118,7 @@ class PromptedRefiner:
     def with_box(self, image: Image, probability: Probability, box: Window, going_on: GoingOn = always) -> Mask:
         """Return the object in a box; nothing outside the box is set."""
         size = check(image, probability)
-        box = box.clipped(size)
-        if box.empty:
-            raise BadLabel(
-                f"a box holds at least one pixel of the frame of {size[1]}x{size[0]} pixels, got {tuple(box)}"
-            )
+        box = box_in_frame(box, size)
         within = np.zeros(size, bool)
         within[box.slices] = self._found(size, Prompt(box=box), going_on)[box.slices]
         return within if within.any() else PlainRefiner().with_box(image, probability, box, going_on)

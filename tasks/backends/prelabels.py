@@ -17,8 +17,8 @@ def delivered_masks(
     """Return what the last round before each request's own delivered in its frame, by request id.
 
     Imported prelabels stand in for it where that is nothing, or where they came after it. Frames without masks are
-    left out. Masks of categories
-    that were merged since have the category that it is now, those of removed ones are left out.
+    left out. Masks of categories that were merged since have the category that it is now, those of removed ones are
+    left out.
     """
     ended = ledger.ended_categories()
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
@@ -32,7 +32,7 @@ def delivered_masks(
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
                 found[mine[frame_idx].request_id] = list(standing(masks, ended))
-        ended_at = next((this.finished_at for this in ledger.rounds() if this.round_id == last), None)
+        ended_at = ledger.round(last).finished_at if last is not None else None
         if ended_at is not None:
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
     return found | _imported(ledger, [r for r in requests if not found.get(r.request_id)])
@@ -42,10 +42,11 @@ def _imported(
     ledger: Ledger, requests: Sequence[LabelRequest], since: datetime | None = None
 ) -> dict[str, list[DeliveredMask]]:
     """Return the imported masks of the frames of requests, by request id."""
-    numbers = {request.frame: request.request_id for request in requests}
+    brought = ledger.prelabels([request.frame for request in requests], since)
     return {
-        numbers[frame]: [_as_delivered(frame.frame_idx, mask) for mask in label.masks]
-        for frame, label in ledger.prelabels(list(numbers), since).items()
+        r.request_id: [_as_delivered(r.frame.frame_idx, mask) for mask in brought[r.frame].masks]
+        for r in requests
+        if r.frame in brought
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from al_core.errors import BadLabel
+from al_core.interactive.boxes import box_in_frame
 from al_core.interactive.clicks import Click, check_clicks, held_to, mended
 from al_core.interactive.closeup import Closeup, check
 from al_core.interactive.first_clicks import clicked_parts, mask_from_clicks
@@ -85,11 +85,7 @@ class LearnedRefiner:
     def with_box(self, image: Image, probability: Probability, box: Window, going_on: GoingOn = always) -> Mask:
         """Return the object in a box; nothing outside the box is set."""
         size = check(image, probability)
-        box = box.clipped(size)
-        if box.empty:
-            raise BadLabel(
-                f"a box holds at least one pixel of the frame of {size[1]}x{size[0]} pixels, got {tuple(box)}"
-            )
+        box = box_in_frame(box, size)
         within = np.zeros(size, bool)
         within[box.slices] = True
         prompt = Prompt(box=box)

@@ -29,6 +29,7 @@ from al_core.interactive.learned.refiner_training import (
 from al_core.interactive.learned.situations import LabelledObjects
 from al_core.interactive.refiner import Refiner
 from al_core.records import Progress
+from tests.bench.accuracy.gestures import iou
 
 COUNTS = (1, 3, 5)
 """Clicks after which a mask is measured."""
@@ -95,12 +96,6 @@ def judged(refiner: Refiner, image: np.ndarray, truth: np.ndarray) -> list[float
         if number in COUNTS:
             after.append(iou(mask, truth))
     return [*after, iou(refiner.with_box(image, start, box_around(truth, 0.0, np.random.default_rng(0))), truth)]
-
-
-def iou(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the IoU of two masks, 1 where both are empty."""
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 1.0
 
 
 def _folder(data: tuple[Path, ...], clip: str) -> Path:

@@ -79,6 +79,9 @@ def test_a_video_without_truth(tmp_path, ledger):
 
 def deliver(tmp_path, ledger, round_id, mask):
     """Round ``round_id`` delivered a mask for frames 4 and 5."""
+    while len(ledger.rounds()) < round_id:
+        ledger.begin_round(Settings())
+        ledger.finish_round(len(ledger.rounds()), None)
     project = Project.at(tmp_path)
     path = project.round_dir(round_id) / "delivered" / "clip.parquet"
     write_delivered(path, [DeliveredMask(i, 1, 1, Provenance.PROPAGATED, 0.5, encode(mask)) for i in (4, 5)])
