@@ -19,7 +19,7 @@ from itertools import pairwise
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.fusion.assignment import assign, nearest_labels
 from al_core.fusion.blending import deliver, fuse_track, new_object
-from al_core.fusion.combination import combine, propagations
+from al_core.fusion.combination import combine, members, propagations
 from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
 from al_core.fusion.partly_known import known_alike, side_by_side
 from al_core.fusion.survey import Plan, survey
@@ -30,7 +30,7 @@ from al_core.settings import PropagationSettings
 from al_core.stores.human_masks import human_masks, with_human
 from al_core.stores.predictions import FramePrediction
 
-__all__ = ["combine", "fuse", "known_alike", "propagations", "side_by_side", "teachers_alone"]
+__all__ = ["combine", "fuse", "known_alike", "members", "propagations", "side_by_side", "teachers_alone"]
 
 
 def fuse(

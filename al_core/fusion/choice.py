@@ -14,7 +14,7 @@ import numpy as np
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.footage.clips import ClipFrames
-from al_core.fusion.combination import propagations
+from al_core.fusion.combination import blended, propagations
 from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
 from al_core.fusion.held_out import FOLDS, HeldOut, Trial, judged, tried
 from al_core.fusion.pairing import Propagated
@@ -34,6 +34,9 @@ ENOUGH_LABELS = 8
 CHEAPEST = "flow"
 """Needs nothing but the flow, which every other one needs too; it follows what no choice was made for."""
 
+
+CLEARLY_WORSE = 0.7
+"""The cheapest propagator does not count beside a chosen one if its share of that one's expected overlap is lower."""
 
 MOST_SHOWN = 8
 """Numbers of objects that are told to a person."""
@@ -81,17 +84,21 @@ class Choice:
         outcomes: of those that were tried, the cheapest first; none with fewer than two labels.
         rows: of the chosen propagators on the labels that were left out.
         looks: what was seen of the video; None where it has no objects.
+        trust: expected overlap (IoU) of the cheapest propagator's masks of an object, and of the chosen one's, in
+            [0, 1]; of an object that only one follows there is none.
     """
 
     by_track: Mapping[int, str]
     outcomes: tuple[Outcome, ...] = ()
     rows: tuple[HeldOut, ...] = field(default=(), repr=False)
     looks: Looks | None = None
+    trust: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The propagators that are used, in the order of the alphabet; at least one."""
-        return tuple(sorted(set(self.by_track.values()))) or (CHEAPEST,)
+        beside = {CHEAPEST} if self.trust or not self.by_track else set()
+        return tuple(sorted(beside.union(self.by_track.values())))
 
     def as_case(self, video: str) -> Case | None:
         """Return what other videos may learn from this one; None where nothing was tried."""
@@ -113,7 +120,8 @@ class Choice:
         labelled: Collection[int],
         calibrations: Mapping[str, Calibration] | None = None,
     ) -> Propagated:
-        """Return each object as its propagator gives it.
+        """Return each object as its propagator gives it, averaged with what the cheapest one gives as far as each is to
+        be trusted (see :func:`al_core.fusion.combination.blended`). What has no choice is as the cheapest one gives it.
 
         Args:
             sources: the chosen ones, by name; each gives every frame of the clip, in order, at each call.
@@ -134,10 +142,14 @@ class Choice:
         self, by_name: Mapping[str, PropagatedFrame], maps: Mapping[str, Calibration]
     ) -> dict[int, PropagatedTrack]:
         picked = {}
-        for track, name in self.by_track.items():
-            carried = by_name[name].tracks.get(track)
-            if carried is not None:
-                picked[track] = PropagatedTrack(carried.mask, maps[name](carried.confidence))
+        for track in sorted(set().union(*(frame.tracks for frame in by_name.values()))):
+            name = self.by_track.get(track, CHEAPEST)
+            name = name if name in by_name else next(iter(by_name))
+            members = [CHEAPEST, name] if track in self.trust else [name]
+            parts = [_calibrated(by_name[member].tracks.get(track), maps[member]) for member in members]
+            sizes = [part.mask.size for part in parts if part is not None]
+            if sizes:
+                picked[track] = blended(parts, max(sizes), self.trust.get(track))
         return picked
 
 
@@ -152,6 +164,10 @@ def told(by_name: Mapping[str, Sequence[int]], outcomes: Iterable[Sequence[Any]]
     tries = [f"{name} {j:.3f} in {seconds:.0f} s" for name, j, _, seconds in outcomes]
     words = f"carried by {' and '.join(used)}" if used else "nothing to carry"
     return f"{words}; J of labels left out: {', '.join(tries)}" if tries else words
+
+
+def _calibrated(carried: PropagatedTrack | None, calibration: Calibration) -> PropagatedTrack | None:
+    return None if carried is None else PropagatedTrack(carried.mask, calibration(carried.confidence))
 
 
 def _objects(tracks: Sequence[int]) -> str:
@@ -173,11 +189,12 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
         return Choice(used)
     folds = 1 if len(labels) >= ENOUGH_LABELS else FOLDS
     trials = [tried(CHEAPEST, resources, frames, labels, folds)] if len(labels) >= FOLDS else []
-    looks = look_at(frames, labels, _flow(resources, frames), 1 - _sureness(CHEAPEST, resources, frames, labels))
+    sure = _sureness(CHEAPEST, resources, frames, labels)
+    looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
-    most = 1.0 if not trials else 1 - _mean(row.overlap for row in judged(trials[0], labels))
+    usual = sure if not trials else _mean(row.overlap for row in judged(trials[0], labels))
     for name in dearer:
-        known = min(expected_gain(name, looks, cases), most)
+        known = min(expected_gain(name, looks, cases), 1 - usual)
         seconds = seconds_of(name, settings, frames.n_frames)
         # To try it takes about as long as to use it.
         if (known - _mean(best.values())) * worth < seconds * (2 if trials else 1):
@@ -190,7 +207,8 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
             best |= {track: gained[track] for track in better}
-    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)), looks)
+    trust = {t: (usual, usual + best[t]) for t in tracks if usual > CLEARLY_WORSE * (usual + best[t]) and best[t] > 0}
+    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)), looks, trust)
 
 
 def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:

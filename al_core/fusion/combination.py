@@ -35,6 +35,12 @@ def propagations(
     return {name: partial(build(name, resources).propagate, frames, labels) for name in methods}
 
 
+def members(methods: Sequence[str]) -> tuple[str, ...]:
+    """Return the propagators that are combined where these are named: beside a specialist the flow is left out, since
+    the specialist's masks hold it already as far as it is sure, and it would count twice."""
+    return tuple(name for name in methods if name != "flow" or "specialist" not in methods)
+
+
 def combine(
     sources: Mapping[str, Propagated], labelled: Collection[int], calibrations: Mapping[str, Calibration] | None = None
 ) -> Propagated:
@@ -66,13 +72,23 @@ def _combined(found: Sequence[PropagatedFrame], maps: Sequence[Calibration]) -> 
     sizes = {carried.mask.size for tracks in calibrated for carried in tracks.values()}
     grid = max(sizes, default=(0, 0))
     names = sorted({track for tracks in calibrated for track in tracks})
-    combined = {track: _blended([tracks.get(track) for tracks in calibrated], grid) for track in names}
+    combined = {track: blended([tracks.get(track) for tracks in calibrated], grid) for track in names}
     return PropagatedFrame(found[0].frame_idx, combined)
 
 
-def _blended(parts: Sequence[PropagatedTrack | None], grid: Size) -> PropagatedTrack:
-    """Average one object's masks, weighted; None stands for a propagator that has none."""
+def blended(
+    parts: Sequence[PropagatedTrack | None], grid: Size, trust: Sequence[float] | None = None
+) -> PropagatedTrack:
+    """Average one object's masks, weighted; None stands for a propagator that has none.
+
+    Args:
+        parts: at least one that is not None.
+        grid: (height, width) of the result.
+        trust: what the confidence of each counts, as a factor; all the same where it is left out.
+    """
     confidences = np.array([ABSENT if part is None else part.confidence for part in parts])
+    if trust is not None:
+        confidences = confidences * np.asarray(trust)
     weights = np.maximum(confidences, 1e-3) ** SHARPNESS
     present = [(part, share) for part, share in zip(parts, weights / weights.sum(), strict=True) if part is not None]
     if len(parts) == 1:

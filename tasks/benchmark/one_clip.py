@@ -10,7 +10,7 @@ from al_core.evaluation.metrics import JAndF
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.export.davis import index_image, write_index_png
 from al_core.footage.clips import Clip, ClipFrames, clips_of
-from al_core.fusion import combine, fuse, propagations
+from al_core.fusion import combine, fuse, members, propagations
 from al_core.fusion.choice import Choice, choose
 from al_core.masks.rle import encode
 from al_core.propagation import Resources
@@ -142,7 +142,7 @@ def propagate_clip(
     Raises:
         UnknownName: there is no propagator of that name.
     """
-    sources = propagations(methods if choice is None else choice.names, resources, frames, Decoded(labels))
+    sources = propagations(members(methods) if choice is None else choice.names, resources, frames, Decoded(labels))
     propagated = combine(sources, labels) if choice is None else choice.of(sources, labels)
     return fuse(labels, propagated, None, size, resources.settings, shots=resources.shots)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.evaluation.calibration import Calibration
 from al_core.footage.clips import ClipFrames
-from al_core.fusion import combine, fuse, known_alike, propagations, side_by_side
+from al_core.fusion import combine, fuse, known_alike, members, propagations, side_by_side
 from al_core.fusion.choice import Choice
 from al_core.fusion.pairing import Propagated as CarriedMasks
 from al_core.masks.rle import decode
@@ -180,9 +180,9 @@ def _carried(
     labels: Mapping[int, FrameLabel],
     calibrations: Mapping[str, Calibration] | None,
 ) -> CarriedMasks:
-    methods = resources.settings.candidates
+    methods = members(resources.settings.candidates)
     if resources.settings.chooses:
-        methods = (choice.names if choice is not None else ()) or methods[:1]
+        methods = (choice.names if choice is not None else ()) or resources.settings.candidates[:1]
     sources = propagations(methods, resources, clip, Decoded(labels))
     if choice is not None and choice.by_track:
         return choice.of(sources, labels, calibrations)

@@ -81,8 +81,8 @@ def _kept_or_chosen(
             # It was dropped or is damaged: it is made again.
             pass
     choice = choose(resources, clip, labels, cases)
-    tracks = {str(track): name for track, name in choice.by_track.items()}
-    disk.put(key, json_bytes({"tracks": tracks, "tried": choice.outcomes, "rows": choice.rows, "looks": choice.looks}))
+    kept_parts = {"tracks": choice.by_track, "trust": choice.trust, "rows": choice.rows, "looks": choice.looks}
+    disk.put(key, json_bytes({**kept_parts, "tried": choice.outcomes}))
     return choice
 
 
@@ -90,7 +90,8 @@ def _read(kept: Mapping[str, Any]) -> Choice:
     by_track = {int(track): str(name) for track, name in kept["tracks"].items()}
     looks = Looks(*kept["looks"]) if kept["looks"] is not None else None
     tried, rows = tuple(Outcome(*o) for o in kept["tried"]), tuple(HeldOut(*row) for row in kept["rows"])
-    return Choice(by_track, tried, rows, looks)
+    trust = {int(track): (float(low), float(high)) for track, (low, high) in kept["trust"].items()}
+    return Choice(by_track, tried, rows, looks, trust)
 
 
 def _key(

@@ -104,6 +104,26 @@ def test_each_object_is_carried_by_its_own_propagator_and_human_frames_stay() ->
     assert human.tracks[2].confidence == 1
 
 
+def test_the_cheapest_counts_beside_the_chosen_one_as_far_as_it_is_trusted() -> None:
+    found = {
+        "affinity": [{1: carried(box(4), 0.8)}, {}],
+        "flow": [{1: carried(box(0), 0.8)}, {1: carried(box(2), 0.7)}],
+    }
+    sources = {name: frames_of(frames) for name, frames in found.items()}
+    doubted, trusted = (
+        Choice({1: "affinity"}, trust={1: trust}).of(sources, ())() for trust in ((0.6, 0.9), (0.9, 0.6))
+    )
+    assert next(doubted).tracks[1].mask.full()[4, 6] > 0.8
+    assert next(trusted).tracks[1].mask.full()[4, 2] > 0.8
+    assert Choice({1: "affinity"}, trust={1: (0.6, 0.9)}).names == ("affinity", "flow")
+
+
+def test_an_object_that_nothing_was_chosen_for_is_carried_all_the_same() -> None:
+    sources = {name: frames_of([{7: carried(box(x))}]) for name, x in {"affinity": 4, "flow": 0}.items()}
+    assert next(Choice({1: "affinity"}).of(sources, ())()).tracks[7].mask.x == 0
+    assert next(Choice({1: "affinity"}).of({"affinity": sources["affinity"]}, ())()).tracks[7].mask.x == 4
+
+
 def frames_of(found):
     return lambda: iter([PropagatedFrame(i, tracks) for i, tracks in enumerate(found)])
 

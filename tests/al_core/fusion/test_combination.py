@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.calibration import Calibration
-from al_core.fusion import combine, fuse, propagations
+from al_core.fusion import combine, fuse, members, propagations
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import SoftMask, shrink
 from al_core.propagation import Resources
@@ -120,3 +120,8 @@ def test_flow_at_two_sizes_and_a_poor_propagator_make_a_video(tmp_path: Path) ->
         assert mask.provenance is (Provenance.HUMAN if i == 6 else Provenance.PROPAGATED)
     assert decode(delivered[6][0].rle).tolist() == clip.truth[6][1].tolist()
     assert iou(clip.truth[6][1], clip.truth[0][1]) < 0.4
+
+
+def test_beside_a_specialist_the_flow_does_not_count_twice() -> None:
+    assert members(("flow", "affinity", "specialist")) == ("affinity", "specialist")
+    assert members(("flow", "affinity")) == ("flow", "affinity")
