@@ -13,7 +13,7 @@ class History:
     Attributes:
         rounds: rounds in which people were asked, this one included.
         human_frames: frames that people labelled when they were asked; imported labels are not among them.
-        coverage: share of all frames that have labels, of whatever provenance, in [0, 1].
+        coverage: share of all frames that have masks, of whatever provenance, in [0, 1].
         qualities: a figure per round that has one, in order, higher is better (mean J&F in [0, 1]).
         frames_left: frames that may still be asked for.
     """
@@ -59,7 +59,7 @@ def _human_seconds(settings: StoppingSettings, history: History) -> str | None:
 def _coverage(settings: StoppingSettings, history: History) -> str | None:
     if settings.target_coverage and history.coverage >= settings.target_coverage:
         return (
-            f"the target coverage is reached: {history.coverage:.1%} of all frames have labels, "
+            f"the target coverage is reached: {history.coverage:.1%} of all frames have masks, "
             f"wanted were {settings.target_coverage:.1%}"
         )
     return None

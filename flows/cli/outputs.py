@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @readable_project_option
 def status(root: Path) -> None:
-    """Show every round: frames asked and answered, coverage, quality, times."""
+    """Show every round: frames asked and answered, how many have masks, quality, times."""
     from tasks.report.tables import print_status
 
     print_status(existing(root), terminal())

@@ -19,7 +19,8 @@ class RoundRow:
     Attributes:
         n_frames: of the videos that the round had.
         human_frames, human_seconds: from the first round up to this one; the time of imported labels is not known.
-        covered: frames that are labelled after the round; None while it has delivered nothing.
+        covered: frames that have masks after the round, or a person's word that nothing is there; None while it has
+            delivered nothing.
         frames_by: frames per provenance, each frame once, under its least trusted mask.
         masks_by: delivered masks (object-frames) per provenance.
         jf, ap50: mean over the videos that have truth; None without any.
@@ -50,7 +51,7 @@ class RoundRow:
 
     @property
     def coverage(self) -> float | None:
-        """Return the share of all frames that are labelled, in [0, 1]."""
+        """Return the share of all frames that have masks, whether these are right or not, in [0, 1]."""
         return None if self.covered is None or not self.n_frames else self.covered / self.n_frames
 
 

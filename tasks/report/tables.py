@@ -87,7 +87,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
     table = _table()
     measured = any(row.jf is not None or row.ap50 is not None for row in rows)
     quality = ("\nJ&F", "\nAP50") if measured else ()
-    for name in ("\nround", "human\nframes", "human\ntime", "\nlabelled", *quality, "machine\ntime"):
+    for name in ("\nround", "human\nframes", "human\ntime", "has\nmasks", *quality, "machine\ntime"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("\nstate", min_width=20)
     for row in rows:
@@ -113,7 +113,7 @@ def round_line(project: Project, round_id: int) -> Text:
     imported = f", {row.imported:,} of them imported" if row.imported else ""
     parts = [
         f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)}{imported})",
-        f"coverage {percent(row.coverage)}",
+        f"masks on {percent(row.coverage)} of the frames",
     ]
     parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []
     machine = (row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other

@@ -28,7 +28,7 @@ def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
     row = next(row for row in round_rows(ledger) if row.round_id == round_id)
     seconds = {step.name: step.seconds for step in ledger.steps(round_id)}
     expired = len(ledger.requests(round_id, "expired"))
-    figures = f"{row.answered} of {row.requested} frames answered, coverage {percent(row.coverage)}"
+    figures = f"{row.answered} of {row.requested} frames answered, masks on {percent(row.coverage)} of all"
     figures += f", J&F {score(row.jf)}" if row.jf is not None else ""
     over = f" The campaign is over: {this.stop_reason}." if this.stop_reason else ""
     text = f"Round {round_id} of {project.root.name} is finished: {figures}.{over}"
@@ -91,7 +91,7 @@ def _summary(row: RoundRow, expired: int, seconds: dict[str, float]) -> str:
         "withdrawn unanswered": f"{expired:,}",
         "human frames so far": f"{row.human_frames:,}",
         "human time so far": duration(row.human_seconds),
-        "frames labelled": f"{row.covered or 0:,} of {row.n_frames:,} ({percent(row.coverage)})",
+        "frames that have masks": f"{row.covered or 0:,} of {row.n_frames:,} ({percent(row.coverage)})",
         **{f"masks, {provenance}": f"{n:,}" for provenance, n in sorted(row.masks_by.items())},
         "J&F": score(row.jf),
         "AP50": score(row.ap50),

@@ -43,7 +43,7 @@ def frame_coverage(rows: Sequence[RoundRow]) -> Figure:
     totals = [r.n_frames for r in shown]
     figure = _shares(shown, [r.frames_by for r in shown], totals, "share of all frames")
     rest = [r.n_frames - (r.covered or 0) for r in shown]
-    figure["data"].append(_share_bar(shown, rest, totals, "no label", UNLABELLED_COLOUR))
+    figure["data"].append(_share_bar(shown, rest, totals, "no mask", UNLABELLED_COLOUR))
     return figure
 
 

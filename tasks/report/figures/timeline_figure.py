@@ -176,7 +176,7 @@ def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) ->
     centres = (starts + np.append(starts[1:], len(codes)) - 1) / 2
     red, green, blue = rgb(UNLABELLED_COLOUR)
     colours = [f"rgba({red},{green},{blue},0.25)", *PROVENANCE_COLOURS.values()]
-    names = np.array(["no label", *PROVENANCE_COLOURS])
+    names = np.array(["no mask", *PROVENANCE_COLOURS])
     steps = len(colours)
     return {
         "type": "heatmap",

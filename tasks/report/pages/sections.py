@@ -30,7 +30,7 @@ _MEANING = {
     "teacher": "predicted by the ensemble of mean teachers",
 }
 _ROUND_COLUMNS = (
-    "round", "human frames", "human time", "coverage", "J&F", "AP50", "train", "predict", "other", "state"
+    "round", "human frames", "human time", "has masks", "J&F", "AP50", "train", "predict", "other", "state"
 )  # fmt: skip
 _METRICS = {"jf": "J&F", "ap50": "AP50"}
 
@@ -177,7 +177,9 @@ def _labelled(content: Content) -> list[Tile]:
         per_frame = f"{per_frame if timed else 'nothing labelled here yet'}; unknown for {imported:,} imported"
     delivered = next((r for r in reversed(content.rounds) if r.covered is not None), None)
     n_covered = delivered.covered if delivered else None
-    covered = "nothing delivered yet" if n_covered is None else f"{n_covered:,} of {many(n_frames, 'frame')}"
+    covered = (
+        "nothing delivered yet" if n_covered is None else f"{n_covered:,} of {many(n_frames, 'frame')}, right or wrong"
+    )
     return [
         ("Videos", f"{len(content.videos):,}", many(n_frames, "frame")),
         (
@@ -186,7 +188,7 @@ def _labelled(content: Content) -> list[Tile]:
             f"{percent(human / n_frames if n_frames else 0)} of all" + (f", {imported:,} imported" if imported else ""),
         ),
         ("Human time", duration(seconds), per_frame),
-        ("Labelled in all", percent(n_covered / n_frames if n_covered is not None and n_frames else None), covered),
+        ("Has masks", percent(n_covered / n_frames if n_covered is not None and n_frames else None), covered),
     ]
 
 

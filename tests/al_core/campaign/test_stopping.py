@@ -24,7 +24,7 @@ NEVER = StoppingSettings(max_rounds=0)
         (
             {"target_coverage": 0.9},
             {"coverage": 0.95},
-            "the target coverage is reached: 95.0% of all frames have labels, wanted were 90.0%",
+            "the target coverage is reached: 95.0% of all frames have masks, wanted were 90.0%",
         ),
         (
             {"plateau_rounds": 2, "plateau_gain": 0.01},

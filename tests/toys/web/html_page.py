@@ -47,7 +47,7 @@ class Page(HTMLParser):
     def tiles(self):
         """Name -> (figure, what else is said) of the header."""
         names = (
-            "Videos", "Labelled by people", "Human time", "Labelled in all", "J&F", "AP50", "Machine time"
+            "Videos", "Labelled by people", "Human time", "Has masks", "J&F", "AP50", "Machine time"
         )  # fmt: skip
         places = {name: self.texts.index(name) for name in names}
         return {name: (self.texts[i + 1], self.texts[i + 2]) for name, i in places.items()}

@@ -19,7 +19,7 @@ def test_frames_are_split_to_the_last(ledger):
         "human": ["1", "2"],
         "propagated": ["1", "2"],
         "teacher": ["3", "1"],
-        "no label": ["1", "1"],
+        "no mask": ["1", "1"],
     }
     np.testing.assert_allclose(sum(np.array(t["y"]) for t in found.values()), [1, 1], atol=1e-4)
     assert found["human"]["marker"]["color"] == PROVENANCE_COLOURS["human"]

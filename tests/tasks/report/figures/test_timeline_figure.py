@@ -55,7 +55,7 @@ def test_chosen_frames_tell_their_rank_and_reason(line):
 
 def test_the_band_below_shows_who_labelled_what(line):
     (band,) = (t for t in line["data"] if t["type"] == "heatmap")
-    assert band["text"] == [["human", "propagated", "teacher", "human", "propagated", "no label"]]
+    assert band["text"] == [["human", "propagated", "teacher", "human", "propagated", "no mask"]]
     assert band["x"] == [0, 1, 2, 3, 4, 5]
     human = next(colour for share, colour in band["colorscale"] if share > (band["z"][0][0] - 0.01 + 0.5) / 5)
     assert human == PROVENANCE_COLOURS["human"]

@@ -53,12 +53,12 @@ def test_the_overview_shows_the_figures_of_the_ledger(finished):
     assert (shown[name], page.texts.count(many(frames, "frame")) > 0) == (duration(seconds), True)
     (_, first), (_, second) = ((row["round_id"], row) for row in ledger.coverage())
     assert shown["Human time"] == duration(second["human_seconds"])
-    assert shown["Labelled in all"] == percent(second["covered"] / second["n_frames"])
+    assert shown["Has masks"] == percent(second["covered"] / second["n_frames"])
     assert shown["Answered"] == str(ledger.queue_state().done) == "2"
     assert shown["Oldest open"] == "–"
     assert "Overdue" not in shown
     columns = page.tables[0][0]
-    assert [dict(zip(columns, row, strict=True))["coverage"] for row in page.tables[0][1:]] == [
+    assert [dict(zip(columns, row, strict=True))["has masks"] for row in page.tables[0][1:]] == [
         percent(row["covered"] / row["n_frames"]) for row in (first, second)
     ]
 

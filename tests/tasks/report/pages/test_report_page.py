@@ -54,7 +54,7 @@ def test_the_figures_of_the_header_are_those_of_the_ledger(page):
         "Videos": ("1", "6 frames"),
         "Labelled by people": ("2 frames", "33 % of all"),
         "Human time": ("2.7 min", "80 s a frame"),
-        "Labelled in all": ("83 %", "5 of 6 frames"),
+        "Has masks": ("83 %", "5 of 6 frames, right or wrong"),
         "J&F": ("0.700", "mean of 1 video, round 2"),
         "AP50": ("0.750", "mean of 1 video, round 2"),
         "Machine time": ("2.4 min", "train 80 s, predict 40 s, other 24 s"),
@@ -68,7 +68,7 @@ def test_the_table_of_rounds_is_that_of_the_ledger(page):
         "round",
         "human frames",
         "human time",
-        "coverage",
+        "has masks",
         "J&F",
         "AP50",
         "train",
@@ -171,7 +171,7 @@ def test_a_project_before_its_first_round(tmp_path):
     page = page_of(*new_project(tmp_path))
     assert "no rounds yet" in page.text
     assert "No round has started" in page.text
-    assert page.tiles()["Labelled in all"] == ("–", "nothing delivered yet")
+    assert page.tiles()["Has masks"] == ("–", "nothing delivered yet")
     assert len(page.images) == 6, "some frames to know the video by"
 
 

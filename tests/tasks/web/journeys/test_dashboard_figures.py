@@ -75,7 +75,7 @@ def test_tiles_of_frames_and_people(ledger):
     assert found["Videos"] == (str(videos), f"{frames} frames")
     assert found["Labelled by people"] == (f"{human} frames", f"{100 * human / frames:.0f} % of all")
     assert found["Human time"] == (duration(seconds), f"{duration(seconds / human)} a frame")
-    assert found["Labelled in all"] == (f"{100 * covered / frames:.0f} %", f"{covered} of {frames} frames")
+    assert found["Has masks"] == (f"{100 * covered / frames:.0f} %", f"{covered} of {frames} frames, right or wrong")
 
 
 def test_tiles_of_quality_and_machine_time(ledger):
@@ -113,7 +113,7 @@ def test_bars_of_frames_each_counted_once_under_its_least_founded_mask(ledger, f
                 f"FROM '{files[round_id]}' GROUP BY 1) GROUP BY 1"
             ).fetchall()
         )
-        least["no label"] = N_FRAMES - sum(least.values())
+        least["no mask"] = N_FRAMES - sum(least.values())
         assert {name: y.expected[place] for name, (_, y) in shares.items()} == {
             name: pytest.approx(n / N_FRAMES, rel=1e-4) for name, n in least.items()
         }
