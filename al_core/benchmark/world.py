@@ -6,7 +6,7 @@ the product's own: strategies, propagator, prices of labels, metrics.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import cv2
@@ -21,9 +21,10 @@ from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import Frames, Pool, select
-from al_core.selection.error_model import Outlook, expected_overlap
+from al_core.selection.error_model import Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
+from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import AUTO, AnnotatorSettings, SelectionSettings
 
@@ -46,12 +47,13 @@ Labels = Mapping[int, Label]
 class FrameQuality:
     """A frame as it is delivered, averaged over all objects of the clip; one that is rightly absent counts 1.
 
-    The confidence is the overlap with the truth that is expected of it.
+    Attributes:
+        confidences: of each object that has a mask, the overlap with the truth that is expected of it.
     """
 
     j: float
     f: float
-    confidence: float
+    confidences: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def jf(self) -> float:
@@ -100,12 +102,11 @@ class World:
     def between(self, video: int, labels: Labels, start: int, end: int) -> list[FrameQuality]:
         """Measure the frames between two neighbouring labels; ``start`` -1 and ``end`` n stand for no label."""
         if not labels:
-            return [self._measured(video, i, {}, 0.0) for i in range(start + 1, end)]
+            return [self._measured(video, i, {}, {}) for i in range(start + 1, end)]
         key = (video, start, labels[start].key if start >= 0 else "", end, labels[end].key if end in labels else "")
         if key not in self._known:
-            around = [labels[i].masks.keys() for i in (start, end) if i in labels]
             self._known[key] = [
-                self._measured(video, frame.frame_idx, _dense(frame), expected_overlap(_confidences(frame), around))
+                self._measured(video, frame.frame_idx, _dense(frame), _confidences(frame))
                 for frame in self.carried(video, labels, start, end)
             ]
         return self._known[key]
@@ -163,11 +164,16 @@ class World:
 
     def _labelled(self, video: int, frame_idx: int, label: Label) -> FrameQuality:
         if label.key == "exact":
-            return FrameQuality(1.0, 1.0, 1.0)
-        return self._measured(video, frame_idx, {t: m.astype(np.float32) for t, m in label.masks.items()}, 1.0)
+            return FrameQuality(1.0, 1.0, dict.fromkeys(label.masks, 1.0))
+        masks = {t: m.astype(np.float32) for t, m in label.masks.items()}
+        return self._measured(video, frame_idx, masks, dict.fromkeys(masks, 1.0))
 
     def _measured(
-        self, video: int, frame_idx: int, masks: Mapping[int, NDArray[np.float32]], confidence: float
+        self,
+        video: int,
+        frame_idx: int,
+        masks: Mapping[int, NDArray[np.float32]],
+        confidences: Mapping[int, float],
     ) -> FrameQuality:
         clip, tracks = self.clips[video], self._tracks[video]
         truth, ignore = clip.truth(frame_idx), clip.ignore(frame_idx)
@@ -179,7 +185,7 @@ class World:
         ]
         absent, n = len(tracks) - len(found), max(len(tracks), 1)
         j, f = sum(q.j for q in found) + absent, sum(q.f for q in found) + absent
-        return FrameQuality(j / n if tracks else 1.0, f / n if tracks else 1.0, confidence)
+        return FrameQuality(j / n if tracks else 1.0, f / n if tracks else 1.0, confidences)
 
 
 def _dense(frame: PropagatedFrame) -> dict[int, NDArray[np.float32]]:
@@ -314,21 +320,20 @@ def make_pool(
     lengths = {v: world.n_frames(v) for v in labels}
     known = [FrameRef(v, i) for v, mine in labels.items() for i in sorted(mine)]
     candidates = Pool.from_arrays(lengths, known).candidates
+    presence = presence_in(labels, outcomes)
+    expected = {v: expected_in(labels[v], outcomes[v], presence[v]) for v in labels}
     uncertainty = None
     if known:
-        parts = [
-            1 - np.array([o.confidence if labels[v] else 0.0 for o in outcomes[v]], np.float32) for v in sorted(lengths)
-        ]
+        parts = [expected[v].error.astype(np.float32) for v in sorted(lengths)]
         starts = np.cumsum([0, *(len(p) for p in parts)])[:-1]
         at = starts[candidates.video_id] + candidates.frame_idx
         uncertainty = np.concatenate(parts)[at]
 
     def outlook(video: int) -> Outlook:
-        if not labels[video]:
-            n = lengths[video]
-            return Outlook(np.ones(n), world.hazards(video, {}), objects=world.objects(video))
-        error = 1 - np.array([o.confidence for o in outcomes[video]])
-        return Outlook(error, world.hazards(video, labels[video]), frozenset(labels[video]), world.objects(video))
+        mine, hazard = labels[video], world.hazards(video, labels[video])
+        error, unseen = expected[video]
+        stay = presence[video].stay
+        return Outlook(error, hazard, frozenset(mine), world.objects(video), expected[video].vacant, unseen, stay)
 
     def true_gain(frame: FrameRef, others: Sequence[FrameRef]) -> float:
         """Return the error that an exact label takes away; ``others`` are of the same video."""
@@ -346,6 +351,21 @@ def make_pool(
         patches=by_frame(world.patches),
         offers=tuple(offers) or base.offers,
     )
+
+
+def presence_in(labels: Mapping[int, Labels], outcomes: Mapping[int, Sequence[FrameQuality]]) -> dict[int, Presence]:
+    """Return how objects come and go in each video, as its labels and those of all videos tell."""
+    mine = {video: [bool(label.masks) for _, label in sorted(known.items())] for video, known in labels.items()}
+    everywhere = [seen for known in mine.values() for seen in known]
+    stays = [n for video in labels if labels[video] for n in stays_of([bool(o.confidences) for o in outcomes[video]])]
+    return {video: presence_of(known, everywhere, stays) for video, known in mine.items()}
+
+
+def expected_in(labels: Labels, outcomes: Sequence[FrameQuality], presence: Presence) -> Expected:
+    """Return what is expected of the frames of a video as they are delivered."""
+    shown = {i: outcome.confidences for i, outcome in enumerate(outcomes)}
+    objects = {i: label.masks.keys() for i, label in labels.items()}
+    return expected_of(shown, objects, range(len(outcomes)), presence)
 
 
 def by_frame(of_video: Callable[[int], NDArray[np.float32]]) -> Callable[[Frames], NDArray[np.float32]]:

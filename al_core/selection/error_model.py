@@ -11,19 +11,15 @@ frames apart this explains .59 of the variance of the true error (1 - J&F) with 
 the number of frames in the place of hazards explains .47 with a rate of its own for each clip.
 """
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.selection.presence import USUAL_STAY
+
 RATE = 0.17
 """Error per unit of hazard, fitted as told above."""
-
-UNSEEN = 0.2
-"""Error expected far from labels that all say "nothing is here": something may have come since. A choice, not measured:
-less than where masks are known to be wrong, so that these go first, and more than nothing, so that such stretches are
-looked at evenly."""
 
 OVER_A_CUT = 1e3
 """Hazard of the transition over a cut: no label says anything of the frames beyond it."""
@@ -42,6 +38,10 @@ class Outlook:
         hazard: float64 [n - 1], at least 0, of the transition from each frame to the next.
         labelled: the frames that have a label.
         objects: how many there are in a frame, on average, at least 1: labels are paid by object.
+        unseen: float64 [n], the part of ``error`` that comes from objects that nobody has seen there
+            (:mod:`~al_core.selection.presence`); nothing when left out. A look lessens it also where no mask is
+            carried.
+        stay: frames that an object stays.
 
     Raises:
         ValueError: lengths that do not fit.
@@ -52,6 +52,8 @@ class Outlook:
     labelled: frozenset[int] = frozenset()
     objects: float = 1.0
     vacant: frozenset[int] = frozenset()
+    unseen: Array | None = None
+    stay: float = USUAL_STAY
 
     def __post_init__(self) -> None:
         if len(self.hazard) != len(self.error) - 1:
@@ -85,34 +87,3 @@ def expected_error(
         before, after = here - path[start], path[end] - here
         way = before * after / np.maximum(before + after, 1e-12)
     return np.asarray(-np.expm1(-RATE * np.maximum(way, 0)))
-
-
-def unseen_error(path: Array, labelled: Collection[int]) -> Array:
-    """Return the error expected of frames where nothing is known to be, float64 as ``path``.
-
-    It rises from 0 at the labels to ``UNSEEN`` far from them, as fast as that of carried masks.
-    """
-    frames = np.arange(len(path))
-    marks = np.array(sorted(labelled), np.int64)
-    error = np.empty(len(path))
-    after = np.searchsorted(marks, frames)
-    for at in range(len(marks) + 1):
-        here = frames[after == at]
-        start, end = (int(marks[at - 1]) if at else None), (int(marks[at]) if at < len(marks) else None)
-        error[here] = expected_error(path, here, start, end)
-    return UNSEEN * error
-
-
-def expected_overlap(confidence: Mapping[int, float], around: Sequence[Collection[int]]) -> float:
-    """Return the expected overlap of a whole frame, in [0, 1]: the mean over all objects that may be in it.
-
-    Args:
-        confidence: of each object that has a mask in the frame, in [0, 1].
-        around: the objects of each neighbouring label. One that has no mask in the frame is expected to be rightly
-            missing in proportion to the neighbours that miss it too.
-    """
-    tracks = set(confidence).union(*around)
-    if not tracks:
-        return 1.0
-    known = [confidence[t] if t in confidence else sum(t not in seen for seen in around) / len(around) for t in tracks]
-    return float(np.mean(known))

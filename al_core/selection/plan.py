@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from al_core.records import FrameRef, LabelKind
 from al_core.selection.error_model import Array, Outlook, expected_error
+from al_core.selection.presence import unlooked
 
 MOST_FRAMES = 256
 """Of a longer stretch every second (third ...) frame is weighed."""
@@ -29,6 +30,9 @@ MOST_SWEEPS = 8
 """How often planned frames are moved at most; two or three times is usual."""
 
 LEAST_EXPECTED = 1e-6
+
+EQUAL = 1e-9
+"""Gains that differ by no more than this share are the same."""
 
 WORTH_TELLING = 0.1
 """Frames that gain less than this share of what the best one gains are not named in the reason."""
@@ -108,10 +112,13 @@ class Line:
     def __post_init__(self) -> None:
         self._path = self.outlook.path
         self._residual: dict[int, float] = {}
-        self._before = np.ones(len(self._path))
+        n = len(self._path)
+        self._unseen = np.zeros(n) if self.outlook.unseen is None else self.outlook.unseen
+        self._before, self._unlooked = np.ones(n), np.ones(n)
         for start, end in pairwise(self.marks):
-            carried = self._carried(np.arange(start + 1, end), start, end)
-            self._before[start + 1 : end] = np.maximum(carried, LEAST_EXPECTED)
+            frames = np.arange(start + 1, end)
+            self._before[frames] = np.maximum(self._carried(frames, start, end), LEAST_EXPECTED)
+            self._unlooked[frames] = np.maximum(self._away(frames, start, end), LEAST_EXPECTED)
 
     @property
     def marks(self) -> list[int]:
@@ -146,10 +153,10 @@ class Line:
         step = -(-(end - start) // MOST_FRAMES)
         frames = np.arange(start + 1, end, step)
         tried = places[:: -(-len(places) // MOST_PLACES)]
-        best = tried[int(np.argmax(self._gains(tried, frames, step, start, end)))]
+        best = _best_of(tried, self._gains(tried, frames, step, start, end), start, end)
         around = places[np.abs(places - best) < -(-len(places) // MOST_PLACES)]
         gains = self._gains(around, frames, step, start, end)
-        return self._offered(int(around[int(np.argmax(gains))]), frames, step, start, end)
+        return self._offered(_best_of(around, gains, start, end), frames, step, start, end)
 
     def at(self, frame_idx: int) -> Spot | None:
         """Return what a label of the kind that is worth most brings in a frame; None where it has one."""
@@ -169,7 +176,8 @@ class Line:
         column = places[:, None]
         left, right = self._carried(frames, start, column), self._carried(frames, column, end)
         own = np.where(frames < column, self._own(frames, start, column), self._own(frames, column, end))
-        then = self._reduced(frames, np.where(frames < column, left, right), own)
+        away = np.where(frames < column, self._away(frames, start, column), self._away(frames, column, end))
+        then = self._reduced(frames, np.where(frames < column, left, right), away, own)
         then = np.where(frames == column, 0.0, then)
         return np.asarray(step * np.maximum(now - then, 0).sum(axis=1))
 
@@ -196,21 +204,32 @@ class Line:
 
     def _expected(self, frames: NDArray[np.int64], start: int, end: int) -> Array:
         """Return the expected error of frames between two marks, those of the plan included."""
-        return self._reduced(frames, self._carried(frames, start, end), self._own(frames, start, end))
+        carried, away = self._carried(frames, start, end), self._away(frames, start, end)
+        return self._reduced(frames, carried, away, self._own(frames, start, end))
 
-    def _reduced(self, frames: NDArray[np.int64], carried: Array, own: Array | float) -> Array:
+    def _reduced(self, frames: NDArray[np.int64], carried: Array, away: Array, own: Array | float) -> Array:
         """Return the present error less what nearer labels take from it, plus what these have; never more than now."""
-        error = self.outlook.error[frames]
-        nearer = error * np.minimum(carried / self._before[frames], 1.0)
+        error, unseen = self.outlook.error[frames], self._unseen[frames]
+        nearer = (error - unseen) * np.minimum(carried / self._before[frames], 1.0)
+        nearer = nearer + unseen * np.minimum(away / self._unlooked[frames], 1.0)
         return np.asarray(np.minimum(own + (1 - own) * nearer, error))
 
     def _carried(
         self, frames: NDArray[np.int64], start: int | NDArray[np.int64], end: int | NDArray[np.int64]
     ) -> Array:
         """Return what the hazards say of frames between two marks; they broadcast."""
+        return expected_error(self._path, frames, *self._labels(start, end))
+
+    def _away(self, frames: NDArray[np.int64], start: int | NDArray[np.int64], end: int | NDArray[np.int64]) -> Array:
+        """Return how little looks at two marks say of frames between them; they broadcast."""
+        return unlooked(frames, *self._labels(start, end), self.outlook.stay)
+
+    def _labels(
+        self, start: int | NDArray[np.int64], end: int | NDArray[np.int64]
+    ) -> tuple[int | NDArray[np.int64] | None, int | NDArray[np.int64] | None]:
+        """Return the labels at two marks; None at the ends of the video."""
         first = None if isinstance(start, int) and start < 0 else start
-        last = None if isinstance(end, int) and end >= len(self._path) else end
-        return expected_error(self._path, frames, first, last)
+        return first, None if isinstance(end, int) and end >= len(self._path) else end
 
     def _own(
         self, frames: NDArray[np.int64], start: int | NDArray[np.int64], end: int | NDArray[np.int64]
@@ -224,6 +243,12 @@ class Line:
             return 0.0
         share = (frames - start) / (end - start)
         return np.asarray((1 - share) * wrong[0] + share * wrong[1])
+
+
+def _best_of(places: NDArray[np.int64], gains: Array, start: int, end: int) -> int:
+    """Return the place with the greatest gain; of equal ones that which is farthest from both marks."""
+    equal = places[gains >= gains.max() * (1 - EQUAL)]
+    return int(equal[int(np.argmax(np.minimum(equal - start, end - equal)))])
 
 
 def plan(lines: Sequence[Line], n: int, n_soon: int | None = None) -> None:
@@ -279,13 +304,13 @@ def first_of(lines: Sequence[Line], n: int) -> list[Spot]:
 def _greedy(lines: Sequence[Line], n: int, among: Mapping[int, NDArray[np.int64]] | None = None) -> list[Spot]:
     """Add up to ``n`` labels over all videos, one by one the one that is worth most per second."""
     by_video = {line.video_id: line for line in lines}
-    heap: list[tuple[float, int, int, Spot, int, int]] = []
+    heap: list[tuple[float, int, int, int, Spot, int, int]] = []
 
     def look(line: Line, start: int, end: int) -> None:
         spot = line.best(start, end, None if among is None else among[line.video_id])
         if spot is not None:
-            # The greatest rate first, ties by video and frame.
-            heappush(heap, (-spot.rate, spot.frame.video_id, spot.frame.frame_idx, spot, start, end))
+            # The greatest rate first; of equal ones the longest stretch, then by video and frame.
+            heappush(heap, (-spot.rate, start - end, spot.frame.video_id, spot.frame.frame_idx, spot, start, end))
 
     for line in lines:
         for start, end in pairwise(line.marks):

@@ -53,7 +53,8 @@ def why(spot: Spot, pool: Pool) -> str:
     if spot.frame.frame_idx in outlook.vacant:
         return (
             "the labels around say that nothing is there, and something may have come in between: frames "
-            f"{spot.first} to {spot.last} ({frames} frames) are far from any label"
+            f"{spot.first} to {spot.last} ({frames} frames) are far from any label, and show something with a chance "
+            f"of {error.mean():.2f}"
         )
     return (
         f"expected to improve frames {spot.first} to {spot.last} ({frames} frames, now wrong by {error.mean():.2f} on "

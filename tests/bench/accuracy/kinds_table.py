@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from al_core.benchmark.simulated_people import annotator_of
-from al_core.benchmark.world import Label, World
+from al_core.benchmark.world import Label, World, expected_in
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import clips_of
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import LabelKind
+from al_core.selection.presence import Presence
 from al_core.settings import AnnotatorSettings, PropagationSettings
 from al_core.stores.optical_flow import FlowStore
 from tests.bench.people.scripted_person import Pace, outlines
@@ -61,15 +62,16 @@ def measured(world: World, labels: Mapping[int, Label], n_frames: int) -> Iterat
     """Yield (figure, error before, what came of it) of frames without a label."""
     clip, settings = world.clips[0], AnnotatorSettings()
     outcomes = world.outcomes(0, labels)
+    expected = expected_in(labels, outcomes, Presence()).error
     free = [i for i in range(clip.n_frames) if i not in labels and clip.truth(i)]
     for i in np.array(free)[np.linspace(0, len(free) - 1, n_frames).round().astype(int)].tolist():
         shown = {t: m > 0.5 for t, m in world.delivered(0, labels, i).items()}
         truth, before = clip.truth(i), 1 - outcomes[i].jf
-        yield "expected", 1 - outcomes[i].confidence, before
+        yield "expected", float(expected[i]), before
         good = all(t in shown and j_and_f(shown[t], m).j >= 0.9 for t, m in truth.items())
-        yield "accept", 1 - outcomes[i].confidence, float(good)
+        yield "accept", float(expected[i]), float(good)
         if good:
-            yield "accepted", 1 - outcomes[i].confidence, before
+            yield "accepted", float(expected[i]), before
         yield "mask", before, corrected(shown, truth) / corrected({}, truth)
         for kind in KINDS:
             rng = np.random.default_rng(i)

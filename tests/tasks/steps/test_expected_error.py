@@ -5,7 +5,8 @@ import pytest
 
 from al_core.records import DeliveredMask, Provenance, Shots
 from al_core.selection.error_model import OVER_A_CUT
-from tasks.steps.expected_error import MISSED, _errors, _vacant, outlooks_of
+from al_core.selection.presence import Presence
+from tasks.steps.expected_error import MISSED, _expected, outlooks_of
 from tests.toys.labelled_project import finished_project, new_project
 from tests.toys.ledgers import context_of, square
 
@@ -52,8 +53,8 @@ def test_frames_are_vacant_where_labels_around_are_empty_and_nothing_was_deliver
     carried = DeliveredMask(7, 1, 1, Provenance.TEACHER, 0.5, square())
     # Frame 2 shows the object, 6 and 9 nothing, and a teacher sees something in 7.
     delivered = {2: [human], 7: [carried]}
-    assert _vacant(delivered, [2, 6, 9], range(12)) == {8, 10, 11}
-    assert _vacant(delivered, [], range(12)) == frozenset()
+    assert _expected(delivered, [2, 6, 9], [range(12)], Presence(0.3)).vacant == {8, 10, 11}
+    assert _expected(delivered, [], [range(12)], Presence(0.3)).vacant == frozenset()
 
 
 def test_labels_say_nothing_of_frames_beyond_a_cut(finished):
@@ -68,4 +69,7 @@ def test_labels_say_nothing_of_frames_beyond_a_cut(finished):
 
 def test_a_shot_without_labels_is_expected_to_be_wrong():
     carried = DeliveredMask(3, 1, 1, Provenance.PROPAGATED, 0.75, square())
-    assert _errors({3: [carried]}, [1], range(2, 5)).tolist() == [1, 1, 1]
+    found = _expected({3: [carried]}, [1], [range(2, 5)], Presence(1.0))
+    assert found.error.tolist() == [1, 1, 1]
+    # Where objects are rare, an empty frame is probably right, and nobody knows of a mask that no label is near to.
+    assert _expected({3: [carried]}, [1], [range(2, 5)], Presence(0.2)).error.tolist() == [0.2, 1, 0.2]

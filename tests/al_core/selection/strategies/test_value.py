@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from al_core.selection.error_model import Outlook, unseen_error
+from al_core.selection.error_model import Outlook
+from al_core.selection.presence import Presence, expected_of
 from tests.toys.pools import places, pool_of, run
 
 
@@ -31,11 +32,12 @@ def test_a_campaign_that_is_planned_ends_evenly():
     assert steps.min() >= 8
 
 
-def empty_outlook(n_frames, labelled):
+def empty_outlook(n_frames, labelled, rate=0.2):
     """A video in which every label says that nothing is there."""
-    hazard = np.full(n_frames - 1, 0.5)
-    error = unseen_error(Outlook(np.zeros(n_frames), hazard).path, labelled)
-    return Outlook(error, hazard, frozenset(labelled), vacant=frozenset(range(n_frames)) - set(labelled))
+    found = expected_of({}, dict.fromkeys(labelled, ()), range(n_frames), Presence(rate))
+    return Outlook(
+        found.error, np.full(n_frames - 1, 0.5), frozenset(labelled), vacant=found.vacant, unseen=found.unseen
+    )
 
 
 def test_between_labels_that_say_nothing_is_there_frames_are_spread_evenly_over_all_videos():
@@ -53,3 +55,28 @@ def test_what_is_known_to_be_wrong_goes_before_what_is_known_to_be_empty():
     pool = pool_of({1: 40, 2: 40}, [(1, 20), (2, 20)])
     found = run("value", replace(pool, outlooks=lambda v: empty_outlook(40, (20,)) if v == 1 else wrong), 1)
     assert [s.frame.video_id for s in found] == [2]
+
+
+def test_after_empty_first_answers_frames_are_not_asked_one_after_the_other():
+    labelled = {1: (500,), 2: (250, 750)}
+    lengths = dict.fromkeys(labelled, 1000)
+    pool = pool_of(lengths, [(v, i) for v, mine in labelled.items() for i in mine])
+    found = places(run("value", replace(pool, outlooks=lambda v: empty_outlook(1000, labelled[v])), 8))
+    assert {v for v, _ in found} == {1, 2}
+    for video, mine in labelled.items():
+        marks = sorted([*mine, *(i for v, i in found if v == video)])
+        assert np.diff(marks).min() >= 80
+        assert (marks[0] < 200, marks[-1] > 800) == (True, True)
+
+
+def test_a_video_whose_first_label_was_empty_is_asked_for_again():
+    known = Outlook(np.full(100, 0.1), np.full(99, 0.5), frozenset({20, 50, 80}))
+    pool = pool_of({1: 100, 2: 100}, [(1, 50), *((2, i) for i in (20, 50, 80))])
+    found = places(run("value", replace(pool, outlooks=lambda v: empty_outlook(100, (50,)) if v == 1 else known), 2))
+    assert 1 in {v for v, _ in found}
+
+
+def test_where_nothing_is_expected_to_be_wrong_frames_are_spread_over_videos_and_time():
+    right = Outlook(np.zeros(100), np.full(99, 0.5), frozenset({0, 99}))
+    pool = pool_of({1: 100, 2: 100}, [(v, i) for v in (1, 2) for i in (0, 99)])
+    assert places(run("value", replace(pool, outlooks=lambda _: right), 2)) == [(1, 49), (2, 49)]
