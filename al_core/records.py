@@ -186,11 +186,14 @@ class MaskLabel:
     Attributes:
         track_id: the object's identity within its video, from 1; 0 marks an ignore region.
         category_id: from 1; 0 marks an ignore region.
+        kind: what came to this mask, where that is known of a label that was stored; it is no part of what the label
+            says, and does not count where labels are compared.
     """
 
     track_id: int
     category_id: int
     rle: Rle
+    kind: LabelKind | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.track_id == IGNORE_TRACK) != (self.category_id == IGNORE_CATEGORY):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from al_core.evaluation.calibration import IDENTITY, Calibration
+from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import blended, propagations
 from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
@@ -175,12 +176,19 @@ def _objects(tracks: Sequence[int]) -> str:
     return f"object{'s' if len(tracks) > 1 else ''} {shown}"
 
 
-def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequence[Case] = SHIPPED) -> Choice:
+def choose(
+    resources: Resources,
+    frames: ClipFrames,
+    labels: Labels,
+    cases: Sequence[Case] = SHIPPED,
+    evidence: Evidence = UNKNOWN,
+) -> Choice:
     """Choose a propagator for each object of a clip.
 
     Args:
         resources: its settings name the candidates, and what a frame is worth.
         cases: what came of other videos.
+        evidence: how the labels were made: those that were accepted do not judge.
     """
     settings, tracks = resources.settings, tracks_of(labels)
     dearer = sorted(set(settings.candidates) - {CHEAPEST}, key=lambda n: seconds_of(n, settings, frames.n_frames))
@@ -192,7 +200,8 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
     sure = _sureness(CHEAPEST, resources, frames, labels)
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
-    usual = sure if not trials else _mean(row.overlap for row in judged(trials[0], labels))
+    rows = [row for trial in trials for row in judged(trial, labels, evidence)]
+    usual = _mean_overlap(rows) if any(row.judges for row in rows) else sure
     for name in dearer:
         known = min(expected_gain(name, looks, cases), 1 - usual)
         seconds = seconds_of(name, settings, frames.n_frames)
@@ -202,13 +211,15 @@ def choose(resources: Resources, frames: ClipFrames, labels: Labels, cases: Sequ
         gained = dict.fromkeys(tracks, known)
         if trials:
             trials.append(tried(name, _briefly(resources, folds), frames, labels, folds))
-            gained = _gained(trials[0], trials[-1], labels, known, tracks)
+            cheapest, other = (list(judged(trial, labels, evidence)) for trial in (trials[0], trials[-1]))
+            gained = _gained(cheapest, other, known, tracks)
         better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
             best |= {track: gained[track] for track in better}
     trust = {t: (usual, usual + best[t]) for t in tracks if usual > CLEARLY_WORSE * (usual + best[t]) and best[t] > 0}
-    return Choice(used, tuple(_outcomes(trials, labels)), tuple(_rows(trials, labels, used)), looks, trust)
+    found = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
+    return Choice(used, tuple(_outcomes(trials, found)), tuple(_rows(found, used)), looks, trust)
 
 
 def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
@@ -239,28 +250,40 @@ def _briefly(resources: Resources, folds: int) -> Resources:
     return replace(resources, settings=resources.settings.model_copy(update={"specialist_steps": steps}))
 
 
-def _gained(cheapest: Trial, other: Trial, labels: Labels, known: float, tracks: Sequence[int]) -> dict[int, float]:
+def _gained(
+    cheapest: Sequence[HeldOut], other: Sequence[HeldOut], known: float, tracks: Sequence[int]
+) -> dict[int, float]:
     """Return by how much the overlap of each object is expected to be higher, drawn towards that of all objects, and
     this towards what is known beforehand."""
-    usual = {(row.frame_idx, row.track): row.overlap for row in judged(cheapest, labels)}
-    found = {(row.frame_idx, row.track): row.overlap for row in judged(other, labels)}
+    usual, found = ({(row.frame_idx, row.track): row.overlap for row in rows} for rows in (cheapest, other))
+    counts = {(row.frame_idx, row.track): row.judges for row in (*cheapest, *other)}
     # Who carries nothing of an object that is not there is right.
-    more = {at: found.get(at, 1.0) - usual.get(at, 1.0) for at in usual.keys() | found.keys()}
-    frames = [_mean(more[at] for at in more if at[0] == frame) for frame in {frame for frame, _ in more}]
-    of_all = (sum(frames) + KNOWN_LABELS * known) / (len(frames) + KNOWN_LABELS)
-    own = {track: [more[at] for at in more if at[1] == track] for track in tracks}
-    return {t: (sum(d) + KNOWN_LABELS * of_all) / (len(d) + KNOWN_LABELS) for t, d in own.items()}
+    more = {at: found.get(at, 1.0) - usual.get(at, 1.0) for at, count in counts.items() if count}
+
+    def drawn(towards: float, by_label: Sequence[Sequence[tuple[int, int]]]) -> float:
+        weights = [_mean(counts[at] for at in label) for label in by_label]
+        values = [sum(counts[at] * more[at] for at in label) / sum(counts[at] for at in label) for label in by_label]
+        total = sum(w * v for w, v in zip(weights, values, strict=True))
+        return (total + KNOWN_LABELS * towards) / (sum(weights) + KNOWN_LABELS)
+
+    of_all = drawn(known, [[at for at in more if at[0] == frame] for frame in sorted({frame for frame, _ in more})])
+    return {track: drawn(of_all, [[at] for at in more if at[1] == track]) for track in tracks}
 
 
-def _outcomes(trials: Sequence[Trial], labels: Labels) -> Iterator[Outcome]:
+def _outcomes(trials: Sequence[Trial], rows: Mapping[str, Sequence[HeldOut]]) -> Iterator[Outcome]:
     for trial in trials:
-        overlaps = [row.overlap for row in judged(trial, labels)]
-        yield Outcome(trial.name, _mean(overlaps), len(overlaps), trial.seconds)
+        yield Outcome(trial.name, _mean_overlap(rows[trial.name]), len(rows[trial.name]), trial.seconds)
 
 
-def _rows(trials: Sequence[Trial], labels: Labels, used: Mapping[int, str]) -> Iterator[HeldOut]:
-    for trial in trials:
-        yield from (row for row in judged(trial, labels) if used.get(row.track) == trial.name and row.confidence)
+def _rows(rows: Mapping[str, Sequence[HeldOut]], used: Mapping[int, str]) -> Iterator[HeldOut]:
+    for name, found in rows.items():
+        yield from (row for row in found if used.get(row.track) == name and row.confidence)
+
+
+def _mean_overlap(rows: Iterable[HeldOut]) -> float:
+    """Return the mean overlap with labels, by how much each counts; 0 where none does."""
+    found = [(row.overlap, row.judges) for row in rows if row.judges]
+    return sum(overlap * count for overlap, count in found) / sum(count for _, count in found) if found else 0.0
 
 
 def _mean(values: Iterable[float]) -> float:

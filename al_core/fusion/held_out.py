@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import combine, propagations
 from al_core.masks.overlap import overlaps
@@ -30,6 +31,8 @@ class HeldOut(NamedTuple):
         source: the propagator's name, or ``COMBINED``.
         confidence: that the mask came with, in [0, 1]; 0 where none came.
         overlap: IoU with what people said, in [0, 1]; 0 where they said that the object is not there.
+        exact: IoU that what people said is expected to have with the truth, in (0, 1].
+        judges: how much it counts where propagators are compared, in [0, 1].
     """
 
     source: str
@@ -37,6 +40,8 @@ class HeldOut(NamedTuple):
     track: int
     confidence: float
     overlap: float
+    exact: float = 1.0
+    judges: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,13 @@ class Trial:
     seconds: float
 
 
-def held_out(methods: Sequence[str], resources: Resources, frames: ClipFrames, labels: Labels) -> list[HeldOut]:
+def held_out(
+    methods: Sequence[str],
+    resources: Resources,
+    frames: ClipFrames,
+    labels: Labels,
+    evidence: Evidence = UNKNOWN,
+) -> list[HeldOut]:
     """Carry the labels of every second labelled frame to the others, and the other way round, in order of propagators.
 
     Each propagator runs twice over the clip. Its labels lie twice as far apart as usual, so its masks are worse; what
@@ -63,7 +74,7 @@ def held_out(methods: Sequence[str], resources: Resources, frames: ClipFrames, l
     if len(labels) < FOLDS:
         return []
     trials = [tried(name, resources, frames, labels) for name in methods]
-    rows = [row for trial in [*trials, together(trials)] for row in judged(trial, labels)]
+    rows = [row for trial in [*trials, together(trials)] for row in judged(trial, labels, evidence)]
     return [row for row in rows if row.confidence]
 
 
@@ -98,8 +109,12 @@ def together(trials: Sequence[Trial]) -> Trial:
     return Trial(COMBINED, {f.frame_idx: f for f in combined()}, sum(trial.seconds for trial in trials))
 
 
-def judged(trial: Trial, labels: Labels) -> Iterator[HeldOut]:
-    """Yield how what came to each label compares with it: each object that people saw, and each mask of another."""
+def judged(trial: Trial, labels: Labels, evidence: Evidence = UNKNOWN) -> Iterator[HeldOut]:
+    """Yield how what came to each label compares with it: each object that people saw, and each mask of another.
+
+    Args:
+        evidence: how the labels were made.
+    """
     for frame_idx, frame in trial.found.items():
         label = labels[frame_idx]
         for track in sorted(label.keys() | frame.tracks.keys()):
@@ -107,7 +122,9 @@ def judged(trial: Trial, labels: Labels) -> Iterator[HeldOut]:
             if carried is not None and track in label:
                 size = carried.mask.size
                 overlap = float(overlaps([carried.mask], [shrink(label[track], size).soft(size)])[0, 0])
-            yield HeldOut(trial.name, frame_idx, track, 0.0 if carried is None else carried.confidence, overlap)
+            confidence = 0.0 if carried is None else carried.confidence
+            exact, judges = evidence.exact(frame_idx, track), evidence.judges(frame_idx, track)
+            yield HeldOut(trial.name, frame_idx, track, confidence, overlap, exact, judges)
 
 
 class _Without(Mapping[int, Mapping[int, NDArray[np.bool_]]]):

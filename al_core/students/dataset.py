@@ -27,10 +27,15 @@ CACHED_FRAMES = 256
 
 @dataclass(frozen=True, slots=True)
 class TrainingSample:
-    """One labelled frame: masks at full resolution; none means that nothing is there, which is learned too."""
+    """One labelled frame: masks at full resolution; none means that nothing is there, which is learned too.
+
+    Attributes:
+        weight: how much it counts beside one of which every mask was drawn, in (0, 1].
+    """
 
     frame: FrameRef
     masks: tuple[MaskLabel, ...]
+    weight: float = 1.0
 
 
 class LabelledFrames(Dataset):
@@ -62,6 +67,7 @@ class LabelledFrames(Dataset):
             raise BadLabel("a student needs at least one labelled frame, got none; label some first")
         # The order in which a caller found the labels must not change what is learned.
         self._samples = sorted(samples, key=lambda sample: sample.frame)
+        self._weights = np.array([sample.weight for sample in self._samples])
         self._class_of = {category: index for index, category in enumerate(category_ids)}
         _check_categories(self._samples, self._class_of)
         self._read_image = read_image
@@ -75,10 +81,19 @@ class LabelledFrames(Dataset):
         return self._length
 
     def sample_of(self, item: int) -> int:
-        """Return the index of the frame that an item shows: every frame once in each pass, in a new order each pass."""
+        """Return the index of the frame that an item shows: every frame once in each pass, in a new order each pass.
+
+        A frame that counts less gives way as often as that to one drawn by what each counts.
+        """
         turn, position = divmod(item, len(self._samples))
         order = np.random.default_rng([self._seed, 0, turn]).permutation(len(self._samples))
-        return int(order[position])
+        index = int(order[position])
+        if self._weights[index] == 1:
+            return index
+        rng = np.random.default_rng([self._seed, 2, item])
+        if rng.random() < self._weights[index]:
+            return index
+        return int(rng.choice(len(self._samples), p=self._weights / self._weights.sum()))
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""

@@ -11,7 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,9 @@ class _Run:
     @cached_property
     def identity(self) -> str:
         """Hash of everything that the result depends on."""
-        heads = {"train": self.student.train} if self.frozen else {}
+        heads: dict[str, Any] = {"train": self.student.train} if self.frozen else {}
+        if any(sample.weight != 1 for sample in self.samples):
+            heads["weights"] = sorted([*astuple(s.frame), s.weight] for s in self.samples)
         return fingerprint(
             heads
             | {

@@ -15,6 +15,7 @@ import numpy as np
 
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import IDENTITY, PRIORS, Calibration, Fit, Samples, cross_validated
+from al_core.evaluation.evidence import Evidence, exactness
 from al_core.fusion.choice import Choice
 from al_core.fusion.held_out import COMBINED, held_out
 from al_core.ledger.store import Ledger
@@ -38,7 +39,8 @@ BLOCKS = 4
 
 
 class _Row(NamedTuple):
-    """A sample: ``name`` of a propagator or of a provenance, ``time`` in the video from 0 to 1."""
+    """A sample: ``name`` of a propagator or of a provenance, the ``overlap`` that is expected with the truth, ``time``
+    in the video from 0 to 1."""
 
     name: str
     confidence: float
@@ -81,7 +83,8 @@ def _in_trials(context: RoundContext, choices: Mapping[int, Choice]) -> Iterator
     videos = {video.video_id: video for video in context.videos}
     for video_id, choice in choices.items():
         for row in choice.rows:
-            yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / videos[video_id].n_frames)
+            time = row.frame_idx / videos[video_id].n_frames
+            yield _Row(row.source, row.confidence, row.overlap * row.exact, video_id, time)
 
 
 def calibrations_of(methods: Sequence[str], fits: Mapping[str, Fit]) -> dict[str, Calibration]:
@@ -167,17 +170,17 @@ def _calibrations_in(context: RoundContext) -> dict[str, Calibration]:
 
 
 def _overlap(mask: DeliveredMask, label: FrameLabel, identities: Identities) -> float:
-    """Return the IoU with the object that a mask stands for.
+    """Return the IoU that is expected with the truth of the object that a mask stands for.
 
-    That is the one of the same number, or the best of its category where numbers mean nothing.
+    That is the one of the same number, or the best of its category where numbers mean nothing. A mask that somebody
+    accepted is what it was accepted as, and still no exact truth.
     """
     lasting = identities is Identities.PERSISTENT and mask.provenance is Provenance.PROPAGATED
     wanted = [
-        m.rle
-        for m in label.objects
-        if m.category_id == mask.category_id and (not lasting or m.track_id == mask.track_id)
+        m for m in label.objects if m.category_id == mask.category_id and (not lasting or m.track_id == mask.track_id)
     ]
-    return float(iou([mask.rle], wanted).max(initial=0.0))
+    overlaps = iou([mask.rle], [m.rle for m in wanted])[0] * np.array([exactness(m.kind) for m in wanted])
+    return float(overlaps.max(initial=0.0))
 
 
 def _left_out(
@@ -199,7 +202,8 @@ def _left_out(
         clip = VideoFrames(context.frames, video)
         resources = replace(every, shots=context.shots_of(video_id))
         decoded = Decoded(known_by_frame(clip, known[video_id], resources))
-        for row in held_out(methods, resources, clip, decoded):
-            yield _Row(row.source, row.confidence, row.overlap, video_id, row.frame_idx / video.n_frames)
+        for row in held_out(methods, resources, clip, decoded, Evidence.of(known[video_id])):
+            overlap = row.overlap * row.exact
+            yield _Row(row.source, row.confidence, overlap, video_id, row.frame_idx / video.n_frames)
         if on_progress is not None:
             on_progress(Progress(done, len(chosen), video.name))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from al_core.evaluation.evidence import weight_of
 from al_core.fingerprint import fingerprint_file
 from al_core.records import fingerprint_labels
 from tasks.models.page_refiner import PageRefiner, train_page_refiner
@@ -31,7 +32,8 @@ def train_work(context: RoundContext) -> Trained:
     Train the refiner of the page after it.
 
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
-    background. Where this machine limits how many trainings go on at a time, it waits for its turn.
+    background. The others count by how their masks were made. Where this machine limits how many trainings go on at a
+    time, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
@@ -43,7 +45,7 @@ def train_work(context: RoundContext) -> Trained:
         trained = train_student(
             settings.student,
             settings.teachers,
-            [TrainingSample(label.frame, label.masks) for label in labels],
+            [TrainingSample(label.frame, label.masks, weight_of(label.masks)) for label in labels],
             context.categories,
             context.frames.read,
             project.round_dir(context.round_id) / "student",

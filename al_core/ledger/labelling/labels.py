@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -28,8 +29,10 @@ WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR vid
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1),
 standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER (PARTITION BY video_id, frame_idx
     ORDER BY round_id DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
-SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), track_id, category_id, height, width,
-    rle_counts
+SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE WHEN a.kind <> 'absent'
+    AND gestures IS NOT NULL AND NOT list_contains(list_transform(list_zip(json_extract_string(gestures, '$[*][0]'),
+    json_extract_string(gestures, '$[*][1]')), g -> g[1] <> 'accept' AND g[2] = track_id::VARCHAR), true)
+    THEN 'accept' ELSE a.kind END, track_id, category_id, height, width, rle_counts
 FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
 ORDER BY 1, 2, a.round_id, a.request_id DESC, track_id
 """
@@ -171,7 +174,8 @@ class LabelOperations(Operations):
 
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
         taken back and answers to questions that only check people. Masks of categories that were merged have the
-        category that it is now, those of removed ones are left out.
+        category that it is now, those of removed ones are left out. Each mask says what came to it: of a frame in which
+        somebody drew, those that were left as they were shown were accepted.
 
         Args:
             video_id: only this video.
@@ -185,7 +189,8 @@ class LabelOperations(Operations):
             ended = stands_for(connection, as_of)
         found: dict[FrameRef, FrameLabel] = {}
         for (video, frame_idx, _, complete, absent), group in groupby(rows, key=lambda row: row[:5]):
-            masks = standing(tuple(mask_of(*row[5:]) for row in group if row[-1] is not None), ended)
+            known = (replace(mask_of(*row[6:]), kind=LabelKind(row[5])) for row in group if row[-1] is not None)
+            masks = standing(tuple(known), ended)
             said = FrameLabel(FrameRef(video, frame_idx), tuple(masks), complete, tuple(absent))
             found[said.frame] = found[said.frame].amended(said) if said.frame in found else said
         return list(found.values())

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from al_core.evaluation.evidence import Evidence, exactness
 from al_core.files import json_bytes
 from al_core.fingerprint import fingerprint
 from al_core.fusion.choice import Choice, Outcome, choose
 from al_core.fusion.gains import SHIPPED, Case, Looks
 from al_core.fusion.held_out import HeldOut
 from al_core.propagation import Resources
-from al_core.propagation.base import Labels
 from al_core.records import FrameLabel, Progress, Shots, fingerprint_labels
 from al_core.stores.disk_cache import DiskCache
 from tasks.steps.context import RoundContext
@@ -50,7 +50,7 @@ def choose_propagators(
         resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress, shots)
         by_frame = known_by_frame(clip, by_video[video_id], resources)
         key = _key(context, clip, list(by_frame.values()), cases, shots)
-        choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, Decoded(by_frame), cases)
+        choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, by_frame, cases)
         case = choice.as_case(videos[video_id].name)
         cases += [case] if case is not None else []
         if on_progress is not None:
@@ -71,7 +71,12 @@ def as_json(choices: Choices) -> dict[str, Any]:
 
 
 def _kept_or_chosen(
-    disk: DiskCache, key: str, resources: Resources, clip: VideoFrames, labels: Labels, cases: Sequence[Case]
+    disk: DiskCache,
+    key: str,
+    resources: Resources,
+    clip: VideoFrames,
+    labels: Mapping[int, FrameLabel],
+    cases: Sequence[Case],
 ) -> Choice:
     kept = disk.use(key)
     if kept is not None:
@@ -80,7 +85,7 @@ def _kept_or_chosen(
         except (OSError, ValueError, KeyError, TypeError):
             # It was dropped or is damaged: it is made again.
             pass
-    choice = choose(resources, clip, labels, cases)
+    choice = choose(resources, clip, Decoded(labels), cases, Evidence.of(labels.values()))
     kept_parts = {"tracks": choice.by_track, "trust": choice.trust, "rows": choice.rows, "looks": choice.looks}
     disk.put(key, json_bytes({**kept_parts, "tried": choice.outcomes}))
     return choice
@@ -98,5 +103,7 @@ def _key(
     context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], cases: Sequence[Case], shots: Shots
 ) -> str:
     settings = [context.stored.part("propagation"), context.settings.seed]
+    kinds = sorted((*at, kind.value) for at, kind in Evidence.of(labels).kinds.items() if exactness(kind) < 1)
     depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings, list(shots.cuts)]
+    depends += [kinds] if kinds else []
     return f"{clip.sha256}/{fingerprint(depends)}.json"

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from al_core.evaluation.calibration import Calibration
+from al_core.evaluation.evidence import Evidence, exactness
 from al_core.fusion.choice import CHEAPEST, Choice, Outcome, choose, seconds_of, told
 from al_core.fusion.gains import Case
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame
+from al_core.records import LabelKind
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.fusion import box, carried
@@ -57,6 +59,16 @@ def test_what_does_no_better_on_the_labels_is_not_chosen_whatever_was_expected(r
     marked = labels(still, 1, 2, 3, 4)
     choice = choose(resources, still, marked, expecting(resources, still, marked))
     assert choice.by_track == {1: CHEAPEST}
+
+
+def test_labels_that_were_accepted_do_not_judge(resources: Resources) -> None:
+    """By drawn labels the cheapest is as good; accepted ones leave it to what was expected."""
+    still = mover_clip({1: line((30, 32), (0, 0), 6)}, radius=14, size=(64, 96))
+    marked = labels(still, 1, 2, 3, 4)
+    accepted = Evidence({(i, 1): LabelKind.ACCEPT for i in marked})
+    choice = choose(resources, still, marked, expecting(resources, still, marked), accepted)
+    assert choice.by_track == {1: "affinity"}
+    assert {row.exact for row in choice.rows} == {exactness(LabelKind.ACCEPT)}
 
 
 def test_nothing_dear_is_tried_where_it_does_not_pay(fast: MoverClip, resources: Resources) -> None:

@@ -1,6 +1,7 @@
 """Items are a function of seed and number, masks move with their image, ignore regions are painted over."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,14 @@ class TestItems:
         order = [stream.sample_of(n) for n in range(12)]
         assert [sorted(order[i : i + 4]) for i in (0, 4, 8)] == [[0, 1, 2, 3]] * 3
         assert len({tuple(order[i : i + 4]) for i in (0, 4, 8)}) > 1
+
+    def test_a_frame_that_counts_less_comes_less_often(self, samples: Any, read_image: Any) -> None:
+        weighed = [replace(samples[0], weight=0.25), *samples[1:]]
+        data, usual = frames(weighed, read_image), frames(samples, read_image)
+        seen = [data.sample_of(item) for item in range(400)]
+        assert 20 < seen.count(0) < 60
+        others = [item for item in range(400) if usual.sample_of(item) != 0]
+        assert [seen[item] for item in others] == [usual.sample_of(item) for item in others]
 
     def test_global_generators_are_left_as_they_were(self, samples: Any, read_image: Any) -> None:
         stream = frames(samples, read_image, TRAIN_PIPELINE)

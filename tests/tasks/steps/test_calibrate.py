@@ -1,6 +1,7 @@
 """Confidences are held against what people said afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from al_core.evaluation.calibration import IDENTITY, Calibration, Fit
 from al_core.masks.rle import encode
-from al_core.records import DeliveredMask, LabelRequest, Provenance
+from al_core.records import DeliveredMask, LabelKind, LabelRequest, MaskLabel, Provenance
 from al_core.stores.delivered import write_delivered
 from tasks.steps.calibrate import as_json, calibrate, calibrations_of
 from tests.toys.ledgers import chosen, context_of
@@ -75,6 +76,18 @@ def test_what_was_delivered_is_held_against_what_people_said_next(place: Workpla
     assert found["propagated"].samples == 2
     assert 0.5 < found["propagated"].calibration(0.95) < 0.94
     assert found["propagated"].before.value == pytest.approx(0.43, abs=0.04)
+
+
+def test_what_was_accepted_is_no_exact_truth(place: Workplace) -> None:
+    """People accept what was delivered as it is: its overlap with their label is 1, with the truth it is not."""
+    rounds(place, [0], [3, 8])
+    deliver(place, {3: 0.95, 8: 0.95})
+    labels = [
+        replace(label, masks=(MaskLabel(1, 1, encode(upper_half(place, label.frame.frame_idx)), LabelKind.ACCEPT),))
+        for label in (place.label(3), place.label(8))
+    ]
+    context = context_of(place.project, place.ledger, 2, SETTINGS, frames=place.frames)
+    assert calibrate(context, labels)["propagated"].before.value == pytest.approx(0.007, abs=1e-6)
 
 
 def test_the_map_that_a_round_used_is_undone_before_the_next_fit(place: Workplace) -> None:

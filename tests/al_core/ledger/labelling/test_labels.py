@@ -159,6 +159,19 @@ class TestPartly:
         assert ledger.human_labels() == [FrameLabel(FrameRef(1, 3), (moved,))]
         assert ledger.human_effort() == [(1, 0, 2.0), (2, 1, 80.0), (3, 0, 2.0)]
 
+    def test_a_mask_says_what_came_to_it(self, ledger):
+        """Of what was shown one object was drawn on and one was left; of the one that was refused nothing is known."""
+        first, second = asked(ledger, 3, 7)
+        masks = (MaskLabel(1, 1, square()), MaskLabel(2, 1, encode(~SQUARE)))
+        drawn = (Gesture("brush", 2), Gesture("accept", 1))
+        ledger.put_answer(
+            Answer("a1", first.request_id, FrameLabel(first.frame, masks), LabelKind.MASK, 9.0, "ann", drawn)
+        )
+        ledger.put_answer(replace(mask_answer(second, "a2"), kind=LabelKind.BOX))
+        one, other = ledger.human_labels()
+        assert [m.kind for m in one.masks] == [LabelKind.ACCEPT, LabelKind.MASK]
+        assert [m.kind for m in other.masks] == [LabelKind.BOX]
+
     def test_gestures_are_kept_as_they_were_made(self, ledger):
         (request,) = asked(ledger, 3)
         made = (Gesture("box", 1, True, ((1.5, 0.0), (3.0, 2.25))), Gesture("tag", 2, False))
