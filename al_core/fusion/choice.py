@@ -200,8 +200,8 @@ def choose(
     sure = _sureness(CHEAPEST, resources, frames, labels)
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
-    rows = [row for trial in trials for row in judged(trial, labels, evidence)]
-    usual = _mean_overlap(rows) if any(row.judges for row in rows) else sure
+    rows = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
+    usual = _mean_overlap(rows.get(CHEAPEST, ()), sure)
     for name in dearer:
         known = min(expected_gain(name, looks, cases), 1 - usual)
         seconds = seconds_of(name, settings, frames.n_frames)
@@ -211,15 +211,14 @@ def choose(
         gained = dict.fromkeys(tracks, known)
         if trials:
             trials.append(tried(name, _briefly(resources, folds), frames, labels, folds))
-            cheapest, other = (list(judged(trial, labels, evidence)) for trial in (trials[0], trials[-1]))
-            gained = _gained(cheapest, other, known, tracks)
+            rows[name] = list(judged(trials[-1], labels, evidence))
+            gained = _gained(rows[CHEAPEST], rows[name], known, tracks)
         better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
             best |= {track: gained[track] for track in better}
     trust = {t: (usual, usual + best[t]) for t in tracks if usual > CLEARLY_WORSE * (usual + best[t]) and best[t] > 0}
-    found = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
-    return Choice(used, tuple(_outcomes(trials, found)), tuple(_rows(found, used)), looks, trust)
+    return Choice(used, tuple(_outcomes(trials, rows)), tuple(_rows(rows, used)), looks, trust)
 
 
 def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
@@ -280,10 +279,11 @@ def _rows(rows: Mapping[str, Sequence[HeldOut]], used: Mapping[int, str]) -> Ite
         yield from (row for row in found if used.get(row.track) == name and row.confidence)
 
 
-def _mean_overlap(rows: Iterable[HeldOut]) -> float:
-    """Return the mean overlap with labels, by how much each counts; 0 where none does."""
+def _mean_overlap(rows: Iterable[HeldOut], otherwise: float = 0.0) -> float:
+    """Return the mean overlap with labels, by how much each counts; ``otherwise`` where none does."""
     found = [(row.overlap, row.judges) for row in rows if row.judges]
-    return sum(overlap * count for overlap, count in found) / sum(count for _, count in found) if found else 0.0
+    total = sum(count for _, count in found)
+    return sum(overlap * count for overlap, count in found) / total if found else otherwise
 
 
 def _mean(values: Iterable[float]) -> float:
