@@ -141,9 +141,11 @@ def test_over_tls_the_other_commands_trust_the_very_certificate_that_was_given(p
 
 
 @pytest.mark.end_to_end
-def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwhile(tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_an_answered_round_goes_on_by_itself_even_if_the_server_is_killed_meanwhile(tmp_path, tried):
     project = Project.at(tmp_path / "project")
     assert fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root).returncode == 0
+    tried(project)
     run = ("run", "--project", project.root, "--settings", write_settings(tmp_path), "--set", "annotator.backend=page")
     first = fewframes(*run)
     assert first.returncode == 0, first.stderr

@@ -38,6 +38,8 @@ def answer_all(ledger):
         ledger.submit(mask_answer(request, f"a-{request.request_id}", encode(mask)), task.lease, 0)
 
 
+@pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_the_student_grows_and_shrinks_with_the_categories(footage, tmp_path):
     root = tmp_path / "project"
     assert ", of box, rim" in told("ingest", footage, "--category", "box", "--category", "rim", "--project", root)

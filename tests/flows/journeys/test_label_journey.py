@@ -31,10 +31,11 @@ def said(*arguments) -> str:
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
+def project(tmp_path, shared_prefect, tried) -> Project:
     """A project whose first round the simulated annotator has answered, so that the second shows masks."""
     project = Project.at(tmp_path / "project")
     said("ingest", write_clip(tmp_path / "data", n_frames=20), "--project", project.root)
+    tried(project)
     run = ("run", "--project", project.root, "--settings", write_settings(tmp_path))
     said(*run, "--rounds", 1)
     asked = said(*run, "--set", "annotator.backend=page", "--set", "selection.frames_per_round=6")

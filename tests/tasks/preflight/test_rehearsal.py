@@ -15,6 +15,7 @@ from tasks.preflight.rehearsal import rehearse
 from tasks.progress import listening
 from tasks.project.ingest import ingest_paths
 from tests.toys.projects import write_clip
+from tests.toys.students import NARROW
 
 SMALL = {
     "annotator.backend": "page",
@@ -51,6 +52,13 @@ def tried(project, **changes):
     """Rehearse with some settings, dots in their names written as two underscores."""
     named = {name.replace("__", "."): value for name, value in changes.items()}
     return rehearse(project, open_ledger(project), Settings().changed(SMALL | named))
+
+
+def override(folder, text):
+    """A file with what differs in a student."""
+    file = folder / "override.py"
+    file.write_text(text)
+    return str(file)
 
 
 def test_a_student_that_works_is_tried_once(project, child, caplog):
@@ -99,21 +107,24 @@ def test_what_goes_wrong_is_one_line_and_is_not_remembered(project, child, says,
     assert len(child.trials) == 2
 
 
-def test_a_real_student_is_built_trained_and_used(project):
-    assert tried(project) == ()
+def test_a_real_student_is_built_trained_and_used(project, tmp_path):
+    assert tried(project, student__override=override(tmp_path, NARROW)) == ()
     assert len(list((project.cache / "trials").glob("*.json"))) == 1
 
 
 def test_a_process_that_is_killed_and_a_detector_without_masks_are_told(project, tmp_path):
-    kills = tmp_path / "kills.py"
-    kills.write_text("import os\nos.kill(os.getpid(), 9)\n")
     with pytest.raises(BadSettings, match="needs more memory than there is"):
-        tried(project, student__override=str(kills))
+        tried(project, student__override=override(tmp_path, "import os\nos.kill(os.getpid(), 9)\n"))
+    small = override(tmp_path, "model = dict(backbone=dict(depth=18), neck=dict(in_channels=[64, 128, 256, 512]))\n")
     with pytest.raises(BadSettings, match="'mmdet::faster_rcnn/.*failed"):
-        tried(project, student__config="mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py")
+        tried(project, student__config="mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", student__override=small)
 
 
 def test_weights_of_something_else_are_refused(project, tmp_path):
     torch.save({"one": torch.zeros(1)}, tmp_path / "one.pth")
     with pytest.raises(BadSettings, match=r"student.init_weights: .*one.pth: nothing in it fits the student"):
-        tried(project, student__init_weights=str(tmp_path / "one.pth"))
+        tried(
+            project,
+            student__init_weights=str(tmp_path / "one.pth"),
+            student__override=override(tmp_path, NARROW),
+        )

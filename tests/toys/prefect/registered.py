@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from al_core.project import Project
 from tasks.scheduling.prefect_api import PrefectApi
+from tests.toys.prefect.shared import migrated
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def lasting(folder):
     """A server that is kept for the block, its state in a folder; yields (API URL, its client)."""
     from tasks.scheduling.prefect_server import lasting_server
 
-    with clean_environment(), lasting_server(folder / "prefect") as url, PrefectApi(url) as api:
+    with clean_environment(), lasting_server(migrated(folder / "prefect")) as url, PrefectApi(url) as api:
         yield url, api
 
 
