@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,26 @@ def refine_with_scribble(
     clicks = [click for stroke in strokes for click in clicks_along(stroke)]
     mask = refine_with_clicks(image, probability, clicks, PRIOR_TRUST)
     return drawn_over(mask, strokes)
+
+
+def stroke_through(points: Sequence[tuple[float, float]], positive: bool, size: Size) -> Stroke:
+    """Return the stroke of straight lines from point to point, (x, y) in pixels, as far as it lies in a frame of
+    (height, width) ``size``.
+
+    Raises:
+        BadLabel: no point of it does.
+    """
+    # However far outside a point is said to lie, the way to it is no longer than the frame.
+    corners = np.floor(np.clip(np.array(points, float).reshape(-1, 2), -1, size[::-1])).astype(np.int64)
+    lines = [corners[:1]]
+    for start, end in pairwise(corners):
+        steps = max(int(np.abs(end - start).max()), 1)
+        lines.append(np.rint(start + np.outer(np.arange(1, steps + 1) / steps, end - start)).astype(np.int64))
+    along = np.concatenate(lines)
+    inside = along[((along >= 0) & (along < np.array(size[::-1]))).all(axis=1)]
+    if not len(inside):
+        raise BadLabel(f"a stroke lies in the frame of {size[1]}x{size[0]} pixels, got one that is wholly outside")
+    return Stroke(inside, positive)
 
 
 def check_strokes(strokes: Sequence[Stroke], size: Size) -> None:

@@ -231,8 +231,8 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
     responses=answers(404, 409, example={"rle": examples.RLE}, nothing="A newer gesture for the same object came."),
 )
 def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> Any:
-    """Make a mask better by clicks or a box, or fit the outline of one that was drawn; nothing is stored. A newer
-    gesture for the same object ends an older one, which then has no answer (204)."""
+    """Make a mask better by clicks, strokes or a box, or fit the outline of one that was drawn; nothing is stored. A
+    newer gesture for the same object ends an older one, which then has no answer (204)."""
     # The server starts without scipy.
     from tasks.web.refining.page_gestures import Superseded
 
@@ -301,6 +301,7 @@ def _refined(
     going_on: Callable[[], None],
 ) -> NDArray[np.bool_]:
     from al_core.interactive import Click, refine_with_outline
+    from al_core.interactive.scribbles import stroke_through
     from al_core.masks.soft import Window
 
     # The picture may have taken a while.
@@ -309,6 +310,10 @@ def _refined(
         return refine_with_outline(image, known, drawn)
     if body.box is not None:
         return refiner.with_box(image, known, Window(*(round(side) for side in body.box)), going_on)
+    if body.strokes:
+        size = (known.shape[0], known.shape[1])
+        strokes = [stroke_through(stroke.points, stroke.positive, size) for stroke in body.strokes]
+        return refiner.with_scribble(image, known, strokes, going_on)
     clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
     return refiner.with_clicks(image, known, clicks, going_on)
 

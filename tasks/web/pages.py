@@ -37,6 +37,7 @@ TOOLS: tuple[tuple[str, str, str, str], ...] = (
     ("polygon", "P", "Polygon", "Polygon"),
     ("box", "R", "Box", "Box: what is in it becomes an object"),
     ("click", "S", "Clicks", "Clicks: what belongs to the object is found"),
+    ("scribble", "⇧B", "Scribble", "Scribble: strokes along what belongs to the object, or does not"),
     ("pan", "", "Pan", "Pan; with any tool: hold Space, the middle button or two fingers"),
 )
 """Tools of the drawing: action, key, name, what it does."""

@@ -13,6 +13,7 @@ from al_core.masks.rle import Rle, run_lengths
 from al_core.records import FrameLabel, Gesture, LabelKind, LabelRequest, MaskLabel, Video
 
 MOST_CLICKS = 100
+MOST_STROKES = 20
 LONGEST_COUNTS = 2**20
 """Characters of one mask; the most ragged masks that people draw at 4K have some ten thousand."""
 MOST_GESTURES = 2000
@@ -133,14 +134,23 @@ class ClickBody(BaseModel):
     positive: bool
 
 
+class StrokeBody(BaseModel):
+    """A line along pixels that belong to an object or do not."""
+
+    points: Annotated[list[tuple[Coordinate, Coordinate]], Field(min_length=1, max_length=MOST_POINTS)]
+    positive: bool
+
+
 class RefineBody(LeaseBody):
-    """Clicks or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be fitted; of two
-    gestures for an object the one that was made later counts, by the milliseconds of the page's clock."""
+    """Clicks, strokes or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be
+    fitted; of two gestures for an object the one that was made later counts, by the milliseconds of the page's
+    clock."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
     rle: RleBody | None = None
     clicks: Annotated[list[ClickBody], Field(max_length=MOST_CLICKS)] = []
+    strokes: Annotated[list[StrokeBody], Field(max_length=MOST_STROKES)] = []
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     outline: RleBody | None = None
     made_at: Annotated[int, Field(ge=0)] = 0

@@ -5,13 +5,13 @@ import { element } from "./elements.js";
 
 const byId = (id) => document.getElementById(id);
 
-const TOOL = { click: "click", box: "box", polygon: "polygon", scribble: "click" };
+const TOOL = { click: "click", box: "box", polygon: "polygon", scribble: "scribble" };
 
 const TEXT = {
   accept: "Are all masks right, and is nothing missing?",
   tag: "Which of these are in the frame? Tick them.",
   click: "A few clicks on what is wrong are enough.",
-  scribble: "A few clicks along what is wrong are enough.",
+  scribble: "A few strokes along what is wrong are enough.",
   box: "Boxes around the objects that are wrong are enough.",
   polygon: "Rough outlines of the objects that are wrong are enough.",
 };

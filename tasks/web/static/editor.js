@@ -3,9 +3,10 @@
 
 import { Corners } from "./corners.js";
 import * as masks from "./masks.js";
+import { SERIES, drawGesture, questionOf, strokeOf } from "./series.js";
 import { ShownChange } from "./shown_change.js";
 
-export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "pan"];
+export const TOOLS = ["select", "brush", "eraser", "polygon", "box", "click", "scribble", "pan"];
 
 const LEAST_RADIUS = 0.5, MOST_RADIUS = 200;
 const CLOSE_BY = 10, TRACE_FROM = 5, TREMBLE = 1, BESIDE = 8; // CSS pixels
@@ -36,7 +37,7 @@ export class Editor extends EventTarget {
     // One click is taken back, not the others before it.
     drawing.addEventListener("walk", ({ detail: { entry, side } }) => {
       const series = entry.series?.[side];
-      if (series && this.tool === "click") this.clicks = { ...series, answered: series };
+      if (series && this.tool === series.tool) this.clicks = { ...series, answered: series };
     });
   }
 
@@ -188,6 +189,7 @@ export class Editor extends EventTarget {
     }
     if (this.tool === "box") return (this.drag = { kind: "box", from: point, to: point, shiftKey: event.shiftKey });
     if (this.tool === "click") return this.#click(point, minus);
+    if (this.tool === "scribble") return (this.drag = { kind: "scribble", points: [point], minus });
     return null;
   }
 
@@ -230,11 +232,22 @@ export class Editor extends EventTarget {
   async #click([x, y], minus) {
     const { drawing } = this;
     if (x < 0 || y < 0 || x >= drawing.width || y >= drawing.height) return;
-    const object = this.#ready(), click = { x: Math.floor(x), y: Math.floor(y), positive: !minus };
-    const series = this.clicks ?? { object, base: drawing.rleOf(object), answered: null, made: [] };
-    this.clicks = { ...series, made: [...series.made, click] };
-    this.#made("click", object, !minus, [[x, y]]);
-    await this.#ask(object, { rle: series.base, clicks: this.clicks.made }, "click", [x, y]);
+    await this.#addToSeries({ x: Math.floor(x), y: Math.floor(y), positive: !minus }, [[x, y]]);
+  }
+
+  async #scribble({ points, minus }) {
+    const { width, height } = this.drawing;
+    if (!points.some(([x, y]) => x >= 0 && y >= 0 && x < width && y < height)) return;
+    await this.#addToSeries(strokeOf(points, !minus), points);
+  }
+
+  /** Ask for the mask after one more click or stroke on the object. */
+  async #addToSeries(gesture, points) {
+    const object = this.#ready(), tool = this.tool in SERIES ? this.tool : "click";
+    const series = this.clicks ?? { tool, object, base: this.drawing.rleOf(object), answered: null, made: [] };
+    this.clicks = { ...series, made: [...series.made, gesture] };
+    this.#made(tool, object, gesture.positive, points);
+    await this.#ask(object, questionOf(this.clicks), tool, points.at(-1));
   }
 
   async #box({ from, to, shiftKey }) {
@@ -277,6 +290,7 @@ export class Editor extends EventTarget {
     this.pointer = point;
     if (this.drag?.kind === "stroke") this.#strokeTo(point);
     if (this.drag?.kind === "trace") this.#traceTo(point);
+    if (this.drag?.kind === "scribble") this.drag.points.push(point);
     if (this.drag?.kind === "box") this.drag.to = point;
     if (this.drag?.kind === "corner") this.#pullCorner(point);
     this.view.redrawOverlay();
@@ -291,6 +305,7 @@ export class Editor extends EventTarget {
     }
     if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus, true);
     if (drag?.kind === "box") this.#box(drag);
+    if (drag?.kind === "scribble") this.#scribble(drag);
     if (drag?.kind === "corner" && this.corners) this.#dropCorner(drag);
   }
 
@@ -373,7 +388,7 @@ export class Editor extends EventTarget {
       return null;
     }
     if (this.keyboard) return null;
-    const moves = ["stroke", "trace"].includes(this.drag?.kind) ? event.getCoalescedEvents?.() ?? [] : [];
+    const moves = ["stroke", "trace", "scribble"].includes(this.drag?.kind) ? event.getCoalescedEvents?.() ?? [] : [];
     for (const move of moves.length ? moves : [event]) this.#move(this.view.toImage(move));
     return null;
   }
@@ -420,7 +435,8 @@ export class Editor extends EventTarget {
       this.#drawPolygon(context, thin, points === this.drag?.points ? [...points, points[0]] : [], points);
     }
     if (this.drag?.kind === "box") this.#twoLines(context, thin, (c) => c.rect(...this.#boxDrawn()));
-    for (const click of this.clicks?.made ?? []) this.#drawClick(context, scale, click);
+    const stroke = this.drag?.kind === "scribble" ? [strokeOf(this.drag.points, !this.drag.minus)] : [];
+    for (const gesture of [...(this.clicks?.made ?? []), ...stroke]) drawGesture(context, scale, gesture);
     if (this.pointer && (this.tool === "brush" || this.tool === "eraser")) {
       const { selected } = this.drawing, ring = (c) => c.arc(...this.pointer, this.radius, 0, 7);
       const colour = selected && this.tool === "brush" ? this.colourOf(selected.track) : undefined;
@@ -465,21 +481,6 @@ export class Editor extends EventTarget {
       context.lineWidth = thin * 0.6;
       context.stroke();
     }
-  }
-
-  #drawClick(context, scale, { x, y, positive }) {
-    const centre = [x + 0.5, y + 0.5], r = 6 / scale;
-    context.beginPath();
-    context.arc(...centre, r, 0, 7);
-    context.fillStyle = positive ? "#0a8f5f" : "#c23a48";
-    context.fill();
-    context.strokeStyle = "#ffffff";
-    context.lineWidth = 1.6 / scale;
-    context.moveTo(centre[0] - r / 2, centre[1]);
-    context.lineTo(centre[0] + r / 2, centre[1]);
-    if (positive) context.moveTo(centre[0], centre[1] - r / 2);
-    if (positive) context.lineTo(centre[0], centre[1] + r / 2);
-    context.stroke();
   }
 
   #drawCross(context, scale) {

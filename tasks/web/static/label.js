@@ -81,7 +81,7 @@ function showTools() {
   byId("radius").value = Math.log2(editor.radius);
   byId("radius-text").textContent = `${Math.round(editor.radius * 2)} px`;
   byId("size").hidden = !["brush", "eraser"].includes(editor.tool);
-  byId("sign").hidden = !["polygon", "click", "brush"].includes(editor.tool);
+  byId("sign").hidden = !["polygon", "click", "scribble", "brush"].includes(editor.tool);
   stage.dataset.tool = editor.tool;
   stage.classList.toggle("busy", editor.busy > 0);
 }
@@ -585,7 +585,7 @@ async function begin() {
     work.start();
   }, leaveToAnotherTab);
   globalThis.fewframes = {
-    work, view, editor, look, panel, reason, clip, clock, known, asked, drawing: () => drawing,
+    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, drawing: () => drawing,
   };
   return tabs.begin();
 }

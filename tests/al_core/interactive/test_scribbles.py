@@ -4,6 +4,7 @@ import pytest
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Stroke, refine_with_scribble
+from al_core.interactive.scribbles import stroke_through
 from tests.al_core.interactive.figure import BODY, HEAD, IMAGE, TRUTH, soft
 
 
@@ -35,6 +36,16 @@ def test_a_dot_is_a_click():
 
 def test_no_strokes_change_nothing():
     assert (refine_with_scribble(IMAGE, soft(HEAD), []) == HEAD).all()
+
+
+def test_a_stroke_goes_along_straight_lines_as_far_as_the_frame_does():
+    stroke = stroke_through([(1.9, 2.0), (4.2, 2.9), (4.0, 40.0)], False, (5, 10))
+    assert stroke.points.tolist() == [[1, 2], [2, 2], [3, 2], [4, 2], [4, 3], [4, 4]]
+    assert len(stroke_through([(0, 0), (1e6, 0), (0, 4)], True, (5, 10)).points) < 30
+    assert not stroke.positive
+    assert stroke_through([(3.0, 3.0)], True, (5, 10)).points.tolist() == [[3, 3]]
+    with pytest.raises(BadLabel, match="wholly outside"):
+        stroke_through([(-3.0, 3.0), (-1.0, 3.0)], True, (5, 10))
 
 
 def test_strokes_lie_in_the_frame_and_have_points():

@@ -251,6 +251,9 @@ class TestRefine:
         boxed = act(ada, task, "refine", track_id=1, category_id=1, rle=None, box=[4.2, 4.0, 20.0, 16.0])
         found = decode(Rle(*boxed.json()["rle"]["size"], boxed.json()["rle"]["counts"]))
         assert not found[:, 20:].any()
+        stroke = {"points": [[10.4, 12.2], [13.0, 12.2]], "positive": True}
+        scribbled = act(ada, task, "refine", **more, strokes=[stroke]).json()["rle"]
+        assert decode(Rle(*scribbled["size"], scribbled["counts"]))[12, 10:14].all()
         drawn = square(3)
         fitted = act(ada, task, "refine", track_id=1, category_id=1, outline=drawn.rle.to_coco()).json()["rle"]
         assert (decode(Rle(*fitted["size"], fitted["counts"])) & decode(drawn.rle)).any()

@@ -1,6 +1,7 @@
 """What a click or a box does is seen where the person looks, and one key takes it back."""
 
 import numpy as np
+import pytest
 
 from tests.toys.labelled_project import mask_at
 from tests.toys.web.browser import needs_chromium
@@ -78,6 +79,28 @@ def test_one_key_takes_one_click_back_and_leaves_the_clicks_before_it(bright):
     bright.page.keyboard.press("z")
     bright.click((10.5, 14.5), button="right")
     assert same(bright.masks(), after_two)
+
+
+def test_strokes_find_the_object_and_one_key_takes_one_back(bright):
+    bright.page.keyboard.press("n")
+    bright.page.keyboard.press("Shift+b")
+    bright.drag(INSIDE, (11.5, 9.5))
+    bright.page.wait_for_function("() => !fewframes.editor.busy && fewframes.drawing().done.length")
+    found = bright.masks()
+    assert found[2][9, 8:12].all()
+    bright.page.mouse.move(*bright.pixel(10.5, 13.5)[0])
+    bright.page.mouse.down(button="right")
+    bright.page.mouse.move(*bright.pixel(10.5, 16.5)[0])
+    bright.page.mouse.up(button="right")
+    bright.page.wait_for_function("() => !fewframes.editor.busy")
+    assert not bright.masks()[2][14:16, 10].any()
+    assert markers(bright) == 2
+    bright.page.keyboard.press("z")
+    assert same(bright.masks(), found)
+    assert markers(bright) == 1
+    gestures = bright.page.evaluate("() => fewframes.evidence.list(fewframes.drawing())")
+    assert [(g["tool"], g["track_id"], g["adds"]) for g in gestures] == [("scribble", 2, True), ("scribble", 2, False)]
+    assert gestures[0]["points"][0] == [pytest.approx(v, abs=1) for v in INSIDE]
 
 
 def test_a_click_that_changed_nothing_says_so(bright):
