@@ -15,7 +15,7 @@ import numpy as np
 from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
-from al_core.fusion.combination import blended, propagations
+from al_core.fusion.combination import Runs, blended, propagations
 from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
 from al_core.fusion.held_out import FOLDS, HeldOut, Trial, judged, tried
 from al_core.fusion.pairing import Propagated
@@ -182,6 +182,7 @@ def choose(
     labels: Labels,
     cases: Sequence[Case] = SHIPPED,
     evidence: Evidence = UNKNOWN,
+    run: Runs = propagations,
 ) -> Choice:
     """Choose a propagator for each object of a clip.
 
@@ -189,6 +190,7 @@ def choose(
         resources: its settings name the candidates, and what a frame is worth.
         cases: what came of other videos.
         evidence: how the labels were made: those that were accepted do not judge.
+        run: makes what a propagator makes of the clip.
     """
     settings, tracks = resources.settings, tracks_of(labels)
     dearer = sorted(set(settings.candidates) - {CHEAPEST}, key=lambda n: seconds_of(n, settings, frames.n_frames))
@@ -196,8 +198,9 @@ def choose(
     if not tracks:
         return Choice(used)
     folds = 1 if len(labels) >= ENOUGH_LABELS else FOLDS
-    trials = [tried(CHEAPEST, resources, frames, labels, folds)] if len(labels) >= FOLDS else []
-    sure = _sureness(CHEAPEST, resources, frames, labels)
+    trials = [tried(CHEAPEST, resources, frames, labels, folds, run=run)] if len(labels) >= FOLDS else []
+    trials = [trial for trial in trials if trial.found]
+    sure = _sureness(CHEAPEST, resources, frames, labels, run)
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
     rows = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
@@ -210,7 +213,7 @@ def choose(
             continue
         gained = dict.fromkeys(tracks, known)
         if trials:
-            trials.append(tried(name, _briefly(resources, folds), frames, labels, folds))
+            trials.append(tried(name, for_trial(resources, folds), frames, labels, folds, run=run))
             rows[name] = list(judged(trials[-1], labels, evidence))
             gained = _gained(rows[CHEAPEST], rows[name], known, tracks)
         better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
@@ -237,13 +240,13 @@ def _flow(resources: Resources, frames: ClipFrames) -> ClipFlow:
     return FlowStore(resources.cache / "flow").clip(frames, settings.flow_long_side, settings.flow_preset)
 
 
-def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Labels) -> float:
+def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Labels, run: Runs) -> float:
     """Return the mean confidence of a propagator in what it carries to the frames without a label."""
-    (propagated,) = propagations([name], resources, frames, labels).values()
+    (propagated,) = run([name], resources, frames, labels).values()
     return _mean(t.confidence for f in propagated() if f.frame_idx not in labels for t in f.tracks.values())
 
 
-def _briefly(resources: Resources, folds: int) -> Resources:
+def for_trial(resources: Resources, folds: int) -> Resources:
     """Return what a trial is made with: the trainings of all folds together take as long as one."""
     steps = -(-resources.settings.specialist_steps // folds)
     return replace(resources, settings=resources.settings.model_copy(update={"specialist_steps": steps}))

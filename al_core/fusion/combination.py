@@ -8,7 +8,7 @@ The confidence of the result is the mean of theirs, with the same weights. How f
 (docs/propagation.md).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -33,6 +33,10 @@ def propagations(
         UnknownName: there is no propagator of that name.
     """
     return {name: partial(build(name, resources).propagate, frames, labels) for name in methods}
+
+
+Runs = Callable[[Sequence[str], Resources, ClipFrames, Labels], Mapping[str, Propagated]]
+"""Gives what each of the named propagators makes of a clip, as :func:`propagations` does."""
 
 
 def members(methods: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ carried to it from the others is compared with it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
-from al_core.fusion.combination import combine, propagations
+from al_core.fusion.combination import Runs, combine, propagations
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import shrink
 from al_core.propagation import Resources
@@ -85,12 +85,16 @@ def tried(
     labels: Labels,
     folds: int = FOLDS,
     clock: Callable[[], float] = time.perf_counter,
+    run: Runs = propagations,
 ) -> Trial:
     """Let one propagator carry every second label to the others, and the other way round.
+
+    A label whose shot has no other one is not judged: nothing could be carried to it.
 
     Args:
         labels: at least two.
         folds: 1 to leave out the second, the fourth, ... only.
+        run: makes what a propagator makes of the clip.
     """
     started = clock()
     found: dict[int, PropagatedFrame] = {}
@@ -98,7 +102,12 @@ def tried(
     for fold in range(FOLDS)[-folds:]:
         left_out = set(marks[fold::FOLDS])
         kept = _Without(labels, left_out)
-        (frames_of,) = propagations([name], resources, frames, kept).values()
+        reached = {resources.shots.shot_of(mark) for mark in kept}
+        left_out = {mark for mark in left_out if resources.shots.shot_of(mark) in reached}
+        if not left_out:
+            continue
+        looked_at = replace(resources, wanted=frozenset(left_out))
+        (frames_of,) = run([name], looked_at, frames, kept).values()
         found |= {f.frame_idx: f for f in frames_of() if f.frame_idx in left_out}
     return Trial(name, {mark: found[mark] for mark in sorted(found)}, clock() - started)
 

@@ -31,7 +31,7 @@ def _specialist(resources: Resources) -> Propagator:
     from al_core.propagation.specialist.specialist import SpecialistPropagator
 
     r = resources
-    return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress)
+    return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress, r.wanted)
 
 
 def _harmonic(resources: Resources) -> Propagator:

@@ -51,6 +51,7 @@ class Resources:
         seed: of everything that is drawn at random; the same clip, labels and seed give the same masks.
         on_progress: called while long work goes on, such as training.
         shots: of the video; nothing is carried over a cut.
+        wanted: frames whose masks will be looked at; others may come as they are cheapest to have. None for all.
     """
 
     settings: PropagationSettings
@@ -59,6 +60,7 @@ class Resources:
     seed: int = 0
     on_progress: Callable[[Progress], None] | None = None
     shots: Shots = ONE_SHOT
+    wanted: frozenset[int] | None = None
 
 
 class Replay:

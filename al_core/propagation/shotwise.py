@@ -73,7 +73,13 @@ class ShotwisePropagator:
                 if found.frame_idx in shot:
                     yield replace(found, frame_idx=shot.index(found.frame_idx))
 
-        return replace(self._resources, predictions=predictions if whole is not None else None, shots=ONE_SHOT)
+        wanted = self._resources.wanted
+        return replace(
+            self._resources,
+            predictions=predictions if whole is not None else None,
+            shots=ONE_SHOT,
+            wanted=None if wanted is None else frozenset(shot.index(i) for i in wanted if i in shot),
+        )
 
 
 class _Shifted(Mapping[int, Mapping[int, NDArray[np.bool_]]]):

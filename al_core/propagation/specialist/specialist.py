@@ -56,6 +56,7 @@ class SpecialistPropagator:
     Args:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
         cache: folder for trained weights; training continues from half-trained ones.
+        wanted: frames that the network looks at; the others are as the flow brings them. None for all.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -68,8 +69,10 @@ class SpecialistPropagator:
         settings: PropagationSettings,
         seed: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
+        wanted: frozenset[int] | None = None,
     ) -> None:
         self._flow = flow
+        self._wanted = wanted
         self._disk = DiskCache(cache, int(CACHE_GIGABYTES * 1e9))
         self._settings = settings
         self._seed = seed
@@ -95,7 +98,7 @@ class SpecialistPropagator:
         read = reader(frames, size)
         friends = may_overlap(labels)
         for frame in carried:
-            if frame.frame_idx in labels:
+            if frame.frame_idx in labels or (self._wanted is not None and frame.frame_idx not in self._wanted):
                 yield frame
                 continue
             wanted = set(frame.tracks)

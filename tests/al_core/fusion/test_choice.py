@@ -12,7 +12,7 @@ from al_core.fusion.choice import CHEAPEST, Choice, Outcome, choose, seconds_of,
 from al_core.fusion.gains import Case
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame
-from al_core.records import LabelKind
+from al_core.records import LabelKind, Shots
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.fusion import box, carried
@@ -84,6 +84,13 @@ def test_one_label_is_never_left_out_and_what_is_expected_decides(fast: MoverCli
     none = choose(replace(resources, settings=MEAN), fast, marked)
     assert none.by_track == {1: CHEAPEST}
     assert none.as_case("fast") is None
+
+
+def test_labels_of_different_shots_cannot_judge(fast: MoverClip, resources: Resources) -> None:
+    marked = labels(fast, 2, 9)
+    cut = replace(resources, shots=Shots((6,)))
+    choice = choose(cut, fast, marked, expecting(resources, fast, marked))
+    assert (choice.by_track, choice.outcomes) == ({1: "affinity"}, ())
 
 
 def test_what_was_tried_tells_other_videos_what_to_expect(fast: MoverClip, resources: Resources) -> None:

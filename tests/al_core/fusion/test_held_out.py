@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from al_core.fusion.combination import propagations
 from al_core.fusion.held_out import COMBINED, held_out, judged, tried
 from al_core.propagation import Resources
+from al_core.records import Shots
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import line, mover_clip
 
@@ -41,6 +43,27 @@ def test_a_trial_may_leave_out_one_half_only(tmp_path: Path) -> None:
         (10, 9, False),
     ]
     assert rows[-1].confidence == 0
+
+
+def test_a_propagator_is_told_that_nobody_looks_at_frames_without_a_label(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (2, 0))})
+    labels = {i: clip.truth[i] for i in (1, 4, 7, 10)}
+    wanted = []
+
+    def run(methods, resources, frames, kept):
+        wanted.append((sorted(kept), resources.wanted))
+        return propagations(methods, resources, frames, kept)
+
+    trial = tried("flow", Resources(PropagationSettings(), tmp_path), clip, labels, run=run)
+    assert sorted(trial.found) == [1, 4, 7, 10]
+    assert wanted == [([4, 10], frozenset({1, 7})), ([1, 7], frozenset({4, 10}))]
+
+
+def test_the_only_label_of_a_shot_is_not_judged(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((30, 36), (2, 0))})
+    cut = Resources(PropagationSettings(), tmp_path, shots=Shots((6,)))
+    assert list(tried("flow", cut, clip, {i: clip.truth[i] for i in (1, 4, 9)}).found) == [1, 4]
+    assert tried("flow", cut, clip, {i: clip.truth[i] for i in (4, 9)}).found == {}
 
 
 @pytest.mark.parametrize("marks", [(), (3,)])

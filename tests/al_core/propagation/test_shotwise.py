@@ -52,6 +52,19 @@ def test_each_shot_is_a_clip_of_its_own(clip: MoverClip, tmp_path: Path) -> None
     assert [(f.n_frames, marks, seen) for f, marks, seen in given] == [(5, [2], [0, 2, 4]), (4, [1], [0, 2])]
 
 
+def test_the_frames_that_are_wanted_are_those_of_the_shot(clip: MoverClip, tmp_path: Path) -> None:
+    seen: list[frozenset[int] | None] = []
+
+    def make(resources: Resources) -> Everywhere:
+        seen.append(resources.wanted)
+        return Everywhere(resources, [])
+
+    resources = Resources(PropagationSettings(), tmp_path, shots=CUT)
+    for wanted in (None, frozenset({3, 6, 10})):
+        list(ShotwisePropagator(make, replace(resources, wanted=wanted)).propagate(clip, {2: {}, 9: {}}))
+    assert seen == [None, None, frozenset({3}), frozenset({2})]
+
+
 def test_the_frames_of_a_shot_are_counted_from_0(clip: MoverClip) -> None:
     shot, other = ShotFrames(clip, range(5, 8)), ShotFrames(clip, range(5, 9))
     assert (shot.n_frames, shot.size) == (3, clip.size)

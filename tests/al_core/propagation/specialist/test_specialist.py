@@ -51,6 +51,16 @@ def test_nothing_is_found_between_labels_that_say_nothing_is_there(tmp_path: Pat
     assert not any(f.tracks for f in frames[4:])
 
 
+def test_the_network_looks_at_the_frames_that_are_wanted_only(tmp_path: Path) -> None:
+    clip = one_mover()
+    every, some = (run(clip, [2, 9], tmp_path, wanted=wanted) for wanted in (None, frozenset({5})))
+    flow = list(build("flow", Resources(settings(), tmp_path)).propagate(clip, {i: clip.truth[i] for i in (2, 9)}))
+    for i in (4, 5, 6):
+        expected = (every if i == 5 else flow)[i].tracks[1]
+        np.testing.assert_array_equal(some[i].tracks[1].mask.full(), expected.mask.full())
+    assert every[4].tracks[1].confidence != flow[4].tracks[1].confidence
+
+
 def test_without_labels_nothing_is_trained(tmp_path: Path) -> None:
     told: list[Progress] = []
     assert not any(f.tracks for f in run(one_mover(), [], tmp_path, on_progress=told.append))
