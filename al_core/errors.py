@@ -47,6 +47,10 @@ class BadPerson(FewframesError):
     """A person who cannot be added, or may not do what was asked."""
 
 
+class BadAudit(FewframesError):
+    """An audit that cannot be drawn, answered or certified as asked; the message says what is missing."""
+
+
 class BadRecords(FewframesError):
     """Records of simulated campaigns that cannot be read or compared."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from al_core.ledger.campaign.audits import AuditOperations
 from al_core.ledger.campaign.categories import CategoryOperations
 from al_core.ledger.campaign.curation import CurationOperations
 from al_core.ledger.campaign.deliveries import DeliveryOperations
@@ -50,6 +51,7 @@ class Ledger(
     GivenOperations,
     PeopleOperations,
     DeliveryOperations,
+    AuditOperations,
     CopyOperations,
 ):
     """Typed operations over one ledger file.

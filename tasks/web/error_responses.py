@@ -26,6 +26,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     errors.BadVideo: (HTTPStatus.UNPROCESSABLE_ENTITY, "Ask for a frame that the video has."),
     errors.BadSettings: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadQuery: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
+    errors.BadAudit: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadRecords: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadBackup: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadAddress: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),

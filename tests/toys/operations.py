@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from al_core.audit.audit_records import AuditAnswer
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Selected, Shots
 from al_core.settings import ScheduleSettings, Settings
+from tests.toys.audits.deliveries import certificate, small_sample
 from tests.toys.ledgers import (
     chosen,
     clip,
@@ -62,12 +64,21 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_import("label", "kim", ["old.json"], **import_tables(10))
     ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
     ledger.hold_out(1, [9, 11], [9], "eve")
+    _audited(ledger)
     ledger.pin_student(1, "eve")
     ledger.put_shots(1, Shots((4,), ((6, 7),)))
     ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
     }  # fmt: skip
+
+
+def _audited(ledger: Ledger) -> None:
+    """A draw from what the first round delivered, an answer to it, and a look at that."""
+    sample = small_sample()
+    ledger.put_audit_sample(sample)
+    ledger.put_audit_answers(1, [AuditAnswer(sample.units[0].key, "ann", "b1", good=True)])
+    ledger.put_certificate(certificate())
 
 
 def _curated(ledger: Ledger) -> None:
@@ -106,6 +117,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
         "drawn_tracks": {"video_id": 1},
+        "audit_samples": {"round_id": 1}, "audit_answers": {"round_id": 1}, "audit_answers_so_far": {},
+        "certificates": {},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
@@ -167,6 +180,11 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "set_priority": {"video_id": 1, "priority": 3, "who": "eve"},
         "assign_video": {"video_id": 1, "people": ["ann"], "who": "eve"},
         "set_video_categories": {"video_id": 1, "names": ["cat"]}, "purge_video": {"name": "clip", "who": "eve"},
+        "put_audit_sample": {"sample": small_sample(2)},
+        "put_audit_answers": {
+            "round_id": 1, "answers": [AuditAnswer(small_sample().units[1].key, "ann", "b2", j=0.5, f=0.25)],
+        },
+        "put_certificate": {"certificate": certificate(2)},
         "put_shots": {"video_id": 2, "found": Shots((5,))},
         "correct_cuts": {"video_id": 1, "add": [5], "remove": [4], "who": "eve"},
         "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},

@@ -192,6 +192,24 @@ CREATE TABLE cut(
     from_round INTEGER NOT NULL, noted_by VARCHAR NOT NULL, noted_at TIMESTAMP NOT NULL);
 """
 
+_M013_AUDITS = """
+CREATE TABLE audit_sample(
+    round_id INTEGER NOT NULL, draw INTEGER NOT NULL, seed BIGINT NOT NULL, iou DOUBLE NOT NULL, asked JSON NOT NULL,
+    population VARCHAR NOT NULL, strata JSON NOT NULL, drawn_at TIMESTAMP NOT NULL, PRIMARY KEY (round_id, draw));
+CREATE TABLE audit_unit(
+    round_id INTEGER NOT NULL, draw INTEGER NOT NULL, place INTEGER NOT NULL, video_id INTEGER NOT NULL,
+    frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL, grade VARCHAR NOT NULL, inclusion DOUBLE NOT NULL,
+    category_id INTEGER NOT NULL, provenance VARCHAR NOT NULL, confidence DOUBLE NOT NULL, pair BOOLEAN NOT NULL);
+CREATE TABLE audit_answer(
+    round_id INTEGER NOT NULL, video_id INTEGER NOT NULL, frame_idx INTEGER NOT NULL, track_id INTEGER NOT NULL,
+    grade VARCHAR NOT NULL, person VARCHAR NOT NULL, answer_id VARCHAR NOT NULL, good BOOLEAN, j DOUBLE, f DOUBLE,
+    missed INTEGER, seconds DOUBLE NOT NULL, answered_at TIMESTAMP NOT NULL, number BIGINT NOT NULL,
+    PRIMARY KEY (round_id, video_id, frame_idx, track_id, grade, answer_id));
+CREATE TABLE certificate(
+    number INTEGER PRIMARY KEY, certificate_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, round_id INTEGER NOT NULL,
+    content JSON NOT NULL, made_at TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -205,6 +223,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (10, "curation", _M010_CURATION),
     (11, "evidence", _M011_EVIDENCE),
     (12, "shots", _M012_SHOTS),
+    (13, "audits", _M013_AUDITS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -1,7 +1,7 @@
 """Values for every type that the ledger's operations take or return, and whether two such values are the same."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from types import NoneType, UnionType
@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from al_core.audit.audit_records import AuditAnswer, AuditSample, Certificate, JudgeQuality
 from al_core.errors import FewframesError
 from al_core.records import Shots
 from al_core.settings import ScheduleSettings, Settings, load_settings
+from tests.toys.audits.deliveries import certificate, small_sample
 
 _SETTINGS = [Settings(), load_settings("quick"), Settings().changed({"seed": 7, "selection.strategy": "random"})]
 _JSON = st.recursive(
@@ -50,7 +52,17 @@ def _shots(numbers):
     return Shots(tuple(rising), tuple(zip(rising[::2], rising[1::2], strict=False)))
 
 
+_SAMPLE = small_sample()
 _SPECIAL = {
+    AuditSample: st.sampled_from([_SAMPLE, small_sample(2)]),
+    AuditAnswer: st.sampled_from(
+        [
+            AuditAnswer(_SAMPLE.units[0].key, "ann", "b1", good=False, seconds=2.5),
+            AuditAnswer(_SAMPLE.units[1].key, "ann", "b2", j=0.5, f=0.25),
+            AuditAnswer(_SAMPLE.units[2].key, "ann", "b3", missed=2),
+        ]
+    ),
+    Certificate: st.sampled_from([certificate(), replace(certificate(2), judges=JudgeQuality("all", 5, 1, 7, 0))]),
     Shots: st.sets(st.integers(1, 40), max_size=6).map(_shots),
     Any: _JSON,
     Settings: st.sampled_from(_SETTINGS),

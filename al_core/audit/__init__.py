@@ -1,0 +1,1 @@
+"""What a random sample says of the masks that nobody looked at: estimates, and certificates."""

@@ -1,0 +1,164 @@
+"""Drawing what people audit: stratified over videos and provenances, each mask with the same, known probability.
+
+Each stratum gets its share of the sample, rounded down; what is left is rounded by the pivotal method (Deville, Tillé:
+"Unequal probability sampling without replacement through a splitting method", Biometrika 1998) over the strata in
+order, so that neighbours share; within a stratum the sample is simple random. So every mask is drawn with probability
+n/N exactly, also where strata are smaller than one draw.
+
+Such a design is strongly Rayleigh (Brändén, Jonasson: "Negative dependence in sampling", Scandinavian Journal of
+Statistics 2012; the elementary symmetric polynomials of the strata put into that of the pivotal rounding leave it
+stable): how many of any fixed set of masks are drawn is a sum of independent yes-or-no draws. ``failure_tail`` rests on
+that. Confidence has no part in it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.audit.audit_records import WHOLE_FRAME, AuditSample, AuditUnit, Grade, Population, Stratum
+from al_core.errors import BadAudit
+from al_core.records import FrameRef
+
+JUDGED, BLIND, FRAMES = 60, 8, 20
+"""Masks to judge, masks to draw from nothing and frames to look through, of a delivery."""
+
+NO_STRATUM = ""
+"""Stands for the provenance where whole frames are drawn."""
+
+
+def draw_sample(
+    population: Population,
+    *,
+    seed: int,
+    judged: int = JUDGED,
+    blind: int = BLIND,
+    frames: int = FRAMES,
+    iou: float = 0.75,
+    draw: int = 1,
+) -> AuditSample:
+    """Draw an audit sample from what a round delivered; the same arguments draw the same.
+
+    Masks to judge and blind ones are drawn independently of each other. Each blind mask makes a pair too: it is also
+    judged, after it was drawn, to measure the judge.
+
+    Args:
+        judged, blind, frames: how many at most; a delivery of fewer is drawn whole.
+        iou: from which a mask is good enough.
+        draw: number of the draw among those of this delivery, from 1.
+
+    Raises:
+        BadAudit: numbers below 0, or nothing to draw from.
+    """
+    if min(judged, blind, frames) < 0 or draw < 1:
+        raise BadAudit(f"an audit draws 0 or more of each kind, got {judged} judged, {blind} blind, {frames} frames")
+    if not len(population) and not population.n_frames:
+        raise BadAudit(f"round {population.round_id} delivered nothing that an audit could look at")
+    rng = np.random.default_rng([seed, population.round_id, draw])
+    strata, code = np.unique(_strata(population), axis=0, return_inverse=True)
+    videos, at = np.unique(population.frame_video, return_inverse=True)
+    rows = {grade: stratified(code.ravel(), n, rng) for grade, n in ((Grade.JUDGED, judged), (Grade.MEASURED, blind))}
+    looked_at = stratified(at, frames, rng)
+    units = [_mask(population, row, Grade.MEASURED, len(rows[Grade.MEASURED])) for row in rows[Grade.MEASURED]]
+    units += [_mask(population, row, Grade.JUDGED, len(rows[Grade.JUDGED])) for row in rows[Grade.JUDGED]]
+    both = set(rows[Grade.JUDGED].tolist())
+    pairs = [row for row in rows[Grade.MEASURED] if row not in both]
+    units += [_mask(population, row, Grade.JUDGED, len(rows[Grade.MEASURED]), pair=True) for row in pairs]
+    units += [
+        AuditUnit(
+            FrameRef(int(population.frame_video[row]), int(population.frame_number[row])),
+            WHOLE_FRAME,
+            Grade.JUDGED,
+            len(looked_at) / population.n_frames,
+        )
+        for row in looked_at
+    ]
+    told = [
+        Stratum(int(video), str(provenance), *_counts(code.ravel() == number, rows))
+        for number, (video, provenance) in enumerate(strata)
+    ]
+    told += [
+        Stratum(int(video), NO_STRATUM, int((at == n).sum()), int((at[looked_at] == n).sum()), 0)
+        for n, video in enumerate(videos)
+    ]
+    asked = (judged, blind, frames)
+    digest = population.digest
+    return AuditSample(population.round_id, draw, seed, iou, asked, digest, tuple(told), tuple(units))
+
+
+def stratified(strata: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw ``n`` of some units (all where there are fewer), each with the same probability, spread over strata.
+
+    Args:
+        strata: int64 [N], number of each unit's stratum.
+
+    Returns:
+        Positions of the drawn units, int64 [min(n, N)], rising.
+    """
+    if n >= len(strata):
+        return np.arange(len(strata))
+    numbers, sizes = np.unique(strata, return_counts=True)
+    counts = rounded(n * sizes / len(strata), rng)
+    drawn = [
+        rng.choice(np.flatnonzero(strata == number), count, replace=False)
+        for number, count in zip(numbers, counts, strict=True)
+        if count
+    ]
+    return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, np.int64)
+
+
+def rounded(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Round numbers that add up to a whole one, at random, so that each keeps its mean and the sum stays.
+
+    Ordered pivotal rounding: two fractions at a time meet, and one of them becomes 0 or 1.
+
+    Args:
+        expected: float64 [n], at least 0.
+
+    Returns:
+        int64 [n], each the number below or above; numbers that are whole stay.
+    """
+    whole = np.floor(expected + 1e-9)
+    counts, fraction = whole.astype(np.int64), np.maximum(expected - whole, 0.0)
+    left, size = -1, 0.0
+    for at in np.flatnonzero(fraction > 1e-9):
+        if left < 0:
+            left, size = at, fraction[at]
+            continue
+        together = size + fraction[at]
+        if together < 1 - 1e-9:
+            left = at if rng.random() * together < fraction[at] else left
+            size = together
+            continue
+        # One of the two becomes 1, the other keeps what is left.
+        first_wins = rng.random() * (2 - together) < 1 - fraction[at]
+        counts[left if first_wins else at] += 1
+        left, size = (at if first_wins else left), together - 1
+        if size < 1e-9:
+            left, size = -1, 0.0
+    if left >= 0 and size > 0.5:
+        counts[left] += 1
+    return counts
+
+
+def _strata(population: Population) -> NDArray[np.str_]:
+    """Return the stratum of each mask as (video with leading zeros, provenance), str [n, 2]."""
+    video = np.char.mod("%010d", population.video_id)
+    return np.stack([video, population.provenance.astype(str)], axis=1).reshape(-1, 2)
+
+
+def _mask(population: Population, row: int, grade: Grade, drawn: int, pair: bool = False) -> AuditUnit:
+    return AuditUnit(
+        FrameRef(int(population.video_id[row]), int(population.frame_idx[row])),
+        int(population.track_id[row]),
+        grade,
+        drawn / len(population),
+        int(population.category_id[row]),
+        str(population.provenance[row]),
+        float(population.confidence[row]),
+        pair,
+    )
+
+
+def _counts(members: NDArray[np.bool_], rows: dict[Grade, NDArray[np.int64]]) -> tuple[int, int, int]:
+    """Return the size of a stratum, and how many of it are to be judged and drawn blind."""
+    judged, blind = (int(members[rows[grade]].sum()) for grade in (Grade.JUDGED, Grade.MEASURED))
+    return int(members.sum()), judged, blind

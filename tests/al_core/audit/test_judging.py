@@ -1,0 +1,39 @@
+"""People who judge are measured on masks that were drawn blind too."""
+
+import pytest
+
+from al_core.audit.audit_records import AuditAnswer, Grade, JudgeQuality, UnitKey
+from al_core.audit.judging import judge_quality, least_share, noticed_at_least, share_interval
+
+
+def pair(track, overlap, said, person="ann"):
+    """A mask that was drawn blind by eve, and judged."""
+    blind, judged = (UnitKey(1, 0, track, grade) for grade in (Grade.MEASURED, Grade.JUDGED))
+    return [AuditAnswer(blind, "eve", f"b{track}", j=overlap), AuditAnswer(judged, person, f"j{track}", good=said)]
+
+
+def test_over_acceptance_by_person_and_of_all():
+    answers = [*pair(1, 0.5, True), *pair(2, 0.6, False), *pair(3, 0.9, True), *pair(4, 0.8, False, "bob")]
+    assert judge_quality(answers, 0.75) == [
+        JudgeQuality("ann", 2, 1, 1, 0), JudgeQuality("bob", 0, 0, 1, 1), JudgeQuality("all", 2, 1, 2, 1)
+    ]  # fmt: skip
+
+
+def test_the_iou_that_is_asked_for_decides():
+    assert judge_quality(pair(1, 0.8, True), 0.9) == [JudgeQuality("ann", 1, 1, 0, 0), JudgeQuality("all", 1, 1, 0, 0)]
+
+
+def test_who_judged_nothing_that_is_known_is_not_told():
+    assert judge_quality(pair(1, 0.8, True)[1:], 0.75) == []
+
+
+def test_bounds_on_shares():
+    assert share_interval(0, 0) == (0.0, 1.0)
+    assert share_interval(0, 59)[1] == pytest.approx(0.0606, abs=1e-3)
+    assert least_share(10, 10, 0.05) == pytest.approx(0.05**0.1)
+
+
+def test_who_was_shown_no_bad_mask_notices_none_for_sure():
+    assert noticed_at_least(None, 0.05) == 0
+    assert noticed_at_least(JudgeQuality("all", 0, 0, 9, 0), 0.05) == 0
+    assert noticed_at_least(JudgeQuality("all", 20, 0, 9, 0), 0.05) == pytest.approx(0.861, abs=1e-3)
