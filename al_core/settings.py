@@ -212,6 +212,9 @@ class AnnotatorSettings(_Section):
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
     are asked for beforehand, so that nobody waits while a round trains. ``refiner_seconds`` of each round go into a
     refiner that learns from the labels what clicks and boxes mean here.
+
+    With ``review`` "after", reviewers look at ``review_share`` of the answers, and what they return is asked again;
+    with "before" they look at all, and nothing is used that is not approved.
     """
 
     backend: str = "page"
@@ -234,10 +237,25 @@ class AnnotatorSettings(_Section):
     known_truth_share: Share = 0.0
     ahead: NonNegative | Auto = AUTO
     refiner_seconds: Seconds = 120.0
+    review: Literal["none", "after", "before"] = "none"
+    review_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    review_order: Literal["least_agreed", "oldest"] = "least_agreed"
     label_studio_url: ServerUrl = "http://127.0.0.1:8080"
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
     cvat_url: ServerUrl = ""
     cvat_token_variable: str = "CVAT_TOKEN"
+
+    @field_validator("review_share")
+    @classmethod
+    def _all_before(cls, share: float, info: ValidationInfo) -> float:
+        """Refuse to use only some answers when all must be approved.
+
+        Raises:
+            ValueError: a share below 1 where nothing is used before it is approved.
+        """
+        if info.data.get("review") == "before" and share < 1:
+            raise ValueError('expected 1 with annotator.review "before", where every answer needs an approval')
+        return share
 
 
 def _one_list(methods: Any) -> Any:

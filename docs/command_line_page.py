@@ -95,6 +95,11 @@ EXAMPLES = {
         "fewframes annotator link ada --project work",
         "fewframes annotator revoke ada --project work",
     ],
+    "review": [
+        "fewframes review list --project work",
+        "fewframes review approve one 12 80 --by lea --project work",
+        'fewframes review return one 12 --by lea --note "the tail is missing" --project work',
+    ],
     "status": ["fewframes status --project work"],
     "report": ["fewframes report --project work", "fewframes report --project work --out report.html"],
     "export": [

@@ -107,6 +107,11 @@ MEANING = {
     "annotator.lease_seconds": "A frame of `page` returns to the queue so long after its holder was last heard of.",
     "annotator.blind_share": "Share of requests that `page` shows without masks, to see who accepts too much.",
     "annotator.double_share": "Share of requests that `page` gives to a second person too; the first answer counts.",
+    "annotator.review": "`after`: reviewers look at answers, and what they return is asked again; `before`: nothing is "
+    "used before it is approved.",
+    "annotator.review_share": "Share of the answers that reviewers get to see; 1 with `before`.",
+    "annotator.review_order": "`least_agreed`: those first that agree least with another person or with the masks that "
+    "were shown; `oldest`: as they came.",
     "annotator.known_truth_share": (
         "So many frames more, as a share of a round's requests, that `page` asks for again after earlier rounds; only "
         "compared, never counted."

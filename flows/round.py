@@ -49,7 +49,7 @@ def run_round(project: Project, settings: Settings) -> RoundOutcome:
     steps.request(project, round_id)
     answers = steps.collect(project, round_id)
     if answers.waiting:
-        return RoundOutcome(round_id, answers.waiting, answers.rejected)
+        return RoundOutcome.awaiting(round_id, answers)
     for step in (steps.train, steps.predict, steps.propagate, steps.audit):
         if pause := ledger.paused():
             return RoundOutcome(round_id, paused=pause)

@@ -1,8 +1,9 @@
 """When a round goes on although people have not answered everything.
 
-A round waits for the answers to its requests. It goes on earlier when a share of them is there, or when a deadline has
-passed, with what there is; what is left unanswered is withdrawn, and its frames may be chosen again. Who has a frame in
-hand at that moment may finish it. A round without a single answer has nothing to learn from, and goes on waiting.
+A round waits for the answers to its requests, and for approvals where answers need them. It goes on earlier when a
+share of them is there, or when a deadline has passed, with what there is; what is left unanswered is withdrawn, and its
+frames may be chosen again. Who has a frame in hand at that moment may finish it. A round without a single answer that
+may be used has nothing to learn from, and goes on waiting.
 """
 
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ class Waiting:
     """How far the answers to a round's requests are.
 
     Attributes:
-        answered: requests that have an answer.
+        answered: requests that have an answer that may be used.
         open: requests that have none and are still asked, those in hand included.
         in_hand: open requests that somebody has in hand.
         asked_at: when the round put its requests before people, UTC without zone; None before that.
         as_of: when this was so, by the same clock.
+        unapproved: requests whose answer is not used before a reviewer has approved it.
     """
 
     answered: int
@@ -40,6 +42,7 @@ class Waiting:
     in_hand: int
     asked_at: datetime | None
     as_of: datetime
+    unapproved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,20 @@ def judge(schedule: ScheduleSettings, waiting: Waiting, grace_seconds: float) ->
     Args:
         grace_seconds: for this long after the deadline, the round waits for frames in hand.
     """
-    n = waiting.answered + waiting.open
+    n = waiting.answered + waiting.unapproved + waiting.open
     answered = f"{waiting.answered} of {n} requests are answered"
-    if not waiting.open:
+    if waiting.unapproved:
+        answered += f" and approved, {waiting.unapproved} more wait for a reviewer"
+    if not waiting.open and not waiting.unapproved:
         return Verdict(Until.NOTHING, answered)
     over = deadline(schedule, waiting)
     late = over is not None and waiting.as_of >= over
     if not waiting.answered:
         passed = f", although the deadline of {schedule.deadline_hours:g} h has passed" if late else ""
-        return Verdict(Until.ANSWERED, f"none of {n} requests is answered{passed}")
+        lacking = (
+            f"answered and approved, {waiting.unapproved} wait for a reviewer" if waiting.unapproved else "answered"
+        )
+        return Verdict(Until.ANSWERED, f"none of {n} requests is {lacking}{passed}")
     if over is not None and late:
         reason = f"the deadline of {schedule.deadline_hours:g} h has passed, {answered}"
         past_grace = waiting.as_of >= over + timedelta(seconds=grace_seconds)

@@ -77,12 +77,13 @@ def now() -> datetime:
 
 
 def now_after_answers(connection: duckdb.DuckDBPyConnection) -> datetime:
-    """Return the time now, or just after the newest answer or withdrawal where the clock was put back since.
+    """Return the time now, or just after the newest answer, withdrawal or review where the clock was put back since.
 
     A round works on what was known at the time when its answers were complete, so what comes in later must also be
     later by the ledger's times.
     """
     ((newest,),) = connection.execute(
-        "SELECT greatest((SELECT max(created_at) FROM answer), (SELECT max(withdrawn_at) FROM withdrawal))"
+        "SELECT greatest((SELECT max(created_at) FROM answer), (SELECT max(withdrawn_at) FROM withdrawal), "
+        "(SELECT max(reviewed_at) FROM review))"
     ).fetchall()
     return now() if newest is None else max(now(), newest + timedelta(microseconds=1))

@@ -25,8 +25,10 @@ from al_core.ledger.labelling.answers_given import GivenOperations
 from al_core.ledger.labelling.holdouts import HoldoutOperations
 from al_core.ledger.labelling.imports import ImportOperations
 from al_core.ledger.labelling.labels import LabelOperations
+from al_core.ledger.labelling.notes import NoteOperations
 from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
+from al_core.ledger.labelling.reviews import ReviewOperations
 from al_core.ledger.labelling.revisions import RevisionOperations
 from al_core.ledger.labelling.withdrawals import WithdrawalOperations
 
@@ -47,6 +49,8 @@ class Ledger(
     ImportOperations,
     QueueOperations,
     RevisionOperations,
+    ReviewOperations,
+    NoteOperations,
     WithdrawalOperations,
     GivenOperations,
     PeopleOperations,

@@ -188,7 +188,7 @@ def _tell_outcome(console: Any, project: Project, outcome: "RoundOutcome") -> No
         console.print(words, soft_wrap=True)
     elif outcome.waiting:
         where = _where_people_label(project, outcome.round_id)
-        console.print(f"round {outcome.round_id} waits for {outcome.waiting} labels: {where}.")
+        console.print(f"{outcome.describe()}: {where}.")
     elif outcome.stop_reason:
         console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}")
     else:

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable
 
+from al_core.campaign.waiting import Waiting
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from tasks.processes.rounds import RunState
 from tasks.project.outlook import outlook_of
 from tasks.project.round_control import command, pause_in_words
-from tasks.report.formatting import many
+from tasks.report.formatting import awaited
 
 
 class RoundNews:
@@ -29,16 +30,16 @@ class RoundNews:
             last = self._ledger.last_round()
             if last is None:
                 return
-            n_open = self._ledger.waiting(last.round_id).open
-            waits = last.status == "running" and n_open > 0 and not state.running
+            waiting = self._ledger.waiting(last.round_id)
+            waits = last.status == "running" and waiting.open + waiting.unapproved > 0 and not state.running
             paused = self._ledger.paused() is not None
             moved = waits or state.running or last.stop_reason or last.status == "abandoned"
             now = (last.round_id, last.status, last.stop_reason, state.last_error, waits, paused)
             if now != self._last and (moved or state.last_error or paused):
                 self._last = now
-                self._say(self._sentence(last, state, n_open if waits else 0))
+                self._say(self._sentence(last, state, waiting if waits else None))
 
-    def _sentence(self, last: Round, state: RunState, n_open: int) -> str:
+    def _sentence(self, last: Round, state: RunState, waiting: Waiting | None) -> str:
         if state.last_error is not None:
             again = command("run", self._project)
             return f"The run ended early ({state.last_error}); see run.log, mend it, then: {again}"
@@ -49,7 +50,7 @@ class RoundNews:
         if last.stop_reason:
             more = command("run --budget FRAMES", self._project)
             return f"The campaign is over: {last.stop_reason}. To label more: {more}"
-        if not n_open:
+        if waiting is None:
             return "Nobody has to answer now, so the rounds go on; what they do is in run.log."
         outlook = outlook_of(self._ledger, last.settings)
-        return f"Round {last.round_id} waits for {many(n_open, 'label')}. {outlook.of_round()}"
+        return f"Round {last.round_id} waits for {awaited(waiting.open, waiting.unapproved)}. {outlook.of_round()}"

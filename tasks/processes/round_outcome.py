@@ -6,7 +6,7 @@ from al_core.ledger.campaign.steering import Pause
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.project.round_control import pause_in_words
-from tasks.report.formatting import many
+from tasks.report.formatting import awaited
 from tasks.steps.collect import collect_found
 from tasks.steps.context import Collected, Requested, RoundContext
 
@@ -16,10 +16,12 @@ class RoundOutcome:
     """How a round ended.
 
     Attributes:
-        waiting: requests that people have not answered yet; the round goes on when they have.
+        waiting: requests that people have not answered, or whose answer nobody approved; the round goes on when they
+            have.
         rejected: answers that cannot be used, with the reasons.
         stop_reason: why the campaign is over, or None.
         paused: the pause for which nothing new begins, or None; ``round_id`` is 0 before the first round then.
+        unapproved: those of ``waiting`` that are answered.
     """
 
     round_id: int
@@ -27,6 +29,12 @@ class RoundOutcome:
     rejected: tuple[str, ...] = ()
     stop_reason: str | None = None
     paused: Pause | None = None
+    unapproved: int = 0
+
+    @classmethod
+    def awaiting(cls, round_id: int, found: Collected) -> "RoundOutcome":
+        """Return that a round has to wait for people."""
+        return cls(round_id, found.waiting, found.rejected, unapproved=found.unapproved)
 
     @property
     def goes_on(self) -> bool:
@@ -38,7 +46,7 @@ class RoundOutcome:
         if self.paused is not None:
             return pause_in_words(self.paused)
         if self.waiting:
-            return f"round {self.round_id} waits for {many(self.waiting, 'label')}"
+            return f"round {self.round_id} waits for {awaited(self.waiting - self.unapproved, self.unapproved)}"
         over = f"; the campaign is over: {self.stop_reason}" if self.stop_reason else ""
         return f"round {self.round_id} is finished{over}"
 
@@ -59,5 +67,5 @@ def still_waits(project: Project) -> RoundOutcome | None:
     if context.result(Collected) is None:
         found = collect_found(context)
         if found.waiting:
-            return RoundOutcome(last.round_id, found.waiting, found.rejected)
+            return RoundOutcome.awaiting(last.round_id, found)
     return None if pause is None else RoundOutcome(last.round_id, paused=pause)

@@ -10,6 +10,7 @@ from al_core.evaluation.label_diff import likeness
 from al_core.ledger.labelling.answers_given import GivenAnswer
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose
+from al_core.ledger.labelling.reviews import Review, ReviewVerdict
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind
@@ -26,7 +27,7 @@ class PersonRow:
 
     Attributes:
         frames: frames labelled, checks not counted.
-        human_seconds: active time, checks included.
+        human_seconds: active time, checks and reviews included.
         seconds: median seconds per frame, by kind of answer.
         accepted: share of the frames with masks shown that were accepted as they were; None without such frames.
         would_fit: share of the frames whose masks were kept back that fit what was drawn (J of at least ``FITS``). Who
@@ -34,6 +35,10 @@ class PersonRow:
         agreement_j: mean J with another person's answer to the same request.
         known_j: mean J with an earlier label of somebody else, on frames that were asked again.
         set_aside: frames skipped and flagged.
+        reviewed: answers of this person that somebody reviewed.
+        returned: how many of them were sent back, or corrected.
+        reviews: answers of others that this person reviewed.
+        review_seconds: median seconds of those that were approved or sent back; None without any.
     """
 
     name: str
@@ -47,6 +52,10 @@ class PersonRow:
     agreement_j: float | None
     known_j: float | None
     set_aside: int
+    reviewed: int = 0
+    returned: int = 0
+    reviews: int = 0
+    review_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +68,9 @@ class _Tally:
     would_fit: list[bool] = field(default_factory=list)
     agreement: list[float] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
+    reviewed: list[bool] = field(default_factory=list)
+    reviews: int = 0
+    review_seconds: list[float] = field(default_factory=list)
 
 
 def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
@@ -70,6 +82,7 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
     given = ledger.answers_given()
     _count_shown(project, ledger, [g for g in given if g.answer.annotator in tallies], tallies)
     _count_checks(given, tallies)
+    _count_reviews(ledger.reviews(), tallies)
     aside = ledger.set_aside_counts()
     rows = []
     for person in people:
@@ -79,13 +92,17 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
             person.role,
             person.revoked,
             frames=mine.frames,
-            human_seconds=sum(sum(seconds) for seconds in mine.seconds.values()),
+            human_seconds=sum(sum(seconds) for seconds in mine.seconds.values()) + sum(mine.review_seconds),
             seconds={kind: median(seconds) for kind, seconds in sorted(mine.seconds.items())},
             accepted=_mean(mine.accepted),
             would_fit=_mean(mine.would_fit),
             agreement_j=_mean(mine.agreement),
             known_j=_mean(mine.known),
             set_aside=aside.get(person.name, 0),
+            reviewed=len(mine.reviewed),
+            returned=sum(mine.reviewed),
+            reviews=mine.reviews,
+            review_seconds=median(mine.review_seconds) if mine.review_seconds else None,
         )
         rows.append(row)
     return rows
@@ -146,6 +163,15 @@ def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -
         else:
             _of(tallies, g).agreement.append(j)
             _of(tallies, other).agreement.append(j)
+
+
+def _count_reviews(reviews: Sequence[Review], tallies: Mapping[str, _Tally]) -> None:
+    for review in reviews:
+        tallies.get(review.author, _Tally()).reviewed.append(review.verdict is not ReviewVerdict.APPROVED)
+        reviewer = tallies.get(review.reviewer, _Tally())
+        reviewer.reviews += 1
+        if review.verdict is not ReviewVerdict.CORRECTED:
+            reviewer.review_seconds.append(review.seconds)
 
 
 def _of(tallies: Mapping[str, _Tally], given: GivenAnswer) -> _Tally:

@@ -297,19 +297,24 @@ def _rounds(project: Project) -> list[Finding]:
     """Tell whether the round under way can go on."""
     from tasks.ledger.client import open_ledger
     from tasks.project.round_control import stuck
+    from tasks.reviews.approvals import approvals_of
 
     if not project.ledger_path.is_file():
         return []
     try:
         ledger = open_ledger(project)
-        problem, last = stuck(project, ledger), ledger.last_round()
+        problem, last, approvals = stuck(project, ledger), ledger.last_round(), approvals_of(ledger)
     except FewframesError:
         # Said of the ledger already.
         return []
     if problem is not None:
         detail, _, mend = problem.partition(". Change")
         return [Finding("rounds", False, detail, f"change{mend}")]
-    return [Finding("rounds", True, "none has begun" if last is None else f"round {last.round_id} is {last.status}")]
+    found = [Finding("rounds", True, "none has begun" if last is None else f"round {last.round_id} is {last.status}")]
+    if approvals.due:
+        mend = approvals.mend(f"--project {project.root}")
+        found.append(Finding("reviews", not approvals.stuck, approvals.in_words(), mend))
+    return found
 
 
 def _environment() -> list[Finding]:

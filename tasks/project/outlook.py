@@ -12,6 +12,7 @@ from al_core.records import LabelKind
 from al_core.settings import AUTO, Settings
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import duration, many
+from tasks.reviews.approvals import approvals_of
 
 SIMULATED = "simulated"
 """Name of the annotator who is no person."""
@@ -223,7 +224,11 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     failed = next((s for s in reversed(ledger.steps(last.round_id)) if s.error and s.status != "finished"), None)
     if failed is not None:
         return f"step {failed.name} of round {last.round_id} failed ({failed.error}): mend it, then fewframes run {at}"
-    if not ledger.waiting(last.round_id).open:
+    waiting = ledger.waiting(last.round_id)
+    if waiting.unapproved and not waiting.open:
+        approvals = approvals_of(ledger)
+        return f"{approvals.in_words()}: {approvals.mend(at) or 'reviewers open /review of the page'}"
+    if not waiting.open:
         return "nothing: the machine is at work" if served else f"go on with: fewframes run {at}"
     if last.settings.annotator.backend != "page":
         return f"answer what round {last.round_id} asks for, then: fewframes run {at}"

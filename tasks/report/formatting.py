@@ -33,6 +33,12 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def awaited(labels: int, approvals: int) -> str:
+    """Say what a round waits for: ``3 labels``, ``3 labels and 1 approval``."""
+    parts = [many(n, noun) for n, noun in ((labels, "label"), (approvals, "approval")) if n]
+    return " and ".join(parts) or many(0, "label")
+
+
 def many(count: int, noun: str, plural: str = "") -> str:
     """Write a count with its noun: ``1 frame``, ``1,200 frames``."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

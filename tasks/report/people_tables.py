@@ -21,6 +21,9 @@ COLUMNS = (
     "would fit",
     "agreement J",
     "known J",
+    "sent back",
+    "reviews",
+    "review s",
 )
 """What is said of each person."""
 
@@ -28,15 +31,19 @@ LEGEND = (
     "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames "
     f"whose masks were kept back, and that were drawn like them (J of at least {FITS}); accepting much more than would "
     "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an "
-    "earlier label of somebody else."
+    "earlier label of somebody else. Sent back: of the answers that somebody reviewed, those that came back or were "
+    "corrected. Reviews: answers of others that this person looked at, with the median seconds of each."
 )
+_OF_REVIEWS = ("sent back", "reviews", "review s")
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
-    """Return the people for a terminal of 80 columns: the role below the name, and no seconds of empty frames."""
+    """Return the people for a terminal of 80 columns: the role below the name, no seconds of empty frames, and nothing
+    of reviews where there are none."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=0)
     lines.caption, lines.caption_justify = LEGEND, "left"
-    figures = [name for name in COLUMNS if name not in ("name", "role", "empty s")]
+    left_out = ("name", "role", "empty s", *(() if any(row.reviewed or row.reviews for row in rows) else _OF_REVIEWS))
+    figures = [name for name in COLUMNS if name not in left_out]
     lines.add_column("name", overflow="fold")
     for name in figures:
         lines.add_column(name, justify="right", min_width=max(map(len, name.split())))
@@ -59,4 +66,7 @@ def cells(row: PersonRow) -> tuple[str, ...]:
         percent(row.would_fit),
         score(row.agreement_j),
         score(row.known_j),
+        f"{row.returned} of {row.reviewed}" if row.reviewed else "–",
+        f"{row.reviews:,}",
+        "–" if row.review_seconds is None else f"{row.review_seconds:.1f}",
     )

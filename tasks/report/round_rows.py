@@ -7,7 +7,7 @@ from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
-from tasks.report.formatting import many, score
+from tasks.report.formatting import awaited, many, score
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
 
@@ -152,12 +152,12 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
         seconds_train=seconds.get("train"),
         seconds_predict=seconds.get("predict"),
         seconds_other=sum(v for name, v in seconds.items() if name not in ("train", "predict")),
-        state=_state(this, steps, entry["open"]),
+        state=_state(this, steps, entry["open"], entry["unapproved"]),
         delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
     )
 
 
-def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
+def _state(this: Round, steps: Sequence[Step], unanswered: int, unapproved: int) -> str:
     if this.status == "finished":
         return this.stop_reason or "finished"
     if this.status == "abandoned":
@@ -165,6 +165,6 @@ def _state(this: Round, steps: Sequence[Step], unanswered: int) -> str:
     unfinished = [s for s in steps if s.status != "finished"]
     if unfinished:
         return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"
-    if unanswered:
-        return f"waits for {many(unanswered, 'label')}"
+    if unanswered or (unapproved and not any(s.name == "collect" for s in steps)):
+        return f"waits for {awaited(unanswered, unapproved)}"
     return f"in progress, done: {steps[-1].name}" if steps else "started"

@@ -19,6 +19,7 @@ from tasks.project.round_control import changed_in_words, command, pause_in_word
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import between, duration, many, percent, score, shots_told, times
 from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
+from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
 from tasks.steps.audit import proof_so_far
 
@@ -76,6 +77,8 @@ def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
     unknown = settings_in_force(ledger).not_understood
     if unknown:
         yield f"It keeps settings that this version cannot use, and goes by its own defaults: {', '.join(unknown)}."
+    if reviews := approvals_of(ledger).in_words():
+        yield f"{reviews}."
     if waiting:
         yield f"{changed_in_words(waiting)} from the next round on."
     if (missed := undelivered(project)) is not None:

@@ -8,6 +8,7 @@ from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.round_rows import RoundRow, round_rows
+from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import Event, notify
 from tasks.scheduling.published import publish_summary
 from tasks.steps.context import verdict_of
@@ -63,7 +64,7 @@ def tell_need(project: Project, ledger: Ledger, need: str) -> None:
     if last is not None:
         text = f"Round {last.round_id} of {project.root.name} needs you: {need}."
         waiting = ledger.waiting(last.round_id)
-        counts = {"answered": waiting.answered, "open": waiting.open}
+        counts = {"answered": waiting.answered, "open": waiting.open, "unapproved": waiting.unapproved}
         notify(project, last.settings.notify, Event.NEEDS_YOU, text, round_id=last.round_id, counts=counts)
 
 
@@ -73,6 +74,8 @@ def need_of(ledger: Ledger) -> str | None:
     if last is None or last.status != "running":
         return None
     waiting = ledger.waiting(last.round_id)
+    if waiting.unapproved and (approvals := approvals_of(ledger)).stuck:
+        return f"{approvals.in_words()}: add a reviewer"
     if not waiting.open:
         return None
     if ledger.flagged() >= waiting.open:

@@ -9,6 +9,7 @@ from al_core.fingerprint import fingerprint
 from al_core.records import Progress
 from tasks.backends import open_backend
 from tasks.progress import progress_of
+from tasks.reviews.pairs import compare_answers
 from tasks.steps.context import Collected, RoundContext, settle
 
 _AT_ONCE = 16
@@ -44,11 +45,15 @@ def collect_found(context: RoundContext) -> Collected:
     """
     ledger, round_id = context.ledger, context.round_id
     found = collect_labels(context, progress_of("collect"))
-    if found.answered < found.requested:
+    # Where a server was killed before it did.
+    compare_answers(ledger)
+    waiting = ledger.waiting(round_id)
+    if waiting.open or waiting.unapproved:
         # Nobody gets a frame while the project is paused, so no deadline counts.
         until = Until.ANSWERED if ledger.paused() else settle(ledger, context.round).until
         if until is not Until.NOTHING:
-            return Collected(ledger.waiting(round_id).open, found.rejected)
+            waiting = ledger.waiting(round_id)
+            return Collected(waiting.open + waiting.unapproved, found.rejected, unapproved=waiting.unapproved)
     return Collected(0, found.rejected)
 
 
@@ -56,9 +61,10 @@ def collect_work(context: RoundContext, rejected: tuple[str, ...]) -> Collected:
     """Note when the answers were complete, which tells later steps what they work on."""
     ledger, round_id = context.ledger, context.round_id
     expired = len(ledger.requests(round_id, "expired"))
-    answered = len(ledger.requests(round_id)) - expired
+    held_back = ledger.waiting(round_id).unapproved
+    answered = len(ledger.requests(round_id)) - expired - held_back
     as_of = ledger.newest_answer_at(round_id).isoformat()
-    return Collected(0, rejected, answered, expired, as_of)
+    return Collected(0, rejected, answered, expired, as_of, held_back)
 
 
 def collect_labels(context: RoundContext, on_progress: Callable[[Progress], None] | None = None) -> FoundAnswers:

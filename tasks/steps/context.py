@@ -83,12 +83,14 @@ class Collected(StepResult):
     """How far the answers of a round are.
 
     Attributes:
-        waiting: requests whose answers the round waits for; the step is done when there are none.
+        waiting: requests whose answers, or their approval, the round waits for; the step is done when there are none.
         rejected: what came back and cannot be used, with the reasons.
-        answered: requests that have an answer.
+        answered: requests that have an answer that may be used.
         expired: requests that were withdrawn, because the round goes on without them (see
             :mod:`al_core.campaign.waiting`).
         as_of: when the answers were complete, ISO 8601 in UTC without zone; empty while the round waits.
+        unapproved: requests whose answer no reviewer has approved: those of ``waiting``, or those that the round went
+            on without.
     """
 
     step: ClassVar[str] = "collect"
@@ -97,6 +99,7 @@ class Collected(StepResult):
     answered: int = 0
     expired: int = 0
     as_of: str = ""
+    unapproved: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from tasks.web.identity import object_routes
 from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
+from tasks.web.reviewing import review_routes
 from tasks.web.state import WebContext
 
 ROUTERS: tuple[APIRouter, ...] = (
     owner_api.router,
     auth.router,
     label_routes.router,
+    review_routes.router,
     object_routes.router,
     category_routes.router,
     state.router,

@@ -35,6 +35,7 @@ from tasks.report.pages.dashboard_pages import Frame, Work
 from tasks.report.pages.document import asset
 from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video
+from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
 from tasks.web.auth import Labeller, Person, at_least
 from tasks.web.error_responses import ApiError
@@ -90,11 +91,12 @@ def overview(context: Context, around: Around) -> HTMLResponse:
     with ledger.held():
         content = with_outlook(gather_rounds(context.project, ledger), ledger)
         queue, overdue, hours = ledger.queue_state(), _overdue(ledger), hours_by_person(ledger)
+        approvals = approvals_of(ledger)
         ahead = sentences_ahead(context.project, ledger, "at this address")
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
-    work = Work(queue, age, overdue, ahead, hours, "" if missed is None else str(missed))
+    work = Work(queue, age, overdue, ahead, hours, "" if missed is None else str(missed), approvals)
     return _page(dashboard_pages.overview(content, work, around))
 
 

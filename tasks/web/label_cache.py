@@ -268,6 +268,10 @@ class LabelCache:
         """Return how long a lease lasts, by the newest round."""
         return self._newest_settings().annotator.lease_seconds
 
+    def least_agreed_first(self) -> bool:
+        """Tell whether reviewers get those answers first that agree least with others, by the newest round."""
+        return self._newest_settings().annotator.review_order == "least_agreed"
+
     # ---- masks
 
     def is_blind(self, question: Question) -> bool:

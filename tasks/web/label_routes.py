@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
 from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
 from al_core.ledger.campaign.curation import VideoCare
+from al_core.ledger.labelling.notes import Note
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
 from al_core.ledger.store import Ledger
@@ -19,6 +20,7 @@ from al_core.masks.rle import decode, encode
 from al_core.records import ONE_SHOT, Answer, DeliveredMask, FrameRef, MaskLabel
 from tasks.backends.prelabels import labels_of
 from tasks.project.annotator_stats import person_rows
+from tasks.reviews.pairs import compare
 from tasks.web.api import answer_examples as examples
 from tasks.web.api.category_routes import offered
 from tasks.web.auth import Labeller, Lead, Person, Viewer
@@ -58,14 +60,16 @@ def me(request: Request, person: Person) -> dict[str, Any]:
     """Tell who is signed in, and how far the queue is."""
     counts = _ledger(request).queue_counts(person.name)
     flagged = {"flagged": _ledger(request).flagged()} if person.role == "lead" else {}
+    if person.role.covers(Role.REVIEWER):
+        flagged["reviews"] = sum(due.author != person.name for due in _ledger(request).due_reviews())
     return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
 
 
 @router.post("/api/next", responses=answers(example=examples.TASK, nothing="No frame waits."))
-def next_task(request: Request, person: Labeller) -> Any:
+def nexttold_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
-    return Response(status_code=204) if task is None else _task(request, person, task)
+    return Response(status_code=204) if task is None else told_task(request, person, task)
 
 
 @router.get("/api/upcoming", responses=answers(403, example=examples.UPCOMING, nothing="No other frame waits."))
@@ -149,7 +153,7 @@ def disagreement_map(request: Request, person: Labeller, video_id: Number, frame
 def renew(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
     """Keep the frame."""
     seconds = _cache(request).lease_seconds()
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         asked = _ledger(request).renew(request_id, person.name, body.lease, seconds)
     note = "" if asked else _NOT_ASKED
     return {"expires_in_seconds": seconds, "note": note}
@@ -158,7 +162,7 @@ def renew(request: Request, person: Labeller, request_id: RequestId, body: Lease
 @router.put("/api/requests/{request_id}/draft", responses=answers(404, 409, example={"saved": True}))
 def save_draft(request: Request, person: Labeller, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
     """Keep an unfinished drawing on the server."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         # A drawing is kept whatever became of its categories.
         found = _checked(request, request_id, body.masks, _cache(request).kinds().names)[1]
         _ledger(request).save_draft(request_id, person.name, body.lease, found, body.seconds)
@@ -166,14 +170,17 @@ def save_draft(request: Request, person: Labeller, request_id: RequestId, body: 
 
 
 @router.post("/api/requests/{request_id}/submit", responses=answers(404, 409, example=examples.STORED))
-def submit(request: Request, person: Labeller, request_id: RequestId, body: SubmitBody) -> dict[str, Any]:
+def submit(
+    request: Request, person: Labeller, request_id: RequestId, body: SubmitBody, later: BackgroundTasks
+) -> dict[str, Any]:
     """Store an answer; the same one again is acknowledged again."""
     cache, ledger = _cache(request), _ledger(request)
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         question, found = _checked(request, request_id, body.masks, cache.kinds().accepted)
         kind, label = understood(body, question.request, found, labels_of(cache.shown(question)))
         answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name, body.made())
-        stored = ledger.submit(answer, body.lease, body.base_revision)
+        stored = ledger.submit(answer, body.lease, body.base_revision, body.note)
+    later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)))
     if not stored.left:
         request.app.state.context.answered(stored.round_id)
     return {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
@@ -182,45 +189,45 @@ def submit(request: Request, person: Labeller, request_id: RequestId, body: Subm
 @router.post("/api/answers/{answer_id}/undo", responses=answers(404, 409, example=examples.TASK))
 def undo(request: Request, person: Labeller, answer_id: UUID) -> dict[str, Any]:
     """Take the last answer back; the frame comes again."""
-    with _refusals(request, person, str(answer_id)):
+    with refusals(request, person, str(answer_id)):
         seconds = _cache(request).lease_seconds()
         task = _ledger(request).undo(str(answer_id), person.name, UNDO_SECONDS, seconds)
-    return _task(request, person, task)
+    return told_task(request, person, task)
 
 
 @router.post("/api/requests/{request_id}/reopen", responses=answers(404, 409, example=examples.TASK))
 def reopen(request: Request, person: Labeller, request_id: RequestId) -> dict[str, Any]:
     """Take an answered frame in hand again, to change the answer; it stands until then."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         task = _ledger(request).reopen(request_id, person.name, _cache(request).lease_seconds())
-    return _task(request, person, task)
+    return told_task(request, person, task)
 
 
 @router.post("/api/requests/{request_id}/release", status_code=204, responses=answers(404, 409))
 def release(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> None:
     """Give the frame back."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         _ledger(request).release(request_id, person.name, body.lease)
 
 
 @router.post("/api/requests/{request_id}/skip", status_code=204, responses=answers(404, 409))
 def skip(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to others."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         _ledger(request).skip(request_id, person.name, body.lease, body.reason)
 
 
 @router.post("/api/requests/{request_id}/flag", status_code=204, responses=answers(404, 409))
 def flag(request: Request, person: Labeller, request_id: RequestId, body: AsideBody) -> None:
     """Leave the frame to the lead."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         _ledger(request).flag(request_id, person.name, body.lease, body.reason)
 
 
 @router.post("/api/requests/{request_id}/drop", status_code=204, responses=answers(404, 409))
 def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody) -> None:
     """Ask nobody any more; the round goes on without the frame."""
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         dropped = _ledger(request).drop(request_id, person.name, body.lease, body.reason)
     if not dropped.left:
         request.app.state.context.answered(dropped.round_id)
@@ -237,7 +244,7 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
     from tasks.web.refining.page_gestures import Superseded
 
     cache, ledger = _cache(request), _ledger(request)
-    with _refusals(request, person, request_id):
+    with refusals(request, person, request_id):
         frame = cache.question(request_id).request.frame
         video = cache.video(frame.video_id)
         start = body.rle.checked(video) if body.rle is not None else None
@@ -283,7 +290,7 @@ def _cache(request: Request) -> LabelCache:
 
 
 @contextmanager
-def _refusals(request: Request, person: Annotator, subject: str) -> Iterator[None]:
+def refusals(request: Request, person: Annotator, subject: str) -> Iterator[None]:
     """Note what was refused to whom."""
     try:
         yield
@@ -328,7 +335,13 @@ def _checked(
     return question, checked_masks(masks, video, categories, cache.kinds().names)
 
 
-def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
+def told_note(note: Note) -> dict[str, str]:
+    """Return what somebody wrote, as it is told."""
+    return {"who": note.who, "text": note.text, "written_at": f"{note.written_at.isoformat()}Z"}
+
+
+def told_task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
+    """Return a task, as it is told to who has it in hand."""
     cache, ledger = _cache(request), _ledger(request)
     asked, question = task.question.request, task.question
     video = cache.video(asked.frame.video_id)
@@ -363,8 +376,10 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
         "set_aside": [dict(zip(("who", "how", "reason"), entry, strict=True)) for entry in aside],
         "base_revision": task.base_revision,
         "reopened": task.reopened,
+        "returned": task.returned,
+        "notes": [told_note(note) for note in ledger.notes_on(asked.request_id)],
         "draft": None if task.draft is None else {
-            "masks": [_mask(mask) for mask in task.draft.masks],
+            "masks": [told_mask(mask) for mask in task.draft.masks],
             "seconds": task.draft.seconds,
             "saved_at": f"{task.draft.saved_at.isoformat()}Z",
         },
@@ -373,8 +388,9 @@ def _task(request: Request, person: Annotator, task: Task) -> dict[str, Any]:
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
-    return [_mask(m) | {"provenance": m.provenance, "confidence": m.confidence} for m in masks]
+    return [told_mask(m) | {"provenance": m.provenance, "confidence": m.confidence} for m in masks]
 
 
-def _mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:
+def told_mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:
+    """Return a mask, as it is told."""
     return {"track_id": mask.track_id, "category_id": mask.category_id, "rle": mask.rle.to_coco()}

@@ -65,7 +65,13 @@ async def start_page() -> HTMLResponse:
 @router.get("/label", response_class=HTMLResponse)
 async def label_page() -> HTMLResponse:
     """Show the labelling page."""
-    return HTMLResponse(_label_page())
+    return HTMLResponse(_label_page(False))
+
+
+@router.get("/review", response_class=HTMLResponse)
+async def review_page() -> HTMLResponse:
+    """Show the labelling page with answers of others, for reviewers."""
+    return HTMLResponse(_label_page(True))
 
 
 @router.get("/static/{version}/{name}")
@@ -98,11 +104,13 @@ def _start_page() -> str:
 
 
 @cache
-def _label_page() -> str:
+def _label_page(review: bool) -> str:
     names = {action: name for action, _, name, _ in TOOLS}
-    setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names}
+    setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names, "review": review}
     return filled(
         "label.html",
+        title="Review" if review else "Label",
+        other_page="label" if review else "review",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
         asked=(_TEMPLATES / "asked.html").read_text(encoding="utf-8").rstrip(),
         setup=json.dumps(setup).replace("<", "\\u003c"),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from al_core.campaign.answer_kind import answer_kind
 from al_core.errors import BadLabel
+from al_core.ledger.labelling.notes import LONGEST_NOTE
 from al_core.masks.rle import Rle, run_lengths
 from al_core.records import FrameLabel, Gesture, LabelKind, LabelRequest, MaskLabel, Video
 
@@ -106,6 +107,30 @@ class GestureBody(BaseModel):
     points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=MOST_POINTS)] = []
 
 
+NoteText = Annotated[str, Field(max_length=LONGEST_NOTE)]
+
+
+class NoteBody(BaseModel):
+    """What somebody writes about a frame; sending it twice with one id stores it once."""
+
+    note_id: UUID
+    text: NoteText
+
+
+class ReviewBody(LeaseBody):
+    """An approval; sending it twice with one id stores it once."""
+
+    review_id: UUID
+    base_revision: Annotated[int, Field(ge=0)]
+    seconds: Seconds
+
+
+class ReturnBody(ReviewBody):
+    """An answer goes back to its author, with a note."""
+
+    note: NoteText
+
+
 class SubmitBody(LeaseBody):
     """An answer. One that is not complete says where its masks' objects are, and that those of ``absent`` are not here;
     of others it says nothing. A "reject" says that the masks shown are wrong, and nothing else."""
@@ -118,6 +143,7 @@ class SubmitBody(LeaseBody):
     complete: bool = True
     absent: Annotated[list[Track], Field(max_length=MOST_NAMED)] = []
     gestures: Annotated[list[GestureBody], Field(max_length=MOST_GESTURES)] | None = None
+    note: NoteText = ""
 
     def made(self) -> tuple[Gesture, ...] | None:
         """Return how it was made; None where nobody noted it."""

@@ -1,5 +1,6 @@
 """A ledger in which a bit of everything happened, and real arguments for each of its operations."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,17 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.begin_step(2, "request", "abc")
     ledger.want(Settings().changed({"seed": 3}), "a schedule")
     ledger.put_requests([LabelRequest.of(2, chosen(i, i)) for i in (2, 5, 8)])
-    ledger.put_checks([LabelRequest.of(2, chosen(3, 9))], Purpose.AGREEMENT, [first.request_id])
+    check = LabelRequest.of(2, chosen(3, 9))
+    ledger.put_checks([check], Purpose.AGREEMENT, [first.request_id])
+    ledger.put_answer(replace(mask_answer(check, "a6"), annotator="bert"))
     task = ledger.claim("ann", 1000.0)
     found["flagged"] = task.question.request.request_id
     ledger.flag(found["flagged"], "ann", task.lease, "blurred")
     task = ledger.claim("ann", 1000.0)
     found["answered"] = task.question.request.request_id
-    ledger.submit(mask_answer(task.question.request, "a3"), task.lease, 0)
+    given = mask_answer(task.question.request, "a3")
+    ledger.submit(given, task.lease, 0)
+    found["said"] = given.label
     task = ledger.claim("ann", 1000.0)
     ledger.save_draft(task.question.request.request_id, "ann", task.lease, [MaskLabel(1, 1, square())], 4.0)
     ledger.put_import("label", "kim", ["old.json"], **import_tables(10))
@@ -66,6 +71,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.hold_out(1, [9, 11], [9], "eve")
     _audited(ledger)
     ledger.pin_student(1, "eve")
+    _reviewed(ledger, found)
     ledger.put_shots(1, Shots((4,), ((6, 7),)))
     ledger.pause("eve")
     return found | {
@@ -79,6 +85,26 @@ def _audited(ledger: Ledger) -> None:
     ledger.put_audit_sample(sample)
     ledger.put_audit_answers(1, [AuditAnswer(sample.units[0].key, "ann", "b1", good=True)])
     ledger.put_certificate(certificate())
+
+
+def _reviewed(ledger: Ledger, found: dict[str, Any]) -> None:
+    """An answer of bert's that eve has in hand to review, beside one that rae approved, with a note."""
+    for name in ("bert", "rae"):
+        ledger.add_annotator(name, Role.REVIEWER)
+    this = ledger.last_round()
+    assert this is not None
+    ledger.change_round(2, this.settings.changed({"annotator.review": "after"}), "eve", ["annotator.review"])
+    ledger.put_likeness([("a3", "", 0.5)])
+    task = ledger.claim_review("rae", 1000.0)
+    assert task is not None
+    ledger.approve("v1", found["answered"], "rae", task.task.lease, 1, 2.0)
+    ledger.write_note(found["answered"], "eve", "Well done.")
+    request = LabelRequest.of(2, chosen(0, 6))
+    ledger.put_requests([request])
+    ledger.put_answer(replace(mask_answer(request, "a5"), annotator="bert"))
+    held = ledger.claim_review("eve", 1000.0)
+    assert held is not None
+    found["review"] = {"request_id": request.request_id, "reviewer": "eve", "lease": held.task.lease}
 
 
 def _curated(ledger: Ledger) -> None:
@@ -110,6 +136,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "selection": {"round_id": 1}, "label_seconds": {"round_id": 1}, "asked_frames": {"before_round": 3},
         "requests": {}, "human_labels": {}, "newest_answer_at": {"up_to_round": 2}, "human_effort": {},
         "effort_by_person": {},
+        "due_reviews": {}, "reviews": {}, "likeness_of_pairs": {}, "threads": {}, "uncompared": {},
+        "notes_on": {"request_id": found["answered"]}, "standing_revision": {"request_id": found["answered"]},
         "answer_times": {}, "training_curve": {"round_id": 1}, "prediction_paths": {"round_id": 1},
         "predictions": {"round_id": 1}, "least_certain": {"round_id": 1, "limit": 2},
         "least_certain_per_video": {"round_id": 1, "limit": 2},
@@ -152,6 +180,15 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "claim": {"annotator": "ann", "seconds": 2000.0}, "renew": held | {"seconds": 2000.0}, "release": held,
         "save_draft": held | {"masks": [], "seconds": 9.0},
         "submit": {"answer": mask_answer(request, "a9"), "lease": found["lease"], "base_revision": 0},
+        "claim_review": {"reviewer": "eve", "seconds": 2000.0},
+        "approve": found["review"] | {"review_id": "v2", "base_revision": 1, "seconds": 2.0},
+        "return_answer": found["review"] | {"review_id": "v2", "base_revision": 1, "seconds": 2.0, "note": "tail"},
+        "adopt": {
+            "answer": replace(mask_answer(request, "a8"), request_id=found["answered"], label=found["said"]),
+            "instead_of": "a3",
+        },
+        "put_likeness": {"pairs": [("a3", "", 0.25)]},
+        "write_note": {"request_id": found["answered"], "who": "eve", "text": "hello"},
         "reopen": {"request_id": found["answered"], "annotator": "ann", "seconds": 9.0},
         "undo": {"answer_id": "a3", "annotator": "ann", "within": 1000.0, "seconds": 9.0},
         "skip": held | {"reason": "dark"}, "flag": held | {"reason": "dark"}, "drop": held | {"reason": "dark"},
@@ -171,7 +208,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "reopen_step": {"round_id": 1, "name": "predict", "videos": [1]},
         "add_categories": {"names": ["car"]}, "add_video": {"video": clip("other"), "times_us": times_us()},
         "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
-        "hold_out": {"video_id": 1, "frame_indices": [0, 1], "asked": [1], "who": "eve"},
+        "hold_out": {"video_id": 1, "frame_indices": [1], "asked": [1], "who": "eve"},
         "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},
         "set_category": {"name": "dog", "who": "eve"}, "rename_category": {"name": "cat", "new": "pet", "who": "eve"},
         "merge_category": {"name": "cat", "into": "object", "who": "eve"},

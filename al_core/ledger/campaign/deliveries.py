@@ -130,8 +130,8 @@ class DeliveryOperations(Operations):
 
 
 _COVERAGE_COLUMNS = (
-    "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "human_frames", "imported",
-    "human_seconds",
+    "round_id", "status", "n_frames", "predicted", "requested", "answered", "open", "unapproved", "human_frames",
+    "imported", "human_seconds",
 )  # fmt: skip
 
 # A round had the videos that were there when it began, and those that it delivered; one under way has all. Those that
@@ -148,8 +148,10 @@ WITH known AS (
 total AS (SELECT round_id, sum(n_frames)::BIGINT AS n_frames FROM known GROUP BY 1),
 predicted AS (SELECT round_id, sum(n_rows)::BIGINT AS predicted FROM prediction_batch GROUP BY 1),
 asked AS (
-    SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'done') AS answered,
-        count(*) FILTER (status = 'open') AS still_open
+    SELECT round_id, count(*) AS requested, count(*) FILTER (status = 'open') AS still_open,
+        count(*) FILTER (status = 'done' AND request_id NOT IN (SELECT request_id FROM answer JOIN answer_usable
+            USING (answer_id) WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal))) AS unapproved,
+        count(*) FILTER (status = 'done') - unapproved AS answered
     FROM label_request WHERE purpose = 'label' AND status NOT IN ('replaced', 'excluded') GROUP BY 1),
 given AS (
     SELECT a.* EXCLUDE (round_id), purpose, CASE WHEN a.round_id > 0 THEN a.round_id
@@ -159,14 +161,17 @@ given AS (
     WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)),
 first_answer AS (
     SELECT min(round_id) AS round_id, bool_and(import_id IS NOT NULL) AS elsewhere FROM given
-    WHERE complete AND kind <> 'reject' AND purpose = 'label' GROUP BY video_id, frame_idx),
+    WHERE complete AND kind <> 'reject' AND purpose = 'label' AND answer_id IN (SELECT answer_id FROM answer_usable)
+    GROUP BY video_id, frame_idx),
 new_frames AS (
     SELECT round_id, count(*) AS new_frames, count(*) FILTER (elsewhere) AS imported FROM first_answer GROUP BY 1),
 effort AS (
-    SELECT round_id, sum(seconds) AS seconds FROM given WHERE answer_id IN (SELECT answer_id FROM answer_current)
+    SELECT round_id, sum(seconds) AS seconds FROM (
+        SELECT round_id, seconds FROM given WHERE answer_id IN (SELECT answer_id FROM answer_current)
+        UNION ALL SELECT round_id, seconds FROM review JOIN label_request USING (request_id) WHERE round_id > 0)
     GROUP BY 1)
 SELECT round_id, status, coalesce(n_frames, 0), coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
-    coalesce(still_open, 0),
+    coalesce(still_open, 0), coalesce(unapproved, 0),
     coalesce(sum(new_frames) OVER (ORDER BY round_id), 0)::BIGINT,
     coalesce(sum(imported) OVER (ORDER BY round_id), 0)::BIGINT,
     coalesce(sum(seconds) OVER (ORDER BY round_id), 0)::DOUBLE

@@ -45,23 +45,33 @@ class GivenOperations(Operations):
             return new
 
     @reads
-    def answers_given(self) -> list[GivenAnswer]:
+    def answers_given(self, about: str | None = None, usable: bool = False) -> list[GivenAnswer]:
         """Return the newest answer to every request and every check that was not taken back, in the order of their
-        arrival."""
+        arrival.
+
+        Args:
+            about: only those to this request, and to checks that are compared with it.
+            usable: without those that wait for an approval.
+        """
         # In this order, masks and questions of all the answers are there, also while others store more.
         with self._connector.session():
             answers = self._rows(
                 "SELECT answer_id, request_id, kind, seconds, annotator, complete, coalesce(absent, []), gestures "
-                "FROM answer_current "
-                "ORDER BY created_at, answer_id"
+                f"FROM answer_current WHERE {_ABOUT} "
+                "AND (NOT $2 OR answer_id IN (SELECT answer_id FROM answer_usable)) "
+                "ORDER BY created_at, answer_id",
+                [about, usable],
             )
             rows = self._rows(
                 "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM label JOIN video "
-                "USING (video_id) ORDER BY 1, 2"
+                f"USING (video_id) WHERE $1 IS NULL OR answer_id IN (SELECT answer_id FROM answer WHERE {_ABOUT}) "
+                "ORDER BY 1, 2",
+                [about],
             )
             requests = self._rows(
                 "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
-                "FROM label_request"
+                f"FROM label_request WHERE {_ABOUT}",
+                [about],
             )
         masks: dict[str, list[MaskLabel]] = {}
         for answer_id, *mask in rows:
@@ -77,3 +87,7 @@ class GivenOperations(Operations):
             given = Answer(answer_id, request_id, label, LabelKind(kind), seconds, annotator, made)
             found.append(GivenAnswer(given, questions[request_id]))
         return found
+
+
+_ABOUT = """($1 IS NULL OR request_id IN
+    (SELECT request_id FROM label_request r WHERE r.request_id = $1 OR r.original_id = $1))"""

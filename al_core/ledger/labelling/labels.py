@@ -19,6 +19,9 @@ from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelReques
 LABELS_FRAME = "a.complete AND a.kind <> 'reject'"
 """Tells of an answer ``a`` whether it says all that is in its frame."""
 
+_COUNTS = f"{LABELS_FRAME} AND purpose = 'label' AND answer_id IN (SELECT answer_id FROM answer_usable)"
+"""Tells of an answer ``a`` to a request whether its frame counts as labelled by a human."""
+
 # Of each request its newest answer that says anything; of each frame those from its newest complete one on.
 _LABELS = """
 WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1)
@@ -26,6 +29,7 @@ WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR vid
     AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4)
     AND ($4 <> 'holdout' OR (video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM holdout))
     AND answer_id NOT IN (SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3)
+    AND answer_id IN (SELECT answer_id FROM answer_usable WHERE $3 IS NULL OR since <= $3)
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1),
 standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER (PARTITION BY video_id, frame_idx
     ORDER BY round_id DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
@@ -173,9 +177,9 @@ class LabelOperations(Operations):
         answers say of single objects. Where there is no complete answer, the label is not complete either.
 
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
-        taken back and answers to questions that only check people. Masks of categories that were merged have the
-        category that it is now, those of removed ones are left out. Each mask says what came to it: of a frame in which
-        somebody drew, those that were left as they were shown were accepted.
+        taken back, that wait for an approval, and to questions that only check people. Masks of categories that were
+        merged have the category that it is now, those of removed ones are left out. Each mask says what came to it: of
+        a frame in which somebody drew, those that were left as they were shown were accepted.
 
         Args:
             video_id: only this video.
@@ -207,11 +211,12 @@ class LabelOperations(Operations):
 
     @reads
     def newest_answer_at(self, up_to_round: int) -> datetime:
-        """Return when an answer to a request of this round or an earlier one last came in or was taken back, in UTC
-        without zone."""
+        """Return when an answer to a request of this round or an earlier one last came in, was approved where it must
+        be, or was taken back, in UTC without zone."""
         return self._rows(
-            "SELECT coalesce(max(greatest(a.created_at, withdrawn_at)), TIMESTAMP '1970-01-01') FROM answer a "
+            "SELECT coalesce(max(greatest(a.created_at, withdrawn_at, since)), TIMESTAMP '1970-01-01') FROM answer a "
             "JOIN label_request USING (request_id) LEFT JOIN withdrawal USING (answer_id) "
+            "LEFT JOIN answer_usable USING (answer_id) "
             "WHERE a.round_id <= ? AND purpose = 'label'",
             [up_to_round],
         )[0][0]
@@ -221,11 +226,12 @@ class LabelOperations(Operations):
         """Return (round, human frames, human seconds) of each round that has answers, not summed over rounds.
 
         Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks,
-        answers that are not complete and questions that check people take seconds and label no frame.
+        answers that are not complete or wait for an approval, reviews, and questions that check people take seconds
+        and label no frame.
         """
         return self._rows(
-            f"SELECT a.round_id, count(*) FILTER ({LABELS_FRAME} AND purpose = 'label'), coalesce(sum(seconds), 0) "
-            "FROM answer_current a JOIN label_request USING (request_id) GROUP BY 1 ORDER BY 1"
+            f"SELECT round_id, sum(labels::INTEGER)::BIGINT, coalesce(sum(seconds), 0) FROM ({_EFFORT}) "
+            "GROUP BY 1 ORDER BY 1"
         )
 
     @reads
@@ -235,9 +241,8 @@ class LabelOperations(Operations):
         Who labelled what was imported is not among them: nobody knows how long that took.
         """
         return self._rows(
-            f"SELECT annotator, count(*) FILTER ({LABELS_FRAME} AND purpose = 'label'), sum(seconds) "
-            "FROM answer_current a JOIN label_request USING (request_id) WHERE import_id IS NULL "
-            "GROUP BY 1 ORDER BY 3 DESC, 1"
+            f"SELECT who, sum(labels::INTEGER)::BIGINT, coalesce(sum(seconds), 0) FROM ({_EFFORT}) "
+            "WHERE import_id IS NULL GROUP BY 1 ORDER BY 3 DESC, 1"
         )
 
     @reads
@@ -250,6 +255,35 @@ class LabelOperations(Operations):
             "ORDER BY created_at, answer_id"
         )
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
+
+
+_EFFORT = f"""
+SELECT a.round_id, annotator AS who, {_COUNTS} AS labels, seconds, import_id
+FROM answer_current a JOIN label_request USING (request_id)
+UNION ALL SELECT round_id, reviewer, false, seconds, NULL FROM review JOIN label_request USING (request_id)
+"""
+
+
+def requests_left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:
+    """Count the requests whose answer, or its approval, a round waits for; approvals once all are answered."""
+    query = "SELECT count(*) FROM label_request WHERE round_id = ? AND status = 'open' AND purpose = 'label'"
+    left = int(connection.execute(query, [round_id]).fetchall()[0][0])
+    return left or unapproved(connection, round_id)
+
+
+def unapproved(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:
+    """Count the answered requests of a round of whose answers none may be used before it is approved."""
+    query = "SELECT 1 FROM review_rule WHERE mode = 'before' AND round_id IN (?, (SELECT max(round_id) FROM round))"
+    if connection.execute(query, [round_id]).fetchone() is None:
+        return 0
+    return int(connection.execute(_UNAPPROVED, [round_id]).fetchall()[0][0])
+
+
+_UNAPPROVED = """
+SELECT count(*) FROM label_request WHERE round_id = ? AND status = 'done' AND purpose = 'label' AND request_id NOT IN
+    (SELECT request_id FROM answer JOIN answer_usable USING (answer_id)
+    WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal))
+"""
 
 
 def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:

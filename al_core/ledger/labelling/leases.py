@@ -63,6 +63,7 @@ class Task:
         base_revision: how often the request was answered before, answers that were taken back included.
         draft: what this person drew of it so far.
         reopened: whether it is answered, and its holder may change the answer.
+        returned: whether a reviewer returned this person's answer to it.
     """
 
     question: Question
@@ -72,6 +73,7 @@ class Task:
     base_revision: int
     draft: Draft | None
     reopened: bool = False
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,10 @@ class Lease:
     until: datetime
 
 
-_AGAIN = "again-"
-"""How the tokens of leases of answered requests begin."""
+_AGAIN, _REVIEW = "again-", "review-"
+"""How the tokens of leases of answered requests begin, in the hands of who answered and of who reviews."""
 
-_CLOCK_SLACK = timedelta(minutes=1)
+CLOCK_SLACK = timedelta(minutes=1)
 """Clocks are put right by less than this all the time."""
 
 
@@ -104,7 +106,7 @@ def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: da
         until: when its lease will end. One that lasts much longer was given while the clock was ahead, and counts as
             over: else a frame could be kept from everybody for as long as the clock was put back.
     """
-    names = {"me": person.name, "now": now(), "latest": until + _CLOCK_SLACK}
+    names = {"me": person.name, "now": now(), "latest": until + CLOCK_SLACK}
     best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
@@ -123,6 +125,30 @@ def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: 
 def lease_again(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
     """Put an answered request into the hands of who answered it."""
     return _leased(connection, request_id, annotator, until, _AGAIN + secrets.token_urlsafe(16))
+
+
+def lease_review(connection: duckdb.DuckDBPyConnection, request_id: str, reviewer: str, until: datetime) -> Lease:
+    """Put an answered request into the hands of somebody who reviews the answer."""
+    return _leased(connection, request_id, reviewer, until, _REVIEW + secrets.token_urlsafe(16))
+
+
+def reviewed_by(connection: duckdb.DuckDBPyConnection, reviewer: str) -> Lease | None:
+    """Return the request whose answer a person has in hand for a review, also after its lease expired, unless somebody
+    else took it or it needs none any more."""
+    row = connection.execute(_REVIEWED, [reviewer]).fetchone()
+    return None if row is None else Lease(*row)
+
+
+def under_review(connection: duckdb.DuckDBPyConnection, request_id: str) -> str | None:
+    """Return who reviews the answer to a request now, or None."""
+    query = f"SELECT annotator FROM lease WHERE request_id = ? AND token LIKE '{_REVIEW}%' AND expires_at > ?"
+    row = connection.execute(query, [request_id, now()]).fetchone()
+    return None if row is None else row[0]
+
+
+def is_review(token: str) -> bool:
+    """Tell whether a token is that of a lease to review."""
+    return token.startswith(_REVIEW)
 
 
 def _leased(
@@ -146,9 +172,16 @@ def end_lease(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
     connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE request_id = ?", [now(), request_id])
 
 
+def end_review(connection: duckdb.DuckDBPyConnection, request_id: str) -> None:
+    """Take the answer to a request out of the hands of who reviews it."""
+    if under_review(connection, request_id) is not None:
+        end_lease(connection, request_id)
+
+
 def drop_leases(connection: duckdb.DuckDBPyConnection, annotator: str) -> None:
-    """Take everything out of a person's hands."""
-    connection.execute("UPDATE lease SET token = '', expires_at = ? WHERE annotator = ?", [now(), annotator])
+    """Take every frame out of a person's hands; not the answer that is reviewed."""
+    query = f"UPDATE lease SET token = '', expires_at = ? WHERE annotator = ? AND token NOT LIKE '{_REVIEW}%'"
+    connection.execute(query, [now(), annotator])
 
 
 def check_lease(
@@ -157,7 +190,7 @@ def check_lease(
     """Return (round, newest revision) of a request that a person has in hand.
 
     Args:
-        again: an answered request that its holder opened again will do too.
+        again: an answered request that its holder opened again, or reviews, will do too.
 
     Raises:
         UnknownName: there is no such request.
@@ -173,9 +206,14 @@ def check_lease(
     status, holder, current, alive, round_id = row
     # Whoever had a frame in hand when its round was abandoned, or its video excluded, may finish it.
     held = bool(token) and (holder, current) == (annotator, token)
-    reopened = again and status == "done" and token.startswith(_AGAIN)
-    if held and (reopened or status in ("open", "abandoned", "excluded")):
+    answered = again and status == "done" and token.startswith((_AGAIN, _REVIEW))
+    asked = status in ("open", "abandoned", "excluded") and not is_review(token)
+    if held and (answered or asked):
         return round_id, newest_revision(connection, request_id)
+    if is_review(token):
+        raise StaleLease(
+            "this answer is no longer in your hands: it was reviewed or taken back, or you paused too long"
+        )
     if status == "done":
         query = "SELECT annotator FROM answer_current WHERE request_id = ?"
         (answered_by,) = connection.execute(query, [request_id]).fetchall()[0]
@@ -241,6 +279,7 @@ def task_with(
         revision,
         None if draft is None else _draft(*draft),
         lease.token.startswith(_AGAIN),
+        connection.execute(_RETURNED, [lease.request_id, annotator]).fetchone() is not None,
     )
 
 
@@ -265,8 +304,17 @@ def _question(connection: duckdb.DuckDBPyConnection, row: tuple[Any, ...]) -> Qu
 
 _HELD = """
 SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
-WHERE annotator = $1 AND token <> '' AND (status = 'open' OR (status IN ('abandoned', 'excluded') AND expires_at > $2)
+WHERE annotator = $1 AND token <> '' AND token NOT LIKE 'review-%'
+    AND (status = 'open' OR (status IN ('abandoned', 'excluded') AND expires_at > $2)
     OR (status = 'done' AND token LIKE 'again-%' AND expires_at > $2))
+ORDER BY expires_at DESC, request_id LIMIT 1
+"""
+
+_RETURNED = "SELECT 1 FROM returned WHERE request_id = ? AND annotator = ?"
+
+_REVIEWED = """
+SELECT request_id, token, expires_at FROM lease
+WHERE annotator = $1 AND token LIKE 'review-%' AND request_id IN (SELECT request_id FROM review_due)
 ORDER BY expires_at DESC, request_id LIMIT 1
 """
 
@@ -288,21 +336,31 @@ _MINE = """(video_id NOT IN
     OR video_id IN (SELECT video_id FROM video_assignee WHERE annotator = $me))"""
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"
 _DRAWN_FIRST = "request_id NOT IN (SELECT request_id FROM draft WHERE annotator = $me),"
+# Who gave an answer that was returned has a day for it.
+_BACK_FIRST = "request_id NOT IN (SELECT request_id FROM returned WHERE annotator = $me),"
+_BACK_TO_OTHERS = """request_id IN (SELECT v.request_id FROM returned v JOIN annotator p ON p.name = v.annotator
+    WHERE p.name <> $me AND NOT p.revoked AND reviewed_at > $now - INTERVAL 24 HOUR AND (v.request_id, p.name) NOT IN
+    (SELECT (request_id, annotator) FROM set_aside))"""
 
 _FREE_LABEL = _FREE.format(
-    columns=_COLUMNS, where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE}", order=_DRAWN_FIRST
+    columns=_COLUMNS,
+    where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
+    order=_BACK_FIRST + _DRAWN_FIRST,
 )
 
 _FREE_FOR_LEAD = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose = 'label' AND ({_MINE} OR request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag'))",
+    where=f"purpose = 'label' AND ({_MINE} OR request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag')) "
+    f"AND NOT {_BACK_TO_OTHERS}",
     order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
-    f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_DRAWN_FIRST}",
+    f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_BACK_FIRST} {_DRAWN_FIRST}",
 )
 
 # Rounds wait for labels and for nothing else, so these come first.
 _FREE_HOLDOUT = _FREE.format(
-    columns=_COLUMNS, where=f"purpose = 'holdout' AND NOT {_ASIDE} AND {_MINE}", order=_DRAWN_FIRST
+    columns=_COLUMNS,
+    where=f"purpose = 'holdout' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
+    order=_BACK_FIRST + _DRAWN_FIRST,
 )
 
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
@@ -311,6 +369,7 @@ _FREE_CHECK = _FREE.format(
     where=f"purpose <> 'label' AND NOT {_ASIDE} AND {_MINE} "
     "AND round_id >= (SELECT coalesce(max(round_id), 0) FROM round) "
     "AND original_id IN (SELECT request_id FROM answer_current) "
-    "AND original_id NOT IN (SELECT request_id FROM answer WHERE annotator = $me)",
+    "AND original_id NOT IN (SELECT coalesce(r.original_id, request_id) FROM answer JOIN label_request r "
+    "USING (request_id) WHERE annotator = $me)",
     order="",
 )

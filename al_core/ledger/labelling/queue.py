@@ -13,7 +13,7 @@ import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.campaign.steering import PAUSED
-from al_core.ledger.labelling.labels import LABELS_FRAME, masks_of_answer, store_answer
+from al_core.ledger.labelling.labels import LABELS_FRAME, masks_of_answer, requests_left, store_answer
 from al_core.ledger.labelling.leases import (
     Draft,
     Purpose,
@@ -23,14 +23,18 @@ from al_core.ledger.labelling.leases import (
     drop_leases,
     end_lease,
     held_by,
+    is_review,
     lease_to,
     next_for,
     prolong_lease,
     question_of,
     save_draft,
     task_with,
+    under_review,
 )
+from al_core.ledger.labelling.notes import put_note
 from al_core.ledger.labelling.people import Role, log, person_of
+from al_core.ledger.labelling.reviews import note_correction
 from al_core.ledger.operations import Operations, now, now_after_answers, reads, writes
 from al_core.records import Answer, FrameRef, MaskLabel
 
@@ -39,7 +43,8 @@ __all__ = ["Draft", "Purpose", "Question", "QueueCounts", "QueueOperations", "Qu
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """An answer that is stored as a revision of its request (from 1), and how many of the round have none yet."""
+    """An answer that is stored as a revision of its request (from 1), and how many requests of the round still wait
+    for one, or, once all have one, for an approval."""
 
     answer_id: str
     revision: int
@@ -186,8 +191,13 @@ class QueueOperations(Operations):
             save_draft(connection, request_id, annotator, masks, seconds)
 
     @writes
-    def submit(self, answer: Answer, lease: str, base_revision: int) -> Submitted:
+    def submit(self, answer: Answer, lease: str, base_revision: int, note: str = "") -> Submitted:
         """Store an answer and end its lease, both or neither. An answer that is there already is acknowledged again.
+
+        Where the lease is that of a review, the answer is the reviewer's correction of the one that was there.
+
+        Args:
+            note: to the lead, or whoever reviews; empty for none.
 
         Raises:
             UnknownName: there is no such request.
@@ -202,11 +212,13 @@ class QueueOperations(Operations):
                 ).fetchone()
                 if known is None:
                     round_id, revision = _store(connection, answer, lease, base_revision)
+                    if note:
+                        put_note(connection, answer.request_id, answer.annotator, note)
                 elif known[:2] != (answer.request_id, answer.annotator):
                     raise BadLabel(f"the id {answer.answer_id!r} belongs to another answer; make a new one")
                 else:
                     _, _, revision, round_id = known
-            return Submitted(answer.answer_id, revision, round_id, _left(connection, round_id))
+            return Submitted(answer.answer_id, revision, round_id, requests_left(connection, round_id))
 
     @writes
     def undo(self, answer_id: str, annotator: str, within: float, seconds: float) -> Task:
@@ -222,7 +234,8 @@ class QueueOperations(Operations):
 
         Raises:
             UnknownName: there is no such answer of this person.
-            StaleLease: it is too late, the answer was taken back or replaced before, or its round was abandoned.
+            StaleLease: it is too late, the answer was taken back or replaced before, its round was abandoned, or it
+                is a correction or under review.
         """
         with self._connector.transaction() as connection:
             request_id, spent, whole = _undoable(connection, answer_id, annotator, within)
@@ -269,7 +282,7 @@ class QueueOperations(Operations):
             connection.execute(
                 "UPDATE label_request SET status = 'dropped', updated_at = ? WHERE request_id = ?", [now(), request_id]
             )
-            return Submitted("", revision, round_id, _left(connection, round_id))
+            return Submitted("", revision, round_id, requests_left(connection, round_id))
 
     @reads
     def queue_counts(self, annotator: str) -> QueueCounts:
@@ -328,6 +341,8 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
     if found != base_revision:
         raise StaleLease(f"{answer.request_id} was answered since (revision {found}, yours {base_revision})")
     revision = store_answer(connection, answer, found)
+    if is_review(lease):
+        note_correction(connection, answer.request_id, answer.answer_id, answer.annotator)
     end_lease(connection, answer.request_id)
     return round_id, revision
 
@@ -377,14 +392,13 @@ def _undoable(
         raise StaleLease(f"the round of {request_id} was abandoned since; the answer stays as it is")
     if current != answer_id:
         raise StaleLease(f"the answer {answer_id} to {request_id} was taken back or replaced already")
+    if connection.execute("SELECT 1 FROM review WHERE correction = ?", [answer_id]).fetchone():
+        raise StaleLease(f"a correction is not taken back: the answer to {request_id} stays as it is")
+    if (reviewer := under_review(connection, request_id)) is not None:
+        raise StaleLease(f"{reviewer} is reviewing the answer to {request_id} now", reviewer)
     if now() - created_at > timedelta(seconds=within):
         raise StaleLease(f"an answer can be taken back for {within:g} s; that time is over for {request_id}")
     return request_id, spent, whole
-
-
-def _left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:
-    query = "SELECT count(*) FROM label_request WHERE round_id = ? AND status = 'open' AND purpose = 'label'"
-    return int(connection.execute(query, [round_id]).fetchall()[0][0])
 
 
 def _set_aside(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, how: str, reason: str) -> None:

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 
 from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.labels import LABELS_FRAME, masks_of_answer, newest_revision
-from al_core.ledger.labelling.leases import Task, drop_leases, held_by, lease_again, save_draft, task_with
+from al_core.ledger.labelling.leases import (
+    Task,
+    drop_leases,
+    held_by,
+    lease_again,
+    save_draft,
+    task_with,
+    under_review,
+)
 from al_core.ledger.labelling.people import log
 from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.records import FrameRef, LabelKind
@@ -45,7 +53,7 @@ class RevisionOperations(Operations):
 
         Raises:
             UnknownName: this person has no answer to such a request.
-            StaleLease: the frame is asked again, or not any more.
+            StaleLease: the frame is asked again, or not any more, or somebody reviews the answer now.
         """
         with self._connector.transaction() as connection:
             row = connection.execute(_OWN, [request_id, annotator]).fetchone()
@@ -57,6 +65,8 @@ class RevisionOperations(Operations):
             held = held_by(connection, annotator)
             if held is not None and held.request_id == request_id:
                 return task_with(connection, held, annotator)
+            if (reviewer := under_review(connection, request_id)) is not None:
+                raise StaleLease(f"{reviewer} is reviewing the answer to {request_id} now: try again later", reviewer)
             drop_leases(connection, annotator)
             lease = lease_again(connection, request_id, annotator, now() + timedelta(seconds=seconds))
             task = task_with(connection, lease, annotator)

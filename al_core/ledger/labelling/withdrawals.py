@@ -9,7 +9,8 @@ from datetime import datetime
 import duckdb
 
 from al_core.campaign.waiting import Until, Verdict, Waiting, judge
-from al_core.ledger.labelling.leases import end_lease
+from al_core.ledger.labelling.labels import unapproved
+from al_core.ledger.labelling.leases import end_lease, end_review
 from al_core.ledger.labelling.people import log
 from al_core.ledger.operations import Operations, now, now_after_answers, reads, writes
 from al_core.records import FrameRef, LabelKind
@@ -81,7 +82,8 @@ class WithdrawalOperations(Operations):
         """
         with self._connector.transaction() as connection:
             taken = [answer_id for answer_id in answer_ids if _take(connection, answer_id, who, reason)]
-            connection.execute(_REOPEN, [now()])
+            for (request_id,) in connection.execute(_REOPEN, [now()]).fetchall():
+                end_review(connection, request_id)
             return len(taken)
 
 
@@ -91,7 +93,9 @@ def _waiting(connection: duckdb.DuckDBPyConnection, round_id: int) -> Waiting:
     asked = connection.execute(
         "SELECT finished_at FROM step WHERE round_id = ? AND name = 'request' AND status = 'finished'", [round_id]
     ).fetchone()
-    return Waiting(answered, still_open, in_hand, None if asked is None else asked[0], as_of)
+    held_back = unapproved(connection, round_id)
+    since = None if asked is None else asked[0]
+    return Waiting(answered - held_back, still_open, in_hand, since, as_of, held_back)
 
 
 def _expire(connection: duckdb.DuckDBPyConnection, round_id: int, keep_in_hand: bool, reason: str) -> None:
@@ -139,5 +143,5 @@ _REOPEN = """
 UPDATE label_request SET updated_at = $1, status = CASE WHEN (round_id = 0 AND purpose = 'label') OR round_id IN
     (SELECT round_id FROM round WHERE status <> 'running')
     OR video_id IN (SELECT video_id FROM exclusion WHERE included_at IS NULL) THEN 'withdrawn' ELSE 'open' END
-WHERE status = 'done' AND request_id NOT IN (SELECT request_id FROM answer_current)
+WHERE status = 'done' AND request_id NOT IN (SELECT request_id FROM answer_current) RETURNING request_id
 """

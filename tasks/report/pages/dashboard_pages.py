@@ -1,7 +1,7 @@
 """The pages of the dashboard: the report's sections, one page each, as the server shows them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -19,6 +19,7 @@ from tasks.report.pages import sections
 from tasks.report.pages.document import Charts, document, header, note, render
 from tasks.report.pages.video_section import videos as video_cards
 from tasks.report.pages.viewer import viewer
+from tasks.reviews.approvals import Approvals
 
 MAX_CHANGES = 20
 MAX_ROUNDS = 20
@@ -63,6 +64,7 @@ class Work:
         ahead: sentences: what is next, what the round and the rest of the campaign take.
         hours: (name, frames, seconds) of everybody who answered.
         undelivered: the last message to the webhook, if nobody got it.
+        approvals: answers that wait for a reviewer.
     """
 
     queue: QueueState
@@ -71,6 +73,7 @@ class Work:
     ahead: Sequence[str]
     hours: Sequence[tuple[str, int, float]]
     undelivered: str = ""
+    approvals: Approvals = field(default_factory=Approvals)
 
 
 def overview(content: Content, work: Work, frame: Frame) -> str:
@@ -80,7 +83,7 @@ def overview(content: Content, work: Work, frame: Frame) -> str:
     parts = {"Messages": note(f"Nobody was told: {work.undelivered}.")} if work.undelivered else {}
     parts |= {
         "What is ahead": Markup("").join(Markup("<p>{}</p>").format(line) for line in work.ahead),
-        "Queue": _queue(work.queue, work.age_seconds, work.overdue),
+        "Queue": _queue(work),
         **({"Time by person": render("tiles.html", tiles=hours)} if hours else {}),
         "Labels": sections.labels(content, charts),
         "Rounds": sections.rounds(content),
@@ -141,6 +144,7 @@ def mine(row: PersonRow, frame: Frame) -> str:
         ("Active time", duration(row.human_seconds), f"median of a frame: {drawn}"),
         ("Accepted as shown", percent(row.accepted), "of the frames with masks to start from"),
         ("Agreement with others", score(row.agreement_j), "mean J on frames that two people answered"),
+        ("Reviewed", f"{row.reviewed:,}", f"{row.returned:,} came back or were corrected"),
     ]
     head = header(row.name, f"What you labelled in {frame.project}. Reviewers and leads see the same of everybody.")
     return frame.page("My work", {"Your work": render("tiles.html", tiles=tiles)}, head=head)
@@ -169,7 +173,8 @@ def runs(
     return frame.page("Runs", parts, charts)
 
 
-def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) -> Markup:
+def _queue(work: Work) -> Markup:
+    state = work.queue
     counts = {
         "Open": state.open,
         "In hand now": state.in_hand,
@@ -177,10 +182,13 @@ def _queue(state: QueueState, age_seconds: float | None, overdue: int | None) ->
         "Answered": state.done,
         "Dropped": state.dropped,
         "Expired": state.expired,
-        "Overdue": overdue,
+        "Overdue": work.overdue,
     }
     tiles = [(name, f"{count:,}", "") for name, count in counts.items() if count is not None]
-    return render("tiles.html", tiles=[*tiles, ("Oldest open", duration(age_seconds), "")])
+    if work.approvals.due:
+        held_back = f"{work.approvals.needed:,} are not used before that"
+        tiles.append(("Wait for a reviewer", f"{work.approvals.due:,}", held_back if work.approvals.needed else ""))
+    return render("tiles.html", tiles=[*tiles, ("Oldest open", duration(work.age_seconds), "")])
 
 
 def _with_span(estimate: Estimate) -> str:

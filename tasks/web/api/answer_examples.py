@@ -30,6 +30,8 @@ TASK = {
     "set_aside": [],
     "base_revision": 0,
     "reopened": False,
+    "returned": True,
+    "notes": [{"who": "rae", "text": "The tail is missing.", "written_at": "2026-11-26T08:00:00Z"}],
     "draft": {"masks": [], "seconds": 3.5, "saved_at": "2026-11-26T08:00:00Z"},
     "queue": {"open": 8, "done": 12, "mine": 5},
 }
@@ -47,6 +49,24 @@ ANSWERED = {"frames": [_ANSWERED | {"n_masks": 2, "answered_at": "2026-11-26T08:
 UPCOMING = {"video_id": 1, "frame_idx": 180}
 
 STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}
+
+REVIEW = TASK | {
+    "review": {
+        "answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e",
+        "author": "ada",
+        "kind": "mask",
+        "agrees": 0.62,
+        "left": 3,
+    }
+}
+
+REVIEWED = {"review_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "left": 3}
+
+THREADS = {
+    "threads": [
+        {"request_id": "r0002-v00001-f0000120", "video_id": 1, "video": "dog", "frame_idx": 120, "notes": TASK["notes"]}
+    ]
+}
 
 STATE = {
     "round": 2,

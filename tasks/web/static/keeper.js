@@ -34,6 +34,15 @@ export class Keeper {
     this.#write("preferences", values);
   }
 
+  /** The time of the newest note that the person has seen; empty for none. */
+  seen() {
+    return this.#read("notes seen") ?? "";
+  }
+
+  putSeen(time) {
+    this.#write("notes seen", time);
+  }
+
   /** Answers on their way, oldest first. */
   pending() {
     return this.#all("pending:").sort((a, b) => a.made - b.made);

@@ -4,12 +4,14 @@ export const KEYS = {
   "Go on": [
     ["Enter", "acceptFrame", "Accept the frame and go on"],
     ["a", "acceptMask", "Accept the mask, go to the next"],
-    ["Shift+n", "refuseMasks", "Asked for a yes or no: no, something is wrong or missing"],
+    ["Shift+n", "refuseMasks", "Asked for a yes or no: no, something is wrong or missing. In a review: send it back"],
     ["0", "nothingHere", "Nothing is here"],
     ["Shift+u", "undoLast", "Take the last answer back (60 s)"],
     ["Shift+l", "lastFrames", "My last frames, to change what I said"],
     ["Shift+s", "skip", "Skip the frame, with a reason"],
     ["Shift+f", "flag", "Flag the frame for the lead"],
+    ["Shift+m", "writeNote", "Write a note that goes out with the answer"],
+    ["Shift+t", "threads", "Notes on my frames, and replies"],
   ],
   Draw: [
     ["b", "brush", "Brush"],

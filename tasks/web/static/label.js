@@ -15,9 +15,11 @@ import { Look, press } from "./look.js";
 import { NOWHERE } from "./masks.js";
 import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
+import { Notes } from "./notes.js";
 import { Panel } from "./panel.js";
 import { Preferences } from "./preferences.js";
 import { Reason } from "./reason.js";
+import { Review } from "./review.js";
 import { call } from "./server.js";
 import { Tabs } from "./tabs.js";
 import { MaskLayer, View } from "./view.js";
@@ -31,7 +33,7 @@ const messages = new Messages(app);
 const clock = new ActiveClock();
 
 let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
-let tabs = null, leads = false, ahead = null, pointed = null;
+let tabs = null, leads = false, ahead = null, pointed = null, notes = null;
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.length);
@@ -43,6 +45,7 @@ const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const panel = new Panel(byId("side"), colourOf, actOnObject);
 const reason = new Reason(byId("why"), setup.components, () => view.redrawOverlay());
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
+const review = new Review(setup.review);
 const MOST_TRACK = 65534, AHEAD_MS = 300;
 
 // ---- what is seen
@@ -107,8 +110,8 @@ function showFinish() {
   if (!drawing) return;
   const kind = drawing.kind();
   const words = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" };
-  byId("accept-text").textContent = drawing.untouched ? "Go on" : words[kind];
-  byId("nothing").hidden = kind === "absent" && !drawing.untouched;
+  byId("accept-text").textContent = review.on ? review.words(drawing) : drawing.untouched ? "Go on" : words[kind];
+  byId("nothing").hidden = kind === "absent" && (review.on || !drawing.untouched);
   const left = drawing.objects.filter((o) => !o.accepted).length;
   const all = drawing.objects.length;
   // Nobody has to accept them one by one: nothing is counted before somebody does.
@@ -147,6 +150,8 @@ function open({ task, drawn }) {
   if (tool) editor.choose(tool);
   reason.open(task, drawing, (object) => panel.nameOf(object));
   showPlace(task);
+  review.open(task);
+  notes.open(task);
   look.set({ heat: false });
   clip.open(task);
   showState();
@@ -404,11 +409,12 @@ async function acceptFrame() {
   }
   if (editor.busy) return void messages.tell("The server is still working on a mask.");
   if (asked.sendsTags) return void sendTags();
+  if (review.on && review.unchanged(drawing)) return void work.review("approve");
   // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
   const { task } = work;
-  if (drawing.untouched && !(await messages.ask("untouched"))) return;
+  if (!review.on && drawing.untouched && !(await messages.ask("untouched"))) return;
   if (!(await categoriesAgree())) return;
-  if (task === work.task) await work.submit(drawing.kind(), { gestures: evidence.list(drawing) });
+  if (task === work.task) await work.submit(drawing.kind(), { gestures: evidence.list(drawing), ...notes.more });
 }
 
 /** Say which objects are in the frame, and nothing of where. */
@@ -416,8 +422,16 @@ function sendTags() {
   if (editor.editable && asked.sendsTags) work.submit("tag", asked.tags());
 }
 
+/** Send the answer back to its author. */
+async function returnAnswer() {
+  if (!editor.editable) return;
+  const { task } = work, note = await messages.ask("return");
+  if (note && task === work.task) await work.review("return", { note });
+}
+
 /** Say no to the masks; those that were accepted one by one count. */
 function refuseMasks() {
+  if (review.on) return void returnAnswer();
   if (!editor.editable || asked.kind !== "accept") return;
   if (drawing.kind() !== "accept") return void messages.tell("You have drawn something: Enter sends it.");
   const { kind, more } = asked.refusal(() => drawing.masks());
@@ -428,11 +442,12 @@ async function nothingHere() {
   if (!editor.editable) return;
   const { task } = work, drawnHere = drawing.kind() === "mask";
   if (drawnHere && !(await messages.ask("empty"))) return;
-  if (task === work.task) await work.submit("absent");
+  if (task === work.task) await work.submit("absent", notes.more);
 }
 
 /** Show the frames that this person answered last, to open one again. */
 async function lastFrames() {
+  if (review.on) return;
   const dialog = byId("last-frames"), frames = await work.answered();
   if (!frames) return;
   byId("last-text").textContent = frames.length
@@ -446,7 +461,7 @@ async function lastFrames() {
 }
 
 async function putAside(how) {
-  if (!editor.editable) return;
+  if (!editor.editable || review.on) return;
   if (work.task.reopened) return void (how === "skip" && work.leaveAsItWas());
   const { task } = work, reason = await messages.ask(how);
   if (reason && task === work.task) await work.putAside(how, reason);
@@ -463,6 +478,9 @@ const withObject = (run) => () => {
   if (drawing?.selected && editor.editable) run(drawing.selected);
 };
 
+const acceptMask = withObject(() =>
+  drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on."));
+
 const withDrawing = (run) => () => {
   if (editor.editable) run();
 };
@@ -472,10 +490,11 @@ const ACTIONS = {
   refuseMasks,
   sendTags,
   nothingHere,
-  acceptMask: withObject(() =>
-    drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on.")),
+  acceptMask: () => (review.on ? acceptFrame() : acceptMask()),
   undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
   lastFrames: () => tabs?.works && lastFrames(),
+  writeNote: () => drawing && notes.text.focus(),
+  threads: () => notes?.show(),
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
   drop: () => putAside("drop"),
@@ -559,11 +578,16 @@ async function begin() {
   if (me.role === "viewer") return location.replace("dashboard/overview");
   byId("person").textContent = me.name;
   leads = me.role === "lead";
+  byId("other-page").hidden = !(review.on || me.reviews);
+  if (!review.on) byId("other-page").textContent = `Review ${me.reviews}`;
   byId("new-category").hidden = !leads;
   const keeper = new Keeper(me.name);
   keeper.tidy();
-  new Preferences(keeper, { editor, look, panel, tools: TOOLS });
-  work = new Work(keeper, clock, () => drawing.masks());
+  if (review.on) look.set({ outlineOnly: true });
+  else new Preferences(keeper, { editor, look, panel, tools: TOOLS });
+  notes = new Notes(me.name, keeper);
+  notes.look();
+  work = new Work(keeper, clock, () => drawing.masks(), review.on);
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
   work.addEventListener("note", ({ detail }) => messages.tell(detail));
@@ -571,7 +595,8 @@ async function begin() {
     drawing = null;
     app.dataset.state = "empty";
     showState();
-    call("GET", "api/state").then((state) => messages.nothingToDo(state), () => null);
+    if (review.on) review.nothingToDo();
+    else call("GET", "api/state").then((state) => messages.nothingToDo(state), () => null);
   });
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));

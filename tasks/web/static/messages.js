@@ -86,7 +86,7 @@ export class Messages {
   /** An answer arrived; it can be taken back while canUndo() says so. */
   sent({ undoSeconds, kind }, canUndo) {
     const box = byId("sent"), until = Date.now() + undoSeconds * 1000;
-    byId("sent-text").textContent = { accept: "Accepted.", absent: "Noted: empty." }[kind] ?? "Saved.";
+    byId("sent-text").textContent = { accept: "Accepted.", absent: "Noted: empty.", approve: "Approved.", return: "Sent back." }[kind] ?? "Saved.";
     clearInterval(this.undoTimer);
     const show = () => {
       box.hidden = !canUndo();

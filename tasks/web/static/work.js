@@ -4,6 +4,7 @@
 // Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error},
 // "note" (a sentence of the server).
 
+import { sentences } from "./messages.js";
 import { call, Refused, Unreachable, uuid } from "./server.js";
 
 const LOCAL_MS = 300, SERVER_MS = 2500, EMPTY_MS = 4000;
@@ -14,9 +15,10 @@ const STOP_MS = 2000;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export class Work extends EventTarget {
-  /** masks() gives what is drawn now. */
-  constructor(keeper, clock, masks) {
+  /** masks() gives what is drawn now; reviews says whether answers of others are looked at instead of frames. */
+  constructor(keeper, clock, masks, reviews = false) {
     super();
+    Object.assign(this, { reviews, nextPath: reviews ? "api/review/next" : "api/next" });
     Object.assign(this, { keeper, clock, masks, task: null, last: null, sending: false });
     Object.assign(this, { online: true, signedOut: false, saved: "saved", healing: false, timers: {}, active: false });
     addEventListener("online", () => this.#hurry?.());
@@ -61,7 +63,20 @@ export class Work extends EventTarget {
     const seconds = Math.round(this.clock.seconds * 10) / 10;
     const drawn = this.masks(), answer_id = uuid(), masks = kind === "absent" ? [] : drawn;
     const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks, ...more };
-    this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, drawn });
+    const { nextPath } = this;
+    this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, drawn, nextPath });
+    this.#say({ sending: true });
+    await this.#safely(() => this.#goOn());
+  }
+
+  /** Say of the answer in hand what a reviewer says: "approve", or "return" with a note. */
+  async review(verdict, more = {}) {
+    if (this.sending || !this.task) return;
+    this.#stopTimers();
+    const { request_id, base_revision, lease, frame } = this.task, answer_id = uuid(), { nextPath } = this;
+    const seconds = Math.round(this.clock.seconds * 10) / 10;
+    const body = { review_id: answer_id, lease: lease.token, base_revision, seconds, ...more };
+    this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, verdict, nextPath });
     this.#say({ sending: true });
     await this.#safely(() => this.#goOn());
   }
@@ -119,7 +134,7 @@ export class Work extends EventTarget {
 
   /** Ask which frame comes after the one in hand; null where that is not known. */
   async upcoming() {
-    return call("GET", "api/upcoming").catch(() => null);
+    return this.reviews ? null : call("GET", "api/upcoming").catch(() => null);
   }
 
   /** The frames that this person answered last, the newest first; null where the server is away. */
@@ -135,7 +150,7 @@ export class Work extends EventTarget {
   async claimAgain(drawing) {
     return this.#safely(async () => {
       await this.#release();
-      const task = await call("POST", "api/next");
+      const task = await call("POST", this.nextPath);
       const same = task?.request_id === drawing.request_id;
       if (same) this.keeper.dropLate(drawing);
       if (task) this.#open(task, same ? drawing.body.masks : null);
@@ -178,7 +193,7 @@ export class Work extends EventTarget {
   async #next() {
     this.#stopTimers();
     this.#askLater();
-    const task = await call("POST", "api/next");
+    const task = await call("POST", this.nextPath);
     if (task) this.#open(task);
     else this.#wait();
   }
@@ -239,7 +254,7 @@ export class Work extends EventTarget {
   async #leaseLost(error) {
     const { request_id, base_revision, frame } = this.task;
     const body = { masks: this.masks(), seconds: this.clock.seconds };
-    const task = await call("POST", "api/next");
+    const task = await call("POST", this.nextPath);
     if (task?.request_id === request_id && task.base_revision === base_revision) {
       this.task.lease = task.lease;
       this.#keepLease(task.lease.expires_in_seconds);
@@ -262,7 +277,7 @@ export class Work extends EventTarget {
   /** Send one answer; true when the way is free for what comes next. */
   async #send(answer) {
     try {
-      const path = `api/requests/${answer.request_id}/submit`;
+      const path = `api/requests/${answer.request_id}/${answer.verdict ?? "submit"}`;
       const { undo_seconds } = await call("POST", path, answer.body);
       this.#arrived(answer, undo_seconds);
       return true;
@@ -280,13 +295,16 @@ export class Work extends EventTarget {
   #arrived(answer, undoSeconds) {
     this.keeper.dropPending(answer);
     this.keeper.dropDraft(answer.request_id);
-    this.last = { answer_id: answer.answer_id, masks: answer.drawn, until: Date.now() + undoSeconds * 1000 };
-    this.dispatchEvent(new CustomEvent("sent", { detail: { undoSeconds, kind: answer.body.kind } }));
+    // What a reviewer said is not taken back.
+    this.last = this.reviews ? null
+      : { answer_id: answer.answer_id, masks: answer.drawn, until: Date.now() + undoSeconds * 1000 };
+    const kind = answer.verdict ?? answer.body.kind;
+    this.dispatchEvent(new CustomEvent("sent", { detail: { undoSeconds: undoSeconds ?? 0, kind } }));
   }
 
   /** The lease ran out on the way. Where the frame is free and unchanged, take it again and send once more. */
   async #sendAgain(answer, error) {
-    const task = await call("POST", "api/next");
+    const task = await call("POST", answer.nextPath ?? this.nextPath);
     const { body } = answer;
     const same = task?.request_id === answer.request_id && task.base_revision === body.base_revision;
     if (same && body.lease !== task.lease.token) {
@@ -295,8 +313,17 @@ export class Work extends EventTarget {
       return this.#send(answer);
     }
     this.keeper.dropPending(answer);
-    this.#tooLate(answer, error, task);
+    if (answer.verdict) this.#reviewedElsewhere(error, task);
+    else this.#tooLate(answer, error, task);
     return false;
+  }
+
+  /** Somebody else was faster, or the answer is another one now: there is no drawing to keep. */
+  #reviewedElsewhere(error, task) {
+    this.#say({ sending: false });
+    if (task) this.#open(task);
+    else this.#wait();
+    this.dispatchEvent(new CustomEvent("note", { detail: sentences(error.message, error.mend) }));
   }
 
   // ---- drafts

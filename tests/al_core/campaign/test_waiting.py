@@ -76,3 +76,13 @@ def test_the_reason_has_the_numbers():
     assert share.reason == "4 of 5 requests are answered, enough for a share of 0.8"
     late = judge(ScheduleSettings(deadline_hours=8), after(9, 1, 4), GRACE)
     assert late.reason == "the deadline of 8 h has passed, 1 of 5 requests are answered"
+
+
+def test_a_round_waits_for_approvals_too():
+    held_back = Waiting(3, 0, 0, ASKED, ASKED, 2)
+    verdict = judge(ScheduleSettings(), held_back, GRACE)
+    assert verdict.until is Until.ANSWERED
+    assert verdict.reason == "3 of 5 requests are answered and approved, 2 more wait for a reviewer"
+    assert until(held_back, answered_share=0.6) is Until.NOTHING
+    none = judge(ScheduleSettings(), Waiting(0, 1, 0, ASKED, ASKED, 2), GRACE)
+    assert none.reason == "none of 3 requests is answered and approved, 2 wait for a reviewer"

@@ -2,10 +2,11 @@
 
     python -m tests.bench.load.serve_load --people 20 --requests 2000 --kills 5
 
-Simulated people ask a real ``fewframes serve`` for frames over HTTP, take their time, and answer. Some go away with a
-frame in their hands and answer too late; some send an answer twice. The server is killed with -9 and started again.
-At the end every acknowledged answer must be in the ledger once, no frame may have been in two people's hands at a time,
-and nothing may be left over.
+Simulated people ask a real ``fewframes serve`` for frames over HTTP, take their time, click on some, and answer. Every
+fifth also reviews what others answered: approves it, returns it, or corrects it. Some go away with a frame in their
+hands and answer too late; some send an answer or a review twice. The server is killed with -9 and started again. At the
+end every acknowledged answer and review must be in the ledger once, no frame and no answer may have been in the hands
+of two people at a time, and nothing may be left over.
 """
 
 import random
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,11 +28,14 @@ import click
 import httpx
 import numpy as np
 import pyarrow
+from cv2 import imwrite
 
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import decode, encode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.toys.ledgers import clip, square, times_us
+from tasks.project.ingest import ingest_paths
 from tests.toys.projects import command
 
 AWAY = 0.02
@@ -45,9 +49,22 @@ GESTURES = [
     {"tool": "brush", "track_id": 1, "adds": False, "points": [[float(i), 2.0] for i in range(40)]},
 ]
 """How every answer was made."""
+REVIEWERS = 5
+"""One of so many people reviews, half of the time."""
+RETURNED, CORRECTED = 0.1, 0.1
+"""Shares of the reviews that send an answer back, and that correct it."""
+CLICKED = 0.25
+"""Share of frames on which somebody clicks first."""
 LEASE_SECONDS = 10.0
 SETTLING_SECONDS = 5.0
 """So long after a start everybody who waited comes at once; such calls are also left out of figures."""
+
+
+SIZE = (48, 64)
+_SQUARE = np.zeros(SIZE, bool)
+_SQUARE[12:28, 14:34] = True
+MASK = encode(_SQUARE)
+"""What everybody draws."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +89,18 @@ class Record:
 
     Attributes:
         acknowledged: answer -> request.
-        held: request -> (from, until, person) by the clock of this process, never longer than the server's.
+        reviewed: review -> (request, verdict), of those that were acknowledged.
+        corrections: answers of reviewers.
+        held: request, or "review" and the answer -> (from, until, person) by the clock of this process, never longer
+            than the server's.
         refused: answers that came too late.
         calls: (when it began, seconds that it took) of calls by name; those that had to be made again are left out.
         starts: when the server began to answer.
     """
 
     acknowledged: dict[str, str] = field(default_factory=dict)
+    reviewed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    corrections: set[str] = field(default_factory=set)
     held: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
     refused: int = 0
     again: int = 0
@@ -100,11 +122,12 @@ class Outcome:
         record, answers = self.record, len(self.record.acknowledged)
         lines = [
             f"{answers} answers acknowledged in {self.wall:.1f} s, {record.refused} came too late and were refused, "
-            f"{record.again} were sent again and acknowledged again"
+            f"{record.again} were sent again and acknowledged again",
+            f"reviews: {dict(sorted(Counter(verdict for _, verdict in record.reviewed.values()).items()))}",
         ]
         calls = sum(len(found) for found in record.calls.values())
         lines.append(f"{calls / self.wall:.1f} requests/s")
-        for name in ("next", "submit"):
+        for name in ("next", "submit", "refine", "next review", "review"):
             quiet = [seconds for at, seconds in record.calls[name] if not _just_started(at, record.starts)]
             for what, found in (("all", [seconds for _, seconds in record.calls[name]]), ("settled", quiet)):
                 p50, p99 = np.percentile(found or [np.nan], [50, 99]) * 1e3
@@ -113,10 +136,13 @@ class Outcome:
 
 
 class Person(threading.Thread):
-    """Asks for frames and answers them until none is left."""
+    """Asks for frames and answers them until none is left; reviews too, where ``reviews`` says so."""
 
-    def __init__(self, name: str, url: str, link: str, load: Load, record: Record, over: threading.Event) -> None:
+    def __init__(
+        self, name: str, url: str, link: str, load: Load, record: Record, over: threading.Event, reviews: bool = False
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._reviews = reviews
         self._rng = random.Random(f"{load.seed} {name}")
         self._client = httpx.Client(base_url=url, headers={"X-Fewframes": "1"}, timeout=30, trust_env=False)
         self._link, self._load, self._record, self._over = link, load, record, over
@@ -126,37 +152,82 @@ class Person(threading.Thread):
         self._call("enter", "POST", "/enter", json={"token": self._link})
         while not self._over.is_set():
             asked = time.monotonic()
-            reply = self._call("next", "POST", "/api/next")
+            looks = self._reviews and self._rng.random() < 0.5
+            name, path = ("next review", "/api/review/next") if looks else ("next", "/api/next")
+            reply = self._call(name, "POST", path)
             if reply.status_code == 204:
                 time.sleep(self._load.delay / 4)
-                continue
-            self._work_on(reply.json(), asked, time.monotonic())
+            elif looks:
+                self._look_at(reply.json(), asked, time.monotonic())
+            else:
+                self._work_on(reply.json(), asked, time.monotonic())
 
-    def _work_on(self, task: dict, asked: float, got: float) -> None:
+    def _take_time(self) -> None:
         if self._rng.random() < AWAY:
             time.sleep(LEASE_SECONDS + self._rng.random())
         else:
             time.sleep(self._rng.uniform(0, 2 * self._load.delay))
+
+    def _look_at(self, task: dict, asked: float, got: float) -> None:
+        """Review an answer."""
+        self._take_time()
+        said, key = self._rng.random(), f"review {task['review']['answer_id']}"
+        if said < CORRECTED:
+            self._answer(task, asked, got, key)
+            return
+        how, note = ("return", {"note": "Look again."}) if said < CORRECTED + RETURNED else ("approve", {})
+        seconds, review_id = round(time.monotonic() - got, 2), str(uuid4())
+        body = {"lease": task["lease"]["token"], "review_id": review_id, "seconds": seconds, **note}
+        body["base_revision"] = task["base_revision"]
+        path, sent = f"/api/requests/{task['request_id']}/{how}", time.monotonic()
+        reply = self._call("review", "POST", path, json=body)
+        if self._hold(key, asked, got, sent, reply):
+            with self._record.lock:
+                self._record.reviewed[review_id] = task["request_id"], "approved" if how == "approve" else "returned"
+            if self._rng.random() < TWICE:
+                assert self._call("review", "POST", path, json=body).status_code == 200
+
+    def _hold(self, key: str, asked: float, got: float, sent: float, reply: httpx.Response) -> bool:
+        """Note how long something was in hand; tells whether what was sent came in time."""
+        late = reply.status_code == 409
+        with self._record.lock:
+            until = min(sent, asked + LEASE_SECONDS) if late else sent
+            self._record.held[key].append((got, max(got, until), self.name))
+            self._record.refused += late
+        return not late
+
+    def _work_on(self, task: dict, asked: float, got: float) -> None:
+        """Answer a frame."""
+        if self._rng.random() < CLICKED:
+            click = {"x": 20 + self._rng.random(), "y": 20, "positive": True}
+            body = {"lease": task["lease"]["token"], "track_id": 1, "category_id": 1, "clicks": [click]}
+            self._call("refine", "POST", f"/api/requests/{task['request_id']}/refine", json=body)
+        self._take_time()
+        self._answer(task, asked, got, task["request_id"])
+
+    def _answer(self, task: dict, asked: float, got: float, key: str) -> None:
+        corrects = "review" in task
         body = {
             "lease": task["lease"]["token"],
             "answer_id": str(uuid4()),
             "base_revision": task["base_revision"],
             "kind": "mask",
             "seconds": round(time.monotonic() - got, 2),
-            "masks": [{"track_id": 1, "category_id": 1, "rle": square().to_coco()}],
+            "masks": [{"track_id": 1, "category_id": 1, "rle": MASK.to_coco()}],
             "gestures": GESTURES,
-            "complete": self._rng.random() >= PARTLY,
+            "complete": corrects or self._rng.random() >= PARTLY,
         }
         path = f"/api/requests/{task['request_id']}/submit"
         sent = time.monotonic()
         reply = self._call("submit", "POST", path, json=body)
+        if not self._hold(key, asked, got, sent, reply):
+            return
         with self._record.lock:
-            until = min(sent, asked + LEASE_SECONDS) if reply.status_code == 409 else sent
-            self._record.held[task["request_id"]].append((got, max(got, until), self.name))
-            if reply.status_code == 409:
-                self._record.refused += 1
-                return
-            self._record.acknowledged[reply.json()["answer_id"]] = task["request_id"]
+            answer_id = reply.json()["answer_id"]
+            self._record.acknowledged[answer_id] = task["request_id"]
+            if corrects:
+                self._record.corrections.add(answer_id)
+                self._record.reviewed[answer_id] = task["request_id"], "corrected"
         if self._rng.random() < TWICE:
             again = self._call("submit", "POST", path, json=body)
             assert again.json() == reply.json(), (reply.text, again.text)
@@ -187,7 +258,8 @@ def run_load(folder: Path, load: Load) -> Outcome:
     port = free_port()
     record, over = Record(), threading.Event()
     people = [
-        Person(name, f"http://127.0.0.1:{port}", link, load, record, over) for name, link in sorted(links.items())
+        Person(name, f"http://127.0.0.1:{port}", link, load, record, over, name in reviewers(load))
+        for name, link in sorted(links.items())
     ]
     server = start(folder, port)
     started = time.monotonic()
@@ -196,7 +268,7 @@ def run_load(folder: Path, load: Load) -> Outcome:
         for person in people:
             person.start()
         marks = [load.requests * (i + 1) // (load.kills + 1) for i in range(load.kills)]
-        while len(record.acknowledged) < load.requests:
+        while not _done(record, load):
             if marks and len(record.acknowledged) >= marks[0]:
                 marks.pop(0)
                 server.kill()
@@ -217,12 +289,29 @@ def run_load(folder: Path, load: Load) -> Outcome:
     return Outcome(record, wall, tuple(problems(ledger, record, load)))
 
 
+def _done(record: Record, load: Load) -> bool:
+    """Tell whether every frame has an answer that nobody sent back."""
+    with record.lock:
+        returned = sum(verdict == "returned" for _, verdict in record.reviewed.values())
+        return len(record.acknowledged) - len(record.corrections) >= load.requests + returned
+
+
+def people_of(load: Load) -> list[str]:
+    """The names of all."""
+    return [f"p{i:02d}" for i in range(load.people)]
+
+
+def reviewers(load: Load) -> list[str]:
+    """The names of those who review."""
+    return people_of(load)[::REVIEWERS]
+
+
 def prepare(folder: Path, load: Load) -> tuple[Ledger, dict[str, str]]:
     """A project that asks for as many frames as there are requests; returns its ledger and everybody's link."""
     ledger = Ledger(folder / "ledger.duckdb")
-    ledger.add_categories(["object"])
-    ledger.add_video(clip("long", load.requests), times_us(load.requests))
-    changes = {"annotator.backend": "page", "annotator.lease_seconds": LEASE_SECONDS}
+    _write_frames(folder / "long", load.requests)
+    ingest_paths(ledger, [folder / "long"], categories=["object"])
+    changes = {"annotator.backend": "page", "annotator.lease_seconds": LEASE_SECONDS, "annotator.review": "after"}
     ledger.begin_round(Settings().changed(changes))
     # A round that is over is not taken on when its last request is answered.
     ledger.finish_round(1, "it is only about labelling")
@@ -242,7 +331,18 @@ def prepare(folder: Path, load: Load) -> tuple[Ledger, dict[str, str]]:
                 "'open', ?, ?, kind FROM asked",
                 [datetime.now(UTC).replace(tzinfo=None)] * 2,
             )
-        return ledger, {name: ledger.add_annotator(name) for name in (f"p{i:02d}" for i in range(load.people))}
+        roles = {name: Role.REVIEWER if name in reviewers(load) else Role.ANNOTATOR for name in people_of(load)}
+        return ledger, {name: ledger.add_annotator(name, role) for name, role in roles.items()}
+
+
+def _write_frames(folder: Path, n_frames: int) -> None:
+    """Pictures of a bright square before a dark ground, each a little different."""
+    folder.mkdir()
+    picture = np.full((*SIZE, 3), 40, np.uint8)
+    picture[decode(MASK)] = 200
+    for index in range(n_frames):
+        picture[0, 0] = divmod(index, 256)[0], index % 256, 0
+        imwrite(str(folder / f"{index:05d}.png"), picture)
 
 
 def free_port() -> int:
@@ -275,22 +375,28 @@ def problems(ledger: Ledger, record: Record, load: Load, whole: bool = True) -> 
         whole: whether every request should have its answer.
     """
     given = [g.answer for g in ledger.answers_given()]
-    stored = {answer.answer_id: answer.request_id for answer in given}
     bare = sum([gesture.to_json() for gesture in answer.gestures or ()] != _AS_STORED for answer in given)
     if bare:
         yield f"{bare} answers do not say how they were made"
     with ledger._connector.session() as connection:
-        ((rows,),) = connection.execute("SELECT count(*) FROM answer").fetchall()
-    if rows != len(stored):
-        yield f"{rows - len(stored)} answers were stored over others"
+        stored = dict(connection.execute("SELECT answer_id, request_id FROM answer").fetchall())
+    over = len(stored) - len(given) - sum(verdict != "approved" for _, verdict in record.reviewed.values())
+    if over:
+        yield f"{over} answers were stored over others"
+    reviews = {review.review_id: (review.request_id, review.verdict.value) for review in ledger.reviews()}
+    if reviews.items() ^ record.reviewed.items():
+        yield f"{len(reviews.items() ^ record.reviewed.items())} reviews differ from those that were acknowledged"
     lost = record.acknowledged.items() - stored.items()
     if lost:
         yield f"{len(lost)} acknowledged answers are not in the ledger"
     unknown = stored.keys() - record.acknowledged.keys()
     if unknown:
         yield f"{len(unknown)} answers are in the ledger that nobody was told of"
-    if whole and (len(set(stored.values())) != load.requests or ledger.requests(status="open")):
-        yield f"{load.requests - len(set(stored.values()))} requests are left over"
+    # Somebody may have sent an answer back when all was done.
+    returned = {request_id for request_id, verdict in record.reviewed.values() if verdict == "returned"}
+    forgotten = {request.request_id for request in ledger.requests(status="open")} - returned
+    if whole and (len(set(stored.values())) != load.requests or forgotten):
+        yield f"{load.requests - len(set(stored.values()))} requests are left over, {len(forgotten)} are open"
     for request, holds in record.held.items():
         for first, second in pairwise(sorted(holds)):
             if second[0] < first[1] and first[2] != second[2]:

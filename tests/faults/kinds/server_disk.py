@@ -8,10 +8,9 @@ from uuid import uuid4
 import httpx
 
 from al_core.ledger.store import Ledger
-from tests.bench.load.serve_load import Load, free_port, prepare, start
+from tests.bench.load.serve_load import MASK, Load, free_port, prepare, start
 from tests.faults.framework import Family, expect
 from tests.faults.kinds.disk import SmallDisk, fill
-from tests.toys.ledgers import square
 
 N_REQUESTS = 30
 _REFUSALS = 4
@@ -74,7 +73,7 @@ def _answer(page: httpx.Client, filler: Path) -> tuple[str, int]:
                 "base_revision": task["base_revision"],
                 "kind": "mask",
                 "seconds": 9.0,
-                "masks": [{"track_id": 1, "category_id": 1, "rle": square().to_coco()}],
+                "masks": [{"track_id": 1, "category_id": 1, "rle": MASK.to_coco()}],
             }
             reply = page.post(f"/api/requests/{task['request_id']}/submit", json=body)
             if reply.status_code == 200:

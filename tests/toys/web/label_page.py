@@ -87,16 +87,16 @@ def masks_of(coded):
 
 
 @contextmanager
-def waiting_round(folder, seen=False):
+def waiting_round(folder, seen=False, **changes):
     """A project that is served and waits for labels; gives its ledger and its address. The squares that were delivered
-    are seen in the frames, or not."""
+    are seen in the frames, or not; changes are of settings by their name in the section "annotator"."""
     project, own, _ = new_project(folder, seen=seen)
     with own.held():
         own.begin_round(Settings())
         answer(own, 1, select(own, 1))
         deliver(project, own, 1)
         own.finish_round(1, None)
-        own.begin_round(Settings())
+        own.begin_round(Settings().changed({f"annotator.{name}": value for name, value in changes.items()}))
         chosen = [Selected(FrameRef(1, i), rank, 0.5, "it moves") for rank, i in enumerate(ASKED)]
         own.put_selection(2, "uniform", chosen)
         own.put_requests([LabelRequest.of(2, selected) for selected in chosen])

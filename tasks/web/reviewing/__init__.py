@@ -1,0 +1,1 @@
+"""Reviews of answers, and what people write to each other about frames."""
