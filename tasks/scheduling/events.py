@@ -64,7 +64,8 @@ def tell_need(project: Project, ledger: Ledger, need: str) -> None:
     if last is not None:
         text = f"Round {last.round_id} of {project.root.name} needs you: {need}."
         waiting = ledger.waiting(last.round_id)
-        counts = {"answered": waiting.answered, "open": waiting.open, "unapproved": waiting.unapproved}
+        counts = {"answered": waiting.answered, "open": waiting.open}
+        counts |= {"unapproved": waiting.unapproved} if waiting.unapproved else {}
         notify(project, last.settings.notify, Event.NEEDS_YOU, text, round_id=last.round_id, counts=counts)
 
 
