@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from al_core.campaign.budget import Facts, Plan, expected_machine_seconds, plan_campaign
 from al_core.campaign.pricing import PRIOR_ANSWERS, prices_from
+from al_core.campaign.waiting import Waiting
 from al_core.errors import BadSettings
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
@@ -225,16 +226,21 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     if failed is not None:
         return f"step {failed.name} of round {last.round_id} failed ({failed.error}): mend it, then fewframes run {at}"
     waiting = ledger.waiting(last.round_id)
-    if waiting.unapproved and not waiting.open:
-        approvals = approvals_of(ledger)
-        return f"{approvals.in_words()}: {approvals.mend(at) or 'reviewers open /review of the page'}"
     if not waiting.open:
-        return "nothing: the machine is at work" if served else f"go on with: fewframes run {at}"
+        return _next_without_answers(ledger, waiting, at, served)
     if last.settings.annotator.backend != "page":
         return f"answer what round {last.round_id} asks for, then: fewframes run {at}"
     if not any(not p.revoked and p.role is not Role.VIEWER for p in ledger.annotators()):
         return f"give somebody who labels a link: fewframes annotator add NAME {at}"
     return f"people label {served}" if served else f"let people label: fewframes serve {at}"
+
+
+def _next_without_answers(ledger: Ledger, waiting: Waiting, at: str, served: str | None) -> str:
+    """Say what comes next in a round whose requests are all answered."""
+    if waiting.unapproved:
+        approvals = approvals_of(ledger)
+        return f"{approvals.in_words()}: {approvals.mend(at) or 'reviewers open /review of the page'}"
+    return "nothing: the machine is at work" if served else f"go on with: fewframes run {at}"
 
 
 def hours_by_person(ledger: Ledger) -> list[tuple[str, int, float]]:

@@ -50,24 +50,6 @@ UPCOMING = {"video_id": 1, "frame_idx": 180}
 
 STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}
 
-REVIEW = TASK | {
-    "review": {
-        "answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e",
-        "author": "ada",
-        "kind": "mask",
-        "agrees": 0.62,
-        "left": 3,
-    }
-}
-
-REVIEWED = {"review_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "left": 3}
-
-THREADS = {
-    "threads": [
-        {"request_id": "r0002-v00001-f0000120", "video_id": 1, "video": "dog", "frame_idx": 120, "notes": TASK["notes"]}
-    ]
-}
-
 STATE = {
     "round": 2,
     "step": "collect",

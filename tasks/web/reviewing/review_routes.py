@@ -11,11 +11,11 @@ from al_core.errors import UnknownName
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.reviews import Reviewed
 from al_core.ledger.store import Ledger
-from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller, Reviewer
 from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
 from tasks.web.label_routes import RequestId, refusals, told_mask, told_note, told_task
+from tasks.web.reviewing import review_examples as examples
 from tasks.web.schemas import NoteBody, ReturnBody, ReviewBody
 
 MOST_THREADS = 50

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from al_core.ledger.store import Ledger
-from tests.al_core.ledger.labelling.asking import Clock
+from tests.toys.labelling.asking import Clock
 from tests.toys.ledgers import ledger_with_clip
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from al_core.ledger.labelling.leases import Purpose
 from al_core.records import LabelKind, LabelRequest
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
+from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
 from tests.toys.ledgers import asked, chosen, mask_answer
 
 

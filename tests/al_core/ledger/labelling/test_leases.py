@@ -9,7 +9,7 @@ from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef
 from al_core.settings import Settings
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
+from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
 from tests.toys.ledgers import asked, chosen, mask_answer
 
 

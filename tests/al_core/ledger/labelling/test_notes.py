@@ -1,7 +1,7 @@
 import pytest
 
 from al_core.errors import BadLabel, UnknownName
-from tests.al_core.ledger.labelling.asking import answer, claim
+from tests.toys.labelling.asking import answer, claim
 from tests.toys.ledgers import asked
 
 

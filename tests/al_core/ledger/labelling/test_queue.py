@@ -11,7 +11,7 @@ from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef, LabelKind
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, Clock, answer, claim
+from tests.toys.labelling.asking import LEASE, MASKS, Clock, answer, claim
 from tests.toys.ledgers import asked, mask_answer, square
 
 

@@ -9,7 +9,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.reviews import ReviewVerdict
 from al_core.records import LabelKind
 from al_core.settings import ScheduleSettings, Settings
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
+from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
 from tests.toys.ledgers import asked, mask_answer
 
 

@@ -3,7 +3,7 @@ import pytest
 from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelKind, MaskLabel
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
+from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
 from tests.toys.ledgers import asked, square
 
 
