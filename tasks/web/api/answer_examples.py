@@ -30,11 +30,9 @@ TASK = {
     "set_aside": [],
     "base_revision": 0,
     "reopened": False,
-    "returned": True,
-    "notes": [{"who": "rae", "text": "The tail is missing.", "written_at": "2026-11-26T08:00:00Z"}],
     "draft": {"masks": [], "seconds": 3.5, "saved_at": "2026-11-26T08:00:00Z"},
     "queue": {"open": 8, "done": 12, "mine": 5},
-}
+} | {"returned": True, "notes": [{"who": "rae", "text": "The tail.", "written_at": "2026-11-26T08:00:00Z"}]}
 
 _SEEN = {"first_frame": 0, "last_frame": 119, "labelled": [0, 60], "example_frame": 60}
 
