@@ -140,6 +140,7 @@ class StudentSettings(_Section):
     own model zoo. ``init_weights`` is a checkpoint for the first round; later rounds start from the round before
     when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame. With
     ``lower_on_memory``, a step that ran out of memory is tried once more with less: ``batch_size``, then ``long_side``.
+    ``device`` is "cpu", "cuda", "cuda:1" for the second GPU, or "auto": a GPU where there is one.
     With ``train`` "heads", backbone and neck stay as they are in the weights that it starts from, their BatchNorm
     statistics too.
     """
@@ -156,18 +157,23 @@ class StudentSettings(_Section):
     learning_rate: Annotated[float, Field(gt=0)] = 5e-4
     checkpoint_interval: Positive = 50
     max_objects: Positive = 100
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     lower_on_memory: bool = True
 
 
 class TeacherSettings(_Section):
-    """The ensemble: one EMA teacher per decay and seed, seen through every view."""
+    """The ensemble: one EMA teacher per decay and seed, seen through every view.
+
+    Where all teachers surely see the same objects through the first view, with masks that overlap by ``agreement_iou``
+    (IoU) or more, a frame is not seen through the others; 1 sees every frame through every view.
+    """
 
     decays: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)] = (0.9, 0.97)
     seeds: Positive = 1
     views: Annotated[tuple[str, ...], Field(min_length=1)] = ("identity", "flip")
     score_threshold: Share = 0.3
     match_iou: Share = 0.5
+    agreement_iou: Share = 0.9
 
 
 class UncertaintySettings(_Section):

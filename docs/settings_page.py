@@ -58,7 +58,8 @@ MEANING = {
     "student.checkpoint_interval": "Training steps between two checkpoints: at most so many are lost "
     "when the process is killed.",
     "student.max_objects": "At most so many objects in an image.",
-    "student.device": "Where to train and predict; `auto` takes CUDA where there is one.",
+    "student.device": "Where to train and predict: `cpu`, `cuda`, `cuda:1` for the second GPU, or `auto`, which "
+    "takes CUDA where there is one.",
     "student.lower_on_memory": "When memory runs out in a step, try it once more with a smaller `student.batch_size`, "
     "then a smaller `student.long_side`, which later rounds keep.",
     "teachers.decays": "One mean teacher per decay of its moving average.",
@@ -67,6 +68,8 @@ MEANING = {
     "`bright`, `dark`.",
     "teachers.score_threshold": "Detections below this score are not made.",
     "teachers.match_iou": "Masks of two members that overlap at least so much (IoU) show the same object.",
+    "teachers.agreement_iou": "Frames in which all teachers surely see the same objects through the first view, with "
+    "masks that overlap at least so much (IoU), are not seen through the other views; 1 sees all through all views.",
     "uncertainty.class_entropy": "Weight of the entropy of an object's class distribution.",
     "uncertainty.mutual_information": "Weight of the disagreement of members about the class.",
     "uncertainty.box_spread": "Weight of the spread of the members' boxes.",

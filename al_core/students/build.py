@@ -100,12 +100,15 @@ def choose_device(device: str = "auto") -> str:
     """Choose a device: ``auto`` is CUDA where there is one, else the CPU.
 
     Raises:
-        BadSettings: ``cuda`` is asked for and there is none.
+        BadSettings: a GPU is asked for that is not there.
     """
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadSettings(f"student.device: expected a device that is here, got {device!r}; use 'auto' or 'cpu'")
+        return "cuda" if n_gpus else "cpu"
+    number = int(device.partition(":")[2] or 0)
+    if device.startswith("cuda") and number >= n_gpus:
+        known = ", ".join(["'auto'", "'cpu'", *(f"'cuda:{n}'" for n in range(n_gpus))])
+        raise BadSettings(f"student.device: expected a device that is here, got {device!r}; use one of {known}")
     return device
 
 

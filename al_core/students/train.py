@@ -157,7 +157,7 @@ class _Run:
 
     @cached_property
     def device(self) -> str:
-        """``cpu`` or ``cuda``."""
+        """``cpu``, ``cuda`` or ``cuda:1``."""
         return choose_device(self.student.device)
 
     @cached_property
@@ -390,7 +390,7 @@ def _own_randomness(device: str) -> Iterator[None]:
     """Give the rest of the process its own generators back after a training, which seeds the global ones."""
     deterministic = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
-    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    devices = [torch.device(device).index or 0] if device != "cpu" else []
     try:
         with kept_generators(), torch.random.fork_rng(devices=devices):
             yield

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from al_core.errors import BadSettings
 from al_core.footage.images import working_size
 from al_core.settings import TeacherSettings
 from al_core.stores.predictions import FramePrediction
-from al_core.students.build import Member
+from al_core.students.build import Member, parts_of
 from al_core.uncertainty.augment import VIEWS, View
 from al_core.uncertainty.grouping import Output, Size, mask_boxes, merge_outputs
 
@@ -29,7 +30,12 @@ WEAK_SHARE = 1 / 3
 IMAGES_PER_PASS = {"cpu": 4, "cuda": 32}
 """Images that go through a network at once, by kind of device."""
 
+SURE = 0.7
+"""Least existence of an object of which one view tells enough."""
+
 Forward = Callable[[list[torch.Tensor]], tuple[list[Any], NDArray[np.float32]]]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +73,7 @@ def predict_frames(
         members: detectors in evaluation mode that know the same categories, on one device.
         frames: (frame number, uint8 RGB [H, W, 3] at working size), best read ahead by a thread
             (``FrameStore.iterate``); a few are taken at a time.
-        settings: ``score_threshold`` and ``match_iou``.
+        settings: ``score_threshold``, ``match_iou``, and ``agreement_iou``.
         student_long_side: long side in pixels at which the student sees a frame; frames are never enlarged to it.
         max_objects: most objects in a frame.
         images_per_pass: views that share a forward pass; by default what suits the device.
@@ -84,14 +90,97 @@ def predict_frames(
         forwards = [stack.enter_context(_watched(member.model)) for member in members]
         # One batch is merged while the networks look at the next.
         worker = stack.enter_context(ThreadPoolExecutor(1, "merge"))
-        merging: Future[list[FramePrediction]] | None = None
-        for batch in _batches(seen, max(1, n_images // len(views))):
-            said = [_ask(forward, views, batch, n_images) for forward in forwards]
-            done, merging = merging, worker.submit(_merged, batch, said, categories, settings, max_objects)
-            if done:
-                yield from done.result()
-        if merging:
-            yield from merging.result()
+        ensemble = _Ensemble(forwards, views, n_images, worker, categories, settings, max_objects)
+        batches = _batches(seen, max(1, n_images // ensemble.n_first))
+        looked = _one_behind(ensemble.look(batch) for batch in batches)
+        if ensemble.n_first == len(views):
+            finished: Iterable[_Finished] = (_Finished(batch.merging.result()) for batch in looked)
+        else:
+            finished = _one_behind(ensemble.look_again(batch) for batch in looked)
+        for batch in finished:
+            yield from batch.predictions()
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """Frames that were seen through the first views; what the members say of each; and what that is merged into."""
+
+    frames: Sequence[_Seen]
+    answers: Sequence[Sequence[_Answer]]
+    merging: Future[list[FramePrediction]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """Predictions of a batch; those at the places ``open`` are replaced by what comes of all views."""
+
+    found: list[FramePrediction]
+    open: Sequence[int] = ()
+    merging: Future[list[FramePrediction]] | None = None
+
+    def predictions(self) -> list[FramePrediction]:
+        """Return them in order, when they are made."""
+        for place, prediction in zip(self.open, self.merging.result() if self.merging else (), strict=True):
+            self.found[place] = prediction
+        return self.found
+
+
+@dataclass(frozen=True, eq=False)
+class _Ensemble:
+    """Members and views, and how their answers become predictions; ``worker`` merges."""
+
+    forwards: Sequence[Forward]
+    views: Sequence[View]
+    n_images: int
+    worker: ThreadPoolExecutor
+    category_ids: Sequence[int]
+    settings: TeacherSettings
+    max_objects: int
+
+    @property
+    def n_first(self) -> int:
+        """How many views all frames are seen through."""
+        may_agree = len(self.forwards) > 1 and self.settings.agreement_iou < 1
+        return 1 if may_agree else len(self.views)
+
+    def look(self, frames: Sequence[_Seen]) -> _Looked:
+        """See frames through the first views."""
+        answers = self._asked(frames, range(self.n_first))
+        return _Looked(frames, answers, self._merging(frames, answers))
+
+    def look_again(self, looked: _Looked) -> _Finished:
+        """See those frames through the other views too in which the members do not agree."""
+        found = looked.merging.result()
+        n_members, least = len(self.forwards), self.settings.agreement_iou
+        places = [n for n, prediction in enumerate(found) if not agreed(prediction, n_members, least)]
+        if not places:
+            return _Finished(found)
+        frames = [looked.frames[n] for n in places]
+        others = self._asked(frames, range(self.n_first, len(self.views)))
+        answers = [[*looked.answers[n], *more] for n, more in zip(places, others, strict=True)]
+        return _Finished(found, places, self._merging(frames, answers))
+
+    def _asked(self, frames: Sequence[_Seen], which: range) -> list[list[_Answer]]:
+        """Return what all members say of each frame through some views."""
+        said = [_ask(forward, self.views, which, frames, self.n_images) for forward in self.forwards]
+        return [[answer for by_member in said for answer in by_member[n]] for n in range(len(frames))]
+
+    def _merging(self, frames: Sequence[_Seen], answers: Sequence[Sequence[_Answer]]) -> Future[list[FramePrediction]]:
+        return self.worker.submit(_merged, frames, answers, self.category_ids, self.settings, self.max_objects)
+
+
+def agreed(found: FramePrediction, n_members: int, least_iou: float) -> bool:
+    """Tell whether all members surely see the same objects in a frame.
+
+    Nothing to be seen is no agreement: what they all miss is looked for through the other views.
+
+    Args:
+        found: of one view.
+        least_iou: mean overlap of their masks of an object, in [0, 1].
+    """
+    return bool(found.objects) and all(
+        seen.members == n_members and seen.mask_iou >= least_iou and seen.existence >= SURE for seen in found.objects
+    )
 
 
 def weakest_score(settings: TeacherSettings) -> float:
@@ -102,25 +191,67 @@ def weakest_score(settings: TeacherSettings) -> float:
 def in_fast_layout(members: Sequence[Member]) -> list[Member]:
     """Lay out the weights of members for fast prediction; what they predict stays the same.
 
-    On the CPU convolutions are faster when channels lie innermost.
+    On the CPU convolutions are faster when channels lie innermost. The compiled operators of mmcv, such as RoIAlign,
+    take memory for laid out as usual and would read the wrong numbers: models with one of them stay as they are.
     """
     for member in members:
-        if next(member.model.parameters()).device.type == "cpu":
+        if next(member.model.parameters()).device.type == "cpu" and not _has_compiled(member.model):
             member.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return list(members)
 
 
+def in_fast_precision(members: Sequence[Member], quick: bool | None = None) -> list[Member]:
+    """Let the convolutions of members work in bfloat16 where that is faster; predictions move by its rounding.
+
+    Backbone, neck and the head of one-stage detectors do; what these say is made into boxes and masks in single
+    precision.
+
+    Args:
+        quick: whether it is faster; by default on a CPU that has instructions for it.
+    """
+    if quick is None:
+        quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    for member in members:
+        if quick and next(member.model.parameters()).device.type == "cpu":
+            for part in _convolutional(member.model):
+                part.forward = partial(_in_bfloat16, part.forward)
+    return list(members)
+
+
+def _has_compiled(module: nn.Module) -> bool:
+    return any(type(part).__module__.startswith("mmcv.ops") for part in module.modules())
+
+
+def _convolutional(model: nn.Module) -> list[nn.Module]:
+    from mmdet.models.detectors import SingleStageDetector
+
+    heads = ("bbox_head",) if isinstance(model, SingleStageDetector) else ()
+    return [part for part in parts_of(model, ("backbone", "neck", *heads)) if not _has_compiled(part)]
+
+
+def _in_bfloat16(forward: Callable[..., Any], *inputs: Any, **others: Any) -> Any:
+    with torch.autocast("cpu", torch.bfloat16):
+        return _in_single_precision(forward(*inputs, **others))
+
+
+def _in_single_precision(found: Any) -> Any:
+    if isinstance(found, torch.Tensor):
+        return found.float() if found.dtype == torch.bfloat16 else found
+    if isinstance(found, list | tuple):
+        return type(found)(_in_single_precision(part) for part in found)
+    return found
+
+
 def _merged(
     batch: Sequence[_Seen],
-    said: Sequence[list[list[_Answer]]],
+    said: Sequence[Sequence[_Answer]],
     category_ids: Sequence[int],
     settings: TeacherSettings,
     max_objects: int,
 ) -> list[FramePrediction]:
     """Turn what the members say of a batch into predictions."""
     predictions = []
-    for n, frame in enumerate(batch):
-        answers = [answer for by_member in said for answer in by_member[n]]
+    for frame, answers in zip(batch, said, strict=True):
         outputs = [_output(a.view, a.instances, weakest_score(settings), max_objects) for a in answers]
         objects = merge_outputs(outputs, category_ids, frame.seen, frame.size, settings, max_objects)
         predictions.append(FramePrediction(frame.frame_idx, objects, _unit_mean([a.feature for a in answers])))
@@ -160,20 +291,32 @@ def _batches(frames: Iterable[_Seen], n: int) -> Iterator[list[_Seen]]:
         yield batch
 
 
-def _ask(forward: Forward, views: Sequence[View], batch: Sequence[_Seen], n_images: int) -> list[list[_Answer]]:
-    """Return what one member says of each frame through each view; images of one size share a pass."""
+def _one_behind(items: Iterable[T]) -> Iterator[T]:
+    """Yield the same items, each when the next one was made."""
+    waiting: list[T] = []
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def _ask(
+    forward: Forward, views: Sequence[View], which: range, batch: Sequence[_Seen], n_images: int
+) -> list[list[_Answer]]:
+    """Return what one member says of each frame through each of some views; images of one size share a pass."""
     answers: dict[tuple[int, int], _Answer] = {}
     by_shape: dict[torch.Size, list[tuple[int, int]]] = {}
     for n, frame in enumerate(batch):
-        for k, image in enumerate(frame.views):
-            by_shape.setdefault(image.shape, []).append((n, k))
+        for k in which:
+            by_shape.setdefault(frame.views[k].shape, []).append((n, k))
     for places in by_shape.values():
         for start in range(0, len(places), n_images):
             now = places[start : start + n_images]
             found, features = forward([batch[n].views[k] for n, k in now])
             for (n, k), instances, feature in zip(now, found, features, strict=True):
                 answers[n, k] = _Answer(views[k], instances, feature)
-    return [[answers[n, k] for k in range(len(views))] for n in range(len(batch))]
+    return [[answers[n, k] for k in which] for n in range(len(batch))]
 
 
 @contextmanager

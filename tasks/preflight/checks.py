@@ -52,7 +52,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_selection(settings.selection)
     _check_propagation(settings.propagation)
     with _about("student.device"):
-        if settings.student.device == "cuda":
+        if settings.student.device.startswith("cuda"):
             from al_core.students.build import choose_device
 
             choose_device(settings.student.device)

@@ -13,7 +13,7 @@ from al_core.students.build import load_members
 from al_core.students.dataset import TrainingSample
 from al_core.students.train import train_student
 from al_core.uncertainty.augment import views_named
-from al_core.uncertainty.ensemble import in_fast_layout, predict_frames
+from al_core.uncertainty.ensemble import in_fast_layout, in_fast_precision, predict_frames
 
 MOST_OBJECTS = 16
 """A frame of the trial shows one object a category, but no more than this."""
@@ -54,7 +54,7 @@ def try_student(
         init_checkpoint=init_checkpoint,
         statistics_batches=1,
     )
-    members = in_fast_layout(load_members(trained.checkpoint, student.device, teachers))
+    members = in_fast_precision(in_fast_layout(load_members(trained.checkpoint, student.device, teachers)))
     frames = [(0, image)]
     list(predict_frames(members, views_named(teachers.views), frames, teachers, student.long_side, student.max_objects))
     return trained.notes

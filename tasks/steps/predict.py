@@ -55,11 +55,12 @@ def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":
         BadCheckpoint: the file is no student's checkpoint, or is damaged.
     """
     from al_core.students.build import load_members
-    from al_core.uncertainty.ensemble import in_fast_layout, weakest_score
+    from al_core.uncertainty.ensemble import in_fast_layout, in_fast_precision, weakest_score
 
     # Weak sightings tell how sure the other teachers may be, so the models are asked for them too.
     asked = settings.teachers.model_copy(update={"score_threshold": weakest_score(settings.teachers)})
-    return in_fast_layout(load_members(checkpoint, settings.student.device, asked))
+    members = load_members(checkpoint, settings.student.device, asked)
+    return in_fast_precision(in_fast_layout(members))
 
 
 def predict_video(

@@ -63,7 +63,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
         "no weights": '"FOLDER/text.pth"',
         "not a tensor in it": '"FOLDER/numbers.pth"',
     },
-    "student.device": {"misspelt": '"cudaa"', "not here": '"cuda"'},
+    "student.device": {"misspelt": '"cudaa"', "not here": '"cuda"', "too many": '"cuda:7"'},
     "teachers.views": {"misspelt": '["identity", "flipp"]'},
     "selection.strategy": {"misspelt": '"vlaue"', "empty": '""'},
     "annotator.backend": {"misspelt": '"pages"', "empty": '""'},

@@ -224,8 +224,16 @@ def test_quiet(capfd: pytest.CaptureFixture[str]) -> None:
 def test_cuda_is_asked_for_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == "cpu"
-    with pytest.raises(BadSettings, match="'cuda'"):
+    with pytest.raises(BadSettings, match="got 'cuda'; use one of 'auto', 'cpu'$"):
         choose_device("cuda")
+
+
+def test_one_of_several_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [choose_device(name) for name in ("auto", "cpu", "cuda", "cuda:1")] == ["cuda", "cpu", "cuda", "cuda:1"]
+    with pytest.raises(BadSettings, match="got 'cuda:2'; use one of 'auto', 'cpu', 'cuda:0', 'cuda:1'"):
+        choose_device("cuda:2")
 
 
 def test_records_of_mmengine_reach_pythons_logging(caplog: pytest.LogCaptureFixture) -> None:

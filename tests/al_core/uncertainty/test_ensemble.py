@@ -1,18 +1,21 @@
 """Real detectors with random weights on 64-pixel frames."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from al_core.errors import BadSettings
+from al_core.masks.soft import SoftMask
 from al_core.settings import StudentSettings, TeacherSettings
-from al_core.stores.predictions import FramePrediction
+from al_core.stores.predictions import FramePrediction, PredictedObject
 from al_core.students.build import Member, build_config, build_model
+from al_core.uncertainty import ensemble
 from al_core.uncertainty.augment import views_named
-from al_core.uncertainty.ensemble import in_fast_layout, predict_frames, weakest_score
-from tests.toys.students import tiny_student
+from al_core.uncertainty.ensemble import agreed, in_fast_layout, in_fast_precision, predict_frames, weakest_score
+from tests.toys.students import NARROW, tiny_student
 
 SETTINGS = TeacherSettings()
 
@@ -48,8 +51,9 @@ def predict(
     views: tuple[str, ...] = ("identity", "flip"),
     images_per_pass: int | None = None,
     long_side: int = 64,
+    settings: TeacherSettings = SETTINGS,
 ) -> list[FramePrediction]:
-    found = predict_frames(members, views_named(views), frames, SETTINGS, long_side, 8, images_per_pass)
+    found = predict_frames(members, views_named(views), frames, settings, long_side, 8, images_per_pass)
     return list(found)
 
 
@@ -134,6 +138,76 @@ def test_what_cannot_be_predicted_with(members: list[Member]) -> None:
     other = Member("stranger", members[1].model, [1, 3])
     with pytest.raises(BadSettings, match=r"teacher 0 knows \[1, 2\], stranger knows \[1, 3\]"):
         predict([members[0], other], clip(1))
+
+
+def test_the_fast_layout_changes_nothing(tmp_path: Path) -> None:
+    """A two-stage student takes regions out of its features by a compiled operator, a one-stage student does not."""
+    (tmp_path / "narrow.py").write_text(NARROW)
+    for student in (tiny_student(tmp_path), StudentSettings(override=str(tmp_path / "narrow.py"))):
+        (before,), (after,) = (predict(f([member(0, student)]), clip(1), ("identity",)) for f in (list, in_fast_layout))
+        assert len(before.objects) == len(after.objects) > 0
+        for a, b in zip(before.objects, after.objects, strict=True):
+            assert np.allclose(a.box, b.box, atol=0.01)
+            assert a.existence == pytest.approx(b.existence, abs=1e-4)
+
+
+def seen(members: int = 2, mask_iou: float = 0.95, existence: float = 0.9) -> PredictedObject:
+    mask = SoftMask.of(np.ones((4, 4), bool))
+    return PredictedObject(1, (existence, 1 - existence), existence, members, (0, 0, 4, 4), 0, mask_iou, 0, 0, mask)
+
+
+@pytest.mark.parametrize(
+    ("objects", "enough"),
+    [
+        ([seen(), seen()], True),
+        ([seen(), seen(members=1)], False),
+        ([seen(mask_iou=0.89)], False),
+        ([seen(existence=0.69)], False),
+        ([], False),
+    ],
+)
+def test_one_view_is_enough_where_all_surely_see_the_same(objects: list[PredictedObject], enough: bool) -> None:
+    found = FramePrediction(0, tuple(objects), np.ones(1, np.float32))
+    assert agreed(found, 2, 0.9) == enough
+
+
+def counted(members: list[Member], frames: list[tuple[int, np.ndarray]]) -> tuple[list[FramePrediction], int]:
+    """Predictions through two views, and how many images the first member looked at."""
+    images: list[int] = []
+    backbone = members[0].model.backbone
+    handle = backbone.register_forward_pre_hook(lambda _module, inputs: images.append(len(inputs[0])))
+    try:
+        return predict(members, frames, images_per_pass=2), sum(images)
+    finally:
+        handle.remove()
+
+
+def test_where_members_agree_frames_are_seen_through_one_view(
+    members: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One network twice agrees with itself; two with random weights see other things."""
+    monkeypatch.setattr(ensemble, "SURE", 0.0)
+    same, n_images = counted([members[0], members[0]], clip(5))
+    assert [f.frame_idx for f in same] == [10, 11, 12, 13, 14]
+    assert n_images == 2 * 5
+    once = predict([members[0]], clip(5), ("identity",))
+    assert [[o.box for o in f.objects] for f in same] == [[o.box for o in f.objects] for f in once]
+    others, n_images = counted(members, clip(5))
+    assert n_images == 2 * 5
+    every = predict(members, clip(5), settings=TeacherSettings(agreement_iou=1))
+    for found, wanted in zip(others, every, strict=True):
+        assert [o.existence for o in found.objects] == pytest.approx([o.existence for o in wanted.objects])
+
+
+def test_bfloat16_hardly_changes_what_is_predicted(tmp_path: Path) -> None:
+    (tmp_path / "narrow.py").write_text(NARROW)
+    student = StudentSettings(override=str(tmp_path / "narrow.py"))
+    exact, quick = (in_fast_precision([member(0, student)], quick) for quick in (False, True))
+    for before, after in zip(predict(exact, clip(2)), predict(quick, clip(2)), strict=True):
+        assert np.abs(before.feature - after.feature).max() < 0.02
+        assert not np.array_equal(before.feature, after.feature)
+        assert np.allclose(before.objects[0].box, after.objects[0].box, atol=1)
+    assert predict(exact, clip(1))[0].objects[0].soft_mask.values.any()
 
 
 def test_weak_sightings_are_looked_at_below_the_threshold() -> None:
