@@ -30,6 +30,7 @@ from al_core.ledger.labelling.people import PeopleOperations
 from al_core.ledger.labelling.queue import QueueOperations
 from al_core.ledger.labelling.reviews import ReviewOperations
 from al_core.ledger.labelling.revisions import RevisionOperations
+from al_core.ledger.labelling.tracked import TrackedOperations
 from al_core.ledger.labelling.withdrawals import WithdrawalOperations
 
 __all__ = ["Ledger", "Round", "Step"]
@@ -51,6 +52,7 @@ class Ledger(
     RevisionOperations,
     ReviewOperations,
     NoteOperations,
+    TrackedOperations,
     WithdrawalOperations,
     GivenOperations,
     PeopleOperations,

@@ -69,20 +69,27 @@ class FlowStore:
     def __init__(self, folder: Path, gigabytes: float = 10.0) -> None:
         self._disk = DiskCache(folder, int(gigabytes * 1e9))
 
-    def clip(self, frames: ClipFrames, long_side: int, preset: str) -> "ClipFlow":
+    def clip(self, frames: ClipFrames, long_side: int, preset: str, one_by_one: bool = False) -> "ClipFlow":
         """Return the flow of one clip with the frames' longer side at most ``long_side`` pixels.
+
+        Args:
+            one_by_one: work out no other pair than is asked for, and keep none on disk: for who waits for a few.
 
         Raises:
             UnknownName: there is no such preset.
         """
-        return ClipFlow(self._disk, frames, working_size(*frames.size, long_side), FLOW_PRESETS.check(preset))
+        size = working_size(*frames.size, long_side)
+        return ClipFlow(self._disk, frames, size, FLOW_PRESETS.check(preset), one_by_one)
 
 
 class ClipFlow:
     """Flow between the neighbouring frames of one clip; ``size`` is its (height, width) in pixels."""
 
-    def __init__(self, disk: DiskCache, frames: ClipFrames, size: tuple[int, int], preset: str) -> None:
+    def __init__(
+        self, disk: DiskCache, frames: ClipFrames, size: tuple[int, int], preset: str, one_by_one: bool = False
+    ) -> None:
         self.size = size
+        self._one_by_one = one_by_one
         self._disk = disk
         self._frames = frames
         self._preset = preset
@@ -101,19 +108,24 @@ class ClipFlow:
             )
         both = self._pairs_seen.get(frame_idx)
         if both is None:
-            number, position = divmod(frame_idx, CHUNK_PAIRS)
-            both = self._pairs_seen[frame_idx] = _decode(self._chunk(number)[position], self.size)
+            both = self._pairs_seen[frame_idx] = _decode(self._coded(frame_idx), self.size)
         return both[0], both[1]
 
-    def _chunk(self, number: int) -> Sequence[NDArray[np.uint8]]:
-        chunk = self._chunks.get(number)
-        if chunk is None:
-            kept = self._disk.arrays(self._key(number), map(str, self._pairs(number)))
-            chunk = self._chunks[number] = kept or self._computed(number)
-        return chunk
+    def _coded(self, frame_idx: int) -> NDArray[np.uint8]:
+        """Return the flow of a pair as it is kept."""
+        number, position = divmod(frame_idx, CHUNK_PAIRS)
+        chunk = self._chunks.get(number) or self._disk.arrays(self._key(number), map(str, self._pairs(number)))
+        if not chunk:
+            pairs = self._pairs(number)
+            if self._one_by_one:
+                return self._computed(range(frame_idx, frame_idx + 1))[0]
+            chunk = self._computed(pairs)
+            self._disk.put_arrays(self._key(number), {str(i): part for i, part in zip(pairs, chunk, strict=True)})
+        self._chunks[number] = chunk
+        return chunk[position]
 
-    def _computed(self, number: int) -> Sequence[NDArray[np.uint8]]:
-        pairs = self._pairs(number)
+    def _computed(self, pairs: range) -> Sequence[NDArray[np.uint8]]:
+        """Return the flow of consecutive pairs, coded."""
         grey = [self._brightness(i) for i in range(pairs.start, pairs.stop + 1)]
         local = threading.local()
 
@@ -125,9 +137,7 @@ class ClipFlow:
             return _encode(np.stack([forward, backward]))
 
         with _one_opencv_thread(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            coded = list(pool.map(work, range(len(pairs))))
-        self._disk.put_arrays(self._key(number), {str(i): part for i, part in zip(pairs, coded, strict=True)})
-        return coded
+            return list(pool.map(work, range(len(pairs))))
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return the largest of the three colours: it tells apart what looks the same in grey, such as red on green."""

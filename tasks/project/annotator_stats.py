@@ -137,10 +137,13 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
     proposed = delivered_prelabels(project, ledger, [g.question.original for g in given])
     for g in given:
         mine = tallies[g.answer.annotator]
-        mine.frames += g.question.purpose is Purpose.LABEL
+        mine.frames += g.question.purpose in (Purpose.LABEL, Purpose.TRACKED)
         if g.answer.seconds is not None:
             mine.seconds[g.answer.kind].append(g.answer.seconds)
         original = g.question.original
+        if g.question.purpose is Purpose.TRACKED:
+            # What was shown came from the person's own masks.
+            continue
         if original.request_id not in proposed or not original.round_id:
             continue
         blind = shown_blind(settings[min(original.round_id, newest)], original.request_id)
@@ -155,7 +158,7 @@ def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -
     by_request = {g.answer.request_id: g for g in given}
     for g in given:
         other = by_request.get(g.question.original.request_id)
-        if g.question.purpose in (Purpose.LABEL, Purpose.HOLDOUT) or other is None:
+        if g.question.purpose in (Purpose.LABEL, Purpose.TRACKED, Purpose.HOLDOUT) or other is None:
             continue
         j = likeness(other.answer.label.masks, g.answer.label.masks)
         if g.question.purpose is Purpose.KNOWN_TRUTH:

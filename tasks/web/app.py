@@ -13,6 +13,7 @@ from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.reviewing import review_routes
 from tasks.web.state import WebContext
+from tasks.web.tracking import track_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     owner_api.router,
@@ -20,6 +21,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     label_routes.router,
     review_routes.router,
     object_routes.router,
+    track_routes.router,
     category_routes.router,
     state.router,
     api_description.router,

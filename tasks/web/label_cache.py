@@ -101,7 +101,7 @@ class LabelCache:
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
 
         self.embedded = EmbeddedFrames(
-            lambda: self._newest_settings().propagation.sam_weights, self._waiting, self._read_beside
+            lambda: self.newest_settings().propagation.sam_weights, self._waiting, self._read_beside
         )
 
     # ---- gestures
@@ -253,20 +253,21 @@ class LabelCache:
         try:
             return self._begun_settings(round_id)
         except UnknownName:
-            return self._newest_settings()
+            return self.newest_settings()
 
     @_kept("_settings")
     def _begun_settings(self, round_id: int) -> Settings:
         return self._ledger.round(round_id).settings
 
     @_kept("_newest")
-    def _newest_settings(self) -> Settings:
+    def newest_settings(self) -> Settings:
+        """Return what the newest round runs with; the defaults before the first one."""
         last = self._ledger.last_round()
         return last.settings if last else Settings()
 
     def lease_seconds(self) -> float:
         """Return how long a lease lasts, by the newest round."""
-        return self._newest_settings().annotator.lease_seconds
+        return self.newest_settings().annotator.lease_seconds
 
     def least_agreed_first(self) -> bool:
         """Tell whether reviewers get those answers first that agree least with others, by the newest round."""

@@ -28,6 +28,7 @@ from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, understood
+from tasks.web.tracking.live_tracks import TRACKING
 
 if TYPE_CHECKING:
     from al_core.interactive.refiner import Refiner
@@ -246,7 +247,11 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
     cache, ledger = _cache(request), _ledger(request)
     with refusals(request, person, request_id):
         frame = cache.question(request_id).request.frame
+        if body.frame_idx is not None:
+            frame = FrameRef(frame.video_id, body.frame_idx)
+            cache.check(frame)
         video = cache.video(frame.video_id)
+        cache.gestures.supersede((request_id, TRACKING))
         start = body.rle.checked(video) if body.rle is not None else None
         ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)

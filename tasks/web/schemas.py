@@ -1,7 +1,7 @@
 """Schemas of what people send, checked before anything is made of it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -147,9 +147,20 @@ class SubmitBody(LeaseBody):
 
     def made(self) -> tuple[Gesture, ...] | None:
         """Return how it was made; None where nobody noted it."""
-        if self.gestures is None:
-            return None
-        return tuple(Gesture(g.tool, g.track_id, g.adds, tuple(g.points)) for g in self.gestures)
+        return made_with(self.gestures)
+
+
+def made_with(gestures: Sequence[GestureBody] | None) -> tuple[Gesture, ...] | None:
+    """Return how masks were made; None where nobody noted it."""
+    if gestures is None:
+        return None
+    return tuple(Gesture(g.tool, g.track_id, g.adds, tuple(g.points)) for g in gestures)
+
+
+def kind_by_tools(gestures: Sequence[GestureBody] | None) -> LabelKind:
+    """Return the kind of label that everything was drawn with; whole masks where that is no cheap kind, or several."""
+    tools = {g.tool for g in gestures or () if g.tool not in ("accept", "tag")}
+    return LabelKind(tools.pop()) if len(tools) == 1 and tools <= _CHEAP else LabelKind.MASK
 
 
 class ClickBody(BaseModel):
@@ -169,8 +180,8 @@ class StrokeBody(BaseModel):
 
 class RefineBody(LeaseBody):
     """Clicks, strokes or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be
-    fitted; of two gestures for an object the one that was made later counts, by the milliseconds of the page's
-    clock."""
+    fitted, in the frame in hand or another one of its video; of two gestures for an object the one that was made later
+    counts, by the milliseconds of the page's clock."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
@@ -179,6 +190,7 @@ class RefineBody(LeaseBody):
     strokes: Annotated[list[StrokeBody], Field(max_length=MOST_STROKES)] = []
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     outline: RleBody | None = None
+    frame_idx: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     made_at: Annotated[int, Field(ge=0)] = 0
 
 
@@ -228,11 +240,10 @@ def understood(
         return LabelKind.REJECT, FrameLabel(question.frame, (), complete=False)
     if body.complete and body.kind != "tag":
         kind = kind_of(body.kind, masks, shown)
-        tools = {g.tool for g in body.gestures or () if g.tool not in ("accept", "tag")}
-        if kind is LabelKind.MASK and question.kind is not LabelKind.MASK and len(tools) == 1 and tools <= _CHEAP:
-            kind = LabelKind(tools.pop())
+        if kind is LabelKind.MASK and question.kind is not LabelKind.MASK:
+            kind = kind_by_tools(body.gestures)
         return kind, FrameLabel(question.frame, masks)
-    _refuse_blank(masks)
+    refuse_blank(masks)
     label = FrameLabel(question.frame, masks, complete=False, absent=tuple(sorted(set(body.absent))))
     if not label.tracks and body.kind != "tag":
         raise BadLabel("an answer that is not complete names objects that are here or are not; it names none")
@@ -253,13 +264,18 @@ def kind_of(said: str, masks: tuple[MaskLabel, ...], shown: tuple[MaskLabel, ...
     """
     if said == "absent" and masks:
         raise BadLabel(f"nothing is said to be here, but there are {len(masks)} masks")
-    _refuse_blank(masks)
+    refuse_blank(masks)
     if said == "accept" and shown and not masks:
         raise BadLabel("masks were shown, and none came back: say that nothing is here, if that is so")
     return answer_kind(masks, shown)
 
 
-def _refuse_blank(masks: tuple[MaskLabel, ...]) -> None:
+def refuse_blank(masks: tuple[MaskLabel, ...]) -> None:
+    """Refuse masks without a pixel.
+
+    Raises:
+        BadLabel: there are some.
+    """
     empty = [mask.track_id for mask in masks if not run_lengths(mask.rle)[1::2].sum()]
     if empty:
         raise BadLabel(f"an object that is not here has no mask: delete the empty masks of tracks {empty}")

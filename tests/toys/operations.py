@@ -8,7 +8,7 @@ from al_core.audit.audit_records import AuditAnswer
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import FrameLabel, FrameRef, LabelRequest, MaskLabel, Selected, Shots
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Shots
 from al_core.settings import ScheduleSettings, Settings
 from tests.toys.audits.deliveries import certificate, small_sample
 from tests.toys.ledgers import (
@@ -107,6 +107,12 @@ def _reviewed(ledger: Ledger, found: dict[str, Any]) -> None:
     found["review"] = {"request_id": request.request_id, "reviewer": "eve", "lease": held.task.lease}
 
 
+def tracked_answer(request_id: str) -> Answer:
+    """What ann corrected in frame 4 after she tracked an object there."""
+    label = FrameLabel(FrameRef(1, 4), (MaskLabel(1, 1, square()),), complete=False)
+    return Answer("t1", request_id, label, LabelKind.CLICK, 3.0, "ann")
+
+
 def _curated(ledger: Ledger) -> None:
     """Categories that were described and merged, a guide, and a video with a label that the loop leaves out."""
     ledger.set_category("cat", "eve", "#112233", "a pet", "3", b"\x89PNG")
@@ -190,6 +196,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_likeness": {"pairs": [("a3", "", 0.25)]},
         "write_note": {"request_id": found["answered"], "who": "eve", "text": "hello"},
         "reopen": {"request_id": found["answered"], "annotator": "ann", "seconds": 9.0},
+        "put_tracked": {"answer": tracked_answer(found["answered"])},
         "undo": {"answer_id": "a3", "annotator": "ann", "within": 1000.0, "seconds": 9.0},
         "skip": held | {"reason": "dark"}, "flag": held | {"reason": "dark"}, "drop": held | {"reason": "dark"},
         "put_selection": {"round_id": 2, "strategy": "value", "selected": [chosen(4)]},

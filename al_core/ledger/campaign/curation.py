@@ -8,6 +8,7 @@ import duckdb
 
 from al_core.errors import LedgerConflict, UnknownName
 from al_core.ledger.campaign.categories import known_categories, stands_for
+from al_core.ledger.labelling.labels import LABELS_FRAME, LEARNT
 from al_core.ledger.labelling.people import log, person_of
 from al_core.ledger.operations import Operations, now, reads, writes
 
@@ -79,7 +80,7 @@ class CurationOperations(Operations):
         """Count the frames with a label in videos that the loop leaves out now."""
         return self._rows(
             "SELECT count(DISTINCT (a.video_id, a.frame_idx)) FROM answer_current a JOIN label_request USING "
-            "(request_id) WHERE purpose = 'label' AND a.complete AND a.kind <> 'reject' AND a.video_id IN "
+            f"(request_id) WHERE {LEARNT} AND {LABELS_FRAME} AND a.video_id IN "
             "(SELECT video_id FROM exclusion WHERE included_at IS NULL)"
         )[0][0]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from al_core.ledger.labelling.labels import LEARNT
 from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.records import QualityRow
 
@@ -137,7 +138,7 @@ _COVERAGE_COLUMNS = (
 # A round had the videos that were there when it began, and those that it delivered; one under way has all. Those that
 # were excluded when it ended, or are now, are not among them, unless it delivered them.
 # Counts of predictions come from their manifest: the table of predictions itself is never scanned.
-_COVERAGE = """
+_COVERAGE = f"""
 WITH known AS (
     SELECT r.round_id, v.video_id, v.n_frames FROM round r JOIN video v
     ON (r.status = 'running' OR v.added_at <= r.started_at) AND NOT EXISTS (
@@ -161,7 +162,7 @@ given AS (
     WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)),
 first_answer AS (
     SELECT min(round_id) AS round_id, bool_and(import_id IS NOT NULL) AS elsewhere FROM given
-    WHERE complete AND kind <> 'reject' AND purpose = 'label' AND answer_id IN (SELECT answer_id FROM answer_usable)
+    WHERE complete AND kind <> 'reject' AND {LEARNT} AND answer_id IN (SELECT answer_id FROM answer_usable)
     GROUP BY video_id, frame_idx),
 new_frames AS (
     SELECT round_id, count(*) AS new_frames, count(*) FILTER (elsewhere) AS imported FROM first_answer GROUP BY 1),

@@ -12,6 +12,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.ledger.labelling.labels import LEARNT
 from al_core.ledger.labelling.people import log
 from al_core.ledger.operations import Operations, now, reads, writes
 
@@ -105,8 +106,8 @@ def _refuse_known(connection: duckdb.DuckDBPyConnection, video_id: int, frame_in
             raise BadLabel(f"{words} the frames {listed}, so they cannot be held out; choose others with --frames")
 
 
-_KNOWN = """
-SELECT DISTINCT frame_idx, status FROM label_request WHERE purpose = 'label' AND status IN ('open', 'done')
+_KNOWN = f"""
+SELECT DISTINCT frame_idx, status FROM label_request WHERE {LEARNT} AND status IN ('open', 'done')
     AND video_id = $video AND frame_idx IN (SELECT unnest($frames::INTEGER[])) ORDER BY 1
 """
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import LedgerConflict
 from al_core.ledger.campaign.categories import known_categories, standing, stands_for
-from al_core.ledger.labelling.labels import LABELS_FRAME
+from al_core.ledger.labelling.labels import LABELS_FRAME, LEARNT
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel
 
@@ -113,7 +113,7 @@ class ImportOperations(Operations):
         return self._columns(
             "SELECT DISTINCT video_id, frame_idx FROM answer_current a WHERE import_id IS NOT NULL AND request_id IN "
             "(SELECT request_id FROM label_request WHERE purpose = 'label') AND NOT EXISTS (SELECT 1 FROM "
-            "answer_current b JOIN label_request r USING (request_id) WHERE b.import_id IS NULL AND purpose = 'label' "
+            f"answer_current b JOIN label_request r USING (request_id) WHERE b.import_id IS NULL AND {LEARNT} "
             "AND b.complete AND b.kind <> 'reject' AND (b.video_id, b.frame_idx) = (a.video_id, a.frame_idx)) "
             "ORDER BY 1, 2"
         )
@@ -185,7 +185,7 @@ _REQUEST_ID = (
 _TAKEN = f"""
 SELECT count(*) FROM incoming_frames WHERE (video_id, frame_idx) IN (
     SELECT (a.video_id, a.frame_idx) FROM answer_current a JOIN label_request USING (request_id)
-    WHERE purpose = $1 AND {LABELS_FRAME})
+    WHERE CASE $1 WHEN 'label' THEN {LEARNT} ELSE purpose = $1 END AND {LABELS_FRAME})
 """
 
 _REQUESTS = f"""

@@ -16,29 +16,33 @@ from al_core.ledger.campaign.loop_state import refuse_abandoned
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
+LEARNT = "purpose IN ('label', 'tracked')"
+"""Tells of a request whether the loop learns from its answer."""
+
 LABELS_FRAME = "a.complete AND a.kind <> 'reject'"
 """Tells of an answer ``a`` whether it says all that is in its frame."""
 
-_COUNTS = f"{LABELS_FRAME} AND purpose = 'label' AND answer_id IN (SELECT answer_id FROM answer_usable)"
+_COUNTS = f"{LABELS_FRAME} AND {LEARNT} AND answer_id IN (SELECT answer_id FROM answer_usable)"
 """Tells of an answer ``a`` to a request whether its frame counts as labelled by a human."""
 
 # Of each request its newest answer that says anything; of each frame those from its newest complete one on.
-_LABELS = """
+_LABELS = f"""
 WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1)
     AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3)
-    AND request_id IN (SELECT request_id FROM label_request WHERE purpose = $4)
+    AND request_id IN (SELECT request_id FROM label_request WHERE CASE $4 WHEN 'label' THEN {LEARNT}
+        ELSE purpose = $4 END)
     AND ($4 <> 'holdout' OR (video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM holdout))
     AND answer_id NOT IN (SELECT answer_id FROM withdrawal WHERE $3 IS NULL OR withdrawn_at <= $3)
     AND answer_id IN (SELECT answer_id FROM answer_usable WHERE $3 IS NULL OR since <= $3)
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1),
 standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER (PARTITION BY video_id, frame_idx
-    ORDER BY round_id DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
+    ORDER BY round_id DESC, created_at DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
 SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE WHEN a.kind <> 'absent'
     AND gestures IS NOT NULL AND NOT list_contains(list_transform(list_zip(json_extract_string(gestures, '$[*][0]'),
     json_extract_string(gestures, '$[*][1]')), g -> g[1] <> 'accept' AND g[2] = track_id::VARCHAR), true)
     THEN 'accept' ELSE a.kind END, track_id, category_id, height, width, rle_counts
 FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
-ORDER BY 1, 2, a.round_id, a.request_id DESC, track_id
+ORDER BY 1, 2, a.round_id, a.created_at, a.request_id DESC, track_id
 """
 
 
@@ -88,8 +92,9 @@ class LabelOperations(Operations):
             "AND status NOT IN ('withdrawn', 'expired', 'replaced', 'abandoned', 'excluded') "
             "AND (status <> 'done' OR (video_id, frame_idx) IN (SELECT (a.video_id, a.frame_idx) FROM "
             f"answer_current a JOIN label_request r USING (request_id) WHERE {LABELS_FRAME} AND r.purpose = 'label')) "
-            "ORDER BY 1, 2",
-            [before_round],
+            f"UNION SELECT a.video_id, a.frame_idx FROM answer_current a JOIN label_request r USING (request_id) "
+            f"WHERE a.round_id < ? AND {LABELS_FRAME} AND purpose = 'tracked' ORDER BY 1, 2",
+            [before_round, before_round],
         )
 
     @writes
@@ -216,8 +221,7 @@ class LabelOperations(Operations):
         return self._rows(
             "SELECT coalesce(max(greatest(a.created_at, withdrawn_at, since)), TIMESTAMP '1970-01-01') FROM answer a "
             "JOIN label_request USING (request_id) LEFT JOIN withdrawal USING (answer_id) "
-            "LEFT JOIN answer_usable USING (answer_id) "
-            "WHERE a.round_id <= ? AND purpose = 'label'",
+            f"LEFT JOIN answer_usable USING (answer_id) WHERE a.round_id <= ? AND {LEARNT}",
             [up_to_round],
         )[0][0]
 
@@ -248,11 +252,13 @@ class LabelOperations(Operations):
     @reads
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
         """Return (kind, seconds, number of objects) of each request's newest answer, where its time is known, in the
-        order of their arrival."""
+        order of their arrival. Corrections of tracked frames are not among them: they cost what they took, and say
+        nothing of what a frame costs that is asked for."""
         rows = self._rows(
-            "SELECT kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current LEFT JOIN label "
-            "USING (answer_id) WHERE seconds IS NOT NULL GROUP BY answer_id, kind, seconds, created_at "
-            "ORDER BY created_at, answer_id"
+            "SELECT a.kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current a JOIN label_request r "
+            "USING (request_id) LEFT JOIN label USING (answer_id) WHERE seconds IS NOT NULL AND purpose <> 'tracked' "
+            "GROUP BY answer_id, a.kind, seconds, a.created_at "
+            "ORDER BY a.created_at, answer_id"
         )
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 

@@ -19,11 +19,13 @@ from al_core.records import LabelRequest, MaskLabel
 
 class Purpose(StrEnum):
     """What a question is for. Rounds wait for labels and learn from labels only. Answers on frames that are held out
-    measure quality. The others are compared with another answer and never take its place. A re-label, and a frame that
-    is held out, are shown without masks.
+    measure quality. A tracked frame was asked for by the person who corrected it; it is a label that no round waits
+    for. The others are compared with another answer and never take its place. A re-label, and a frame that is held out,
+    are shown without masks.
     """
 
     LABEL = "label"
+    TRACKED = "tracked"
     HOLDOUT = "holdout"
     AGREEMENT = "agreement"
     KNOWN_TRUTH = "known_truth"

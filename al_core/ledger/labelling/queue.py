@@ -376,7 +376,8 @@ def _undoable(
     ago."""
     row = connection.execute(
         f"SELECT a.request_id, a.seconds, {LABELS_FRAME}, a.created_at, c.answer_id FROM answer a "
-        "LEFT JOIN answer_current c USING (request_id) WHERE a.answer_id = ? AND a.annotator = ?",
+        "LEFT JOIN answer_current c USING (request_id) WHERE a.answer_id = ? AND a.annotator = ? "
+        "AND a.request_id NOT IN (SELECT request_id FROM label_request WHERE purpose = 'tracked')",
         [answer_id, annotator],
     ).fetchone()
     if row is None:

@@ -140,8 +140,8 @@ ORDER BY a.created_at, answer_id
 """
 
 _REOPEN = """
-UPDATE label_request SET updated_at = $1, status = CASE WHEN (round_id = 0 AND purpose = 'label') OR round_id IN
-    (SELECT round_id FROM round WHERE status <> 'running')
+UPDATE label_request SET updated_at = $1, status = CASE WHEN (round_id = 0 AND purpose = 'label') OR purpose = 'tracked'
+    OR round_id IN (SELECT round_id FROM round WHERE status <> 'running')
     OR video_id IN (SELECT video_id FROM exclusion WHERE included_at IS NULL) THEN 'withdrawn' ELSE 'open' END
 WHERE status = 'done' AND request_id NOT IN (SELECT request_id FROM answer_current) RETURNING request_id
 """

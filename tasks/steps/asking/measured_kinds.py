@@ -80,7 +80,11 @@ class MeasuredKinds:
 
     @cached_property
     def _answered(self) -> list[Answered]:
-        given = [g for g in self.ledger.answers_given(usable=True) if g.answer.seconds is not None][-MOST_ANSWERS:]
+        given = [
+            g
+            for g in self.ledger.answers_given(usable=True)
+            if g.answer.seconds is not None and g.question.purpose is not Purpose.TRACKED
+        ][-MOST_ANSWERS:]
         rounds = {this.round_id: this.settings for this in self.ledger.rounds()}
         found = delivered_masks(self.project, self.ledger, [g.question.original for g in given])
         answered = []

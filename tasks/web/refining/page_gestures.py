@@ -91,6 +91,11 @@ class PageGestures:
                 if self._gestures.get(subject) is mine:
                     del self._gestures[subject]
 
+    def supersede(self, subject: Hashable) -> None:
+        """Let what is at work for a subject have no meaning any more."""
+        with self._lock:
+            self._gestures.pop(subject, None)
+
     def _wanted(self) -> PageRefiner:
         found = self._newest.get("")
         if found is None:

@@ -19,6 +19,11 @@ export class ActiveClock {
     this.last = this.now();
   }
 
+  /** Some of the seconds were spent on something else. */
+  take(seconds) {
+    this.counted -= seconds;
+  }
+
   get seconds() {
     return this.counted + Math.min(this.idle, IDLE_SECONDS);
   }

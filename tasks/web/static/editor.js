@@ -19,6 +19,8 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const GROWING = ["brush", "box"];
 
 export class Editor extends EventTarget {
+  #known = new WeakSet();
+
   constructor(view, colourOf, refine) {
     super();
     Object.assign(this, { view, colourOf, refine, drawing: null, editable: false, newObject: null });
@@ -33,6 +35,8 @@ export class Editor extends EventTarget {
   open(drawing, newObject) {
     this.cancel();
     Object.assign(this, { drawing, newObject, clicks: null, shown: null });
+    if (this.#known.has(drawing)) return;
+    this.#known.add(drawing);
     drawing.addEventListener("select", () => (this.clicks = null));
     // One click is taken back, not the others before it.
     drawing.addEventListener("walk", ({ detail: { entry, side } }) => {

@@ -53,6 +53,9 @@ export const KEYS = {
     ["ArrowRight .", "frameAfter", "Next frame"],
     ["Home", "frameOwn", "Back to the frame to label"],
     ["l", "play", "Play the clip, or stop"],
+    ["Shift+ArrowRight", "trackForward", "Track: carry the object to the next frames; any gesture stops it"],
+    ["Shift+ArrowLeft", "trackBackward", "Track it to the frames before"],
+    ["Shift+t", "trackEvery", "Track all objects, or the selected one"],
   ],
   View: [
     ["+ =", "zoomIn", "Nearer; also the wheel or two fingers"],

@@ -22,6 +22,7 @@ import { Reason } from "./reason.js";
 import { Review } from "./review.js";
 import { call } from "./server.js";
 import { Tabs } from "./tabs.js";
+import { Tracking, WHY } from "./tracking.js";
 import { MaskLayer, View } from "./view.js";
 import { Work } from "./work.js";
 
@@ -34,36 +35,39 @@ const clock = new ActiveClock();
 
 let drawing = null, layer = null, contextLayer = null, heat = null, seen = null, work = null, copied = null;
 let tabs = null, leads = false, ahead = null, pointed = null, notes = null;
+// What is drawn in the frame in hand; drawing is that of the frame that is worked on, which may be a tracked one.
+let own = null, tracking = null, direction = 1;
 
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.length);
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
 const editor = new Editor(view, colourOf, (object, question) =>
-  work.refine({ track_id: object.track, category_id: object.category, ...question }));
+  work.refine({ track_id: object.track, category_id: object.category, ...question, ...elsewhere() }));
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const panel = new Panel(byId("side"), colourOf, actOnObject);
 const reason = new Reason(byId("why"), setup.components, () => view.redrawOverlay());
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
 const review = new Review(setup.review);
+const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
 const MOST_TRACK = 65534, AHEAD_MS = 300;
 
 // ---- what is seen
 
 function drawOver(context, scale) {
   if (!drawing) return;
-  const elsewhere = seen !== null, filled = elsewhere ? contextLayer : layer;
-  if (heat && look.heat && !elsewhere) context.drawImage(heat, 0, 0, view.width, view.height);
+  const away = seen !== null, onlySeen = away && !tracking.here, filled = onlySeen ? contextLayer : layer;
+  if (heat && look.heat && !away) context.drawImage(heat, 0, 0, view.width, view.height);
   if (!look.hidden) {
-    context.globalAlpha = look.outlineOnly && !elsewhere ? 0 : look.opacity;
+    context.globalAlpha = look.outlineOnly && !onlySeen ? 0 : look.opacity;
     context.drawImage(filled.canvas, 0, 0);
     context.globalAlpha = 1;
     const chosen = drawing.objects.includes(pointed) ? pointed : drawing.selected;
-    if (!elsewhere) layer.drawOutlines(context, scale, drawing.objects, chosen);
+    if (!onlySeen) layer.drawOutlines(context, scale, drawing.objects, chosen);
   }
   editor.drawOver(context, scale);
-  if (!elsewhere && !look.hidden) view.write(context, numbersSeen());
-  if (!elsewhere) reason.drawOver(context, scale);
+  if (!onlySeen && !look.hidden) view.write(context, numbersSeen());
+  if (!away) reason.drawOver(context, scale);
 }
 
 /** What is written on the picture: every object's number, and the name of the one under the pointer. */
@@ -97,9 +101,13 @@ function showState() {
   byId("saved").dataset.state = !online || signedOut ? "here" : saved;
   byId("saved").textContent =
     !online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving";
-  editor.editable = Boolean(work.task) && !sending && seen === null;
+  editor.editable = Boolean(work.task) && !sending && (seen === null || Boolean(tracking.here));
   stage.classList.toggle("locked", !editor.editable);
-  for (const id of ["accept", "nothing", "skip", "flag", "drop"]) byId(id).disabled = sending || !work.task;
+  for (const id of ["accept", "nothing", "skip", "flag", "drop"]) {
+    byId(id).disabled = sending || !work.task || (id !== "accept" && seen !== null);
+  }
+  for (const name of ["trackForward", "trackBackward"]) press(name, tracking.runs && (name === "trackForward") === (direction > 0));
+  press("every", tracking.every);
   const again = Boolean(work.task?.reopened);
   byId("skip").textContent = again ? "Leave it as it was" : "Skip";
   byId("flag").hidden = again;
@@ -110,7 +118,8 @@ function showFinish() {
   if (!drawing) return;
   const kind = drawing.kind();
   const words = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" };
-  byId("accept-text").textContent = review.on ? review.words(drawing) : drawing.untouched ? "Go on" : words[kind];
+  const once = tracking.here ? "All is right" : drawing.untouched ? "Go on" : words[kind];
+  byId("accept-text").textContent = review.on ? review.words(drawing) : once;
   byId("nothing").hidden = kind === "absent" && (review.on || !drawing.untouched);
   const left = drawing.objects.filter((o) => !o.accepted).length;
   const all = drawing.objects.length;
@@ -129,20 +138,15 @@ function open({ task, drawn }) {
   const { frame } = task;
   app.dataset.state = "open";
   messages.task();
-  drawing = new Drawing(frame.height, frame.width, task.masks, drawn);
+  tracking.open(task);
+  drawing = own = new Drawing(frame.height, frame.width, task.masks, drawn);
   layer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
   contextLayer = new MaskLayer(frame.height, frame.width, colourOf, patternOf);
   [seen, heat, copied, pointed] = [null, null, null, null];
   view.open(frame.width, frame.height);
   editor.open(drawing, newObject);
   layer.paint(drawing.everything, drawing.objects, drawing.selected);
-  drawing.addEventListener("change", ({ detail }) => repaint(detail));
-  drawing.addEventListener("select", ({ detail }) => {
-    layer.paint(detail.rect, drawing.objects, drawing.selected);
-    panel.refresh();
-    panel.reveal();
-    view.redrawOverlay();
-  });
+  listenTo(drawing);
   panel.open(drawing, task.categories, task.own_categories);
   known.open(task.frame.video_id, drawing);
   evidence.open();
@@ -160,6 +164,39 @@ function open({ task, drawn }) {
   loadHeat(task);
   stage.focus({ preventScroll: true });
   messages.say(`Frame ${frame.frame_idx} of ${frame.video}. ${reason.sentence} ${drawing.objects.length} objects.`);
+}
+
+const listened = new WeakSet();
+
+/** Show what is done to a drawing, while it is the one that is worked on. */
+function listenTo(one) {
+  if (listened.has(one)) return;
+  listened.add(one);
+  one.addEventListener("change", ({ detail }) => one === drawing && repaint(detail));
+  one.addEventListener("select", ({ detail }) => {
+    if (one !== drawing) return;
+    layer.paint(detail.rect, drawing.objects, drawing.selected);
+    panel.refresh();
+    panel.reveal();
+    view.redrawOverlay();
+  });
+}
+
+/** Work on the frame that is looked at: the one in hand, or one that objects were carried to. */
+function take(frame) {
+  const { task } = work, next = frame?.drawing ?? own, before = drawing.selected;
+  if (frame) tracking.enter(frame);
+  if (next === drawing) return;
+  drawing = next;
+  listenTo(drawing);
+  editor.open(drawing, newObject);
+  panel.open(drawing, task.categories, task.own_categories);
+  known.draw(drawing);
+  const same = drawing.objects.find((o) => o.track === before?.track);
+  if (same) drawing.select(same);
+  layer.paint(drawing.everything, drawing.objects, drawing.selected);
+  view.redrawOverlay();
+  showFinish();
 }
 
 function showPlace({ frame, queue }) {
@@ -213,20 +250,39 @@ function repaint({ rect, unfinished }) {
   known.changed();
   panel.refresh();
   showFinish();
-  work.changed();
+  if (drawing === own) work.changed();
+  else tracking.changed();
 }
 
 clip.addEventListener("show", ({ detail }) => {
   const { frame, image, masks, missing } = detail;
+  if (seen === frame && tracking.here) return;
+  tracking.leave();
   seen = frame === clip.own ? null : frame;
-  if (seen !== null) contextLayer.paintCodes(masks);
+  const tracked = seen === null ? null : tracking.at(frame);
+  if (seen !== null) contextLayer.paintCodes(tracked ? tracked.drawing.masks() : masks);
+  take(tracking.runs ? null : tracked);
+  if (tracked) showSharp(frame);
   view.show(seen === null ? work.task.image : image);
   byId("elsewhere").hidden = seen === null;
-  byId("elsewhere-text").textContent = missing
-    ? `frame ${frame} cannot be loaded now` : `frame ${frame}: only to look at`;
+  byId("elsewhere-text").textContent = missing ? `frame ${frame} cannot be loaded now` : told(frame, tracked);
   editor.cancel();
   showState();
 });
+
+function told(frame, tracked) {
+  if (!tracked) return `frame ${frame}: only to look at`;
+  if (tracking.runs) return `frame ${frame}: carried along`;
+  return `frame ${frame}: correct it, or go on; Enter says that all is right`;
+}
+
+/** Clips are shown smaller than they are; who corrects sees every pixel. */
+async function showSharp(frame) {
+  const { task } = work, image = new Image();
+  image.src = pictureOf({ video_id: task.frame.video_id, frame_idx: frame });
+  const there = await image.decode().then(() => true, () => false);
+  if (there && seen === frame && task === work.task && !tracking.runs) view.show(image);
+}
 
 known.addEventListener("list", () => {
   panel.suggest(known.list);
@@ -240,6 +296,45 @@ known.addEventListener("mended", () => {
   panel.refresh();
   work.changed();
 });
+
+// ---- objects are carried on
+
+/** Carry objects on from the frame that is worked on, or stop. */
+async function track(step) {
+  if (stopTracking() || !editor.editable || editor.busy) return;
+  editor.closePolygon();
+  if (!tracking.carried(drawing).length) return void messages.tell("Draw an object first, or choose one.");
+  direction = step;
+  messages.tell("The object is carried along. Any gesture or key stops it.");
+  await tracking.start(drawing, seen ?? clip.own, step, (frame) => clip.visit(frame));
+}
+
+/** Stop where the object is now, which can be corrected at once; false when nothing was carried. */
+function stopTracking() {
+  if (!tracking.stop()) return false;
+  workHere();
+  return true;
+}
+
+function workHere() {
+  if (seen === null) return;
+  const frame = tracking.at(seen);
+  take(frame);
+  if (frame) showSharp(seen);
+  byId("elsewhere-text").textContent = told(seen, frame);
+  showState();
+}
+
+/** Say that all is right in the frame, and look at the next one that objects were carried to. */
+function confirmTracked() {
+  if (editor.closePolygon()) return;
+  if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  tracking.confirm();
+  const next = seen + direction;
+  messages.tell(`Frame ${seen} is labelled.`);
+  clip.mark((known.labelled = [...known.labelled, seen]));
+  if (tracking.at(next)) clip.visit(next);
+}
 
 // ---- actions
 
@@ -381,6 +476,7 @@ async function categoriesAgree() {
 }
 
 async function copyBefore(onlySelected) {
+  if (drawing !== own) return;
   const { task } = work, { selected } = drawing;
   copied ??= clip.masksBefore();
   const masks = await copied.catch(() => (copied = null));
@@ -400,6 +496,8 @@ async function copyBefore(onlySelected) {
 }
 
 async function acceptFrame() {
+  if (stopTracking()) return;
+  if (tracking.here) return void confirmTracked();
   if (editor.closePolygon()) return;
   if (!editor.editable) return void (seen === null || clip.go(clip.own));
   if (editor.closedByItself) {
@@ -439,7 +537,7 @@ function refuseMasks() {
 }
 
 async function nothingHere() {
-  if (!editor.editable) return;
+  if (!editor.editable || drawing !== own) return;
   const { task } = work, drawnHere = drawing.kind() === "mask";
   if (drawnHere && !(await messages.ask("empty"))) return;
   if (task === work.task) await work.submit("absent", notes.more);
@@ -461,7 +559,7 @@ async function lastFrames() {
 }
 
 async function putAside(how) {
-  if (!editor.editable || review.on) return;
+  if (!editor.editable || review.on || drawing !== own) return;
   if (work.task.reopened) return void (how === "skip" && work.leaveAsItWas());
   const { task } = work, reason = await messages.ask(how);
   if (reason && task === work.task) await work.putAside(how, reason);
@@ -507,7 +605,7 @@ const ACTIONS = {
   cutOut: withObject(() => drawing.cutFromOthers() || messages.tell("It lies on no other object.")),
   undo: withDrawing(() => editor.removePoint() || drawing.undo()),
   redo: withDrawing(() => drawing.redo()),
-  cancel: () => editor.cancel() || clip.go(clip.own),
+  cancel: () => stopTracking() || editor.cancel() || clip.go(clip.own),
   nextObject: () => drawing?.selectNext(1, panel.listed),
   previousObject: () => drawing?.selectNext(-1, panel.listed),
   searchObjects: () => panel.focusSearch() || messages.tell("The list is short: there is nothing to search."),
@@ -522,10 +620,13 @@ const ACTIONS = {
   splitObject: withObject(splitObject),
   copyMissing: withDrawing(() => copyBefore(false)),
   copyObject: withObject(() => copyBefore(true)),
-  frameBefore: () => clip.step(-1),
-  frameAfter: () => clip.step(1),
-  frameOwn: () => clip.go(clip.own),
-  play: () => clip.play(),
+  frameBefore: () => stopTracking() || clip.step(-1),
+  frameAfter: () => stopTracking() || clip.step(1),
+  frameOwn: () => stopTracking() || clip.go(clip.own),
+  play: () => stopTracking() || clip.play(),
+  trackForward: () => drawing && track(1),
+  trackBackward: () => drawing && track(-1),
+  trackEvery: () => tracking.set({ every: !tracking.every }),
   zoomIn: () => view.zoom(1.25),
   zoomOut: () => view.zoom(1 / 1.25),
   fit: () => view.fit(),
@@ -561,7 +662,7 @@ async function begin() {
   listen({ actions: ACTIONS, editor, stage, ready, chooseCategory, active });
   byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
   editor.addEventListener("change", showTools);
-  editor.addEventListener("gesture", ({ detail }) => evidence.add(detail));
+  editor.addEventListener("gesture", ({ detail }) => (tracking.here?.evidence ?? evidence).add(detail));
   editor.addEventListener("made", ({ detail }) =>
     messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
@@ -583,11 +684,20 @@ async function begin() {
   byId("new-category").hidden = !leads;
   const keeper = new Keeper(me.name);
   keeper.tidy();
-  if (review.on) look.set({ outlineOnly: true });
-  else new Preferences(keeper, { editor, look, panel, tools: TOOLS });
   notes = new Notes(me.name, keeper);
   notes.look();
-  work = new Work(keeper, clock, () => drawing.masks(), review.on);
+  work = new Work(keeper, clock, () => own.masks(), review.on);
+  tracking = new Tracking(work, clock);
+  if (review.on) look.set({ outlineOnly: true });
+  else new Preferences(keeper, { editor, look, panel, tracking, tools: TOOLS });
+  tracking.addEventListener("state", showState);
+  tracking.addEventListener("ended", ({ detail }) => {
+    workHere();
+    if (detail) messages.tell(WHY[detail] ?? sentences(detail));
+  });
+  byId("clip").addEventListener("input", () => stopTracking(), { capture: true });
+  // What is under the pointer now is what a gesture is about.
+  stage.addEventListener("pointerdown", () => stopTracking(), { capture: true });
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
   work.addEventListener("note", ({ detail }) => messages.tell(detail));
@@ -610,7 +720,7 @@ async function begin() {
     work.start();
   }, leaveToAnotherTab);
   globalThis.fewframes = {
-    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, drawing: () => drawing,
+    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, drawing: () => drawing,
   };
   return tabs.begin();
 }

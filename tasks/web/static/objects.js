@@ -25,6 +25,11 @@ export class VideoObjects extends EventTarget {
     this.dispatchEvent(new Event("list"));
   }
 
+  /** Take what is drawn now, in another frame of the same video. */
+  draw(drawing) {
+    this.drawing = drawing;
+  }
+
   get numbers() {
     return this.list.map((known) => known.track_id);
   }

@@ -39,6 +39,28 @@ export async function call(method, path, body = undefined) {
   return content;
 }
 
+/** The lines of JSON that the server answers with, each as soon as it comes; none any more once signal aborts. */
+export async function* lines(path, body, signal) {
+  const headers = { "X-Fewframes": "1", "Content-Type": "application/json" };
+  try {
+    const reply = await fetch(path, { method: "POST", headers, signal, body: JSON.stringify(body), cache: "no-store" });
+    if (AWAY.has(reply.status)) throw new Unreachable(`status ${reply.status}`);
+    if (!reply.ok) throw new Refused(reply.status, await reply.json().catch(() => ({})));
+    const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = "", read = await reader.read(); !read.done; read = await reader.read()) {
+      const whole = (rest + read.value).split("\n");
+      rest = whole.pop();
+      for (const line of whole) {
+        if (signal.aborted) return;
+        yield JSON.parse(line);
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof Refused ? error : new Unreachable(String(error));
+  }
+}
+
 /** A random identifier (UUID, version 4); crypto.randomUUID is missing where the page does not come over TLS. */
 export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

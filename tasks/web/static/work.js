@@ -2,10 +2,10 @@
 // until the server has confirmed it, and is sent again with the same id until then.
 //
 // Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error},
-// "note" (a sentence of the server).
+// "note" (a sentence of the server), "going" (the id of a correction that is on its way).
 
 import { sentences } from "./messages.js";
-import { call, Refused, Unreachable, uuid } from "./server.js";
+import { call, lines, Refused, Unreachable, uuid } from "./server.js";
 
 const LOCAL_MS = 300, SERVER_MS = 2500, EMPTY_MS = 4000;
 const AWAY_SECONDS = 180;
@@ -167,6 +167,25 @@ export class Work extends EventTarget {
     return reply?.rle ?? null;
   }
 
+  /** Carry masks to other frames: take(line) is awaited for each line that the server sends, until signal aborts. */
+  async track(question, signal, take) {
+    const { request_id, lease } = this.task;
+    await this.#safely(async () => {
+      const path = `api/requests/${request_id}/track`;
+      for await (const line of lines(path, { lease: lease.token, ...question }, signal)) await take(line);
+    });
+  }
+
+  /** Keep what was corrected in another frame on this device. */
+  keepTracked(answer) {
+    this.keeper.putPending(answer);
+  }
+
+  /** Send what was corrected in another frame. */
+  async sendTracked(answer) {
+    await this.#safely(() => this.#sendTracked(answer));
+  }
+
   async leave() {
     await this.#safely(async () => {
       await this.#release();
@@ -276,6 +295,7 @@ export class Work extends EventTarget {
 
   /** Send one answer; true when the way is free for what comes next. */
   async #send(answer) {
+    if (answer.tracked) return this.#sendTracked(answer);
     try {
       const path = `api/requests/${answer.request_id}/${answer.verdict ?? "submit"}`;
       const { undo_seconds } = await call("POST", path, answer.body);
@@ -290,6 +310,21 @@ export class Work extends EventTarget {
       this.dispatchEvent(new CustomEvent("refused", { detail: { error } }));
       return false;
     }
+  }
+
+  /** Send a correction; the way is free for what comes next also where it is refused. */
+  async #sendTracked(answer) {
+    this.dispatchEvent(new CustomEvent("going", { detail: answer.answer_id }));
+    try {
+      await call("POST", `api/requests/${answer.request_id}/tracked`, answer.body);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.signedOut) throw error;
+      const late = { ...answer, request_id: `tracked:${answer.answer_id}`, why: [error.message, error.mend] };
+      this.keeper.putLate(late);
+      this.dispatchEvent(new CustomEvent("late", { detail: late }));
+    }
+    this.keeper.dropPending(answer);
+    return true;
   }
 
   #arrived(answer, undoSeconds) {
@@ -389,7 +424,9 @@ export class Work extends EventTarget {
 
   async #pickUp() {
     if (!this.active) return null;
-    if (!this.task || this.sending || this.keeper.pending().length) return this.#goOn();
+    const pending = this.keeper.pending(), corrections = pending.filter((answer) => answer.tracked);
+    if (!this.task || this.sending || corrections.length < pending.length) return this.#goOn();
+    for (const answer of corrections) await this.#sendTracked(answer);
     await this.#renew();
     return this.saved === "saved" ? null : this.#saveThere();
   }

@@ -94,3 +94,19 @@ def test_bad_questions_are_answered(tmp_path: Path) -> None:
 @given(arrays(np.float32, (2, 3, 4, 2), elements=st.floats(-1000, 1000, width=32)))
 def test_coding_keeps_a_sixtyfourth_of_a_pixel(flows: np.ndarray) -> None:
     np.testing.assert_allclose(_decode(_encode(flows), (3, 4)), flows, atol=1 / 64 + 1e-4)
+
+
+def test_who_waits_for_one_pair_gets_it_alone_and_as_it_would_be_kept(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((40, 36), (3, 1), 20)})
+    alone = FlowStore(tmp_path).clip(clip, 128, "fine", one_by_one=True).pair(5)
+    assert set(clip.reads) == {5, 6}
+    assert not list(tmp_path.rglob("*.flow"))
+    np.testing.assert_array_equal(alone, FlowStore(tmp_path).clip(clip, 128, "fine").pair(5))
+
+
+def test_one_pair_is_read_where_its_chunk_is_kept(tmp_path: Path) -> None:
+    clip = mover_clip({1: line((40, 36), (3, 1), 20)})
+    kept = FlowStore(tmp_path).clip(clip, 128, "fine").pair(5)
+    read = len(clip.reads)
+    np.testing.assert_array_equal(FlowStore(tmp_path).clip(clip, 128, "fine", one_by_one=True).pair(5), kept)
+    assert len(clip.reads) == read

@@ -30,9 +30,16 @@ def ada(ledger, running):
 
 
 @pytest.fixture
-def bright(tmp_path, running):
+def seen_ledger(tmp_path):
+    """As ``ledger``, of a video in which the square is seen."""
+    with waiting_round(tmp_path, seen=True) as found:
+        yield found
+
+
+@pytest.fixture
+def bright(seen_ledger, running):
     """Ada has a frame in hand in which the square is seen, so that clicks and boxes find it."""
-    with waiting_round(tmp_path, seen=True) as ledger, _at_work(ledger, running) as person:
+    with _at_work(seen_ledger, running) as person:
         yield person
 
 

@@ -1,0 +1,1 @@
+"""Objects that are carried to other frames while somebody looks."""
