@@ -211,8 +211,8 @@ COLUMNS = {
         "created_at": "When it was made.",
         "updated_at": "When its status changed.",
         "kind": "The kind of label that is asked for.",
-        "purpose": "`label`; `holdout` on a frame that the loop never learns from; or a check of people that no round "
-        "waits for: `agreement`, `known_truth`, `relabel`.",
+        "purpose": "`label`; `tracked` on a frame that a person corrected unasked; `holdout` on a frame that the loop "
+        "never learns from; or a check of people that no round waits for: `agreement`, `known_truth`, `relabel`.",
         "original_id": "For a check: the request whose answer it is compared with.",
     },
     "answer": {

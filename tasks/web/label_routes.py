@@ -67,7 +67,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 
 
 @router.post("/api/next", responses=answers(example=examples.TASK, nothing="No frame waits."))
-def nexttold_task(request: Request, person: Labeller) -> Any:
+def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
     return Response(status_code=204) if task is None else told_task(request, person, task)
@@ -174,7 +174,8 @@ def save_draft(request: Request, person: Labeller, request_id: RequestId, body: 
 def submit(
     request: Request, person: Labeller, request_id: RequestId, body: SubmitBody, later: BackgroundTasks
 ) -> dict[str, Any]:
-    """Store an answer; the same one again is acknowledged again."""
+    """Store an answer; the same one again is acknowledged again. Who goes on (``go_on``) gets the next frame with it
+    (``next``): null where none waits, and nothing of it where it could not be had now."""
     cache, ledger = _cache(request), _ledger(request)
     with refusals(request, person, request_id):
         question, found = _checked(request, request_id, body.masks, cache.kinds().accepted)
@@ -184,7 +185,8 @@ def submit(
     later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)))
     if not stored.left:
         request.app.state.context.answered(stored.round_id)
-    return {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
+    told = {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
+    return told | (_next(request, person) if body.go_on else {})
 
 
 @router.post("/api/answers/{answer_id}/undo", responses=answers(404, 409, example=examples.TASK))
@@ -390,6 +392,15 @@ def told_task(request: Request, person: Annotator, task: Task) -> dict[str, Any]
         },
         "queue": {"open": counts.open, "done": counts.done, "mine": counts.mine},
     }  # fmt: skip
+
+
+def _next(request: Request, person: Annotator) -> dict[str, Any]:
+    """Hand out the next frame, as far as that is to be had: what came before is stored in any case."""
+    try:
+        task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
+        return {"next": None if task is None else told_task(request, person, task)}
+    except FewframesError:
+        return {}
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:

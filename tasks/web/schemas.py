@@ -133,7 +133,8 @@ class ReturnBody(ReviewBody):
 
 class SubmitBody(LeaseBody):
     """An answer. One that is not complete says where its masks' objects are, and that those of ``absent`` are not here;
-    of others it says nothing. A "reject" says that the masks shown are wrong, and nothing else."""
+    of others it says nothing. A "reject" says that the masks shown are wrong, and nothing else. Who goes on gets the
+    next frame with the acknowledgement."""
 
     answer_id: UUID
     base_revision: Annotated[int, Field(ge=0)]
@@ -144,6 +145,7 @@ class SubmitBody(LeaseBody):
     absent: Annotated[list[Track], Field(max_length=MOST_NAMED)] = []
     gestures: Annotated[list[GestureBody], Field(max_length=MOST_GESTURES)] | None = None
     note: NoteText = ""
+    go_on: bool = False
 
     def made(self) -> tuple[Gesture, ...] | None:
         """Return how it was made; None where nobody noted it."""

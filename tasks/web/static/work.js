@@ -62,7 +62,7 @@ export class Work extends EventTarget {
     const { request_id, base_revision, lease, frame } = this.task;
     const seconds = Math.round(this.clock.seconds * 10) / 10;
     const drawn = this.masks(), answer_id = uuid(), masks = kind === "absent" ? [] : drawn;
-    const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks, ...more };
+    const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks, go_on: this.nextPath === "api/next", ...more };
     const { nextPath } = this;
     this.keeper.putPending({ answer_id, request_id, made: Date.now(), frame, body, drawn, nextPath });
     this.#say({ sending: true });
@@ -204,15 +204,17 @@ export class Work extends EventTarget {
 
   async #goOn() {
     if (!this.active) return;
-    for (const answer of this.keeper.pending()) if (!(await this.#send(answer))) return;
+    let reply = {};
+    for (const answer of this.keeper.pending()) if (!(reply = await this.#send(answer))) return;
     // What was answered stays locked until the next frame is there: a second Enter would send it again.
-    await this.#next();
+    await this.#next(reply.next);
   }
 
-  async #next() {
+  /** Take the next frame, which is asked for unless it is known already (null for none). */
+  async #next(known = undefined) {
     this.#stopTimers();
     this.#askLater();
-    const task = await call("POST", this.nextPath);
+    const task = known === undefined ? await call("POST", this.nextPath) : known;
     if (task) this.#open(task);
     else this.#wait();
   }
@@ -293,14 +295,14 @@ export class Work extends EventTarget {
 
   // ---- answers on their way
 
-  /** Send one answer; true when the way is free for what comes next. */
+  /** Send one answer; gives what the server says, or false when the way is not free for what comes next. */
   async #send(answer) {
     if (answer.tracked) return this.#sendTracked(answer);
     try {
       const path = `api/requests/${answer.request_id}/${answer.verdict ?? "submit"}`;
-      const { undo_seconds } = await call("POST", path, answer.body);
-      this.#arrived(answer, undo_seconds);
-      return true;
+      const reply = await call("POST", path, answer.body);
+      this.#arrived(answer, reply.undo_seconds);
+      return reply;
     } catch (error) {
       if (!(error instanceof Refused) || error.signedOut) throw error;
       if (error.stale) return this.#sendAgain(answer, error);
@@ -324,7 +326,7 @@ export class Work extends EventTarget {
       this.dispatchEvent(new CustomEvent("late", { detail: late }));
     }
     this.keeper.dropPending(answer);
-    return true;
+    return {};
   }
 
   #arrived(answer, undoSeconds) {

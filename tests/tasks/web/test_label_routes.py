@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from al_core.errors import LedgerBusy
 from al_core.interactive.refiner import PlainRefiner, always
 from al_core.ledger.labelling.people import Role
 from al_core.masks.rle import Rle, decode, encode
@@ -107,6 +108,30 @@ class TestAnswers:
         assert [mask.track_id for mask in label.masks] == [1, 9]
         assert np.array_equal(decode(label.masks[0].rle), drawn)
         assert office.ledger.answer_times() == [(LabelKind.MASK, 7.25, 2)]
+
+    def test_who_goes_on_gets_the_next_frame_with_the_acknowledgement(self, office, ada):
+        office.ask(3, 1)
+        task = next_task(ada)
+        reply = submit(ada, task, [square(3)], go_on=True).json()
+        assert reply["next"]["frame"]["frame_idx"] == 1
+        assert next_task(ada)["lease"]["token"] == reply["next"]["lease"]["token"]
+        assert submit(ada, reply["next"], [square(1)], go_on=True).json()["next"] is None
+
+    def test_who_does_not_go_on_has_nothing_in_hand(self, office, ada):
+        office.ask(3, 1)
+        assert "next" not in submit(ada, next_task(ada), [square(3)]).json()
+        assert office.ledger.task_of("ada") is None
+
+    def test_an_answer_is_stored_where_the_next_frame_cannot_be_had(self, office, ada, monkeypatch):
+        office.ask(3, 1)
+        task = next_task(ada)
+
+        def busy(*_):
+            raise LedgerBusy("somebody else writes")
+
+        monkeypatch.setattr(type(office.ledger), "claim", busy)
+        assert "next" not in submit(ada, task, [square(3)], go_on=True).json()
+        assert [label.frame.frame_idx for label in office.ledger.human_labels()] == [3]
 
     def test_a_frame_has_as_many_objects_as_there_are(self, office, ada):
         office.ask(3)

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from al_core.records import ONE_SHOT
 from tests.toys.web.browser import browser
 from tests.toys.web.label_page import Person, waiting_round
 
@@ -31,8 +32,9 @@ def ada(ledger, running):
 
 @pytest.fixture
 def seen_ledger(tmp_path):
-    """As ``ledger``, of a video in which the square is seen."""
+    """As ``ledger``, of a video in which the square is seen, and which has no cuts."""
     with waiting_round(tmp_path, seen=True) as found:
+        found[0].put_shots(1, ONE_SHOT)
         yield found
 
 

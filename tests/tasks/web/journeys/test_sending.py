@@ -47,22 +47,39 @@ def test_a_polygon_that_closed_itself_is_forgotten_when_something_else_is_drawn(
 
 
 def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, ledger):
-    held = ada.hold("**/api/next")
-    with ada.page.expect_response("**/submit"):
-        frame = ada.go_on()
+    held = []
+    ada.page.route("**/submit", lambda route: held.append((route, route.fetch())))
+    frame = ada.go_on()
     wait_for_call(ada.page, held)
     for key in ("Enter", "0", "Shift+U", "Enter"):
         ada.page.keyboard.press(key)
     ada.drag((2, 2), (20, 3))
     assert same(ada.masks(), ada.saved[frame])
-    for route in held:
-        route.continue_()
-    ada.page.unroute("**/api/next")
+    ((route, reply),) = held
+    route.fulfill(response=reply)
     ada.next_after(frame)
     assert ada.task()["frame"]["frame_idx"] == ASKED[1]
     assert set(stored(ledger)) == {frame}
     assert ada.page.evaluate("() => fewframes.work.keeper.late()") == []
     assert not ada.page.is_visible("#late")
+
+
+def test_the_next_frame_comes_with_what_the_server_says_to_the_answer(ada):
+    asked = []
+    ada.page.on("request", lambda request: asked.append(request.url))
+    ada.next_after(ada.go_on())
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
+    assert not any(url.endswith("/api/next") for url in asked)
+
+
+def test_the_next_frame_is_asked_for_where_it_did_not_come(ada):
+    def without_next(route):
+        reply = route.fetch()
+        route.fulfill(response=reply, json={name: value for name, value in reply.json().items() if name != "next"})
+
+    ada.page.route("**/submit", without_next)
+    ada.next_after(ada.go_on())
+    assert ada.task()["frame"]["frame_idx"] == ASKED[1]
 
 
 def test_nothing_is_sent_while_a_frame_is_being_skipped(ada, ledger):
