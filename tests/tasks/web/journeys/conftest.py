@@ -34,7 +34,8 @@ def ada(ledger, running):
 def seen_ledger(tmp_path):
     """As ``ledger``, of a video in which the square is seen, and which has no cuts."""
     with waiting_round(tmp_path, seen=True) as found:
-        found[0].put_shots(1, ONE_SHOT)
+        ledger = found[0]
+        ledger.correct_cuts(1, [], ledger.shots().get(1, ONE_SHOT).cuts, "eve")
         yield found
 
 

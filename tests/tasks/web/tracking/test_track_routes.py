@@ -8,7 +8,7 @@ import pytest
 
 from al_core.ledger.labelling.leases import Purpose
 from al_core.masks.rle import Rle, decode
-from al_core.records import LabelKind, MaskLabel, Shots
+from al_core.records import LabelKind, MaskLabel
 from tests.toys.labelled_project import N_FRAMES
 from tests.toys.web.desk import answer, desk, sent, square
 
@@ -64,7 +64,7 @@ class TestTrack:
         assert lines[-1] == {"until": "far"}
 
     def test_the_way_ends_at_a_cut(self, office, ada):
-        office.ledger.put_shots(1, Shots((4,)))
+        office.ledger.correct_cuts(1, [4], [], "eve")
         office.ask(2)
         assert [line.get("frame_idx") for line in track(ada, ada.post("/api/next").json())[1]] == [3, None]
 
