@@ -29,18 +29,25 @@ def die_with_owner() -> None:
 # Python can ask for it between fork and exec, too; but a fork of a process with threads may never get to its exec
 # there, when another thread held a lock. So a command asks, and replaces itself by the program that follows.
 _ASK_TO_DIE_WITH = """\
-import ctypes, os, sys
+import contextlib, ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+niceness = os.nice(int(sys.argv[2]))
+# Where the kernel shares processors out among sessions, a niceness counts within a session only.
+with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
+    group.write(str(niceness))
 if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
+    os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-def start_child(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+def start_child(command: Sequence[str], output: IO[bytes], niceness: int = 0) -> subprocess.Popen[bytes]:
     """Start a child that writes to a file and dies with its owner.
 
     It has its own session: Ctrl-C in the terminal is for the owner, which then ends the child. The operating system
     ends it with the thread that started it.
+
+    Args:
+        niceness: how far it gives way to other processes where processors are short, 0 to 19; on Linux only.
 
     Raises:
         FileNotFoundError: there is no such program.
@@ -48,8 +55,9 @@ def start_child(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[b
     program = shutil.which(command[0])
     if program is None:
         raise FileNotFoundError(f"there is no program {command[0]}")
-    dying = [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(os.getpid())] if sys.platform == "linux" else []
-    whole = [*dying, program, *command[1:]]
+    whole = [program, *command[1:]]
+    if sys.platform == "linux":
+        whole = [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(os.getpid()), str(niceness), *whole]
     return subprocess.Popen(whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
 

@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 ATTEMPTS = 2
 """A run that crashes is started once more; what it had done is not done again."""
 
+NICENESS = 10
+"""Of the child: who labels while it trains comes first. Where nobody does, it has the processors all the same."""
+
 LOOK_SECONDS = 5.0
 """How soon a round goes on after its deadline; the last answer wakes the runner by itself."""
 
@@ -66,7 +69,7 @@ class RoundsRunner:
         elsewhere: Callable[[], bool] = lambda: False,
         watchdog: Watchdog | None = None,
     ) -> None:
-        self._process = SupervisedProcess(command, output, watchdog)
+        self._process = SupervisedProcess(command, output, watchdog, NICENESS)
         self._needed = needed
         self._on_change = on_change
         self._elsewhere = elsewhere

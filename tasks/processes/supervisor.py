@@ -70,12 +70,16 @@ class SupervisedProcess:
         hung: why the last one was killed; None where it ended by itself.
         ending: set by others to end the child and to start none any more.
         watchdog: looks whether the child hangs; may be given later.
+        niceness: of the child, see :func:`start_child`.
     """
 
-    def __init__(self, command: Sequence[str], output: Path, watchdog: "Watchdog | None" = None) -> None:
+    def __init__(
+        self, command: Sequence[str], output: Path, watchdog: "Watchdog | None" = None, niceness: int = 0
+    ) -> None:
         self.command = list(command)
         self.output = output
         self.watchdog = watchdog
+        self.niceness = niceness
         self.ending = threading.Event()
         self.pid = 0
         self.times = 0
@@ -91,7 +95,7 @@ class SupervisedProcess:
             OSError: it cannot be started.
         """
         with self.output.open("ab") as output:
-            child = start_child(self.command, output)
+            child = start_child(self.command, output, self.niceness)
         self.pid, self.hung = child.pid, None
         self.times += 1
         on_start()

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,20 @@ def test_a_child_has_its_words_and_its_output(tmp_path):
         child = start_child([sys.executable, "-c", "import sys; print(sys.argv[1:])", "two words", "-S"], output)
     assert child.wait(60) == 0
     assert (tmp_path / "out.log").read_text() == "['two words', '-S']\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux starts a child with a niceness")
+def test_a_child_gives_way_to_others(tmp_path):
+    told = (
+        "import os, pathlib; p = pathlib.Path('/proc/self/autogroup'); print(os.nice(0), p.exists() and p.read_text())"
+    )
+    before = os.nice(0)
+    with (tmp_path / "out.log").open("wb") as output:
+        child = start_child([sys.executable, "-c", told], output, niceness=7)
+    assert child.wait(60) == 0
+    niceness, *group = (tmp_path / "out.log").read_text().split()
+    assert int(niceness) == before + 7
+    assert group[-1] in ("False", niceness)
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path):
