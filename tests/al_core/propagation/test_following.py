@@ -29,7 +29,7 @@ def test_an_object_is_carried_on_in_both_directions(clip, by_flow, ahead):
     assert len(found) == len(ahead)
     for frame_idx, (mask,) in zip(ahead, found, strict=True):
         assert mask.track_id == 1
-        assert iou(decode(mask.rle), clip.truth[frame_idx][1]) > 0.85
+        assert iou(decode(mask.rle), clip.truth[frame_idx][1]) > 0.75
     assert all(a.confidence > b.confidence for (a,), (b,) in pairwise(found))
 
 
