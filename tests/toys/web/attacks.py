@@ -120,6 +120,8 @@ CALLS = [
     ("POST", "/api/requests/r1/release"),
     ("POST", "/api/requests/r1/refine"),
     ("POST", "/api/requests/r1/reopen"),
+    ("POST", "/api/requests/r1/track"),
+    ("POST", "/api/requests/r1/tracked"),
     ("POST", "/api/requests/r1/drop"),
     ("POST", "/api/answers/00000000-0000-0000-0000-000000000000/undo"),
     ("GET", "/api/people"),

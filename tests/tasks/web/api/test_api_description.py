@@ -82,7 +82,9 @@ def test_every_call_answers_with_the_codes_that_are_described(office, document, 
     stranger = TestClient(office.app, base_url=ADDRESS, headers=CHANGING)
     lead, viewer = office.person("lea", Role.LEAD), office.person("vic", Role.VIEWER)
     missing = {"video_id": "99", "request_id": "r9999-v00001-f0000001"}
-    bodies = ({}, {"lease": "none"}, answer({"lease": {"token": "none"}, "base_revision": 0}, []))
+    answered = answer({"lease": {"token": "none"}, "base_revision": 0}, [])
+    tracked = answered | {"frame_idx": 1, "direction": 1, "masks": sent([square(1)])}
+    bodies = ({}, {"lease": "none"}, answered, tracked)
     for (method, path), operation in operations(document).items():
         if path in ("/api/leave", "/enter"):
             continue
