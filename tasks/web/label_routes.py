@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 UNDO_SECONDS = 60
 """For this long an answer can be taken back."""
 
+PREVIEW = "preview"
+"""Names a gesture that nobody made yet among those at work."""
+
 LAST_FRAMES = 24
 """So many frames that a person answered last are listed."""
 
@@ -242,7 +245,8 @@ def drop(request: Request, person: Lead, request_id: RequestId, body: AsideBody)
 )
 def refine(request: Request, person: Labeller, request_id: RequestId, body: RefineBody) -> Any:
     """Make a mask better by clicks, strokes or a box, or fit the outline of one that was drawn; nothing is stored. A
-    newer gesture for the same object ends an older one, which then has no answer (204)."""
+    newer gesture for the same object ends an older one, which then has no answer (204). So does any gesture with a
+    preview, which has no answer either while anything else is at work."""
     # The server starts without scipy.
     from tasks.web.refining.page_gestures import Superseded
 
@@ -253,12 +257,20 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
             frame = FrameRef(frame.video_id, body.frame_idx)
             cache.check(frame)
         video = cache.video(frame.video_id)
-        cache.gestures.supersede((request_id, TRACKING))
         start = body.rle.checked(video) if body.rle is not None else None
-        ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
+        subject: tuple[str, int | str] = (request_id, body.track_id)
+        if body.preview:
+            held = ledger.task_of(person.name)
+            if held is None or held.lease != body.lease or cache.gestures.n_at_work:
+                return Response(status_code=204)
+            subject = (request_id, PREVIEW)
+        else:
+            ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
+            for other in (TRACKING, PREVIEW):
+                cache.gestures.supersede((request_id, other))
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
         try:
-            with cache.gestures.at_work((request_id, body.track_id), body.made_at) as going_on:
+            with cache.gestures.at_work(subject, body.made_at) as going_on:
                 refiner = cache.embedded.refiner(frame) or cache.gestures.refiner()
                 image = cache.image(frame)
                 drawn = None if body.outline is None else decode(body.outline.checked(video))

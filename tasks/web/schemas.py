@@ -183,7 +183,7 @@ class StrokeBody(BaseModel):
 class RefineBody(LeaseBody):
     """Clicks, strokes or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be
     fitted, in the frame in hand or another one of its video; of two gestures for an object the one that was made later
-    counts, by the milliseconds of the page's clock."""
+    counts, by the milliseconds of the page's clock. A preview is a gesture that nobody has made yet."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
@@ -194,6 +194,7 @@ class RefineBody(LeaseBody):
     outline: RleBody | None = None
     frame_idx: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     made_at: Annotated[int, Field(ge=0)] = 0
+    preview: bool = False
 
 
 def checked_masks(

@@ -91,6 +91,12 @@ class PageGestures:
                 if self._gestures.get(subject) is mine:
                     del self._gestures[subject]
 
+    @property
+    def n_at_work(self) -> int:
+        """How many gestures are at work."""
+        with self._lock:
+            return len(self._gestures)
+
     def supersede(self, subject: Hashable) -> None:
         """Let what is at work for a subject have no meaning any more."""
         with self._lock:

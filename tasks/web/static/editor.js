@@ -239,6 +239,15 @@ export class Editor extends EventTarget {
     await this.#addToSeries({ x: Math.floor(x), y: Math.floor(y), positive: !minus }, [[x, y]]);
   }
 
+  /** What a click at the pointer would ask of the server; null outside of the frame. */
+  wouldAsk() {
+    const { drawing, pointer: [x, y], clicks, minus } = this, { selected } = drawing;
+    if (x < 0 || y < 0 || x >= drawing.width || y >= drawing.height) return null;
+    const click = { x: Math.floor(x), y: Math.floor(y), positive: !minus };
+    const base = clicks?.base ?? (selected ? drawing.rleOf(selected) : null);
+    return { rle: base, clicks: [...(clicks?.made ?? []), click] };
+  }
+
   async #scribble({ points, minus }) {
     const { width, height } = this.drawing;
     if (!points.some(([x, y]) => x >= 0 && y >= 0 && x < width && y < height)) return;

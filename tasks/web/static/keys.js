@@ -22,6 +22,7 @@ export const KEYS = {
     ["s", "click", "Clicks: what belongs to the object is found"],
     ["Shift+b", "scribble", "Scribble: strokes along what belongs to the object, or does not; the rest is found"],
     ["Shift", "", "Brush and box: go on with the selected object, also away from it"],
+    ["Shift+m", "preview", "Show what a click would make before it is made, or not"],
     ["m", "minus", "Add or take away; the right button does it once, Shift too for polygon, eraser, clicks, scribble"],
     ["[ ]", "", "Size of the brush; also Shift and the wheel"],
     ["u", "cutting", "Cut the object underneath, or keep it"],

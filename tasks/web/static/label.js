@@ -18,6 +18,7 @@ import { Messages, sentences } from "./messages.js";
 import { Notes } from "./notes.js";
 import { Panel } from "./panel.js";
 import { Preferences } from "./preferences.js";
+import { Preview } from "./preview.js";
 import { Reason } from "./reason.js";
 import { Review } from "./review.js";
 import { call } from "./server.js";
@@ -41,8 +42,8 @@ let own = null, tracking = null, direction = 1;
 const colourOf = (track) => (track > 0 ? setup.colours[(track - 1) % setup.colours.length] : "#9aa3ad");
 const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.length);
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
-const editor = new Editor(view, colourOf, (object, question) =>
-  work.refine({ track_id: object.track, category_id: object.category, ...question, ...elsewhere() }));
+const editor = new Editor(view, colourOf, refine);
+const preview = new Preview(editor, (question) => work.preview(question), () => elsewhere());
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const panel = new Panel(byId("side"), colourOf, actOnObject);
@@ -51,6 +52,15 @@ const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Ev
 const review = new Review(setup.review);
 const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
 const MOST_TRACK = 65534, AHEAD_MS = 300;
+
+/** The mask that the server makes of a gesture; one that was seen before it was made is there already. */
+async function refine(object, question) {
+  const asked = { track_id: object.track, category_id: object.category, ...question, ...elsewhere() };
+  const seenBefore = preview.answerTo(asked), began = performance.now();
+  const rle = seenBefore ?? (await work.refine(asked));
+  if (rle && !seenBefore) preview.took(performance.now() - began);
+  return rle;
+}
 
 // ---- what is seen
 
@@ -65,6 +75,7 @@ function drawOver(context, scale) {
     const chosen = drawing.objects.includes(pointed) ? pointed : drawing.selected;
     if (!onlySeen) layer.drawOutlines(context, scale, drawing.objects, chosen);
   }
+  preview.drawOver(context, scale);
   editor.drawOver(context, scale);
   if (!onlySeen && !look.hidden) view.write(context, numbersSeen());
   if (!away) reason.drawOver(context, scale);
@@ -596,6 +607,7 @@ const ACTIONS = {
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
   drop: () => putAside("drop"),
+  preview: () => preview.set({ on: !preview.on }) || messages.tell(`Previews are ${preview.on ? "on" : "off"}.`),
   minus: () => editor.set({ minus: !editor.minus }),
   cutting: () => editor.set({ cutting: !editor.cutting }),
   thinner: () => editor.resize(1 / 1.2),
@@ -689,7 +701,7 @@ async function begin() {
   work = new Work(keeper, clock, () => own.masks(), review.on);
   tracking = new Tracking(work, clock);
   if (review.on) look.set({ outlineOnly: true });
-  else new Preferences(keeper, { editor, look, panel, tracking, tools: TOOLS });
+  else new Preferences(keeper, { editor, look, panel, tracking, preview, tools: TOOLS });
   tracking.addEventListener("state", showState);
   tracking.addEventListener("ended", ({ detail }) => {
     workHere();
@@ -720,7 +732,7 @@ async function begin() {
     work.start();
   }, leaveToAnotherTab);
   globalThis.fewframes = {
-    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, drawing: () => drawing,
+    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, preview, drawing: () => drawing,
   };
   return tabs.begin();
 }

@@ -1,7 +1,7 @@
 // How a person likes to work: tool, size of the brush, brightness and the like, kept on this device.
 
 const EDITOR = ["tool", "radius", "cutting"], LOOK = ["opacity", "brightness", "contrast", "outlineOnly", "numbers"];
-const PANEL = ["order"], TRACKING = ["every"];
+const PANEL = ["order"], TRACKING = ["every"], PREVIEW = ["on"];
 const KEPT_AFTER_MS = 300;
 
 const isLike = (value, example) =>
@@ -9,8 +9,8 @@ const isLike = (value, example) =>
 
 export class Preferences {
   /** Take up what was kept, as far as this version knows it, and keep what changes from now on; known names tools. */
-  constructor(keeper, { editor, look, panel, tracking, tools }) {
-    const parts = [[editor, EDITOR], [look, LOOK], [panel, PANEL], [tracking, TRACKING]];
+  constructor(keeper, { editor, look, panel, tracking, preview, tools }) {
+    const parts = [[editor, EDITOR], [look, LOOK], [panel, PANEL], [tracking, TRACKING], [preview, PREVIEW]];
     Object.assign(this, { keeper, parts, timer: 0 });
     const kept = keeper.preferences() ?? {};
     for (const [part, names] of this.parts) {

@@ -167,6 +167,14 @@ export class Work extends EventTarget {
     return reply?.rle ?? null;
   }
 
+  /** Ask what a click would come to; null where the server has other work, or is away. */
+  async preview(question) {
+    if (!this.online || !this.task) return null;
+    const { request_id, lease } = this.task;
+    const path = `api/requests/${request_id}/refine`;
+    return (await call("POST", path, { lease: lease.token, ...question }))?.rle ?? null;
+  }
+
   /** Carry masks to other frames: take(line) is awaited for each line that the server sends, until signal aborts. */
   async track(question, signal, take) {
     const { request_id, lease } = this.task;
