@@ -4,7 +4,7 @@
 import * as masks from "./masks.js";
 import { decodeBox } from "./rle.js";
 
-const REST_MS = 180, FAST_MS = 400;
+const REST_MS = 200, FAST_MS = 400;
 const HALO = "rgb(0 0 0 / 60%)", LINE = "#ffffff";
 
 /** What a question comes to, whichever object it is about: the same answer is not asked for twice. */

@@ -9,6 +9,7 @@ import pytest
 from al_core.ledger.labelling.leases import Purpose
 from al_core.masks.rle import Rle, decode
 from al_core.records import LabelKind, MaskLabel
+from tasks.web.refining.page_gestures import Superseded
 from tests.toys.labelled_project import N_FRAMES
 from tests.toys.web.desk import answer, desk, sent, square
 
@@ -158,6 +159,34 @@ class TestCorrected:
     def test_from_the_frame_of_somebody_else_nothing_is_taken(self, office, ada, task):
         assert correct(office.person("bo"), task, 3, [square(3)]).status_code == 409
         assert office.ledger.human_labels() == []
+
+
+class TestPreview:
+    def click(self, task, **changes):
+        clicks = [{"x": 10, "y": 9, "positive": True}]
+        return {"lease": task["lease"]["token"], "clicks": clicks, "preview": True} | changes
+
+    def ask(self, client, task, **changes):
+        return client.post(f"/api/requests/{task['request_id']}/refine", json=self.click(task, **changes))
+
+    def test_it_is_what_the_click_makes(self, ada, task):
+        assert self.ask(ada, task).json() == self.ask(ada, task, preview=False).json()
+
+    def test_it_waits_for_nobody(self, office, ada, task):
+        with office.app.state.label_cache.gestures.at_work(("another", 1)):
+            assert self.ask(ada, task).status_code == 204
+
+    def test_a_gesture_ends_it(self, office, ada, task):
+        gestures = office.app.state.label_cache.gestures
+        with gestures.at_work((task["request_id"], "preview")) as going_on:
+            going_on()
+            self.ask(ada, task, preview=False)
+            with pytest.raises(Superseded):
+                going_on()
+
+    def test_it_needs_the_frame_in_hand(self, office, ada, task):
+        assert self.ask(ada, task, lease="stolen").status_code == 204
+        assert self.ask(office.person("bo"), task).status_code == 204
 
 
 def test_clicks_are_answered_in_another_frame_of_the_video(ada, task):
