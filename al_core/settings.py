@@ -213,7 +213,8 @@ class AnnotatorSettings(_Section):
 
     Our page and the simulated annotator may be asked for all ``kinds`` of label, other back-ends for whole masks.
 
-    For people at our page: a lease expires ``lease_seconds`` after the last heartbeat of its holder. Of the requests,
+    For people at our page: a lease expires ``lease_seconds`` after the last heartbeat of its holder. A frame of the
+    video that a person labelled last comes before ``same_video`` frames of better rank. Of the requests,
     ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
     are asked for beforehand, so that nobody waits while a round trains. ``refiner_seconds`` of each round go into a
@@ -238,6 +239,7 @@ class AnnotatorSettings(_Section):
     box_noise_pixels: Annotated[float, Field(ge=0)] = 3.0
     judgement_error: Annotated[float, Field(ge=0)] = 0.03
     lease_seconds: Annotated[float, Field(ge=10)] = 300.0
+    same_video: NonNegative = 8
     blind_share: Share = 0.0
     double_share: Share = 0.0
     known_truth_share: Share = 0.0

@@ -107,6 +107,9 @@ MEANING = {
     "annotator.cvat_url": "CVAT server that each round is uploaded to; empty: files only.",
     "annotator.cvat_token_variable": "Name of the environment variable that holds its access token.",
     "annotator.judgement_error": "How far off the simulated annotator judges the overlap (IoU) of a mask shown.",
+    "annotator.same_video": "At `page` a frame of the video that a person labelled last comes before so many of better "
+    "rank: whoever knows a video labels its frames faster. It costs nothing where a round waits for all its frames; "
+    "where it goes on without some, each of these is at most so many ranks better than one that was labelled.",
     "annotator.lease_seconds": "A frame of `page` returns to the queue so long after its holder was last heard of.",
     "annotator.blind_share": "Share of requests that `page` shows without masks, to see who accepts too much.",
     "annotator.double_share": "Share of requests that `page` gives to a second person too; the first answer counts.",

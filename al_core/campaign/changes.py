@@ -14,6 +14,7 @@ LAST_CHANCE = {
     "selection": "select",
     "annotator": "request",
     "annotator.lease_seconds": "collect",
+    "annotator.same_video": "collect",
     "annotator.refiner_seconds": "train",
     "annotator.review": "collect",
     "annotator.review_share": "collect",

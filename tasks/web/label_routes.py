@@ -72,7 +72,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 @router.post("/api/next", responses=answers(example=examples.TASK, nothing="No frame waits."))
 def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
-    task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
+    task = _claimed(request, person)
     return Response(status_code=204) if task is None else told_task(request, person, task)
 
 
@@ -80,7 +80,8 @@ def next_task(request: Request, person: Labeller) -> Any:
 def upcoming(request: Request, person: Labeller) -> Any:
     """Tell which frame this person would get after the one in hand, so that it can be fetched ahead; it may be another
     in the end."""
-    frame = _ledger(request).upcoming(person.name, _cache(request).lease_seconds())
+    settings = _cache(request).newest_settings().annotator
+    frame = _ledger(request).upcoming(person.name, settings.lease_seconds, settings.same_video)
     if frame is None:
         return Response(status_code=204)
     return {"video_id": frame.video_id, "frame_idx": frame.frame_idx}
@@ -406,10 +407,15 @@ def told_task(request: Request, person: Annotator, task: Task) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _claimed(request: Request, person: Annotator) -> Task | None:
+    settings = _cache(request).newest_settings().annotator
+    return _ledger(request).claim(person.name, settings.lease_seconds, settings.same_video)
+
+
 def _next(request: Request, person: Annotator) -> dict[str, Any]:
     """Hand out the next frame, as far as that is to be had: what came before is stored in any case."""
     try:
-        task = _ledger(request).claim(person.name, _cache(request).lease_seconds())
+        task = _claimed(request, person)
         return {"next": None if task is None else told_task(request, person, task)}
     except FewframesError:
         return {}

@@ -101,15 +101,25 @@ def held_by(connection: duckdb.DuckDBPyConnection, annotator: str) -> Lease | No
     return None if row is None else Lease(*row)
 
 
-def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: datetime) -> Question | None:
+def next_for(
+    connection: duckdb.DuckDBPyConnection,
+    person: Annotator,
+    until: datetime,
+    same_video: int = 0,
+    video_id: int | None = None,
+) -> Question | None:
     """Choose the request that a person with nothing in hand gets.
 
     Args:
+        same_video: a request in the person's video may be taken before so many of better rank.
+        video_id: the person's video; None for that of the last answer.
         until: when its lease will end. One that lasts much longer was given while the clock was ahead, and counts as
             over: else a frame could be kept from everybody for as long as the clock was put back.
     """
     names = {"me": person.name, "now": now(), "latest": until + CLOCK_SLACK}
     best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
+    if best is not None and same_video:
+        best = _in_same_video(connection, names, best, same_video, video_id) or best
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
         if check is not None and (best is None or _place(check) < _place(best)):
@@ -117,6 +127,22 @@ def next_for(connection: duckdb.DuckDBPyConnection, person: Annotator, until: da
         if best is None:
             best = connection.execute(_FREE_HOLDOUT, names).fetchone()
     return None if best is None else _question(connection, best)
+
+
+def _in_same_video(
+    connection: duckdb.DuckDBPyConnection,
+    names: dict[str, Any],
+    best: tuple[Any, ...],
+    within: int,
+    video_id: int | None,
+) -> tuple[Any, ...] | None:
+    """Return the best free request in a person's video that is at most so many ranks after the best of all, in the same
+    round and with the same priority; None where the best one comes first whatever its video is."""
+    last = connection.execute(_LAST_VIDEO, [names["me"]]).fetchone() if video_id is None else (video_id,)
+    if last is None or last[0] == best[2] or connection.execute(_COMES_FIRST, [best[0], names["me"]]).fetchone():
+        return None
+    limits = {"video": last[0], "first": best[2], "round": best[1], "rank": best[4] + within}
+    return connection.execute(_FREE_IN_VIDEO, names | limits).fetchone()
 
 
 def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
@@ -349,6 +375,22 @@ _FREE_LABEL = _FREE.format(
     where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
     order=_BACK_FIRST + _DRAWN_FIRST,
 )
+
+_PRIORITY = "coalesce((SELECT priority FROM video_priority p WHERE p.video_id = ${video}), 0)"
+
+_FREE_IN_VIDEO = _FREE.format(
+    columns=_COLUMNS,
+    where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND video_id = $video AND round_id = $round "
+    f"AND rank <= $rank AND {_PRIORITY.format(video='video')} = {_PRIORITY.format(video='first')}",
+    order="",
+)
+
+_LAST_VIDEO = "SELECT video_id FROM answer WHERE annotator = ? ORDER BY created_at DESC, answer_id LIMIT 1"
+
+_COMES_FIRST = """
+SELECT 1 FROM set_aside WHERE request_id = $1 AND how = 'flag'
+UNION ALL SELECT 1 FROM draft WHERE request_id = $1 AND annotator = $2
+"""
 
 _FREE_FOR_LEAD = _FREE.format(
     columns=_COLUMNS,

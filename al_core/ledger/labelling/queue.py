@@ -94,7 +94,7 @@ class QueueOperations(Operations):
     """
 
     @writes
-    def claim(self, annotator: str, seconds: float) -> Task | None:
+    def claim(self, annotator: str, seconds: float, same_video: int = 0) -> Task | None:
         """Lease the next request to a person for some seconds; None when there is none, or the project is paused.
 
         A person holds one frame at a time: whoever has one gets the same again, also after its lease expired, unless
@@ -102,6 +102,9 @@ class QueueOperations(Operations):
         the videos of the highest priority first, and ranks. Frames of a video that is assigned go to its people only.
         What the person skipped, and what was flagged, is left for others; a lead gets flagged frames first, and last
         those that the lead skipped. A viewer gets none.
+
+        Args:
+            same_video: a frame of the video that the person labelled last comes before so many of better rank.
 
         Raises:
             UnknownName: nobody of that name has access.
@@ -121,7 +124,7 @@ class QueueOperations(Operations):
                     prolong_lease(connection, lease.request_id, until)
                 else:
                     paused = connection.execute(PAUSED).fetchone()
-                    question = None if paused else next_for(connection, person, until)
+                    question = None if paused else next_for(connection, person, until, same_video)
                     if question is None:
                         return None
                     lease = lease_to(connection, question.request.request_id, annotator, until)
@@ -135,18 +138,23 @@ class QueueOperations(Operations):
             return None if held is None else task_with(connection, held, annotator)
 
     @reads
-    def upcoming(self, annotator: str, seconds: float) -> FrameRef | None:
+    def upcoming(self, annotator: str, seconds: float, same_video: int = 0) -> FrameRef | None:
         """Return the frame that a person would get next, beside what is in hand; None when that is none.
 
         Args:
             seconds: how long leases last.
+            same_video: as for :meth:`claim`; the person's video is that of the frame in hand.
 
         Raises:
             UnknownName: nobody of that name has access.
         """
         with self._connector.session() as connection:
             person, until = person_of(connection, annotator), now() + timedelta(seconds=seconds)
-            question = None if person.role is Role.VIEWER else next_for(connection, person, until)
+            if person.role is Role.VIEWER:
+                return None
+            held = held_by(connection, annotator)
+            video = None if held is None else question_of(connection, held.request_id).request.frame.video_id
+            question = next_for(connection, person, until, same_video, video)
             return None if question is None else question.request.frame
 
     @reads

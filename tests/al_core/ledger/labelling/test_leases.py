@@ -7,10 +7,10 @@ import pytest
 from al_core.errors import StaleLease, UnknownName
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
-from al_core.records import FrameRef
+from al_core.records import FrameRef, LabelRequest
 from al_core.settings import Settings
 from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
-from tests.toys.ledgers import asked, chosen, mask_answer
+from tests.toys.ledgers import asked, chosen, clip, mask_answer, times_us
 
 
 class TestClaims:
@@ -208,3 +208,46 @@ class TestChecks:
         ledger.finish_round(1, None)
         ledger.begin_round(Settings())
         assert claim(ledger, "bo") is None
+
+
+class TestSameVideo:
+    """Frames 0 to 9 of rank 0 to 9, the even ranks of one video and the odd ones of another."""
+
+    @pytest.fixture
+    def two_videos(self, ledger):
+        ledger.add_video(clip("other"), times_us())
+        ledger.begin_round(Settings())
+        ledger.put_requests([LabelRequest.of(1, chosen(i, i, video_id=1 + i % 2)) for i in range(10)])
+        return ledger
+
+    def handed_out(self, ledger, n, **options):
+        """Ranks of the next frames that ada gets and answers."""
+        ranks = []
+        for _ in range(n):
+            task = ledger.claim("ada", LEASE, **options)
+            ranks.append(task.question.request.rank)
+            answer(ledger, "ada", f"a{len(ranks)}-{task.question.request.request_id}")
+        return ranks
+
+    def test_frames_of_a_video_come_together_as_far_as_ranks_allow(self, two_videos):
+        assert self.handed_out(two_videos, 10, same_video=3) == [0, 2, 4, 1, 3, 5, 7, 9, 6, 8]
+
+    def test_without_it_ranks_alone_count(self, two_videos):
+        assert self.handed_out(two_videos, 10) == list(range(10))
+
+    def test_a_video_of_higher_priority_comes_first(self, two_videos):
+        two_videos.set_priority(2, 5, "eve")
+        assert self.handed_out(two_videos, 6, same_video=9) == [1, 3, 5, 7, 9, 0]
+
+    def test_a_frame_that_was_begun_comes_first(self, two_videos):
+        self.handed_out(two_videos, 1, same_video=9)
+        begun = two_videos.claim("ada", LEASE)
+        two_videos.save_draft(begun.question.request.request_id, "ada", begun.lease, MASKS, 3.0)
+        two_videos.release(begun.question.request.request_id, "ada", begun.lease)
+        assert begun.question.request.rank == 1
+        assert self.handed_out(two_videos, 1, same_video=9) == [1]
+
+    def test_what_comes_next_is_told_by_the_video_in_hand(self, two_videos):
+        two_videos.claim("ada", LEASE, same_video=3)
+        assert two_videos.upcoming("ada", LEASE, 3) == FrameRef(1, 2)
+        assert two_videos.upcoming("ada", LEASE) == FrameRef(2, 1)
