@@ -8,6 +8,7 @@ from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.api import api_description, category_routes
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.identity import object_routes
+from tasks.web.identity.devices import Devices
 from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
@@ -42,6 +43,7 @@ def create_app(context: WebContext) -> FastAPI:
     app.state.context = context
     app.state.label_cache = LabelCache(context)
     app.state.given_numbers = GivenNumbers()
+    app.state.devices = Devices()
     app.state.failed_links = auth.FailedLinks()
     add_error_handlers(app)
     mount(app)

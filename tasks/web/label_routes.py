@@ -25,6 +25,7 @@ from tasks.web.api import answer_examples as examples
 from tasks.web.api.category_routes import offered
 from tasks.web.auth import Labeller, Lead, Person, Viewer
 from tasks.web.error_responses import answers
+from tasks.web.identity.devices import ON_THIS_DEVICE
 from tasks.web.label_cache import LabelCache
 from tasks.web.pictures import disagreement, encoded, heat_map
 from tasks.web.schemas import AsideBody, DraftBody, LeaseBody, RefineBody, SubmitBody, checked_masks, understood
@@ -69,7 +70,11 @@ def me(request: Request, person: Person) -> dict[str, Any]:
     return {"name": person.name, "role": person.role, "done": counts.mine, "open": counts.open, **flagged}
 
 
-@router.post("/api/next", responses=answers(example=examples.TASK, nothing="No frame waits."))
+@router.post(
+    "/api/next",
+    dependencies=ON_THIS_DEVICE,
+    responses=answers(409, example=examples.TASK, nothing="No frame waits."),
+)
 def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _claimed(request, person)
@@ -154,7 +159,11 @@ def disagreement_map(request: Request, person: Labeller, video_id: Number, frame
 # ---- the frame in hand
 
 
-@router.post("/api/requests/{request_id}/renew", responses=answers(404, 409, example=examples.RENEWED))
+@router.post(
+    "/api/requests/{request_id}/renew",
+    dependencies=ON_THIS_DEVICE,
+    responses=answers(404, 409, example=examples.RENEWED),
+)
 def renew(request: Request, person: Labeller, request_id: RequestId, body: LeaseBody) -> dict[str, Any]:
     """Keep the frame."""
     seconds = _cache(request).lease_seconds()
@@ -164,7 +173,11 @@ def renew(request: Request, person: Labeller, request_id: RequestId, body: Lease
     return {"expires_in_seconds": seconds, "note": note}
 
 
-@router.put("/api/requests/{request_id}/draft", responses=answers(404, 409, example={"saved": True}))
+@router.put(
+    "/api/requests/{request_id}/draft",
+    dependencies=ON_THIS_DEVICE,
+    responses=answers(404, 409, example={"saved": True}),
+)
 def save_draft(request: Request, person: Labeller, request_id: RequestId, body: DraftBody) -> dict[str, Any]:
     """Keep an unfinished drawing on the server."""
     with refusals(request, person, request_id):

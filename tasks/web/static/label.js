@@ -661,6 +661,10 @@ const ACTIONS = {
   newCategory: () => drawing && guide.askForCategory().then((told) => told && offer(told)),
   showLate: () => messages.late(work.keeper.late()[0], work),
   goOnHere: () => tabs.takeOver(),
+  goOnThisDevice: () => {
+    app.dataset.state = "starting";
+    work.start(true);
+  },
   leave: () => work.leave().then(() => location.assign("./")),
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
@@ -720,6 +724,7 @@ async function begin() {
     if (review.on) review.nothingToDo();
     else call("GET", "api/state").then((state) => messages.nothingToDo(state), () => null);
   });
+  work.addEventListener("elsewhere", () => showLeft("another-device"));
   work.addEventListener("sent", ({ detail }) => messages.sent(detail, () => work.canUndo));
   work.addEventListener("late", ({ detail }) => messages.late(detail, work));
   work.addEventListener("refused", ({ detail }) => {
@@ -740,8 +745,15 @@ async function begin() {
 async function leaveToAnotherTab() {
   editor.cancel();
   await work.stop();
+  showLeft("another-tab");
+}
+
+/** The work is elsewhere. */
+function showLeft(where) {
+  tracking.stop();
+  editor.cancel();
   drawing = null;
-  app.dataset.state = "another-tab";
+  app.dataset.state = where;
   showState();
 }
 

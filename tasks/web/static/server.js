@@ -3,14 +3,25 @@
 const PATIENCE_MS = 20000;
 const AWAY = new Set([502, 503, 504]);
 
+/** What this browser calls itself, the same in all its tabs; another one each time where it keeps nothing. */
+const device = (() => {
+  const name = "fewframes:device";
+  try {
+    if (!localStorage.getItem(name)) localStorage.setItem(name, uuid());
+    return localStorage.getItem(name);
+  } catch {
+    return uuid();
+  }
+})();
+
 /** The server cannot be reached now; what was sent may or may not have arrived. */
 export class Unreachable extends Error {}
 
 /** The server said no: error is what is wrong, mend is what to do. */
 export class Refused extends Error {
-  constructor(status, { error = `the server answered ${status}`, mend = "", owner = null } = {}) {
+  constructor(status, { error = `the server answered ${status}`, mend = "", owner = null, elsewhere = false } = {}) {
     super(error);
-    Object.assign(this, { status, mend, owner });
+    Object.assign(this, { status, mend, owner, elsewhere });
   }
 
   get signedOut() {
@@ -18,13 +29,13 @@ export class Refused extends Error {
   }
 
   get stale() {
-    return this.status === 409 || this.status === 404;
+    return !this.elsewhere && (this.status === 409 || this.status === 404);
   }
 }
 
 /** The answer's JSON; null where there is nothing. Paths are relative: a proxy may show the page below another one. */
 export async function call(method, path, body = undefined) {
-  const headers = method === "GET" ? {} : { "X-Fewframes": "1", "Content-Type": "application/json" };
+  const headers = method === "GET" ? {} : { "X-Fewframes": "1", "X-Fewframes-Device": device, "Content-Type": "application/json" };
   let reply;
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);

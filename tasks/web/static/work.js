@@ -2,7 +2,8 @@
 // until the server has confirmed it, and is sent again with the same id until then.
 //
 // Tells: "task" {task, drawn}, "empty", "state", "sent" {undoSeconds, kind}, "late" (the drawing), "refused" {error},
-// "note" (a sentence of the server), "going" (the id of a correction that is on its way).
+// "note" (a sentence of the server), "going" (the id of a correction that is on its way),
+// "elsewhere" (the person works on another device).
 
 import { sentences } from "./messages.js";
 import { call, lines, Refused, Unreachable, uuid } from "./server.js";
@@ -19,7 +20,7 @@ export class Work extends EventTarget {
   constructor(keeper, clock, masks, reviews = false) {
     super();
     Object.assign(this, { reviews, nextPath: reviews ? "api/review/next" : "api/next" });
-    Object.assign(this, { keeper, clock, masks, task: null, last: null, sending: false });
+    Object.assign(this, { keeper, clock, masks, task: null, last: null, sending: false, takes: false });
     Object.assign(this, { online: true, signedOut: false, saved: "saved", healing: false, timers: {}, active: false });
     addEventListener("online", () => this.#hurry?.());
     addEventListener("pagehide", () => this.#saveHere());
@@ -28,8 +29,9 @@ export class Work extends EventTarget {
 
   #hurry = null;
 
-  async start() {
-    this.active = true;
+  /** Begin, or go on; take it from another device where it was begun there. */
+  async start(take = false) {
+    Object.assign(this, { active: true, takes: take });
     await this.#safely(() => this.#goOn());
   }
 
@@ -222,7 +224,9 @@ export class Work extends EventTarget {
   async #next(known = undefined) {
     this.#stopTimers();
     this.#askLater();
-    const task = known === undefined ? await call("POST", this.nextPath) : known;
+    const path = `${this.nextPath}${this.takes ? "?take=true" : ""}`;
+    const task = known === undefined ? await call("POST", path) : known;
+    this.takes = false;
     if (task) this.#open(task);
     else this.#wait();
   }
@@ -406,10 +410,20 @@ export class Work extends EventTarget {
     } catch (error) {
       if (error instanceof Unreachable) this.#heal();
       else if (error instanceof Refused && error.signedOut) this.#heal(true);
+      else if (error instanceof Refused && error.elsewhere) this.#leaveToAnotherDevice();
       else if (error instanceof Refused) this.dispatchEvent(new CustomEvent("refused", { detail: { error } }));
       else throw error;
       return null;
     }
+  }
+
+  /** The person went on elsewhere; what is drawn here stays on this device. */
+  #leaveToAnotherDevice() {
+    this.#saveHere();
+    this.#stopTimers();
+    Object.assign(this, { active: false, task: null });
+    this.#say({ saved: "saved", sending: false });
+    this.dispatchEvent(new Event("elsewhere"));
   }
 
   async #heal(signedOut = false) {

@@ -203,3 +203,25 @@ def test_the_picture_of_the_next_frame_is_there_before_this_one_is_sent(ada):
     ada.next_after(ada.go_on())
     assert ada.task()["frame"]["frame_idx"] == ASKED[1] == 2
     assert not [url for url in asked if url.endswith("/frames/1/2.jpg")]
+
+
+def test_a_second_browser_says_so_and_takes_the_work_along(running, ledger):
+    link = f"{ledger[1]}/enter#{ledger[0].add_annotator('Cyd')}"
+    desk = Person(running, link)
+    frame = desk.task()["frame"]["frame_idx"]
+    desk.drag((2, 2), (20, 3))
+    drawn = desk.masks()
+    desk.page.wait_for_function("() => fewframes.work.saved === 'saved'")
+    tablet = Person(running, link)
+    tablet.page.wait_for_selector("#app[data-state=another-device]")
+    assert "another device" in tablet.page.inner_text("#stage")
+    tablet.page.click("[data-action=goOnThisDevice]")
+    assert tablet.task()["frame"]["frame_idx"] == frame
+    assert same(tablet.masks(), drawn)
+
+    desk.drag((2, 20), (20, 20))
+    desk.page.wait_for_selector("#app[data-state=another-device]")
+    tablet.next_after(tablet.go_on())
+    assert same(stored(ledger)[frame], drawn)
+    for person in (desk, tablet):
+        person.context.close()
