@@ -1,7 +1,7 @@
 """Nothing is sent by accident: a frame goes on when the person means it, once, and from one tab."""
 
 from tests.toys.web.browser import needs_chromium
-from tests.toys.web.label_page import ASKED, same, stored
+from tests.toys.web.label_page import ASKED, Person, same, stored
 
 pytestmark = needs_chromium
 
