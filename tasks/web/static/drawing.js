@@ -290,8 +290,9 @@ export class Drawing extends EventTarget {
     this.undone.pop();
   }
 
-  remove(object) {
-    const at = this.objects.indexOf(object), rest = this.objects.filter((o) => o !== object);
+  /** Delete objects in one step. */
+  remove(...gone) {
+    const at = this.objects.indexOf(gone[0]), rest = this.objects.filter((o) => !gone.includes(o));
     this.#changeList("delete", rest, rest[Math.min(at, rest.length - 1)] ?? null);
   }
 
@@ -301,6 +302,15 @@ export class Drawing extends EventTarget {
     Object.assign(object, values, { sure: false });
     object.guessed &&= object.track === (before.track ?? object.track);
     this.#record({ label: "rename", values: [{ object, before, after: values }] });
+  }
+
+  /** Change the category of several objects in one step. */
+  assignAll(objects, category) {
+    const values = objects.filter((object) => object.category !== category).map((object) => ({
+      object, before: { category: object.category }, after: { category },
+    }));
+    for (const { object } of values) Object.assign(object, { category, sure: false });
+    if (values.length) this.#record({ label: "rename", values });
   }
 
   /** Give two objects each other's number and category. */

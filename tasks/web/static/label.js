@@ -2,6 +2,7 @@
 
 import { Asked } from "./asked.js";
 import { ActiveClock } from "./clock.js";
+import { Chosen } from "./chosen.js";
 import { Clip } from "./clip.js";
 import { Drawing } from "./drawing.js";
 import { Editor, TOOLS } from "./editor.js";
@@ -46,7 +47,7 @@ const editor = new Editor(view, colourOf, refine);
 const preview = new Preview(editor, (question) => work.preview(question), () => elsewhere());
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"), () => editor.busy > 0);
-const panel = new Panel(byId("side"), colourOf, actOnObject);
+const chosen = new Chosen(), panel = new Panel(byId("side"), colourOf, actOnObject, chosen);
 const reason = new Reason(byId("why"), setup.components, () => view.redrawOverlay());
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
 const review = new Review(setup.review);
@@ -72,8 +73,8 @@ function drawOver(context, scale) {
     context.globalAlpha = look.outlineOnly && !onlySeen ? 0 : look.opacity;
     context.drawImage(filled.canvas, 0, 0);
     context.globalAlpha = 1;
-    const chosen = drawing.objects.includes(pointed) ? pointed : drawing.selected;
-    if (!onlySeen) layer.drawOutlines(context, scale, drawing.objects, chosen);
+    const outlined = drawing.objects.includes(pointed) ? pointed : drawing.selected;
+    if (!onlySeen) layer.drawOutlines(context, scale, drawing.objects, outlined);
   }
   preview.drawOver(context, scale);
   editor.drawOver(context, scale);
@@ -158,6 +159,7 @@ function open({ task, drawn }) {
   editor.open(drawing, newObject);
   layer.paint(drawing.everything, drawing.objects, drawing.selected);
   listenTo(drawing);
+  chosen.clear();
   panel.open(drawing, task.categories, task.own_categories);
   known.open(task.frame.video_id, drawing);
   evidence.open();
@@ -186,6 +188,7 @@ function listenTo(one) {
   one.addEventListener("change", ({ detail }) => one === drawing && repaint(detail));
   one.addEventListener("select", ({ detail }) => {
     if (one !== drawing) return;
+    if (!chosen.has(drawing.selected)) chosen.clear();
     layer.paint(detail.rect, drawing.objects, drawing.selected);
     panel.refresh();
     panel.reveal();
@@ -199,6 +202,7 @@ function take(frame) {
   if (frame) tracking.enter(frame);
   if (next === drawing) return;
   drawing = next;
+  chosen.clear();
   listenTo(drawing);
   editor.open(drawing, newObject);
   panel.open(drawing, task.categories, task.own_categories);
@@ -362,19 +366,30 @@ function newObject(forGesture = false) {
 }
 
 function actOnObject(action, object, value) {
-  if (action === "select") drawing.select(object);
+  if (action === "select") choose(object, value);
   if (action === "point") {
     pointed = object;
     return view.redrawOverlay();
   }
-  if (action === "visible") drawing.setVisible(object, value);
+  if (action === "visible") {
+    for (const one of chosen.has(object) ? chosen.of(drawing) : [object]) drawing.setVisible(one, value);
+  }
   if (!editor.editable) return panel.refresh();
   if (action === "category") setCategory(object, value);
   if (action === "track") setTrack(object, value);
   return null;
 }
 
+/** A row of the list was pressed, with Ctrl or Shift for several. */
+function choose(object, event = {}) {
+  const before = drawing.selected, next = chosen.press(object, event, panel.listed, before);
+  drawing.select(next);
+  if (next === before) panel.refresh();
+}
+
 function setCategory(object, category) {
+  const several = chosen.of(drawing).filter((o) => !o.ignored);
+  if (several.length > 1 && category && panel.names.has(category)) return drawing.assignAll(several, category);
   if (category === object.category || !panel.names.has(category)) return null;
   if (category === 0 || object.track) return drawing.assign(object, { category, track: category && object.track });
   const { track_id, guessed } = known.number();
@@ -587,8 +602,11 @@ const withObject = (run) => () => {
   if (drawing?.selected && editor.editable) run(drawing.selected);
 };
 
-const acceptMask = withObject(() =>
-  drawing.acceptSelected(panel.listed) || messages.tell("All masks are accepted: Enter goes on."));
+const acceptMask = withObject(() => {
+  for (const object of chosen.of(drawing)) object.accepted = true;
+  chosen.clear();
+  if (!drawing.acceptSelected(panel.listed)) messages.tell("All masks are accepted: Enter goes on.");
+});
 
 const withDrawing = (run) => () => {
   if (editor.editable) run();
@@ -623,7 +641,7 @@ const ACTIONS = {
   searchObjects: () => panel.focusSearch() || messages.tell("The list is short: there is nothing to search."),
   newObject: withDrawing(newObject),
   deleteObject: withDrawing(() =>
-    editor.removePoint() || editor.removeCorner() || (drawing.selected && drawing.remove(drawing.selected))),
+    editor.removePoint() || editor.removeCorner() || (drawing.selected && drawing.remove(...chosen.of(drawing)))),
   ignore: withObject((object) => setCategory(object, 0)),
   identity: withObject(() => panel.focusTrack()),
   sameAs: () => drawing && sameAs(),
@@ -737,7 +755,8 @@ async function begin() {
     work.start();
   }, leaveToAnotherTab);
   globalThis.fewframes = {
-    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, preview, drawing: () => drawing,
+    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, preview,
+    drawing: () => drawing,
   };
   return tabs.begin();
 }

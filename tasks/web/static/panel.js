@@ -25,8 +25,9 @@ const SEARCHED_FROM = 6; // objects
  * their order is another.
  */
 export class Panel extends EventTarget {
-  constructor(root, colourOf, act) {
+  constructor(root, colourOf, act, chosen) {
     super();
+    this.chosen = chosen;
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
     Object.assign(this, { root, colourOf, act, drawing: null, rows: new Map() });
     Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
@@ -125,7 +126,7 @@ export class Panel extends EventTarget {
     this.rowsShown.forEach((object, i) => {
       const row = this.rows.get(object) ?? this.#addRow(object);
       if (this.list.children[i] !== row) this.list.insertBefore(row, this.list.children[i] ?? null);
-      this.#fill(row, object, object === selected);
+      this.#fill(row, object, object === selected || this.chosen.has(object));
     });
     this.details.disabled = !selected;
     if (!selected) return;
@@ -169,7 +170,7 @@ export class Panel extends EventTarget {
       element("span", { className: "swatch" }), element("span", { className: "name" }),
       element("span", { className: "state" }));
     const see = element("button", { className: "see", type: "button" });
-    choose.addEventListener("click", () => this.act("select", object));
+    choose.addEventListener("click", (event) => this.act("select", object, event));
     see.addEventListener("click", () => this.act("visible", object, !object.visible));
     const row = element("li", {}, choose, see);
     row.addEventListener("pointerenter", () => this.act("point", object));
