@@ -245,6 +245,8 @@ async function fetchAhead(task) {
   if (!next || work.task !== task) return;
   ahead = { address: pictureOf(next), image: new Image() };
   ahead.image.src = ahead.address;
+  // A frame that cannot be had now is asked for again when it is in hand.
+  ahead.image.decode().catch(() => null);
 }
 
 async function loadHeat(task) {
