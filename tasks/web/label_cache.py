@@ -288,7 +288,7 @@ class LabelCache:
 
     def is_measured(self, question: Question) -> bool:
         """Tell whether a task measures people, so that nothing else may tell what masks would be expected."""
-        return question.purpose is not Purpose.LABEL or self.is_blind(question)
+        return question.purpose not in (Purpose.LABEL, Purpose.TRACKED) or self.is_blind(question)
 
     def around(self, question: Question | None, frame: FrameRef) -> Sequence[DeliveredMask]:
         """Return the masks that somebody may see in any frame: what people said of it, or what was delivered.

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from al_core.errors import StaleLease, UnknownName
-from al_core.ledger.labelling.labels import newest_revision
+from al_core.ledger.labelling.labels import LEARNT, newest_revision
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.operations import now, request_of
 from al_core.records import LabelRequest, MaskLabel
@@ -372,7 +372,7 @@ _BACK_TO_OTHERS = """request_id IN (SELECT v.request_id FROM returned v JOIN ann
 
 _FREE_LABEL = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
+    where=f"{LEARNT} AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
     order=_BACK_FIRST + _DRAWN_FIRST,
 )
 
@@ -380,7 +380,8 @@ _PRIORITY = "coalesce((SELECT priority FROM video_priority p WHERE p.video_id = 
 
 _FREE_IN_VIDEO = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND video_id = $video AND round_id = $round "
+    where=f"purpose = 'label' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS} AND video_id = $video "
+    "AND round_id = $round "
     f"AND rank <= $rank AND {_PRIORITY.format(video='video')} = {_PRIORITY.format(video='first')}",
     order="",
 )
@@ -390,11 +391,12 @@ _LAST_VIDEO = "SELECT video_id FROM answer WHERE annotator = ? ORDER BY created_
 _COMES_FIRST = """
 SELECT 1 FROM set_aside WHERE request_id = $1 AND how = 'flag'
 UNION ALL SELECT 1 FROM draft WHERE request_id = $1 AND annotator = $2
+UNION ALL SELECT 1 FROM returned WHERE request_id = $1 AND annotator = $2
 """
 
 _FREE_FOR_LEAD = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose = 'label' AND ({_MINE} OR request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag')) "
+    where=f"{LEARNT} AND ({_MINE} OR request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag')) "
     f"AND NOT {_BACK_TO_OTHERS}",
     order="request_id IN (SELECT request_id FROM set_aside WHERE how = 'skip' AND annotator = $me), "
     f"request_id NOT IN (SELECT request_id FROM set_aside WHERE how = 'flag'), {_BACK_FIRST} {_DRAWN_FIRST}",

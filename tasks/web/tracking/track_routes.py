@@ -76,7 +76,7 @@ def track(request: Request, person: Labeller, request_id: RequestId, body: Track
     with refusals(request, person, request_id):
         question = cache.question(request_id)
         ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
-        if question.purpose is not Purpose.LABEL:
+        if question.purpose not in (Purpose.LABEL, Purpose.TRACKED):
             raise BadLabel("this frame measures what people and models do: nothing is tracked from it")
         video = cache.video(question.request.frame.video_id)
         cache.check(FrameRef(video.video_id, body.frame_idx))

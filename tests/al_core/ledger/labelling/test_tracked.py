@@ -4,8 +4,10 @@ import pytest
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.labelling.leases import Purpose
+from al_core.ledger.labelling.people import Role
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, MaskLabel
-from tests.al_core.ledger.labelling.asking import LEASE, MASKS, answer, claim
+from al_core.settings import Settings
+from tests.toys.labelling.asking import LEASE, MASKS, answer, claim
 from tests.toys.ledgers import asked, square
 
 
@@ -116,3 +118,31 @@ def test_it_is_not_taken_back_by_a_key(ledger, in_hand):
     with pytest.raises(UnknownName):
         ledger.undo("t1", "ada", 60, LEASE)
     assert ledger.last_answers("ada", 9) == []
+
+
+class TestReviewed:
+    """Rounds in which nothing counts that nobody approved."""
+
+    @pytest.fixture
+    def sent(self, ledger):
+        """The request of ada's correction, which rae has in hand to review; gives it with the token of the lease."""
+        ledger.add_annotator("rae", Role.REVIEWER)
+        ledger.begin_round(Settings().changed({"annotator.review": "before"}))
+        (request,) = asked(ledger, 3)
+        claim(ledger, "ada")
+        tracked = ledger.put_tracked(correction(request.request_id, complete=True))
+        return tracked, ledger.claim_review("rae", LEASE).task.lease
+
+    def test_a_correction_counts_once_it_is_approved(self, ledger, sent):
+        assert labelled(ledger) == []
+        ledger.approve("v1", sent[0], "rae", sent[1], 1, 2.0)
+        assert labelled(ledger) == [4]
+
+    def test_one_that_is_returned_comes_back_to_its_author_alone(self, ledger, sent):
+        answer(ledger, "ada", "a1")
+        ledger.return_answer("v1", sent[0], "rae", sent[1], 1, 2.0, "the tail is missing")
+        assert claim(ledger, "bo") is None
+        task = ledger.claim("ada", LEASE)
+        assert (task.question.request.frame.frame_idx, task.draft.masks) == (4, MASKS)
+        answer(ledger, "ada", "a2")
+        assert [r.frame.frame_idx for r in ledger.requests(status="done", purpose=Purpose.TRACKED)] == [4]
