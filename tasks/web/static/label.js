@@ -318,7 +318,7 @@ known.addEventListener("mended", () => {
 
 /** Carry objects on from the frame that is worked on, or stop. */
 async function track(step) {
-  if (stopTracking() || !editor.editable || editor.busy) return;
+  if (stopTracking() || !editor.editable || editor.busy || review.on) return;
   editor.closePolygon();
   if (!tracking.carried(drawing).length) return void messages.tell("Draw an object first, or choose one.");
   direction = step;
