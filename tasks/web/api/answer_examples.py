@@ -48,10 +48,6 @@ UPCOMING = {"video_id": 1, "frame_idx": 180}
 
 STORED = {"answer_id": "3f0e8a52-6f0b-4d53-9a51-0f4a7c1f1d6e", "revision": 1, "undo_seconds": 60}
 
-TRACKED_FRAME = {"frame_idx": 121, "masks": [{"track_id": 1, "category_id": 1, "rle": RLE, "confidence": 0.94}]}
-
-TRACKED = {"answer_id": STORED["answer_id"], "request_id": f"tracked-{STORED['answer_id']}"}
-
 STATE = {
     "round": 2,
     "step": "collect",

@@ -33,6 +33,10 @@ from tasks.web.schemas import (
 )
 from tasks.web.tracking.live_tracks import FRAMES, MOST_FRAMES, TRACKING, DecodedMasks, Way, follower, way
 
+_RLE = examples.RLE
+_FRAME = {"frame_idx": 121, "masks": [{"track_id": 1, "category_id": 1, "rle": _RLE, "confidence": 0.94}]}
+_STORED = {"answer_id": examples.STORED["answer_id"], "request_id": f"tracked-{examples.STORED['answer_id']}"}
+
 router = APIRouter()
 
 FrameIndex = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -66,7 +70,7 @@ class TrackedBody(BaseModel):
 @router.post(
     "/api/requests/{request_id}/track",
     response_class=StreamingResponse,
-    responses=answers(403, 404, 409, example=examples.TRACKED_FRAME),
+    responses=answers(403, 404, 409, example=_FRAME),
 )
 def track(request: Request, person: Labeller, request_id: RequestId, body: TrackBody) -> StreamingResponse:
     """Carry objects on, frame by frame: each frame comes as a line of JSON as soon as it is there, and the last line
@@ -120,7 +124,7 @@ def track(request: Request, person: Labeller, request_id: RequestId, body: Track
 
 @router.post(
     "/api/requests/{request_id}/tracked",
-    responses=answers(403, 404, 409, example=examples.TRACKED),
+    responses=answers(403, 404, 409, example=_STORED),
 )
 def tracked(request: Request, person: Labeller, request_id: RequestId, body: TrackedBody) -> dict[str, Any]:
     """Store what was corrected in a frame that objects were carried to; the same answer again is acknowledged again.
