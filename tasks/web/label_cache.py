@@ -271,7 +271,7 @@ class LabelCache:
 
     def least_agreed_first(self) -> bool:
         """Tell whether reviewers get those answers first that agree least with others, by the newest round."""
-        return self._newest_settings().annotator.review_order == "least_agreed"
+        return self.newest_settings().annotator.review_order == "least_agreed"
 
     # ---- masks
 
