@@ -308,13 +308,16 @@ class Certificate:
         spent_in_all: of this look and all before it: with probability 1 less this, all certificates hold.
         population: digest of the delivery's masks; ``delivered`` names the files' hashes by video.
         draws: numbers of the draws whose answers it was decided on; no other look uses them.
-        answers: digest of these answers.
+        answers: digest of these answers, and of those that judges are measured by.
+        answers_so_far: how many answers to audits the project had; later ones are not part of it.
         accepted: empty where nothing could be certified.
         unanswered: drawn units without an answer; each counts as a failure.
         people: who answered.
         judges: what these people's judgements were worth; None where nothing is known of it.
         corrected: judgements are corrected for bad masks that judges accept; otherwise it certifies judgements.
+        by_category: each category has a threshold of its own, and the bound holds for each.
         not_covered: what it says nothing of, a sentence each.
+        excluded: (video, frame, track) of masks above the threshold that are not accepted: the audit found them bad.
     """
 
     kind: str
@@ -333,6 +336,7 @@ class Certificate:
     draws: tuple[int, ...]
     seeds: tuple[int, ...]
     answers: str
+    answers_so_far: int
     audited: int
     failed: int
     unanswered: int

@@ -23,6 +23,7 @@ from flows.cli.models.students import student
 from flows.cli.options import project_option, readable_project_option, terminal
 from flows.cli.outputs import export, report, settings, status
 from flows.cli.people.review import review
+from flows.cli.quality.certificates import certificate, certify
 from flows.cli.run import one_round, pause, resume, run
 from flows.cli.serve import serve
 from flows.cli.upkeep import backup, restore, snapshot, sql
@@ -136,6 +137,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 for _command in (
     *(doctor, ingest, import_labels, holdout, cuts, category, guide, video),
     *(run, one_round, pause, resume, serve, status, settings, report, export),
+    *(certify, certificate),
     *(predict, student, simulate, propagate, bench, compare, demo),
     *(annotator, review, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import astuple
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -106,9 +107,10 @@ class AuditOperations(Operations):
             connection.execute("INSERT INTO certificate VALUES (?, ?, ?, ?, ?, ?)", [*row, content, now()])
 
     @reads
-    def certificates(self) -> list[Certificate]:
-        """Return all certificates of the project, in order, those that accept nothing too."""
-        rows = self._rows("SELECT content FROM certificate ORDER BY number")
+    def certificates(self, as_of: datetime | None = None) -> list[Certificate]:
+        """Return the certificates of the project (as they were at a time), in order; those that accept nothing too."""
+        query = "SELECT content FROM certificate WHERE ($1 IS NULL OR made_at <= $1) ORDER BY number"
+        rows = self._rows(query, [as_of])
         return [Certificate.from_json(json.loads(content)) for (content,) in rows]
 
 

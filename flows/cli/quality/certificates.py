@@ -1,0 +1,139 @@
+"""Commands on certificates: what can be said of masks that nobody looked at."""
+
+import json
+from pathlib import Path
+
+import click
+
+from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command()
+@project_option
+@click.option("--iou", default=0.75, show_default=True, type=_SHARE, help="From which a mask is good enough.")
+@click.option("--error", default=0.05, show_default=True, type=_SHARE, help="Share of accepted masks that may be bad.")
+@click.option(
+    "--confidence",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0.5, 1, max_open=True),
+    help="Of all certificates of the project together.",
+)
+@click.option("--frames", is_flag=True, help="Certify that frames miss no object, instead of masks.")
+@click.option(
+    "--grade",
+    type=click.Choice(["judged", "measured"]),
+    default="judged",
+    show_default=True,
+    help="Whose answers decide: people who judged masks, or overlaps with what people drew blind.",
+)
+@click.option("--corrected", is_flag=True, help="Correct judgements for the bad masks that judges let pass.")
+@click.option("--by-category", is_flag=True, help="A threshold for each category; the bound then holds for each.")
+@click.option("--round", "round_id", type=click.IntRange(1), help="What this round delivered; default: the newest.")
+@click.option("--unanswered", is_flag=True, help="Count drawn masks without an answer as bad.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate to this file too.")
+@click.option("--dry-run", is_flag=True, help="Say what it would take; no answer is looked at, nothing is spent.")
+def certify(
+    root: Path,
+    iou: float,
+    error: float,
+    confidence: float,
+    frames: bool,
+    grade: str,
+    corrected: bool,
+    by_category: bool,
+    round_id: int | None,
+    unanswered: bool,
+    out: Path | None,
+    dry_run: bool,
+) -> None:
+    """Accept the masks of a delivery whose error is bounded by what people said of a random sample of them.
+
+    Each look at answers decides once and spends of the confidence that all certificates of a project share.
+    """
+    from al_core.audit.audit_records import Grade
+    from al_core.files import replaced
+    from tasks.certificates.issuing import FRAMES, MASKS, Wish, issue, prepare
+    from tasks.certificates.verifying import in_words
+
+    project, ledger = opened(root)
+    kind = FRAMES if frames else MASKS
+    wish = Wish(kind, round_id, Grade(grade), iou, error, confidence, by_category, corrected, unanswered)
+    if dry_run:
+        look = prepare(project, ledger, wish)
+        counts = ", ".join(f"{n} with {k} bad" for k in range(4) if (n := look.needed(k)) is not None)
+        click.echo(
+            f"look {look.number}: {len(look.units)} of {look.size} {kind} are drawn and not decided on yet; to accept "
+            f"all of them with an error of at most {error:g} it takes {counts or 'more than there are'}"
+        )
+        return
+    made = issue(project, ledger, wish)
+    if out is not None:
+        with replaced(out) as temporary:
+            temporary.write_text(json.dumps(made.to_json(), indent=2) + "\n", encoding="utf-8")
+    click.echo(f"{made.certificate_id}: {in_words(made.accepted, kind)}")
+    click.echo(
+        f"{made.failed} of {made.audited} drawn {kind} are bad or have no answer; this look spends {made.spent:.3g}, all "
+        f"looks {made.spent_in_all:.3g}: everything certified so far holds with {1 - made.spent_in_all:.1%} confidence"
+    )
+    for sentence in made.not_covered:
+        click.echo(f"note: {sentence}")
+
+
+@click.group()
+def certificate() -> None:
+    """List certificates, verify them, and draw what they are decided on."""
+
+
+@certificate.command("list")
+@readable_project_option
+def list_certificates(root: Path) -> None:
+    """List all looks at audits, those that certified nothing too."""
+    from tasks.certificates.verifying import in_words
+
+    _, ledger = opened(root)
+    table = plain_table("certificate", "round", "of", "grade", "IoU", "error", "spent", "accepted")
+    for c in ledger.certificates():
+        told = (c.kind, c.grade.value, f"{c.iou:g}", f"{c.error:g}", f"{c.spent:.3g}", in_words(c.accepted, c.kind))
+        table.add_row(c.certificate_id, str(c.round_id), *told)
+    terminal().print(table)
+
+
+@certificate.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@readable_project_option
+def verify(file: Path, root: Path) -> None:
+    """Recompute the certificate in FILE from the ledger; exit with code 1 when it does not hold."""
+    from al_core.audit.audit_records import Certificate
+    from al_core.errors import BadAudit
+    from tasks.certificates.verifying import verify as verified
+
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadAudit(f"{file} is no JSON ({error}): give a file that certify wrote") from None
+    findings = verified(*opened(root), Certificate.from_json(stored))
+    for finding in findings:
+        click.echo(finding.line)
+    if any(finding.ok is False for finding in findings):
+        raise click.ClickException("the certificate does not hold (see above)")
+
+
+@certificate.command()
+@project_option
+@click.option("--judged", default=60, show_default=True, type=click.IntRange(0), help="Masks to judge.")
+@click.option("--blind", default=8, show_default=True, type=click.IntRange(0), help="Masks to draw from nothing.")
+@click.option("--frames", default=20, show_default=True, type=click.IntRange(0), help="Frames to look through.")
+@click.option("--iou", default=0.75, show_default=True, type=_SHARE, help="From which a mask is good enough.")
+@click.option("--round", "round_id", type=click.IntRange(1), help="Of what this round delivered; default: the newest.")
+@click.option("--seed", default=0, show_default=True, help="Of the draw.")
+def draw(root: Path, judged: int, blind: int, frames: int, iou: float, round_id: int | None, seed: int) -> None:
+    """Draw another audit sample of a delivery at random."""
+    from tasks.certificates.delivered_population import draw_audit
+
+    project, ledger = opened(root)
+    asked = {"judged": judged, "blind": blind, "frames": frames}
+    sample = draw_audit(project, ledger, seed=seed, round_id=round_id, iou=iou, **asked)
+    click.echo(f"round {sample.round_id}, draw {sample.draw}: {len(sample.units)} units of {len(sample.strata)} strata")
