@@ -32,7 +32,7 @@ COMPONENTS = (
 class Provenance(StrEnum):
     """Who says that a mask is right. They are never mixed in a metric, a chart or an export unnamed.
 
-    ``ACCEPTED`` is for masks that pass an audit without a person. Nothing makes them yet, so they are not offered.
+    ``ACCEPTED``: a mask of the machine that a certificate vouches for, which bounds the error of all that it accepts.
     """
 
     HUMAN = "human"
@@ -42,7 +42,7 @@ class Provenance(StrEnum):
 
 
 MADE = (Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER)
-"""What a project holds masks of today: nothing accepts masks of the machine by itself yet."""
+"""What the masks of every project may come from; accepted ones are there once a certificate was made."""
 
 
 class LabelKind(StrEnum):

@@ -108,7 +108,18 @@ EXAMPLES = {
         "fewframes export --project work --format coco --out sets --split train=0.8,val=0.2",
         "fewframes export --project work --format yolo-seg --out yolo --fresh --min-confidence 0.6",
         "fewframes export --project work --format mots --out mots",
+        "fewframes export --project work --format coco --out certified --only certified",
         "fewframes export --project work --format overlay-mp4 --out look.mp4 --video one",
+    ],
+    "certify": [
+        "fewframes certify --project work --dry-run",
+        "fewframes certify --project work --iou 0.75 --error 0.05 --confidence 0.95 --out certificate.json",
+        "fewframes certify --project work --frames --error 0.1",
+    ],
+    "certificate": [
+        "fewframes certificate draw --judged 120 --project work",
+        "fewframes certificate list --project work",
+        "fewframes certificate verify certificate.json --project work",
     ],
     "predict": [
         "fewframes predict clips/two.mkv --project work --out found",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -199,27 +200,44 @@ class Population:
         """Number of frames that nobody labelled."""
         return len(self.frame_video)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (64 hex digits) of all columns: two populations with one digest are the same."""
         masks = [self.video_id, self.frame_idx, self.track_id, self.category_id, self.provenance, self.confidence]
         columns = [column.tolist() for column in (*masks, self.frame_video, self.frame_number)]
         return fingerprint([self.round_id, *columns])
 
+    @cached_property
+    def _positions(self) -> dict[tuple[int, int, int], int]:
+        columns = (self.video_id.tolist(), self.frame_idx.tolist(), self.track_id.tolist())
+        return {key: row for row, key in enumerate(zip(*columns, strict=True))}
+
+    @cached_property
+    def _frame_positions(self) -> dict[tuple[int, int], int]:
+        columns = (self.frame_video.tolist(), self.frame_number.tolist())
+        return {key: row for row, key in enumerate(zip(*columns, strict=True))}
+
     def rows_of(self, units: Sequence[AuditUnit]) -> NDArray[np.int64]:
-        """Return the position of each drawn mask, int64 [len(units)].
+        """Return the position of each drawn mask, or of each drawn frame, int64 [len(units)].
 
         Raises:
             BadAudit: a unit is not in this population.
         """
-        columns = (self.video_id.tolist(), self.frame_idx.tolist(), self.track_id.tolist())
-        at = {key: row for row, key in enumerate(zip(*columns, strict=True))}
+        at, frames = self._positions, self._frame_positions
         try:
-            return np.array([at[u.frame.video_id, u.frame.frame_idx, u.track_id] for u in units], np.int64)
+            return np.array(
+                [
+                    frames[u.frame.video_id, u.frame.frame_idx]
+                    if u.whole_frame
+                    else at[u.frame.video_id, u.frame.frame_idx, u.track_id]
+                    for u in units
+                ],
+                np.int64,
+            )
         except KeyError as error:
             raise BadAudit(
-                f"round {self.round_id} delivered no mask (video, frame, track) {error.args[0]}: the sample was drawn "
-                "from another delivery; draw a new one"
+                f"what round {self.round_id} delivered has no (video, frame, track) {error.args[0]}: the sample was "
+                "drawn from another delivery; draw a new one"
             ) from None
 
 

@@ -53,9 +53,10 @@ def draw_sample(
     if not len(population) and not population.n_frames:
         raise BadAudit(f"round {population.round_id} delivered nothing that an audit could look at")
     rng = np.random.default_rng([seed, population.round_id, draw])
-    strata, code = np.unique(_strata(population), axis=0, return_inverse=True)
+    provenances, numbers = np.unique(population.provenance, return_inverse=True)
+    strata, code = np.unique(population.video_id * max(len(provenances), 1) + numbers, return_inverse=True)
     videos, at = np.unique(population.frame_video, return_inverse=True)
-    rows = {grade: stratified(code.ravel(), n, rng) for grade, n in ((Grade.JUDGED, judged), (Grade.MEASURED, blind))}
+    rows = {grade: stratified(code, n, rng) for grade, n in ((Grade.JUDGED, judged), (Grade.MEASURED, blind))}
     looked_at = stratified(at, frames, rng)
     units = [_mask(population, row, Grade.MEASURED, len(rows[Grade.MEASURED])) for row in rows[Grade.MEASURED]]
     units += [_mask(population, row, Grade.JUDGED, len(rows[Grade.JUDGED])) for row in rows[Grade.JUDGED]]
@@ -72,8 +73,12 @@ def draw_sample(
         for row in looked_at
     ]
     told = [
-        Stratum(int(video), str(provenance), *_counts(code.ravel() == number, rows))
-        for number, (video, provenance) in enumerate(strata)
+        Stratum(
+            int(stratum) // len(provenances),
+            str(provenances[int(stratum) % len(provenances)]),
+            *_counts(code == number, rows),
+        )
+        for number, stratum in enumerate(strata)
     ]
     told += [
         Stratum(int(video), NO_STRATUM, int((at == n).sum()), int((at[looked_at] == n).sum()), 0)
@@ -137,12 +142,6 @@ def rounded(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[
     if left >= 0 and size > 0.5:
         counts[left] += 1
     return counts
-
-
-def _strata(population: Population) -> NDArray[np.str_]:
-    """Return the stratum of each mask as (video with leading zeros, provenance), str [n, 2]."""
-    video = np.char.mod("%010d", population.video_id)
-    return np.stack([video, population.provenance.astype(str)], axis=1).reshape(-1, 2)
 
 
 def _mask(population: Population, row: int, grade: Grade, drawn: int, pair: bool = False) -> AuditUnit:

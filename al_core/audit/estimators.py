@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from al_core.audit.audit_records import (
     AuditAnswer,
     AuditSample,
-    AuditUnit,
     Grade,
     Population,
     QualityEstimate,
     UnitKey,
 )
 from al_core.audit.mean_bounds import Array, mean_interval
-from al_core.errors import BadAudit
 from al_core.settings import Table
 
 DOUBTFUL = 5.0
@@ -142,7 +140,7 @@ def _answered(
     of_frames = metric in OF_FRAMES
     value = OF_FRAMES[metric] if of_frames else OF_MASKS[metric]
     units = [unit for sample in samples for unit in sample.of(grade, of_frames)]
-    rows = _frame_rows(population, units) if of_frames else population.rows_of(units)
+    rows = population.rows_of(units)
     mine = [(row, unit.key) for row, unit in zip(rows.tolist(), units, strict=True) if chosen[row]]
     said = [(row, value(answers[key], iou)) for row, key in mine if key in answers]
     known = [(row, figure) for row, figure in said if figure is not None]
@@ -228,13 +226,3 @@ def frame_domains(population: Population) -> dict[str, NDArray[np.bool_]]:
     videos = np.unique(population.frame_video)
     every: dict[str, NDArray[np.bool_]] = {"all": np.ones(population.n_frames, bool)}
     return every | {f"video {video}": population.frame_video == video for video in videos}
-
-
-def _frame_rows(population: Population, units: Sequence[AuditUnit]) -> NDArray[np.int64]:
-    """Return the position of each drawn frame, int64 [len(units)]."""
-    columns = (population.frame_video.tolist(), population.frame_number.tolist())
-    at = {key: row for row, key in enumerate(zip(*columns, strict=True))}
-    missing = [unit.frame for unit in units if (unit.frame.video_id, unit.frame.frame_idx) not in at]
-    if missing:
-        raise BadAudit(f"{missing[0]} was not part of what round {population.round_id} delivered: draw a new sample")
-    return np.array([at[unit.frame.video_id, unit.frame.frame_idx] for unit in units], np.int64)

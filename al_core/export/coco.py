@@ -44,7 +44,7 @@ def export(
     tally.total *= 2 if with_images else 1
     path = out if alone else out / ANNOTATIONS
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _document(path, _tail(clips, categories)) as (annotations, images):
+    with _document(path, _tail(clips, categories, options)) as (annotations, images):
         for clip in clips:
             indices = _write_clip(clip, options, annotations, images, tally)
             if with_images:
@@ -65,10 +65,14 @@ def annotation(mask: DeliveredMask, annotation_id: int, image_id: int) -> dict[s
     }
 
 
-def head(categories: Mapping[int, str]) -> dict[str, Any]:
-    """Return what every file of COCO's family says of itself, with its list of categories by id."""
+def head(categories: Mapping[int, str], options: ExportOptions) -> dict[str, Any]:
+    """Return what every file of COCO's family says of itself, with its list of categories by id.
+
+    Certificates of accepted masks stand in its ``info``.
+    """
+    vouching = {"certificates": list(options.certificates)} if options.certificates else {}
     return {
-        "info": {"description": "video masks labelled with fewframes", "version": "1.0"},
+        "info": {"description": "video masks labelled with fewframes", "version": "1.0", **vouching},
         "licenses": [],
         "categories": [{"id": i, "name": name, "supercategory": "object"} for i, name in sorted(categories.items())],
     }
@@ -104,9 +108,9 @@ def _document(path: Path, tail: Mapping[str, Any]) -> Iterator[tuple[_Sequence, 
         file.write("],\n" + json.dumps(tail, indent=1)[2:] + "\n")
 
 
-def _tail(clips: Sequence[ExportClip], categories: Mapping[int, str]) -> dict[str, Any]:
+def _tail(clips: Sequence[ExportClip], categories: Mapping[int, str], options: ExportOptions) -> dict[str, Any]:
     videos = [clip.video for clip in clips]
-    return head(categories) | {
+    return head(categories, options) | {
         "videos": [
             {
                 "id": video.video_id,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.files import replaced
 from al_core.masks import rle
-from al_core.records import MADE, DeliveredMask, Progress, Provenance, Video
+from al_core.records import DeliveredMask, Progress, Provenance, Video
 
 MANIFEST = "export.json"
 """Lies in every folder that an export wrote: what went out, and what was lost."""
+
+CERTIFICATES = "certificates.json"
+"""Lies beside it where masks go out that a certificate accepted: all of these certificates."""
 
 JPEG_QUALITY = 95
 
@@ -62,6 +66,7 @@ class ExportOptions:
         empty: frames that nobody saw and in which the machine found nothing go out as empty frames too. Formats of
             whole videos hold them in any case.
         images: write the frames too, where the format has them.
+        certificates: of the accepted masks, as they are stored; they go out with them.
         extra_fields: add what the format itself does not know (track, provenance, confidence), where it can hold it.
         overwrite: replace an earlier export.
     """
@@ -73,6 +78,7 @@ class ExportOptions:
     overwrite: bool = False
     min_confidence: float = 0.0
     empty: bool = False
+    certificates: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.provenances:
@@ -85,9 +91,9 @@ def parse_provenances(text: str | None) -> frozenset[Provenance]:
     """Parse names separated by commas; None stands for all.
 
     Raises:
-        UnknownName: no such provenance, or one that nothing makes yet.
+        UnknownName: no such provenance.
     """
-    known = {p.value: p for p in MADE}
+    known = {p.value: p for p in Provenance}
     names = text.split(",") if text else []
     for name in names:
         if name not in known:
@@ -349,6 +355,10 @@ def write_manifest(folder: Path, report: ExportReport, options: ExportOptions, r
         "lossy_pixels": report.lossy_pixels,
         "warnings": list(report.warnings),
     }
+    if options.certificates:
+        content["certificates"] = [certificate["certificate_id"] for certificate in options.certificates]
+        text = json.dumps(list(options.certificates), indent=2) + "\n"
+        (folder / CERTIFICATES).write_text(text, encoding="utf-8")
     (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

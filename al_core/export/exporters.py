@@ -68,7 +68,7 @@ def write_export(
         write(clips, categories, temporary, options, tally)
         tally.videos = len(clips)
         if temporary.is_dir():
-            tally.files += 1
+            tally.files += 1 + bool(options.certificates)
         report = tally.report(name, out, notes)
         if temporary.is_dir():
             write_manifest(temporary, report, options, {clip.video.name: clip.round_id for clip in clips})

@@ -38,7 +38,7 @@ def export(
     alone = out.suffix == ".json"
     with_images = options.images and not alone
     tally.total *= 2 if with_images else 1
-    content = head(categories) | {"videos": [], "annotations": []}
+    content = head(categories, options) | {"videos": [], "annotations": []}
     for clip in clips:
         frames = [frame for frame in labelled_frames(clip, options, tally, whole_video=True) if frame.labelled]
         content["videos"].append(_video(clip, frames))

@@ -80,7 +80,10 @@ def report(root: Path, out: Path | None) -> None:
     help="What to write.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
-@click.option("--provenance", help="Comma-separated: human, propagated, teacher. Default: all.")
+@click.option("--provenance", help="Comma-separated: human, accepted, propagated, teacher. Default: all.")
+@click.option(
+    "--only", type=click.Choice(["certified"]), help="Masks of people, and those that a certificate accepted."
+)
 @click.option("--video", "videos", multiple=True, help="Only this video; may be given again.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="Masks as that round delivered them.")
 @click.option("--human-frames", is_flag=True, help="Only the frames that people labelled.")
@@ -105,6 +108,7 @@ def export(
     name: str,
     out: Path,
     provenance: str | None,
+    only: str | None,
     videos: tuple[str, ...],
     round_id: int | None,
     human_frames: bool,
@@ -123,10 +127,12 @@ def export(
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import Choice, ExportReport, SplitReport, export_project, export_splits
 
+    if only and provenance:
+        raise click.UsageError("--only certified says whose masks go out: leave --provenance out")
     source = _source(root)
     console = terminal()
     options = ExportOptions(
-        *(parse_provenances(provenance), human_frames, images),
+        *(parse_provenances("human,accepted" if only else provenance), human_frames, images),
         overwrite=overwrite,
         min_confidence=min_confidence,
         empty=empty,

@@ -59,10 +59,11 @@ def population_of(project: Project, ledger: Ledger, round_id: int | None = None)
             ]
     frames = list(_frames({video: lengths[video] for video in sorted(paths)}, labelled))
     columns = list(zip(*masks, strict=True)) if masks else [()] * len(_Mask._fields)
-    integers = [np.array(column, np.int64) for column in columns[:4]]
+    videos, indices, tracks, categories = (np.array(column, np.int64) for column in columns[:4])
     video, number_in_video = np.array(frames, np.int64).reshape(-1, 2).T
     confidence = np.clip(np.array(columns[5], float), 0, 1)
-    return Population(number, *integers, np.array(columns[4], str), confidence, video, number_in_video, most)
+    machine = np.array(columns[4], str)
+    return Population(*(number, videos, indices, tracks, categories), machine, confidence, video, number_in_video, most)
 
 
 def draw_audit(

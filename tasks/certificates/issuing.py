@@ -120,8 +120,8 @@ def issue(project: Project, ledger: Ledger, wish: Wish) -> Certificate:
     missing = sum(unit.key not in answers for unit in look.units)
     if missing and not wish.unanswered:
         raise NotReady(
-            f"{missing} of {len(look.units)} drawn {wish.kind} have no answer yet, nothing was looked at: wait for them, "
-            "or count them as bad with --unanswered"
+            f"{missing} of {len(look.units)} drawn {wish.kind} have no answer yet, nothing was looked at: wait for "
+            "them, or count them as bad with --unanswered"
         )
     judges = judges_of(ledger, look, answers)
     delivered = hashes_of(project, ledger.delivered_paths(look.population.round_id))
@@ -161,17 +161,29 @@ def certificate_of(
     return Certificate(
         *(wish.kind, look.number, population.round_id),
         made_at or datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
-        *(wish.grade, wish.iou, wish.error, wish.confidence, look.risk),
-        spent_before + look.risk,
-        *(population.digest, dict(delivered), look.size),
-        tuple(s.draw for s in look.samples),
-        tuple(s.seed for s in look.samples),
-        digest_of(used, judges),
-        *(so_far, decision.audited, decision.failed, decision.unanswered, decision.accepted),
-        tuple(sorted({a.person for a in used})),
-        *(judges, wish.corrected, wish.by_category),
-        tuple(_not_covered(wish, judges)),
-        tuple(sorted(excluded)),
+        grade=wish.grade,
+        iou=wish.iou,
+        error=wish.error,
+        confidence=wish.confidence,
+        spent=look.risk,
+        spent_in_all=spent_before + look.risk,
+        population=population.digest,
+        delivered=dict(delivered),
+        masks=look.size,
+        draws=tuple(s.draw for s in look.samples),
+        seeds=tuple(s.seed for s in look.samples),
+        answers=digest_of(used, judges),
+        answers_so_far=so_far,
+        audited=decision.audited,
+        failed=decision.failed,
+        unanswered=decision.unanswered,
+        accepted=decision.accepted,
+        people=tuple(sorted({a.person for a in used})),
+        judges=judges,
+        corrected=wish.corrected,
+        by_category=wish.by_category,
+        not_covered=tuple(_not_covered(wish, judges)),
+        excluded=tuple(sorted(excluded)),
     )
 
 

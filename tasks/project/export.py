@@ -21,10 +21,11 @@ from al_core.footage.video import decode
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.human_masks import human_masks, with_human
+from tasks.certificates.frozen_masks import FrozenMasks, with_frozen
 from tasks.project.label_versions import abandoned_note
 from tasks.steps.context import Collected
 
@@ -82,7 +83,8 @@ def export_project(
         OutputExists: ``out`` is there and must not be replaced.
     """
     EXPORTERS.check(format)
-    clips, notes = _gathered(project, ledger, frames, choice or Choice())
+    clips, frozen, notes = _gathered(project, ledger, frames, choice or Choice())
+    options = _vouched(options or ExportOptions(), frozen)
     if format in HOLDS_SPLITS and len(clips) > 1:
         splits = _split(clips, USUAL_SHARES, 0, options)
         listed = "; ".join(f"{split} {', '.join(names)}" for split, names in splits.items())
@@ -137,20 +139,28 @@ def export_splits(
         OutputExists: one of the folders is there; nothing is written then.
     """
     EXPORTERS.check(format)
-    clips, notes = _gathered(project, ledger, frames, choice or Choice())
+    clips, frozen, notes = _gathered(project, ledger, frames, choice or Choice())
+    options = _vouched(options or ExportOptions(), frozen)
     splits, categories = _split(clips, shares, seed, options), ledger.categories()
     if format in HOLDS_SPLITS:
         whole = write_export(format, _placed(clips, splits), categories, out, options, on_progress, notes)
         reports = {", ".join(splits): whole}
     else:
         for split in splits:
-            check_free(out / split, options is not None and options.overwrite)
+            check_free(out / split, options.overwrite)
         reports = {}
         for split, names in splits.items():
             members = [clip for clip in clips if clip.video.name in names]
             reports[split] = write_export(format, members, categories, out / split, options, on_progress, notes)
             notes = []
     return SplitReport(reports, splits, tuple(_leaks(frames, clips, splits)))
+
+
+def _vouched(options: ExportOptions, frozen: FrozenMasks) -> ExportOptions:
+    """Return the options with the certificates of the accepted masks, where these go out."""
+    if Provenance.ACCEPTED not in options.provenances:
+        return options
+    return replace(options, certificates=tuple(c.to_json() for c in frozen.certificates))
 
 
 def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -163,9 +173,9 @@ def full_frames(frames: FrameStore, video: Video, indices: Sequence[int]) -> Ite
 
 
 def _split(
-    clips: Sequence[ExportClip], shares: Mapping[str, float], seed: int, options: ExportOptions | None
+    clips: Sequence[ExportClip], shares: Mapping[str, float], seed: int, options: ExportOptions
 ) -> dict[str, list[str]]:
-    human = options is not None and options.human_frames_only
+    human = options.human_frames_only
     lengths = {c.video.name: len(c.human_frames) if human else c.video.n_frames for c in clips}
     return split_videos(lengths, shares, np.random.default_rng(seed))
 
@@ -214,16 +224,17 @@ class _Answers:
 
 def _gathered(
     project: Project, ledger: Ledger, frames: FrameStore, choice: Choice
-) -> tuple[list[ExportClip], list[str]]:
-    """Return the clips, and what is to be said of answers and videos that do not go out."""
+) -> tuple[list[ExportClip], FrozenMasks, list[str]]:
+    """Return the clips, what is accepted of them, and what is to be said of answers and videos that do not go out."""
     if choice.held_out:
-        return _held_out(ledger, frames, choice), []
+        return _held_out(ledger, frames, choice), FrozenMasks(project, (), {}), []
     with ledger.held():
         round_id = _round(ledger, choice)
         given_up = round_id and ledger.round(round_id).status == "abandoned"
         paths = ledger.delivered_paths(round_id)
         videos, excluded, ended = ledger.videos(), ledger.excluded_videos(), ledger.ended_categories()
         used, now = labels_of_round(ledger, round_id), ledger.human_labels()
+    frozen = FrozenMasks.of(project, ledger, round_id)
     used = [replace(label, masks=tuple(standing(label.masks, ended))) for label in used]
     videos, unwanted = _wanted(videos, excluded, choice)
     answers = {v.video_id: _Answers(_of_video(used, v), _of_video(now, v)) for v in videos}
@@ -232,14 +243,20 @@ def _gathered(
     clips = []
     for video in chosen:
         path, said = paths.get(video.video_id), answers[video.video_id]
-        clip = _clip(project, ledger, frames, round_id, video, path, said, choice.fresh)
+        file = None if path is None else project.absolute(path)
+        masks = partial(_delivered, file, frozen, video, said.used)
+        clip = _clip(ledger, frames, None if path is None else round_id, video, masks, said, choice.fresh)
         clips.append(replace(clip, masks=partial(_standing, clip.masks, ended)) if ended else clip)
     left_out = [] if choice.videos is not None else [video.name for video in videos if video.name not in known]
-    return clips, [
-        *([abandoned_note(round_id)] if given_up else []),
-        *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
-        *_left_out_in_words(left_out, [video.name for video in unwanted], round_id),
-    ]
+    return (
+        clips,
+        frozen,
+        [
+            *([abandoned_note(round_id)] if given_up else []),
+            *_answers_in_words([answers[video.video_id] for video in chosen], round_id, choice.fresh),
+            *_left_out_in_words(left_out, [video.name for video in unwanted], round_id),
+        ],
+    )
 
 
 def _held_out(ledger: Ledger, frames: FrameStore, choice: Choice) -> list[ExportClip]:
@@ -292,25 +309,29 @@ def _left_out_in_words(bare: Sequence[str], excluded: Sequence[str], round_id: i
     yield from (f"video {name} is left out: it is excluded; name it to export it" for name in excluded)
 
 
+def _delivered(
+    path: Path | None, frozen: FrozenMasks, video: Video, labels: Mapping[int, FrameLabel]
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield what a round delivered for a video, with the masks that certificates accepted; nothing without a file."""
+    return iter(()) if path is None else with_frozen(read_delivered(path), frozen.of_video(video.video_id), labels)
+
+
 def _clip(
-    project: Project,
     ledger: Ledger,
     frames: FrameStore,
-    round_id: int,
+    round_id: int | None,
     video: Video,
-    path: str | None,
+    masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]],
     answers: _Answers,
     fresh: bool,
 ) -> ExportClip:
-    masks: Callable[[], Iterator[tuple[int, list[DeliveredMask]]]]
     said = answers.now if fresh else answers.used
-    masks = partial(iter, ()) if path is None else partial(read_delivered, project.absolute(path))
     return ExportClip(
         video,
         partial(_with_answers, masks, answers) if fresh else masks,
         partial(full_frames, frames, video),
         frozenset(i for i, label in said.items() if label.complete and i in answers.now),
-        None if path is None else round_id,
+        round_id,
         ledger.frame_times_us(video.video_id),
         answers.taken_back if fresh else frozenset(),
     )

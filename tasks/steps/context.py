@@ -13,6 +13,7 @@ from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Shots, Video
 from al_core.settings import Settings, StoredSettings
+from tasks.certificates.frozen_masks import FrozenMasks
 from tasks.ledger.client import open_ledger
 from tasks.project.outlook import plan_of, rounds_that_learn
 
@@ -303,6 +304,12 @@ class RoundContext:
         gone = self.ledger.excluded_before(self.round_id)
         labels = self.ledger.human_labels(up_to_round=self.round_id - 1, as_of=as_of)
         return [label for label in labels if label.frame.video_id not in gone]
+
+    @cached_property
+    def frozen(self) -> FrozenMasks:
+        """What certificates had accepted of earlier rounds when this one began; it delivers the same."""
+        began = {this.round_id: this.started_at for this in self.ledger.rounds()}.get(self.round_id)
+        return FrozenMasks.of(self.project, self.ledger, self.round_id - 1, began)
 
     @cached_property
     def imported(self) -> frozenset[FrameRef]:

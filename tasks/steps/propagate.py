@@ -32,6 +32,7 @@ from al_core.records import (
 from al_core.stores.delivered import Summary, write_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
+from tasks.certificates.frozen_masks import with_frozen
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, Propagated, RoundContext, hashes_of
 
@@ -71,6 +72,7 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
         "predictions": None if predicted is None else predicted.sha256,
         "propagation": context.stored.part("propagation"),
         **context.cuts_as_inputs,
+        **({"accepted": context.frozen.ids} if context.frozen.ids else {}),
     }
 
 
@@ -149,6 +151,7 @@ def propagate_video(
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(i for i, label in by_frame.items() if label.complete)
+    delivered = with_frozen(delivered, context.frozen.of_video(video.video_id), by_frame)
     told = telling(delivered, video.n_frames, video.name, on_progress)
     summary = write_delivered(path, covered.counted(told))
     categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]

@@ -75,8 +75,8 @@ def certify(
             temporary.write_text(json.dumps(made.to_json(), indent=2) + "\n", encoding="utf-8")
     click.echo(f"{made.certificate_id}: {in_words(made.accepted, kind)}")
     click.echo(
-        f"{made.failed} of {made.audited} drawn {kind} are bad or have no answer; this look spends {made.spent:.3g}, all "
-        f"looks {made.spent_in_all:.3g}: everything certified so far holds with {1 - made.spent_in_all:.1%} confidence"
+        f"{made.failed} of {made.audited} drawn {kind} are bad or have no answer; this look spends {made.spent:.3g}, "
+        f"all looks {made.spent_in_all:.3g}: everything certified holds with {1 - made.spent_in_all:.1%} confidence"
     )
     for sentence in made.not_covered:
         click.echo(f"note: {sentence}")

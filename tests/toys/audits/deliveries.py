@@ -79,6 +79,6 @@ def certificate(number: int = 1) -> Certificate:
     return Certificate(
         kind="masks", number=number, round_id=1, made_at="2026-11-26T12:00:00", grade=Grade.JUDGED, iou=0.75,
         error=0.05, confidence=0.95, spent=0.025, spent_in_all=0.025, population="ab12", delivered={"1": "cd34"},
-        masks=400, draws=(1,), seeds=(7,), answers="ef56", answers_so_far=140, audited=120, failed=4, unanswered=0, accepted=accepted,
-        people=("ann",), not_covered=("videos that are added later",),
+        masks=400, draws=(1,), seeds=(7,), answers="ef56", answers_so_far=140, audited=120,
+        failed=4, unanswered=0, accepted=accepted, people=("ann",), not_covered=("videos that are added later",),
     )  # fmt: skip
