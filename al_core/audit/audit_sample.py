@@ -58,20 +58,7 @@ def draw_sample(
     videos, at = np.unique(population.frame_video, return_inverse=True)
     rows = {grade: stratified(code, n, rng) for grade, n in ((Grade.JUDGED, judged), (Grade.MEASURED, blind))}
     looked_at = stratified(at, frames, rng)
-    units = [_mask(population, row, Grade.MEASURED, len(rows[Grade.MEASURED])) for row in rows[Grade.MEASURED]]
-    units += [_mask(population, row, Grade.JUDGED, len(rows[Grade.JUDGED])) for row in rows[Grade.JUDGED]]
-    both = set(rows[Grade.JUDGED].tolist())
-    pairs = [row for row in rows[Grade.MEASURED] if row not in both]
-    units += [_mask(population, row, Grade.JUDGED, len(rows[Grade.MEASURED]), pair=True) for row in pairs]
-    units += [
-        AuditUnit(
-            FrameRef(int(population.frame_video[row]), int(population.frame_number[row])),
-            WHOLE_FRAME,
-            Grade.JUDGED,
-            len(looked_at) / population.n_frames,
-        )
-        for row in looked_at
-    ]
+    units = _units(population, rows, looked_at)
     told = [
         Stratum(
             int(stratum) // len(provenances),
@@ -87,6 +74,22 @@ def draw_sample(
     asked = (judged, blind, frames)
     digest = population.digest
     return AuditSample(population.round_id, draw, seed, iou, asked, digest, tuple(told), tuple(units))
+
+
+def _units(
+    population: Population, rows: dict[Grade, NDArray[np.int64]], looked_at: NDArray[np.int64]
+) -> list[AuditUnit]:
+    """Return drawn masks and frames, and of blind masks the pair, unless they were drawn to be judged anyway."""
+    judged, blind = rows[Grade.JUDGED], rows[Grade.MEASURED]
+    units = [_mask(population, row, Grade.MEASURED, len(blind)) for row in blind]
+    units += [_mask(population, row, Grade.JUDGED, len(judged)) for row in judged]
+    both = set(judged.tolist())
+    units += [_mask(population, row, Grade.JUDGED, len(blind), pair=True) for row in blind if row not in both]
+    probability = len(looked_at) / max(population.n_frames, 1)
+    for row in looked_at:
+        frame = FrameRef(int(population.frame_video[row]), int(population.frame_number[row]))
+        units.append(AuditUnit(frame, WHOLE_FRAME, Grade.JUDGED, probability))
+    return units
 
 
 def stratified(strata: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ narrow most of the time. Here the figures and the worst that one could be get ra
 a quantile of the weighted mean bounds the mean (Gaffke: "Three test statistics for a nonparametric one-sided hypothesis
 on the mean of a nonnegative variable", 2005; Learned-Miller, Thomas: "A new confidence interval for the mean of a
 bounded random variable", 2019). For figures that are 0 or 1 this is the interval of Clopper and Pearson, which covers
-by proof; for others no counter-example is known, and ``tests/bench/accuracy/audit_coverage.py`` looks for one.
+by proof; for others no counter-example is known, and ``tests/bench/auditing/audit_coverage.py`` looks for one.
 """
 
 import numpy as np

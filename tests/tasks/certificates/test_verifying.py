@@ -4,14 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from al_core.audit.audit_records import AuditAnswer, Certificate, Grade
 from al_core.export.contents import ExportOptions
 from al_core.records import Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
-from flows.cli.main import main
 from tasks.certificates.delivered_population import draw_audit
 from tasks.certificates.frozen_masks import with_frozen
 from tasks.certificates.issuing import Wish, issue
@@ -119,27 +117,3 @@ def test_exports_carry_certificates(certified, tmp_path):
     assert json.loads((tmp_path / "out" / "certificates.json").read_text()) == info["certificates"]
     report = export_project(project, ledger, frames, "coco", tmp_path / "all", ExportOptions(images=False))
     assert set(report.masks_by_provenance) == {"human", "accepted", "propagated"}
-
-
-def run(project, *arguments):
-    return CliRunner().invoke(main, [*map(str, arguments), "--project", str(project.root)])
-
-
-def test_the_commands(audited, tmp_path):
-    project, ledger, _ = audited
-    file = tmp_path / "certificate.json"
-    assert "draw 1" in run(project, "certificate", "draw", "--judged", 200).output
-    assert "it takes" in run(project, "certify", "--dry-run").output
-    assert "have no answer yet" in run(project, "certify").output
-    answer_all(ledger, ledger.audit_samples(1)[0])
-    found = run(project, "certify", "--iou", 0.75, "--error", 0.05, "--confidence", 0.95, "--out", file)
-    assert (found.exit_code, "masks with confidence" in found.output) == (0, True)
-    assert "97.5% confidence" in found.output
-    assert "c1-" in run(project, "certificate", "list").output
-    found = run(project, "certificate", "verify", file)
-    assert (found.exit_code, "FAILS" in found.output) == (0, False)
-    file.write_text(file.read_text().replace('"error": 0.05', '"error": 0.01'))
-    found = run(project, "certificate", "verify", file)
-    assert (found.exit_code, "was changed after it was made" in found.output) == (1, True)
-    file.write_text("no")
-    assert "is no JSON" in run(project, "certificate", "verify", file).output

@@ -1,6 +1,6 @@
 """Do certificates err as seldom as they say, and do intervals cover? Thousands of simulated audits, and a verdict.
 
-python -m tests.bench.accuracy.audit_coverage --campaigns 2000 --pool pool.npz --workers 8 --out coverage.json
+python -m tests.bench.auditing.audit_coverage --campaigns 2000 --pool pool.npz --workers 8 --out coverage.json
 
 A campaign makes a delivery, draws its audit sample, lets people answer, and decides; nothing in it knows the truth.
 Deliveries are made up, or, with ``--pool`` (from ``audit_pool``), put together of real masks and their confidences:

@@ -1,6 +1,6 @@
 """What deliveries of real clips are worth, mask by mask, once: ``audit_coverage`` draws its campaigns from it.
 
-python -m tests.bench.accuracy.audit_pool --data A --data B --labels 1,2,4 --out pool.npz --cache FOLDER
+python -m tests.bench.auditing.audit_pool --data A --data B --labels 1,2,4 --out pool.npz --cache FOLDER
 
 Of every mask: delivery, clip, frame, track, confidence, and overlap with the truth; of every frame: how many objects
 lack a mask there. Labelled frames are left out. Clips are in DAVIS layout.
