@@ -22,7 +22,7 @@ export const KEYS = {
     ["s", "click", "Clicks: what belongs to the object is found"],
     ["Shift+b", "scribble", "Scribble: strokes along what belongs to the object, or does not; the rest is found"],
     ["Shift", "", "Brush and box: go on with the selected object, also away from it"],
-    ["Shift+m", "preview", "Show what a click would make before it is made, or not"],
+    ["Shift+v", "preview", "Show what a click would make before it is made, or not"],
     ["m", "minus", "Add or take away; the right button does it once, Shift too for polygon, eraser, clicks, scribble"],
     ["[ ]", "", "Size of the brush; also Shift and the wheel"],
     ["u", "cutting", "Cut the object underneath, or keep it"],
@@ -56,7 +56,7 @@ export const KEYS = {
     ["l", "play", "Play the clip, or stop"],
     ["Shift+ArrowRight", "trackForward", "Track: carry the object to the next frames; any gesture stops it"],
     ["Shift+ArrowLeft", "trackBackward", "Track it to the frames before"],
-    ["Shift+t", "trackEvery", "Track all objects, or the selected one"],
+    ["Shift+e", "trackEvery", "Track all objects, or the selected one"],
   ],
   View: [
     ["+ =", "zoomIn", "Nearer; also the wheel or two fingers"],

@@ -40,7 +40,7 @@ def test_of_two_quick_clicks_the_first_has_no_answer_and_both_count(ada, monkeyp
     answers = []
     ada.page.on("response", lambda got: got.url.endswith("/refine") and answers.append(got.status))
     ys, xs = np.nonzero(mask_at(ASKED[0]))
-    ada.page.keyboard.press("Shift+M")
+    ada.page.keyboard.press("Shift+V")
     ada.page.keyboard.press("s")
     ada.page.mouse.click(*ada.pixel(xs.max() + 2.5, ys.min() + 2.5)[0])
     assert slow.first.wait(PATIENCE)

@@ -53,13 +53,13 @@ def test_a_click_elsewhere_is_asked_for(clicking):
 
 def test_only_the_tool_for_clicks_shows_it_and_a_key_switches_it_off(clicking):
     person, asked = clicking
-    person.page.keyboard.press("Shift+M")
+    person.page.keyboard.press("Shift+V")
     for tool in ("s", "b"):
         person.page.keyboard.press(tool)
         person.page.mouse.move(*person.pixel(*INSIDE)[0])
         person.page.wait_for_timeout(600)
         person.page.mouse.move(*person.pixel(20.5, 3.5)[0])
-        person.page.keyboard.press("Shift+M")
+        person.page.keyboard.press("Shift+V")
     assert asked == []
 
 
