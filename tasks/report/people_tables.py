@@ -1,13 +1,13 @@
 """The people who label: what is said of each, and a table of it for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import FITS, PersonRow
-from tasks.report.formatting import duration, percent, score
+from tasks.report.formatting import duration, many, percent, score
 
 COLUMNS = (
     "name",
@@ -38,12 +38,11 @@ _OF_REVIEWS = ("sent back", "reviews", "review s")
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
-    """Return the people for a terminal of 80 columns: the role below the name, no seconds of empty frames, and nothing
-    of reviews where there are none."""
+    """Return the people for a terminal of 80 columns: the role below the name, no seconds of empty frames, and reviews
+    in words below."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=0)
-    lines.caption, lines.caption_justify = LEGEND, "left"
-    left_out = ("name", "role", "empty s", *(() if any(row.reviewed or row.reviews for row in rows) else _OF_REVIEWS))
-    figures = [name for name in COLUMNS if name not in left_out]
+    lines.caption, lines.caption_justify = " ".join([LEGEND, *_reviews_in_words(rows)]), "left"
+    figures = [name for name in COLUMNS if name not in ("name", "role", "empty s", *_OF_REVIEWS)]
     lines.add_column("name", overflow="fold")
     for name in figures:
         lines.add_column(name, justify="right", min_width=max(map(len, name.split())))
@@ -51,6 +50,15 @@ def people_table(rows: Sequence[PersonRow]) -> Table:
         known = dict(zip(COLUMNS, cells(row), strict=True))
         lines.add_row(f"{known['name']}\n{known['role']}", *(known[name] for name in figures))
     return lines
+
+
+def _reviews_in_words(rows: Sequence[PersonRow]) -> Iterator[str]:
+    for row in rows:
+        if row.reviewed:
+            yield f"Of {row.name}, {row.returned} of {many(row.reviewed, 'reviewed answer')} came back."
+        if row.reviews:
+            each = "" if row.review_seconds is None else f", {row.review_seconds:.1f} s each"
+            yield f"{row.name} reviewed {many(row.reviews, 'answer')}{each}."
 
 
 def cells(row: PersonRow) -> tuple[str, ...]:

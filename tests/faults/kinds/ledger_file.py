@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import duckdb
 
+from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelRequest
@@ -189,7 +190,8 @@ class TornLog(Family):
         """What was on the disk when it was acknowledged is there, whole; nothing else is half there."""
         ledger = ledger_with_clip(folder)
         ledger.add_annotator("ann")
-        ledger.begin_round(Settings().changed({"annotator.backend": "page"}))
+        ledger.add_annotator("rae", Role.REVIEWER)
+        ledger.begin_round(Settings().changed({"annotator.backend": "page", "annotator.review": "before"}))
         ledger.put_requests([LabelRequest.of(1, chosen(i, i)) for i in range(N_REQUESTS)])
         marks = folder / "marks"
         killed = children.run(answer_and_die, folder, rng.randint(2, N_REQUESTS))
@@ -207,8 +209,11 @@ class TornLog(Family):
         again = fewframes("status", "--project", folder)
         expect(again.code == 0, again.said)
         found = {given.answer.answer_id for given in Ledger(ledger.path).answers_given()}
-        expect(expected <= found, f"lost: {expected - found}")
-        expect(found <= {answer for answer, _ in on_disk}, f"never acknowledged: {found}")
+        reviews = {review.review_id: review.answer_id for review in Ledger(ledger.path).reviews()}
+        expect(expected <= found | reviews.keys(), f"lost: {expected - found}")
+        expect(found | reviews.keys() <= {name for name, _ in on_disk}, f"never acknowledged: {found}")
+        expect(found >= set(reviews.values()), "a review of an answer that is not there")
+        expect(len(ledger.human_labels()) == len(reviews), "used without an approval, or approved and not used")
         _expect_consistent(ledger.path, found)
         _answer_the_rest(ledger)
         _expect_consistent(ledger.path, {given.answer.answer_id for given in ledger.answers_given()})
@@ -217,12 +222,14 @@ class TornLog(Family):
 
 
 def answer_and_die(folder: Path, n: int) -> None:
-    """Answer requests as the server does, note what was acknowledged and how long the log was then, and die."""
+    """Answer requests and approve the answers as the server does, note what was acknowledged and how long the log was
+    then, and die."""
     ledger = Ledger(folder / "ledger.duckdb")
     log = folder / "ledger.duckdb.wal"
     with ledger.owned(), (folder / "marks").open("w") as marks:
         for _ in range(n):
             print(_answer_next(ledger), log.stat().st_size, file=marks, flush=True)
+            print(_approve_next(ledger), log.stat().st_size, file=marks, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -231,6 +238,13 @@ def _answer_next(ledger: Ledger) -> str:
     assert task is not None
     answer = mask_answer(task.question.request, str(uuid4()))
     return ledger.submit(answer, task.lease, task.base_revision).answer_id
+
+
+def _approve_next(ledger: Ledger) -> str:
+    found = ledger.claim_review("rae", 60.0)
+    assert found is not None
+    request_id, task = found.task.question.request.request_id, found.task
+    return ledger.approve(str(uuid4()), request_id, "rae", task.lease, task.base_revision, 2.0).review_id
 
 
 def _answer_the_rest(ledger: Ledger) -> None:

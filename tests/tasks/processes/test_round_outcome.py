@@ -2,6 +2,7 @@
 
 import pytest
 
+from al_core.ledger.labelling.people import Role
 from al_core.project import Project
 from al_core.records import LabelRequest
 from al_core.settings import Settings
@@ -21,10 +22,10 @@ def ledger(tmp_path):
     return ledger_with_clip(tmp_path)
 
 
-def ask(ledger, backend="page", **schedule):
+def ask(ledger, backend="page", review="none", **schedule):
     """A round asks for two frames."""
     changes = {f"schedule.{name}": value for name, value in schedule.items()}
-    settings = Settings().changed({"annotator.backend": backend} | changes)
+    settings = Settings().changed({"annotator.backend": backend, "annotator.review": review} | changes)
     ledger.begin_round(settings)
     for step in ("select", "request"):
         ledger.begin_step(1, step, "0" * 64)
@@ -90,3 +91,17 @@ def test_a_paused_project_has_nothing_to_do(project, ledger):
 )
 def test_in_words(outcome, words):
     assert outcome.describe() == words
+
+
+def test_a_round_waits_for_approvals_and_says_so(project, ledger):
+    ask(ledger, review="before")
+    ledger.add_annotator("rae", Role.REVIEWER)
+    answer(ledger, ASKED[0])
+    waits = still_waits(project)
+    assert (waits.waiting, waits.unapproved) == (2, 1)
+    assert waits.describe() == "round 1 waits for 1 label and 1 approval"
+    answer(ledger, ASKED[1])
+    assert still_waits(project).describe() == "round 1 waits for 2 approvals"
+    for request in ASKED:
+        ledger.approve(request.request_id, request.request_id, "rae", None, 1, 2.0)
+    assert still_waits(project) is None

@@ -109,3 +109,17 @@ def test_the_pages_have_a_section_of_people(office):
     assert "Nobody has access yet" in sections.people([])
     office.ledger.add_annotator("ada")
     assert "<td>ada</td>" in sections.people(person_rows(office.project, office.ledger)).replace(' class="text"', "")
+
+
+def test_reviews_count_for_who_answered_and_who_reviewed(tmp_path):
+    with desk(tmp_path, review="after") as office:
+        for name, role in (("ada", Role.ANNOTATOR), ("rae", Role.REVIEWER)):
+            office.ledger.add_annotator(name, role)
+        first, second = office.ask(3, 1)
+        give(office, "ada", (square(3),))
+        give(office, "ada", (square(1),))
+        office.ledger.approve("v1", first.request_id, "rae", None, 1, 4.0)
+        office.ledger.return_answer("v2", second.request_id, "rae", None, 1, 8.0, "look again")
+        rows = rows_of(office)
+    assert (rows["ada"].reviewed, rows["ada"].returned, rows["ada"].reviews) == (2, 1, 0)
+    assert (rows["rae"].reviews, rows["rae"].review_seconds, rows["rae"].human_seconds) == (2, 6.0, 12.0)

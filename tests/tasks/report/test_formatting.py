@@ -1,7 +1,7 @@
 import pytest
 
 from al_core.records import Shots
-from tasks.report.formatting import clock, duration, many, percent, score, shots_told
+from tasks.report.formatting import awaited, clock, duration, many, percent, score, shots_told
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_cuts_and_repeated_frames_of_videos():
     assert shots_told([]) == shots_told([Shots()]) == []
     assert shots_told([Shots((3,), ((0, 1),))]) == ["1 cut", "1 frame that repeats others"]
     assert shots_told([Shots((3, 6)), Shots((2,), ((4, 8),))]) == ["3 cuts", "4 frames that repeat others"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "approvals", "text"),
+    [(3, 0, "3 labels"), (0, 1, "1 approval"), (1, 2, "1 label and 2 approvals"), (0, 0, "0 labels")],
+)
+def test_what_a_round_waits_for(labels, approvals, text):
+    assert awaited(labels, approvals) == text

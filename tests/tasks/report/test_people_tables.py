@@ -1,13 +1,14 @@
 """The table of people for the terminal."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
 from al_core.ledger.labelling.people import Role
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import PersonRow
-from tasks.report.people_tables import people_table
+from tasks.report.people_tables import cells, people_table
 
 ADA = PersonRow("ada", Role.ANNOTATOR, False, 1, 2.0, {LabelKind.ACCEPT: 2.0}, 1.0, None, None, None, 0)
 ANNA = PersonRow(
@@ -43,3 +44,12 @@ def test_long_names_and_many_frames_fit_80_columns():
     (line,) = [line for line in text.splitlines() if line.startswith("Anna-Maria")]
     assert line.split()[1:] == ["1,234", "27.4", "h", "130.0", "12.3", "50", "%", "25", "%", "0.875", "0.900"]
     assert "revoked" in text
+
+
+def test_reviews_are_told_below():
+    seen = replace(ADA, reviewed=9, returned=2)
+    text = " ".join(shown(seen, replace(ANNA, reviews=12, review_seconds=8.25)).split())
+    assert "Of ada, 2 of 9 reviewed answers came back." in text
+    assert "Anna-Maria Mustermann reviewed 12 answers, 8.2 s each." in text
+    assert "came back" not in shown(ADA, ANNA)
+    assert cells(seen)[-3:] == ("2 of 9", "0", "–")
