@@ -1,6 +1,6 @@
 // Keys and buttons: each leads to an action of the page by its name.
 
-import { actionOf, combination } from "./keys.js";
+import { combination } from "./keys.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ONCE = ["acceptFrame", "refuseMasks", "nothingHere", "undoLast"];
@@ -15,15 +15,13 @@ function moveCursor(editor, event, pressed) {
 }
 
 /**
- * Listen for the rest of the page's life. ready() says whether there is a frame, chooseCategory(n) takes the digits,
+ * Listen for the rest of the page's life. keys say which action a key is, ready() says whether there is a frame, chooseCategory(n) takes the digits,
  * active() is called for every sign of life.
  */
-export function listen({ actions, editor, stage, ready, chooseCategory, active }) {
-  const byKey = actionOf();
-
+export function listen({ actions, keys, editor, stage, ready, chooseCategory, active }) {
   function onKey(event) {
     if (event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
-    const pressed = combination(event), action = byKey.get(pressed);
+    const pressed = combination(event), action = keys.action(pressed);
     if (event.target.closest("button, a, summary") && ["Enter", "Space"].includes(pressed)) return;
     if (event.target.type === "range" && pressed.startsWith("Arrow")) return;
     if (!ready() && !["help", "guide", "lastFrames"].includes(action)) return;

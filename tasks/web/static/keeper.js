@@ -34,6 +34,15 @@ export class Keeper {
     this.#write("preferences", values);
   }
 
+  /** The keys that the person chose, by action; null where nothing was kept. */
+  keys() {
+    return this.#read("keys");
+  }
+
+  putKeys(values) {
+    this.#write("keys", values);
+  }
+
   /** The time of the newest note that the person has seen; empty for none. */
   seen() {
     return this.#read("notes seen") ?? "";

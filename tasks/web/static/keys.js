@@ -24,7 +24,8 @@ export const KEYS = {
     ["Shift", "", "Brush and box: go on with the selected object, also away from it"],
     ["Shift+v", "preview", "Show what a click would make before it is made, or not"],
     ["m", "minus", "Add or take away; the right button does it once, Shift too for polygon, eraser, clicks, scribble"],
-    ["[ ]", "", "Size of the brush; also Shift and the wheel"],
+    ["[", "thinner", "A smaller brush; also Shift and the wheel"],
+    ["]", "thicker", "A larger brush"],
     ["u", "cutting", "Cut the object underneath, or keep it"],
     ["g", "fillHoles", "Fill holes"],
     ["x", "cutOut", "Cut the object out of all others"],
@@ -69,7 +70,8 @@ export const KEYS = {
     ["t", "numbers", "Numbers on the masks"],
     ["d", "disagreement", "Where the model is unsure"],
     ["Shift+d", "whereToLook", "The arrow to where to look first"],
-    ["{ }", "", "Opacity of the masks"],
+    ["{", "fainter", "Fainter masks"],
+    ["}", "stronger", "Stronger masks"],
     ["Alt+ArrowUp", "brighter", "Brighter"],
     ["Alt+ArrowDown", "darker", "Darker"],
     ["Alt+ArrowRight", "moreContrast", "More contrast"],
@@ -83,9 +85,6 @@ export const KEYS = {
     ["Tab", "", "To the next button or field"],
   ],
 };
-
-// Keys that act but need no line of their own in the help sheet.
-const MORE = [["[", "thinner"], ["]", "thicker"], ["{", "fainter"], ["}", "stronger"]];
 
 const SHOWN = {
   ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", Delete: "Del", Backspace: "⌫",
@@ -103,28 +102,36 @@ export function combination(event) {
   return [...parts, key].join("+");
 }
 
-/** Combination -> action. */
-export function actionOf() {
-  const lines = Object.values(KEYS).flat().filter(([, action]) => action);
+/** Combination -> action; own has the one key of each action whose usual keys do not count. */
+export function actionOf(own = {}) {
+  const lines = Object.values(KEYS).flat().filter(([, action]) => action && !(action in own));
   const pairs = lines.flatMap(([keys, action]) => keys.split(" ").map((key) => [key, action]));
-  return new Map([...pairs, ...MORE]);
+  return new Map([...pairs, ...Object.entries(own).map(([action, key]) => [key, action])]);
 }
 
-const shownAs = (key) =>
+/** A combination in words. */
+export const shownAs = (key) =>
   key === "+" ? key : key.split("+").map((k) => SHOWN[k] ?? (k.length === 1 ? k.toUpperCase() : k)).join(" ");
 
-/** The help sheet's content. */
-export function helpSheet() {
+/** The help sheet's content: every key once; those of actions are buttons, to change them. keysOf gives the keys. */
+export function helpSheet(keysOf) {
   return Object.entries(KEYS).map(([title, lines]) => {
     const section = document.createElement("section"), heading = document.createElement("h3");
     const list = document.createElement("dl");
     heading.textContent = title;
-    for (const [keys, , words] of lines) {
+    for (const [keys, action, words] of lines) {
       const term = document.createElement("dt"), meaning = document.createElement("dd");
-      for (const key of keys.split(" ")) {
+      const holder = action ? document.createElement("button") : term;
+      for (const key of action ? keysOf(action) : keys.split(" ")) {
         const cap = document.createElement("kbd");
         cap.textContent = shownAs(key);
-        term.append(cap, " ");
+        holder.append(cap, " ");
+      }
+      if (action) {
+        Object.assign(holder, { type: "button", className: "plain", title: "Choose another key" });
+        holder.dataset.of = action;
+        if (!holder.childElementCount) holder.textContent = "none";
+        term.append(holder);
       }
       meaning.textContent = words;
       list.append(term, meaning);

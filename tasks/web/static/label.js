@@ -17,6 +17,7 @@ import { NOWHERE } from "./masks.js";
 import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
 import { Notes } from "./notes.js";
+import { OwnKeys, listenForKeys } from "./own_keys.js";
 import { Panel } from "./panel.js";
 import { Preferences } from "./preferences.js";
 import { Preview } from "./preview.js";
@@ -50,7 +51,7 @@ const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const chosen = new Chosen(), panel = new Panel(byId("side"), colourOf, actOnObject, chosen);
 const reason = new Reason(byId("why"), setup.components, () => view.redrawOverlay());
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
-const review = new Review(setup.review);
+const review = new Review(setup.review), keys = new OwnKeys();
 const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
 const MOST_TRACK = 65534, AHEAD_MS = 300;
 
@@ -677,6 +678,7 @@ const ACTIONS = {
   plainLook: () => look.reset(),
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
+  usualKeys: () => keys.reset(),
   guide: () => guide.show().then(offer, (error) => messages.tell(error.message)),
   newCategory: () => drawing && guide.askForCategory().then((told) => told && offer(told)),
   showLate: () => messages.late(work.keeper.late()[0], work),
@@ -691,11 +693,19 @@ const ACTIONS = {
 
 // ---- begin
 
+/** Show the keys in the help sheet and on the buttons. */
+function showKeys() {
+  messages.setHelp(helpSheet((action) => keys.of(action)));
+  keys.showOn(app);
+}
+
 async function begin() {
-  messages.setHelp(helpSheet());
+  showKeys();
+  keys.addEventListener("change", showKeys);
+  listenForKeys(byId("help"), keys, byId("keys-note"));
   byId("uncertainty").open = innerHeight > 860;
   const ready = () => Boolean(drawing), active = () => clock.note();
-  listen({ actions: ACTIONS, editor, stage, ready, chooseCategory, active });
+  listen({ actions: ACTIONS, keys, editor, stage, ready, chooseCategory, active });
   byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
   editor.addEventListener("change", showTools);
   editor.addEventListener("gesture", ({ detail }) => (tracking.here?.evidence ?? evidence).add(detail));
@@ -720,6 +730,7 @@ async function begin() {
   byId("new-category").hidden = !leads;
   const keeper = new Keeper(me.name);
   keeper.tidy();
+  keys.open(keeper);
   notes = new Notes(me.name, keeper);
   notes.look();
   work = new Work(keeper, clock, () => own.masks(), review.on);

@@ -84,7 +84,9 @@ def test_every_call_answers_with_the_codes_that_are_described(office, document, 
     missing = {"video_id": "99", "request_id": "r9999-v00001-f0000001"}
     answered = answer({"lease": {"token": "none"}, "base_revision": 0}, [])
     tracked = answered | {"frame_idx": 1, "direction": 1, "masks": sent([square(1)])}
-    bodies = ({}, {"lease": "none"}, answered, tracked)
+    review = {"lease": "none", "review_id": str(uuid4()), "base_revision": 0, "seconds": 2.0, "note": "Look again."}
+    note = {"note_id": str(uuid4()), "text": "Well done."}
+    bodies = ({}, {"lease": "none"}, answered, tracked, review, note)
     for (method, path), operation in operations(document).items():
         if path in ("/api/leave", "/enter"):
             continue
