@@ -112,8 +112,8 @@ MEANING = {
     "where it goes on without some, each of these is at most so many ranks better than one that was labelled.",
     "annotator.lease_seconds": "A frame of `page` returns to the queue so long after its holder was last heard of.",
     "annotator.blind_share": "Share of requests that `page` shows without masks, to see who accepts too much.",
-    "annotator.double_share": "Share of requests that `page` gives to a second person too; the first answer counts, or of "
-    "three that differ the one that agrees most.",
+    "annotator.double_share": "Share of requests that `page` gives to a second person too; the first answer counts, or "
+    "of three that differ the one that agrees most.",
     "annotator.review": "`after`: reviewers look at answers, and what they return is asked again; `before`: nothing is "
     "used before it is approved.",
     "annotator.review_share": "Share of the answers that reviewers get to see; 1 with `before`.",
