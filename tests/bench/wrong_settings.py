@@ -68,6 +68,8 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "selection.strategy": {"misspelt": '"vlaue"', "empty": '""'},
     "annotator.backend": {"misspelt": '"pages"', "empty": '""'},
     "annotator.kinds": {"misspelt": '["maks"]', "none": "[]"},
+    "annotator.review": {"misspelt": '"befor"', "empty": '""'},
+    "annotator.review_order": {"misspelt": '"least agreed"', "empty": '""'},
     "annotator.label_studio_url": {"no address": '"somewhere"', "with a secret": '"http://me:secret@host"'},
     "annotator.label_studio_token_variable": {"no variable": '"eyJ.token-itself"', "empty": '""'},
     "annotator.cvat_url": {"no address": '"ftp://host"'},
@@ -92,6 +94,8 @@ CONTRADICTIONS = [
     Case("selection.planned_frames", "contradiction", ("selection.planned_frames=3", "selection.frames_per_round=5")),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),
     Case("annotator.backend", "without truth", ("annotator.backend=simulated",), without_truth=True),
+    Case("annotator.review", "nobody to review", ("annotator.backend=simulated", "annotator.review=before")),
+    Case("annotator.review_share", "contradiction", ("annotator.review=before", "annotator.review_share=0.5")),
     Case("annotator.label_studio_token_variable", "no token", ("annotator.backend=label_studio",)),
     Case("annotator.cvat", "no token", ("annotator.backend=cvat", "annotator.cvat_url=https://cvat.example.org")),
     Case(
