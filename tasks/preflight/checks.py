@@ -196,8 +196,8 @@ def _read_network(setting: str, path: Path) -> None:
 def _check_tools(annotator: AnnotatorSettings, tokens: bool) -> None:
     if annotator.backend == SIMULATED and annotator.review != "none":
         raise BadSettings(
-            f"annotator.review is {annotator.review!r}, but nobody reviews what the simulated annotator answers: set it "
-            "to 'none', or let people label with annotator.backend 'page'"
+            f"annotator.review is {annotator.review!r}, but nobody reviews what the simulated annotator answers: set "
+            "it to 'none', or let people label with annotator.backend 'page'"
         )
     tools = {
         "label_studio": ("label_studio_token_variable", annotator.label_studio_url),
