@@ -117,15 +117,18 @@ def next_for(
             over: else a frame could be kept from everybody for as long as the clock was put back.
     """
     names = {"me": person.name, "now": now(), "latest": until + CLOCK_SLACK}
-    best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, names).fetchone()
-    if best is not None and same_video:
-        best = _in_same_video(connection, names, best, same_video, video_id) or best
+    back = _come_back(connection, person.name)
+    known = names | back
+    best = connection.execute(_FREE_FOR_LEAD if person.role is Role.LEAD else _FREE_LABEL, known).fetchone()
+    if best is not None and same_video and best[0] not in back["back"]:
+        others = {"to_others": back["to_others"]}
+        best = _in_same_video(connection, names | others, best, same_video, video_id) or best
     if connection.execute("SELECT 1 FROM label_request WHERE purpose <> 'label' AND status = 'open'").fetchone():
         check = connection.execute(_FREE_CHECK, names).fetchone()
         if check is not None and (best is None or _place(check) < _place(best)):
             best = check
         if best is None:
-            best = connection.execute(_FREE_HOLDOUT, names).fetchone()
+            best = connection.execute(_FREE_HOLDOUT, known).fetchone()
     return None if best is None else _question(connection, best)
 
 
@@ -143,6 +146,15 @@ def _in_same_video(
         return None
     limits = {"video": last[0], "first": best[2], "round": best[1], "rank": best[4] + within}
     return connection.execute(_FREE_IN_VIDEO, names | limits).fetchone()
+
+
+def _come_back(connection: duckdb.DuckDBPyConnection, annotator: str) -> dict[str, list[str]]:
+    """Return the requests whose answer was returned: those to this person, and those that are kept for others."""
+    # The view costs more than all else that is asked here, and mostly nothing was returned.
+    if connection.execute("SELECT 1 FROM review WHERE verdict = 'returned'").fetchone() is None:
+        return {"back": [], "to_others": []}
+    rows = connection.execute(_COME_BACK, {"me": annotator, "now": now()}).fetchall()
+    return {"back": [row[0] for row in rows if row[1]], "to_others": [row[0] for row in rows if row[2]]}
 
 
 def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
@@ -163,8 +175,11 @@ def lease_review(connection: duckdb.DuckDBPyConnection, request_id: str, reviewe
 def reviewed_by(connection: duckdb.DuckDBPyConnection, reviewer: str) -> Lease | None:
     """Return the request whose answer a person has in hand for a review, also after its lease expired, unless somebody
     else took it or it needs none any more."""
-    row = connection.execute(_REVIEWED, [reviewer]).fetchone()
-    return None if row is None else Lease(*row)
+    rows = connection.execute(_REVIEWED, [reviewer]).fetchall()
+    for row in rows:
+        if connection.execute("SELECT 1 FROM review_due WHERE request_id = ?", [row[0]]).fetchone():
+            return Lease(*row)
+    return None
 
 
 def under_review(connection: duckdb.DuckDBPyConnection, request_id: str) -> str | None:
@@ -338,12 +353,14 @@ WHERE annotator = $1 AND token <> '' AND token NOT LIKE 'review-%'
 ORDER BY expires_at DESC, request_id LIMIT 1
 """
 
-_RETURNED = "SELECT 1 FROM returned WHERE request_id = ? AND annotator = ?"
+_RETURNED = """
+SELECT 1 FROM review v JOIN answer a USING (answer_id) WHERE v.request_id = ? AND annotator = ? AND verdict = 'returned'
+    AND revision = (SELECT max(revision) FROM answer b WHERE b.request_id = v.request_id)
+"""
 
 _REVIEWED = """
 SELECT request_id, token, expires_at FROM lease
-WHERE annotator = $1 AND token LIKE 'review-%' AND request_id IN (SELECT request_id FROM review_due)
-ORDER BY expires_at DESC, request_id LIMIT 1
+WHERE annotator = $1 AND token LIKE 'review-%' ORDER BY expires_at DESC, request_id
 """
 
 _COLUMNS = "request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id"
@@ -364,11 +381,16 @@ _MINE = """(video_id NOT IN
     OR video_id IN (SELECT video_id FROM video_assignee WHERE annotator = $me))"""
 _ASIDE = "request_id IN (SELECT request_id FROM set_aside WHERE how = 'flag' OR annotator = $me)"
 _DRAWN_FIRST = "request_id NOT IN (SELECT request_id FROM draft WHERE annotator = $me),"
+_BACK_FIRST = "NOT list_contains($back, request_id),"
+_BACK_TO_OTHERS = "list_contains($to_others, request_id)"
+
 # Who gave an answer that was returned has a day for it.
-_BACK_FIRST = "request_id NOT IN (SELECT request_id FROM returned WHERE annotator = $me),"
-_BACK_TO_OTHERS = """request_id IN (SELECT v.request_id FROM returned v JOIN annotator p ON p.name = v.annotator
-    WHERE p.name <> $me AND NOT p.revoked AND reviewed_at > $now - INTERVAL 24 HOUR AND (v.request_id, p.name) NOT IN
-    (SELECT (request_id, annotator) FROM set_aside))"""
+_COME_BACK = """
+SELECT v.request_id, v.annotator = $me, v.annotator <> $me AND reviewed_at > $now - INTERVAL 24 HOUR
+    AND v.annotator IN (SELECT name FROM annotator WHERE NOT revoked)
+    AND (v.request_id, v.annotator) NOT IN (SELECT (request_id, annotator) FROM set_aside)
+FROM returned v
+"""
 
 _FREE_LABEL = _FREE.format(
     columns=_COLUMNS,
@@ -391,7 +413,6 @@ _LAST_VIDEO = "SELECT video_id FROM answer WHERE annotator = ? ORDER BY created_
 _COMES_FIRST = """
 SELECT 1 FROM set_aside WHERE request_id = $1 AND how = 'flag'
 UNION ALL SELECT 1 FROM draft WHERE request_id = $1 AND annotator = $2
-UNION ALL SELECT 1 FROM returned WHERE request_id = $1 AND annotator = $2
 """
 
 _FREE_FOR_LEAD = _FREE.format(
