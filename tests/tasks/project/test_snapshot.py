@@ -50,7 +50,7 @@ def test_a_question_is_answered_from_the_ledger_as_it_is_now(project):
 def test_nothing_is_changed_and_nothing_else_is_read(project, query):
     project, ledger = project
     before = ledger.categories()
-    with pytest.raises(BadQuery, match=r"its tables and views: annotator, answer, answer_current, "):
+    with pytest.raises(BadQuery, match=r"its tables and views: agreement, annotator, answer, answer_current, "):
         ask(project, ledger, query)
     assert ledger.categories() == before
 
