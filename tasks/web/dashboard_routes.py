@@ -61,6 +61,8 @@ def frame_of(request: Request, context: Context, person: Person) -> Frame:
     """Return what surrounds the pages of this person: links to what the role may see."""
     links = (*(OWN_LINKS if person.role.covers(Role.ANNOTATOR) else ()), *LINKS)
     links = links if person.role.covers(Role.VIEWER) else OWN_LINKS
+    if person.role.covers(Role.REVIEWER) and context.ledger.due_reviews():
+        links = (("Review", "review"), *links)
     return Frame(
         context.project.root.name, f"{way_up(request)}dashboard/static/{_static_version()}", _from(request, links)
     )
