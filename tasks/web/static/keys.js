@@ -10,8 +10,8 @@ export const KEYS = {
     ["Shift+l", "lastFrames", "My last frames, to change what I said"],
     ["Shift+s", "skip", "Skip the frame, with a reason"],
     ["Shift+f", "flag", "Flag the frame for the lead"],
-    ["Shift+m", "writeNote", "Write a note that goes out with the answer"],
-    ["Shift+t", "threads", "Notes on my frames, and replies"],
+    ["Shift+r", "writeNote", "Write a note that goes out with the answer"],
+    ["Shift+q", "threads", "Notes on my frames, and replies"],
   ],
   Draw: [
     ["b", "brush", "Brush"],

@@ -45,6 +45,9 @@ def test_every_key_is_listed_once(ada):
         "() => [...document.querySelectorAll('[data-of]')].flatMap((b) => [...b.children].map((c) => c.textContent))"
     )
     assert len(caps) == len(set(caps))
+    # A key that two actions share would be missing at one of them.
+    without = "() => [...document.querySelectorAll('[data-of]')].filter((b) => !b.children.length).map((b) => b.dataset.of)"
+    assert ada.page.evaluate(without) == []
     assert {"[", "]", "{", "}"} <= set(caps)
 
 

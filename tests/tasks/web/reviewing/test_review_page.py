@@ -28,7 +28,7 @@ def ada(ledger, running):
     """Ada answered the first frame, with a note, and has the second in hand."""
     person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Ada')}")
     person.task()
-    person.page.keyboard.press("Shift+M")
+    person.page.keyboard.press("Shift+R")
     person.page.keyboard.type("Is its shadow part of it?")
     person.page.keyboard.press("Enter")
     person.next_after(person.go_on())
@@ -129,14 +129,14 @@ def test_somebody_who_was_faster_is_told_of(ledger, ada, rae):
 
 
 def test_the_reply_to_a_note_is_counted_until_it_is_read(ledger, ada, rae):
-    rae.page.keyboard.press("Shift+T")
+    rae.page.keyboard.press("Shift+Q")
     rae.page.fill("#threads input", "No, without it.")
     rae.page.keyboard.press("Enter")
     rae.page.wait_for_function("() => document.querySelectorAll('#threads .notes li').length === 2")
     ada.page.reload()
     ada.task()
     ada.page.wait_for_function("() => document.getElementById('threads-count').textContent === '1'")
-    ada.page.keyboard.press("Shift+T")
+    ada.page.keyboard.press("Shift+Q")
     ada.page.wait_for_selector("#threads[open]")
     assert "No, without it." in ada.page.inner_text("#threads")
     assert ada.page.text_content("#threads-count") == ""
