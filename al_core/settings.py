@@ -141,13 +141,15 @@ class StudentSettings(_Section):
     when ``warm_start`` is set. ``long_side`` is the size in pixels at which the student sees a frame. With
     ``lower_on_memory``, a step that ran out of memory is tried once more with less: ``batch_size``, then ``long_side``.
     ``device`` is "cpu", "cuda", "cuda:1" for the second GPU, or "auto": a GPU where there is one.
-    With ``train`` "heads", backbone and neck stay as they are in the weights that it starts from, their BatchNorm
-    statistics too.
+    With ``when`` "pays", a round keeps the student of an earlier one where training is not expected to change what is
+    delivered. With ``train`` "heads", backbone and neck stay as they are in the weights that it starts from, their
+    BatchNorm statistics too.
     """
 
     config: str = "rtmdet_ins_tiny"
     override: str = ""
     train: Literal["all", "heads"] = "all"
+    when: Literal["always", "pays"] = "pays"
     init_weights: str = ""
     warm_start: bool = True
     long_side: Positive = 320

@@ -48,6 +48,8 @@ MEANING = {
     "student.override": "A config file with what differs from `student.config`.",
     "student.train": "`all` of it, or only its `heads`: backbone and neck then stay as they are in the weights that it "
     "starts from (see [students](students.md)).",
+    "student.when": "Train `always`, in every round, or only where it `pays`: a round keeps the student of an earlier "
+    "one where frames that people labelled after delivery say that teachers bring nothing ([students](students.md)).",
     "student.init_weights": "A file of weights that the first round starts from; empty means random weights.",
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",

@@ -29,6 +29,7 @@ class RoundRow:
         state: why the campaign ended here, "finished", "abandoned", or what the round waits for.
         delivered_at: when its masks were there, UTC without zone; None before.
         imported: how many of the human frames were labelled elsewhere.
+        kept: why the student of an earlier round was kept; empty where one was trained.
     """
 
     round_id: int
@@ -48,6 +49,7 @@ class RoundRow:
     state: str
     delivered_at: datetime | None = None
     imported: int = 0
+    kept: str = ""
 
     @property
     def coverage(self) -> float | None:
@@ -154,6 +156,7 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
         seconds_other=sum(v for name, v in seconds.items() if name not in ("train", "predict")),
         state=_state(this, steps, entry["open"], entry["unapproved"]),
         delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
+        kept=next((s.result.get("kept", "") for s in steps if s.name == "train" and s.status == "finished"), ""),
     )
 
 

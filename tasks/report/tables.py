@@ -101,7 +101,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
             percent(row.coverage),
             *((score(row.jf), score(row.ap50)) if measured else ()),
             duration((row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other),
-            row.state,
+            f"{row.state}; student kept" if row.kept else row.state,
         )
     return table
 
@@ -121,6 +121,7 @@ def round_line(project: Project, round_id: int) -> Text:
     parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []
     machine = (row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other
     parts.append(f"machine {duration(machine)}")
+    parts += [row.kept] if row.kept else []
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 

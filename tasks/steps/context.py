@@ -116,6 +116,9 @@ class Trained(StepResult):
         notes: what a person should know, e.g. which of the given weights fitted.
         refiner: of the page, as :class:`~tasks.models.page_refiner.PageRefiner` stores itself; empty where none was
             trained.
+        gain: what the teachers of the round before brought, as far as this round's labels tell, as
+            :class:`~tasks.steps.model_selection.training_worth.Gain` counts; empty where it was not measured.
+        kept: why the student of an earlier round is kept; empty where one was trained.
     """
 
     step: ClassVar[str] = "train"
@@ -126,13 +129,13 @@ class Trained(StepResult):
     labels: int = 0
     notes: tuple[str, ...] = ()
     refiner: Mapping[str, Any] = field(default_factory=dict)
+    gain: tuple[float, ...] = ()
+    kept: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as the ledger stores it; the refiner where one was trained."""
+        """Return the result as the ledger stores it; refiner, gain and why nothing was trained where there are such."""
         stored = super().to_json()
-        if not self.refiner:
-            del stored["refiner"]
-        return stored
+        return {name: value for name, value in stored.items() if value or name not in ("refiner", "gain", "kept")}
 
 
 @dataclass(frozen=True)

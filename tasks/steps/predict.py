@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.fingerprint import fingerprint
+from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger
 from al_core.records import ONE_SHOT, Progress, Shots, Video
 from al_core.settings import Settings
-from al_core.stores.predictions import FramePrediction, write_predictions
+from al_core.stores.predictions import FramePrediction, read_predictions, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, RoundContext, Trained, hashes_of
@@ -41,11 +41,26 @@ def predict_work(context: RoundContext) -> Predicted:
     done = ledger.prediction_paths(context.round_id)
     todo = [video for video in context.videos if video.video_id not in done]
     checkpoint = context.project.absolute(context.required(Trained).checkpoint)
-    members = load_members_for(checkpoint, context.settings) if todo else []
+    known = predicted_before(context)
+    members = load_members_for(checkpoint, context.settings) if any(v.video_id not in known for v in todo) else []
     for video in todo:
-        predict_video(context, video, members, progress_of(f"predict {video.name}"))
+        predict_video(context, video, members, progress_of(f"predict {video.name}"), known.get(video.video_id))
     paths = ledger.prediction_paths(context.round_id)
     return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths))
+
+
+def predicted_before(context: RoundContext) -> dict[int, Path]:
+    """Return the files of predictions that the same student made in the same way in the round before, by video.
+
+    Files that are not as they were left are not among them.
+    """
+    before = context.before.result(Predicted)
+    if before is None or before.sha256 != fingerprint(predict_inputs(context)):
+        return {}
+    paths = context.ledger.prediction_paths(context.before.round_id)
+    files = {video: context.project.absolute(path) for video, path in paths.items()}
+    noted = before.hashes
+    return {v: file for v, file in files.items() if file.is_file() and fingerprint_file(file) == noted.get(str(v))}
 
 
 def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":
@@ -68,6 +83,7 @@ def predict_video(
     video: Video,
     members: "list[Member]",
     on_progress: Callable[[Progress], None] | None = None,
+    known: Path | None = None,
 ) -> Path:
     """Predict every frame of a video, write the objects to a Parquet file and the scores to the ledger.
 
@@ -75,20 +91,22 @@ def predict_video(
     have labelled up to this round also tells how many objects to expect in the frames near by. Frames stream
     through; memory does not grow with the length of the video, but for a few numbers a frame.
 
+    Args:
+        known: a file with what the members say, made before: then they are not asked again.
+
     Returns:
         The Parquet file of predicted objects.
     """
     project, ledger, frames = context.project, context.ledger, context.frames
     path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
-    table = predict_to_file(
-        path,
-        members,
-        telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress),
-        frames.size(video.video_id),
-        context.settings,
-        expected_in(ledger, video.video_id, context.round_id, context.shots_of(video.video_id)),
-        context.shots_of(video.video_id),
-    )
+    shots = context.shots_of(video.video_id)
+    expected = expected_in(ledger, video.video_id, context.round_id, shots)
+    if known is None:
+        told = telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress)
+        predicted = predicted_by(members, told, context.settings)
+    else:
+        predicted = telling(read_predictions(known), video.n_frames, video.name, on_progress)
+    table = scored_to_file(path, predicted, frames.size(video.video_id), context.settings, expected, shots)
     ledger.put_predictions(context.round_id, video.video_id, table, project.relative(path))
     return path
 
@@ -102,10 +120,38 @@ def predict_to_file(
     expected: Expected | None,
     shots: Shots = ONE_SHOT,
 ) -> pa.Table:
-    """Predict frames as they come and write the objects to a Parquet file, which appears whole or not at all.
+    """Predict frames as they come, score them and write the objects to a Parquet file (:func:`scored_to_file`).
 
     Args:
         frames: (frame number, uint8 RGB [h, w, 3] at working size), in rising order.
+    """
+    return scored_to_file(path, predicted_by(members, frames, settings), size, settings, expected, shots)
+
+
+def predicted_by(
+    members: "list[Member]", frames: Iterable[tuple[int, NDArray[np.uint8]]], settings: Settings
+) -> Iterator[FramePrediction]:
+    """Yield what the members say of frames, (frame number, uint8 RGB [h, w, 3] at working size) in rising order."""
+    from al_core.uncertainty.augment import views_named
+    from al_core.uncertainty.ensemble import predict_frames
+
+    student, teachers = settings.student, settings.teachers
+    views = views_named(teachers.views)
+    yield from predict_frames(members, views, frames, teachers, student.long_side, student.max_objects)
+
+
+def scored_to_file(
+    path: Path,
+    predicted: Iterable[FramePrediction],
+    size: tuple[int, int],
+    settings: Settings,
+    expected: Expected | None,
+    shots: Shots = ONE_SHOT,
+) -> pa.Table:
+    """Score predictions as they come and write their objects to a Parquet file, which appears whole or not at all.
+
+    Args:
+        predicted: in rising order of frames.
         size: (height, width) of the frames.
         expected: how many objects a frame should show.
         shots: of the video; frames on two sides of a cut are not compared.
@@ -113,13 +159,7 @@ def predict_to_file(
     Returns:
         A row for each frame: its number, the number of objects, the uncertainty and its components.
     """
-    from al_core.uncertainty.augment import views_named
-    from al_core.uncertainty.ensemble import predict_frames
-
-    student, teachers = settings.student, settings.teachers
-    views = views_named(teachers.views)
     tally = _Tally(expected, shots)
-    predicted = predict_frames(members, views, frames, teachers, student.long_side, student.max_objects)
     write_predictions(path, tally.passing(predicted), size)
     return tally.table(settings)
 

@@ -1,5 +1,7 @@
 """Train the student of a round on every human label there is, starting from the round before."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
+from tasks.steps.model_selection.training_worth import Gain, gain_so_far, measured_gain, why_not
+
+_log = logging.getLogger(__name__)
 
 NO_MATTER = frozenset({"checkpoint_interval", "device", "lower_on_memory"})
 """Settings of the student that change nothing about it."""
@@ -29,7 +34,8 @@ def train_inputs(context: RoundContext) -> dict[str, Any]:
 
 def train_work(context: RoundContext) -> Trained:
     """Train the student, and with it its mean teachers, on what people said at full resolution; keep the loss curve.
-    Train the refiner of the page after it.
+    Train the refiner of the page after it. Where training is not expected to change what is delivered, the student of
+    an earlier round is kept.
 
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
     background. The others count by how their masks were made. Where this machine limits how many trainings go on at a
@@ -38,6 +44,14 @@ def train_work(context: RoundContext) -> Trained:
     from al_core.students.train import TrainingSample, train_student
 
     project, settings = context.project, context.settings
+    last = starting_round(context)
+    gain = measured_gain(context) if settings.student.when == "pays" and last is not None else Gain()
+    noted = tuple(gain) if gain.frames else ()
+    if last is not None and (reason := why_not(context, last, gain_so_far(context, gain))):
+        _log.info("round %d: %s", context.round_id, reason)
+        refiner = train_page_refiner(context, starting_refiner(context))
+        stored = {} if refiner is None else refiner.to_json()
+        return replace(last[1], notes=(), refiner=stored, gain=noted, kept=reason)
     labels = [label for label in context.labels_collected if label.complete]
     start = starting_checkpoint(context)
     continues = start is not None and start.is_relative_to(project.root)
@@ -64,6 +78,7 @@ def train_work(context: RoundContext) -> Trained:
         labels=len(labels),
         notes=tuple(trained.notes),
         refiner={} if refiner is None else refiner.to_json(),
+        gain=noted,
     )
 
 

@@ -57,6 +57,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     },
     "student.override": {"no such file": '"nowhere.py"', "no Python": '"FOLDER/text.pth"', "a folder": '"FOLDER"'},
     "student.train": {"misspelt": '"head"', "nothing to start from": '"heads"'},
+    "student.when": {"misspelt": '"allways"'},
     "student.init_weights": {
         "no such file": '"nowhere.pth"',
         "a folder": '"FOLDER"',

@@ -73,7 +73,7 @@ def rounds(content: Content) -> Markup:
             percent(r.coverage),
             score(r.jf),
             score(r.ap50),
-            duration(r.seconds_train),
+            "student kept" if r.kept else duration(r.seconds_train),
             duration(r.seconds_predict),
             duration(r.seconds_other),
             r.state,
@@ -138,7 +138,9 @@ def quality_table(figures: Sequence[QualityRow], names: Mapping[int, str]) -> Qu
 def training(steps: Sequence[Step], curves: Mapping[int, Sequence[tuple[int, float, float]]], charts: Charts) -> Markup:
     """Render the loss of each round's student, what the machine spent its time on, and what the page's refiner is
     worth."""
-    return render("training.html", steps=steps, curves=curves, charts=charts, refiner=refiner_of(steps).in_words())
+    kept = [f"Round {s.round_id}: {s.result['kept']}." for s in steps if s.name == "train" and s.result.get("kept")]
+    told = refiner_of(steps).in_words()
+    return render("training.html", steps=steps, curves=curves, charts=charts, refiner=told, kept=kept)
 
 
 def steps(content: Content) -> Markup:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.errors import BadCheckpoint
+from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -27,8 +28,8 @@ from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps import predict as step
-from tasks.steps.context import RoundContext, Trained
-from tasks.steps.predict import load_members_for, predict_video
+from tasks.steps.context import Predicted, RoundContext, Trained
+from tasks.steps.predict import load_members_for, predict_inputs, predict_video, predicted_before
 from tests.toys.ledgers import chosen, clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.students import tiny_student
 
@@ -133,6 +134,28 @@ def test_predicting_again_gives_the_same_bytes_and_no_double_rows(
         contents.append(predict_video(context, video, members).read_bytes())
     assert contents[0] == contents[1]
     assert len(ledger.predictions(2)["frame_idx"]) == N_FRAMES
+
+
+def test_what_the_same_student_predicted_in_the_round_before_is_not_asked_again(
+    project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
+) -> None:
+    (video,) = ledger.videos()
+    before, now, other = (context_of(project, ledger, n, settings, frames=frames) for n in (4, 5, 6))
+    now.__dict__["before"] = other.__dict__["before"] = before
+    path = predict_video(before, video, load_members_for(checkpoint, settings))
+    for context, sha256 in ((before, "a"), (now, "a"), (other, "b")):
+        ledger.begin_step(context.round_id, "train", "x")
+        ledger.finish_step(context.round_id, "train", Trained("student.pth", sha256).to_json(), 1.0)
+    assert predicted_before(now) == {}
+    done = Predicted(fingerprint(predict_inputs(before)), 1, {"1": fingerprint_file(path)})
+    ledger.begin_step(4, "predict", "x")
+    ledger.finish_step(4, "predict", done.to_json(), 1.0)
+    assert (predicted_before(now), predicted_before(other)) == ({1: path}, {})
+    again = predict_video(now, video, [], known=path)
+    assert again.read_bytes() == path.read_bytes()
+    assert ledger.predictions(5, 1)["uncertainty"].tolist() == ledger.predictions(4, 1)["uncertainty"].tolist()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert predicted_before(now) == {}
 
 
 def test_what_people_labelled_tells_how_many_objects_to_expect(

@@ -11,8 +11,10 @@ from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
 from al_core.students import train as training
 from tasks.models.page_refiner import PageRefiner
+from tasks.report.round_rows import round_rows
 from tasks.steps import train
 from tasks.steps.context import Trained
+from tasks.steps.model_selection.training_worth import Gain
 from tasks.steps.train import starting_checkpoint, starting_round, train_inputs, train_work
 from tests.toys.ledgers import context_of, ledger_with_clip, square
 
@@ -135,6 +137,26 @@ def test_who_goes_on_from_a_round_before_trains_for_less_long(ledger, students):
     train_work(context(ledger, 2, **iterations))
     assert [asked["iterations"] for asked in students] == [8, 3]
     assert students[1]["init_checkpoint"].name == "a.pth"
+
+
+def test_a_student_is_kept_where_training_is_not_expected_to_pay(ledger, students, monkeypatch, tmp_path):
+    ledger.begin_round(Settings())
+    done = train_work(context(ledger))
+    ledger.begin_step(1, "train", "a")
+    ledger.finish_step(1, "train", done.to_json(), 1.0)
+    monkeypatch.setattr(train, "measured_gain", lambda context: Gain(20, 0.0, 0.0))
+    kept = train_work(context(ledger, 2))
+    assert len(students) == 1
+    assert (kept.checkpoint, kept.sha256, kept.labels) == (done.checkpoint, done.sha256, 2)
+    assert kept.kept.startswith("not trained: on 20 frames")
+    assert Trained.from_json(kept.to_json()) == kept
+    assert kept.gain == (20, 0.0, 0.0)
+    ledger.begin_step(2, "train", "a")
+    ledger.finish_step(2, "train", kept.to_json(), 1.0)
+    (row,) = [row for row in round_rows(ledger) if row.kept]
+    assert row.kept == kept.kept
+    train_work(context(ledger, 3, **{"student.when": "always"}))
+    assert len(students) == 2
 
 
 def test_the_page_s_refiner_is_trained_too_and_goes_on_from_that_of_the_round_before(ledger, students, monkeypatch):
