@@ -144,6 +144,8 @@ def test_a_student_is_kept_where_training_is_not_expected_to_pay(ledger, student
     done = train_work(context(ledger))
     ledger.begin_step(1, "train", "a")
     ledger.finish_step(1, "train", done.to_json(), 1.0)
+    ledger.finish_round(1, None)
+    ledger.begin_round(Settings())
     monkeypatch.setattr(train, "measured_gain", lambda context: Gain(20, 0.0, 0.0))
     kept = train_work(context(ledger, 2))
     assert len(students) == 1
