@@ -10,9 +10,10 @@ from al_core.fusion import fuse
 from al_core.fusion.choice import Choice
 from al_core.masks.rle import iou
 from al_core.propagation import Resources
-from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, Video
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, LabelKind, Video
 from al_core.stores.delivered import read_delivered
 from tasks.steps.context import Predicted, Propagated, RoundContext, Trained
+from tasks.steps.model_selection.choosing import choose_propagators
 from tasks.steps.propagate import VideoFrames, carried_by, known_by_frame
 
 ENOUGH_FRAMES = 10
@@ -114,8 +115,12 @@ def measured_gain(context: RoundContext) -> Gain:
     known = {label.frame for label in before.labels_collected}
     new: dict[int, dict[int, FrameLabel]] = {}
     for label in context.labels_collected:
-        if label.complete and label.frame not in known:
+        # Who accepts what was delivered says that it fits, whatever else would have.
+        accepted = any(mask.kind is LabelKind.ACCEPT for mask in label.objects)
+        if label.complete and label.frame not in known and not accepted:
             new.setdefault(label.frame.video_id, {})[label.frame.frame_idx] = label
+    # As they were made then: choices are cached.
+    choices = choose_propagators(before.of_step(Propagated.step), before.labels_collected)
     paths = context.ledger.delivered_paths(before.round_id)
     videos = [v for v in before.videos if v.video_id in new and v.video_id in paths and v.n_frames <= MOST_FRAMES]
     videos.sort(key=lambda video: (-len(new[video.video_id]), video.video_id))
@@ -124,7 +129,7 @@ def measured_gain(context: RoundContext) -> Gain:
         wanted = new[video.video_id]
         path = context.project.absolute(paths[video.video_id])
         with_teachers = dict(read_delivered(path, sorted(wanted)))
-        without = dict(_without_teachers(before, delivered, video, wanted))
+        without = dict(_without_teachers(before, delivered, video, wanted, choices.get(video.video_id)))
         differences += [
             overlap(with_teachers.get(i, ()), label) - overlap(without.get(i, ()), label) for i, label in wanted.items()
         ]
@@ -154,7 +159,11 @@ def _quick(before: RoundContext, delivered: Propagated) -> bool:
 
 
 def _without_teachers(
-    before: RoundContext, delivered: Propagated, video: Video, wanted: Mapping[int, FrameLabel]
+    before: RoundContext,
+    delivered: Propagated,
+    video: Video,
+    wanted: Mapping[int, FrameLabel],
+    choice: Choice | None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield what a round would have delivered for some frames of a video from people's labels alone."""
     context = before.of_step(Propagated.step)
@@ -163,8 +172,6 @@ def _without_teachers(
     resources = Resources(settings.propagation, before.project.cache, None, settings.seed, None, shots)
     labels = [label for label in before.labels_collected if label.frame.video_id == video.video_id]
     by_frame = known_by_frame(clip, labels, resources)
-    tracks = delivered.chosen.get(str(video.video_id), {}).get("tracks", {})
-    choice = Choice({int(track): name for track, name in tracks.items()}) if tracks else None
     maps = {name: Calibration(found["slope"], found["offset"]) for name, found in delivered.calibration.items()}
     carried = carried_by(choice, resources, clip, by_frame, maps)
     bare = fuse(by_frame, carried, None, (video.height, video.width), settings.propagation, None, shots)
