@@ -206,7 +206,7 @@ def test_a_round_predicts_the_videos_that_have_no_predictions_yet(
     ledger.put_predictions(1, 1, frame_rows(np.zeros(12, np.float32)), "1.parquet")
     done: list[object] = []
 
-    def stand_in(context: RoundContext, video: Video, members: object, on_progress: object) -> None:
+    def stand_in(context: RoundContext, video: Video, members: object, on_progress: object, known: object) -> None:
         done.append((video.name, members))
         (tmp_path / "2.parquet").write_bytes(b"new")
         context.ledger.put_predictions(1, video.video_id, frame_rows(np.zeros(12, np.float32)), "2.parquet")
