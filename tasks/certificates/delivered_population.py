@@ -1,12 +1,11 @@
-"""What an audit of a round's delivery draws from, and the draw itself."""
+"""What an audit of a round's delivery draws from."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from al_core.audit.audit_records import MACHINE, AuditSample, Population
-from al_core.audit.audit_sample import BLIND, FRAMES, JUDGED, draw_sample
+from al_core.audit.audit_records import MACHINE, Population
 from al_core.errors import NotReady
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -64,28 +63,6 @@ def population_of(project: Project, ledger: Ledger, round_id: int | None = None)
     confidence = np.clip(np.array(columns[5], float), 0, 1)
     machine = np.array(columns[4], str)
     return Population(*(number, videos, indices, tracks, categories), machine, confidence, video, number_in_video, most)
-
-
-def draw_audit(
-    project: Project,
-    ledger: Ledger,
-    *,
-    seed: int,
-    round_id: int | None = None,
-    judged: int = JUDGED,
-    blind: int = BLIND,
-    frames: int = FRAMES,
-    iou: float = 0.75,
-) -> AuditSample:
-    """Draw the next audit sample of a round's delivery and store it.
-
-    The arguments are those of :func:`population_of` and :func:`al_core.audit.audit_sample.draw_sample`.
-    """
-    population = population_of(project, ledger, round_id)
-    draw = len(ledger.audit_samples(population.round_id)) + 1
-    sample = draw_sample(population, seed=seed, judged=judged, blind=blind, frames=frames, iou=iou, draw=draw)
-    ledger.put_audit_sample(sample)
-    return sample
 
 
 def _frames(lengths: dict[int, int], labelled: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:

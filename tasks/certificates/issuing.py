@@ -58,7 +58,7 @@ class Look:
     Attributes:
         number: of the look, over the whole project.
         risk: what it may spend.
-        samples: draws of the delivery that no look was decided on yet.
+        samples: the newest draw of the delivery, unless a look was decided on it.
         units: the drawn units that count.
     """
 
@@ -90,7 +90,9 @@ def prepare(project: Project, ledger: Ledger, wish: Wish) -> Look:
         raise BadAudit("only judgements of masks are corrected for what judges let pass: use --grade judged")
     population = population_of(project, ledger, wish.round_id)
     looks = ledger.certificates()
-    samples = [s for s in ledger.audit_samples(population.round_id) if s.draw not in _used(looks, population, wish)]
+    drawn = [s for s in ledger.audit_samples(population.round_id) if s.of(wish.grade, wish.kind == FRAMES)]
+    # Earlier draws may have had a say in how many were drawn later.
+    samples = [s for s in drawn[-1:] if s.draw not in _used(looks, population, wish)]
     for sample in samples:
         if sample.population != population.digest:
             raise BadAudit(
@@ -138,6 +140,7 @@ def certificate_of(
     delivered: Mapping[str, str],
     spent_before: float,
     made_at: str = "",
+    decision: Decision | None = None,
 ) -> Certificate:
     """Return the certificate that answers lead to; the same look and answers lead to the same.
 
@@ -147,9 +150,10 @@ def certificate_of(
         delivered: hash of each video's file.
         spent_before: probability of being wrong that all looks before were given.
         made_at: UTC; empty for now.
+        decision: what was decided; None to decide by the answers.
     """
     wish, population = look.wish, look.population
-    decision = decide(look, answers, judges)
+    decision = decide(look, answers, judges) if decision is None else decision
     used = [answers[unit.key] for unit in look.units if unit.key in answers]
     failed = [u for u in look.units if u.key not in answers or not _is_good(answers[u.key], wish)]
     accepted_from = {a.category_id: a.confidence for a in decision.accepted}

@@ -129,11 +129,14 @@ def verify(file: Path, root: Path) -> None:
 @click.option("--iou", default=0.75, show_default=True, type=_SHARE, help="From which a mask is good enough.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="Of what this round delivered; default: the newest.")
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")
-def draw(root: Path, judged: int, blind: int, frames: int, iou: float, round_id: int | None, seed: int) -> None:
+@click.option("--give-up", is_flag=True, help="Give known answers up that nothing was decided on; counts as a look.")
+def draw(
+    root: Path, judged: int, blind: int, frames: int, iou: float, round_id: int | None, seed: int, give_up: bool
+) -> None:
     """Draw another audit sample of a delivery at random."""
-    from tasks.certificates.delivered_population import draw_audit
+    from tasks.certificates.drawing_audits import draw_audit
 
     project, ledger = opened(root)
     asked = {"judged": judged, "blind": blind, "frames": frames}
-    sample = draw_audit(project, ledger, seed=seed, round_id=round_id, iou=iou, **asked)
+    sample = draw_audit(project, ledger, seed=seed, round_id=round_id, iou=iou, give_up=give_up, **asked)
     click.echo(f"round {sample.round_id}, draw {sample.draw}: {len(sample.units)} units of {len(sample.strata)} strata")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from al_core.audit.audit_records import Grade
 from al_core.errors import NotReady
-from tasks.certificates.delivered_population import draw_audit, population_of
+from tasks.certificates.delivered_population import population_of
 from tests.toys.audits.audited_project import N_FRAMES, confidence_of
 from tests.toys.labelled_project import new_project
 
@@ -17,15 +16,6 @@ def test_masks_of_people_and_their_frames_are_left_out(audited):
     assert population.confidence[population.frame_idx == 7] == pytest.approx(confidence_of(7))
     assert set(population.provenance) == {"propagated"}
     assert population.most_objects == 1
-
-
-def test_draws_are_numbered_and_stored(audited):
-    project, ledger, _ = audited
-    first, second = (draw_audit(project, ledger, seed=3, judged=20) for _ in range(2))
-    assert [first.draw, second.draw] == [1, 2]
-    assert ledger.audit_samples(1) == [first, second]
-    assert len(first.of(Grade.JUDGED)) == 20
-    assert {u.frame.video_id for u in first.units} == {1, 2}
 
 
 def test_without_a_delivery_it_says_what_to_do(tmp_path):

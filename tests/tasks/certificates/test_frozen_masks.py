@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance
-from tasks.certificates.delivered_population import draw_audit
+from tasks.certificates.drawing_audits import draw_audit
 from tasks.certificates.frozen_masks import FrozenMasks, with_frozen
 from tasks.certificates.issuing import Wish, issue
 from tests.toys.audits.audited_project import N_FRAMES, answer_all, confidence_of, masks_of, square

@@ -6,7 +6,7 @@ import pytest
 
 from al_core.audit.audit_records import Grade, JudgeQuality
 from al_core.errors import BadAudit, NotReady
-from tasks.certificates.delivered_population import draw_audit
+from tasks.certificates.drawing_audits import draw_audit
 from tasks.certificates.issuing import FRAMES, Wish, issue, prepare
 from tests.toys.audits.audited_project import answer_all, confidence_of, deliver, is_bad, masks_of
 

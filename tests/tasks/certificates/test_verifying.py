@@ -10,7 +10,7 @@ from al_core.export.contents import ExportOptions
 from al_core.records import Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
-from tasks.certificates.delivered_population import draw_audit
+from tasks.certificates.drawing_audits import draw_audit
 from tasks.certificates.frozen_masks import with_frozen
 from tasks.certificates.issuing import Wish, issue
 from tasks.certificates.verifying import verify
