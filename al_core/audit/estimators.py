@@ -28,6 +28,9 @@ from al_core.settings import Table
 DOUBTFUL = 5.0
 """So many answers' weight has the belief that confidence says nothing."""
 
+FEWEST_ASSISTED = 60
+"""With fewer answers the interval is wider with the help of confidence: the worst that a mask could be weighs more."""
+
 MOST_TAKEN = 1.5
 """At most this many times the confidence is taken out of an answer."""
 
@@ -109,13 +112,16 @@ def estimate(
     if not len(known.figures):
         return None
     rng = np.random.default_rng([len(known.figures), int(1000 * iou)])
-    if of_frames or not assisted:
+    if of_frames or not assisted or len(known.figures) < FEWEST_ASSISTED:
         most = max(1.0, population.most_objects, known.figures.max()) if metric == "missed" else 1.0
         low, high = mean_interval(known.figures, 0.0, most, rng)
         middle, effective = float(known.figures.mean()), float(len(known.figures))
     else:
         confidence = population.confidence
         middle, low, high, effective = _assisted(known.figures, confidence[known.rows], confidence[chosen], rng)
+    # The drawn ones are known: of a delivery that is drawn whole, nothing is left to estimate.
+    unknown = max(1 - len(known.figures) / int(chosen.sum()), 0.0) ** 0.5
+    low, high = middle - unknown * (middle - low), middle + unknown * (high - middle)
     scale = PER_FRAMES if metric == "missed" else 1.0
     return QualityEstimate(
         *(metric, scale * middle, scale * low, scale * high, grade),

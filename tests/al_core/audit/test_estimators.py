@@ -67,7 +67,8 @@ def test_missed_objects_are_told_per_hundred_frames():
     missed[::10] = 2
     known = Known(known.population, known.overlap, missed)
     told = found(known, "missed", 1, Grade.JUDGED, frames=200)
-    assert told.value == pytest.approx(20)
+    assert [told.value, told.low, told.high] == pytest.approx([20, 20, 20])
+    told = found(known, "missed", 1, Grade.JUDGED, frames=100)
     assert told.low < 20 < told.high
     assert found(known, "lacking", 1, Grade.JUDGED, frames=200).value == pytest.approx(0.1)
 

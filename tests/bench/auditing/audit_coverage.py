@@ -266,18 +266,8 @@ def summary(found: dict[tuple, list[dict]]) -> list[dict]:
 
 def table_of(rows: Sequence[dict]) -> Table:
     """All rows for the terminal."""
-    head = (
-        "what",
-        "case",
-        "deliveries",
-        "error",
-        "n",
-        "wrong or missed",
-        "95%",
-        "accepted | width",
-        "oracle | plain width",
-    )
-    table = Table(*head, "accepted | width", "oracle | plain width", "bias", "verdict")
+    head = ("what", "case", "deliveries", "error", "n", "wrong | missed", "95%", "accepted | width", "oracle | plain")
+    table = Table(*head, "bias", "verdict")
     for row in rows:
         rate = "wrong" if row["what"] == "certificate" else "missed"
         first, second = ("accepted", "oracle") if rate == "wrong" else ("width", "plain width")
@@ -310,7 +300,7 @@ def main(campaigns: int, errors: str, pool: Path | None, only: str | None, worke
     rows = summary(found)
     if out is not None:
         out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    Console(width=180).print(table_of(rows))
+    Console(width=150).print(table_of(rows))
     sys.exit(any(row["fails"] for row in rows))
 
 
