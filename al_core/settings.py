@@ -330,6 +330,23 @@ class StoppingSettings(_Section):
     plateau_gain: Annotated[float, Field(ge=0)] = 0.005
 
 
+class AuditSettings(_Section):
+    """What people at our page are asked about delivered masks, so that their quality is known where there is no truth.
+
+    Of each delivery ``judged`` masks are shown for a yes or no, ``frames`` are looked through for objects that have no
+    mask, and ``blind`` masks are drawn from nothing, all of them drawn at random. A mask is good enough from ``iou``
+    on. Truth measures what the simulated annotator works on, so it is asked only with ``simulated``.
+    """
+
+    judged: NonNegative = 60
+    blind: NonNegative = 8
+    frames: NonNegative = 20
+    iou: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    judge_seconds: Seconds = 3.0
+    look_seconds: Seconds = 4.0
+    simulated: bool = False
+
+
 class ScheduleSettings(_Section):
     """When a round goes on without all answers.
 
@@ -374,6 +391,7 @@ class Settings(_Section):
     annotator: AnnotatorSettings = AnnotatorSettings()
     propagation: PropagationSettings = PropagationSettings()
     stopping: StoppingSettings = StoppingSettings()
+    audit: AuditSettings = AuditSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     notify: NotifySettings = NotifySettings()
 

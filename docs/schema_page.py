@@ -86,6 +86,8 @@ TABLES = {
     "audit_sample": "A random draw from what a round delivered, that people audit.",
     "audit_unit": "A mask or a frame that was drawn.",
     "audit_answer": "What an answer says of one of them. Rows are never changed: the newest counts.",
+    "audit_request": "What a request of an audit is about.",
+    "audit_estimate": "What the answers of an audit say of a round's delivery, as of its last steps.",
     "certificate": "A look at such answers: what it certifies, or that it certified nothing.",
     "schema_version": "A migration that was applied.",
 }
@@ -212,8 +214,10 @@ COLUMNS = {
         "updated_at": "When its status changed.",
         "kind": "The kind of label that is asked for.",
         "purpose": "`label`; `tracked` on a frame that a person corrected unasked; `holdout` on a frame that the loop "
-        "never learns from; or a check of people that no round waits for: `agreement`, `known_truth`, `relabel`.",
-        "original_id": "For a check: the request whose answer it is compared with.",
+        "never learns from; `audit` of what its round delivered; or a check of people: `agreement`, `known_truth`, "
+        "`relabel`. Rounds wait for labels only.",
+        "original_id": "For a check: the request whose answer it is compared with. For an audit: the one that must be "
+        "answered before.",
     },
     "answer": {
         "answer_id": "Made by whoever answers, so that sending it twice stores it once.",
@@ -371,6 +375,26 @@ COLUMNS = {
         "seconds": "Active time.",
         "answered_at": "When it was stored.",
         "number": "From 1, over the whole project.",
+    },
+    "audit_request": {
+        "draw": "See `audit_sample`.",
+        "track_id": "The mask in question; 0 for what is missing in the frame, and for all that is drawn from nothing.",
+        "grade": "As its unit has it.",
+        "iou": "Overlap from which a mask is good enough.",
+    },
+    "audit_estimate": {
+        "scope": "`all`, or e.g. `video 3`, `category 1`, `provenance teacher`.",
+        "metric": "`j`, `f`, `jf`, `good` (share of masks with the overlap asked for), `missed` (objects per 100 "
+        "frames) or `lacking` (share of frames in which an object is missed).",
+        "grade": "`measured` or `judged`; the two are never put together.",
+        "value": "The estimate.",
+        "low": "Lower end of its 95 % interval.",
+        "high": "Upper end of it.",
+        "n": "Answers that it rests on.",
+        "effective_n": "Answers that it would take without the help of confidence.",
+        "population": "Masks or frames that it speaks of.",
+        "unanswered": "Drawn units without an answer.",
+        "as_of": "When the newest of the answers came.",
     },
     "certificate": {
         "number": "From 1, over the whole project; looks that certified nothing count too.",

@@ -157,6 +157,13 @@ MEANING = {
     "stopping.plateau_rounds": "Stop when J&F has not risen by `plateau_gain` in so many rounds; measured on "
     "held-back truth, so without masks at ingest it never stops a campaign.",
     "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
+    "audit.judged": "Masks of each delivery that people say a yes or no to.",
+    "audit.blind": "Masks of each delivery that people draw from nothing, to measure masks and judgements.",
+    "audit.frames": "Frames of each delivery that people look through for objects without a mask.",
+    "audit.iou": "Overlap (IoU) from which a mask is good enough.",
+    "audit.judge_seconds": "Human seconds for a yes or no to one mask.",
+    "audit.look_seconds": "Human seconds to look one frame through.",
+    "audit.simulated": "Whether the simulated annotator is asked too, although truth measures already.",
     "schedule.answered_share": "A round goes on when this share of its requests is answered; 1 waits for all.",
     "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: no deadline.",
     "notify.url": "Address that is told of each event by a JSON POST; empty: nobody is told.",

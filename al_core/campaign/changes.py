@@ -36,6 +36,7 @@ LAST_CHANCE = {
     "frames": "predict",
     "frames.cache_gigabytes": "finish",
     "propagation": "propagate",
+    "audit": "audit",
     "stopping": "finish",
     "notify": "finish",
 }

@@ -22,6 +22,7 @@ from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.copies import CopyOperations
 from al_core.ledger.file.ledger_clock import Clock, system_time
 from al_core.ledger.labelling.answers_given import GivenOperations
+from al_core.ledger.labelling.audit_requests import AuditRequestOperations
 from al_core.ledger.labelling.holdouts import HoldoutOperations
 from al_core.ledger.labelling.imports import ImportOperations
 from al_core.ledger.labelling.labels import LabelOperations
@@ -55,6 +56,7 @@ class Ledger(
     TrackedOperations,
     WithdrawalOperations,
     GivenOperations,
+    AuditRequestOperations,
     PeopleOperations,
     DeliveryOperations,
     AuditOperations,

@@ -141,8 +141,8 @@ def _count_shown(project: Project, ledger: Ledger, given: Sequence[GivenAnswer],
         if g.answer.seconds is not None:
             mine.seconds[g.answer.kind].append(g.answer.seconds)
         original = g.question.original
-        if g.question.purpose is Purpose.TRACKED:
-            # What was shown came from the person's own masks.
+        if g.question.purpose in (Purpose.TRACKED, Purpose.AUDIT):
+            # What was shown came from the person's own masks, or is about a single one.
             continue
         if original.request_id not in proposed or not original.round_id:
             continue
@@ -158,7 +158,7 @@ def _count_checks(given: Sequence[GivenAnswer], tallies: Mapping[str, _Tally]) -
     by_request = {g.answer.request_id: g for g in given}
     for g in given:
         other = by_request.get(g.question.original.request_id)
-        if g.question.purpose in (Purpose.LABEL, Purpose.TRACKED, Purpose.HOLDOUT) or other is None:
+        if g.question.purpose in (Purpose.LABEL, Purpose.TRACKED, Purpose.HOLDOUT, Purpose.AUDIT) or other is None:
             continue
         j = likeness(other.answer.label.masks, g.answer.label.masks)
         if g.question.purpose is Purpose.KNOWN_TRUTH:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from al_core.campaign.audited import audit_seconds
 from al_core.campaign.budget import Facts, Plan, expected_machine_seconds, plan_campaign
 from al_core.campaign.pricing import PRIOR_ANSWERS, prices_from
 from al_core.campaign.waiting import Waiting
@@ -45,7 +46,7 @@ def check_simulated(ledger: Ledger, settings: Settings) -> None:
 def facts_of(ledger: Ledger, settings: Settings) -> Facts:
     """Read what a plan follows from."""
     lengths = ledger.pool_lengths()
-    rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort()
+    rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort(audits=False)
     finished = [r.round_id for r in rounds if r.status == "finished"]
     # Imported labels, which answer requests of no round, cost nobody anything here.
     n_frames, answered = sum(lengths.values()), sum(frames for round_id, frames, _ in effort if round_id)
@@ -141,6 +142,17 @@ class Outlook:
             f"{duration(plan.left * self.facts.frame_seconds)} of people's time{machine}."
         )
 
+    def of_audit(self) -> str:
+        """Say what the audit of a delivery asks people for and costs; empty where there is none."""
+        seconds, audit = audit_seconds(self.settings), self.settings.audit
+        if not seconds:
+            return ""
+        return (
+            f"The audit of what a round delivers asks for up to {audit.judged} judgements, {audit.blind} drawings from "
+            f"nothing and {many(audit.frames, 'frame')} to look through, beside the labels: about {duration(seconds)} "
+            "of people's time (settings: audit)."
+        )
+
     @property
     def _about(self) -> str:
         return "about " if self.settings.stopping.max_rounds == AUTO else ""
@@ -194,7 +206,8 @@ def sentences_ahead(project: Project, ledger: Ledger, served: str | None) -> lis
     lines = [f"Next: {next_step(project, ledger, served)}."]
     if ledger.video_lengths():
         outlook = outlook_of(ledger, settings_in_force(ledger))
-        lines += [outlook.of_round(), outlook.of_campaign()] if last is None or last.stop_reason is None else []
+        if last is None or last.stop_reason is None:
+            lines += filter(None, [outlook.of_round(), outlook.of_campaign(), outlook.of_audit()])
         lines.append(f"Settings: {settings_that_matter(outlook.settings, outlook.plan)}.")
     return lines
 

@@ -1,7 +1,7 @@
 """Everything that the pages say, gathered from the ledger before a word of HTML is written."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from al_core.project import Project
 from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Progress, QualityRow, Selected, Shots, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.auditing.round_estimates import RoundEstimates, estimates_now
 from tasks.progress import telling
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.report.figures.round_figures import Figure
@@ -93,6 +94,7 @@ class Content:
         predicted_round, delivered_round: the newest that predicted, that delivered; None before the first.
         people: who labels on our page.
         categories: (name, provenance, masks) that the newest round delivered.
+        estimates: what audits say of each round's delivery; ``category_names`` are those of their scopes.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Content:
     people: tuple[PersonRow, ...] = ()
     categories: tuple[tuple[str, str, int], ...] = ()
     holdout: tuple[QualityRow, ...] = ()
+    estimates: tuple[RoundEstimates, ...] = ()
+    category_names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +156,11 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
     with ledger.held():
         delivered, names = ledger.last_delivered_round(), ledger.category_names()
         masks = [] if delivered is None else ledger.category_masks(delivered)
+        estimates = estimates_now(project, ledger)
         return Content(
             name=project.root.name,
             videos=tuple(ledger.videos()),
-            rounds=tuple(round_rows(ledger)),
+            rounds=tuple(round_rows(ledger, estimates)),
             quality=tuple(ledger.quality()),
             steps=tuple(ledger.steps()),
             curves=training_curves(ledger),
@@ -164,6 +169,8 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
             delivered_round=delivered,
             holdout=tuple(ledger.quality(reference="holdout")),
             categories=tuple((names.get(number, str(number)), provenance, n) for number, provenance, n in masks),
+            estimates=estimates,
+            category_names=names,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
+from tasks.auditing.round_estimates import RoundEstimates
 from tasks.report.formatting import awaited, many, score
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
@@ -30,6 +31,7 @@ class RoundRow:
         delivered_at: when its masks were there, UTC without zone; None before.
         imported: how many of the human frames were labelled elsewhere.
         kept: why the student of an earlier round was kept; empty where one was trained.
+        estimated: what its audit says of its delivery; None without one.
     """
 
     round_id: int
@@ -50,6 +52,7 @@ class RoundRow:
     delivered_at: datetime | None = None
     imported: int = 0
     kept: str = ""
+    estimated: RoundEstimates | None = None
 
     @property
     def coverage(self) -> float | None:
@@ -57,8 +60,13 @@ class RoundRow:
         return None if self.covered is None or not self.n_frames else self.covered / self.n_frames
 
 
-def round_rows(ledger: Ledger) -> list[RoundRow]:
-    """Return one row per round, in order."""
+def round_rows(ledger: Ledger, estimates: Iterable[RoundEstimates] = ()) -> list[RoundRow]:
+    """Return one row per round, in order.
+
+    Args:
+        estimates: of rounds that were audited.
+    """
+    by_round = {each.round_id: each for each in estimates}
     with ledger.held():
         quality, steps, coverage = ledger.quality(), ledger.steps(), ledger.coverage()
         rounds = {r.round_id: r for r in ledger.rounds()}
@@ -68,6 +76,7 @@ def round_rows(ledger: Ledger) -> list[RoundRow]:
             rounds[entry["round_id"]],
             [s for s in steps if s.round_id == entry["round_id"]],
             [q for q in quality if q.round_id == entry["round_id"]],
+            by_round.get(entry["round_id"]),
         )
         for entry in coverage
     ]
@@ -138,7 +147,13 @@ def frames_by_provenance(delivered: Mapping[str, tuple[int, int]], covered: int,
     return split
 
 
-def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: Sequence[QualityRow]) -> RoundRow:
+def _row(
+    entry: Mapping[str, Any],
+    this: Round,
+    steps: Sequence[Step],
+    quality: Sequence[QualityRow],
+    estimated: RoundEstimates | None,
+) -> RoundRow:
     delivered: dict[str, tuple[int, int]] = entry["delivered"]
     seconds = {s.name: s.seconds for s in steps if s.status == "finished"}
     done = "propagate" in seconds or bool(delivered)
@@ -157,6 +172,7 @@ def _row(entry: Mapping[str, Any], this: Round, steps: Sequence[Step], quality: 
         state=_state(this, steps, entry["open"], entry["unapproved"]),
         delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
         kept=next((s.result.get("kept", "") for s in steps if s.name == "train" and s.status == "finished"), ""),
+        estimated=estimated,
     )
 
 

@@ -12,11 +12,13 @@ from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.auditing.round_estimates import estimates_now
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.models.page_refiner import newest_refiner
 from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
+from tasks.report.estimate_words import in_words, jf_of, newest, rests_on, value_of, with_span
 from tasks.report.formatting import between, duration, many, percent, score, shots_told, times
 from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
 from tasks.reviews.approvals import approvals_of
@@ -46,11 +48,14 @@ def print_status(project: Project, console: Console) -> None:
             say(f"{', '.join(shots)}; masks are carried within a shot, and repeated frames are asked for once.")
         for line in _notices(project, ledger):
             say(line)
-        rows = round_rows(ledger)
+        estimates = estimates_now(project, ledger)
+        rows = round_rows(ledger, estimates)
         if rows:
             console.print(round_table(rows))
         else:
             say("No rounds yet.")
+        if (estimated := newest(estimates)) is not None:
+            say(in_words(estimated))
         held_out = held_out_quality(ledger.quality(reference="holdout"))
         if held_out is not None:
             say(held_out.in_words())
@@ -89,7 +94,8 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
     """Return one line per round; human frames and seconds are sums up to that round."""
     table = _table()
     measured = any(row.jf is not None or row.ap50 is not None for row in rows)
-    quality = ("\nJ&F", "\nAP50") if measured else ()
+    estimated = any(row.estimated and row.estimated.figures for row in rows)
+    quality = (("estim.\ngood",) if estimated else ()) + (("\nJ&F", "\nAP50") if measured else ())
     for name in ("\nround", "human\nframes", "human\ntime", "has\nmasks", *quality, "machine\ntime"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("\nstate", min_width=20)
@@ -99,6 +105,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
             f"{row.human_frames:,}",
             duration(row.human_seconds),
             percent(row.coverage),
+            *((value_of(row.estimated.best("good") if row.estimated else None),) if estimated else ()),
             *((score(row.jf), score(row.ap50)) if measured else ()),
             duration((row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other),
             f"{row.state}; student kept" if row.kept else row.state,
@@ -112,13 +119,16 @@ def round_line(project: Project, round_id: int) -> Text:
     Raises:
         KeyError: there is no such round.
     """
-    row = {r.round_id: r for r in round_rows(open_ledger(project))}[round_id]
+    ledger = open_ledger(project)
+    row = {r.round_id: r for r in round_rows(ledger, estimates_now(project, ledger))}[round_id]
     imported = f", {row.imported:,} of them imported" if row.imported else ""
     parts = [
         f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)}{imported})",
         f"masks on {percent(row.coverage)} of the frames",
     ]
-    parts += [f"J&F {score(row.jf)}"] if row.jf is not None else []
+    good = row.estimated.best("good") if row.estimated else None
+    parts += [f"estimated good {with_span(good)}, {rests_on(good)}"] if good is not None else []
+    parts += [f"J&F {jf_of(row)}"] if jf_of(row) != "–" else []
     machine = (row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other
     parts.append(f"machine {duration(machine)}")
     parts += [row.kept] if row.kept else []

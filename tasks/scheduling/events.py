@@ -6,6 +6,8 @@ from al_core.campaign.waiting import Until, deadline
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
+from tasks.auditing.round_estimates import RoundEstimates, estimates_now
+from tasks.report.estimate_words import jf_of, rests_on, with_span
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.round_rows import RoundRow, round_rows
 from tasks.reviews.approvals import approvals_of
@@ -26,11 +28,14 @@ def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> N
 def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
     """Tell that a round is finished, and perhaps the campaign with it."""
     this = ledger.round(round_id)
-    row = next(row for row in round_rows(ledger) if row.round_id == round_id)
+    rows = round_rows(ledger, estimates_now(project, ledger))
+    row = next(row for row in rows if row.round_id == round_id)
+    good = row.estimated.best("good") if row.estimated else None
     seconds = {step.name: step.seconds for step in ledger.steps(round_id)}
     expired = len(ledger.requests(round_id, "expired"))
     figures = f"{row.answered} of {row.requested} frames answered, masks on {percent(row.coverage)} of all"
-    figures += f", J&F {score(row.jf)}" if row.jf is not None else ""
+    figures += f", estimated good {with_span(good)}, {rests_on(good)}" if good is not None else ""
+    figures += f", J&F {jf_of(row)}" if jf_of(row) != "–" else ""
     over = f" The campaign is over: {this.stop_reason}." if this.stop_reason else ""
     text = f"Round {round_id} of {project.root.name} is finished: {figures}.{over}"
     counts = {
@@ -97,10 +102,18 @@ def _summary(row: RoundRow, expired: int, seconds: dict[str, float]) -> str:
         "human time so far": duration(row.human_seconds),
         "frames that have masks": f"{row.covered or 0:,} of {row.n_frames:,} ({percent(row.coverage)})",
         **{f"masks, {provenance}": f"{n:,}" for provenance, n in sorted(row.masks_by.items())},
-        "J&F": score(row.jf),
+        **_estimated(row.estimated),
+        "J&F": jf_of(row),
         "AP50": score(row.ap50),
         **{f"step {name}": duration(spent) for name, spent in seconds.items()},
         "state": row.state,
     }
     lines = [f"| {name} | {value} |" for name, value in figures.items()]
     return "\n".join([f"# Round {row.round_id}", "", "| figure | value |", "|---|---|", *lines])
+
+
+def _estimated(found: RoundEstimates | None) -> dict[str, str]:
+    """Return what an audit says of a round, with what it rests on, by name."""
+    told = {"good masks, estimated": "good", "missed objects per 100 frames": "missed"}
+    figures = {} if found is None else {name: found.best(metric) for name, metric in told.items()}
+    return {name: f"{with_span(figure)}, {rests_on(figure)}" for name, figure in figures.items() if figure is not None}

@@ -15,6 +15,8 @@ from al_core.records import FrameLabel, FrameRef, Identities, Progress, Video, f
 from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
+from tasks.auditing.drawing import draw_audit
+from tasks.auditing.round_estimates import refresh_estimates
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of
 from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, standing_rounds
@@ -36,6 +38,8 @@ def audit_work(context: RoundContext) -> Audited:
         audit_video(context, video)
         tell(Progress(done, len(context.videos), video.name))
     measure_holdout(context.project, context.ledger)
+    draw_audit(context)
+    refresh_estimates(context.project, context.ledger)
     return Audited(len(context.videos), round_credits(context))
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from al_core.errors import BadVideo, UnknownName
 from al_core.ledger.campaign.categories import GONE, Category, standing
 from al_core.ledger.campaign.curation import VideoCare
+from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.queue import Purpose, Question
-from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelRequest, Shots, Video
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelKind, LabelRequest, Shots, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
@@ -90,6 +91,7 @@ class LabelCache:
         self._times: LRUCache[Any, NDArray[np.int64]] = LRUCache(64)
         self._questions: LRUCache[Any, Question] = LRUCache(256)
         self._settings: LRUCache[Any, Settings] = LRUCache(64)
+        self._audits: LRUCache[Any, AuditQuestion | None] = LRUCache(256)
         self._shown: LRUCache[Any, dict[str, list[DeliveredMask]]] = LRUCache(4)
         self._blocks: LRUCache[Any, Mapping[int, Sequence[DeliveredMask]]] = LRUCache(64)
         self._tracks: LRUCache[Any, Objects] = LRUCache(16)
@@ -194,7 +196,7 @@ class LabelCache:
             self._videos = {video.video_id: video for video in self._ledger.videos()}
             self._frames, self._places_seen = open_last_frames(self._project, self._ledger), places
             if known - self._videos.keys():
-                for cache in (self._files, self._images, self._shown, self._blocks, self._questions):
+                for cache in (self._files, self._images, self._shown, self._blocks, self._questions, self._audits):
                     cache.clear()
 
     @_kept("_places")
@@ -278,13 +280,36 @@ class LabelCache:
     def is_blind(self, question: Question) -> bool:
         """Tell whether a task is shown without prelabels."""
         original = question.original
+        if question.purpose is Purpose.AUDIT:
+            return question.request.kind is LabelKind.MASK
         return question.purpose in (Purpose.RELABEL, Purpose.HOLDOUT) or shown_blind(
             self.settings_of(original.round_id), original.request_id
         )
 
     def shown(self, question: Question) -> Sequence[DeliveredMask]:
         """Return the prelabels of a task."""
-        return () if self.is_blind(question) else self._proposed(question.original)
+        if self.is_blind(question):
+            return ()
+        asked = self.audited(question)
+        return self._proposed(question.original) if asked is None else self._audited_masks(asked)
+
+    def audited(self, question: Question) -> AuditQuestion | None:
+        """Return what a question of an audit is about; None for other questions."""
+        if question.purpose is not Purpose.AUDIT:
+            return None
+        return self._audit_question(question.request.request_id)
+
+    @_kept("_audits")
+    def _audit_question(self, request_id: str) -> AuditQuestion | None:
+        return self._ledger.audit_question(request_id)
+
+    def _audited_masks(self, asked: AuditQuestion) -> Sequence[DeliveredMask]:
+        """Return the mask that is judged, or all that were delivered in a frame that is looked through."""
+        path = self._ledger.delivered_paths(asked.round_id).get(asked.frame.video_id)
+        index = asked.frame.frame_idx
+        found = {} if path is None else dict(read_delivered(self._project.absolute(path), [index]))
+        masks = standing(found.get(index, ()), self.kinds().ended)
+        return [mask for mask in masks if asked.track_id in (0, mask.track_id)]
 
     def is_measured(self, question: Question) -> bool:
         """Tell whether a task measures people, so that nothing else may tell what masks would be expected."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
 from al_core.ledger.campaign.curation import VideoCare
+from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.notes import Note
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task
@@ -23,6 +24,7 @@ from tasks.project.annotator_stats import person_rows
 from tasks.reviews.pairs import compare
 from tasks.web.api import answer_examples as examples
 from tasks.web.api.category_routes import offered
+from tasks.web.auditing.judgements import judgement
 from tasks.web.auth import Labeller, Lead, Person, Viewer
 from tasks.web.error_responses import answers
 from tasks.web.identity.devices import ON_THIS_DEVICE
@@ -196,10 +198,15 @@ def submit(
     cache, ledger = _cache(request), _ledger(request)
     with refusals(request, person, request_id):
         question, found = _checked(request, request_id, body.masks, cache.kinds().accepted)
-        kind, label = understood(body, question.request, found, labels_of(cache.shown(question)))
-        answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name, body.made())
+        asked, made = cache.audited(question), body.made()
+        if asked is None or cache.is_blind(question):
+            kind, label = understood(body, question.request, found, labels_of(cache.shown(question)))
+        else:
+            kind, label, made = judgement(body, asked)
+        answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name, made)
         stored = ledger.submit(answer, body.lease, body.base_revision, body.note)
-    later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)))
+    if asked is None:
+        later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)))
     if not stored.left:
         request.app.state.context.answered(stored.round_id)
     told = {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
@@ -391,6 +398,7 @@ def told_task(request: Request, person: Annotator, task: Task) -> dict[str, Any]
         "reason": asked.reason,
         "control": task.control,
         "blind": cache.is_blind(question),
+        "audit": _audited(cache.audited(question)),
         "frame": {
             "video_id": video.video_id,
             "video": video.name,
@@ -432,6 +440,10 @@ def _next(request: Request, person: Annotator) -> dict[str, Any]:
         return {"next": None if task is None else told_task(request, person, task)}
     except FewframesError:
         return {}
+
+
+def _audited(asked: AuditQuestion | None) -> dict[str, Any] | None:
+    return None if asked is None else {"grade": asked.grade, "track_id": asked.track_id, "iou": asked.iou}
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:

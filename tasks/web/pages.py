@@ -52,6 +52,9 @@ BUTTONS: tuple[tuple[str, str, str, str], ...] = (
 )
 """What else stands in the tool bar, in the same form."""
 
+_QUESTIONS = ("asked.html", "audit.html")
+"""Parts of the page that ask for something else than whole masks."""
+
 _TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
 
 
@@ -112,7 +115,7 @@ def _label_page(review: bool) -> str:
         title="Review" if review else "Label",
         other_page="label" if review else "review",
         icons=(_TEMPLATES / "icons.svg").read_text(encoding="utf-8"),
-        asked=(_TEMPLATES / "asked.html").read_text(encoding="utf-8").rstrip(),
+        asked="\n".join((_TEMPLATES / name).read_text(encoding="utf-8").rstrip() for name in _QUESTIONS),
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
     )

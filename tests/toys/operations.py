@@ -1,10 +1,12 @@
 """A ledger in which a bit of everything happened, and real arguments for each of its operations."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from al_core.audit.audit_records import AuditAnswer
+from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
@@ -21,6 +23,15 @@ from tests.toys.ledgers import (
     square,
     times_us,
 )
+
+ESTIMATE = ("all", "good", "judged", 0.9, 0.8, 0.95, 60, 70.0, 900, 0)
+
+
+def audit_request(round_id: int) -> tuple[LabelRequest, AuditQuestion]:
+    """A request to judge the mask of object 1."""
+    frame = FrameRef(1, 2)
+    request = LabelRequest(f"audit-{round_id}", round_id, frame, 0, "", LabelKind.ACCEPT)
+    return request, AuditQuestion(round_id, 1, frame, 1, "judged", 0.75)
 
 
 def used_ledger(folder: Path) -> tuple[Ledger, dict[str, Any]]:
@@ -70,6 +81,8 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
     ledger.hold_out(1, [9, 11], [9], "eve")
     _audited(ledger)
+    ledger.put_audit_requests([audit_request(1)], {})
+    ledger.put_estimates(1, [ESTIMATE], datetime(2026, 11, 26))
     ledger.pin_student(1, "eve")
     _reviewed(ledger, found)
     ledger.put_shots(1, Shots((4,), ((6, 7),)))
@@ -153,6 +166,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "drawn_tracks": {"video_id": 1},
         "audit_samples": {"round_id": 1}, "audit_answers": {"round_id": 1}, "audit_answers_so_far": {},
         "certificates": {},
+        "audit_question": {"request_id": "audit-1"}, "audit_state": {},
+        "estimates": {},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
         "prelabels": {"frames": [FrameRef(1, 11)]}, "holdout_frames": {}, "held_out": {},
@@ -215,6 +230,8 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "reopen_step": {"round_id": 1, "name": "predict", "videos": [1]},
         "add_categories": {"names": ["car"]}, "add_video": {"video": clip("other"), "times_us": times_us()},
         "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
+        "put_audit_requests": {"requests": [audit_request(2)], "after": {}},
+        "put_estimates": {"round_id": 2, "rows": [ESTIMATE], "as_of": datetime(2026, 11, 26)},
         "hold_out": {"video_id": 1, "frame_indices": [1], "asked": [1], "who": "eve"},
         "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},
         "set_category": {"name": "dog", "who": "eve"}, "rename_category": {"name": "cat", "new": "pet", "who": "eve"},

@@ -288,6 +288,16 @@ CREATE OR REPLACE VIEW review_due AS
         AND a.answer_id NOT IN (SELECT coalesce(correction, answer_id) FROM review);
 """
 
+_M016_AUDIT_REQUESTS = """
+CREATE TABLE audit_request(
+    request_id VARCHAR PRIMARY KEY, round_id INTEGER NOT NULL, draw INTEGER NOT NULL, track_id INTEGER NOT NULL,
+    grade VARCHAR NOT NULL, iou DOUBLE NOT NULL);
+CREATE TABLE audit_estimate(
+    round_id INTEGER NOT NULL, scope VARCHAR NOT NULL, metric VARCHAR NOT NULL, grade VARCHAR NOT NULL,
+    value DOUBLE NOT NULL, low DOUBLE NOT NULL, high DOUBLE NOT NULL, n INTEGER NOT NULL, effective_n DOUBLE NOT NULL,
+    population INTEGER NOT NULL, unanswered INTEGER NOT NULL, as_of TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -304,6 +314,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (13, "audits", _M013_AUDITS),
     (14, "reviews", _M014_REVIEWS),
     (15, "tracked", _M015_TRACKED),
+    (16, "audit requests", _M016_AUDIT_REQUESTS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

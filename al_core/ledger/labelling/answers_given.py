@@ -45,32 +45,34 @@ class GivenOperations(Operations):
             return new
 
     @reads
-    def answers_given(self, about: str | None = None, usable: bool = False) -> list[GivenAnswer]:
+    def answers_given(
+        self, about: str | None = None, usable: bool = False, purpose: str | None = None, round_id: int | None = None
+    ) -> list[GivenAnswer]:
         """Return the newest answer to every request and every check that was not taken back, in the order of their
         arrival.
 
         Args:
             about: only those to this request, and to checks that are compared with it.
             usable: without those that wait for an approval.
+            purpose, round_id: only answers to questions of this purpose, and of this round.
         """
         # In this order, masks and questions of all the answers are there, also while others store more.
         with self._connector.session():
             answers = self._rows(
                 "SELECT answer_id, request_id, kind, seconds, annotator, complete, coalesce(absent, []), gestures "
                 f"FROM answer_current WHERE {_ABOUT} "
-                "AND (NOT $2 OR answer_id IN (SELECT answer_id FROM answer_usable)) "
+                "AND (NOT $4 OR answer_id IN (SELECT answer_id FROM answer_usable)) "
                 "ORDER BY created_at, answer_id",
-                [about, usable],
+                [about, purpose, round_id, usable],
             )
             rows = self._rows(
                 "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM label JOIN video "
-                f"USING (video_id) WHERE $1 IS NULL OR answer_id IN (SELECT answer_id FROM answer WHERE {_ABOUT}) "
-                "ORDER BY 1, 2",
-                [about],
+                f"USING (video_id) WHERE answer_id IN (SELECT answer_id FROM answer WHERE {_ABOUT}) ORDER BY 1, 2",
+                [about, purpose, round_id],
             )
             requests = self._rows(
                 "SELECT request_id, round_id, video_id, frame_idx, rank, reason, kind, purpose, original_id "
-                f"FROM label_request WHERE {_ABOUT}",
+                "FROM label_request r WHERE $1 IS NULL OR r.request_id = $1 OR r.original_id = $1",
                 [about],
             )
         masks: dict[str, list[MaskLabel]] = {}
@@ -89,5 +91,5 @@ class GivenOperations(Operations):
         return found
 
 
-_ABOUT = """($1 IS NULL OR request_id IN
-    (SELECT request_id FROM label_request r WHERE r.request_id = $1 OR r.original_id = $1))"""
+_ABOUT = """request_id IN (SELECT request_id FROM label_request r WHERE ($1 IS NULL OR r.request_id = $1
+    OR r.original_id = $1) AND ($2 IS NULL OR r.purpose = $2) AND ($3 IS NULL OR r.round_id = $3))"""

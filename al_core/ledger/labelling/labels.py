@@ -226,16 +226,20 @@ class LabelOperations(Operations):
         )[0][0]
 
     @reads
-    def human_effort(self) -> list[tuple[int, int, float]]:
+    def human_effort(self, audits: bool = True) -> list[tuple[int, int, float]]:
         """Return (round, human frames, human seconds) of each round that has answers, not summed over rounds.
 
         Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks,
         answers that are not complete or wait for an approval, reviews, and questions that check people take seconds
         and label no frame.
+
+        Args:
+            audits: whether the seconds of audits count.
         """
         return self._rows(
             f"SELECT round_id, sum(labels::INTEGER)::BIGINT, coalesce(sum(seconds), 0) FROM ({_EFFORT}) "
-            "GROUP BY 1 ORDER BY 1"
+            "WHERE $1 OR purpose <> 'audit' GROUP BY 1 ORDER BY 1",
+            [audits],
         )
 
     @reads
@@ -253,20 +257,21 @@ class LabelOperations(Operations):
     def answer_times(self) -> list[tuple[LabelKind, float, int]]:
         """Return (kind, seconds, number of objects) of each request's newest answer, where its time is known, in the
         order of their arrival. Corrections of tracked frames are not among them: they cost what they took, and say
-        nothing of what a frame costs that is asked for."""
+        nothing of what a frame costs that is asked for. Nor are judgements of an audit, which are about one mask or
+        say how many are missing."""
         rows = self._rows(
             "SELECT a.kind, seconds, count(track_id) FILTER (track_id > 0) FROM answer_current a JOIN label_request r "
             "USING (request_id) LEFT JOIN label USING (answer_id) WHERE seconds IS NOT NULL AND purpose <> 'tracked' "
-            "GROUP BY answer_id, a.kind, seconds, a.created_at "
+            "AND NOT (purpose = 'audit' AND r.kind <> 'mask') GROUP BY answer_id, a.kind, seconds, a.created_at "
             "ORDER BY a.created_at, answer_id"
         )
         return [(LabelKind(kind), seconds, n) for kind, seconds, n in rows]
 
 
 _EFFORT = f"""
-SELECT a.round_id, annotator AS who, {_COUNTS} AS labels, seconds, import_id
+SELECT a.round_id, annotator AS who, {_COUNTS} AS labels, seconds, import_id, purpose
 FROM answer_current a JOIN label_request USING (request_id)
-UNION ALL SELECT round_id, reviewer, false, seconds, NULL FROM review JOIN label_request USING (request_id)
+UNION ALL SELECT round_id, reviewer, false, seconds, NULL, purpose FROM review JOIN label_request USING (request_id)
 """
 
 

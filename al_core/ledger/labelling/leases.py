@@ -19,14 +19,15 @@ from al_core.records import LabelRequest, MaskLabel
 
 class Purpose(StrEnum):
     """What a question is for. Rounds wait for labels and learn from labels only. Answers on frames that are held out
-    measure quality. A tracked frame was asked for by the person who corrected it; it is a label that no round waits
-    for. The others are compared with another answer and never take its place. A re-label, and a frame that is held out,
-    are shown without masks.
+    measure quality, and so do those of an audit, which are about masks that a round delivered. A tracked frame was
+    asked for by the person who corrected it; it is a label that no round waits for. The others are compared with
+    another answer and never take its place. A re-label, and a frame that is held out, are shown without masks.
     """
 
     LABEL = "label"
     TRACKED = "tracked"
     HOLDOUT = "holdout"
+    AUDIT = "audit"
     AGREEMENT = "agreement"
     KNOWN_TRUTH = "known_truth"
     RELABEL = "relabel"
@@ -127,6 +128,9 @@ def next_for(
         check = connection.execute(_FREE_CHECK, names).fetchone()
         if check is not None and (best is None or _place(check) < _place(best)):
             best = check
+        audit = connection.execute(_FREE_AUDIT, names).fetchone()
+        if audit is not None and (best is None or _audit_is_due(connection, audit, best)):
+            best = audit
         if best is None:
             best = connection.execute(_FREE_HOLDOUT, known).fetchone()
     return None if best is None else _question(connection, best)
@@ -330,6 +334,14 @@ def _draft(masks: str, seconds: float, saved_at: datetime) -> Draft:
     return Draft(tuple(map(MaskLabel.from_json, json.loads(masks))), seconds, saved_at)
 
 
+def _audit_is_due(connection: duckdb.DuckDBPyConnection, audit: tuple[Any, ...], best: tuple[Any, ...]) -> bool:
+    """Tell whether a question of an audit comes before another one: audits keep pace with the labels of a round, so
+    that both are spread over the time that people work."""
+    (rounds,) = connection.execute(_PACE, {"audited": _place(audit)[0], "asked": _place(best)[0]}).fetchall()
+    audits_done, audits, labels_done, labels = rounds
+    return bool(audits_done * max(labels, 1) <= labels_done * audits)
+
+
 def _place(row: tuple[Any, ...]) -> tuple[int, int]:
     """Return round and rank of a row of a question."""
     return row[1], row[4]
@@ -433,10 +445,25 @@ _FREE_HOLDOUT = _FREE.format(
 # A check asks somebody else than gave the answer that it is compared with; it lapses with its round.
 _FREE_CHECK = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose <> 'label' AND NOT {_ASIDE} AND {_MINE} "
+    where=f"purpose NOT IN ('label', 'audit') AND NOT {_ASIDE} AND {_MINE} "
     "AND round_id >= (SELECT coalesce(max(round_id), 0) FROM round) "
     "AND original_id IN (SELECT request_id FROM answer_current) "
     "AND original_id NOT IN (SELECT coalesce(r.original_id, request_id) FROM answer JOIN label_request r "
     "USING (request_id) WHERE annotator = $me)",
     order="",
 )
+
+# A frame that is drawn blind is drawn before anybody judges a mask in it.
+_FREE_AUDIT = _FREE.format(
+    columns=_COLUMNS,
+    where=f"purpose = 'audit' AND NOT {_ASIDE} AND {_MINE} "
+    "AND (original_id IS NULL OR original_id IN (SELECT request_id FROM answer_current))",
+    order=_DRAWN_FIRST,
+)
+
+_PACE = """
+SELECT count(*) FILTER (purpose = 'audit' AND status = 'done'), count(*) FILTER (purpose = 'audit'),
+    count(*) FILTER (purpose = 'label' AND status = 'done'), count(*) FILTER (purpose = 'label')
+FROM label_request WHERE status IN ('open', 'done')
+    AND ((purpose = 'audit' AND round_id = $audited) OR (purpose = 'label' AND round_id = $asked))
+"""

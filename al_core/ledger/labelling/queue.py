@@ -297,7 +297,7 @@ class QueueOperations(Operations):
         """Count open and answered requests, and those that one person answered."""
         with self._connector.session() as connection:
             rows = connection.execute(
-                "SELECT round_id, status, count(*) FROM label_request WHERE purpose IN ('label', 'holdout') "
+                "SELECT round_id, status, count(*) FROM label_request WHERE purpose IN ('label', 'holdout', 'audit') "
                 "GROUP BY 1, 2"
             ).fetchall()
             ((mine,),) = connection.execute(

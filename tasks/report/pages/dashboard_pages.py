@@ -17,6 +17,7 @@ from tasks.report.content import Content
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts, document, header, note, render
+from tasks.report.pages.estimate_section import estimates
 from tasks.report.pages.video_section import videos as video_cards
 from tasks.report.pages.viewer import viewer
 from tasks.reviews.approvals import Approvals
@@ -99,6 +100,7 @@ def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> s
         for name, found in samples.items()
     ]
     parts = {
+        "Estimated quality": estimates(content, charts),
         "Quality": sections.quality(content, charts),
         "Calibration": render("calibration.html", samples=samples, rows=rows, charts=charts),
     }

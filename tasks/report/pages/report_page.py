@@ -3,6 +3,7 @@
 from tasks.report.content import Content
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts, document
+from tasks.report.pages.estimate_section import estimates
 from tasks.report.pages.video_section import videos
 
 
@@ -12,6 +13,7 @@ def render(content: Content) -> str:
     parts = {
         "Rounds": sections.rounds(content),
         "Labels": sections.labels(content, charts),
+        "Estimated quality": estimates(content, charts),
         "Quality": sections.quality(content, charts),
         "Videos": videos(content, charts),
         "Training": sections.training(content.steps, content.curves, charts),

@@ -12,10 +12,12 @@ from al_core.ledger.store import Step
 from al_core.records import MADE, QualityRow
 from tasks.models.page_refiner import refiner_of
 from tasks.report.content import Content
+from tasks.report.estimate_words import jf_of, with_span
 from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import document
 from tasks.report.pages.document import Charts, Tile, render
+from tasks.report.pages.estimate_section import good_tile, quality_tiles
 from tasks.report.people_tables import COLUMNS, LEGEND, PersonRow, cells
 from tasks.report.round_rows import held_out_quality, quality_by_video
 
@@ -30,7 +32,8 @@ _MEANING = {
     "teacher": "predicted by the ensemble of mean teachers",
 }
 _ROUND_COLUMNS = (
-    "round", "human frames", "human time", "has masks", "J&F", "AP50", "train", "predict", "other", "state"
+    "round", "human frames", "human time", "has masks", "estimated good", "J&F", "AP50", "train", "predict", "other",
+    "state",
 )  # fmt: skip
 _METRICS = {"jf": "J&F", "ap50": "AP50"}
 
@@ -71,7 +74,8 @@ def rounds(content: Content) -> Markup:
             f"{r.human_frames:,}",
             duration(r.human_seconds),
             percent(r.coverage),
-            score(r.jf),
+            with_span(r.estimated.best("good")) if r.estimated else "–",
+            jf_of(r),
             score(r.ap50),
             "student kept" if r.kept else duration(r.seconds_train),
             duration(r.seconds_predict),
@@ -191,12 +195,15 @@ def _labelled(content: Content) -> list[Tile]:
         ),
         ("Human time", duration(seconds), per_frame),
         ("Has masks", percent(n_covered / n_frames if n_covered is not None and n_frames else None), covered),
+        good_tile(content),
     ]
 
 
 def _measured(content: Content) -> list[Tile]:
     held_out = held_out_quality(content.holdout)
-    tiles = _by_truth(content) if held_out is None or content.quality else []
+    estimated = quality_tiles(content)
+    tiles = _by_truth(content) if content.quality or (held_out is None and not estimated) else []
+    tiles += estimated
     if held_out is not None:
         where = f"on {many(held_out.n_frames, 'held-out human frame')}, round {held_out.round_id}"
         tiles.append(("J&F, held out", score(held_out.jf), where))

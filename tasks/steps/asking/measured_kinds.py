@@ -80,10 +80,13 @@ class MeasuredKinds:
 
     @cached_property
     def _answered(self) -> list[Answered]:
+        # A judgement of an audit is about one mask, or says how many are missing.
         given = [
             g
             for g in self.ledger.answers_given(usable=True)
-            if g.answer.seconds is not None and g.question.purpose is not Purpose.TRACKED
+            if g.answer.seconds is not None
+            and g.question.purpose is not Purpose.TRACKED
+            and (g.question.purpose is not Purpose.AUDIT or g.question.request.kind is LabelKind.MASK)
         ][-MOST_ANSWERS:]
         rounds = {this.round_id: this.settings for this in self.ledger.rounds()}
         found = delivered_masks(self.project, self.ledger, [g.question.original for g in given])
@@ -93,7 +96,7 @@ class MeasuredKinds:
             masks = found.get(asked.request_id, ())
             settings = rounds.get(asked.round_id)
             blind = settings is not None and shown_blind(settings, asked.request_id)
-            if not masks or blind or g.question.purpose in (Purpose.RELABEL, Purpose.HOLDOUT):
+            if not masks or blind or g.question.purpose in (Purpose.RELABEL, Purpose.HOLDOUT, Purpose.AUDIT):
                 answered.append(Answered(g, None, 1.0))
             else:
                 wrong = 1 - float(np.mean([mask.confidence for mask in masks]))

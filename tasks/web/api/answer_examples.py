@@ -22,6 +22,7 @@ TASK = {
     "reason": "the teachers disagree",
     "control": False,
     "blind": False,
+    "audit": {"grade": "judged", "track_id": 1, "iou": 0.75},
     "frame": _FRAME,
     "categories": [_CATEGORY],
     "own_categories": [1],

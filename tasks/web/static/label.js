@@ -1,6 +1,7 @@
 // The labelling page: puts its parts together and gives every action a key and a button.
 
 import { Asked } from "./asked.js";
+import { Audit } from "./audit.js";
 import { ActiveClock } from "./clock.js";
 import { Chosen } from "./chosen.js";
 import { Clip } from "./clip.js";
@@ -53,6 +54,7 @@ const reason = new Reason(byId("why"), setup.components, () => view.redrawOverla
 const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Evidence();
 const review = new Review(setup.review), keys = new OwnKeys();
 const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
+const audit = new Audit(stage, (event) => view.toImage(event), () => view.redrawOverlay());
 const MOST_TRACK = 65534, AHEAD_MS = 300;
 
 /** The mask that the server makes of a gesture; one that was seen before it was made is there already. */
@@ -81,6 +83,7 @@ function drawOver(context, scale) {
   editor.drawOver(context, scale);
   if (!onlySeen && !look.hidden) view.write(context, numbersSeen());
   if (!away) reason.drawOver(context, scale);
+  if (!away) audit.drawOver(context, scale);
 }
 
 /** What is written on the picture: every object's number, and the name of the one under the pointer. */
@@ -114,7 +117,7 @@ function showState() {
   byId("saved").dataset.state = !online || signedOut ? "here" : saved;
   byId("saved").textContent =
     !online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving";
-  editor.editable = Boolean(work.task) && !sending && (seen === null || Boolean(tracking.here));
+  editor.editable = Boolean(work.task) && !sending && (seen === null || Boolean(tracking.here)) && !audit.judges;
   stage.classList.toggle("locked", !editor.editable);
   for (const id of ["accept", "nothing", "skip", "flag", "drop"]) {
     byId(id).disabled = sending || !work.task || (id !== "accept" && seen !== null);
@@ -166,6 +169,8 @@ function open({ task, drawn }) {
   evidence.open();
   const tool = asked.open(task, drawing, known.list, nameOfKnown);
   if (tool) editor.choose(tool);
+  const audited = audit.open(task, drawing, (object) => panel.nameOf(object));
+  if (audited) view.zoomTo(audited.box);
   reason.open(task, drawing, (object) => panel.nameOf(object));
   showPlace(task);
   review.open(task);
@@ -524,7 +529,21 @@ async function copyBefore(onlySelected) {
   messages.tell(missing.length ? `Copied ${missing.length} from the previous frame.` : none);
 }
 
+// A click marks an object, unless it moves the picture.
+audit.ready = () =>
+  Boolean(work?.task) && !work.sending && seen === null && editor.tool !== "pan" && !editor.spaceHeld;
+
+/** Answer what an audit asks. */
+function judge(good) {
+  if (seen !== null) return void clip.go(clip.own);
+  if (!work.task || work.sending) return;
+  const answer = audit.answer(good);
+  if (answer) work.submit(answer.kind, answer.more);
+  else messages.tell("Click on each object that has no mask, then press Enter.");
+}
+
 async function acceptFrame() {
+  if (audit.judges) return void judge(true);
   if (stopTracking()) return;
   if (tracking.here) return void confirmTracked();
   if (editor.closePolygon()) return;
@@ -559,6 +578,7 @@ async function returnAnswer() {
 /** Say no to the masks; those that were accepted one by one count. */
 function refuseMasks() {
   if (review.on) return void returnAnswer();
+  if (audit.judges) return void judge(false);
   if (!editor.editable || asked.kind !== "accept") return;
   if (drawing.kind() !== "accept") return void messages.tell("You have drawn something: Enter sends it.");
   const { kind, more } = asked.refusal(() => drawing.masks());
@@ -636,7 +656,7 @@ const ACTIONS = {
   fitOutline: withDrawing(() => editor.fitOutline() || messages.tell("Draw the object first.")),
   fillHoles: withObject(() => drawing.fillHoles() || messages.tell("There is no hole.")),
   cutOut: withObject(() => drawing.cutFromOthers() || messages.tell("It lies on no other object.")),
-  undo: withDrawing(() => editor.removePoint() || drawing.undo()),
+  undo: () => (audit.judges ? audit.takeBack() : editor.editable && (editor.removePoint() || drawing.undo())),
   redo: withDrawing(() => drawing.redo()),
   cancel: () => stopTracking() || editor.cancel() || clip.go(clip.own),
   nextObject: () => drawing?.selectNext(1, panel.listed),
@@ -768,7 +788,7 @@ async function begin() {
     work.start();
   }, leaveToAnotherTab);
   globalThis.fewframes = {
-    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, tracking, preview,
+    work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, audit, tracking, preview,
     drawing: () => drawing,
   };
   return tabs.begin();

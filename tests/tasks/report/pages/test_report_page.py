@@ -69,6 +69,7 @@ def test_the_table_of_rounds_is_that_of_the_ledger(page):
         "human frames",
         "human time",
         "has masks",
+        "estimated good",
         "J&F",
         "AP50",
         "train",
@@ -76,12 +77,13 @@ def test_the_table_of_rounds_is_that_of_the_ledger(page):
         "other",
         "state",
     ]
-    assert first == ["1", "1", "80 s", "83 %", "0.600", "0.650", "40 s", "20 s", "12 s", "finished"]
+    assert first == ["1", "1", "80 s", "83 %", "–", "0.600", "0.650", "40 s", "20 s", "12 s", "finished"]
     assert second == [
         "2",
         "2",
         "2.7 min",
         "83 %",
+        "–",
         "0.700",
         "0.750",
         "40 s",

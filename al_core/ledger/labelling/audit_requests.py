@@ -1,0 +1,117 @@
+"""The requests of audits, and the estimates that follow from their answers.
+
+A request of an audit has a purpose of its own and the number of the round whose delivery it is about. No round waits
+for it, and nothing is learned from its answer. When the next delivery is drawn from, those that nobody answered end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from al_core.ledger.operations import Operations, now, reads, writes
+from al_core.records import FrameRef, LabelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuestion:
+    """What a request of an audit is about.
+
+    Attributes:
+        draw: number of the sample that it belongs to, among those of the round.
+        track_id: the mask in question; 0 for what is missing in the frame, and for all that is drawn from nothing.
+        grade: "judged", or "measured" for a frame that is drawn from nothing.
+        iou: from which a mask is good enough.
+    """
+
+    round_id: int
+    draw: int
+    frame: FrameRef
+    track_id: int
+    grade: str
+    iou: float
+
+
+EstimateRow = tuple[str, str, str, float, float, float, int, float, int, int]
+"""(scope, metric, grade, value, low, high, n, effective n, population, unanswered)."""
+
+
+class AuditRequestOperations(Operations):
+    """Who is asked about a sample, how far that is, and what comes out."""
+
+    @writes
+    def put_audit_requests(
+        self, requests: Sequence[tuple[LabelRequest, AuditQuestion]], after: Mapping[str, str]
+    ) -> int:
+        """Ask for a sample; open requests of earlier audits that nobody has in hand end. Asking twice is asking once.
+
+        Args:
+            after: request -> the request that must be answered before it.
+
+        Returns:
+            How many requests are new.
+        """
+        with self._connector.transaction() as connection:
+            new = 0
+            for round_id in {r.round_id for r, _ in requests}:
+                connection.execute(_END_EARLIER, {"round": round_id, "now": now()})
+            for r, asked in requests:
+                row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
+                stored = connection.execute(
+                    "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
+                    "created_at, updated_at, kind, purpose, original_id) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, 'audit', ?) ON CONFLICT DO NOTHING RETURNING 1",
+                    [*row, now(), now(), r.kind.value, after.get(r.request_id)],
+                ).fetchone()
+                if stored is not None:
+                    about = [r.request_id, asked.round_id, asked.draw, asked.track_id, asked.grade, asked.iou]
+                    connection.execute("INSERT INTO audit_request VALUES (?, ?, ?, ?, ?, ?)", about)
+                    new += 1
+            return new
+
+    @reads
+    def audit_question(self, request_id: str) -> AuditQuestion | None:
+        """Return what a request of an audit is about; None for other requests."""
+        rows = self._rows(
+            "SELECT a.round_id, draw, video_id, frame_idx, track_id, grade, iou FROM audit_request a "
+            "JOIN label_request USING (request_id) WHERE request_id = ?",
+            [request_id],
+        )
+        return next((AuditQuestion(r, d, FrameRef(v, f), *rest) for r, d, v, f, *rest in rows), None)
+
+    @reads
+    def audit_state(self) -> list[tuple[int, int, int, datetime | None]]:
+        """Return (round, requests, answered, when the newest answer came or was taken back) of each audit, in order."""
+        return self._rows(_STATE)
+
+    @writes
+    def put_estimates(self, round_id: int, rows: Sequence[EstimateRow], as_of: datetime) -> None:
+        """Replace the estimates of a round's delivery.
+
+        Args:
+            as_of: when the newest answer came that they rest on, UTC without zone.
+        """
+        with self._connector.transaction() as connection:
+            connection.execute("DELETE FROM audit_estimate WHERE round_id = ?", [round_id])
+            for row in rows:
+                places = ", ".join("?" * (len(row) + 2))
+                connection.execute(f"INSERT INTO audit_estimate VALUES ({places})", [round_id, *row, as_of])
+
+    @reads
+    def estimates(self) -> list[tuple[int, datetime, EstimateRow]]:
+        """Return (round, as of when, estimate) of all rounds, by round, in the order of their storing."""
+        rows = self._rows("SELECT * FROM audit_estimate ORDER BY round_id, rowid")
+        return [(round_id, as_of, tuple(row)) for round_id, *row, as_of in rows]
+
+
+_END_EARLIER = """
+UPDATE label_request SET status = 'replaced', updated_at = $now WHERE purpose = 'audit' AND status = 'open'
+    AND round_id < $round
+    AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
+"""
+
+_STATE = """
+SELECT r.round_id, count(DISTINCT request_id), count(DISTINCT request_id) FILTER (status = 'done'),
+    max(greatest(a.created_at, coalesce(withdrawn_at, a.created_at)))
+FROM label_request r LEFT JOIN answer a USING (request_id) LEFT JOIN withdrawal USING (answer_id)
+WHERE purpose = 'audit' AND status <> 'abandoned' GROUP BY 1 ORDER BY 1
+"""

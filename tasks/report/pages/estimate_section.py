@@ -1,0 +1,75 @@
+"""What audits say of the delivered masks, as tiles and as a section."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from al_core.audit.audit_records import Grade
+from tasks.auditing.round_estimates import RoundEstimates
+from tasks.report.content import Content
+from tasks.report.estimate_words import in_words, newest, rests_on, scope_name, span_of, value_of, with_span
+from tasks.report.figures.estimate_figure import estimates_by_round
+from tasks.report.pages.document import Charts, Tile, render
+
+COLUMNS = (
+    ("good, judged", "good", Grade.JUDGED),
+    ("good, measured", "good", Grade.MEASURED),
+    ("J, measured", "j", Grade.MEASURED),
+    ("J&F, measured", "jf", Grade.MEASURED),
+    ("missed per 100 frames, judged", "missed", Grade.JUDGED),
+)
+"""Name, metric and grade of each column."""
+
+MOST_SCOPES = 40
+
+
+def good_tile(content: Content) -> Tile:
+    """Return the tile that stands beside how many frames have masks: how many masks are good."""
+    found = newest(content.estimates)
+    good = None if found is None else found.best("good")
+    if found is None or good is None:
+        return "Estimated good", "–", _not_yet(content.estimates)
+    return (
+        "Estimated good",
+        value_of(good),
+        f"of masks: {span_of(good)}, {rests_on(good)}, IoU {found.iou:g}, round {found.round_id}",
+    )
+
+
+def quality_tiles(content: Content) -> list[Tile]:
+    """Return the tiles of what is estimated of J&F and of missed objects; empty before anybody answered."""
+    found = newest(content.estimates)
+    if found is None:
+        return []
+    told = (("J&F, estimated", found.of("jf", Grade.MEASURED)), ("Missed per 100 frames", found.best("missed")))
+    return [(name, value_of(f), f"{span_of(f)}, {rests_on(f)}, round {found.round_id}") for name, f in told if f]
+
+
+def estimates(content: Content, charts: Charts) -> Markup:
+    """Render what is estimated of the newest round by video, category and provenance, and of all rounds."""
+    found = newest(content.estimates)
+    if found is None:
+        return render("estimates.html", table=())
+    scopes = list(dict.fromkeys(figure.scope for figure in found.figures))[:MOST_SCOPES]
+    videos = {video.video_id: video.name for video in content.videos}
+    table = [
+        (
+            scope_name(scope, videos, content.category_names),
+            *(with_span(found.of(metric, grade, scope)) for _, metric, grade in COLUMNS),
+        )
+        for scope in scopes
+    ]
+    return render(
+        "estimates.html",
+        table=table,
+        head=("of", *(name for name, _, _ in COLUMNS)),
+        told=in_words(found),
+        round_id=found.round_id,
+        charts=charts,
+        figure=estimates_by_round(content.estimates),
+    )
+
+
+def _not_yet(estimates: Sequence[RoundEstimates]) -> str:
+    asked = next((each for each in reversed(estimates) if each.asked), None)
+    return "no audit yet" if asked is None else f"{asked.answered} of {asked.asked} questions of the audit answered"
