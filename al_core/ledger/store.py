@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from al_core.ledger.campaign.audit_requests import AuditRequestOperations
 from al_core.ledger.campaign.audits import AuditOperations
 from al_core.ledger.campaign.categories import CategoryOperations
 from al_core.ledger.campaign.curation import CurationOperations
@@ -22,7 +23,6 @@ from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.copies import CopyOperations
 from al_core.ledger.file.ledger_clock import Clock, system_time
 from al_core.ledger.labelling.answers_given import GivenOperations
-from al_core.ledger.labelling.audit_requests import AuditRequestOperations
 from al_core.ledger.labelling.holdouts import HoldoutOperations
 from al_core.ledger.labelling.imports import ImportOperations
 from al_core.ledger.labelling.labels import LabelOperations

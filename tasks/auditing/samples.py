@@ -7,8 +7,8 @@ import numpy as np
 
 from al_core.audit.audit_records import WHOLE_FRAME, AuditAnswer, AuditSample, AuditUnit, Grade, UnitKey
 from al_core.evaluation.metrics import JAndF, j_and_f
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.ledger.labelling.answers_given import GivenAnswer
-from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.store import Ledger
 from al_core.masks.matching import matched

@@ -15,7 +15,7 @@ from al_core.records import FrameLabel, FrameRef, Identities, Progress, Video, f
 from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
-from tasks.auditing.drawing import draw_audit
+from tasks.auditing.asking_audits import draw_audit
 from tasks.auditing.round_estimates import refresh_estimates
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of

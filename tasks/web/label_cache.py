@@ -13,9 +13,9 @@ from cachetools import LRUCache, TTLCache, cachedmethod
 from numpy.typing import NDArray
 
 from al_core.errors import BadVideo, UnknownName
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.ledger.campaign.categories import GONE, Category, standing
 from al_core.ledger.campaign.curation import VideoCare
-from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.queue import Purpose, Question
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelKind, LabelRequest, Shots, Video
 from al_core.settings import Settings

@@ -11,8 +11,8 @@ from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
 from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.ledger.campaign.curation import VideoCare
-from al_core.ledger.labelling.audit_requests import AuditQuestion
 from al_core.ledger.labelling.notes import Note
 from al_core.ledger.labelling.people import Annotator, Role
 from al_core.ledger.labelling.queue import Task

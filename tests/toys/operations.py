@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.audit.audit_records import AuditAnswer
-from al_core.ledger.labelling.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger

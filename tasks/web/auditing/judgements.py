@@ -1,7 +1,7 @@
 """What people answer to an audit on the page: a yes or no to a mask, or which objects have none."""
 
 from al_core.errors import BadLabel
-from al_core.ledger.labelling.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.records import FrameLabel, Gesture, LabelKind
 from tasks.auditing.missing_objects import MISSING, n_missing
 from tasks.web.schemas import SubmitBody

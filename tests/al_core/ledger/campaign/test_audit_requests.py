@@ -5,12 +5,22 @@ from datetime import datetime
 
 import pytest
 
-from al_core.ledger.labelling.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion
 from al_core.ledger.labelling.leases import Purpose
 from al_core.records import FrameRef, LabelKind, LabelRequest
 from al_core.settings import Settings
-from tests.toys.ledgers import chosen, mask_answer
+from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
 from tests.toys.operations import ESTIMATE
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger with a clip and two people."""
+    found = ledger_with_clip(tmp_path)
+    with found.owned():
+        for name in ("ada", "bo"):
+            found.add_annotator(name)
+        yield found
 
 
 @pytest.fixture

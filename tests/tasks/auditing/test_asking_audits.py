@@ -7,7 +7,7 @@ from al_core.errors import BadAudit
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
-from tasks.auditing.drawing import ask_more, draw_audit, n_open
+from tasks.auditing.asking_audits import ask_more, draw_audit, n_open
 from tasks.auditing.round_estimates import estimates_now
 from tasks.steps.context import RoundContext
 from tests.toys.labelled_project import copied, finished_project, mask_at, new_project

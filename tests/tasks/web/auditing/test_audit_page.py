@@ -8,8 +8,8 @@ from al_core.project import Project
 from al_core.records import LabelKind
 from tasks.auditing.samples import answers_of
 from tests.toys.audits.answering import drawn
-from tests.toys.web.browser import needs_chromium
-from tests.toys.web.label_page import Person
+from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.label_page import Person, waiting_round
 
 pytestmark = needs_chromium
 
@@ -34,6 +34,20 @@ class Audited:
     def said(self):
         """What Bo's answers say of the sample."""
         return list(answers_of(self.project, self.ledger, self.sample).values())
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A browser."""
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """The ledger of a project that is served; it knows its address."""
+    with waiting_round(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
