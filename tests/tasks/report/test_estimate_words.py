@@ -25,8 +25,8 @@ def test_each_figure_has_its_interval_and_says_what_it_rests_on():
 def test_a_round_in_a_sentence():
     assert in_words(FOUND) == (
         "Estimated of what round 2 delivered: 90 % of the masks are good (81 % to 95 %, judged on 60 masks); J&F 0.812 "
-        "(0.700 to 0.900, measured on 8 masks drawn from nothing); 5.0 objects missed per 100 frames (0.1 to 24.9, judged "
-        "on 20 frames). Good means an IoU of at least 0.75; intervals are of 95 %."
+        "(0.700 to 0.900, measured on 8 masks drawn from nothing); 5.0 objects missed per 100 frames (0.1 to 24.9, "
+        "judged on 20 frames). Good means an IoU of at least 0.75; intervals are of 95 %."
     )
 
 

@@ -27,7 +27,7 @@ def test_the_tile_says_how_many_masks_are_good_or_how_far_the_audit_is(audited):
     assert good_tile(unasked) == ("Estimated good", "–", "no audit yet")
     assert good_tile(before)[1] == "–"
     assert good_tile(before)[2].startswith("0 of ")
-    name, value, more = good_tile(after)
+    _, value, more = good_tile(after)
     n = len(sample.of(Grade.JUDGED))
     assert value == f"{100 * (n - 1) / n:.0f} %"
     assert f"judged on {n} masks, IoU 0.75, round 2" in more
