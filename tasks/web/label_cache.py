@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _SETTINGS_SECONDS = 10.0
 _CONTEXT_FRAMES = 32
+_RENEWED_SECONDS = 10.0
+"""A gesture renews a lease no more often: writing would take longer than many a mask."""
 
 
 def _kept(cache: str) -> Callable[[Callable[..., Any]], Any]:
@@ -101,6 +103,7 @@ class LabelCache:
         self._shots: TTLCache[Any, dict[int, Shots]] = TTLCache(1, _SETTINGS_SECONDS)
         self._places: TTLCache[Any, dict[int, str]] = TTLCache(1, _SETTINGS_SECONDS)
         self._newest: TTLCache[Any, Settings] = TTLCache(1, _SETTINGS_SECONDS)
+        self._renewed: TTLCache[tuple[str, str, str], bool] = TTLCache(1024, _RENEWED_SECONDS)
 
         self.embedded = EmbeddedFrames(
             lambda: self.newest_settings().propagation.sam_weights, self._waiting, self._read_beside
@@ -274,6 +277,21 @@ class LabelCache:
     def least_agreed_first(self) -> bool:
         """Tell whether reviewers get those answers first that agree least with others, by the newest round."""
         return self.newest_settings().annotator.review_order == "least_agreed"
+
+    def renew(self, request_id: str, person: str, lease: str) -> None:
+        """Let a person keep a frame for a gesture; nothing is looked at where that was done a moment ago.
+
+        Raises:
+            UnknownName: there is no such request.
+            StaleLease: it is no longer this person's.
+        """
+        with self._lock:
+            lately = (request_id, person, lease) in self._renewed
+        if lately:
+            return
+        self._ledger.renew(request_id, person, lease, self.lease_seconds())
+        with self._lock:
+            self._renewed[request_id, person, lease] = True
 
     # ---- masks
 

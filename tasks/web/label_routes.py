@@ -286,7 +286,7 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
                 return Response(status_code=204)
             subject = (request_id, PREVIEW)
         else:
-            ledger.renew(request_id, person.name, body.lease, cache.lease_seconds())
+            cache.renew(request_id, person.name, body.lease)
             for other in (TRACKING, PREVIEW):
                 cache.gestures.supersede((request_id, other))
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)

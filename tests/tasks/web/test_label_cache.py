@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from al_core.errors import BadVideo, UnknownName
+from al_core.errors import BadVideo, StaleLease, UnknownName
 from al_core.masks.rle import decode
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, Provenance
 from tasks.project.ingest import ingest_paths
@@ -163,3 +163,17 @@ class TestPrelabels:
     def test_without_predictions_there_is_no_file_and_no_uncertainty(self, office, cache):
         assert cache.predictions_of(1) is None
         assert cache.uncertainty(question(office, cache, 3)) == {}
+
+
+def test_a_lease_is_renewed_by_gestures_no_more_often_than_need_be(tmp_path):
+    with desk(tmp_path) as office:
+        (request,) = office.ask(3)
+        office.ledger.add_annotator("ada")
+        task, cache = office.ledger.claim("ada", 20.0), office.app.state.label_cache
+        cache.renew(request.request_id, "ada", task.lease)
+        assert office.ledger.task_of("ada").seconds_left > 200
+        office.ledger.renew(request.request_id, "ada", task.lease, 20.0)
+        cache.renew(request.request_id, "ada", task.lease)
+        assert office.ledger.task_of("ada").seconds_left < 30
+        with pytest.raises(StaleLease):
+            cache.renew(request.request_id, "ada", "stolen")
