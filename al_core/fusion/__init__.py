@@ -4,8 +4,8 @@ Frames that people labelled keep their masks as they are; where they labelled so
 Elsewhere the masks of several propagators become one (:func:`combine`), and a track's propagated mask and the teachers'
 mask of the same object are averaged, each weighted by how well it is expected to fit: the propagated one by its own
 confidence, the teachers' by their existence, their agreement with each other, and by trust, which is measured: how well
-they fit the propagated masks where those are sure. So the teachers take over where the propagation was lost, and
-nowhere else.
+they fit the propagated masks where those are sure, and labels that they were not trained on. So the teachers take over
+where the propagation was lost, and nowhere else.
 
 A video is read twice. The first reading links the teachers' objects over time into tracklets, and lets every frame in
 which a tracklet meets a track vote for it; so the teachers can go on with a track in frames where the propagation has
@@ -22,7 +22,7 @@ from al_core.fusion.blending import deliver, fuse_track, new_object
 from al_core.fusion.combination import combine, members, propagations
 from al_core.fusion.pairing import Predicted, Propagated, frames_with_predictions
 from al_core.fusion.partly_known import known_alike, side_by_side
-from al_core.fusion.survey import Plan, survey
+from al_core.fusion.survey import Judged, Plan, survey
 from al_core.masks.soft import Size
 from al_core.propagation.base import PropagatedFrame
 from al_core.records import ONE_SHOT, DeliveredMask, FrameLabel, Shots
@@ -41,6 +41,7 @@ def fuse(
     settings: PropagationSettings,
     calibrations: Mapping[str, Calibration] | None = None,
     shots: Shots = ONE_SHOT,
+    known: Mapping[int, Judged] | None = None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield (frame, its masks by track) for every frame of a video, in order.
 
@@ -52,11 +53,14 @@ def fuse(
         settings: ``teacher_weight`` and ``new_object_threshold``.
         calibrations: of the confidence that is delivered, by provenance; it changes no mask.
         shots: of the video; the teachers' objects are not linked over a cut, and labels of other shots say nothing.
+        known: how the teachers did on labels that they were not trained on, by category.
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
     predicted = predicted if settings.teacher_weight else None
     whole = {i: label for i, label in labels.items() if label.complete}
-    plan = survey(whole, propagated, predicted, category, settings, shots) if predicted else Plan({}, {}, {})
+    plan = Plan({}, {}, {})
+    if predicted is not None:
+        plan = survey(whole, propagated, predicted, category, settings, shots, known)
     marks = sorted(whole)
     for frame, prediction in frames_with_predictions(propagated, predicted):
         if frame.frame_idx in whole:

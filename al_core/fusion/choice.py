@@ -4,6 +4,8 @@ The cheapest propagator is tried first. A dearer one is tried where it is expect
 machine seconds that it takes; what it is worth beyond the cheapest is then a mean of what the labels say and of what
 other videos let expect (:mod:`al_core.fusion.gains`), which counts as :data:`KNOWN_LABELS` labels. No label judges a
 propagator that it taught. With one label nothing can be left out, and what is expected decides alone.
+
+Those that were tried count side by side, each as far as labels trust it, unless one is clearly worse than the best.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +39,10 @@ CHEAPEST = "flow"
 
 
 CLEARLY_WORSE = 0.7
-"""The cheapest propagator does not count beside a chosen one if its share of that one's expected overlap is lower."""
+"""A propagator does not count beside the best one if its share of that one's expected overlap is lower."""
+
+ORDER = ("specialist", "affinity", "cascade", "cutie", "sam2")
+"""In which propagators are tried after the cheapest one."""
 
 MOST_SHOWN = 8
 """Numbers of objects that are told to a person."""
@@ -53,7 +58,8 @@ class Cost(NamedTuple):
 COSTS: Mapping[str, Cost] = {
     "flow": Cost(0, 0.05),
     "affinity": Cost(20, 0.12),
-    "specialist": Cost(12, 0.05),
+    "specialist": Cost(12, 0.08),
+    "cascade": Cost(12, 0.2),
     "cutie": Cost(2, 1.5),
     "sam2": Cost(5, 14),
 }
@@ -85,21 +91,21 @@ class Choice:
         outcomes: of those that were tried, the cheapest first; none with fewer than two labels.
         rows: of the chosen propagators on the labels that were left out.
         looks: what was seen of the video; None where it has no objects.
-        trust: expected overlap (IoU) of the cheapest propagator's masks of an object, and of the chosen one's, in
-            [0, 1]; of an object that only one follows there is none.
+        trust: expected overlap (IoU), in [0, 1], of each propagator that counts for an object, by name; of an object
+            that only one follows there is none.
     """
 
     by_track: Mapping[int, str]
     outcomes: tuple[Outcome, ...] = ()
     rows: tuple[HeldOut, ...] = field(default=(), repr=False)
     looks: Looks | None = None
-    trust: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    trust: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The propagators that are used, in the order of the alphabet; at least one."""
-        beside = {CHEAPEST} if self.trust or not self.by_track else set()
-        return tuple(sorted(beside.union(self.by_track.values())))
+        beside = [name for trust in self.trust.values() for name in trust] if self.by_track else [CHEAPEST]
+        return tuple(sorted({*beside, *self.by_track.values()}))
 
     def as_case(self, video: str) -> Case | None:
         """Return what other videos may learn from this one; None where nothing was tried."""
@@ -121,8 +127,8 @@ class Choice:
         labelled: Collection[int],
         calibrations: Mapping[str, Calibration] | None = None,
     ) -> Propagated:
-        """Return each object as its propagator gives it, averaged with what the cheapest one gives as far as each is to
-        be trusted (see :func:`al_core.fusion.combination.blended`). What has no choice is as the cheapest one gives it.
+        """Return each object as its propagator gives it, averaged with what others give as far as each is to be trusted
+        (see :func:`al_core.fusion.combination.blended`). What has no choice is as the cheapest one gives it.
 
         Args:
             sources: the chosen ones, by name; each gives every frame of the clip, in order, at each call.
@@ -146,11 +152,11 @@ class Choice:
         for track in sorted(set().union(*(frame.tracks for frame in by_name.values()))):
             name = self.by_track.get(track, CHEAPEST)
             name = name if name in by_name else next(iter(by_name))
-            members = [CHEAPEST, name] if track in self.trust else [name]
-            parts = [_calibrated(by_name[member].tracks.get(track), maps[member]) for member in members]
+            trust = self.trust.get(track, {name: 1.0})
+            parts = [_calibrated(by_name[member].tracks.get(track), maps[member]) for member in trust]
             sizes = [part.mask.size for part in parts if part is not None]
             if sizes:
-                picked[track] = blended(parts, max(sizes), self.trust.get(track))
+                picked[track] = blended(parts, max(sizes), list(trust.values()))
         return picked
 
 
@@ -193,10 +199,8 @@ def choose(
         run: makes what a propagator makes of the clip.
     """
     settings, tracks = resources.settings, tracks_of(labels)
-    dearer = sorted(set(settings.candidates) - {CHEAPEST}, key=lambda n: seconds_of(n, settings, frames.n_frames))
-    used, best = dict.fromkeys(tracks, CHEAPEST), dict.fromkeys(tracks, 0.0)
     if not tracks:
-        return Choice(used)
+        return Choice({})
     folds = 1 if len(labels) >= ENOUGH_LABELS else FOLDS
     trials = [tried(CHEAPEST, resources, frames, labels, folds, run=run)] if len(labels) >= FOLDS else []
     trials = [trial for trial in trials if trial.found]
@@ -205,34 +209,46 @@ def choose(
     worth = settings.seconds_per_frame * frames.n_frames
     rows = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
     usual = _mean_overlap(rows.get(CHEAPEST, ()), sure)
-    for name in dearer:
+    used, gains = dict.fromkeys(tracks, CHEAPEST), {CHEAPEST: dict.fromkeys(tracks, 0.0)}
+    for name in (name for name in ORDER if name in settings.candidates):
+        best = {track: gains[used[track]][track] for track in tracks}
         known = min(expected_gain(name, looks, cases), 1 - usual)
-        seconds = seconds_of(name, settings, frames.n_frames)
+        seconds = seconds_of(name, settings, frames.n_frames, gains)
         # To try it takes about as long as to use it.
         if (known - _mean(best.values())) * worth < seconds * (2 if trials else 1):
             continue
-        gained = dict.fromkeys(tracks, known)
+        gains[name] = dict.fromkeys(tracks, known)
         if trials:
             trials.append(tried(name, for_trial(resources, folds), frames, labels, folds, run=run))
             rows[name] = list(judged(trials[-1], labels, evidence))
-            gained = _gained(rows[CHEAPEST], rows[name], known, tracks)
-        better = {track: gained[track] - best[track] for track in tracks if gained[track] > best[track]}
+            gains[name] = _gained(rows[CHEAPEST], rows[name], known, tracks)
+        better = {t: gains[name][t] - best[t] for t in tracks if gains[name][t] > best[t]}
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
-            best |= {track: gained[track] for track in better}
-    trust = {t: (usual, usual + best[t]) for t in tracks if usual > CLEARLY_WORSE * (usual + best[t]) and best[t] > 0}
+    trust = {t: _beside({n: usual + gain[t] for n, gain in gains.items()}, used[t]) for t in tracks}
+    trust = {track: counting for track, counting in trust.items() if len(counting) > 1}
     return Choice(used, tuple(_outcomes(trials, rows)), tuple(_rows(rows, used)), looks, trust)
 
 
-def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
-    """Return how long a propagation is expected to take on one processor core, in seconds."""
+def seconds_of(name: str, settings: PropagationSettings, n_frames: int, made: Collection[str] = ()) -> float:
+    """Return how long a propagation is expected to take on one processor core, in seconds.
+
+    Args:
+        made: propagators that were tried before; what ``affinity`` learnt serves a cascade too.
+    """
     usual, cost = PropagationSettings(), COSTS.get(name, Cost(0, 0.1))
     pixels = (settings.flow_long_side / usual.flow_long_side) ** 2
-    trained = {
-        "affinity": settings.encoder_steps / usual.encoder_steps * (not settings.encoder),
-        "specialist": settings.specialist_steps / usual.specialist_steps,
-    }
-    return cost.video * trained.get(name, 1.0) + cost.frame * n_frames * pixels
+    encoder = settings.encoder_steps / usual.encoder_steps * (not settings.encoder)
+    network = settings.specialist_steps / usual.specialist_steps
+    learnt = {"affinity": encoder, "specialist": network, "cascade": network}.get(name, 1.0)
+    more = COSTS["affinity"].video * encoder if name == "cascade" and "affinity" not in made else 0.0
+    return cost.video * learnt + more + cost.frame * n_frames * pixels
+
+
+def _beside(expected: Mapping[str, float], chosen: str) -> dict[str, float]:
+    """Return what counts for an object, with its expected overlap: what was chosen, and what is not clearly worse."""
+    least = CLEARLY_WORSE * expected[chosen]
+    return {name: overlap for name, overlap in expected.items() if overlap >= least or name == chosen}
 
 
 def _flow(resources: Resources, frames: ClipFrames) -> ClipFlow:

@@ -1,8 +1,9 @@
 """The first reading: the teachers' objects linked over time, the tracks that they meet, and how far to trust them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from al_core.masks.overlap import overlaps
 from al_core.masks.rle import decode
 from al_core.masks.soft import SoftMask, shrink
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.records import ONE_SHOT, FrameLabel, Shots
+from al_core.records import ONE_SHOT, FrameLabel, LabelKind, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
@@ -88,6 +89,45 @@ DEFAULT_TRUST = Trust(0.5, 1.0)
 """For a category that was never propagated."""
 
 
+class Judged(NamedTuple):
+    """How the teachers did on labels that they were not trained on.
+
+    Attributes:
+        overlap: mean IoU with the objects of these labels, in [0, 1]; a missed one counts 0.
+        n: objects that it is the mean of, at least one.
+    """
+
+    overlap: float
+    n: int
+
+
+SURE_COUNTS = 2.0
+"""Objects that the overlap with sure propagated masks counts as, beside what people judged."""
+
+
+def judge(labels: Iterable[FrameLabel], predictions: Iterable[FramePrediction]) -> dict[int, Judged]:
+    """Hold the teachers' objects against labels of a video that they were not trained on, by category.
+
+    Args:
+        labels: complete ones; masks that were accepted are what somebody's propagation made, and judge nothing.
+        predictions: of their frames, in rising order.
+    """
+    by_frame = {prediction.frame_idx: prediction.objects for prediction in predictions}
+    found: defaultdict[int, list[float]] = defaultdict(list)
+    for label in labels:
+        objects = by_frame.get(label.frame.frame_idx)
+        for mask in label.objects if objects is not None else ():
+            if mask.kind is LabelKind.ACCEPT:
+                continue
+            same = [seen.soft_mask for seen in objects or () if seen.category_id == mask.category_id]
+            best = 0.0
+            if same:
+                size = same[0].size
+                best = float(overlaps([shrink(decode(mask.rle), size).soft(size)], same).max())
+            found[mask.category_id].append(best)
+    return {category: Judged(float(np.mean(values)), len(values)) for category, values in found.items()}
+
+
 def survey(
     labels: Mapping[int, FrameLabel],
     propagated: Propagated,
@@ -95,11 +135,13 @@ def survey(
     category: Mapping[int, int],
     settings: PropagationSettings,
     shots: Shots = ONE_SHOT,
+    known: Mapping[int, Judged] | None = None,
 ) -> Plan:
     """Read a video once, and keep numbers only.
 
     Args:
         shots: of the video; nothing is linked over a cut.
+        known: how the teachers did on labels, by category.
     """
     linker = _Linker(shots)
     meetings = _Meetings(category)
@@ -114,7 +156,7 @@ def survey(
         meetings.hold(frame if label is None else _as_frame(label, frame, prediction), prediction, found, label)
     next_track = max(category, default=0) + 1
     new = [t for t in linker.tracklets if _is_new(t, settings, min(SHORTEST_NEW_TRACK, lengths[t.shot]))]
-    return Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust())
+    return Plan(tracklets, {t: next_track + i for i, t in enumerate(new)}, meetings.trust(known or {}))
 
 
 def _is_new(tracklet: Tracklet, settings: PropagationSettings, shortest: int) -> bool:
@@ -184,8 +226,9 @@ class _Meetings:
             for tracklet, iou in zip(tracklets, nearest, strict=True):
                 tracklet.refuted += bool(iou < MEET_IOU)
 
-    def trust(self) -> dict[int, Trust]:
-        """Return the trust in the teachers by category; the surer a propagated mask is, the more it counts."""
+    def trust(self, known: Mapping[int, Judged]) -> dict[int, Trust]:
+        """Return the trust in the teachers by category: the mean overlap with propagated masks, of which the surer ones
+        count more, and with what people said."""
         found = {}
         for category, rows in self._held.items():
             weight, overlap, certainty = np.array(rows).T
@@ -193,6 +236,10 @@ class _Meetings:
                 met = np.where(overlap > 0, weight, 0)
                 usual = float((met * certainty).sum() / max(met.sum(), 1e-9))
                 found[category] = Trust(float((weight * overlap).sum() / weight.sum()), usual)
+        for category, judged in known.items():
+            before = found.get(category, DEFAULT_TRUST)
+            total = judged.overlap * judged.n + before.overlap * SURE_COUNTS
+            found[category] = replace(before, overlap=total / (judged.n + SURE_COUNTS))
         return found
 
 

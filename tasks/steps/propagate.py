@@ -15,6 +15,7 @@ from al_core.footage.clips import ClipFrames
 from al_core.fusion import combine, fuse, known_alike, members, propagations, side_by_side
 from al_core.fusion.choice import Choice
 from al_core.fusion.pairing import Propagated as CarriedMasks
+from al_core.fusion.survey import Judged
 from al_core.masks.rle import decode
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
@@ -83,7 +84,7 @@ def propagate_work(context: RoundContext) -> Propagated:
     """
     # Calibration propagates too, to see how well it does.
     from tasks.steps.calibrate import as_json, calibrate, calibrations_of
-    from tasks.steps.model_selection import choosing
+    from tasks.steps.model_selection import choosing, teachers
 
     project, ledger, round_id = context.project, context.ledger, context.round_id
     methods = context.settings.propagation.candidates
@@ -102,6 +103,7 @@ def propagate_work(context: RoundContext) -> Propagated:
             progress_of(f"propagate {video.name}"),
             calibrations_of(methods, fits),
             choices.get(video.video_id),
+            teachers.judged_before(context, video.video_id) if path is not None else None,
         )
     paths = ledger.delivered_paths(round_id)
     return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
@@ -115,6 +117,7 @@ def propagate_video(
     on_progress: Callable[[Progress], None] | None = None,
     calibrations: Mapping[str, Calibration] | None = None,
     choice: Choice | None = None,
+    known: Mapping[int, Judged] | None = None,
 ) -> Summary:
     """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
 
@@ -126,6 +129,7 @@ def propagate_video(
         predictions_path: the round's predictions for this video, or None.
         calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
         choice: of propagators, where the settings leave it to the labels; the cheapest follows what has none.
+        known: how the teachers did on labels that they were not trained on, by category.
 
     Returns:
         (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
@@ -148,6 +152,7 @@ def propagate_video(
         settings.propagation,
         calibrations,
         shots,
+        known,
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(i for i, label in by_frame.items() if label.complete)

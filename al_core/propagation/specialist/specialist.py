@@ -56,7 +56,8 @@ class SpecialistPropagator:
     Args:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
         cache: folder for trained weights; training continues from half-trained ones.
-        wanted: frames that the network looks at; the others are as the flow brings them. None for all.
+        wanted: frames that the network looks at; the others are as the prior has them. None for all.
+        prior: what the network corrects; the flow where it is left out. It learns from what the flow brings anyway.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -70,8 +71,10 @@ class SpecialistPropagator:
         seed: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
         wanted: frozenset[int] | None = None,
+        prior: Propagator | None = None,
     ) -> None:
         self._flow = flow
+        self._prior = flow if prior is None else prior
         self._wanted = wanted
         self._disk = DiskCache(cache, int(CACHE_GIGABYTES * 1e9))
         self._settings = settings
@@ -86,7 +89,7 @@ class SpecialistPropagator:
 
         Memory: that of the flow, and 64 labelled frames while training.
         """
-        carried = self._flow.propagate(frames, labels)
+        carried = self._prior.propagate(frames, labels)
         # The first frame before the training, so that labels that do not fit are refused at once.
         carried = chain([next(carried)], carried)
         tracks = tracks_of(labels)
@@ -152,7 +155,7 @@ def _cut_out(network: UNet, image: NDArray[np.uint8], frame: PropagatedFrame, wa
         window = Window(0, 0, size[1], size[0])
         if track in masks and masks[track].values.size:
             window = _around(patch_of(masks[track]).window, size)
-        values = _probability(network, network_input(image, own, others)[window.slices], scale_seen(max(size)))
+        values = probability(network, network_input(image, own, others)[window.slices], scale_seen(max(size)))
         found[track] = Patch(window.x0, window.y0, values)
     return found
 
@@ -165,8 +168,9 @@ def _around(window: Window, size: Size) -> Window:
 
 
 @torch.inference_mode()
-def _probability(network: UNet, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen ``scale`` as big."""
+def probability(network: UNet, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen ``scale`` as big, as it is and
+    mirrored."""
     height, width = inputs.shape[:2]
     small = (max(round(width * scale), 1), max(round(height * scale), 1))
     # OpenCV averages over an area in at most four channels.
@@ -174,7 +178,9 @@ def _probability(network: UNet, inputs: NDArray[np.float32], scale: float) -> ND
     seen = inputs if scale == 1 else np.dstack([cv2.resize(p, small, interpolation=cv2.INTER_AREA) for p in parts])
     padding = ((0, -seen.shape[0] % STRIDE), (0, -seen.shape[1] % STRIDE), (0, 0))
     batch = torch.from_numpy(np.pad(seen, padding, mode="edge")).permute(2, 0, 1)[None]
-    found = network(batch)[0, : seen.shape[0], : seen.shape[1]].sigmoid().numpy()
+    both = network(torch.cat([batch, batch.flip(3)])).sigmoid()
+    mean = (both[0] + both[1].flip(1)) / 2
+    found = mean[: seen.shape[0], : seen.shape[1]].numpy()
     return found if scale == 1 else np.asarray(cv2.resize(found, (width, height)), np.float32)
 
 

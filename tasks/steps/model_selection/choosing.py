@@ -18,7 +18,7 @@ from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
 
 CACHE_BYTES = 100_000_000
 
-_FORMAT = "choice1"
+_FORMAT = "choice2"
 
 Choices = Mapping[int, Choice]
 """By video."""
@@ -95,7 +95,10 @@ def _read(kept: Mapping[str, Any]) -> Choice:
     by_track = {int(track): str(name) for track, name in kept["tracks"].items()}
     looks = Looks(*kept["looks"]) if kept["looks"] is not None else None
     tried, rows = tuple(Outcome(*o) for o in kept["tried"]), tuple(HeldOut(*row) for row in kept["rows"])
-    trust = {int(track): (float(low), float(high)) for track, (low, high) in kept["trust"].items()}
+    trust = {
+        int(track): {str(name): float(overlap) for name, overlap in counting.items()}
+        for track, counting in kept["trust"].items()
+    }
     return Choice(by_track, tried, rows, looks, trust)
 
 

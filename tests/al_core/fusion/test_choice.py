@@ -123,18 +123,32 @@ def test_each_object_is_carried_by_its_own_propagator_and_human_frames_stay() ->
     assert human.tracks[2].confidence == 1
 
 
-def test_the_cheapest_counts_beside_the_chosen_one_as_far_as_it_is_trusted() -> None:
+def test_others_count_beside_the_chosen_one_as_far_as_they_are_trusted() -> None:
     found = {
         "affinity": [{1: carried(box(4), 0.8)}, {}],
         "flow": [{1: carried(box(0), 0.8)}, {1: carried(box(2), 0.7)}],
     }
     sources = {name: frames_of(frames) for name, frames in found.items()}
     doubted, trusted = (
-        Choice({1: "affinity"}, trust={1: trust}).of(sources, ())() for trust in ((0.6, 0.9), (0.9, 0.6))
+        Choice({1: "affinity"}, trust={1: {"flow": flow, "affinity": affinity}}).of(sources, ())()
+        for flow, affinity in ((0.6, 0.9), (0.9, 0.6))
     )
     assert next(doubted).tracks[1].mask.full()[4, 6] > 0.8
     assert next(trusted).tracks[1].mask.full()[4, 2] > 0.8
-    assert Choice({1: "affinity"}, trust={1: (0.6, 0.9)}).names == ("affinity", "flow")
+    assert Choice({1: "affinity"}, trust={1: {"flow": 0.6, "affinity": 0.9}}).names == ("affinity", "flow")
+
+
+def test_what_is_clearly_worse_on_the_labels_does_not_count(fast: MoverClip, resources: Resources) -> None:
+    marked = labels(fast, 1, 4, 7, 10)
+    choice = choose(resources, fast, marked, expecting(resources, fast, marked))
+    flow, affinity = choice.outcomes
+    assert flow.j < 0.7 * affinity.j
+    assert choice.trust == {}
+    still = mover_clip({1: line((30, 32), (2, 0), 12)}, radius=14, size=(64, 96))
+    marked = labels(still, 1, 4, 7, 10)
+    trust = choose(resources, still, marked, expecting(resources, still, marked)).trust[1]
+    assert {"flow", "affinity"} <= trust.keys()
+    assert all(overlap > 0.7 * max(trust.values()) for overlap in trust.values())
 
 
 def test_an_object_that_nothing_was_chosen_for_is_carried_all_the_same() -> None:
@@ -165,3 +179,4 @@ def test_seconds_are_told_beforehand_from_the_settings_alone() -> None:
     short = usual.model_copy(update={"specialist_steps": 30})
     assert seconds_of("specialist", short, 100) < seconds_of("specialist", usual, 100)
     assert seconds_of("affinity", usual.model_copy(update={"encoder": "file"}), 0) == 0
+    assert seconds_of("cascade", usual, 100) == seconds_of("cascade", usual, 100, ["affinity"]) + 20

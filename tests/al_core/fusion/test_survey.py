@@ -1,13 +1,14 @@
 """The first reading of a video: tracklets, their votes, and trust in the teachers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from al_core.fusion.survey import HUMAN_VOTES, Plan, Tracklet, Trust, survey
+from al_core.fusion.survey import HUMAN_VOTES, Judged, Plan, Tracklet, Trust, judge, survey
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
-from al_core.records import ONE_SHOT, FrameLabel, Shots
+from al_core.records import ONE_SHOT, FrameLabel, LabelKind, Shots
 from al_core.settings import PropagationSettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from tests.toys.fusion import box, carried, label, seen
@@ -19,6 +20,7 @@ def read(
     labels: Sequence[FrameLabel] = (),
     category: Mapping[int, int] | None = None,
     shots: Shots = ONE_SHOT,
+    judged: Mapping[int, Judged] | None = None,
 ) -> Plan:
     """Survey 12 frames."""
     frames = [PropagatedFrame(i, (tracks or {}).get(i, {})) for i in range(12)]
@@ -26,7 +28,7 @@ def read(
     by_frame = {f.frame.frame_idx: f for f in labels}
     settings = PropagationSettings()
     known = category or {1: 1}
-    return survey(by_frame, lambda: iter(frames), lambda: iter(predictions), known, settings, shots=shots)
+    return survey(by_frame, lambda: iter(frames), lambda: iter(predictions), known, settings, shots, judged)
 
 
 def test_an_object_that_moves_on_is_one_tracklet_and_a_jump_begins_another() -> None:
@@ -98,3 +100,21 @@ def test_nothing_is_linked_over_a_cut() -> None:
     assert found[0] is found[1]
     assert found[1] is not found[2]
     assert found[2] is found[3]
+
+
+def test_the_teachers_are_held_against_labels_that_they_were_not_trained_on() -> None:
+    labels = [label(1, {1: box(0), 2: box(6)}), label(3, {1: box(0)}), label(5, {3: box(2)}, category=2)]
+    predictions = [FramePrediction(i, (seen(box(2)),), np.ones(1, np.float32)) for i in (1, 3)]
+    third = pytest.approx(8 / 24, abs=1e-3)
+    assert judge(labels, predictions) == {1: (pytest.approx((2 * 8 / 24 + 0) / 3, abs=1e-3), 3)}
+    assert judge(labels[1:2], predictions) == {1: (third, 1)}
+    accepted = replace(labels[1], masks=tuple(replace(m, kind=LabelKind.ACCEPT) for m in labels[1].masks))
+    assert judge([accepted], predictions) == {}
+
+
+def test_what_people_judged_counts_beside_the_overlap_with_sure_propagated_masks() -> None:
+    found = {i: [seen(box(0))] for i in range(12)}
+    tracks = {i: {1: carried(box(0), 0.9)} for i in range(12)}
+    assert read(found, tracks).trust[1].overlap == pytest.approx(1.0)
+    assert read(found, tracks, judged={1: Judged(0.5, 2)}).trust[1].overlap == pytest.approx((1.0 + 1.0) / 4 + 0.25)
+    assert read(found, tracks, judged={2: Judged(0.8, 6)}).trust[2] == Trust(pytest.approx((4.8 + 1) / 8), 1.0)

@@ -72,9 +72,9 @@ def key_of(name: str, resources: Resources, frames: ClipFrames, labels: Labels) 
         for track, mask in sorted(labels[mark].items())
     ]
     s = resources.settings
-    given = {"affinity": s.encoder, "specialist": s.parent}.get(name, "")
-    steps = {"affinity": s.encoder_steps, "specialist": s.specialist_steps}.get(name)
-    learnt = [fingerprint_file(Path(given)) if given else "", steps]
+    encoder = [fingerprint_file(Path(s.encoder)) if s.encoder else "", s.encoder_steps]
+    network = [fingerprint_file(Path(s.parent)) if s.parent else "", s.specialist_steps]
+    learnt = {"affinity": [encoder], "specialist": [network], "cascade": [encoder, network]}.get(name)
     settings = [s.flow_long_side, s.flow_preset, learnt, resources.seed, list(resources.shots.cuts)]
     wanted = None if resources.wanted is None else sorted(resources.wanted)
     return fingerprint([_FORMAT, name, frames.sha256, masks, sorted(labels), settings, wanted])[:32]
