@@ -38,7 +38,7 @@ CHEAPEST = "flow"
 """Needs nothing but the flow, which every other one needs too; it follows what no choice was made for."""
 
 
-CLEARLY_WORSE = 0.7
+CLEARLY_WORSE = 0.8
 """A propagator does not count beside the best one if its share of that one's expected overlap is lower."""
 
 ORDER = ("specialist", "affinity", "cascade", "cutie", "sam2")

@@ -8,7 +8,7 @@ import pytest
 
 from al_core.evaluation.calibration import Calibration
 from al_core.evaluation.evidence import Evidence, exactness
-from al_core.fusion.choice import CHEAPEST, Choice, Outcome, choose, seconds_of, told
+from al_core.fusion.choice import CHEAPEST, CLEARLY_WORSE, Choice, Outcome, choose, seconds_of, told
 from al_core.fusion.gains import Case
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame
@@ -142,13 +142,13 @@ def test_what_is_clearly_worse_on_the_labels_does_not_count(fast: MoverClip, res
     marked = labels(fast, 1, 4, 7, 10)
     choice = choose(resources, fast, marked, expecting(resources, fast, marked))
     flow, affinity = choice.outcomes
-    assert flow.j < 0.7 * affinity.j
+    assert flow.j < CLEARLY_WORSE * affinity.j
     assert choice.trust == {}
     still = mover_clip({1: line((30, 32), (2, 0), 12)}, radius=14, size=(64, 96))
     marked = labels(still, 1, 4, 7, 10)
     trust = choose(resources, still, marked, expecting(resources, still, marked)).trust[1]
     assert {"flow", "affinity"} <= trust.keys()
-    assert all(overlap > 0.7 * max(trust.values()) for overlap in trust.values())
+    assert all(overlap > CLEARLY_WORSE * max(trust.values()) for overlap in trust.values())
 
 
 def test_an_object_that_nothing_was_chosen_for_is_carried_all_the_same() -> None:
