@@ -201,33 +201,65 @@ def choose(
     settings, tracks = resources.settings, tracks_of(labels)
     if not tracks:
         return Choice({})
-    folds = 1 if len(labels) >= ENOUGH_LABELS else FOLDS
-    trials = [tried(CHEAPEST, resources, frames, labels, folds, run=run)] if len(labels) >= FOLDS else []
-    trials = [trial for trial in trials if trial.found]
+    trials = _Trials(resources, frames, labels, evidence, run)
+    judged_at_all = trials.add(CHEAPEST)
     sure = _sureness(CHEAPEST, resources, frames, labels, run)
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
-    rows = {trial.name: list(judged(trial, labels, evidence)) for trial in trials}
-    usual = _mean_overlap(rows.get(CHEAPEST, ()), sure)
+    usual = _mean_overlap(trials.rows.get(CHEAPEST, ()), sure)
     used, gains = dict.fromkeys(tracks, CHEAPEST), {CHEAPEST: dict.fromkeys(tracks, 0.0)}
     for name in (name for name in ORDER if name in settings.candidates):
         best = {track: gains[used[track]][track] for track in tracks}
         known = min(expected_gain(name, looks, cases), 1 - usual)
         seconds = seconds_of(name, settings, frames.n_frames, gains)
         # To try it takes about as long as to use it.
-        if (known - _mean(best.values())) * worth < seconds * (2 if trials else 1):
+        if (known - _mean(best.values())) * worth < seconds * (2 if judged_at_all else 1):
             continue
         gains[name] = dict.fromkeys(tracks, known)
-        if trials:
-            trials.append(tried(name, for_trial(resources, folds), frames, labels, folds, run=run))
-            rows[name] = list(judged(trials[-1], labels, evidence))
-            gains[name] = _gained(rows[CHEAPEST], rows[name], known, tracks)
-        better = {t: gains[name][t] - best[t] for t in tracks if gains[name][t] > best[t]}
+        if judged_at_all:
+            trials.add(name)
+            gains[name] = _gained(trials.rows[CHEAPEST], trials.rows[name], known, tracks)
+        better = {track: gain - best[track] for track, gain in gains[name].items() if gain > best[track]}
         if sum(better.values()) / len(tracks) * worth >= seconds:
             used |= dict.fromkeys(better, name)
     trust = {t: _beside({n: usual + gain[t] for n, gain in gains.items()}, used[t]) for t in tracks}
     trust = {track: counting for track, counting in trust.items() if len(counting) > 1}
-    return Choice(used, tuple(_outcomes(trials, rows)), tuple(_rows(rows, used)), looks, trust)
+    return Choice(used, tuple(trials.outcomes()), tuple(trials.of_chosen(used)), looks, trust)
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """The trials of a video's propagators, and how each label judged them."""
+
+    resources: Resources
+    frames: ClipFrames
+    labels: Labels
+    evidence: Evidence
+    run: Runs
+    made: list[Trial] = field(default_factory=list)
+    rows: dict[str, list[HeldOut]] = field(default_factory=dict)
+
+    def add(self, name: str) -> bool:
+        """Try a propagator, and tell whether any label can judge it."""
+        if len(self.labels) < FOLDS:
+            return False
+        folds = 1 if len(self.labels) >= ENOUGH_LABELS else FOLDS
+        trial = tried(name, for_trial(self.resources, folds), self.frames, self.labels, folds, run=self.run)
+        if trial.found:
+            self.made.append(trial)
+            self.rows[name] = list(judged(trial, self.labels, self.evidence))
+        return bool(trial.found)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield how each did."""
+        for trial in self.made:
+            rows = self.rows[trial.name]
+            yield Outcome(trial.name, _mean_overlap(rows), len(rows), trial.seconds)
+
+    def of_chosen(self, used: Mapping[int, str]) -> Iterator[HeldOut]:
+        """Yield what came of the objects that a propagator was chosen for."""
+        for name, found in self.rows.items():
+            yield from (row for row in found if used.get(row.track) == name and row.confidence)
 
 
 def seconds_of(name: str, settings: PropagationSettings, n_frames: int, made: Collection[str] = ()) -> float:
@@ -286,16 +318,6 @@ def _gained(
 
     of_all = drawn(known, [[at for at in more if at[0] == frame] for frame in sorted({frame for frame, _ in more})])
     return {track: drawn(of_all, [[at] for at in more if at[1] == track]) for track in tracks}
-
-
-def _outcomes(trials: Sequence[Trial], rows: Mapping[str, Sequence[HeldOut]]) -> Iterator[Outcome]:
-    for trial in trials:
-        yield Outcome(trial.name, _mean_overlap(rows[trial.name]), len(rows[trial.name]), trial.seconds)
-
-
-def _rows(rows: Mapping[str, Sequence[HeldOut]], used: Mapping[int, str]) -> Iterator[HeldOut]:
-    for name, found in rows.items():
-        yield from (row for row in found if used.get(row.track) == name and row.confidence)
 
 
 def _mean_overlap(rows: Iterable[HeldOut], otherwise: float = 0.0) -> float:
