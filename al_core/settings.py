@@ -316,7 +316,7 @@ class PropagationSettings(_Section):
         if not self.chooses:
             return self.methods
         with_weights = {"cutie": self.cutie_weights, "sam2": self.sam_weights}
-        return ("flow", "affinity", "specialist", "cascade", *(name for name, given in with_weights.items() if given))
+        return ("flow", "affinity", "specialist", *(name for name, given in with_weights.items() if given))
 
 
 class StoppingSettings(_Section):

@@ -132,9 +132,8 @@ MEANING = {
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip), "
-    "`cascade` (what `affinity` copied, corrected by that network), "
     "`tracks` (flow, and objects of one class kept apart), and others: see [propagation](propagation.md). "
-    "`auto`: the first four are tried on labels that are left out, and one is chosen for each object of each video.",
+    "`auto`: the first three are tried on labels that are left out, and one is chosen for each object of each video.",
     "propagation.seconds_per_frame": "With `auto`: machine seconds that it may take to put one frame right; 0 tries "
     "nothing dear.",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",

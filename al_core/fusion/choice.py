@@ -41,7 +41,7 @@ CHEAPEST = "flow"
 CLEARLY_WORSE = 0.8
 """A propagator does not count beside the best one if its share of that one's expected overlap is lower."""
 
-ORDER = ("specialist", "affinity", "cascade", "cutie", "sam2")
+ORDER = ("specialist", "affinity", "cutie", "sam2")
 """In which propagators are tried after the cheapest one."""
 
 MOST_SHOWN = 8
@@ -59,7 +59,6 @@ COSTS: Mapping[str, Cost] = {
     "flow": Cost(0, 0.05),
     "affinity": Cost(20, 0.12),
     "specialist": Cost(12, 0.08),
-    "cascade": Cost(12, 0.2),
     "cutie": Cost(2, 1.5),
     "sam2": Cost(5, 14),
 }
@@ -211,7 +210,7 @@ def choose(
     for name in (name for name in ORDER if name in settings.candidates):
         best = {track: gains[used[track]][track] for track in tracks}
         known = min(expected_gain(name, looks, cases), 1 - usual)
-        seconds = seconds_of(name, settings, frames.n_frames, gains)
+        seconds = seconds_of(name, settings, frames.n_frames)
         # To try it takes about as long as to use it.
         if (known - _mean(best.values())) * worth < seconds * (2 if judged_at_all else 1):
             continue
@@ -262,19 +261,15 @@ class _Trials:
             yield from (row for row in found if used.get(row.track) == name and row.confidence)
 
 
-def seconds_of(name: str, settings: PropagationSettings, n_frames: int, made: Collection[str] = ()) -> float:
-    """Return how long a propagation is expected to take on one processor core, in seconds.
-
-    Args:
-        made: propagators that were tried before; what ``affinity`` learnt serves a cascade too.
-    """
+def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float:
+    """Return how long a propagation is expected to take on one processor core, in seconds."""
     usual, cost = PropagationSettings(), COSTS.get(name, Cost(0, 0.1))
     pixels = (settings.flow_long_side / usual.flow_long_side) ** 2
-    encoder = settings.encoder_steps / usual.encoder_steps * (not settings.encoder)
-    network = settings.specialist_steps / usual.specialist_steps
-    learnt = {"affinity": encoder, "specialist": network, "cascade": network}.get(name, 1.0)
-    more = COSTS["affinity"].video * encoder if name == "cascade" and "affinity" not in made else 0.0
-    return cost.video * learnt + more + cost.frame * n_frames * pixels
+    trained = {
+        "affinity": settings.encoder_steps / usual.encoder_steps * (not settings.encoder),
+        "specialist": settings.specialist_steps / usual.specialist_steps,
+    }
+    return cost.video * trained.get(name, 1.0) + cost.frame * n_frames * pixels
 
 
 def _beside(expected: Mapping[str, float], chosen: str) -> dict[str, float]:

@@ -57,7 +57,7 @@ class Case(NamedTuple):
     gains: Mapping[str, float]
 
 
-SHARES: Mapping[str, float] = {"affinity": 0.2, "specialist": 0.4, "cascade": 0.5, "cutie": 0.3, "sam2": 0.4}
+SHARES: Mapping[str, float] = {"affinity": 0.2, "specialist": 0.4, "cutie": 0.3, "sam2": 0.4}
 """The share of the flow's doubt that a propagator is expected to take away where nothing like it was seen; of ``cutie``
 and ``sam2`` by what their authors report, since their weights are not at hand."""
 

@@ -1,7 +1,6 @@
 """Propagators by name. A propagator carries human masks to the frames that nobody labelled."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from al_core.propagation.base import Propagator, Resources
 from al_core.propagation.shotwise import ShotwisePropagator
@@ -33,14 +32,6 @@ def _specialist(resources: Resources) -> Propagator:
 
     r = resources
     return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress, r.wanted)
-
-
-def _cascade(resources: Resources) -> Propagator:
-    from al_core.propagation.specialist.specialist import SpecialistPropagator
-
-    r = resources
-    parts = _flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress, r.wanted
-    return SpecialistPropagator(*parts, prior=_affinity(replace(r, wanted=None)))
 
 
 def _harmonic(resources: Resources) -> Propagator:
@@ -85,7 +76,6 @@ PROPAGATORS = Table[Callable[[Resources], Propagator]](
         "flow": _flow,
         "affinity": _affinity,
         "specialist": _specialist,
-        "cascade": _cascade,
         "harmonic": _harmonic,
         "trajectories": _trajectories,
         "tracks": _tracks,

@@ -161,8 +161,8 @@ def _check_selection(selection: SelectionSettings) -> None:
 def _check_propagation(propagation: PropagationSettings) -> None:
     methods = propagation.candidates
     for setting, name, used in (
-        ("encoder", propagation.encoder, {"affinity", "cascade", "tracks"} & set(methods)),
-        ("parent", propagation.parent, {"specialist", "cascade"} & set(methods)),
+        ("encoder", propagation.encoder, {"affinity", "tracks"} & set(methods)),
+        ("parent", propagation.parent, "specialist" in methods),
         ("cutie_weights", propagation.cutie_weights, False),
     ):
         if name:

@@ -56,8 +56,7 @@ class SpecialistPropagator:
     Args:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
         cache: folder for trained weights; training continues from half-trained ones.
-        wanted: frames that the network looks at; the others are as the prior has them. None for all.
-        prior: what the network corrects; the flow where it is left out. It learns from what the flow brings anyway.
+        wanted: frames that the network looks at; the others are as the flow brings them. None for all.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -71,10 +70,8 @@ class SpecialistPropagator:
         seed: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
         wanted: frozenset[int] | None = None,
-        prior: Propagator | None = None,
     ) -> None:
         self._flow = flow
-        self._prior = flow if prior is None else prior
         self._wanted = wanted
         self._disk = DiskCache(cache, int(CACHE_GIGABYTES * 1e9))
         self._settings = settings
@@ -89,7 +86,7 @@ class SpecialistPropagator:
 
         Memory: that of the flow, and 64 labelled frames while training.
         """
-        carried = self._prior.propagate(frames, labels)
+        carried = self._flow.propagate(frames, labels)
         # The first frame before the training, so that labels that do not fit are refused at once.
         carried = chain([next(carried)], carried)
         tracks = tracks_of(labels)

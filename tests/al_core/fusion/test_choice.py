@@ -179,4 +179,3 @@ def test_seconds_are_told_beforehand_from_the_settings_alone() -> None:
     short = usual.model_copy(update={"specialist_steps": 30})
     assert seconds_of("specialist", short, 100) < seconds_of("specialist", usual, 100)
     assert seconds_of("affinity", usual.model_copy(update={"encoder": "file"}), 0) == 0
-    assert seconds_of("cascade", usual, 100) == seconds_of("cascade", usual, 100, ["affinity"]) + 20

@@ -13,8 +13,7 @@ from al_core.stores.predictions import FramePrediction
 @pytest.mark.parametrize("name", [name for name in PROPAGATORS if name not in ("cutie", "sam2")])
 def test_each_name_stands_for_a_propagator_of_its_own(name: str, tmp_path: Path) -> None:
     made = build(name, Resources(PropagationSettings(), tmp_path))
-    home = {"cascade": "specialist"}.get(name, name)
-    assert type(made).__module__.startswith(f"al_core.propagation.{home}")
+    assert type(made).__module__.startswith(f"al_core.propagation.{name}")
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ from al_core.stores.disk_cache import DiskCache
 from tests.bench.propagation.recorded_runs import RecordedRuns
 from tests.bench.propagation.small_copies import SmallCopy, copies_of
 
-MEMBERS = ("flow", "specialist", "affinity", "cascade")
-FUSED = (("flow", "affinity"), ("flow", "specialist"), ("specialist", "affinity"), MEMBERS[:3], MEMBERS[1:])
+MEMBERS = ("flow", "specialist", "affinity")
+FUSED = (("flow", "affinity"), ("flow", "specialist"), ("specialist", "affinity"), MEMBERS)
 """What is combined by the confidences alone."""
 
 UNTRAINED, CORPUS = "affinity, untrained", "affinity, other footage"
@@ -156,7 +156,7 @@ def jobs_of(cases: Iterable[tuple[SmallCopy, int]], with_corpus: bool) -> list[J
         more = [] if is_composite(copy) or n != 4 else [UNTRAINED, *([CORPUS, PARENT] if with_corpus else [])]
         jobs += [Job(copy, n, name) for name in (*MEMBERS, *more)]
         jobs += [Job(copy, n, name, left_out=True) for name in MEMBERS if n > 1]
-    usual = {"specialist": 3, PARENT: 3, "affinity": 2, UNTRAINED: 2, CORPUS: 2, "cascade": 0}
+    usual = {"specialist": 3, PARENT: 3, "affinity": 2, UNTRAINED: 2, CORPUS: 2}
     return sorted(jobs, key=lambda job: (-usual.get(job.member, 1), -job.copy.n_frames))
 
 
@@ -285,7 +285,7 @@ def seconds_of_auto(choice: Choice, seconds: Mapping[str, float], trials: Mappin
     """What trying and carrying took; the flow runs once more, to be looked at."""
     tried_names, used = {outcome.name for outcome in choice.outcomes}, set(choice.names)
     total = sum(trials.get(name, 0.0) for name in tried_names) + sum(seconds[name] for name in used) + seconds["flow"]
-    return total + (encoder if {"affinity", "cascade"} & (tried_names | used) else 0.0)
+    return total + (encoder if "affinity" in tried_names | used else 0.0)
 
 
 def j_of(copy: SmallCopy, labels: Mapping[int, Mapping[int, NDArray[np.bool_]]], source: Propagated) -> float:

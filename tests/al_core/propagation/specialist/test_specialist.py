@@ -62,20 +62,6 @@ def test_the_network_looks_at_the_frames_that_are_wanted_only(tmp_path: Path) ->
     assert every[4].tracks[1].confidence != flow[4].tracks[1].confidence
 
 
-def test_a_cascade_corrects_what_affinity_copied_with_the_same_network(tmp_path: Path) -> None:
-    clip = one_mover()
-    told: list[Progress] = []
-    run(clip, [2, 9], tmp_path, on_progress=told.append)
-    steps = len(told)
-    cheap = settings(6).model_copy(update={"encoder_steps": 0})
-    cascade = build("cascade", Resources(cheap, tmp_path, on_progress=told.append))
-    frames = list(cascade.propagate(clip, {i: clip.truth[i] for i in (2, 9)}))
-    assert len(told) == steps
-    copied = list(build("affinity", Resources(cheap, tmp_path)).propagate(clip, {i: clip.truth[i] for i in (2, 9)}))
-    assert frames[5].tracks[1].confidence != copied[5].tracks[1].confidence
-    assert all(iou(f.tracks[1].mask.full() > 0.5, clip.truth[f.frame_idx][1]) > 0.7 for f in frames)
-
-
 def test_a_mirrored_picture_gives_the_mirrored_mask() -> None:
     network = new_network(3).eval()
     inputs = np.random.default_rng(0).random((16, 32, 5), np.float32)
