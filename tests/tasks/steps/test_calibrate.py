@@ -13,7 +13,10 @@ from al_core.records import DeliveredMask, LabelKind, LabelRequest, MaskLabel, P
 from al_core.stores.delivered import write_delivered
 from tasks.steps.calibrate import as_json, calibrate, calibrations_of
 from tests.toys.ledgers import chosen, context_of
-from tests.toys.workplace import SETTINGS, Workplace
+from tests.toys.workplace import SETTINGS as USUAL
+from tests.toys.workplace import Workplace
+
+SETTINGS = USUAL.changed({"propagation.methods": ["flow"]})
 
 
 @pytest.fixture

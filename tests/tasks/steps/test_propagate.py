@@ -140,7 +140,8 @@ def test_a_round_delivers_the_videos_that_are_not_delivered_yet(
     for name in ("second", "third"):
         ledger.add_video(clip(name), times_us())
     labels = [FrameLabel(FrameRef(video, frame), ()) for video, frame in ((3, 1), (2, 4), (3, 7))]
-    context = context_of(Project.at(tmp_path), ledger, labels_collected=labels)
+    settings = Settings().changed({"propagation.methods": ["flow"]})
+    context = context_of(Project.at(tmp_path), ledger, 1, settings, labels_collected=labels)
     for video in (1, 2, 3):
         (tmp_path / f"{video}.parquet").write_bytes(b"masks")
     ledger.put_delivered(1, 1, "1.parquet", 12, [])
