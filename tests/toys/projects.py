@@ -25,6 +25,7 @@ checkpoint_interval = 2
 decays = [0.5, 0.9]
 views = ["identity", "flip"]
 [propagation]
+methods = ["flow"]
 flow_long_side = 64
 [selection]
 strategy = "hybrid"
