@@ -273,9 +273,15 @@ def seconds_of(name: str, settings: PropagationSettings, n_frames: int) -> float
 
 
 def _beside(expected: Mapping[str, float], chosen: str) -> dict[str, float]:
-    """Return what counts for an object, with its expected overlap: what was chosen, and what is not clearly worse."""
+    """Return what counts for an object, with its expected overlap: what was chosen, and what is not clearly worse.
+
+    A specialist's masks hold the flow as far as it is sure, so that only the better of these two counts.
+    """
     least = CLEARLY_WORSE * expected[chosen]
-    return {name: overlap for name, overlap in expected.items() if overlap >= least or name == chosen}
+    counting = {name: overlap for name, overlap in expected.items() if overlap >= least or name == chosen}
+    if {"specialist", CHEAPEST} <= counting.keys():
+        del counting["specialist" if chosen == CHEAPEST else CHEAPEST]
+    return counting
 
 
 def _flow(resources: Resources, frames: ClipFrames) -> ClipFlow:
