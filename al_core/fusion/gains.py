@@ -79,20 +79,12 @@ SHIPPED: Sequence[Case] = (
     Case("motorbike-on-dog", Looks(0.207, 0.078, 0.256, 0.075), {"specialist": -0.001, "affinity": -0.004}),
     Case("dog-agility-on-cups", Looks(0.279, 0.101, 0.282, 0.607), {"specialist": 0.354, "affinity": 0.257}),
     Case("dog-agility-on-cups", Looks(0.296, 0.104, 0.239, 0.274), {"specialist": 0.086, "affinity": 0.073}),
-    Case(
-        "motorbike-on-juggle",
-        Looks(0.093, 0.014, 0.062, 0.333),
-        {"specialist": 0.041, "affinity": 0.027},
-    ),
-    Case(
-        "motorbike-on-juggle",
-        Looks(0.164, 0.076, 0.118, 0.083),
-        {"specialist": 0.000, "affinity": -0.014},
-    ),
+    Case("motorbike-on-juggle", Looks(0.093, 0.014, 0.062, 0.333), {"specialist": 0.041, "affinity": 0.027}),
+    Case("motorbike-on-juggle", Looks(0.164, 0.076, 0.118, 0.083), {"specialist": 0.000, "affinity": -0.014}),
 )
 """Of two clips of DAVIS 2016 (training set) and six composites of their objects, hidden behind a pillar or put onto other
-footage, with the first frame and with four frames labelled: ``tests/bench/propagation`` made and measured them. No figure
-is told of any of them."""
+footage, with the first frame and with four frames labelled; ``tests/bench/propagation`` made and measured them. No
+figure is told of any of them."""
 
 
 def expected_gain(name: str, looks: Looks, cases: Iterable[Case]) -> float:
