@@ -83,8 +83,8 @@ SHIPPED: Sequence[Case] = (
     Case("motorbike-on-juggle", Looks(0.164, 0.076, 0.118, 0.083), {"specialist": 0.000, "affinity": -0.014}),
 )
 """Of two clips of DAVIS 2016 (training set) and six composites of their objects, hidden behind a pillar or put onto
-other footage, with the first frame and with four frames labelled; ``tests/bench/propagation`` made and measured them. No
-figure is told of any of them."""
+other footage, with the first frame and with four frames labelled; ``tests/bench/propagation`` made and measured them.
+No figure is told of any of them."""
 
 
 def expected_gain(name: str, looks: Looks, cases: Iterable[Case]) -> float:
