@@ -293,7 +293,7 @@ class PropagationSettings(_Section):
     methods: Annotated[
         tuple[str, ...], BeforeValidator(_one_list), AfterValidator(_auto_alone), Field(min_length=1)
     ] = (AUTO,)
-    seconds_per_frame: Seconds = 20.0
+    seconds_per_frame: Seconds = 30.0
     flow_long_side: Positive = 427
     flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0

@@ -27,9 +27,10 @@ TINY = (
     "student.first_round_iterations=6",
     "student.checkpoint_interval=2",
     "propagation.flow_long_side=64",
+    "propagation.seconds_per_frame=0",
     "frames.working_long_side=64",
 )
-"""A student of a few steps; nothing of it is needed before people have answered."""
+"""A student of a few steps, no propagator that has to learn; nothing of it is needed before people have answered."""
 
 
 class Labeller:
