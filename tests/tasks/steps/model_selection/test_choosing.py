@@ -53,5 +53,6 @@ def test_a_round_that_goes_on_tries_nothing_twice(place: Workplace) -> None:
 
 
 def test_propagators_that_are_named_are_not_chosen(place: Workplace, tmp_path: Path) -> None:
-    context = context_of(place.project, place.ledger, 1, Settings(), frames=place.frames)
+    named = Settings().changed({"propagation.methods": ["flow"]})
+    context = context_of(place.project, place.ledger, 1, named, frames=place.frames)
     assert choose_propagators(context, [place.label(2)]) == {}
