@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from al_core.audit.audit_records import Accepted
 from al_core.evaluation.calibration import Calibration
 from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import SoftMask
@@ -17,6 +18,7 @@ from al_core.records import FrameLabel, FrameRef, Identities, Progress, Provenan
 from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
 from tasks.steps import propagate as step
+from tests.toys.audits.deliveries import certificate
 from tests.toys.footage.movers import iou
 from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.workplace import SETTINGS, Workplace
@@ -205,3 +207,24 @@ def test_what_is_delivered_depends_on_cuts_only_where_there_are_any(place: Workp
     assert "cuts" not in before
     place.ledger.put_shots(place.video.video_id, Shots((5,), ((7, 8),)))
     assert inputs() == before | {"cuts": {"1": [5]}}
+
+
+def test_accepted_masks_stay_as_they_were_delivered(place: Workplace) -> None:
+    place.propagate([place.label(2)])
+    first = dict(read_delivered(place.project.absolute(place.ledger.delivered_paths(1)[1])))
+    accepted = replace(certificate(), accepted=(Accepted(None, 0.0, 22, 20, 0, 0.05),), excluded=((1, 5, 2),))
+    place.ledger.put_certificate(accepted)
+    parts = {"frames": place.frames, "labels_collected": []}
+    second = context_of(place.project, place.ledger, 2, SETTINGS, **parts)
+    assert step.propagate_inputs(second)["accepted"] == [accepted.certificate_id]
+    assert "accepted" not in step.propagate_inputs(context_of(place.project, place.ledger, 1, **parts))
+    step.propagate_video(second, place.video, [place.label(9)], None)
+    found = dict(read_delivered(place.project.absolute(place.ledger.delivered_paths(2)[1])))
+    for i, masks in found.items():
+        provenances = [m.provenance for m in masks]
+        if i == 9:
+            assert provenances == [Provenance.HUMAN] * 2
+        elif i not in (2, 5):
+            assert provenances == [Provenance.ACCEPTED] * 2
+            assert [m.rle for m in masks] == [m.rle for m in first[i]]
+    assert [m.provenance for m in found[5]] == [Provenance.ACCEPTED, Provenance.PROPAGATED]
