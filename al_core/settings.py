@@ -320,12 +320,18 @@ class PropagationSettings(_Section):
 
 
 class StoppingSettings(_Section):
-    """When a campaign is over; 0 switches a rule off."""
+    """When a campaign is over; 0 switches a rule off.
+
+    ``target_quality`` is reached when the estimate of ``target_metric`` is at least that with ``target_confidence``.
+    """
 
     max_rounds: NonNegative | Auto = AUTO
     max_human_frames: NonNegative = 0
     max_human_seconds: Seconds = 0.0
     target_coverage: Share = 0.0
+    target_quality: Share = 0.0
+    target_metric: Literal["good", "j", "jf"] = "good"
+    target_confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     plateau_rounds: NonNegative = 0
     plateau_gain: Annotated[float, Field(ge=0)] = 0.005
 

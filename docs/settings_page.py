@@ -154,9 +154,13 @@ MEANING = {
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
     "stopping.target_coverage": "Stop when this share of all frames has masks.",
-    "stopping.plateau_rounds": "Stop when J&F has not risen by `plateau_gain` in so many rounds; measured on "
-    "held-back truth, so without masks at ingest it never stops a campaign.",
-    "stopping.plateau_gain": "The rise in mean J&F that counts as progress.",
+    "stopping.target_quality": "Stop when what was delivered is this good: the lower bound of the estimate of "
+    "`target_metric` from the audit, see [audits](labelling.md#audits-quality-without-ground-truth).",
+    "stopping.target_metric": "`good`: share of masks with an IoU of at least `audit.iou`; `j`; `jf`: J&F.",
+    "stopping.target_confidence": "How sure that has to be.",
+    "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds: J&F by held-back "
+    "truth, else on held-out frames, else the share of good masks that audits estimate.",
+    "stopping.plateau_gain": "The rise in that figure that counts as progress.",
     "audit.judged": "Masks of each delivery that people say a yes or no to.",
     "audit.blind": "Masks of each delivery that people draw from nothing, to measure masks and judgements.",
     "audit.frames": "Frames of each delivery that people look through for objects without a mask.",

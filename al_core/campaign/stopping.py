@@ -7,6 +7,24 @@ from al_core.settings import AUTO, StoppingSettings
 
 
 @dataclass(frozen=True, slots=True)
+class Assured:
+    """A figure that what a round delivered reaches at least, with the confidence that was asked for.
+
+    Attributes:
+        metric: in words.
+        least: the lower bound of its estimate, in [0, 1].
+        value: the estimate.
+        grade: "measured" or "judged".
+    """
+
+    round_id: int
+    metric: str
+    least: float
+    value: float
+    grade: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What a campaign has reached so far.
 
@@ -16,6 +34,7 @@ class History:
         coverage: share of all frames that have masks, of whatever provenance, in [0, 1].
         qualities: a figure per round that has one, in order, higher is better (mean J&F in [0, 1]).
         frames_left: frames that may still be asked for.
+        assured: the quality that an audit assures; None where nobody answered one.
     """
 
     rounds: int
@@ -24,6 +43,7 @@ class History:
     coverage: float
     qualities: Sequence[float]
     frames_left: int
+    assured: Assured | None = None
 
 
 def stop_reason(settings: StoppingSettings, history: History) -> str | None:
@@ -35,7 +55,7 @@ def stop_reason(settings: StoppingSettings, history: History) -> str | None:
     Args:
         settings: with numbers, see :func:`~al_core.campaign.budget.effective_limits`; "auto" counts as off.
     """
-    rules = (_rounds, _human_frames, _human_seconds, _coverage, _plateau, _empty_pool)
+    rules = (_rounds, _human_frames, _human_seconds, _coverage, _quality, _plateau, _empty_pool)
     return next((reason for rule in rules if (reason := rule(settings, history))), None)
 
 
@@ -63,6 +83,17 @@ def _coverage(settings: StoppingSettings, history: History) -> str | None:
             f"wanted were {settings.target_coverage:.1%}"
         )
     return None
+
+
+def _quality(settings: StoppingSettings, history: History) -> str | None:
+    found = history.assured
+    if not settings.target_quality or found is None or found.least < settings.target_quality:
+        return None
+    return (
+        f"the target quality is reached: {found.metric} of what round {found.round_id} delivered is at least "
+        f"{found.least:.3f} with {settings.target_confidence:.0%} confidence ({found.grade}, estimate "
+        f"{found.value:.3f}), wanted were {settings.target_quality:g}"
+    )
 
 
 def _plateau(settings: StoppingSettings, history: History) -> str | None:

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import NormalDist
 
 from al_core.audit.audit_records import Grade, QualityEstimate
 from al_core.errors import BadAudit, DamagedFile, NotReady
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+
+NORMAL = NormalDist()
 
 EVERYTHING = "all"
 """Scope of a figure that is of a whole delivery."""
@@ -46,6 +49,31 @@ def estimates_now(project: Project, ledger: Ledger) -> tuple[RoundEstimates, ...
     """Return the estimates of all rounds that were audited, in order; what is not stored yet is worked out, and stored
     by nobody."""
     return tuple(found for found, _, _ in _estimates(project, ledger))
+
+
+def stored_estimates(ledger: Ledger) -> tuple[RoundEstimates, ...]:
+    """Return the estimates of all rounds that were audited, in order, as far as they are stored."""
+    figures: dict[int, list[QualityEstimate]] = {}
+    for round_id, _, row in ledger.estimates():
+        figures.setdefault(round_id, []).append(_figure(row))
+    return tuple(
+        RoundEstimates(round_id, ledger.audit_samples(round_id)[0].iou, asked, answered, tuple(figures[round_id]))
+        for round_id, asked, answered, _ in ledger.audit_state()
+        if round_id in figures
+    )
+
+
+def lower_bound(figure: QualityEstimate, confidence: float) -> float:
+    """Return what a figure is at least, with some confidence.
+
+    The lower end of a 95 % interval, which is missed with probability .025 at most, serves up to a confidence of .975;
+    beyond that the bound goes further down, as a normal tail does.
+
+    Args:
+        confidence: in [.5, 1).
+    """
+    further = NORMAL.inv_cdf(max(confidence, 0.975)) / NORMAL.inv_cdf(0.975)
+    return max(0.0, figure.value - (figure.value - figure.low) * further)
 
 
 def refresh_estimates(project: Project, ledger: Ledger) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from al_core.campaign.budget import effective_limits
-from al_core.campaign.stopping import History, stop_reason
+from al_core.campaign.stopping import Assured, History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
@@ -16,7 +16,7 @@ from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_wor
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
 from tasks.auditing.asking_audits import draw_audit
-from tasks.auditing.round_estimates import refresh_estimates
+from tasks.auditing.round_estimates import lower_bound, refresh_estimates, stored_estimates
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of
 from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, standing_rounds
@@ -165,6 +165,7 @@ def gain_in_words(gain: Estimate) -> str:
 def finish_round(context: RoundContext) -> str | None:
     """Close the round; returns why the campaign ends with it, or None when it goes on."""
     ledger, settings = context.ledger, context.settings
+    refresh_estimates(context.project, ledger)
     chosen = context.result(Chosen)
     empty = chosen.empty if chosen is not None else ""
     reason = empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
@@ -195,12 +196,33 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
         human_seconds=last["human_seconds"] if last else 0.0,
         coverage=min(1.0, covered / total) if total else 0.0,
         qualities=_mean_quality(ledger),
+        assured=_assured(ledger, settings),
         frames_left=total - human_frames + ledger.frames_set_aside() - sum(video in lengths for video in held_out),
     )
 
 
+_METRICS = {"good": "the share of good masks", "j": "J", "jf": "J&F"}
+
+
+def _assured(ledger: Ledger, settings: Settings) -> Assured | None:
+    """Return the quality that the newest audit with answers assures, by the grade with more of them."""
+    stopping = settings.stopping
+    if not stopping.target_quality:
+        return None
+    audited = next((each for each in reversed(stored_estimates(ledger)) if each.figures), None)
+    figure = None if audited is None else audited.best(stopping.target_metric)
+    if audited is None or figure is None:
+        return None
+    least = lower_bound(figure, stopping.target_confidence)
+    return Assured(audited.round_id, _METRICS[stopping.target_metric], least, figure.value, figure.grade.value)
+
+
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:
-    """Return the mean J&F over videos of each round that has one, in order: by truth, else by held-out labels."""
+    """Return a figure of each round that has one, in order: mean J&F over videos by truth, else by held-out labels,
+    else the share of good masks as audits estimate it."""
+    if not (ledger.quality() or ledger.quality(reference="holdout")):
+        found = [each.best("good") for each in stored_estimates(ledger)]
+        return tuple(figure.value for figure in found if figure is not None)
     by_round: dict[int, list[float]] = {this.round_id: [] for this in standing_rounds(ledger)}
     for row in whole_video(ledger.quality() or ledger.quality(reference="holdout"), "jf"):
         if row.round_id in by_round:

@@ -81,6 +81,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "propagation.parent": {"no such file": '"nowhere.pth"'},
     "propagation.cutie_weights": {"no such file": '"nowhere.pth"', "a folder": '"FOLDER"'},
     "propagation.sam_weights": {"no such folder": '"nowhere"', "a file": '"FOLDER/one.pth"', "no weights": '"FOLDER"'},
+    "stopping.target_metric": {"misspelt": '"goood"'},
     "notify.url": {"no address": '"mail.example.org"'},
     "notify.url_variable": {"no variable": '"https://hooks.example.org/secret"'},
     "notify.page_url": {"no address": '"file:///page"'},

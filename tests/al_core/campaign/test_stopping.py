@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from al_core.campaign.stopping import History, stop_reason
+from al_core.campaign.stopping import Assured, History, stop_reason
 from al_core.settings import StoppingSettings
 
 GOING_ON = History(rounds=2, human_frames=4, human_seconds=320.0, coverage=0.5, qualities=(0.6, 0.7), frames_left=10)
@@ -27,6 +27,12 @@ NEVER = StoppingSettings(max_rounds=0)
             "the target coverage is reached: 95.0% of all frames have masks, wanted were 90.0%",
         ),
         (
+            {"target_quality": 0.9},
+            {"assured": Assured(3, "the share of good masks", 0.91, 0.96, "judged")},
+            "the target quality is reached: the share of good masks of what round 3 delivered is at least 0.910 with "
+            "95% confidence (judged, estimate 0.960), wanted were 0.9",
+        ),
+        (
             {"plateau_rounds": 2, "plateau_gain": 0.01},
             {"qualities": (0.6, 0.7, 0.69, 0.705)},
             "quality is on a plateau: 0.705 at best in the last 2 rounds after 0.700, "
@@ -39,6 +45,11 @@ def test_each_rule(rules, reached, reason):
     settings = NEVER.model_copy(update=rules)
     assert stop_reason(settings, GOING_ON) is None
     assert stop_reason(settings, replace(GOING_ON, **reached)) == reason
+
+
+def test_an_estimate_above_the_target_is_not_enough():
+    rules = NEVER.model_copy(update={"target_quality": 0.9})
+    assert stop_reason(rules, replace(GOING_ON, assured=Assured(1, "J&F", 0.89, 0.97, "measured"))) is None
 
 
 def test_a_rule_that_is_off_never_fires():

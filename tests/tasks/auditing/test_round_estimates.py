@@ -2,8 +2,8 @@
 
 import pytest
 
-from al_core.audit.audit_records import Grade
-from tasks.auditing.round_estimates import estimates_now, refresh_estimates
+from al_core.audit.audit_records import Grade, QualityEstimate
+from tasks.auditing.round_estimates import estimates_now, lower_bound, refresh_estimates, stored_estimates
 from tests.toys.audits.answering import drawn, say
 from tests.toys.labelled_project import copied, finished_project
 
@@ -75,3 +75,18 @@ def test_a_delivery_that_is_gone_says_nothing(audited):
     project.absolute(ledger.delivered_paths(2)[1]).unlink()
     (found,) = estimates_now(project, ledger)
     assert found.figures == ()
+
+
+def test_a_bound_goes_further_down_only_beyond_what_the_interval_says():
+    figure = QualityEstimate("good", 0.9, 0.8, 0.95, Grade.JUDGED, 60, 60.0, 900)
+    assert lower_bound(figure, 0.5) == lower_bound(figure, 0.95) == 0.8
+    assert lower_bound(figure, 0.99) == pytest.approx(0.9 - 0.1 * 2.326 / 1.96, abs=1e-3)
+
+
+def test_what_is_stored_can_be_read_without_working_anything_out(audited):
+    project, ledger, sample = audited
+    assert stored_estimates(ledger) == ()
+    for unit in sample.of(Grade.JUDGED):
+        say(ledger, sample, unit)
+    refresh_estimates(project, ledger)
+    assert stored_estimates(ledger) == estimates_now(project, ledger)
