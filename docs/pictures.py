@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from al_core.ledger.labelling.people import Role  # noqa: E402
 from al_core.project import Project  # noqa: E402
+from al_core.records import FrameRef, LabelKind, LabelRequest, Selected  # noqa: E402
 from tasks.ledger.client import open_ledger  # noqa: E402
 from tasks.project.ingest import open_last_frames  # noqa: E402
 from tasks.report import write_report  # noqa: E402
@@ -36,6 +37,9 @@ BESIDE_THE_MASK = """() => {
     return [x1 + (x1 - x0) * 0.03, y0 + (x1 - x0) * 0.1];
 }"""
 """A point of the frame that the selected object does not cover."""
+
+VIEWS = {"width": 1200, "height": 760}
+STROKE = ((0.3, 0.3), (0.6, 0.5))
 
 SCREEN = {"width": 1240, "height": 1600}
 SHRUNK = 1000 / 1240
@@ -67,6 +71,31 @@ def label_page(running, link):
     person.context.close()
 
 
+def asked_views(running, ledger, url):
+    """Take the views of what less than whole masks is asked for: a question, several masks at once, ticks, strokes."""
+    before = ledger.requests(ledger.last_round().round_id)
+    seen = {request.frame.frame_idx for request in before}
+    free = [i for i in range(ledger.video_lengths()[before[0].frame.video_id]) if i not in seen]
+    for number, (name, kind, count) in enumerate(
+        (("yes_no", "accept", 1), ("looks", "accept", 6), ("tags", "tag", 1), ("scribble", "scribble", 1))
+    ):
+        ledger.replace_requests(before[0].round_id)
+        frames = [FrameRef(before[0].frame.video_id, free.pop(0)) for _ in range(count)]
+        chosen = [Selected(frame, rank, 0.0, "it moves", LabelKind(kind)) for rank, frame in enumerate(frames)]
+        ledger.put_requests([LabelRequest.of(before[0].round_id, one) for one in chosen])
+        person = Person(running, f"{url}/enter#{key_of(ledger, f'Ada {number}', Role.ANNOTATOR)}", viewport=VIEWS)
+        person.task()
+        person.page.wait_for_timeout(2500)
+        if name == "scribble":
+            person.drag(*STROKE)
+            person.page.wait_for_function("() => !fewframes.editor.busy")
+        for key in ("1", "2", "3", "3") if name == "looks" else ():
+            person.page.keyboard.press(key)
+        person.page.wait_for_timeout(2500)
+        person.page.screenshot(path=IMAGES / f"label_page_{name}.png")
+        person.context.close()
+
+
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
@@ -96,6 +125,7 @@ def main(root):
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
+        asked_views(running, context.ledger, owner.url)
         dashboard(running, owner.url, f"{owner.url}/enter#{key_of(context.ledger, 'Lea', Role.LEAD)}")
 
 

@@ -42,6 +42,9 @@ UNDO_SECONDS = 60
 PREVIEW = "preview"
 """Names a gesture that nobody made yet among those at work."""
 
+MOST_LOOKS = 12
+"""Masks that are shown at once where only a yes or no is asked for."""
+
 LAST_FRAMES = 24
 """So many frames that a person answered last are listed."""
 
@@ -81,6 +84,25 @@ def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _claimed(request, person)
     return Response(status_code=204) if task is None else told_task(request, person, task)
+
+
+@router.post("/api/looks", responses=answers(example=examples.LOOKS))
+def looks(request: Request, person: Labeller) -> dict[str, Any]:
+    """Hand out more frames that are asked for a yes or no, to be looked at together with the one in hand; a person who
+    has no such frame in hand gets none."""
+    cache, ledger = _cache(request), _ledger(request)
+    held = ledger.task_of(person.name)
+    in_hand = held.question.request.request_id if held else ""
+    tasks, left = [], MOST_LOOKS
+    for task in ledger.claim_looks(person.name, cache.lease_seconds(), MOST_LOOKS):
+        question = task.question
+        shown = 0 if cache.is_blind(question) else len(cache.shown(question))
+        if 0 < shown <= left:
+            tasks.append(told_task(request, person, task))
+            left -= shown
+        elif question.request.request_id != in_hand:
+            ledger.release(question.request.request_id, person.name, task.lease)
+    return {"tasks": tasks}
 
 
 @router.get("/api/upcoming", responses=answers(403, example=examples.UPCOMING, nothing="No other frame waits."))

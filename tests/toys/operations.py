@@ -63,7 +63,9 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.begin_round(Settings())
     ledger.begin_step(2, "request", "abc")
     ledger.want(Settings().changed({"seed": 3}), "a schedule")
-    ledger.put_requests([LabelRequest.of(2, chosen(i, i)) for i in (2, 5, 8)])
+    kinds = {5: LabelKind.ACCEPT}
+    asked = [replace(chosen(i, i), kind=kinds.get(i, LabelKind.MASK)) for i in (2, 5, 8)]
+    ledger.put_requests([LabelRequest.of(2, selected) for selected in asked])
     check = LabelRequest.of(2, chosen(3, 9))
     ledger.put_checks([check], Purpose.AGREEMENT, [first.request_id])
     ledger.put_answer(replace(mask_answer(check, "a6"), annotator="bert"))
@@ -198,7 +200,9 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
             "originals": [request.request_id],
         },
         "settle": {"round_id": 2, "schedule": ScheduleSettings(answered_share=0.1), "grace_seconds": 0.0},
-        "claim": {"annotator": "ann", "seconds": 2000.0}, "renew": held | {"seconds": 2000.0}, "release": held,
+        "claim": {"annotator": "ann", "seconds": 2000.0},
+        "claim_looks": {"annotator": "ann", "seconds": 2000.0, "most": 12},
+        "renew": held | {"seconds": 2000.0}, "release": held,
         "save_draft": held | {"masks": [], "seconds": 9.0},
         "submit": {"answer": mask_answer(request, "a9"), "lease": found["lease"], "base_revision": 0},
         "claim_review": {"reviewer": "eve", "seconds": 2000.0},

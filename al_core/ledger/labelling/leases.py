@@ -161,6 +161,23 @@ def _come_back(connection: duckdb.DuckDBPyConnection, annotator: str) -> dict[st
     return {"back": [row[0] for row in rows if row[1]], "to_others": [row[0] for row in rows if row[2]]}
 
 
+def looks_held(connection: duckdb.DuckDBPyConnection, annotator: str) -> list[Lease]:
+    """Return the open requests for a yes or no that a person has in hand, in the order of the queue."""
+    return [Lease(*row) for row in connection.execute(_LOOKS_HELD, [annotator]).fetchall()]
+
+
+def next_look(connection: duckdb.DuckDBPyConnection, annotator: str, until: datetime) -> str | None:
+    """Choose one more request for a yes or no that nobody has in hand.
+
+    Args:
+        until: as of :func:`next_for`.
+    """
+    names = {"me": annotator, "now": now(), "latest": until + CLOCK_SLACK}
+    others = {"to_others": _come_back(connection, annotator)["to_others"]}
+    row = connection.execute(_FREE_LOOK, names | others).fetchone()
+    return None if row is None else str(row[0])
+
+
 def lease_to(connection: duckdb.DuckDBPyConnection, request_id: str, annotator: str, until: datetime) -> Lease:
     """Put a request into somebody's hands, whoever had it before."""
     return _leased(connection, request_id, annotator, until, secrets.token_urlsafe(16))
@@ -425,6 +442,18 @@ _LAST_VIDEO = "SELECT video_id FROM answer WHERE annotator = ? ORDER BY created_
 _COMES_FIRST = """
 SELECT 1 FROM set_aside WHERE request_id = $1 AND how = 'flag'
 UNION ALL SELECT 1 FROM draft WHERE request_id = $1 AND annotator = $2
+"""
+
+_FREE_LOOK = _FREE.format(
+    columns=_COLUMNS,
+    where=f"purpose = 'label' AND kind = 'accept' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
+    order="",
+)
+
+_LOOKS_HELD = """
+SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
+WHERE annotator = $1 AND token <> '' AND status = 'open' AND purpose = 'label' AND kind = 'accept'
+ORDER BY round_id, rank, request_id
 """
 
 _FREE_FOR_LEAD = _FREE.format(

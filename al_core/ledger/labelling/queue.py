@@ -25,7 +25,9 @@ from al_core.ledger.labelling.leases import (
     held_by,
     is_review,
     lease_to,
+    looks_held,
     next_for,
+    next_look,
     prolong_lease,
     question_of,
     save_draft,
@@ -129,6 +131,35 @@ class QueueOperations(Operations):
                         return None
                     lease = lease_to(connection, question.request.request_id, annotator, until)
             return task_with(connection, lease, annotator, question)
+
+    @writes
+    def claim_looks(self, annotator: str, seconds: float, most: int) -> list[Task]:
+        """Lease frames that are asked for a yes or no to somebody who has one of them in hand, to look at all at once.
+
+        Args:
+            seconds: for which they are leased.
+            most: of them at once, those in hand included.
+
+        Returns:
+            Those in hand and others as :meth:`claim` would give them out, in the order of the queue; none where no such
+            frame is in hand.
+
+        Raises:
+            UnknownName: nobody of that name has access.
+        """
+        with self._connector.session() as connection:
+            person = person_of(connection, annotator)
+            with self._connector.transaction():
+                until = now() + timedelta(seconds=seconds)
+                held = [replace(lease, until=until) for lease in looks_held(connection, person.name)]
+                for lease in held:
+                    prolong_lease(connection, lease.request_id, until)
+                while 0 < len(held) < most and not connection.execute(PAUSED).fetchone():
+                    request_id = next_look(connection, person.name, until)
+                    if request_id is None:
+                        break
+                    held.append(lease_to(connection, request_id, person.name, until))
+            return [task_with(connection, lease, person.name) for lease in held[:most]]
 
     @reads
     def task_of(self, annotator: str) -> Task | None:

@@ -14,6 +14,7 @@ import { Keeper } from "./keeper.js";
 import { helpSheet } from "./keys.js";
 import { showLastFrames } from "./last_frames.js";
 import { Look, press } from "./look.js";
+import { Looks } from "./looks.js";
 import { NOWHERE } from "./masks.js";
 import { VideoObjects, showObjects } from "./objects.js";
 import { Messages, sentences } from "./messages.js";
@@ -55,7 +56,18 @@ const known = new VideoObjects(), asked = new Asked(colourOf), evidence = new Ev
 const review = new Review(setup.review), keys = new OwnKeys();
 const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
 const audit = new Audit(stage, (event) => view.toImage(event), () => view.redrawOverlay());
-const MOST_TRACK = 65534, AHEAD_MS = 300;
+const MOST_TRACK = 65534, AHEAD_MS = 300, LEAST_LOOKS = 4;
+const looks = new Looks({
+  colourOf,
+  nameOf: ({ categories }, { track_id, category_id }) =>
+    `${categories.find((c) => c.category_id === category_id)?.name ?? "object"} ${track_id}`,
+  keep: (tasks) => work.keepAll(tasks),
+  send: (answers, left) => {
+    looks.close();
+    work.submitAll(answers, left);
+  },
+  leave: leaveLooks,
+});
 
 /** The mask that the server makes of a gesture; one that was seen before it was made is there already. */
 async function refine(object, question) {
@@ -150,6 +162,29 @@ setInterval(() => {
 
 // ---- a frame comes
 
+/** Where a yes or no is asked for several frames, show their masks together; who left that goes on one by one. */
+async function lookTogether(task) {
+  if (review.on || asked.kind !== "accept" || task.reopened || looks.declined) return;
+  const tasks = await work.looks();
+  const mine = tasks.filter(({ request_id }) => request_id === task.request_id);
+  const others = tasks.filter(({ request_id }) => request_id !== task.request_id);
+  const enough = others.length > 0 || task.masks.length >= LEAST_LOOKS;
+  if (work.task !== task || !mine.length || !enough || drawing.done.length) {
+    return void work.giveBack(others);
+  }
+  task.lease.token = mine[0].lease.token;
+  looks.open(tasks);
+}
+
+async function leaveLooks() {
+  if (!looks.isOpen) return;
+  const others = looks.tasks.filter(({ request_id }) => request_id !== work.task?.request_id);
+  looks.close();
+  looks.declined = true;
+  stage.focus({ preventScroll: true });
+  await work.giveBack(others);
+}
+
 function open({ task, drawn }) {
   const { frame } = task;
   app.dataset.state = "open";
@@ -171,6 +206,8 @@ function open({ task, drawn }) {
   if (tool) editor.choose(tool);
   const audited = audit.open(task, drawing, (object) => panel.nameOf(object));
   if (audited) view.zoomTo(audited.box);
+  looks.close();
+  lookTogether(task);
   reason.open(task, drawing, (object) => panel.nameOf(object));
   showPlace(task);
   review.open(task);
@@ -707,7 +744,7 @@ const ACTIONS = {
     app.dataset.state = "starting";
     work.start(true);
   },
-  leave: () => work.leave().then(() => location.assign("./")),
+  leave: () => leaveLooks().then(() => work.leave()).then(() => location.assign("./")),
   ...Object.fromEntries(TOOLS.map((tool) => [tool, () => editor.choose(tool)])),
 };
 
@@ -789,13 +826,14 @@ async function begin() {
   }, leaveToAnotherTab);
   globalThis.fewframes = {
     work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, audit, tracking, preview,
-    drawing: () => drawing,
+    looks, drawing: () => drawing,
   };
   return tabs.begin();
 }
 
 async function leaveToAnotherTab() {
   editor.cancel();
+  looks.close();
   await work.stop();
   showLeft("another-tab");
 }

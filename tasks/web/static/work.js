@@ -83,6 +83,44 @@ export class Work extends EventTarget {
     await this.#safely(() => this.#goOn());
   }
 
+  /**
+   * Send answers to several frames in hand, [{task, kind, masks, more, judged}], and give others back; the seconds are
+   * shared by what was judged.
+   */
+  async submitAll(answers, left) {
+    if (this.sending || !this.task) return;
+    this.#stopTimers();
+    const judged = answers.reduce((sum, answer) => sum + answer.judged, 0), made = Date.now();
+    answers.forEach(({ task, kind, masks, more, judged: mine }, i) => {
+      const { request_id, base_revision, lease, frame } = task, answer_id = uuid();
+      const seconds = Math.round((this.clock.seconds * mine * 10) / judged) / 10;
+      const body = { answer_id, lease: lease.token, base_revision, kind, seconds, masks, ...more };
+      this.keeper.putPending({ answer_id, request_id, made: made + i, frame, body, drawn: masks });
+    });
+    this.#say({ sending: true });
+    await this.giveBack(left);
+    await this.#safely(() => this.#goOn());
+  }
+
+  /** More frames to look at together with the one in hand, which is the first of them. */
+  async looks() {
+    return (await this.#safely(() => call("POST", "api/looks")))?.tasks ?? [];
+  }
+
+  /** Let leases of frames last on. */
+  async keepAll(tasks) {
+    for (const { request_id, lease } of tasks) {
+      await this.#safely(() => call("POST", `api/requests/${request_id}/renew`, { lease: lease.token }));
+    }
+  }
+
+  /** Give frames back that nothing is said of. */
+  async giveBack(tasks) {
+    for (const { request_id, lease } of tasks) {
+      await this.#safely(() => call("POST", `api/requests/${request_id}/release`, { lease: lease.token }));
+    }
+  }
+
   /** Skip, flag or drop the frame, with a reason. */
   async putAside(how, reason) {
     if (this.sending || !this.task) return;

@@ -105,6 +105,7 @@ CALLS = [
     ("GET", "/api/me"),
     ("POST", "/api/next"),
     ("GET", "/api/upcoming"),
+    ("POST", "/api/looks"),
     ("GET", "/api/answered"),
     ("GET", "/api/frames/1/0.jpg"),
     ("GET", "/api/masks/1/0"),

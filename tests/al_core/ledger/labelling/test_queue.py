@@ -10,9 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import FrameRef, LabelKind
+from al_core.records import FrameRef, LabelKind, LabelRequest
 from tests.toys.labelling.asking import LEASE, MASKS, Clock, answer, claim
-from tests.toys.ledgers import asked, mask_answer, square
+from tests.toys.ledgers import asked, chosen, mask_answer, square
 
 
 class TestAnswers:
@@ -92,6 +92,41 @@ class TestAnswers:
         claim(ledger, "ada")
         answer(ledger, "ada", "a2", kind=LabelKind.ACCEPT, seconds=1.5)
         assert ledger.answer_times() == [(LabelKind.MASK, 12.5, 1), (LabelKind.ACCEPT, 1.5, 1)]
+
+
+class TestLooks:
+    def looks(self, ledger, name, most=12):
+        return [task.question.request.frame.frame_idx for task in ledger.claim_looks(name, LEASE, most)]
+
+    @pytest.fixture
+    def asked_for(self, ledger):
+        """Frames 7 to 10 are asked for a yes or no, frame 3 for masks."""
+        requests = [LabelRequest.of(1, chosen(i, rank)) for rank, i in enumerate((7, 8, 3, 9, 10))]
+        ledger.put_requests([replace(r, kind=LabelKind.ACCEPT) if r.frame.frame_idx != 3 else r for r in requests])
+
+    def test_who_has_a_look_in_hand_gets_others_that_nobody_has(self, ledger, asked_for):
+        assert claim(ledger, "bo") == 7
+        assert claim(ledger, "ada") == 8
+        assert self.looks(ledger, "ada", 2) == [8, 9]
+        assert self.looks(ledger, "ada") == [8, 9, 10]
+        assert self.looks(ledger, "bo") == [7]
+
+    def test_each_is_answered_with_its_own_lease(self, ledger, asked_for):
+        claim(ledger, "ada")
+        for task in ledger.claim_looks("ada", LEASE, 2):
+            request = task.question.request
+            given = replace(mask_answer(request, request.request_id), annotator="ada", kind=LabelKind.ACCEPT)
+            ledger.submit(given, task.lease, task.base_revision)
+        assert [label.frame.frame_idx for label in ledger.human_labels()] == [7, 8]
+        assert self.looks(ledger, "ada") == []
+
+    def test_who_has_another_question_in_hand_or_none_gets_no_looks(self, ledger, asked_for):
+        assert self.looks(ledger, "ada") == []
+        for name in ("ada", "bo"):
+            assert claim(ledger, name) in (7, 8)
+        answer(ledger, "ada")
+        assert claim(ledger, "ada") == 3
+        assert self.looks(ledger, "ada") == []
 
 
 class TestUndo:
