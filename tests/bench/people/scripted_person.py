@@ -51,6 +51,7 @@ class Pace:
         bits: of pointing, per second.
         steering: seconds per unit of length over width.
         width: of targets and of the lane around an outline, in CSS pixels of the screen.
+        button: seconds for pressing the button of the mouse and letting it go (Card, Moran and Newell's operator B).
     """
 
     key: float = 0.28
@@ -58,6 +59,7 @@ class Pace:
     bits: float = 4.3
     steering: float = 0.1
     width: float = 8.0
+    button: float = 0.2
 
     def pointing(self, distance: float) -> float:
         """Seconds to a target that is so many CSS pixels away."""
@@ -96,6 +98,7 @@ class ScriptedPerson:
     """Works the mouse and the keys of a page that shows a frame.
 
     Attributes:
+        usual: CSS pixels from one place on the frame to the next, where nobody knows the places yet.
         actions: how often each thing was done: "keys", "outlines", "dots", "looks".
         seconds: how long a real person would have taken so far.
         tracing, dotting: the parts of it that went into outlines, and into single pixels.
@@ -103,7 +106,8 @@ class ScriptedPerson:
 
     def __init__(self, page: Any, pace: Pace) -> None:
         self._page = page
-        self._pace = pace
+        self.pace = self._pace = pace
+        self.usual = 300.0
         self._pointer: Point | None = None
         self.actions: Counter[str] = Counter()
         self.seconds = 0.0
@@ -135,6 +139,57 @@ class ScriptedPerson:
                 self._dot(np.argwhere(without_holes(inside(points, mask.shape)))[:, ::-1] + 0.5, away=not fill)
         drawn, wanted = (mask | whole, mask | region) if fill else (mask & ~whole, mask & ~region)
         return self.draw(drawn, drawn ^ wanted, not fill)
+
+    def scale(self) -> float:
+        """CSS pixels of a pixel of the frame."""
+        found: float = self._page.evaluate("() => fewframes.view.scale")
+        return found
+
+    def press(self, point: Point, away: bool = False) -> None:
+        """Press the button of the mouse at a point of the frame; the right one to take away."""
+        (at,) = self._on_page(np.array([point]))
+        self._page.mouse.click(*at, button="right" if away else "left")
+        self._did("clicks", self._way(at) + self._pace.button)
+
+    def drag(self, start: Point, end: Point) -> None:
+        """Drag from one point of the frame to another."""
+        first, last = self._on_page(np.array([start, end], float))
+        self._page.mouse.move(*first)
+        self._page.mouse.down()
+        self._page.mouse.move(*last)
+        self._page.mouse.up()
+        self._did("drags", self._way(first) + self._way(last) + self._pace.button)
+
+    def line(self, points: NDArray[np.float64], away: bool = False) -> None:
+        """Draw a stroke along points of the frame, in a lane three times as wide as an outline's."""
+        way, button = self._on_page(points), "right" if away else "left"
+        self._page.mouse.move(*way[0])
+        self._page.mouse.down(button=button)
+        for at in way[1:]:
+            self._page.mouse.move(*at)
+        self._page.mouse.up(button=button)
+        length = sum(math.dist(a, b) for a, b in pairwise(way))
+        self._did("strokes", self._way(way[0]) + self._pace.tracing(length / 3) + self._pace.button)
+        self._pointer = way[-1]
+
+    def corners(self, points: NDArray[np.float64], away: bool = False) -> None:
+        """Click the corners of a polygon and close it."""
+        if away:
+            self._page.keyboard.down("Shift")
+        for at in self._on_page(points):
+            self._page.mouse.click(*at)
+            self._did("clicks", self._way(at) + self._pace.button)
+        if self._page.evaluate("() => Boolean(fewframes.editor.points)"):
+            self.key("Enter")
+        if away:
+            self._page.keyboard.up("Shift")
+            self._did("keys", self._pace.key)
+
+    def _way(self, to: Point) -> float:
+        """Seconds to a point of the screen, where the pointer is then."""
+        away = math.dist(self._pointer, to) if self._pointer else self.usual
+        self._pointer = to
+        return self._pace.pointing(away)
 
     def thin_brush(self) -> None:
         """Make the brush as small as a pixel."""
