@@ -86,7 +86,7 @@ def next_task(request: Request, person: Labeller) -> Any:
     return Response(status_code=204) if task is None else told_task(request, person, task)
 
 
-@router.post("/api/looks", responses=answers(example=examples.LOOKS))
+@router.post("/api/looks", responses=answers(example={"tasks": [examples.TASK]}))
 def looks(request: Request, person: Labeller) -> dict[str, Any]:
     """Hand out more frames that are asked for a yes or no, to be looked at together with the one in hand; a person who
     has no such frame in hand gets none."""

@@ -35,8 +35,6 @@ TASK = {
     "queue": {"open": 8, "done": 12, "mine": 5},
 } | {"returned": True, "notes": [{"who": "rae", "text": "The tail.", "written_at": "2026-11-26T08:00:00Z"}]}
 
-LOOKS = {"tasks": [TASK | {"kind": "accept"}]}
-
 _SEEN = {"first_frame": 0, "last_frame": 119, "labelled": [0, 60], "example_frame": 60}
 
 OBJECTS = {"objects": [{"track_id": 1, "category_id": 1} | _SEEN], "labelled": [0, 60]}

@@ -6,7 +6,7 @@ from scipy.ndimage import binary_fill_holes as filled
 
 from al_core.records import FrameRef, Gesture, LabelKind, LabelRequest, Selected
 from tests.toys.web.browser import needs_chromium
-from tests.toys.web.label_page import Person
+from tests.toys.web.label_page import ASKED, Person
 
 pytestmark = needs_chromium
 
@@ -120,3 +120,72 @@ def test_a_click_that_was_asked_for_is_an_answer_of_its_kind(asked, ledger):
     answer = given(ledger)
     assert answer.kind is LabelKind.CLICK
     assert [(g.tool, g.adds) for g in answer.gestures] == [("click", True)]
+
+
+@pytest.fixture
+def together(ledger, running):
+    """Somebody to whom all frames of the round come with a question for a yes or no."""
+    ledger[0].replace_requests(2)
+    for rank, frame in enumerate(ASKED):
+        chosen = Selected(FrameRef(1, frame), rank, 0.5, "it moves", LabelKind.ACCEPT)
+        request = LabelRequest.of(2, chosen)
+        name = f"{request.request_id}-x"
+        ledger[0].put_requests([LabelRequest(name, 2, request.frame, rank, "", LabelKind.ACCEPT)])
+    person = Person(running, f"{ledger[1]}/enter#{ledger[0].add_annotator('Cy')}")
+    person.page.wait_for_selector("#looks:not([hidden]) li:nth-child(3)")
+    yield person
+    person.context.close()
+
+
+def answers_by_frame(ledger):
+    """Frame -> the newest answer to it in the round."""
+    given = [g.answer for g in ledger[0].answers_given() if g.answer.request_id.endswith("-x")]
+    return {answer.label.frame.frame_idx: answer for answer in given}
+
+
+def said(together):
+    return together.page.evaluate("() => [...document.querySelectorAll('#looks li button')].map((b) => b.dataset.said)")
+
+
+def test_each_mask_is_confirmed_or_refused_by_its_key(together, ledger):
+    for key in ("1", "2", "3", "3"):
+        together.page.keyboard.press(key)
+    assert said(together) == ["right", "right", "wrong"]
+    together.page.keyboard.press("Enter")
+    sent(together)
+    found = answers_by_frame(ledger)
+    kinds = [(found[frame].kind, found[frame].label.complete) for frame in ASKED]
+    assert kinds == [(LabelKind.ACCEPT, True), (LabelKind.ACCEPT, True), (LabelKind.REJECT, False)]
+    assert found[ASKED[0]].gestures == (Gesture("accept", 1),)
+    assert found[ASKED[2]].gestures == (Gesture("accept", 1, False),)
+    masks = {m.kind for label in ledger[0].human_labels(1) if label.frame.frame_idx == ASKED[0] for m in label.masks}
+    assert masks == {LabelKind.ACCEPT}
+
+
+def test_a_click_says_it_too_and_what_nobody_judged_comes_again(together, ledger):
+    together.page.click("#looks li:nth-child(2) button")
+    together.page.click("#looks-send")
+    together.page.wait_for_function("() => fewframes.looks.isOpen && fewframes.looks.cards.length === 2")
+    assert set(answers_by_frame(ledger)) == {ASKED[1]}
+    together.page.keyboard.press("a")
+    together.page.keyboard.press("Enter")
+    sent(together)
+    assert {answer.kind for answer in answers_by_frame(ledger).values()} == {LabelKind.ACCEPT}
+
+
+def test_who_leaves_looks_at_one_frame_at_a_time_and_the_others_are_free_again(together, ledger):
+    assert ledger[0].queue_state().in_hand == 3
+    with together.page.expect_response("**/*0004-x/release"):
+        together.page.keyboard.press("Escape")
+    assert together.page.is_hidden("#looks")
+    assert ledger[0].queue_state().in_hand == 1
+    assert together.task()["frame"]["frame_idx"] == ASKED[0]
+    together.page.keyboard.press("Enter")
+    together.next_after(ASKED[0])
+    assert answers_by_frame(ledger)[ASKED[0]].kind is LabelKind.ACCEPT
+
+
+def test_the_pieces_show_the_picture(together):
+    colours = """() => new Set([...document.querySelector('#looks canvas').getContext('2d')
+        .getImageData(0, 0, 336, 240).data]).size"""
+    together.page.wait_for_function(f"() => ({colours})() > 2")
