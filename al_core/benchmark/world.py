@@ -21,12 +21,14 @@ from al_core.propagation.base import PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
 from al_core.selection import Frames, Pool, select
+from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
 from al_core.settings import AUTO, AnnotatorSettings, SelectionSettings
+from al_core.stores.frames import thumbnail
 
 Masks = Mapping[int, NDArray[np.bool_]]
 """track -> mask, bool [h, w] at the size of the propagation."""
@@ -75,6 +77,7 @@ class World:
         self._hazards: dict[tuple[int, tuple[tuple[int, str], ...]], NDArray[np.float64]] = {}
         self._features: dict[int, NDArray[np.float32]] = {}
         self._patches: dict[int, NDArray[np.float32]] = {}
+        self._cues: dict[int, NDArray[np.float64]] = {}
 
     def n_frames(self, video: int) -> int:
         """Return the number of frames of a clip."""
@@ -156,6 +159,15 @@ class World:
         if video not in self._patches:
             self._patches[video] = np.stack([patches_of(small) for small in self._small(video, PICTURE)])
         return self._patches[video]
+
+    def cues(self, video: int) -> NDArray[np.float64]:
+        """Return how much stands out in each frame, float64 [n]."""
+        if video not in self._cues:
+            frames = self.clips[video]
+            self._cues[video] = conspicuousness(
+                np.stack([thumbnail(frames.read(i)).reshape(-1, 3) for i in range(frames.n_frames)])
+            )
+        return self._cues[video]
 
     def _small(self, video: int, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
         frames = self.clips[video]
@@ -321,7 +333,8 @@ def make_pool(
     known = [FrameRef(v, i) for v, mine in labels.items() for i in sorted(mine)]
     candidates = Pool.from_arrays(lengths, known).candidates
     presence = presence_in(labels, outcomes)
-    expected = {v: expected_in(labels[v], outcomes[v], presence[v]) for v in labels}
+    likely = chances_in(world, labels, presence)
+    expected = {v: expected_in(labels[v], outcomes[v], presence[v], likely.get(v)) for v in labels}
     uncertainty = None
     if known:
         parts = [expected[v].error.astype(np.float32) for v in sorted(lengths)]
@@ -346,10 +359,11 @@ def make_pool(
     base = Pool.from_arrays(lengths, known, candidates, uncertainty, by_frame(world.features))
     return replace(
         base,
-        outlooks=outlook,
+        outlooks=outlook if known else None,
         true_gain=true_gain,
         patches=by_frame(world.patches),
         offers=tuple(offers) or base.offers,
+        cues=world.cues,
     )
 
 
@@ -361,11 +375,28 @@ def presence_in(labels: Mapping[int, Labels], outcomes: Mapping[int, Sequence[Fr
     return {video: presence_of(known, everywhere, stays) for video, known in mine.items()}
 
 
-def expected_in(labels: Labels, outcomes: Sequence[FrameQuality], presence: Presence) -> Expected:
-    """Return what is expected of the frames of a video as they are delivered."""
+def chances_in(
+    world: World, labels: Mapping[int, Labels], presence: Mapping[int, Presence]
+) -> dict[int, NDArray[np.float64]]:
+    """Return the chance of an object in each frame, by what it looks like; nothing while no label is empty."""
+    known = [(v, i, bool(label.masks)) for v, mine in labels.items() for i, label in sorted(mine.items())]
+    if all(seen for _, _, seen in known):
+        return {}
+    cues = [float(world.cues(v)[i]) for v, i, _ in known]
+    weight = weight_of(cues, [seen for _, _, seen in known], [presence[v].rate for v, _, _ in known])
+    return {v: chances(presence[v].rate, world.cues(v), weight) for v in labels}
+
+
+def expected_in(
+    labels: Labels,
+    outcomes: Sequence[FrameQuality],
+    presence: Presence,
+    chance: NDArray[np.float64] | None = None,
+) -> Expected:
+    """Return what is expected of the frames of a video as they are delivered; for ``chance`` see ``expected_of``."""
     shown = {i: outcome.confidences for i, outcome in enumerate(outcomes)}
     objects = {i: label.masks.keys() for i, label in labels.items()}
-    return expected_of(shown, objects, range(len(outcomes)), presence)
+    return expected_of(shown, objects, range(len(outcomes)), presence, chance)
 
 
 def by_frame(of_video: Callable[[int], NDArray[np.float32]]) -> Callable[[Frames], NDArray[np.float32]]:

@@ -71,7 +71,8 @@ def _offer(kind: LabelKind, prices: Prices, leaves: Leaves) -> Offer:
     if kind is LabelKind.MASK:
         looking = prices.per_object[LabelKind.ACCEPT] / max(seconds, 1e-9)
         correcting = (looking + CORRECTING[0], CORRECTING[1])
-    return Offer(kind, seconds, leaves.keeps, leaves.adds, leaves.from_nothing, correcting)
+    absent = prices.per_object[LabelKind.ABSENT]
+    return Offer(kind, seconds, leaves.keeps, leaves.adds, leaves.from_nothing, correcting, absent)
 
 
 def chance_of_right(error: float, right: tuple[float, float] = RIGHT) -> float:

@@ -50,6 +50,7 @@ class Offer:
             None where such an object cannot be labelled so.
         correcting: where a mask is shown, the share of ``seconds`` that it takes when it is right, and how much more
             when all of it is wrong; no more than ``seconds``. None where it is the same as from nothing.
+        absent: human seconds of saying that a frame shows nothing; None where it takes as long as the label.
     """
 
     kind: LabelKind
@@ -58,6 +59,7 @@ class Offer:
     adds: float = 0.0
     from_nothing: float | None = 1.0
     correcting: tuple[float, float] | None = None
+    absent: float | None = None
 
     def residual(self, error: float) -> float:
         """Return how wrong the label is expected to be where the present mask is wrong by ``error``."""
@@ -198,9 +200,15 @@ class Line:
         better = frames[gains > WORTH_TELLING * gains.max(initial=0)]
         first, last = (int(better[0]), int(better[-1])) if len(better) else (place, place)
         gain = float(step * gains.sum())
-        price = offer.price(float(self.outlook.error[place]), shown=bool(self.outlook.labelled))
-        seconds = price * max(self.outlook.objects, 1.0)
-        return Spot(gain, gain / seconds, FrameRef(self.video_id, place), offer, first, last)
+        return Spot(gain, gain / self._seconds(place, offer), FrameRef(self.video_id, place), offer, first, last)
+
+    def _seconds(self, place: int, offer: Offer) -> float:
+        """Return the human seconds that a label is expected to take; where nothing is known to be, it is probably the
+        short answer that nothing is."""
+        error, objects = float(self.outlook.error[place]), max(self.outlook.objects, 1.0)
+        if offer.absent is not None and self._unseen[place] > 0:
+            return error * offer.seconds * objects + (1 - error) * offer.absent
+        return offer.price(error, shown=bool(self.outlook.labelled)) * objects
 
     def _expected(self, frames: NDArray[np.int64], start: int, end: int) -> Array:
         """Return the expected error of frames between two marks, those of the plan included."""

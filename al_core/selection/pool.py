@@ -107,6 +107,7 @@ class Pool:
         right: the expected error at which every second frame is found right as it is shown, and the scale around it.
         patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
         shots: cuts and still stretches by video; a label says nothing of frames beyond a cut.
+        cues: video -> how much stands out in each of its frames, float64 [n] (see ``conspicuous``).
     """
 
     lengths: Mapping[int, int]
@@ -116,12 +117,15 @@ class Pool:
     features: Features | None = None
     explain: Explain = field(default=lambda frames: {})
     outlooks: Callable[[int], Outlook] | None = None
-    offers: Sequence[Offer] = (Offer(LabelKind.MASK, AnnotatorSettings().mask_seconds),)
+    offers: Sequence[Offer] = (
+        Offer(LabelKind.MASK, AnnotatorSettings().mask_seconds, absent=AnnotatorSettings().absent_seconds),
+    )
     true_gain: Callable[[FrameRef, Sequence[FrameRef]], float] | None = None
     patches: Features | None = None
     kinds: frozenset[LabelKind] = frozenset({LabelKind.MASK})
     right: tuple[float, float] = (0.12, 0.06)
     shots: Mapping[int, Shots] = field(default_factory=dict)
+    cues: Callable[[int], NDArray[np.float64]] | None = None
 
     @classmethod
     def from_arrays(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LABELS_OF_PROJECT = 2.0
+LABELS_OF_PROJECT = 6.0
 """The labels of the whole project count as much as this many labels of the video."""
 
 USUAL_STAY = 25.0
@@ -129,7 +129,11 @@ class Expected(NamedTuple):
 
 
 def expected_of(
-    shown: Mapping[int, Mapping[int, float]], labels: Mapping[int, Collection[int]], shot: range, presence: Presence
+    shown: Mapping[int, Mapping[int, float]],
+    labels: Mapping[int, Collection[int]],
+    shot: range,
+    presence: Presence,
+    chance: Array | None = None,
 ) -> Expected:
     """Return how wrong each frame of a shot is expected to be as it is delivered.
 
@@ -140,22 +144,26 @@ def expected_of(
     Args:
         shown: frame -> the confidence in [0, 1] of each object that has a mask; a frame without any may be missing.
         labels: labelled frame -> its objects; those outside the shot do not matter.
+        chance: of an object in each frame of the video, as far as the frame itself tells; ``presence.rate`` when left
+            out.
     """
-    error, unseen = np.zeros(len(shot)), np.zeros(len(shot))
+    frames = np.arange(shot.start, shot.stop)
+    likely = np.full(len(shot), presence.rate) if chance is None else chance[frames]
     marks = sorted(i for i in labels if i in shot)
     if not marks:
-        error[:] = [1.0 if shown.get(i) else presence.rate for i in shot]
+        error = np.where([bool(shown.get(i)) for i in shot], 1.0, likely)
         return Expected(error, error * (1 - presence.rate))
+    error, unseen = np.zeros(len(shot)), np.zeros(len(shot))
     for start, end in pairwise([None, *marks, None]):
-        for i in range(shot.start if start is None else start + 1, shot.stop if end is None else end):
+        gap = range(shot.start if start is None else start + 1, shot.stop if end is None else end)
+        part = slice(gap.start - shot.start, gap.stop - shot.start)
+        error[part] = unseen[part] = likely[part] * unlooked(frames[part], start, end, presence.stay)
+        around = [labels[m] for m in (start, end) if m is not None]
+        for i in gap if any(around) else (i for i in gap if shown.get(i)):
             sides = [None if m is None else (abs(i - m), labels[m]) for m in (start, end)]
             known = shown.get(i, {})
-            tracks = set(known).union(*(side[1] for side in sides if side is not None))
-            at = i - shot.start
-            if tracks:
-                error[at] = np.mean([_wrong(t, known, sides, presence) for t in tracks])
-            else:
-                error[at] = unseen[at] = presence.rate * float(unlooked(np.array(i), start, end, presence.stay))
+            error[i - shot.start] = np.mean([_wrong(t, known, sides, presence) for t in set(known).union(*around)])
+            unseen[i - shot.start] = 0.0
     return Expected(error, unseen)
 
 

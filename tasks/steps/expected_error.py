@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
-from al_core.records import DeliveredMask, Provenance
+from al_core.records import DeliveredMask, FrameRef, Provenance
+from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import OVER_A_CUT, Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
@@ -39,17 +40,27 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
     store = FlowStore(project.cache / "flow")
     asked = ledger.asked_frames(round_id if asked_before is None else asked_before)
     shows = {label.frame: bool(label.objects) for label in context.labels_before if label.complete or label.objects}
+    cues = cues_of(context)
+
+    def rate(video_id: int) -> float:
+        return presence_of(_of_video(shows, video_id), list(shows.values())).rate
+
+    @cache
+    def weight() -> float:
+        """How much the look of frames tells; it is only asked for where labels are empty."""
+        values = [float(cues(frame.video_id)[frame.frame_idx]) for frame in shows]
+        return weight_of(values, list(shows.values()), [rate(frame.video_id) for frame in shows])
 
     @cache
     def outlook(video_id: int) -> Outlook:
         video = videos[video_id]
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
         labelled = frozenset(asked["frame_idx"][asked["video_id"] == video_id].tolist())
-        mine = [shown for frame, shown in sorted(shows.items()) if frame.video_id == video_id]
         stays = stays_of([bool(delivered.get(i)) for i in range(video.n_frames)])
-        presence = presence_of(mine, list(shows.values()), stays)
+        presence = presence_of(_of_video(shows, video_id), list(shows.values()), stays)
         shots = context.shots_of(video_id)
-        expected = _expected(delivered, labelled, shots.ranges(video.n_frames), presence)
+        likely = None if all(shows.values()) else chances(presence.rate, cues(video_id), weight())
+        expected = _expected(delivered, labelled, shots.ranges(video.n_frames), presence, likely)
         clip = VideoFrames(context.frames, video)
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
@@ -62,11 +73,34 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
     return outlook
 
 
-def _expected(delivered: Delivered, labelled: Collection[int], shots: Sequence[range], presence: Presence) -> Expected:
+def cues_of(context: RoundContext) -> Callable[[int], NDArray[np.float64]]:
+    """Return how much stands out in each frame of a video, shot by shot; read when it is first asked for."""
+
+    @cache
+    def cues(video_id: int) -> NDArray[np.float64]:
+        small = context.frames.thumbnails(video_id)
+        parts = small.reshape(len(small), -1, 3)
+        shots = context.shots_of(video_id).ranges(len(small))
+        return np.concatenate([conspicuousness(parts[shot.start : shot.stop]) for shot in shots])
+
+    return cues
+
+
+def _of_video(shows: Mapping[FrameRef, bool], video_id: int) -> list[bool]:
+    return [shown for frame, shown in sorted(shows.items()) if frame.video_id == video_id]
+
+
+def _expected(
+    delivered: Delivered,
+    labelled: Collection[int],
+    shots: Sequence[range],
+    presence: Presence,
+    likely: NDArray[np.float64] | None = None,
+) -> Expected:
     """Return what is expected of every frame of a video."""
     confidences = {i: {m.track_id: m.confidence for m in masks} for i, masks in delivered.items()}
     people = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
-    parts = [expected_of(confidences, people, shot, presence) for shot in shots]
+    parts = [expected_of(confidences, people, shot, presence, likely) for shot in shots]
     return Expected(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

@@ -25,7 +25,7 @@ from tasks.project.outlook import check_simulated
 from tasks.steps.asking.measured_kinds import MeasuredKinds
 from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
-from tasks.steps.expected_error import outlooks_of
+from tasks.steps.expected_error import cues_of, outlooks_of
 
 MOST_EXPLAINED = 64
 """For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
@@ -208,6 +208,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         offers=offers_of(kinds, measured.prices, measured.leaves),
         right=measured.right if LabelKind.ACCEPT in kinds else RIGHT,
         outlooks=outlooks_of(context, asked_before),
+        cues=cues_of(context),
         patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),
     )
 

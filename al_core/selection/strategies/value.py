@@ -7,12 +7,17 @@ reaches), divided by what the label costs. On footage that changes evenly this i
 stretches and bursts, or of videos of different difficulty, it is not.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from al_core.records import Selected
+from al_core.selection.conspicuous import USUAL_WEIGHT, chances
 from al_core.selection.constraints import Limits
+from al_core.selection.error_model import Outlook
 from al_core.selection.plan import Line, Spot, first_of, plan
-from al_core.selection.pool import Pool
+from al_core.selection.pool import Frames, Pool
+from al_core.selection.presence import USUAL_STAY
 from al_core.selection.strategies.uniform import select_uniform
 from al_core.settings import SelectionSettings
 
@@ -20,18 +25,60 @@ ROUNDS_AHEAD = 2
 """How many rounds ahead a human second is priced where there are several kinds of label; docs/selection.md compares
 choices."""
 
+SPARSE = 10.0
+"""How many times as long as objects usually stay the stretch between two frames of the first round is, from which even
+spacing alone probably misses what comes and goes: half of the frames are then those that stand out most."""
+
+UNKNOWN_RATE = 0.5
+"""Share of frames with an object that is reckoned with before there is a label."""
+
 
 def select_value(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Plan the rest of the campaign (``planned_frames``), or this round, and ask for what is worth most of it.
 
-    Where nothing is known of errors, the frames are spread evenly.
+    Where nothing is known of errors, the frames are spread evenly; where they would lie too far apart to meet what
+    comes and goes, half of them are those in which something stands out.
     """
     if pool.outlooks is None:
-        return select_uniform(pool, n, settings, rng)
-    lines = [line for video in sorted(pool.lengths) if (line := _line(pool, video, settings)) is not None]
-    plan(lines, max(n, settings.planned_frames - len(pool.labelled)), ROUNDS_AHEAD * n)
-    chosen = first_of(lines, n)
+        sparse = sum(pool.lengths.values()) > n * SPARSE * USUAL_STAY
+        first = _conspicuous(pool, n // 2, settings) if sparse and pool.cues is not None else []
+        return first + _spread(pool, n - len(first), first, settings, rng)
+    chosen = _planned(pool, n, settings, settings.planned_frames - len(pool.labelled))
     return [Selected(s.frame, rank, s.rate, why(s, pool), s.offer.kind) for rank, s in enumerate(chosen)]
+
+
+def _planned(pool: Pool, n: int, settings: SelectionSettings, ahead: int) -> list[Spot]:
+    """Plan ``ahead`` labels, at least ``n``, and return those that are worth most."""
+    lines = [line for video in sorted(pool.lengths) if (line := _line(pool, video, settings)) is not None]
+    plan(lines, max(n, ahead), ROUNDS_AHEAD * n)
+    return first_of(lines, n)
+
+
+def _conspicuous(pool: Pool, n: int, settings: SelectionSettings) -> list[Selected]:
+    """Choose the frames in which something stands out, spread over videos and time."""
+    assert pool.cues is not None
+    cues = pool.cues
+
+    def outlook(video: int) -> Outlook:
+        likely = chances(UNKNOWN_RATE, cues(video), USUAL_WEIGHT)
+        return Outlook(likely, np.zeros(len(likely) - 1), unseen=likely)
+
+    spots = _planned(replace(pool, outlooks=outlook), n, settings, n)
+    reason = "before anything is known: something stands out here that is not there some frames before and after"
+    return [Selected(s.frame, rank, s.rate, reason, s.offer.kind) for rank, s in enumerate(spots)]
+
+
+def _spread(
+    pool: Pool, n: int, taken: list[Selected], settings: SelectionSettings, rng: np.random.Generator
+) -> list[Selected]:
+    """Choose evenly spaced frames beside those that are taken; a quota holds among these alone."""
+    if n < 1:
+        return []
+    frames = Frames.from_refs([s.frame for s in taken])
+    free = pool.candidates.without(frames)
+    rest = replace(pool, labelled=pool.labelled.and_those(frames).ordered(), load=lambda: free)
+    found = select_uniform(rest, n, settings, rng)
+    return [replace(s, rank=len(taken) + s.rank) for s in found]
 
 
 def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:

@@ -59,14 +59,14 @@ def test_a_rate_and_a_stay_have_their_ranges():
         ([], [], 1.0),
         ([True], [True], 1.0),
         ([], [False], 0.5),
-        ([False], [False], 1 / 3),
-        ([False], [False] + [True] * 9, 2 / 3 * 10 / 11),
-        ([False] * 18, [False] * 18, 0.1 / 19),
+        ([False], [False], 3 / 7),
+        ([False], [False] + [True] * 9, 60 / 77),
+        ([False] * 18, [False] * 18, 6 / 19 / 24),
     ],
     ids=["no label", "seen", "only another video, empty", "empty", "empty, others not", "always empty"],
 )
 def test_the_rate_follows_the_labels_of_the_video_and_of_the_project(mine, everywhere, rate):
-    assert presence_of(mine, everywhere).rate == pytest.approx(rate, rel=0.06)
+    assert presence_of(mine, everywhere).rate == pytest.approx(rate)
 
 
 def test_the_stay_follows_what_was_seen():

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from al_core.records import LabelKind
 from al_core.selection.error_model import Outlook
+from al_core.selection.plan import Line, Offer
 from al_core.selection.presence import Presence, expected_of
 from tests.toys.pools import places, pool_of, run
 
@@ -53,7 +56,7 @@ def test_between_labels_that_say_nothing_is_there_frames_are_spread_evenly_over_
 def test_what_is_known_to_be_wrong_goes_before_what_is_known_to_be_empty():
     wrong = Outlook(np.full(40, 0.4), np.full(39, 0.5), frozenset({20}))
     pool = pool_of({1: 40, 2: 40}, [(1, 20), (2, 20)])
-    found = run("value", replace(pool, outlooks=lambda v: empty_outlook(40, (20,)) if v == 1 else wrong), 1)
+    found = run("value", replace(pool, outlooks=lambda v: empty_outlook(40, (20,), 0.02) if v == 1 else wrong), 1)
     assert [s.frame.video_id for s in found] == [2]
 
 
@@ -80,3 +83,28 @@ def test_where_nothing_is_expected_to_be_wrong_frames_are_spread_over_videos_and
     right = Outlook(np.zeros(100), np.full(99, 0.5), frozenset({0, 99}))
     pool = pool_of({1: 100, 2: 100}, [(v, i) for v in (1, 2) for i in (0, 99)])
     assert places(run("value", replace(pool, outlooks=lambda _: right), 2)) == [(1, 49), (2, 49)]
+
+
+def test_where_even_spacing_would_miss_what_comes_half_of_the_first_frames_are_conspicuous():
+    def cues(video):
+        found = np.zeros(1000)
+        found[300:320] = 4.0 if video == 2 else 0.0
+        return found
+
+    offers = (Offer(LabelKind.MASK, 80.0),)
+    pool = replace(pool_of({1: 1000, 2: 1000}), outlooks=None, cues=cues, offers=offers)
+    found = run("value", pool, 4)
+    assert places(found)[0][0] == 2
+    assert 300 <= places(found)[0][1] < 320
+    assert "stands out" in found[0].reason
+    assert [s.rank for s in found] == [0, 1, 2, 3]
+    assert len(set(places(found))) == 4
+    # Where frames lie near each other, they are spread evenly.
+    assert places(run("value", pool, 20)) == places(run("uniform", pool, 20))
+
+
+def test_a_look_where_nothing_is_known_to_be_costs_what_saying_so_costs():
+    line = Line(1, empty_outlook(1000, (500,)), np.arange(1000), pool_of({1: 2}).offers)
+    spot = line.at(700)
+    chance = line.outlook.error[700]
+    assert spot.gain / spot.rate == pytest.approx(chance * 80 + (1 - chance) * 3)

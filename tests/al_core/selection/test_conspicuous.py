@@ -1,0 +1,50 @@
+"""What stands out in frames, where it can be seen by eye."""
+
+import numpy as np
+import pytest
+
+from al_core.selection.conspicuous import USUAL_WEIGHT, chances, conspicuousness, weight_of
+
+
+def parts(n=200, visit=range(80, 95), steps=()):
+    """Thumbnails of 8 parts with a little noise; one part is bright during a visit, all are from each step on."""
+    rng = np.random.default_rng(0)
+    found = rng.normal(0.5, 0.01, (n, 8, 3))
+    found[list(visit), 3] += 0.3
+    for step in steps:
+        found[step:] += 0.3
+    return found
+
+
+def test_what_comes_and_goes_stands_out():
+    cue = conspicuousness(parts())
+    assert cue.mean() == pytest.approx(0, abs=1e-9)
+    assert cue.std() == pytest.approx(1)
+    assert cue[80:95].mean() > 2 > cue[:60].max()
+
+
+def test_a_change_that_stays_stands_out_less_than_one_that_goes():
+    cue = conspicuousness(parts(steps=(40,)))
+    assert cue[80:95].mean() > cue[30:50].mean() + 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 15])
+def test_short_and_still_videos_are_looked_at_too(n):
+    assert np.isfinite(conspicuousness(parts(n, ()))).all()
+    assert conspicuousness(np.full((n, 8, 3), 0.5)).tolist() == [0] * n
+
+
+def test_the_chance_follows_what_stands_out_and_never_falls_far():
+    found = chances(0.1, np.array([-3.0, 0.0, 3.0]), USUAL_WEIGHT)
+    assert (np.diff(found) > 0).all()
+    assert found[0] > 0.05
+    assert found[2] > 0.4
+    assert chances(1.0, np.array([-3.0, 3.0]), 1.0).tolist() == [1, 1]
+
+
+def test_labels_teach_how_much_the_look_tells():
+    cues, none = [2.0, 2.5, 0.0, -1.0, 0.5, -0.5] * 5, [0.1] * 30
+    told = weight_of(cues, [True, True, False, False, False, False] * 5, none)
+    misled = weight_of(cues, [False] * 30, none)
+    assert weight_of([], [], []) == pytest.approx(USUAL_WEIGHT)
+    assert misled < USUAL_WEIGHT - 0.05 < USUAL_WEIGHT + 0.05 < told
