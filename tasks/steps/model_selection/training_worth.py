@@ -39,7 +39,7 @@ _OTHER_MATTER = frozenset({"checkpoint_interval", "device", "lower_on_memory", "
 class Gain(NamedTuple):
     """What teachers brought to delivered masks, in overlap (IoU): number of frames, sum and sum of squares of it."""
 
-    frames: int = 0
+    frames: float = 0
     total: float = 0.0
     squares: float = 0.0
 
@@ -88,9 +88,9 @@ def why_not(context: RoundContext, last: tuple[int, Trained], known: Gain) -> st
     if labels >= GROWN * trained.labels or _setup(context) != _setup(context.of_round(number).of_step(Trained.step)):
         return ""
     return (
-        f"not trained: on {known.frames} frames that people labelled after they were delivered, the teachers brought "
-        f"{known.mean:+.3f} J (with 95 % confidence less than {known.high:+.3f}); {labels} labels are fewer than "
-        f"{GROWN:g} times the {trained.labels} of the last training, whose student is kept"
+        f"not trained: on {known.frames:.0f} frames that people labelled after they were delivered, the teachers "
+        f"brought {known.mean:+.3f} J (with 95 % confidence less than {known.high:+.3f}); {labels} labels are "
+        f"fewer than {GROWN:g} times the {trained.labels} of the last training, whose student is kept"
     )
 
 
