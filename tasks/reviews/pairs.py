@@ -31,7 +31,8 @@ def compare(ledger: Ledger, question: Question, answer: Answer, shown: Sequence[
     """
     if question.purpose is Purpose.LABEL and shown and answer.label.complete and answer.kind is not LabelKind.REJECT:
         ledger.put_likeness([(answer.answer_id, "", likeness(shown, answer.label.masks))])
-    if question.purpose in (Purpose.LABEL, Purpose.AGREEMENT):
+    # A check is answered after what it is compared with; what is changed later is compared when a round collects.
+    if question.purpose is Purpose.AGREEMENT:
         compare_answers(ledger)
 
 

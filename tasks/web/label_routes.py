@@ -228,7 +228,9 @@ def submit(
         answer = Answer(str(body.answer_id), request_id, label, kind, body.seconds, person.name, made)
         stored = ledger.submit(answer, body.lease, body.base_revision, body.note)
     if asked is None:
-        later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)))
+        # Only reviewers go by how much an answer agrees with what was shown.
+        reviewed = cache.newest_settings().annotator.review != "none"
+        later.add_task(compare, ledger, question, answer, labels_of(cache.shown(question)) if reviewed else ())
     if not stored.left:
         request.app.state.context.answered(stored.round_id)
     told = {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
