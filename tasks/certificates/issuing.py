@@ -21,6 +21,7 @@ from al_core.errors import BadAudit, NotReady
 from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.auditing.round_estimates import take_in_answers
 from tasks.certificates.delivered_population import population_of
 from tasks.steps.context import hashes_of
 
@@ -117,6 +118,7 @@ def issue(project: Project, ledger: Ledger, wish: Wish) -> Certificate:
     """
     look = prepare(project, ledger, wish)
     _refuse_too_few(look)
+    take_in_answers(project, ledger, look.population.round_id)
     answers = {a.key: a for a in ledger.audit_answers(look.population.round_id)}
     so_far = ledger.audit_answers_so_far()
     missing = sum(unit.key not in answers for unit in look.units)
