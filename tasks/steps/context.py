@@ -26,9 +26,14 @@ class StepResult:
     """What later steps, the report and the dashboard need of a step; stored as JSON.
 
     Results that earlier versions stored lack what was added later, which then has its default.
+
+    Attributes:
+        step: its name.
+        added_later: fields that are stored only where they say something, so that results without them stay the same.
     """
 
     step: ClassVar[str]
+    added_later: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -38,7 +43,8 @@ class StepResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the ledger stores it."""
-        return {f.name: _lists(getattr(self, f.name)) for f in fields(self)}
+        values = {f.name: _lists(getattr(self, f.name)) for f in fields(self)}
+        return {name: value for name, value in values.items() if value or name not in self.added_later}
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Chosen(StepResult):
     """
 
     step: ClassVar[str] = "select"
+    added_later: ClassVar[tuple[str, ...]] = ("learns", "as_of")
     frames: tuple[tuple[int, int], ...] = ()
     control: int = 0
     empty: str = ""
@@ -64,10 +71,8 @@ class Chosen(StepResult):
     def to_json(self) -> dict[str, Any]:
         """Return the frames with their number of controls, or the reason why there are none."""
         stored = super().to_json()
-        if not self.learns:
-            del stored["learns"]
         del stored["control" if self.empty else "empty"]
-        return stored if self.as_of else {name: value for name, value in stored.items() if name != "as_of"}
+        return stored
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class Collected(StepResult):
     """
 
     step: ClassVar[str] = "collect"
+    added_later: ClassVar[tuple[str, ...]] = ("unapproved",)
     waiting: int = 0
     rejected: tuple[str, ...] = ()
     answered: int = 0
@@ -122,6 +128,7 @@ class Trained(StepResult):
     """
 
     step: ClassVar[str] = "train"
+    added_later: ClassVar[tuple[str, ...]] = ("refiner", "gain", "kept")
     checkpoint: str = ""
     sha256: str = ""
     device: str = ""
@@ -131,11 +138,6 @@ class Trained(StepResult):
     refiner: Mapping[str, Any] = field(default_factory=dict)
     gain: tuple[float, ...] = ()
     kept: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as the ledger stores it; refiner, gain and why nothing was trained where there are such."""
-        stored = super().to_json()
-        return {name: value for name, value in stored.items() if value or name not in ("refiner", "gain", "kept")}
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,11 @@ class Propagated(StepResult):
     """
 
     step: ClassVar[str] = "propagate"
+    added_later: ClassVar[tuple[str, ...]] = ("chosen",)
     videos: int = 0
     calibration: Mapping[str, Any] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as the ledger stores it; choices where there are some."""
-        stored = super().to_json()
-        if not self.chosen:
-            del stored["chosen"]
-        return stored
 
 
 @dataclass(frozen=True)
