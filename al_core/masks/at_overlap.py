@@ -1,28 +1,27 @@
 """Masks of a given overlap with another one, to show what an IoU means."""
 
+from collections.abc import Callable, Mapping
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from al_core.settings import Table
-
 Mask = NDArray[np.bool_]
+Way = Literal["grown", "shrunk", "cut"]
 
 
-def with_overlap(mask: Mask, iou: float, way: str) -> Mask:
+def with_overlap(mask: Mask, iou: float, way: Way) -> Mask:
     """Make a mask worse until its IoU with what it was is as close to a figure as whole pixels allow.
 
     Args:
         mask: bool [h, w] with at least one pixel.
         iou: in (0, 1].
-        way: a key of ``WAYS``: "grown" takes the nearest pixels around it in as well, "shrunk" leaves out those at its
+        way: "grown" takes the nearest pixels around it in as well, "shrunk" leaves out those at its
             edge, "cut" those at its end.
 
     Returns:
         bool [h, w]. Where there is too little room to grow, the overlap stays higher.
-
-    Raises:
-        UnknownName: no such way.
     """
     return WAYS[way](mask, iou)
 
@@ -57,4 +56,4 @@ def _first(order: NDArray[np.floating] | NDArray[np.integer], among: Mask, n: in
     return found.reshape(among.shape)
 
 
-WAYS = Table("way to make a mask worse", {"grown": _grown, "shrunk": _shrunk, "cut": _cut})
+WAYS: Mapping[Way, Callable[[Mask, float], Mask]] = {"grown": _grown, "shrunk": _shrunk, "cut": _cut}

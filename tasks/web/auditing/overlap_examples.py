@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.ledger.store import Ledger
-from al_core.masks.at_overlap import WAYS, with_overlap
+from al_core.masks.at_overlap import WAYS, Way, with_overlap
 from al_core.masks.rle import area, decode
 from al_core.records import FrameRef, MaskLabel
 from al_core.stores.frames import FrameStore
@@ -40,7 +40,7 @@ def chosen_examples(ledger: Ledger) -> list[Example]:
 def example_strip(examples: Sequence[Example], frames: FrameStore, iou: float) -> NDArray[np.uint8]:
     """Return pictures side by side, RGB uint8: each with a mask of this overlap in colour, and the outline of what a
     person said in white."""
-    ways: Iterable[str] = cycle(WAYS)
+    ways: Iterable[Way] = cycle(WAYS)
     pictures = [
         _example(frames.read_full(frame), mask, iou, way) for (frame, mask), way in zip(examples, ways, strict=False)
     ]
@@ -49,7 +49,7 @@ def example_strip(examples: Sequence[Example], frames: FrameStore, iou: float) -
     return np.concatenate(parts, axis=1)
 
 
-def _example(image: NDArray[np.uint8], mask: MaskLabel, iou: float, way: str) -> NDArray[np.uint8]:
+def _example(image: NDArray[np.uint8], mask: MaskLabel, iou: float, way: Way) -> NDArray[np.uint8]:
     """Return one object with a little around it, RGB uint8 [SIDE, SIDE, 3]."""
     right = decode(mask.rle)
     y, x = np.nonzero(right)

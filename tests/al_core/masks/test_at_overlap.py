@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from al_core.errors import UnknownName
 from al_core.masks.at_overlap import WAYS, with_overlap
 
 SQUARE = np.zeros((40, 60), bool)
@@ -34,8 +33,3 @@ def test_a_single_pixel_stays_and_a_full_picture_cannot_grow():
     dot[1, 1] = True
     assert with_overlap(dot, 0.5, "shrunk").sum() == 1
     assert with_overlap(np.ones((3, 3), bool), 0.5, "grown").all()
-
-
-def test_an_unknown_way_is_refused():
-    with pytest.raises(UnknownName, match="blurred"):
-        with_overlap(SQUARE, 0.5, "blurred")
