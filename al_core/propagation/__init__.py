@@ -53,7 +53,7 @@ def _tracks(resources: Resources) -> Propagator:
 
     r, settings = resources, resources.settings
     # An encoder is used where one is given, or trained on the clip anyway; the same settings give the same masks.
-    learned = bool(settings.encoder) or "affinity" in settings.candidates
+    learned = bool(settings.encoder) or "affinity" in settings.methods
     embedding = embeddings(learned_features(r) if learned else None)
     return TrackPropagator(_flow_store(r), settings, embedding, r.predictions)
 

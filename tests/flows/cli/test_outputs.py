@@ -61,7 +61,7 @@ def test_masks_of_an_earlier_round_are_exported(project, tmp_path):
 def test_an_unknown_provenance_names_those_that_exist(project, tmp_path):
     done = call(project, "export", "--format", "coco", "--out", tmp_path / "x.json", "--provenance", "humans")
     assert done.exit_code != 0
-    assert "unknown provenance 'humans'; known: human, propagated, teacher" in done.output
+    assert "unknown provenance 'humans'; known: accepted, human, propagated, teacher" in done.output
 
 
 def test_an_older_export_stays_unless_it_may_be_replaced(project, tmp_path):
