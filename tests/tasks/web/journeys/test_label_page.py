@@ -39,6 +39,8 @@ def test_a_drawing_survives_a_reload_and_the_loss_of_what_the_browser_kept(ada):
         "() => { addEventListener('pagehide', (e) => e.stopImmediatePropagation(), true); localStorage.clear(); }"
     )
     ada.page.reload()
+    # To the server a browser that forgot everything is another device.
+    ada.page.click("[data-action=goOnThisDevice]")
     ada.task()
     assert same(ada.masks(), drawn)
 
