@@ -107,6 +107,7 @@ CALLS = [
     ("GET", "/api/upcoming"),
     ("POST", "/api/looks"),
     ("GET", "/api/answered"),
+    ("GET", "/api/audit/examples.png"),
     ("GET", "/api/frames/1/0.jpg"),
     ("GET", "/api/masks/1/0"),
     ("GET", "/api/disagreement/1/0.png"),
