@@ -347,7 +347,7 @@ class _Lines:
 
     def error(self, seconds: float) -> Array:
         """Return the error after this many human seconds, at most 1, [draws]."""
-        return np.minimum(np.exp(self.level - self.slope * (np.log(seconds) - self.middle)), 1.0)
+        return np.exp(np.minimum(self.level - self.slope * (np.log(seconds) - self.middle), 0.0))
 
     def left(self, error: float, now: float) -> Array:
         """Return the human seconds from now until an error is reached, infinite where it never is, [draws]."""

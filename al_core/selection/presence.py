@@ -9,7 +9,7 @@ asked for is spread over time and videos.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -176,4 +176,6 @@ def _wrong(
     if track in known:
         return 1 - known[track]
     before, after = (None if side is None else Side(side[0], track in side[1]) for side in sides)
-    return presence.chance(before, after)
+    looks = [side.seen for side in (before, after) if side is not None]
+    # That something is always there does not say that this object is: labels that miss it tell more of it.
+    return replace(presence, rate=min(presence.rate, sum(looks) / len(looks))).chance(before, after)

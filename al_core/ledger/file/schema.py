@@ -234,45 +234,12 @@ CREATE VIEW answer_usable AS
     approved AS (SELECT coalesce(correction, answer_id) AS answer_id, min(reviewed_at) AS approved_at FROM review
         WHERE verdict <> 'returned' GROUP BY 1)
     SELECT a.answer_id, CASE WHEN coalesce(own.mode, (SELECT arg_max(mode, round_id) FROM rule)) = 'before'
-        AND import_id IS NULL AND purpose IN ('label', 'holdout') THEN approved_at ELSE a.created_at END AS since
-    FROM answer a JOIN label_request r USING (request_id) LEFT JOIN rule own ON own.round_id = r.round_id
-        LEFT JOIN approved v ON v.answer_id = a.answer_id
-    WHERE since IS NOT NULL;
-CREATE VIEW review_due AS
-    WITH rule AS (SELECT round_id, coalesce(json_extract_string(settings, '$.annotator.review'), 'none') AS mode,
-        coalesce(json_extract_string(settings, '$.annotator.review_share')::DOUBLE, 1.0) AS share FROM round),
-    newest AS (SELECT answer_id, request_id, annotator, created_at, import_id FROM answer
-        WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)
-        QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1)
-    SELECT a.answer_id, a.request_id, a.annotator, a.created_at,
-        (SELECT min(likeness) FROM agreement g WHERE g.answer_id = a.answer_id) AS likeness
-    FROM newest a JOIN label_request r USING (request_id) LEFT JOIN rule own ON own.round_id = r.round_id
-    WHERE r.status = 'done' AND a.import_id IS NULL AND purpose IN ('label', 'holdout')
-        AND coalesce(own.mode, (SELECT arg_max(mode, round_id) FROM rule)) <> 'none'
-        AND ('0x' || substr(md5('review ' || a.request_id), 1, 8))::UBIGINT
-            < coalesce(own.share, (SELECT arg_max(share, round_id) FROM rule)) * 4294967296
-        AND a.answer_id NOT IN (SELECT coalesce(correction, answer_id) FROM review);
-CREATE VIEW returned AS
-    SELECT r.request_id, a.annotator, a.answer_id, v.reviewed_at FROM review v JOIN answer a USING (answer_id)
-        JOIN label_request r ON r.request_id = v.request_id
-    WHERE verdict = 'returned' AND r.status = 'open'
-        AND a.revision = (SELECT max(revision) FROM answer b WHERE b.request_id = v.request_id);
-"""
-
-# What a person corrects while tracking is reviewed as what was asked for.
-_M015_TRACKED = """
-CREATE OR REPLACE VIEW answer_usable AS
-    WITH rule AS (SELECT round_id, coalesce(json_extract_string(settings, '$.annotator.review'), 'none') AS mode
-        FROM round),
-    approved AS (SELECT coalesce(correction, answer_id) AS answer_id, min(reviewed_at) AS approved_at FROM review
-        WHERE verdict <> 'returned' GROUP BY 1)
-    SELECT a.answer_id, CASE WHEN coalesce(own.mode, (SELECT arg_max(mode, round_id) FROM rule)) = 'before'
         AND import_id IS NULL AND purpose IN ('label', 'holdout', 'tracked') THEN approved_at
         ELSE a.created_at END AS since
     FROM answer a JOIN label_request r USING (request_id) LEFT JOIN rule own ON own.round_id = r.round_id
         LEFT JOIN approved v ON v.answer_id = a.answer_id
     WHERE since IS NOT NULL;
-CREATE OR REPLACE VIEW review_due AS
+CREATE VIEW review_due AS
     WITH rule AS (SELECT round_id, coalesce(json_extract_string(settings, '$.annotator.review'), 'none') AS mode,
         coalesce(json_extract_string(settings, '$.annotator.review_share')::DOUBLE, 1.0) AS share FROM round),
     newest AS (SELECT answer_id, request_id, annotator, created_at, import_id FROM answer
@@ -286,9 +253,14 @@ CREATE OR REPLACE VIEW review_due AS
         AND ('0x' || substr(md5('review ' || a.request_id), 1, 8))::UBIGINT
             < coalesce(own.share, (SELECT arg_max(share, round_id) FROM rule)) * 4294967296
         AND a.answer_id NOT IN (SELECT coalesce(correction, answer_id) FROM review);
+CREATE VIEW returned AS
+    SELECT r.request_id, a.annotator, a.answer_id, v.reviewed_at FROM review v JOIN answer a USING (answer_id)
+        JOIN label_request r ON r.request_id = v.request_id
+    WHERE verdict = 'returned' AND r.status = 'open'
+        AND a.revision = (SELECT max(revision) FROM answer b WHERE b.request_id = v.request_id);
 """
 
-_M016_AUDIT_REQUESTS = """
+_M015_AUDIT_REQUESTS = """
 CREATE TABLE audit_request(
     request_id VARCHAR PRIMARY KEY, round_id INTEGER NOT NULL, draw INTEGER NOT NULL, track_id INTEGER NOT NULL,
     grade VARCHAR NOT NULL, iou DOUBLE NOT NULL);
@@ -313,8 +285,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (12, "shots", _M012_SHOTS),
     (13, "audits", _M013_AUDITS),
     (14, "reviews", _M014_REVIEWS),
-    (15, "tracked", _M015_TRACKED),
-    (16, "audit requests", _M016_AUDIT_REQUESTS),
+    (15, "audit requests", _M015_AUDIT_REQUESTS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -110,3 +110,11 @@ def test_of_a_shot_without_labels_only_the_rate_is_known():
     assert found.error.tolist() == [0.25, 1, 0.25]
     assert found.vacant == frozenset()
     assert isinstance(found, Expected)
+
+
+def test_an_object_that_one_of_two_labels_misses_may_be_gone_although_something_is_always_there():
+    found = expected_of({}, {0: {1, 2}, 40: {1}}, range(41), Presence(rate=1.0, stay=10)).error
+    of_the_second = 2 * found - 1
+    assert of_the_second[20] == pytest.approx(0.5)
+    assert 0.5 < of_the_second[5] < 1
+    assert 0 < of_the_second[35] < 0.5

@@ -8,7 +8,7 @@ from al_core.project import Project
 from al_core.records import LabelKind
 from tasks.auditing.samples import answers_of
 from tests.toys.audits.answering import drawn
-from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.browser import needs_chromium
 from tests.toys.web.label_page import Person, waiting_round
 
 pytestmark = needs_chromium
@@ -34,13 +34,6 @@ class Audited:
     def said(self):
         """What Bo's answers say of the sample."""
         return list(answers_of(self.project, self.ledger, self.sample).values())
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

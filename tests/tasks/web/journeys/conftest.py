@@ -5,15 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from al_core.records import ONE_SHOT
-from tests.toys.web.browser import browser
 from tests.toys.web.label_page import Person, waiting_round
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

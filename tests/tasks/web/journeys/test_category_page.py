@@ -6,18 +6,11 @@ from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tests.toys.labelled_project import new_project
-from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.browser import needs_chromium
 from tests.toys.web.label_page import Person
 from tests.toys.web.serving import served
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

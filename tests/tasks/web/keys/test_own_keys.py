@@ -2,17 +2,10 @@
 
 import pytest
 
-from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.browser import needs_chromium
 from tests.toys.web.label_page import Person, waiting_round
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture

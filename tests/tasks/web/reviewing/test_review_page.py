@@ -3,17 +3,10 @@
 import pytest
 
 from al_core.ledger.labelling.people import Role
-from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.browser import needs_chromium
 from tests.toys.web.label_page import ASKED, Person, same, stored, waiting_round
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def running():
-    """A browser."""
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture
