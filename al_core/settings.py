@@ -339,14 +339,17 @@ class StoppingSettings(_Section):
 class AuditSettings(_Section):
     """What people at our page are asked about delivered masks, so that their quality is known where there is no truth.
 
-    Of each delivery ``judged`` masks are shown for a yes or no, ``frames`` are looked through for objects that have no
-    mask, and ``blind`` masks are drawn from nothing, all of them drawn at random. A mask is good enough from ``iou``
-    on. Truth measures what the simulated annotator works on, so it is asked only with ``simulated``.
+    Of a delivery that counts, which is the last one of a campaign or one whose quality may end it, ``judged`` masks are
+    shown for a yes or no, ``frames`` are looked through for objects that have no mask, and ``blind`` masks are drawn
+    from nothing, all of them drawn at random. Of the others fewer are, for ``share`` of the human seconds that the
+    labels of the next round take. A mask is good enough from ``iou`` on. Truth measures what the simulated annotator
+    works on, so it is asked only with ``simulated``.
     """
 
     judged: NonNegative = 60
     blind: NonNegative = 8
     frames: NonNegative = 20
+    share: Share = 0.2
     iou: Annotated[float, Field(gt=0, lt=1)] = 0.75
     judge_seconds: Seconds = 3.0
     look_seconds: Seconds = 4.0

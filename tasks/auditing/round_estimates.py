@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import NormalDist
 
 from al_core.audit.audit_records import Grade, QualityEstimate
+from al_core.campaign.audited import further_down
 from al_core.errors import BadAudit, DamagedFile, NotReady
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-
-NORMAL = NormalDist()
 
 EVERYTHING = "all"
 """Scope of a figure that is of a whole delivery."""
@@ -64,16 +62,8 @@ def stored_estimates(ledger: Ledger) -> tuple[RoundEstimates, ...]:
 
 
 def lower_bound(figure: QualityEstimate, confidence: float) -> float:
-    """Return what a figure is at least, with some confidence.
-
-    The lower end of a 95 % interval, which is missed with probability .025 at most, serves up to a confidence of .975;
-    beyond that the bound goes further down, as a normal tail does.
-
-    Args:
-        confidence: in [.5, 1).
-    """
-    further = NORMAL.inv_cdf(max(confidence, 0.975)) / NORMAL.inv_cdf(0.975)
-    return max(0.0, figure.value - (figure.value - figure.low) * further)
+    """Return what a figure is at least, with some confidence in [.5, 1)."""
+    return max(0.0, figure.value - (figure.value - figure.low) * further_down(confidence))
 
 
 def refresh_estimates(project: Project, ledger: Ledger) -> int:

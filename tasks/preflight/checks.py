@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from al_core.campaign.audited import is_audited, most_assured
 from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -60,6 +61,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     if ledger is None or not starts_from_round_before(settings, ledger):
         check_weights(settings)
     _check_tools(settings.annotator, tokens)
+    _check_target(settings, sum(ledger.pool_lengths().values()) if ledger else 0)
     if ledger is not None:
         last = ledger.last_round()
         if last is None or last.status != "running" or last.settings.annotator.backend != SIMULATED:
@@ -191,6 +193,30 @@ def _read_network(setting: str, path: Path) -> None:
         from al_core.propagation.specialist.network import load_weights
 
         load_weights(path)
+
+
+def _check_target(settings: Settings, n_frames: int) -> None:
+    """Refuse a target of quality that no audit could ever assure.
+
+    Args:
+        n_frames: of the project; 0 where it is not known.
+    """
+    stopping, audit = settings.stopping, settings.audit
+    if not stopping.target_quality:
+        return
+    if not is_audited(settings):
+        raise BadSettings(
+            f"stopping.target_quality: nobody is asked how good masks are with annotator.backend "
+            f"{settings.annotator.backend!r}, audit.judged {audit.judged} and audit.blind {audit.blind}, so nobody "
+            "would know that the target is reached; let people label at the page with audits, or set it to 0"
+        )
+    most, asked = most_assured(settings, n_frames), "judged" if stopping.target_metric == "good" else "blind"
+    if stopping.target_quality > most:
+        raise BadSettings(
+            f"stopping.target_quality: {stopping.target_quality:g} of {stopping.target_metric!r} cannot be assured "
+            f"with {stopping.target_confidence:g} confidence by audit.{asked} {getattr(audit, asked)}, which bounds "
+            f"what is right throughout by {most:.3f}; ask for more with audit.{asked}, or for less quality"
+        )
 
 
 def _check_tools(annotator: AnnotatorSettings, tokens: bool) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from al_core.campaign.audited import audit_seconds
+from al_core.campaign.audited import full_size, is_audited, size_of
 from al_core.campaign.budget import Facts, Plan, expected_machine_seconds, plan_campaign
 from al_core.campaign.pricing import PRIOR_ANSWERS, prices_from
 from al_core.campaign.waiting import Waiting
@@ -13,7 +13,7 @@ from al_core.project import Project
 from al_core.records import LabelKind
 from al_core.settings import AUTO, Settings
 from tasks.project.run_settings import settings_in_force
-from tasks.report.formatting import duration, many
+from tasks.report.formatting import duration, many, percent
 from tasks.reviews.approvals import approvals_of
 
 SIMULATED = "simulated"
@@ -70,11 +70,14 @@ def facts_of(ledger: Ledger, settings: Settings) -> Facts:
 
 def _frame_seconds(ledger: Ledger, settings: Settings, frames: int, seconds: float) -> float:
     """Return what a frame is expected to take: the price of its masks, drawn towards what people took so far."""
-    times = ledger.answer_times()
-    objects = [n for _, _, n in times if n]
-    n_objects = max(1, round(sum(objects) / len(objects))) if objects else 1
-    price = prices_from(settings.annotator, times).frame_seconds(LabelKind.MASK, n_objects)
+    price = prices_from(settings.annotator, ledger.answer_times()).frame_seconds(LabelKind.MASK, _objects(ledger))
     return (seconds + PRIOR_ANSWERS * price) / (frames + PRIOR_ANSWERS)
+
+
+def _objects(ledger: Ledger) -> int:
+    """Return how many objects people found in a frame, on average, at least 1."""
+    found = [n for _, _, n in ledger.answer_times() if n]
+    return max(1, round(sum(found) / len(found))) if found else 1
 
 
 def plan_of(ledger: Ledger, settings: Settings) -> Plan:
@@ -96,6 +99,7 @@ class Outlook:
         asks: frames that it asks for.
         learns: imported frames that it learns from instead, before anybody is asked; 0 in every other round.
         uncounted: rounds that have numbers and are none of the campaign's: given up, or nobody is asked in them.
+        n_objects: that people found in a frame, on average.
     """
 
     settings: Settings
@@ -105,6 +109,7 @@ class Outlook:
     asks: int
     learns: int
     uncounted: int
+    n_objects: int = 1
 
     @property
     def last_round(self) -> int | None:
@@ -143,14 +148,23 @@ class Outlook:
         )
 
     def of_audit(self) -> str:
-        """Say what the audit of a delivery asks people for and costs; empty where there is none."""
-        seconds, audit = audit_seconds(self.settings), self.settings.audit
-        if not seconds:
+        """Say what the audits of deliveries ask people for and cost; empty where there are none."""
+        settings, audit = self.settings, self.settings.audit
+        if not is_audited(settings):
             return ""
+        full, labels = full_size(audit), self.asks * self.facts.frame_seconds
+        most, counts = full.seconds(settings, self.n_objects), bool(settings.stopping.target_quality)
+        told = (
+            f"{audit.judged} judgements, {audit.blind} drawings from nothing and {many(audit.frames, 'frame')} to look "
+            f"through: up to about {duration(most)} of people's time"
+        )
+        if counts:
+            return f"Because of the target, the audit of each delivery asks for {told} (settings: audit)."
+        usual = size_of(settings, labels, self.n_objects).seconds(settings, self.n_objects)
+        others = f"take about {duration(usual)} each" if usual else "are left out, since its labels take so little time"
         return (
-            f"The audit of what a round delivers asks for up to {audit.judged} judgements, {audit.blind} drawings from "
-            f"nothing and {many(audit.frames, 'frame')} to look through, beside the labels: about {duration(seconds)} "
-            "of people's time (settings: audit)."
+            f"Beside the labels, the audit of the last delivery asks for {told}; those before {others} (at most "
+            f"{percent(audit.share)} of the labels' time; settings: audit)."
         )
 
     @property
@@ -179,7 +193,8 @@ def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     learns = 0 if requests or any(r.status == "finished" for r in rounds) else _imported(ledger)
     uncounted = {r.round_id for r in rounds if r.status == "abandoned"}.union(rounds_that_learn(ledger))
     uncounted |= {round_id} if learns else set()
-    return Outlook(settings, facts, plan, round_id, requests or plan.next_round, learns, len(uncounted))
+    asks = requests or plan.next_round
+    return Outlook(settings, facts, plan, round_id, asks, learns, len(uncounted), _objects(ledger))
 
 
 def _imported(ledger: Ledger) -> int:

@@ -38,7 +38,7 @@ def audit_work(context: RoundContext) -> Audited:
         audit_video(context, video)
         tell(Progress(done, len(context.videos), video.name))
     measure_holdout(context.project, context.ledger)
-    draw_audit(context)
+    draw_audit(context, counts=bool(context.settings.stopping.target_quality or over(context)))
     refresh_estimates(context.project, context.ledger)
     return Audited(len(context.videos), round_credits(context))
 
@@ -164,16 +164,21 @@ def gain_in_words(gain: Estimate) -> str:
 
 def finish_round(context: RoundContext) -> str | None:
     """Close the round; returns why the campaign ends with it, or None when it goes on."""
-    ledger, settings = context.ledger, context.settings
+    ledger = context.ledger
     refresh_estimates(context.project, ledger)
-    chosen = context.result(Chosen)
-    empty = chosen.empty if chosen is not None else ""
-    reason = empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
+    reason = over(context)
     if reason:
         # Nobody will use what was asked ahead.
         ledger.replace_requests(context.round_id + 1)
     ledger.finish_round(context.round_id, reason)
     return reason
+
+
+def over(context: RoundContext) -> str | None:
+    """Return why the campaign ends with this round, as far as it is known by now; None when it goes on."""
+    ledger, settings, chosen = context.ledger, context.settings, context.result(Chosen)
+    empty = chosen.empty if chosen is not None else ""
+    return empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
 
 
 def limits_of(ledger: Ledger, settings: Settings) -> StoppingSettings:

@@ -118,6 +118,19 @@ CONTRADICTIONS = [
     ),
     *(Case(name, "too small", (f"{name}=8",)) for name in ("frames.working_long_side", "student.long_side")),
     Case("propagation.flow_long_side", "too small", ("propagation.flow_long_side=8",)),
+    *(
+        Case("stopping.target_quality", kind, ("stopping.target_quality=0.9", *others))
+        for kind, others in {
+            "nobody is asked": ("annotator.backend=inbox",),
+            "simulated without audits": ("annotator.backend=simulated",),
+            "no audits": ("audit.judged=0", "audit.blind=0", "audit.frames=0"),
+            "frames say nothing of masks": ("audit.judged=0", "audit.blind=0"),
+            "too few judgements": ("audit.judged=3", "audit.blind=0"),
+            "never measured": ("audit.blind=0", "stopping.target_metric=jf"),
+            "measured too seldom": ("audit.blind=2", "stopping.target_metric=j"),
+            "too sure": ("audit.judged=9", "stopping.target_confidence=0.9999"),
+        }.items()
+    ),
 ]
 
 

@@ -28,6 +28,17 @@ def test_a_delivery_is_drawn_from_once(finished, tmp_path):
     assert n_open(ledger) == asked
 
 
+def test_a_delivery_that_is_soon_replaced_is_asked_about_for_a_share_of_the_labels(finished, tmp_path):
+    project, ledger, _ = copied(finished, tmp_path)
+    context = RoundContext.open(project, 2)
+    # A round of this project is one label of 80 seconds, of which too few questions could be paid.
+    assert draw_audit(context, counts=False) == 0
+    assert ledger.audit_samples(2) == []
+    assert draw_audit(context, counts=True) > 0
+    asked = n_open(ledger)
+    assert draw_audit(context, counts=False) == asked
+
+
 def test_more_can_be_asked_of_the_newest_delivery(finished, tmp_path):
     project, ledger, _ = copied(finished, tmp_path)
     draw_audit(RoundContext.open(project, 2))

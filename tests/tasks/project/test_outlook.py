@@ -56,6 +56,20 @@ def test_a_round_says_what_it_asks_for_and_costs(ledger):
     assert outlook.of_campaign().startswith("Left of the budget: ")
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "those before are left out, since its labels take so little time (at most 20 % of the labels' time;"),
+        ({"audit.share": 1.0}, "those before take about 2.1 min each (at most 100 % of"),
+        ({"stopping.target_quality": 0.8}, "Because of the target, the audit of each delivery asks for 60 judgements"),
+    ],
+)
+def test_what_audits_cost_is_told_beforehand(ledger, changed, told):
+    ledger.begin_round(Settings().changed(changed))
+    asked(ledger, 3, 7)
+    assert told in outlook_of(ledger, Settings()).of_audit()
+
+
 def test_abandoned_rounds_are_none_of_the_campaigns(ledger):
     ledger.begin_round(Settings())
     before = outlook_of(ledger, Settings()).last_round
