@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.toys.prefect.shared import prefect_beside
+from tests.toys.web.browser import needs_chromium
 
 # Threads that wait by spinning starve each other on a busy machine; it must be set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,8 +15,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole journeys first: they take longest, and side by side nobody should wait for them at the end."""
+    """Whole journeys first: they take longest, and side by side nobody should wait for them at the end. What runs in
+    several processes or a browser is tried once more where it fails."""
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+    for item in items:
+        # Here several processes and a browser race on a busy machine. The closing line says how many were tried again.
+        if item.get_closest_marker("end_to_end") or needs_chromium.mark in item.iter_markers("skipif"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import logging
 import os
 import ssl
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class RemoteLedger(ForwardedLedger):
             trust_env=False,
             verify=trust_of(owner),
         )
+        # Other threads may still use a handle that one lets go of, so its connections end with the last of them.
+        weakref.finalize(self, self._client.close)
 
     def forward(self, name: str, arguments: dict[str, Any]) -> Any:
         """Let the owner carry out an operation.

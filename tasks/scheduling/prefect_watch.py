@@ -90,11 +90,12 @@ class Watch:
 
     def _begin_again(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         """Restart the newest run if it crashed: what an older one had to do is done by those that came after it."""
+        # Runs that are due are looked for first: a worker that takes one between two looks makes it one that began.
+        if api.flow_runs([deployment_id], ["SCHEDULED"], due_before=self._now(), limit=1):
+            return
         states = ["CRASHED", "RUNNING", "PENDING", "COMPLETED", "FAILED", "CANCELLED", "CANCELLING"]
         newest = next(iter(api.flow_runs([deployment_id], states, limit=1)), None)
         if newest is None or newest.state != "CRASHED" or newest.state_name == GIVEN_UP:
-            return
-        if api.flow_runs([deployment_id], ["SCHEDULED"], due_before=self._now(), limit=1):
             return
         crashes = api.crashes(newest.flow_run_id)
         if crashes < MOST_ATTEMPTS:

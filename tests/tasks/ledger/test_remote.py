@@ -113,6 +113,15 @@ def test_an_owner_with_another_secret_is_another_one(server):
         RemoteLedger(other, context.ledger.path).videos()
 
 
+def test_a_handle_that_nobody_has_any_more_leaves_no_connection(server):
+    context, owner, _ = server
+    handle = RemoteLedger(owner, context.ledger.path)
+    handle.videos()
+    connections = handle._client
+    del handle
+    assert connections.is_closed
+
+
 class Hangup(httpx.BaseTransport):
     """A line that breaks after the call went out."""
 

@@ -130,6 +130,7 @@ def test_a_sign_at_the_pointer_says_that_the_server_works(bright):
     assert not bright.page.evaluate(ring, at)
     bright.page.mouse.click(*at)
     bright.page.wait_for_function(ring, arg=at)
+    bright.wait_for_calls(held)
     held.pop().continue_()
     bright.page.wait_for_function("() => !fewframes.editor.busy")
     bright.page.mouse.move(*bright.pixel(*ABOVE)[0])

@@ -47,7 +47,7 @@ def test_a_drawing_survives_a_reload_and_the_loss_of_what_the_browser_kept(ada):
 
 def test_an_answer_whose_receipt_got_lost_is_stored_once(ada, ledger):
     ada.drag((2, 2), (20, 3))
-    ada.page.route("**/submit", lambda route: (route.fetch(), route.abort()))
+    ada.route("**/submit", lambda route: (route.fetch(), route.abort()))
     frame = ada.go_on()
     ada.page.wait_for_selector("#banner:not([hidden])")
     ada.page.unroute("**/submit")
@@ -241,17 +241,14 @@ def test_neighbours_are_not_fetched_while_the_server_works_on_a_gesture(ada):
     gestures, neighbours = ada.hold("**/refine"), ada.hold("**/*long_side=960")
     ada.page.goto(address)
     ada.task()
-    while len(neighbours) < 2:
-        ada.page.wait_for_timeout(10)
+    ada.wait_for_calls(neighbours, 2)
     ada.page.keyboard.press("s")
     ada.page.mouse.click(*ada.pixel(26.5, 4.5)[0])
-    while not gestures:
-        ada.page.wait_for_timeout(10)
+    ada.wait_for_calls(gestures)
     for route in neighbours[:2]:
         route.continue_()
     ada.page.wait_for_timeout(400)
     assert len(neighbours) == 2
     gestures.pop().continue_()
-    while len(neighbours) < 4:
-        ada.page.wait_for_timeout(10)
+    ada.wait_for_calls(neighbours, 4)
     ada.page.unroute_all(behavior="ignoreErrors")

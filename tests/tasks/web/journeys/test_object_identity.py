@@ -53,7 +53,7 @@ def test_two_people_who_draw_in_one_video_get_different_numbers(thin, ledger, ru
 
 
 def test_a_number_that_was_guessed_is_mended_when_the_server_has_one(thin):
-    thin.page.route("**/number", lambda route: route.abort())
+    thin.route("**/number", lambda route: route.abort())
     for _ in range(2):
         thin.page.keyboard.press("n")
         thin.drag(*CORNER)

@@ -12,11 +12,6 @@ def click(person, *points):
         person.page.mouse.click(*person.pixel(*point)[0])
 
 
-def wait_for_call(page, held):
-    while not held:
-        page.wait_for_timeout(10)
-
-
 def tab_state(page):
     return page.evaluate("() => document.getElementById('app').dataset.state")
 
@@ -48,9 +43,9 @@ def test_a_polygon_that_closed_itself_is_forgotten_when_something_else_is_drawn(
 
 def test_a_second_enter_while_the_next_frame_is_on_its_way_does_nothing(ada, ledger):
     held = []
-    ada.page.route("**/submit", lambda route: held.append((route, route.fetch())))
+    ada.route("**/submit", lambda route: held.append((route, route.fetch())))
     frame = ada.go_on()
-    wait_for_call(ada.page, held)
+    ada.wait_for_calls(held)
     for key in ("Enter", "0", "Shift+U", "Enter"):
         ada.page.keyboard.press(key)
     ada.drag((2, 2), (20, 3))
@@ -77,7 +72,7 @@ def test_the_next_frame_is_asked_for_where_it_did_not_come(ada):
         reply = route.fetch()
         route.fulfill(response=reply, json={name: value for name, value in reply.json().items() if name != "next"})
 
-    ada.page.route("**/submit", without_next)
+    ada.route("**/submit", without_next)
     ada.next_after(ada.go_on())
     assert ada.task()["frame"]["frame_idx"] == ASKED[1]
 
@@ -86,7 +81,7 @@ def test_nothing_is_sent_while_a_frame_is_being_skipped(ada, ledger):
     held = ada.hold("**/skip")
     ada.page.keyboard.press("Shift+S")
     ada.page.click("#ask-skip button[value=yes]")
-    wait_for_call(ada.page, held)
+    ada.wait_for_calls(held)
     ada.page.keyboard.press("Enter")
     held[0].continue_()
     ada.next_after(ASKED[0])

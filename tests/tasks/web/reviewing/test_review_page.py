@@ -103,7 +103,7 @@ def test_an_approval_that_meets_no_server_is_kept_and_sent_once(ledger, ada, rae
     lost = rae.hold("**/approve")
     rae.page.keyboard.press("Enter")
     rae.page.wait_for_function("() => fewframes.work.keeper.pending().length === 1")
-    rae.page.wait_for_timeout(50)
+    rae.wait_for_calls(lost)
     lost[0].abort()
     rae.page.unroute("**/approve")
     rae.page.wait_for_selector("#app[data-state=empty]")

@@ -59,7 +59,7 @@ def draw(person):
 
 def arrived(ledger, n=1):
     """The corrections that the server has, by frame, when there are so many."""
-    for _ in range(200):
+    for _ in range(1200):
         found = {g.answer.label.frame.frame_idx: g for g in ledger[0].answers_given()
                  if g.question.purpose is Purpose.TRACKED}  # fmt: skip
         if len(found) >= n:
@@ -182,8 +182,8 @@ def test_a_correction_waits_on_this_device_until_the_connection_is_back(at_work)
     person, ledger = at_work
     track(person)
     go_to(person, 3)
+    person.route("**/tracked", lambda route: route.abort())
     drawn = draw(person)
-    person.page.route("**/tracked", lambda route: route.abort())
     go_home(person)
     person.page.wait_for_selector("#banner:not([hidden])")
     assert len(person.page.evaluate("() => fewframes.work.keeper.pending()")) == 1
@@ -198,9 +198,9 @@ def test_a_correction_survives_a_reload(at_work):
     person, ledger = at_work
     track(person)
     go_to(person, 3)
-    drawn = draw(person)
     person.page.on("dialog", lambda dialog: dialog.accept())
-    person.page.route("**/tracked", lambda route: route.abort())
+    person.route("**/tracked", lambda route: route.abort())
+    drawn = draw(person)
     person.page.wait_for_function("() => fewframes.work.keeper.pending().length")
     person.page.reload()
     person.page.unroute("**/tracked")
