@@ -50,6 +50,11 @@ class Project:
         return self.root / "outbox"
 
     @property
+    def pretrained(self) -> Path:
+        """Folder of networks that were trained on the project's whole footage."""
+        return self.root / "pretrained"
+
+    @property
     def place(self) -> str:
         """Six digits that follow from machine and folder: a copy on the same machine has others."""
         return hashlib.sha256(f"{socket.gethostname()}:{self.root}".encode()).hexdigest()[:6]

@@ -47,6 +47,10 @@ AUTO: Auto = "auto"
 """A number that follows from the footage and the people, see :mod:`al_core.campaign.budget`."""
 
 
+OF_PROJECT = "project"
+"""Instead of a file: what the project itself learnt, see :mod:`al_core.stores.pretrained`."""
+
+
 class Table(Mapping[str, T]):
     """What the names in settings stand for: strategies, propagators, back-ends, export formats.
 
@@ -295,7 +299,7 @@ class PropagationSettings(_Section):
     ] = (AUTO,)
     seconds_per_frame: Seconds = 30.0
     flow_long_side: Positive = 427
-    flow_preset: Literal["ultrafast", "fast", "medium", "fine"] = "fine"
+    flow_preset: Literal["ultrafast", "fast", "medium", "balanced", "fine"] = "balanced"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
     new_object_threshold: Share = 0.8
     encoder: str = ""

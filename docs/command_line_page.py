@@ -125,6 +125,11 @@ EXAMPLES = {
         "fewframes predict clips/two.mkv --project work --out found",
         "fewframes predict clips davis --project work --out found --format davis --format overlay-mp4 --stride 5",
     ],
+    "pretrain": [
+        "fewframes pretrain --encoder --project work",
+        "fewframes pretrain --encoder --parent --steps 600 --project work",
+        "fewframes pretrain --encoder --forget --project work",
+    ],
     "student": [
         "fewframes student list --project work",
         "fewframes student pin 2 --project work",

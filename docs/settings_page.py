@@ -137,14 +137,17 @@ MEANING = {
     "propagation.seconds_per_frame": "With `auto`: machine seconds that it may take to put one frame right; 0 tries "
     "nothing dear.",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
-    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or `fine`: slower, better.",
+    "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or, at full resolution, `balanced` "
+    "and `fine`, which is slower and no better.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",
     "propagation.encoder": "File of the encoder that `affinity` compares frames with and `tracks` knows objects by; "
-    "empty: `affinity` trains one on each clip.",
+    "`project`: the one that `fewframes pretrain` trained; empty: the same, and where there is none, `affinity` trains "
+    "one on each clip.",
     "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
-    "propagation.parent": "File of weights that `specialist` starts from; empty means random weights.",
+    "propagation.parent": "File of weights that `specialist` starts from; `project`: those that `fewframes pretrain` "
+    "trained; empty means random weights.",
     "propagation.cutie_weights": "File of Cutie's weights, for the propagator `cutie`, as its project publishes them.",
     "propagation.sam_weights": "Folder of SAM 2's weights, or of SAM 3's tracker, for clicks and boxes on the page and "
     "for the propagator `sam2`.",

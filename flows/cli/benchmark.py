@@ -76,7 +76,7 @@ def _run_campaign(project: "Project", settings: "Settings", on_round: Callable[[
 @click.option("--sequence", required=True, help="Name of the sequence.")
 @click.option("--labels", help="Comma-separated frames, counted from 0, whose masks are the labels.")
 @click.option("--evenly", "n_labels", type=click.IntRange(1), help="Number of evenly spaced frames instead.")
-@click.option("--method", default="flow", show_default=True, help="Comma-separated propagators, or auto.")
+@click.option("--method", default="auto", show_default=True, help="Comma-separated propagators, or auto.")
 @click.option("--out", required=True, type=WORK, help="Folder to write.")
 @click.option("--cache", type=WORK, help="What may be computed again, e.g. flow. Default: cache in --out.")
 @settings_options

@@ -19,6 +19,7 @@ from flows.cli.content.label_import import import_labels
 from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
 from flows.cli.models.labelling import predict
+from flows.cli.models.pretrain import pretrain
 from flows.cli.models.students import student
 from flows.cli.options import project_option, readable_project_option, terminal
 from flows.cli.outputs import export, report, settings, status
@@ -138,7 +139,7 @@ for _command in (
     *(doctor, ingest, import_labels, holdout, cuts, category, guide, video),
     *(run, one_round, pause, resume, serve, status, settings, report, export),
     *(certify, certificate),
-    *(predict, student, simulate, propagate, bench, compare, demo),
+    *(predict, pretrain, student, simulate, propagate, bench, compare, demo),
     *(annotator, review, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
 ):
     main.add_command(_command)

@@ -18,7 +18,16 @@ from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.records import Video
 from al_core.selection import STRATEGIES
-from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings, leaves
+from al_core.settings import (
+    AUTO,
+    OF_PROJECT,
+    AnnotatorSettings,
+    PropagationSettings,
+    SelectionSettings,
+    Settings,
+    leaves,
+)
+from al_core.stores.pretrained import PretrainedNetworks, used
 from al_core.students.zoo import check_start, config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
@@ -51,7 +60,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_numbers(values)
     _check_variables(values)
     _check_selection(settings.selection)
-    _check_propagation(settings.propagation)
+    _check_propagation(settings.propagation, project)
     with _about("student.device"):
         if settings.student.device.startswith("cuda"):
             from al_core.students.build import choose_device
@@ -160,17 +169,21 @@ def _check_selection(selection: SelectionSettings) -> None:
         )
 
 
-def _check_propagation(propagation: PropagationSettings) -> None:
+def _check_propagation(propagation: PropagationSettings, project: Project | None) -> None:
     methods = propagation.candidates
-    for setting, name, used in (
+    try:
+        used(propagation, PretrainedNetworks(project.pretrained).all() if project is not None else ())
+    except FewframesError as error:
+        raise BadSettings(str(error)) from None
+    for setting, name, worked_with in (
         ("encoder", propagation.encoder, {"affinity", "tracks"} & set(methods)),
         ("parent", propagation.parent, "specialist" in methods),
         ("cutie_weights", propagation.cutie_weights, False),
     ):
-        if name:
+        if name and name != OF_PROJECT:
             with _about(f"propagation.{setting}"):
                 path = _file(name)
-                if used:
+                if worked_with:
                     _read_network(setting, path)
     if "cutie" in methods:
         with _about("propagation.methods" if find_spec("cutie") is None else "propagation.cutie_weights"):

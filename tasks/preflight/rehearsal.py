@@ -22,6 +22,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Progress, Video
 from al_core.settings import Settings
+from al_core.stores.pretrained import PretrainedNetworks, with_networks
 from tasks.preflight.checks import starts_from_round_before
 from tasks.processes.memory import killed_for_memory
 from tasks.progress import progress_of
@@ -60,8 +61,9 @@ def rehearse(project: Project, ledger: Ledger, settings: Settings) -> tuple[str,
         return ()
     largest = max(videos, key=lambda video: video.width * video.height)
     categories = ledger.categories()
+    networks = with_networks(settings.propagation, PretrainedNetworks(project.pretrained))
     trial = {
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_copy(update={"propagation": networks}).model_dump(mode="json"),
         "categories": sorted(categories.items()),
         "start": str(Path(start).expanduser()) if start else "",
     }

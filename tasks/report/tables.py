@@ -12,6 +12,7 @@ from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from al_core.stores.pretrained import PretrainedNetworks
 from tasks.auditing.round_estimates import estimates_now
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.models.page_refiner import newest_refiner
@@ -65,6 +66,8 @@ def print_status(project: Project, console: Console) -> None:
             say(f"Selection: {proof_so_far(ledger).in_words()}.")
         if refiner := newest_refiner(ledger).in_words():
             say(refiner)
+        for network in PretrainedNetworks(project.pretrained).newest():
+            say(f"{network.describe()[0].upper()}{network.describe()[1:]}.")
         spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
         if spent:
             say(f"Human time: {', '.join(spent)}.")

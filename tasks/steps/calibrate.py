@@ -191,7 +191,7 @@ def _left_out(
 ) -> Iterator[_Row]:
     settings = context.settings
     videos = {video.video_id: video for video in context.videos}
-    every = Resources(settings.propagation, context.project.cache, seed=settings.seed)
+    every = Resources(context.propagation, context.project.cache, seed=settings.seed)
     known = defaultdict(list)
     for label in (label for label in labels if label.complete):
         known[label.frame.video_id].append(label)

@@ -12,7 +12,8 @@ from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
 from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Shots, Video
-from al_core.settings import Settings, StoredSettings
+from al_core.settings import PropagationSettings, Settings, StoredSettings
+from al_core.stores.pretrained import PretrainedNetworks, used, with_networks
 from tasks.certificates.frozen_masks import FrozenMasks
 from tasks.ledger.client import open_ledger
 from tasks.project.outlook import plan_of, rounds_that_learn
@@ -289,6 +290,23 @@ class RoundContext:
         return {"cuts": cuts} if cuts else {}
 
     @cached_property
+    def began(self) -> datetime | None:
+        """When the round began, UTC without zone; None where the ledger has no such round."""
+        return {this.round_id: this.started_at for this in self.ledger.rounds()}.get(self.round_id)
+
+    @cached_property
+    def propagation(self) -> PropagationSettings:
+        """The settings of propagation, in which networks that the project learnt itself are named by their files."""
+        return with_networks(self.settings.propagation, PretrainedNetworks(self.project.pretrained), self.began)
+
+    @property
+    def networks_as_inputs(self) -> dict[str, Any]:
+        """What a step depends on that works with networks of the project; nothing where there are none."""
+        known = PretrainedNetworks(self.project.pretrained).all()
+        found = {kind: one.sha256 for kind, one in used(self.settings.propagation, known, self.began).items()}
+        return {"networks": found} if found else {}
+
+    @cached_property
     def frames(self) -> "FrameStore":
         """The frames of all videos, at the size that the round works on."""
         # Who only looks at results need not load OpenCV.
@@ -307,8 +325,7 @@ class RoundContext:
     @cached_property
     def frozen(self) -> FrozenMasks:
         """What certificates had accepted of earlier rounds when this one began; it delivers the same."""
-        began = {this.round_id: this.started_at for this in self.ledger.rounds()}.get(self.round_id)
-        return FrozenMasks.of(self.project, self.ledger, self.round_id - 1, began)
+        return FrozenMasks.of(self.project, self.ledger, self.round_id - 1, self.began)
 
     @cached_property
     def imported(self) -> frozenset[FrameRef]:

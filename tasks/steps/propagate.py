@@ -73,6 +73,7 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
         "predictions": None if predicted is None else predicted.sha256,
         "propagation": context.stored.part("propagation"),
         **context.cuts_as_inputs,
+        **context.networks_as_inputs,
         **({"accepted": context.frozen.ids} if context.frozen.ids else {}),
     }
 
@@ -141,7 +142,7 @@ def propagate_video(
     clip = VideoFrames(context.frames, video)
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
     shots = context.shots_of(video.video_id)
-    resources = Resources(settings.propagation, project.cache, predicted, settings.seed, on_progress, shots)
+    resources = Resources(context.propagation, project.cache, predicted, settings.seed, on_progress, shots)
     by_frame = known_by_frame(clip, labels, resources)
     propagated = carried_by(choice, resources, clip, by_frame, calibrations)
     delivered = fuse(

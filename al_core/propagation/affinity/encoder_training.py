@@ -1,4 +1,4 @@
-"""Training of the encoder on a clip without labels, by rebuilding the colour of one frame from another.
+"""Training of the encoder on one clip or many, without labels, by rebuilding the colour of one frame from another.
 
 After MAMP (Miao, Bennamoun, Gao, Mian: "Self-Supervised Video Object Segmentation by Motion-Aware Mask Propagation",
 ICME 2022): both frames lose one of their two colour channels; the lost channel of the one is copied from the other,
@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from al_core.errors import BadVideo
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import ClipFrames
+from al_core.footage.images import working_size
 from al_core.networks.network_state import Checkpoint, kept_or_trained
 from al_core.propagation.affinity.encoder import (
     STRIDE,
@@ -48,6 +51,14 @@ LEARNING_RATE = 2e-3
 MOST_PAIRS = 48
 """Pairs of frames of one clip that are learnt from, drawn at random."""
 
+MOST_CLIPS = 64
+"""Clips that one encoder learns from, evenly spaced among those that are there."""
+
+PAIRS_OF_ALL = 384
+"""Pairs of all these clips together, the same number of each; no fewer than :data:`LEAST_PAIRS` of one."""
+
+LEAST_PAIRS = 6
+
 SAVE_EVERY = 50
 """Steps."""
 
@@ -59,11 +70,14 @@ _LOSS_SCALE = 20.0
 _FORMAT = "encoder1"
 
 
-class Pair(NamedTuple):
-    """Two frames of one clip, float32 [3, h, w] each, as of :func:`~al_core.propagation.affinity.encoder.to_lab`."""
+Picture = NDArray[np.uint8]
 
-    target: Tensor
-    source: Tensor
+
+class Pair(NamedTuple):
+    """Two frames of one clip, RGB uint8 [h, w, 3] each, height and width multiples of 4."""
+
+    target: Picture
+    source: Picture
 
 
 def learned_features(resources: Resources) -> Callable[[ClipFrames, tuple[int, int]], Describe]:
@@ -115,15 +129,61 @@ def trained_encoder(
     )
 
 
-def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int) -> list[Pair]:
-    """Draw pairs of frames some frames apart; at most :data:`MOST_PAIRS`, so memory does not grow with the clip."""
+def trained_on_all(
+    clips: Sequence[ClipFrames],
+    long_side: int,
+    disk: DiskCache,
+    steps: int,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Encoder:
+    """Return one encoder for many clips: from the cache, or trained now; a training that was killed is continued.
+
+    Args:
+        clips: at least one of two frames and more; shorter ones are passed over. Over a cut a clip ends.
+        long_side: of the frames as they are learnt from, in pixels.
+
+    Raises:
+        BadVideo: there is no clip of two frames.
+    """
+    chosen = most_of([clip for clip in clips if clip.n_frames > 1])
+    if not chosen:
+        raise BadVideo("an encoder is trained on videos of two frames and more, got none; take some in first")
+    encoder = new_encoder(seed)
+
+    def learn(keep: Checkpoint) -> None:
+        pairs, of_each = [], max(LEAST_PAIRS, PAIRS_OF_ALL // len(chosen))
+        for number, clip in enumerate(chosen, start=1):
+            pairs += pairs_of(clip, working_size(*clip.size, long_side), seed, min(of_each, MOST_PAIRS))
+            if on_progress is not None:
+                on_progress(Progress(0, steps, f"clip {number} of {len(chosen)} is read"))
+        train(encoder, pairs, steps, seed, keep, on_progress)
+
+    return kept_or_trained(disk, key_of_all(chosen, long_side, steps, seed), encoder, learn)
+
+
+def most_of(clips: Sequence[ClipFrames]) -> list[ClipFrames]:
+    """Return the clips that are learnt from: all, or :data:`MOST_CLIPS` evenly spaced ones."""
+    at = np.linspace(0, len(clips) - 1, min(len(clips), MOST_CLIPS)).round()
+    return [clips[int(i)] for i in at]
+
+
+def key_of_all(clips: Sequence[ClipFrames], long_side: int, steps: int, seed: int) -> str:
+    """Return the name of an encoder of many clips: equal clips and settings share one."""
+    what = [_FORMAT, [c.sha256 for c in clips], [list(c.size) for c in clips], long_side, steps, seed]
+    return fingerprint([*what, APART, RADIUS, CROP, BATCH, MOST_PAIRS, PAIRS_OF_ALL, LEAST_PAIRS])
+
+
+def pairs_of(frames: ClipFrames, size: tuple[int, int], seed: int, most: int = MOST_PAIRS) -> list[Pair]:
+    """Draw pairs of frames some frames apart; at most ``most``, so memory does not grow with the clip."""
     rng = np.random.default_rng(seed)
     n = frames.n_frames
-    targets = np.sort(rng.choice(n, min(n, MOST_PAIRS), replace=False)).tolist()
+    targets = np.sort(rng.choice(n, min(n, most), replace=False)).tolist()
     partners = [_partner(t, n, rng) for t in targets]
     read = reader(frames, size)
-    labs = {i: to_lab(read(i)) for i in sorted({*targets, *partners})}
-    return [Pair(labs[t], labs[p]) for t, p in zip(targets, partners, strict=True)]
+    below, right = -size[0] % STRIDE, -size[1] % STRIDE
+    seen = {i: np.pad(read(i), ((0, below), (0, right), (0, 0)), mode="edge") for i in sorted({*targets, *partners})}
+    return [Pair(seen[t], seen[p]) for t, p in zip(targets, partners, strict=True)]
 
 
 def train(
@@ -140,12 +200,13 @@ def train(
         keep: where the training stands is kept there, every :data:`SAVE_EVERY` steps.
     """
     optimizer = torch.optim.Adam(encoder.parameters(), LEARNING_RATE)
+    side = min(CROP, *(min(pair.target.shape[:2]) for pair in pairs))
     encoder.train()
     for step in range(keep.restore(encoder, optimizer), steps):
         rng = np.random.default_rng([seed, step])
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * float(1 + np.cos(np.pi * step / steps)) / 2
-        target, source = _crops(pairs, rng)
+        target, source = _crops(pairs, side, rng)
         loss = reconstruction_loss(encoder, target, source, dropped=int(rng.integers(1, 3)))
         optimizer.zero_grad()
         loss.backward()
@@ -186,14 +247,12 @@ def _partner(target: int, n_frames: int, rng: np.random.Generator) -> int:
     return 0 if target else 1
 
 
-def _crops(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Cut the same place out of both frames of some pairs: float32 [n, 3, h, w] each."""
+def _crops(pairs: Sequence[Pair], side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Cut the same square out of both frames of some pairs: float32 [n, 3, side, side] each, in Lab."""
     targets, sources = [], []
     for _ in range(BATCH):
         pair = pairs[int(rng.integers(len(pairs)))]
-        height, width = pair.target.shape[1:]
-        side = min(CROP, height, width)
-        y, x = (STRIDE * int(rng.integers((n - side) // STRIDE + 1)) for n in (height, width))
-        targets.append(pair.target[:, y : y + side, x : x + side])
-        sources.append(pair.source[:, y : y + side, x : x + side])
+        y, x = (STRIDE * int(rng.integers((n - side) // STRIDE + 1)) for n in pair.target.shape[:2])
+        targets.append(to_lab(pair.target[y : y + side, x : x + side]))
+        sources.append(to_lab(pair.source[y : y + side, x : x + side]))
     return torch.stack(targets), torch.stack(sources)

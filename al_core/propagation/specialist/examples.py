@@ -80,17 +80,20 @@ def network_input(
     return np.dstack([image * np.float32(4 / 255) - 2, own, others])
 
 
-def labelled_frames(frames: ClipFrames, labels: Labels, size: Size, carry: Propagator) -> Iterator[ExampleFrame]:
+def labelled_frames(
+    frames: ClipFrames, labels: Labels, size: Size, carry: Propagator, most: int = MOST_FRAMES
+) -> Iterator[ExampleFrame]:
     """Yield the labelled frames of a clip with their priors, in rising order.
 
     Args:
         size: (height, width) of the masks that ``carry`` gives.
         carry: brings the masks of other labelled frames to this one.
+        most: frames that are given, evenly spaced; never more than :data:`MOST_FRAMES`.
     """
     marks = sorted(labels)
     alone = len(tracks_of(labels)) == 1
     read = reader(frames, size)
-    chosen = {int(i) for i in np.linspace(0, len(marks) - 1, min(len(marks), MOST_FRAMES)).round()}
+    chosen = {int(i) for i in np.linspace(0, len(marks) - 1, min(len(marks), most, MOST_FRAMES)).round()}
     for at in sorted(chosen):
         truth = {track: shrink(mask, size).soft(size) for track, mask in labels[marks[at]].items()}
         before, after = marks[max(at - 1, 0) : at], marks[at + 1 : at + 2]

@@ -31,6 +31,6 @@ def load_weights(path: Path) -> UNet:
         BadCheckpoint: there is no such file, it cannot be read, or its weights are another network's.
     """
     network = new_network(0)
-    advice = "make one with al_core.propagation.specialist.training.train_parent"
+    advice = "make one with: fewframes pretrain --parent"
     load_state(path, network, "a specialist's parent", advice)
     return network

@@ -4,27 +4,28 @@ OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017) has the 
 knows what objects are, and a short training on the clip itself, here with all its labelled frames.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from al_core.errors import BadLabel, TrainingDiverged
 from al_core.footage.clips import ClipFrames
-from al_core.masks.soft import Size
-from al_core.networks.network_state import Checkpoint, to_bytes
+from al_core.footage.images import working_size
+from al_core.networks.network_state import Checkpoint
 from al_core.networks.unet import STRIDE, UNet, segmentation_loss
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import new_network, scale_seen
+from al_core.propagation.specialist.network import scale_seen
 from al_core.records import Progress
-from al_core.stores.disk_cache import DiskCache
 
 BATCH = 4
 LEARNING_RATE = 2e-3
 WARM_UP = 20
 CHECKPOINT_STEPS = 50
+
+MOST_PARENT_FRAMES = 512
+"""Labelled frames of all clips together that a parent learns from."""
 
 
 def train(
@@ -82,28 +83,31 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def train_parent(
-    clips: Iterable[tuple[ClipFrames, Labels]],
-    size: Callable[[ClipFrames], Size],
-    carry: Propagator,
-    path: Path,
+    network: UNet,
+    clips: Sequence[tuple[ClipFrames, Labels, Propagator]],
+    long_side: int,
     steps: int = 1000,
     seed: int = 0,
+    keep: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> UNet:
-    """Train a parent on labelled clips and write its weights to a file for the setting ``propagation.parent``.
+) -> None:
+    """Train a network in place on labelled clips, as a parent: weights for the setting ``propagation.parent``.
+
+    Memory: that of :data:`MOST_PARENT_FRAMES` labelled frames, the same share of each clip.
 
     Args:
         clips: labelled clips, other ones than the parent is to be used on; at least two labels each give
-            realistic priors.
-        size: (height, width) of the masks that ``carry`` gives for a clip.
-        carry: brings masks from one labelled frame to another, such as the flow propagator.
-        path: where to write.
+            realistic priors. With what brings masks from one labelled frame to another, such as the flow propagator.
+        long_side: of the masks that it gives, in pixels.
+        keep: where the training stands is kept there.
 
     Raises:
         BadLabel: no clip has a label.
     """
-    examples = [e for frames, labels in clips for e in labelled_frames(frames, labels, size(frames), carry)]
-    network = new_network(seed)
-    train(network, examples, steps, seed, on_progress=on_progress)
-    DiskCache(path.parent, 2**62).put(path.name, to_bytes(network))
-    return network
+    examples: list[ExampleFrame] = []
+    of_each = max(MOST_PARENT_FRAMES // max(len(clips), 1), 1)
+    for number, (frames, labels, carry) in enumerate(clips, start=1):
+        examples += labelled_frames(frames, labels, working_size(*frames.size, long_side), carry, of_each)
+        if on_progress is not None:
+            on_progress(Progress(0, steps, f"clip {number} of {len(clips)} is read"))
+    train(network, examples, steps, seed, keep, on_progress)

@@ -47,7 +47,7 @@ def choose_propagators(
     # What is tried on videos with many labels tells what to expect of those with few.
     for done, video_id in enumerate(sorted(by_video, key=lambda v: (-len(by_video[v]), v)), start=1):
         clip, shots = VideoFrames(context.frames, videos[video_id]), context.shots_of(video_id)
-        resources = Resources(settings.propagation, context.project.cache, None, settings.seed, on_progress, shots)
+        resources = Resources(context.propagation, context.project.cache, None, settings.seed, on_progress, shots)
         by_frame = known_by_frame(clip, by_video[video_id], resources)
         key = _key(context, clip, list(by_frame.values()), cases, shots)
         choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, by_frame, cases)
@@ -109,4 +109,5 @@ def _key(
     kinds = sorted((*at, kind.value) for at, kind in Evidence.of(labels).kinds.items() if exactness(kind) < 1)
     depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings, list(shots.cuts)]
     depends += [kinds] if kinds else []
+    depends += [context.networks_as_inputs] if context.networks_as_inputs else []
     return f"{clip.sha256}/{fingerprint(depends)}.json"

@@ -169,7 +169,7 @@ def _without_teachers(
     context = before.of_step(Propagated.step)
     settings, shots = context.settings, before.shots_of(video.video_id)
     clip = VideoFrames(before.frames, video)
-    resources = Resources(settings.propagation, before.project.cache, None, settings.seed, None, shots)
+    resources = Resources(context.propagation, before.project.cache, None, settings.seed, None, shots)
     labels = [label for label in before.labels_collected if label.frame.video_id == video.video_id]
     by_frame = known_by_frame(clip, labels, resources)
     maps = {name: Calibration(found["slope"], found["offset"]) for name, found in delivered.calibration.items()}

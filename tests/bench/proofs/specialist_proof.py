@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from al_core.networks.network_state import to_bytes
 from al_core.networks.unet import UNet
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.specialist.examples import labelled_frames, network_input
@@ -34,8 +35,10 @@ def figures(clip: MoverClip, seed: int, cache: Path) -> Figures:
     flow, path = FlowPropagator(FlowStore(cache / "flow"), PropagationSettings()), cache / "parent.pt"
     if not path.is_file():
         others = [clip_of(1000 + i) for i in range(PARENT_CLIPS)]
-        parents = [(c, {i: c.truth[i] for i in THREE}) for c in others]
-        train_parent(parents, lambda frames: frames.size, flow, path, PARENT_STEPS)
+        parents = [(c, {i: c.truth[i] for i in THREE}, flow) for c in others]
+        parent = new_network(0)
+        train_parent(parent, parents, max(SIZE), PARENT_STEPS)
+        path.write_bytes(to_bytes(parent))
     found = {"parent only": quality(load_weights(path), clip)}
     for name, start, marks, steps in (
         (BOTH, load_weights(path), THREE, STEPS),

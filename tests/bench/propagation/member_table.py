@@ -36,6 +36,7 @@ from al_core.networks.network_state import Checkpoint, to_bytes
 from al_core.propagation import Resources, build
 from al_core.propagation.affinity.encoder import new_encoder
 from al_core.propagation.affinity.encoder_training import pairs_of, train, trained_encoder
+from al_core.propagation.specialist.network import new_network
 from al_core.propagation.specialist.training import train_parent
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import AUTO, PropagationSettings
@@ -207,8 +208,11 @@ def learn_encoder(place: Place, copies: Sequence[SmallCopy]) -> None:
 def learn_parent(place: Place, copies: Sequence[SmallCopy]) -> None:
     """Train one parent on labels of many clips."""
     if not place.parent.exists():
-        labelled = [(copy, labels_of(copy, min(PARENT_LABELS, len(copy.truth_frames)))) for copy in copies]
-        train_parent(labelled, flow_size, build("flow", resources_of(place)), place.parent, PARENT_STEPS)
+        flow = build("flow", resources_of(place))
+        labelled = [(copy, labels_of(copy, min(PARENT_LABELS, len(copy.truth_frames))), flow) for copy in copies]
+        parent = new_network(0)
+        train_parent(parent, labelled, PropagationSettings().flow_long_side, PARENT_STEPS)
+        place.parent.write_bytes(to_bytes(parent))
 
 
 def flow_size(copy: ClipFrames) -> tuple[int, int]:

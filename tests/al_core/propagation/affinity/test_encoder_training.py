@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from al_core.errors import BadVideo
 from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training as training
-from al_core.propagation.affinity.encoder import Encoder, new_encoder
-from al_core.propagation.affinity.encoder_training import pairs_of, reconstruction_loss, trained_encoder, training_key
+from al_core.propagation.affinity.encoder import Encoder, new_encoder, to_lab
+from al_core.propagation.affinity.encoder_training import (
+    most_of,
+    pairs_of,
+    reconstruction_loss,
+    trained_encoder,
+    trained_on_all,
+    training_key,
+)
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.movers import MoverClip, line, mover_clip
@@ -32,7 +40,7 @@ def trained(clip: MoverClip, folder: Path, steps: int = 10, **more: object) -> E
 
 def loss_of(encoder: Encoder, clip: MoverClip) -> float:
     pairs = pairs_of(clip, clip.size, seed=5)
-    target, source = (torch.stack(frames) for frames in zip(*pairs, strict=True))
+    target, source = (torch.stack([to_lab(frame) for frame in frames]) for frames in zip(*pairs, strict=True))
     with torch.inference_mode():
         return float(np.mean([float(reconstruction_loss(encoder, target, source, dropped)) for dropped in (1, 2)]))
 
@@ -109,3 +117,35 @@ def test_few_frames_of_a_long_clip_are_read(clip: MoverClip) -> None:
 def test_a_clip_of_one_frame_needs_no_training(clip: MoverClip, tmp_path: Path) -> None:
     clip.images = clip.images[:1]
     assert to_bytes(trained(clip, tmp_path)) == to_bytes(new_encoder(0))
+
+
+def test_one_encoder_learns_on_clips_of_different_sizes(clip: MoverClip, tmp_path: Path) -> None:
+    low = mover_clip({1: line((24, 18), (1.5, 0.5))}, size=(40, 80))
+    told: list[Progress] = []
+    disk = DiskCache(tmp_path, 10**8)
+    encoder = trained_on_all([clip, low], 80, disk, 6, on_progress=told.append)
+    assert [p.note for p in told[:2]] == ["clip 1 of 2 is read", "clip 2 of 2 is read"]
+    assert [p.done for p in told[2:]] == [1, 2, 3, 4, 5, 6]
+    assert to_bytes(encoder) != to_bytes(trained(clip, tmp_path, steps=6))
+    clip.reads.clear()
+    assert to_bytes(trained_on_all([clip, low], 80, disk, 6)) == to_bytes(encoder)
+    assert clip.reads == []
+
+
+def test_one_clip_alone_gives_the_encoder_that_is_trained_on_it(clip: MoverClip, tmp_path: Path) -> None:
+    alone = trained_on_all([clip], max(clip.size), DiskCache(tmp_path / "all", 10**8), 6)
+    assert to_bytes(alone) == to_bytes(trained(clip, tmp_path / "clip", steps=6))
+
+
+def test_of_very_many_clips_evenly_spaced_ones_are_learnt_from(clip: MoverClip) -> None:
+    clips = [clip, *[mover_clip({}, size=(64, 80), seed=seed) for seed in (1, 2)]] * 50
+    chosen = most_of(clips)
+    assert len(chosen) == training.MOST_CLIPS
+    assert chosen[0] is clips[0]
+    assert chosen[-1] is clips[-1]
+
+
+def test_without_a_clip_of_two_frames_there_is_nothing_to_learn_from(clip: MoverClip, tmp_path: Path) -> None:
+    clip.images = clip.images[:1]
+    with pytest.raises(BadVideo, match="two frames and more, got none"):
+        trained_on_all([clip], 80, DiskCache(tmp_path, 10**8), 6)

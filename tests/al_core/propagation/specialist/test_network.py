@@ -14,5 +14,5 @@ def test_weights_come_back_from_a_file(tmp_path: Path) -> None:
     path.write_bytes(to_bytes(new_network(3)))
     assert to_bytes(load_weights(path)) == to_bytes(new_network(3))
     assert to_bytes(new_network(3)) != to_bytes(new_network(4))
-    with pytest.raises(BadCheckpoint, match="specialist's parent.*train_parent"):
+    with pytest.raises(BadCheckpoint, match="specialist's parent.*pretrain --parent"):
         load_weights(tmp_path / "absent.pt")

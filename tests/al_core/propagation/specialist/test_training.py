@@ -62,8 +62,13 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, m
 def test_a_parent_is_written_and_started_from(tmp_path: Path) -> None:
     clip = one_mover()
     flow = FlowPropagator(FlowStore(tmp_path), PropagationSettings())
+    told: list[Progress] = []
+    parent = new_network(0)
+    train_parent(parent, [(clip, {2: clip.truth[2]}, flow)], max(clip.size), steps=2, on_progress=told.append)
+    assert told[0].note == "clip 1 of 1 is read"
+    assert [p.done for p in told] == [0, 1, 2]
     path = tmp_path / "parent.pt"
-    parent = train_parent([(clip, {2: clip.truth[2]})], lambda frames: frames.size, flow, path, steps=2)
+    path.write_bytes(to_bytes(parent))
     assert to_bytes(load_weights(path)) == to_bytes(parent)
 
 

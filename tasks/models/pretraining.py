@@ -1,0 +1,129 @@
+"""Train networks on the whole footage of a project, for its propagators to start from (``fewframes pretrain``)."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from al_core.errors import NotReady
+from al_core.fingerprint import fingerprint
+from al_core.footage.clips import ClipFrames
+from al_core.ledger.file.ledger_clock import system_time
+from al_core.ledger.store import Ledger
+from al_core.project import Project
+from al_core.propagation import Resources, build
+from al_core.propagation.base import Labels, Propagator
+from al_core.propagation.shotwise import ShotFrames
+from al_core.records import ONE_SHOT, FrameLabel, Progress, Video, fingerprint_labels
+from al_core.settings import Settings
+from al_core.stores.disk_cache import DiskCache
+from al_core.stores.pretrained import Pretrained, PretrainedNetworks
+from tasks.project.ingest import open_frames
+from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
+
+ENCODER_STEPS = 1200
+PARENT_STEPS = 1000
+
+CACHE_BYTES = 500_000_000
+
+_FORMAT = "parent1"
+
+Tell = Callable[[Progress], None]
+
+
+def pretrain_encoder(
+    project: Project, ledger: Ledger, settings: Settings, steps: int, on_progress: Tell | None = None
+) -> Pretrained:
+    """Train an encoder on all videos, labelled or not, and keep it with the project.
+
+    A command that was stopped goes on where it was; on footage that is the same nothing is trained again.
+
+    Raises:
+        NotReady: the project has no video of two frames.
+    """
+    from al_core.networks.network_state import to_bytes
+    from al_core.propagation.affinity.encoder_training import trained_on_all
+
+    store, shots = open_frames(project, ledger, settings.frames), ledger.shots()
+    clips: list[ClipFrames] = []
+    for video in _videos(ledger):
+        ranges = shots.get(video.video_id, ONE_SHOT).ranges(video.n_frames)
+        whole = VideoFrames(store, video)
+        clips += [whole] if len(ranges) == 1 else [ShotFrames(whole, shot) for shot in ranges]
+    clips = [clip for clip in clips if clip.n_frames > 1]
+    if not clips:
+        raise NotReady("an encoder learns on videos of two frames and more, and there is none; take some in first")
+    side, disk = settings.propagation.flow_long_side, _cache(project)
+    encoder = trained_on_all(clips, side, disk, steps, settings.seed, on_progress)
+    return _kept(project, "encoder", to_bytes(encoder), _videos(ledger), steps)
+
+
+def pretrain_parent(
+    project: Project, ledger: Ledger, settings: Settings, steps: int, on_progress: Tell | None = None
+) -> Pretrained:
+    """Train a parent of the specialist on the labelled frames of all videos, and keep it with the project.
+
+    A command that was stopped goes on where it was; on labels that are the same nothing is trained again.
+
+    Raises:
+        NotReady: nobody has labelled an object yet.
+    """
+    from al_core.networks.network_state import kept_or_trained, to_bytes
+    from al_core.propagation.specialist.network import new_network
+    from al_core.propagation.specialist.training import train_parent
+
+    store, shots = open_frames(project, ledger, settings.frames), ledger.shots()
+    known: dict[int, list[FrameLabel]] = {}
+    for label in (label for label in ledger.human_labels() if label.complete):
+        known.setdefault(label.frame.video_id, []).append(label)
+    videos = [video for video in _videos(ledger) if any(label.objects for label in known.get(video.video_id, ()))]
+    if not videos:
+        raise NotReady("a parent learns from frames that people labelled, and there is none with an object in it yet")
+
+    def clip_of(video: Video) -> tuple[ClipFrames, Labels, Propagator]:
+        clip = VideoFrames(store, video)
+        resources = Resources(
+            settings.propagation, project.cache, seed=settings.seed, shots=shots.get(video.video_id, ONE_SHOT)
+        )
+        labels = known_by_frame(clip, known[video.video_id], resources)
+        return clip, Decoded(labels), build("flow", resources)
+
+    side, seed = settings.propagation.flow_long_side, settings.seed
+    learnt = [label for video in videos for label in known[video.video_id]]
+    depends = [video.sha256 for video in videos], fingerprint_labels(learnt), settings.propagation.flow_preset
+    key = fingerprint([_FORMAT, *depends, side, steps, seed])
+    network = new_network(seed)
+    trained = kept_or_trained(
+        _cache(project),
+        key,
+        network,
+        lambda keep: train_parent(network, [clip_of(v) for v in videos], side, steps, seed, keep, on_progress),
+    )
+    return _kept(project, "parent", to_bytes(trained), videos, steps, len(learnt))
+
+
+def forget(project: Project, kind: str, at: datetime | None = None) -> bool:
+    """Let rounds that begin from now on do without a kind of network; returns whether there was one."""
+    return PretrainedNetworks(project.pretrained).end(kind, at or system_time())
+
+
+def _videos(ledger: Ledger) -> list[Video]:
+    excluded = ledger.excluded_videos()
+    return [video for video in ledger.videos() if video.video_id not in excluded]
+
+
+def _cache(project: Project) -> DiskCache:
+    return DiskCache(project.cache / "pretraining", CACHE_BYTES)
+
+
+def _kept(
+    project: Project, kind: str, weights: bytes, videos: list[Video], steps: int, frames: int | None = None
+) -> Pretrained:
+    """Keep a network, unless rounds go by it already."""
+    networks, sha256 = PretrainedNetworks(project.pretrained), hashlib.sha256(weights).hexdigest()
+    for one in networks.newest():
+        if (one.kind, one.sha256) == (kind, sha256) and networks.path(one).is_file():
+            return one
+    n_frames = sum(video.n_frames for video in videos) if frames is None else frames
+    made = Pretrained(kind, sha256, system_time(), len(videos), n_frames, steps)
+    networks.add(made, weights)
+    return made

@@ -1,0 +1,118 @@
+"""Networks that a project's own footage trains, and the rounds that use them."""
+
+from pathlib import Path
+
+import pytest
+
+from al_core.errors import NotReady
+from al_core.networks.network_state import to_bytes
+from al_core.propagation.affinity import encoder_training
+from al_core.propagation.affinity.encoder import load_encoder, new_encoder
+from al_core.propagation.specialist.network import load_weights, new_network
+from al_core.records import FrameRef, LabelRequest, Progress, Selected
+from al_core.settings import Settings
+from al_core.stores.pretrained import PretrainedNetworks
+from tasks.models.pretraining import forget, pretrain_encoder, pretrain_parent
+from tasks.steps.context import RoundContext
+from tasks.steps.model_selection.choosing import choose_propagators
+from tasks.steps.propagate import propagate_video
+from tests.toys.ledgers import clip, context_of, mask_answer, times_us
+from tests.toys.workplace import Workplace
+
+SETTINGS = Settings().changed({"propagation.methods": ["affinity", "specialist"], "propagation.specialist_steps": 2})
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    monkeypatch.setattr(encoder_training, "CROP", 32)
+    return Workplace(tmp_path)
+
+
+def labelled(place: Workplace, *frames: int) -> None:
+    """Let a person answer in round 1."""
+    place.ledger.begin_round(SETTINGS)
+    for rank, i in enumerate(frames):
+        request = LabelRequest.of(1, Selected(FrameRef(place.video.video_id, i), rank, 0.5, "it moves"))
+        place.ledger.put_requests([request])
+        answer = mask_answer(request, f"a{i}", place.label(i).objects[0].rle)
+        place.ledger.put_answer(answer)
+
+
+def test_an_encoder_of_all_videos_is_kept_and_made_once(place: Workplace) -> None:
+    told: list[Progress] = []
+    made = pretrain_encoder(place.project, place.ledger, SETTINGS, 3, told.append)
+    assert (made.kind, made.videos, made.frames, made.steps) == ("encoder", 1, 12, 3)
+    assert [p.done for p in told] == [0, 1, 2, 3]
+    networks = PretrainedNetworks(place.project.pretrained)
+    assert networks.all() == [made]
+    assert to_bytes(load_encoder(networks.path(made))) != to_bytes(new_encoder(0))
+    told.clear()
+    assert pretrain_encoder(place.project, place.ledger, SETTINGS, 3, told.append) == made
+    assert told == []
+    assert networks.all() == [made]
+
+
+def test_a_training_that_was_stopped_goes_on(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_training, "SAVE_EVERY", 2)
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain_encoder(place.project, place.ledger, SETTINGS, 4, stop)
+    assert PretrainedNetworks(place.project.pretrained).all() == []
+    told: list[Progress] = []
+    pretrain_encoder(place.project, place.ledger, SETTINGS, 4, told.append)
+    assert [p.done for p in told] == [0, 3, 4]
+
+
+def test_a_parent_learns_from_labels(place: Workplace) -> None:
+    with pytest.raises(NotReady, match="frames that people labelled"):
+        pretrain_parent(place.project, place.ledger, SETTINGS, 2)
+    labelled(place, 2, 9)
+    made = pretrain_parent(place.project, place.ledger, SETTINGS, 2)
+    assert (made.videos, made.frames, made.steps) == (1, 2, 2)
+    kept = load_weights(PretrainedNetworks(place.project.pretrained).path(made))
+    assert to_bytes(kept) != to_bytes(new_network(0))
+    assert pretrain_parent(place.project, place.ledger, SETTINGS, 2) == made
+
+
+def test_footage_of_single_frames_teaches_an_encoder_nothing(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    place.ledger.exclude_video(place.video.video_id, "ann")
+    place.ledger.add_video(clip("still", 1), times_us(1))
+    with pytest.raises(NotReady, match="two frames and more, and there is none"):
+        pretrain_encoder(place.project, place.ledger, SETTINGS, 2)
+
+
+def test_rounds_that_begin_afterwards_use_it_and_the_open_one_does_not(place: Workplace) -> None:
+    place.ledger.begin_round(SETTINGS)
+    made = pretrain_encoder(place.project, place.ledger, SETTINGS, 2)
+    before = RoundContext(place.project, place.ledger, 1)
+    assert before.networks_as_inputs == {}
+    assert before.propagation == before.settings.propagation
+    place.ledger.abandon_round("ann")
+    place.ledger.begin_round(SETTINGS)
+    after = RoundContext(place.project, place.ledger, 2)
+    assert after.networks_as_inputs == {"networks": {"encoder": made.sha256}}
+    assert after.propagation.encoder == str(PretrainedNetworks(place.project.pretrained).path(made))
+    assert forget(place.project, "encoder")
+    place.ledger.abandon_round("ann")
+    place.ledger.begin_round(SETTINGS)
+    assert RoundContext(place.project, place.ledger, 3).networks_as_inputs == {}
+    assert RoundContext(place.project, place.ledger, 2).networks_as_inputs == after.networks_as_inputs
+
+
+def test_what_is_delivered_and_chosen_goes_by_it(place: Workplace) -> None:
+    auto = SETTINGS.changed({"propagation.methods": "auto", "propagation.seconds_per_frame": 1e6})
+    labels, keys, masks = [place.label(2), place.label(9)], set(), []
+    for began in (None, place.ledger.begin_round(auto).started_at):
+        pretrain_encoder(place.project, place.ledger, auto, 2)
+        context = context_of(place.project, place.ledger, 1, auto, frames=place.frames, began=began)
+        choices = choose_propagators(context, labels)
+        keys |= {path.name for path in (place.project.cache / "choices").rglob("*.json")}
+        propagate_video(context, place.video, labels, None, choice=choices[place.video.video_id])
+        masks.append(place.delivered())
+    assert len(keys) == 2
+    assert len(masks[0]) == len(masks[1]) == 12
