@@ -193,6 +193,10 @@ class UncertaintySettings(_Section):
     temporal_inconsistency: Annotated[float, Field(ge=0)] = 1.0
 
 
+FORMER_STRATEGIES = {"cycle_dissimilarity": "patch_cycles"}
+"""What strategies are called now, by their earlier names."""
+
+
 class SelectionSettings(_Section):
     """Which frames are asked for: how many a round, how far apart, how many of one video.
 
@@ -201,7 +205,7 @@ class SelectionSettings(_Section):
     plans that many. ``control_share`` of the frames is drawn at random, to measure what the strategy gains.
     """
 
-    strategy: str = "value"
+    strategy: Annotated[str, AfterValidator(lambda name: FORMER_STRATEGIES.get(name, name))] = "value"
     frames_per_round: Positive | Auto = AUTO
     min_gap: NonNegative = 2
     quota_per_video: NonNegative = 0

@@ -26,7 +26,7 @@ from al_core.selection.error_model import Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
-from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
+from al_core.selection.strategies.patch_cycles import PICTURE, patches_of
 from al_core.settings import AUTO, AnnotatorSettings, SelectionSettings
 from al_core.stores.frames import thumbnail
 

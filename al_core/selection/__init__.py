@@ -15,7 +15,7 @@ Strategy = Callable[[Pool, int, SelectionSettings, np.random.Generator], list[Se
 """Choose up to n frames, best first; the same pool, settings and generator give the same bytes."""
 
 _NAMES = (
-    "random", "uniform", "least_certain", "diverse", "hybrid", "value", "cycle_dissimilarity", "farthest_with_error",
+    "random", "uniform", "least_certain", "diverse", "hybrid", "value", "patch_cycles", "farthest_with_error",
     "oracle",
 )  # fmt: skip
 STRATEGIES: Table[Strategy] = Table(

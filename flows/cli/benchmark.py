@@ -128,7 +128,7 @@ def propagate(
 @click.option(
     "--arms",
     type=Names(),
-    default="random,uniform,least_certain,diverse,hybrid,cycle_dissimilarity,farthest_with_error,value,oracle,"
+    default="random,uniform,least_certain,diverse,hybrid,patch_cycles,farthest_with_error,value,oracle,"
     "random/click,uniform/click,value/all",
     show_default=True,
     help="Comma-separated: a strategy, or strategy/kinds with kinds such as click, accept+mask or all.",
@@ -172,6 +172,8 @@ def bench(
     )
     console = terminal()
     points = run_bench(plan, out, (work or out.with_suffix(".work")).resolve(), workers, console)
+    for line in plan.stand_ins():
+        console.print(line, soft_wrap=True)
     console.print(f"{len(points)} records in {out}; compare them with: fewframes compare {out}")
 
 

@@ -27,6 +27,16 @@ from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSe
 from al_core.stores.optical_flow import FlowStore
 from tasks.benchmark.workers import run_jobs
 
+_SURENESS = "one minus the confidence of the propagation, where the product has the ensemble's uncertainty"
+_THUMBNAILS = "thumbnails of 16 x 9 pixels, where the product has the student's features"
+STAND_INS = {
+    "least_certain": (_SURENESS,),
+    "hybrid": (_SURENESS, _THUMBNAILS),
+    "diverse": (_THUMBNAILS,),
+    "farthest_with_error": (_THUMBNAILS,),
+}
+"""What strategies are given here in place of what they have in a project, since no student is trained."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -76,6 +86,11 @@ class Bench:
             raise BadSettings(
                 f"{self.rounds} rounds need at least {self.rounds} frames of each video, got {self.frames_per_video}"
             )
+
+    def stand_ins(self) -> list[str]:
+        """Return a line for each strategy that is not measured with what it has in a project."""
+        named = dict.fromkeys(arm.strategy for arm in self.arms)
+        return [f"{name} goes by {' and '.join(STAND_INS[name])}" for name in named if name in STAND_INS]
 
     def trials(self) -> list[Trial]:
         """Return the footage of all campaigns, what takes longest first.

@@ -17,7 +17,7 @@ from al_core.records import ONE_SHOT, FrameRef, LabelKind, Selected, Shots, fing
 from al_core.selection import Frames, Pool, select
 from al_core.selection.offers import RIGHT, offers_of
 from al_core.selection.pool import Features, Ranked, every_frame, repeated
-from al_core.selection.strategies.cycle_dissimilarity import PICTURE, patches_of
+from al_core.selection.strategies.patch_cycles import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features

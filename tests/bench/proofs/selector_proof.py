@@ -22,7 +22,7 @@ from tests.toys.footage.movers import MoverClip
 from tests.toys.footage.synthetic import synthetic_clip
 
 ROUNDS, FRAMES_A_ROUND = 5, 4
-STRATEGIES = ("value", "uniform", "farthest_with_error", "diverse", "hybrid", "least_certain", "cycle_dissimilarity")
+STRATEGIES = ("value", "uniform", "farthest_with_error", "diverse", "hybrid", "least_certain", "patch_cycles")
 REPEATS = 3
 """Campaigns with random frames, whose mean counts."""
 
@@ -87,7 +87,7 @@ PROOF = Proof(
         Claim("diverse", "uniform", JF),
         Claim("hybrid", "uniform", JF),
         Claim("least_certain", "uniform", JF),
-        Claim("cycle_dissimilarity", "random", JF),
+        Claim("patch_cycles", "random", JF),
         Claim("oracle", "value", JF),
     ),
     lambda seed: {"pools of 4 made clips": pool(seed)},

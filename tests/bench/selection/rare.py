@@ -32,7 +32,7 @@ from al_core.stores.optical_flow import FlowStore
 from tests.bench.selection.rare_footage import backgrounds, rare_pool
 
 STRATEGIES = (
-    "value", "uniform", "random", "least_certain", "diverse", "hybrid", "farthest_with_error", "cycle_dissimilarity"
+    "value", "uniform", "random", "least_certain", "diverse", "hybrid", "farthest_with_error", "patch_cycles"
 )  # fmt: skip
 DRAWS = 3
 """Campaigns with random frames on each footage."""

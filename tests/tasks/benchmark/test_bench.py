@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,13 @@ def test_arms_are_parsed_and_checked():
         Arm.parse("best/click")
     with pytest.raises(UnknownName, match="kinds of label 'word'"):
         Arm.parse("random/word")
+
+
+def test_strategies_that_go_by_stand_ins_are_named(tmp_path):
+    arms = tuple(map(Arm.parse, ("hybrid", "hybrid/click", "value", "uniform")))
+    (line,) = replace(plan(tmp_path), arms=arms).stand_ins()
+    assert line.startswith("hybrid goes by one minus the confidence")
+    assert line.endswith("where the product has the student's features")
 
 
 def plan(tmp_path, **changes):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from al_core.selection.strategies.cycle_dissimilarity import dissimilarity, patches_of
+from al_core.selection.strategies.patch_cycles import dissimilarity, patches_of
 from tests.toys.pools import places, pool_of, run
 
 
@@ -14,11 +14,11 @@ def test_the_frame_least_like_its_most_similar_label_is_chosen():
         turned = np.where(frames.frame_idx == 7, np.pi / 2, 0.0)[:, None] + np.array([0.0, 0.4])
         return np.stack([np.cos(turned), np.sin(turned)], axis=-1).astype(np.float32)
 
-    assert places(run("cycle_dissimilarity", replace(pool_of({1: 12}, [(1, 0)]), patches=patches), 1)) == [(1, 7)]
+    assert places(run("patch_cycles", replace(pool_of({1: 12}, [(1, 0)]), patches=patches), 1)) == [(1, 7)]
 
 
 def test_a_video_without_a_label_comes_first():
-    assert places(run("cycle_dissimilarity", pool_of({1: 9, 2: 9}, [(1, 4)]), 1)) == [(2, 4)]
+    assert places(run("patch_cycles", pool_of({1: 9, 2: 9}, [(1, 4)]), 1)) == [(2, 4)]
 
 
 def test_a_frame_is_like_itself_and_unlike_another():

@@ -1,10 +1,10 @@
-"""Dissimilarity by cycles of patches, after the idea of XMem++ (Bekuzarov et al., "XMem++: Production-level Video
-Segmentation From Few Annotated Frames", ICCV 2023).
+"""Frames whose patches of colour find no way to a labelled frame and back.
 
 Two frames are alike where the patches of one find their way to the other and back. Every patch of the first is
 matched softly to those of the second, and these back; what does not come home has nothing to match with. The frame is
-chosen that is least like its most similar labelled frame, again and again. XMem++ itself compares the keys of its
-network, weighted by the predicted masks; here raw colours are compared, and predictions play no part.
+chosen that is least like its most similar labelled frame, again and again. A comparison only. It is not the selector of
+XMem++ (Bekuzarov et al., "XMem++: Production-level Video Segmentation From Few Annotated Frames", ICCV 2023), which
+weighs the key features of its network by the masks and compares both directions pixel by pixel.
 """
 
 import numpy as np
@@ -23,9 +23,7 @@ MOST_COMPARED = 1000
 """Of more candidates than this every second (third ...) one is compared."""
 
 
-def select_cycle_dissimilarity(
-    pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator
-) -> list[Selected]:
+def select_patch_cycles(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
     """Choose one by one the frame whose least dissimilarity to the labelled and chosen ones is greatest.
 
     Without any label the first frames are spread evenly. Frames of different videos are never compared: a video
