@@ -1,12 +1,15 @@
 """Proof of the trajectory propagator (after super-trajectories): objects after they were hidden as a whole.
 
 Only frame 0 is labelled. Masks carried along the flow cannot find such an object again at all, so they are no rival;
-``tracks``, which looks for objects by their colours in every frame, is one. On real footage, where nothing says what
-was hidden, all frames count.
+``tracks``, which looks for objects by their colours in every frame, and ``affinity``, which copies from the labelled
+frame what looks alike, are. On real footage, where nothing says what was hidden, all frames count.
 """
 
 from pathlib import Path
 
+from al_core.propagation.affinity.affinity import AffinityPropagator
+from al_core.propagation.affinity.encoder_training import learned_features
+from al_core.propagation.base import Resources
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.tracks.tracks import TrackPropagator
 from al_core.propagation.trajectories.trajectories import TrajectoryPropagator
@@ -24,6 +27,7 @@ def figures(clip: MoverClip, seed: int, cache: Path) -> Figures:
         "trajectories": TrajectoryPropagator(store, settings),
         "flow": FlowPropagator(store, settings),
         "tracks": TrackPropagator(store, settings),
+        "affinity": AffinityPropagator(store, settings, learned_features(Resources(settings, cache))),
     }
     again = reappearances(clip)
     return {name: mean_iou(arm, clip, [0], again) for name, arm in arms.items()}
@@ -40,7 +44,7 @@ def footage(seed: int) -> dict[str, MoverClip]:
 
 PROOF = Proof(
     "trajectories",
-    (Claim("trajectories", "flow"), Claim("trajectories", "tracks")),
+    tuple(Claim("trajectories", rival) for rival in ("flow", "tracks", "affinity")),
     footage,
     figures,
 )
