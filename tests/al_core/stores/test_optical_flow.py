@@ -85,7 +85,7 @@ def test_the_number_of_opencv_threads_changes_nothing(tmp_path: Path) -> None:
 
 def test_bad_questions_are_answered(tmp_path: Path) -> None:
     clip = mover_clip({1: line((40, 36), (3, 1), 3)})
-    with pytest.raises(UnknownName, match="flow preset 'fin'; known: fast, fine.*'fine'"):
+    with pytest.raises(UnknownName, match="flow preset 'fin'; known: balanced, fast, fine.*'fine'"):
         FlowStore(tmp_path).clip(clip, 128, "fin")
     with pytest.raises(ValueError, match="expected 0 to 1, got 2"):
         FlowStore(tmp_path).clip(clip, 128, "fine").pair(2)
