@@ -4,7 +4,7 @@ python -m tests.bench.propagation.long_video FOLDER --clip dog-agility --frames 
 
 FOLDER holds copies that :mod:`tests.bench.propagation.small_copies` wrote. Each length has a process of its own, for
 its peak memory; masks are looked at and thrown away. The flow's size changes time and what a frame takes, not how
-memory grows with the length.
+memory grows with the length; with ``--seconds-per-frame 0`` nothing dearer than the flow is tried.
 """
 
 import json
@@ -39,11 +39,11 @@ class BackAndForth:
         self.index = [lap[i % len(lap)] for i in range(n_frames)]
         self.n_frames, self.size = n_frames, copy.size
         self.sha256 = fingerprint([copy.sha256, n_frames])
-        self._copy = copy
+        self._shown = [copy.read(i) for i in there]
 
     def read(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return one frame."""
-        return self._copy.read(self.index[frame_idx])
+        return self._shown[self.index[frame_idx]]
 
 
 @click.command()
@@ -51,14 +51,25 @@ class BackAndForth:
 @click.option("--clip", required=True)
 @click.option("--frames", "lengths", default="2000,20000", show_default=True)
 @click.option("--flow-side", default=160, show_default=True, help="Longer side of the flow, in pixels.")
+@click.option("--seconds-per-frame", default=30.0, show_default=True, help="What a frame put right may cost.")
 @click.option("--cache", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--workers", default=1, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path))
-def main(folder: Path, clip: str, lengths: str, flow_side: int, cache: Path, workers: int, out: Path | None) -> None:
+def main(
+    folder: Path,
+    clip: str,
+    lengths: str,
+    flow_side: int,
+    seconds_per_frame: float,
+    cache: Path,
+    workers: int,
+    out: Path | None,
+) -> None:
     """Run each length."""
     (copy,) = copies_of(folder, [clip])
     with multiprocessing.get_context("spawn").Pool(workers, one_thread, maxtasksperchild=1) as pool:
-        found = [pool.apply_async(run, (copy, int(n), flow_side, cache)) for n in lengths.split(",")]
+        asked = PropagationSettings(methods=(AUTO,), flow_long_side=flow_side, seconds_per_frame=seconds_per_frame)
+        found = [pool.apply_async(run, (copy, int(n), asked, cache)) for n in lengths.split(",")]
         told = [one.get() for one in found]
     for one in told:
         click.echo(json.dumps(one))
@@ -66,11 +77,10 @@ def main(folder: Path, clip: str, lengths: str, flow_side: int, cache: Path, wor
         out.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def run(copy: SmallCopy, n_frames: int, flow_side: int, cache: Path) -> dict[str, Any]:
+def run(copy: SmallCopy, n_frames: int, settings: PropagationSettings, cache: Path) -> dict[str, Any]:
     """Choose and carry; tell peak memory in MB."""
     frames = BackAndForth(copy, n_frames)
     labels = {i: copy.truth(frames.index[i]) for i in range(0, n_frames, GAP)}
-    settings = PropagationSettings(methods=(AUTO,), flow_long_side=flow_side)
     resources = Resources(settings, cache)
     before, started = peak_megabytes(), time.perf_counter()
     choice = choose(resources, frames, labels)
