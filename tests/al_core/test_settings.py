@@ -2,6 +2,7 @@ import pytest
 
 from al_core import settings as module
 from al_core.errors import BadSettings, UnknownName
+from al_core.selection import STRATEGIES
 from al_core.settings import PRESETS, Settings, StoredSettings, Table, load_settings, parse_settings
 
 
@@ -78,6 +79,10 @@ class TestRenamedSettings:
     def test_the_new_name_counts_where_both_are_given(self):
         stored = '{"propagation": {"method": "flow", "methods": ["cutie"]}}'
         assert parse_settings(stored).propagation.methods == ("cutie",)
+
+    def test_a_strategy_is_called_by_its_name_of_today(self):
+        assert parse_settings('{"selection": {"strategy": "cycle_dissimilarity"}}').selection.strategy == "patch_cycles"
+        assert set(module.FORMER_STRATEGIES.values()) <= set(STRATEGIES)
 
     def test_every_new_name_is_a_setting(self):
         known = dict(module.leaves(Settings().model_dump()))
