@@ -19,7 +19,7 @@ def network(kind: str = "encoder", letter: str = "a", hour: int = 12) -> Pretrai
 
 
 def settings(**changes: object) -> PropagationSettings:
-    return PropagationSettings(**{"methods": ("affinity", "specialist"), **changes})  # type: ignore[arg-type]
+    return PropagationSettings.model_validate({"methods": ("affinity", "specialist"), **changes})
 
 
 def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
