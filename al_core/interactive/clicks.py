@@ -1,20 +1,27 @@
 """Clicks: a pixel that is wrong, and with it the wrong region that it lies in.
 
+Clicks are read in the order in which they were made, each beside the mask that the one before had left: several masks
+are proposed, and the likeliest is taken (:mod:`~al_core.interactive.proposals`). One of them corrects what was there.
 Around a click the prediction is trusted less, the farther it lies from the present outline the wider: people click at
-the middle of what is wrong. The random walker finds how far the click's label reaches; of its answer, only the region
-that hangs together with the click is taken, and only in the click's direction, so that a click mends what it was
-meant for and touches nothing else. Where nothing is known yet, the first clicks begin the mask.
+the middle of what is wrong. The random walker finds how far the click's label reaches. Where a mask was shown, only the
+region that hangs together with the click is taken from any proposal, and only in the click's direction, so that a click
+mends what it was meant for and touches nothing else.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
 import cv2
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.first_clicks import Click, mask_from_clicks
+from al_core.interactive.proposals.choice import likeliest
+from al_core.interactive.proposals.cuts import edited, from_nothing
 from al_core.interactive.segmenters import random_walk
 from al_core.masks.soft import Size, Window, union
 
@@ -35,7 +42,10 @@ WIDEST = 0.5
 """No click is taken to mean more than this share of the object's radius (of the disk of the same area)."""
 
 FIRST = 3
-"""So many clicks begin a mask from nothing; those that follow correct it."""
+"""Of clicks that are taken all at once, so many begin a mask from nothing; those that follow correct it."""
+
+REMEMBERED = 64
+"""Masks that a memory holds."""
 
 _SHORTEST = 2.0
 _CERTAIN = 10.0
@@ -43,11 +53,35 @@ _NEAR = 2
 """Pixels: a changed region so near to a click is the click's."""
 
 
+class ClickMemory:
+    """The newest masks that clicks came to, so that one more click costs no more than the first. May be used from
+    several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._masks: LRUCache[tuple[bytes, tuple[Click, ...]], NDArray[np.bool_]] = LRUCache(REMEMBERED)
+
+    def longest(self, subject: bytes, clicks: Sequence[Click]) -> tuple[int, NDArray[np.bool_] | None]:
+        """Return of how many of some clicks the mask is known, and that mask, which nobody changes."""
+        with self._lock:
+            for n in range(len(clicks), 0, -1):
+                found = self._masks.get((subject, tuple(clicks[:n])))
+                if found is not None:
+                    return n, found
+        return 0, None
+
+    def keep(self, subject: bytes, clicks: Sequence[Click], mask: NDArray[np.bool_]) -> None:
+        """Remember what clicks came to."""
+        with self._lock:
+            self._masks[subject, tuple(clicks)] = mask
+
+
 def refine_with_clicks(
     image: NDArray[np.uint8],
     probability: NDArray[np.float32],
     clicks: Sequence[Click],
-    prior_trust: float = PRIOR_TRUST,
+    memory: ClickMemory | None = None,
+    going_on: Callable[[], None] = lambda: None,
 ) -> NDArray[np.bool_]:
     """Return the mask after clicks, bool [h, w]: every click is on its side of it, of two on one pixel the later.
 
@@ -55,6 +89,34 @@ def refine_with_clicks(
         image: RGB uint8 [h, w, 3].
         probability: current probability, float32 [h, w]; without clicks the mask is where it is above 0.5.
         clicks: all clicks so far, in the order they were made.
+        memory: of what earlier clicks on the same frame came to; without it they are worked out again.
+        going_on: called before each click is worked out; it raises where nobody waits for the mask any more.
+
+    Raises:
+        BadLabel: a click outside the frame, or an image of another size.
+    """
+    size = check(image, probability)
+    check_clicks(clicks, size)
+    shown = probability > 0.5
+    memory = memory if memory is not None else ClickMemory()
+    subject = blake2b(np.ascontiguousarray(image), digest_size=16)
+    subject.update(np.packbits(shown))
+    done, known = memory.longest(subject.digest(), clicks)
+    mask = shown if known is None else known
+    for n in range(done + 1, len(clicks) + 1):
+        going_on()
+        present = probability if n == 1 else mask.astype(np.float32)
+        mask = held_to(_clicked(image, present, clicks[:n], bool(shown.any())), clicks[:n])
+        memory.keep(subject.digest(), clicks[:n], mask)
+    return mask.copy()
+
+
+def refine_at_once(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], clicks: Sequence[Click], prior_trust: float
+) -> NDArray[np.bool_]:
+    """Return the mask after clicks that are one gesture, as a stroke is, bool [h, w], as :func:`refine_with_clicks`.
+
+    Args:
         prior_trust: how strongly the prediction holds away from clicks, above 0, against 1 for a step between pixels
             of the same colour.
 
@@ -72,6 +134,30 @@ def refine_with_clicks(
     if corrections:
         mask = _corrected(image, probability, corrections, prior_trust)
     return held_to(mask, clicks)
+
+
+def _clicked(
+    image: NDArray[np.uint8], present: NDArray[np.float32], clicks: Sequence[Click], shown: bool
+) -> NDArray[np.bool_]:
+    """Return the mask that the newest click means beside the one before it, bool [h, w].
+
+    Args:
+        present: float32 [h, w], above 0.5 where the mask before the newest click is.
+        shown: whether the first click met a mask.
+    """
+    before = present > 0.5
+    known, begun = bool(before.any()), any(click.positive for click in clicks)
+    if not known and not begun:
+        return before
+    proposed = from_nothing(image, clicks) if begun else []
+    if known:
+        proposed.append(edited(image, before, clicks))
+    if shown:
+        whole = Window(0, 0, before.shape[1], before.shape[0])
+        proposed = [mended(before, mask, clicks[-1:], whole) for mask in proposed]
+    if known:
+        proposed.append(_corrected(image, present, clicks[-1:], PRIOR_TRUST))
+    return proposed[likeliest(image, proposed, before, clicks)]
 
 
 def check_clicks(clicks: Sequence[Click], size: Size) -> None:

@@ -15,8 +15,9 @@ from al_core.interactive.closeup import Closeup
 from al_core.interactive.segmenters import grabcut, random_walk
 from al_core.masks.soft import Window
 
-LONG_SIDE = 200
-"""Of the small picture of the whole frame, in pixels."""
+WALKED_SIDE = 100
+LONG_SIDE = 128
+"""Of the small pictures of the whole frame, in pixels: for the random walker, and for GrabCut."""
 
 CLICKED = 0.025
 """Radius of the disk that a click holds for certain, as a share of the picture's longer side."""
@@ -41,7 +42,7 @@ ITERATIONS = 3
 _CERTAIN = 10.0
 _EDGE_TRUST = 1.0
 _FREE = 1e-4
-_SURE_RADIUS = 2
+_SURE_RADIUS = 1
 
 
 class Click(NamedTuple):
@@ -60,15 +61,29 @@ def mask_from_clicks(image: NDArray[np.uint8], clicks: Sequence[Click]) -> NDArr
         clicks: inside the frame, at least one.
     """
     size = (int(image.shape[0]), int(image.shape[1]))
-    closeup = Closeup.around(Window(0, 0, size[1], size[0]), size, 0.0, LONG_SIDE)
-    small, seeds = closeup.image(image), [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
-    likely = _walked(small, seeds)
+    whole = Window(0, 0, size[1], size[0])
+    walked, closeup = (Closeup.around(whole, size, 0.0, side) for side in (WALKED_SIDE, LONG_SIDE))
+    seeds, cut_seeds = ([Click(*c.point(k.x, k.y), k.positive) for k in clicks] for c in (walked, closeup))
+    return closeup.enlarged(cut_from_walk(walked.image(image), closeup.image(image), seeds, cut_seeds).astype(np.float32))
+
+
+def cut_from_walk(
+    walked: NDArray[np.uint8], small: NDArray[np.uint8], seeds: Sequence[Click], cut_seeds: Sequence[Click]
+) -> NDArray[np.bool_]:
+    """Return the object that clicks lie on, bool [h, w], within a picture whose edge is background.
+
+    Args:
+        walked: the picture for the random walker, uint8 [h', w', 3].
+        small: the same picture for GrabCut, uint8 [h, w, 3].
+        seeds: clicks in pixels of the first.
+        cut_seeds: the same clicks in pixels of the second.
+    """
+    likely = cv2.resize(_walked(walked, seeds), small.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     states = np.where(likely > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     states[likely < UNLIKELY], states[likely > SURE] = cv2.GC_BGD, cv2.GC_FGD
-    for seed in seeds:
+    for seed in cut_seeds:
         cv2.circle(states, (seed.x, seed.y), _SURE_RADIUS, cv2.GC_FGD if seed.positive else cv2.GC_BGD, -1)
-    found = clicked_parts(grabcut(small, states, ITERATIONS), seeds)
-    return closeup.enlarged(found.astype(np.float32))
+    return clicked_parts(grabcut(small, states, ITERATIONS), cut_seeds)
 
 
 def _walked(small: NDArray[np.uint8], seeds: Sequence[Click]) -> NDArray[np.float32]:

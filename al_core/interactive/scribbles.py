@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
-from al_core.interactive.clicks import Click, refine_with_clicks
+from al_core.interactive.clicks import Click, refine_at_once
 from al_core.masks.soft import Size
 
 MOST_CLICKS = 12
@@ -49,7 +49,7 @@ def refine_with_scribble(
     """
     check_strokes(strokes, (probability.shape[0], probability.shape[1]))
     clicks = [click for stroke in strokes for click in clicks_along(stroke)]
-    mask = refine_with_clicks(image, probability, clicks, PRIOR_TRUST)
+    mask = refine_at_once(image, probability, clicks, PRIOR_TRUST)
     return drawn_over(mask, strokes)
 
 

@@ -1,0 +1,108 @@
+"""Masks that clicks may mean, each made in another way; which one they do mean is for :mod:`.choice` to say.
+
+The ways differ in how far from a click the object is thought to reach, and in what is taken from the mask of before:
+each fails on other objects.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.footage.images import working_size
+from al_core.interactive.closeup import Closeup, depth, window_of
+from al_core.interactive.first_clicks import Click, clicked_parts, cut_from_walk, mask_from_clicks
+from al_core.interactive.segmenters import grabcut
+from al_core.masks.soft import Size, Window, union
+
+LONG_SIDE = 128
+"""Of the small picture of the whole frame, in pixels."""
+
+CLOSE_SIDE = 160
+"""Of a close-up of what was found before, in pixels."""
+
+REACH = 0.06
+"""A disk of this radius, as a share of the longer side, is likely the object's."""
+
+NEAR = 0.16
+"""The window around the clicks reaches so far beyond them, as a share of the longer side of the frame."""
+
+NEAR_SIDE = 100
+MARGIN = 0.5
+CORRECTED = 0.5
+"""A click that corrects a mask is taken to hold within this share of its distance from the outline."""
+
+DEEPEST = 0.35
+"""That distance counts as no more than this share of the close-up's longer side."""
+
+_CERTAIN_RADIUS = 2
+
+Mask = NDArray[np.bool_]
+Image = NDArray[np.uint8]
+
+
+def from_nothing(image: Image, clicks: Sequence[Click]) -> list[Mask]:
+    """Return masks that look at the clicks only, each bool [h, w]; at least one click is on the object."""
+    return [mask_from_clicks(image, clicks), _by_disks(image, clicks), _in_window(image, clicks)]
+
+
+def edited(image: Image, before: Mask, clicks: Sequence[Click]) -> Mask:
+    """Return a mask of before, bool [h, w], cut anew in a close-up after its part around the newest click was turned.
+
+    Args:
+        before: with a pixel of the object at least.
+        clicks: all clicks; the newest is the last.
+    """
+    size: Size = (int(before.shape[0]), int(before.shape[1]))
+    content = union([window_of(before), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
+    closeup = Closeup.around(content, size, MARGIN, CLOSE_SIDE)
+    seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
+    known, newest = closeup.values(before) > 0.5, seeds[-1]
+    states = np.where(known, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    deep = min(float(depth(~known if newest.positive else known)[newest.y, newest.x]), DEEPEST * max(known.shape))
+    likely = cv2.GC_PR_FGD if newest.positive else cv2.GC_PR_BGD
+    cv2.circle(states, (newest.x, newest.y), max(1, round(CORRECTED * deep)), likely, -1)
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        states[edge] = np.where(states[edge] == cv2.GC_PR_BGD, cv2.GC_BGD, states[edge])
+    _hold(states, seeds)
+    return _on_frame(closeup, clicked_parts(grabcut(closeup.image(image), states, 2), seeds), size)
+
+
+def _by_disks(image: Image, clicks: Sequence[Click]) -> Mask:
+    """Cut with GrabCut from a disk around each click on the object; the frame's edge is background."""
+    size: Size = (int(image.shape[0]), int(image.shape[1]))
+    closeup = Closeup.around(Window(0, 0, size[1], size[0]), size, 0.0, LONG_SIDE)
+    seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
+    states = np.full(closeup.size, cv2.GC_PR_BGD, np.uint8)
+    for seed in seeds:
+        if seed.positive:
+            cv2.circle(states, (seed.x, seed.y), round(REACH * LONG_SIDE), cv2.GC_PR_FGD, -1)
+    states[[0, -1]] = states[:, [0, -1]] = cv2.GC_BGD
+    _hold(states, seeds)
+    return _on_frame(closeup, clicked_parts(grabcut(closeup.image(image), states, 3), seeds), size)
+
+
+def _in_window(image: Image, clicks: Sequence[Click]) -> Mask:
+    """Walk and cut within a window around the clicks on the object, whose edge is background."""
+    size: Size = (int(image.shape[0]), int(image.shape[1]))
+    inside, reach = [c for c in clicks if c.positive], int(NEAR * max(size))
+    columns, rows = [c.x for c in inside], [c.y for c in inside]
+    window = Window(min(columns) - reach, min(rows) - reach, max(columns) + reach + 1, max(rows) + reach + 1)
+    window = window.clipped(size)
+    closeup = Closeup(window, working_size(window.y1 - window.y0, window.x1 - window.x0, NEAR_SIDE))
+    near = [c for c in clicks if window.x0 <= c.x < window.x1 and window.y0 <= c.y < window.y1]
+    seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in near]
+    return _on_frame(closeup, cut_from_walk(closeup.image(image), closeup.image(image), seeds, seeds), size)
+
+
+def _hold(states: NDArray[np.uint8], seeds: Sequence[Click]) -> None:
+    """Let the pixels around clicks be certain."""
+    for seed in seeds:
+        cv2.circle(states, (seed.x, seed.y), _CERTAIN_RADIUS, cv2.GC_FGD if seed.positive else cv2.GC_BGD, -1)
+
+
+def _on_frame(closeup: Closeup, found: Mask, size: Size) -> Mask:
+    mask = np.zeros(size, bool)
+    mask[closeup.window.slices] = closeup.enlarged(found.astype(np.float32))
+    return mask
