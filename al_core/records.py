@@ -268,22 +268,26 @@ class Gesture:
         tool: what with, e.g. "click", "box", "scribble", "polygon", "brush"; "accept" and "tag" say yes or no.
         adds: False where it takes pixels away, or says no.
         points: (x, y) in pixels of the frame: clicks, two corners of a box, the way of a line or an outline.
+        taken_back: True where the person undid what it came to.
     """
 
     tool: str
     track_id: int
     adds: bool = True
     points: tuple[tuple[float, float], ...] = ()
+    taken_back: bool = False
 
     def to_json(self) -> list[Any]:
-        """Return ``[tool, track, adds, [[x, y], ...]]``, as the ledger keeps it."""
-        return [self.tool, self.track_id, self.adds, [list(point) for point in self.points]]
+        """Return ``[tool, track, adds, [[x, y], ...]]``, as the ledger keeps it; a fifth value, true, where it was taken
+        back."""
+        stored = [self.tool, self.track_id, self.adds, [list(point) for point in self.points]]
+        return [*stored, True] if self.taken_back else stored
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> "Gesture":
         """Read what :meth:`to_json` returned."""
-        tool, track_id, adds, points = stored
-        return cls(tool, track_id, adds, tuple((float(x), float(y)) for x, y in points))
+        tool, track_id, adds, points, *taken_back = stored
+        return cls(tool, track_id, adds, tuple((float(x), float(y)) for x, y in points), any(taken_back))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ pixels, (x, y), the first pixel is (0, 0). All are deterministic; docs/labelling
 """
 
 from al_core.interactive.boxes import refine_with_box
-from al_core.interactive.clicks import Click, refine_with_clicks
+from al_core.interactive.clicks import Click, ClickMemory, refine_with_clicks
 from al_core.interactive.outlines import filled, refine_with_outline
 from al_core.interactive.scribbles import Stroke, refine_with_scribble
 
 __all__ = [
     "Click",
+    "ClickMemory",
     "Stroke",
     "filled",
     "refine_with_box",

@@ -64,7 +64,9 @@ def mask_from_clicks(image: NDArray[np.uint8], clicks: Sequence[Click]) -> NDArr
     whole = Window(0, 0, size[1], size[0])
     walked, closeup = (Closeup.around(whole, size, 0.0, side) for side in (WALKED_SIDE, LONG_SIDE))
     seeds, cut_seeds = ([Click(*c.point(k.x, k.y), k.positive) for k in clicks] for c in (walked, closeup))
-    return closeup.enlarged(cut_from_walk(walked.image(image), closeup.image(image), seeds, cut_seeds).astype(np.float32))
+    return closeup.enlarged(
+        cut_from_walk(walked.image(image), closeup.image(image), seeds, cut_seeds).astype(np.float32)
+    )
 
 
 def cut_from_walk(

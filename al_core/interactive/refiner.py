@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.interactive.boxes import refine_with_box
-from al_core.interactive.clicks import Click, refine_with_clicks
+from al_core.interactive.clicks import Click, ClickMemory, refine_with_clicks
 from al_core.interactive.scribbles import Stroke, refine_with_scribble
 from al_core.masks.soft import Window
 
@@ -46,13 +46,17 @@ class Refiner(Protocol):
 
 
 class PlainRefiner:
-    """The refiner that knows nothing but the colours of the frame at hand."""
+    """The refiner that knows nothing but the colours of the frame at hand, and what earlier clicks on it came to. May
+    be used from several threads."""
+
+    def __init__(self) -> None:
+        self._memory = ClickMemory()
 
     def with_clicks(
         self, image: Image, probability: Probability, clicks: Sequence[Click], going_on: GoingOn = always
     ) -> Mask:
         """Return the mask after clicks."""
-        return refine_with_clicks(image, probability, clicks)
+        return refine_with_clicks(image, probability, clicks, self._memory, going_on)
 
     def with_box(self, image: Image, probability: Probability, box: Window, going_on: GoingOn = always) -> Mask:
         """Return the object in a box."""

@@ -14,6 +14,7 @@ from al_core.campaign.pricing import MOST_CLICKS, correction_seconds, label_seco
 from al_core.errors import BadLabel
 from al_core.interactive import (
     Click,
+    ClickMemory,
     filled,
     refine_with_box,
     refine_with_clicks,
@@ -222,13 +223,13 @@ class SimulatedAnnotator:
     def _clicked(
         self, image: NDArray[np.uint8], truth: NDArray[np.bool_], current: NDArray[np.float32], rng: np.random.Generator
     ) -> _Corrected:
-        mask, clicks = current > 0.5, list[Click]()
+        mask, clicks, memory = current > 0.5, list[Click](), ClickMemory()
         while len(clicks) < MOST_CLICKS:
             click = next_click(mask, truth, self.settings.click_noise_pixels, rng)
             if click is None or (clicks and self._seems_good(_overlap(mask, truth), rng)):
                 break
             clicks.append(click)
-            mask = refine_with_clicks(image, current, clicks)
+            mask = refine_with_clicks(image, current, clicks, memory)
         return _Corrected(mask, LabelKind.CLICK, self._seconds(LabelKind.CLICK, len(clicks)))
 
 

@@ -98,13 +98,14 @@ class DraftBody(LeaseBody):
 
 
 class GestureBody(BaseModel):
-    """One thing that somebody did to an object: with a tool such as "click" or "brush"; "accept" and "tag" say yes or
-    no."""
+    """One thing that somebody did to an object, and perhaps took back: with a tool such as "click" or "brush"; "accept"
+    and "tag" say yes or no."""
 
     tool: Annotated[str, Field(max_length=20, pattern="^[a-z]+$")]
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)]
     adds: bool = True
     points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=MOST_POINTS)] = []
+    taken_back: bool = False
 
 
 NoteText = Annotated[str, Field(max_length=LONGEST_NOTE)]
@@ -156,12 +157,13 @@ def made_with(gestures: Sequence[GestureBody] | None) -> tuple[Gesture, ...] | N
     """Return how masks were made; None where nobody noted it."""
     if gestures is None:
         return None
-    return tuple(Gesture(g.tool, g.track_id, g.adds, tuple(g.points)) for g in gestures)
+    return tuple(Gesture(g.tool, g.track_id, g.adds, tuple(g.points), g.taken_back) for g in gestures)
 
 
 def kind_by_tools(gestures: Sequence[GestureBody] | None) -> LabelKind:
-    """Return the kind of label that everything was drawn with; whole masks where that is no cheap kind, or several."""
-    tools = {g.tool for g in gestures or () if g.tool not in ("accept", "tag")}
+    """Return the kind of label that everything was drawn with; whole masks where that is no cheap kind, or several.
+    What was taken back drew nothing."""
+    tools = {g.tool for g in gestures or () if g.tool not in ("accept", "tag") and not g.taken_back}
     return LabelKind(tools.pop()) if len(tools) == 1 and tools <= _CHEAP else LabelKind.MASK
 
 

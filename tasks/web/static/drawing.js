@@ -394,6 +394,7 @@ export class Drawing extends EventTarget {
       this.selected = entry.chosen[side];
     }
     for (const change of entry.values ?? []) Object.assign(change.object, change[side], { sure: false });
+    entry.takenBack = side === "before";
     to.push(entry);
     this.#tell(entry.pieces && !entry.list ? rect : this.everything);
     this.dispatchEvent(new CustomEvent("select", { detail: { rect: this.everything } }));

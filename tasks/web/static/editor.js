@@ -85,8 +85,8 @@ export class Editor extends EventTarget {
       const object = this.#ready(), draw = (mask) =>
         masks.polygon(mask, drawing.width, drawing.height, points, minus ? 0 : 1);
       const corners = traced ? null : new Corners(object, points, minus, drawing.rleOf(object));
-      drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus, { corners });
-      this.#made("polygon", object, !minus, points);
+      const drawn = drawing.apply(minus ? "cut polygon" : "polygon", draw, this.cutting && !minus, { corners });
+      this.#made("polygon", object, !minus, points, drawn && drawing.done.at(-1));
     }
     this.view.redrawOverlay();
     return true;
@@ -129,8 +129,8 @@ export class Editor extends EventTarget {
   #reshape(points) {
     const { drawing } = this, corners = this.corners.with(points);
     const draw = (mask) => corners.drawOn(mask, drawing.width, drawing.height);
-    drawing.apply("corner", draw, this.cutting && !corners.minus, { corners });
-    this.#made("polygon", corners.object, !corners.minus, points);
+    const drawn = drawing.apply("corner", draw, this.cutting && !corners.minus, { corners });
+    this.#made("polygon", corners.object, !corners.minus, points, drawn && drawing.done.at(-1));
     this.view.redrawOverlay();
   }
 
@@ -172,9 +172,11 @@ export class Editor extends EventTarget {
     return this.drawing.isNear(object, point, Math.max(LEAST_BESIDE, BESIDE / this.view.scale) + reach);
   }
 
-  /** Tell of a gesture, for what the answer says of how it was made. */
-  #made(tool, object, adds, points) {
-    this.dispatchEvent(new CustomEvent("gesture", { detail: { tool, object, adds, points } }));
+  /** Tell of a gesture, for what the answer says of how it was made; its step is that of the history that it made. */
+  #made(tool, object, adds, points, step = null) {
+    const made = { tool, object, adds, points, step };
+    this.dispatchEvent(new CustomEvent("gesture", { detail: made }));
+    return made;
   }
 
   inverts(event) {
@@ -257,10 +259,10 @@ export class Editor extends EventTarget {
   /** Ask for the mask after one more click or stroke on the object. */
   async #addToSeries(gesture, points) {
     const object = this.#ready(), tool = this.tool in SERIES ? this.tool : "click";
-    const series = this.clicks ?? { tool, object, base: this.drawing.rleOf(object), answered: null, made: [] };
-    this.clicks = { ...series, made: [...series.made, gesture] };
-    this.#made(tool, object, gesture.positive, points);
-    await this.#ask(object, questionOf(this.clicks), tool, points.at(-1));
+    const begun = { tool, object, base: this.drawing.rleOf(object), answered: null, made: [], told: [] };
+    const series = this.clicks ?? begun, told = this.#made(tool, object, gesture.positive, points);
+    this.clicks = { ...series, made: [...series.made, gesture], told: [...series.told, told] };
+    await this.#ask(object, questionOf(this.clicks), tool, points.at(-1), this.clicks.told);
   }
 
   async #box({ from, to, shiftKey }) {
@@ -269,13 +271,16 @@ export class Editor extends EventTarget {
     if (box.x1 - box.x0 < 3 || box.y1 - box.y0 < 3) return;
     const alike = (o) => drawing.covers(o, from) || masks.sharedPart(box, o.bounds) >= SAME_BOX;
     const object = this.#readyFor(alike, { shiftKey });
-    this.#made("box", object, true, [[box.x0, box.y0], [box.x1, box.y1]]);
-    await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box", to);
+    const told = this.#made("box", object, true, [[box.x0, box.y0], [box.x1, box.y1]]);
+    await this.#ask(object, { rle: drawing.rleOf(object), box: [box.x0, box.y0, box.x1, box.y1] }, "box", to, [told]);
     if (drawing === this.drawing) drawing.discardBlank(object);
   }
 
-  /** Ask the server for a better mask. An answer that comes too late, or for another drawing, is dropped. */
-  async #ask(object, question, label, point) {
+  /**
+   * Ask the server for a better mask. An answer that comes too late, or for another drawing, is dropped. Those of the
+   * gestures told of that made no step of the history yet made the one that comes of it.
+   */
+  async #ask(object, question, label, point, told = []) {
     const { drawing } = this, clicks = this.clicks, version = object.version;
     const number = (object.asked = (object.asked ?? 0) + 1);
     this.busy++;
@@ -284,7 +289,9 @@ export class Editor extends EventTarget {
     const rle = await this.refine(object, { ...question, made_at: Date.now() }).catch(() => null);
     this.busy--;
     const current = drawing === this.drawing && number === object.asked && version === object.version;
-    if (rle && current) this.#use(rle, object, label, clicks);
+    if (rle && current && this.#use(rle, object, label, clicks)) {
+      for (const gesture of told) gesture.step ||= drawing.done.at(-1);
+    }
     if (!rle && clicks && number === object.asked) this.clicks = null;
     this.#tell();
   }
@@ -297,6 +304,7 @@ export class Editor extends EventTarget {
     this.clicks = going && { ...going, answered: clicks };
     this.shown = changed ? new ShownChange(drawing, drawing.done.at(-1)) : null;
     this.dispatchEvent(new CustomEvent("refined", { detail: { label, changed, change: this.shown } }));
+    return changed;
   }
 
   #move(point) {
@@ -313,8 +321,9 @@ export class Editor extends EventTarget {
     const { drag } = this;
     this.drag = null;
     if (drag?.kind === "stroke") {
-      this.#made(this.tool, this.drawing.selected, drag.value === 1, drag.points);
-      this.drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+      const { drawing } = this, { selected } = drawing;
+      const drawn = drawing.finish(drag.value ? "brush" : "eraser", this.cutting && drag.value === 1);
+      this.#made(this.tool, selected, drag.value === 1, drag.points, drawn && drawing.done.at(-1));
     }
     if (drag?.kind === "trace" && drag.far && drag.alone) this.closePolygon(drag.minus, true);
     if (drag?.kind === "box") this.#box(drag);

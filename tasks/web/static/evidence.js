@@ -13,18 +13,20 @@ export class Evidence {
     this.made = [];
   }
 
-  /** Note a gesture on an object; of a long line every so many points are kept. */
-  add({ tool, object, adds, points }) {
-    const step = Math.ceil(points.length / MOST_POINTS);
-    const kept = points.filter((_, i) => i % step === 0 || i === points.length - 1).map(rounded);
-    if (this.made.length < MOST_GESTURES) this.made.push({ tool, object, adds, points: kept });
+  /** Note a gesture on an object; of a long line every so many points are kept. Its step may come later. */
+  add(gesture) {
+    const { points } = gesture, every = Math.ceil(points.length / MOST_POINTS);
+    const kept = points.filter((_, i) => i % every === 0 || i === points.length - 1).map(rounded);
+    if (this.made.length < MOST_GESTURES) this.made.push({ gesture, points: kept });
   }
 
-  /** The gestures on objects that are still there, and the masks that were accepted one by one. */
+  /** The gestures on objects that are still there, those that were taken back among them, and the masks that were accepted one by one. */
   list(drawing) {
     const here = new Set(drawing.objects.filter((o) => !o.ignored));
-    const made = this.made.filter(({ object }) => here.has(object));
-    const noted = made.map(({ tool, object, adds, points }) => ({ tool, track_id: object.track, adds, points }));
+    const made = this.made.filter(({ gesture }) => here.has(gesture.object));
+    const noted = made.map(({ gesture: { tool, object, adds, step }, points }) => ({
+      tool, track_id: object.track, adds, points, taken_back: Boolean(step?.takenBack),
+    }));
     const accepted = [...here].filter((object) => object.accepted);
     return [...noted, ...accepted.map((o) => ({ tool: "accept", track_id: o.track, adds: true, points: [] }))];
   }

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import j_and_f
-from al_core.interactive import Click, refine_with_clicks
+from al_core.interactive import Click, ClickMemory, refine_with_clicks
 from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH, soft
 from tests.toys.masks import disk
 
@@ -61,3 +61,31 @@ def test_every_click_is_on_its_side_of_the_mask(seed, clicks):
 def test_clicks_lie_in_the_frame():
     with pytest.raises(BadLabel, match=r"inside the frame of 64x64 pixels, got \[\(64, 0\)\]"):
         refine_with_clicks(IMAGE, soft(BODY), [Click(3, 3, True), Click(64, 0, True)])
+
+
+def test_a_memory_changes_no_mask():
+    clicks = [Click(30, 40, True), Click(30, 17, True), Click(4, 4, False)]
+    nothing, memory = np.zeros((64, 64), np.float32), ClickMemory()
+    for n in (1, 2, 3):
+        found = refine_with_clicks(IMAGE, nothing, clicks[:n], memory)
+        assert np.array_equal(found, refine_with_clicks(IMAGE, nothing, clicks[:n]))
+
+
+def test_what_is_remembered_is_not_worked_out_again():
+    worked, memory = [], ClickMemory()
+    clicks = [Click(30, 40, True), Click(30, 17, True)]
+    for n in (1, 2, 2):
+        refine_with_clicks(IMAGE, soft(BODY), clicks[:n], memory, lambda: worked.append(1))
+    assert len(worked) == 2
+    # Another frame, or another mask shown, is another subject.
+    refine_with_clicks(255 - IMAGE, soft(BODY), clicks, memory, lambda: worked.append(1))
+    refine_with_clicks(IMAGE, soft(TRUTH), clicks, memory, lambda: worked.append(1))
+    assert len(worked) == 6
+
+
+def test_a_mask_that_was_returned_is_not_the_remembered_one():
+    memory = ClickMemory()
+    first = refine_with_clicks(IMAGE, soft(BODY), [Click(30, 17, True)], memory)
+    kept = first.copy()
+    first[:] = False
+    assert np.array_equal(refine_with_clicks(IMAGE, soft(BODY), [Click(30, 17, True)], memory), kept)

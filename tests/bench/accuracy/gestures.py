@@ -20,9 +20,10 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.footage.images import read_image, read_indices
-from al_core.interactive import Click, refine_with_box, refine_with_clicks
+from al_core.interactive import Click, refine_with_box
 from al_core.interactive.closeup import window_of
 from al_core.interactive.gestures import next_click
+from al_core.interactive.refiner import PlainRefiner
 
 COUNTS = (1, 3, 5, 10)
 """Clicks after which a mask is measured."""
@@ -59,7 +60,7 @@ def main(frames: tuple[str, ...], data: Path, shift: int, most: int) -> None:
     totals: list[list[list[float]]] = [[], []]
     for one in track(found, "clicking", transient=True):
         row = [
-            *clicked(one, False, product)[0],
+            *clicked(one, False, product())[0],
             box_iou(one, product_box),
             *clicked(one, False, naive)[0],
             box_iou(one, plain_box),
@@ -68,7 +69,7 @@ def main(frames: tuple[str, ...], data: Path, shift: int, most: int) -> None:
         nothing.add_row(one.name, *(f"{v:.3f}" for v in row[:5]), "", *(f"{v:.3f}" for v in row[5:]))
         if one.shown.any():
             start = iou(one.shown, one.truth)
-            values, harm, idle, slowest = clicked(one, True, product)
+            values, harm, idle, slowest = clicked(one, True, product())
             totals[1].append([start, *values[:3], harm, idle, slowest])
             shown.add_row(one.name, *(f"{v:.3f}" for v in totals[1][-1]))
     for table, rows in zip((nothing, shown), totals, strict=True):
@@ -111,9 +112,10 @@ def clicked(one: Object, from_shown: bool, method: Clicks) -> tuple[list[float],
     return [after[n] for n in COUNTS], *shares, slowest
 
 
-def product(image: np.ndarray, start: np.ndarray, clicks: list[Click]) -> np.ndarray:
-    """Refine as the page does."""
-    return refine_with_clicks(image, start.astype(np.float32), clicks)
+def product() -> Clicks:
+    """Return a refinement as the page does it."""
+    refiner = PlainRefiner()
+    return lambda image, start, clicks: refiner.with_clicks(image, start.astype(np.float32), clicks)
 
 
 def naive(image: np.ndarray, start: np.ndarray, clicks: list[Click]) -> np.ndarray:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.images import read_image, read_indices
-from al_core.interactive import Click, refine_with_clicks
+from al_core.interactive import Click, ClickMemory, refine_with_clicks
 from al_core.interactive.gestures import next_click
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import Window, patch_of, resample
@@ -151,12 +151,13 @@ def click_by_click(case: Case, clicks: int, settings: AnnotatorSettings) -> np.n
     """The mask after so many clicks, each placed after the refinement before it."""
     rng = request_rng(0, f"{case.name}{case.truth.frame.frame_idx}")
     truth, mask, made = decode(case.truth.objects[0].rle), case.probability > 0.5, list[Click]()
+    memory = ClickMemory()
     for _ in range(clicks):
         one = next_click(mask, truth, settings.click_noise_pixels, rng)
         if one is None:
             break
         made.append(one)
-        mask = refine_with_clicks(case.image, case.probability, made)
+        mask = refine_with_clicks(case.image, case.probability, made, memory)
     return mask
 
 
