@@ -278,8 +278,8 @@ class Gesture:
     taken_back: bool = False
 
     def to_json(self) -> list[Any]:
-        """Return ``[tool, track, adds, [[x, y], ...]]``, as the ledger keeps it; a fifth value, true, where it was taken
-        back."""
+        """Return ``[tool, track, adds, [[x, y], ...]]``, as the ledger keeps it, and a fifth value, true, where it was
+        taken back."""
         stored = [self.tool, self.track_id, self.adds, [list(point) for point in self.points]]
         return [*stored, True] if self.taken_back else stored
 

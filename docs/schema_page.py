@@ -229,8 +229,8 @@ COLUMNS = {
         "import_id": "The import that brought it, see `import`; empty where it was given here.",
         "complete": "Whether it says all that is in the frame; else it says only where its objects are.",
         "absent": "Objects that it says are not in the frame, where it is not complete.",
-        "gestures": "How it was made, in order: tool, object, whether it adds, and points (x, y) of each gesture; "
-        "empty where nobody noted it.",
+        "gestures": "How it was made, in order: tool, object, whether it adds, points (x, y) of each gesture, and "
+        "`true` where it was taken back; empty where nobody noted it.",
     },
     "import": {
         "import_id": "From 1, in order.",

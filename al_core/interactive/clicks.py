@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
-from al_core.interactive.first_clicks import Click, mask_from_clicks
+from al_core.interactive.first_clicks import Click, clicked_parts, mask_from_clicks
 from al_core.interactive.proposals.choice import likeliest
-from al_core.interactive.proposals.cuts import edited, from_nothing
+from al_core.interactive.proposals.cuts import from_nothing
 from al_core.interactive.segmenters import random_walk
 from al_core.masks.soft import Size, Window, union
 
@@ -40,6 +40,10 @@ CLICKED = 0.5
 
 WIDEST = 0.5
 """No click is taken to mean more than this share of the object's radius (of the disk of the same area)."""
+
+WALKED_SIDE = 120
+WALKED_MARGIN = 0.4
+"""Of the small picture in which all clicks are certain."""
 
 FIRST = 3
 """Of clicks that are taken all at once, so many begin a mask from nothing; those that follow correct it."""
@@ -151,13 +155,33 @@ def _clicked(
         return before
     proposed = from_nothing(image, clicks) if begun else []
     if known:
-        proposed.append(edited(image, before, clicks))
-    if shown:
         whole = Window(0, 0, before.shape[1], before.shape[0])
-        proposed = [mended(before, mask, clicks[-1:], whole) for mask in proposed]
-    if known:
+        walked = _walked_on(image, before, clicks)
+        proposed.append(walked)
+        if shown:
+            proposed = [mended(before, mask, clicks[-1:], whole) for mask in proposed]
+        else:
+            proposed.append(mended(before, walked, clicks[-1:], whole))
         proposed.append(_corrected(image, present, clicks[-1:], PRIOR_TRUST))
     return proposed[likeliest(image, proposed, before, clicks)]
+
+
+def _walked_on(image: NDArray[np.uint8], before: NDArray[np.bool_], clicks: Sequence[Click]) -> NDArray[np.bool_]:
+    """Return what the random walker makes of a mask around the newest click, all clicks being certain, bool [h, w]; a
+    click on the object lies in each of its parts, if there is one."""
+    size = (int(before.shape[0]), int(before.shape[1]))
+    content = union([window_of(before), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
+    closeup = Closeup.around(content, size, WALKED_MARGIN, WALKED_SIDE)
+    seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
+    prior, trust = _doubted(closeup.values(before), seeds[-1:], PRIOR_TRUST)
+    for seed in seeds:
+        prior[seed.y, seed.x], trust[seed.y, seed.x] = seed.positive, _CERTAIN
+    found = random_walk(closeup.image(image), prior, trust) > 0.5
+    if any(seed.positive for seed in seeds):
+        found = clicked_parts(found, seeds)
+    mask = np.zeros(size, bool)
+    mask[closeup.window.slices] = closeup.enlarged(found.astype(np.float32))
+    return mask
 
 
 def check_clicks(clicks: Sequence[Click], size: Size) -> None:

@@ -1,7 +1,6 @@
 """Masks that clicks may mean, each made in another way; which one they do mean is for :mod:`.choice` to say.
 
-The ways differ in how far from a click the object is thought to reach, and in what is taken from the mask of before:
-each fails on other objects.
+The ways differ in how far from a click the object is thought to reach; each fails on other objects.
 """
 
 from collections.abc import Sequence
@@ -11,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.footage.images import working_size
-from al_core.interactive.closeup import Closeup, depth, window_of
+from al_core.interactive.closeup import Closeup
 from al_core.interactive.first_clicks import Click, clicked_parts, cut_from_walk, mask_from_clicks
 from al_core.interactive.segmenters import grabcut
-from al_core.masks.soft import Size, Window, union
+from al_core.masks.soft import Size, Window
 
 LONG_SIDE = 128
 """Of the small picture of the whole frame, in pixels."""
-
-CLOSE_SIDE = 160
-"""Of a close-up of what was found before, in pixels."""
 
 REACH = 0.06
 """A disk of this radius, as a share of the longer side, is likely the object's."""
@@ -29,13 +25,6 @@ NEAR = 0.16
 """The window around the clicks reaches so far beyond them, as a share of the longer side of the frame."""
 
 NEAR_SIDE = 100
-MARGIN = 0.5
-CORRECTED = 0.5
-"""A click that corrects a mask is taken to hold within this share of its distance from the outline."""
-
-DEEPEST = 0.35
-"""That distance counts as no more than this share of the close-up's longer side."""
-
 _CERTAIN_RADIUS = 2
 
 Mask = NDArray[np.bool_]
@@ -45,28 +34,6 @@ Image = NDArray[np.uint8]
 def from_nothing(image: Image, clicks: Sequence[Click]) -> list[Mask]:
     """Return masks that look at the clicks only, each bool [h, w]; at least one click is on the object."""
     return [mask_from_clicks(image, clicks), _by_disks(image, clicks), _in_window(image, clicks)]
-
-
-def edited(image: Image, before: Mask, clicks: Sequence[Click]) -> Mask:
-    """Return a mask of before, bool [h, w], cut anew in a close-up after its part around the newest click was turned.
-
-    Args:
-        before: with a pixel of the object at least.
-        clicks: all clicks; the newest is the last.
-    """
-    size: Size = (int(before.shape[0]), int(before.shape[1]))
-    content = union([window_of(before), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
-    closeup = Closeup.around(content, size, MARGIN, CLOSE_SIDE)
-    seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
-    known, newest = closeup.values(before) > 0.5, seeds[-1]
-    states = np.where(known, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    deep = min(float(depth(~known if newest.positive else known)[newest.y, newest.x]), DEEPEST * max(known.shape))
-    likely = cv2.GC_PR_FGD if newest.positive else cv2.GC_PR_BGD
-    cv2.circle(states, (newest.x, newest.y), max(1, round(CORRECTED * deep)), likely, -1)
-    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        states[edge] = np.where(states[edge] == cv2.GC_PR_BGD, cv2.GC_BGD, states[edge])
-    _hold(states, seeds)
-    return _on_frame(closeup, clicked_parts(grabcut(closeup.image(image), states, 2), seeds), size)
 
 
 def _by_disks(image: Image, clicks: Sequence[Click]) -> Mask:

@@ -26,6 +26,9 @@ _COUNTS = f"{LABELS_FRAME} AND {LEARNT} AND answer_id IN (SELECT answer_id FROM 
 """Tells of an answer ``a`` to a request whether its frame counts as labelled by a human."""
 
 # Of each request its newest answer that says anything; of each frame those from its newest complete one on.
+_WORKED = """list_filter(gestures::JSON[], g -> json_extract_string(g, '$[0]') <> 'accept'
+        AND json_extract_string(g, '$[1]') = track_id::VARCHAR)"""
+
 _LABELS = f"""
 WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR video_id = $1)
     AND ($2 IS NULL OR round_id <= $2) AND ($3 IS NULL OR created_at <= $3)
@@ -37,10 +40,11 @@ WITH said AS (SELECT * FROM answer WHERE kind <> 'reject' AND ($1 IS NULL OR vid
     QUALIFY row_number() OVER (PARTITION BY request_id ORDER BY revision DESC) = 1),
 standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER (PARTITION BY video_id, frame_idx
     ORDER BY round_id DESC, created_at DESC, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) = 0)
-SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE WHEN a.kind <> 'absent'
-    AND gestures IS NOT NULL AND NOT list_contains(list_transform(list_zip(json_extract_string(gestures, '$[*][0]'),
-    json_extract_string(gestures, '$[*][1]')), g -> g[1] <> 'accept' AND g[2] = track_id::VARCHAR), true)
-    THEN 'accept' ELSE a.kind END, track_id, category_id, height, width, rle_counts
+SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE
+    WHEN a.kind = 'absent' OR gestures IS NULL THEN a.kind
+    WHEN len({_WORKED}) = 0 THEN 'accept'
+    WHEN a.kind = 'accept' OR len(list_filter({_WORKED}, g -> json_extract_string(g, '$[4]') IS NULL)) = 0 THEN 'click'
+    ELSE a.kind END, track_id, category_id, height, width, rle_counts
 FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
 ORDER BY 1, 2, a.round_id, a.created_at, a.request_id DESC, track_id
 """
@@ -184,7 +188,8 @@ class LabelOperations(Operations):
         Masks that were only rejected label nothing: such an answer is passed over, and so are answers that were
         taken back, that wait for an approval, and to questions that only check people. Masks of categories that were
         merged have the category that it is now, those of removed ones are left out. Each mask says what came to it: of
-        a frame in which somebody drew, those that were left as they were shown were accepted.
+        a frame in which somebody drew, those that were left as they were shown were accepted. One that somebody tried
+        to mend and let be, all of it taken back, is no better than what a click comes to.
 
         Args:
             video_id: only this video.

@@ -146,6 +146,7 @@ class TestUnderstood:
         assert self.said(drawn, "box", gestures=[click])[0] is LabelKind.CLICK
         assert self.said(drawn, "mask", gestures=[click])[0] is LabelKind.MASK
         assert self.said(drawn, "click", gestures=[click, brush])[0] is LabelKind.MASK
+        assert self.said(drawn, "click", gestures=[click, brush | {"taken_back": True}])[0] is LabelKind.CLICK
         assert SubmitBody(**ANSWER, gestures=[click]).made() == (Gesture("click", 1, True, ((1.0, 2.0),)),)
         assert SubmitBody(**ANSWER).made() is None
 

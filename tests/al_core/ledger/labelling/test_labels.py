@@ -172,9 +172,28 @@ class TestPartly:
         assert [m.kind for m in one.masks] == [LabelKind.ACCEPT, LabelKind.MASK]
         assert [m.kind for m in other.masks] == [LabelKind.BOX]
 
+    @pytest.mark.parametrize(
+        ("kind", "gestures", "comes"),
+        [
+            (LabelKind.ACCEPT, [Gesture("click", 1, taken_back=True)], LabelKind.CLICK),
+            (LabelKind.ACCEPT, [Gesture("brush", 1)], LabelKind.CLICK),
+            (LabelKind.MASK, [Gesture("brush", 1, taken_back=True), Gesture("brush", 2)], LabelKind.CLICK),
+            (LabelKind.MASK, [Gesture("brush", 1, taken_back=True), Gesture("brush", 1)], LabelKind.MASK),
+            (LabelKind.ACCEPT, [Gesture("accept", 1)], LabelKind.ACCEPT),
+            (LabelKind.ACCEPT, [], LabelKind.ACCEPT),
+        ],
+    )
+    def test_a_mask_that_somebody_tried_to_mend_and_let_be_was_not_accepted(self, ledger, kind, gestures, comes):
+        (request,) = asked(ledger, 3)
+        masks = (MaskLabel(1, 1, square()), MaskLabel(2, 1, encode(~SQUARE)))
+        label = FrameLabel(request.frame, masks)
+        ledger.put_answer(Answer("a1", request.request_id, label, kind, 9.0, "ann", tuple(gestures)))
+        assert ledger.human_labels()[0].masks[0].kind is comes
+
     def test_gestures_are_kept_as_they_were_made(self, ledger):
         (request,) = asked(ledger, 3)
-        made = (Gesture("box", 1, True, ((1.5, 0.0), (3.0, 2.25))), Gesture("tag", 2, False))
+        corners = ((1.5, 0.0), (3.0, 2.25))
+        made = (Gesture("box", 1, True, corners), Gesture("tag", 2, False), Gesture("click", 1, taken_back=True))
         ledger.put_answer(replace(mask_answer(request), gestures=made))
         ledger.put_answer(replace(mask_answer(asked(ledger, 5)[0], "a2"), gestures=None))
         assert [given.answer.gestures for given in ledger.answers_given()] == [made, None]

@@ -101,6 +101,18 @@ def test_strokes_find_the_object_and_one_key_takes_one_back(bright):
     gestures = bright.page.evaluate("() => fewframes.evidence.list(fewframes.drawing())")
     assert [(g["tool"], g["track_id"], g["adds"]) for g in gestures] == [("scribble", 2, True), ("scribble", 2, False)]
     assert gestures[0]["points"][0] == [pytest.approx(v, abs=1) for v in INSIDE]
+    assert [g["taken_back"] for g in gestures] == [False, True]
+
+
+def test_the_answer_tells_which_clicks_were_taken_back(bright):
+    click_from_nothing(bright, INSIDE)
+    bright.click((10.5, 14.5), button="right")
+    told = "() => fewframes.evidence.list(fewframes.drawing()).map((g) => g.taken_back)"
+    assert bright.page.evaluate(told) == [False, False]
+    bright.page.keyboard.press("z")
+    bright.page.keyboard.press("z")
+    bright.page.keyboard.press("Shift+z")
+    assert bright.page.evaluate(told) == [False, True]
 
 
 def test_a_click_that_changed_nothing_says_so(bright):
