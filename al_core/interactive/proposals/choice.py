@@ -3,7 +3,7 @@
 People click in the middle of what is wrong: what a mask changes, as against the mask of before the click, should have
 the click in its middle. Its colours should be others than those around it, its outline should lie where the picture has
 an edge, it should be one piece, and be much like what other ways to read the clicks come to. Where these keep much of
-the mask of before, that mask was good, and what changes much of it is unlikely. How much each of these counts was fitted
+the mask of before, that mask was good, and what changes much of it is unlikely. How much each counts was fitted
 to the IoU of 2,600 masks (76 objects of DAVIS's training half, of photographs of fruits, and of four clips of XMem2,
 Cutie and MAMP; ridge regression within each choice, where masks that are worse than the one before count as worse by .1
 more).
