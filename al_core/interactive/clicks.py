@@ -57,6 +57,10 @@ _NEAR = 2
 """Pixels: a changed region so near to a click is the click's."""
 
 
+Proposals = Callable[[Sequence[Click]], Sequence[NDArray[np.bool_]]]
+"""Further masks, bool [h, w], that clicks may mean."""
+
+
 class ClickMemory:
     """The newest masks that clicks came to, so that one more click costs no more than the first. May be used from
     several threads."""
@@ -86,6 +90,7 @@ def refine_with_clicks(
     clicks: Sequence[Click],
     memory: ClickMemory | None = None,
     going_on: Callable[[], None] = lambda: None,
+    propose: Proposals = lambda clicks: (),
 ) -> NDArray[np.bool_]:
     """Return the mask after clicks, bool [h, w]: every click is on its side of it, of two on one pixel the later.
 
@@ -95,6 +100,7 @@ def refine_with_clicks(
         clicks: all clicks so far, in the order they were made.
         memory: of what earlier clicks on the same frame came to; without it they are worked out again.
         going_on: called before each click is worked out; it raises where nobody waits for the mask any more.
+        propose: makes further masks to choose from, after so many of the clicks; a memory is for the same ones only.
 
     Raises:
         BadLabel: a click outside the frame, or an image of another size.
@@ -110,7 +116,8 @@ def refine_with_clicks(
     for n in range(done + 1, len(clicks) + 1):
         going_on()
         present = probability if n == 1 else mask.astype(np.float32)
-        mask = held_to(_clicked(image, present, clicks[:n], bool(shown.any())), clicks[:n])
+        further = propose(clicks[:n]) if shown.any() or any(click.positive for click in clicks[:n]) else ()
+        mask = held_to(_clicked(image, present, clicks[:n], bool(shown.any()), further), clicks[:n])
         memory.keep(subject.digest(), clicks[:n], mask)
     return mask.copy()
 
@@ -141,19 +148,24 @@ def refine_at_once(
 
 
 def _clicked(
-    image: NDArray[np.uint8], present: NDArray[np.float32], clicks: Sequence[Click], shown: bool
+    image: NDArray[np.uint8],
+    present: NDArray[np.float32],
+    clicks: Sequence[Click],
+    shown: bool,
+    further: Sequence[NDArray[np.bool_]],
 ) -> NDArray[np.bool_]:
     """Return the mask that the newest click means beside the one before it, bool [h, w].
 
     Args:
         present: float32 [h, w], above 0.5 where the mask before the newest click is.
         shown: whether the first click met a mask.
+        further: masks to choose from beside those that are made here.
     """
     before = present > 0.5
     known, begun = bool(before.any()), any(click.positive for click in clicks)
     if not known and not begun:
         return before
-    proposed = from_nothing(image, clicks) if begun else []
+    proposed = [*(from_nothing(image, clicks) if begun else ()), *further]
     if known:
         whole = Window(0, 0, before.shape[1], before.shape[0])
         walked = _walked_on(image, before, clicks)

@@ -35,7 +35,13 @@ FEWEST_FRAMES = 8
 """Labelled frames with objects from which on a refiner is trained."""
 
 PLAIN = "plain"
-GESTURES = {"clicks": "clicks from nothing", "corrections": "clicks on a mask", "box": "boxes"}
+GESTURES = {
+    "first_click": "first clicks from nothing",
+    "clicks": "more clicks from nothing",
+    "first_correction": "first clicks on a mask",
+    "corrections": "more clicks on a mask",
+    "box": "boxes",
+}
 FORMAT = "refiner1"
 
 
@@ -46,8 +52,9 @@ class PageRefiner:
     Attributes:
         file: the network's, relative to the project; empty where there is none.
         sha256: hash of that file, 64 hex digits.
-        methods: how the page makes masks, by gesture ("clicks" where nothing is known, "corrections" of a shown mask,
-            "box"): "plain", "network", or "network_colours".
+        methods: how the page makes masks, by gesture ("first_click" and more "clicks" where nothing is known,
+            "first_correction" and more "corrections" of a shown mask, "box"): "plain", "network", "network_colours" or
+            "mixed".
         iou: mean IoU of each of these on held-out objects, by gesture.
         objects: how many were held out.
         note: why there is none, or what a person should know.

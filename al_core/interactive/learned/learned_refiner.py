@@ -1,7 +1,7 @@
 """The refiner with a trained network: it looks at the frame, then closely at what it found, and cuts by the colours."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from al_core.interactive.boxes import box_in_frame
-from al_core.interactive.clicks import Click, check_clicks, held_to, mended
+from al_core.interactive.clicks import Click, ClickMemory, check_clicks, held_to, mended, refine_with_clicks
 from al_core.interactive.closeup import Closeup, check
 from al_core.interactive.first_clicks import clicked_parts, mask_from_clicks
 from al_core.interactive.learned.prompts import Prompt, network_input
@@ -38,11 +38,13 @@ _CLICKED_RADIUS = 2
 
 
 class Method(StrEnum):
-    """How masks are made of gestures: by colours alone, by the network, or by the network and then by colours."""
+    """How masks are made of gestures: by colours alone, by the network, by the network and then by colours, or by all
+    of these together."""
 
     PLAIN = "plain"
     NETWORK = "network"
     NETWORK_COLOURS = "network_colours"
+    MIXED = "mixed"
 
 
 class LearnedRefiner:
@@ -140,17 +142,61 @@ class LearnedRefiner:
         return found
 
 
+class MixedRefiner:
+    """Makes masks of gestures with and without a trained network: of clicks, what the network makes is proposed beside
+    what colours make; of boxes and strokes, each pixel goes with the majority. May be used from several threads.
+
+    Args:
+        learned: the refiners with the network, two of them.
+    """
+
+    def __init__(self, learned: Sequence[Refiner]) -> None:
+        self._learned = learned
+        self._all = (PlainRefiner(), *learned)
+        self._memory = ClickMemory()
+
+    def with_clicks(
+        self, image: Image, probability: Probability, clicks: Sequence[Click], going_on: GoingOn = always
+    ) -> Mask:
+        """Return the mask after clicks."""
+
+        def propose(made: Sequence[Click]) -> list[Mask]:
+            return [refiner.with_clicks(image, probability, made, going_on) for refiner in self._learned]
+
+        return refine_with_clicks(image, probability, clicks, self._memory, going_on, propose)
+
+    def with_scribble(
+        self, image: Image, probability: Probability, strokes: Sequence[Stroke], going_on: GoingOn = always
+    ) -> Mask:
+        """Return the mask after strokes."""
+        return _majority([r.with_scribble(image, probability, strokes, going_on) for r in self._all])
+
+    def with_box(self, image: Image, probability: Probability, box: Window, going_on: GoingOn = always) -> Mask:
+        """Return the object in a box; the plain refiner's where the others agree on nothing."""
+        found = [refiner.with_box(image, probability, box, going_on) for refiner in self._all]
+        agreed = _majority(found)
+        return agreed if agreed.any() else found[0]
+
+
+def _majority(masks: Sequence[Mask]) -> Mask:
+    return np.asarray(2 * np.sum(masks, axis=0, dtype=np.int32) > len(masks), bool)
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenRefiner:
     """The refiner that the page uses: for each gesture the one that was better on labels that were held out.
 
     Attributes:
-        clicks: for clicks and strokes where nothing is known.
-        corrections: for clicks and strokes on a shown mask.
+        first_click: for the first click where nothing is known.
+        clicks: for more clicks there, and strokes.
+        first_correction: for the first click on a shown mask.
+        corrections: for more clicks on it, and strokes.
         box: for boxes.
     """
 
+    first_click: Refiner
     clicks: Refiner
+    first_correction: Refiner
     corrections: Refiner
     box: Refiner
 
@@ -158,7 +204,10 @@ class ChosenRefiner:
         self, image: Image, probability: Probability, clicks: Sequence[Click], going_on: GoingOn = always
     ) -> Mask:
         """Return the mask after clicks."""
-        return self._for(probability).with_clicks(image, probability, clicks, going_on)
+        if len(clicks) > 1:
+            return self._for(probability).with_clicks(image, probability, clicks, going_on)
+        refiner = self.first_correction if (probability > 0.5).any() else self.first_click
+        return refiner.with_clicks(image, probability, clicks, going_on)
 
     def with_scribble(
         self, image: Image, probability: Probability, strokes: Sequence[Stroke], going_on: GoingOn = always
@@ -174,13 +223,16 @@ class ChosenRefiner:
         return self.corrections if (probability > 0.5).any() else self.clicks
 
 
+GESTURES = tuple(field.name for field in fields(ChosenRefiner))
+
+
 def refiners(network: UNet, side: int = SIDE) -> dict[Method, Refiner]:
     """Return every way to make masks that a network gives, and the one without it."""
-    return {
-        Method.PLAIN: PlainRefiner(),
+    learned: dict[Method, Refiner] = {
         Method.NETWORK: LearnedRefiner(network, colours=False, side=side),
         Method.NETWORK_COLOURS: LearnedRefiner(network, colours=True, side=side),
     }
+    return {Method.PLAIN: PlainRefiner(), **learned, Method.MIXED: MixedRefiner([*learned.values()])}
 
 
 def chosen_refiner(path: Path, methods: Mapping[str, str]) -> ChosenRefiner:
@@ -188,15 +240,15 @@ def chosen_refiner(path: Path, methods: Mapping[str, str]) -> ChosenRefiner:
 
     Args:
         path: file of the network.
-        methods: of each gesture ("clicks", "corrections", "box"), as the values of :class:`Method`; what is not named,
-            or is unknown to this version, is done without the network.
+        methods: of each gesture (the attributes of :class:`ChosenRefiner`), as the values of :class:`Method`; what is
+            unknown to this version, or not named, is done without the network. First clicks that an earlier version
+            does not tell from the others are done like these.
 
     Raises:
         BadCheckpoint: the file is not there, is damaged, or holds another network.
     """
     known = refiners(read_refiner_network(path))
     by_name = {method.value: refiner for method, refiner in known.items()}
-    clicks, corrections, box = (
-        by_name.get(methods.get(gesture, ""), known[Method.PLAIN]) for gesture in ("clicks", "corrections", "box")
-    )
-    return ChosenRefiner(clicks, corrections, box)
+    alike = {"first_click": "clicks", "first_correction": "corrections"}
+    named = {gesture: methods.get(gesture, methods.get(alike.get(gesture, ""), "")) for gesture in GESTURES}
+    return ChosenRefiner(**{gesture: by_name.get(name, known[Method.PLAIN]) for gesture, name in named.items()})

@@ -27,8 +27,9 @@ FEWEST_JUDGED = 6
 MOST_JUDGED = 16
 """Objects that refiners are compared on at most."""
 
-CLICKS = (1, 3)
-"""Clicks after which a mask is compared."""
+FIRST = (1,)
+LATER = (2, 3)
+"""Clicks after which a mask is compared: the first one, and more."""
 
 Mask = NDArray[np.bool_]
 Trial = Callable[[Refiner, NDArray[np.uint8], Mask, Mask], float]
@@ -90,16 +91,18 @@ def _choice(
     )
 
 
-def _clicked(refiner: Refiner, image: NDArray[np.uint8], truth: Mask, shown: Mask, from_shown: bool) -> float:
-    """Return the mean IoU after one and three clicks, each in the middle of what is wrong."""
+def _clicked(
+    refiner: Refiner, image: NDArray[np.uint8], truth: Mask, shown: Mask, from_shown: bool, counts: Sequence[int]
+) -> float:
+    """Return the mean IoU after so many clicks, each in the middle of what is wrong."""
     mask = shown if from_shown else np.zeros_like(truth)
     start, clicks, found = mask.astype(np.float32), [], []
-    for number in range(1, max(CLICKS) + 1):
+    for number in range(1, max(counts) + 1):
         click = next_click(mask, truth, 0.0, np.random.default_rng(0))
         if click is not None:
             clicks.append(click)
             mask = refiner.with_clicks(image, start, clicks)
-        if number in CLICKS:
+        if number in counts:
             found.append(_iou(mask, truth))
     return float(np.mean(found))
 
@@ -111,8 +114,10 @@ def _boxed(refiner: Refiner, image: NDArray[np.uint8], truth: Mask, shown: Mask)
 
 
 TRIALS: Mapping[str, Trial] = {
-    "clicks": partial(_clicked, from_shown=False),
-    "corrections": partial(_clicked, from_shown=True),
+    "first_click": partial(_clicked, from_shown=False, counts=FIRST),
+    "clicks": partial(_clicked, from_shown=False, counts=LATER),
+    "first_correction": partial(_clicked, from_shown=True, counts=FIRST),
+    "corrections": partial(_clicked, from_shown=True, counts=LATER),
     "box": _boxed,
 }
 """What each gesture is judged by: the IoU that it comes to on one object, of which a wrong mask may be shown."""

@@ -11,6 +11,7 @@ from al_core.interactive.learned.learned_refiner import (
     ChosenRefiner,
     LearnedRefiner,
     Method,
+    MixedRefiner,
     chosen_refiner,
     refiners,
 )
@@ -120,6 +121,35 @@ def test_it_stops_when_nobody_waits(refiner):
         refiner.with_box(IMAGE, NOTHING, Window(1, 1, 20, 20), stop)
 
 
+def test_together_they_propose_masks_of_clicks(network):
+    mixed = MixedRefiner([LearnedRefiner(network, colours, SIDE) for colours in (False, True)])
+    clicks = [Click(X, Y, True), Click(1, 1, False)]
+    found = mixed.with_clicks(IMAGE, NOTHING, clicks)
+    assert overlap(found) > 0.6
+    assert [bool(found[c.y, c.x]) for c in clicks] == [True, False]
+
+
+def test_together_they_vote_on_boxes_and_strokes():
+    rows = np.indices(TRUTH.shape)[0]
+
+    class Up:
+        def __init__(self, to):
+            self.mask = rows < to
+
+        def with_box(self, *_):
+            return self.mask
+
+        with_clicks = with_scribble = with_box
+
+    stroke, box = Stroke(np.array([[X, Y], [X + 1, Y]]), True), Window(X - 14, Y - 14, X + 15, Y + 15)
+    boxed = PlainRefiner().with_box(IMAGE, NOTHING, box)
+    drawn = PlainRefiner().with_scribble(IMAGE, NOTHING, [stroke])
+    mixed = MixedRefiner([Up(Y), Up(0)])
+    assert np.array_equal(mixed.with_box(IMAGE, NOTHING, box), boxed & (rows < Y))
+    assert np.array_equal(mixed.with_scribble(IMAGE, NOTHING, [stroke]), drawn & (rows < Y))
+    assert np.array_equal(MixedRefiner([Up(0), Up(0)]).with_box(IMAGE, NOTHING, box), boxed)
+
+
 def test_gestures_go_to_the_refiner_that_was_chosen_for_them():
     class Told:
         def __init__(self, name):
@@ -130,9 +160,11 @@ def test_gestures_go_to_the_refiner_that_was_chosen_for_them():
 
         with_box = with_scribble = with_clicks
 
-    chosen = ChosenRefiner(Told("clicks"), Told("corrections"), Told("box"))
-    shown = TRUTH.astype(np.float32)
-    assert [chosen.with_clicks(IMAGE, p, []) for p in (NOTHING, shown)] == ["clicks", "corrections"]
+    names = ("first", "clicks", "first on a mask", "corrections", "box")
+    chosen = ChosenRefiner(*map(Told, names))
+    shown, one = TRUTH.astype(np.float32), [Click(X, Y, True)]
+    assert [chosen.with_clicks(IMAGE, p, one) for p in (NOTHING, shown)] == ["first", "first on a mask"]
+    assert [chosen.with_clicks(IMAGE, p, one * 2) for p in (NOTHING, shown)] == ["clicks", "corrections"]
     assert [chosen.with_scribble(IMAGE, p, []) for p in (NOTHING, shown)] == ["clicks", "corrections"]
     assert chosen.with_box(IMAGE, shown, Window(0, 0, 1, 1)) == "box"
 
@@ -142,8 +174,13 @@ def test_the_chosen_one_is_read_from_a_file(tmp_path):
     path.write_bytes(to_bytes(new_refiner_network(0)))
     found = chosen_refiner(path, {"clicks": "network_colours", "box": "of a later version"})
     assert isinstance(found.clicks, LearnedRefiner)
+    assert isinstance(found.first_click, LearnedRefiner)
     assert isinstance(found.corrections, PlainRefiner)
+    assert isinstance(found.first_correction, PlainRefiner)
     assert isinstance(found.box, PlainRefiner)
+    found = chosen_refiner(path, {"first_click": "mixed", "clicks": "plain"})
+    assert isinstance(found.first_click, MixedRefiner)
+    assert isinstance(found.clicks, PlainRefiner)
     with pytest.raises(BadCheckpoint):
         chosen_refiner(tmp_path / "absent.pt", {})
 
