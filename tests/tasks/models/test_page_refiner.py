@@ -190,6 +190,6 @@ def test_what_the_page_uses_in_words():
     assert "3 held-out objects are too few" in few.in_words()
     iou = {"clicks": {"plain": 0.5, "network": 0.55, "network_colours": 0.625}, "box": {"plain": 0.75, "network": 0.5}}
     assert PageRefiner("1.pt", "1" * 64, BETTER, iou, 16).in_words() == (
-        "The page's refiner, IoU on 16 held-out objects: more clicks from nothing with learning 0.62 (without it 0.50), "
-        "boxes without learning 0.75 (with it 0.50)."
+        "The page's refiner, IoU on 16 held-out objects: more clicks from nothing with learning 0.62 (without it "
+        "0.50), boxes without learning 0.75 (with it 0.50)."
     )
