@@ -109,8 +109,8 @@ def refine_with_clicks(
     check_clicks(clicks, size)
     shown = probability > 0.5
     memory = memory if memory is not None else ClickMemory()
-    subject = blake2b(np.ascontiguousarray(image), digest_size=16)
-    subject.update(np.packbits(shown))
+    subject = blake2b(image.tobytes(), digest_size=16)
+    subject.update(np.packbits(shown).tobytes())
     done, known = memory.longest(subject.digest(), clicks)
     mask = shown if known is None else known
     for n in range(done + 1, len(clicks) + 1):
