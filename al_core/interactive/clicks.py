@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.interactive.closeup import Closeup, check, depth, window_of
 from al_core.interactive.first_clicks import Click, clicked_parts, mask_from_clicks
-from al_core.interactive.proposals.choice import likeliest
-from al_core.interactive.proposals.cuts import from_nothing
+from al_core.interactive.proposals.click_masks import from_nothing
+from al_core.interactive.proposals.mask_choice import likeliest
 from al_core.interactive.segmenters import random_walk
 from al_core.masks.soft import Size, Window, union
 

@@ -1,6 +1,6 @@
 from al_core.evaluation.metrics import j_and_f
 from al_core.interactive import Click
-from al_core.interactive.proposals.cuts import from_nothing
+from al_core.interactive.proposals.click_masks import from_nothing
 from tests.al_core.interactive.figure import IMAGE, TRUTH
 
 

@@ -1,4 +1,4 @@
-"""Masks that clicks may mean, each made in another way; which one they do mean is for :mod:`.choice` to say.
+"""Masks that clicks may mean, each made in another way; which one they do mean is for :mod:`.mask_choice` to say.
 
 The ways differ in how far from a click the object is thought to reach; each fails on other objects.
 """

@@ -1,7 +1,7 @@
 import numpy as np
 
 from al_core.interactive import Click
-from al_core.interactive.proposals.choice import likeliest
+from al_core.interactive.proposals.mask_choice import likeliest
 from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH
 
 NOTHING = np.zeros_like(TRUTH)
