@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.campaign.pricing import correction_seconds
+from al_core.evaluation.calibration import Calibration
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Footage
 from al_core.masks.soft import patch_of
@@ -25,7 +26,7 @@ from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.plan import Offer
-from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
+from al_core.selection.presence import TOLD, Expected, Presence, expected_of, presence_of, stays_of
 from al_core.selection.strategies.patch_cycles import PICTURE, patches_of
 from al_core.settings import AUTO, AnnotatorSettings, SelectionSettings
 from al_core.stores.frames import thumbnail
@@ -344,9 +345,9 @@ def make_pool(
 
     def outlook(video: int) -> Outlook:
         mine, hazard = labels[video], world.hazards(video, labels[video])
-        error, unseen = expected[video]
-        stay = presence[video].stay
-        return Outlook(error, hazard, frozenset(mine), world.objects(video), expected[video].vacant, unseen, stay)
+        seen, stay = expected[video], presence[video].stay
+        objects = world.objects(video)
+        return Outlook(seen.error, hazard, frozenset(mine), objects, seen.vacant, seen.unseen, stay, seen.unknown)
 
     def true_gain(frame: FrameRef, others: Sequence[FrameRef]) -> float:
         """Return the error that an exact label takes away; ``others`` are of the same video."""
@@ -392,11 +393,12 @@ def expected_in(
     outcomes: Sequence[FrameQuality],
     presence: Presence,
     chance: NDArray[np.float64] | None = None,
+    worth: Calibration = TOLD,
 ) -> Expected:
-    """Return what is expected of the frames of a video as they are delivered; for ``chance`` see ``expected_of``."""
+    """Return what is expected of the frames of a video as they are delivered; for the last two see ``expected_of``."""
     shown = {i: outcome.confidences for i, outcome in enumerate(outcomes)}
     objects = {i: label.masks.keys() for i, label in labels.items()}
-    return expected_of(shown, objects, range(len(outcomes)), presence, chance)
+    return expected_of(shown, objects, range(len(outcomes)), presence, chance, worth)
 
 
 def by_frame(of_video: Callable[[int], NDArray[np.float32]]) -> Callable[[Frames], NDArray[np.float32]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from al_core.records import FrameRef, LabelKind
 from al_core.selection.error_model import Array, Outlook, expected_error
-from al_core.selection.presence import unlooked
+from al_core.selection.presence import unlooked, unlooked_in
 
 MOST_FRAMES = 256
 """Of a longer stretch every second (third ...) frame is weighed."""
@@ -116,11 +116,11 @@ class Line:
         self._residual: dict[int, float] = {}
         n = len(self._path)
         self._unseen = np.zeros(n) if self.outlook.unseen is None else self.outlook.unseen
-        self._before, self._unlooked = np.ones(n), np.ones(n)
+        away = unlooked_in(n, self.outlook.labelled, self.outlook.stay)
+        self._before, self._unlooked = np.ones(n), np.maximum(away, LEAST_EXPECTED)
         for start, end in pairwise(self.marks):
             frames = np.arange(start + 1, end)
             self._before[frames] = np.maximum(self._carried(frames, start, end), LEAST_EXPECTED)
-            self._unlooked[frames] = np.maximum(self._away(frames, start, end), LEAST_EXPECTED)
 
     @property
     def marks(self) -> list[int]:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.evaluation.calibration import IDENTITY, Calibration
+
 Array = NDArray[np.float64]
 
 LABELS_OF_PROJECT = 6.0
@@ -65,6 +67,10 @@ class Presence:
         return there / (there + gone) if there + gone > 0 else self.rate
 
 
+TOLD = Calibration(0.98, -0.09)
+"""What frames turn out to be worth (J&F) that are expected to be right by so much, before a project's own labels tell:
+fitted to frames of 11 clips with 2, 4 and 8 labels carried by flow (``tests/bench/selection/told_error.py``)."""
+
 _LEAST = 1e-6
 """Share of frames without an object, where all labels show one."""
 
@@ -85,6 +91,15 @@ def unlooked(
             distance = np.abs(np.asarray(frames) - look)
             found = found * distance / (distance + stay)
     return np.asarray(found, np.float64)
+
+
+def unlooked_in(n_frames: int, looks: Collection[int], stay: float) -> Array:
+    """Return how little the looks at a video say of each of its frames, float64 [n_frames]; see :func:`unlooked`."""
+    frames, found = np.arange(n_frames), np.ones(n_frames)
+    for start, end in pairwise([None, *sorted(looks), None]):
+        part = slice(0 if start is None else start, n_frames if end is None else end + 1)
+        found[part] = unlooked(frames[part], start, end, stay)
+    return found
 
 
 def presence_of(mine: Sequence[bool], everywhere: Sequence[bool], stays: Iterable[int] = ()) -> Presence:
@@ -117,10 +132,14 @@ class Expected(NamedTuple):
     Attributes:
         error: float64 [n] in [0, 1], 1 - J&F; it includes ``unseen``.
         unseen: float64 [n], the part of it that comes from objects that nobody has seen there.
+        unknown: float64 [n], the chance of something that nobody has seen, also beside an object that was, and that
+            stays no longer than usual: masks that are carried too far make stays look long. 0 while something is in
+            all labels.
     """
 
     error: Array
     unseen: Array
+    unknown: Array
 
     @property
     def vacant(self) -> frozenset[int]:
@@ -134,6 +153,7 @@ def expected_of(
     shot: range,
     presence: Presence,
     chance: Array | None = None,
+    worth: Calibration = IDENTITY,
 ) -> Expected:
     """Return how wrong each frame of a shot is expected to be as it is delivered.
 
@@ -146,13 +166,17 @@ def expected_of(
         labels: labelled frame -> its objects; those outside the shot do not matter.
         chance: of an object in each frame of the video, as far as the frame itself tells; ``presence.rate`` when left
             out.
+        worth: what a frame turns out to be worth that is expected to be right by so much; not of objects that nobody
+            has seen.
     """
     frames = np.arange(shot.start, shot.stop)
     likely = np.full(len(shot), presence.rate) if chance is None else chance[frames]
     marks = sorted(i for i in labels if i in shot)
+    known_there = np.array([max(shown.get(i, {}).values(), default=0.0) for i in shot])
+    unknown = np.zeros(len(shot)) if chance is None else likely * (1 - known_there)
     if not marks:
-        error = np.where([bool(shown.get(i)) for i in shot], 1.0, likely)
-        return Expected(error, error * (1 - presence.rate))
+        error = np.where(known_there > 0, 1.0, likely)
+        return Expected(error, error * (1 - presence.rate), unknown)
     error, unseen = np.zeros(len(shot)), np.zeros(len(shot))
     for start, end in pairwise([None, *marks, None]):
         gap = range(shot.start if start is None else start + 1, shot.stop if end is None else end)
@@ -162,9 +186,11 @@ def expected_of(
         for i in gap if any(around) else (i for i in gap if shown.get(i)):
             sides = [None if m is None else (abs(i - m), labels[m]) for m in (start, end)]
             known = shown.get(i, {})
-            error[i - shot.start] = np.mean([_wrong(t, known, sides, presence) for t in set(known).union(*around)])
+            wrong = np.mean([_wrong(t, known, sides, presence) for t in set(known).union(*around)])
+            error[i - shot.start] = 1 - worth(1 - float(wrong))
             unseen[i - shot.start] = 0.0
-    return Expected(error, unseen)
+    away = unlooked_in(len(shot), [m - shot.start for m in marks], min(presence.stay, USUAL_STAY))
+    return Expected(error, unseen, unknown * away)
 
 
 def _wrong(

@@ -1,11 +1,13 @@
 """What the selection by value knows of a video: how wrong its labels probably are, and how far a label reaches."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
@@ -21,23 +23,73 @@ from tasks.steps.propagate import VideoFrames
 
 Delivered = Mapping[int, Sequence[DeliveredMask]]
 
+Worth = Callable[[], Calibration]
+"""Asked when it is first needed; see :func:`~al_core.selection.presence.expected_of`."""
+
 MISSED = 0.5
 """Error that a frame is expected to have where half of the teachers see an object that the others do not."""
 
 
-def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Callable[[int], Outlook] | None:
+def as_it_is() -> Calibration:
+    """Return the map that changes nothing."""
+    return IDENTITY
+
+
+def outlooks_of(
+    context: RoundContext, asked_before: int | None = None, worth: Worth = as_it_is
+) -> Callable[[int], Outlook] | None:
     """Return the outlook of each video as the round before left it; None before anything was delivered.
 
     Args:
         asked_before: frames that rounds before this one asked for count as labelled; ``round_id`` when left out.
+        worth: what frames turn out to be worth that are expected to be right by so much.
+    """
+    expectation = expectations_of(context, asked_before, worth)
+    if expectation is None:
+        return None
+    propagation, shots_of = context.settings.propagation, context.shots_of
+    ledger, before, store = context.ledger, context.before.round_id, FlowStore(context.project.cache / "flow")
+    videos = {video.video_id: video for video in ledger.videos()}
+
+    @cache
+    def outlook(video_id: int) -> Outlook:
+        video, found = videos[video_id], expectation(video_id)
+        clip, delivered, expected = VideoFrames(context.frames, video), found.delivered, found.expected
+        flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
+        objects = _objects(delivered)
+        hazard = hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects)
+        hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
+        agreed = 1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames)
+        error = 1 - (1 - expected.error) * agreed
+        unseen, unknown = expected.unseen, expected.unknown
+        return Outlook(error, hazard, found.labelled, objects, expected.vacant, unseen, found.stay, unknown)
+
+    return outlook
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """What masks and labels of a video let expect of its frames; see ``Outlook``."""
+
+    delivered: Delivered
+    labelled: frozenset[int]
+    expected: Expected
+    stay: float
+
+
+def expectations_of(
+    context: RoundContext, asked_before: int | None = None, worth: Worth = as_it_is
+) -> Callable[[int], Expectation] | None:
+    """Return what is expected of each video as the round before left it; None before anything was delivered.
+
+    Args:
+        asked_before, worth: see :func:`outlooks_of`.
     """
     project, ledger, round_id, before = context.project, context.ledger, context.round_id, context.before.round_id
-    propagation = context.settings.propagation
     paths = ledger.delivered_paths(before)
     if not paths:
         return None
     videos = {video.video_id: video for video in ledger.videos()}
-    store = FlowStore(project.cache / "flow")
     asked = ledger.asked_frames(round_id if asked_before is None else asked_before)
     shows = {label.frame: bool(label.objects) for label in context.labels_before if label.complete or label.objects}
     cues = cues_of(context)
@@ -52,25 +104,18 @@ def outlooks_of(context: RoundContext, asked_before: int | None = None) -> Calla
         return weight_of(values, list(shows.values()), [rate(frame.video_id) for frame in shows])
 
     @cache
-    def outlook(video_id: int) -> Outlook:
-        video = videos[video_id]
+    def expectation(video_id: int) -> Expectation:
+        n_frames = videos[video_id].n_frames
         delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
         labelled = frozenset(asked["frame_idx"][asked["video_id"] == video_id].tolist())
-        stays = stays_of([bool(delivered.get(i)) for i in range(video.n_frames)])
+        stays = stays_of([bool(delivered.get(i)) for i in range(n_frames)])
         presence = presence_of(_of_video(shows, video_id), list(shows.values()), stays)
-        shots = context.shots_of(video_id)
         likely = None if all(shows.values()) else chances(presence.rate, cues(video_id), weight())
-        expected = _expected(delivered, labelled, shots.ranges(video.n_frames), presence, likely)
-        clip = VideoFrames(context.frames, video)
-        flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
-        objects = _objects(delivered)
-        hazard = hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects)
-        hazard[[cut - 1 for cut in shots.cuts]] = OVER_A_CUT
-        agreed = 1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames)
-        error = 1 - (1 - expected.error) * agreed
-        return Outlook(error, hazard, labelled, objects, expected.vacant, expected.unseen, presence.stay)
+        ranges = context.shots_of(video_id).ranges(n_frames)
+        expected = _expected(delivered, labelled, ranges, presence, likely, worth())
+        return Expectation(delivered, labelled, expected, presence.stay)
 
-    return outlook
+    return expectation
 
 
 def cues_of(context: RoundContext) -> Callable[[int], NDArray[np.float64]]:
@@ -96,11 +141,12 @@ def _expected(
     shots: Sequence[range],
     presence: Presence,
     likely: NDArray[np.float64] | None = None,
+    worth: Calibration = IDENTITY,
 ) -> Expected:
     """Return what is expected of every frame of a video."""
     confidences = {i: {m.track_id: m.confidence for m in masks} for i, masks in delivered.items()}
     people = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
-    parts = [expected_of(confidences, people, shot, presence, likely) for shot in shots]
+    parts = [expected_of(confidences, people, shot, presence, likely, worth) for shot in shots]
     return Expected(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

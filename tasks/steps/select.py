@@ -3,6 +3,7 @@ there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
 from tasks.project.outlook import check_simulated
+from tasks.steps.asking.frame_worth import frame_worth
 from tasks.steps.asking.measured_kinds import MeasuredKinds
 from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
@@ -207,7 +209,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         kinds=kinds,
         offers=offers_of(kinds, measured.prices, measured.leaves),
         right=measured.right if LabelKind.ACCEPT in kinds else RIGHT,
-        outlooks=outlooks_of(context, asked_before),
+        outlooks=outlooks_of(context, asked_before, cache(partial(frame_worth, context))),
         cues=cues_of(context),
         patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),
     )

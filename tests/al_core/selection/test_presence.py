@@ -12,6 +12,7 @@ from al_core.selection.presence import (
     presence_of,
     stays_of,
     unlooked,
+    unlooked_in,
 )
 
 
@@ -22,6 +23,15 @@ def test_a_frame_that_was_looked_at_is_known_and_the_others_are_the_less_known_t
     assert found.argmax() == 20
     assert unlooked(np.array([10]), 0, None, stay=10) == pytest.approx(0.5)
     assert unlooked(np.arange(3), None, None, stay=10).tolist() == [1, 1, 1]
+
+
+def test_a_video_is_known_at_its_looks_and_between_them_as_two_of_them_say():
+    found = unlooked_in(100, {60, 20}, stay=10)
+    assert np.flatnonzero(found == 0).tolist() == [20, 60]
+    assert found[30] == pytest.approx(unlooked(np.array([30]), 20, 60, stay=10)[0])
+    assert found[0] == pytest.approx(20 / 30)
+    assert found[99] == pytest.approx(39 / 49)
+    assert unlooked_in(3, (), stay=10).tolist() == [1, 1, 1]
 
 
 def test_the_chance_never_stops_growing_away_from_a_look():

@@ -6,7 +6,9 @@ python -m tests.bench.accuracy.student_ablation --data DAVIS --sequences libby,d
 The clips are one pool, as in a project. A round has so many evenly spaced labels in each clip; its student starts from
 that of the round before, as in a campaign. Each way to predict is held against delivering without teachers, on frames
 that nobody labelled. What is carried depends on no student and is made once. Settings that decide how long it takes can
-be lowered with ``--set``; with ``--device`` it runs on a GPU.
+be lowered with ``--set``; with ``--device`` it runs on a GPU. What is done is kept in the folder ``--cache``, which
+holds for one choice of footage and settings: the same command goes on where it was stopped, and with ``--tell`` prints
+what is there.
 """
 
 import json
@@ -24,6 +26,7 @@ import numpy as np
 import torch
 
 from al_core.evaluation.video_quality import evaluate_video
+from al_core.files import replaced
 from al_core.footage.clips import Clip, clips_of
 from al_core.fusion import combine, fuse, propagations
 from al_core.fusion.choice import choose
@@ -48,7 +51,7 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "every view": {"teachers.agreement_iou": 1.0},
     "one view": {"teachers.views": ("identity",)},
     "one teacher": {"teachers.decays": "slowest", "teachers.agreement_iou": 1.0},
-    "one teacher, one view": {"teachers.decays": "slowest", "teachers.views": ("identity",)},
+    "one teacher and view": {"teachers.decays": "slowest", "teachers.views": ("identity",)},
 }
 """Ways to predict, by the settings that they change."""
 
@@ -66,6 +69,7 @@ Row = dict[str, Any]
 @click.option("--device", default="auto", show_default=True, help="Of the student.")
 @click.option("--workers", default=1, show_default=True)
 @click.option("--set", "changes", multiple=True, help="A setting by its dotted name, as NAME=JSON.")
+@click.option("--tell", is_flag=True, help="Run nothing; print what is there, of any round.")
 @click.option("--cache", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def main(
@@ -79,6 +83,7 @@ def main(
     device: str,
     workers: int,
     changes: Sequence[str],
+    tell: bool,
     cache: Path,
     out: Path,
 ) -> None:
@@ -89,12 +94,12 @@ def main(
     labels = [int(n) for n in counts.split(",")]
     kind = Identities.PER_FRAME if per_frame else Identities.PERSISTENT
     world = World(clips, kind, labels, methods.split(","), arms.split(","), settings, cache)
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=one_thread) as pool:
-        list(pool.map(world.carry, [(clip.name, n, m) for clip in clips for n in labels for m in world.methods]))
-        rows: list[Row] = []
-        for found in pool.map(world.campaign, [int(seed) for seed in seeds.split(",")]):
-            rows += found
-            out.write_text(json.dumps({"settings": values, "device": device, "rows": rows}, indent=1) + "\n")
+    if not tell:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=one_thread) as pool:
+            list(pool.map(world.carry, [(clip.name, n, m) for clip in clips for n in labels for m in world.methods]))
+            list(pool.map(world.campaign, [int(seed) for seed in seeds.split(",")]))
+    rows = [row for path in sorted((cache / "rows").glob("*.json")) for row in json.loads(path.read_text())]
+    out.write_text(json.dumps({"settings": values, "device": device, "rows": rows}, indent=1) + "\n")
     for line in told(rows):
         click.echo(line)
 
@@ -163,30 +168,41 @@ class World:
     def _carried(self, name: str, n_labels: int, method: str) -> Path:
         return self.cache / "carried" / f"{name}-{n_labels}-{method}.pickle"
 
-    def campaign(self, seed: int) -> list[Row]:
-        """Train and deliver round by round."""
-        rows: list[Row] = []
+    def campaign(self, seed: int) -> None:
+        """Train and deliver round by round; what is done is kept."""
         before: Path | None = None
         for number, n_labels in enumerate(self.counts, start=1):
             folder = self.cache / "students" / f"{'-'.join(self.clips)}-{seed}" / f"{number:04d}"
-            started = time.perf_counter()
-            trained = self._train(folder, seed * 1000 + number, n_labels, before)
-            seconds = time.perf_counter() - started
-            before = trained
-            rows += [{"seed": seed, "labels": n_labels, "arm": "train", "seconds": seconds}]
+            train = partial(self._train, folder, seed * 1000 + number, n_labels, before)
+            key = f"{seed}-{number:02d}"
+            before = Path(self._kept(f"{key}-train", seed, train)[0]["checkpoint"])
+            self._kept(f"{key}-{WITHOUT}", seed, partial(self._all_delivered, n_labels))
             for arm, changes in self.arms.items():
-                rows += [{"seed": seed, **row} for row in self._arm(arm, changes, trained, n_labels)]
-            rows += [{"seed": seed, **row} for name in self.clips for row in self._delivered(WITHOUT, name, n_labels)]
-        return rows
+                self._kept(f"{key}-{arm}", seed, partial(self._arm, arm, changes, before, n_labels))
 
-    def _train(self, folder: Path, seed: int, n_labels: int, before: Path | None) -> Path:
+    def _kept(self, key: str, seed: int, make: Callable[[], Iterator[Row]]) -> list[Row]:
+        path = self.cache / "rows" / f"{key}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = [{"seed": seed, **row} for row in make()]
+            with replaced(path) as new:
+                new.write_text(json.dumps(rows))
+        found: list[Row] = json.loads(path.read_text())
+        return found
+
+    def _all_delivered(self, n_labels: int) -> Iterator[Row]:
+        for name in self.clips:
+            yield from self._delivered(WITHOUT, name, n_labels)
+
+    def _train(self, folder: Path, seed: int, n_labels: int, before: Path | None) -> Iterator[Row]:
+        started = time.process_time()
         student, clips = self.settings.student, [self.seen(name) for name in self.clips]
         samples = [
             TrainingSample(FrameRef(number, i), label.masks)
             for number, name in enumerate(self.clips, start=1)
             for i, label in self.labels(name, n_labels).items()
         ]
-        return train_student(
+        trained = train_student(
             student,
             self.settings.teachers,
             samples,
@@ -196,7 +212,9 @@ class World:
             seed,
             student.iterations if before is not None else student.first_round_iterations,
             before,
-        ).checkpoint
+        )
+        seconds = time.process_time() - started
+        yield {"labels": n_labels, "arm": "train", "seconds": seconds, "checkpoint": str(trained.checkpoint)}
 
     def _arm(self, arm: str, changes: Mapping[str, Any], checkpoint: Path, n_labels: int) -> Iterator[Row]:
         teachers = self.settings.teachers
@@ -211,9 +229,9 @@ class World:
         for name in self.clips:
             clip = self.seen(name)
             frames = ((i, clip.read(i)) for i in range(clip.n_frames))
-            started = time.perf_counter()
+            started = time.process_time()
             found = list(predict_frames(members, views, frames, settings, student.long_side, student.max_objects))
-            seconds = time.perf_counter() - started
+            seconds = time.process_time() - started
             yield from self._delivered(arm, name, n_labels, found, seconds)
 
     def _delivered(

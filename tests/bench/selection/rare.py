@@ -5,6 +5,10 @@ python -m tests.bench.selection.rare --data DAVIS --scenes VIDEOS --cache FOLDER
 A seed makes four composite videos (:mod:`tests.bench.selection.rare_footage`), one campaign. ``--clips`` adds real
 clips, each a campaign of its own. Every strategy runs on the same footage with flow propagation and whole masks; random
 frames are drawn several times, and their mean counts. Seeds below 100 are for choosing constants.
+
+With ``--looks`` nothing is carried: what was seen, and when, is known at a hundredth of the work, and the quality of
+masks is not. `value` then knows of objects in labelled frames only. What is done is kept in the folder of the cache, by
+footage and strategy: the same command goes on where it was stopped.
 """
 
 import json
@@ -19,12 +23,24 @@ from typing import Any
 import click
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from al_core.benchmark.simulated_people import annotator_of
-from al_core.benchmark.world import Label, Point, World, chances_in, expected_in, presence_in, run_campaign
+from al_core.benchmark.world import (
+    FrameQuality,
+    Label,
+    Labels,
+    Point,
+    World,
+    chances_in,
+    expected_in,
+    presence_in,
+    run_campaign,
+)
 from al_core.evaluation.bootstrap import mean_estimate
+from al_core.files import replaced
 from al_core.footage.clips import Clip, Footage, clips_of
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
@@ -34,8 +50,8 @@ from tests.bench.selection.rare_footage import backgrounds, rare_pool
 STRATEGIES = (
     "value", "uniform", "random", "least_certain", "diverse", "hybrid", "farthest_with_error", "patch_cycles"
 )  # fmt: skip
-DRAWS = 3
-"""Campaigns with random frames on each footage."""
+DRAWS, LOOKED_DRAWS = 3, 20
+"""Campaigns with random frames on each footage; so many where nothing is carried."""
 
 SOURCE_SIDE = 427
 """Pixels of the clips that objects are cut out of."""
@@ -52,6 +68,7 @@ class Plan:
         frames: of a composite video.
         long_side: in pixels; quality is measured at this size.
         per_video: human frames of a campaign for each video.
+        looks: nothing is carried.
     """
 
     data: Path
@@ -62,6 +79,30 @@ class Plan:
     long_side: int = 240
     rounds: int = 10
     per_video: int = 30
+    looks: bool = False
+
+    def kept(self, footage: str, seed: int, strategy: str) -> Path:
+        """Return the file of a case."""
+        kind = "looks" if self.looks else "flow"
+        return self.cache / "cases" / f"{kind}-{footage}-{seed}-{strategy}-{self.frames}-{self.per_video}.json"
+
+
+class Looks(World):
+    """A world in which nothing is carried: a frame shows what its own label says."""
+
+    def outcomes(self, video: int, labels: Labels) -> list[FrameQuality]:
+        """Return labelled frames as they are, and nothing of the others."""
+        nothing = FrameQuality(0.0, 0.0)
+        seen = {i: FrameQuality(1.0, 1.0, dict.fromkeys(label.masks, 1.0)) for i, label in labels.items()}
+        return [seen.get(i, nothing) for i in range(self.n_frames(video))]
+
+    def hazards(self, video: int, labels: Labels) -> NDArray[np.float64]:
+        """Return the same hazard for every transition."""
+        return np.full(self.n_frames(video) - 1, HAZARD)
+
+
+HAZARD = 0.02
+"""Of a transition, where nothing is carried: that of an object that moves by a tenth of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +138,14 @@ class Case:
 @click.option("--frames", default=1000, show_default=True)
 @click.option("--per-video", default=30, show_default=True)
 @click.option("--workers", default=1, show_default=True)
+@click.option("--looks", is_flag=True, help="Carry nothing.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON of every campaign.")
 def main(
     data: Path, scenes: Path | None, clips: str, seeds: str, strategies: str, cache: Path, frames: int, per_video: int,
-    workers: int, out: Path | None,
+    workers: int, looks: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Run all campaigns, then print the tables."""
-    plan = Plan(data, scenes, cache, tuple(strategies.split(",")), frames, per_video=per_video)
+    plan = Plan(data, scenes, cache, tuple(strategies.split(",")), frames, per_video=per_video, looks=looks)
     first, number = (int(n) for n in seeds.split(","))
     jobs: list[tuple[str, int]] = [("", seed) for seed in range(first, first + number if scenes else first)]
     jobs += [(name, first) for name in clips.split(",") if name]
@@ -123,13 +165,26 @@ def _prepare() -> None:
 def run(plan: Plan, job: tuple[str, int]) -> list[Case]:
     """Run every strategy on one footage."""
     name, seed = job
+    files = {strategy: plan.kept(name or "composite", seed, strategy) for strategy in plan.strategies}
+    missing = [strategy for strategy, path in files.items() if not path.exists()]
+    if missing:
+        world = world_of(plan, name, seed)
+        for strategy in missing:
+            case = campaigns(plan, world, name or "composite", seed, strategy)
+            with replaced(files[strategy]) as new:
+                new.write_text(json.dumps(asdict(case)))
+    return [Case(**json.loads(path.read_text())) for path in files.values()]
+
+
+def world_of(plan: Plan, name: str, seed: int) -> World:
+    """Return the world of a clip, or of composite videos."""
     clips = clips_of(plan.data, None, plan.long_side if name else SOURCE_SIDE)
     if name:
         videos: Sequence[Footage] = [clip for clip in clips if clip.name == name]
     else:
         videos = rare_pool(_whole(clips), backgrounds(plan.scenes or plan.data, plan.long_side), seed, plan.frames)
-    world = World(videos, FlowPropagator(FlowStore(plan.cache), PropagationSettings(flow_long_side=plan.long_side)))
-    return [campaigns(plan, world, name or "composite", seed, strategy) for strategy in plan.strategies]
+    flow = FlowPropagator(FlowStore(plan.cache), PropagationSettings(flow_long_side=plan.long_side))
+    return Looks(videos, flow) if plan.looks else World(videos, flow)
 
 
 def _whole(clips: Sequence[Clip]) -> list[Clip]:
@@ -139,7 +194,8 @@ def _whole(clips: Sequence[Clip]) -> list[Clip]:
 
 def campaigns(plan: Plan, world: World, footage: str, seed: int, strategy: str) -> Case:
     """Run a strategy once, or several times where it draws at random."""
-    runs = [campaign(plan, world, footage, seed, strategy, n) for n in range(DRAWS if strategy == "random" else 1)]
+    draws = 1 if strategy != "random" else LOOKED_DRAWS if plan.looks else DRAWS
+    runs = [campaign(plan, world, footage, seed, strategy, n) for n in range(draws)]
     if len(runs) == 1:
         return runs[0]
     mean = partial(np.mean, axis=0)
@@ -169,8 +225,10 @@ def campaign(plan: Plan, world: World, footage: str, seed: int, strategy: str, d
         sights[key] = float(order[0] if order else len(asked) + 1)
         hit = sum(any(f.video_id == video and f.frame_idx in s for f in asked) for s in stretches)
         visits[key] = (float(len(stretches)), float(hit))
-    jf = [float(np.mean([o.jf for outcomes in p.outcomes.values() for o in outcomes])) for p in points]
-    told = np.sum([told_errors(world, point) for point in points], axis=0).tolist()
+    jf, told = [np.nan for _ in points], np.zeros((BINS, 3)).tolist()
+    if not plan.looks:
+        jf = [float(np.mean([o.jf for outcomes in p.outcomes.values() for o in outcomes])) for p in points]
+        told = np.sum([told_errors(world, point) for point in points], axis=0).tolist()
     frames, seconds = ([float(getattr(p, f"human_{name}")) for p in points] for name in ("frames", "seconds"))
     return Case(footage, seed, strategy, sights, visits, jf, frames, seconds, told)
 
@@ -239,7 +297,7 @@ def row(cases: Sequence[Case], strategy: str) -> list[str]:
     there, hit = np.sum([v for c in mine for v in c.visits.values()], axis=0)
     means = [np.mean(c.jf) for c in mine], [c.jf[-1] for c in mine], [c.seconds[-1] for c in mine]
     sums = np.sum([c.told for c in mine], axis=0)
-    ece = np.abs(sums[:, 1] - sums[:, 2]).sum() / sums[:, 0].sum()
+    ece = np.abs(sums[:, 1] - sums[:, 2]).sum() / max(sums[:, 0].sum(), 1)
     first = mean_estimate(np.array(list(sights.values())), rng)
     return [
         f"{first.value:.1f} ({first.low:.1f} to {first.high:.1f})", *ratios, f"{hit / there:.2f}",
