@@ -98,21 +98,21 @@ class LabelledFrames(Dataset):
     def __getitem__(self, item: int) -> dict[str, Any]:
         """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
         rng = np.random.default_rng([self._seed, 1, item])
-        image, masks = self._frame(self.sample_of(item))
-        labels = [-1 if m.ignore else self._class_of[m.category_id] for m in self._samples[self.sample_of(item)].masks]
-        content = _mmdet_content(image, masks, labels)
+        content = _mmdet_content(*self._frame(self.sample_of(item)))
         content["img_id"] = item
-        content["canvas"] = working_size(image.shape[0], image.shape[1], self._long_side)
+        content["canvas"] = working_size(*content["img_shape"], self._long_side)
         content["rng"] = rng
         with _global_randomness(rng):
             return self._transform(content)
 
-    def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
+        """Return a frame, its masks [n, h, w] and their class indices, -1 for regions to ignore."""
         sample = self._samples[index]
         image = self._read_image(sample.frame)
         height, width = image.shape[:2]
         masks = [resize_mask(decode(label.rle), height, width) for label in sample.masks]
-        return image, np.array(masks, np.uint8).reshape(-1, height, width)
+        classes = [-1 if label.ignore else self._class_of[label.category_id] for label in sample.masks]
+        return image, np.array(masks, np.uint8).reshape(-1, height, width), classes
 
 
 class ItemSampler(Sampler[int]):

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from al_core.errors import TrainingDiverged
 from al_core.files import replaced
 from al_core.students.build import parts_of
+from al_core.students.semi.semi_student import detector_of
 
 
 def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
@@ -69,7 +70,7 @@ class MeanTeachersHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         """Make the teachers; they are filled by the first update, or by what they start from."""
-        self.teachers = [mean_teacher(runner.model, decay) for decay in self.decays]
+        self.teachers = [mean_teacher(detector_of(runner.model), decay) for decay in self.decays]
         for teacher, start in zip(self.teachers, self._start, strict=True):
             if start is not None:
                 teacher.module.load_state_dict(start[0])
@@ -78,7 +79,7 @@ class MeanTeachersHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Move the teachers towards the student."""
         for teacher in self.teachers:
-            teacher.update_parameters(runner.model)
+            teacher.update_parameters(detector_of(runner.model))
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Put the teachers beside the student."""
@@ -102,12 +103,12 @@ class FrozenPartsHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         """Take no gradients in the parts."""
-        for part in parts_of(runner.model, self._names):
+        for part in parts_of(detector_of(runner.model), self._names):
             part.requires_grad_(False)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Let their BatchNorm use its statistics and not measure."""
-        for part in parts_of(runner.model, self._names):
+        for part in parts_of(detector_of(runner.model), self._names):
             part.eval()
 
 
@@ -126,10 +127,16 @@ class IterationSeedHook(Hook):
 
 
 class CurveHook(Hook):
-    """Record ``(iteration from 1, loss, learning rate)``, also in the checkpoints; stop when the loss is no number."""
+    """Record ``(iteration from 1, loss, learning rate)`` and what the loss is made of, also in the checkpoints; stop
+    when the loss is no number.
+
+    Attributes:
+        parts: ``(iteration from 1, value)`` of each loss that is part of the whole one, by mmdet's names.
+    """
 
     def __init__(self) -> None:
         self.curve: list[tuple[int, float, float]] = []
+        self.parts: dict[str, list[tuple[int, float]]] = {}
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Add a point.
@@ -145,14 +152,20 @@ class CurveHook(Hook):
                 "lower student.learning_rate, or check the labels"
             )
         self.curve.append((batch_idx + 1, loss, rate))
+        for name, value in outputs.items():
+            if "loss" in name and name != "loss":
+                self.parts.setdefault(name, []).append((batch_idx + 1, float(value.detach())))
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the points so far."""
         checkpoint["curve"] = list(self.curve)
+        checkpoint["parts"] = {name: list(points) for name, points in self.parts.items()}
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Go on after them."""
         self.curve = [tuple(point) for point in checkpoint["curve"]]
+        # An earlier version kept no parts.
+        self.parts = {name: [tuple(p) for p in points] for name, points in checkpoint.get("parts", {}).items()}
 
 
 class ProgressHook(Hook):

@@ -40,12 +40,14 @@ from al_core.students.build import (
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
+from al_core.students.unlabelled import PairedFrames, UnlabelledFrames, UnlabelledSample, fingerprint_unlabelled
 from al_core.students.weights import ClassRows, Start, class_rows, read_start
 from al_core.students.zoo import FROZEN, check_start
 
 __all__ = ["TrainedStudent", "TrainingSample", "train_student"]
 
 Curve = list[tuple[int, float, float]]
+Parts = dict[str, list[tuple[int, float]]]
 ReadImage = Callable[[FrameRef], NDArray[np.uint8]]
 
 STATISTICS_BATCHES = 16
@@ -64,6 +66,8 @@ class TrainedStudent:
         curve: ``(iteration from 1, loss, learning rate)``; the seeds follow one another.
         seconds: of this call.
         notes: what a person should know, e.g. which of the given weights fitted.
+        unlabelled: how many different frames that nobody labelled it learned from.
+        parts: ``(iteration from 1, value)`` of each loss that is part of the whole one, by name.
     """
 
     checkpoint: Path
@@ -71,6 +75,8 @@ class TrainedStudent:
     seconds: float
     device: str
     notes: tuple[str, ...] = ()
+    unlabelled: int = 0
+    parts: Parts = field(default_factory=dict)
 
 
 def train_student(
@@ -85,6 +91,7 @@ def train_student(
     init_checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     statistics_batches: int = STATISTICS_BATCHES,
+    unlabelled: Sequence[UnlabelledSample] = (),
 ) -> TrainedStudent:
     """Train a student; a repeated call with the same arguments continues after a kill, and returns after the end.
 
@@ -98,10 +105,11 @@ def train_student(
             checkpoint of mmengine, or a plain file of tensors.
         on_progress: called after each iteration.
         statistics_batches: from which the statistics of BatchNorm are measured at the end.
+        unlabelled: frames that nobody labelled, from which the student learns too, by ``student.unlabelled``.
 
     Raises:
-        BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built, or only its
-            heads are trained and nothing is there to start from.
+        BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built, or cannot learn
+            from unlabelled frames, or only its heads are trained and nothing is there to start from.
         BadCheckpoint: ``init_checkpoint`` is damaged or fits nowhere. TrainingDiverged: the loss is no number.
     """
     began = time.monotonic()
@@ -110,6 +118,7 @@ def train_student(
     run = _Run(
         *(student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress),
         statistics_batches=statistics_batches,
+        unlabelled=tuple(unlabelled) if student.unlabelled != "none" else (),
     )
     final = work_dir / FINAL
     content = _read_if_same(run, final)
@@ -120,7 +129,9 @@ def train_student(
         for leftover in work_dir.glob("seed*.pth"):
             leftover.unlink()
     curve = [tuple(point) for point in content["curve"]]
-    return TrainedStudent(final, curve, time.monotonic() - began, run.device, tuple(run.notes))
+    n_unlabelled = content["holds"].get("unlabelled_frames", 0)
+    seconds = time.monotonic() - began
+    return TrainedStudent(final, curve, seconds, run.device, tuple(run.notes), n_unlabelled, content.get("parts", {}))
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,7 @@ class _Run:
     init_checkpoint: Path | None
     on_progress: Callable[[Progress], None] | None
     statistics_batches: int = STATISTICS_BATCHES
+    unlabelled: Sequence[UnlabelledSample] = ()
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -171,6 +183,9 @@ class _Run:
         heads: dict[str, Any] = {"train": self.student.train} if self.frozen else {}
         if any(sample.weight != 1 for sample in self.samples):
             heads["weights"] = sorted([*astuple(s.frame), s.weight] for s in self.samples)
+        if self.unlabelled:
+            how = [self.student.unlabelled, self.student.unlabelled_weight]
+            heads["unlabelled"] = [*how, fingerprint_unlabelled(self.unlabelled)]
         return fingerprint(
             heads
             | {
@@ -213,6 +228,7 @@ def _finish_part(run: _Run, number: int) -> dict[str, Any]:
 def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
     from al_core.students import hooks
     from al_core.students.runner import StudentRunner
+    from al_core.students.semi.semi_student import SemiStudent
 
     seed = run.seed_of(number)
     with _own_randomness(run.device), tempfile.TemporaryDirectory() as scratch:
@@ -220,10 +236,12 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
         model, start = _started_model(run, number)
         starts = [start.teacher(model, decay, number) if start else None for decay in run.teachers.decays]
         teachers, curve = hooks.MeanTeachersHook(run.teachers.decays, starts), hooks.CurveHook()
+        items = _labelled(run, seed, run.iterations, run.config.train_pipeline)
+        paired = PairedFrames(items, _unlabelled(run, seed)) if run.unlabelled else items
         runner = StudentRunner(
-            model,
+            SemiStudent(model, run.student.unlabelled_weight) if run.unlabelled else model,
             _with_precision(run.config, run.device),
-            _data(run, seed, run.iterations, run.config.train_pipeline),
+            _loader(run, paired),
             [
                 hooks.FrozenPartsHook(run.frozen),
                 hooks.IterationSeedHook(seed),
@@ -241,19 +259,20 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
                 # Of the future of functions that mmdet calls, thousands of times.
                 warnings.simplefilter("ignore", UserWarning)
                 runner.train()
-                for module in (runner.model, *(teacher.module for teacher in teachers.teachers)):
+                for module in (model, *(teacher.module for teacher in teachers.teachers)):
                     hooks.seed_everything([seed, 4])
-                    batches = _data(run, seed, run.statistics_batches, STATISTICS_PIPELINE)
+                    batches = _loader(run, _labelled(run, seed, run.statistics_batches, STATISTICS_PIPELINE))
                     measure_batch_norm(module, batches, run.frozen)
         finally:
             runner.close()
     return {
-        "student": _on_cpu(runner.model),
+        "student": _on_cpu(model),
         "teachers": [
             {"decay": d, "seed": number, "updates": int(t.n_averaged), "state_dict": _on_cpu(t.module)}
             for d, t in zip(run.teachers.decays, teachers.teachers, strict=True)
         ],
         "curve": [(number * run.iterations + i, loss, rate) for i, loss, rate in curve.curve],
+        "parts": {n: [(number * run.iterations + i, value) for i, value in p] for n, p in curve.parts.items()},
     }
 
 
@@ -323,31 +342,39 @@ def _with_precision(config: Any, device: str) -> Any:
     return mixed
 
 
-def _data(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> DataLoader:
+def _labelled(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> LabelledFrames:
+    return LabelledFrames(run.samples, *_stream(run, seed, n_batches, pipeline))
+
+
+def _unlabelled(run: _Run, seed: int) -> UnlabelledFrames:
+    """Return the stream of unlabelled frames: augmented as labelled ones, and with its ignore regions not painted over,
+    since they hold the objects' surroundings, and objects."""
+    pipeline = [step for step in run.config.train_pipeline if step["type"] != "PaintIgnored"]
+    return UnlabelledFrames(run.unlabelled, *_stream(run, seed, run.iterations, pipeline))
+
+
+def _stream(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+    length = n_batches * run.student.batch_size
+    return run.category_ids, run.read_image, run.student.long_side, pipeline, seed, length
+
+
+def _loader(run: _Run, frames: LabelledFrames | PairedFrames) -> DataLoader:
     from mmengine.dataset import pseudo_collate
 
-    frames = LabelledFrames(
-        run.samples,
-        run.category_ids,
-        run.read_image,
-        run.student.long_side,
-        pipeline,
-        seed,
-        n_batches * run.student.batch_size,
-    )
+    sampler = ItemSampler(len(frames))
     # No worker processes: an item takes a hundredth of a step, and frames are read through the caller's store.
-    return DataLoader(
-        frames, batch_size=run.student.batch_size, sampler=ItemSampler(len(frames)), collate_fn=pseudo_collate
-    )
+    return DataLoader(frames, batch_size=run.student.batch_size, sampler=sampler, collate_fn=pseudo_collate)
 
 
 def _merged(run: _Run, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     teachers = [teacher for part in parts for teacher in part["teachers"]]
+    drawn = _unlabelled(run, run.seed_of(0)).n_drawn if run.unlabelled else 0
     return {
         "holds": {
             "student": f"student of seed 0 after {run.iterations} iterations",
             "teachers": [f"teacher {t['decay']} of seed {t['seed']}" for t in teachers],
             "labelled_frames": len(run.samples),
+            **({"unlabelled_frames": drawn} if drawn else {}),
             "seed": run.seed,
             "started_from": run.init_checkpoint.name if run.init_checkpoint else "random weights",
         },
@@ -357,8 +384,15 @@ def _merged(run: _Run, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "other_students": {number: part["student"] for number, part in enumerate(parts) if number > 0},
         "teachers": teachers,
         "curve": [point for part in parts for point in part["curve"]],
+        "parts": _joined([part.get("parts", {}) for part in parts]),
         "identity": run.identity,
     }
+
+
+def _joined(parts: Sequence[Parts]) -> Parts:
+    """Return the losses of several trainings, one after the other."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: [point for part in parts for point in part.get(name, [])] for name in names}
 
 
 def _read_if_same(run: _Run, path: Path) -> dict[str, Any] | None:

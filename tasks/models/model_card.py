@@ -78,7 +78,9 @@ def _learned(content: CardContent) -> str:
     by_video = ", ".join(f"{name} {n:,}" for name, n in sorted(frames.items()))
     by_category = ", ".join(f"{name} {n:,}" for name, n in sorted(masks.items()))
     frame_count = sum(frames.values()) or content.student.trained.labels
-    return f"{frame_count:,} frames that people labelled ({by_video or 'none is left'}); masks: {by_category or 'none'}"
+    said = f"{frame_count:,} frames that people labelled ({by_video or 'none is left'}); masks: {by_category or 'none'}"
+    unlabelled = content.student.trained.unlabelled
+    return said + (f"; and {unlabelled:,} frames that nobody labelled" if unlabelled else "")
 
 
 def _figures(content: CardContent) -> str:

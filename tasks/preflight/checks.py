@@ -141,6 +141,11 @@ def _check_names(settings: Settings) -> None:
         config_base(settings.student.config)
     with _about("student.override"):
         override_text(settings.student.override)
+    if settings.student.unlabelled != "none":
+        # Reading a config loads mmdet, which takes seconds.
+        from al_core.students.semi.ignored_regions import check_unlabelled
+
+        check_unlabelled(settings.student)
 
 
 def _check_numbers(values: Mapping[str, Any]) -> None:

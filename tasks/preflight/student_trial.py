@@ -12,6 +12,7 @@ from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import load_members
 from al_core.students.dataset import TrainingSample
 from al_core.students.train import train_student
+from al_core.students.unlabelled import UnlabelledSample
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import in_fast_layout, in_fast_precision, predict_frames
 
@@ -41,18 +42,20 @@ def try_student(
     Raises:
         BadSettings: the config gives no student. BadCheckpoint: the weights do not fit it.
     """
-    frame = FrameRef(1, 0)
+    frame, objects = FrameRef(1, 0), _objects(image.shape[:2], sorted(categories))
     trained = train_student(
         student,
         teachers.model_copy(update={"seeds": 1}),
-        [TrainingSample(frame, _objects(image.shape[:2], sorted(categories)))],
+        [TrainingSample(frame, objects)],
         categories,
         lambda _: image,
         scratch,
         seed=0,
-        iterations=1,
+        # Unlabelled frames count for nothing in the first of all steps.
+        iterations=1 if student.unlabelled == "none" else 2,
         init_checkpoint=init_checkpoint,
         statistics_batches=1,
+        unlabelled=[UnlabelledSample(frame, objects)],
     )
     members = in_fast_precision(in_fast_layout(load_members(trained.checkpoint, student.device, teachers)))
     frames = [(0, image)]

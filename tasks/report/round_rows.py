@@ -9,6 +9,7 @@ from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
 from tasks.auditing.round_estimates import RoundEstimates
 from tasks.report.formatting import awaited, many, score
+from tasks.steps.context import Trained
 
 _MACHINE = (Provenance.TEACHER.value, Provenance.PROPAGATED.value, Provenance.ACCEPTED.value)
 
@@ -32,6 +33,7 @@ class RoundRow:
         imported: how many of the human frames were labelled elsewhere.
         kept: why the student of an earlier round was kept; empty where one was trained.
         estimated: what its audit says of its delivery; None without one.
+        learned: what its student learned from, where that was not labelled frames alone; else empty.
     """
 
     round_id: int
@@ -53,6 +55,7 @@ class RoundRow:
     imported: int = 0
     kept: str = ""
     estimated: RoundEstimates | None = None
+    learned: str = ""
 
     @property
     def coverage(self) -> float | None:
@@ -173,7 +176,14 @@ def _row(
         delivered_at=next((s.finished_at for s in steps if s.name == "propagate"), None),
         kept=next((s.result.get("kept", "") for s in steps if s.name == "train" and s.status == "finished"), ""),
         estimated=estimated,
+        learned=_learned(steps),
     )
+
+
+def _learned(steps: Sequence[Step]) -> str:
+    results = (Trained.from_json(s.result) for s in steps if s.name == Trained.step and s.status == "finished")
+    trained = next(results, None)
+    return trained.learned_from() if trained is not None and trained.unlabelled and not trained.kept else ""
 
 
 def _state(this: Round, steps: Sequence[Step], unanswered: int, unapproved: int) -> str:

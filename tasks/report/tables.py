@@ -68,6 +68,8 @@ def print_status(project: Project, console: Console) -> None:
             say(refiner)
         for network in PretrainedNetworks(project.pretrained).newest():
             say(f"{network.describe()[0].upper()}{network.describe()[1:]}.")
+        if learned := next((row for row in reversed(rows) if row.learned), None):
+            say(f"The student of round {learned.round_id} was trained on {learned.learned}.")
         spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
         if spent:
             say(f"Human time: {', '.join(spent)}.")
@@ -135,6 +137,7 @@ def round_line(project: Project, round_id: int) -> Text:
     machine = (row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other
     parts.append(f"machine {duration(machine)}")
     parts += [row.kept] if row.kept else []
+    parts += [f"trained on {row.learned}"] if row.learned else []
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 

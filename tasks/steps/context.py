@@ -126,10 +126,12 @@ class Trained(StepResult):
         gain: what the teachers of the round before brought, as far as this round's labels tell, as
             :class:`~tasks.steps.model_selection.training_worth.Gain` counts; empty where it was not measured.
         kept: why the student of an earlier round is kept; empty where one was trained.
+        unlabelled: frames that nobody labelled, from which it learned too.
+        losses: (iteration, value) of each part of the loss by its name, thinned; only where there were such frames.
     """
 
     step: ClassVar[str] = "train"
-    added_later: ClassVar[tuple[str, ...]] = ("refiner", "gain", "kept")
+    added_later: ClassVar[tuple[str, ...]] = ("refiner", "gain", "kept", "unlabelled", "losses")
     checkpoint: str = ""
     sha256: str = ""
     device: str = ""
@@ -139,6 +141,19 @@ class Trained(StepResult):
     refiner: Mapping[str, Any] = field(default_factory=dict)
     gain: tuple[float, ...] = ()
     kept: str = ""
+    unlabelled: int = 0
+    losses: Mapping[str, Any] = field(default_factory=dict)
+
+    def learned_from(self) -> str:
+        """Return what the student learned from, in words: "12 labelled and 640 unlabelled frames"."""
+        return frames_learned(self.labels, self.unlabelled)
+
+
+def frames_learned(labels: int, unlabelled: int) -> str:
+    """Return what a student learned from: "12 labelled frames", or "12 labelled and 640 unlabelled frames"."""
+    if unlabelled:
+        return f"{labels:,} labelled and {unlabelled:,} unlabelled frames"
+    return f"{labels:,} labelled frame{'' if labels == 1 else 's'}"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
 """Train the student of a round on every human label there is, starting from the round before."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from al_core.evaluation.evidence import weight_of
 from al_core.fingerprint import fingerprint_file
@@ -12,7 +16,11 @@ from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
+from tasks.steps.model_selection.pseudo_labels import pseudo_inputs, pseudo_labels
 from tasks.steps.model_selection.training_worth import Gain, gain_so_far, measured_gain, why_not
+
+CURVE_POINTS = 40
+"""Points that are kept of the curve of each part of the loss."""
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +37,7 @@ def train_inputs(context: RoundContext) -> dict[str, Any]:
         "seed": context.stored.part("seed"),
         "labels": fingerprint_labels(context.labels_collected),
         "start": fingerprint_file(start) if start is not None and start.is_file() else None,
+        **pseudo_inputs(context),
     }
 
 
@@ -38,8 +47,8 @@ def train_work(context: RoundContext) -> Trained:
     an earlier round is kept.
 
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
-    background. The others count by how their masks were made. Where this machine limits how many trainings go on at a
-    time, it waits for its turn.
+    background. The others count by how their masks were made. With ``student.unlabelled`` it learns from frames that
+    nobody labelled too. Where this machine limits how many trainings go on at a time, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
@@ -67,6 +76,7 @@ def train_work(context: RoundContext) -> Trained:
             iterations=settings.student.iterations if continues else settings.student.first_round_iterations,
             init_checkpoint=start,
             on_progress=progress_of(Trained.step),
+            unlabelled=pseudo_labels(context),
         )
         refiner = train_page_refiner(context, starting_refiner(context))
     context.ledger.put_training_curve(context.round_id, trained.curve)
@@ -79,7 +89,19 @@ def train_work(context: RoundContext) -> Trained:
         notes=tuple(trained.notes),
         refiner={} if refiner is None else refiner.to_json(),
         gain=noted,
+        unlabelled=trained.unlabelled,
+        losses=thinned(trained.parts) if trained.unlabelled else {},
     )
+
+
+def thinned(losses: Mapping[str, Sequence[tuple[int, float]]]) -> dict[str, list[tuple[int, float]]]:
+    """Return curves with at most :data:`CURVE_POINTS` points: the last iteration of each stretch, and its mean."""
+    thin = {}
+    for name, points in losses.items():
+        edges = np.linspace(0, len(points), min(CURVE_POINTS, len(points)) + 1).round().astype(int)
+        parts = [points[first:last] for first, last in pairwise(edges)]
+        thin[name] = [(part[-1][0], round(sum(value for _, value in part) / len(part), 5)) for part in parts]
+    return thin
 
 
 def starting_checkpoint(context: RoundContext) -> Path | None:

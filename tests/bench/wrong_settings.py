@@ -58,6 +58,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "student.override": {"no such file": '"nowhere.py"', "no Python": '"FOLDER/text.pth"', "a folder": '"FOLDER"'},
     "student.train": {"misspelt": '"head"', "nothing to start from": '"heads"'},
     "student.when": {"misspelt": '"allways"'},
+    "student.unlabelled": {"misspelt": '"selv"'},
     "student.init_weights": {
         "no such file": '"nowhere.pth"',
         "a folder": '"FOLDER"',
@@ -94,6 +95,11 @@ CONTRADICTIONS = [
     Case("propagation.cutie_weights", "not given", ('propagation.methods=["cutie"]',)),
     Case("propagation.sam_weights", "not given", ('propagation.methods=["sam2"]',)),
     Case("selection.planned_frames", "contradiction", ("selection.planned_frames=3", "selection.frames_per_round=5")),
+    Case(
+        "student.unlabelled",
+        "no way to leave regions out",
+        ("student.config=condinst_r50_fpn", "student.unlabelled=self"),
+    ),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),
     Case("annotator.backend", "without truth", ("annotator.backend=simulated",), without_truth=True),
     Case("annotator.review", "nobody to review", ("annotator.backend=simulated", "annotator.review=before")),

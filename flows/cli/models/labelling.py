@@ -68,7 +68,7 @@ def predict(
     student = chosen_student(project, ledger, round_id)
     with terminal_progress(terminal()):
         done = label_footage(ledger, student, found.sources, out.absolute(), wanted, progress_of)
-    click.echo(f"student of round {student.round_id}, trained on {student.trained.labels} labelled frames")
+    click.echo(f"student of round {student.round_id}, trained on {student.trained.learned_from()}")
     for line in (*done.describe(), *not_taken(found.passed_over)):
         click.echo(line)
     click.echo(f"uncertainty of every frame: {out / 'uncertainty.csv'}")

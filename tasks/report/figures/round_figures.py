@@ -139,7 +139,24 @@ def training(curves: Mapping[int, Sequence[tuple[int, float, float]]]) -> Figure
         name = f"round {round_id}"
         hover = f"{name}, iteration %{{x}}: loss %{{y:.3g}}"
         data.append(line(name, [iteration for iteration, _, _ in curve], y, hover, line=style))
-    layout = chart_layout("iteration", "loss (running mean)")
+    return _logarithmic(data, chart_layout("iteration", "loss (running mean)"))
+
+
+def loss_parts(losses: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+    """Draw each part of the loss of one training; those of frames that nobody labelled are dashed."""
+    data = []
+    for number, (name, points) in enumerate(losses.items()):
+        unlabelled = name.startswith("unlabelled_")
+        what = name.removeprefix("unlabelled_").removeprefix("loss_").replace("_", " ")
+        shown = f"{what}, {'unlabelled' if unlabelled else 'labelled'}"
+        style = {"dash": "dash" if unlabelled else "solid", "color": SERIES_COLOURS[number % len(SERIES_COLOURS)]}
+        hover = f"{shown}, iteration %{{x}}: %{{y:.3g}}"
+        data.append(line(shown, [i for i, _ in points], rounded([v for _, v in points]), hover, line=style))
+    return _logarithmic(data, chart_layout("iteration", "loss"))
+
+
+def _logarithmic(data: list[Figure], layout: dict[str, Any]) -> Figure:
+    """Return traces over a logarithmic axis that is as long as they are high."""
     shown = [value for trace in data for value in trace["y"] if value > 0]
     if shown:
         low, high = min(shown) / 1.05, max(shown) * 1.05

@@ -20,6 +20,7 @@ from tasks.report.pages.document import Charts, Tile, render
 from tasks.report.pages.estimate_section import good_tile, quality_tiles
 from tasks.report.people_tables import COLUMNS, LEGEND, PersonRow, cells
 from tasks.report.round_rows import held_out_quality, quality_by_video
+from tasks.steps.context import Trained
 
 MAX_QUALITY_VIDEOS = 25
 MAX_STEP_ROUNDS = 10
@@ -144,7 +145,13 @@ def training(steps: Sequence[Step], curves: Mapping[int, Sequence[tuple[int, flo
     worth."""
     kept = [f"Round {s.round_id}: {s.result['kept']}." for s in steps if s.name == "train" and s.result.get("kept")]
     told = refiner_of(steps).in_words()
-    return render("training.html", steps=steps, curves=curves, charts=charts, refiner=told, kept=kept)
+    trained = {s.round_id: Trained.from_json(s.result) for s in steps if s.name == "train" and s.status == "finished"}
+    mixed = {number: one for number, one in trained.items() if one.unlabelled and not one.kept}
+    notes = [f"Round {number}: trained on {one.learned_from()}." for number, one in mixed.items()]
+    parts = (max(mixed), mixed[max(mixed)].losses) if mixed else None
+    return render(
+        "training.html", steps=steps, curves=curves, charts=charts, refiner=told, notes=[*kept, *notes], parts=parts
+    )
 
 
 def steps(content: Content) -> Markup:

@@ -1,7 +1,7 @@
 """A training learns, is repeatable bit for bit, goes on where it was killed, and starts from what it is given."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,11 @@ from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet, load_members
 from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_student
+from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 from tests.toys.students import NARROW
 
 SMALL = StudentSettings(long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 TWO = TeacherSettings(decays=(0.5, 0.9))
-
-
-class Killed(BaseException):
-    """Stands for a kill -9: nothing catches it."""
-
-
-def kill_at(iteration: int) -> Callable[[Progress], None]:
-    def progress(told: Progress) -> None:
-        if told.done == iteration:
-            raise Killed
-
-    return progress
 
 
 @pytest.fixture(scope="module")
@@ -78,25 +67,6 @@ def first(train_in: Any, tmp_path_factory: pytest.TempPathFactory) -> TrainedStu
 @pytest.fixture(scope="module", autouse=True)
 def mmdet() -> None:
     import_mmdet()
-
-
-def content(trained: TrainedStudent) -> dict[str, Any]:
-    return torch.load(trained.checkpoint, weights_only=True)
-
-
-def equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def same(one: TrainedStudent, other: TrainedStudent) -> bool:
-    """Student, teachers and curve, bit for bit."""
-    first, second = content(one), content(other)
-    teachers = zip(first["teachers"], second["teachers"], strict=True)
-    return (
-        one.curve == other.curve
-        and equal(first["student"], second["student"])
-        and all(equal(a["state_dict"], b["state_dict"]) and a["updates"] == b["updates"] for a, b in teachers)
-    )
 
 
 class TestResult:

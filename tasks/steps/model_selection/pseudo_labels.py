@@ -1,0 +1,73 @@
+"""What a student may learn from frames that nobody labelled: the masks that the round before delivered there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameRef, MaskLabel, Provenance
+from al_core.settings import StudentSettings
+from al_core.stores.delivered import read_delivered
+from tasks.steps.context import Propagated, RoundContext
+
+if TYPE_CHECKING:
+    from al_core.students.unlabelled import UnlabelledSample
+
+BY_MACHINE = frozenset({Provenance.PROPAGATED, Provenance.TEACHER})
+
+
+def pseudo_inputs(context: RoundContext) -> dict[str, Any]:
+    """Return what pseudo-labels depend on; nothing where the student learns from none."""
+    if context.settings.student.unlabelled == "none":
+        return {}
+    before = context.before.result(Propagated)
+    return {"delivered": {} if before is None else dict(before.hashes)}
+
+
+def pseudo_labels(context: RoundContext) -> "list[UnlabelledSample]":
+    """Return frames that nobody labelled with the objects that are believed to be there; none before a delivery.
+
+    What was delivered is what the propagators and the teachers of the round before make of a frame together, and its
+    confidence is calibrated: the overlap that is expected of it. What is missing to 1 is the expected error, by which
+    frames are drawn.
+
+    Raises:
+        DamagedFile: what was delivered cannot be read.
+    """
+    if context.settings.student.unlabelled == "none":
+        return []
+    return list(_believed(context))
+
+
+def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
+    # Who only looks at results need not load torch.
+    from al_core.students.unlabelled import UnlabelledSample
+
+    student, known = context.settings.student, context.categories
+    labelled = {label.frame for label in context.labels_collected}
+    paths = context.ledger.delivered_paths(context.before.round_id)
+    for video in context.videos:
+        if video.video_id not in paths:
+            continue
+        for frame_idx, masks in read_delivered(context.project.absolute(paths[video.video_id])):
+            frame = FrameRef(video.video_id, frame_idx)
+            sure = sure_masks(masks, student, known)
+            if sure and frame not in labelled:
+                yield UnlabelledSample(frame, sure, expected_error(masks))
+
+
+def sure_masks(
+    masks: Sequence[DeliveredMask], student: StudentSettings, categories: Mapping[int, str]
+) -> tuple[MaskLabel, ...]:
+    """Return the masks that a machine made and that are confident enough to learn from, of known categories."""
+    return tuple(
+        MaskLabel(m.track_id, m.category_id, m.rle)
+        for m in masks
+        if m.provenance in BY_MACHINE
+        and m.track_id != IGNORE_TRACK
+        and m.category_id in categories
+        and m.confidence >= student.unlabelled_confidence
+    )
+
+
+def expected_error(masks: Sequence[DeliveredMask]) -> float:
+    """Return the mean of what is missing to full confidence, over the masks of a frame, in [0, 1]."""
+    return sum(1 - m.confidence for m in masks) / len(masks)

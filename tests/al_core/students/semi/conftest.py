@@ -1,0 +1,58 @@
+"""Toys for semi-supervised trainings: labelled and believed frames of the square, and a short training on both."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from al_core.settings import StudentSettings, TeacherSettings
+from al_core.students.build import import_mmdet
+from al_core.students.train import TrainedStudent, train_student
+from al_core.students.unlabelled import UnlabelledSample
+from tests.toys.students import NARROW, tiny_student
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mmdet() -> None:
+    import_mmdet()
+
+
+@pytest.fixture(scope="session")
+def one_stage(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
+    """The default student with a third of its channels."""
+    override = tmp_path_factory.mktemp("student") / "narrow.py"
+    override.write_text(NARROW)
+    return StudentSettings(override=str(override), long_side=64, batch_size=2, checkpoint_interval=1, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def two_stages(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
+    """A small Mask R-CNN."""
+    return tiny_student(tmp_path_factory.mktemp("two_stages")).model_copy(update={"checkpoint_interval": 1})
+
+
+@pytest.fixture(scope="session")
+def believed(samples: Any) -> list[UnlabelledSample]:
+    """The frames of the toy with their squares, as if nobody had labelled them."""
+    return [UnlabelledSample(s.frame, s.masks, 0.2) for s in samples[:3]]
+
+
+@pytest.fixture
+def train(samples: Any, believed: Any, read_image: Any, tmp_path: Path) -> Callable[..., TrainedStudent]:
+    """A training of four iterations on two labelled and three unlabelled frames; keywords change it."""
+
+    def call(folder: str, student: StudentSettings, **changed: Any) -> TrainedStudent:
+        arguments: dict[str, Any] = {
+            "teachers": TeacherSettings(decays=(0.5, 0.9)),
+            "samples": [samples[0], samples[3]],
+            "categories": {1: "square"},
+            "read_image": read_image,
+            "seed": 5,
+            "iterations": 4,
+            "statistics_batches": 2,
+            "unlabelled": believed,
+        }
+        return train_student(student, **{**arguments, **changed}, work_dir=tmp_path / folder)
+
+    return call

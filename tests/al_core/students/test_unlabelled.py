@@ -1,0 +1,94 @@
+"""Unlabelled frames are drawn by their weights, each item by seed and number, and know nothing but some objects."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from al_core.errors import BadLabel
+from al_core.records import FrameRef
+from al_core.students.build import STATISTICS_PIPELINE, TRAIN_PIPELINE
+from al_core.students.dataset import LabelledFrames
+from al_core.students.unlabelled import (
+    PROGRESS,
+    UNLABELLED,
+    PairedFrames,
+    UnlabelledFrames,
+    UnlabelledSample,
+    fingerprint_unlabelled,
+)
+
+PLAIN = [step for step in STATISTICS_PIPELINE if step["type"] not in ("PaintIgnored", "RandomFlip")]
+MOVED = [step for step in TRAIN_PIPELINE if step["type"] != "PaintIgnored"]
+
+
+@pytest.fixture
+def believed(samples: Any) -> list[UnlabelledSample]:
+    """The first three frames of the toy with their squares; the last one is believed three times as wrong."""
+    return [UnlabelledSample(s.frame, s.masks, w) for s, w in zip(samples[:3], (0.1, 0.1, 0.3), strict=True)]
+
+
+@pytest.fixture
+def stream(read_image: Any) -> Any:
+    def make(samples: Any, pipeline: Any = PLAIN, seed: int = 7, length: int = 40) -> UnlabelledFrames:
+        return UnlabelledFrames(samples, [1], read_image, 64, pipeline, seed, length)
+
+    return make
+
+
+def test_all_that_is_not_a_believed_object_is_an_ignore_region(stream: Any, believed: Any) -> None:
+    sample = stream(believed[:1])[0]["data_samples"]
+    (known,), (unknown,) = sample.gt_instances.masks.masks, sample.ignored_instances.masks.masks
+    assert known.sum() == 400
+    assert np.array_equal(unknown, 1 - known)
+
+
+def test_a_frame_of_which_nothing_is_known_is_one_ignore_region(stream: Any) -> None:
+    sample = stream([UnlabelledSample(FrameRef(1, 3))])[0]["data_samples"]
+    assert (len(sample.gt_instances), len(sample.ignored_instances)) == (0, 1)
+    assert sample.ignored_instances.masks.masks.all()
+
+
+def test_frames_are_drawn_by_their_weights(stream: Any, believed: Any) -> None:
+    items = stream(believed, length=1000)
+    drawn = Counter(items.sample_of(i) for i in range(1000))
+    assert drawn[2] == pytest.approx(600, abs=60)
+    assert drawn[0] == pytest.approx(200, abs=50)
+
+
+def test_a_frame_that_is_believed_to_be_right_is_drawn_now_and_then(stream: Any, believed: Any) -> None:
+    sure = [replace(s, weight=0.0) for s in believed[:2]]
+    assert stream(sure).n_drawn == 2
+
+
+def test_an_item_is_a_function_of_seed_and_number(stream: Any, believed: Any) -> None:
+    one, again, reordered = stream(believed, MOVED), stream(believed, MOVED), stream(believed[::-1], MOVED)
+    later = [again[i]["inputs"] for i in (9, 5)]
+    assert (one[9]["inputs"] == later[0]).all()
+    assert (one[5]["inputs"] == later[1]).all()
+    assert (reordered[5]["inputs"] == later[1]).all()
+    assert any((stream(believed, MOVED, seed=8)[i]["inputs"] != one[i]["inputs"]).any() for i in range(3))
+
+
+def test_pairs_leave_the_labelled_item_as_it_is(stream: Any, believed: Any, samples: Any, read_image: Any) -> None:
+    labelled = LabelledFrames(samples, [1], read_image, 64, TRAIN_PIPELINE, 7, 40)
+    pairs = PairedFrames(labelled, stream(believed, MOVED))
+    pair = pairs[10]
+    assert len(pairs) == 40
+    assert (pair["inputs"] == labelled[10]["inputs"]).all()
+    assert pair[UNLABELLED][PROGRESS] == 0.25
+    assert (pair[UNLABELLED]["inputs"] == stream(believed, MOVED)[10]["inputs"]).all()
+
+
+def test_a_stream_needs_frames(stream: Any) -> None:
+    with pytest.raises(BadLabel):
+        stream([])
+
+
+def test_masks_and_weights_count_and_order_does_not(believed: Any) -> None:
+    whole = fingerprint_unlabelled(believed)
+    assert fingerprint_unlabelled(believed[::-1]) == whole
+    others = [believed[:2], [replace(believed[0], masks=()), *believed[1:]], [replace(believed[0], weight=0.2)]]
+    assert len({whole, *map(fingerprint_unlabelled, others)}) == 4
