@@ -149,8 +149,9 @@ class StudentSettings(_Section):
     delivered. With ``train`` "heads", backbone and neck stay as they are in the weights that it starts from, their
     BatchNorm statistics too.
     With ``unlabelled`` "self", it also learns from frames that nobody labelled: from the masks that the round before
-    delivered there with a confidence of at least ``unlabelled_confidence``; the rest of such a frame is ignored.
-    ``unlabelled_weight`` is what these frames count beside the labelled ones.
+    delivered there with a confidence of at least ``unlabelled_confidence``; the rest of such a frame is ignored. With
+    "mmt_psm" it has to agree with its mean teacher there. ``unlabelled_weight`` is what these frames count beside the
+    labelled ones.
     """
 
     config: str = "rtmdet_ins_tiny"
@@ -168,7 +169,7 @@ class StudentSettings(_Section):
     max_objects: Positive = 100
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     lower_on_memory: bool = True
-    unlabelled: Literal["none", "self"] = "none"
+    unlabelled: Literal["none", "self", "mmt_psm"] = "none"
     unlabelled_weight: Annotated[float, Field(ge=0)] = 1.0
     unlabelled_confidence: Share = 0.8
 

@@ -62,11 +62,11 @@ MEANING = {
     "student.max_objects": "At most so many objects in an image.",
     "student.device": "Where to train and predict: `cpu`, `cuda`, `cuda:1` for the second GPU, or `auto`, which "
     "takes CUDA where there is one.",
-    "student.unlabelled": "What frames that nobody labelled teach: `none`, nothing; `self`, the masks that the round before "
-    "delivered there ([students](students.md)).",
+    "student.unlabelled": "What frames that nobody labelled teach: `none`, nothing; `self`, the masks that the round "
+    "before delivered there; `mmt_psm`, to agree with the mean teacher ([students](students.md)).",
     "student.unlabelled_weight": "What unlabelled frames count beside labelled ones in a training step; 0 trains as "
     "without them.",
-    "student.unlabelled_confidence": "Least calibrated confidence of a mask that nobody drew for it to be learned from.",
+    "student.unlabelled_confidence": "Least calibrated confidence of a delivered mask that `self` learns from.",
     "student.lower_on_memory": "When memory runs out in a step, try it once more with a smaller `student.batch_size`, "
     "then a smaller `student.long_side`, which later rounds keep.",
     "teachers.decays": "One mean teacher per decay of its moving average.",

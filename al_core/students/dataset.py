@@ -100,7 +100,8 @@ class LabelledFrames(Dataset):
         rng = np.random.default_rng([self._seed, 1, item])
         content = _mmdet_content(*self._frame(self.sample_of(item)))
         content["img_id"] = item
-        content["canvas"] = working_size(*content["img_shape"], self._long_side)
+        height, width = content["img_shape"]
+        content["canvas"] = working_size(height, width, self._long_side)
         content["rng"] = rng
         with _global_randomness(rng):
             return self._transform(content)

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from al_core.errors import TrainingDiverged
 from al_core.files import replaced
 from al_core.students.build import parts_of
-from al_core.students.semi.semi_student import detector_of
+from al_core.students.semi.semi_student import SemiStudent, detector_of
 
 
 def mean_teacher(student: nn.Module, decay: float) -> AveragedModel:
@@ -75,6 +75,9 @@ class MeanTeachersHook(Hook):
             if start is not None:
                 teacher.module.load_state_dict(start[0])
                 teacher.n_averaged.fill_(start[1])
+        if isinstance(runner.model, SemiStudent):
+            slowest = max(range(len(self.decays)), key=self.decays.__getitem__)
+            runner.model.follow(self.teachers[slowest].module)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Move the teachers towards the student."""

@@ -239,7 +239,9 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
         items = _labelled(run, seed, run.iterations, run.config.train_pipeline)
         paired = PairedFrames(items, _unlabelled(run, seed)) if run.unlabelled else items
         runner = StudentRunner(
-            SemiStudent(model, run.student.unlabelled_weight) if run.unlabelled else model,
+            SemiStudent(model, run.student.unlabelled, run.student.unlabelled_weight, seed)
+            if run.unlabelled
+            else model,
             _with_precision(run.config, run.device),
             _loader(run, paired),
             [

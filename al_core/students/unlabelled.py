@@ -77,8 +77,8 @@ class UnlabelledFrames(LabelledFrames):
 
     def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
         image, masks, classes = super()._decode(index)
-        unknown = ~masks.any(axis=0) if len(masks) else np.ones(image.shape[:2], bool)
-        return image, np.concatenate([masks, unknown[None].astype(np.uint8)]), [*classes, -1]
+        unknown = (masks.sum(axis=0, keepdims=True) == 0).astype(np.uint8)
+        return image, np.concatenate([masks, unknown]), [*classes, -1]
 
 
 class PairedFrames(Dataset):

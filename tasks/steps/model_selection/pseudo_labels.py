@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from al_core.records import IGNORE_TRACK, DeliveredMask, FrameRef, MaskLabel, Provenance
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameRef, MaskLabel, Provenance, Video
 from al_core.settings import StudentSettings
 from al_core.stores.delivered import read_delivered
 from tasks.steps.context import Propagated, RoundContext
@@ -23,18 +23,20 @@ def pseudo_inputs(context: RoundContext) -> dict[str, Any]:
 
 
 def pseudo_labels(context: RoundContext) -> "list[UnlabelledSample]":
-    """Return frames that nobody labelled with the objects that are believed to be there; none before a delivery.
+    """Return frames that nobody labelled, with the objects that are believed to be there.
 
     What was delivered is what the propagators and the teachers of the round before make of a frame together, and its
     confidence is calibrated: the overlap that is expected of it. What is missing to 1 is the expected error, by which
-    frames are drawn.
+    frames are drawn. Who learns from believed masks has none before a delivery; who has to agree with a teacher takes
+    every frame, and masks are not needed.
 
     Raises:
         DamagedFile: what was delivered cannot be read.
     """
-    if context.settings.student.unlabelled == "none":
+    method = context.settings.student.unlabelled
+    if method == "none":
         return []
-    return list(_believed(context))
+    return list(_believed(context) if method == "self" else _all_frames(context))
 
 
 def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
@@ -43,15 +45,30 @@ def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
 
     student, known = context.settings.student, context.categories
     labelled = {label.frame for label in context.labels_collected}
-    paths = context.ledger.delivered_paths(context.before.round_id)
     for video in context.videos:
-        if video.video_id not in paths:
-            continue
-        for frame_idx, masks in read_delivered(context.project.absolute(paths[video.video_id])):
+        for frame_idx, masks in _delivered(context, video):
             frame = FrameRef(video.video_id, frame_idx)
             sure = sure_masks(masks, student, known)
             if sure and frame not in labelled:
                 yield UnlabelledSample(frame, sure, expected_error(masks))
+
+
+def _all_frames(context: RoundContext) -> "Iterator[UnlabelledSample]":
+    from al_core.students.unlabelled import UnlabelledSample
+
+    labelled = {label.frame for label in context.labels_collected}
+    for video in context.videos:
+        errors = {frame_idx: expected_error(masks) for frame_idx, masks in _delivered(context, video)}
+        frames = (FrameRef(video.video_id, frame_idx) for frame_idx in range(video.n_frames))
+        # Of a frame without masks nothing is known to be right.
+        yield from (UnlabelledSample(f, (), errors.get(f.frame_idx, 1.0)) for f in frames if f not in labelled)
+
+
+def _delivered(context: RoundContext, video: Video) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield what the round before delivered of a video, by frame; nothing where it did not."""
+    path = context.ledger.delivered_paths(context.before.round_id).get(video.video_id)
+    if path is not None:
+        yield from read_delivered(context.project.absolute(path))
 
 
 def sure_masks(

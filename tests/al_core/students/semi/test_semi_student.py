@@ -11,7 +11,7 @@ from al_core.students.build import build_config, build_model, load_members
 from al_core.students.semi.semi_student import SemiStudent, detector_of, ramp
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 
-METHODS = ("self",)
+METHODS = ("self", "mmt_psm")
 
 
 def learning(student: StudentSettings, method: str, weight: float = 1.0) -> StudentSettings:
@@ -86,7 +86,7 @@ def test_without_unlabelled_frames_it_is_the_supervised_training(train: Any, one
 def test_a_student_that_cannot_leave_regions_out_is_refused() -> None:
     config = build_config(StudentSettings(config="condinst_r50_fpn"), ["square"], 1)
     with pytest.raises(BadSettings, match="student.unlabelled: expected a student whose losses can leave regions out"):
-        SemiStudent(build_model(config.model), 1.0)
+        SemiStudent(build_model(config.model), "self", 1.0, 0)
 
 
 def test_a_model_that_holds_none_is_the_detector() -> None:
@@ -94,5 +94,5 @@ def test_a_model_that_holds_none_is_the_detector() -> None:
     assert detector_of(plain) is plain
 
 
-def test_the_weight_rises_over_a_fifth_of_the_schedule() -> None:
-    assert [ramp(p) for p in (0.0, 0.1, 0.2, 0.9)] == [0.0, 0.5, 1.0, 1.0]
+def test_the_weight_rises_between_two_shares_of_the_schedule() -> None:
+    assert [ramp(p, 0.25, 0.75) for p in (0.0, 0.25, 0.5, 0.75, 0.9)] == [0.0, 0.0, 0.5, 1.0, 1.0]

@@ -82,3 +82,11 @@ def test_before_the_first_delivery_there_is_nothing(tmp_path):
 def test_a_mask_without_any_doubt_leaves_nothing_to_expect(delivered):
     (one,) = pseudo_labels(delivered([replace(mask(1), confidence=1.0)]))
     assert one.weight == 0
+
+
+def test_who_agrees_with_a_teacher_takes_every_frame_that_nobody_labelled(delivered):
+    context = delivered([mask(1, 0.95), mask(3, 0.2)], {"student.unlabelled": "mmt_psm"}, labelled=[0, 2])
+    found = pseudo_labels(context)
+    assert [s.frame.frame_idx for s in found] == [1, *range(3, 12)]
+    assert [round(s.weight, 2) for s in found[:3]] == [0.05, 0.8, 1.0]
+    assert not any(s.masks for s in found)

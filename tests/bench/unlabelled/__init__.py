@@ -1,0 +1,1 @@
+"""What frames that nobody labelled teach a student, held against the same student without them."""

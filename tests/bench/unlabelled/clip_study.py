@@ -1,0 +1,136 @@
+"""Clips with a few labels each as one pool, as a project has them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from al_core.evaluation.calibration import Calibration, Samples, fit
+from al_core.evaluation.video_quality import evaluate_video
+from al_core.footage.clips import ClipFrames
+from al_core.fusion import combine, fuse, propagations, teachers_alone
+from al_core.fusion.held_out import COMBINED, held_out
+from al_core.propagation import Resources
+from al_core.propagation.base import PropagatedFrame, Replay
+from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities, Provenance
+from al_core.settings import Settings
+from al_core.students.train import TrainingSample
+from al_core.students.unlabelled import UnlabelledSample
+from tasks.steps.model_selection.pseudo_labels import expected_error, sure_masks
+from tasks.steps.propagate import Decoded
+from tests.bench.unlabelled.study import Figures, Predict
+
+Delivered = dict[int, list[DeliveredMask]]
+
+
+@dataclass(frozen=True)
+class LabelledClip:
+    """A clip, the truth of its frames at the size at which they are read, and which of them have labels."""
+
+    frames: ClipFrames
+    truth: Mapping[int, FrameLabel]
+    marks: Sequence[int]
+
+    @property
+    def labels(self) -> dict[int, FrameLabel]:
+        """The truth of labelled frames."""
+        return {i: self.truth[i] for i in self.marks}
+
+
+class ClipStudy:
+    """A pool of clips.
+
+    Args:
+        every: of the frames without labels, every so manyth is measured.
+    """
+
+    def __init__(
+        self, name: str, clips: Mapping[str, LabelledClip], settings: Settings, cache: Path, every: int = 1
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self._clips = clips
+        self._numbers = {clip: number for number, clip in enumerate(clips, start=1)}
+        self._resources = Resources(settings.propagation, cache)
+        self._every = every
+
+    @property
+    def samples(self) -> list[TrainingSample]:
+        """The labelled frames of all clips."""
+        return [
+            TrainingSample(FrameRef(self._numbers[name], i), label.masks)
+            for name, clip in self._clips.items()
+            for i, label in clip.labels.items()
+        ]
+
+    def read(self, frame: FrameRef) -> NDArray[np.uint8]:
+        """Return a frame at working size, RGB uint8."""
+        return list(self._clips.values())[frame.video_id - 1].frames.read(frame.frame_idx)
+
+    def believed(self, predict: Predict) -> list[UnlabelledSample]:
+        """Return every frame without a label, with the masks that would be delivered confidently."""
+        found = []
+        for name, clip in self._clips.items():
+            for i, masks in self._delivered(name, predict).items():
+                if i not in clip.labels and masks:
+                    frame = FrameRef(self._numbers[name], i)
+                    sure = sure_masks(masks, self.settings.student, {1: "object"})
+                    found.append(UnlabelledSample(frame, sure, expected_error(masks)))
+        return found
+
+    def figures(self, predict: Predict) -> Figures:
+        """Return J of the teachers' masks alone, and J&F of what is delivered, by clip."""
+        teachers, delivered = {}, {}
+        for name, clip in self._clips.items():
+            unlabelled = [i for i in range(clip.frames.n_frames) if i not in clip.labels][:: self._every]
+            truth = {i: clip.truth[i] for i in unlabelled if i in clip.truth}
+            alone = partial(iter, predict([FrameRef(self._numbers[name], i) for i in truth]))
+            masks = dict(teachers_alone(list(truth), alone, clip.frames.size, self.settings.propagation))
+            teachers[name] = _whole(masks, truth, set(), Identities.PER_FRAME, "j")
+            whole = self._delivered(name, predict)
+            delivered[name] = _whole(whole, truth, set(clip.labels), Identities.PERSISTENT, "jf")
+        return {"J of teachers' masks": teachers, "J&F delivered": delivered}
+
+    def _delivered(self, name: str, predict: Predict) -> Delivered:
+        clip = self._clips[name]
+        frames = range(clip.frames.n_frames)
+        predicted = partial(iter, predict([FrameRef(self._numbers[name], i) for i in frames]))
+        carried = Replay(partial(iter, self._carried[name]))
+        calibrations = {Provenance.PROPAGATED.value: self._calibration}
+        settings = self.settings.propagation
+        return dict(fuse(clip.labels, carried, predicted, clip.frames.size, settings, calibrations))
+
+    @cached_property
+    def _carried(self) -> dict[str, list[PropagatedFrame]]:
+        """What the propagators of the settings make of each clip's labels."""
+        found = {}
+        for name, clip in self._clips.items():
+            sources = propagations(self._methods, self._resources, clip.frames, Decoded(clip.labels))
+            found[name] = list(combine(sources, clip.labels)())
+        return found
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        """How confidence goes with overlap, by labels that were left out in turn."""
+        rows = [
+            (row.confidence, row.overlap, number)
+            for number, clip in enumerate(self._clips.values())
+            for row in held_out(self._methods, self._resources, clip.frames, Decoded(clip.labels))
+            if row.source == COMBINED
+        ]
+        return fit(Samples.of(rows)) if rows else Calibration()
+
+    @property
+    def _methods(self) -> tuple[str, ...]:
+        return self.settings.propagation.candidates
+
+
+def _whole(
+    masks: Delivered, truth: Mapping[int, FrameLabel], human: set[int], identities: Identities, metric: str
+) -> float:
+    rows = evaluate_video(masks, truth, human, identities)
+    found = [r.value for r in rows if (r.metric, r.track_id, r.provenance) == (metric, None, ALL)]
+    return found[0] if found else 0.0
