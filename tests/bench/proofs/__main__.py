@@ -27,7 +27,7 @@ from al_core.settings import Table
 from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
-NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity", "shapes")
+NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity", "unlabelled", "shapes")
 """From the quickest to the dearest."""
 
 PROOFS: Table[Proof] = Table("proof", {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES})

@@ -5,8 +5,8 @@
 
 FOLDER holds ``video_masks/davis16_val``, ``video_masks/davis16_train`` and ``images/usiigaci-phase``. Every system is
 held against the student without unlabelled frames twice: trained for as many steps, and for as many processor seconds.
-What is measured is kept, a line of JSON for each arm and seed: the same command goes on where it stopped, and cells that
-were not run say so. Other steps, sizes or frames are other cells.
+What is measured is kept, a line of JSON for each arm and seed: the same command goes on where it stopped, and cells
+that were not run say so. Other steps, sizes or frames are other cells.
 """
 
 import os

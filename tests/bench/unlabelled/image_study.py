@@ -88,8 +88,8 @@ class ImageStudy:
 
 
 def aggregated_jaccard(found: Sequence[NDArray[np.bool_]], truth: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the aggregated Jaccard index, in [0, 1]: each true object takes the mask that overlaps it best, and what is
-    left of the masks counts as wrong.
+    """Return the aggregated Jaccard index, in [0, 1]: each true object takes the mask that overlaps it best, and masks
+    that are left count as wrong.
 
     After Kumar et al. 2017 (a dataset and a technique for generalized nuclear segmentation); 1 where nothing is there
     and nothing was found.
