@@ -17,6 +17,7 @@ from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame, Replay
 from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities, Provenance
 from al_core.settings import Settings
+from al_core.stores.predictions import FramePrediction
 from al_core.students.train import TrainingSample
 from al_core.students.unlabelled import UnlabelledSample
 from tasks.steps.model_selection.pseudo_labels import expected_error, sure_masks
@@ -58,6 +59,15 @@ class ClipStudy:
         self._every = every
 
     @property
+    def names(self) -> list[str]:
+        """The clips."""
+        return list(self._clips)
+
+    def number(self, name: str) -> int:
+        """Return the number of a clip, which its frames have as their video."""
+        return self._numbers[name]
+
+    @property
     def samples(self) -> list[TrainingSample]:
         """The labelled frames of all clips."""
         return [
@@ -74,7 +84,7 @@ class ClipStudy:
         """Return every frame without a label, with the masks that would be delivered confidently."""
         found = []
         for name, clip in self._clips.items():
-            for i, masks in self._delivered(name, predict).items():
+            for i, masks in self._delivered(name, self._seen(name, predict)).items():
                 if i not in clip.labels and masks:
                     frame = FrameRef(self._numbers[name], i)
                     sure = sure_masks(masks, self.settings.student, {1: "object"})
@@ -85,19 +95,36 @@ class ClipStudy:
         """Return J of the teachers' masks alone, and J&F of what is delivered, by clip."""
         teachers, delivered = {}, {}
         for name, clip in self._clips.items():
-            unlabelled = [i for i in range(clip.frames.n_frames) if i not in clip.labels][:: self._every]
-            truth = {i: clip.truth[i] for i in unlabelled if i in clip.truth}
-            alone = partial(iter, predict([FrameRef(self._numbers[name], i) for i in truth]))
-            masks = dict(teachers_alone(list(truth), alone, clip.frames.size, self.settings.propagation))
-            teachers[name] = _whole(masks, truth, set(), Identities.PER_FRAME, "j")
-            whole = self._delivered(name, predict)
+            truth, seen = self._measured(name), self._seen(name, predict)
+            teachers[name] = _whole(self._alone(name, seen), truth, set(), Identities.PER_FRAME, "j")
+            whole = self._delivered(name, seen)
             delivered[name] = _whole(whole, truth, set(clip.labels), Identities.PERSISTENT, "jf")
         return {"J of teachers' masks": teachers, "J&F delivered": delivered}
 
-    def _delivered(self, name: str, predict: Predict) -> Delivered:
+    def errors(self, name: str, predict: Predict) -> dict[int, float]:
+        """Return 1 - J of the teachers' masks of each measured frame of a clip."""
+        masks = self._alone(name, self._seen(name, predict))
+        return {
+            i: 1 - _whole({i: masks.get(i, [])}, {i: label}, set(), Identities.PER_FRAME, "j")
+            for i, label in self._measured(name).items()
+        }
+
+    def _measured(self, name: str) -> dict[int, FrameLabel]:
         clip = self._clips[name]
-        frames = range(clip.frames.n_frames)
-        predicted = partial(iter, predict([FrameRef(self._numbers[name], i) for i in frames]))
+        unlabelled = [i for i in range(clip.frames.n_frames) if i not in clip.labels][:: self._every]
+        return {i: clip.truth[i] for i in unlabelled if i in clip.truth}
+
+    def _seen(self, name: str, predict: Predict) -> list[FramePrediction]:
+        """Return what teachers say of all frames of a clip."""
+        return predict([FrameRef(self._numbers[name], i) for i in range(self._clips[name].frames.n_frames)])
+
+    def _alone(self, name: str, seen: Sequence[FramePrediction]) -> Delivered:
+        frames = list(self._measured(name))
+        measured = partial(iter, [seen[i] for i in frames])
+        return dict(teachers_alone(frames, measured, self._clips[name].frames.size, self.settings.propagation))
+
+    def _delivered(self, name: str, seen: Sequence[FramePrediction]) -> Delivered:
+        clip, predicted = self._clips[name], partial(iter, seen)
         carried = Replay(partial(iter, self._carried[name]))
         calibrations = {Provenance.PROPAGATED.value: self._calibration}
         settings = self.settings.propagation

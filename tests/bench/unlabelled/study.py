@@ -75,20 +75,21 @@ class Bench:
         Args:
             steps: by default those of every arm.
         """
-        base, steps = self._base(seed), self.steps.arm if steps is None else steps
+        base, steps = self.base(seed), self.steps.arm if steps is None else steps
         believed = self._believed(base, seed)
         folder = self.folder / f"{self.study.name}-{seed}" / f"{system}-{steps}"
         trained, seconds = self._train(system, folder, 1000 * seed + 2, steps, base, believed)
-        return self.study.figures(self._predicting(trained)), seconds
+        return self.study.figures(self.predicting(trained)), seconds
 
-    def _base(self, seed: int) -> Path:
+    def base(self, seed: int) -> Path:
+        """Return the student of a seed that all arms go on from, trained now or before."""
         folder = self.folder / f"{self.study.name}-{seed}" / "base"
         return self._train(NONE, folder, 1000 * seed + 1, self.steps.base, None, ())[0]
 
     def _believed(self, base: Path, seed: int) -> list[UnlabelledSample]:
         path = self.folder / f"{self.study.name}-{seed}" / "believed.pickle"
         if not path.is_file():
-            found = self.study.believed(self._predicting(base))
+            found = self.study.believed(self.predicting(base))
             with replaced(path) as unfinished:
                 unfinished.write_bytes(pickle.dumps(found))
         beliefs: list[UnlabelledSample] = pickle.loads(path.read_bytes())
@@ -122,7 +123,8 @@ class Bench:
         )
         return trained.checkpoint, time.process_time() - started
 
-    def _predicting(self, checkpoint: Path) -> Predict:
+    def predicting(self, checkpoint: Path) -> Predict:
+        """Return what asks the teachers of a student."""
         settings = self.study.settings
         teachers, student = settings.teachers, settings.student
         asked = teachers.model_copy(update={"score_threshold": weakest_score(teachers)})

@@ -106,6 +106,15 @@ def test_the_status_says_what_the_refiner_of_the_page_is_worth(tmp_path):
     assert "The page makes masks without learning: the loss is nan." in status_of(project)
 
 
+def test_status_and_the_line_of_a_round_say_how_many_unlabelled_frames_taught(tmp_path):
+    project, ledger, _ = new_project(tmp_path)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, Trained.step, "a")
+    ledger.finish_step(1, Trained.step, Trained(labels=12, unlabelled=640).to_json(), 1.0)
+    assert "The student of round 1 was trained on 12 labelled and 640 unlabelled frames." in status_of(project)
+    assert "trained on 12 labelled and 640 unlabelled frames" in round_line(project, 1).plain
+
+
 def test_the_status_tells_of_a_message_that_nobody_got(tmp_path):
     project, *_ = new_project(tmp_path)
     note = {"event": "failed", "problem": "it answered 404", "at": "2026-01-02T03:04:05"}

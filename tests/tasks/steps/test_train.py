@@ -186,3 +186,22 @@ def test_frames_of_which_not_all_is_known_teach_nothing(ledger, students):
     found = train_work(context(ledger, labels=[*LABELS, partly]))
     assert [sample.frame.frame_idx for sample in students[0]["samples"]] == [3, 7]
     assert found.labels == 2
+
+
+def test_frames_that_nobody_labelled_teach_where_the_settings_say_so(ledger, students):
+    ours = context(ledger, **{"student.unlabelled": "mmt_psm"})
+    done = train_work(ours)
+    train_work(context(ledger, 2))
+    taught = [[sample.frame.frame_idx for sample in asked["unlabelled"]] for asked in students]
+    assert taught == [[i for i in range(12) if i not in (3, 7)], []]
+    assert (done.learned_from(), done.losses) == ("2 labelled frames", {})
+    assert train_inputs(ours)["delivered"] == {}
+
+
+def test_curves_are_kept_thin():
+    points = [(i, float(i)) for i in range(1, 101)]
+    thin = train.thinned({"loss_cls": points, "unlabelled_loss": points[:3]})
+    assert len(thin["loss_cls"]) == train.CURVE_POINTS
+    assert thin["loss_cls"][-1] == (100, 99.0)
+    assert thin["unlabelled_loss"] == points[:3]
+    assert Trained(unlabelled=3, losses=thin).learned_from() == "0 labelled and 3 unlabelled frames"

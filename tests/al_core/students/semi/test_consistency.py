@@ -14,6 +14,7 @@ from al_core.students.semi.consistency import Consistency, look
 from al_core.students.semi.ignored_regions import check_unlabelled
 from al_core.students.unlabelled import UnlabelledFrames, UnlabelledSample
 
+points = consistency._points
 PACK = [dict(type="RandomAffineMasks"), dict(type="PackDetInputs")]
 
 
@@ -62,21 +63,20 @@ def test_views_that_show_the_same_agree(detector: Any, batch: Any, monkeypatch: 
     monkeypatch.setattr(consistency, "recoloured", lambda images, rng: images)
     monkeypatch.setattr(consistency, "mirrored", lambda values: values)
     monkeypatch.setattr(consistency, "mirrored_boxes", lambda boxes, width: boxes)
-    seen = look(detector.eval(), batch["inputs"], metas(batch), torch.Generator())
+    with torch.no_grad():
+        seen = look(detector.eval(), batch["inputs"], metas(batch), torch.Generator())
     assert float(seen.opinion.sensitivity.max()) == pytest.approx(0, abs=1e-5)
 
 
 def test_mirrored_views_are_turned_back(detector: Any, batch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consistency, "recoloured", lambda images, rng: images)
     rng = torch.Generator()
-    seen = look(detector.eval(), batch["inputs"], metas(batch), rng)
-    monkeypatch.setattr(consistency, "mirrored_boxes", lambda boxes, width: boxes)
-    monkeypatch.setattr(consistency, "_points", lambda levels, flipped: points(levels, False))
-    wrong = look(detector.eval(), batch["inputs"], metas(batch), rng)
-    assert float(seen.opinion.sensitivity.detach().sum()) < float(wrong.opinion.sensitivity.detach().sum())
-
-
-points = consistency._points
+    with torch.no_grad():
+        seen = look(detector.eval(), batch["inputs"], metas(batch), rng)
+        monkeypatch.setattr(consistency, "mirrored_boxes", lambda boxes, width: boxes)
+        monkeypatch.setattr(consistency, "_points", lambda levels, flipped: points(levels, False))
+        wrong = look(detector.eval(), batch["inputs"], metas(batch), rng)
+    assert float(seen.opinion.sensitivity.sum()) < float(wrong.opinion.sensitivity.sum())
 
 
 def test_students_of_several_second_stages_are_refused() -> None:

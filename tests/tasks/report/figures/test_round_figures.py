@@ -114,3 +114,10 @@ def test_time_is_stacked_by_step(ledger):
     assert list(found)[:3] == ["train", "predict", "propagate"]
     assert found["train"]["y"] == [40.0, 40.0]
     assert found["audit"]["y"] == [1.5, 1.5]
+
+
+def test_the_parts_of_a_loss_are_told_apart_by_what_taught_them():
+    losses = {"loss_cls": [(1, 2.0), (2, 1.0)], "unlabelled_loss_cls": [(2, 3.0)]}
+    labelled, unlabelled = checked(round_figures.loss_parts(losses))["data"]
+    assert (labelled["name"], labelled["y"], labelled["line"]["dash"]) == ("cls, labelled", [2.0, 1.0], "solid")
+    assert (unlabelled["name"], unlabelled["x"], unlabelled["line"]["dash"]) == ("cls, unlabelled", [2], "dash")

@@ -133,3 +133,13 @@ def test_the_training_section_says_what_the_refiner_of_the_page_is_worth(content
 def test_a_step_that_is_not_done_has_no_time(content):
     running = replace(content.steps[0], status="running")
     assert Page(sections.steps(replace(content, steps=(running,)))).tables[0][1][2:5] == ["not finished", "1", "–"]
+
+
+def test_the_training_section_shows_what_unlabelled_frames_taught(content):
+    (trained,) = [step for step in content.steps if step.name == "train"][:1]
+    losses = {"loss_cls": [[1, 2.0], [2, 1.0]], "unlabelled_loss_cls": [[2, 3.0]]}
+    taught = replace(trained, result={"labels": 12, "unlabelled": 640, "losses": losses})
+    shown = sections.training([taught], content.curves, Charts())
+    assert f"Round {trained.round_id}: trained on 12 labelled and 640 unlabelled frames." in shown
+    assert f"Parts of the loss, round {trained.round_id}" in shown
+    assert "Parts of the loss" not in sections.training(content.steps, content.curves, Charts())
