@@ -40,7 +40,7 @@ from al_core.students.build import (
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
-from al_core.students.unlabelled import PairedFrames, UnlabelledFrames, UnlabelledSample, fingerprint_unlabelled
+from al_core.students.semi.unlabelled import PairedFrames, UnlabelledFrames, UnlabelledSample, fingerprint_unlabelled
 from al_core.students.weights import ClassRows, Start, class_rows, read_start
 from al_core.students.zoo import FROZEN, check_start
 

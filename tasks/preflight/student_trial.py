@@ -11,8 +11,8 @@ from al_core.records import FrameRef, MaskLabel
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import load_members
 from al_core.students.dataset import TrainingSample
+from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import train_student
-from al_core.students.unlabelled import UnlabelledSample
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import in_fast_layout, in_fast_precision, predict_frames
 

@@ -64,12 +64,8 @@ def print_status(project: Project, console: Console) -> None:
         delivered = any(row.covered is not None for row in rows)
         if delivered and last is not None and last.settings.selection.control_share:
             say(f"Selection: {proof_so_far(ledger).in_words()}.")
-        if refiner := newest_refiner(ledger).in_words():
-            say(refiner)
-        for network in PretrainedNetworks(project.pretrained).newest():
-            say(f"{network.describe()[0].upper()}{network.describe()[1:]}.")
-        if learned := next((row for row in reversed(rows) if row.learned), None):
-            say(f"The student of round {learned.round_id} was trained on {learned.learned}.")
+        for line in _learned(project, ledger, rows):
+            say(line)
         spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
         if spent:
             say(f"Human time: {', '.join(spent)}.")
@@ -93,6 +89,16 @@ def _notices(project: Project, ledger: Ledger) -> Iterator[str]:
         yield f"{changed_in_words(waiting)} from the next round on."
     if (missed := undelivered(project)) is not None:
         yield f"Nobody was told: {missed}"
+
+
+def _learned(project: Project, ledger: Ledger, rows: Sequence[RoundRow]) -> Iterator[str]:
+    """Yield what the page's refiner, the networks of the whole footage, and the newest student learned."""
+    if refiner := newest_refiner(ledger).in_words():
+        yield refiner
+    for network in PretrainedNetworks(project.pretrained).newest():
+        yield f"{network.describe()[0].upper()}{network.describe()[1:]}."
+    if student := next((row for row in reversed(rows) if row.learned), None):
+        yield f"The student of round {student.round_id} was trained on {student.learned}."
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from al_core.students.semi.colour_views import mirrored, mirrored_boxes, recoloured
 from al_core.students.semi.feature_match import FeatureMatch
 from al_core.students.semi.mining import (
     Opinion,
@@ -26,7 +27,6 @@ from al_core.students.semi.mining import (
     opinion_of_points,
     opinion_of_regions,
 )
-from al_core.students.semi.views import mirrored, mirrored_boxes, recoloured
 
 N_COLOURS = 2
 """Recoloured views of the teacher; each is looked at as it is and mirrored."""
@@ -218,8 +218,8 @@ def _batch_statistics(student: nn.Module, teacher: nn.Module) -> Iterator[None]:
     Those that it averaged belong to weights of before, and after a short training it would see nothing with them.
     """
     pairs = zip(student.modules(), teacher.modules(), strict=True)
-    norms = [theirs for ours, theirs in pairs if isinstance(theirs, _BatchNorm) and ours.training]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]  # type: ignore[union-attr]
+    norms: list[Any] = [theirs for ours, theirs in pairs if isinstance(theirs, _BatchNorm) and ours.training]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
     try:
         for norm in norms:
             norm.train()
@@ -229,4 +229,4 @@ def _batch_statistics(student: nn.Module, teacher: nn.Module) -> Iterator[None]:
         for norm, (momentum, counted) in zip(norms, before, strict=True):
             norm.eval()
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(counted)  # type: ignore[union-attr]
+            norm.num_batches_tracked.copy_(counted)

@@ -14,7 +14,7 @@ from torch import nn
 from al_core.settings import Table
 from al_core.students.semi.consistency import Consistency
 from al_core.students.semi.ignored_regions import ignore_regions
-from al_core.students.unlabelled import PROGRESS, UNLABELLED
+from al_core.students.semi.unlabelled import PROGRESS, UNLABELLED
 
 
 class BelievedMasks(nn.Module):
@@ -77,7 +77,7 @@ class SemiStudent(BaseModel):
         """Learn from one batch; returns each loss, with those of unlabelled frames under names of their own.
 
         Args:
-            data: a batch of :class:`~al_core.students.unlabelled.PairedFrames`.
+            data: a batch of :class:`~al_core.students.semi.unlabelled.PairedFrames`.
         """
         detector: Any = self.detector
         labelled = {name: value for name, value in data.items() if name != UNLABELLED}

@@ -9,7 +9,7 @@ from al_core.stores.delivered import read_delivered
 from tasks.steps.context import Propagated, RoundContext
 
 if TYPE_CHECKING:
-    from al_core.students.unlabelled import UnlabelledSample
+    from al_core.students.semi.unlabelled import UnlabelledSample
 
 BY_MACHINE = frozenset({Provenance.PROPAGATED, Provenance.TEACHER})
 
@@ -41,7 +41,7 @@ def pseudo_labels(context: RoundContext) -> "list[UnlabelledSample]":
 
 def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
     # Who only looks at results need not load torch.
-    from al_core.students.unlabelled import UnlabelledSample
+    from al_core.students.semi.unlabelled import UnlabelledSample
 
     student, known = context.settings.student, context.categories
     labelled = {label.frame for label in context.labels_collected}
@@ -54,7 +54,7 @@ def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
 
 
 def _all_frames(context: RoundContext) -> "Iterator[UnlabelledSample]":
-    from al_core.students.unlabelled import UnlabelledSample
+    from al_core.students.semi.unlabelled import UnlabelledSample
 
     labelled = {label.frame for label in context.labels_collected}
     for video in context.videos:

@@ -18,8 +18,8 @@ from al_core.propagation.base import PropagatedFrame, Replay
 from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities, Provenance
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction
+from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import TrainingSample
-from al_core.students.unlabelled import UnlabelledSample
 from tasks.steps.model_selection.pseudo_labels import expected_error, sure_masks
 from tasks.steps.propagate import Decoded
 from tests.bench.unlabelled.study import Figures, Predict

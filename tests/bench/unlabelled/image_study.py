@@ -14,8 +14,8 @@ from al_core.masks.soft import SoftMask
 from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities, MaskLabel, Provenance
 from al_core.settings import Settings
 from al_core.stores.predictions import PredictedObject
+from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import TrainingSample
-from al_core.students.unlabelled import UnlabelledSample
 from tests.bench.unlabelled.study import Figures, Predict
 
 HELD_OUT_EVERY = 5

@@ -56,8 +56,8 @@ def frame_sensitivity(teacher: Any, image: NDArray[np.uint8], long_side: int) ->
 def correlations(scores: Mapping[str, Sequence[float]], errors: Sequence[float]) -> dict[str, float]:
     """Return the rank correlation of each score with the errors, and that of their ranks together; 0 for a score that
     is the same everywhere."""
-    ranks = [np.argsort(np.argsort(values)) for values in scores.values()]
-    return {name: _rho(values, errors) for name, values in {**scores, EVEN: sum(ranks)}.items()}  # type: ignore[dict-item]
+    ranks = np.sum([np.argsort(np.argsort(values)) for values in scores.values()], axis=0)
+    return {name: _rho(values, errors) for name, values in {**scores, EVEN: ranks.tolist()}.items()}
 
 
 def _rho(values: Sequence[float], errors: Sequence[float]) -> float:

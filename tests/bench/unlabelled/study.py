@@ -19,8 +19,8 @@ from al_core.records import FrameRef
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import load_members
+from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import TrainingSample, train_student
-from al_core.students.unlabelled import UnlabelledSample
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames, weakest_score
 

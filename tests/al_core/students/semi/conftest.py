@@ -8,8 +8,8 @@ import pytest
 
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet
+from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import TrainedStudent, train_student
-from al_core.students.unlabelled import UnlabelledSample
 from tests.toys.students import NARROW, tiny_student
 
 

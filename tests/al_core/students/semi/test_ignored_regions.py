@@ -12,7 +12,7 @@ from al_core.settings import StudentSettings
 from al_core.students.build import build_config, build_model
 from al_core.students.dataset import LabelledFrames
 from al_core.students.semi.ignored_regions import RegionIgnorer, check_unlabelled, ignore_regions
-from al_core.students.unlabelled import UnlabelledFrames, UnlabelledSample
+from al_core.students.semi.unlabelled import UnlabelledFrames, UnlabelledSample
 
 
 class AllBackground:

@@ -11,7 +11,7 @@ from al_core.errors import BadLabel
 from al_core.records import FrameRef
 from al_core.students.build import STATISTICS_PIPELINE, TRAIN_PIPELINE
 from al_core.students.dataset import LabelledFrames
-from al_core.students.unlabelled import (
+from al_core.students.semi.unlabelled import (
     PROGRESS,
     UNLABELLED,
     PairedFrames,

@@ -2,7 +2,7 @@
 
 import torch
 
-from al_core.students.semi.views import mirrored, mirrored_boxes, recoloured
+from al_core.students.semi.colour_views import mirrored, mirrored_boxes, recoloured
 
 
 def test_other_colours_leave_grey_areas_flat_and_are_drawn_for_each_image() -> None:
