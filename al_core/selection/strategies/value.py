@@ -32,7 +32,7 @@ SPARSE = 10.0
 """How many times as long as objects usually stay the stretch between two frames of the first round is, from which even
 spacing alone probably misses what comes and goes: half of the frames are then those that stand out most."""
 
-BY_LOOK, EVENLY = 0.375, 0.375
+BY_LOOK, EVENLY = 0.45, 0.45
 """Shares of a round that are asked for because something may be there that nobody saw: by what frames look like, and
 evenly, since looks can mislead."""
 
