@@ -87,6 +87,7 @@ TABLES = {
     "audit_unit": "A mask or a frame that was drawn.",
     "audit_answer": "What an answer says of one of them. Rows are never changed: the newest counts.",
     "audit_request": "What a request of an audit is about.",
+    "audit_carried": "A request of an earlier audit that asks what a later round's would: it is not asked again.",
     "audit_estimate": "What the answers of an audit say of a round's delivery, as of its last steps.",
     "certificate": "A look at such answers: what it certifies, or that it certified nothing.",
     "schema_version": "A migration that was applied.",
@@ -381,6 +382,11 @@ COLUMNS = {
         "track_id": "The mask in question; 0 for what is missing in the frame, and for all that is drawn from nothing.",
         "grade": "As its unit has it.",
         "iou": "Overlap from which a mask is good enough.",
+    },
+    "audit_carried": {
+        "name": "That the later round's request would have had.",
+        "round_id": "The later round.",
+        "request_id": "The earlier request.",
     },
     "audit_estimate": {
         "scope": "`all`, or e.g. `video 3`, `category 1`, `provenance teacher`.",

@@ -9,7 +9,14 @@ Such a design is strongly Rayleigh (Brändén, Jonasson: "Negative dependence in
 Statistics 2012; the elementary symmetric polynomials of the strata put into that of the pivotal rounding leave it
 stable): how many of any fixed set of masks are drawn is a sum of independent yes-or-no draws. ``failure_tail`` rests on
 that. Confidence has no part in it.
+
+Within a stratum those are drawn whose lots are lowest: numbers that follow from the seed and from what a mask is called
+(video, frame, track), and stay with it from delivery to delivery (permanent random numbers: Ohlsson, "Coordination of
+samples using permanent random numbers", Business Survey Methods 1995). Each sample is as random as any, and has as much
+in common as can be with that of the delivery before, so that few answers are needed where few masks changed.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +59,15 @@ def draw_sample(
         raise BadAudit(f"an audit draws 0 or more of each kind, got {judged} judged, {blind} blind, {frames} frames")
     if not len(population) and not population.n_frames:
         raise BadAudit(f"round {population.round_id} delivered nothing that an audit could look at")
-    rng = np.random.default_rng([seed, population.round_id, draw])
+    rng = np.random.default_rng([seed, draw])
     provenances, numbers = np.unique(population.provenance, return_inverse=True)
     strata, code = np.unique(population.video_id * max(len(provenances), 1) + numbers, return_inverse=True)
     videos, at = np.unique(population.frame_video, return_inverse=True)
-    rows = {grade: stratified(code, n, rng) for grade, n in ((Grade.JUDGED, judged), (Grade.MEASURED, blind))}
-    looked_at = stratified(at, frames, rng)
+    masks = (population.video_id, population.frame_idx, population.track_id)
+    numbered = enumerate(((Grade.JUDGED, judged), (Grade.MEASURED, blind)))
+    rows = {grade: stratified(code, n, rng, lots([seed, draw, kind], *masks)) for kind, (grade, n) in numbered}
+    of_frames = lots([seed, draw, len(rows)], population.frame_video, population.frame_number)
+    looked_at = stratified(at, frames, rng, of_frames)
     units = _units(population, rows, looked_at)
     told = [
         Stratum(
@@ -92,25 +102,49 @@ def _units(
     return units
 
 
-def stratified(strata: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def lots(seed: Sequence[int], *names: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a random number for each unit that follows from the seed and what the unit is called, uint64 [n].
+
+    Args:
+        names: int64 [n] each, which together tell every unit from all others; none is negative.
+    """
+    state: NDArray[np.uint64] = np.full(len(names[0]), np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    for name in names:
+        state = _mixed(state + (name.astype(np.uint64) + np.uint64(1)) * _STRIDE)
+    return state
+
+
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the bits of each number: the finish of splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+    generators", OOPSLA 2014)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
+    return state ^ (state >> np.uint64(31))
+
+
+def stratified(
+    strata: NDArray[np.int64], n: int, rng: np.random.Generator, numbers: NDArray[np.uint64]
+) -> NDArray[np.int64]:
     """Draw ``n`` of some units (all where there are fewer), each with the same probability, spread over strata.
 
     Args:
         strata: int64 [N], number of each unit's stratum.
+        numbers: uint64 [N], random; of a stratum the units with the lowest are drawn.
 
     Returns:
         Positions of the drawn units, int64 [min(n, N)], rising.
     """
     if n >= len(strata):
         return np.arange(len(strata))
-    numbers, sizes = np.unique(strata, return_counts=True)
+    _, sizes = np.unique(strata, return_counts=True)
     counts = rounded(n * sizes / len(strata), rng)
-    drawn = [
-        rng.choice(np.flatnonzero(strata == number), count, replace=False)
-        for number, count in zip(numbers, counts, strict=True)
-        if count
-    ]
-    return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, np.int64)
+    order = np.lexsort((numbers, strata))
+    starts = np.cumsum(sizes) - sizes
+    drawn = [order[start : start + count] for start, count in zip(starts, counts, strict=True)]
+    return np.sort(np.concatenate(drawn))
 
 
 def rounded(expected: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -27,10 +27,10 @@ def judge_quality(answers: Iterable[AuditAnswer], iou: float) -> list[JudgeQuali
         if answer.good is not None:
             judged.append(answer)
         elif answer.j is not None:
-            measured[_mask(answer)] = answer
+            measured[mask_of(answer)] = answer
     counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for answer in judged:
-        known = measured.get(_mask(answer))
+        known = measured.get(mask_of(answer))
         if known is None:
             continue
         good = known.is_good(iou)
@@ -57,6 +57,7 @@ def noticed_at_least(judges: JudgeQuality | None, alpha: float) -> float:
     return 0.0 if judges is None else least_share(judges.bad - judges.bad_accepted, judges.bad, alpha)
 
 
-def _mask(answer: AuditAnswer) -> tuple[int, int, int]:
+def mask_of(answer: AuditAnswer) -> tuple[int, int, int]:
+    """Return (video, frame, track) of what an answer is about."""
     key = answer.key
     return key.video_id, key.frame_idx, key.track_id

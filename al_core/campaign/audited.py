@@ -1,7 +1,7 @@
 """Which campaigns are audited, how many questions a delivery is asked about, and what that costs people.
 
 A delivery that the next round replaces is asked about for a share of what that round's labels cost. One that counts is
-asked about in full: the last one of a campaign, and each one where a target of quality may end it.
+asked about in full: the last one of a campaign, and each one with which a target of quality may be reached.
 """
 
 from dataclasses import dataclass
@@ -103,10 +103,32 @@ def most_assured(settings: Settings, n_masks: int = 0) -> float:
     Args:
         n_masks: that are delivered, about; 0 for very many.
     """
-    full, stopping = full_size(settings.audit), settings.stopping
-    n = full.blind if stopping.target_metric != "good" else max(full.judged, full.blind)
+    n, others = _answers(settings), _unknown(settings, n_masks)
     if not n or not is_audited(settings):
         return 0.0
     # The drawn ones are known, and all of them right: the bound of Clopper and Pearson speaks of the others.
-    others = max(1 - n / n_masks, 0.0) ** 0.5 if n_masks else 1.0
-    return max(1 - others * (1 - TAIL ** (1 / n)) * further_down(stopping.target_confidence), 0.0)
+    return max(1 - others * (1 - TAIL ** (1 / n)) * further_down(settings.stopping.target_confidence), 0.0)
+
+
+def value_needed(settings: Settings, n_masks: int = 0) -> float:
+    """Return the estimate from which on the audit of a delivery assures ``stopping.target_quality``, about, in [0, 1].
+
+    By the score test with a correction for continuity (Wilson, JASA 1927), which is close to the interval that is used.
+
+    Args:
+        n_masks: as of :func:`most_assured`.
+    """
+    target, n, others = settings.stopping.target_quality, max(_answers(settings), 1), _unknown(settings, n_masks)
+    reach = NORMAL.inv_cdf(1 - TAIL) * further_down(settings.stopping.target_confidence)
+    return min(target + others * (reach * (target * (1 - target) / n) ** 0.5 + 0.5 / n), 1 - 0.25 / n)
+
+
+def _answers(settings: Settings) -> int:
+    """Return how many answers to a full audit the target rests on."""
+    full = full_size(settings.audit)
+    return full.blind if settings.stopping.target_metric != "good" else max(full.judged, full.blind)
+
+
+def _unknown(settings: Settings, n_masks: int) -> float:
+    """Return what is left of an interval where so many masks are there: the drawn ones are known."""
+    return max(1 - _answers(settings) / n_masks, 0.0) ** 0.5 if n_masks else 1.0

@@ -301,10 +301,11 @@ def forecast(
     seconds, error = seconds[kept], np.maximum(1 - np.asarray(quality, float)[kept], SMALLEST_ERROR)
     if len(np.unique(seconds)) < 3:
         return None
-    lines = _Lines.of(seconds, error.mean(axis=1)[None]), _Lines.drawn(seconds, error, rng)
+    weights = bootstrap_weights(error.shape[1], rng) if error.shape[1] > 1 else np.ones((DRAWS, 1))
+    lines = Lines.of(seconds, error.mean(axis=1)[None]), Lines.drawn(seconds, weights @ error.T, rng)
     now, end = float(seconds[-1]), float(seconds[-1] + more)
 
-    def foreseen(figure: Callable[[_Lines], Array]) -> Estimate:
+    def foreseen(figure: Callable[[Lines], Array]) -> Estimate:
         best, drawn = map(figure, lines)
         return estimate(float(best[0]), drawn, "inverted_cdf")
 
@@ -318,7 +319,7 @@ def forecast(
 
 
 @dataclass(frozen=True, eq=False)
-class _Lines:
+class Lines:
     """Power laws, one for each draw: ``log error = level - slope * (log seconds - middle)``; slopes are not below 0,
     for in the long run labels do no harm."""
 
@@ -327,20 +328,19 @@ class _Lines:
     slope: Array
 
     @classmethod
-    def of(cls, seconds: Array, error: Array) -> "_Lines":
+    def of(cls, seconds: Array, error: Array) -> "Lines":
         """Fit lines through the rows of ``error``, [draws, rounds]."""
         x = np.log(seconds)
         level, slope, _ = _fitted(x - x.mean(), np.log(error))
         return cls(float(x.mean()), level, np.maximum(slope, 0.0))
 
     @classmethod
-    def drawn(cls, seconds: Array, error: Array, rng: np.random.Generator) -> "_Lines":
-        """Draw lines as they might have been, from errors [rounds, videos]."""
-        weights = bootstrap_weights(error.shape[1], rng) if error.shape[1] > 1 else np.ones((DRAWS, 1))
+    def drawn(cls, seconds: Array, error: Array, rng: np.random.Generator) -> "Lines":
+        """Draw lines as they might have been, from errors as they might have been, [draws, rounds]."""
         x = np.log(seconds)
         centred = x - x.mean()
-        level, slope, spread = _fitted(centred, np.log(weights @ error.T))
-        noise = spread * rng.standard_t(len(x) - 2, (2, DRAWS))
+        level, slope, spread = _fitted(centred, np.log(error))
+        noise = spread * rng.standard_t(len(x) - 2, (2, len(error)))
         level = level + noise[0] / np.sqrt(len(x))
         slope = slope + noise[1] / np.sqrt((centred**2).sum())
         return cls(float(x.mean()), level, np.maximum(slope, 0.0))

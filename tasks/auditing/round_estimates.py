@@ -13,6 +13,10 @@ from al_core.project import Project
 EVERYTHING = "all"
 """Scope of a figure that is of a whole delivery."""
 
+NEARLY_ALL = 0.9
+"""Where some questions are carried over, nothing is estimated before so much of all is answered: masks that changed
+since have no answers at first, and they are not like those that stayed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoundEstimates:
@@ -99,8 +103,20 @@ def _estimates(project: Project, ledger: Ledger) -> Iterator[tuple[RoundEstimate
     for round_id, asked, answered, newest in states:
         known = stored.get(round_id, [])
         fresh = newest is None or any(as_of == newest for as_of, _ in known)
-        figures = tuple(figure for _, figure in known) if fresh else _worked_out(project, ledger, round_id)
+        if fresh:
+            figures = tuple(figure for _, figure in known)
+        else:
+            figures = () if _lopsided(ledger, round_id, asked, answered) else _worked_out(project, ledger, round_id)
         yield RoundEstimates(round_id, ious[round_id], asked, answered, figures), newest, fresh
+
+
+def _lopsided(ledger: Ledger, round_id: int, asked: int, answered: int) -> bool:
+    """Tell whether the answers to an audit may be of masks that stayed as they were, more than of others."""
+    return (
+        answered < NEARLY_ALL * asked
+        and bool(ledger.carried_requests(round_id))
+        and bool(ledger.requests(round_id, purpose="audit"))
+    )
 
 
 def _worked_out(project: Project, ledger: Ledger, round_id: int) -> tuple[QualityEstimate, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from al_core.audit.audit_records import WHOLE_FRAME, AuditAnswer, AuditSample, AuditUnit, Grade, UnitKey
 from al_core.evaluation.metrics import JAndF, j_and_f
-from al_core.ledger.campaign.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion, CarriedRequest
 from al_core.ledger.labelling.answers_given import GivenAnswer
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.store import Ledger
@@ -23,26 +23,34 @@ JUDGED_REASON = "Audit: say whether this mask is good enough. It is drawn at ran
 LOOKED_REASON = "Audit: look for objects that have no mask. The frame is drawn at random."
 
 
-def store_sample(ledger: Ledger, sample: AuditSample, rng: np.random.Generator) -> int:
+def store_sample(
+    ledger: Ledger, sample: AuditSample, rng: np.random.Generator, carried: Sequence[CarriedRequest] = ()
+) -> int:
     """Store a sample and ask for it, in a random order; returns how many requests these are.
 
     Masks of one frame that are drawn blind are one request: who draws it draws all that is there. What else is asked
     about such a frame waits until it was drawn.
+
+    Args:
+        carried: earlier requests that ask the same, which are not asked again.
     """
+    stands_for = {one.name: one.request_id for one in carried}
     blind = {u.frame for u in sample.units if u.grade is Grade.MEASURED}
     names = request_names(sample)
     units: dict[str, AuditUnit] = {}
     for unit in sample.units:
-        units.setdefault(names[unit.key], unit)
+        if names[unit.key] not in stands_for:
+            units.setdefault(names[unit.key], unit)
     order = rng.permutation(len(units)).tolist()
     asked = [_request(sample, name, u, rank) for (name, u), rank in zip(units.items(), order, strict=True)]
+    drawn = {u.key: _blind_id(sample, u.frame) for u in sample.units if u.frame in blind}
     after = {
-        names[u.key]: _blind_id(sample, u.frame)
+        names[u.key]: stands_for.get(drawn[u.key], drawn[u.key])
         for u in sample.units
-        if u.frame in blind and u.grade is not Grade.MEASURED
+        if u.key in drawn and u.grade is not Grade.MEASURED
     }
     ledger.put_audit_sample(sample)
-    ledger.put_audit_requests(asked, after)
+    ledger.put_audit_requests(asked, after, carried)
     return len(asked)
 
 
@@ -51,15 +59,19 @@ def request_names(sample: AuditSample) -> dict[UnitKey, str]:
     return {unit.key: _request_id(sample, unit) for unit in sample.units}
 
 
+def requests_of(ledger: Ledger, sample: AuditSample) -> dict[UnitKey, str]:
+    """Return the request by which each unit is asked for, also where that is one of an earlier audit."""
+    stands_for = {one.name: one.request_id for one in ledger.carried_requests(sample.round_id)}
+    return {key: stands_for.get(name, name) for key, name in request_names(sample).items()}
+
+
 def answers_of(project: Project, ledger: Ledger, sample: AuditSample) -> dict[UnitKey, AuditAnswer]:
     """Return what people answered of a sample, by unit; masks that were drawn from nothing are compared with what was
     delivered."""
     asked: dict[str, list[UnitKey]] = {}
-    for key, name in request_names(sample).items():
+    for key, name in requests_of(ledger, sample).items():
         asked.setdefault(name, []).append(key)
-    given = [
-        g for g in ledger.answers_given(purpose=Purpose.AUDIT, round_id=sample.round_id) if g.answer.request_id in asked
-    ]
+    given = [g for g in ledger.answers_given(purpose=Purpose.AUDIT) if g.answer.request_id in asked]
     drawn = [g for g in given if g.answer.label.complete]
     delivered = _delivered_in(project, ledger, sample.round_id, {g.answer.label.frame for g in drawn})
     found: dict[UnitKey, AuditAnswer] = {}

@@ -12,7 +12,7 @@ from al_core.oracle import SimulatedAnnotator, request_rng
 from al_core.records import Answer, DeliveredMask, FrameLabel, FrameRef, Gesture, LabelKind, LabelRequest
 from al_core.stores.delivered import read_delivered
 from tasks.auditing.missing_objects import MISSING
-from tasks.auditing.samples import request_names
+from tasks.auditing.samples import requests_of
 from tasks.steps.context import RoundContext
 
 SEEN_IOU = 0.1
@@ -22,17 +22,18 @@ SEEN_IOU = 0.1
 def answer_audit(context: RoundContext, sample: AuditSample) -> int:
     """Answer what was drawn from a round's delivery, as far as there is truth; returns how many answers these are."""
     ledger, settings = context.ledger, context.settings
-    names = request_names(sample)
+    names = requests_of(ledger, sample)
     truth = _truth(context, {unit.frame for unit in sample.units})
     delivered = _delivered(context, truth)
     annotator = SimulatedAnnotator(truth.get, settings.annotator)
-    requests = {r.request_id: r for r in ledger.requests(sample.round_id, purpose="audit")}
+    requests = {r.request_id: r for r in ledger.requests(status="open", purpose="audit")}
     done = 0
     for unit in {names[u.key]: u for u in sample.units}.values():
         label = truth.get(unit.frame)
-        if label is None:
+        request = requests.get(names[unit.key])
+        # What an earlier audit asked of the same mask may be answered already.
+        if label is None or request is None:
             continue
-        request = requests[names[unit.key]]
         rng = request_rng(settings.seed, request.request_id)
         if unit.grade is Grade.MEASURED:
             answer = annotator.answer(request, rng)

@@ -16,7 +16,7 @@ from al_core.audit.audit_records import (
 )
 from al_core.audit.certifying import Claim, Decision, certify, certify_frames, risk_of_look
 from al_core.audit.failure_tail import answers_needed
-from al_core.audit.judging import judge_quality, share_interval
+from al_core.audit.judging import judge_quality, mask_of, share_interval
 from al_core.errors import BadAudit, NotReady
 from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
@@ -212,9 +212,13 @@ def judges_of(
         return None
     people = {answers[u.key].person for u in look.units if u.key in answers}
     known: JudgeQuality | None = None
+    counted: set[str] = set()
     for this in ledger.rounds():
         said = ledger.audit_answers(this.round_id, as_of)
-        mine = [a for a in said if a.good is None or a.person in people]
+        measured = {mask_of(a) for a in said if a.good is None}
+        mine = [a for a in said if a.good is None or (a.person in people and a.answer_id not in counted)]
+        # A judgement that holds for the next delivery too is one judgement.
+        counted |= {a.answer_id for a in mine if a.good is not None and mask_of(a) in measured}
         for quality in judge_quality(mine, look.wish.iou)[-1:]:
             known = quality if known is None else known + quality
     return known

@@ -1,5 +1,6 @@
 """What is ahead in a project: how many frames the next round asks for, and what that costs people and the machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from al_core.campaign.audited import full_size, is_audited, size_of
@@ -12,6 +13,8 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import LabelKind
 from al_core.settings import AUTO, Settings
+from tasks.auditing.round_estimates import RoundEstimates, stored_estimates
+from tasks.auditing.target_outlook import target_outlook
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import duration, many, percent
 from tasks.reviews.approvals import approvals_of
@@ -158,12 +161,11 @@ class Outlook:
             f"{audit.judged} judgements, {audit.blind} drawings from nothing and {many(audit.frames, 'frame')} to look "
             f"through: up to about {duration(most)} of people's time"
         )
-        if counts:
-            return f"Because of the target, the audit of each delivery asks for {told} (settings: audit)."
         usual = size_of(settings, labels, self.n_objects).seconds(settings, self.n_objects)
         others = f"take about {duration(usual)} each" if usual else "are left out, since its labels take so little time"
+        full_ones = "of each delivery that may reach the target" if counts else "of the last delivery"
         return (
-            f"Beside the labels, the audit of the last delivery asks for {told}; those before {others} (at most "
+            f"Beside the labels, the audit {full_ones} asks for {told}; those before {others} (at most "
             f"{percent(audit.share)} of the labels' time; settings: audit)."
         )
 
@@ -211,11 +213,15 @@ def how_to_change(project: Project) -> str:
     )
 
 
-def sentences_ahead(project: Project, ledger: Ledger, served: str | None) -> list[str]:
-    """Say what is next, which settings matter, and what the round and the rest of the campaign are expected to take.
+def sentences_ahead(
+    project: Project, ledger: Ledger, served: str | None, estimates: Sequence[RoundEstimates] | None = None
+) -> list[str]:
+    """Say what is next, which settings matter, what the round and the rest of the campaign are expected to take, and
+    when a target of quality will be met.
 
     Args:
         served: where the project is served; None where it is not.
+        estimates: of all audited rounds; None for those that are stored.
     """
     last = ledger.last_round()
     lines = [f"Next: {next_step(project, ledger, served)}."]
@@ -223,6 +229,9 @@ def sentences_ahead(project: Project, ledger: Ledger, served: str | None) -> lis
         outlook = outlook_of(ledger, settings_in_force(ledger))
         if last is None or last.stop_reason is None:
             lines += filter(None, [outlook.of_round(), outlook.of_campaign(), outlook.of_audit()])
+        known = stored_estimates(ledger) if estimates is None else estimates
+        if (target := target_outlook(ledger, outlook.settings, known)) is not None:
+            lines.append(target.in_words())
         lines.append(f"Settings: {settings_that_matter(outlook.settings, outlook.plan)}.")
     return lines
 

@@ -16,8 +16,10 @@ from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Progress, QualityRow
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
+from tasks.auditing.target_outlook import TargetOutlook, target_outlook
 from tasks.progress import telling
 from tasks.project.annotator_stats import PersonRow, person_rows
+from tasks.project.run_settings import settings_in_force
 from tasks.report.figures.round_figures import Figure
 from tasks.report.figures.timeline_figure import time_line
 from tasks.report.round_rows import RoundRow, quality_by_video, round_rows
@@ -95,6 +97,7 @@ class Content:
         people: who labels on our page.
         categories: (name, provenance, masks) that the newest round delivered.
         estimates: what audits say of each round's delivery; ``category_names`` are those of their scopes.
+        target: of quality, and when it will be met; None where none is set.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Content:
     holdout: tuple[QualityRow, ...] = ()
     estimates: tuple[RoundEstimates, ...] = ()
     category_names: Mapping[int, str] = field(default_factory=dict)
+    target: TargetOutlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,13 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
 def with_outlook(content: Content, ledger: Ledger) -> Content:
     """Add the gain of the selection and the forecast, which take a bootstrap each."""
     quality = content.quality or content.holdout
-    return replace(content, proof=proof_so_far(ledger), forecast=forecast_of(content.rounds, quality))
+    target = target_of(ledger, content.estimates)
+    return replace(content, proof=proof_so_far(ledger), forecast=forecast_of(content.rounds, quality), target=target)
+
+
+def target_of(ledger: Ledger, estimates: Sequence[RoundEstimates]) -> TargetOutlook | None:
+    """Return what is known of the target that the next round, or the open one, goes by; None where none is set."""
+    return target_outlook(ledger, settings_in_force(ledger), estimates)
 
 
 def training_curves(ledger: Ledger) -> dict[int, list[tuple[int, float, float]]]:

@@ -69,7 +69,7 @@ def print_status(project: Project, console: Console) -> None:
         spent = [f"{who} {duration(s)} ({many(n, 'frame')})" for who, n, s in hours_by_person(ledger)]
         if spent:
             say(f"Human time: {', '.join(spent)}.")
-        for line in sentences_ahead(project, ledger, f"at {owner.url}" if owner else None):
+        for line in sentences_ahead(project, ledger, f"at {owner.url}" if owner else None, estimates):
             say(line)
 
 

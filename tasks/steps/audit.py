@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from al_core.campaign.audited import AuditSize, full_size
 from al_core.campaign.budget import effective_limits
 from al_core.campaign.stopping import Assured, History, stop_reason
 from al_core.evaluation.bootstrap import Estimate
@@ -16,7 +17,8 @@ from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_wor
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
 from tasks.auditing.asking_audits import draw_audit
-from tasks.auditing.round_estimates import lower_bound, refresh_estimates, stored_estimates
+from tasks.auditing.round_estimates import NEARLY_ALL, lower_bound, refresh_estimates, stored_estimates
+from tasks.auditing.target_outlook import METRICS
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of
 from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, standing_rounds
@@ -38,7 +40,8 @@ def audit_work(context: RoundContext) -> Audited:
         audit_video(context, video)
         tell(Progress(done, len(context.videos), video.name))
     measure_holdout(context.project, context.ledger)
-    draw_audit(context, counts=bool(context.settings.stopping.target_quality or over(context)))
+    refresh_estimates(context.project, context.ledger)
+    draw_audit(context, counts=True if over(context) else target_in_reach(context.ledger, context.settings))
     refresh_estimates(context.project, context.ledger)
     return Audited(len(context.videos), round_credits(context))
 
@@ -206,20 +209,35 @@ def campaign_history(ledger: Ledger, settings: Settings) -> History:
     )
 
 
-_METRICS = {"good": "the share of good masks", "j": "J", "jf": "J&F"}
+def target_in_reach(ledger: Ledger, settings: Settings) -> bool | None:
+    """Tell whether the quality of this delivery may end the campaign, by what is known of those before; None where
+    nothing is known yet."""
+    target = settings.stopping.target_quality
+    if not target:
+        return False
+    known = [each.best(settings.stopping.target_metric) for each in stored_estimates(ledger) if each.figures]
+    return None if not known or known[-1] is None else known[-1].high >= target
 
 
 def _assured(ledger: Ledger, settings: Settings) -> Assured | None:
-    """Return the quality that the newest audit with answers assures, by the grade with more of them."""
-    stopping = settings.stopping
+    """Return the quality that the newest audit assures that was drawn in full and is nearly all answered, by the grade
+    with more answers."""
+    stopping, full = settings.stopping, full_size(settings.audit)
     if not stopping.target_quality:
         return None
-    audited = next((each for each in reversed(stored_estimates(ledger)) if each.figures), None)
+    in_full = [
+        each
+        for each in stored_estimates(ledger)
+        if each.figures
+        and each.answered >= NEARLY_ALL * each.asked
+        and any(AuditSize(*sample.asked) == full for sample in ledger.audit_samples(each.round_id))
+    ]
+    audited = in_full[-1] if in_full else None
     figure = None if audited is None else audited.best(stopping.target_metric)
     if audited is None or figure is None:
         return None
     least = lower_bound(figure, stopping.target_confidence)
-    return Assured(audited.round_id, _METRICS[stopping.target_metric], least, figure.value, figure.grade.value)
+    return Assured(audited.round_id, METRICS[stopping.target_metric], least, figure.value, figure.grade.value)
 
 
 def _mean_quality(ledger: Ledger) -> tuple[float, ...]:

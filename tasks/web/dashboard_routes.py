@@ -27,6 +27,7 @@ from tasks.report.content import (
     gather_video,
     highest_uncertainty,
     last_predicted_round,
+    target_of,
     training_curves,
     with_outlook,
 )
@@ -94,7 +95,7 @@ def overview(context: Context, around: Around) -> HTMLResponse:
         content = with_outlook(gather_rounds(context.project, ledger), ledger)
         queue, overdue, hours = ledger.queue_state(), _overdue(ledger), hours_by_person(ledger)
         approvals = approvals_of(ledger)
-        ahead = sentences_ahead(context.project, ledger, "at this address")
+        ahead = sentences_ahead(context.project, ledger, "at this address", content.estimates)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
@@ -110,7 +111,8 @@ def quality(context: Context, around: Around) -> HTMLResponse:
 
     content = gather_rounds(context.project, context.ledger)
     samples = delivered_samples(context.project, context.ledger)
-    content = replace(content, forecast=forecast_of(content.rounds, content.quality))
+    forecast, target = forecast_of(content.rounds, content.quality), target_of(context.ledger, content.estimates)
+    content = replace(content, forecast=forecast, target=target)
     return _page(dashboard_pages.quality(content, samples, around))
 
 

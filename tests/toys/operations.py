@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.audit.audit_records import AuditAnswer
-from al_core.ledger.campaign.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion, CarriedRequest
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
@@ -83,7 +83,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_import("prelabel", "old model", ["old.json"], **import_tables(11))
     ledger.hold_out(1, [9, 11], [9], "eve")
     _audited(ledger)
-    ledger.put_audit_requests([audit_request(1)], {})
+    ledger.put_audit_requests([audit_request(1)], {}, [CarriedRequest("audit-1-t", 1, "audit-1", 1)])
     ledger.put_estimates(1, [ESTIMATE], datetime(2026, 11, 26))
     ledger.pin_student(1, "eve")
     _reviewed(ledger, found)
@@ -168,7 +168,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "drawn_tracks": {"video_id": 1},
         "audit_samples": {"round_id": 1}, "audit_answers": {"round_id": 1}, "audit_answers_so_far": {},
         "certificates": {},
-        "audit_question": {"request_id": "audit-1"}, "audit_state": {},
+        "audit_question": {"request_id": "audit-1"}, "carried_requests": {"round_id": 1}, "audit_state": {},
         "estimates": {},
         "truth_frames": {}, "round_before": {"round_id": 2}, "step_settings": {"round_id": 1, "name": "train"},
         "wanted": {}, "last_source": {}, "paused": {}, "pinned_student": {}, "imports": {}, "imported_frames": {},
@@ -234,7 +234,9 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "reopen_step": {"round_id": 1, "name": "predict", "videos": [1]},
         "add_categories": {"names": ["car"]}, "add_video": {"video": clip("other"), "times_us": times_us()},
         "put_import": {"purpose": "label", "author": "kim", "files": ["a.json"], **import_tables(1)},
-        "put_audit_requests": {"requests": [audit_request(2)], "after": {}},
+        "put_audit_requests": {
+            "requests": [audit_request(2)], "after": {}, "carried": [CarriedRequest("audit-2-t", 2, "audit-1", 1)],
+        },
         "put_estimates": {"round_id": 2, "rows": [ESTIMATE], "as_of": datetime(2026, 11, 26)},
         "hold_out": {"video_id": 1, "frame_indices": [1], "asked": [1], "who": "eve"},
         "end_holdout": {"video_id": 1, "frame_indices": [9], "who": "eve"},

@@ -1,7 +1,8 @@
 """The requests of audits, and the estimates that follow from their answers.
 
 A request of an audit has a purpose of its own and the number of the round whose delivery it is about. No round waits
-for it, and nothing is learned from its answer. When the next delivery is drawn from, those that nobody answered end.
+for it, and nothing is learned from its answer. When the next delivery is drawn from, those that nobody answered end,
+but for those that ask the same of it: they are carried over, answered or not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,23 @@ class AuditQuestion:
     iou: float
 
 
+@dataclass(frozen=True, slots=True)
+class CarriedRequest:
+    """A request of an earlier audit that stands for one of a later round's.
+
+    Attributes:
+        name: that the later round's request would have had.
+        round_id: of the later round.
+        request_id: of the earlier request.
+        video_id: that both are about.
+    """
+
+    name: str
+    round_id: int
+    request_id: str
+    video_id: int
+
+
 EstimateRow = tuple[str, str, str, float, float, float, int, float, int, int]
 """(scope, metric, grade, value, low, high, n, effective n, population, unanswered)."""
 
@@ -40,19 +58,27 @@ class AuditRequestOperations(Operations):
 
     @writes
     def put_audit_requests(
-        self, requests: Sequence[tuple[LabelRequest, AuditQuestion]], after: Mapping[str, str]
+        self,
+        requests: Sequence[tuple[LabelRequest, AuditQuestion]],
+        after: Mapping[str, str],
+        carried: Sequence[CarriedRequest] = (),
     ) -> int:
-        """Ask for a sample; open requests of earlier audits that nobody has in hand end. Asking twice is asking once.
+        """Ask for a sample; open requests of earlier audits end, unless they are carried over or somebody has them in
+        hand. Asking twice is asking once.
 
         Args:
             after: request -> the request that must be answered before it.
+            carried: what need not be asked again.
 
         Returns:
             How many requests are new.
         """
         with self._connector.transaction() as connection:
             new = 0
-            for round_id in {r.round_id for r, _ in requests}:
+            for one in carried:
+                row = [one.name, one.round_id, one.request_id, one.video_id]
+                connection.execute("INSERT INTO audit_carried VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+            for round_id in {r.round_id for r, _ in requests} | {one.round_id for one in carried}:
                 connection.execute(_END_EARLIER, {"round": round_id, "now": now()})
             for r, asked in requests:
                 row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
@@ -69,6 +95,12 @@ class AuditRequestOperations(Operations):
             return new
 
     @reads
+    def carried_requests(self, round_id: int) -> list[CarriedRequest]:
+        """Return the requests of earlier audits that ask what a round's audit would ask, by name."""
+        query = "SELECT name, round_id, request_id, video_id FROM audit_carried WHERE round_id = ? ORDER BY name"
+        return [CarriedRequest(*row) for row in self._rows(query, [round_id])]
+
+    @reads
     def audit_question(self, request_id: str) -> AuditQuestion | None:
         """Return what a request of an audit is about; None for other requests."""
         rows = self._rows(
@@ -80,7 +112,8 @@ class AuditRequestOperations(Operations):
 
     @reads
     def audit_state(self) -> list[tuple[int, int, int, datetime | None]]:
-        """Return (round, requests, answered, when the newest answer came or was taken back) of each audit, in order."""
+        """Return (round, requests, answered, when the newest answer came or was taken back) of each audit, in order;
+        requests that were carried over are among those of each round."""
         return self._rows(_STATE)
 
     @writes
@@ -107,11 +140,15 @@ _END_EARLIER = """
 UPDATE label_request SET status = 'replaced', updated_at = $now WHERE purpose = 'audit' AND status = 'open'
     AND round_id < $round
     AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
+    AND request_id NOT IN (SELECT request_id FROM audit_carried WHERE round_id >= $round)
 """
 
 _STATE = """
-SELECT r.round_id, count(DISTINCT request_id), count(DISTINCT request_id) FILTER (status = 'done'),
+WITH mine AS (SELECT round_id, request_id FROM label_request WHERE purpose = 'audit'
+    UNION SELECT round_id, request_id FROM audit_carried)
+SELECT mine.round_id, count(DISTINCT request_id), count(DISTINCT request_id) FILTER (status = 'done'),
     max(greatest(a.created_at, coalesce(withdrawn_at, a.created_at)))
-FROM label_request r LEFT JOIN answer a USING (request_id) LEFT JOIN withdrawal USING (answer_id)
-WHERE purpose = 'audit' AND status <> 'abandoned' GROUP BY 1 ORDER BY 1
+FROM mine JOIN label_request r USING (request_id) LEFT JOIN answer a USING (request_id)
+    LEFT JOIN withdrawal USING (answer_id)
+WHERE status <> 'abandoned' GROUP BY 1 ORDER BY 1
 """

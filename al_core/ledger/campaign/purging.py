@@ -127,6 +127,7 @@ _BY_REQUEST = (
     f"DELETE FROM set_aside WHERE request_id IN {_MINE}",
     f"DELETE FROM review WHERE request_id IN {_MINE}",
     f"DELETE FROM note WHERE request_id IN {_MINE}",
+    f"DELETE FROM audit_request WHERE request_id IN {_MINE}",
     "DELETE FROM agreement WHERE answer_id IN (SELECT answer_id FROM answer WHERE video_id = $video)",
     "DELETE FROM withdrawal WHERE answer_id IN (SELECT answer_id FROM answer WHERE video_id = $video)",
     f"DELETE FROM audit_log WHERE subject = 'video ' || $video OR subject IN {_MINE} "

@@ -270,6 +270,11 @@ CREATE TABLE audit_estimate(
     population INTEGER NOT NULL, unanswered INTEGER NOT NULL, as_of TIMESTAMP NOT NULL);
 """
 
+_M016_CARRIED_AUDITS = """
+CREATE TABLE audit_carried(
+    name VARCHAR PRIMARY KEY, round_id INTEGER NOT NULL, request_id VARCHAR NOT NULL, video_id INTEGER NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -286,6 +291,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (13, "audits", _M013_AUDITS),
     (14, "reviews", _M014_REVIEWS),
     (15, "audit requests", _M015_AUDIT_REQUESTS),
+    (16, "carried audits", _M016_CARRIED_AUDITS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -162,17 +162,19 @@ def _come_back(connection: duckdb.DuckDBPyConnection, annotator: str) -> dict[st
 
 
 def looks_held(connection: duckdb.DuckDBPyConnection, annotator: str) -> list[Lease]:
-    """Return the open requests for a yes or no that a person has in hand, in the order of the queue."""
+    """Return the open requests for a yes or no that a person has in hand, in the order of the queue: those of a round,
+    or the masks that an audit asks about, as the one that was handed out last."""
     return [Lease(*row) for row in connection.execute(_LOOKS_HELD, [annotator]).fetchall()]
 
 
-def next_look(connection: duckdb.DuckDBPyConnection, annotator: str, until: datetime) -> str | None:
+def next_look(connection: duckdb.DuckDBPyConnection, annotator: str, until: datetime, like: str) -> str | None:
     """Choose one more request for a yes or no that nobody has in hand.
 
     Args:
         until: as of :func:`next_for`.
+        like: a request; what is asked for is of a round as this one, or asks the same of a mask for an audit.
     """
-    names = {"me": annotator, "now": now(), "latest": until + CLOCK_SLACK}
+    names = {"me": annotator, "now": now(), "latest": until + CLOCK_SLACK, "like": like}
     others = {"to_others": _come_back(connection, annotator)["to_others"]}
     row = connection.execute(_FREE_LOOK, names | others).fetchone()
     return None if row is None else str(row[0])
@@ -444,15 +446,25 @@ SELECT 1 FROM set_aside WHERE request_id = $1 AND how = 'flag'
 UNION ALL SELECT 1 FROM draft WHERE request_id = $1 AND annotator = $2
 """
 
+# A frame that is looked through for an audit needs the whole picture.
+_IS_LOOK = """kind = 'accept' AND (purpose = 'label' OR (purpose = 'audit' AND label_request.request_id IN
+    (SELECT request_id FROM audit_request WHERE track_id > 0)))"""
+
 _FREE_LOOK = _FREE.format(
     columns=_COLUMNS,
-    where=f"purpose = 'label' AND kind = 'accept' AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS}",
+    where=f"{_IS_LOOK} AND NOT {_ASIDE} AND {_MINE} AND NOT {_BACK_TO_OTHERS} "
+    "AND purpose = (SELECT purpose FROM label_request WHERE request_id = $like) "
+    "AND (original_id IS NULL OR original_id IN (SELECT request_id FROM answer_current)) "
+    "AND (purpose = 'label' OR (SELECT iou FROM audit_request a WHERE a.request_id = label_request.request_id) "
+    "= (SELECT iou FROM audit_request WHERE request_id = $like))",
     order="",
 )
 
-_LOOKS_HELD = """
-SELECT request_id, token, expires_at FROM lease JOIN label_request USING (request_id)
-WHERE annotator = $1 AND token <> '' AND status = 'open' AND purpose = 'label' AND kind = 'accept'
+_LOOKS_HELD = f"""
+WITH mine AS (SELECT label_request.*, token, expires_at FROM lease JOIN label_request USING (request_id)
+    WHERE annotator = $1 AND token <> '' AND token NOT LIKE 'review-%' AND status = 'open')
+SELECT request_id, token, expires_at FROM mine AS label_request
+WHERE {_IS_LOOK} AND purpose = (SELECT purpose FROM mine ORDER BY expires_at DESC, request_id LIMIT 1)
 ORDER BY round_id, rank, request_id
 """
 

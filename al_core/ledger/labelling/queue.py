@@ -142,7 +142,7 @@ class QueueOperations(Operations):
 
         Returns:
             Those in hand and others as :meth:`claim` would give them out, in the order of the queue; none where no such
-            frame is in hand.
+            frame is in hand. With a mask to judge for an audit, others of audits.
 
         Raises:
             UnknownName: nobody of that name has access.
@@ -155,7 +155,7 @@ class QueueOperations(Operations):
                 for lease in held:
                     prolong_lease(connection, lease.request_id, until)
                 while 0 < len(held) < most and not connection.execute(PAUSED).fetchone():
-                    request_id = next_look(connection, person.name, until)
+                    request_id = next_look(connection, person.name, until, held[0].request_id)
                     if request_id is None:
                         break
                     held.append(lease_to(connection, request_id, person.name, until))

@@ -1,14 +1,17 @@
 """What audits say of the delivered masks, as tiles and as a section."""
 
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from al_core.audit.audit_records import Grade
 from tasks.auditing.round_estimates import RoundEstimates
+from tasks.auditing.target_outlook import TargetOutlook
 from tasks.report.content import Content
 from tasks.report.estimate_words import in_words, newest, rests_on, scope_name, span_of, value_of, with_span
 from tasks.report.figures.estimate_figure import estimates_by_round
+from tasks.report.formatting import duration, score
 from tasks.report.pages.document import Charts, Tile, render
 
 COLUMNS = (
@@ -67,7 +70,37 @@ def estimates(content: Content, charts: Charts) -> Markup:
         round_id=found.round_id,
         charts=charts,
         figure=estimates_by_round(content.estimates),
+        target=content.target,
+        scores=_scores(content.target),
     )
+
+
+def target_tile(content: Content) -> list[Tile]:
+    """Return the tile of when the target of quality will be met; empty where none is set or too little is known."""
+    found = content.target
+    if found is None or found.forecast is None:
+        return []
+    left = found.forecast.to_target
+    if left.value == 0:
+        return [("Target", "met", f"{found.points[-1].least:.3f} is assured of {found.stopping.target_quality:g}")]
+    span = f"{duration(left.low) if math.isfinite(left.low) else 'never'} to "
+    span += duration(left.high) if math.isfinite(left.high) else "never"
+    value = duration(left.value) if math.isfinite(left.value) else "not in sight"
+    return [("Target in", value, f"of labelling: {span}")]
+
+
+def _scores(target: TargetOutlook | None) -> list[tuple[str, ...]]:
+    """Return a row a forecast: what was expected of a round, what came, and whether it held."""
+    found = target.scores if target is not None else ()
+    return [
+        (
+            str(one.round_id),
+            f"{score(one.expected.value)} ({score(one.expected.low)} to {score(one.expected.high)})",
+            score(one.came),
+            "held" if one.held else "missed",
+        )
+        for one in found
+    ]
 
 
 def _not_yet(estimates: Sequence[RoundEstimates]) -> str:

@@ -17,7 +17,7 @@ from tasks.report.figures import round_figures
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.pages import document
 from tasks.report.pages.document import Charts, Tile, render
-from tasks.report.pages.estimate_section import good_tile, quality_tiles
+from tasks.report.pages.estimate_section import good_tile, quality_tiles, target_tile
 from tasks.report.people_tables import COLUMNS, LEGEND, PersonRow, cells
 from tasks.report.round_rows import held_out_quality, quality_by_video
 from tasks.steps.context import Trained
@@ -239,7 +239,7 @@ def _expected(content: Content) -> list[Tile]:
     if content.forecast is not None:
         gain = content.forecast.gain
         tiles.append(("Next hour brings", f"{gain.value:+.3f}", f"J&F, {gain.low:+.3f} to {gain.high:+.3f}"))
-    return tiles
+    return tiles + target_tile(content)
 
 
 def _machine_time(content: Content) -> Tile:

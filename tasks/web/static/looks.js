@@ -1,6 +1,7 @@
 // Up to twelve masks at once where only a yes or no is asked for: pieces of several frames, each confirmed or refused.
 
 import { element } from "./elements.js";
+import { explain, judgement } from "./judged.js";
 import * as masks from "./masks.js";
 import { decode } from "./rle.js";
 
@@ -65,6 +66,7 @@ export class Looks {
     this.tasks = tasks;
     this.cards = tasks.flatMap((task) => task.masks.map((mask) => ({ task, mask, said: "" })));
     byId("looks-cards").replaceChildren(...this.cards.map((card, i) => this.#row(card, i)));
+    explain(tasks[0].audit);
     this.root.hidden = false;
     for (const task of tasks) this.#draw(task);
     const seconds = Math.min(...tasks.map((task) => task.lease.expires_in_seconds));
@@ -137,7 +139,8 @@ export class Looks {
     const answers = [], left = [];
     for (const task of this.tasks) {
       const mine = this.cards.filter((card) => card.task === task), judged = mine.filter(({ said }) => said);
-      if (judged.length) answers.push({ task, judged: judged.length, ...answerOf(mine, judged) });
+      const answer = task.audit ? judgement : answerOf;
+      if (judged.length) answers.push({ task, judged: judged.length, ...answer(mine, judged) });
       else left.push(task);
     }
     if (answers.length) this.send(answers, left);

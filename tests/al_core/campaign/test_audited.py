@@ -2,7 +2,7 @@
 
 import pytest
 
-from al_core.campaign.audited import AuditSize, full_size, further_down, is_audited, most_assured, size_of
+from al_core.campaign.audited import AuditSize, full_size, further_down, is_audited, most_assured, size_of, value_needed
 from al_core.settings import Settings
 
 FEW = Settings().changed({"audit.judged": 10, "audit.blind": 2, "audit.frames": 5})
@@ -58,3 +58,11 @@ def test_what_an_audit_can_assure_at_most():
     assert most_assured(settings.changed({"stopping.target_confidence": 0.999})) < most_assured(settings)
     assert most_assured(settings.changed({"annotator.backend": "inbox"})) == 0
     assert further_down(0.5) == further_down(0.95) == 1
+
+
+def test_more_than_the_target_is_needed_to_assure_it():
+    settings = Settings().changed({"stopping.target_quality": 0.8})
+    # 55 of 60 are .917, whose interval begins at .816; 54 are .9, from .795 on.
+    assert 0.9 < value_needed(settings) < 0.917
+    assert 0.8 < value_needed(settings, 120) < value_needed(settings)
+    assert value_needed(settings.changed({"stopping.target_quality": 0.99})) == pytest.approx(1, abs=0.01)

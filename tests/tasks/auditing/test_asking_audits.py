@@ -34,7 +34,9 @@ def test_a_delivery_that_is_soon_replaced_is_asked_about_for_a_share_of_the_labe
     # A round of this project is one label of 80 seconds, of which too few questions could be paid.
     assert draw_audit(context, counts=False) == 0
     assert ledger.audit_samples(2) == []
-    assert draw_audit(context, counts=True) > 0
+    # Where nothing is known that a target could be held against, it is asked about anyhow.
+    assert draw_audit(context, counts=None) > 0
+    assert ledger.audit_samples(2)[0].asked == (60, 8, 20)
     asked = n_open(ledger)
     assert draw_audit(context, counts=False) == asked
 

@@ -61,7 +61,10 @@ def test_a_round_says_what_it_asks_for_and_costs(ledger):
     [
         ({}, "those before are left out, since its labels take so little time (at most 20 % of the labels' time;"),
         ({"audit.share": 1.0}, "those before take about 2.1 min each (at most 100 % of"),
-        ({"stopping.target_quality": 0.8}, "Because of the target, the audit of each delivery asks for 60 judgements"),
+        (
+            {"stopping.target_quality": 0.8},
+            "the audit of each delivery that may reach the target asks for 60 jud",
+        ),
     ],
 )
 def test_what_audits_cost_is_told_beforehand(ledger, changed, told):

@@ -5,6 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
+from al_core.audit.audit_records import Grade
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.video_quality import Measurement
 from al_core.masks.rle import encode
@@ -15,13 +16,16 @@ from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import (
     audit_video,
+    campaign_history,
     gain_in_words,
     gain_so_far,
     measure_holdout,
     proof_so_far,
     round_credits,
+    target_in_reach,
 )
 from tasks.steps.select import strategy_of
+from tests.toys.audits.answering import drawn, say
 from tests.toys.labelled_project import copied, finished_project
 from tests.toys.ledgers import SQUARE, chosen, context_of, ledger_with_clip, mask_answer, square
 
@@ -134,3 +138,47 @@ def test_held_out_labels_measure_every_round_apart_from_truth(project):
     found = [(q.value, q.n_frames) for q in whole_video(ledger.quality(reference="holdout"), "j")]
     assert found == [(0.5, 2)]
     assert ledger.quality() == []
+
+
+TARGET = Settings().changed({"stopping.target_quality": 0.8, "stopping.max_rounds": 9})
+
+
+@pytest.fixture
+def target(tmp_path, finished):
+    """A project with a target and a third round, of whose two rounds before none was audited."""
+    project, ledger, _ = copied(finished, tmp_path)
+    ledger.begin_round(TARGET)
+    return project, ledger
+
+
+def estimated(ledger, value, asked=(60, 8, 20)):
+    """The second round's audit, of this size, is answered: the share of good masks, give or take .05."""
+    draw = len(ledger.audit_samples(2)) + 1
+    sizes = dict(zip(("judged", "blind", "frames"), asked, strict=True))
+    sample = drawn(Project.at(ledger.path.parent), ledger, 2, **sizes, draw=draw)
+    for unit in sorted(sample.units, key=lambda u: u.grade is not Grade.MEASURED):
+        say(ledger, sample, unit)
+    row = ("all", "good", "judged", value, value - 0.05, value + 0.05, 60, 60.0, 900, 0)
+    ((_, _, _, newest),) = ledger.audit_state()
+    ledger.put_estimates(2, [row], newest)
+
+
+def test_a_target_is_decided_on_by_an_audit_in_full(target):
+    _, ledger = target
+    assert campaign_history(ledger, TARGET).assured is None
+    estimated(ledger, 0.95, asked=(10, 0, 0))
+    assert campaign_history(ledger, TARGET).assured is None
+    estimated(ledger, 0.95)
+    found = campaign_history(ledger, TARGET).assured
+    assert (found.round_id, found.grade, found.least) == (2, "judged", pytest.approx(0.9))
+    assert campaign_history(ledger, Settings()).assured is None
+
+
+def test_whether_a_target_is_in_reach_follows_from_the_estimate_before(target):
+    _, ledger = target
+    assert target_in_reach(ledger, Settings()) is False
+    assert target_in_reach(ledger, TARGET) is None
+    estimated(ledger, 0.7)
+    assert target_in_reach(ledger, TARGET) is False
+    estimated(ledger, 0.76)
+    assert target_in_reach(ledger, TARGET) is True

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from al_core.ledger.campaign.audit_requests import AuditQuestion
+from al_core.ledger.campaign.audit_requests import AuditQuestion, CarriedRequest
 from al_core.ledger.labelling.leases import Purpose
 from al_core.records import FrameRef, LabelKind, LabelRequest
 from al_core.settings import Settings
@@ -99,6 +99,19 @@ def test_an_audit_ends_with_the_next_one_but_for_what_is_in_hand(ledger, audited
     assert handed_out(ledger, "bo") == "audit-2-0"
 
 
+def test_what_is_carried_over_goes_on_and_counts_for_both_rounds(ledger, audited):
+    audited(3)
+    handed_out(ledger)
+    ledger.begin_round(Settings())
+    carried = [CarriedRequest(f"audit-2-{i}", 2, f"audit-1-{i}", 1) for i in (0, 1)]
+    assert ledger.put_audit_requests([], {}, carried) == 0
+    assert [r.request_id for r in ledger.requests(status="open", purpose="audit")] == ["audit-1-1"]
+    assert ledger.carried_requests(2) == carried
+    assert [state[:3] for state in ledger.audit_state()] == [(1, 3, 1), (2, 2, 1)]
+    assert handed_out(ledger) == "audit-1-1"
+    assert [state[:3] for state in ledger.audit_state()] == [(1, 3, 2), (2, 2, 2)]
+
+
 def test_how_far_audits_are(ledger, audited):
     audited(2)
     assert ledger.audit_state() == [(1, 2, 0, None)]
@@ -123,3 +136,21 @@ def test_estimates_are_replaced_round_by_round(ledger):
     ledger.put_estimates(2, [ESTIMATE], at)
     ledger.put_estimates(1, [ESTIMATE], at)
     assert ledger.estimates() == [(1, at, ESTIMATE), (2, at, ESTIMATE)]
+
+
+def test_masks_to_judge_are_handed_out_together_and_frames_to_look_through_are_not(ledger, audited):
+    audited(3, after={"audit-1-2": "audit-1-whole"})
+    whole = LabelRequest("audit-1-whole", 1, FrameRef(1, 7), 9, "", LabelKind.ACCEPT)
+    about = AuditQuestion(1, 1, whole.frame, 0, "judged", 0.75)
+    ledger.put_audit_requests([(whole, about)], {})
+    ledger.begin_round(Settings())
+    looked = replace(LabelRequest.of(2, chosen(9, 0)), kind=LabelKind.ACCEPT)
+    ledger.put_requests([looked])
+
+    def names(who):
+        return [task.question.request.request_id for task in ledger.claim_looks(who, 60.0, 12)]
+
+    assert ledger.claim("ada", 60.0).question.request.request_id == "audit-1-0"
+    assert names("ada") == ["audit-1-0", "audit-1-1"]
+    assert ledger.claim("bo", 60.0).question.request.request_id == "audit-1-whole"
+    assert names("bo") == []

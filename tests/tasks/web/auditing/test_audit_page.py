@@ -125,3 +125,21 @@ def test_what_is_drawn_blind_shows_no_mask_and_is_judged_only_afterwards(audited
     (said,) = case.said
     assert said.key.grade is Grade.MEASURED
     assert said.j > 0
+
+
+def test_several_masks_are_judged_together(audited):
+    case = audited(judged=4, blind=0, frames=0)
+    page = case.bo.page
+    page.wait_for_selector("#looks:not([hidden]) li:nth-child(4)")
+    assert page.inner_text("#looks-audit").startswith("Is each mask good enough?")
+    assert "at least 0.75" in page.inner_text("#looks-audit")
+    assert page.is_hidden("#looks-round")
+    page.wait_for_selector("#looks-examples:not([hidden])")
+    for key in ("1", "2", "2", "a", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_function("() => !fewframes.looks.isOpen && !fewframes.work.sending")
+    page.wait_for_function("() => document.getElementById('app').dataset.state === 'empty'")
+    assert sorted(said.good for said in case.said) == [False, True, True, True]
+    given = [g.answer for g in case.ledger.answers_given(purpose=Purpose.AUDIT)]
+    assert {answer.label.complete for answer in given} == {False}
+    assert all(answer.label.masks == () for answer in given)

@@ -1,0 +1,112 @@
+"""When the target of quality will be met, as the audits so far let expect, and how such forecasts fared."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from al_core.audit.audit_records import QualityEstimate
+from al_core.campaign.audited import value_needed
+from al_core.evaluation.target_forecast import (
+    FEWEST,
+    CurvePoint,
+    ForecastScore,
+    TargetForecast,
+    forecast_scores,
+    target_forecast,
+)
+from al_core.ledger.store import Ledger
+from al_core.settings import Settings, StoppingSettings
+from tasks.auditing.round_estimates import RoundEstimates, lower_bound
+from tasks.report.formatting import duration, many, percent, score
+
+METRICS = {"good": "the share of good masks", "j": "J", "jf": "J&F"}
+"""What a target may be of, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOutlook:
+    """What is known of a target of quality.
+
+    Attributes:
+        points: of the rounds that were audited, in the grade of the newest.
+        newest: the estimate of the last of them; None before any.
+        forecast: None while too little is known.
+        scores: of forecasts that can be held against what came.
+        round_seconds: that a round's labels took on average.
+    """
+
+    stopping: StoppingSettings
+    points: tuple[CurvePoint, ...]
+    newest: QualityEstimate | None
+    forecast: TargetForecast | None
+    scores: tuple[ForecastScore, ...]
+    round_seconds: float
+
+    def in_words(self) -> str:
+        """Return all of it, as people read it."""
+        told = [f"Target: {METRICS[self.stopping.target_metric]} of at least {self.stopping.target_quality:g}, assured"]
+        told[0] += f" with {percent(self.stopping.target_confidence)} confidence."
+        if self.newest is not None:
+            last, figure = self.points[-1], self.newest
+            rests = f"{figure.grade}, {score(figure.value)} on {many(figure.n, 'answer')}"
+            told.append(f"The audit of round {last.round_id} assures {last.least:.3f} ({rests}).")
+        told.append(self.when())
+        if self.scores:
+            held = sum(one.held for one in self.scores)
+            told.append(f"Of {many(len(self.scores), 'forecast')} of a round's estimate, {held} held.")
+        return " ".join(told)
+
+    def when(self) -> str:
+        """Say when the target will be met."""
+        if self.forecast is None:
+            return (
+                f"When it will be met is forecast from {FEWEST} audited rounds on; "
+                f"{many(len(self.points), 'round')} {'is' if len(self.points) == 1 else 'are'} known."
+            )
+        left, needed = self.forecast.to_target, self.forecast.needed
+        if left.value == 0:
+            return "It is met."
+        rounds = left.value / self.round_seconds if self.round_seconds else math.inf
+        if math.isinf(left.value):
+            more = "not expected to be met as things go"
+        else:
+            more = f"expected to be met after about {duration(left.value)} more of labelling"
+            more += f", in about {many(max(1, round(rounds)), 'round')}" if math.isfinite(rounds) else ""
+        span = f"between {_time(left.low)} and {_time(left.high)} with 95 % confidence"
+        return f"It is {more} ({span}); an audit assures it from an estimate of about {needed:.3f} on."
+
+
+def target_outlook(ledger: Ledger, settings: Settings, estimates: Sequence[RoundEstimates]) -> TargetOutlook | None:
+    """Return what is known of the target of a campaign; None where none is set.
+
+    Args:
+        estimates: of all rounds that were audited, in order.
+    """
+    stopping = settings.stopping
+    if not stopping.target_quality:
+        return None
+    spent: dict[int, float] = {round_id: seconds for round_id, _, seconds in ledger.human_effort(audits=False)}
+    best = [(each.round_id, each.best(stopping.target_metric)) for each in estimates]
+    known = [(round_id, figure) for round_id, figure in best if figure is not None]
+    newest = known[-1][1] if known else None
+    # What was judged and what was measured make no curve together.
+    same = [(round_id, figure) for round_id, figure in known if newest and figure.grade is newest.grade]
+    points = tuple(_point(round_id, figure, spent, stopping.target_confidence) for round_id, figure in same)
+    needed = value_needed(settings, newest.population if newest else 0)
+    forecast = target_forecast(points, stopping.target_quality, needed, np.random.default_rng(0)) if points else None
+    scores = forecast_scores(points, np.random.default_rng(1))
+    took = [seconds for round_id, seconds in spent.items() if round_id and seconds]
+    return TargetOutlook(stopping, points, newest, forecast, tuple(scores), sum(took) / len(took) if took else 0.0)
+
+
+def _point(round_id: int, figure: QualityEstimate, spent: Mapping[int, float], confidence: float) -> CurvePoint:
+    """Return an estimate as a point of the curve; ``spent`` are the human seconds of each round."""
+    seconds = sum(took for number, took in spent.items() if number <= round_id)
+    value, low, high = (min(max(x, 0.0), 1.0) for x in (figure.value, figure.low, figure.high))
+    return CurvePoint(round_id, seconds, value, low, high, lower_bound(figure, confidence))
+
+
+def _time(seconds: float) -> str:
+    return "an unknown time" if math.isinf(seconds) else duration(seconds)
