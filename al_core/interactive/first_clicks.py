@@ -15,8 +15,8 @@ from al_core.interactive.closeup import Closeup
 from al_core.interactive.segmenters import grabcut, random_walk
 from al_core.masks.soft import Window
 
-WALKED_SIDE = 100
-LONG_SIDE = 128
+WALKED_SIDE = 140
+LONG_SIDE = 160
 """Of the small pictures of the whole frame, in pixels: for the random walker, and for GrabCut."""
 
 CLICKED = 0.025

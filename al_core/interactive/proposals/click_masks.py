@@ -15,16 +15,17 @@ from al_core.interactive.first_clicks import Click, clicked_parts, cut_from_walk
 from al_core.interactive.segmenters import grabcut
 from al_core.masks.soft import Size, Window
 
-LONG_SIDE = 128
+LONG_SIDE = 160
 """Of the small picture of the whole frame, in pixels."""
 
-REACH = 0.06
-"""A disk of this radius, as a share of the longer side, is likely the object's."""
+REACH = (0.12, 0.06)
+"""A disk of this radius, as a share of the longer side, is likely the object's: around the first click, and around each
+of several."""
 
-NEAR = 0.16
-"""The window around the clicks reaches so far beyond them, as a share of the longer side of the frame."""
+NEAR = (0.3, 0.16)
+"""The window around the first click, or several, reaches so far beyond, as a share of the longer side of the frame."""
 
-NEAR_SIDE = 100
+NEAR_SIDE = 140
 _CERTAIN_RADIUS = 2
 
 Mask = NDArray[np.bool_]
@@ -41,10 +42,11 @@ def _by_disks(image: Image, clicks: Sequence[Click]) -> Mask:
     size: Size = (int(image.shape[0]), int(image.shape[1]))
     closeup = Closeup.around(Window(0, 0, size[1], size[0]), size, 0.0, LONG_SIDE)
     seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
+    reach = round(REACH[len(clicks) > 1] * LONG_SIDE)
     states = np.full(closeup.size, cv2.GC_PR_BGD, np.uint8)
     for seed in seeds:
         if seed.positive:
-            cv2.circle(states, (seed.x, seed.y), round(REACH * LONG_SIDE), cv2.GC_PR_FGD, -1)
+            cv2.circle(states, (seed.x, seed.y), reach, cv2.GC_PR_FGD, -1)
     states[[0, -1]] = states[:, [0, -1]] = cv2.GC_BGD
     _hold(states, seeds)
     return _on_frame(closeup, clicked_parts(grabcut(closeup.image(image), states, 3), seeds), size)
@@ -53,7 +55,7 @@ def _by_disks(image: Image, clicks: Sequence[Click]) -> Mask:
 def _in_window(image: Image, clicks: Sequence[Click]) -> Mask:
     """Walk and cut within a window around the clicks on the object, whose edge is background."""
     size: Size = (int(image.shape[0]), int(image.shape[1]))
-    inside, reach = [c for c in clicks if c.positive], int(NEAR * max(size))
+    inside, reach = [c for c in clicks if c.positive], int(NEAR[len(clicks) > 1] * max(size))
     columns, rows = [c.x for c in inside], [c.y for c in inside]
     window = Window(min(columns) - reach, min(rows) - reach, max(columns) + reach + 1, max(rows) + reach + 1)
     window = window.clipped(size)
