@@ -54,10 +54,10 @@ def _begun(image: NDArray[np.uint8], prior: NDArray[np.float32], trust: NDArray[
     if min(h, w) < _LEAST_HALVED:
         return prior
     half = (w // 2, h // 2)
-    held = cv2.resize(trust, half, interpolation=cv2.INTER_AREA)
-    known = cv2.resize(trust * prior, half, interpolation=cv2.INTER_AREA) / held
     small = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.resize(random_walk(small, known, 4 * held), (w, h)), np.float32)
+    held, said = (cv2.resize(values, half, interpolation=cv2.INTER_AREA) for values in (trust, trust * prior))
+    known, trusted = np.asarray(said / held, np.float32), np.asarray(4 * held, np.float32)
+    return np.asarray(cv2.resize(random_walk(small, known, trusted), (w, h)), np.float32)
 
 
 def _ease(image: NDArray[np.uint8]) -> sparse.csr_matrix:
