@@ -12,8 +12,9 @@ that. Confidence has no part in it.
 
 Within a stratum those are drawn whose lots are lowest: numbers that follow from the seed and from what a mask is called
 (video, frame, track), and stay with it from delivery to delivery (permanent random numbers: Ohlsson, "Coordination of
-samples using permanent random numbers", Business Survey Methods 1995). Each sample is as random as any, and has as much
-in common as can be with that of the delivery before, so that few answers are needed where few masks changed.
+samples using permanent random numbers", Business Survey Methods 1995). Each sample is as random as any, and the first
+draw from a delivery has as much in common as can be with that from the delivery before, so that few answers are needed
+where few masks changed. Further draws have numbers of their own.
 """
 
 from collections.abc import Sequence
@@ -59,14 +60,16 @@ def draw_sample(
         raise BadAudit(f"an audit draws 0 or more of each kind, got {judged} judged, {blind} blind, {frames} frames")
     if not len(population) and not population.n_frames:
         raise BadAudit(f"round {population.round_id} delivered nothing that an audit could look at")
-    rng = np.random.default_rng([seed, draw])
+    # Further draws are asked for because of what is known: they share nothing with those of other deliveries.
+    named = [seed, draw] if draw == 1 else [seed, draw, population.round_id]
+    rng = np.random.default_rng(named)
     provenances, numbers = np.unique(population.provenance, return_inverse=True)
     strata, code = np.unique(population.video_id * max(len(provenances), 1) + numbers, return_inverse=True)
     videos, at = np.unique(population.frame_video, return_inverse=True)
     masks = (population.video_id, population.frame_idx, population.track_id)
     numbered = enumerate(((Grade.JUDGED, judged), (Grade.MEASURED, blind)))
-    rows = {grade: stratified(code, n, rng, lots([seed, draw, kind], *masks)) for kind, (grade, n) in numbered}
-    of_frames = lots([seed, draw, len(rows)], population.frame_video, population.frame_number)
+    rows = {grade: stratified(code, n, rng, lots([*named, kind], *masks)) for kind, (grade, n) in numbered}
+    of_frames = lots([*named, len(rows)], population.frame_video, population.frame_number)
     looked_at = stratified(at, frames, rng, of_frames)
     units = _units(population, rows, looked_at)
     told = [

@@ -10,7 +10,6 @@ from al_core.campaign.budget import plan_campaign
 from al_core.errors import BadAudit
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.settings import Settings
 from tasks.project.outlook import facts_of
 from tasks.steps.context import RoundContext
 
@@ -36,7 +35,7 @@ def draw_audit(context: RoundContext, counts: bool | None = True) -> int:
     from tasks.auditing.carried import Unchanged, carried_over
     from tasks.auditing.samples import store_sample
     from tasks.auditing.simulated_judge import answer_audit
-    from tasks.certificates.delivered_population import population_of
+    from tasks.certificates.delivered_population import population_of, seed_of_draws
 
     population = population_of(context.project, ledger, round_id)
     if not len(population) and not population.n_frames:
@@ -47,7 +46,7 @@ def draw_audit(context: RoundContext, counts: bool | None = True) -> int:
     size = AuditSize(*drawn_before[0].asked) if drawn_before else _size(context, population, unchanged, counts)
     if not size:
         return 0
-    seed = drawn_before[0].seed if drawn_before else _seed(ledger, settings)
+    seed = drawn_before[0].seed if drawn_before else seed_of_draws(ledger, settings.seed)
     sample = draw_sample(population, seed=seed, iou=settings.audit.iou, **asdict(size))
     carried, order = carried_over(ledger, sample, unchanged), np.random.default_rng([settings.seed, round_id, 2])
     asked = store_sample(ledger, sample, order, carried)
@@ -69,16 +68,6 @@ def _size(
     known = None if unchanged is None else unchanged.expected(population, answered_of(ledger, unchanged.before))
     size = size_of(settings, labels, n_objects, known, bool(counts))
     return size if size or counts is not None else size_of(settings, labels, n_objects, known, counts=True)
-
-
-def _seed(ledger: Ledger, settings: Settings) -> int:
-    """Return what a draw follows from: another number once a certificate froze masks, since which are left then follows
-    from the answers, and those of one sample alone."""
-    return settings.seed + _STRIDE * sum(bool(one.accepted) for one in ledger.certificates())
-
-
-_STRIDE = 1_000_003
-"""Seeds of samples lie so far apart."""
 
 
 def ask_more(project: Project, ledger: Ledger, judged: int = 0, blind: int = 0, frames: int = 0) -> int:

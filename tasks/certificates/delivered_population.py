@@ -71,3 +71,13 @@ def _frames(lengths: dict[int, int], labelled: set[tuple[int, int]]) -> Iterator
         for frame_idx in range(length):
             if (video_id, frame_idx) not in labelled:
                 yield video_id, frame_idx
+
+
+_STRIDE = 1_000_003
+"""Seeds of samples lie so far apart."""
+
+
+def seed_of_draws(ledger: Ledger, seed: int) -> int:
+    """Return what draws follow from: another number once a certificate froze masks, since which are left then follows
+    from the answers, and those of one sample alone."""
+    return seed + _STRIDE * sum(bool(one.accepted) for one in ledger.certificates())

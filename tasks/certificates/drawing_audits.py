@@ -7,7 +7,7 @@ from al_core.audit.failure_tail import answers_needed
 from al_core.errors import BadAudit
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.certificates.delivered_population import population_of
+from tasks.certificates.delivered_population import population_of, seed_of_draws
 from tasks.certificates.issuing import FRAMES as FRAME_KIND
 from tasks.certificates.issuing import MASKS, Look, Wish, certificate_of, prepare, spent_in
 from tasks.steps.context import hashes_of
@@ -57,6 +57,7 @@ def draw_audit(
             )
         ledger.put_certificate(given_up(project, ledger, look))
     draw = len(ledger.audit_samples(population.round_id)) + 1
+    seed = seed_of_draws(ledger, seed)
     sample = draw_sample(population, seed=seed, judged=judged, blind=blind, frames=frames, iou=iou, draw=draw)
     ledger.put_audit_sample(sample)
     return sample

@@ -61,6 +61,8 @@ def test_the_next_delivery_is_drawn_from_alike_where_it_is_the_same():
     sizes = {"judged": 20, "blind": 8, "frames": 8}
     first, again = (draw_sample(p, seed=3, **sizes) for p in (before, after))
     assert again.units == first.units
+    further = [{u.key for u in draw_sample(p, seed=3, **sizes, draw=2).units} for p in (before, after)]
+    assert len(further[0] & further[1]) < 20
     # Some frames were labelled since: most of the others are drawn again.
     left = np.random.default_rng(0).random(200) > 0.1
     columns = ("video_id", "frame_idx", "track_id", "category_id", "provenance", "confidence")

@@ -1,10 +1,13 @@
 """What is audited: the machine's masks of a delivery, and the frames that nobody labelled."""
 
+from dataclasses import replace
+
 import pytest
 
 from al_core.errors import NotReady
-from tasks.certificates.delivered_population import population_of
+from tasks.certificates.delivered_population import population_of, seed_of_draws
 from tests.toys.audits.audited_project import N_FRAMES, confidence_of
+from tests.toys.audits.deliveries import certificate
 from tests.toys.labelled_project import new_project
 
 
@@ -24,3 +27,12 @@ def test_without_a_delivery_it_says_what_to_do(tmp_path):
         population_of(project, ledger)
     with pytest.raises(NotReady, match="round 3 delivered no masks"):
         population_of(project, ledger, 3)
+
+
+def test_draws_follow_from_another_number_once_a_certificate_froze_masks(tmp_path):
+    _, ledger, _ = new_project(tmp_path)
+    assert seed_of_draws(ledger, 7) == 7
+    ledger.put_certificate(replace(certificate(1), accepted=()))
+    assert seed_of_draws(ledger, 7) == 7
+    ledger.put_certificate(certificate(2))
+    assert seed_of_draws(ledger, 7) not in (7, 8)
