@@ -2,13 +2,17 @@
 
 python -m tests.bench.auditing.audit_coverage --campaigns 2000 --pool pool.npz --workers 8 --out coverage.json
 
+What is done is written to the file at once, so that the same command goes on where it was stopped.
+
 A campaign makes a delivery, draws its audit sample, lets people answer, and decides; nothing in it knows the truth.
 Deliveries are made up, or, with ``--pool`` (from ``audit_pool``), put together of real masks and their confidences:
 some of the clips, in one of the deliveries. A rate whose exact 95 % interval lies wholly above what was promised
 FAILS, and the program ends with 1.
 """
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -49,17 +53,18 @@ class Delivery:
         """What people say of some samples; judges who err do so mask by mask."""
         said: dict[UnitKey, AuditAnswer] = {}
         units = [unit for sample in samples for unit in sample.units]
-        for unit, row in zip(units, self.population.rows_of(units), strict=True):
-            name = f"{unit.key.video_id}-{row}"
+        for unit, row in zip(units, self.population.rows_of(units).tolist(), strict=True):
+            key = unit.key
+            name = f"{key.video_id}-{row}"
             if unit.whole_frame:
-                said[unit.key] = AuditAnswer(unit.key, "ann", name, missed=int(self.missed[row]))
+                said[key] = AuditAnswer(key, "ann", name, missed=int(self.missed[row]))
             elif unit.grade is Grade.MEASURED:
                 overlap = float(self.overlap[row])
-                said[unit.key] = AuditAnswer(unit.key, "ann", name, j=overlap, f=overlap)
+                said[key] = AuditAnswer(key, "ann", name, j=overlap, f=overlap)
             else:
                 bad = self.overlap[row] < IOU
                 good = rng.random() >= noticed if bad else rng.random() >= refused
-                said[unit.key] = AuditAnswer(unit.key, "ann", name, good=bool(good))
+                said[key] = AuditAnswer(key, "ann", name, good=bool(good))
         return said
 
 
@@ -226,20 +231,27 @@ def estimated(name: str, make: Callable[[Rng], Delivery], confidence: str, rng: 
     return told
 
 
-def run(job: tuple[str, str, str, float, int, int], pool: Path | None) -> tuple[tuple, list[dict]]:
-    """All campaigns of one job: (what, case, deliveries, error, first seed, how many)."""
+Job = tuple[str, str, str, float, int, int]
+"""What, case, deliveries, error, first seed, how many campaigns."""
+
+Sums = dict[str, float]
+"""Sums over campaigns of all that was told of each, and "campaigns"."""
+
+
+def run(job: Job, pool: Path | None) -> tuple[Job, Sums]:
+    """All campaigns of one job."""
     what, name, source, error, first, count = job
     masks = dict(np.load(pool)) if source == "real" else {}
     make = partial(of_pool, masks) if source == "real" else made_up
-    found = []
+    found: Sums = {"campaigns": count}
     for seed in range(first, first + count):
         rng = np.random.default_rng([seed, sum(map(ord, what + name + source)), int(1000 * error)])
         one = CASES[name](make, error, rng) if what == "certificate" else estimated(name, make, what, rng)
-        found.append({key: float(value) for key, value in one.items()})
-    return job[:4], found
+        found |= {key: found.get(key, 0.0) + float(value) for key, value in one.items()}
+    return job, found
 
 
-def jobs_of(campaigns: int, sources: Sequence[str], errors: Sequence[float], chunk: int = 50) -> list[tuple]:
+def jobs_of(campaigns: int, sources: Sequence[str], errors: Sequence[float], chunk: int = 50) -> list[Job]:
     """Everything that is to be run, in pieces."""
     whole = [("certificate", name, source, error) for name in CASES for source in sources for error in errors]
     whole += [
@@ -248,17 +260,20 @@ def jobs_of(campaigns: int, sources: Sequence[str], errors: Sequence[float], chu
     return [(*job, first, min(chunk, campaigns - first)) for first in range(0, campaigns, chunk) for job in whole]
 
 
-def summary(found: dict[tuple, list[dict]]) -> list[dict]:
+def summary(found: dict[Job, Sums]) -> list[dict]:
     """One row a case: rates with their exact 95 % intervals, means, and whether what was promised is kept."""
+    cases: dict[tuple, Sums] = {}
+    for job, sums in found.items():
+        mine = cases.setdefault(job[:4], {})
+        mine |= {key: mine.get(key, 0.0) + value for key, value in sums.items()}
     rows = []
-    for (what, name, source, error), each in found.items():
-        n, wrong = len(each), "wrong" if what == "certificate" else "missed"
+    for (what, name, source, error), sums in cases.items():
+        n, wrong = int(sums["campaigns"]), "wrong" if what == "certificate" else "missed"
         row = {"what": what, "case": name, "deliveries": source, "error": error, "campaigns": n}
-        for key in (k for k in each[0] if k.endswith(wrong)):
-            hits = int(sum(one[key] for one in each))
-            low, high = share_interval(hits, n)
-            row |= {key: hits / n, f"{key} from": low, f"{key} to": high}
-        row |= {k: float(np.mean([one[k] for one in each])) for k in each[0] if not k.endswith(wrong)}
+        for key in (k for k in sums if k.endswith(wrong)):
+            low, high = share_interval(int(sums[key]), n)
+            row |= {key: sums[key] / n, f"{key} from": low, f"{key} to": high}
+        row |= {k: v / n for k, v in sums.items() if k != "campaigns" and not k.endswith(wrong)}
         row["fails"] = row[f"{wrong} from"] > RISK
         rows.append(row)
     return rows
@@ -287,21 +302,32 @@ def table_of(rows: Sequence[dict]) -> Table:
 @click.option("--pool", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of real masks.")
 @click.option("--only", help="Part of the name of a case.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all rows as JSON.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write each piece here at once.")
 def main(campaigns: int, errors: str, pool: Path | None, only: str | None, workers: int, out: Path | None) -> None:
     """Run all campaigns, print the table, and fail where a promise is not kept."""
     sources = ("made up", "real") if pool else ("made up",)
     jobs = jobs_of(campaigns, sources, [float(e) for e in errors.split(",")])
     jobs = [job for job in jobs if only is None or only in job[1]]
-    found: dict[tuple, list[dict]] = {}
-    with ProcessPoolExecutor(workers) as pool_of_workers:
-        for job, each in pool_of_workers.map(partial(run, pool=pool), jobs):
-            found.setdefault(job, []).extend(each)
-    rows = summary(found)
-    if out is not None:
-        out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    found = {} if out is None else done_before(out)
+    ahead = [job for job in jobs if job not in found]
+    with ProcessPoolExecutor(workers) as pool_of_workers, open(out or os.devnull, "a", encoding="utf-8") as file:
+        for job, sums in pool_of_workers.map(partial(run, pool=pool), ahead):
+            found[job] = sums
+            file.write("\n" + json.dumps([job, sums]))
+            file.flush()
+    rows = summary({job: found[job] for job in jobs})
     Console(width=150).print(table_of(rows))
     sys.exit(any(row["fails"] for row in rows))
+
+
+def done_before(file: Path) -> dict[Job, Sums]:
+    """The jobs that a file has, a line each; the last line may have been cut off."""
+    found: dict[Job, Sums] = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        with contextlib.suppress(ValueError):
+            job, sums = json.loads(line)
+            found[tuple(job)] = sums
+    return found
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """The program that tries audits out, on a few campaigns: it runs every case, and a broken promise fails."""
 
-import json
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tests.bench.auditing import audit_coverage
-from tests.bench.auditing.audit_coverage import CASES, FIGURES, made_up, summary
+from tests.bench.auditing.audit_coverage import CASES, FIGURES, done_before, made_up, summary
 
 
 @pytest.fixture
@@ -24,20 +22,27 @@ def pool(tmp_path):
 
 
 def test_every_case_runs_on_real_masks_and_keeps_its_promise(pool, tmp_path):
-    arguments = ["--campaigns", "2", "--errors", "0.1", "--pool", str(pool), "--out", str(tmp_path / "rows.json")]
+    arguments = ["--campaigns", "2", "--errors", "0.1", "--pool", str(pool), "--out", str(tmp_path / "rows.jsonl")]
     found = CliRunner().invoke(audit_coverage.main, arguments, catch_exceptions=False)
     assert found.exit_code == 0
-    rows = json.loads((tmp_path / "rows.json").read_text())
+    done = done_before(tmp_path / "rows.jsonl")
+    rows = summary(done)
     assert {row["case"] for row in rows} == {*CASES, *FIGURES}
     assert {row["deliveries"] for row in rows} == {"made up", "real"}
     assert all(row["campaigns"] == 2 for row in rows)
+    # A run that was stopped in the middle of a line goes on with what lacks.
+    text = (tmp_path / "rows.jsonl").read_text()
+    (tmp_path / "rows.jsonl").write_text(text[: len(text) // 2])
+    CliRunner().invoke(audit_coverage.main, arguments, catch_exceptions=False)
+    assert done_before(tmp_path / "rows.jsonl") == done
 
 
 def test_a_rate_above_what_was_promised_fails():
-    each = [{"wrong": float(k < 20), "accepted": 0.5, "oracle": 0.9} for k in range(100)]
-    (row,) = summary({("certificate", "as it is", "made up", 0.05): each})
-    assert (row["wrong"], row["fails"]) == (0.2, True)
-    (row,) = summary({("certificate", "as it is", "made up", 0.05): each[15:]})
+    case = ("certificate", "as it is", "made up", 0.05)
+    halves = [{"campaigns": 50, "wrong": 15.0, "accepted": 25.0}, {"campaigns": 50, "wrong": 5.0, "accepted": 25.0}]
+    (row,) = summary({(*case, 50 * k, 50): half for k, half in enumerate(halves)})
+    assert (row["wrong"], row["accepted"], row["fails"]) == (0.2, 0.5, True)
+    (row,) = summary({(*case, 0, 50): halves[1]})
     assert not row["fails"]
 
 
