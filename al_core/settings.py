@@ -371,6 +371,23 @@ class AuditSettings(_Section):
     simulated: bool = False
 
 
+class CertificateSettings(_Section):
+    """Masks that rounds accept by themselves, once the audit of a delivery has all its answers.
+
+    With ``automatic``, at least ``judged`` masks of each delivery are judged, and those above the loosest threshold of
+    confidence are accepted of which at most ``error`` are not good enough (``audit.iou``); all that a project certifies
+    holds at once with ``confidence``. ``corrected`` allows for the bad masks that judges let pass, which masks drawn
+    blind have to show. Accepted masks ``teach`` the student only where that is wished for.
+    """
+
+    automatic: bool = False
+    error: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    judged: NonNegative = 160
+    corrected: bool = False
+    teach: bool = False
+
+
 class ScheduleSettings(_Section):
     """When a round goes on without all answers.
 
@@ -416,6 +433,7 @@ class Settings(_Section):
     propagation: PropagationSettings = PropagationSettings()
     stopping: StoppingSettings = StoppingSettings()
     audit: AuditSettings = AuditSettings()
+    certificates: CertificateSettings = CertificateSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     notify: NotifySettings = NotifySettings()
 

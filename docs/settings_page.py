@@ -179,6 +179,14 @@ MEANING = {
     "audit.judge_seconds": "Human seconds for a yes or no to one mask.",
     "audit.look_seconds": "Human seconds to look one frame through.",
     "audit.simulated": "Whether the simulated annotator is asked too, although truth measures already.",
+    "certificates.automatic": "Rounds decide by themselves which masks of the delivery before are accepted, once its "
+    "audit is answered (see [certificates](certificates.md)).",
+    "certificates.error": "Largest share of accepted masks that may be not good enough.",
+    "certificates.confidence": "Of all certificates of the project together.",
+    "certificates.judged": "Masks of each delivery that people judge where rounds certify by themselves, if that is "
+    "more than `audit.judged`. 160 serve ten looks at an error of 5 %.",
+    "certificates.corrected": "Allow for bad masks that judges let pass, as masks that were drawn blind show.",
+    "certificates.teach": "Accepted masks teach the student too: as many frames at most as people labelled.",
     "schedule.answered_share": "A round goes on when this share of its requests is answered; 1 waits for all.",
     "schedule.deadline_hours": "A round goes on with what there is so many hours after it asked; 0: no deadline.",
     "notify.url": "Address that is told of each event by a JSON POST; empty: nobody is told.",

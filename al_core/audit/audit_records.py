@@ -371,6 +371,11 @@ class Certificate:
         """Name that follows from all of its content: a changed certificate has another."""
         return f"c{self.number}-{fingerprint(self.content())[:16]}"
 
+    @property
+    def accepted_masks(self) -> int:
+        """How many masks (or frames) it accepts."""
+        return sum(one.masks for one in self.accepted) - len(self.excluded)
+
     def content(self) -> dict[str, Any]:
         """Return the fields as JSON holds them."""
         stored = asdict(self)

@@ -1,7 +1,8 @@
 """Which campaigns are audited, how many questions a delivery is asked about, and what that costs people.
 
 A delivery that the next round replaces is asked about for a share of what that round's labels cost. One that counts is
-asked about in full: the last one of a campaign, and each one with which a target of quality may be reached.
+asked about in full: the last one of a campaign, each one with which a target of quality may be reached, and each one where
+rounds certify.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from statistics import NormalDist
 
 from al_core.campaign.pricing import label_seconds
 from al_core.records import LabelKind
-from al_core.settings import AuditSettings, Settings
+from al_core.settings import Settings
 
 ASKED_BY = frozenset({"page", "simulated"})
 """Back-ends that can ask whether a mask is good enough."""
@@ -50,12 +51,19 @@ def is_audited(settings: Settings) -> bool:
     backend = settings.annotator.backend
     if backend not in ASKED_BY or (backend == "simulated" and not settings.audit.simulated):
         return False
-    return bool(full_size(settings.audit))
+    return bool(full_size(settings))
 
 
-def full_size(audit: AuditSettings) -> AuditSize:
+def masks_to_judge(settings: Settings) -> int:
+    """Return how many masks of a delivery that counts people judge: as many as certificates take, where rounds
+    certify."""
+    certificates = settings.certificates
+    return max(settings.audit.judged, certificates.judged if certificates.automatic else 0)
+
+
+def full_size(settings: Settings) -> AuditSize:
     """Return what is asked about a delivery that counts."""
-    return AuditSize(audit.judged, audit.blind, audit.frames)
+    return AuditSize(masks_to_judge(settings), settings.audit.blind, settings.audit.frames)
 
 
 def size_of(
@@ -73,7 +81,7 @@ def size_of(
     """
     if not is_audited(settings):
         return AuditSize()
-    full, known = full_size(settings.audit), known or AuditSize()
+    full, known = full_size(settings), known or AuditSize()
     if counts:
         return full
     part = min(settings.audit.share * round_seconds / max(full.seconds(settings, n_objects), 1e-9), 1.0)
@@ -125,7 +133,7 @@ def value_needed(settings: Settings, n_masks: int = 0) -> float:
 
 def _answers(settings: Settings) -> int:
     """Return how many answers to a full audit the target rests on."""
-    full = full_size(settings.audit)
+    full = full_size(settings)
     return full.blind if settings.stopping.target_metric != "good" else max(full.judged, full.blind)
 
 

@@ -46,6 +46,7 @@ def select(name: str, pool: Pool, n: int, settings: SelectionSettings, rng: np.r
     if not chosen:
         repeats = sum(len(stretch) - 1 for known in pool.shots.values() for stretch in known.repeats)
         told = f"{repeats} that repeat others, " if repeats else ""
+        told += f"{pool.n_vouched} whose masks are all certified, " if pool.n_vouched else ""
         raise EmptyPool(
             f"no frame is left to ask for: {sum(pool.lengths.values())} frames, "
             f"{len(pool.labelled)} asked for before, {told}"

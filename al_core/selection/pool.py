@@ -107,6 +107,7 @@ class Pool:
         right: the expected error at which every second frame is found right as it is shown, and the scale around it.
         patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
         shots: cuts and still stretches by video; a label says nothing of frames beyond a cut.
+        n_vouched: frames that are no candidates since certificates vouch for all their masks.
         cues: video -> how much stands out in each of its frames, float64 [n] (see ``conspicuous``).
     """
 
@@ -126,6 +127,7 @@ class Pool:
     right: tuple[float, float] = (0.12, 0.06)
     shots: Mapping[int, Shots] = field(default_factory=dict)
     cues: Callable[[int], NDArray[np.float64]] | None = None
+    n_vouched: int = 0
 
     @classmethod
     def from_arrays(

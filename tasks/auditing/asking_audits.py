@@ -7,9 +7,7 @@ import numpy as np
 
 from al_core.campaign.audited import AuditSize, is_audited, size_of
 from al_core.campaign.budget import plan_campaign
-from al_core.errors import BadAudit
 from al_core.ledger.store import Ledger
-from al_core.project import Project
 from tasks.project.outlook import facts_of
 from tasks.steps.context import RoundContext
 
@@ -68,32 +66,6 @@ def _size(
     known = None if unchanged is None else unchanged.expected(population, answered_of(ledger, unchanged.before))
     size = size_of(settings, labels, n_objects, known, bool(counts))
     return size if size or counts is not None else size_of(settings, labels, n_objects, known, counts=True)
-
-
-def ask_more(project: Project, ledger: Ledger, judged: int = 0, blind: int = 0, frames: int = 0) -> int:
-    """Draw once more from the newest delivery; returns how many requests these are.
-
-    Raises:
-        BadAudit: nothing was delivered, or nothing is left to draw from.
-    """
-    from al_core.audit.audit_sample import draw_sample
-    from tasks.auditing.samples import store_sample
-    from tasks.certificates.delivered_population import population_of
-
-    round_id = ledger.last_delivered_round()
-    if round_id is None:
-        raise BadAudit("no round has delivered masks yet, so there is nothing to audit: run a round first")
-    settings, before = ledger.round(round_id).settings, ledger.audit_samples(round_id)
-    sample = draw_sample(
-        population_of(project, ledger, round_id),
-        seed=settings.seed,
-        judged=judged,
-        blind=blind,
-        frames=frames,
-        iou=settings.audit.iou,
-        draw=len(before) + 1,
-    )
-    return store_sample(ledger, sample, np.random.default_rng([settings.seed, round_id, 2, sample.draw]))
 
 
 def n_open(ledger: Ledger) -> int:

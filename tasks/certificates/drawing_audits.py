@@ -1,4 +1,6 @@
-"""Draw another audit sample of a delivery, unless that would be a look that nobody counts."""
+"""Draw another audit sample of a delivery and ask people, unless that would be a look that nobody counts."""
+
+import numpy as np
 
 from al_core.audit.audit_records import AuditSample, Certificate, Grade, Population
 from al_core.audit.audit_sample import BLIND, FRAMES, JUDGED, draw_sample
@@ -7,10 +9,13 @@ from al_core.audit.failure_tail import answers_needed
 from al_core.errors import BadAudit
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.auditing.round_estimates import take_in_answers
+from tasks.auditing.samples import store_sample
+from tasks.auditing.simulated_judge import answer_audit
 from tasks.certificates.delivered_population import population_of, seed_of_draws
 from tasks.certificates.issuing import FRAMES as FRAME_KIND
-from tasks.certificates.issuing import MASKS, Look, Wish, certificate_of, prepare, spent_in
-from tasks.steps.context import hashes_of
+from tasks.certificates.issuing import MASKS, Look, Wish, certificate_of, prepare, spent_in, too_small
+from tasks.steps.context import RoundContext, hashes_of
 
 LARGEST_ERROR = 0.1
 """Answers that cannot even bound the error by this decide nothing, and may be left alone."""
@@ -31,7 +36,7 @@ def draw_audit(
     iou: float = 0.75,
     give_up: bool = False,
 ) -> AuditSample:
-    """Draw the next audit sample of a round's delivery and store it.
+    """Draw the next audit sample of a round's delivery, store it and ask people at our page for it.
 
     A certificate is decided on the newest draw alone, so that answers never say how many are drawn. Answers to an
     earlier one that could have decided something are decided on first, or given up, which counts as a look.
@@ -45,6 +50,7 @@ def draw_audit(
         BadAudit: answers to the draw before are known, are enough for an error of 10 %, and decided nothing yet.
     """
     population = population_of(project, ledger, round_id)
+    take_in_answers(project, ledger, population.round_id)
     for (kind, grade), wanted in zip(KINDS, (judged, blind, frames), strict=True):
         look = _answered(project, ledger, population, Wish(kind, population.round_id, grade)) if wanted else None
         if look is None:
@@ -59,8 +65,33 @@ def draw_audit(
     draw = len(ledger.audit_samples(population.round_id)) + 1
     seed = seed_of_draws(ledger, seed)
     sample = draw_sample(population, seed=seed, judged=judged, blind=blind, frames=frames, iou=iou, draw=draw)
-    ledger.put_audit_sample(sample)
+    store_sample(ledger, sample, np.random.default_rng([seed, population.round_id, 2, draw]))
+    context = RoundContext(project, ledger, population.round_id)
+    if context.settings.annotator.backend == "simulated" and context.settings.audit.simulated:
+        answer_audit(context, sample)
     return sample
+
+
+def ask_for(project: Project, ledger: Ledger, wish: Wish, bad: int, seed: int) -> AuditSample:
+    """Draw and ask for exactly as many answers as a certificate of everything takes, with so many bad ones among them.
+
+    Raises:
+        NotReady: what was delivered is too little to certify anything by a sample.
+        BadAudit: the newest draw is as large already; or see :func:`draw_audit`.
+    """
+    look = prepare(project, ledger, wish)
+    needed = look.needed(bad)
+    if needed is None:
+        raise too_small(look)
+    if len(look.units) >= needed:
+        raise BadAudit(
+            f"{len(look.units)} {wish.kind} of round {look.population.round_id} are drawn, and {needed} are enough for "
+            f"{bad} bad ones: wait for their answers, then decide on them with fewframes certify"
+        )
+    place = KINDS.index((wish.kind, wish.grade))
+    judged, blind, frames = (needed if place == at else 0 for at in range(len(KINDS)))
+    of_round, iou = look.population.round_id, wish.iou
+    return draw_audit(project, ledger, seed=seed, round_id=of_round, judged=judged, blind=blind, frames=frames, iou=iou)
 
 
 def given_up(project: Project, ledger: Ledger, look: Look) -> Certificate:

@@ -1,7 +1,7 @@
 """Masks that a certificate accepted stay as they are: later rounds deliver the same bytes, and exports name them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,6 +37,11 @@ class FrozenMasks:
         """Return what is accepted of the deliveries up to a round (by the certificates that were there at a time)."""
         found = [c for c in ledger.certificates(as_of) if c.round_id <= up_to_round]
         return cls(project, found, {c.round_id: ledger.delivered_paths(c.round_id) for c in found})
+
+    def only(self, ids: Collection[str]) -> "FrozenMasks":
+        """Return what some of the certificates accept."""
+        chosen = [c for c in self.certificates if c.certificate_id in ids]
+        return FrozenMasks(self._project, chosen, self._paths)
 
     @property
     def ids(self) -> list[str]:

@@ -257,16 +257,21 @@ def _used(looks: Sequence[Certificate], population: Population, wish: Wish) -> s
 def _refuse_too_few(look: Look) -> None:
     needed, drawn, wish = look.needed(), len(look.units), look.wish
     if needed is None:
-        raise NotReady(
-            f"round {look.population.round_id} delivered {look.size} {wish.kind}, too few to bound their error by "
-            f"{wish.error:g} from a sample; look at all of them"
-        )
+        raise too_small(look)
     if drawn < needed:
         raise NotReady(
             f"{drawn} {wish.kind} are drawn that no certificate was decided on, and an error of {wish.error:g} needs "
-            f"{needed} without a failure ({_more(look)}); nothing was looked at and nothing is spent: ask for "
-            f"{needed - drawn} more with fewframes certificate draw"
+            f"{needed} without a failure ({_more(look)}); nothing was looked at and nothing is spent: draw and ask for "
+            "as many with fewframes certify --ask 0, or for enough for one or two bad ones with --ask 1 or 2"
         )
+
+
+def too_small(look: Look) -> NotReady:
+    """Return what is said where no sample is enough."""
+    return NotReady(
+        f"round {look.population.round_id} delivered {look.size} {look.wish.kind}, too few to bound their error by "
+        f"{look.wish.error:g} from a sample; look at all of them"
+    )
 
 
 def _more(look: Look) -> str:

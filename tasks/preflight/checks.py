@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from al_core.campaign.audited import is_audited, most_assured
+from al_core.campaign.audited import is_audited, masks_to_judge, most_assured
 from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -61,6 +61,8 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_variables(values)
     _check_selection(settings.selection)
     _check_propagation(settings.propagation, project)
+    if settings.certificates.automatic:
+        _check_certificates(settings)
     with _about("student.device"):
         if settings.student.device.startswith("cuda"):
             from al_core.students.build import choose_device
@@ -200,6 +202,31 @@ def _check_propagation(propagation: PropagationSettings, project: Project | None
             from al_core.networks.segment_anything import shared_network
 
             shared_network(propagation.sam_weights, "video" if "sam2" in methods else "image")
+
+
+def _check_certificates(settings: Settings) -> None:
+    certificates = settings.certificates
+    if not is_audited(settings):
+        asks = "audit.simulated=true" if settings.annotator.backend == SIMULATED else "annotator.backend=page"
+        raise BadSettings(
+            f"certificates.automatic: nobody is asked about delivered masks with annotator.backend "
+            f"{settings.annotator.backend!r}, so that none could be certified; expected --set {asks} with it"
+        )
+    if certificates.corrected and not settings.audit.blind:
+        raise BadSettings(
+            "certificates.corrected: what judges let pass is only known from masks that are drawn blind; expected "
+            "audit.blind of 1 or more with it"
+        )
+    from al_core.audit.certifying import risk_of_look
+    from al_core.audit.failure_tail import answers_needed
+
+    risk, judged = risk_of_look(1, certificates.confidence), masks_to_judge(settings)
+    needed = answers_needed(MOST, certificates.error, risk)
+    if needed is None or judged < needed:
+        raise BadSettings(
+            f"certificates.judged: {judged} judged masks cannot bound their error by {certificates.error:g} with "
+            f"confidence {certificates.confidence:g}, not even without a bad one; expected {needed} or more"
+        )
 
 
 def _read_network(setting: str, path: Path) -> None:

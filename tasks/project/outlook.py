@@ -155,12 +155,14 @@ class Outlook:
         settings, audit = self.settings, self.settings.audit
         if not is_audited(settings):
             return ""
-        full, labels = full_size(audit), self.asks * self.facts.frame_seconds
+        full, labels = full_size(settings), self.asks * self.facts.frame_seconds
         most, counts = full.seconds(settings, self.n_objects), bool(settings.stopping.target_quality)
         told = (
-            f"{audit.judged} judgements, {audit.blind} drawings from nothing and {many(audit.frames, 'frame')} to look "
+            f"{full.judged} judgements, {audit.blind} drawings from nothing and {many(audit.frames, 'frame')} to look "
             f"through: up to about {duration(most)} of people's time"
         )
+        if settings.certificates.automatic:
+            return f"The audit of each delivery asks for {told}, so that it can be certified (settings: certificates)."
         usual = size_of(settings, labels, self.n_objects).seconds(settings, self.n_objects)
         others = f"take about {duration(usual)} each" if usual else "are left out, since its labels take so little time"
         full_ones = "of each delivery that may reach the target" if counts else "of the last delivery"

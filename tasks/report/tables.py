@@ -14,11 +14,13 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.pretrained import PretrainedNetworks
 from tasks.auditing.round_estimates import estimates_now
+from tasks.certificates.certifying_rounds import sentence_ahead
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.models.page_refiner import newest_refiner
 from tasks.project.outlook import hours_by_person, sentences_ahead
 from tasks.project.round_control import changed_in_words, command, pause_in_words, stuck, waiting_settings
 from tasks.project.run_settings import settings_in_force
+from tasks.report.certificate_words import looks_during, of_all, of_one
 from tasks.report.estimate_words import in_words, jf_of, newest, rests_on, value_of, with_span
 from tasks.report.formatting import between, duration, many, percent, score, shots_told, times
 from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
@@ -57,6 +59,8 @@ def print_status(project: Project, console: Console) -> None:
             say("No rounds yet.")
         if (estimated := newest(estimates)) is not None:
             say(in_words(estimated))
+        for line in _certified(ledger):
+            say(line)
         held_out = held_out_quality(ledger.quality(reference="holdout"))
         if held_out is not None:
             say(held_out.in_words())
@@ -99,6 +103,11 @@ def _learned(project: Project, ledger: Ledger, rows: Sequence[RoundRow]) -> Iter
         yield f"{network.describe()[0].upper()}{network.describe()[1:]}."
     if student := next((row for row in reversed(rows) if row.learned), None):
         yield f"The student of round {student.round_id} was trained on {student.learned}."
+
+
+def _certified(ledger: Ledger) -> Iterator[str]:
+    """Yield what certificates say, and how far the next one is."""
+    yield from filter(None, (of_all(ledger.certificates()), sentence_ahead(ledger, settings_in_force(ledger))))
 
 
 def round_table(rows: Sequence[RoundRow]) -> Table:
@@ -144,6 +153,7 @@ def round_line(project: Project, round_id: int) -> Text:
     parts.append(f"machine {duration(machine)}")
     parts += [row.kept] if row.kept else []
     parts += [f"trained on {row.learned}"] if row.learned else []
+    parts += [of_one(look) for look in looks_during(ledger.certificates(), ledger.round(round_id))]
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 

@@ -7,6 +7,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
+from tasks.report.certificate_words import looks_during, of_one
 from tasks.report.estimate_words import jf_of, rests_on, with_span
 from tasks.report.formatting import duration, many, percent, score
 from tasks.report.round_rows import RoundRow, round_rows
@@ -35,6 +36,8 @@ def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
     expired = len(ledger.requests(round_id, "expired"))
     figures = f"{row.answered} of {row.requested} frames answered, masks on {percent(row.coverage)} of all"
     figures += f", estimated good {with_span(good)}, {rests_on(good)}" if good is not None else ""
+    looks = looks_during(ledger.certificates(), this)
+    figures += "".join(f", {of_one(look)}" for look in looks)
     figures += f", J&F {jf_of(row)}" if jf_of(row) != "–" else ""
     over = f" The campaign is over: {this.stop_reason}." if this.stop_reason else ""
     text = f"Round {round_id} of {project.root.name} is finished: {figures}.{over}"

@@ -19,6 +19,7 @@ from al_core.stores.delivered import read_delivered
 from tasks.auditing.asking_audits import draw_audit
 from tasks.auditing.round_estimates import NEARLY_ALL, lower_bound, refresh_estimates, stored_estimates
 from tasks.auditing.target_outlook import METRICS
+from tasks.certificates.certifying_rounds import certify_delivery
 from tasks.progress import progress_of
 from tasks.project.outlook import plan_of
 from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, standing_rounds
@@ -41,7 +42,8 @@ def audit_work(context: RoundContext) -> Audited:
         tell(Progress(done, len(context.videos), video.name))
     measure_holdout(context.project, context.ledger)
     refresh_estimates(context.project, context.ledger)
-    draw_audit(context, counts=True if over(context) else target_in_reach(context.ledger, context.settings))
+    counts = bool(over(context)) or context.settings.certificates.automatic
+    draw_audit(context, counts=True if counts else target_in_reach(context.ledger, context.settings))
     refresh_estimates(context.project, context.ledger)
     return Audited(len(context.videos), round_credits(context))
 
@@ -169,6 +171,7 @@ def finish_round(context: RoundContext) -> str | None:
     """Close the round; returns why the campaign ends with it, or None when it goes on."""
     ledger = context.ledger
     refresh_estimates(context.project, ledger)
+    certify_delivery(context, context.round_id)
     reason = over(context)
     if reason:
         # Nobody will use what was asked ahead.

@@ -8,6 +8,8 @@ from al_core.campaign.waiting import Until
 from al_core.fingerprint import fingerprint
 from al_core.records import Progress
 from tasks.backends import open_backend
+from tasks.certificates.certifying_rounds import certify_delivery
+from tasks.certificates.frozen_masks import FrozenMasks
 from tasks.progress import progress_of
 from tasks.reviews.pairs import compare_answers
 from tasks.steps.context import Collected, RoundContext, settle
@@ -58,13 +60,16 @@ def collect_found(context: RoundContext) -> Collected:
 
 
 def collect_work(context: RoundContext, rejected: tuple[str, ...]) -> Collected:
-    """Note when the answers were complete, which tells later steps what they work on."""
+    """Note when the answers were complete, which tells later steps what they work on, and what is accepted by then of
+    what was delivered before."""
     ledger, round_id = context.ledger, context.round_id
     expired = len(ledger.requests(round_id, "expired"))
     held_back = ledger.waiting(round_id).unapproved
     answered = len(ledger.requests(round_id)) - expired - held_back
     as_of = ledger.newest_answer_at(round_id).isoformat()
-    return Collected(0, rejected, answered, expired, as_of, held_back)
+    certify_delivery(context, context.before.round_id)
+    accepted = FrozenMasks.of(context.project, ledger, round_id - 1).ids
+    return Collected(0, rejected, answered, expired, as_of, held_back, tuple(accepted))
 
 
 def collect_labels(context: RoundContext, on_progress: Callable[[Progress], None] | None = None) -> FoundAnswers:

@@ -98,16 +98,18 @@ class Collected(StepResult):
         as_of: when the answers were complete, ISO 8601 in UTC without zone; empty while the round waits.
         unapproved: requests whose answer no reviewer has approved: those of ``waiting``, or those that the round went
             on without.
+        accepted: names of the certificates by which masks of earlier rounds are delivered as they were.
     """
 
     step: ClassVar[str] = "collect"
-    added_later: ClassVar[tuple[str, ...]] = ("unapproved",)
+    added_later: ClassVar[tuple[str, ...]] = ("unapproved", "accepted")
     waiting: int = 0
     rejected: tuple[str, ...] = ()
     answered: int = 0
     expired: int = 0
     as_of: str = ""
     unapproved: int = 0
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -338,9 +340,18 @@ class RoundContext:
         return [label for label in labels if label.frame.video_id not in gone]
 
     @cached_property
-    def frozen(self) -> FrozenMasks:
-        """What certificates had accepted of earlier rounds when this one began; it delivers the same."""
+    def frozen_at_first(self) -> FrozenMasks:
+        """What certificates had accepted of earlier rounds when this one began; it asks for none of that."""
         return FrozenMasks.of(self.project, self.ledger, self.round_id - 1, self.began)
+
+    @cached_property
+    def frozen(self) -> FrozenMasks:
+        """What certificates had accepted of earlier rounds when the answers of this one were there; it delivers the
+        same."""
+        collected = self.result(Collected)
+        if collected is None or not collected.accepted:
+            return self.frozen_at_first
+        return FrozenMasks.of(self.project, self.ledger, self.round_id - 1).only(collected.accepted)
 
     @cached_property
     def imported(self) -> frozenset[FrameRef]:

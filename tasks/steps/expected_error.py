@@ -16,8 +16,8 @@ from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import OVER_A_CUT, Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
-from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore
+from tasks.certificates.vouched_frames import VouchedFrames, is_vouched
 from tasks.steps.context import RoundContext
 from tasks.steps.propagate import VideoFrames
 
@@ -85,11 +85,12 @@ def expectations_of(
     Args:
         asked_before, worth: see :func:`outlooks_of`.
     """
-    project, ledger, round_id, before = context.project, context.ledger, context.round_id, context.before.round_id
+    ledger, round_id, before = context.ledger, context.round_id, context.before.round_id
     paths = ledger.delivered_paths(before)
     if not paths:
         return None
     videos = {video.video_id: video for video in ledger.videos()}
+    vouched = VouchedFrames(context, context.frozen_at_first)
     asked = ledger.asked_frames(round_id if asked_before is None else asked_before)
     shows = {label.frame: bool(label.objects) for label in context.labels_before if label.complete or label.objects}
     cues = cues_of(context)
@@ -106,13 +107,15 @@ def expectations_of(
     @cache
     def expectation(video_id: int) -> Expectation:
         n_frames = videos[video_id].n_frames
-        delivered = dict(read_delivered(project.absolute(paths[video_id]))) if video_id in paths else {}
+        delivered = vouched.delivered(video_id)
         labelled = frozenset(asked["frame_idx"][asked["video_id"] == video_id].tolist())
         stays = stays_of([bool(delivered.get(i)) for i in range(n_frames)])
         presence = presence_of(_of_video(shows, video_id), list(shows.values()), stays)
         likely = None if all(shows.values()) else chances(presence.rate, cues(video_id), weight())
         ranges = context.shots_of(video_id).ranges(n_frames)
-        expected = _expected(delivered, labelled, ranges, presence, likely, worth())
+        expected = _expected(delivered, labelled, ranges, presence, likely, worth(), 1 - vouched.bound)
+        sure = [frame for frame, masks in delivered.items() if is_vouched(masks)]
+        expected.error[sure] = np.minimum(expected.error[sure], vouched.bound)
         return Expectation(delivered, labelled, expected, presence.stay)
 
     return expectation
@@ -142,12 +145,18 @@ def _expected(
     presence: Presence,
     likely: NDArray[np.float64] | None = None,
     worth: Calibration = IDENTITY,
+    sure: float = 0.0,
 ) -> Expected:
-    """Return what is expected of every frame of a video."""
-    confidences = {i: {m.track_id: m.confidence for m in masks} for i, masks in delivered.items()}
+    """Return what is expected of every frame of a video; accepted masks are taken to be right with at least the
+    probability ``sure``."""
+    confidences = {i: {m.track_id: _confidence(m, sure) for m in masks} for i, masks in delivered.items()}
     people = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
     parts = [expected_of(confidences, people, shot, presence, likely, worth) for shot in shots]
     return Expected(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _confidence(mask: DeliveredMask, sure: float) -> float:
+    return max(mask.confidence, sure) if mask.provenance is Provenance.ACCEPTED else mask.confidence
 
 
 def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:

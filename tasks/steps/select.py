@@ -22,6 +22,7 @@ from al_core.selection.strategies.patch_cycles import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
+from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.project.outlook import check_simulated
 from tasks.steps.asking.frame_worth import frame_worth
 from tasks.steps.asking.measured_kinds import MeasuredKinds
@@ -48,6 +49,7 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
         "seed": context.stored.part("seed"),
         "labels": fingerprint_labels(context.labels_before),
         "predictions": None if before is None else before.sha256,
+        **({"accepted": context.frozen_at_first.ids} if context.frozen_at_first.ids else {}),
         **({"shots": {str(video): found.to_json() for video, found in context.shots.items()}} if context.shots else {}),
     }
 
@@ -201,7 +203,10 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         features = by_video(lambda video, indices: predicted_features(files[video], indices))
     else:
         features = by_video(lambda video, indices: context.frames.thumbnails(video, indices.tolist()))
-    pool = pool_from_ledger(ledger, asked_before, before if files else None, features, answerable, context.shots)
+    vouched = _vouched(context)
+    pool = pool_from_ledger(
+        ledger, asked_before, before if files else None, features, answerable, context.shots, vouched
+    )
     measured = MeasuredKinds(context.project, ledger, annotator)
     kinds = frozenset(map(LabelKind, annotator.kinds if annotator.backend in ASK_KINDS else ("mask",)))
     return replace(
@@ -222,6 +227,7 @@ def pool_from_ledger(
     features: Features | None = None,
     answerable: Frames | None = None,
     shots: Mapping[int, Shots] | None = None,
+    vouched: Frames | None = None,
 ) -> Pool:
     """Return the frames that round ``round_id`` may ask for, read from the ledger only as far as a strategy asks.
 
@@ -232,14 +238,16 @@ def pool_from_ledger(
         predicted_round: the round whose predictions tell the uncertainty; None when there are none yet.
         answerable: only these frames can be answered; None for all.
         shots: cuts and still stretches by video.
+        vouched: frames that are left out, since certificates vouch for all their masks.
     """
-    shots = shots or {}
+    shots, vouched = shots or {}, Frames.of([], []) if vouched is None else vouched
     lengths = ledger.pool_lengths()
     held_out = _frames_of(ledger.holdout_frames())
-    if len(held_out) or len(lengths) < len(ledger.video_lengths()):
+    if len(held_out) or len(vouched) or len(lengths) < len(ledger.video_lengths()):
         possible = every_frame(lengths) if answerable is None else answerable
         answerable = possible[np.isin(possible.video_id, list(lengths))].without(held_out)
         lengths = {video: lengths[video] for video in np.unique(answerable.video_id).tolist()}
+        answerable = answerable.without(vouched)
     asked = _frames_of(ledger.asked_frames(round_id))
     labelled = asked[np.isin(asked.video_id, list(lengths))]
     if any(found.stills for found in shots.values()):
@@ -250,9 +258,15 @@ def pool_from_ledger(
         return (every_frame(lengths) if answerable is None else answerable.ordered()).without(labelled)
 
     if predicted_round is None:
-        return Pool(lengths, labelled, load, None, features, shots=shots)
+        return Pool(lengths, labelled, load, None, features, shots=shots, n_vouched=len(vouched))
     ranking = _LedgerRanking(ledger, predicted_round, lengths, answerable)
-    return Pool(lengths, labelled, load, ranking, features, ranking.explain, shots=shots)
+    return Pool(lengths, labelled, load, ranking, features, ranking.explain, shots=shots, n_vouched=len(vouched))
+
+
+def _vouched(context: RoundContext) -> Frames:
+    """Return the frames that certificates and people vouch for, as they were delivered before."""
+    found = [(video, frame) for video, frame, _ in VouchedFrames(context, context.frozen_at_first).accepted()]
+    return Frames.of([video for video, _ in found], [frame for _, frame in found])
 
 
 def _frames_of(columns: Mapping[str, NDArray[Any]]) -> Frames:

@@ -12,6 +12,7 @@ import numpy as np
 from al_core.evaluation.evidence import weight_of
 from al_core.fingerprint import fingerprint_file
 from al_core.records import fingerprint_labels
+from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
@@ -38,6 +39,7 @@ def train_inputs(context: RoundContext) -> dict[str, Any]:
         "labels": fingerprint_labels(context.labels_collected),
         "start": fingerprint_file(start) if start is not None and start.is_file() else None,
         **pseudo_inputs(context),
+        **({"accepted": context.frozen.ids} if stored.part("certificates.teach") and context.frozen.ids else {}),
     }
 
 
@@ -48,7 +50,8 @@ def train_work(context: RoundContext) -> Trained:
 
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
     background. The others count by how their masks were made. With ``student.unlabelled`` it learns from frames that
-    nobody labelled too. Where this machine limits how many trainings go on at a time, it waits for its turn.
+    nobody labelled too, and with ``certificates.teach`` from as many frames at most of which certificates vouch for all
+    masks. Where this machine limits how many trainings go on at a time, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
@@ -62,13 +65,16 @@ def train_work(context: RoundContext) -> Trained:
         stored = {} if refiner is None else refiner.to_json()
         return replace(last[1], notes=(), refiner=stored, gain=noted, kept=reason)
     labels = [label for label in context.labels_collected if label.complete]
+    vouched = VouchedFrames(context, context.frozen)
+    accepted = vouched.examples(len(labels)) if settings.certificates.teach else []
     start = starting_checkpoint(context)
     continues = start is not None and start.is_relative_to(project.root)
     with training_slot():
         trained = train_student(
             settings.student,
             settings.teachers,
-            [TrainingSample(label.frame, label.masks, weight_of(label.masks)) for label in labels],
+            [TrainingSample(label.frame, label.masks, weight_of(label.masks)) for label in labels]
+            + [TrainingSample(frame, masks, 1 - vouched.bound) for frame, masks in accepted],
             context.categories,
             context.frames.read,
             project.round_dir(context.round_id) / "student",
@@ -85,7 +91,7 @@ def train_work(context: RoundContext) -> Trained:
         sha256=fingerprint_file(trained.checkpoint),
         device=trained.device,
         loss=trained.curve[-1][1] if trained.curve else None,
-        labels=len(labels),
+        labels=len(labels) + len(accepted),
         notes=tuple(trained.notes),
         refiner={} if refiner is None else refiner.to_json(),
         gain=noted,

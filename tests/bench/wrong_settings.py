@@ -122,6 +122,19 @@ CONTRADICTIONS = [
         "other weights",
         ('propagation.methods=["cutie"]', "propagation.cutie_weights=FOLDER/one.pth"),
     ),
+    Case("certificates.judged", "too few", ("certificates.automatic=true", "certificates.judged=9", "audit.judged=9")),
+    Case("certificates.judged", "too small error", ("certificates.automatic=true", "certificates.error=0.001")),
+    Case("certificates.automatic", "nobody is asked", ("certificates.automatic=true", "annotator.backend=inbox")),
+    Case(
+        "certificates.automatic",
+        "simulated answers are not wished for",
+        ("certificates.automatic=true", "annotator.backend=simulated"),
+    ),
+    Case(
+        "certificates.corrected",
+        "contradiction",
+        ("certificates.automatic=true", "certificates.corrected=true", "audit.blind=0"),
+    ),
     *(Case(name, "too small", (f"{name}=8",)) for name in ("frames.working_long_side", "student.long_side")),
     Case("propagation.flow_long_side", "too small", ("propagation.flow_long_side=8",)),
     *(

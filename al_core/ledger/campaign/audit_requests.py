@@ -63,8 +63,9 @@ class AuditRequestOperations(Operations):
         after: Mapping[str, str],
         carried: Sequence[CarriedRequest] = (),
     ) -> int:
-        """Ask for a sample; open requests of earlier audits end, unless they are carried over or somebody has them in
-        hand. Asking twice is asking once.
+        """Ask for a sample; open requests that nobody has in hand end: those about earlier deliveries, unless they are
+        carried over, and those of the same kind of earlier draws from this one, on which nothing can be decided any
+        more. Asking twice is asking once.
 
         Args:
             after: request -> the request that must be answered before it.
@@ -80,6 +81,10 @@ class AuditRequestOperations(Operations):
                 connection.execute("INSERT INTO audit_carried VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
             for round_id in {r.round_id for r, _ in requests} | {one.round_id for one in carried}:
                 connection.execute(_END_EARLIER, {"round": round_id, "now": now()})
+            new_kinds = [about for request, about in requests if request.request_id not in after]
+            for kind in {(a.round_id, a.draw, a.grade, a.track_id == 0) for a in new_kinds}:
+                names = ("round", "draw", "grade", "whole")
+                connection.execute(_END_SAME_KIND, {**dict(zip(names, kind, strict=True)), "now": now()})
             for r, asked in requests:
                 row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
                 stored = connection.execute(
@@ -141,6 +146,14 @@ UPDATE label_request SET status = 'replaced', updated_at = $now WHERE purpose = 
     AND round_id < $round
     AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
     AND request_id NOT IN (SELECT request_id FROM audit_carried WHERE round_id >= $round)
+"""
+
+# Judgements that wait for a drawing measure the judge, whatever is decided on.
+_END_SAME_KIND = """
+UPDATE label_request SET status = 'replaced', updated_at = $now WHERE purpose = 'audit' AND status = 'open'
+    AND original_id IS NULL AND request_id IN (SELECT request_id FROM audit_request a
+        WHERE a.round_id = $round AND a.draw < $draw AND a.grade = $grade AND (a.track_id = 0) = $whole)
+    AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
 """
 
 _STATE = """

@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+
+if TYPE_CHECKING:
+    from al_core.audit.audit_records import AuditSample
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -33,6 +37,12 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--by-category", is_flag=True, help="A threshold for each category; the bound then holds for each.")
 @click.option("--round", "round_id", type=click.IntRange(1), help="What this round delivered; default: the newest.")
 @click.option("--unanswered", is_flag=True, help="Count drawn masks without an answer as bad.")
+@click.option(
+    "--ask",
+    type=click.IntRange(0),
+    metavar="BAD",
+    help="Ask people for exactly what it takes with so many bad ones; nothing is decided.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate to this file too.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take; no answer is looked at, nothing is spent.")
 def certify(
@@ -46,6 +56,7 @@ def certify(
     by_category: bool,
     round_id: int | None,
     unanswered: bool,
+    ask: int | None,
     out: Path | None,
     dry_run: bool,
 ) -> None:
@@ -61,6 +72,11 @@ def certify(
     project, ledger = opened(root)
     kind = FRAMES if frames else MASKS
     wish = Wish(kind, round_id, Grade(grade), iou, error, confidence, by_category, corrected, unanswered)
+    if ask is not None:
+        from tasks.certificates.drawing_audits import ask_for
+
+        click.echo(_asked(ask_for(project, ledger, wish, ask, seed=0)))
+        return
     if dry_run:
         look = prepare(project, ledger, wish)
         counts = ", ".join(f"{n} with {k} bad" for k in range(4) if (n := look.needed(k)) is not None)
@@ -133,10 +149,22 @@ def verify(file: Path, root: Path) -> None:
 def draw(
     root: Path, judged: int, blind: int, frames: int, iou: float, round_id: int | None, seed: int, give_up: bool
 ) -> None:
-    """Draw another audit sample of a delivery at random."""
+    """Draw another audit sample of a delivery at random, and ask people for it at the labelling page."""
     from tasks.certificates.drawing_audits import draw_audit
 
     project, ledger = opened(root)
     asked = {"judged": judged, "blind": blind, "frames": frames}
     sample = draw_audit(project, ledger, seed=seed, round_id=round_id, iou=iou, give_up=give_up, **asked)
-    click.echo(f"round {sample.round_id}, draw {sample.draw}: {len(sample.units)} units of {len(sample.strata)} strata")
+    click.echo(_asked(sample))
+
+
+def _asked(sample: "AuditSample") -> str:
+    from al_core.audit.audit_records import Grade
+
+    judged, blind, frames = (
+        len(sample.of(Grade.JUDGED)),
+        len(sample.of(Grade.MEASURED)),
+        len(sample.of(Grade.JUDGED, whole_frames=True)),
+    )
+    told = f"{judged} masks to judge, {blind} to draw blind and {frames} frames to look through"
+    return f"round {sample.round_id}, draw {sample.draw}: people are asked for {told}"

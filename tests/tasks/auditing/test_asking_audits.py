@@ -3,14 +3,13 @@
 import pytest
 
 from al_core.audit.audit_records import Grade
-from al_core.errors import BadAudit
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
-from tasks.auditing.asking_audits import ask_more, draw_audit, n_open
+from tasks.auditing.asking_audits import draw_audit, n_open
 from tasks.auditing.round_estimates import estimates_now
 from tasks.steps.context import RoundContext
-from tests.toys.labelled_project import copied, finished_project, mask_at, new_project
+from tests.toys.labelled_project import copied, finished_project, mask_at
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +38,6 @@ def test_a_delivery_that_is_soon_replaced_is_asked_about_for_a_share_of_the_labe
     assert ledger.audit_samples(2)[0].asked == (60, 8, 20)
     asked = n_open(ledger)
     assert draw_audit(context, counts=False) == asked
-
-
-def test_more_can_be_asked_of_the_newest_delivery(finished, tmp_path):
-    project, ledger, _ = copied(finished, tmp_path)
-    draw_audit(RoundContext.open(project, 2))
-    before = n_open(ledger)
-    assert ask_more(project, ledger, judged=2) == 2
-    assert n_open(ledger) == before + 2
-    assert [sample.asked for sample in ledger.audit_samples(2)] == [(60, 8, 20), (2, 0, 0)]
-
-
-def test_there_is_nothing_to_ask_before_a_delivery(tmp_path):
-    project, ledger, _ = new_project(tmp_path)
-    with pytest.raises(BadAudit, match="run a round first"):
-        ask_more(project, ledger, judged=2)
 
 
 def test_the_simulated_annotator_answers_from_truth(finished, tmp_path):

@@ -19,6 +19,7 @@ from al_core.records import (
 )
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
+from tasks.auditing.samples import request_names
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import ingest_paths
 from tests.toys.labelled_project import frames_of, step
@@ -115,3 +116,14 @@ def answer_all(ledger, sample, person="eve", wrong=lambda unit: False, number=0)
             answers.append(AuditAnswer(unit.key, person, name, j=0.2 if bad else 0.9, f=0.5))
     ledger.put_audit_answers(sample.round_id, answers)
     return answers
+
+
+def judge_on_page(ledger, sample, person="eve", n=None):
+    """A person answers the first ``n`` questions about single masks (None for all) as on the page, by what is bad in
+    truth."""
+    names = request_names(sample)
+    with ledger.held():
+        for unit in sample.of(Grade.JUDGED)[:n]:
+            kind = LabelKind.REJECT if is_bad(unit.frame.frame_idx) else LabelKind.ACCEPT
+            name, said = names[unit.key], FrameLabel(unit.frame, (), complete=False)
+            ledger.put_answer(Answer(f"{person}-{name}", name, said, kind, 3.0, person))

@@ -13,13 +13,15 @@ def run(project, *arguments):
 def test_drawing_certifying_listing_and_verifying(tmp_path):
     project, ledger, _ = audited_project(tmp_path / "work")
     file = tmp_path / "certificate.json"
-    assert "draw 1" in run(project, "certificate", "draw", "--judged", 200).output
+    assert "for 200 masks to judge" in run(project, "certificate", "draw", "--judged", 200).output
     assert "it takes" in run(project, "certify", "--dry-run").output
     assert "have no answer yet" in run(project, "certify").output
     answer_all(ledger, ledger.audit_samples(1)[0])
     found = run(project, "certify", "--iou", 0.75, "--error", 0.05, "--confidence", 0.95, "--out", file)
     assert (found.exit_code, "masks with confidence" in found.output) == (0, True)
     assert "97.5% confidence" in found.output
+    asked = run(project, "certify", "--error", 0.1, "--ask", 1).output
+    assert "round 1, draw 2: people are asked for" in asked
     assert "c1-" in run(project, "certificate", "list").output
     found = run(project, "certificate", "verify", file)
     assert (found.exit_code, "FAILS" in found.output) == (0, False)
