@@ -271,11 +271,12 @@ class QualityEstimate:
 
 @dataclass(frozen=True, slots=True)
 class JudgeQuality:
-    """How one person's judgements (or those of all together) agree with what was measured.
+    """How one person's judgements agree with what was measured.
 
     Attributes:
         bad, bad_accepted: masks that are not good enough, and how many of them the person called good.
         good, good_refused: masks that are good enough, and how many of them the person called bad.
+        judged: how many judgements of the audit in question are this person's.
     """
 
     person: str
@@ -283,6 +284,7 @@ class JudgeQuality:
     bad_accepted: int
     good: int
     good_refused: int
+    judged: int = 0
 
     def __post_init__(self) -> None:
         if not (0 <= self.bad_accepted <= self.bad and 0 <= self.good_refused <= self.good):
@@ -290,7 +292,7 @@ class JudgeQuality:
 
     def __add__(self, other: "JudgeQuality") -> "JudgeQuality":
         """Return both together, under the name of the first."""
-        mine, theirs = ((q.bad, q.bad_accepted, q.good, q.good_refused) for q in (self, other))
+        mine, theirs = ((q.bad, q.bad_accepted, q.good, q.good_refused, q.judged) for q in (self, other))
         return JudgeQuality(self.person, *(a + b for a, b in zip(mine, theirs, strict=True)))
 
 
@@ -331,7 +333,7 @@ class Certificate:
         accepted: empty where nothing could be certified.
         unanswered: drawn units without an answer; each counts as a failure.
         people: who answered.
-        judges: what these people's judgements were worth; None where nothing is known of it.
+        judges: what the judgements of each of them were worth; empty where nobody judged.
         corrected: judgements are corrected for bad masks that judges accept; otherwise it certifies judgements.
         by_category: each category has a threshold of its own, and the bound holds for each.
         not_covered: what it says nothing of, a sentence each.
@@ -360,7 +362,7 @@ class Certificate:
     unanswered: int
     accepted: tuple[Accepted, ...]
     people: tuple[str, ...]
-    judges: JudgeQuality | None = None
+    judges: tuple[JudgeQuality, ...] = ()
     corrected: bool = False
     by_category: bool = False
     not_covered: tuple[str, ...] = ()
@@ -395,11 +397,10 @@ class Certificate:
         """
         try:
             values = {name: value for name, value in stored.items() if name != "certificate_id"}
-            judges = values["judges"]
             values |= {
                 "grade": Grade(values["grade"]),
                 "accepted": tuple(Accepted(**each) for each in values["accepted"]),
-                "judges": None if judges is None else JudgeQuality(**judges),
+                "judges": tuple(JudgeQuality(**each) for each in values["judges"]),
                 "excluded": tuple((int(v), int(f), int(t)) for v, f, t in values["excluded"]),
             }
             values |= {name: tuple(values[name]) for name in ("draws", "seeds", "people", "not_covered")}

@@ -53,7 +53,7 @@ class Claim:
         risk: probability of claiming it wrongly.
         grade: whose answers decide.
         by_category: a threshold for each category, so that the bound holds for each.
-        judges: where given, judgements are corrected for the bad masks that they let pass.
+        judges: where given, judgements are corrected for the bad masks that these people let pass.
     """
 
     iou: float
@@ -61,7 +61,7 @@ class Claim:
     risk: float
     grade: Grade
     by_category: bool = False
-    judges: JudgeQuality | None = None
+    judges: tuple[JudgeQuality, ...] | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.iou < 1 and 0 < self.error < 1 and 0 < self.risk < 1):

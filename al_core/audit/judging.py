@@ -1,14 +1,16 @@
-"""What a person's judgements are worth: shown masks whose overlap with the truth is known, how often are they wrong?"""
+"""What a person's judgements are worth: shown masks whose overlap with the truth is known, how often are they wrong?
+
+Who answers which question is chance, not the mask. So where several people judged, a bad mask that was drawn is noticed
+with the mean of what each of them notices, weighed by how many of the questions each answered: a careless judge counts
+by what that person did, not by what the others would have done.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from scipy.special import betaincinv
 
 from al_core.audit.audit_records import AuditAnswer, JudgeQuality
-
-EVERYBODY = "all"
-"""Stands for the name where people are told together."""
 
 
 def judge_quality(answers: Iterable[AuditAnswer], iou: float) -> list[JudgeQuality]:
@@ -19,7 +21,7 @@ def judge_quality(answers: Iterable[AuditAnswer], iou: float) -> list[JudgeQuali
         iou: from which a mask is good enough; judges were asked the same.
 
     Returns:
-        One entry a person, by name; then all of them together, where there is anybody.
+        One entry a person, by name.
     """
     measured: dict[tuple[int, int, int], AuditAnswer] = {}
     judged: list[AuditAnswer] = []
@@ -34,11 +36,9 @@ def judge_quality(answers: Iterable[AuditAnswer], iou: float) -> list[JudgeQuali
         if known is None:
             continue
         good = known.is_good(iou)
-        for name in (answer.person, EVERYBODY):
-            counts[name][2 if good else 0] += 1
-            counts[name][3 if good else 1] += good is not bool(answer.good)
-    names = sorted(counts.keys() - {EVERYBODY})
-    return [JudgeQuality(name, *counts[name]) for name in [*names, *([EVERYBODY] if names else [])]]
+        counts[answer.person][2 if good else 0] += 1
+        counts[answer.person][3 if good else 1] += good is not bool(answer.good)
+    return [JudgeQuality(name, *counts[name]) for name in sorted(counts)]
 
 
 def share_interval(hits: int, of: int, level: float = 0.95) -> tuple[float, float]:
@@ -52,9 +52,16 @@ def least_share(hits: int, of: int, alpha: float) -> float:
     return float(betaincinv(hits, of - hits + 1, alpha)) if hits else 0.0
 
 
-def noticed_at_least(judges: JudgeQuality | None, alpha: float) -> float:
-    """Return a bound for the share of bad masks that judges refuse; 0 where they were shown none."""
-    return 0.0 if judges is None else least_share(judges.bad - judges.bad_accepted, judges.bad, alpha)
+def noticed_at_least(judges: Sequence[JudgeQuality], alpha: float) -> float:
+    """Return a bound for the share of bad masks that some judges refuse, each counting by how much that person judged.
+
+    Who was shown no mask that is known to be bad is taken to refuse none. The bounds of the others hold at once with
+    probability 1 - ``alpha`` (Bonferroni).
+    """
+    counted = sum(judge.judged for judge in judges)
+    known = [judge for judge in judges if judge.bad and judge.judged]
+    each = [least_share(judge.bad - judge.bad_accepted, judge.bad, alpha / len(known)) for judge in known]
+    return sum(judge.judged * least for judge, least in zip(known, each, strict=True)) / max(counted, 1)
 
 
 def mask_of(answer: AuditAnswer) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from al_core.export import FORMATS
 from al_core.export.contents import (
+    CERTIFICATES,
     ExportClip,
     ExportOptions,
     ExportReport,
@@ -69,7 +70,18 @@ def write_export(
         tally.videos = len(clips)
         if temporary.is_dir():
             tally.files += 1 + bool(options.certificates)
-        report = tally.report(name, out, notes)
+        report = tally.report(name, out, [*notes, *_vouched(options)])
         if temporary.is_dir():
             write_manifest(temporary, report, options, {clip.video.name: clip.round_id for clip in clips})
     return report
+
+
+def _vouched(options: ExportOptions) -> list[str]:
+    """Say which certificates go out with the masks that they accepted."""
+    names = [str(certificate["certificate_id"]) for certificate in options.certificates]
+    if not names:
+        return []
+    return [
+        f"certified by {', '.join(names)} ({CERTIFICATES} beside the labels; the dashboard has a page of each, at "
+        "dashboard/certificates)"
+    ]

@@ -100,7 +100,7 @@ def given_up(project: Project, ledger: Ledger, look: Look) -> Certificate:
     nothing = Decision((), len(look.units), 0, sum(u.key not in answers for u in look.units), None)
     delivered = hashes_of(project, ledger.delivered_paths(look.population.round_id))
     so_far, spent = ledger.audit_answers_so_far(), spent_in(ledger.certificates())
-    return certificate_of(look, answers, None, so_far, delivered, spent, decision=nothing)
+    return certificate_of(look, answers, (), so_far, delivered, spent, decision=nothing)
 
 
 def _answered(project: Project, ledger: Ledger, population: Population, wish: Wish) -> Look | None:

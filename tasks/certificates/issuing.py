@@ -1,7 +1,8 @@
 """Certify what nobody looked at, and write down every look."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from al_core.audit.audit_records import (
@@ -16,11 +17,12 @@ from al_core.audit.audit_records import (
 )
 from al_core.audit.certifying import Claim, Decision, certify, certify_frames, risk_of_look
 from al_core.audit.failure_tail import answers_needed
-from al_core.audit.judging import judge_quality, mask_of, share_interval
+from al_core.audit.judging import share_interval
 from al_core.errors import BadAudit, NotReady
 from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from tasks.auditing.judges import qualities_of_judges
 from tasks.auditing.round_estimates import take_in_answers
 from tasks.certificates.delivered_population import population_of
 from tasks.steps.context import hashes_of
@@ -128,6 +130,8 @@ def issue(project: Project, ledger: Ledger, wish: Wish) -> Certificate:
             "them, or count them as bad with --unanswered"
         )
     judges = judges_of(ledger, look, answers)
+    if wish.corrected:
+        _refuse_unknown_judges(look, judges)
     delivered = hashes_of(project, ledger.delivered_paths(look.population.round_id))
     made = certificate_of(look, answers, judges, so_far, delivered, spent_in(ledger.certificates()))
     ledger.put_certificate(made)
@@ -137,7 +141,7 @@ def issue(project: Project, ledger: Ledger, wish: Wish) -> Certificate:
 def certificate_of(
     look: Look,
     answers: Mapping[UnitKey, AuditAnswer],
-    judges: JudgeQuality | None,
+    judges: tuple[JudgeQuality, ...],
     so_far: int,
     delivered: Mapping[str, str],
     spent_before: float,
@@ -147,7 +151,7 @@ def certificate_of(
     """Return the certificate that answers lead to; the same look and answers lead to the same.
 
     Args:
-        judges: what is known of the people who judged.
+        judges: what is known of each person who judged.
         so_far: answers to audits that the project had.
         delivered: hash of each video's file.
         spent_before: probability of being wrong that all looks before were given.
@@ -193,35 +197,29 @@ def certificate_of(
     )
 
 
-def decide(look: Look, answers: Mapping[UnitKey, AuditAnswer], judges: JudgeQuality | None) -> Decision:
+def decide(look: Look, answers: Mapping[UnitKey, AuditAnswer], judges: tuple[JudgeQuality, ...]) -> Decision:
     """Return what answers certify."""
     wish = look.wish
     if wish.kind == FRAMES:
         return certify_frames(look.population, look.samples, answers, wish.error, look.risk)
-    known = judges or JudgeQuality("all", 0, 0, 0, 0)
-    corrected_by = known if wish.corrected else None
-    claim = Claim(wish.iou, wish.error, look.risk, wish.grade, wish.by_category, corrected_by)
+    claim = Claim(
+        wish.iou, wish.error, look.risk, wish.grade, wish.by_category, judges=judges if wish.corrected else None
+    )
     return certify(look.population, look.samples, answers, claim)
 
 
 def judges_of(
     ledger: Ledger, look: Look, answers: Mapping[UnitKey, AuditAnswer], as_of: int | None = None
-) -> JudgeQuality | None:
-    """Return what the people who judged are worth together, by all masks of the project that were drawn blind too."""
+) -> tuple[JudgeQuality, ...]:
+    """Return what each person who judged is worth, by all masks of the project that were drawn blind too."""
     if look.wish.kind == FRAMES or look.wish.grade is not Grade.JUDGED:
-        return None
-    people = {answers[u.key].person for u in look.units if u.key in answers}
-    known: JudgeQuality | None = None
-    counted: set[str] = set()
-    for this in ledger.rounds():
-        said = ledger.audit_answers(this.round_id, as_of)
-        measured = {mask_of(a) for a in said if a.good is None}
-        mine = [a for a in said if a.good is None or (a.person in people and a.answer_id not in counted)]
-        # A judgement that holds for the next delivery too is one judgement.
-        counted |= {a.answer_id for a in mine if a.good is not None and mask_of(a) in measured}
-        for quality in judge_quality(mine, look.wish.iou)[-1:]:
-            known = quality if known is None else known + quality
-    return known
+        return ()
+    judged = Counter(answers[u.key].person for u in look.units if u.key in answers)
+    known = qualities_of_judges(ledger, look.wish.iou, as_of)
+    nothing = JudgeQuality("", 0, 0, 0, 0)
+    return tuple(
+        replace(known.get(name, nothing), person=name, judged=count) for name, count in sorted(judged.items())
+    )
 
 
 def spent_in(looks: Sequence[Certificate]) -> float:
@@ -229,7 +227,7 @@ def spent_in(looks: Sequence[Certificate]) -> float:
     return sum(look.spent for look in looks)
 
 
-def digest_of(answers: Sequence[AuditAnswer], judges: JudgeQuality | None) -> str:
+def digest_of(answers: Sequence[AuditAnswer], judges: Sequence[JudgeQuality]) -> str:
     """Return the SHA-256 (64 hex digits) of what a certificate is decided on."""
     told = sorted(
         [
@@ -245,7 +243,7 @@ def digest_of(answers: Sequence[AuditAnswer], judges: JudgeQuality | None) -> st
         ]
         for a in answers
     )
-    return fingerprint([told, None if judges is None else asdict(judges)])
+    return fingerprint([told, [asdict(judge) for judge in judges]])
 
 
 def _used(looks: Sequence[Certificate], population: Population, wish: Wish) -> set[int]:
@@ -284,7 +282,7 @@ def _is_good(answer: AuditAnswer, wish: Wish) -> bool:
     return not answer.missed if answer.missed is not None else answer.is_good(wish.iou)
 
 
-def _not_covered(wish: Wish, judges: JudgeQuality | None) -> list[str]:
+def _not_covered(wish: Wish, judges: Sequence[JudgeQuality]) -> list[str]:
     """Return what a certificate says nothing of, a sentence each."""
     told = [
         "Videos that are added later, and what later rounds deliver, are not covered; frozen masks stay as they are.",
@@ -299,11 +297,34 @@ def _not_covered(wish: Wish, judges: JudgeQuality | None) -> list[str]:
     return told
 
 
-def _judges_in_words(judges: JudgeQuality | None) -> str:
-    if judges is None or not judges.bad:
-        return "nothing is known of how many bad masks they let pass"
-    low, high = share_interval(judges.bad_accepted, judges.bad)
+def _judges_in_words(judges: Sequence[JudgeQuality]) -> str:
+    return "; ".join(_judge_in_words(judge) for judge in judges) or "nobody judged"
+
+
+def _judge_in_words(judge: JudgeQuality) -> str:
+    if not judge.bad:
+        return (
+            f"nothing is known of how many bad masks {judge.person} lets pass, who judged {judge.judged}: no bad one "
+            "among them was drawn blind"
+        )
+    low, high = share_interval(judge.bad_accepted, judge.bad)
     return (
-        f"of {judges.bad} masks that are known to be bad they let {judges.bad_accepted} pass "
-        f"({low:.0%} to {high:.0%} with 95 % confidence)"
+        f"{judge.person}, who judged {judge.judged}, let {judge.bad_accepted} of {judge.bad} masks pass that are known "
+        f"to be bad ({low:.0%} to {high:.0%} with 95 % confidence)"
     )
+
+
+def _refuse_unknown_judges(look: Look, judges: tuple[JudgeQuality, ...]) -> None:
+    """Refuse judges of whom so little is known that not even a sample without a bad mask would be enough.
+
+    Raises:
+        NotReady: nothing is spent.
+    """
+    claim = Claim(look.wish.iou, look.wish.error, look.risk, look.wish.grade, judges=judges)
+    needed = answers_needed(look.size, claim.error, claim.test_risk, noticed=claim.noticed) if claim.noticed else None
+    if needed is None or needed > len(look.units):
+        raise NotReady(
+            f"too little is known of the judges to correct for what they let pass: {_judges_in_words(judges)}; nothing "
+            "was decided and nothing is spent: ask for more masks to be drawn blind with fewframes certificate draw "
+            "--blind, or certify judgements, without --corrected"
+        )

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, median
 
+import numpy as np
+
+from al_core.audit.audit_records import JudgeQuality
+from al_core.audit.mean_bounds import mean_interval
 from al_core.errors import BadLabel
 from al_core.evaluation.label_diff import likeness
 from al_core.ledger.labelling.answers_given import GivenAnswer
@@ -39,6 +43,9 @@ class PersonRow:
         returned: how many of them were sent back, or corrected.
         reviews: answers of others that this person reviewed.
         review_seconds: median seconds of those that were approved or sent back; None without any.
+        judge: of the masks of audits that somebody drew blind and this person judged too, how many bad ones the person
+            let pass and how many good ones were refused; None without any.
+        agreement_span, known_span: 95 % intervals of ``agreement_j`` and ``known_j``; None where these are.
     """
 
     name: str
@@ -56,6 +63,9 @@ class PersonRow:
     returned: int = 0
     reviews: int = 0
     review_seconds: float | None = None
+    judge: JudgeQuality | None = None
+    agreement_span: tuple[float, float] | None = None
+    known_span: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +93,7 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
     _count_shown(project, ledger, [g for g in given if g.answer.annotator in tallies], tallies)
     _count_checks(given, tallies)
     _count_reviews(ledger.reviews(), tallies)
+    judges = _judges(ledger)
     aside = ledger.set_aside_counts()
     rows = []
     for person in people:
@@ -103,6 +114,9 @@ def person_rows(project: Project, ledger: Ledger) -> list[PersonRow]:
             returned=sum(mine.reviewed),
             reviews=mine.reviews,
             review_seconds=median(mine.review_seconds) if mine.review_seconds else None,
+            judge=judges.get(person.name),
+            agreement_span=_span(mine.agreement),
+            known_span=_span(mine.known),
         )
         rows.append(row)
     return rows
@@ -177,9 +191,27 @@ def _count_reviews(reviews: Sequence[Review], tallies: Mapping[str, _Tally]) -> 
             reviewer.review_seconds.append(review.seconds)
 
 
+def _judges(ledger: Ledger) -> dict[str, JudgeQuality]:
+    """Return what the judgements of audits are worth, by person."""
+    drawn = [samples[-1].iou for this in ledger.rounds() if (samples := ledger.audit_samples(this.round_id))]
+    if not drawn:
+        return {}
+    # The server starts without scipy.
+    from tasks.auditing.judges import qualities_of_judges
+
+    return qualities_of_judges(ledger, drawn[-1])
+
+
 def _of(tallies: Mapping[str, _Tally], given: GivenAnswer) -> _Tally:
     """Return the tally in which an answer counts; answers that came from elsewhere count in none."""
     return tallies.get(given.answer.annotator, _Tally())
+
+
+def _span(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean of some J, in [0, 1]; None without any."""
+    if not values:
+        return None
+    return mean_interval(np.array(values, float), 0.0, 1.0, np.random.default_rng(len(values)))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from al_core.audit.audit_records import Certificate
 from al_core.benchmark.curve_points import GOOD
 from al_core.errors import FewframesError
 from al_core.evaluation.learning_curve import Forecast, forecast
@@ -17,6 +18,7 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
 from tasks.auditing.target_outlook import TargetOutlook, target_outlook
+from tasks.certificates.accepted_counts import counts_with_accepted
 from tasks.progress import telling
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.project.run_settings import settings_in_force
@@ -98,6 +100,7 @@ class Content:
         categories: (name, provenance, masks) that the newest round delivered.
         estimates: what audits say of each round's delivery; ``category_names`` are those of their scopes.
         target: of quality, and when it will be met; None where none is set.
+        certificates: all looks at audits, those that certified nothing too.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Content:
     estimates: tuple[RoundEstimates, ...] = ()
     category_names: Mapping[int, str] = field(default_factory=dict)
     target: TargetOutlook | None = None
+    certificates: tuple[Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
         return Content(
             name=project.root.name,
             videos=tuple(ledger.videos()),
-            rounds=tuple(round_rows(ledger, estimates)),
+            rounds=tuple(round_rows(ledger, estimates, counts_with_accepted(project, ledger))),
             quality=tuple(ledger.quality()),
             steps=tuple(ledger.steps()),
             curves=training_curves(ledger),
@@ -175,6 +179,7 @@ def gather_rounds(project: Project, ledger: Ledger) -> Content:
             categories=tuple((names.get(number, str(number)), provenance, n) for number, provenance, n in masks),
             estimates=estimates,
             category_names=names,
+            certificates=tuple(ledger.certificates()),
         )
 
 

@@ -44,6 +44,17 @@ def many(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def share_told(hits: int, of: int) -> str:
+    """Write a share with its exact 95 % interval: ``1 of 12 (0 % to 38 %)``; a dash where nothing is known."""
+    if not of:
+        return "–"
+    # The server starts without scipy.
+    from al_core.audit.judging import share_interval
+
+    low, high = share_interval(hits, of)
+    return f"{hits} of {of} ({low:.0%} to {high:.0%})"
+
+
 def shots_told(shots: Iterable[Shots]) -> list[str]:
     """Write how many cuts some videos have, and how many frames that repeat others; what there is none of is left
     out."""

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from al_core.records import LabelKind
 from tasks.project.annotator_stats import FITS, PersonRow
-from tasks.report.formatting import duration, many, percent, score
+from tasks.report.formatting import duration, many, percent, score, share_told
 
 COLUMNS = (
     "name",
@@ -24,6 +24,8 @@ COLUMNS = (
     "sent back",
     "reviews",
     "review s",
+    "bad let pass",
+    "good refused",
 )
 """What is said of each person."""
 
@@ -32,22 +34,23 @@ LEGEND = (
     f"whose masks were kept back, and that were drawn like them (J of at least {FITS}); accepting much more than would "
     "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an "
     "earlier label of somebody else. Sent back: of the answers that somebody reviewed, those that came back or were "
-    "corrected. Reviews: answers of others that this person looked at, with the median seconds of each."
+    "corrected. Reviews: answers of others that this person looked at, with the median seconds of each. Bad let pass, "
+    "good refused: of masks of audits that somebody drew from nothing and this person judged. Intervals are of 95 %."
 )
-_OF_REVIEWS = ("sent back", "reviews", "review s")
+_IN_WORDS = ("sent back", "reviews", "review s", "bad let pass", "good refused")
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
     """Return the people for a terminal of 80 columns: the role below the name, no seconds of empty frames, and reviews
-    in words below."""
+    in words below, as judgements are."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=0)
-    lines.caption, lines.caption_justify = " ".join([LEGEND, *_reviews_in_words(rows)]), "left"
-    figures = [name for name in COLUMNS if name not in ("name", "role", "empty s", *_OF_REVIEWS)]
+    lines.caption, lines.caption_justify = " ".join([LEGEND, *_reviews_in_words(rows), *_judges_in_words(rows)]), "left"
+    figures = [name for name in COLUMNS if name not in ("name", "role", "empty s", *_IN_WORDS)]
     lines.add_column("name", overflow="fold")
     for name in figures:
         lines.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for row in rows:
-        known = dict(zip(COLUMNS, cells(row), strict=True))
+        known = dict(zip(COLUMNS, cells(row, spans=False), strict=True))
         lines.add_row(f"{known['name']}\n{known['role']}", *(known[name] for name in figures))
     return lines
 
@@ -61,8 +64,27 @@ def _reviews_in_words(rows: Sequence[PersonRow]) -> Iterator[str]:
             yield f"{row.name} reviewed {many(row.reviews, 'answer')}{each}."
 
 
-def cells(row: PersonRow) -> tuple[str, ...]:
-    """Return what is said of one person, in the order of ``COLUMNS``."""
+def _judges_in_words(rows: Sequence[PersonRow]) -> Iterator[str]:
+    for row in rows:
+        if row.judge is not None:
+            let_pass, refused = _shares(row)
+            yield f"{row.name} let pass of bad masks {let_pass}, and refused of good ones {refused}."
+
+
+def _shares(row: PersonRow) -> tuple[str, str]:
+    """Return how many bad masks the person let pass, and how many good ones were refused, with intervals."""
+    judge = row.judge
+    if judge is None:
+        return "–", "–"
+    return share_told(judge.bad_accepted, judge.bad), share_told(judge.good_refused, judge.good)
+
+
+def cells(row: PersonRow, spans: bool = True) -> tuple[str, ...]:
+    """Return what is said of one person, in the order of ``COLUMNS``.
+
+    Args:
+        spans: say the intervals of what agrees.
+    """
     kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
     return (
         row.name,
@@ -72,9 +94,14 @@ def cells(row: PersonRow) -> tuple[str, ...]:
         *(f"{row.seconds[kind]:.1f}" if kind in row.seconds else "–" for kind in kinds),
         percent(row.accepted),
         percent(row.would_fit),
-        score(row.agreement_j),
-        score(row.known_j),
+        _with_span(row.agreement_j, row.agreement_span if spans else None),
+        _with_span(row.known_j, row.known_span if spans else None),
         f"{row.returned} of {row.reviewed}" if row.reviewed else "–",
         f"{row.reviews:,}",
         "–" if row.review_seconds is None else f"{row.review_seconds:.1f}",
+        *_shares(row),
     )
+
+
+def _with_span(value: float | None, span: tuple[float, float] | None) -> str:
+    return score(value) if span is None else f"{score(value)} ({score(span[0])} to {score(span[1])})"

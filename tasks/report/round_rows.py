@@ -8,6 +8,7 @@ from typing import Any
 from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
 from tasks.auditing.round_estimates import RoundEstimates
+from tasks.certificates.accepted_counts import Counts
 from tasks.report.formatting import awaited, many, score
 from tasks.steps.context import Trained
 
@@ -63,16 +64,21 @@ class RoundRow:
         return None if self.covered is None or not self.n_frames else self.covered / self.n_frames
 
 
-def round_rows(ledger: Ledger, estimates: Iterable[RoundEstimates] = ()) -> list[RoundRow]:
+def round_rows(
+    ledger: Ledger, estimates: Iterable[RoundEstimates] = (), counts: Mapping[int, Counts] | None = None
+) -> list[RoundRow]:
     """Return one row per round, in order.
 
     Args:
         estimates: of rounds that were audited.
+        counts: of rounds whose masks were accepted after they were delivered.
     """
     by_round = {each.round_id: each for each in estimates}
     with ledger.held():
         quality, steps, coverage = ledger.quality(), ledger.steps(), ledger.coverage()
         rounds = {r.round_id: r for r in ledger.rounds()}
+    for entry in coverage:
+        entry["delivered"] = (counts or {}).get(entry["round_id"], entry["delivered"])
     return [
         _row(
             entry,

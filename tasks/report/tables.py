@@ -14,6 +14,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.pretrained import PretrainedNetworks
 from tasks.auditing.round_estimates import estimates_now
+from tasks.certificates.accepted_counts import counts_with_accepted
 from tasks.certificates.certifying_rounds import sentence_ahead
 from tasks.ledger.client import living_owner, open_ledger
 from tasks.models.page_refiner import newest_refiner
@@ -52,7 +53,7 @@ def print_status(project: Project, console: Console) -> None:
         for line in _notices(project, ledger):
             say(line)
         estimates = estimates_now(project, ledger)
-        rows = round_rows(ledger, estimates)
+        rows = round_rows(ledger, estimates, counts_with_accepted(project, ledger))
         if rows:
             console.print(round_table(rows))
         else:

@@ -7,6 +7,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import NotifySettings
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
+from tasks.certificates.accepted_counts import counts_with_accepted
 from tasks.report.certificate_words import looks_during, of_one
 from tasks.report.estimate_words import jf_of, rests_on, with_span
 from tasks.report.formatting import duration, many, percent, score
@@ -29,7 +30,7 @@ def tell_ready(project: Project, ledger: Ledger, round_id: int, asked: int) -> N
 def tell_finished(project: Project, ledger: Ledger, round_id: int) -> None:
     """Tell that a round is finished, and perhaps the campaign with it."""
     this = ledger.round(round_id)
-    rows = round_rows(ledger, estimates_now(project, ledger))
+    rows = round_rows(ledger, estimates_now(project, ledger), counts_with_accepted(project, ledger))
     row = next(row for row in rows if row.round_id == round_id)
     good = row.estimated.best("good") if row.estimated else None
     seconds = {step.name: step.seconds for step in ledger.steps(round_id)}

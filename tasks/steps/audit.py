@@ -225,7 +225,7 @@ def target_in_reach(ledger: Ledger, settings: Settings) -> bool | None:
 def _assured(ledger: Ledger, settings: Settings) -> Assured | None:
     """Return the quality that the newest audit assures that was drawn in full and is nearly all answered, by the grade
     with more answers."""
-    stopping, full = settings.stopping, full_size(settings.audit)
+    stopping, full = settings.stopping, full_size(settings)
     if not stopping.target_quality:
         return None
     in_full = [

@@ -6,7 +6,7 @@ from tasks.ledger import owner_api
 from tasks.network.forwarded import Forwarded
 from tasks.web import auth, dashboard_routes, label_routes, pages, state
 from tasks.web.api import api_description, category_routes
-from tasks.web.auditing import audit_routes
+from tasks.web.auditing import audit_routes, certificate_routes
 from tasks.web.error_responses import add_error_handlers
 from tasks.web.identity import object_routes
 from tasks.web.identity.devices import Devices
@@ -30,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_description.router,
     pages.router,
     dashboard_routes.router,
+    certificate_routes.router,
     dashboard_routes.own,
 )
 """Everything that is mounted."""

@@ -100,7 +100,7 @@ def overview(context: Context, around: Around) -> HTMLResponse:
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
     work = Work(queue, age, overdue, ahead, hours, "" if missed is None else str(missed), approvals)
-    return _page(dashboard_pages.overview(content, work, around))
+    return html_page(dashboard_pages.overview(content, work, around))
 
 
 @router.get("/quality", response_class=HTMLResponse)
@@ -113,7 +113,7 @@ def quality(context: Context, around: Around) -> HTMLResponse:
     samples = delivered_samples(context.project, context.ledger)
     forecast, target = forecast_of(content.rounds, content.quality), target_of(context.ledger, content.estimates)
     content = replace(content, forecast=forecast, target=target)
-    return _page(dashboard_pages.quality(content, samples, around))
+    return html_page(dashboard_pages.quality(content, samples, around))
 
 
 @router.get("/videos", response_class=HTMLResponse)
@@ -123,7 +123,7 @@ def videos(context: Context, around: Around) -> HTMLResponse:
         quality = quality_by_video(context.ledger.quality(), "jf")
         peaks = highest_uncertainty(context.ledger, last_predicted_round(context.ledger))
         found = context.ledger.videos()
-    return _page(dashboard_pages.videos(found, quality, peaks, around))
+    return html_page(dashboard_pages.videos(found, quality, peaks, around))
 
 
 @router.get("/videos/{video_id}", response_class=HTMLResponse)
@@ -140,7 +140,7 @@ def video(
     if before is not None and after is not None:
         rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
-    return _page(dashboard_pages.video(content, this, compared, rounds, around))
+    return html_page(dashboard_pages.video(content, this, compared, rounds, around))
 
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
@@ -153,13 +153,13 @@ def frame(
         raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
     numbers = [int(number) for number in rounds.split(",")]
     view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers)
-    return _page(frame_view(view, context.ledger.category_names()))
+    return html_page(frame_view(view, context.ledger.category_names()))
 
 
 @router.get("/people", response_class=HTMLResponse)
 def people(context: Context, around: Around) -> HTMLResponse:
     """Show who labels, and how well."""
-    return _page(dashboard_pages.people(person_rows(context.project, context.ledger), around))
+    return html_page(dashboard_pages.people(person_rows(context.project, context.ledger), around))
 
 
 @router.get("/runs", response_class=HTMLResponse)
@@ -168,7 +168,7 @@ def runs(context: Context, around: Around) -> HTMLResponse:
     with context.ledger.held():
         rounds, steps = context.ledger.rounds(), context.ledger.steps()
         curves = training_curves(context.ledger)
-    return _page(dashboard_pages.runs(rounds, steps, curves, flow_runs_address(), around))
+    return html_page(dashboard_pages.runs(rounds, steps, curves, flow_runs_address(), around))
 
 
 def flow_runs_address() -> str:
@@ -190,7 +190,7 @@ def version(context: Context, person: Person) -> dict[str, str]:
 def mine(context: Context, person: Labeller, around: Around) -> HTMLResponse:
     """Show a person's own work."""
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
-    return _page(dashboard_pages.mine(row, around))
+    return html_page(dashboard_pages.mine(row, around))
 
 
 @own.get("/dashboard/static/{version}/{name}")
@@ -224,7 +224,8 @@ def _frames(context: WebContext) -> FrameStore:
     return open_last_frames(context.project, context.ledger)
 
 
-def _page(html: str) -> HTMLResponse:
+def html_page(html: str) -> HTMLResponse:
+    """Return a page with the policy that all pages of the dashboard have."""
     return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from al_core.audit.audit_records import Certificate
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import Samples, expected_calibration_error
 from al_core.evaluation.label_diff import LabelDiff
@@ -15,7 +16,7 @@ from al_core.records import Video
 from tasks.project.annotator_stats import PersonRow
 from tasks.report.content import Content
 from tasks.report.formatting import duration, many, percent, score
-from tasks.report.pages import sections
+from tasks.report.pages import certificate_section, sections
 from tasks.report.pages.document import Charts, document, header, note, render
 from tasks.report.pages.estimate_section import estimates
 from tasks.report.pages.video_section import videos as video_cards
@@ -101,10 +102,28 @@ def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> s
     ]
     parts = {
         "Estimated quality": estimates(content, charts),
+        "Certificates": certificate_section.certificates(content.certificates, "certificates/"),
         "Quality": sections.quality(content, charts),
         "Calibration": render("calibration.html", samples=samples, rows=rows, charts=charts),
     }
     return frame.page("Quality", parts, charts)
+
+
+def certificates(looks: Sequence[Certificate], frame: Frame) -> str:
+    """Show all looks at audits."""
+    parts = {"Certificates": certificate_section.certificates(looks, "certificates/")}
+    return frame.page("Quality", parts, head=header("Certificates", frame.project))
+
+
+def certificate(look: Certificate, categories: Mapping[int, str], findings: Sequence[str], frame: Frame) -> str:
+    """Show one look at an audit.
+
+    Args:
+        categories: names by number.
+        findings: what came of verifying it; empty where it was not verified now.
+    """
+    parts = {"Certificate": certificate_section.certificate(look, categories, findings)}
+    return frame.page("Quality", parts, head=header(look.certificate_id, f"A certificate of {frame.project}."))
 
 
 def videos(all_videos: Sequence[Video], quality: Mapping[int, float], peaks: Mapping[int, float], frame: Frame) -> str:

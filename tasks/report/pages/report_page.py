@@ -2,6 +2,7 @@
 
 from tasks.report.content import Content
 from tasks.report.pages import sections
+from tasks.report.pages.certificate_section import certificates
 from tasks.report.pages.document import Charts, document
 from tasks.report.pages.estimate_section import estimates
 from tasks.report.pages.video_section import videos
@@ -14,6 +15,7 @@ def render(content: Content) -> str:
         "Rounds": sections.rounds(content),
         "Labels": sections.labels(content, charts),
         "Estimated quality": estimates(content, charts),
+        "Certificates": certificates(content.certificates),
         "Quality": sections.quality(content, charts),
         "Videos": videos(content, charts),
         "Training": sections.training(content.steps, content.curves, charts),

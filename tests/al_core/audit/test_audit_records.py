@@ -12,7 +12,7 @@ from tests.toys.audits.deliveries import certificate, delivery, small_sample
 
 
 def test_a_certificate_comes_back_as_it_was():
-    made = replace(certificate(), judges=JudgeQuality("all", 4, 1, 8, 0), excluded=((1, 2, 3),))
+    made = replace(certificate(), judges=(JudgeQuality("ann", 4, 1, 8, 0, 20),), excluded=((1, 2, 3),))
     again = Certificate.from_json(made.to_json())
     assert again == made
     assert again.certificate_id == made.certificate_id

@@ -116,11 +116,11 @@ def test_categories_have_thresholds_of_their_own_and_a_small_one_leaves_its_risk
 
 def test_judges_who_let_bad_masks_pass_need_more_answers():
     known = mixed(0.0, n=3000)
-    corrected = replace(CLAIM, judges=JudgeQuality("all", 30, 3, 30, 0))
+    corrected = replace(CLAIM, judges=(JudgeQuality("ann", 30, 3, 30, 0, 9),))
     assert 0.7 < corrected.noticed < 0.9
     assert not decided(known, claim=corrected, judged=62).accepted
     assert decided(known, claim=corrected, judged=120).accepted
-    unknown = replace(CLAIM, judges=JudgeQuality("all", 0, 0, 30, 0))
+    unknown = replace(CLAIM, judges=(JudgeQuality("ann", 0, 0, 30, 0, 9),))
     assert not decided(known, claim=unknown, judged=400).accepted
     assert decided(known, claim=unknown, judged=400).needed is None
     with pytest.raises(BadAudit, match="only judgements"):

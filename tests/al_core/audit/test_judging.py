@@ -12,15 +12,16 @@ def pair(track, overlap, said, person="ann"):
     return [AuditAnswer(blind, "eve", f"b{track}", j=overlap), AuditAnswer(judged, person, f"j{track}", good=said)]
 
 
-def test_over_acceptance_by_person_and_of_all():
+def test_over_acceptance_by_person():
     answers = [*pair(1, 0.5, True), *pair(2, 0.6, False), *pair(3, 0.9, True), *pair(4, 0.8, False, "bob")]
     assert judge_quality(answers, 0.75) == [
-        JudgeQuality("ann", 2, 1, 1, 0), JudgeQuality("bob", 0, 0, 1, 1), JudgeQuality("all", 2, 1, 2, 1)
-    ]  # fmt: skip
+        JudgeQuality("ann", 2, 1, 1, 0),
+        JudgeQuality("bob", 0, 0, 1, 1),
+    ]
 
 
 def test_the_iou_that_is_asked_for_decides():
-    assert judge_quality(pair(1, 0.8, True), 0.9) == [JudgeQuality("ann", 1, 1, 0, 0), JudgeQuality("all", 1, 1, 0, 0)]
+    assert judge_quality(pair(1, 0.8, True), 0.9) == [JudgeQuality("ann", 1, 1, 0, 0)]
 
 
 def test_who_judged_nothing_that_is_known_is_not_told():
@@ -34,6 +35,18 @@ def test_bounds_on_shares():
 
 
 def test_who_was_shown_no_bad_mask_notices_none_for_sure():
-    assert noticed_at_least(None, 0.05) == 0
-    assert noticed_at_least(JudgeQuality("all", 0, 0, 9, 0), 0.05) == 0
-    assert noticed_at_least(JudgeQuality("all", 20, 0, 9, 0), 0.05) == pytest.approx(0.861, abs=1e-3)
+    assert noticed_at_least([], 0.05) == 0
+    assert noticed_at_least([JudgeQuality("ann", 0, 0, 9, 0, 40)], 0.05) == 0
+    assert noticed_at_least([JudgeQuality("ann", 20, 0, 9, 0, 40)], 0.05) == pytest.approx(0.861, abs=1e-3)
+
+
+def test_each_judge_counts_by_how_much_that_person_judged():
+    careful, careless = JudgeQuality("ann", 60, 0, 9, 0, 40), JudgeQuality("bob", 60, 40, 9, 0, 120)
+    together = noticed_at_least([careful, careless], 0.05)
+    alone = [least_share(hits, 60, 0.025) for hits in (60, 20)]
+    assert together == pytest.approx(0.25 * alone[0] + 0.75 * alone[1])
+    # Judgements of somebody of whom nothing is known count as if that person noticed nothing.
+    unknown = JudgeQuality("kim", 0, 0, 0, 0, 40)
+    assert noticed_at_least([careful, unknown], 0.05) == pytest.approx(0.5 * least_share(60, 60, 0.05))
+    # Who judged nothing of this audit takes nothing away.
+    assert noticed_at_least([careful, JudgeQuality("bob", 60, 40, 9, 0)], 0.05) == least_share(60, 60, 0.05)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import DamagedFile
 from al_core.records import DeliveredMask, Provenance
-from al_core.stores.delivered import read_delivered, write_delivered
+from al_core.stores.delivered import read_columns, read_delivered, write_delivered
 from tests.toys.ledgers import square
 
 
@@ -35,6 +35,20 @@ def test_the_summary_counts_frames_and_masks_by_provenance(tmp_path: Path) -> No
         ("propagated", 1, 1, 0.75),
         ("teacher", 2, 2, 0.75),
     ]
+
+
+def test_columns_are_read_without_shapes(tmp_path: Path) -> None:
+    masks = [mask(0), mask(3, 1, Provenance.PROPAGATED, 0.5), mask(3, 2, Provenance.TEACHER, 0.25)]
+    write_delivered(tmp_path / "x.parquet", masks)
+    found = read_columns(tmp_path / "x.parquet")
+    assert found.frame_idx.tolist() == [0, 3, 3]
+    assert found.track_id.tolist() == [1, 1, 2]
+    assert found.provenance.tolist() == ["human", "propagated", "teacher"]
+    assert found.confidence.tolist() == [1.0, 0.5, 0.25]
+    write_delivered(tmp_path / "none.parquet", [])
+    assert len(read_columns(tmp_path / "none.parquet").confidence) == 0
+    with pytest.raises(DamagedFile):
+        read_columns(tmp_path / "missing.parquet")
 
 
 def test_nothing_is_a_result(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ RISK = 0.05
 NOTICED, REFUSED = 0.85, 0.05
 """A judge who errs refuses this share of bad masks, and this share of good ones."""
 
+CAREFUL, CARELESS = (0.98, 0.05), (0.6, 0.02)
+"""What two judges who are unlike each other refuse of bad masks, and of good ones."""
+
 Rng = np.random.Generator
 
 
@@ -137,32 +140,54 @@ def certified(made: Delivery, error: float, n: int, rng: Rng, risk: float = RISK
     """One certificate: whether it is wrong, and what share it accepts, beside what could be."""
     seed = int(rng.integers(2**31))
     sample = draw_sample(made.population, seed=seed, judged=n, blind=0, frames=0, iou=IOU)
-    quality = known_judges(rng) if judges else None
+    quality = (known_judges(rng),) if judges else None
     said = made.answers([sample], rng, *((NOTICED, REFUSED) if judges else ()))
     claim = Claim(IOU, error, risk, Grade.JUDGED, judges=quality)
     found = certify(made.population, [sample], said, claim).accepted
+    return told_of(made, error, found[0].confidence if found else None)
+
+
+def told_of(made: Delivery, error: float, threshold: float | None) -> dict:
+    """Whether accepting masks from a threshold on is wrong (None: nothing is accepted), beside what could be."""
     bad = made.overlap < IOU
     order = np.argsort(-made.population.confidence, kind="stable")
     could = np.flatnonzero(np.cumsum(bad[order]) <= error * np.arange(1, len(bad) + 1))
     oracle = (could.max() + 1) / len(bad) if len(could) else 0.0
-    if not found:
+    if threshold is None:
         return {"wrong": False, "accepted": 0.0, "oracle": oracle}
-    accepted = made.population.confidence >= found[0].confidence
+    accepted = made.population.confidence >= threshold
     return {"wrong": bool(bad[accepted].mean() > error), "accepted": float(accepted.mean()), "oracle": oracle}
 
 
-def known_judges(rng: Rng, bad: int = 60, good: int = 60) -> JudgeQuality:
-    """What is known of judges who err, by masks that were drawn blind too."""
+def known_judges(
+    rng: Rng, bad: int = 60, good: int = 60, noticed: float = NOTICED, refused: float = REFUSED
+) -> JudgeQuality:
+    """What is known of a judge who errs, by masks that were drawn blind too."""
     answers = []
     for track in range(1, bad + good + 1):
         is_bad = track <= bad
         blind, judged = (UnitKey(1, 0, track, grade) for grade in (Grade.MEASURED, Grade.JUDGED))
-        said = rng.random() >= NOTICED if is_bad else rng.random() >= REFUSED
+        said = rng.random() >= (noticed if is_bad else refused)
         answers += [
             AuditAnswer(blind, "eve", "", j=0.2 if is_bad else 0.9),
             AuditAnswer(judged, "ann", "", good=bool(said)),
         ]
-    return judge_quality(answers, IOU)[-1]
+    return replace(judge_quality(answers, IOU)[0], judged=1)
+
+
+def unlike_judges(made: Delivery, error: float, n: int, rng: Rng) -> dict:
+    """A careful judge, who is measured often and judges a fourth, and a careless one, who is measured seldom."""
+    sample = draw_sample(made.population, seed=int(rng.integers(2**31)), judged=n, blind=0, frames=0, iou=IOU)
+    by = [each.answers([sample], rng, *care) for each, care in ((made, CAREFUL), (made, CARELESS))]
+    careless = dict(zip(by[0], rng.permutation(len(by[0])) >= len(by[0]) // 4, strict=True))
+    said = {key: by[int(careless[key])][key] for key in by[0]}
+    judged = int(sum(careless.values()))
+    judges = (
+        replace(known_judges(rng, 90, 90, *CAREFUL), person="ann", judged=len(said) - judged),
+        replace(known_judges(rng, 30, 30, *CARELESS), person="bob", judged=judged),
+    )
+    found = certify(made.population, [sample], said, Claim(IOU, error, RISK, Grade.JUDGED, judges=judges)).accepted
+    return told_of(made, error, found[0].confidence if found else None)
 
 
 def three_in_a_row(deliver: Callable[[Rng], Delivery], error: float, n: int, rng: Rng) -> dict:
@@ -199,6 +224,8 @@ CASES: dict[str, Case] = {
     "three, just bad": lambda make, error, rng: three_in_a_row(
         lambda inner: just_bad(make(inner), inner, error), error, 160, rng
     ),
+    "just bad, unlike judges": lambda make, error, rng: unlike_judges(just_bad(make(rng), rng, error), error, 320, rng),
+    "unlike judges": lambda make, error, rng: unlike_judges(make(rng), error, 320, rng),
     "frames, just bad": lambda make, error, rng: frames_certified(make(rng), error, 120, rng),
 }
 

@@ -42,7 +42,7 @@ def test_masks_that_the_audit_found_bad_are_not_accepted(audited):
 
 def test_too_few_answers_are_refused_before_anything_is_looked_at(audited):
     drawn(audited, judged=30)
-    with pytest.raises(NotReady, match=r"needs \d+ without a failure \(\d+ with 1, .*ask for \d+ more"):
+    with pytest.raises(NotReady, match=r"needs \d+ without a failure \(\d+ with 1, .*certify --ask 0"):
         issue(*audited[:2], WISH)
     assert audited[1].certificates() == []
 
@@ -94,21 +94,25 @@ def test_measured_certificates_go_by_blind_masks_alone(audited):
     drawn(audited, judged=0, blind=200)
     made = issue(*audited[:2], replace(WISH, grade=Grade.MEASURED))
     assert made.accepted
-    assert made.judges is None
+    assert made.judges == ()
     assert not any("judged" in sentence for sentence in made.not_covered)
 
 
 def test_judges_without_known_bad_masks_cannot_be_corrected_for(audited):
     drawn(audited, blind=0)
-    made = issue(*audited[:2], replace(WISH, corrected=True))
-    assert (made.accepted, made.judges) == ((), None)
+    with pytest.raises(NotReady, match="nothing is known of how many bad masks eve lets pass, who judged 200"):
+        issue(*audited[:2], replace(WISH, corrected=True))
+    assert not audited[1].certificates()
+    made = issue(*audited[:2], WISH)
+    assert any("nothing is known of how many bad masks eve lets pass" in sentence for sentence in made.not_covered)
 
 
 def test_judges_are_measured_on_blind_masks(audited):
     drawn(audited, blind=200)
     made = issue(*audited[:2], replace(WISH, error=0.1, corrected=True))
-    assert made.judges == JudgeQuality("all", made.judges.bad, 0, made.judges.good, 0)
-    assert made.judges.bad > 10
+    (judge,) = made.judges
+    assert judge == JudgeQuality("eve", judge.bad, 0, judge.good, 0, 200)
+    assert judge.bad > 10
     assert made.accepted
     with pytest.raises(BadAudit, match="use --grade judged"):
         prepare(*audited[:2], replace(WISH, corrected=True, grade=Grade.MEASURED))

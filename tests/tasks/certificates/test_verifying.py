@@ -112,6 +112,7 @@ def test_exports_carry_certificates(certified, tmp_path):
     report = export_project(project, ledger, frames, "coco", tmp_path / "out", only)
     assert set(report.masks_by_provenance) == {"human", "accepted"}
     assert report.masks_by_provenance["accepted"] == made.accepted[0].masks - len(made.excluded)
+    assert any(made.certificate_id in note and "certificates.json" in note for note in report.notes)
     info = json.loads((tmp_path / "out" / "annotations.json").read_text())["info"]
     assert [Certificate.from_json(c) for c in info["certificates"]] == [made]
     assert json.loads((tmp_path / "out" / "certificates.json").read_text()) == info["certificates"]

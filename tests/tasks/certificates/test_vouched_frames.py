@@ -33,8 +33,9 @@ def test_frames_of_which_every_mask_is_accepted_are_no_candidates(certified, aud
     left = set(zip(pool.candidates.video_id.tolist(), pool.candidates.frame_idx.tolist(), strict=True))
     assert not left & found
     assert pool.n_vouched == len(found)
-    # What is neither labelled nor accepted may be asked for: the bad masks among it.
-    assert {(1, 1), (2, 5)} <= left
+    # What is neither labelled nor accepted may be asked for: the masks that the audit found bad.
+    assert made.excluded
+    assert {(video, frame) for video, frame, _ in made.excluded} <= left
     assert select_inputs(context)["accepted"] == [made.certificate_id]
 
 
@@ -45,7 +46,8 @@ def test_the_selection_expects_no_more_error_of_them_than_the_bound(certified):
     frames = [frame for video, frame, _ in vouched.accepted() if video == 1]
     error = outlooks_of(context)(1).error
     assert error[frames].max() <= made.error + 1e-9
-    assert error[2] > 0.5
+    bad = [frame for video, frame, _ in made.excluded if video == 1]
+    assert error[bad].min() > 0.4
 
 
 def test_without_a_certificate_nothing_changes(audited):

@@ -62,7 +62,9 @@ _SPECIAL = {
             AuditAnswer(_SAMPLE.units[2].key, "ann", "b3", missed=2),
         ]
     ),
-    Certificate: st.sampled_from([certificate(), replace(certificate(2), judges=JudgeQuality("all", 5, 1, 7, 0))]),
+    Certificate: st.sampled_from(
+        [certificate(), replace(certificate(2), judges=(JudgeQuality("ann", 5, 1, 7, 0, 9),))]
+    ),
     Shots: st.sets(st.integers(1, 40), max_size=6).map(_shots),
     Any: _JSON,
     Settings: st.sampled_from(_SETTINGS),

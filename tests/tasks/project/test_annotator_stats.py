@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
+from al_core.audit.audit_records import AuditAnswer, AuditUnit, Grade, JudgeQuality
 from al_core.errors import BadLabel
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.labelling.queue import Purpose
-from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
+from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest
 from tasks.project.annotator_stats import ask_again, person_rows
 from tasks.report.pages import sections
+from tests.toys.audits.deliveries import small_sample
 from tests.toys.web.desk import desk, selected, square
 
 
@@ -123,3 +127,19 @@ def test_reviews_count_for_who_answered_and_who_reviewed(tmp_path):
         rows = rows_of(office)
     assert (rows["ada"].reviewed, rows["ada"].returned, rows["ada"].reviews) == (2, 1, 0)
     assert (rows["rae"].reviews, rows["rae"].review_seconds, rows["rae"].human_seconds) == (2, 6.0, 12.0)
+
+
+def test_judgements_of_audits_are_measured_on_masks_that_were_drawn_blind(office):
+    office.ledger.add_annotator("ada")
+    office.ask(3)
+    frames = [FrameRef(1, 2), FrameRef(1, 4), FrameRef(1, 5)]
+    units = [AuditUnit(frame, 1, grade, 0.5, pair=grade is Grade.JUDGED) for frame in frames for grade in Grade]
+    office.ledger.put_audit_sample(replace(small_sample(), units=tuple(units)))
+    said = [
+        AuditAnswer(u.key, "bo", f"b{i}", j=0.9 if i < 2 else 0.2)
+        if u.grade is Grade.MEASURED
+        else AuditAnswer(u.key, "ada", f"a{i}", good=True)
+        for i, u in enumerate(units)
+    ]
+    office.ledger.put_audit_answers(1, said)
+    assert rows_of(office)["ada"].judge == JudgeQuality("ada", 2, 2, 1, 0)

@@ -29,7 +29,7 @@ def test_frames_and_corrected_judgements_are_named():
 
 def test_looks_belong_to_the_round_in_which_they_were_taken():
     began, ended = datetime(2026, 11, 26, 11, 0, 0, 500), datetime(2026, 11, 26, 13)
-    this = Round(1, "finished", Settings(), began, ended, None)
+    this = Round(1, "finished", Settings(), None, began, ended)
     looks = [replace(certificate(k), made_at=f"2026-11-26T{hour}:00:00") for k, hour in enumerate((10, 11, 12, 14), 1)]
     assert [look.number for look in looks_during(looks, this)] == [2, 3]
     assert [look.number for look in looks_during(looks, replace(this, finished_at=None))] == [2, 3, 4]
