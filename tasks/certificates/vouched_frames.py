@@ -1,6 +1,6 @@
 """What certificates and people vouch for of the delivery before a round: what is asked next leaves it out."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -52,13 +52,14 @@ class VouchedFrames:
                 if is_vouched(masks):
                     yield video_id, frame_idx, masks
 
-    def examples(self, most: int) -> list[tuple[FrameRef, tuple[MaskLabel, ...]]]:
+    def examples(self, most: int, labelled: Collection[FrameRef] = ()) -> list[tuple[FrameRef, tuple[MaskLabel, ...]]]:
         """Return some of these frames with their masks, spread evenly over all, for a student to learn from.
 
         Args:
             most: how many at most.
+            labelled: frames that people labelled, which are left out.
         """
-        found = list(self.accepted())
+        found = [one for one in self.accepted() if FrameRef(*one[:2]) not in labelled]
         chosen = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
         return [
             (FrameRef(video, frame), tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks))

@@ -66,7 +66,8 @@ def train_work(context: RoundContext) -> Trained:
         return replace(last[1], notes=(), refiner=stored, gain=noted, kept=reason)
     labels = [label for label in context.labels_collected if label.complete]
     vouched = VouchedFrames(context, context.frozen)
-    accepted = vouched.examples(len(labels)) if settings.certificates.teach else []
+    people = {label.frame for label in context.labels_collected}
+    accepted = vouched.examples(len(labels), people) if settings.certificates.teach else []
     start = starting_checkpoint(context)
     continues = start is not None and start.is_relative_to(project.root)
     with training_slot():

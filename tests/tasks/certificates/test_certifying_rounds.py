@@ -8,6 +8,7 @@ from tasks.certificates.drawing_audits import draw_audit
 from tasks.steps.collect import collect_work
 from tasks.steps.context import Collected, RoundContext
 from tasks.steps.table import close
+from tasks.steps.train import train_inputs
 from tests.toys.audits.audited_project import deliver, judge_on_page
 from tests.toys.labelled_project import step
 
@@ -38,6 +39,10 @@ def test_the_delivery_before_is_decided_on_when_the_answers_of_a_round_are_there
     again = RoundContext(context.project, ledger, context.round_id)
     assert again.frozen.ids == [made.certificate_id]
     assert again.frozen_at_first.ids == []
+    assert "accepted" not in train_inputs(again)
+    taught = again.settings.changed({"certificates.teach": True})
+    ledger.change_round(2, taught, "ann", ["certificates.teach"])
+    assert train_inputs(RoundContext(context.project, ledger, 2))["accepted"] == [made.certificate_id]
     # Done again after a crash it decides on nothing twice.
     assert collect_work(context, ()) == collected
     assert len(ledger.certificates()) == 1

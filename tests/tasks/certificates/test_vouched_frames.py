@@ -69,6 +69,7 @@ def test_examples_for_a_student_are_spread_over_all(certified):
     assert isinstance(frame, FrameRef)
     delivered = VouchedFrames(context, context.frozen).delivered(frame.video_id)[frame.frame_idx]
     assert [(m.track_id, m.rle, m.provenance) for m in delivered] == [(1, mask.rle, Provenance.ACCEPTED)]
+    assert frame not in [f for f, _ in VouchedFrames(context, context.frozen).examples(10_000, {frame})]
     everything = VouchedFrames(context, context.frozen).examples(10_000)
     assert len(everything) == len(list(VouchedFrames(context, context.frozen).accepted()))
     assert np.diff([f.frame_idx for f, _ in everything if f.video_id == 1]).min() > 0
