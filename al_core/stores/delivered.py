@@ -82,8 +82,11 @@ def read_columns(path: Path) -> DeliveredColumns:
     """
     with _TABLE.opened(path) as file:
         table = file.read(list(DeliveredColumns._fields))
-    numbers = [table[name].to_numpy().astype(np.int64) for name in DeliveredColumns._fields[:3]]
-    return DeliveredColumns(*numbers, np.array(table["provenance"].to_pylist(), str), table["confidence"].to_numpy())
+    frame_idx, track_id, category_id = (
+        table[name].to_numpy().astype(np.int64) for name in DeliveredColumns._fields[:3]
+    )
+    provenance = np.array(table["provenance"].to_pylist(), str)
+    return DeliveredColumns(frame_idx, track_id, category_id, provenance, table["confidence"].to_numpy())
 
 
 @dataclass
