@@ -86,7 +86,7 @@ def read_columns(path: Path) -> DeliveredColumns:
         table[name].to_numpy().astype(np.int64) for name in DeliveredColumns._fields[:3]
     )
     provenance = np.array(table["provenance"].to_pylist(), str)
-    return DeliveredColumns(frame_idx, track_id, category_id, provenance, table["confidence"].to_numpy())
+    return DeliveredColumns(frames, tracks, categories, provenance, table["confidence"].to_numpy())
 
 
 @dataclass
