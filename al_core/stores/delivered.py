@@ -82,9 +82,7 @@ def read_columns(path: Path) -> DeliveredColumns:
     """
     with _TABLE.opened(path) as file:
         table = file.read(list(DeliveredColumns._fields))
-    frame_idx, track_id, category_id = (
-        table[name].to_numpy().astype(np.int64) for name in DeliveredColumns._fields[:3]
-    )
+    frames, tracks, categories = (table[name].to_numpy().astype(np.int64) for name in table.column_names[:3])
     provenance = np.array(table["provenance"].to_pylist(), str)
     return DeliveredColumns(frames, tracks, categories, provenance, table["confidence"].to_numpy())
 
