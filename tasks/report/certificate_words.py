@@ -5,7 +5,7 @@ from datetime import datetime
 
 from al_core.audit.audit_records import Certificate
 from al_core.ledger.store import Round
-from tasks.report.formatting import many
+from tasks.report.formatting import many, percent
 
 
 def of_all(certificates: Sequence[Certificate]) -> str:
@@ -25,9 +25,9 @@ def of_one(certificate: Certificate) -> str:
         return f"look {c.number}, at {c.masks:,} {c.kind} of round {c.round_id}, certifies nothing"
     if c.kind == "frames":
         bound = max(one.bound for one in c.accepted)
-        return f"at most {bound:.1%} of {many(c.accepted_masks, 'frame')} of round {c.round_id} lack an object"
+        return f"at most {percent(bound)} of {many(c.accepted_masks, 'frame')} of round {c.round_id} lack an object"
     return (
-        f"{c.accepted_masks:,} of {many(c.masks, 'mask')} of round {c.round_id} are accepted, at most {c.error:.0%} of "
+        f"{c.accepted_masks:,} of {many(c.masks, 'mask')} of round {c.round_id} are accepted, at most {percent(c.error)} of "
         f"them with an IoU below {c.iou:g} ({grade_in_words(c)})"
     )
 

@@ -13,7 +13,7 @@ def test_what_is_certified_and_with_which_confidence():
     nothing = replace(certificate(2), accepted=(), spent_in_all=0.0333)
     assert of_all([]) == ""
     assert of_all([certificate()]) == (
-        "200 of 400 masks of round 1 are accepted, at most 5% of them with an IoU below 0.75 (judged, 4 of 120 bad). "
+        "200 of 400 masks of round 1 are accepted, at most 5.0 % of them with an IoU below 0.75 (judged, 4 of 120 bad). "
         "1 look so far, and all that is certified holds with 97.5% confidence."
     )
     assert of_all([nothing]).startswith("Nothing is certified. 1 look so far")
@@ -23,7 +23,7 @@ def test_what_is_certified_and_with_which_confidence():
 
 def test_frames_and_corrected_judgements_are_named():
     frames = replace(certificate(), kind="frames")
-    assert of_one(frames) == "at most 4.9% of 200 frames of round 1 lack an object"
+    assert of_one(frames) == "at most 4.9 % of 200 frames of round 1 lack an object"
     assert "judged, and corrected for what judges let pass" in of_one(replace(certificate(), corrected=True))
 
 

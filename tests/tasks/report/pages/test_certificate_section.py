@@ -16,7 +16,7 @@ def test_all_looks_are_listed_the_newest_first_and_linked():
     page = Page(str(certificates([LOOK, nothing], "certificates/")))
     (table,) = page.tables
     assert [row[0] for row in table[1:]] == [nothing.certificate_id, LOOK.certificate_id]
-    assert table[2][4:9] == ["199 of 400", "5 %", "0.75", "120", "4"]
+    assert table[2][4:9] == ["199 of 400", "5.0 %", "0.75", "120", "4"]
     assert table[1][4] == "0 of 400"
     assert f'href="certificates/{LOOK.certificate_id}"' in str(certificates([LOOK], "certificates/"))
     assert "href" not in str(certificates([LOOK]))
@@ -29,7 +29,7 @@ def test_a_page_says_what_is_accepted_who_answered_and_what_is_not_covered():
     assert "199" in page.texts
     assert "of 400 masks, 1 mask that the audit found bad left out" in page.texts
     accepted, people, facts = page.tables
-    assert accepted[1] == ["everything", "0.900", "200", "60", "0", "5 %"]
+    assert accepted[1] == ["everything", "0.900", "200", "60", "0", "4.9 %"]
     assert people[1:] == [["eve", "110", "1 of 12 (0% to 38%)", "0 of 30 (0% to 12%)"], ["kim", "10", "–", "–"]]
     assert ["draws", "1 (seed 7)"] in facts
     assert LOOK.not_covered[0] in page.texts
