@@ -13,8 +13,8 @@ def test_what_is_certified_and_with_which_confidence():
     nothing = replace(certificate(2), accepted=(), spent_in_all=0.0333)
     assert of_all([]) == ""
     assert of_all([certificate()]) == (
-        "200 of 400 masks of round 1 are accepted, at most 5.0 % of them with an IoU below 0.75 (judged, 4 of 120 bad). "
-        "1 look so far, and all that is certified holds with 97.5% confidence."
+        "200 of 400 masks of round 1 are accepted, at most 5.0 % of them with an IoU below 0.75 (judged, 4 of 120 "
+        "bad). 1 look so far, and all that is certified holds with 97.5% confidence."
     )
     assert of_all([nothing]).startswith("Nothing is certified. 1 look so far")
     assert "96.7% confidence" in of_all([certificate(), nothing])
