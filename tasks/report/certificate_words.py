@@ -27,8 +27,8 @@ def of_one(certificate: Certificate) -> str:
         bound = max(one.bound for one in c.accepted)
         return f"at most {percent(bound)} of {many(c.accepted_masks, 'frame')} of round {c.round_id} lack an object"
     return (
-        f"{c.accepted_masks:,} of {many(c.masks, 'mask')} of round {c.round_id} are accepted, at most {percent(c.error)} "
-        f"of them with an IoU below {c.iou:g} ({grade_in_words(c)})"
+        f"{c.accepted_masks:,} of {many(c.masks, 'mask')} of round {c.round_id} are accepted, at most "
+        f"{percent(c.error)} of them with an IoU below {c.iou:g} ({grade_in_words(c)})"
     )
 
 
