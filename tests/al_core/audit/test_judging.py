@@ -49,4 +49,6 @@ def test_each_judge_counts_by_how_much_that_person_judged():
     unknown = JudgeQuality("kim", 0, 0, 0, 0, 40)
     assert noticed_at_least([careful, unknown], 0.05) == pytest.approx(0.5 * least_share(60, 60, 0.05))
     # Who judged nothing of this audit takes nothing away.
-    assert noticed_at_least([careful, JudgeQuality("bob", 60, 40, 9, 0)], 0.05) == least_share(60, 60, 0.05)
+    assert noticed_at_least([careful, JudgeQuality("bob", 60, 40, 9, 0)], 0.05) == pytest.approx(
+        least_share(60, 60, 0.05)
+    )

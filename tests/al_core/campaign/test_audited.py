@@ -17,14 +17,14 @@ def test_only_people_at_our_page_are_asked_by_default():
 
 
 def test_the_seconds_are_told_beforehand():
-    full = full_size(FEW.audit)
+    full = full_size(FEW)
     assert full.seconds(FEW) == 12 * 3 + 5 * 4 + 2 * 80
     assert full.seconds(FEW, n_objects=2) == 12 * 3 + 5 * 4 + 2 * 160
     assert AuditSize().seconds(FEW) == 0
 
 
 def test_a_delivery_that_counts_is_asked_about_in_full():
-    assert size_of(FEW, 0.0, counts=True) == full_size(FEW.audit)
+    assert size_of(FEW, 0.0, counts=True) == full_size(FEW)
     assert not size_of(FEW.changed({"annotator.backend": "inbox"}), 1e6, counts=True)
 
 
@@ -40,13 +40,19 @@ def test_others_cost_at_most_their_share_of_the_labels(seconds, objects):
 def test_a_round_of_little_work_is_not_audited_and_one_of_much_in_full():
     assert not size_of(Settings(), 160.0)
     assert size_of(Settings(), 640.0) == AuditSize(8, 1, 2)
-    assert size_of(Settings(), 1e5) == full_size(Settings().audit)
+    assert size_of(Settings(), 1e5) == full_size(Settings())
     assert not size_of(Settings().changed({"audit.share": 0.0}), 1e5)
 
 
 def test_what_is_known_already_is_not_asked_again():
     assert size_of(Settings(), 640.0, known=AuditSize(8, 1, 2)) == AuditSize(16, 2, 4)
-    assert size_of(Settings(), 640.0, known=AuditSize(58, 8, 20)) == full_size(Settings().audit)
+    assert size_of(Settings(), 640.0, known=AuditSize(58, 8, 20)) == full_size(Settings())
+
+
+def test_where_rounds_certify_as_many_masks_are_judged_as_that_takes():
+    settings = Settings().changed({"certificates.automatic": True})
+    assert full_size(settings) == AuditSize(160, 8, 20)
+    assert full_size(settings.changed({"audit.judged": 200})).judged == 200
 
 
 def test_what_an_audit_can_assure_at_most():

@@ -1,7 +1,5 @@
 """Rounds decide on deliveries by themselves where that is wished for, once their audits are answered."""
 
-import pytest
-
 from al_core.settings import Settings
 from tasks.certificates.certifying_rounds import certify_delivery, sentence_ahead
 from tasks.certificates.drawing_audits import draw_audit
@@ -92,12 +90,3 @@ def test_a_round_is_decided_on_at_its_end_where_its_audit_is_answered(audited):
 def test_nothing_was_delivered_before_the_first_round(audited):
     assert certify_delivery(next_round(audited), 0) is None
     assert Collected.from_json({"as_of": "2026-01-01"}).accepted == ()
-
-
-@pytest.mark.parametrize("when", ["off", "on"])
-def test_as_many_masks_are_judged_as_certificates_take(when):
-    from al_core.campaign.audited import audit_seconds, masks_to_judge
-
-    settings = Settings().changed({"certificates.automatic": when == "on"})
-    assert masks_to_judge(settings) == {"off": settings.audit.judged, "on": settings.certificates.judged}[when]
-    assert audit_seconds(settings) > masks_to_judge(settings) * settings.audit.judge_seconds
