@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from al_core.records import FrameRef, Provenance
+from al_core.selection import Frames
 from al_core.settings import Settings
 from tasks.certificates.drawing_audits import draw_audit
 from tasks.certificates.issuing import Wish, issue
 from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.steps.context import RoundContext
 from tasks.steps.expected_error import outlooks_of
-from tasks.steps.select import open_pool, select_inputs
+from tasks.steps.select import open_pool, pool_from_ledger, select_inputs
 from tests.toys.audits.audited_project import HUMAN_FRAME, answer_all
 
 
@@ -24,17 +25,23 @@ def certified(audited):
     return RoundContext(project, ledger, 2), made
 
 
+def candidates_of(pool):
+    return set(zip(pool.candidates.video_id.tolist(), pool.candidates.frame_idx.tolist(), strict=True))
+
+
 def test_frames_of_which_every_mask_is_accepted_are_no_candidates(certified, audited):
     context, made = certified
     found = {(video, frame) for video, frame, _ in VouchedFrames(context, context.frozen_at_first).accepted()}
     assert len(found) == made.accepted_masks
     assert (1, HUMAN_FRAME) not in found
     pool = open_pool(context)
-    left = set(zip(pool.candidates.video_id.tolist(), pool.candidates.frame_idx.tolist(), strict=True))
-    assert not left & found
+    assert not candidates_of(pool) & found
     assert pool.n_vouched == len(found)
     # What is neither labelled nor accepted may be asked for: the masks that the audit found bad.
     assert made.excluded
+    vouched = Frames.of(*zip(*sorted(found), strict=True))
+    left = candidates_of(pool_from_ledger(context.ledger, 2, vouched=vouched))
+    assert len(left) == 240 - len(found)
     assert {(video, frame) for video, frame, _ in made.excluded} <= left
     assert select_inputs(context)["accepted"] == [made.certificate_id]
 
