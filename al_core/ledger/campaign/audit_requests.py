@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from al_core.ledger.operations import Operations, now, reads, writes
+import pyarrow as pa
+
+from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import FrameRef, LabelRequest
 
 
@@ -75,7 +77,6 @@ class AuditRequestOperations(Operations):
             How many requests are new.
         """
         with self._connector.transaction() as connection:
-            new = 0
             for one in carried:
                 row = [one.name, one.round_id, one.request_id, one.video_id]
                 connection.execute("INSERT INTO audit_carried VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
@@ -85,19 +86,13 @@ class AuditRequestOperations(Operations):
             for kind in {(a.round_id, a.draw, a.grade, a.track_id == 0) for a in new_kinds}:
                 names = ("round", "draw", "grade", "whole")
                 connection.execute(_END_SAME_KIND, {**dict(zip(names, kind, strict=True)), "now": now()})
-            for r, asked in requests:
-                row = [r.request_id, r.round_id, r.frame.video_id, r.frame.frame_idx, r.rank, r.reason]
-                stored = connection.execute(
-                    "INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, "
-                    "created_at, updated_at, kind, purpose, original_id) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, 'audit', ?) ON CONFLICT DO NOTHING RETURNING 1",
-                    [*row, now(), now(), r.kind.value, after.get(r.request_id)],
-                ).fetchone()
-                if stored is not None:
-                    about = [r.request_id, asked.round_id, asked.draw, asked.track_id, asked.grade, asked.iou]
-                    connection.execute("INSERT INTO audit_request VALUES (?, ?, ?, ?, ?, ?)", about)
-                    new += 1
-            return new
+            known = {name for (name,) in connection.execute("SELECT request_id FROM audit_request").fetchall()}
+            fresh = [(r, asked) for r, asked in requests if r.request_id not in known]
+            if fresh:
+                # Many at once: a statement for each would take seconds.
+                insert(connection, "label_request", _request_rows([r for r, _ in fresh], after))
+                insert(connection, "audit_request", _about_rows(fresh))
+            return len(fresh)
 
     @reads
     def carried_requests(self, round_id: int) -> list[CarriedRequest]:
@@ -139,6 +134,31 @@ class AuditRequestOperations(Operations):
         """Return (round, as of when, estimate) of all rounds, by round, in the order of their storing."""
         rows = self._rows("SELECT * FROM audit_estimate ORDER BY round_id, rowid")
         return [(round_id, as_of, tuple(row)) for round_id, *row, as_of in rows]
+
+
+def _request_rows(requests: Sequence[LabelRequest], after: Mapping[str, str]) -> pa.Table:
+    moment = now()
+    rows = [
+        {
+            "request_id": r.request_id, "round_id": r.round_id, "video_id": r.frame.video_id,
+            "frame_idx": r.frame.frame_idx, "rank": r.rank, "reason": r.reason, "status": "open",
+            "created_at": moment, "updated_at": moment, "kind": r.kind.value, "purpose": "audit",
+            "original_id": after.get(r.request_id),
+        }
+        for r in requests
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
+
+
+def _about_rows(requests: Sequence[tuple[LabelRequest, AuditQuestion]]) -> pa.Table:
+    rows = [
+        {
+            "request_id": r.request_id, "round_id": asked.round_id, "draw": asked.draw, "track_id": asked.track_id,
+            "grade": asked.grade, "iou": asked.iou,
+        }
+        for r, asked in requests
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
 
 
 _END_EARLIER = """

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from al_core.audit.audit_records import (
     AuditAnswer,
@@ -18,7 +19,7 @@ from al_core.audit.audit_records import (
     UnitKey,
 )
 from al_core.errors import LedgerConflict
-from al_core.ledger.operations import Operations, now, reads, writes
+from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import FrameRef
 
 
@@ -47,9 +48,8 @@ class AuditOperations(Operations):
             strata = json.dumps([astuple(stratum) for stratum in sample.strata])
             row = [sample.seed, sample.iou, json.dumps(sample.asked), sample.population, strata]
             connection.execute("INSERT INTO audit_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [*mine, *row, now()])
-            rows = [[*mine, place, *_unit_row(unit)] for place, unit in enumerate(sample.units)]
-            if rows:
-                connection.executemany(f"INSERT INTO audit_unit VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            if sample.units:
+                insert(connection, "audit_unit", _unit_rows(sample))
             return True
 
     @reads
@@ -65,17 +65,14 @@ class AuditOperations(Operations):
         Rows are never changed: a correction is another answer to the same unit, and the newest counts.
         """
         with self._connector.transaction() as connection:
-            new = 0
-            for answer in answers:
-                row = [round_id, *astuple(answer.key), answer.person, answer.answer_id]
-                row += [answer.good, answer.j, answer.f, answer.missed, answer.seconds]
-                found = connection.execute(
-                    f"INSERT INTO audit_answer SELECT {', '.join('?' * len(row))}, ?, 1 + (SELECT count(*) FROM "
-                    "audit_answer) ON CONFLICT DO NOTHING RETURNING 1",
-                    [*row, now()],
-                )
-                new += len(found.fetchall())
-            return new
+            query = "SELECT video_id, frame_idx, track_id, grade, answer_id FROM audit_answer WHERE round_id = ?"
+            known = set(connection.execute(query, [round_id]).fetchall())
+            given = {(*astuple(answer.key), answer.answer_id): answer for answer in answers}
+            fresh = [answer for name, answer in given.items() if name not in known]
+            if fresh:
+                ((so_far,),) = connection.execute("SELECT count(*) FROM audit_answer").fetchall()
+                insert(connection, "audit_answer", _answer_rows(round_id, fresh, so_far))
+            return len(fresh)
 
     @reads
     def audit_answers(self, round_id: int, as_of: int | None = None) -> list[AuditAnswer]:
@@ -114,9 +111,30 @@ class AuditOperations(Operations):
         return [Certificate.from_json(json.loads(content)) for (content,) in rows]
 
 
-def _unit_row(unit: AuditUnit) -> list[object]:
-    row = [unit.frame.video_id, unit.frame.frame_idx, unit.track_id, unit.grade.value, unit.inclusion]
-    return [*row, unit.category_id, unit.provenance, unit.confidence, unit.pair]
+def _answer_rows(round_id: int, answers: Sequence[AuditAnswer], so_far: int) -> pa.Table:
+    moment = now()
+    rows = [
+        {
+            "round_id": round_id, "video_id": a.key.video_id, "frame_idx": a.key.frame_idx, "track_id": a.key.track_id,
+            "grade": a.key.grade.value, "person": a.person, "answer_id": a.answer_id, "good": a.good, "j": a.j,
+            "f": a.f, "missed": a.missed, "seconds": a.seconds, "answered_at": moment, "number": so_far + number,
+        }
+        for number, a in enumerate(answers, start=1)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
+
+
+def _unit_rows(sample: AuditSample) -> pa.Table:
+    rows = [
+        {
+            "round_id": sample.round_id, "draw": sample.draw, "place": place, "video_id": unit.frame.video_id,
+            "frame_idx": unit.frame.frame_idx, "track_id": unit.track_id, "grade": unit.grade.value,
+            "inclusion": unit.inclusion, "category_id": unit.category_id, "provenance": unit.provenance,
+            "confidence": unit.confidence, "pair": unit.pair,
+        }
+        for place, unit in enumerate(sample.units)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
 
 
 def _samples(connection: duckdb.DuckDBPyConnection, round_id: int, draw: int | None = None) -> list[AuditSample]:
