@@ -1,8 +1,8 @@
 """Which campaigns are audited, how many questions a delivery is asked about, and what that costs people.
 
 A delivery that the next round replaces is asked about for a share of what that round's labels cost. One that counts is
-asked about in full: the last one of a campaign, each one with which a target of quality may be reached, and each one where
-rounds certify.
+asked about in full: the last one of a campaign, each one with which a target of quality may be reached, and each one
+where rounds certify.
 """
 
 from dataclasses import dataclass

@@ -33,12 +33,12 @@ def certify_delivery(context: RoundContext, round_id: int) -> Certificate | None
     if not samples or has_look(context.ledger, round_id):
         return None
     # Commands that only look at a project start without scipy.
-    from tasks.auditing.samples import request_names
+    from tasks.auditing.samples import requests_of
     from tasks.certificates.issuing import MASKS, Wish, issue
 
-    names = request_names(samples[-1])
+    names = requests_of(context.ledger, samples[-1])
     asked = {names[unit.key] for unit in samples[-1].of(Grade.JUDGED)}
-    if any(r.request_id in asked for r in context.ledger.requests(round_id, "open", purpose="audit")):
+    if any(r.request_id in asked for r in context.ledger.requests(status="open", purpose="audit")):
         return None
     wish = Wish(
         *(MASKS, round_id, Grade.JUDGED, samples[-1].iou, certificates.error, certificates.confidence),
@@ -67,6 +67,7 @@ def sentence_ahead(ledger: Ledger, settings: Settings) -> str:
     # Commands that only look at a project start without scipy.
     from al_core.audit.certifying import risk_of_look
     from al_core.audit.failure_tail import answers_needed
+    from tasks.auditing.samples import requests_of
 
     round_id, asked, answered, _ = audited
     sample = ledger.audit_samples(round_id)[-1]
@@ -81,7 +82,7 @@ def sentence_ahead(ledger: Ledger, settings: Settings) -> str:
             f"{about} cannot certify anything: it takes {needed} judged masks without a bad one, and {drawn} are "
             "drawn; raise certificates.judged for the next delivery."
         )
-    still = len(ledger.requests(round_id, "open", purpose="audit"))
-    if still:
+    still = set(requests_of(ledger, sample).values())
+    if any(r.request_id in still for r in ledger.requests(status="open", purpose="audit")):
         return f"{about} waits for answers to its audit: {answered} of {asked} are there."
     return f"{about} is decided on when the next answers of the round under way are complete."

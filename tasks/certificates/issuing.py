@@ -217,9 +217,7 @@ def judges_of(
     judged = Counter(answers[u.key].person for u in look.units if u.key in answers)
     known = qualities_of_judges(ledger, look.wish.iou, as_of)
     nothing = JudgeQuality("", 0, 0, 0, 0)
-    return tuple(
-        replace(known.get(name, nothing), person=name, judged=count) for name, count in sorted(judged.items())
-    )
+    return tuple(replace(known.get(name, nothing), person=name, judged=count) for name, count in sorted(judged.items()))
 
 
 def spent_in(looks: Sequence[Certificate]) -> float:
