@@ -170,8 +170,8 @@ MEANING = {
     "truth, else on held-out frames, else the share of good masks that audits estimate.",
     "stopping.plateau_gain": "The rise in that figure that counts as progress.",
     "audit.judged": "Masks of a delivery that counts (the last one, one that may reach `stopping.target_quality`, or "
-    "each one with `certificates.automatic`) that people say a yes or no to. 60 without a bad one bound the error by 6 % "
-    "in a project's first certificate, 72 by 5 %.",
+    "each one with `certificates.automatic`) that people say a yes or no to. 60 without a bad one bound the error by "
+    "6 % in a project's first certificate, 72 by 5 %.",
     "audit.blind": "Masks of it that people draw from nothing, to measure masks and judgements.",
     "audit.frames": "Frames of it that people look through for objects without a mask.",
     "audit.share": "What is asked about other deliveries takes people at most so much of the time for the next round's "
