@@ -7,8 +7,9 @@ measured: 16 vertices at the price of clicks.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
 from statistics import median
 
 from al_core.records import LabelKind
@@ -17,8 +18,11 @@ from al_core.settings import AnnotatorSettings
 MOST_CLICKS = 3
 """Corrective clicks that an object gets at most (on edited frames, SAM 2's annotators made 2.7 on average)."""
 
-PRIOR_ANSWERS = 5
-"""The default counts as much as this many measured times."""
+PRIOR_ANSWERS = 2
+"""What is expected of a person counts as much as this many measured times."""
+
+LEAST_TIMES = 3
+"""Times of a kind from which they say something of what other kinds take."""
 
 CORRECTING = (0.0, 6.6)
 """Share of the time for drawing an object from nothing that correcting a shown mask takes beside a look at it: where it
@@ -88,18 +92,32 @@ def default_prices(settings: AnnotatorSettings) -> Prices:
     return Prices(prices)
 
 
-def prices_from(settings: AnnotatorSettings, times: Iterable[tuple[LabelKind, float, int]]) -> Prices:
-    """Return prices as measured: for each kind the median seconds per object, drawn towards the default where there are
-    few answers.
+def prices_from(
+    settings: AnnotatorSettings, times: Iterable[tuple[LabelKind, float, int]], masks: Sequence[float] = ()
+) -> Prices:
+    """Return prices as measured: of each kind the median seconds per object, where there are few answers drawn towards
+    what its default and the pace of the people let expect.
+
+    Who takes half of the default's time for one kind probably takes less than the default for another one too: the
+    pace is what the kinds that were measured have in common, and counts the defaults as one more kind.
 
     Args:
         times: (kind, seconds, number of objects) of answers.
+        masks: how many times the default's seconds whole masks took for what there was to do; counts in the place of
+            their times, where it is known.
     """
-    measured: dict[LabelKind, list[float]] = defaultdict(list)
+    defaults = default_prices(settings).per_object
+    shares: dict[LabelKind, list[float]] = defaultdict(list)
     for kind, seconds, n_objects in times:
-        measured[kind].append(seconds if kind in _WHOLE_FRAME else seconds / max(1, n_objects))
-    prices = dict(default_prices(settings).per_object)
-    for kind, found in measured.items():
-        n = len(found)
-        prices[kind] = (n * median(found) + PRIOR_ANSWERS * prices[kind]) / (n + PRIOR_ANSWERS)
+        each = seconds if kind in _WHOLE_FRAME else seconds / max(1, n_objects)
+        shares[kind].append(each / max(defaults[kind], 1e-9))
+    if masks:
+        shares[LabelKind.MASK] = list(masks)
+    told = [log(max(median(found), 1e-3)) for found in shares.values() if len(found) >= LEAST_TIMES]
+    pace = exp(sum(told) / (len(told) + 1))
+    prices = {}
+    for kind, seconds in defaults.items():
+        found = shares.get(kind, [])
+        own = len(found) * median(found) if found else 0.0
+        prices[kind] = seconds * (own + PRIOR_ANSWERS * pace) / (len(found) + PRIOR_ANSWERS)
     return Prices(prices)

@@ -7,11 +7,10 @@ the same frame, be it in a later round or because frames are asked twice (``anno
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import median
 
 import numpy as np
 
-from al_core.campaign.pricing import PRIOR_ANSWERS, Prices, correction_seconds, prices_from
+from al_core.campaign.pricing import Prices, correction_seconds, prices_from
 from al_core.evaluation.label_diff import likeness
 from al_core.ledger.labelling.answers_given import GivenAnswer
 from al_core.ledger.labelling.queue import Purpose
@@ -58,9 +57,7 @@ class MeasuredKinds:
     @cached_property
     def prices(self) -> Prices:
         """What people took; for whole masks, what they would take from nothing."""
-        prices = prices_from(self.settings, self.ledger.answer_times())
-        mask = self.settings.mask_seconds * self._pace()
-        return Prices({**prices.per_object, LabelKind.MASK: mask})
+        return prices_from(self.settings, self.ledger.answer_times(), self._shares())
 
     @cached_property
     def leaves(self) -> Mapping[LabelKind, Leaves]:
@@ -103,8 +100,8 @@ class MeasuredKinds:
                 answered.append(Answered(g, FrameLabel(asked.frame, labels_of(masks)), wrong))
         return answered
 
-    def _pace(self) -> float:
-        """Return how much longer people take for whole masks than the settings say, by what there was to do."""
+    def _shares(self) -> list[float]:
+        """Return how many times the settings' seconds whole masks took, by what there was to do."""
         shares = []
         for a in self._answered:
             answer = a.given.answer
@@ -112,8 +109,7 @@ class MeasuredKinds:
                 wrong = 1.0 if a.shown is None else 1 - likeness(a.shown.masks, answer.label.masks)
                 expected = correction_seconds(self.settings, wrong) * len(answer.label.objects)
                 shares.append(answer.seconds / max(expected, 1e-9))
-        n = len(shares)
-        return (n * median(shares) + PRIOR_ANSWERS) / (n + PRIOR_ANSWERS) if shares else 1.0
+        return shares
 
     def _leaves(self, kind: LabelKind) -> Leaves:
         usual = LEAVES[kind]

@@ -87,5 +87,5 @@ def test_the_seconds_that_people_take_become_prices(ledger):
         ledger.put_answer(mask_answer(request, f"a{number}"))
     before = default_prices(settings).per_object
     after = prices_from(settings, [(kind, 10.0, n) for kind, _, n in ledger.answer_times()]).per_object
-    assert after[LabelKind.MASK] == pytest.approx((10 * 10.0 + 5 * 80.0) / 15)
-    assert after[LabelKind.ACCEPT] == before[LabelKind.ACCEPT]
+    assert after[LabelKind.MASK] == pytest.approx((10 * 10.0 + 2 * 80.0 * 0.125**0.5) / 12)
+    assert after[LabelKind.ACCEPT] == pytest.approx(before[LabelKind.ACCEPT] * 0.125**0.5)

@@ -92,7 +92,7 @@ def test_whole_masks_cost_what_people_take_for_what_is_to_do(place):
     price = correction_seconds(SETTINGS, 0.5)
     for i in range(5):
         give(ledger, i, LabelKind.MASK, LabelKind.MASK, rows(4), seconds=price / 4)
-    assert measured(place).prices.per_object[LabelKind.MASK] == pytest.approx(80 * (5 * 0.25 + 5) / 10)
+    assert measured(place).prices.per_object[LabelKind.MASK] == pytest.approx(80 * (5 * 0.25 + 2 * 0.25**0.5) / 7)
 
 
 @pytest.mark.parametrize(("yes", "low", "high"), [(0, -0.2, 0.45), (LEAST_ANSWERS, 0.49, 0.6)])
