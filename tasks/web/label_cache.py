@@ -398,7 +398,7 @@ class LabelCache:
         frame, asked = question.request.frame, question.original.round_id
         # Frames that are asked ahead were chosen by the model before the last.
         last = self._ledger.round_before(asked)
-        rounds = (last, self._ledger.round_before(last))
+        rounds = (last, self._ledger.round_before(last) if last else 0)
         found = (self._ledger.components_of(round_id, [frame]) for round_id in rounds if round_id > 0)
         return next((parts[frame] for parts in found if frame in parts), {})
 

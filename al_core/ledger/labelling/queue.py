@@ -326,22 +326,13 @@ class QueueOperations(Operations):
     @reads
     def queue_counts(self, annotator: str) -> QueueCounts:
         """Count open and answered requests, and those that one person answered."""
-        with self._connector.session() as connection:
-            rows = connection.execute(
-                "SELECT round_id, status, count(*) FROM label_request WHERE purpose IN ('label', 'holdout', 'audit') "
-                "GROUP BY 1, 2"
-            ).fetchall()
-            ((mine,),) = connection.execute(
-                "SELECT count(*) FROM answer WHERE annotator = ? "
-                "AND answer_id NOT IN (SELECT answer_id FROM withdrawal)",
-                [annotator],
-            ).fetchall()
-            ((newest,),) = connection.execute("SELECT coalesce(max(round_id), 0) FROM round").fetchall()
-        return QueueCounts(
-            open=sum(n for _, status, n in rows if status == "open"),
-            done=sum(n for round_id, status, n in rows if status == "done" and round_id >= newest),
-            mine=mine,
+        query = (
+            "SELECT count(*) FILTER (status = 'open'), count(*) FILTER (status = 'done' AND round_id >= "
+            "(SELECT coalesce(max(round_id), 0) FROM round)), (SELECT count(*) FROM answer WHERE annotator = ? "
+            "AND answer_id NOT IN (SELECT answer_id FROM withdrawal)) "
+            "FROM label_request WHERE purpose IN ('label', 'holdout', 'audit')"
         )
+        return QueueCounts(*self._rows(query, [annotator])[0])
 
     @reads
     def queue_state(self) -> QueueState:
