@@ -188,12 +188,15 @@ class MaskLabel:
         category_id: from 1; 0 marks an ignore region.
         kind: what came to this mask, where that is known of a label that was stored; it is no part of what the label
             says, and does not count where labels are compared.
+        attributes: what a person said of the object beside its mask, such as "occluded"; nothing learns from it, and it
+            does not count where labels are compared.
     """
 
     track_id: int
     category_id: int
     rle: Rle
     kind: LabelKind | None = field(default=None, compare=False, repr=False)
+    attributes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if (self.track_id == IGNORE_TRACK) != (self.category_id == IGNORE_CATEGORY):
@@ -206,15 +209,18 @@ class MaskLabel:
         """True for a region that counts neither as object nor as background."""
         return self.category_id == IGNORE_CATEGORY
 
-    def to_json(self) -> list[int | str]:
-        """Return ``[track, category, height, width, counts]``, as our own files and columns keep a mask."""
-        return [self.track_id, self.category_id, *self.rle.to_json()]
+    def to_json(self) -> list[int | str | list[str]]:
+        """Return ``[track, category, height, width, counts]``, and a list of attributes where there are any, as our own
+        files and columns keep a mask."""
+        attributes = [list(self.attributes)] if self.attributes else []
+        return [self.track_id, self.category_id, *self.rle.to_json(), *attributes]
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> "MaskLabel":
         """Read what :meth:`to_json` returned."""
-        track_id, category_id, *rle = stored
-        return cls(track_id, category_id, Rle.from_json(rle))
+        track_id, category_id, height, width, counts, *attributes = stored
+        rle = Rle.from_json([height, width, counts])
+        return cls(track_id, category_id, rle, attributes=tuple(attributes[0]) if attributes else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +369,7 @@ class DeliveredMask:
 
     Attributes:
         confidence: in [0, 1]; 1 for a human mask.
+        attributes: of a human mask, see :class:`MaskLabel`; files of delivered masks keep none.
     """
 
     frame_idx: int
@@ -371,6 +378,7 @@ class DeliveredMask:
     provenance: Provenance
     confidence: float
     rle: Rle
+    attributes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,7 @@ class SelectionSettings(_Section):
     control_share: Share = 0.1
 
 
+AttributeName = Annotated[str, Field(pattern=r"^([^:,]{1,80}: )?[^:,\s][^:,]{0,39}$")]
 AskedKind = Literal["accept", "click", "box", "scribble", "polygon", "mask", "tag"]
 """What people can be asked for."""
 
@@ -235,7 +236,8 @@ class AnnotatorSettings(_Section):
     ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
     are asked for beforehand, so that nobody waits while a round trains. ``refiner_seconds`` of each round go into a
-    refiner that learns from the labels what clicks and boxes mean here.
+    refiner that learns from the labels what clicks and boxes mean here. ``attributes`` are what may be said of objects
+    beside their masks ("occluded"), those of one category after its name ("car: parked").
 
     With ``review`` "after", reviewers look at ``review_share`` of the answers, and what they return is asked again;
     with "before" they look at all, and nothing is used that is not approved.
@@ -243,6 +245,7 @@ class AnnotatorSettings(_Section):
 
     backend: str = "page"
     kinds: Annotated[tuple[AskedKind, ...], Field(min_length=1)] = ("mask",)
+    attributes: Annotated[tuple[AttributeName, ...], Field(max_length=40)] = ()
     noise_pixels: Annotated[float, Field(ge=0)] = 0.0
     mask_seconds: Seconds = 80.0
     box_seconds: Seconds = 7.0

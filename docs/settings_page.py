@@ -98,6 +98,8 @@ MEANING = {
     "[other tools](label-tools.md)).",
     "annotator.kinds": "What people at our page, and the simulated annotator, may be asked for: `accept` (a yes or "
     "no), `tag` (which objects are here), `click`, `box`, `scribble`, `polygon`, `mask`.",
+    "annotator.attributes": 'What may be said of an object beside its mask: "occluded" of each, "car: parked" of those '
+    "of one category.",
     "annotator.noise_pixels": "How far, in pixels, the simulated annotator's outlines are off.",
     "annotator.mask_seconds": "Human seconds to draw one mask.",
     "annotator.box_seconds": "Human seconds to draw one box.",

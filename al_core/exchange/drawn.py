@@ -25,11 +25,13 @@ class DrawnMask:
 
     Attributes:
         category: its name; None where the file says nothing about it.
+        attributes: what else it says of the object, rising.
     """
 
     track_id: int
     category: str | None
     rle: Rle
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def frame_label(frame: FrameRef, drawn: DrawnFrame, category_ids: Mapping[str, i
         if mask.track_id == IGNORE_TRACK:
             masks.append(MaskLabel(IGNORE_TRACK, IGNORE_CATEGORY, mask.rle))
         elif name in category_ids:
-            masks.append(MaskLabel(mask.track_id, category_ids[name], mask.rle))
+            masks.append(MaskLabel(mask.track_id, category_ids[name], mask.rle, attributes=mask.attributes))
         else:
             raise BadLabel(str(UnknownName("category", name, category_ids)))
     return FrameLabel(frame, tuple(masks))

@@ -175,4 +175,6 @@ def _extra(clip: ExportClip, mask: DeliveredMask) -> dict[str, Any]:
     }
     if clip.video.identities is Identities.PERSISTENT:
         item["instance_id"] = clip.video.video_id * 1_000_000 + mask.track_id
+    if mask.attributes:
+        item["attributes"] = dict.fromkeys(mask.attributes, True)
     return item

@@ -59,9 +59,12 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) ->
         connection.unregister("incoming")
 
 
-def mask_of(track_id: int, category_id: int, height: int, width: int, counts: bytes) -> MaskLabel:
+def mask_of(
+    track_id: int, category_id: int, height: int, width: int, counts: bytes, attributes: Sequence[str] | None = None
+) -> MaskLabel:
     """Return the mask of a row of a table of masks, joined with its video."""
-    return MaskLabel(track_id, category_id, Rle(height, width, counts.decode("ascii")))
+    rle = Rle(height, width, counts.decode("ascii"))
+    return MaskLabel(track_id, category_id, rle, attributes=tuple(attributes or ()))
 
 
 def request_of(

@@ -13,7 +13,7 @@ def human_masks(label: FrameLabel) -> list[DeliveredMask]:
     """Return what people said of a frame, byte by byte, ignore regions included."""
     index = label.frame.frame_idx
     return [
-        DeliveredMask(index, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle)
+        DeliveredMask(index, m.track_id, m.category_id, Provenance.HUMAN, 1.0, m.rle, m.attributes)
         for m in sorted(label.masks, key=lambda m: m.track_id)
     ]
 

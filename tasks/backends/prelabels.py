@@ -64,4 +64,4 @@ def delivered_prelabels(project: Project, ledger: Ledger, requests: Sequence[Lab
 
 def labels_of(masks: Sequence[DeliveredMask]) -> tuple[MaskLabel, ...]:
     """Return delivered masks without what is known of them."""
-    return tuple(MaskLabel(m.track_id, m.category_id, m.rle) for m in masks)
+    return tuple(MaskLabel(m.track_id, m.category_id, m.rle, attributes=m.attributes) for m in masks)

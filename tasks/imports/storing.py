@@ -66,6 +66,7 @@ def _rows(plan: ImportPlan, at_once: int = 10_000) -> Iterator[list[dict[str, ob
                 "track_id": mask.track_id,
                 "category": None if mask.track_id == IGNORE_TRACK else mask.category,
                 "rle_counts": mask.rle.counts.encode("ascii"),
+                "attributes": list(mask.attributes) or None,
             }
             for mask in drawn.masks
         ]

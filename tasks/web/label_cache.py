@@ -278,6 +278,17 @@ class LabelCache:
         """Tell whether reviewers get those answers first that agree least with others, by the newest round."""
         return self.newest_settings().annotator.review_order == "least_agreed"
 
+    def attributes(self) -> list[dict[str, Any]]:
+        """Return what may be said of objects beside their masks, by the newest round: the name, and the category where
+        it is one of that category only; those of categories that are not there are left out."""
+        ids = {category.name: category.category_id for category in self.kinds().offered}
+        named = [name.rpartition(": ") for name in self.newest_settings().annotator.attributes]
+        return [
+            {"name": name, "category_id": ids[category] if category else None}
+            for category, _, name in named
+            if not category or category in ids
+        ]
+
     def renew(self, request_id: str, person: str, lease: str) -> None:
         """Let a person keep a frame for a gesture; nothing is looked at where that was done a moment ago.
 

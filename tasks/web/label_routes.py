@@ -436,6 +436,7 @@ def told_task(request: Request, person: Annotator, task: Task) -> dict[str, Any]
         },
         "categories": offered(cache.kinds()),
         "own_categories": cares.category_ids,
+        "attributes": cache.attributes(),
         "masks": _shown(cache.shown(question)),
         "uncertainty": cache.uncertainty(question),
         "set_aside": [dict(zip(("who", "how", "reason"), entry, strict=True)) for entry in aside],
@@ -476,4 +477,5 @@ def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
 
 def told_mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:
     """Return a mask, as it is told."""
-    return {"track_id": mask.track_id, "category_id": mask.category_id, "rle": mask.rle.to_coco()}
+    said = {"attributes": list(mask.attributes)} if mask.attributes else {}
+    return {"track_id": mask.track_id, "category_id": mask.category_id, "rle": mask.rle.to_coco(), **said}

@@ -20,6 +20,7 @@ LONGEST_COUNTS = 2**20
 MOST_GESTURES = 2000
 MOST_POINTS = 200
 MOST_NAMED = 10_000
+MOST_ATTRIBUTES = 40
 LARGEST_TRACK = 65_534
 """What an index image of 16 bits can hold."""
 LONGEST_ANSWER = 86_400.0
@@ -32,6 +33,7 @@ Seconds = Annotated[float, Field(ge=0, le=LONGEST_ANSWER, allow_inf_nan=False)]
 Track = Annotated[int, Field(ge=1, le=LARGEST_TRACK)]
 Reason = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(max_length=80)]
+AttributeName = Annotated[str, Field(max_length=40, pattern=r"^[^:,\s][^:,]*$")]
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
@@ -63,6 +65,7 @@ class MaskBody(BaseModel):
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)]
     category_id: Annotated[int, Field(ge=0)]
     rle: RleBody
+    attributes: Annotated[list[AttributeName], Field(max_length=MOST_ATTRIBUTES)] = []
 
 
 Masks = list[MaskBody]
@@ -210,7 +213,10 @@ def checked_masks(
     Raises:
         BadLabel: a mask of another size or that is no mask, an unknown category, or an object twice.
     """
-    found = tuple(MaskLabel(mask.track_id, mask.category_id, mask.rle.checked(video)) for mask in masks)
+    found = tuple(
+        MaskLabel(m.track_id, m.category_id, m.rle.checked(video), attributes=tuple(sorted(set(m.attributes))))
+        for m in masks
+    )
     for mask in found:
         if not mask.ignore and mask.category_id not in categories and mask.category_id in (removed or {}):
             raise BadLabel(

@@ -101,7 +101,7 @@ def import_tables(*frame_indices: int, category: str = "object") -> dict[str, pa
     n = len(frame_indices)
     frames = pa.table([[1] * n, list(frame_indices), ["mask"] * n], schema=FRAME_COLUMNS)
     counts = [square().counts.encode()] * n
-    masks = pa.table([[1] * n, list(frame_indices), [1] * n, [category] * n, counts], schema=MASK_COLUMNS)
+    masks = pa.table([[1] * n, list(frame_indices), [1] * n, [category] * n, counts, [None] * n], schema=MASK_COLUMNS)
     return {"frames": frames, "masks": masks}
 
 

@@ -149,10 +149,11 @@ class _Annotation:
     rle: Rle | None
     clipped: int
     fault: str
+    attributes: tuple[str, ...] = ()
 
     @property
     def content(self) -> tuple[Any, ...]:
-        return self.region, self.track, self.category_id, self.rle, self.fault
+        return self.region, self.track, self.category_id, self.rle, self.fault, self.attributes
 
 
 @dataclass(slots=True)
@@ -299,7 +300,8 @@ class _CocoFile:
             fault = f"{name}: {error}"
         category_id = entry.get("category_id")
         category = None if category_id is None else str(category_id)
-        return _Annotation(name, self._is_region(entry), _track(entry), category, rle, clipped, fault)
+        said = _attributes(entry)
+        return _Annotation(name, self._is_region(entry), _track(entry), category, rle, clipped, fault, said)
 
     def _is_region(self, annotation: Mapping[str, Any]) -> bool:
         """Tell whether an annotation is surely a region to ignore and not an object."""
@@ -320,7 +322,7 @@ class _CocoFile:
         regions = [a for a in image.annotations if a.region]
         objects = [a for a in image.annotations if not a.region]
         tracks = _tracks(objects, asked)
-        masks = [DrawnMask(t, self._category(a), _rle(a)) for t, a in zip(tracks, objects, strict=True)]
+        masks = [DrawnMask(t, self._category(a), _rle(a), a.attributes) for t, a in zip(tracks, objects, strict=True)]
         ignored = [DrawnMask(IGNORE_TRACK, None, _rle(a)) for a in regions]
         seconds = entry.get("seconds")
         if seconds is not None and not (isinstance(seconds, int | float) and seconds >= 0):
@@ -387,3 +389,9 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 def _size(size: Sequence[int]) -> str:
     return f"{size[0]}x{size[1]} pixels (height x width)"
+
+
+def _attributes(annotation: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is said to be true of an object, rising; other values than true are not kept."""
+    said = annotation.get("attributes")
+    return tuple(sorted(str(name) for name, value in said.items() if value is True)) if isinstance(said, dict) else ()

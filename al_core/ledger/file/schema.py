@@ -275,6 +275,10 @@ CREATE TABLE audit_carried(
     name VARCHAR PRIMARY KEY, round_id INTEGER NOT NULL, request_id VARCHAR NOT NULL, video_id INTEGER NOT NULL);
 """
 
+_M017_ATTRIBUTES = """
+ALTER TABLE label ADD COLUMN attributes VARCHAR[];
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -292,6 +296,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (14, "reviews", _M014_REVIEWS),
     (15, "audit requests", _M015_AUDIT_REQUESTS),
     (16, "carried audits", _M016_CARRIED_AUDITS),
+    (17, "attributes", _M017_ATTRIBUTES),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

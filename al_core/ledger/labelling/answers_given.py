@@ -66,7 +66,7 @@ class GivenOperations(Operations):
                 [about, purpose, round_id, usable],
             )
             rows = self._rows(
-                "SELECT answer_id, track_id, category_id, height, width, rle_counts FROM label JOIN video "
+                "SELECT answer_id, track_id, category_id, height, width, rle_counts, attributes FROM label JOIN video "
                 f"USING (video_id) WHERE answer_id IN (SELECT answer_id FROM answer WHERE {_ABOUT}) ORDER BY 1, 2",
                 [about, purpose, round_id],
             )

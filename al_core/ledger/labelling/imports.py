@@ -29,9 +29,11 @@ MASK_COLUMNS = pa.schema(
         ("track_id", pa.int32()),
         ("category", pa.string()),
         ("rle_counts", pa.binary()),
+        ("attributes", pa.list_(pa.string())),
     ]
 )
-"""A mask in such a frame; the category is a name, null for a region to ignore."""
+"""A mask in such a frame; the category is a name, null for a region to ignore, and attributes may be null. Those of
+prelabels are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ FROM (
 
 _LABELS = """
 INSERT INTO label
-SELECT answer_id, m.video_id, m.frame_idx, track_id, coalesce(category_id, 0), rle_counts
+SELECT answer_id, m.video_id, m.frame_idx, track_id, coalesce(category_id, 0), rle_counts, attributes
 FROM incoming_masks m JOIN answer a ON (a.video_id, a.frame_idx) = (m.video_id, m.frame_idx) AND import_id = $1
 LEFT JOIN category ON m.category = name
 """

@@ -44,7 +44,7 @@ SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE
     WHEN a.kind = 'absent' OR gestures IS NULL THEN a.kind
     WHEN len({_WORKED}) = 0 THEN 'accept'
     WHEN a.kind = 'accept' OR len(list_filter({_WORKED}, g -> json_extract_string(g, '$[4]') IS NULL)) = 0 THEN 'click'
-    ELSE a.kind END, track_id, category_id, height, width, rle_counts
+    ELSE a.kind END, track_id, category_id, height, width, rle_counts, attributes
 FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
 ORDER BY 1, 2, a.round_id, a.created_at, a.request_id DESC, track_id
 """
@@ -203,7 +203,7 @@ class LabelOperations(Operations):
             ended = stands_for(connection, as_of)
         found: dict[FrameRef, FrameLabel] = {}
         for (video, frame_idx, _, complete, absent), group in groupby(rows, key=lambda row: row[:5]):
-            known = (replace(mask_of(*row[6:]), kind=LabelKind(row[5])) for row in group if row[-1] is not None)
+            known = (replace(mask_of(*row[6:]), kind=LabelKind(row[5])) for row in group if row[6] is not None)
             masks = standing(tuple(known), ended)
             said = FrameLabel(FrameRef(video, frame_idx), tuple(masks), complete, tuple(absent))
             found[said.frame] = found[said.frame].amended(said) if said.frame in found else said
@@ -311,7 +311,7 @@ def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> i
 def masks_of_answer(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[MaskLabel]:
     """Return the masks of an answer."""
     rows = connection.execute(
-        "SELECT track_id, category_id, height, width, rle_counts FROM label JOIN video USING (video_id) "
+        "SELECT track_id, category_id, height, width, rle_counts, attributes FROM label JOIN video USING (video_id) "
         "WHERE answer_id = ? ORDER BY 1, label.rowid",
         [answer_id],
     ).fetchall()
@@ -349,11 +349,14 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
     )  # fmt: skip
     masks = answer.label.masks
     if masks:
-        rows = [
-            [answer.answer_id, video_id, frame_idx, m.track_id, m.category_id, m.rle.counts.encode()] for m in masks
+        of_frame = (answer.answer_id, video_id, frame_idx)
+        values = [
+            value
+            for m in masks
+            for value in (*of_frame, m.track_id, m.category_id, m.rle.counts.encode(), list(m.attributes) or None)
         ]
-        places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
-        connection.execute(f"INSERT INTO label VALUES {places}", [value for row in rows for value in row])
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(masks))
+        connection.execute(f"INSERT INTO label VALUES {places}", values)
     connection.execute(
         "UPDATE label_request SET status = 'done', updated_at = ? WHERE request_id = ?", [now(), answer.request_id]
     )

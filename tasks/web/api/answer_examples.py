@@ -26,6 +26,7 @@ TASK = {
     "frame": _FRAME,
     "categories": [_CATEGORY],
     "own_categories": [1],
+    "attributes": [{"name": "occluded", "category_id": None}],
     "masks": [_MASK],
     "uncertainty": {},
     "set_aside": [],

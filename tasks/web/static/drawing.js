@@ -12,11 +12,11 @@ const MOST_STEPS = 200;
 class DrawnObject {
   static count = 0;
 
-  constructor(height, width, { track_id, category_id, rle = null, provenance = null, confidence = null }) {
+  constructor(height, width, { track_id, category_id, rle = null, attributes = [], provenance = null, confidence = null }) {
     const { pixels, box } = rle ? decodeBox(rle) : { pixels: new Uint8Array(0), box: masks.NOWHERE };
     Object.assign(this, { key: ++DrawnObject.count, track: track_id, category: category_id, pixels, box, area: box });
     Object.assign(this, { everything: { x0: 0, y0: 0, x1: width, y1: height } });
-    Object.assign(this, { provenance, confidence, visible: true, accepted: false, version: 0 });
+    Object.assign(this, { attributes, provenance, confidence, visible: true, accepted: false, version: 0 });
     this.coded = rle && { version: 0, rle };
     this.guessed = false; // whether the number is not the server's yet
     this.sure = false; // whether the person said that number and category are right
@@ -107,7 +107,9 @@ export class Drawing extends EventTarget {
   /** The masks as the server takes them; objects without pixels are left out. */
   masks() {
     const kept = this.objects.filter((object) => !this.isBlank(object));
-    return kept.map((o) => ({ track_id: o.track, category_id: o.category, rle: this.rleOf(o) }));
+    return kept.map((o) => ({
+      track_id: o.track, category_id: o.category, rle: this.rleOf(o), ...(o.attributes.length && { attributes: o.attributes }),
+    }));
   }
 
   /** Whether the object differs from what was shown. */

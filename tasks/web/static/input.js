@@ -15,10 +15,10 @@ function moveCursor(editor, event, pressed) {
 }
 
 /**
- * Listen for the rest of the page's life. keys say which action a key is, ready() says whether there is a frame, chooseCategory(n) takes the digits,
- * active() is called for every sign of life.
+ * Listen for the rest of the page's life. keys say which action a key is, ready() says whether there is a frame,
+ * chooseCategory(n) takes the digits, chooseAttribute(n) those that are pressed with Alt, active() is called for every sign of life.
  */
-export function listen({ actions, keys, editor, stage, ready, chooseCategory, active }) {
+export function listen({ actions, keys, editor, stage, ready, chooseCategory, chooseAttribute, active }) {
   function onKey(event) {
     if (event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
     const pressed = combination(event), action = keys.action(pressed);
@@ -28,6 +28,11 @@ export function listen({ actions, keys, editor, stage, ready, chooseCategory, ac
     if (editor.keyboard && moveCursor(editor, event, pressed)) return void event.preventDefault();
     if (pressed === "Space") editor.spaceHeld = true;
     if (/^[1-9]$/.test(pressed)) chooseCategory(Number(pressed));
+    // Alt makes other signs of digits on some keyboards.
+    if (/^Alt\+/.test(pressed) && /^Digit[1-9]$/.test(event.code)) {
+      event.preventDefault();
+      chooseAttribute(Number(event.code.at(-1)));
+    }
     if (action || pressed === "Space") event.preventDefault();
     if (action && !(event.repeat && ONCE.includes(action))) actions[action]();
   }

@@ -40,6 +40,7 @@ export const KEYS = {
     ["n", "newObject", "New object"],
     ["Delete Backspace", "deleteObject", "Delete the object, or a corner: the last one, or the one under the pointer"],
     ["1–9", "", "Category of the object"],
+    ["Alt 1–9", "", "What else is said of the object, such as occluded"],
     ["Shift+i", "ignore", "A region that nobody can tell: to be ignored"],
     ["/", "searchObjects", "Search the list of objects"],
     ["i", "identity", "Number of the object in the video"],

@@ -199,7 +199,7 @@ function open({ task, drawn }) {
   layer.paint(drawing.everything, drawing.objects, drawing.selected);
   listenTo(drawing);
   chosen.clear();
-  panel.open(drawing, task.categories, task.own_categories);
+  panel.open(drawing, task);
   known.open(task.frame.video_id, drawing);
   evidence.open();
   const tool = asked.open(task, drawing, known.list, nameOfKnown);
@@ -248,7 +248,7 @@ function take(frame) {
   chosen.clear();
   listenTo(drawing);
   editor.open(drawing, newObject);
-  panel.open(drawing, task.categories, task.own_categories);
+  panel.open(drawing, task);
   known.draw(drawing);
   const same = drawing.objects.find((o) => o.track === before?.track);
   if (same) drawing.select(same);
@@ -422,6 +422,7 @@ function actOnObject(action, object, value) {
   if (!editor.editable) return panel.refresh();
   if (action === "category") setCategory(object, value);
   if (action === "track") setTrack(object, value);
+  if (action === "attribute") toggleAttribute(object, value);
   return null;
 }
 
@@ -447,6 +448,20 @@ function setCategory(object, category) {
 function chooseCategory(digit) {
   const meant = [...panel.categories.values()].find((c) => c.key === `${digit}`);
   if (meant && drawing.selected && editor.editable) setCategory(drawing.selected, meant.category_id);
+}
+
+/** Say of the selected objects what may be said beside their masks, or take it back. */
+function toggleAttribute(object, name) {
+  const has = object.attributes.includes(name), several = chosen.of(drawing).filter((o) => !o.ignored);
+  for (const one of several.length > 1 ? several : [object]) {
+    const rest = one.attributes.filter((other) => other !== name);
+    drawing.assign(one, { attributes: has ? rest : [...rest, name].sort() });
+  }
+}
+
+function chooseAttribute(digit) {
+  const object = drawing.selected, meant = object && !object.ignored && panel.attributes.of(object)[digit - 1];
+  if (meant && editor.editable) toggleAttribute(object, meant.name);
 }
 
 /** Offer the categories as they are now. */
@@ -762,7 +777,7 @@ async function begin() {
   listenForKeys(byId("help"), keys, byId("keys-note"));
   byId("uncertainty").open = innerHeight > 860;
   const ready = () => Boolean(drawing), active = () => clock.note();
-  listen({ actions: ACTIONS, keys, editor, stage, ready, chooseCategory, active });
+  listen({ actions: ACTIONS, keys, editor, stage, ready, chooseCategory, chooseAttribute, active });
   byId("radius").addEventListener("input", (event) => editor.set({ radius: 2 ** event.target.value }));
   editor.addEventListener("change", showTools);
   editor.addEventListener("gesture", ({ detail }) => (tracking.here?.evidence ?? evidence).add(detail));

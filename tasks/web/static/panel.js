@@ -1,5 +1,6 @@
 // The panel beside the frame: the list of objects.
 
+import { Attributes } from "./attributes.js";
 import { element } from "./elements.js";
 
 const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model" };
@@ -33,6 +34,7 @@ export class Panel extends EventTarget {
     Object.assign(this, { list: part("list"), count: part("count"), details: part("details"), hint: part("hint") });
     Object.assign(this, { category: part("category"), track: part("track"), tracks: part("tracks") });
     this.about = part("about");
+    this.attributes = new Attributes(part("attributes"), (name) => act("attribute", this.drawing.selected, name));
     Object.assign(this, { search: part("search"), sort: part("sort"), found: part("found"), rowsShown: [] });
     this.search.addEventListener("input", () => this.refresh());
     this.search.addEventListener("keydown", (event) => {
@@ -77,10 +79,11 @@ export class Panel extends EventTarget {
     return this.rowsShown;
   }
 
-  /** own: categories of this video, the first of which a new object has. */
-  open(drawing, categories, own) {
+  /** own: categories of this video, the first of which a new object has; attributes: what may be said of objects. */
+  open(drawing, { categories, own_categories: own, attributes }) {
     this.drawing = drawing;
     this.own = own;
+    this.attributes.open(attributes);
     this.offer(categories);
     this.search.value = "";
     this.places = new Map();
@@ -129,6 +132,7 @@ export class Panel extends EventTarget {
       this.#fill(row, object, object === selected || this.chosen.has(object));
     });
     this.details.disabled = !selected;
+    this.attributes.show(selected);
     if (!selected) return;
     if (document.activeElement !== this.track) this.track.value = selected.track || "";
     this.track.disabled = selected.ignored;
@@ -191,7 +195,7 @@ export class Panel extends EventTarget {
     row.classList.toggle("unseen", !object.visible);
     choose.setAttribute("aria-pressed", selected);
     swatch.style.background = this.colourOf(object.track);
-    name.textContent = this.nameOf(object);
+    name.textContent = [this.nameOf(object), ...object.attributes].join(", ");
     this.#fillState(state, object);
     see.setAttribute("aria-label", `${object.visible ? "hide" : "show"} ${this.nameOf(object)}`);
     if (see.dataset.icon === `${object.visible}`) return;

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools.coco import COCO
 
+from al_core.exchange.drawn import Asked
+from al_core.exchange.label_files import read_label_file
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import write_export
 from al_core.records import Identities
@@ -47,6 +50,18 @@ def test_every_frame_is_an_image_with_its_place_in_the_video(written):
         ("toy/00003.jpg", "toy", 3, False),
     ]
     assert written["videos"] == [{"id": 1, "name": "toy", "width": 6, "height": 5, "length": 4, "fps": "25/1"}]
+
+
+def test_what_is_said_of_an_object_comes_back(tmp_path):
+    said = replace(delivered(0, 1, RING, HUMAN, 1.0), attributes=("occluded", "parked"))
+    clip = make_clip([said, delivered(0, 2, CORNER, HUMAN, 1.0)], human=[0])
+    write_export("coco", [clip], NAMES, tmp_path / "out", ExportOptions())
+    path = tmp_path / "out" / "annotations.json"
+    first, second = json.loads(path.read_text())["annotations"]
+    assert first["attributes"] == {"occluded": True, "parked": True}
+    assert "attributes" not in second
+    frames = read_label_file(path, lambda name: Asked(name.stem, 5, 6, True), list(NAMES.values())).frames
+    assert [m.attributes for m in frames["00000"].masks] == [("occluded", "parked"), ()]
 
 
 def test_extra_fields_may_be_left_out(tmp_path):

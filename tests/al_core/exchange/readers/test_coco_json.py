@@ -40,6 +40,11 @@ class TestCoco:
         assert frame.masks == (DrawnMask(7, "cat", encode(SQUARE)),)
         assert frame.seconds is None
 
+    def test_what_is_true_of_an_object_is_an_attribute(self, tmp_path):
+        said = {"occluded": True, "truncated": False, "track_id": 3, "area": 1}
+        (mask,) = read(coco(tmp_path, [{"segmentation": rle_text(SQUARE), "attributes": said}])).masks
+        assert (mask.track_id, mask.attributes) == (3, ("occluded",))
+
     def test_polygons(self, tmp_path):
         square, corner = [1, 1, 3, 1, 3, 3, 1, 3], [0, 0, 1, 0, 1, 1, 0, 1]
         frame = read(coco(tmp_path, [{"segmentation": [square, corner]}]))

@@ -66,6 +66,17 @@ def test_nothing_here_is_a_label(ledger):
     assert ledger.human_labels() == [FrameLabel(FrameRef(1, 3), ())]
 
 
+def test_what_is_said_of_an_object_beside_its_mask_is_kept(ledger):
+    (request,) = asked(ledger, 3)
+    said = MaskLabel(1, 1, square(), attributes=("occluded", "truncated"))
+    ledger.put_answer(replace(mask_answer(request), label=FrameLabel(request.frame, (said,))))
+    (label,) = ledger.human_labels()
+    (given,) = ledger.answers_given()
+    assert [m.attributes for m in (*label.masks, *given.answer.label.masks)] == [said.attributes] * 2
+    # It is no part of what a label says.
+    assert label.masks == (MaskLabel(1, 1, square()),)
+
+
 def test_masks_that_were_only_rejected_take_time_and_label_nothing(ledger):
     (request,) = asked(ledger, 3)
     nothing = FrameLabel(request.frame, ())
