@@ -170,6 +170,39 @@ class ReviewOperations(Operations):
             return Reviewed(review_id, round_id, requests_left(connection, round_id))
 
     @writes
+    def undo_approval(self, review_id: str, reviewer: str, within: float, seconds: float) -> ReviewTask:
+        """Take an approval back: the answer waits for a review again, and is leased to the same person.
+
+        Args:
+            within: seconds in which an approval may be taken back.
+            seconds: how long the new lease lasts.
+
+        Raises:
+            UnknownName: there is no such approval of this person.
+            StaleLease: it is too late, the answer is another one by now, somebody else has it in hand, or a round that
+                used nothing before it was approved went on with it.
+        """
+        with self._connector.transaction() as connection:
+            row = connection.execute(_APPROVED, [review_id, reviewer]).fetchone()
+            if row is None:
+                raise UnknownName("approval", review_id, ())
+            request_id, answer_id, current, reviewed_at, round_id, mode = row
+            if now() - reviewed_at > timedelta(seconds=within):
+                raise StaleLease(f"an approval can be taken back for {within:g} s; that time is over for {request_id}")
+            if current != answer_id:
+                raise StaleLease(f"the answer to {request_id} was taken back or replaced in the meantime")
+            if (holder := _holder(connection, request_id)) is not None:
+                raise StaleLease(f"{holder} has this frame in hand now", holder)
+            if mode == "before" and not requests_left(connection, round_id):
+                raise StaleLease(f"round {round_id} goes on with this answer: send it back instead, with a note")
+            connection.execute("DELETE FROM review WHERE review_id = ?", [review_id])
+            log(connection, reviewer, "undo approval", request_id, answer_id)
+            if (held := reviewed_by(connection, reviewer)) is not None:
+                end_lease(connection, held.request_id)
+            lease = lease_review(connection, request_id, reviewer, now() + timedelta(seconds=seconds))
+            return _review_task(connection, task_with(connection, lease, reviewer))
+
+    @writes
     def return_answer(
         self,
         review_id: str,
@@ -368,6 +401,13 @@ def _store(
         [review_id, request_id, answer_id, reviewer, verdict.value, correction, seconds, at],
     )
 
+
+_APPROVED = """
+SELECT request_id, v.answer_id, a.answer_id, reviewed_at, r.round_id, mode FROM review v
+    JOIN label_request r USING (request_id) LEFT JOIN answer_current a USING (request_id)
+    LEFT JOIN review_rule ON review_rule.round_id = r.round_id
+WHERE review_id = ? AND reviewer = ? AND verdict = 'approved'
+"""
 
 _NEXT = """
 SELECT request_id FROM review_due WHERE annotator <> $me AND request_id NOT IN

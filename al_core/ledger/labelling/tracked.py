@@ -19,7 +19,8 @@ class TrackedOperations(Operations):
         is made for it. The same answer again is acknowledged again.
 
         The request belongs to the round of the frame that the object was carried from. Rounds do not wait for it, and
-        learn from its answer as from any label.
+        learn from its answer as from any label. Where it says all that is in the frame, nobody else is asked for that
+        one: open requests for it end, unless somebody has them in hand.
 
         Args:
             answer: its ``request_id`` is that of the frame which the person has in hand, had in hand or answered.
@@ -53,6 +54,8 @@ class TrackedOperations(Operations):
             row = where | {"id": request_id, "round": origin.round_id, "kind": answer.kind.value, "now": now()}
             connection.execute(_ASK, row | {"reason": f"Tracked from frame {origin.frame.frame_idx}."})
             store_answer(connection, replace(answer, request_id=request_id), 0)
+            if answer.label.complete:
+                connection.execute(_CLOSE, where | {"origin": origin.request_id, "now": now()})
             log(connection, answer.annotator, "track", request_id, origin.request_id)
             return request_id
 
@@ -65,6 +68,12 @@ UNION ALL SELECT 1 FROM answer WHERE request_id = ? AND annotator = ? LIMIT 1
 _THERE = "SELECT 1 FROM video WHERE video_id = $video AND $frame BETWEEN 0 AND n_frames - 1"
 
 _HELD_OUT = "SELECT 1 FROM holdout WHERE video_id = $video AND frame_idx = $frame"
+
+_CLOSE = """
+UPDATE label_request SET status = 'replaced', updated_at = $now WHERE video_id = $video AND frame_idx = $frame
+    AND status = 'open' AND purpose = 'label' AND request_id <> $origin
+    AND request_id NOT IN (SELECT request_id FROM lease WHERE token <> '' AND expires_at > $now)
+"""
 
 _ASK = """
 INSERT INTO label_request(request_id, round_id, video_id, frame_idx, rank, reason, status, created_at, updated_at, kind,

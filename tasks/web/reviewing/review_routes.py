@@ -4,17 +4,18 @@ A correction is an answer like others, sent with the lease of the review.
 """
 
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from al_core.errors import UnknownName
 from al_core.ledger.labelling.people import Annotator, Role
-from al_core.ledger.labelling.reviews import Reviewed
+from al_core.ledger.labelling.reviews import Reviewed, ReviewTask
 from al_core.ledger.store import Ledger
 from tasks.web.auth import Labeller, Reviewer
 from tasks.web.error_responses import answers
 from tasks.web.label_cache import LabelCache
-from tasks.web.label_routes import RequestId, refusals, told_mask, told_note, told_task
+from tasks.web.label_routes import UNDO_SECONDS, RequestId, refusals, told_mask, told_note, told_task
 from tasks.web.reviewing import review_examples as examples
 from tasks.web.schemas import NoteBody, ReturnBody, ReviewBody
 
@@ -26,10 +27,22 @@ router = APIRouter()
 @router.post("/api/review/next", responses=answers(403, example=examples.REVIEW, nothing="No answer waits."))
 def next_review(request: Request, person: Reviewer) -> Any:
     """Hand out the answer that this person reviews, or the next one; its masks are what its author drew."""
-    cache, ledger = _cache(request), _ledger(request)
-    found = ledger.claim_review(person.name, cache.lease_seconds(), cache.least_agreed_first())
-    if found is None:
-        return Response(status_code=204)
+    cache = _cache(request)
+    found = _ledger(request).claim_review(person.name, cache.lease_seconds(), cache.least_agreed_first())
+    return Response(status_code=204) if found is None else _told(request, person, found)
+
+
+@router.post("/api/reviews/{review_id}/undo", responses=answers(403, 404, 409, example=examples.REVIEW))
+def undo_approval(request: Request, person: Reviewer, review_id: UUID) -> dict[str, Any]:
+    """Take the last approval back; the answer comes again."""
+    with refusals(request, person, str(review_id)):
+        seconds = _cache(request).lease_seconds()
+        found = _ledger(request).undo_approval(str(review_id), person.name, UNDO_SECONDS, seconds)
+    return _told(request, person, found)
+
+
+def _told(request: Request, person: Annotator, found: ReviewTask) -> dict[str, Any]:
+    ledger = _ledger(request)
     shown = [told_mask(mask) | {"provenance": "human", "confidence": None} for mask in found.masks]
     left = sum(due.author != person.name for due in ledger.due_reviews())
     review = {"answer_id": found.answer_id, "author": found.author, "kind": found.kind, "agrees": found.likeness}
@@ -38,12 +51,13 @@ def next_review(request: Request, person: Reviewer) -> Any:
     }  # fmt: skip
 
 
-@router.post("/api/requests/{request_id}/approve", responses=answers(403, 404, 409, example=examples.REVIEWED))
+@router.post("/api/requests/{request_id}/approve", responses=answers(403, 404, 409, example=examples.APPROVED))
 def approve(request: Request, person: Reviewer, request_id: RequestId, body: ReviewBody) -> dict[str, Any]:
     """Say that an answer is right; the same approval again is acknowledged again."""
     with refusals(request, person, request_id):
         given = (str(body.review_id), request_id, person.name, body.lease, body.base_revision, body.seconds)
-        return _stored(request, _ledger(request).approve(*given))
+        stored = _stored(request, _ledger(request).approve(*given))
+    return stored | {"undo_seconds": UNDO_SECONDS}
 
 
 @router.post("/api/requests/{request_id}/return", responses=answers(403, 404, 409, example=examples.REVIEWED))

@@ -10,7 +10,9 @@ export class Keeper {
 
   /** Drop drafts of frames that somebody else finished long ago. */
   tidy(now = Date.now()) {
-    for (const name of this.#names("draft:")) if (!(now - this.#read(name)?.kept < DRAFT_MS)) this.#drop(name);
+    for (const name of [...this.#names("draft:"), ...this.#names("judged:")]) {
+      if (!(now - this.#read(name)?.kept < DRAFT_MS)) this.#drop(name);
+    }
   }
 
   draft(requestId) {
@@ -23,6 +25,19 @@ export class Keeper {
 
   dropDraft(requestId) {
     this.#drop(`draft:${requestId}`);
+  }
+
+  /** What was said of the masks of a frame that are looked at with others, by track; null where nothing was. */
+  judged(requestId) {
+    return this.#read(`judged:${requestId}`)?.said ?? null;
+  }
+
+  putJudged(requestId, said) {
+    this.#write(`judged:${requestId}`, { said, kept: Date.now() });
+  }
+
+  dropJudged(requestId) {
+    this.#drop(`judged:${requestId}`);
   }
 
   /** How the person likes to work; null where nothing was kept. */

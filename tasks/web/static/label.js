@@ -67,6 +67,7 @@ const looks = new Looks({
     work.submitAll(answers, left);
   },
   leave: leaveLooks,
+  keeper: () => work.keeper,
 });
 
 /** The mask that the server makes of a gesture; one that was seen before it was made is there already. */

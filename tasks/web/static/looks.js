@@ -48,9 +48,12 @@ function drawPart(context, image, frame, part, [left, top, wide, tall], outlines
 }
 
 export class Looks {
-  /** keep(tasks) keeps the frames in hand, send(answers, left) takes what was judged and the frames left, leave() too. */
-  constructor({ colourOf, nameOf, keep, send, leave }) {
-    Object.assign(this, { colourOf, nameOf, keep, send, leave, tasks: [], cards: [], timer: 0 });
+  /**
+   * keep(tasks) keeps the frames in hand, send(answers, left) takes what was judged and the frames left, leave() too;
+   * keeper() gives what keeps judgements on this device until they are sent.
+   */
+  constructor({ colourOf, nameOf, keep, send, leave, keeper }) {
+    Object.assign(this, { colourOf, nameOf, keep, send, leave, keeper, tasks: [], cards: [], timer: 0 });
     this.root = byId("looks");
     byId("looks-send").addEventListener("click", () => this.#finish());
     byId("looks-rest").addEventListener("click", () => this.#sayRest());
@@ -64,7 +67,10 @@ export class Looks {
 
   open(tasks) {
     this.tasks = tasks;
-    this.cards = tasks.flatMap((task) => task.masks.map((mask) => ({ task, mask, said: "" })));
+    this.cards = tasks.flatMap((task) => {
+      const kept = this.keeper().judged(task.request_id) ?? {};
+      return task.masks.map((mask) => ({ task, mask, said: kept[mask.track_id] ?? "" }));
+    });
     byId("looks-cards").replaceChildren(...this.cards.map((card, i) => this.#row(card, i)));
     explain(tasks[0].audit);
     this.root.hidden = false;
@@ -93,6 +99,8 @@ export class Looks {
   #say(card, said) {
     card.said = said;
     this.#show(card);
+    const { task } = card, mine = this.cards.filter((other) => other.task === task);
+    this.keeper().putJudged(task.request_id, Object.fromEntries(mine.map((one) => [one.mask.track_id, one.said])));
   }
 
   #show({ button, words, key, said, task, mask }) {
@@ -142,6 +150,7 @@ export class Looks {
       const answer = task.audit ? judgement : answerOf;
       if (judged.length) answers.push({ task, judged: judged.length, ...answer(mine, judged) });
       else left.push(task);
+      this.keeper().dropJudged(task.request_id);
     }
     if (answers.length) this.send(answers, left);
   }

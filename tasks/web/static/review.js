@@ -13,7 +13,7 @@ export class Review {
   constructor(on) {
     this.on = on;
     byId("review").hidden = byId("return").hidden = !on;
-    for (const id of ["skip", "flag", "drop", "sent", "last-open"]) byId(id).classList.toggle("gone", on);
+    for (const id of ["skip", "flag", "drop", "last-open"]) byId(id).classList.toggle("gone", on);
     if (on) byId("empty-title").textContent = "Nothing to review now";
   }
 

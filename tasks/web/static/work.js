@@ -137,13 +137,13 @@ export class Work extends EventTarget {
     });
   }
 
-  /** Take the last answer back; the frame comes again as it was drawn. */
+  /** Take the last answer, or approval, back; the frame comes again as it was drawn. */
   async undoLast() {
     if (!this.canUndo || !this.online || this.sending) return;
-    const { answer_id, masks } = this.last;
+    const { path, masks } = this.last;
     await this.#safely(async () => {
       if (this.saved !== "saved") await this.#saveThere();
-      const task = await call("POST", `api/answers/${answer_id}/undo`);
+      const task = await call("POST", path);
       this.last = null;
       this.#open(task, masks);
     });
@@ -382,9 +382,10 @@ export class Work extends EventTarget {
   #arrived(answer, undoSeconds) {
     this.keeper.dropPending(answer);
     this.keeper.dropDraft(answer.request_id);
-    // What a reviewer said is not taken back.
-    this.last = this.reviews ? null
-      : { answer_id: answer.answer_id, masks: answer.drawn, until: Date.now() + undoSeconds * 1000 };
+    // Of what a reviewer said, approvals can be taken back.
+    const { answer_id, verdict, drawn: masks } = answer, until = Date.now() + undoSeconds * 1000;
+    const path = verdict ? `api/reviews/${answer_id}/undo` : `api/answers/${answer_id}/undo`;
+    this.last = this.reviews && verdict !== "approve" ? null : { path, masks, until };
     const kind = answer.verdict ?? answer.body.kind;
     this.dispatchEvent(new CustomEvent("sent", { detail: { undoSeconds: undoSeconds ?? 0, kind } }));
   }

@@ -138,7 +138,12 @@ def tracked(request: Request, person: Labeller, request_id: RequestId, body: Tra
         answer = Answer(
             str(body.answer_id), request_id, label, kind, body.seconds, person.name, made_with(body.gestures)
         )
-        stored = _ledger(request).put_tracked(answer)
+        ledger = _ledger(request)
+        stored = ledger.put_tracked(answer)
+    # The frame may have been the last that a round waited for.
+    round_id = ledger.question(request_id).request.round_id
+    if label.complete and not ledger.waiting(round_id).open:
+        request.app.state.context.answered(round_id)
     return {"answer_id": answer.answer_id, "request_id": stored}
 
 

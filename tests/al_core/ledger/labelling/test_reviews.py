@@ -53,6 +53,42 @@ def send_back(ledger, name, review_id="v1", note="The tail is missing."):
     return ledger.return_answer(review_id, request_id, name, found.lease, found.base_revision, 4.0, note)
 
 
+class TestUndo:
+    def test_an_approval_is_taken_back_within_its_time_by_who_gave_it(self, ledger, answered, clock):
+        approve(ledger, "rae")
+        with pytest.raises(UnknownName):
+            ledger.undo_approval("v1", "lea", 60.0, LEASE)
+        again = ledger.undo_approval("v1", "rae", 60.0, LEASE)
+        assert (again.author, labelled(ledger), ledger.reviews()) == ("ada", [], [])
+        assert in_review(ledger, "rae") == 7
+        approve(ledger, "rae", "v2")
+        clock.forward(61)
+        with pytest.raises(StaleLease, match="that time is over"):
+            ledger.undo_approval("v2", "rae", 60.0, LEASE)
+        assert labelled(ledger) == [7]
+
+    def test_the_answer_that_came_next_goes_back_to_the_queue(self, ledger, answered):
+        approve(ledger, "rae")
+        assert in_review(ledger, "rae") == 3
+        ledger.undo_approval("v1", "rae", 60.0, LEASE)
+        assert (in_review(ledger, "rae"), in_review(ledger, "lea")) == (7, 3)
+        with pytest.raises(UnknownName):
+            ledger.undo_approval("v1", "rae", 60.0, LEASE)
+
+    def test_what_a_round_went_on_with_stays_approved(self, ledger, answered):
+        assert claim(ledger, "ada") == 5
+        answer(ledger, "ada", "last")
+        for review_id in ("v1", "v2", "v3"):
+            approve(ledger, "rae", review_id)
+        with pytest.raises(StaleLease, match="goes on with this answer"):
+            ledger.undo_approval("v3", "rae", 60.0, LEASE)
+
+    def test_what_was_sent_back_is_no_approval(self, ledger, answered):
+        send_back(ledger, "rae")
+        with pytest.raises(UnknownName):
+            ledger.undo_approval("v1", "rae", 60.0, LEASE)
+
+
 class TestBefore:
     def test_nothing_unapproved_is_used_or_counted(self, ledger, answered):
         assert labelled(ledger) == []

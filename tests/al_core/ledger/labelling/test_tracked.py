@@ -50,6 +50,24 @@ def test_a_frame_that_was_found_whole_is_not_chosen_again(ledger, in_hand):
     assert list(ledger.asked_frames(2)["frame_idx"]) == [3, 5, 7]
 
 
+def test_who_finds_a_frame_whole_answers_what_was_asked_of_it(ledger, in_hand):
+    ledger.put_tracked(correction(in_hand, 7, "t1"))
+    assert ledger.waiting(1).open == 2
+    ledger.put_tracked(correction(in_hand, 7, "t2", complete=True))
+    assert ledger.waiting(1).open == 1
+    assert [r.frame.frame_idx for r in ledger.requests(status="open")] == [3]
+    assert list(ledger.asked_frames(2)["frame_idx"]) == [3, 7]
+    answer(ledger, "ada")
+    assert claim(ledger, "ada") is None
+
+
+def test_a_frame_that_somebody_has_in_hand_stays_asked_for(ledger, in_hand):
+    assert claim(ledger, "bo") == 7
+    ledger.put_tracked(correction(in_hand, 7, "t1", complete=True))
+    assert ledger.waiting(1).open == 2
+    answer(ledger, "bo")
+
+
 def test_the_same_answer_twice_is_stored_once(ledger, in_hand):
     assert ledger.put_tracked(correction(in_hand)) == ledger.put_tracked(correction(in_hand))
     assert len(ledger.answers_given()) == 1

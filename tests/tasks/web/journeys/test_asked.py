@@ -173,6 +173,23 @@ def test_a_click_says_it_too_and_what_nobody_judged_comes_again(together, ledger
     assert {answer.kind for answer in answers_by_frame(ledger).values()} == {LabelKind.ACCEPT}
 
 
+def test_judgements_survive_a_reload_until_they_are_sent(together, ledger):
+    together.page.keyboard.press("1")
+    together.page.keyboard.press("3")
+    together.page.keyboard.press("3")
+    together.page.reload()
+    together.page.wait_for_selector("#looks:not([hidden]) li:nth-child(3)")
+    assert said(together) == ["right", "", "wrong"]
+    together.page.keyboard.press("Enter")
+    together.page.wait_for_function("() => !fewframes.work.sending && fewframes.work.task?.image")
+    assert {frame: answer.kind for frame, answer in answers_by_frame(ledger).items()} == {
+        ASKED[0]: LabelKind.ACCEPT,
+        ASKED[2]: LabelKind.REJECT,
+    }
+    kept = "() => Object.keys(localStorage).filter((name) => name.includes('judged:'))"
+    assert together.page.evaluate(kept) == []
+
+
 def test_who_leaves_looks_at_one_frame_at_a_time_and_the_others_are_free_again(together, ledger):
     assert ledger[0].queue_state().in_hand == 3
     with together.page.expect_response("**/*0004-x/release"):

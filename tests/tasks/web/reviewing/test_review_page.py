@@ -54,6 +54,21 @@ def test_enter_approves_and_only_then_the_answer_is_used(ledger, ada, rae):
     assert "Nothing to review now" in page.inner_text(".cover[data-for=empty]")
 
 
+def test_an_approval_can_be_taken_back(ledger, ada, rae):
+    shown = rae.masks()
+    rae.page.keyboard.press("Enter")
+    rae.page.wait_for_selector("#app[data-state=empty]")
+    assert set(stored(ledger)) == {ASKED[0]}
+    rae.page.click("#sent button")
+    rae.task()
+    assert same(rae.masks(), shown)
+    assert rae.page.inner_text("#review-author") == "Ada accepted these masks"
+    assert stored(ledger) == {}
+    rae.page.keyboard.press("Enter")
+    rae.page.wait_for_selector("#app[data-state=empty]")
+    assert set(stored(ledger)) == {ASKED[0]}
+
+
 def test_a_approves_too(ledger, ada, rae):
     rae.page.keyboard.press("a")
     rae.page.wait_for_selector("#app[data-state=empty]")
