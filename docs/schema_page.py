@@ -241,6 +241,7 @@ COLUMNS = {
         "n_frames": "Frames that were taken.",
         "imported_at": "When.",
     },
+    "label": {"attributes": "What a person said of the object beside its mask, such as `occluded`; null for nothing."},
     "prelabel": {"import_id": "The import that brought it, see `import`."},
     "shot_search": {
         "from_round": "The first round that goes by what was found.",

@@ -13,7 +13,11 @@ export class Attributes {
     this.known = known;
     this.buttons = new Map(known.map(({ name }) => {
       const button = element("button", { type: "button", className: "attribute" });
-      button.addEventListener("click", () => this.toggle(name));
+      button.addEventListener("click", (event) => {
+        this.toggle(name);
+        // Whoever clicked goes on with keys that are meant for the frame.
+        if (event.detail) button.blur();
+      });
       return [name, button];
     }));
     this.root.replaceChildren(...this.buttons.values());
