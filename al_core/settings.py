@@ -221,7 +221,6 @@ class SelectionSettings(_Section):
     control_share: Share = 0.1
 
 
-AttributeName = Annotated[str, Field(pattern=r"^([^:,]{1,80}: )?[^:,\s][^:,]{0,39}$")]
 AskedKind = Literal["accept", "click", "box", "scribble", "polygon", "mask", "tag"]
 """What people can be asked for."""
 
@@ -245,7 +244,7 @@ class AnnotatorSettings(_Section):
 
     backend: str = "page"
     kinds: Annotated[tuple[AskedKind, ...], Field(min_length=1)] = ("mask",)
-    attributes: Annotated[tuple[AttributeName, ...], Field(max_length=40)] = ()
+    attributes: Annotated[tuple[str, ...], Field(max_length=40)] = ()
     noise_pixels: Annotated[float, Field(ge=0)] = 0.0
     mask_seconds: Seconds = 80.0
     box_seconds: Seconds = 7.0
@@ -272,6 +271,19 @@ class AnnotatorSettings(_Section):
     label_studio_token_variable: str = "LABEL_STUDIO_TOKEN"
     cvat_url: ServerUrl = ""
     cvat_token_variable: str = "CVAT_TOKEN"
+
+    @field_validator("attributes")
+    @classmethod
+    def _plain_names(cls, attributes: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no name, or several in one.
+
+        Raises:
+            ValueError: one of them is neither "occluded" nor "car: parked".
+        """
+        for name in attributes:
+            if not re.fullmatch(r"([^:,]{1,80}: )?[^:,\s][^:,]{0,39}", name):
+                raise ValueError(f'expected names such as "occluded" or "car: parked", without commas, got {name!r}')
+        return attributes
 
     @field_validator("review_share")
     @classmethod

@@ -201,7 +201,7 @@ def _number_of(field: FieldInfo) -> tuple[Any, list[Any]]:
 def _wrong_types(field: FieldInfo) -> list[str]:
     kind, _ = _number_of(field)
     if get_origin(kind) is tuple:
-        return ['"text"', "5", "[]", "[[1]]"]
+        return ['"text"', "5", "[[1]]", *(["[]"] if field.default else [])]
     if kind is bool:
         return ['"maybe"', "2"]
     return {int: ['"many"', "1.5", "true"], float: ['"much"', "true", "inf", "nan"]}.get(kind, ["5", "[]", "true"])

@@ -29,7 +29,7 @@ def said(person):
 def offered(person):
     """The buttons of the selected object, without their keys."""
     buttons = person.page.locator('[data-part="attributes"] button:visible')
-    return [words.split(" ")[0] for words in buttons.all_inner_texts()]
+    return [words.split()[0] for words in buttons.all_inner_texts()]
 
 
 def test_it_is_chosen_by_button_and_by_key_taken_back_and_stored(ada):
