@@ -96,6 +96,37 @@ def asked_views(running, ledger, url):
         person.context.close()
 
 
+def tracking_view(running, ledger, url):
+    """Take the page while an object is carried to the frames that come next."""
+    person = Person(running, f"{url}/enter#{key_of(ledger, 'Bo', Role.ANNOTATOR)}", viewport=VIEWS)
+    person.task()
+    person.page.wait_for_timeout(2500)
+    person.page.keyboard.press("Shift+ArrowRight")
+    person.page.wait_for_timeout(4000)
+    person.page.screenshot(path=IMAGES / "label_page_tracking.png")
+    person.context.close()
+
+
+def review_view(running, ledger, url):
+    """Take the page of reviewers, with an answer that has a note."""
+    this, name = ledger.last_round(), "annotator.review"
+    ledger.change_round(this.round_id, this.settings.changed({name: "after"}), "Lea", [name])
+    author = Person(running, f"{url}/enter#{key_of(ledger, 'Cleo', Role.ANNOTATOR)}", viewport=VIEWS)
+    frame = author.task()["frame"]["frame_idx"]
+    author.page.keyboard.press("Shift+R")
+    author.page.keyboard.type("Is its shadow part of it?")
+    author.page.keyboard.press("Enter")
+    author.page.keyboard.press("Enter")
+    author.next_after(frame)
+    author.context.close()
+    reviewer = Person(running, f"{url}/enter#{key_of(ledger, 'Rae', Role.REVIEWER)}", viewport=VIEWS)
+    reviewer.page.click("#other-page")
+    reviewer.task()
+    reviewer.page.wait_for_timeout(5000)
+    reviewer.page.screenshot(path=IMAGES / "label_page_review.png")
+    reviewer.context.close()
+
+
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
@@ -125,6 +156,8 @@ def main(root):
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
+        tracking_view(running, context.ledger, owner.url)
+        review_view(running, context.ledger, owner.url)
         asked_views(running, context.ledger, owner.url)
         dashboard(running, owner.url, f"{owner.url}/enter#{key_of(context.ledger, 'Lea', Role.LEAD)}")
 
