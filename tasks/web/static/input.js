@@ -24,7 +24,7 @@ export function listen({ actions, keys, editor, stage, ready, chooseCategory, ch
     const pressed = combination(event), action = keys.action(pressed);
     if (event.target.closest("button, a, summary") && ["Enter", "Space"].includes(pressed)) return;
     if (event.target.type === "range" && pressed.startsWith("Arrow")) return;
-    if (!ready() && !["help", "guide", "lastFrames"].includes(action)) return;
+    if (!ready() && !["help", "guide", "lastFrames", "undoLast"].includes(action)) return;
     if (editor.keyboard && moveCursor(editor, event, pressed)) return void event.preventDefault();
     if (pressed === "Space") editor.spaceHeld = true;
     if (/^[1-9]$/.test(pressed)) chooseCategory(Number(pressed));

@@ -59,7 +59,7 @@ def test_an_approval_can_be_taken_back(ledger, ada, rae):
     rae.page.keyboard.press("Enter")
     rae.page.wait_for_selector("#app[data-state=empty]")
     assert set(stored(ledger)) == {ASKED[0]}
-    rae.page.click("#sent button")
+    rae.page.keyboard.press("Shift+U")
     rae.task()
     assert same(rae.masks(), shown)
     assert rae.page.inner_text("#review-author") == "Ada accepted these masks"
