@@ -73,6 +73,7 @@ def filled(path, **more):
         "kind": "jpg",
         "request_id": "r1",
         "answer_id": str(uuid4()),
+        "review_id": str(uuid4()),
     } | more
     return re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
 
@@ -92,7 +93,7 @@ def test_every_call_answers_with_the_codes_that_are_described(office, document, 
             continue
         seen = set()
         for client in (stranger, ada, lead, viewer):
-            for more in ({}, missing, {"video_id": "x", "answer_id": "x", "category_id": "x"}):
+            for more in ({}, missing, {"video_id": "x", "answer_id": "x", "category_id": "x", "review_id": "x"}):
                 for body in bodies if method != "GET" else (None,):
                     seen.add(str(client.request(method, filled(path, **more), json=body).status_code))
         if method != "GET":

@@ -53,7 +53,7 @@ def test_an_approval_is_stored_once_and_ends_the_wait_of_the_round(office, ada, 
     given = {"review_id": str(uuid4()), "base_revision": 1, "seconds": 2.0}
     task = review(rae)
     stored = [approve(rae, task, **given).json() for _ in range(2)]
-    assert stored == [{"review_id": given["review_id"], "left": 0}] * 2
+    assert stored == [{"review_id": given["review_id"], "left": 0, "undo_seconds": 60}] * 2
     assert office.answered == [2, 2]
     assert labelled(office) == [1, 3]
     assert rae.post("/api/review/next").status_code == 204
