@@ -207,7 +207,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "submit": {"answer": mask_answer(request, "a9"), "lease": found["lease"], "base_revision": 0},
         "claim_review": {"reviewer": "eve", "seconds": 2000.0},
         "approve": found["review"] | {"review_id": "v2", "base_revision": 1, "seconds": 2.0},
-        "undo_approval": {"review_id": "v1", "reviewer": "rae", "within": 60.0, "seconds": 2000.0},
+        "undo_approval": {"review_id": "v1", "reviewer": "rae", "within": 3600.0, "seconds": 2000.0},
         "return_answer": found["review"] | {"review_id": "v2", "base_revision": 1, "seconds": 2.0, "note": "tail"},
         "adopt": {
             "answer": replace(mask_answer(request, "a8"), request_id=found["answered"], label=found["said"]),
