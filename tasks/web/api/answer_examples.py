@@ -7,6 +7,8 @@ _MASK = {"track_id": 1, "category_id": 1, "rle": RLE, "provenance": "propagated"
 _SHOWN = {"colour": "#cc7722", "description": "dogs of all kinds", "key": "1", "example": True}
 _CATEGORY = {"category_id": 1, "name": "dog"} | _SHOWN
 
+_OFFERED = {"categories": [_CATEGORY], "own_categories": [1], "attributes": [{"name": "occluded", "category_id": None}]}
+
 CATEGORIES = {"categories": [_CATEGORY], "guide": "Every *dog*.", "guide_html": "<p>Every <em>dog</em>.</p>\n"}
 ME = {"name": "ada", "role": "annotator", "done": 12, "open": 8}
 
@@ -24,9 +26,7 @@ TASK = {
     "blind": False,
     "audit": {"grade": "judged", "track_id": 1, "iou": 0.75},
     "frame": _FRAME,
-    "categories": [_CATEGORY],
-    "own_categories": [1],
-    "attributes": [{"name": "occluded", "category_id": None}],
+    **_OFFERED,
     "masks": [_MASK],
     "uncertainty": {},
     "set_aside": [],
