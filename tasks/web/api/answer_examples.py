@@ -3,7 +3,6 @@
 RLE = {"size": [480, 854], "counts": "PPYo1"}
 
 _MASK = {"track_id": 1, "category_id": 1, "rle": RLE, "provenance": "propagated", "confidence": 0.91}
-
 _SHOWN = {"colour": "#cc7722", "description": "dogs of all kinds", "key": "1", "example": True}
 _CATEGORY = {"category_id": 1, "name": "dog"} | _SHOWN
 
