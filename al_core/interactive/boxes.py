@@ -23,6 +23,11 @@ UNLIKE = 2.0
 its own box being the one drawn. Chosen on 29 of the objects that
 :mod:`~al_core.interactive.proposals.mask_choice` was fitted to."""
 
+LEAST_FIT = 0.5
+ALL_AROUND = (100.0, 854)
+"""Where no outcome's own box is that much like the one drawn, colours are learnt from all of the frame, as large as it
+takes within a second."""
+
 LEAST_FILLED = 0.15
 """A prediction that fills less of the box says nothing of the object."""
 
@@ -55,6 +60,8 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     start = cut if known else None
     ways = (_by_colour(image, start, box, margin, long_side) for margin, long_side in SURROUNDINGS)
     found = max(ways, key=lambda mask: _likelihood(mask, box))
+    if _fit(found, box) < LEAST_FIT:
+        found = max(found, _by_colour(image, start, box, *ALL_AROUND), key=lambda mask: _likelihood(mask, box))
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
