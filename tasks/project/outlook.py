@@ -48,6 +48,11 @@ def check_simulated(ledger: Ledger, settings: Settings) -> None:
 
 def facts_of(ledger: Ledger, settings: Settings) -> Facts:
     """Read what a plan follows from."""
+    with ledger.held():
+        return _facts_of(ledger, settings)
+
+
+def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
     lengths = ledger.pool_lengths()
     rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort(audits=False)
     finished = [r.round_id for r in rounds if r.status == "finished"]
@@ -186,6 +191,11 @@ def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     Args:
         settings: what the next round begins with; an open round keeps its own.
     """
+    with ledger.held():
+        return _outlook_of(ledger, settings)
+
+
+def _outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     last = ledger.last_round()
     round_id, requests = (last.round_id + 1 if last else 1), 0
     if last is not None and last.status == "running":

@@ -106,10 +106,11 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
     before, after = ledger.delivered_paths(context.before.round_id), ledger.delivered_paths(round_id)
     seconds: dict[FrameRef, float] = {}
     control: dict[FrameRef, bool] = {}
-    for labelled in (*context.passed_over, round_id):
-        seconds |= ledger.label_seconds(labelled)
-        control |= {s.frame: s.control for s in ledger.selection(labelled)}
-    lengths = ledger.video_lengths()
+    with ledger.held():
+        for labelled in (*context.passed_over, round_id):
+            seconds |= ledger.label_seconds(labelled)
+            control |= {s.frame: s.control for s in ledger.selection(labelled)}
+        lengths = ledger.video_lengths()
     found = []
     for video_id in sorted(before.keys() & after.keys()):
         mine = sorted(ref.frame_idx for ref in seconds if ref.video_id == video_id)
@@ -150,8 +151,9 @@ def gain_so_far(ledger: Ledger) -> Estimate | None:
 def proof_so_far(ledger: Ledger) -> Proof:
     """Return the gain over random selection in all rounds that are audited, and on how many random labels it rests."""
     credits = []
-    rounds = {this.round_id for this in standing_rounds(ledger)}
-    for step in ledger.steps():
+    with ledger.held():
+        rounds, steps = {this.round_id for this in standing_rounds(ledger)}, ledger.steps()
+    for step in steps:
         if step.name == Audited.step and step.status == "finished" and step.round_id in rounds:
             credits += [Credit(bool(c), s, w) for c, s, w in Audited.from_json(step.result).credits]
     return Proof(live_gain(credits, np.random.default_rng(0)), sum(c.control for c in credits))
@@ -182,9 +184,11 @@ def finish_round(context: RoundContext) -> str | None:
 
 def over(context: RoundContext) -> str | None:
     """Return why the campaign ends with this round, as far as it is known by now; None when it goes on."""
-    ledger, settings, chosen = context.ledger, context.settings, context.result(Chosen)
-    empty = chosen.empty if chosen is not None else ""
-    return empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
+    ledger = context.ledger
+    with ledger.held():
+        settings, chosen = context.settings, context.result(Chosen)
+        empty = chosen.empty if chosen is not None else ""
+        return empty or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
 
 
 def limits_of(ledger: Ledger, settings: Settings) -> StoppingSettings:

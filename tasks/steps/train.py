@@ -137,13 +137,14 @@ def starting_round(context: RoundContext) -> tuple[int, Trained] | None:
     if not context.settings.student.warm_start:
         return None
     ledger = context.ledger
-    gone = {this.round_id for this in ledger.rounds() if this.status == "abandoned"}
-    steps = [s for s in ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
+    with ledger.held():
+        gone = {this.round_id for this in ledger.rounds() if this.status == "abandoned"}
+        steps = [s for s in ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
+        pinned = ledger.pinned_student(context.round_id)
     trained = {
         s.round_id: Trained.from_json(s.result) for s in steps if s.status == "finished" and s.round_id not in gone
     }
     if not trained:
         return None
-    pinned = ledger.pinned_student(context.round_id)
     start = pinned if pinned in trained else max(trained)
     return start, trained[start]

@@ -80,12 +80,19 @@ class Round:
 
 @pytest.fixture
 def simulated(no_prefect, tmp_path, monkeypatch):
-    return Round(tmp_path, monkeypatch)
+    yield from open_round(tmp_path, monkeypatch, "simulated")
 
 
 @pytest.fixture
 def people(no_prefect, tmp_path, monkeypatch):
-    return Round(tmp_path, monkeypatch, "page")
+    yield from open_round(tmp_path, monkeypatch, "page")
+
+
+def open_round(folder, monkeypatch, backend):
+    """A round whose ledger this process keeps open: a round opens it a hundred times, which costs seconds."""
+    made = Round(folder, monkeypatch, backend)
+    with made.ledger.held():
+        yield made
 
 
 def test_the_steps_are_done_in_their_order(simulated):

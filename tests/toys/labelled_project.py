@@ -57,11 +57,12 @@ def new_project(folder, names=("clip",), seen=False):
     """A project with videos and no rounds; returns (project, ledger, frame store)."""
     project = Project.at(folder / "project <1>")
     ledger = open_ledger(project)
-    ledger.add_categories(["square"])
-    for number, name in enumerate(names):
-        source = write_frames(folder / "source", name, seen=seen)
-        Image.fromarray(np.full((HEIGHT, WIDTH, 3), 200 - number, np.uint8)).save(source / "00000.png")
-        assert not ingest_paths(ledger, [source]).failed
+    with ledger.held():
+        ledger.add_categories(["square"])
+        for number, name in enumerate(names):
+            source = write_frames(folder / "source", name, seen=seen)
+            Image.fromarray(np.full((HEIGHT, WIDTH, 3), 200 - number, np.uint8)).save(source / "00000.png")
+            assert not ingest_paths(ledger, [source]).failed
     return project, ledger, frames_of(project, ledger)
 
 

@@ -352,18 +352,15 @@ def schema_of(connection: duckdb.DuckDBPyConnection) -> Schema:
         LedgerCorrupt: a migration was edited after it was applied.
     """
     try:
-        found = connection.execute("SELECT version, sha256 FROM schema_version ORDER BY version").fetchall()
+        found = connection.execute("SELECT * FROM schema_version ORDER BY version").fetchall()
     except duckdb.CatalogException:
         return Schema(0)
     known = {version: _sha256(sql) for version, _, sql in MIGRATIONS}
-    for version, sha256 in found:
+    for version, _, sha256, *_ in found:
         if known.get(version, sha256) != sha256:
             raise LedgerCorrupt(f"schema version {version} of the ledger is not the one that this fewframes knows")
     version = found[-1][0] if found else 0
-    if version < _KNOWS_ITS_MAKER:
-        return Schema(version)
-    ((made_by,),) = connection.execute("SELECT made_by FROM schema_version WHERE version = ?", [version]).fetchall()
-    return Schema(version, made_by)
+    return Schema(version, found[-1][-1]) if version >= _KNOWS_ITS_MAKER else Schema(version)
 
 
 def _sha256(text: str) -> str:

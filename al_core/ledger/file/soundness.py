@@ -114,13 +114,22 @@ def check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     ((block_size,),) = connection.execute(
         "SELECT block_size FROM pragma_database_size() WHERE database_name = current_database()"
     ).fetchall()
+    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
+    # One statement for all: one for each table takes three times as long, at every first look.
+    blocks = [
+        f"SELECT block_id, additional_block_ids FROM pragma_storage_info({_quoted(table)})" for (table,) in tables
+    ]
     last = -1
-    for (table,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall():
+    if blocks:
         query = "SELECT coalesce(greatest(max(block_id), max(list_max(additional_block_ids))), -1) FROM "
-        last = max(last, *connection.execute(f"{query} pragma_storage_info(?)", [table]).fetchall()[0])
+        ((last,),) = connection.execute(f"{query} ({' UNION ALL '.join(blocks)})").fetchall()
     needed, size = _BLOCKS_FROM + (last + 1) * block_size, path.stat().st_size
     if size < needed:
         raise LedgerCorrupt(f"{path}: was cut short: {size:,} bytes are there, {needed:,} are needed. {_MEND}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def mend_log(path: Path, error: duckdb.Error) -> bool:
