@@ -29,7 +29,7 @@ def figures(clips: list[MoverClip], seed: int, cache: Path) -> Figures:
         override = folder / "narrow.py"
         override.write_text(NARROW)
         student = {"student.override": str(override), "student.long_side": SIZE[1], "student.device": "cpu"}
-        settings = Settings().changed({**student, "teachers.views": ("identity",)})
+        settings = Settings().changed({**student, "teachers.views": ["identity"], "propagation.methods": ["flow"]})
         pool = {f"clip {n}": _labelled(clip) for n, clip in enumerate(clips)}
         bench = Bench(ClipStudy("toys", pool, settings, folder / "cache"), STEPS, folder)
         found = {}

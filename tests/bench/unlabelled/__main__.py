@@ -188,6 +188,12 @@ def study_of(proof: str, data: Path, settings: Settings, frames: int, every: int
     return ClipStudy(f"pool-{n_labels}", pool, settings, cache, every)
 
 
+def settings_of(side: int, methods: str) -> Settings:
+    """Return the settings of all studies."""
+    changes = {"student.long_side": side, "student.device": "cpu", "propagation.methods": methods.split(",")}
+    return Settings().changed(changes)
+
+
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--work", default=Path("runs/unlabelled"), show_default=True, type=click.Path(path_type=Path))
@@ -200,6 +206,7 @@ def study_of(proof: str, data: Path, settings: Settings, frames: int, every: int
 @click.option("--side", default=320, show_default=True, help="student.long_side.")
 @click.option("--frames", default=1000, show_default=True, help="At most so many first frames of each clip.")
 @click.option("--every", default=1, show_default=True, help="Every so manyth unlabelled frame is measured.")
+@click.option("--methods", default="flow", show_default=True, help="Comma-separated propagators of what is delivered.")
 def main(
     data: Path,
     work: Path,
@@ -212,12 +219,13 @@ def main(
     side: int,
     frames: int,
     every: int,
+    methods: str,
 ) -> None:
     """Measure what is not measured yet, and print every cell."""
     use_threads(1)
     console = Console(width=220)
-    settings = Settings().changed({"student.long_side": side, "student.device": "cpu"})
-    name = f"{base_steps}-{steps}-{side}-{frames}-{every}"
+    settings = settings_of(side, methods)
+    name = f"{base_steps}-{steps}-{side}-{frames}-{every}-{methods}"
     records, proofs = Records(work / f"{name}.jsonl"), only.split(";") if only else list(PROOFS)
     chosen, numbers = systems.split(","), [int(seed) for seed in seeds.split(",")]
     benches: dict[str, Bench] = {}

@@ -22,12 +22,11 @@ from scipy.stats import spearmanr
 
 from al_core.evaluation.bootstrap import mean_estimate
 from al_core.records import FrameRef
-from al_core.settings import Settings
 from al_core.students.build import SIZE_DIVISOR, load_members
 from al_core.students.semi.consistency import look
 from al_core.uncertainty.scores import FrameScorer, combine
 from tasks.processes.children import use_threads
-from tests.bench.unlabelled.__main__ import study_of
+from tests.bench.unlabelled.__main__ import settings_of, study_of
 from tests.bench.unlabelled.clip_study import ClipStudy
 from tests.bench.unlabelled.study import Bench, Steps
 
@@ -102,10 +101,10 @@ def main(
 ) -> None:
     """Measure on every clip, and print the means."""
     use_threads(1)
-    settings = Settings().changed({"student.long_side": side, "student.device": "cpu"})
+    settings = settings_of(side, "flow")
     study = study_of(proof, data, settings, frames, every, work / "cache")
     assert isinstance(study, ClipStudy)
-    bench = Bench(study, Steps(base_steps, steps), work / f"{base_steps}-{steps}-{side}-{frames}-{every}")
+    bench = Bench(study, Steps(base_steps, steps), work / f"{base_steps}-{steps}-{side}-{frames}-{every}-flow")
     found = []
     for seed in map(int, seeds.split(",")):
         for name in study.names:

@@ -24,7 +24,7 @@ def study(tmp_path):
         i: FrameLabel(FrameRef(1, i), tuple(MaskLabel(track, 1, encode(mask)) for track, mask in masks.items()))
         for i, masks in enumerate(clip.truth)
     }
-    settings = Settings().changed({"student.unlabelled_confidence": 0.5})
+    settings = Settings().changed({"student.unlabelled_confidence": 0.5, "propagation.methods": ["flow"]})
     return ClipStudy("one", {"clip": LabelledClip(clip, truth, [1, 4])}, settings, tmp_path)
 
 
