@@ -31,7 +31,8 @@ def listed(root: Path) -> None:
         loss = "-" if one.trained.loss is None else f"{one.trained.loss:.3f}"
         name = f"{one.round_id}{' pinned' if one.pinned else ' in use' if one.round_id == in_use else ''}"
         when = f"{one.trained_at:%Y-%m-%d %H:%M}"
-        table.add_row(name, when, f"{one.trained.labels:,}", one.ancestry[0], loss, jf, there)
+        unlabelled = f" + {one.trained.unlabelled:,} unlabelled" if one.trained.unlabelled else ""
+        table.add_row(name, when, f"{one.trained.labels:,}{unlabelled}", one.ancestry[0], loss, jf, there)
     terminal().print(table)
 
 
