@@ -172,18 +172,26 @@ class FirstFrames:
         return self._clip.read(frame_idx)
 
 
-def study_of(proof: str, data: Path, settings: Settings, frames: int, every: int, cache: Path) -> Study:
-    """Return the footage of a proof."""
+def study_of(
+    proof: str, data: Path, settings: Settings, frames: int, every: int, cache: Path, names: Sequence[str] = ()
+) -> Study:
+    """Return the footage of a proof.
+
+    Args:
+        frames: at most so many first frames of each clip.
+        every: every so manyth unlabelled frame is measured.
+        names: of the clips in the pool; all of them where none is named.
+    """
     kind, _, count = proof.partition(", ")
     if kind == "cells":
         return ImageStudy("cells", data / "images" / "usiigaci-phase", settings)
     n_labels, side = int(count.split()[0]), settings.frames.working_long_side
     clips = [c for group in ("davis16_val", "davis16_train") for c in clips_of(data / "video_masks" / group, None)]
     pool = {}
-    for found in clips:
+    for found in (one for one in clips if not names or one.name in names):
         clip = Clip(found.source, side)
         first = FirstFrames(clip, frames)
-        truth = {i: label for i, label in labels_of(clip, clip.truth_frames).items() if i < first.n_frames}
+        truth = labels_of(clip, [i for i in clip.truth_frames if i < first.n_frames])
         pool[found.name] = LabelledClip(first, truth, evenly(first.n_frames, n_labels))
     return ClipStudy(f"pool-{n_labels}", pool, settings, cache, every)
 
@@ -207,6 +215,7 @@ def settings_of(side: int, methods: str) -> Settings:
 @click.option("--frames", default=1000, show_default=True, help="At most so many first frames of each clip.")
 @click.option("--every", default=1, show_default=True, help="Every so manyth unlabelled frame is measured.")
 @click.option("--methods", default="flow", show_default=True, help="Comma-separated propagators of what is delivered.")
+@click.option("--clips", help="Comma-separated clips of the pool; default: all.")
 def main(
     data: Path,
     work: Path,
@@ -220,12 +229,14 @@ def main(
     frames: int,
     every: int,
     methods: str,
+    clips: str | None,
 ) -> None:
     """Measure what is not measured yet, and print every cell."""
     use_threads(1)
     console = Console(width=220)
     settings = settings_of(side, methods)
     name = f"{base_steps}-{steps}-{side}-{frames}-{every}-{methods}"
+    name += f"-{clips}" if clips else ""
     records, proofs = Records(work / f"{name}.jsonl"), only.split(";") if only else list(PROOFS)
     chosen, numbers = systems.split(","), [int(seed) for seed in seeds.split(",")]
     benches: dict[str, Bench] = {}
@@ -235,7 +246,8 @@ def main(
             console.print(f"{minutes:g} processor minutes are spent: {left} cells are left")
             break
         if cell.proof not in benches:
-            study = study_of(cell.proof, data, settings, frames, every, work / "cache")
+            names = clips.split(",") if clips else ()
+            study = study_of(cell.proof, data, settings, frames, every, work / "cache", names)
             benches[cell.proof] = Bench(study, Steps(base_steps, steps), work / name)
         measure(benches[cell.proof], cell, records)
         console.print(f"{cell}: {records[cell]['seconds']} s, {left - 1} left", highlight=False)
