@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from al_core.evaluation.calibration import Calibration, Samples, fit
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.footage.clips import ClipFrames
-from al_core.fusion import combine, fuse, propagations, teachers_alone
+from al_core.fusion import combine, fuse, propagations
 from al_core.fusion.held_out import COMBINED, held_out
+from al_core.masks.rle import encode
 from al_core.propagation import Resources
 from al_core.propagation.base import PropagatedFrame, Replay
 from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities, Provenance
@@ -119,9 +120,19 @@ class ClipStudy:
         return predict([FrameRef(self._numbers[name], i) for i in range(self._clips[name].frames.n_frames)])
 
     def _alone(self, name: str, seen: Sequence[FramePrediction]) -> Delivered:
-        frames = list(self._measured(name))
-        measured = partial(iter, [seen[i] for i in frames])
-        return dict(teachers_alone(frames, measured, self._clips[name].frames.size, self.settings.propagation))
+        """Return the likeliest objects of the teachers in each measured frame, as many as people labelled at most.
+
+        There is no threshold: what a short training is not sure of is seen too, and whether it is right counts.
+        """
+        most = max(len(label.objects) for label in self._clips[name].labels.values())
+        found: Delivered = {}
+        for i in self._measured(name):
+            likeliest = sorted(seen[i].objects, key=lambda o: -o.existence)[:most]
+            found[i] = [
+                DeliveredMask(i, n, o.category_id, Provenance.TEACHER, o.existence, encode(o.soft_mask.full() > 0.5))
+                for n, o in enumerate(likeliest, start=1)
+            ]
+        return found
 
     def _delivered(self, name: str, seen: Sequence[FramePrediction]) -> Delivered:
         clip, predicted = self._clips[name], partial(iter, seen)
