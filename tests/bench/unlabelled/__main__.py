@@ -31,6 +31,7 @@ from al_core.footage.clips import Clip, clips_of
 from al_core.settings import Settings
 from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.processes.children import use_threads
+from tests.bench.proofs.proof import LEAST_CASES
 from tests.bench.unlabelled.clip_study import ClipStudy, LabelledClip
 from tests.bench.unlabelled.image_study import ImageStudy
 from tests.bench.unlabelled.study import NONE, SYSTEMS, Bench, Steps, Study
@@ -137,6 +138,7 @@ def _compared(pairs: Sequence[tuple[Mapping[str, Any], ...]], figure: str) -> tu
     )
     apart = mean_estimate(ours - theirs, np.random.default_rng(0), DRAWS)
     sign = 1 if apart.low > 0 else -1 if apart.high < 0 else 0
+    sign = sign if len(cases) >= LEAST_CASES else 0
     return (
         f"{ours.mean():.3f}",
         f"{theirs.mean():.3f}",

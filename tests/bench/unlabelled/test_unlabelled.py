@@ -17,6 +17,7 @@ class TenStepsASecond:
     """A bench whose figures tell which arm was asked for; "self" takes three times as long."""
 
     steps = Steps(5, 10)
+    cases = 5
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, int | None]] = []
@@ -25,7 +26,10 @@ class TenStepsASecond:
         """J of .5, and .6 for "self"; seconds by steps."""
         self.asked.append((system, seed, steps))
         value = 0.6 if system == "self" else 0.5
-        figures = {"J of teachers' masks": {"a": value, "b": value}, "J&F delivered": {"a": 0.5, "b": 0.5}}
+        figures = {
+            "J of teachers' masks": dict.fromkeys("abcde"[: self.cases], value),
+            "J&F delivered": dict.fromkeys("abcde", 0.5),
+        }
         return figures, steps * (0.3 if system == "self" else 0.1)
 
 
@@ -56,6 +60,12 @@ def test_both_sides_are_printed_with_a_verdict_each(tmp_path):
     assert teachers[-2:] == ("3 / 1", "wins; wins")
     assert delivered[-1] == "undecided; undecided"
     assert len(teachers) == len(HEAD)
+
+
+def test_few_clips_decide_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(TenStepsASecond, "cases", 4)
+    _, records = measured(tmp_path, cells_of([POOL], ["none", "self"], [100]))
+    assert next(iter(rows_of(POOL, "self", [100], records)))[-1] == "undecided; undecided"
 
 
 def test_cells_that_were_not_run_say_so(tmp_path):
