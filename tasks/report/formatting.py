@@ -25,7 +25,8 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     value = 100 * share
-    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{value:.1f} %"
+    # What is not all of it does not look as if it were.
+    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{min(value, 99.9):.1f} %"
 
 
 def score(value: float | None) -> str:
