@@ -39,7 +39,11 @@ BESIDE_THE_MASK = """() => {
 """A point of the frame that the selected object does not cover."""
 
 VIEWS = {"width": 1200, "height": 760}
-STROKE = ((0.3, 0.3), (0.6, 0.5))
+ALONG_THE_MASK = """() => {
+    const { x0, y0, x1, y1 } = fewframes.drawing().selected.bounds;
+    return [[x0 + (x1 - x0) * 0.3, y0 + (y1 - y0) * 0.15], [x0 + (x1 - x0) * 1.1, y0 + (y1 - y0) * 0.9]];
+}"""
+"""A way over the selected object and a little out of it."""
 
 SCREEN = {"width": 1240, "height": 1600}
 SHRUNK = 1000 / 1240
@@ -87,7 +91,7 @@ def asked_views(running, ledger, url):
         person.task()
         person.page.wait_for_timeout(2500)
         if name == "scribble":
-            person.drag(*STROKE)
+            person.drag(*person.page.evaluate(ALONG_THE_MASK))
             person.page.wait_for_function("() => !fewframes.editor.busy")
         for key in ("1", "2", "3", "3") if name == "looks" else ():
             person.page.keyboard.press(key)
