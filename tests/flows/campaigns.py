@@ -7,26 +7,27 @@ import time
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.delivered import read_delivered
-from tests.toys.prefect.shared import migrated
+from tests.toys.prefect.shared import migrated, share_trials
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 
 
-def begin(folder):
-    """Ingest the toy clip; returns the project and the command that runs its campaign."""
+def begin(folder, trials):
+    """Ingest the toy clip, whose student was tried; returns the project and the command that runs its campaign."""
     folder.mkdir(exist_ok=True)
     root = folder / "project"
     done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
     assert done.returncode == 0, done.stderr
     project = Project.at(root)
     migrated(project.prefect_home)
+    share_trials(project, trials)
     return project, ("run", "--project", root, "--settings", write_settings(folder))
 
 
-def run_campaign(folder):
+def run_campaign(folder, trials):
     """Ingest the toy clip and run its campaign to the end; returns the project."""
-    project, arguments = begin(folder)
+    project, arguments = begin(folder, trials)
     done = fewframes(*arguments)
     assert done.returncode == 0, done.stderr
     return project

@@ -12,8 +12,8 @@ CHATTER = ("FileClient", "HardDiskBackend", "init_weights", "metainfo", "Depreca
 
 
 @pytest.mark.end_to_end
-def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(tmp_path):
-    project, arguments = begin(tmp_path)
+def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(trials, tmp_path):
+    project, arguments = begin(tmp_path, trials)
     with lasting(tmp_path / "elsewhere") as (url, _):
         limits = ("--set", "annotator.backend=simulated", "--rounds", 1)
         done = fewframes(*arguments, *limits)

@@ -18,6 +18,7 @@ from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import known_server
 from tests.flows.campaigns import STEPS
 from tests.flows.serving import label_all, serving
+from tests.toys.prefect.shared import migrated
 from tests.toys.projects import fewframes, write_clip, write_settings
 from tests.toys.web.webhook import webhook
 
@@ -30,6 +31,7 @@ def project(tmp_path, monkeypatch):
     project = Project.at(tmp_path / "project")
     done = fewframes("ingest", write_clip(tmp_path / "data"), "--project", project.root)
     assert done.returncode == 0, done.stderr
+    migrated(project.prefect_home)
     return project
 
 

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 
 from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
+from al_core.project import Project
 from flows.cli.edge import ERROR_LOG, Edge, debug_option, remember_project
+from tests.toys.prefect.shared import migrated
 from tests.toys.privileges import bound_by_permissions, read_only
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
@@ -96,6 +98,7 @@ def test_a_folder_that_is_no_project_gets_no_log(group, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_run_that_fails_says_so_in_one_line(tmp_path):
     clip = write_clip(tmp_path / "clip")
     shutil.copytree(clip / "JPEGImages" / "480p" / "toy", tmp_path / "plain")
@@ -112,6 +115,7 @@ def test_a_run_that_fails_says_so_in_one_line(tmp_path):
 def test_ctrl_c_in_the_middle_of_a_run_is_one_line(tmp_path):
     project, settings = tmp_path / "work", write_settings(tmp_path)
     assert fewframes("ingest", write_clip(tmp_path / "clip"), "--project", project).returncode == 0
+    migrated(Project.at(project).prefect_home)
     words = command("run", "--project", project, "--settings", settings, "--set", "student.first_round_iterations=5000")
     run = started(words)
     deadline = time.monotonic() + 300

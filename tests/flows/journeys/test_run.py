@@ -23,9 +23,9 @@ from tests.toys.projects import command, fewframes
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, trials):
     """A campaign of two rounds that nobody disturbed; returns its project."""
-    return run_campaign(tmp_path_factory.mktemp("quiet"))
+    return run_campaign(tmp_path_factory.mktemp("quiet"), trials)
 
 
 @pytest.mark.end_to_end
@@ -69,8 +69,8 @@ class TestCampaign:
 
 
 @pytest.mark.end_to_end
-def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
-    project, arguments = begin(tmp_path)
+def test_a_killed_campaign_goes_on_and_ends_the_same(finished, trials, tmp_path):
+    project, arguments = begin(tmp_path, trials)
     rng = random.Random(0)
     assert kill_and_run_again(arguments, [rng.uniform(8, 24) for _ in range(2)]) >= 1
     assert_one_finished_campaign(project, finished)
@@ -78,8 +78,8 @@ def test_a_killed_campaign_goes_on_and_ends_the_same(finished, tmp_path):
 
 @pytest.mark.end_to_end
 @pytest.mark.usefixtures("shared_prefect")
-def test_a_backup_taken_while_a_round_runs_is_finished_elsewhere_the_same(finished, tmp_path):
-    project, arguments = begin(tmp_path)
+def test_a_backup_taken_while_a_round_runs_is_finished_elsewhere_the_same(finished, trials, tmp_path):
+    project, arguments = begin(tmp_path, trials)
     running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: (step := Ledger(project.ledger_path).step(1, "train")) is not None and step.attempts > 0)
@@ -107,8 +107,8 @@ def wait_for(condition, seconds=120):
 
 @pytest.mark.end_to_end
 @pytest.mark.usefixtures("shared_prefect")
-def test_selection_by_value_with_a_control_arm(tmp_path):
-    project, arguments = begin(tmp_path)
+def test_selection_by_value_with_a_control_arm(trials, tmp_path):
+    project, arguments = begin(tmp_path, trials)
     settings = ("--set", "selection.strategy=value", "--set", "selection.control_share=0.5")
     done = fewframes(*arguments, *settings)
     assert done.returncode == 0, done.stderr
