@@ -334,7 +334,7 @@ clip.addEventListener("show", ({ detail }) => {
 function told(frame, tracked) {
   if (!tracked) return `frame ${frame}: only to look at`;
   if (tracking.runs) return `frame ${frame}: carried along`;
-  return `frame ${frame}: correct it, or go on; Enter says that all is right`;
+  return `frame ${frame}: correct it or go on`;
 }
 
 /** Clips are shown smaller than they are; who corrects sees every pixel. */
