@@ -37,6 +37,9 @@ LAST_CHANCE = {
     "frames.cache_gigabytes": "finish",
     "propagation": "propagate",
     "audit": "audit",
+    "certificates": "collect",
+    "certificates.judged": "audit",
+    "certificates.teach": "train",
     "stopping": "finish",
     "notify": "finish",
 }

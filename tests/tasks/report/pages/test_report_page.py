@@ -187,7 +187,7 @@ def test_a_project_without_videos(tmp_path):
 
 def test_a_project_without_truth_says_so(tmp_path):
     page = page_of(*finished_project(tmp_path, quality=None))
-    assert "no video has ground truth held back from the loop" in page.text
+    assert "Nothing is measured against truth: no video has any that is held back from the loop" in page.text
     assert page.tiles()["J&F"] == ("–", "nothing measured")
 
 
