@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from al_core.evaluation.bootstrap import DRAWS, Array, Estimate, bootstrap_weights, estimate
 
@@ -56,13 +55,13 @@ class Calibration:
         """Return the expected overlap of many, float64 of the same shape."""
         if self == IDENTITY:
             return np.asarray(confidence, float)
-        return np.asarray(expit(self.slope * _logit(confidence) + self.offset))
+        return _sigmoid(self.slope * _logit(confidence) + self.offset)
 
     def undone(self, expected: Array) -> Array:
         """Return the confidences that the map was given, except very near to 0 and 1."""
         if self == IDENTITY:
             return np.asarray(expected, float)
-        return np.asarray(expit((_logit(expected) - self.offset) / self.slope))
+        return _sigmoid((_logit(expected) - self.offset) / self.slope)
 
 
 IDENTITY = Calibration()
@@ -155,10 +154,9 @@ def fit(samples: Samples, prior: Calibration = IDENTITY) -> Calibration:
         z = parameters[0] * x + parameters[1]
         away = (parameters - known) / PRIOR_DEVIATION
         value = float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.5 * away @ away)
-        error = weight * (expit(z) - y)
+        error = weight * (_sigmoid(z) - y)
         return value, np.array([error @ x, error.sum()]) + away / PRIOR_DEVIATION
 
-    # Pages that only show calibrations start without it.
     from scipy.optimize import minimize
 
     found = minimize(loss, known, jac=True, method="L-BFGS-B", bounds=[SLOPES, (None, None)])
@@ -222,5 +220,14 @@ def _error(sums: Array) -> Array:
     return np.asarray(np.abs(confidence - overlap).sum(axis=1) / n.sum(axis=1))
 
 
+def _sigmoid(x: Array) -> Array:
+    # What only shows calibrations, or reads settings, starts without it.
+    from scipy.special import expit
+
+    return np.asarray(expit(x))
+
+
 def _logit(confidence: Array) -> Array:
+    from scipy.special import logit
+
     return np.asarray(logit(np.clip(np.asarray(confidence, float), LEAST, 1 - LEAST)))

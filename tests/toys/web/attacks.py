@@ -125,6 +125,7 @@ CALLS = [
     ("POST", "/api/review/next"),
     ("POST", "/api/requests/r1/approve"),
     ("POST", "/api/requests/r1/return"),
+    ("POST", "/api/reviews/00000000-0000-0000-0000-000000000000/undo"),
     ("GET", "/api/notes"),
     ("POST", "/api/requests/r1/notes"),
     ("POST", "/api/requests/r1/track"),

@@ -20,6 +20,7 @@ class Slow(PlainRefiner):
     """A refiner whose first mask takes until a second one is asked for."""
 
     def __init__(self):
+        super().__init__()
         self.asked = []
         self.first, self.second = threading.Event(), threading.Event()
 
