@@ -75,18 +75,23 @@ def label_page(running, link):
     person.context.close()
 
 
+def ask(ledger, kind, count=1):
+    """Ask for frames that nobody was asked for, in the place of what nobody has in hand."""
+    this = ledger.last_round().round_id
+    ((video_id, length),) = ledger.video_lengths().items()
+    seen = {request.frame.frame_idx for n in range(1, this + 1) for request in ledger.requests(n)}
+    ledger.replace_requests(this)
+    frames = [FrameRef(video_id, i) for i in range(length) if i not in seen][:count]
+    chosen = [Selected(frame, rank, 0.0, "it moves", kind) for rank, frame in enumerate(frames)]
+    ledger.put_requests([LabelRequest.of(this, one) for one in chosen])
+
+
 def asked_views(running, ledger, url):
     """Take the views of what less than whole masks is asked for: a question, several masks at once, ticks, strokes."""
-    before = ledger.requests(ledger.last_round().round_id)
-    seen = {request.frame.frame_idx for request in before}
-    free = [i for i in range(ledger.video_lengths()[before[0].frame.video_id]) if i not in seen]
     for number, (name, kind, count) in enumerate(
         (("yes_no", "accept", 1), ("looks", "accept", 6), ("tags", "tag", 1), ("scribble", "scribble", 1))
     ):
-        ledger.replace_requests(before[0].round_id)
-        frames = [FrameRef(before[0].frame.video_id, free.pop(0)) for _ in range(count)]
-        chosen = [Selected(frame, rank, 0.0, "it moves", LabelKind(kind)) for rank, frame in enumerate(frames)]
-        ledger.put_requests([LabelRequest.of(before[0].round_id, one) for one in chosen])
+        ask(ledger, LabelKind(kind), count)
         person = Person(running, f"{url}/enter#{key_of(ledger, f'Ada {number}', Role.ANNOTATOR)}", viewport=VIEWS)
         person.task()
         person.page.wait_for_timeout(2500)
@@ -115,6 +120,7 @@ def review_view(running, ledger, url):
     """Take the page of reviewers, with an answer that has a note."""
     this, name = ledger.last_round(), "annotator.review"
     ledger.change_round(this.round_id, this.settings.changed({name: "after"}), "Lea", [name])
+    ask(ledger, LabelKind.MASK)
     author = Person(running, f"{url}/enter#{key_of(ledger, 'Cleo', Role.ANNOTATOR)}", viewport=VIEWS)
     frame = author.task()["frame"]["frame_idx"]
     author.page.keyboard.press("Shift+R")
