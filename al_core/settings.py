@@ -151,7 +151,8 @@ class StudentSettings(_Section):
     With ``unlabelled`` "self", it also learns from frames that nobody labelled: from the masks that the round before
     delivered there with a confidence of at least ``unlabelled_confidence``; the rest of such a frame is ignored. With
     "mmt_psm" it has to agree with its mean teacher there. ``unlabelled_weight`` is what these frames count beside the
-    labelled ones.
+    labelled ones. With ``mix`` "class", half of the objects that are believed to be in one of them are pasted onto
+    another.
     """
 
     config: str = "rtmdet_ins_tiny"
@@ -172,6 +173,7 @@ class StudentSettings(_Section):
     unlabelled: Literal["none", "self", "mmt_psm"] = "none"
     unlabelled_weight: Annotated[float, Field(ge=0)] = 1.0
     unlabelled_confidence: Share = 0.8
+    mix: Literal["none", "class"] = "none"
 
 
 class TeacherSettings(_Section):

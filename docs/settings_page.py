@@ -66,7 +66,10 @@ MEANING = {
     "before delivered there; `mmt_psm`, to agree with the mean teacher ([students](students.md)).",
     "student.unlabelled_weight": "What unlabelled frames count beside labelled ones in a training step; 0 trains as "
     "without them.",
-    "student.unlabelled_confidence": "Least calibrated confidence of a delivered mask that `self` learns from.",
+    "student.unlabelled_confidence": "Least calibrated confidence of a delivered mask that `self` learns from, and "
+    "that `mix` pastes.",
+    "student.mix": "How frames that nobody labelled are mixed: `none`; `class`, half of the objects of one are pasted "
+    "onto another.",
     "student.lower_on_memory": "When memory runs out in a step, try it once more with a smaller `student.batch_size`, "
     "then a smaller `student.long_side`, which later rounds keep.",
     "teachers.decays": "One mean teacher per decay of its moving average.",

@@ -98,13 +98,18 @@ class LabelledFrames(Dataset):
     def __getitem__(self, item: int) -> dict[str, Any]:
         """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
         rng = np.random.default_rng([self._seed, 1, item])
-        content = _mmdet_content(*self._frame(self.sample_of(item)))
+        content = _mmdet_content(*self.shown(item))
         content["img_id"] = item
         height, width = content["img_shape"]
         content["canvas"] = working_size(height, width, self._long_side)
         content["rng"] = rng
         with _global_randomness(rng):
             return self._transform(content)
+
+    def shown(self, item: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
+        """Return the frame of an item before it is augmented, its masks [n, h, w] and their class indices, -1 for
+        regions to ignore."""
+        return self._frame(self.sample_of(item))
 
     def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
         """Return a frame, its masks [n, h, w] and their class indices, -1 for regions to ignore."""

@@ -40,6 +40,7 @@ from al_core.students.build import (
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
+from al_core.students.semi.mixing import MIXES
 from al_core.students.semi.unlabelled import PairedFrames, UnlabelledFrames, UnlabelledSample, fingerprint_unlabelled
 from al_core.students.weights import ClassRows, Start, class_rows, read_start
 from al_core.students.zoo import FROZEN, check_start
@@ -186,6 +187,7 @@ class _Run:
         if self.unlabelled:
             how = [self.student.unlabelled, self.student.unlabelled_weight]
             heads["unlabelled"] = [*how, fingerprint_unlabelled(self.unlabelled)]
+            heads |= {"mix": self.student.mix} if self.student.mix != "none" else {}
         return fingerprint(
             heads
             | {
@@ -352,7 +354,8 @@ def _unlabelled(run: _Run, seed: int) -> UnlabelledFrames:
     """Return the stream of unlabelled frames: augmented as labelled ones, and with its ignore regions not painted over,
     since they hold the objects' surroundings, and objects."""
     pipeline = [step for step in run.config.train_pipeline if step["type"] != "PaintIgnored"]
-    return UnlabelledFrames(run.unlabelled, *_stream(run, seed, run.iterations, pipeline))
+    mix = None if run.student.mix == "none" else MIXES[run.student.mix]
+    return UnlabelledFrames(run.unlabelled, *_stream(run, seed, run.iterations, pipeline), mix=mix)
 
 
 def _stream(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:

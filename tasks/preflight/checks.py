@@ -148,6 +148,11 @@ def _check_names(settings: Settings) -> None:
         from al_core.students.semi.ignored_regions import check_unlabelled
 
         check_unlabelled(settings.student)
+    elif settings.student.mix != "none":
+        raise BadSettings(
+            f"student.mix: '{settings.student.mix}' mixes frames that nobody labelled, and student.unlabelled is "
+            "'none'; set student.unlabelled, e.g. to 'self', or student.mix to 'none'"
+        )
 
 
 def _check_numbers(values: Mapping[str, Any]) -> None:

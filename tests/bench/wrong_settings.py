@@ -59,6 +59,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "student.train": {"misspelt": '"head"', "nothing to start from": '"heads"'},
     "student.when": {"misspelt": '"allways"'},
     "student.unlabelled": {"misspelt": '"selv"'},
+    "student.mix": {"misspelt": '"clas"', "nothing to mix": '"class"'},
     "student.init_weights": {
         "no such file": '"nowhere.pth"',
         "a folder": '"FOLDER"',

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from al_core.fingerprint import fingerprint
 from al_core.records import FrameRef, MaskLabel
 from al_core.students.dataset import LabelledFrames, TrainingSample
+from al_core.students.semi.mixing import Shown, Stays, mixed
 
 UNLABELLED = "unlabelled"
 """Key of a batch under which the items of unlabelled frames are; each also tells the progress of the training."""
@@ -45,6 +46,7 @@ class UnlabelledFrames(LabelledFrames):
 
     Args:
         samples: at least one; the other arguments are those of :class:`~al_core.students.dataset.LabelledFrames`.
+        mix: how an item takes pixels of another frame, one that is believed to show an object; None: it does not.
 
     Raises:
         BadLabel: no sample, or a mask of a category that is not in ``category_ids``.
@@ -59,12 +61,16 @@ class UnlabelledFrames(LabelledFrames):
         pipeline: Sequence[Mapping[str, Any]],
         seed: int,
         length: int,
+        *,
+        mix: Stays | None = None,
     ) -> None:
         known = [TrainingSample(sample.frame, sample.masks) for sample in samples]
         super().__init__(known, category_ids, read_image, long_side, pipeline, _own_seed(seed), length)
         weight = {sample.frame: max(sample.weight, LEAST_WEIGHT) for sample in samples}
         weights = np.array([weight[sample.frame] for sample in self._samples])
         self._shares = weights / weights.sum()
+        self._mix = mix
+        self._givers = [i for i, s in enumerate(self._samples) if any(not mask.ignore for mask in s.masks)]
 
     def sample_of(self, item: int) -> int:
         """Return the index of the frame that an item shows, drawn by the weights."""
@@ -75,10 +81,17 @@ class UnlabelledFrames(LabelledFrames):
         """How many different frames the items show."""
         return len({self.sample_of(item) for item in range(len(self))})
 
-    def _decode(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
-        image, masks, classes = super()._decode(index)
-        unknown = (masks.sum(axis=0, keepdims=True) == 0).astype(np.uint8)
-        return image, np.concatenate([masks, unknown]), [*classes, -1]
+    def shown(self, item: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
+        """Return the frame of an item, mixed with another one where frames are mixed, with what is believed of it and
+        the ignore region."""
+        index, rng = self.sample_of(item), np.random.default_rng([self._seed, 3, item])
+        shown = Shown(self._samples[index].frame, *self._frame(index))
+        givers = [i for i in self._givers if i != index]
+        if self._mix is not None and givers:
+            other = int(rng.choice(givers))
+            shown = mixed(shown, Shown(self._samples[other].frame, *self._frame(other)), self._mix, rng)
+        unknown = (shown.masks.sum(axis=0, keepdims=True) == 0).astype(np.uint8)
+        return shown.image, np.concatenate([shown.masks, unknown]), [*shown.classes, -1]
 
 
 class PairedFrames(Dataset):

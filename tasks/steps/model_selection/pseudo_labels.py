@@ -28,7 +28,7 @@ def pseudo_labels(context: RoundContext) -> "list[UnlabelledSample]":
     What was delivered is what the propagators and the teachers of the round before make of a frame together, and its
     confidence is calibrated: the overlap that is expected of it. What is missing to 1 is the expected error, by which
     frames are drawn. Who learns from believed masks has none before a delivery; who has to agree with a teacher takes
-    every frame, and masks are not needed.
+    every frame, and masks are needed only to mix frames by them.
 
     Raises:
         DamagedFile: what was delivered cannot be read.
@@ -56,12 +56,18 @@ def _believed(context: RoundContext) -> "Iterator[UnlabelledSample]":
 def _all_frames(context: RoundContext) -> "Iterator[UnlabelledSample]":
     from al_core.students.semi.unlabelled import UnlabelledSample
 
+    student, known = context.settings.student, context.categories
     labelled = {label.frame for label in context.labels_collected}
     for video in context.videos:
-        errors = {frame_idx: expected_error(masks) for frame_idx, masks in _delivered(context, video)}
+        errors, sure = dict[int, float](), dict[int, tuple[MaskLabel, ...]]()
+        for i, masks in _delivered(context, video):
+            errors[i] = expected_error(masks)
+            sure[i] = sure_masks(masks, student, known) if student.mix == "class" else ()
         frames = (FrameRef(video.video_id, frame_idx) for frame_idx in range(video.n_frames))
-        # Of a frame without masks nothing is known to be right.
-        yield from (UnlabelledSample(f, (), errors.get(f.frame_idx, 1.0)) for f in frames if f not in labelled)
+        for frame in (f for f in frames if f not in labelled):
+            # Of a frame without masks nothing is known to be right.
+            i = frame.frame_idx
+            yield UnlabelledSample(frame, sure.get(i, ()), errors.get(i, 1.0))
 
 
 def _delivered(context: RoundContext, video: Video) -> Iterator[tuple[int, list[DeliveredMask]]]:

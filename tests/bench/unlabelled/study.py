@@ -25,7 +25,8 @@ from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames, weakest_score
 
 NONE = "none"
-SYSTEMS = (NONE, "self", "mmt_psm")
+SYSTEMS = (NONE, "self", "mmt_psm", "self + class")
+"""Each a way to learn from unlabelled frames, and after a plus how these are mixed."""
 
 Figures = Mapping[str, Mapping[str, float]]
 """What was measured: figure -> case (a clip or an image) -> value."""
@@ -105,9 +106,11 @@ class Bench:
         believed: Sequence[UnlabelledSample],
     ) -> tuple[Path, float]:
         settings = self.study.settings
-        student = settings.student.model_copy(update={"unlabelled": system, **self.changes})
+        way, _, mix = system.partition(" + ")
+        update = {"unlabelled": way, "mix": mix or "none", **self.changes}
+        student = settings.student.model_copy(update=update)
         # Who learns from masks has nothing to learn from a frame without any.
-        useful = [sample for sample in believed if sample.masks or system != "self"]
+        useful = [sample for sample in believed if sample.masks or way != "self"]
         started = time.process_time()
         trained = train_student(
             student,

@@ -14,9 +14,9 @@ from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 METHODS = ("self", "mmt_psm")
 
 
-def learning(student: StudentSettings, method: str, weight: float = 1.0) -> StudentSettings:
+def learning(student: StudentSettings, method: str, weight: float = 1.0, mix: str = "none") -> StudentSettings:
     """The student's settings with a way to learn from unlabelled frames."""
-    return student.model_copy(update={"unlabelled": method, "unlabelled_weight": weight})
+    return student.model_copy(update={"unlabelled": method, "unlabelled_weight": weight, "mix": mix})
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -44,6 +44,25 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     resumed = train("killed", student)
     assert same(whole, resumed)
     assert resumed.parts == whole.parts
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_training_on_mixed_frames_goes_on_to_the_same_bits(
+    train: Any, one_stage: StudentSettings, method: str
+) -> None:
+    whole = train("whole", learning(one_stage, method, mix="class"))
+    with pytest.raises(Killed):
+        train("killed", learning(one_stage, method, mix="class"), on_progress=kill_at(3))
+    assert same(whole, train("killed", learning(one_stage, method, mix="class")))
+
+
+def test_mixed_frames_teach_something_else(train: Any, one_stage: StudentSettings) -> None:
+    plain, mixed = (train(mix, learning(one_stage, "self", mix=mix)) for mix in ("none", "class"))
+    assert not same(plain, mixed)
+
+
+def test_mixed_frames_that_count_nothing_leave_the_supervised_training(train: Any, one_stage: StudentSettings) -> None:
+    assert same(train("twin", one_stage), train("without", learning(one_stage, "self", 0.0, "class")))
 
 
 def test_unlabelled_frames_change_what_is_learned_and_each_loss_has_a_curve(

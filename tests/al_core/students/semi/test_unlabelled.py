@@ -11,6 +11,7 @@ from al_core.errors import BadLabel
 from al_core.records import FrameRef
 from al_core.students.build import STATISTICS_PIPELINE, TRAIN_PIPELINE
 from al_core.students.dataset import LabelledFrames
+from al_core.students.semi.mixing import outside_of_objects
 from al_core.students.semi.unlabelled import (
     PROGRESS,
     UNLABELLED,
@@ -32,8 +33,8 @@ def believed(samples: Any) -> list[UnlabelledSample]:
 
 @pytest.fixture
 def stream(read_image: Any) -> Any:
-    def make(samples: Any, pipeline: Any = PLAIN, seed: int = 7, length: int = 40) -> UnlabelledFrames:
-        return UnlabelledFrames(samples, [1], read_image, 64, pipeline, seed, length)
+    def make(samples: Any, pipeline: Any = PLAIN, seed: int = 7, length: int = 40, mix: Any = None) -> UnlabelledFrames:
+        return UnlabelledFrames(samples, [1], read_image, 64, pipeline, seed, length, mix=mix)
 
     return make
 
@@ -70,6 +71,31 @@ def test_an_item_is_a_function_of_seed_and_number(stream: Any, believed: Any) ->
     assert (one[5]["inputs"] == later[1]).all()
     assert (reordered[5]["inputs"] == later[1]).all()
     assert any((stream(believed, MOVED, seed=8)[i]["inputs"] != one[i]["inputs"]).any() for i in range(3))
+
+
+def test_a_mixed_item_shows_the_objects_of_another_frame_too(stream: Any, believed: Any) -> None:
+    plain, mixed = stream(believed), stream(believed, mix=outside_of_objects)
+    items = [mixed[i]["data_samples"] for i in range(10)]
+    assert max(len(item.gt_instances) for item in items) == 2
+    for i, item in enumerate(items):
+        known, (unknown,) = item.gt_instances.masks.masks, item.ignored_instances.masks.masks[-1:]
+        assert np.array_equal(known.any(axis=0), unknown == 0)
+        changed = (mixed[i]["inputs"] != plain[i]["inputs"]).any(dim=0).numpy()
+        assert changed.any()
+        assert known[-1][changed].all()
+
+
+def test_mixed_items_are_a_function_of_seed_and_number(stream: Any, believed: Any) -> None:
+    one, again = (stream(believed, MOVED, mix=outside_of_objects) for _ in range(2))
+    assert (one[5]["inputs"] == [again[i]["inputs"] for i in (9, 5)][1]).all()
+
+
+def test_without_a_second_frame_that_shows_an_object_nothing_is_mixed(stream: Any, believed: Any) -> None:
+    sparse = [believed[0], replace(believed[1], masks=())]
+    plain, mixed = stream(sparse), stream(sparse, mix=outside_of_objects)
+    pairs = [(plain.sample_of(i), plain[i]["inputs"], mixed[i]["inputs"]) for i in range(10)]
+    assert all((a == b).all() for index, a, b in pairs if index == 0)
+    assert any((a != b).any() for index, a, b in pairs if index == 1)
 
 
 def test_pairs_leave_the_labelled_item_as_it_is(stream: Any, believed: Any, samples: Any, read_image: Any) -> None:

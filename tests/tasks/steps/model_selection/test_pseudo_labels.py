@@ -90,3 +90,9 @@ def test_who_agrees_with_a_teacher_takes_every_frame_that_nobody_labelled(delive
     assert [s.frame.frame_idx for s in found] == [1, *range(3, 12)]
     assert [round(s.weight, 2) for s in found[:3]] == [0.05, 0.8, 1.0]
     assert not any(s.masks for s in found)
+
+
+def test_frames_that_are_mixed_by_their_objects_have_their_sure_masks(delivered):
+    context = delivered([mask(1, 0.95), mask(3, 0.2)], {"student.unlabelled": "mmt_psm", "student.mix": "class"})
+    found = {s.frame.frame_idx: len(s.masks) for s in pseudo_labels(context)}
+    assert (len(found), found[1], found[2], found[3]) == (12, 1, 0, 0)
