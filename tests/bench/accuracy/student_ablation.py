@@ -5,10 +5,11 @@ python -m tests.bench.accuracy.student_ablation --data DAVIS --sequences libby,d
 
 The clips are one pool, as in a project. A round has so many evenly spaced labels in each clip; its student starts from
 that of the round before, as in a campaign. Each way to predict is held against delivering without teachers, on frames
-that nobody labelled. What is carried depends on no student and is made once. Settings that decide how long it takes can
-be lowered with ``--set``; with ``--device`` it runs on a GPU. What is done is kept in the folder ``--cache``, which
-holds for one choice of footage and settings: the same command goes on where it was stopped, and with ``--tell`` prints
-what is there.
+that nobody labelled; and how far the uncertainty that it tells goes with the error of what is delivered is told as the
+rank correlation over these frames, within each clip. What is carried depends on no student and is made once. Settings
+that decide how long it takes can be lowered with ``--set``; with ``--device`` it runs on a GPU. What is done is kept in
+the folder ``--cache``, which holds for one choice of footage and settings: the same command goes on where it was
+stopped, and with ``--tell`` prints what is there.
 """
 
 import json
@@ -24,6 +25,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.files import replaced
@@ -33,13 +35,15 @@ from al_core.fusion.choice import choose
 from al_core.propagation import Resources, build
 from al_core.propagation.base import PropagatedFrame, Replay
 from al_core.propagation.identity import link_identities
-from al_core.records import ALL, FrameLabel, FrameRef, Identities
+from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities
 from al_core.settings import AUTO, Settings
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import load_members
 from al_core.students.train import TrainingSample, train_student
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import in_fast_layout, in_fast_precision, predict_frames, weakest_score
+from al_core.uncertainty.scores import FrameScorer, expected_objects
+from al_core.uncertainty.scores import combine as combined_score
 from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.steps.propagate import Decoded
 from tests.bench.accuracy.propagators import interval
@@ -251,19 +255,48 @@ class World:
             started = time.process_time()
             delivered = dict(fuse(labels, Replay(partial(iter, frames)), source, clip.size, self.settings.propagation))
             fused = time.process_time() - started
-            measured = evaluate_video(delivered, truth, set(labels), self.identities)
-            whole = {row.metric: row.value for row in measured if (row.track_id, row.provenance) == (None, ALL)}
+            whole = self._measured(delivered, truth, labels)
             yield {
                 **{"labels": n_labels, "clip": name, "arm": arm, "method": method, "frames": clip.n_frames},
                 **{"j": whole["j"], "f": whole["f"], "seconds": seconds},
                 **{"carry_seconds": carried_seconds, "fuse_seconds": fused},
+                **({"rank": self._told_by(predicted, delivered, truth, labels)} if predicted else {}),
             }
+
+    def _measured(
+        self,
+        delivered: Mapping[int, Sequence[DeliveredMask]],
+        truth: Mapping[int, FrameLabel],
+        labels: Mapping[int, FrameLabel],
+    ) -> dict[str, float]:
+        """Return the figures of a clip over the frames of ``truth`` that nobody labelled."""
+        rows = evaluate_video(delivered, truth, set(labels), self.identities)
+        return {row.metric: row.value for row in rows if (row.track_id, row.provenance) == (None, ALL)}
+
+    def _told_by(
+        self,
+        predicted: Sequence[FramePrediction],
+        delivered: Mapping[int, Sequence[DeliveredMask]],
+        truth: Mapping[int, FrameLabel],
+        labels: Mapping[int, FrameLabel],
+    ) -> float:
+        """Return the rank correlation of the uncertainty with the error 1 - J; 0 where one of them is the same
+        everywhere."""
+        scorer = FrameScorer(expected_objects({i: len(label.objects) for i, label in labels.items()}))
+        for frame in predicted:
+            scorer.add(frame)
+        scores = combined_score(scorer.components(), self.settings.uncertainty)
+        score = {frame.frame_idx: value for frame, value in zip(predicted, scores, strict=True)}
+        free = [i for i in truth if i not in labels]
+        error = [1 - self._measured(delivered, {i: truth[i]}, labels)["j"] for i in free]
+        return float(np.nan_to_num(spearmanr([score[i] for i in free], error).statistic))
 
 
 def told(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a line for each way to predict: mean J, the difference to none over clips, and seconds."""
-    yield "| carried by | labels | teachers | mean J | more than without (95 % over clips) | predict s | train s |"
-    yield "|---|---|---|---|---|---|---|"
+    head = ("carried by", "labels", "teachers", "mean J", "more than without (95 % over clips)", "rank correlation")
+    yield f"| {' | '.join(head)} | predict s | train s |"
+    yield "|---|---|---|---|---|---|---|---|"
     measured = [row for row in rows if "j" in row]
     for method, n_labels in sorted({(row["method"], row["labels"]) for row in measured}):
         here = [row for row in measured if (row["method"], row["labels"]) == (method, n_labels)]
@@ -274,8 +307,11 @@ def told(rows: Sequence[Row]) -> Iterator[str]:
             more = [found[name] - base[name] for name in base]
             seconds = sum(row["seconds"] for row in here if row["arm"] == arm) / max(len(trained), 1)
             words = "" if arm == WITHOUT else f"{np.mean(more):+.3f} ({interval(more)})"
+            ranks = [row["rank"] for row in here if row["arm"] == arm and "rank" in row]
+            told_by = f"{np.mean(ranks):.2f}" if ranks else ""
             yield (
-                f"| {method} | {n_labels} | {arm} | {np.mean(list(found.values())):.3f} | {words} | {seconds:.1f} | "
+                f"| {method} | {n_labels} | {arm} | {np.mean(list(found.values())):.3f} | {words} | {told_by} | "
+                f"{seconds:.1f} | "
                 f"{0 if arm == WITHOUT else np.mean(trained):.0f} |"
             )
 

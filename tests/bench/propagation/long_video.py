@@ -1,4 +1,4 @@
-"""Memory and speed of ``auto`` on a long video: a clip back and forth, every 500th frame labelled.
+"""Memory and speed of ``auto`` or a propagator on a long video: a clip back and forth, every 500th frame labelled.
 
 python -m tests.bench.propagation.long_video FOLDER --clip dog-agility --frames 2000,20000 --cache CACHE --flow-side 160
 
@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint
-from al_core.fusion.choice import choose
+from al_core.fusion.choice import Choice, choose
 from al_core.fusion.combination import propagations
 from al_core.propagation import Resources
+from al_core.propagation.labelled_clip import tracks_of
 from al_core.settings import AUTO, PropagationSettings
 from tests.bench.propagation.member_table import one_thread
 from tests.bench.propagation.small_copies import SmallCopy, copies_of
@@ -49,6 +50,7 @@ class BackAndForth:
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--clip", required=True)
+@click.option("--method", default=AUTO, show_default=True, help="auto, or a propagator.")
 @click.option("--frames", "lengths", default="2000,20000", show_default=True)
 @click.option("--flow-side", default=160, show_default=True, help="Longer side of the flow, in pixels.")
 @click.option("--seconds-per-frame", default=30.0, show_default=True, help="What a frame put right may cost.")
@@ -58,6 +60,7 @@ class BackAndForth:
 def main(
     folder: Path,
     clip: str,
+    method: str,
     lengths: str,
     flow_side: int,
     seconds_per_frame: float,
@@ -68,7 +71,7 @@ def main(
     """Run each length."""
     (copy,) = copies_of(folder, [clip])
     with multiprocessing.get_context("spawn").Pool(workers, one_thread, maxtasksperchild=1) as pool:
-        asked = PropagationSettings(methods=(AUTO,), flow_long_side=flow_side, seconds_per_frame=seconds_per_frame)
+        asked = PropagationSettings(methods=(method,), flow_long_side=flow_side, seconds_per_frame=seconds_per_frame)
         found = [pool.apply_async(run, (copy, int(n), asked, cache)) for n in lengths.split(",")]
         told = []
         for one in found:
@@ -84,7 +87,8 @@ def run(copy: SmallCopy, n_frames: int, settings: PropagationSettings, cache: Pa
     labels = {i: copy.truth(frames.index[i]) for i in range(0, n_frames, GAP)}
     resources = Resources(settings, cache)
     before, started = peak_megabytes(), time.process_time()
-    choice = choose(resources, frames, labels)
+    one = None if settings.chooses else Choice(dict.fromkeys(tracks_of(labels), *settings.methods))
+    choice = one or choose(resources, frames, labels)
     chosen = time.process_time()
     masks = sum(len(f.tracks) for f in choice.of(propagations(choice.names, resources, frames, labels), labels)())
     return {
