@@ -280,11 +280,13 @@ class AnnotatorSettings(_Section):
         """Refuse what is no name, or several in one.
 
         Raises:
-            ValueError: one of them is neither "occluded" nor "car: parked".
+            ValueError: one of them is neither "occluded" nor "car: parked", or what tools call an object's number.
         """
         for name in attributes:
             if not re.fullmatch(r"([^:,]{1,80}: )?[^:,\s][^:,]{0,39}", name):
                 raise ValueError(f'expected names such as "occluded" or "car: parked", without commas, got {name!r}')
+            if name.rpartition(": ")[2] in ("number", "track_id"):
+                raise ValueError(f"label tools call an object's number so; choose another name, got {name!r}")
         return attributes
 
     @field_validator("review_share")

@@ -242,7 +242,10 @@ COLUMNS = {
         "imported_at": "When.",
     },
     "label": {"attributes": "What a person said of the object beside its mask, such as `occluded`; null for nothing."},
-    "prelabel": {"import_id": "The import that brought it, see `import`."},
+    "prelabel": {
+        "import_id": "The import that brought it, see `import`.",
+        "attributes": "What the file says of the object beside its mask, such as `occluded`; null for nothing.",
+    },
     "shot_search": {
         "from_round": "The first round that goes by what was found.",
         "searched_at": "When.",

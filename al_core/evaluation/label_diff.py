@@ -22,6 +22,7 @@ class MaskChange:
     Attributes:
         before, after: where the mask came from; None where the version has none of this track in the frame.
         iou: intersection over union of both masks, in [0, 1]; 0 where one is missing.
+        only_said: whether nothing differs but what is said beside the mask.
     """
 
     frame_idx: int
@@ -29,14 +30,18 @@ class MaskChange:
     before: Provenance | None
     after: Provenance | None
     iou: float
+    only_said: bool = False
 
     @property
     def what(self) -> str:
-        """ "added", "removed", "reshaped", or "renamed": the same pixels and another category or provenance."""
+        """ "added", "removed", "reshaped", "renamed": the same pixels and another category or provenance, or
+        "attributes": only what is said beside the mask differs."""
         if self.before is None:
             return "added"
         if self.after is None:
             return "removed"
+        if self.only_said:
+            return "attributes"
         return "reshaped" if self.iou < 1 else "renamed"
 
 
@@ -56,9 +61,9 @@ class LabelDiff:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many masks were added, removed, reshaped and renamed."""
+        """How many masks were added, removed, reshaped and renamed, and of how many only the attributes changed."""
         found = Counter(change.what for change in self.changes)
-        return {what: found[what] for what in ("added", "removed", "reshaped", "renamed")}
+        return {what: found[what] for what in ("added", "removed", "reshaped", "renamed", "attributes")}
 
 
 def compare(
@@ -106,7 +111,8 @@ def _change(frame_idx: int, a: DeliveredMask | None, b: DeliveredMask | None) ->
         return MaskChange(frame_idx, known.track_id, before, after, 0.0), False
     overlap = 1.0 if a.rle == b.rle else float(iou([a.rle], [b.rle])[0, 0])
     same = (a.rle, a.category_id, a.provenance) == (b.rle, b.category_id, b.provenance)
-    return MaskChange(frame_idx, known.track_id, a.provenance, b.provenance, overlap), same
+    said = a.attributes == b.attributes
+    return MaskChange(frame_idx, known.track_id, a.provenance, b.provenance, overlap, same and not said), same and said
 
 
 def _side_by_side(

@@ -23,6 +23,7 @@ from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.exchange.attributes import OCCLUDED, names_for
 from al_core.exchange.drawn import (
     IGNORE_NAME,
     Asked,
@@ -78,30 +79,50 @@ class SentFrame:
     label: FrameLabel | None = None
 
 
-def label_specs(categories: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the labels of a CVAT task, as its constructor takes them."""
+def label_specs(categories: Iterable[str], attributes: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the labels of a CVAT task, as its constructor takes them.
+
+    Args:
+        attributes: what may be said of objects, as the settings name it; each is a box to tick, but for "occluded",
+            which CVAT knows.
+    """
     limits = ["0", str(_LARGEST_NUMBER), "1"]
     number = {"name": NUMBER, "mutable": False, "input_type": "number", "default_value": "0", "values": limits}
-    kinds = [{"name": name, "type": "any", "attributes": [number]} for name in categories]
+    kinds = [
+        {"name": name, "type": "any", "attributes": [number, *(_tick(said) for said in _ticked(attributes, name))]}
+        for name in categories
+    ]
     ignore = {"name": IGNORE_NAME, "type": "any", "attributes": []}
     return [*kinds, ignore, {"name": DONE, "type": "tag", "attributes": []}]
 
 
-def write_cvat(task: str, frames: Sequence[SentFrame], category_names: Mapping[int, str]) -> bytes:
+def _ticked(attributes: Sequence[str], category: str) -> list[str]:
+    return [name for name in names_for(attributes, category) if name not in (OCCLUDED, NUMBER)]
+
+
+def _tick(name: str) -> dict[str, Any]:
+    return {"name": name, "mutable": True, "input_type": "checkbox", "default_value": "false", "values": ["false"]}
+
+
+def write_cvat(
+    task: str, frames: Sequence[SentFrame], category_names: Mapping[int, str], attributes: Sequence[str] = ()
+) -> bytes:
     """Return prelabels as XML; a mask without a pixel has no element.
 
     Args:
         task: its name.
         category_names: by category id.
+        attributes: what may be said of objects, as for :func:`label_specs`; nothing else is written.
     """
     root = Element("annotations")
     SubElement(root, "version").text = "1.1"
-    _write_meta(SubElement(root, "meta"), task, len(frames), category_names.values())
+    _write_meta(SubElement(root, "meta"), task, len(frames), label_specs(category_names.values(), attributes))
     for i, frame in enumerate(frames):
         size = {"width": str(frame.width), "height": str(frame.height)}
         image = SubElement(root, "image", {"id": str(i), "name": frame.name, **size})
         for z, mask in enumerate(frame.label.masks if frame.label else ()):
-            _write_mask(image, mask, z, category_names)
+            name = IGNORE_NAME if mask.ignore else category_names[mask.category_id]
+            _write_mask(image, mask, z, name, attributes)
     indent(root)
     return tostring(root, encoding="utf-8", xml_declaration=True)
 
@@ -267,7 +288,13 @@ def _region(part: Element, asked: Asked) -> tuple[Region, bool]:
     number = numbers[0] if numbers else 0.0
     if not 0 <= number <= _LARGEST_NUMBER or number % 1:
         raise BadLabel(f"the number of an object is a whole number from 1, got {number:g}")
-    return Region(int(number) or None, part.attrib["label"], pixels), out
+    return Region(int(number) or None, part.attrib["label"], pixels, said_of(part)), out
+
+
+def said_of(part: Element) -> tuple[str, ...]:
+    """Return what is said to be true of a shape, rising."""
+    ticked = {a.get("name", "") for a in part.findall("attribute") if (a.text or "").strip().lower() == "true"}
+    return tuple(sorted(ticked | ({OCCLUDED} if part.get("occluded") == "1" else set())))
 
 
 def shape_mask(part: Element, frame: tuple[int, int]) -> NDArray[np.bool_]:
@@ -294,7 +321,7 @@ def _corners(part: Element) -> NDArray[np.float64]:
     return np.array([[float(value) for value in corner.split(",")] for corner in corners])
 
 
-def _write_mask(image: Element, mask: MaskLabel, z: int, category_names: Mapping[int, str]) -> None:
+def _write_mask(image: Element, mask: MaskLabel, z: int, name: str, attributes: Sequence[str]) -> None:
     coded = encode_cvat(decode(mask.rle))
     if coded is None:
         return
@@ -304,24 +331,26 @@ def _write_mask(image: Element, mask: MaskLabel, z: int, category_names: Mapping
         image,
         "mask",
         {
-            "label": IGNORE_NAME if mask.ignore else category_names[mask.category_id],
+            "label": name,
             "source": "auto",
-            "occluded": "0",
+            "occluded": "1" if OCCLUDED in mask.attributes else "0",
             "rle": ", ".join(map(str, runs)),
-            **{name: str(value) for name, value in place.items()},
+            **{key: str(value) for key, value in place.items()},
         },
     )
     if not mask.ignore:
         SubElement(element, "attribute", name=NUMBER).text = str(mask.track_id)
+        for said in _ticked(attributes, name):
+            SubElement(element, "attribute", name=said).text = "true" if said in mask.attributes else "false"
 
 
-def _write_meta(meta: Element, task: str, size: int, categories: Iterable[str]) -> None:
+def _write_meta(meta: Element, task: str, size: int, specs: Sequence[Mapping[str, Any]]) -> None:
     described = SubElement(meta, "task")
     SubElement(described, "name").text = task
     SubElement(described, "size").text = str(size)
     SubElement(described, "mode").text = "annotation"
     labels = SubElement(described, "labels")
-    for spec in label_specs(categories):
+    for spec in specs:
         label = SubElement(labels, "label")
         SubElement(label, "name").text = spec["name"]
         SubElement(label, "type").text = spec["type"]

@@ -135,11 +135,13 @@ class Region:
         number: track of the object, from 1; None where the person gave none.
         category: its name, or ``IGNORE_NAME``.
         mask: bool [h, w] at the size of the frame.
+        attributes: what else is said of it.
     """
 
     number: int | None
     category: str
     mask: NDArray[np.bool_]
+    attributes: tuple[str, ...] = ()
 
 
 def drawn_frame(asked: Asked, regions: Iterable[Region], seconds: float | None = None) -> DrawnFrame:
@@ -238,7 +240,8 @@ def _object(asked: Asked, number: int, members: Sequence[Region]) -> DrawnMask:
         raise BadLabel(
             f"{asked.request_id}: object {number} is called {' and '.join(names)}; parts of one object agree"
         )
-    return DrawnMask(number, names[0], _union(members))
+    said = sorted({name for region in members for name in region.attributes})
+    return DrawnMask(number, names[0], _union(members), tuple(said))
 
 
 def _union(members: Sequence[Region]) -> Rle:

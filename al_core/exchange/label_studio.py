@@ -1,24 +1,27 @@
 """Label Studio's own JSON: what a project shows, tasks, prelabels, and annotations that come back.
 
 One region is a brush mask or a polygon with a category, and beside it, under the same region id, the number of the
-object. An annotation without regions says that nothing is there.
+object and what else is said of it. An annotation without regions says that nothing is there.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from al_core.errors import BadLabel
+from al_core.exchange.attributes import all_names
 from al_core.exchange.brush_rle import decode_brush, encode_brush
 from al_core.exchange.drawn import IGNORE_NAME, Asked, DrawnFrame, Region, drawn_frame, outline_mask
 from al_core.masks.rle import decode
 from al_core.records import FrameLabel, MaskLabel
 
-IMAGE, BRUSH, POLYGON, NUMBER = "image", "brush", "polygon", "number"
+IMAGE, BRUSH, POLYGON, NUMBER, SAID = "image", "brush", "polygon", "number", "attributes"
 """Names of the controls; a region says which one it was made with."""
 
 _COLOURS = (
@@ -35,8 +38,9 @@ _COLOURS = (
 )
 
 
-def label_config(categories: Iterable[str]) -> str:
-    """Return the editor's layout: the frame and why it was chosen, brush and polygon by category, object numbers."""
+def label_config(categories: Iterable[str], attributes: Sequence[str] = ()) -> str:
+    """Return the editor's layout: the frame and why it was chosen, brush and polygon by category, object numbers, and
+    ticks for what may be said of an object, as the settings name it."""
     names = list(categories)
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$why")
@@ -52,8 +56,23 @@ def label_config(categories: Iterable[str]) -> str:
     column = ElementTree.SubElement(below, "View")
     ElementTree.SubElement(column, "Header", value="Number of the object, the same in all frames", size="5")
     ElementTree.SubElement(column, "Number", name=NUMBER, toName=IMAGE, perRegion="true", min="1", step="1")
+    if attributes:
+        ElementTree.SubElement(column, "Header", value="True of the object", size="5")
+        ticks = {"name": SAID, "toName": IMAGE, "perRegion": "true", "choice": "multiple"}
+        control = ElementTree.SubElement(column, "Choices", ticks)
+        for name in all_names(attributes):
+            ElementTree.SubElement(control, "Choice", value=name)
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode")
+
+
+def offered_attributes(config: str) -> list[str]:
+    """Return the attributes that a layout offers; of one that is no XML, none."""
+    try:
+        view = fromstring(config, forbid_dtd=True)
+    except (ElementTree.ParseError, DefusedXmlException):
+        return []
+    return [choice.get("value", "") for choice in view.findall(f".//Choices[@name='{SAID}']/Choice")]
 
 
 def prediction(label: FrameLabel, category_names: Mapping[int, str], model_version: str) -> dict[str, Any]:
@@ -81,8 +100,11 @@ def read_annotation(annotation: Mapping[str, Any], asked: Asked) -> DrawnFrame:
         raise BadLabel(f"{asked.request_id}: expected an annotation with a list of regions")
     try:
         numbers = {part.get("id"): _number(part) for part in result if part.get("type") == "number"}
-        drawn = [part for part in result if part.get("type") != "number"]
-        regions = [Region(numbers.get(p.get("id")), _category(p), _mask(p, asked)) for p in drawn]
+        said = {part.get("id"): _said(part) for part in result if part.get("type") == "choices"}
+        drawn = [part for part in result if part.get("type") not in ("number", "choices")]
+        regions = [
+            Region(numbers.get(p.get("id")), _category(p), _mask(p, asked), said.get(p.get("id"), ())) for p in drawn
+        ]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadLabel(f"{asked.request_id}: an annotation cannot be read ({error!r})") from None
     except BadLabel as error:
@@ -107,7 +129,8 @@ def _region(position: int, mask: MaskLabel, category_names: Mapping[int, str]) -
     value = {"format": "rle", "rle": encode_brush(pixels), "brushlabels": [name]}
     brush = {**common, "type": "brushlabels", "from_name": BRUSH, "value": value}
     number = {**common, "type": "number", "from_name": NUMBER, "value": {"number": mask.track_id}}
-    return [brush] if mask.ignore else [brush, number]
+    ticked = {**common, "type": "choices", "from_name": SAID, "value": {"choices": list(mask.attributes)}}
+    return [brush] if mask.ignore else [brush, number, *([ticked] if mask.attributes else ())]
 
 
 def _category(part: Mapping[str, Any]) -> str:
@@ -143,6 +166,11 @@ def _number(part: Mapping[str, Any]) -> int | None:
     if isinstance(number, bool) or number != int(number) or not 1 <= number < 2**31:
         raise BadLabel(f"the number of an object is a whole number from 1, got {number!r}")
     return int(number)
+
+
+def _said(part: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is ticked, rising."""
+    return tuple(sorted(map(str, part["value"].get("choices", ()))))
 
 
 def _seconds(lead_time: Any) -> float | None:

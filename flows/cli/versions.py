@@ -112,7 +112,7 @@ def rollback(
 
 
 def _summary(found: "dict[str, LabelDiff]") -> "Table":
-    table = plain_table("video", "masks", "mean IoU", "added", "removed", "reshaped", "renamed")
+    table = plain_table("video", "masks", "mean IoU", "added", "removed", "reshaped", "renamed", "attributes")
     for name, comparison in found.items():
         agreement = "" if comparison.mean_iou is None else f"{comparison.mean_iou:.3f}"
         counts = (f"{count:,}" for count in comparison.counts.values())

@@ -15,6 +15,7 @@ from pathlib import Path
 from al_core.campaign.answer_kind import answer_kind
 from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel
+from al_core.exchange.attributes import offered
 from al_core.exchange.cvat import SentFrame, label_specs, read_cvat, write_cvat
 from al_core.exchange.drawn import Asked, DrawnFrame, FileContent, frame_label
 from al_core.files import json_bytes, write_whole
@@ -86,9 +87,10 @@ class CvatBackend:
             video = videos[request.frame.video_id]
             label = self._shown.keep(request, prelabels.get(request.request_id))
             sent.append(SentFrame(image.name, video.height, video.width, label))
+        said = offered(self._settings.annotator.attributes, (one.label for one in sent if one.label), categories)
         files = {
-            "annotations.xml": write_cvat(folder.name, sent, categories),
-            "labels.json": json_bytes(label_specs(categories.values())),
+            "annotations.xml": write_cvat(folder.name, sent, categories, said),
+            "labels.json": json_bytes(label_specs(categories.values(), said)),
             "README.txt": _INSTRUCTIONS.encode(),
         }
         for name, content in files.items():
@@ -127,7 +129,9 @@ class CvatBackend:
 
 
 def _same(label: FrameLabel, shown: FrameLabel | None) -> bool:
-    return set(label.masks) == set(shown.masks if shown else ())
+    """Tell whether a frame came back as it was sent, what is said beside the masks included."""
+    came, went = ({(mask, mask.attributes) for mask in masks} for masks in (label.masks, shown.masks if shown else ()))
+    return came == went
 
 
 _INSTRUCTIONS = """Frames that wait for labels, for CVAT
@@ -138,7 +142,7 @@ _INSTRUCTIONS = """Frames that wait for labels, for CVAT
 2. Upload annotations.xml into the task (Actions, Upload annotations, format "CVAT 1.1"): the masks to start from.
 3. Correct masks, draw missing ones with the brush or as polygons, delete wrong ones. The attribute "number" says which
    object it is; the same object keeps its number in all frames of a video. "(ignore)" marks regions that count neither
-   as object nor as background.
+   as object nor as background. CVAT's own mark says that an object is occluded, boxes to tick say what else is asked.
 4. Give the tag "frame done" to every frame that is right as it was sent, and to every frame in which nothing is to be
    labelled. Without the tag, a frame that nobody changed counts as not looked at.
 5. Export in the format "CVAT for images 1.1" and drop the .zip or .xml into the folder "inbox" beside "outbox".

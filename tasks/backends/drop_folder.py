@@ -109,7 +109,7 @@ class DropFolder:
                 "answer_id": f"{request_id}-{revision}",
                 "file": path.name,
                 "seconds": frame.seconds,
-                "masks": [[mask.track_id, mask.category, *mask.rle.to_json()] for mask in frame.masks],
+                "masks": [_stored_mask(mask) for mask in frame.masks],
             }
             before = self._stored(request_id)
             if understood["answer_id"] not in [one["answer_id"] for one in before]:
@@ -176,8 +176,17 @@ def asked_by(path: Path, known: Mapping[str, Asked], suffixes: Iterable[str]) ->
 
 
 def _understood(stored: Mapping[str, Any]) -> Understood:
-    masks = tuple(DrawnMask(track, category, Rle.from_json(rle)) for track, category, *rle in stored["masks"])
-    return Understood(stored["answer_id"], DrawnFrame(masks, stored["seconds"]))
+    return Understood(stored["answer_id"], DrawnFrame(tuple(map(_read_mask, stored["masks"])), stored["seconds"]))
+
+
+def _stored_mask(mask: DrawnMask) -> list[Any]:
+    """Return a mask as it is kept; what is said beside it comes last, where there is anything."""
+    return [mask.track_id, mask.category, *mask.rle.to_json(), *([list(mask.attributes)] if mask.attributes else ())]
+
+
+def _read_mask(stored: list[Any]) -> DrawnMask:
+    track, category, height, width, counts, *attributes = stored
+    return DrawnMask(track, category, Rle.from_json([height, width, counts]), tuple(*attributes))
 
 
 def _state(path: Path) -> tuple[int, int]:

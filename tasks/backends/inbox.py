@@ -201,7 +201,7 @@ class _TrackNames:
         name = mask.category or self._name(request.frame.video_id, mask.track_id)
         if name not in self._ids:
             self._ids = self._ledger.add_categories([name])
-        return MaskLabel(mask.track_id, self._ids[name], mask.rle)
+        return MaskLabel(mask.track_id, self._ids[name], mask.rle, attributes=mask.attributes)
 
     def _name(self, video_id: int, track_id: int) -> str:
         names = self._tracks["videos"].get(self._videos[video_id], {})

@@ -23,8 +23,9 @@ from typing import Any
 from al_core.campaign.answer_kind import answer_kind
 from al_core.campaign.pricing import label_seconds
 from al_core.errors import BadLabel, ToolUnreachable
+from al_core.exchange.attributes import offered
 from al_core.exchange.drawn import Asked, frame_label, origins
-from al_core.exchange.label_studio import label_config, prediction, read_annotation
+from al_core.exchange.label_studio import label_config, offered_attributes, prediction, read_annotation
 from al_core.files import json_bytes, write_whole
 from al_core.footage.images import png_bytes
 from al_core.records import Answer, FrameLabel, LabelRequest
@@ -79,7 +80,7 @@ class LabelStudioBackend:
         """
         ordered = sorted(requests, key=lambda request: (request.round_id, request.rank))
         shown = {r.request_id: self._shown.keep(r, prelabels.get(r.request_id)) for r in ordered}
-        project = self._found_or_made()
+        project = self._found_or_made([label for label in shown.values() if label])
         there = self._there(project)
         missing = [request for request in ordered if request.request_id not in there]
         uploads = {_own_name(upload["file"]): upload["file"] for upload in self._api.uploads(project)}
@@ -137,11 +138,16 @@ class LabelStudioBackend:
                 self._api.add_prediction(task["id"], {"model_version": version, "result": newest["result"]})
         self._api.change_project(project, {"model_version": version})
 
-    def _found_or_made(self) -> int:
-        """Return our project on the server, with the categories of the ledger; make it where there is none."""
-        config = label_config(self._ledger.categories().values())
+    def _found_or_made(self, shown: Sequence[FrameLabel]) -> int:
+        """Return our project on the server, with the categories of the ledger and the attributes of the settings and of
+        the masks to show; make it where there is none."""
+        categories = self._ledger.categories()
         self._leave_the_originals()
         found = self._found()
+        # The server refuses to let go of an attribute that some label has.
+        before = offered_attributes(found["label_config"]) if found else []
+        said = offered([*self._settings.annotator.attributes, *before], shown, categories)
+        config = label_config(categories.values(), said)
         if found is None:
             self._api.check_config(config)
             found = self._api.create_project({

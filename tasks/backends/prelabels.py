@@ -52,7 +52,7 @@ def _imported(
 
 def _as_delivered(frame_idx: int, mask: MaskLabel) -> DeliveredMask:
     """Return an imported mask as people are shown it; nobody knows how sure it is."""
-    return DeliveredMask(frame_idx, mask.track_id, mask.category_id, Provenance.TEACHER, 0.0, mask.rle)
+    return DeliveredMask(frame_idx, mask.track_id, mask.category_id, Provenance.TEACHER, 0.0, mask.rle, mask.attributes)
 
 
 def delivered_prelabels(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, FrameLabel]:

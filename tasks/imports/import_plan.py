@@ -305,7 +305,8 @@ def _numbered(
 
 def _as_drawn(label: FrameLabel, names: Mapping[int, str]) -> tuple[DrawnMask, ...]:
     return tuple(
-        DrawnMask(m.track_id, None if m.track_id == IGNORE_TRACK else names[m.category_id], m.rle) for m in label.masks
+        DrawnMask(m.track_id, None if m.track_id == IGNORE_TRACK else names[m.category_id], m.rle, m.attributes)
+        for m in label.masks
     )
 
 

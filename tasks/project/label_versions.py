@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from al_core.errors import BadVideo, UnknownName
 from al_core.evaluation.label_diff import LabelDiff, compare
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.records import DeliveredMask, FrameRef
+from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.stores.delivered import read_delivered
 
 
@@ -69,8 +69,13 @@ def compare_rounds(
     known = {v.name: v for v in ledger.videos() if v.video_id in old or v.video_id in new}
     if video is not None and video not in known:
         raise UnknownName("video with delivered masks", video, known)
+    said_then, said_now = (_said(ledger, round_id) for round_id in (before, after))
     return {
-        name: compare(_masks(project, old.get(this.video_id)), _masks(project, new.get(this.video_id)), this.identities)
+        name: compare(
+            _masks(project, old.get(this.video_id), this.video_id, said_then),
+            _masks(project, new.get(this.video_id), this.video_id, said_now),
+            this.identities,
+        )
         for name, this in known.items()
         if video in (None, name)
     }
@@ -97,8 +102,32 @@ def _delivered(ledger: Ledger, round_id: int) -> dict[int, str]:
     return paths
 
 
-def _masks(project: Project, path: str | None) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    yield from () if path is None else read_delivered(project.absolute(path))
+Said = dict[tuple[int, int, int], tuple[str, ...]]
+"""What people said of objects beside their masks, by video, frame and track; most say nothing."""
+
+
+def _said(ledger: Ledger, round_id: int) -> Said:
+    """Return what was said when a round ended: files of delivered masks do not keep it."""
+    labels = ledger.human_labels(up_to_round=round_id, as_of=ledger.round(round_id).finished_at)
+    return {
+        (label.frame.video_id, label.frame.frame_idx, mask.track_id): mask.attributes
+        for label in labels
+        for mask in label.objects
+        if mask.attributes
+    }
+
+
+def _masks(project: Project, path: str | None, video_id: int, said: Said) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    for frame_idx, masks in () if path is None else read_delivered(project.absolute(path)):
+        yield (
+            frame_idx,
+            [
+                replace(m, attributes=said.get((video_id, frame_idx, m.track_id), ()))
+                if m.provenance is Provenance.HUMAN
+                else m
+                for m in masks
+            ],
+        )
 
 
 def _content_hash(project: Project, paths: dict[int, str]) -> str:

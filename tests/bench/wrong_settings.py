@@ -71,7 +71,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "selection.strategy": {"misspelt": '"vlaue"', "empty": '""'},
     "annotator.backend": {"misspelt": '"pages"', "empty": '""'},
     "annotator.kinds": {"misspelt": '["maks"]', "none": "[]"},
-    "annotator.attributes": {"empty": '[""]', "two in one": '["occluded, truncated"]'},
+    "annotator.attributes": {"empty": '[""]', "two in one": '["occluded, truncated"]', "taken": '["number"]'},
     "annotator.review": {"misspelt": '"befor"', "empty": '""'},
     "annotator.review_order": {"misspelt": '"least agreed"', "empty": '""'},
     "annotator.label_studio_url": {"no address": '"somewhere"', "with a secret": '"http://me:secret@host"'},

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from al_core.errors import BadLabel
-from al_core.exchange.cvat import NUMBER, cvat_root, read_cvat, shape_mask
+from al_core.exchange.cvat import NUMBER, cvat_root, read_cvat, said_of, shape_mask
 from al_core.exchange.drawn import IGNORE_NAME, Asked, AskedBy, DrawnFrame, FileContent, FrameName
 from al_core.exchange.readers.gathering import Gatherer
 from al_core.masks.rle import encode
@@ -69,7 +69,7 @@ def _add(gathered: Gatherer, asked: Asked, shape: Element, number: int, label: s
         gathered.fault(asked, f"track {number}: {reason}")
         return
     ignored = label == IGNORE_NAME
-    gathered.add(asked, IGNORE_TRACK if ignored else number, None if ignored else label, encode(mask))
+    gathered.add(asked, IGNORE_TRACK if ignored else number, None if ignored else label, encode(mask), said_of(shape))
     if shape.get("keyframe") == "0":
         gathered.note("shapes that CVAT interpolated between key frames, taken as they stand: {n}")
 

@@ -58,11 +58,14 @@ class Gatherer:
             )
         return asked
 
-    def add(self, asked: Asked, number: int | None, category: str | None, rle: Rle) -> None:
+    def add(
+        self, asked: Asked, number: int | None, category: str | None, rle: Rle, attributes: tuple[str, ...] = ()
+    ) -> None:
         """Add an object to a frame; one without a pixel is left out.
 
         Args:
             number: of the object, from 1; 0 for a region to ignore, None where the file gives none.
+            attributes: what else is said of it, rising.
         """
         frame = self._frames[asked.request_id]
         if (rle.height, rle.width) != (asked.height, asked.width):
@@ -75,11 +78,12 @@ class Gatherer:
             self.note("objects without a pixel were left out: {n}")
         elif number is None:
             frame.unnumbered += 1
-            frame.masks.append(DrawnMask(frame.unnumbered, category, rle))
+            frame.masks.append(DrawnMask(frame.unnumbered, category, rle, attributes))
         elif number and number in [mask.track_id for mask in frame.masks]:
             self.fault(asked, f"object {number} is there twice; an object appears once in a frame")
         else:
-            frame.masks.append(DrawnMask(number, None if number == IGNORE_TRACK else category, rle))
+            ignored = number == IGNORE_TRACK
+            frame.masks.append(DrawnMask(number, None if ignored else category, rle, () if ignored else attributes))
 
     def fault(self, asked: Asked, message: str) -> None:
         """Say why a frame cannot be used; the first reason holds."""

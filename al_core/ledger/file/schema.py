@@ -279,6 +279,10 @@ _M017_ATTRIBUTES = """
 ALTER TABLE label ADD COLUMN attributes VARCHAR[];
 """
 
+_M018_PRELABEL_ATTRIBUTES = """
+ALTER TABLE prelabel ADD COLUMN attributes VARCHAR[];
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -297,6 +301,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (15, "audit requests", _M015_AUDIT_REQUESTS),
     (16, "carried audits", _M016_CARRIED_AUDITS),
     (17, "attributes", _M017_ATTRIBUTES),
+    (18, "attributes of prelabels", _M018_PRELABEL_ATTRIBUTES),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

@@ -32,8 +32,7 @@ MASK_COLUMNS = pa.schema(
         ("attributes", pa.list_(pa.string())),
     ]
 )
-"""A mask in such a frame; the category is a name, null for a region to ignore, and attributes may be null. Those of
-prelabels are not kept."""
+"""A mask in such a frame; the category is a name, null for a region to ignore, and attributes may be null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +131,8 @@ class ImportOperations(Operations):
             ended = stands_for(connection)
             for video_id, indices in _by_video(frames).items():
                 rows = self._rows(
-                    "SELECT frame_idx, track_id, category_id, height, width, rle_counts FROM prelabel JOIN video "
-                    "USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) "
+                    "SELECT frame_idx, track_id, category_id, height, width, rle_counts, attributes FROM prelabel JOIN "
+                    "video USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) "
                     "AND (?::TIMESTAMP IS NULL OR import_id IN (SELECT import_id FROM import WHERE imported_at > ?)) "
                     "ORDER BY 1, 2, prelabel.rowid",
                     [video_id, indices, since, since],
@@ -155,8 +154,8 @@ def _put_prelabels(connection: duckdb.DuckDBPyConnection, import_id: int) -> Non
         "DELETE FROM prelabel WHERE (video_id, frame_idx) IN (SELECT (video_id, frame_idx) FROM incoming_frames)"
     )
     connection.execute(
-        "INSERT INTO prelabel SELECT video_id, frame_idx, track_id, coalesce(category_id, 0), rle_counts, ? "
-        "FROM incoming_masks LEFT JOIN category ON category = name",
+        "INSERT INTO prelabel SELECT video_id, frame_idx, track_id, coalesce(category_id, 0), rle_counts, ?, "
+        "attributes FROM incoming_masks LEFT JOIN category ON category = name",
         [import_id],
     )
 

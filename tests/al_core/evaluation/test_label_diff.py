@@ -1,5 +1,7 @@
 """What differs between two label sets, on masks of 4 x 4 pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,13 @@ def test_each_kind_of_change():
         (2, "removed", 0.0), (5, "added", 0.0), (1, "reshaped", 0.5), (3, "renamed", 1.0),
     ]  # fmt: skip
     assert found.mean_iou == pytest.approx((1 + 0.5 + 0 + 1 + 0) / 5)
-    assert found.counts == {"added": 1, "removed": 1, "reshaped": 1, "renamed": 1}
+    assert found.counts == {"added": 1, "removed": 1, "reshaped": 1, "renamed": 1, "attributes": 0}
+
+
+def test_a_mask_of_which_something_else_is_said():
+    before, after = (replace(mask(0, 2), attributes=said) for said in ((), ("occluded",)))
+    (change,) = compare(video(before), video(after)).changes
+    assert (change.what, change.iou) == ("attributes", 1.0)
 
 
 def test_tracks_are_told_apart_and_a_new_category_is_a_change():

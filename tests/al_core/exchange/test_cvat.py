@@ -90,6 +90,20 @@ def test_labels_of_a_task_have_a_number_and_there_is_a_tag():
     assert (done["name"], done["type"]) == (DONE, "tag")
 
 
+def test_what_is_said_of_objects_there_and_back(tmp_path):
+    said = ["occluded", "truncated", "car: parked", "bus: full"]
+    car, ignore, _ = label_specs(["car"], said)
+    assert [a["name"] for a in car["attributes"]] == ["number", "truncated", "parked"]
+    assert ignore["attributes"] == []
+    one, other = (MaskLabel(t, 1, encode(HOLED), attributes=a) for t, a in ((1, ("occluded", "parked")), (2, ())))
+    sent = FrameLabel(FRAME, (one, other, MaskLabel(0, 0, encode(OVER))))
+    content = write_cvat("round", [SentFrame("r1.png", 4, 6, sent)], NAMES, said)
+    assert b'occluded="1"' in content
+    back = frame_label(FRAME, read(tmp_path, content)["r1"].drawn, IDS)
+    assert back == sent
+    assert [mask.attributes for mask in back.masks] == [("occluded", "parked"), (), ()]
+
+
 def image(inside, size='width="6" height="4"', name="r1.png"):
     return f'<annotations><image id="0" name="{name}" {size}>{inside}</image></annotations>'.encode()
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from al_core.errors import BadLabel
 from al_core.exchange.brush_rle import encode_brush
 from al_core.exchange.drawn import IGNORE_NAME, Asked, frame_label
-from al_core.exchange.label_studio import label_config, prediction, read_annotation
+from al_core.exchange.label_studio import label_config, offered_attributes, prediction, read_annotation
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from tests.toys.masks import EMPTY, EXAMPLES, FULL, HOLED, OVER, same_sized
@@ -67,6 +67,19 @@ def test_the_editor_offers_every_category_with_brush_and_polygon():
         control = view.find(f".//{tag}")
         assert (control.get("name"), control.get("toName")) == (name, "image")
         assert [choice.get("value") for choice in control] == [*NAMES.values(), IGNORE_NAME]
+
+
+def test_what_is_said_of_an_object_goes_along_and_comes_back():
+    sent = FrameLabel(FRAME, (MaskLabel(3, 1, encode(HOLED), attributes=("occluded", "parked")),))
+    brush, _, said = prediction(sent, NAMES, "round 1")["result"]
+    assert (said["id"], said["from_name"]) == (brush["id"], "attributes")
+    assert back(sent).masks[0].attributes == ("occluded", "parked")
+
+
+def test_the_editor_has_a_tick_for_each_attribute():
+    config = label_config(NAMES.values(), ["occluded", "car: parked", "bus: parked"])
+    assert offered_attributes(config) == ["occluded", "parked"]
+    assert offered_attributes(label_config(NAMES.values())) == offered_attributes("<View") == []
 
 
 def test_a_polygon_in_percent():

@@ -50,6 +50,28 @@ def test_a_category_that_nobody_knows(people):
     assert "unknown category 'dog'; known: cat, object" in backend.rejected()[0]
 
 
+class AskingPeople(CvatPeople):
+    """People who may also say more of an object than where it is."""
+
+    @property
+    def settings(self):
+        return super().settings.changed({"annotator.attributes": ["occluded", "cat: asleep"]})
+
+
+def test_a_frame_of_whose_object_something_else_is_said_is_answered(tmp_path):
+    people = AskingPeople(tmp_path)
+    backend = people.submit({people.ids[0]: people.label(0, {1: HOLED})})
+    folder = people.project.outbox / "round-0001"
+    _, cat, *_ = json.loads((folder / "labels.json").read_text())
+    assert [attribute["name"] for attribute in cat["attributes"]] == ["number", "asleep"]
+    content = (folder / "annotations.xml").read_text()
+    people.drop(content.encode(), ".xml")
+    assert backend.collect(people.ids) == []
+    people.drop(content.replace('occluded="0"', 'occluded="1"').encode(), ".xml")
+    (answer,) = backend.collect(people.ids)
+    assert answer.label.masks[0].attributes == ("occluded",)
+
+
 def test_another_file(people):
     backend = people.submit()
     people.drop(b"hello", ".txt")

@@ -133,8 +133,10 @@ class TestCollect:
             "categories": [{"id": 1, "name": "object"}],
             "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": square().to_coco()}],
         }
+        content["annotations"][0]["attributes"] = {"occluded": True, "truncated": False}
         (project.inbox / "all.json").write_text(json.dumps(content))
         first, second = backend.collect([FIRST, SECOND])
+        assert first.label.masks[0].attributes == ("occluded",)
         assert (first.kind, first.seconds) == (LabelKind.MASK, 33)
         assert (second.kind, second.seconds) == (LabelKind.ABSENT, 3.0)
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from al_core.masks.rle import encode
@@ -8,7 +9,7 @@ from al_core.project import Project
 from al_core.records import DeliveredMask, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
-from tasks.backends.prelabels import delivered_masks
+from tasks.backends.prelabels import delivered_masks, delivered_prelabels
 from tests.toys.ledgers import asked, import_tables, ledger_with_clip, square
 
 
@@ -42,6 +43,16 @@ def brought(ledger, *indices):
 def test_what_was_delivered_is_shown_and_imported_masks_where_that_is_nothing(ledger, tmp_path):
     brought(ledger, 4, 6)
     assert shown(ledger, tmp_path, 4, 6, 7) == {4: 0.5, 6: 0.0}
+
+
+def test_what_an_imported_file_says_beside_a_mask_is_shown_too(ledger, tmp_path):
+    tables = import_tables(6)
+    said = pa.array([["occluded"]], tables["masks"].schema.field("attributes").type)
+    tables["masks"] = tables["masks"].set_column(5, tables["masks"].schema.field("attributes"), said)
+    ledger.put_import("prelabel", "old model", ["old.json"], **tables)
+    (request,) = asked(ledger, 6)
+    (mask,) = delivered_prelabels(Project.at(tmp_path), ledger, [request])[request.request_id].masks
+    assert mask.attributes == ("occluded",)
 
 
 def test_imported_masks_that_came_after_the_round_are_shown_instead(ledger, tmp_path):

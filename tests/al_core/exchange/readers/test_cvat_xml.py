@@ -52,6 +52,13 @@ def test_a_polygon_and_a_number_of_ours(tmp_path):
     assert content.frames["holiday.mp4:3"].masks == (DrawnMask(7, "cat", encode(SQUARE)),)
 
 
+def test_what_is_said_of_an_object_in_one_frame(tmp_path):
+    parked = '<attribute name="parked">true</attribute><attribute name="full">false</attribute>'
+    polygon = f'<polygon frame="3" points="1,1;3,1;3,3;1,3">{parked}</polygon>'
+    content = read(tmp_path, f'{META}<track label="cat">{polygon}{square(4, occluded=1)}</track>')
+    assert [frame.masks[0].attributes for frame in content.frames.values()] == [("parked",), ("occluded",)]
+
+
 def test_a_region_to_ignore(tmp_path):
     content = read(tmp_path, f'{META}<track label="(ignore)">{square(0)}</track>')
     assert content.frames["holiday.mp4:0"].masks == (DrawnMask(0, None, encode(SQUARE)),)
