@@ -113,7 +113,8 @@ def ingest(
     if report.failed:
         raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
     if strict and report.passed_over:
-        raise click.ClickException(f"{len(report.passed_over)} files were passed over (see above)")
+        number = len(report.passed_over)
+        raise click.ClickException(f"{number} {'file was' if number == 1 else 'files were'} passed over (see above)")
 
 
 @click.command()

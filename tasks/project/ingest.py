@@ -300,9 +300,10 @@ def _mask_label(found: TrueObject, ids: dict[str, int]) -> MaskLabel:
 
 def _described(video: Video, labels: Sequence[FrameLabel]) -> str:
     rate = f"{float(video.fps):.5g} frames/s{' on average' if video.variable_fps else ''}"
-    masks = f", truth of {len(labels)} frames held back, {_objects_told(video.identities, labels)}" if labels else ""
+    held = f", truth of {_many(len(labels), 'frame')} held back"
+    masks = f"{held}, {_objects_told(video.identities, labels)}" if labels else ""
     depth = "" if video.bits == DEEP_BITS else f", {video.bits} bits in 16-bit images (shown in full brightness)"
-    return f"{video.n_frames} frames, {video.width}x{video.height}, {rate}{depth}{masks}"
+    return f"{_many(video.n_frames, 'frame')}, {video.width}x{video.height}, {rate}{depth}{masks}"
 
 
 def _objects_told(identities: Identities, labels: Sequence[FrameLabel]) -> str:

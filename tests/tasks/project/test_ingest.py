@@ -291,7 +291,7 @@ def test_336_cells_a_frame_are_336_objects(ledger, tmp_path):
     (tmp_path / "Annotations" / "cells").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "Annotations" / "cells" / "00000.png"), values)
     (entry,) = ingest_paths(ledger, [tmp_path], identities=Identities.PER_FRAME).entries
-    assert entry.message.endswith("truth of 1 frames held back, 336 objects a frame")
+    assert entry.message.endswith("truth of 1 frame held back, 336 objects a frame")
 
 
 @pytest.mark.parametrize("category", ["person,bicycle,car", "", " car"])
