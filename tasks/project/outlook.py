@@ -56,6 +56,7 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
     lengths = ledger.pool_lengths()
     rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort(audits=False)
     finished = [r.round_id for r in rounds if r.status == "finished"]
+    unfinished = {r.round_id for r in rounds if r.status == "running"}
     # Imported labels, which answer requests of no round, cost nobody anything here.
     n_frames, answered = sum(lengths.values()), sum(frames for round_id, frames, _ in effort if round_id)
     measured = None
@@ -73,6 +74,7 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
         answered,
         _frame_seconds(ledger, settings, answered, sum(seconds for *_, seconds in effort)),
         measured,
+        sum(frames for round_id, frames, _ in effort if round_id in unfinished),
     )
 
 
@@ -105,6 +107,7 @@ class Outlook:
     Attributes:
         round_id: the round that is open, or else the next one.
         asks: frames that it asks for.
+        unanswered: those of them that wait for an answer.
         learns: imported frames that it learns from instead, before anybody is asked; 0 in every other round.
         uncounted: rounds that have numbers and are none of the campaign's: given up, or nobody is asked in them.
         n_objects: that people found in a frame, on average.
@@ -115,6 +118,7 @@ class Outlook:
     plan: Plan
     round_id: int
     asks: int
+    unanswered: int
     learns: int
     uncounted: int
     n_objects: int = 1
@@ -136,11 +140,14 @@ class Outlook:
         if self.learns:
             labels = many(self.learns, "imported frame")
             return f"Round {self.round_id}{of} learns from {labels} and asks nobody: the machine needs about {machine}."
-        people, human = self.facts.people, self.asks * self.facts.frame_seconds
+        asks = f"Round {self.round_id}{of} asks for {many(self.asks, 'frame')}"
+        if not self.unanswered:
+            return f"{asks}, all answered: the machine needs about {machine}."
+        people, human = self.facts.people, self.unanswered * self.facts.frame_seconds
         each = f" for each of {people} people" if people > 1 else ""
+        answered = f" ({self.asks - self.unanswered:,} answered)" if self.unanswered < self.asks else ""
         return (
-            f"Round {self.round_id}{of} asks for {many(self.asks, 'frame')}: {self._who} "
-            f"about {duration(human / people)}{each}, then the machine about {machine}."
+            f"{asks}{answered}: {self._who} about {duration(human / people)}{each}, then the machine about {machine}."
         )
 
     def of_campaign(self) -> str:
@@ -197,18 +204,18 @@ def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
 
 def _outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     last = ledger.last_round()
-    round_id, requests = (last.round_id + 1 if last else 1), 0
+    round_id, requests, unanswered = (last.round_id + 1 if last else 1), 0, 0
     if last is not None and last.status == "running":
         settings, round_id = last.settings, last.round_id
-        requests = len(ledger.requests(round_id))
+        requests, unanswered = len(ledger.requests(round_id)), len(ledger.requests(round_id, "open"))
     facts = facts_of(ledger, settings)
     plan = plan_campaign(settings, facts)
     rounds = ledger.rounds()
     learns = 0 if requests or any(r.status == "finished" for r in rounds) else _imported(ledger)
     uncounted = {r.round_id for r in rounds if r.status == "abandoned"}.union(rounds_that_learn(ledger))
     uncounted |= {round_id} if learns else set()
-    asks = requests or plan.next_round
-    return Outlook(settings, facts, plan, round_id, asks, learns, len(uncounted), _objects(ledger))
+    asks, unanswered = (requests, unanswered) if requests else (plan.next_round, plan.next_round)
+    return Outlook(settings, facts, plan, round_id, asks, unanswered, learns, len(uncounted), _objects(ledger))
 
 
 def _imported(ledger: Ledger) -> int:

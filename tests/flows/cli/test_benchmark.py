@@ -41,3 +41,38 @@ def test_simulate_crosses_strategies_and_seeds(planned):
     plan, *_ = planned("--strategies", "random,uniform", "--seeds", 2, "--rounds", 3, "--budget", 9)
     assert {(c.strategy, c.seed) for c in plan.campaigns} == {(s, n) for s in ("random", "uniform") for n in (0, 1)}
     assert (plan.rounds, plan.budget) == (3, 9)
+
+
+COMMANDS = {
+    "simulate": ("--out", "OUT"),
+    "bench": ("--out", "OUT"),
+    "propagate": ("--sequence", "toy", "--evenly", "2", "--out", "OUT"),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "message"),
+    [
+        *((name, ("--set", "selection.strategy=vlaue"), "Did you mean 'value'?") for name in COMMANDS),
+        *((name, ("--set", "propagation.encoder=nowhere.pth"), "propagation.encoder: ") for name in COMMANDS),
+        *((name, ("--set", "student.itertions=5"), "Did you mean 'student.iterations'?") for name in COMMANDS),
+        *((name, ("--set", "teachers.decays=[2.0]"), "teachers.decays.0") for name in COMMANDS),
+        ("simulate", ("--strategies", "uniform,rnadom"), "Did you mean 'random'?"),
+        ("simulate", ("--sequences", "toyy"), "Did you mean 'toy'?"),
+        ("bench", ("--arms", "uniform,rnadom"), "Did you mean 'random'?"),
+        ("bench", ("--arms", "value/clik"), "Did you mean 'click'?"),
+        ("bench", ("--sequences", "toyy"), "Did you mean 'toy'?"),
+        ("bench", ("--sets", "singel"), "Did you mean 'single'?"),
+        ("propagate", ("--method", "flwo"), "Did you mean 'flow'?"),
+        ("propagate", ("--sequence", "toyy"), "Did you mean 'toy'?"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_before_anything_is_written(tmp_path, command, words, message):
+    data, out = write_clip(tmp_path / "data"), tmp_path / "out"
+    given = ["--data", data, *(out if word == "OUT" else word for word in COMMANDS[command]), *words]
+    before = set(tmp_path.rglob("*"))
+    result = CliRunner().invoke(main, [command, *map(str, given)])
+    assert result.exit_code == 1, result.output
+    assert message in result.output
+    assert result.output.count("\n") == 1
+    assert set(tmp_path.rglob("*")) == before

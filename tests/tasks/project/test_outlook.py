@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from al_core.errors import BadSettings
@@ -54,6 +56,22 @@ def test_a_round_says_what_it_asks_for_and_costs(ledger):
     assert outlook.of_round().startswith("Round 1 of about ")
     assert "asks for 2 frames: people need about 80 s for each of 2 people" in outlook.of_round()
     assert outlook.of_campaign().startswith("Left of the budget: ")
+
+
+def test_answers_of_the_open_round_do_not_shorten_the_campaign(ledger):
+    settings = Settings().changed({"selection.frames_per_round": 2, "stopping.max_rounds": 3})
+    ledger.begin_round(settings)
+    requests = asked(ledger, 3, 7)
+    assert (
+        outlook_of(ledger, settings).of_round().startswith("Round 1 of 3 asks for 2 frames: people need about 2.7 min")
+    )
+    ledger.put_answer(mask_answer(requests[0], "first"))
+    told = outlook_of(ledger, settings).of_round()
+    assert re.match(r"Round 1 of 3 asks for 2 frames \(1 answered\): people need about .* s, then the machine", told)
+    ledger.put_answer(mask_answer(requests[1], "second"))
+    outlook = outlook_of(ledger, settings)
+    assert outlook.of_round().startswith("Round 1 of 3 asks for 2 frames, all answered: the machine needs about ")
+    assert (outlook.plan.left, outlook.rounds_left) == (4, 3)
 
 
 @pytest.mark.parametrize(
