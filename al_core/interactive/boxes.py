@@ -58,10 +58,10 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     cut[box.slices] = probability[box.slices] > 0.5
     known = np.count_nonzero(cut) >= LEAST_FILLED * (box.x1 - box.x0) * (box.y1 - box.y0)
     start = cut if known else None
-    ways = (_by_colour(image, start, box, margin, long_side) for margin, long_side in SURROUNDINGS)
+    ways = (box_by_colour(image, start, box, margin, long_side) for margin, long_side in SURROUNDINGS)
     found = max(ways, key=lambda mask: _likelihood(mask, box))
     if _fit(found, box) < LEAST_FIT:
-        found = max(found, _by_colour(image, start, box, *ALL_AROUND), key=lambda mask: _likelihood(mask, box))
+        found = max(found, box_by_colour(image, start, box, *ALL_AROUND), key=lambda mask: _likelihood(mask, box))
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
@@ -79,7 +79,7 @@ def box_in_frame(box: Window, size: Size) -> Window:
     return clipped
 
 
-def _by_colour(
+def box_by_colour(
     image: NDArray[np.uint8], start: NDArray[np.bool_] | None, box: Window, margin: float, long_side: int
 ) -> NDArray[np.bool_]:
     """Run GrabCut within a box, from a mask or, where there is none, from the whole box."""

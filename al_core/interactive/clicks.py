@@ -143,7 +143,7 @@ def refine_at_once(
     else:
         corrections = clicks
     if corrections:
-        mask = _corrected(image, probability, corrections, prior_trust)
+        mask = corrected(image, probability, corrections, prior_trust)
     return held_to(mask, clicks)
 
 
@@ -174,7 +174,7 @@ def _clicked(
             proposed = [mended(before, mask, clicks[-1:], whole) for mask in proposed]
         else:
             proposed.append(mended(before, walked, clicks[-1:], whole))
-        proposed.append(_corrected(image, present, clicks[-1:], PRIOR_TRUST))
+        proposed.append(corrected(image, present, clicks[-1:]))
     return proposed[likeliest(image, proposed, before, clicks)]
 
 
@@ -232,14 +232,23 @@ def mended(
     return mask
 
 
-def _corrected(
-    image: NDArray[np.uint8], probability: NDArray[np.float32], clicks: Sequence[Click], prior_trust: float
+def corrected(
+    image: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+    clicks: Sequence[Click],
+    prior_trust: float = PRIOR_TRUST,
+    long_side: int = LONG_SIDE,
 ) -> NDArray[np.bool_]:
-    """Return the mask with the regions around clicks mended, bool [h, w]."""
+    """Return the mask with the regions around clicks mended, bool [h, w].
+
+    Args:
+        prior_trust: as for :func:`refine_at_once`.
+        long_side: of the small picture in pixels.
+    """
     mask = probability > 0.5
     size = (int(mask.shape[0]), int(mask.shape[1]))
     content = union([window_of(mask), *(Window(c.x, c.y, c.x + 1, c.y + 1) for c in clicks)])
-    closeup = Closeup.around(content, size, MARGIN, LONG_SIDE)
+    closeup = Closeup.around(content, size, MARGIN, long_side)
     small = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
     prior, trust = _doubted(closeup.values(probability), small, prior_trust)
     walked = closeup.enlarged(random_walk(closeup.image(image), prior, trust))

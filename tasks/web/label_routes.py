@@ -293,6 +293,7 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
     newer gesture for the same object ends an older one, which then has no answer (204). So does any gesture with a
     preview, which has no answer either while anything else is at work."""
     # The server starts without scipy.
+    from al_core.interactive.coarse import CoarseRefiner
     from tasks.web.refining.page_gestures import Superseded
 
     cache, ledger = _cache(request), _ledger(request)
@@ -316,7 +317,7 @@ def refine(request: Request, person: Labeller, request_id: RequestId, body: Refi
         known = np.zeros((video.height, video.width), np.float32) if start is None else decode(start).astype(np.float32)
         try:
             with cache.gestures.at_work(subject, body.made_at) as going_on:
-                refiner = cache.embedded.refiner(frame) or cache.gestures.refiner()
+                refiner = CoarseRefiner() if body.coarse else _refiner(cache, frame)
                 image = cache.image(frame)
                 drawn = None if body.outline is None else decode(body.outline.checked(video))
                 found = _refined(refiner, image, known, drawn, body, going_on)
@@ -361,6 +362,10 @@ def refusals(request: Request, person: Annotator, subject: str) -> Iterator[None
     except FewframesError as error:
         _ledger(request).log_action(person.name, "refused", subject, str(error))
         raise
+
+
+def _refiner(cache: LabelCache, frame: FrameRef) -> "Refiner":
+    return cache.embedded.refiner(frame) or cache.gestures.refiner()
 
 
 def _refined(

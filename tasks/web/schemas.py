@@ -188,7 +188,8 @@ class StrokeBody(BaseModel):
 class RefineBody(LeaseBody):
     """Clicks, strokes or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be
     fitted, in the frame in hand or another one of its video; of two gestures for an object the one that was made later
-    counts, by the milliseconds of the page's clock. A preview is a gesture that nobody has made yet."""
+    counts, by the milliseconds of the page's clock. A preview is a gesture that nobody has made yet; a coarse mask is
+    made in a tenth of a second, to be seen until the better one is there."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
@@ -200,6 +201,7 @@ class RefineBody(LeaseBody):
     frame_idx: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     made_at: Annotated[int, Field(ge=0)] = 0
     preview: bool = False
+    coarse: bool = False
 
 
 def checked_masks(

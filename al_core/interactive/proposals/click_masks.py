@@ -38,17 +38,18 @@ def from_nothing(image: Image, clicks: Sequence[Click]) -> list[Mask]:
 
     They are made side by side: nearly all of it is work of OpenCV and SciPy, which let other threads go on.
     """
-    ways = (mask_from_clicks, _by_disks, _in_window)
+    ways = (mask_from_clicks, by_disks, _in_window)
     with ThreadPoolExecutor(len(ways)) as pool:
         return [made.result() for made in [pool.submit(way, image, clicks) for way in ways]]
 
 
-def _by_disks(image: Image, clicks: Sequence[Click]) -> Mask:
-    """Cut with GrabCut from a disk around each click on the object; the frame's edge is background."""
+def by_disks(image: Image, clicks: Sequence[Click], long_side: int = LONG_SIDE) -> Mask:
+    """Cut with GrabCut from a disk around each click on the object, in a picture of that longest side; the frame's edge
+    is background."""
     size: Size = (int(image.shape[0]), int(image.shape[1]))
-    closeup = Closeup.around(Window(0, 0, size[1], size[0]), size, 0.0, LONG_SIDE)
+    closeup = Closeup.around(Window(0, 0, size[1], size[0]), size, 0.0, long_side)
     seeds = [Click(*closeup.point(c.x, c.y), c.positive) for c in clicks]
-    reach = round(REACH[len(clicks) > 1] * LONG_SIDE)
+    reach = round(REACH[len(clicks) > 1] * long_side)
     states = np.full(closeup.size, cv2.GC_PR_BGD, np.uint8)
     for seed in seeds:
         if seed.positive:

@@ -26,6 +26,7 @@ import { Preview } from "./preview.js";
 import { Reason } from "./reason.js";
 import { Review } from "./review.js";
 import { call } from "./server.js";
+import { Sketch } from "./sketch.js";
 import { Tabs } from "./tabs.js";
 import { Tracking, WHY } from "./tracking.js";
 import { MaskLayer, View } from "./view.js";
@@ -48,6 +49,7 @@ const patternOf = (track) => Math.floor(Math.max(0, track - 1) / setup.colours.l
 const view = new View(stage, byId("picture"), byId("overlay"), drawOver);
 const editor = new Editor(view, colourOf, refine);
 const preview = new Preview(editor, (question) => work.preview(question), () => elsewhere());
+const sketch = new Sketch(view, colourOf, (question) => work.preview(question));
 const look = new Look(byId("picture"), () => view.redrawOverlay());
 const clip = new Clip(byId("clip"), () => editor.busy > 0);
 const chosen = new Chosen(), panel = new Panel(byId("side"), colourOf, actOnObject, chosen);
@@ -73,9 +75,13 @@ const looks = new Looks({
 /** The mask that the server makes of a gesture; one that was seen before it was made is there already. */
 async function refine(object, question) {
   const asked = { track_id: object.track, category_id: object.category, ...question, ...elsewhere() };
-  const seenBefore = preview.answerTo(asked), began = performance.now();
-  const rle = seenBefore ?? (await work.refine(asked));
-  if (rle && !seenBefore) preview.took(performance.now() - began);
+  const seenBefore = preview.answerTo(asked);
+  if (seenBefore) return seenBefore;
+  sketch.drop();
+  await sketch.show(object, asked, drawing.rleOf(object));
+  const { number } = sketch, began = performance.now(), rle = await work.refine(asked);
+  if (number === sketch.number) sketch.drop();
+  if (rle) preview.took(performance.now() - began);
   return rle;
 }
 
@@ -93,6 +99,7 @@ function drawOver(context, scale) {
     if (!onlySeen) layer.drawOutlines(context, scale, drawing.objects, outlined);
   }
   preview.drawOver(context, scale);
+  sketch.drawOver(context, scale);
   editor.drawOver(context, scale);
   if (!onlySeen && !look.hidden) view.write(context, numbersSeen());
   if (!away) reason.drawOver(context, scale);
