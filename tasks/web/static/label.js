@@ -849,7 +849,7 @@ async function begin() {
   }, leaveToAnotherTab);
   globalThis.fewframes = {
     work, view, editor, look, panel, reason, clip, clock, known, asked, evidence, audit, tracking, preview,
-    looks, drawing: () => drawing,
+    sketch, looks, drawing: () => drawing,
   };
   return tabs.begin();
 }

@@ -284,6 +284,14 @@ class TestRefine:
         assert (decode(Rle(*fitted["size"], fitted["counts"])) & decode(drawn.rle)).any()
         assert next_task(ada)["draft"] is None
 
+    def test_a_coarse_mask_needs_no_other_refiner(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        office.app.state.label_cache.gestures.refiner = None
+        for question in ({"clicks": [{"x": 10, "y": 12, "positive": True}]}, {"box": [4.0, 4.0, 20.0, 16.0]}):
+            found = act(ada, task, "refine", track_id=1, **question, coarse=True).json()["rle"]
+            assert decode(Rle(*found["size"], found["counts"]))[12, 10]
+
     def test_a_gesture_that_a_newer_one_follows_has_no_answer(self, office, ada):
         office.ask(3)
         task = next_task(ada)
