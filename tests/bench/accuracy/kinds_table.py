@@ -4,9 +4,12 @@ Clips in DAVIS layout are labelled evenly with the truth, flow carries the masks
 each kind by the simulated annotator. The figures in ``al_core/selection/offers.py`` come from clips on which nothing
 is reported.
 
+What was measured of a clip is kept in the folder for flow: the same command goes on where it was stopped.
+
 python -m tests.bench.accuracy.kinds_table --data FOLDER --cache FOLDER
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +24,7 @@ from rich.table import Table
 from al_core.benchmark.simulated_people import annotator_of
 from al_core.benchmark.world import Label, World, expected_in
 from al_core.evaluation.metrics import j_and_f
-from al_core.footage.clips import clips_of
+from al_core.footage.clips import Clip, clips_of
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import LabelKind
 from al_core.selection.presence import Presence
@@ -49,13 +52,27 @@ def main(data: Path, cache: Path, n_frames: int) -> None:
     """Print straight lines through what was measured."""
     rows: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for clip in clips_of(data, None, LONG_SIDE):
-        world = World([clip], FlowPropagator(FlowStore(cache), PropagationSettings(flow_long_side=LONG_SIDE)))
-        for n_labels in (2, 4):
-            marks = np.linspace(0, clip.n_frames - 1, 2 * n_labels + 1).round().astype(int)[1::2]
-            labels = {int(i): Label(clip.truth(int(i))) for i in marks}
-            for name, before, after in measured(world, labels, n_frames):
-                rows[name].append((before, after))
-    report(rows)
+        for name, before, after in kept(clip, cache, n_frames):
+            rows[name].append((before, after))
+        report(rows)
+
+
+def kept(clip: Clip, cache: Path, n_frames: int) -> list[tuple[str, float, float]]:
+    """Measure a clip, or read what was measured of it before."""
+    file = cache / f"kinds-{clip.name}-{n_frames}.json"
+    if not file.exists():
+        found = list(of_clip(clip, cache, n_frames))
+        cache.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found))
+    return [(name, before, after) for name, before, after in json.loads(file.read_text())]
+
+
+def of_clip(clip: Clip, cache: Path, n_frames: int) -> Iterator[tuple[str, float, float]]:
+    """Yield (figure, error before, what came of it) with two and with four labels."""
+    world = World([clip], FlowPropagator(FlowStore(cache), PropagationSettings(flow_long_side=LONG_SIDE)))
+    for n_labels in (2, 4):
+        marks = np.linspace(0, clip.n_frames - 1, 2 * n_labels + 1).round().astype(int)[1::2]
+        yield from measured(world, {int(i): Label(clip.truth(int(i))) for i in marks}, n_frames)
 
 
 def measured(world: World, labels: Mapping[int, Label], n_frames: int) -> Iterator[tuple[str, float, float]]:
