@@ -28,9 +28,10 @@ class UNet(nn.Module):
     Args:
         in_channels: of the picture and of what is known.
         channels: at half, quarter, ... of the resolution; four of them for a stride of 16.
+        out_channels: maps that come out; :meth:`forward` gives the first, :meth:`maps` all of them.
     """
 
-    def __init__(self, in_channels: int, channels: tuple[int, ...] = CHANNELS) -> None:
+    def __init__(self, in_channels: int, channels: tuple[int, ...] = CHANNELS, out_channels: int = 1) -> None:
         super().__init__()
         widths = (in_channels, *channels)
         self.down = nn.ModuleList(_block(i, o, stride=2) for i, o in pairwise(widths))
@@ -38,7 +39,7 @@ class UNet(nn.Module):
         self.outline = nn.Sequential(
             nn.Conv2d(channels[0] + in_channels, _OUTLINE_CHANNELS, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(_OUTLINE_CHANNELS, 1, 1),
+            nn.Conv2d(_OUTLINE_CHANNELS, out_channels, 1),
         )
         # Colours of a pixel side by side: a third less time for a step on a CPU, half for a mask.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -46,6 +47,11 @@ class UNet(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits of the object, float32 [n, h, w], for inputs [n, in_channels, h, w], h and w multiples of
         16."""
+        return self.maps(inputs)[0][:, 0]
+
+    def maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return all maps, float32 [n, out_channels, h, w], and the coarsest features, for inputs as of
+        :meth:`forward`."""
         levels = []
         x = inputs
         for block in self.down:
@@ -53,8 +59,7 @@ class UNet(nn.Module):
             levels.append(x)
         for block, skip in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
             x = block(torch.cat([skip, _twice(x)], 1))
-        logits: Tensor = self.outline(torch.cat([inputs, _twice(x)], 1))
-        return logits[:, 0]
+        return self.outline(torch.cat([inputs, _twice(x)], 1)), levels[-1]
 
 
 def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:

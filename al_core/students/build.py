@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from torch import nn
 from al_core.errors import BadCheckpoint, BadSettings, MissingDependency
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.zoo import config_base, override_text
+
+SEMANTIC = "SemanticUNet"
+"""Our own student that judges pixels, by its name in a config."""
 
 SIZE_DIVISOR = 32
 """Sides of what a network sees are multiples of this: the stride of the deepest feature map."""
@@ -55,6 +59,8 @@ def import_mmdet() -> None:
             from mmdet.utils import register_all_modules
 
             register_all_modules(init_default_scope=False)
+            # Ours, which configs name as they name mmdet's.
+            import_module("al_core.students.semantic.unet_student")
         from mmengine.logging import MMLogger
 
         # What is logged outside of trainings goes to the logger of this name.

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from al_core.errors import BadCheckpoint, UnknownName
+from al_core.errors import BadCheckpoint, BadSettings, UnknownName
 from al_core.files import replaced, write_whole
-from al_core.students.build import import_mmdet, parse_config, read_checkpoint, set_recursively
+from al_core.students.build import SEMANTIC, import_mmdet, parse_config, read_checkpoint, set_recursively
 
 STUDENT = "student"
 """Name of the student itself, beside those of its teachers."""
@@ -93,6 +93,7 @@ def plain_model(
 
     Raises:
         BadCheckpoint: the file is no such checkpoint, or is damaged. UnknownName: it holds no such member.
+        BadSettings: it is a student that plain mmdet does not know.
     """
     content = read_checkpoint(checkpoint)
     missing = {"config", "categories", "teachers", "student"} - content.keys()
@@ -106,6 +107,11 @@ def plain_model(
     if name not in members:
         raise UnknownName("member of the student", name, members)
     model = parse_config(content["config"]).model.to_dict()
+    if model["type"] == SEMANTIC:
+        raise BadSettings(
+            f"student export model: expected a student of mmdet's own models, got fewframes' {SEMANTIC}, which "
+            "mmdet does not know; label footage with 'fewframes predict', or train another student.config"
+        )
     _take_bgr(model["data_preprocessor"])
     set_recursively(model.get("test_cfg"), "score_thr", score_threshold)
     classes = tuple(content["categories"][key] for key in sorted(content["categories"]))

@@ -102,6 +102,7 @@ CONTRADICTIONS = [
         "no way to leave regions out",
         ("student.config=condinst_r50_fpn", "student.unlabelled=self"),
     ),
+    Case("student.unlabelled", "not for this student", ("student.unlabelled=cycle",)),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),
     Case("annotator.backend", "without truth", ("annotator.backend=simulated",), without_truth=True),
     Case("annotator.review", "nobody to review", ("annotator.backend=simulated", "annotator.review=before")),

@@ -79,13 +79,16 @@ class Consistency(nn.Module):
         super().__init__()
         self._match = FeatureMatch(detector.neck.out_channels, seed)
 
-    def forward(self, detector: Any, teacher: Any, batch: Any, rng: torch.Generator) -> dict[str, torch.Tensor]:
+    def forward(
+        self, detector: Any, teacher: Any, batch: Any, rng: torch.Generator, labelled: Any
+    ) -> dict[str, torch.Tensor]:
         """Return the losses of a batch.
 
         Args:
             detector: the student's; teacher: its mean teacher, which is left as it was.
             batch: preprocessed, ``inputs`` [b, 3, H, W] and ``data_samples``.
             rng: for the views, on the CPU.
+            labelled: not looked at.
         """
         images = batch["inputs"]
         metas = [_plain_meta(sample.metainfo) for sample in batch["data_samples"]]

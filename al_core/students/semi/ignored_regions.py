@@ -11,7 +11,10 @@ from torch import nn
 
 from al_core.errors import BadSettings
 from al_core.settings import StudentSettings
-from al_core.students.build import import_mmdet, load_config
+from al_core.students.build import SEMANTIC, import_mmdet, load_config
+
+FOR_PIXELS = ("self", "cycle")
+"""Ways to learn from unlabelled frames that a student of pixels has."""
 
 IGNORED = -1
 """mmdet's mark of an anchor that no loss looks at."""
@@ -44,12 +47,15 @@ def ignore_regions(detector: nn.Module) -> None:
     """Let a detector's losses leave ignore regions out that have masks; without such regions it trains as before.
 
     Raises:
-        BadSettings: it is neither an RTMDet-Ins nor one of two stages with anchors.
+        BadSettings: it is neither an RTMDet-Ins, nor one of two stages with anchors, nor the semantic U-Net.
     """
     import_mmdet()
     from mmdet.models.dense_heads import RTMDetHead
 
     whole: Any = detector
+    if type(detector).__name__ == SEMANTIC:
+        # Its loss knows pixels of which nothing is known.
+        return
     if isinstance(getattr(whole, "bbox_head", None), RTMDetHead):
         whole.bbox_head.assigner = RegionIgnorer(whole.bbox_head.assigner, points=True)
     elif _has_two_stages(whole):
@@ -71,6 +77,11 @@ def check_unlabelled(student: StudentSettings) -> None:
     if student.unlabelled == "none":
         return
     model = load_config(student.config, student.override).model
+    semantic = model.get("type") == SEMANTIC
+    if semantic != (student.unlabelled == "cycle") and (not semantic or student.unlabelled not in FOR_PIXELS):
+        raise _does_not_fit(student.unlabelled, model.get("type", "another"))
+    if semantic:
+        return
     one_stage = str(model.get("bbox_head", {}).get("type", "")).startswith("RTMDet")
     if not one_stage and not {"rpn_head", "roi_head"} <= model.keys():
         raise _cannot(model.get("type", "another"))
@@ -79,6 +90,14 @@ def check_unlabelled(student: StudentSettings) -> None:
             "student.unlabelled: 'mmt_psm' expected a student with one second stage, as Mask R-CNN has, got "
             f"{len(model.roi_head.bbox_head)} that follow one another; choose another student.config, or 'self'"
         )
+
+
+def _does_not_fit(method: str, found: str) -> BadSettings:
+    if method == "cycle":
+        expected, advice = "a student that judges pixels", "choose student.config 'semantic_unet', or 'self'"
+    else:
+        expected, advice = "a student that finds objects", "choose another student.config, or 'self' or 'cycle'"
+    return BadSettings(f"student.unlabelled: {method!r} expected {expected}, got {found}; {advice}")
 
 
 def _cannot(found: str) -> BadSettings:

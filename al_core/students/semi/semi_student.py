@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from al_core.settings import Table
+from al_core.students.semantic.cycle import Cycle
 from al_core.students.semi.consistency import Consistency
 from al_core.students.semi.ignored_regions import ignore_regions
 from al_core.students.semi.unlabelled import PROGRESS, UNLABELLED
@@ -30,15 +31,18 @@ class BelievedMasks(nn.Module):
     def __init__(self, detector: Any, seed: int) -> None:
         super().__init__()
 
-    def forward(self, detector: Any, teacher: Any, batch: Any, rng: torch.Generator) -> dict[str, Any]:
+    def forward(self, detector: Any, teacher: Any, batch: Any, rng: torch.Generator, labelled: Any) -> dict[str, Any]:
         """Return the detector's own losses of a preprocessed batch."""
         found: dict[str, Any] = detector(**batch, mode="loss")
         return found
 
 
-LOSSES: Table[type[nn.Module]] = Table("student.unlabelled", {"self": BelievedMasks, "mmt_psm": Consistency})
+LOSSES: Table[type[nn.Module]] = Table(
+    "student.unlabelled", {"self": BelievedMasks, "mmt_psm": Consistency, "cycle": Cycle}
+)
 """Ways to learn from unlabelled frames, by the name that settings use. Each is made from (detector, seed) and called
-with (detector, teacher, preprocessed batch, generator); ``START`` and ``FULL`` say when its weight rises."""
+with (detector, teacher, preprocessed batch, generator, preprocessed labelled batch); ``START`` and ``FULL`` say when
+its weight rises."""
 
 
 class SemiStudent(BaseModel):
@@ -84,12 +88,12 @@ class SemiStudent(BaseModel):
         unlabelled = dict(data[UNLABELLED])
         weight = self.weight * ramp(float(unlabelled.pop(PROGRESS)[0]), self.unlabelled.START, self.unlabelled.FULL)
         with optim_wrapper.optim_context(self):
-            losses = detector(**detector.data_preprocessor(labelled, True), mode="loss")
-            total, told = self.parse_losses(losses)
+            known = detector.data_preprocessor(labelled, True)
+            total, told = self.parse_losses(detector(**known, mode="loss"))
             if weight:
                 batch = detector.data_preprocessor(unlabelled, True)
                 more, told_more = self.parse_losses(
-                    self.unlabelled(detector, self._teachers[0], batch, self._generator(batch))
+                    self.unlabelled(detector, self._teachers[0], batch, self._generator(batch), known)
                 )
                 total = total + weight * more
                 told.update({f"{UNLABELLED}_{name}": value for name, value in told_more.items()})

@@ -33,6 +33,12 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
 
 
 @pytest.fixture(scope="session")
+def pixels() -> StudentSettings:
+    """The U-Net that judges pixels."""
+    return StudentSettings(config="semantic_unet", long_side=64, batch_size=2, checkpoint_interval=1, device="cpu")
+
+
+@pytest.fixture(scope="session")
 def believed(samples: Any) -> list[UnlabelledSample]:
     """The frames of the toy with their squares, as if nobody had labelled them."""
     return [UnlabelledSample(s.frame, s.masks, 0.2) for s in samples[:3]]

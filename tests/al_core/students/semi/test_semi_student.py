@@ -11,7 +11,11 @@ from al_core.students.build import build_config, build_model, load_members
 from al_core.students.semi.semi_student import SemiStudent, detector_of, ramp
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 
-METHODS = ("self", "mmt_psm")
+PAIRS = [
+    *((kind, method) for kind in ("one_stage", "two_stages") for method in ("self", "mmt_psm")),
+    *(("pixels", method) for method in ("self", "cycle")),
+]
+"""Students, and the ways in which they can learn from unlabelled frames."""
 
 
 def learning(student: StudentSettings, method: str, weight: float = 1.0, mix: str = "none") -> StudentSettings:
@@ -19,8 +23,7 @@ def learning(student: StudentSettings, method: str, weight: float = 1.0, mix: st
     return student.model_copy(update={"unlabelled": method, "unlabelled_weight": weight, "mix": mix})
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["one_stage", "two_stages"])
+@pytest.mark.parametrize(("kind", "method"), PAIRS)
 def test_weight_0_is_the_supervised_training_to_the_bit(
     train: Any, kind: str, method: str, request: pytest.FixtureRequest
 ) -> None:
@@ -32,8 +35,7 @@ def test_weight_0_is_the_supervised_training_to_the_bit(
     assert same(twin, without)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["one_stage", "two_stages"])
+@pytest.mark.parametrize(("kind", "method"), PAIRS)
 def test_a_killed_training_goes_on_to_the_same_bits(
     train: Any, kind: str, method: str, request: pytest.FixtureRequest
 ) -> None:
