@@ -39,6 +39,7 @@ from tests.bench.unlabelled.study import NONE, SYSTEMS, Bench, Steps, Study
 PROOFS = ("pool, 2 labels", "pool, 4 labels", "cells, 5 labels")
 FIGURES = {"pool": ("J of teachers' masks", "J&F delivered"), "cells": ("AP50", "AJI")}
 DRAWS = 10_000
+RTMDET = Settings().student.config
 HEAD = ("system", "proof", "figure", "it", "without, equal steps", "difference (95 %)", "without, equal seconds")
 HEAD += ("difference (95 %)", "seconds (it / without)", "verdict")
 
@@ -198,9 +199,10 @@ def study_of(
     return ClipStudy(f"pool-{n_labels}", pool, settings, cache, every)
 
 
-def settings_of(side: int, methods: str) -> Settings:
+def settings_of(side: int, methods: str, student: str = RTMDET) -> Settings:
     """Return the settings of all studies."""
-    changes = {"student.long_side": side, "student.device": "cpu", "propagation.methods": methods.split(",")}
+    changes: dict[str, Any] = {"student.config": student, "student.long_side": side, "student.device": "cpu"}
+    changes["propagation.methods"] = methods.split(",")
     return Settings().changed(changes)
 
 
@@ -217,6 +219,7 @@ def settings_of(side: int, methods: str) -> Settings:
 @click.option("--frames", default=1000, show_default=True, help="At most so many first frames of each clip.")
 @click.option("--every", default=1, show_default=True, help="Every so manyth unlabelled frame is measured.")
 @click.option("--methods", default="flow", show_default=True, help="Comma-separated propagators of what is delivered.")
+@click.option("--student", default=RTMDET, show_default=True, help="student.config; cycle needs semantic_unet.")
 @click.option("--clips", help="Comma-separated clips of the pool; default: all.")
 def main(
     data: Path,
@@ -231,13 +234,15 @@ def main(
     frames: int,
     every: int,
     methods: str,
+    student: str,
     clips: str | None,
 ) -> None:
     """Measure what is not measured yet, and print every cell."""
     use_threads(1)
     console = Console(width=220)
-    settings = settings_of(side, methods)
+    settings = settings_of(side, methods, student)
     name = f"{base_steps}-{steps}-{side}-{frames}-{every}-{methods}"
+    name += "" if student == RTMDET else f"-{student}"
     name += f"-{clips}" if clips else ""
     records, proofs = Records(work / f"{name}.jsonl"), only.split(";") if only else list(PROOFS)
     chosen, numbers = systems.split(","), [int(seed) for seed in seeds.split(",")]
@@ -254,7 +259,7 @@ def main(
         measure(benches[cell.proof], cell, records)
         console.print(f"{cell}: {records[cell]['seconds']} s, {left - 1} left", highlight=False)
     table = Printed(*HEAD, title=f"Unlabelled frames: base {base_steps}, then {steps} steps at {side} pixels")
-    for system in SYSTEMS:
+    for system in dict.fromkeys([*SYSTEMS, *chosen]):
         for proof in PROOFS if system != NONE else ():
             for row in rows_of(proof, system, numbers, records):
                 table.add_row(*row)
