@@ -15,7 +15,7 @@ from torch.nn.functional import l1_loss, mse_loss, one_hot, softmax
 
 from al_core.networks.network_state import seeded
 from al_core.networks.unet import UNet
-from al_core.students.semantic.judges import Adversary
+from al_core.students.semantic.real_or_made import Adversary
 from al_core.students.semantic.regions import UNKNOWN, n_classes
 from al_core.students.semantic.unet_student import pixel_losses
 

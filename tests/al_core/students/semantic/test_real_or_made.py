@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from al_core.students.semantic.judges import POOL, WINDOW, Adversary, windows
+from al_core.students.semantic.real_or_made import POOL, WINDOW, Adversary, windows
 
 
 def generator(seed: int = 0) -> torch.Generator:
