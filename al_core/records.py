@@ -33,13 +33,18 @@ class Provenance(StrEnum):
     """Who says that a mask is right. They are never mixed in a metric, a chart or an export unnamed.
 
     ``ACCEPTED``: a mask of the machine that a certificate vouches for, which bounds the error of all that it accepts.
+    ``DISCOVERED``: of something that moves, found before anybody labelled; it is shown to people and never delivered.
     """
 
     HUMAN = "human"
     PROPAGATED = "propagated"
     TEACHER = "teacher"
     ACCEPTED = "accepted"
+    DISCOVERED = "discovered"
 
+
+DELIVERED = (Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER, Provenance.ACCEPTED)
+"""What delivered masks may come from."""
 
 MADE = (Provenance.HUMAN, Provenance.PROPAGATED, Provenance.TEACHER)
 """What the masks of every project may come from; accepted ones are there once a certificate was made."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings, OutputExists, UnknownName
 from al_core.files import replaced
 from al_core.masks import rle
-from al_core.records import DeliveredMask, Progress, Provenance, Video
+from al_core.records import DELIVERED, DeliveredMask, Progress, Provenance, Video
 
 MANIFEST = "export.json"
 """Lies in every folder that an export wrote: what went out, and what was lost."""
@@ -71,7 +71,7 @@ class ExportOptions:
         overwrite: replace an earlier export.
     """
 
-    provenances: frozenset[Provenance] = frozenset(Provenance)
+    provenances: frozenset[Provenance] = frozenset(DELIVERED)
     human_frames_only: bool = False
     images: bool = True
     extra_fields: bool = True
@@ -93,12 +93,12 @@ def parse_provenances(text: str | None) -> frozenset[Provenance]:
     Raises:
         UnknownName: no such provenance.
     """
-    known = {p.value: p for p in Provenance}
+    known = {p.value: p for p in DELIVERED}
     names = text.split(",") if text else []
     for name in names:
         if name not in known:
             raise UnknownName("provenance", name, known)
-    return frozenset(known[name] for name in names) or frozenset(Provenance)
+    return frozenset(known[name] for name in names) or frozenset(DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)

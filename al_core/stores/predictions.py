@@ -31,6 +31,7 @@ _OBJECT = pa.struct(
         pa.field("class_entropy", pa.float64(), nullable=False),
         pa.field("mutual_information", pa.float64(), nullable=False),
         pa.field("existence_disagreement", pa.float64(), nullable=False),
+        pa.field("track_id", pa.int32(), nullable=False),
         pa.field("x", pa.int32(), nullable=False),
         pa.field("y", pa.int32(), nullable=False),
         pa.field("mask_png", pa.binary(), nullable=False),
@@ -67,6 +68,8 @@ class PredictedObject:
         mutual_information: in nats; how much of that entropy is disagreement between outputs.
         soft_mask: mean of the masks of the outputs that saw it, weighted by their scores.
         existence_disagreement: in [0, 1]; 4 p (1 - p) for the share p of outputs counted in ``members``.
+        track_id: the object's number within its video, from 1; 0 where nobody followed it, as in files of versions that
+            noted none.
     """
 
     category_id: int
@@ -80,6 +83,7 @@ class PredictedObject:
     mutual_information: float
     soft_mask: SoftMask
     existence_disagreement: float = 0.0
+    track_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ def _to_struct(found: PredictedObject) -> Row:
 
 def _from_struct(row: Row, size: tuple[int, int]) -> PredictedObject:
     return PredictedObject(
-        **{name: row[name] for name in _SCALARS},
+        **{name: row[name] for name in _SCALARS if name in row},
         class_probabilities=tuple(row["class_probabilities"]),
         box=tuple(row["box"]),
         soft_mask=SoftMask(row["x"], row["y"], _from_png(row["mask_png"]), size),

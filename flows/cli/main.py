@@ -14,6 +14,7 @@ from flows.cli.benchmark import bench, compare, propagate, simulate
 from flows.cli.content.category import category, guide
 from flows.cli.content.curated_videos import video
 from flows.cli.content.cuts import cuts
+from flows.cli.content.discover import discover
 from flows.cli.content.holdout import holdout
 from flows.cli.content.label_import import import_labels
 from flows.cli.deploy import deploy, work
@@ -137,7 +138,7 @@ def demo(data: Path | None, root: Path | None) -> None:
 
 
 for _command in (
-    *(doctor, ingest, import_labels, holdout, cuts, category, guide, video),
+    *(doctor, ingest, discover, import_labels, holdout, cuts, category, guide, video),
     *(run, one_round, pause, resume, serve, status, settings, report, export),
     *(certify, certificate),
     *(predict, pretrain, student, simulate, propagate, bench, compare, demo),

@@ -9,6 +9,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel, Provenance
 from al_core.stores.delivered import read_delivered
+from tasks.discovery.found_masks import discovered_masks
 
 
 def delivered_masks(
@@ -16,18 +17,20 @@ def delivered_masks(
 ) -> dict[str, list[DeliveredMask]]:
     """Return what the last round before each request's own delivered in its frame, by request id.
 
-    Imported prelabels stand in for it where that is nothing, or where they came after it. Frames without masks are
-    left out. Masks of categories that were merged since have the category that it is now, those of removed ones are
-    left out.
+    Imported prelabels stand in for it where that is nothing, or where they came after it. In videos of which nothing
+    was delivered so far, what was discovered stands in for both. Frames without masks are left out. Masks of categories
+    that were merged since have the category that it is now, those of removed ones are left out.
     """
     ended = ledger.ended_categories()
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
     for request in requests:
         by_round[request.round_id].append(request)
     found: dict[str, list[DeliveredMask]] = {}
+    bare: list[LabelRequest] = []
     for round_id, asked in by_round.items():
         last = ledger.last_delivered_round(before=round_id)
         paths = ledger.delivered_paths(last) if last is not None else {}
+        bare += [request for request in asked if request.frame.video_id not in paths]
         for video_id in paths.keys() & {r.frame.video_id for r in asked}:
             mine = {r.frame.frame_idx: r for r in asked if r.frame.video_id == video_id}
             for frame_idx, masks in read_delivered(project.absolute(paths[video_id]), sorted(mine)):
@@ -35,7 +38,20 @@ def delivered_masks(
         ended_at = ledger.round(last).finished_at if last is not None else None
         if ended_at is not None:
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
-    return found | _imported(ledger, [r for r in requests if not found.get(r.request_id)])
+    found |= _imported(ledger, [r for r in requests if not found.get(r.request_id)])
+    return found | _discovered(project, ledger, [r for r in bare if not found.get(r.request_id)])
+
+
+def _discovered(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:
+    """Return what was discovered in the frames of requests, by request id."""
+    by_video: dict[int, dict[int, str]] = defaultdict(dict)
+    for request in requests:
+        by_video[request.frame.video_id][request.frame.frame_idx] = request.request_id
+    found: dict[str, list[DeliveredMask]] = {}
+    for video_id, asked in by_video.items():
+        masks = discovered_masks(project, ledger, video_id, sorted(asked))
+        found |= {asked[frame_idx]: shown for frame_idx, shown in masks.items()}
+    return found
 
 
 def _imported(

@@ -24,6 +24,7 @@ from al_core.stores.frames import FrameStore
 from al_core.stores.human_masks import human_masks, with_human
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
+from tasks.discovery.found_masks import DISCOVERY_ROUND, discovered_tracks
 from tasks.project.ingest import open_last_frames
 from tasks.steps.context import standing_rounds
 from tasks.web.identity.video_objects import (
@@ -97,6 +98,7 @@ class LabelCache:
         self._shown: LRUCache[Any, dict[str, list[DeliveredMask]]] = LRUCache(4)
         self._blocks: LRUCache[Any, Mapping[int, Sequence[DeliveredMask]]] = LRUCache(64)
         self._tracks: LRUCache[Any, Objects] = LRUCache(16)
+        self._discovered: LRUCache[Any, set[int]] = LRUCache(64)
         self._categories: TTLCache[Any, Kinds] = TTLCache(1, _SETTINGS_SECONDS)
         self._ended_seen: Mapping[int, int] = {}
         self._cares: TTLCache[Any, dict[int, VideoCare]] = TTLCache(1, _SETTINGS_SECONDS)
@@ -390,7 +392,8 @@ class LabelCache:
             UnknownName: there is no such video.
         """
         self.video(video_id)
-        return {*self._ledger.drawn_tracks(video_id), *self._delivered_objects(video_id)}
+        drawn, delivered = self._ledger.drawn_tracks(video_id), self._delivered_objects(video_id)
+        return {*drawn, *delivered, *self._discovered_tracks(video_id, self._found())}
 
     def _labels(self, question: Question | None, video_id: int) -> list[FrameLabel]:
         hidden = question.request.frame if question is not None and self._measures_in(question, video_id) else None
@@ -423,17 +426,25 @@ class LabelCache:
 
     def _proposed(self, request: LabelRequest) -> Sequence[DeliveredMask]:
         last = self._ledger.last_delivered_round(before=request.round_id) or 0
-        of_round = self._shown_in(request.round_id, last, len(self._ledger.imports()))
+        of_round = self._shown_in(request.round_id, last, len(self._ledger.imports()), self._found())
         if request.request_id not in of_round:
             # Requests that came later than the others of their round.
             of_round |= self._delivered_for([request])
         return of_round[request.request_id] or ()
 
     @_kept("_shown")
-    def _shown_in(self, round_id: int, last: int, imports: int) -> dict[str, list[DeliveredMask]]:
-        """Return what the requests of a round show: it depends on the newest round before that delivered, and on how
-        many imports there were."""
+    def _shown_in(self, round_id: int, last: int, imports: int, found: int) -> dict[str, list[DeliveredMask]]:
+        """Return what the requests of a round show: it depends on the newest round before that delivered, on how many
+        imports there were, and in how many videos objects were looked for."""
         return self._delivered_for(self._ledger.requests(round_id))
+
+    def _found(self) -> int:
+        """Return in how many videos objects were looked for before anybody labelled."""
+        return len(self._ledger.prediction_paths(DISCOVERY_ROUND))
+
+    @_kept("_discovered")
+    def _discovered_tracks(self, video_id: int, found: int) -> set[int]:
+        return discovered_tracks(self._project, self._ledger, video_id)
 
     def _delivered_for(self, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:
         found = delivered_masks(self._project, self._ledger, requests)

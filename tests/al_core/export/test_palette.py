@@ -9,13 +9,13 @@ from al_core.export.palette import (
     rgb,
     track_colour,
 )
-from al_core.records import COMPONENTS, Provenance
+from al_core.records import COMPONENTS, DELIVERED
 
 
 def test_every_provenance_and_component_has_its_own_colour():
     from al_core.export.palette import COMPONENT_COLOURS
 
-    assert set(PROVENANCE_COLOURS) == {p.value for p in Provenance}
+    assert set(PROVENANCE_COLOURS) == {p.value for p in DELIVERED}
     assert len(set(PROVENANCE_COLOURS.values())) == 4
     assert tuple(COMPONENT_COLOURS) == COMPONENTS
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Mask = NDArray[np.bool_]
 
@@ -90,3 +92,11 @@ def iou(first: Mask, second: Mask) -> float:
 def one_mover() -> MoverClip:
     """A disk that moves to the right, 12 frames of 64x96 pixels."""
     return mover_clip({1: line((30, 36), (4, 0))}, radius=14, size=(64, 96))
+
+
+def write_frames(folder: Path, clip: MoverClip) -> Path:
+    """Write the frames of a clip as PNG files; returns their folder."""
+    folder.mkdir(parents=True)
+    for i, image in enumerate(clip.images):
+        Image.fromarray(image).save(folder / f"{i:05d}.png")
+    return folder

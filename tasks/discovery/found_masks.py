@@ -1,0 +1,49 @@
+"""What was discovered in a project before anybody labelled, as the masks that people start from.
+
+It lies where predictions lie, as those of round 0, which asked nobody.
+"""
+
+from collections.abc import Sequence
+
+from al_core.ledger.campaign.categories import standing
+from al_core.ledger.store import Ledger
+from al_core.masks.soft import encode_patch, patch_of, resample
+from al_core.project import Project
+from al_core.records import DeliveredMask, Provenance
+from al_core.stores.predictions import PredictedObject, read_predictions
+
+DISCOVERY_ROUND = 0
+"""The number of the round that holds what was discovered."""
+
+
+def discovered_masks(
+    project: Project, ledger: Ledger, video_id: int, frame_indices: Sequence[int]
+) -> dict[int, list[DeliveredMask]]:
+    """Return what was discovered in frames of a video, at full resolution, by frame; frames without are left out.
+
+    Masks of categories that were merged since have the category that it is now, those of removed ones are left out.
+    """
+    path = ledger.prediction_paths(DISCOVERY_ROUND).get(video_id)
+    if path is None:
+        return {}
+    video = next(video for video in ledger.videos() if video.video_id == video_id)
+    ended, size = ledger.ended_categories(), (video.height, video.width)
+    found = {}
+    for frame in read_predictions(project.absolute(path), frame_indices):
+        masks = [_shown(frame.frame_idx, seen, size) for seen in frame.objects]
+        if kept := list(standing(masks, ended)):
+            found[frame.frame_idx] = kept
+    return found
+
+
+def discovered_tracks(project: Project, ledger: Ledger, video_id: int) -> set[int]:
+    """Return the numbers of the objects that were discovered in a video."""
+    path = ledger.prediction_paths(DISCOVERY_ROUND).get(video_id)
+    if path is None:
+        return set()
+    return {seen.track_id for frame in read_predictions(project.absolute(path)) for seen in frame.objects}
+
+
+def _shown(frame_idx: int, seen: PredictedObject, size: tuple[int, int]) -> DeliveredMask:
+    mask = encode_patch(resample(patch_of(seen.soft_mask), seen.soft_mask.size, size), size)
+    return DeliveredMask(frame_idx, seen.track_id, seen.category_id, Provenance.DISCOVERED, seen.existence, mask)
