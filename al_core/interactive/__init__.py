@@ -6,7 +6,7 @@ pixels, (x, y), the first pixel is (0, 0). All are deterministic; docs/labelling
 """
 
 from al_core.interactive.boxes import refine_with_box
-from al_core.interactive.clicks import Click, ClickMemory, refine_with_clicks
+from al_core.interactive.clicks import Click, ClickMemory, refine_with_clicks, starting_from
 from al_core.interactive.outlines import filled, refine_with_outline
 from al_core.interactive.scribbles import Stroke, refine_with_scribble
 
@@ -19,4 +19,5 @@ __all__ = [
     "refine_with_clicks",
     "refine_with_outline",
     "refine_with_scribble",
+    "starting_from",
 ]

@@ -51,6 +51,11 @@ FIRST = 3
 REMEMBERED = 64
 """Masks that a memory holds."""
 
+ELSEWHERE = 1.0
+"""A first click on the object that lies so far from a shown mask, in radii of the disk of the mask's area, says that
+the object is elsewhere. Of 40 shown masks of DAVIS's training half that such a click came nearer to, 6 had an IoU with
+the object below .15; of 27 that it did not, all."""
+
 _SHORTEST = 2.0
 _CERTAIN = 10.0
 _NEAR = 2
@@ -120,6 +125,22 @@ def refine_with_clicks(
         mask = held_to(_clicked(image, present, clicks[:n], bool(shown.any()), further), clicks[:n])
         memory.keep(subject.digest(), clicks[:n], mask)
     return mask.copy()
+
+
+def starting_from(probability: NDArray[np.float32], clicks: Sequence[Click]) -> NDArray[np.float32]:
+    """Return what clicks go on from, float32 [h, w]: a mask that the machine shows, or nothing where the first of them
+    says that the object is elsewhere, so that a whole new mask is made.
+
+    Args:
+        probability: of the shown mask, float32 [h, w].
+        clicks: all clicks so far, inside the frame.
+    """
+    mask = probability > 0.5
+    if not clicks or not clicks[0].positive or not mask.any():
+        return probability
+    radius = float(np.sqrt(np.count_nonzero(mask) / np.pi))
+    away = float(depth(~mask)[clicks[0].y, clicks[0].x])
+    return probability if away < ELSEWHERE * radius else np.zeros_like(probability)
 
 
 def refine_at_once(

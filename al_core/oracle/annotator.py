@@ -20,6 +20,7 @@ from al_core.interactive import (
     refine_with_clicks,
     refine_with_outline,
     refine_with_scribble,
+    starting_from,
 )
 from al_core.interactive.gestures import box_around, displaced, next_click, outline, strokes
 from al_core.masks.matching import matched
@@ -229,7 +230,7 @@ class SimulatedAnnotator:
             if click is None or (clicks and self._seems_good(_overlap(mask, truth), rng)):
                 break
             clicks.append(click)
-            mask = refine_with_clicks(image, current, clicks, memory)
+            mask = refine_with_clicks(image, starting_from(current, clicks), clicks, memory)
         return _Corrected(mask, LabelKind.CLICK, self._seconds(LabelKind.CLICK, len(clicks)))
 
 

@@ -376,7 +376,8 @@ def _refined(
     body: RefineBody,
     going_on: Callable[[], None],
 ) -> NDArray[np.bool_]:
-    from al_core.interactive import Click, refine_with_outline
+    from al_core.interactive import Click, refine_with_outline, starting_from
+    from al_core.interactive.clicks import check_clicks
     from al_core.interactive.scribbles import stroke_through
     from al_core.masks.soft import Window
 
@@ -391,6 +392,9 @@ def _refined(
         strokes = [stroke_through(stroke.points, stroke.positive, size) for stroke in body.strokes]
         return refiner.with_scribble(image, known, strokes, going_on)
     clicks = [Click(int(c.x), int(c.y), c.positive) for c in body.clicks]
+    check_clicks(clicks, (known.shape[0], known.shape[1]))
+    if not body.own:
+        known = starting_from(known, clicks)
     return refiner.with_clicks(image, known, clicks, going_on)
 
 

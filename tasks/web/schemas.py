@@ -189,7 +189,8 @@ class RefineBody(LeaseBody):
     """Clicks, strokes or a box that make a mask better, or a mask that was drawn coarsely, whose outline is to be
     fitted, in the frame in hand or another one of its video; of two gestures for an object the one that was made later
     counts, by the milliseconds of the page's clock. A preview is a gesture that nobody has made yet; a coarse mask is
-    made in a tenth of a second, to be seen until the better one is there."""
+    made in a tenth of a second, to be seen until the better one is there. Clicks mend a mask that somebody drew (own);
+    of one that the machine shows, a first click far from it makes a new one."""
 
     track_id: Annotated[int, Field(ge=0, le=LARGEST_TRACK)] = 0
     category_id: Annotated[int, Field(ge=0)] = 0
@@ -202,6 +203,7 @@ class RefineBody(LeaseBody):
     made_at: Annotated[int, Field(ge=0)] = 0
     preview: bool = False
     coarse: bool = False
+    own: bool = False
 
 
 def checked_masks(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint
+from al_core.interactive.clicks import starting_from
 from al_core.interactive.gestures import box_around, next_click
 from al_core.interactive.learned.learned_refiner import Method
 from al_core.interactive.learned.situations import LabelledObjects, spoilt
@@ -101,7 +102,7 @@ def _clicked(
         click = next_click(mask, truth, 0.0, np.random.default_rng(0))
         if click is not None:
             clicks.append(click)
-            mask = refiner.with_clicks(image, start, clicks)
+            mask = refiner.with_clicks(image, starting_from(start, clicks), clicks)
         if number in counts:
             found.append(_iou(mask, truth))
     return float(np.mean(found))

@@ -241,13 +241,20 @@ export class Editor extends EventTarget {
     await this.#addToSeries({ x: Math.floor(x), y: Math.floor(y), positive: !minus }, [[x, y]]);
   }
 
+  /** Whether a mask is no longer the one that the machine shows: what somebody drew is mended only, never made anew. */
+  #isOwn(object, rle) {
+    const shown = this.drawing.shown.find((m) => m.track_id === object.track);
+    return !shown || shown.provenance === "human" || shown.rle.counts !== rle?.counts;
+  }
+
   /** What a click at the pointer would ask of the server; null outside of the frame. */
   wouldAsk() {
     const { drawing, pointer: [x, y], clicks, minus } = this, { selected } = drawing;
     if (x < 0 || y < 0 || x >= drawing.width || y >= drawing.height) return null;
     const click = { x: Math.floor(x), y: Math.floor(y), positive: !minus };
     const base = clicks?.base ?? (selected ? drawing.rleOf(selected) : null);
-    return { rle: base, clicks: [...(clicks?.made ?? []), click] };
+    const own = clicks?.own ?? (!selected || this.#isOwn(selected, base));
+    return { rle: base, own, clicks: [...(clicks?.made ?? []), click] };
   }
 
   async #scribble({ points, minus }) {
@@ -259,7 +266,8 @@ export class Editor extends EventTarget {
   /** Ask for the mask after one more click or stroke on the object. */
   async #addToSeries(gesture, points) {
     const object = this.#ready(), tool = this.tool in SERIES ? this.tool : "click";
-    const begun = { tool, object, base: this.drawing.rleOf(object), answered: null, made: [], told: [] };
+    const base = this.drawing.rleOf(object), own = this.#isOwn(object, base);
+    const begun = { tool, object, base, own, answered: null, made: [], told: [] };
     const series = this.clicks ?? begun, told = this.#made(tool, object, gesture.positive, points);
     this.clicks = { ...series, made: [...series.made, gesture], told: [...series.told, told] };
     await this.#ask(object, questionOf(this.clicks), tool, points.at(-1), this.clicks.told);

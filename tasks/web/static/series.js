@@ -7,7 +7,7 @@ const YES = "#0a8f5f", NO = "#c23a48";
 export const SERIES = { click: "clicks", scribble: "strokes" };
 
 /** The question that a series is. */
-export const questionOf = ({ tool, base, made }) => ({ rle: base, [SERIES[tool]]: made });
+export const questionOf = ({ tool, base, own, made }) => ({ rle: base, own, [SERIES[tool]]: made });
 
 /** A stroke as the server takes it: of a long line every so many points are kept, and the last. */
 export function strokeOf(points, positive) {

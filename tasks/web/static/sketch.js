@@ -8,7 +8,8 @@ const FILL = 0.35, HALO = "rgb(0 0 0 / 60%)";
 /** The newest gesture of a question, on the mask as it is now; null where only the better mask is asked for. */
 function newestOf(question, present) {
   if (question.box) return { ...question, rle: present };
-  return question.clicks?.length ? { ...question, rle: present, clicks: question.clicks.slice(-1) } : null;
+  const { clicks = [], own } = question;
+  return clicks.length ? { ...question, rle: present, own: own || clicks.length > 1, clicks: clicks.slice(-1) } : null;
 }
 
 /** The pixels of a mask as an area to be filled, row by row. */

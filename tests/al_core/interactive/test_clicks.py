@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import BadLabel
 from al_core.evaluation.metrics import j_and_f
-from al_core.interactive import Click, ClickMemory, refine_with_clicks
+from al_core.interactive import Click, ClickMemory, refine_with_clicks, starting_from
 from tests.al_core.interactive.figure import BODY, IMAGE, TRUTH, soft
 from tests.toys.masks import disk
 
@@ -32,6 +32,17 @@ def test_a_click_touches_nothing_but_its_region():
     hole = disk(30, 44, 4)
     refined = refine_with_clicks(IMAGE, soft(BODY & ~hole), [Click(30, 17, True)])
     assert (refined[BODY] == (BODY & ~hole)[BODY]).all()
+
+
+def test_clicks_far_from_a_shown_mask_begin_anew():
+    shown = soft(disk(8, 8, 5))
+    far, near = Click(30, 40, True), Click(15, 8, True)
+    assert not starting_from(shown, [far]).any()
+    assert not starting_from(shown, [far, near]).any()
+    for clicks in ([], [near], [near, far], [far._replace(positive=False)]):
+        assert starting_from(shown, clicks) is shown
+    nothing = np.zeros((64, 64), np.float32)
+    assert starting_from(nothing, [far]) is nothing
 
 
 def test_a_perfect_mask_is_kept_when_it_is_clicked():

@@ -20,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from al_core.footage.images import read_image, read_indices
-from al_core.interactive import Click, refine_with_box
+from al_core.interactive import Click, refine_with_box, starting_from
 from al_core.interactive.closeup import window_of
 from al_core.interactive.gestures import next_click
 from al_core.interactive.refiner import PlainRefiner
@@ -115,7 +115,11 @@ def clicked(one: Object, from_shown: bool, method: Clicks) -> tuple[list[float],
 def product() -> Clicks:
     """Return a refinement as the page does it."""
     refiner = PlainRefiner()
-    return lambda image, start, clicks: refiner.with_clicks(image, start.astype(np.float32), clicks)
+
+    def refined(image: np.ndarray, start: np.ndarray, clicks: list[Click]) -> np.ndarray:
+        return refiner.with_clicks(image, starting_from(start.astype(np.float32), clicks), clicks)
+
+    return refined
 
 
 def naive(image: np.ndarray, start: np.ndarray, clicks: list[Click]) -> np.ndarray:

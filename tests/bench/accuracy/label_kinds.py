@@ -19,7 +19,7 @@ from rich.table import Table
 
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.images import read_image, read_indices
-from al_core.interactive import Click, ClickMemory, refine_with_clicks
+from al_core.interactive import Click, ClickMemory, refine_with_clicks, starting_from
 from al_core.interactive.gestures import next_click
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import Window, patch_of, resample
@@ -157,7 +157,7 @@ def click_by_click(case: Case, clicks: int, settings: AnnotatorSettings) -> np.n
         if one is None:
             break
         made.append(one)
-        mask = refine_with_clicks(case.image, case.probability, made, memory)
+        mask = refine_with_clicks(case.image, starting_from(case.probability, made), made, memory)
     return mask
 
 

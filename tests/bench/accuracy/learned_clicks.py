@@ -26,6 +26,7 @@ from rich.table import Table
 
 from al_core.fingerprint import fingerprint
 from al_core.footage.images import read_image, read_indices, resized, working_size
+from al_core.interactive.clicks import starting_from
 from al_core.interactive.gestures import box_around, next_click
 from al_core.interactive.learned.learned_refiner import GESTURES, ChosenRefiner, Method, refiners
 from al_core.interactive.learned.refiner_choice import choose_refiners, is_held_out
@@ -269,7 +270,7 @@ def clicked(
         wrong = next_click(mask, truth, 0.0, np.random.default_rng(0)) if number else None
         if wrong is not None:
             clicks.append(wrong)
-            mask = refiner.with_clicks(image, start.astype(np.float32), clicks)
+            mask = refiner.with_clicks(image, starting_from(start.astype(np.float32), clicks), clicks)
         if number in counts:
             after.append(iou(mask, truth))
     return after

@@ -284,6 +284,19 @@ class TestRefine:
         assert (decode(Rle(*fitted["size"], fitted["counts"])) & decode(drawn.rle)).any()
         assert next_task(ada)["draft"] is None
 
+    def test_a_click_far_from_a_shown_mask_makes_a_new_one_and_from_a_drawn_one_another_part(self, office, ada):
+        office.ask(3)
+        task = next_task(ada)
+        speck = np.zeros((HEIGHT, WIDTH), bool)
+        speck[0, WIDTH - 1] = True
+        clicks = [{"x": 10, "y": 12, "positive": True}]
+        for own in (False, True):
+            asked = {"rle": encode(speck).to_coco(), "clicks": clicks, "own": own}
+            found = act(ada, task, "refine", track_id=1, **asked).json()["rle"]
+            mask = decode(Rle(*found["size"], found["counts"]))
+            assert mask[12, 10]
+            assert mask[0, WIDTH - 1] == own
+
     def test_a_coarse_mask_needs_no_other_refiner(self, office, ada):
         office.ask(3)
         task = next_task(ada)

@@ -159,6 +159,21 @@ def test_a_coarse_mask_goes_on_from_the_mask_as_it_is(bright):
     assert np.array_equal(masks_of([{"track_id": 2, "rle": coarse["rle"]}])[2], drawn)
 
 
+def test_the_server_is_told_whether_somebody_drew_the_mask_that_is_clicked_on(bright):
+    asked = []
+    bright.page.on("request", lambda sent: sent.url.endswith("/refine") and asked.append(sent.post_data_json))
+    bright.page.keyboard.press("Shift+V")
+    bright.page.keyboard.press("s")
+    bright.click(ABOVE)
+    assert [question["own"] for question in asked] == [False, False]
+    bright.page.keyboard.press("z")
+    bright.page.keyboard.press("b")
+    bright.drag(INSIDE, ABOVE)
+    bright.page.keyboard.press("s")
+    bright.click(ABOVE)
+    assert [question["own"] for question in asked[2:]] == [True, True]
+
+
 def test_a_sign_at_the_pointer_says_that_the_server_works(bright):
     held = bright.hold("**/refine")
     bright.page.keyboard.press("n")
