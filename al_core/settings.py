@@ -150,9 +150,10 @@ class StudentSettings(_Section):
     BatchNorm statistics too.
     With ``unlabelled`` "self", it also learns from frames that nobody labelled: from the masks that the round before
     delivered there with a confidence of at least ``unlabelled_confidence``; the rest of such a frame is ignored. With
-    "mmt_psm" it has to agree with its mean teacher there, with "cycle" (for ``semantic_unet``) what it says of such a
-    frame has to be enough to paint it again. ``unlabelled_weight`` is what these frames count beside the labelled ones.
-    With ``mix`` "class", half of the objects that are believed to be in one of them are pasted onto another.
+    "mmt_psm" it has to agree with its mean teacher there, with "s4gan" its masks have to pass for drawn by people, with
+    "cycle" (for ``semantic_unet``) what it says of such a frame has to be enough to paint it again.
+    ``unlabelled_weight`` is what these frames count beside the labelled ones. With ``mix`` "class", half of the objects
+    that are believed to be in one of them are pasted onto another.
     """
 
     config: str = "rtmdet_ins_tiny"
@@ -170,7 +171,7 @@ class StudentSettings(_Section):
     max_objects: Positive = 100
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     lower_on_memory: bool = True
-    unlabelled: Literal["none", "self", "mmt_psm", "cycle"] = "none"
+    unlabelled: Literal["none", "self", "mmt_psm", "s4gan", "cycle"] = "none"
     unlabelled_weight: Annotated[float, Field(ge=0)] = 1.0
     unlabelled_confidence: Share = 0.8
     mix: Literal["none", "class"] = "none"

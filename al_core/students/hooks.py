@@ -94,6 +94,20 @@ class MeanTeachersHook(Hook):
             teacher.load_state_dict(weights)
 
 
+class UnlabelledLossesHook(Hook):
+    """Keep the optimizers of what the losses on unlabelled frames teach of their own in the checkpoints."""
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Put them beside the student."""
+        if isinstance(runner.model, SemiStudent):
+            checkpoint["unlabelled_losses"] = runner.model.kept()
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Bring them back."""
+        if isinstance(runner.model, SemiStudent):
+            runner.model.go_on(checkpoint.get("unlabelled_losses", {}))
+
+
 class FrozenPartsHook(Hook):
     """Keep parts of the student as they are while the rest is trained, the statistics of their BatchNorm too.
 

@@ -249,6 +249,7 @@ def _train_one(run: _Run, number: int, resume_point: Path) -> dict[str, Any]:
             [
                 hooks.FrozenPartsHook(run.frozen),
                 hooks.IterationSeedHook(seed),
+                hooks.UnlabelledLossesHook(),
                 teachers,
                 curve,
                 hooks.ResumePointHook(resume_point, run.student.checkpoint_interval, run.identity),

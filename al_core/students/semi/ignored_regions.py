@@ -85,10 +85,10 @@ def check_unlabelled(student: StudentSettings) -> None:
     one_stage = str(model.get("bbox_head", {}).get("type", "")).startswith("RTMDet")
     if not one_stage and not {"rpn_head", "roi_head"} <= model.keys():
         raise _cannot(model.get("type", "another"))
-    if student.unlabelled == "mmt_psm" and not one_stage and isinstance(model.roi_head.bbox_head, list):
+    if student.unlabelled != "self" and not one_stage and isinstance(model.roi_head.bbox_head, list):
         raise BadSettings(
-            "student.unlabelled: 'mmt_psm' expected a student with one second stage, as Mask R-CNN has, got "
-            f"{len(model.roi_head.bbox_head)} that follow one another; choose another student.config, or 'self'"
+            f"student.unlabelled: {student.unlabelled!r} expected a student with one second stage, as Mask R-CNN has, "
+            f"got {len(model.roi_head.bbox_head)} that follow one another; choose another student.config, or 'self'"
         )
 
 

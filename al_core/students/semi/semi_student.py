@@ -13,6 +13,7 @@ from torch import nn
 
 from al_core.settings import Table
 from al_core.students.semantic.cycle import Cycle
+from al_core.students.semi.adversarial import Adversarial
 from al_core.students.semi.consistency import Consistency
 from al_core.students.semi.ignored_regions import ignore_regions
 from al_core.students.semi.unlabelled import PROGRESS, UNLABELLED
@@ -38,11 +39,12 @@ class BelievedMasks(nn.Module):
 
 
 LOSSES: Table[type[nn.Module]] = Table(
-    "student.unlabelled", {"self": BelievedMasks, "mmt_psm": Consistency, "cycle": Cycle}
+    "student.unlabelled", {"self": BelievedMasks, "mmt_psm": Consistency, "s4gan": Adversarial, "cycle": Cycle}
 )
 """Ways to learn from unlabelled frames, by the name that settings use. Each is made from (detector, seed) and called
 with (detector, teacher, preprocessed batch, generator, preprocessed labelled batch); ``START`` and ``FULL`` say when
-its weight rises."""
+its weight rises. One that has networks of its own to teach does so in ``after_step(batch, generator, labelled)``, and
+says by ``kept()`` and ``go_on(kept)`` what a training that was killed needs beside the weights."""
 
 
 class SemiStudent(BaseModel):
@@ -92,14 +94,25 @@ class SemiStudent(BaseModel):
             total, told = self.parse_losses(detector(**known, mode="loss"))
             if weight:
                 batch = detector.data_preprocessor(unlabelled, True)
-                more, told_more = self.parse_losses(
-                    self.unlabelled(detector, self._teachers[0], batch, self._generator(batch), known)
-                )
+                rng = self._generator(batch)
+                more, told_more = self.parse_losses(self.unlabelled(detector, self._teachers[0], batch, rng, known))
                 total = total + weight * more
                 told.update({f"{UNLABELLED}_{name}": value for name, value in told_more.items()})
                 told["loss"] = total
         optim_wrapper.update_params(total)
+        if weight and hasattr(self.unlabelled, "after_step"):
+            self.unlabelled.after_step(batch, rng, known)
         return told
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a training that was killed needs beside the weights, from what the losses teach of their own."""
+        found: dict[str, Any] = self.unlabelled.kept() if hasattr(self.unlabelled, "kept") else {}
+        return found
+
+    def go_on(self, kept: dict[str, Any]) -> None:
+        """Go on from what was kept."""
+        if kept:
+            self.unlabelled.go_on(kept)
 
     def _generator(self, batch: Any) -> torch.Generator:
         """Return the generator of a batch: it follows from the seed and the number of its first item."""

@@ -25,7 +25,7 @@ from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames, weakest_score
 
 NONE = "none"
-SYSTEMS = (NONE, "self", "mmt_psm", "self + class")
+SYSTEMS = (NONE, "self", "mmt_psm", "s4gan", "self + class")
 """Each a way to learn from unlabelled frames, and after a plus how these are mixed."""
 
 Figures = Mapping[str, Mapping[str, float]]

@@ -42,7 +42,7 @@ def test_the_teacher_is_left_as_it_was_and_the_student_gets_gradients(
     monkeypatch.setattr(consistency, "AN_OBJECT", 0.0)  # random weights are sure of nothing
     teacher = copy.deepcopy(detector).eval()
     before = copy.deepcopy(teacher.state_dict())
-    losses = Consistency(detector, 1)(detector, teacher, batch, torch.Generator().manual_seed(1))
+    losses = Consistency(detector, 1)(detector, teacher, batch, torch.Generator().manual_seed(1), None)
     sum(losses.values()).backward()
     assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
     assert not any(module.training for module in teacher.modules())
@@ -54,7 +54,7 @@ def test_the_teacher_is_left_as_it_was_and_the_student_gets_gradients(
 def test_who_sees_no_object_teaches_nothing(detector: Any, batch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consistency, "AN_OBJECT", 1.1)
     teacher = copy.deepcopy(detector).eval()
-    losses = Consistency(detector, 1)(detector, teacher, batch, torch.Generator().manual_seed(1))
+    losses = Consistency(detector, 1)(detector, teacher, batch, torch.Generator().manual_seed(1), None)
     assert [float(loss.detach()) for loss in losses.values()] == [0, 0]
 
 

@@ -12,7 +12,7 @@ from al_core.students.semi.semi_student import SemiStudent, detector_of, ramp
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 
 PAIRS = [
-    *((kind, method) for kind in ("one_stage", "two_stages") for method in ("self", "mmt_psm")),
+    *((kind, method) for kind in ("one_stage", "two_stages") for method in ("self", "mmt_psm", "s4gan")),
     *(("pixels", method) for method in ("self", "cycle")),
 ]
 """Students, and the ways in which they can learn from unlabelled frames."""
