@@ -16,7 +16,7 @@ from torch import Tensor
 
 from al_core.adversary.discriminator import Discriminator, telling_loss
 from al_core.adversary.distortion import distorted
-from al_core.adversary.windows import boxes_of, cut, jittered, whole, windows_around
+from al_core.adversary.object_windows import boxes_of, cut, jittered, whole, windows_around
 from al_core.masks.rle import Rle, box, decode
 from al_core.records import FrameRef, MaskLabel
 

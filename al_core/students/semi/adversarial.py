@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from al_core.adversary.discriminator import Discriminator, telling_loss
-from al_core.adversary.windows import boxes_of, cut, jittered, whole, windows_around
+from al_core.adversary.object_windows import boxes_of, cut, jittered, whole, windows_around
 from al_core.students.semi.soft_objects import SoftObjects, objects_of
 from al_core.students.semi.tagger import FrameTagger
 

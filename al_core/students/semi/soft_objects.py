@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from al_core.adversary.windows import cut, whole
+from al_core.adversary.object_windows import cut, whole
 
 MOST_POINTS = 100
 """Points of the grid that are looked at for objects."""

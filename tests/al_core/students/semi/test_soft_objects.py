@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from al_core.adversary.windows import whole, windows_around
+from al_core.adversary.object_windows import whole, windows_around
 from al_core.students.build import build_config, build_model
 from al_core.students.semi.soft_objects import SoftObjects, objects_of
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from al_core.adversary.windows import LEAST_SIDE, boxes_of, cut, jittered, whole, windows_around
+from al_core.adversary.object_windows import LEAST_SIDE, boxes_of, cut, jittered, whole, windows_around
 
 
 def test_a_window_is_square_around_the_longer_side() -> None:
