@@ -1,7 +1,10 @@
-"""What frames look like tells where something comes: where a part of the picture changes and changes back.
+"""What frames look like tells where something comes: where a part of the picture changes and changes back, and where it
+looks as it does at no other time.
 
 Each part of a frame (a field of its thumbnail) is compared with the next frame, and with frames some time before and
-after; only what differs from both counts, so that a change that stays (light, a camera that turns) tells little. The
+after; only what differs from both counts, so that a change that stays (light, a camera that turns) tells little. And it
+is held against the same part at other times, spread over the whole video: a place that looks as never else shows
+something new, however long it stays, where what is usual comes again (a camera that stands, or that comes back). The
 parts are measured in units of what is usual for them in this video, and the few that stand out most are taken. How
 much this tells is learnt from the labels of the project.
 
@@ -17,6 +20,15 @@ Array = NDArray[np.float64]
 
 LAGS = (1, 10, 20)
 """Frames before and after that a frame is compared with; with a lag of 1 it is motion."""
+
+OTHER_TIMES, APART = 500, 30
+"""Frames spread over the video that each frame is held against, and how far away from it these are at least."""
+
+ALIKE = 2
+"""How many of them may look like a part that is new: another visit of the same object is no habit."""
+
+NEW_WEIGHT = 2.0
+"""How much what is new counts beside what changes."""
 
 PARTS = 3
 """How many parts of the picture count, those that stand out most."""
@@ -41,12 +53,13 @@ def conspicuousness(parts: NDArray[np.floating]) -> Array:
     """
     values = np.asarray(parts, np.float64)
     n = len(values)
-    found = [_levels(_smooth(np.log(_standing_out(_change(values, lag)) + 1e-6))) for lag in LAGS if lag < n]
-    if not found:
+    changes = [_level(_change(values, lag)) for lag in LAGS if lag < n]
+    if not changes:
         return np.zeros(n)
-    total = np.mean(found, axis=0)
-    deviation = total.std()
-    return np.asarray((total - total.mean()) / deviation if deviation > 1e-9 else np.zeros(n))
+    cue = _standard(np.mean(changes, axis=0))
+    if n >= 4 * APART:
+        cue = _standard(cue + NEW_WEIGHT * _standard(_level(_new(values))))
+    return cue
 
 
 def chances(rate: float, cue: Array, weight: float) -> Array:
@@ -97,6 +110,32 @@ def _change(values: Array, lag: int) -> Array:
     before[lag:], after[:-lag] = step, step
     both = np.minimum(before, after)
     return np.where(np.isfinite(both), both, 0.0)
+
+
+def _new(values: Array) -> Array:
+    """Return how little each part looks like itself at other times, float64 [n, p]."""
+    n, n_parts, _ = values.shape
+    times = np.unique(np.linspace(0, n - 1, min(n, OTHER_TIMES)).round().astype(np.int64))
+    found = np.zeros((n, n_parts))
+    # So many frames at once that memory does not grow with the video.
+    for block in np.array_split(np.arange(n), -(-n // OTHER_TIMES)):
+        near = np.abs(block[:, None] - times) < APART
+        for part in range(n_parts):
+            mine, others = values[block, part], values[times, part]
+            squared = (mine**2).sum(1)[:, None] + (others**2).sum(1) - 2 * mine @ others.T
+            squared[near] = np.inf
+            found[block, part] = np.partition(squared, ALIKE - 1, axis=1)[:, ALIKE - 1]
+    return np.sqrt(np.maximum(found, 0))
+
+
+def _level(change: Array) -> Array:
+    return _levels(_smooth(np.log(_standing_out(change) + 1e-6)))
+
+
+def _standard(values: Array) -> Array:
+    """Return values with mean 0 and deviation 1; 0 where they are all the same."""
+    deviation = values.std()
+    return np.asarray((values - values.mean()) / deviation if deviation > 1e-9 else np.zeros(len(values)))
 
 
 def _standing_out(change: Array) -> Array:

@@ -23,6 +23,20 @@ def test_what_comes_and_goes_stands_out():
     assert cue[80:95].mean() > 2 > cue[:60].max()
 
 
+@pytest.mark.parametrize("n", [400, 1300])
+def test_what_stays_for_a_while_stands_out_in_its_middle_too_where_the_rest_comes_again(n):
+    cue = conspicuousness(parts(n, range(150, 195)))
+    assert cue[165:180].mean() > 1
+    assert cue[165:180].min() > max(cue[:140].max(), cue[205:].max())
+
+
+def test_a_second_visit_hides_neither():
+    values = parts(400, range(80, 95))
+    values[300:315, 3] += 0.3
+    cue = conspicuousness(values)
+    assert min(cue[82:93].min(), cue[302:313].min()) > cue[120:280].max()
+
+
 def test_a_change_that_stays_stands_out_less_than_one_that_goes():
     cue = conspicuousness(parts(steps=(40,)))
     assert cue[80:95].mean() > cue[30:50].mean() + 1
