@@ -347,7 +347,7 @@ def make_pool(
         mine, hazard = labels[video], world.hazards(video, labels[video])
         seen, stay = expected[video], presence[video].stay
         objects = world.objects(video)
-        return Outlook(seen.error, hazard, frozenset(mine), objects, seen.vacant, seen.unseen, stay, seen.unknown)
+        return Outlook(seen.error, hazard, frozenset(mine), objects, seen.vacant, seen.unseen, stay)
 
     def true_gain(frame: FrameRef, others: Sequence[FrameRef]) -> float:
         """Return the error that an exact label takes away; ``others`` are of the same video."""

@@ -42,7 +42,6 @@ class Outlook:
             (:mod:`~al_core.selection.presence`); nothing when left out. A look lessens it also where no mask is
             carried.
         stay: frames that an object stays.
-        unknown: float64 [n], the chance of something that nobody has seen, where objects come and go.
 
     Raises:
         ValueError: lengths that do not fit.
@@ -55,7 +54,6 @@ class Outlook:
     vacant: frozenset[int] = frozenset()
     unseen: Array | None = None
     stay: float = USUAL_STAY
-    unknown: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.hazard) != len(self.error) - 1:

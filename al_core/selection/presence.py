@@ -133,14 +133,10 @@ class Expected(NamedTuple):
     Attributes:
         error: float64 [n] in [0, 1], 1 - J&F; it includes ``unseen``.
         unseen: float64 [n], the part of it that comes from objects that nobody has seen there.
-        unknown: float64 [n], the chance of something that nobody has seen, also beside an object that was, and that
-            stays no longer than usual: masks that are carried too far make stays look long. 0 while something is in
-            all labels.
     """
 
     error: Array
     unseen: Array
-    unknown: Array
 
     @property
     def vacant(self) -> frozenset[int]:
@@ -173,11 +169,9 @@ def expected_of(
     frames = np.arange(shot.start, shot.stop)
     likely = np.full(len(shot), presence.rate) if chance is None else chance[frames]
     marks = sorted(i for i in labels if i in shot)
-    known_there = np.array([max(shown.get(i, {}).values(), default=0.0) for i in shot])
-    unknown = np.zeros(len(shot)) if chance is None else likely * (1 - known_there)
     if not marks:
-        error = np.where(known_there > 0, 1.0, likely)
-        return Expected(error, error * (1 - presence.rate), unknown)
+        error = np.where([bool(shown.get(i)) for i in shot], 1.0, likely)
+        return Expected(error, error * (1 - presence.rate))
     error, unseen = np.zeros(len(shot)), np.zeros(len(shot))
     for start, end in pairwise([None, *marks, None]):
         gap = range(shot.start if start is None else start + 1, shot.stop if end is None else end)
@@ -190,8 +184,7 @@ def expected_of(
             wrong = np.mean([_wrong(t, known, sides, presence) for t in set(known).union(*around)])
             error[i - shot.start] = 1 - worth(1 - float(wrong))
             unseen[i - shot.start] = 0.0
-    away = unlooked_in(len(shot), [m - shot.start for m in marks], min(presence.stay, USUAL_STAY))
-    return Expected(error, unseen, unknown * away)
+    return Expected(error, unseen)
 
 
 def _wrong(

@@ -61,8 +61,7 @@ def outlooks_of(
         hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
         agreed = 1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames)
         error = 1 - (1 - expected.error) * agreed
-        unseen, unknown = expected.unseen, expected.unknown
-        return Outlook(error, hazard, found.labelled, objects, expected.vacant, unseen, found.stay, unknown)
+        return Outlook(error, hazard, found.labelled, objects, expected.vacant, expected.unseen, found.stay)
 
     return outlook
 

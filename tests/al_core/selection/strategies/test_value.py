@@ -114,9 +114,7 @@ def coming_and_going(n_frames, labels, shown=None, rate=0.2, chance=None):
     """A video in which objects come and go, as a pool is told of it; ``labels`` says what each labelled frame shows."""
     likely = np.full(n_frames, rate) if chance is None else chance
     found = expected_of(shown or {}, labels, range(n_frames), Presence(rate), likely)
-    hazard = np.full(n_frames - 1, 0.05)
-    vacant, unseen, unknown = found.vacant, found.unseen, found.unknown
-    return Outlook(found.error, hazard, frozenset(labels), 1.0, vacant, unseen, unknown=unknown)
+    return Outlook(found.error, np.full(n_frames - 1, 0.05), frozenset(labels), 1.0, found.vacant, found.unseen)
 
 
 def seeking(outlooks, n, **settings):
@@ -126,42 +124,13 @@ def seeking(outlooks, n, **settings):
     return run("value", replace(pool_of(lengths, labelled), outlooks=lambda video: outlooks[video]), n, **settings)
 
 
-WRONG = Outlook(np.full(200, 0.6), np.full(199, 0.5), frozenset({20, 180}))
-"""A video that goes wrong, and in which nothing comes and goes."""
-
-
-def test_what_nobody_saw_is_sought_although_much_is_wrong_elsewhere():
-    found = seeking({1: coming_and_going(1000, {500: ()}), 2: WRONG}, 8)
-    sought = [s for s in found if s.frame.video_id == 1]
-    assert len(sought) >= 6
-    assert all("something may have come" in s.reason for s in sought)
-    assert np.diff(sorted([500, *(s.frame.frame_idx for s in sought)])).min() >= 40
-    assert [s.rank for s in found] == list(range(8))
-    assert len(set(places(found))) == 8
-
-
-def test_what_nobody_saw_is_sought_beside_an_object_that_was_seen_too():
-    carried = {i: {1: 0.8} for i in range(495, 506)}
-    found = seeking({1: coming_and_going(1000, {200: (), 500: (1,)}, carried)}, 8)
-    beyond = [s for s in found if s.frame.frame_idx > 600]
-    assert any("something may have come that nobody saw" in s.reason for s in beyond)
-
-
-def test_where_objects_are_always_there_nothing_is_sought():
-    always = Outlook(np.full(300, 0.05), np.full(299, 0.5), frozenset({150}), unknown=np.zeros(300))
-    assert [s.frame.video_id for s in seeking({1: always, 2: WRONG}, 4)] == [2] * 4
-
-
-def test_no_more_is_sought_than_probably_comes():
-    outlook = coming_and_going(300, dict.fromkeys(range(0, 300, 6), ()), rate=0.02)
-    assert sum(s.frame.video_id == 1 for s in seeking({1: outlook, 2: WRONG}, 8)) <= 1
-
-
-def test_half_of_what_is_sought_does_not_go_by_looks():
-    striking = np.where(np.arange(1000) < 300, 0.9, 0.01)
-    found = [i for _, i in places(seeking({1: coming_and_going(1000, {500: ()}, chance=striking)}, 12))]
-    assert sum(i < 300 for i in found) >= 6
-    assert sum(i > 500 for i in found) >= 2
+def test_what_nobody_saw_is_sought_where_frames_look_like_it_and_not_there_alone():
+    striking = np.where(np.arange(1000) < 300, 0.5, 0.1)
+    found = seeking({1: coming_and_going(1000, {500: ()}, chance=striking)}, 12)
+    frames = [i for _, i in places(found)]
+    assert sum(i < 300 for i in frames) >= 6
+    assert sum(i > 500 for i in frames) >= 2
+    assert all("something may have come" in s.reason for s in found)
 
 
 def test_a_quota_holds_for_all_that_a_round_asks_for():
