@@ -27,10 +27,11 @@ from al_core.settings import Table
 from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
-NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity", "unlabelled", "shapes")
+NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity", "cycle", "unlabelled", "shapes")
 """From the quickest to the dearest."""
 
-PROOFS: Table[Proof] = Table("proof", {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES})
+PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
+PROOFS: Table[Proof] = Table("proof", {**PLACES, "cycle": "tests.bench.proofs.unlabelled_proof:PIXELS"})
 REAL = "real clips"
 HEAD = ("system", "footage (cases)", "rival", "figure", "means", "difference", "95 % interval", "seconds", "verdict")
 

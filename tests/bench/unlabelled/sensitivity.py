@@ -96,15 +96,26 @@ def told(found: Sequence[Mapping[str, float]]) -> Iterator[str]:
 @click.option("--side", default=320, show_default=True)
 @click.option("--frames", default=1000, show_default=True)
 @click.option("--every", default=1, show_default=True)
+@click.option("--clips", help="Comma-separated clips of the pool; default: all.")
 def main(
-    data: Path, work: Path, proof: str, seeds: str, base_steps: int, steps: int, side: int, frames: int, every: int
+    data: Path,
+    work: Path,
+    proof: str,
+    seeds: str,
+    base_steps: int,
+    steps: int,
+    side: int,
+    frames: int,
+    every: int,
+    clips: str | None,
 ) -> None:
     """Measure on every clip, and print the means."""
     use_threads(1)
     settings = settings_of(side, "flow")
-    study = study_of(proof, data, settings, frames, every, work / "cache")
+    study = study_of(proof, data, settings, frames, every, work / "cache", clips.split(",") if clips else ())
     assert isinstance(study, ClipStudy)
-    bench = Bench(study, Steps(base_steps, steps), work / f"{base_steps}-{steps}-{side}-{frames}-{every}-flow")
+    name = f"{base_steps}-{steps}-{side}-{frames}-{every}-flow" + (f"-{clips}" if clips else "")
+    bench = Bench(study, Steps(base_steps, steps), work / name)
     found = []
     for seed in map(int, seeds.split(",")):
         for name in study.names:

@@ -70,15 +70,16 @@ class Bench:
     folder: Path
     changes: Mapping[str, float] = field(default_factory=dict)
 
-    def measure(self, system: str, seed: int, steps: int | None = None) -> tuple[Figures, float]:
+    def measure(self, system: str, seed: int, steps: int | None = None, name: str = "") -> tuple[Figures, float]:
         """Return the figures of an arm, and the processor seconds of its training.
 
         Args:
             steps: by default those of every arm.
+            name: of an arm in which something else is different too.
         """
         base, steps = self.base(seed), self.steps.arm if steps is None else steps
         believed = self._believed(base, seed)
-        folder = self.folder / f"{self.study.name}-{seed}" / f"{system}-{steps}"
+        folder = self.folder / f"{self.study.name}-{seed}" / f"{name or system}-{steps}"
         trained, seconds = self._train(system, folder, 1000 * seed + 2, steps, base, believed)
         return self.study.figures(self.predicting(trained)), seconds
 
