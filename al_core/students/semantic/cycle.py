@@ -22,7 +22,7 @@ from al_core.students.semantic.unet_student import pixel_losses
 PAINTER_CHANNELS = (16, 32, 48, 64)
 
 IMAGE_CYCLE, MASK_CYCLE, PAINTED, ADVERSARIAL = 0.1, 0.1, 1.0, 0.1
-"""Weights of the losses beside that of the labelled frames. With an image cycle of 1 toys lost .02 J, with .1 nothing."""
+"""Weights of the losses beside that of the labelled frames. With an image cycle of 1 toys lost .02 J."""
 
 
 class Cycle(nn.Module):
