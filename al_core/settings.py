@@ -153,7 +153,8 @@ class StudentSettings(_Section):
     "mmt_psm" it has to agree with its mean teacher there, with "s4gan" its masks have to pass for drawn by people, with
     "cycle" (for ``semantic_unet``) what it says of such a frame has to be enough to paint it again.
     ``unlabelled_weight`` is what these frames count beside the labelled ones. With ``mix`` "class", half of the objects
-    that are believed to be in one of them are pasted onto another.
+    that are believed to be in one of them are pasted onto another; with "depth", what is
+    nearer in one of two is taken.
     """
 
     config: str = "rtmdet_ins_tiny"
@@ -174,7 +175,7 @@ class StudentSettings(_Section):
     unlabelled: Literal["none", "self", "mmt_psm", "s4gan", "cycle"] = "none"
     unlabelled_weight: Annotated[float, Field(ge=0)] = 1.0
     unlabelled_confidence: Share = 0.8
-    mix: Literal["none", "class"] = "none"
+    mix: Literal["none", "class", "depth"] = "none"
 
 
 class TeacherSettings(_Section):

@@ -50,7 +50,8 @@ MEANING = {
     "starts from (see [students](students.md)).",
     "student.when": "Train `always`, in every round, or only where it `pays`: a round keeps the student of an earlier "
     "one where frames that people labelled after delivery say that teachers bring nothing ([students](students.md)).",
-    "student.init_weights": "A file of weights that the first round starts from; empty means random weights.",
+    "student.init_weights": "A file of weights that the first round starts from; `project`: the encoder that "
+    "`fewframes pretrain --depth` trained; empty means random weights.",
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",
     "student.iterations": "Training steps of a round that starts from the round before.",
@@ -71,7 +72,8 @@ MEANING = {
     "student.unlabelled_confidence": "Least calibrated confidence of a delivered mask that `self` learns from, and "
     "that `mix` pastes.",
     "student.mix": "How frames that nobody labelled are mixed: `none`; `class`, half of the objects of one are pasted "
-    "onto another.",
+    "onto another; `depth`, of two the nearer pixels are taken, by what `fewframes pretrain --depth` learnt "
+    "([depth](depth.md)).",
     "student.lower_on_memory": "When memory runs out in a step, try it once more with a smaller `student.batch_size`, "
     "then a smaller `student.long_side`, which later rounds keep.",
     "teachers.decays": "One mean teacher per decay of its moving average.",

@@ -90,6 +90,20 @@ Explain = Callable[[Sequence[FrameRef]], Mapping[FrameRef, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
+class DepthSight:
+    """What is known of the depth of frames.
+
+    Attributes:
+        features: descriptors of any frames by what is near and far in them.
+        errors: (frames, at least one labelled one) -> how wrong who learnt depth from the labelled ones is about each
+            of the others, float64 [n], at least 0.
+    """
+
+    features: Features
+    errors: Callable[[Frames, Frames], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class Pool:
     """What a strategy chooses from.
 
@@ -108,6 +122,7 @@ class Pool:
         patches: descriptors of the parts of frames, float32 [n, p, d] of length 1.
         shots: cuts and still stretches by video; a label says nothing of frames beyond a cut.
         n_vouched: frames that are no candidates since certificates vouch for all their masks.
+        depth: what is known of the depth of frames, for the strategy that goes by it.
         cues: video -> how much stands out in each of its frames, float64 [n] (see ``conspicuous``).
     """
 
@@ -128,6 +143,7 @@ class Pool:
     shots: Mapping[int, Shots] = field(default_factory=dict)
     cues: Callable[[int], NDArray[np.float64]] | None = None
     n_vouched: int = 0
+    depth: DepthSight | None = None
 
     @classmethod
     def from_arrays(

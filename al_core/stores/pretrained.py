@@ -14,7 +14,8 @@ from al_core.files import json_bytes, write_whole
 from al_core.settings import OF_PROJECT, PropagationSettings, Table
 
 USERS: Table[frozenset[str]] = Table(
-    "kind of network", {"encoder": frozenset({"affinity", "tracks"}), "parent": frozenset({"specialist"})}
+    "kind of network",
+    {"encoder": frozenset({"affinity", "tracks"}), "parent": frozenset({"specialist"}), "depth": frozenset()},
 )
 """The propagators that work with each kind."""
 
@@ -87,9 +88,20 @@ class PretrainedNetworks:
         """Return the file of a network's weights."""
         return self.folder / f"{one.kind}-{one.sha256[:12]}.pt"
 
-    def add(self, one: Pretrained, weights: bytes) -> None:
-        """Keep a network; it takes the place of earlier ones for rounds that begin from now on."""
+    def card(self, one: Pretrained) -> Path:
+        """Return the file that says for people what a network learnt from; only some have one."""
+        return self.path(one).with_suffix(".md")
+
+    def serving(self, kind: str, at: datetime | None) -> Pretrained | None:
+        """Return the network of a kind that a round works with which began at a time (None: now); None without one."""
+        return next((one for one in reversed(self.all()) if one.kind == kind and one.serves(at)), None)
+
+    def add(self, one: Pretrained, weights: bytes, card: str = "") -> None:
+        """Keep a network, and what is said of it; it takes the place of earlier ones for rounds that begin from now
+        on."""
         write_whole(self.path(one), weights)
+        if card:
+            write_whole(self.card(one), card.encode())
         self._write([*self.all(), one])
 
     def end(self, kind: str, at: datetime) -> bool:
@@ -137,6 +149,37 @@ def used(
             )
         if (serving or later) and USERS[kind] & methods:
             (found[kind],) = serving or later
+    return found
+
+
+def weights_to_start_from(name: str, networks: PretrainedNetworks, began: datetime | None = None) -> Path | None:
+    """Return the file that ``student.init_weights`` stands for, in a round that began at a time; None for none.
+
+    Raises:
+        BadCheckpoint: the network of depth of the project is asked for, and there is none. DamagedFile: the list
+            cannot be read.
+    """
+    if name != OF_PROJECT:
+        return Path(name).expanduser() if name else None
+    return networks.path(depth_of(networks, "student.init_weights", began))
+
+
+def depth_of(networks: PretrainedNetworks, asked_by: str, began: datetime | None = None) -> Pretrained:
+    """Return the network of depth that a round works with which began at a time.
+
+    Args:
+        asked_by: the setting that needs it.
+
+    Raises:
+        BadCheckpoint: there is none. DamagedFile: the list cannot be read.
+    """
+    # What a setting asks for may also have been made since the round began.
+    found = networks.serving("depth", began) or networks.serving("depth", None)
+    if found is None:
+        raise BadCheckpoint(
+            f"{asked_by}: it needs what this project learnt of depth, and there is nothing; train it with: "
+            "fewframes pretrain --depth"
+        )
     return found
 
 

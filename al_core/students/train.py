@@ -40,7 +40,7 @@ from al_core.students.build import (
     read_checkpoint,
 )
 from al_core.students.dataset import ItemSampler, LabelledFrames, TrainingSample, kept_generators
-from al_core.students.semi.mixing import MIXES
+from al_core.students.semi.mixing import MIXES, Nearness
 from al_core.students.semi.unlabelled import PairedFrames, UnlabelledFrames, UnlabelledSample, fingerprint_unlabelled
 from al_core.students.weights import ClassRows, Start, class_rows, read_start
 from al_core.students.zoo import FROZEN, check_start
@@ -93,6 +93,7 @@ def train_student(
     on_progress: Callable[[Progress], None] | None = None,
     statistics_batches: int = STATISTICS_BATCHES,
     unlabelled: Sequence[UnlabelledSample] = (),
+    nearness: Nearness | None = None,
 ) -> TrainedStudent:
     """Train a student; a repeated call with the same arguments continues after a kill, and returns after the end.
 
@@ -107,6 +108,7 @@ def train_student(
         on_progress: called after each iteration.
         statistics_batches: from which the statistics of BatchNorm are measured at the end.
         unlabelled: frames that nobody labelled, from which the student learns too, by ``student.unlabelled``.
+        nearness: of these frames, where ``student.mix`` is "depth".
 
     Raises:
         BadLabel: no sample, or one of an unknown category. BadSettings: the student cannot be built, or cannot learn
@@ -120,6 +122,7 @@ def train_student(
         *(student, teachers, samples, categories, read_image, work_dir, seed, iterations, init_checkpoint, on_progress),
         statistics_batches=statistics_batches,
         unlabelled=tuple(unlabelled) if student.unlabelled != "none" else (),
+        nearness=nearness if student.mix != "none" and MIXES[student.mix].by_nearness else None,
     )
     final = work_dir / FINAL
     content = _read_if_same(run, final)
@@ -151,6 +154,7 @@ class _Run:
     on_progress: Callable[[Progress], None] | None
     statistics_batches: int = STATISTICS_BATCHES
     unlabelled: Sequence[UnlabelledSample] = ()
+    nearness: Nearness | None = None
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -188,6 +192,7 @@ class _Run:
             how = [self.student.unlabelled, self.student.unlabelled_weight]
             heads["unlabelled"] = [*how, fingerprint_unlabelled(self.unlabelled)]
             heads |= {"mix": self.student.mix} if self.student.mix != "none" else {}
+            heads |= {"nearness": self.nearness.source} if self.nearness is not None else {}
         return fingerprint(
             heads
             | {
@@ -356,7 +361,9 @@ def _unlabelled(run: _Run, seed: int) -> UnlabelledFrames:
     since they hold the objects' surroundings, and objects."""
     pipeline = [step for step in run.config.train_pipeline if step["type"] != "PaintIgnored"]
     mix = None if run.student.mix == "none" else MIXES[run.student.mix]
-    return UnlabelledFrames(run.unlabelled, *_stream(run, seed, run.iterations, pipeline), mix=mix)
+    return UnlabelledFrames(
+        run.unlabelled, *_stream(run, seed, run.iterations, pipeline), mix=mix, nearness=run.nearness
+    )
 
 
 def _stream(run: _Run, seed: int, n_batches: int, pipeline: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from al_core.errors import NotReady, UnknownName
 from al_core.evaluation.calibration import Calibration
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.settings import Settings
+from al_core.settings import OF_PROJECT, Settings
 from tasks.steps.context import Predicted, Propagated, RoundContext, Trained, standing_rounds
 from tasks.steps.train import starting_round
 
@@ -92,6 +92,6 @@ def _ancestry(context: RoundContext, before: Mapping[int, RoundStudent]) -> tupl
     start = starting_round(context)
     if start is None:
         name = context.settings.student.init_weights
-        return (Path(name).name if name else RANDOM,)
+        return ("the network of depth" if name == OF_PROJECT else Path(name).name if name else RANDOM,)
     older = before.get(start[0])
     return (f"round {start[0]}", *(older.ancestry if older is not None else ()))

@@ -27,7 +27,7 @@ from al_core.settings import (
     Settings,
     leaves,
 )
-from al_core.stores.pretrained import PretrainedNetworks, used
+from al_core.stores.pretrained import PretrainedNetworks, depth_of, used, weights_to_start_from
 from al_core.students.zoo import check_start, config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
@@ -70,7 +70,10 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
             choose_device(settings.student.device)
     ledger = open_ledger(project) if project else None
     if ledger is None or not starts_from_round_before(settings, ledger):
-        check_weights(settings)
+        check_weights(settings, project)
+    if settings.student.mix == "depth":
+        with _about("student.mix"):
+            depth_of(_networks(project), "student.mix")
     _check_tools(settings.annotator, tokens)
     _check_target(settings, sum(ledger.pool_lengths().values()) if ledger else 0)
     if ledger is not None:
@@ -105,8 +108,11 @@ def check_rounds(project: Project) -> None:
         ) from None
 
 
-def check_weights(settings: Settings) -> None:
+def check_weights(settings: Settings, project: Project | None) -> None:
     """Look at the file that the first student starts from: whether it is there, where it must be, and holds weights.
+
+    Args:
+        project: whose network of depth the settings may name; None: it has none yet.
 
     Raises:
         BadSettings: it cannot be used.
@@ -115,10 +121,21 @@ def check_weights(settings: Settings) -> None:
     check_start(settings.student, bool(name))
     if name:
         with _about("student.init_weights"):
-            path = _file(name)
+            path = _file(name) if name != OF_PROJECT else _of_project(name, project)
             from al_core.students.weights import read_start
 
             read_start(path)
+
+
+def _of_project(name: str, project: Project | None) -> Path:
+    found = weights_to_start_from(name, _networks(project))
+    assert found is not None
+    return found
+
+
+def _networks(project: Project | None) -> PretrainedNetworks:
+    """Return what a project learnt on its whole footage; nothing where there is no project yet."""
+    return PretrainedNetworks(project.pretrained if project is not None else Path(os.devnull) / "pretrained")
 
 
 def starts_from_round_before(settings: Settings, ledger: Ledger) -> bool:

@@ -22,7 +22,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameRef, Progress, Video
 from al_core.settings import Settings
-from al_core.stores.pretrained import PretrainedNetworks, with_networks
+from al_core.stores.pretrained import PretrainedNetworks, weights_to_start_from, with_networks
 from tasks.preflight.checks import starts_from_round_before
 from tasks.processes.memory import killed_for_memory
 from tasks.progress import progress_of
@@ -61,11 +61,12 @@ def rehearse(project: Project, ledger: Ledger, settings: Settings) -> tuple[str,
         return ()
     largest = max(videos, key=lambda video: video.width * video.height)
     categories = ledger.categories()
-    networks = with_networks(settings.propagation, PretrainedNetworks(project.pretrained))
+    kept = PretrainedNetworks(project.pretrained)
+    networks = with_networks(settings.propagation, kept)
     trial = {
         "settings": settings.model_copy(update={"propagation": networks}).model_dump(mode="json"),
         "categories": sorted(categories.items()),
-        "start": str(Path(start).expanduser()) if start else "",
+        "start": str(weights_to_start_from(start, kept)) if start else "",
     }
     noted = project.cache / "trials" / f"{_key(settings, trial, largest)}.json"
     if noted.is_file():

@@ -73,7 +73,7 @@ def full_picture(frames: FrameStore, frame: FrameRef, shown: Shown) -> str | Non
 
 def _drawn(image: NDArray[np.uint8], scale: float, shown: Shown) -> str:
     small = _resized(image, scale)
-    masks = [(_resized_mask(rle.decode(mask), small.shape), track_colour(track)) for track, mask in shown.masks]
+    masks = [(resized_mask(rle.decode(mask), small.shape), track_colour(track)) for track, mask in shown.masks]
     return data_uri(draw_masks(small, masks, opacity=0.22, line=2))
 
 
@@ -94,7 +94,8 @@ def _resized(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
-def _resized_mask(mask: NDArray[np.bool_], shape: Sequence[int]) -> NDArray[np.bool_]:
+def resized_mask(mask: NDArray[np.bool_], shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Return a mask of another size (height, width, ...): what it covers at least half of."""
     import cv2
 
     share = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)

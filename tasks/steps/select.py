@@ -29,6 +29,7 @@ from tasks.steps.asking.measured_kinds import MeasuredKinds
 from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
 from tasks.steps.expected_error import cues_of, outlooks_of
+from tasks.steps.model_selection.depth_sight import depth_inputs, depth_sight
 
 MOST_EXPLAINED = 64
 """For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
@@ -50,6 +51,7 @@ def select_inputs(context: RoundContext) -> dict[str, Any]:
         "labels": fingerprint_labels(context.labels_before),
         "predictions": None if before is None else before.sha256,
         **({"accepted": context.frozen_at_first.ids} if context.frozen_at_first.ids else {}),
+        **depth_inputs(context),
         **({"shots": {str(video): found.to_json() for video, found in context.shots.items()}} if context.shots else {}),
     }
 
@@ -216,6 +218,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         right=measured.right if LabelKind.ACCEPT in kinds else RIGHT,
         outlooks=outlooks_of(context, asked_before, cache(partial(frame_worth, context))),
         cues=cues_of(context),
+        depth=depth_sight(context),
         patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),
     )
 

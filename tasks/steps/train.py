@@ -12,12 +12,13 @@ import numpy as np
 from al_core.evaluation.evidence import weight_of
 from al_core.fingerprint import fingerprint_file
 from al_core.records import fingerprint_labels
+from al_core.stores.pretrained import PretrainedNetworks, weights_to_start_from
 from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
-from tasks.steps.model_selection.pseudo_labels import pseudo_inputs, pseudo_labels
+from tasks.steps.model_selection.pseudo_labels import nearness, pseudo_inputs, pseudo_labels
 from tasks.steps.model_selection.training_worth import Gain, gain_so_far, measured_gain, why_not
 
 CURVE_POINTS = 40
@@ -69,7 +70,6 @@ def train_work(context: RoundContext) -> Trained:
     people = {label.frame for label in context.labels_collected}
     accepted = vouched.examples(len(labels), people) if settings.certificates.teach else []
     start = starting_checkpoint(context)
-    continues = start is not None and start.is_relative_to(project.root)
     with training_slot():
         trained = train_student(
             settings.student,
@@ -80,10 +80,11 @@ def train_work(context: RoundContext) -> Trained:
             context.frames.read,
             project.round_dir(context.round_id) / "student",
             seed=settings.seed * 1000 + context.round_id,
-            iterations=settings.student.iterations if continues else settings.student.first_round_iterations,
+            iterations=settings.student.iterations if last is not None else settings.student.first_round_iterations,
             init_checkpoint=start,
             on_progress=progress_of(Trained.step),
             unlabelled=pseudo_labels(context),
+            nearness=nearness(context),
         )
         refiner = train_page_refiner(context, starting_refiner(context))
     context.ledger.put_training_curve(context.round_id, trained.curve)
@@ -117,8 +118,8 @@ def starting_checkpoint(context: RoundContext) -> Path | None:
     before = starting_round(context)
     if before is not None:
         return context.project.absolute(before[1].checkpoint)
-    name = context.settings.student.init_weights
-    return Path(name).expanduser() if name else None
+    networks = PretrainedNetworks(context.project.pretrained)
+    return weights_to_start_from(context.settings.student.init_weights, networks, context.began)
 
 
 def starting_refiner(context: RoundContext) -> Path | None:

@@ -31,6 +31,7 @@ from tasks.report.content import (
     training_curves,
     with_outlook,
 )
+from tasks.report.depth_pictures import knows_depth
 from tasks.report.pages import dashboard_pages
 from tasks.report.pages.dashboard_pages import Frame, Work
 from tasks.report.pages.document import asset
@@ -140,19 +141,24 @@ def video(
     if before is not None and after is not None:
         rounds = (before, after)
         compared = compare_rounds(context.project, context.ledger, *rounds, this.name)[this.name]
-    return html_page(dashboard_pages.video(content, this, compared, rounds, around))
+    known = knows_depth(context.project)
+    return html_page(dashboard_pages.video(content, this, compared, rounds, around, known))
 
 
 @router.get("/videos/{video_id}/frames/{frame_idx}", response_class=HTMLResponse)
 def frame(
-    context: Context, video_id: int, frame_idx: int, rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")]
+    context: Context,
+    video_id: int,
+    frame_idx: int,
+    rounds: Annotated[str, Query(pattern=r"^\d{1,6}(,\d{1,6})?$")],
+    depth: bool = False,
 ) -> HTMLResponse:
-    """Show one frame as one or two rounds delivered it; a part of a page."""
+    """Show one frame as one or two rounds delivered it, and how near what it shows is; a part of a page."""
     this = _video(context, video_id)
     if not 0 <= frame_idx < this.n_frames:
         raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
     numbers = [int(number) for number in rounds.split(",")]
-    view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers)
+    view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers, depth)
     return html_page(frame_view(view, context.ledger.category_names()))
 
 

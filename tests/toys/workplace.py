@@ -19,6 +19,7 @@ from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tasks.steps.propagate import propagate_video
 from tests.toys.footage.movers import MoverClip, line, mover_clip
+from tests.toys.footage.travelling import TravellingClip
 from tests.toys.ledgers import context_of, times_us
 
 SETTINGS = Settings()
@@ -27,18 +28,23 @@ SETTINGS = Settings()
 class Workplace:
     """A project with one ingested folder of frames."""
 
-    def __init__(self, folder: Path, identities: Identities = Identities.PERSISTENT) -> None:
-        self.clip = mover_clip({1: line((30, 36), (4, 0)), 2: line((120, 60), (-3, 0))}, 14, (96, 160))
+    def __init__(
+        self,
+        folder: Path,
+        identities: Identities = Identities.PERSISTENT,
+        clip: MoverClip | TravellingClip | None = None,
+    ) -> None:
+        self.clip = clip or mover_clip({1: line((30, 36), (4, 0)), 2: line((120, 60), (-3, 0))}, 14, (96, 160))
         self.project = Project.at(folder / "project")
         self.ledger = Ledger(self.project.ledger_path, patience=5)
         self.ledger.add_categories(["disk"])
         files = write_frames(folder / "frames", self.clip)
         height, width = self.clip.size
         video = Video(
-            0, "disks", str(folder / "frames"), "folder", "d" * 64, Fraction(25), 12, height, width,
+            0, "disks", str(folder / "frames"), "folder", "d" * 64, Fraction(25), self.clip.n_frames, height, width,
             identities=identities, files=files,
         )  # fmt: skip
-        stored = self.ledger.add_video(video, times_us())
+        stored = self.ledger.add_video(video, times_us(self.clip.n_frames))
         assert stored is not None
         self.video = stored
         self.frames = FrameStore(self.project.cache / "frames", [stored], SETTINGS.frames)
@@ -75,7 +81,7 @@ class Workplace:
         return path
 
 
-def write_frames(folder: Path, clip: MoverClip) -> tuple[str, ...]:
+def write_frames(folder: Path, clip: MoverClip | TravellingClip) -> tuple[str, ...]:
     folder.mkdir()
     for i, image in enumerate(clip.images):
         cv2.imwrite(str(folder / f"{i:05d}.png"), image[..., ::-1])

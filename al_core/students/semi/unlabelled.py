@@ -7,6 +7,7 @@ as that of a labelled frame is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch.utils.data import Dataset
 
 from al_core.fingerprint import fingerprint
 from al_core.records import FrameRef, MaskLabel
-from al_core.students.dataset import LabelledFrames, TrainingSample
-from al_core.students.semi.mixing import Shown, Stays, mixed
+from al_core.students.dataset import CACHED_FRAMES, LabelledFrames, TrainingSample
+from al_core.students.semi.mixing import Mix, Nearness, Shown, mixed
 
 UNLABELLED = "unlabelled"
 """Key of a batch under which the items of unlabelled frames are; each also tells the progress of the training."""
@@ -46,7 +47,8 @@ class UnlabelledFrames(LabelledFrames):
 
     Args:
         samples: at least one; the other arguments are those of :class:`~al_core.students.dataset.LabelledFrames`.
-        mix: how an item takes pixels of another frame, one that is believed to show an object; None: it does not.
+        mix: how an item takes pixels of another frame; None: it does not.
+        nearness: of the frames, for ways to mix that need it.
 
     Raises:
         BadLabel: no sample, or a mask of a category that is not in ``category_ids``.
@@ -62,7 +64,8 @@ class UnlabelledFrames(LabelledFrames):
         seed: int,
         length: int,
         *,
-        mix: Stays | None = None,
+        mix: Mix | None = None,
+        nearness: Nearness | None = None,
     ) -> None:
         known = [TrainingSample(sample.frame, sample.masks) for sample in samples]
         super().__init__(known, category_ids, read_image, long_side, pipeline, _own_seed(seed), length)
@@ -70,7 +73,10 @@ class UnlabelledFrames(LabelledFrames):
         weights = np.array([weight[sample.frame] for sample in self._samples])
         self._shares = weights / weights.sum()
         self._mix = mix
-        self._givers = [i for i, s in enumerate(self._samples) if any(not mask.ignore for mask in s.masks)]
+        shows = [any(not mask.ignore for mask in sample.masks) for sample in self._samples]
+        self._givers = [i for i, one in enumerate(shows) if one or not (mix and mix.by_objects)]
+        reads = nearness.read if nearness is not None and mix is not None and mix.by_nearness else None
+        self._nearness = lru_cache(maxsize=CACHED_FRAMES)(lambda index: reads and reads(self._samples[index].frame))
 
     def sample_of(self, item: int) -> int:
         """Return the index of the frame that an item shows, drawn by the weights."""
@@ -85,13 +91,15 @@ class UnlabelledFrames(LabelledFrames):
         """Return the frame of an item, mixed with another one where frames are mixed, with what is believed of it and
         the ignore region."""
         index, rng = self.sample_of(item), np.random.default_rng([self._seed, 3, item])
-        shown = Shown(self._samples[index].frame, *self._frame(index))
+        shown = self._known(index)
         givers = [i for i in self._givers if i != index]
         if self._mix is not None and givers:
-            other = int(rng.choice(givers))
-            shown = mixed(shown, Shown(self._samples[other].frame, *self._frame(other)), self._mix, rng)
+            shown = mixed(shown, self._known(int(rng.choice(givers))), self._mix.stays, rng)
         unknown = (shown.masks.sum(axis=0, keepdims=True) == 0).astype(np.uint8)
         return shown.image, np.concatenate([shown.masks, unknown]), [*shown.classes, -1]
+
+    def _known(self, index: int) -> Shown:
+        return Shown(self._samples[index].frame, *self._frame(index), self._nearness(index))
 
 
 class PairedFrames(Dataset):

@@ -138,14 +138,19 @@ def videos(all_videos: Sequence[Video], quality: Mapping[int, float], peaks: Map
 
 
 def video(
-    content: Content, this: Video, compared: LabelDiff | None, rounds: tuple[int, int] | None, frame: Frame
+    content: Content,
+    this: Video,
+    compared: LabelDiff | None,
+    rounds: tuple[int, int] | None,
+    frame: Frame,
+    depth: bool = False,
 ) -> str:
-    """Show one video: its time line, its frames, and what changed between two rounds."""
+    """Show one video: its time line, its frames, and what changed between two rounds; depth where there is one."""
     charts = Charts()
     parts = {"Time line": video_cards(content, charts)}
     delivered = [r.round_id for r in content.rounds if r.covered is not None]
     if delivered:
-        parts["Frames"] = viewer(this, delivered, rounds)
+        parts["Frames"] = viewer(this, delivered, rounds, depth)
     if compared is not None and rounds is not None:
         parts["Changes"] = _changes(compared, rounds)
     head = header(this.name, f"{many(this.n_frames, 'frame')} of {content.name}")

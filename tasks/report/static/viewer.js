@@ -15,7 +15,8 @@
     const target = document.getElementById("shown");
     target.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(`${place.dataset.address}${number}?rounds=${place.dataset.rounds}`);
+      const depth = place.elements.depth?.checked ? "&depth=true" : "";
+      const answer = await fetch(`${place.dataset.address}${number}?rounds=${place.dataset.rounds}${depth}`);
       const text = await answer.text();
       if (shown !== number) return;
       if (answer.ok) target.innerHTML = text;
@@ -30,6 +31,9 @@
     if (event.target !== form()) return;
     event.preventDefault();
     show(Number(form().elements.frame.value));
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "depth" && event.target.form === form()) show(Number(form().elements.frame.value));
   });
   document.addEventListener("click", (event) => {
     const step = event.target.closest("#viewer [data-step]");

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameRef, MaskLabel, Provenance, Video
 from al_core.settings import StudentSettings
 from al_core.stores.delivered import read_delivered
+from al_core.stores.pretrained import Pretrained, PretrainedNetworks, depth_of
 from tasks.steps.context import Propagated, RoundContext
 
 if TYPE_CHECKING:
+    from al_core.students.semi.mixing import Nearness
     from al_core.students.semi.unlabelled import UnlabelledSample
 
 BY_MACHINE = frozenset({Provenance.PROPAGATED, Provenance.TEACHER})
@@ -19,7 +21,29 @@ def pseudo_inputs(context: RoundContext) -> dict[str, Any]:
     if context.settings.student.unlabelled == "none":
         return {}
     before = context.before.result(Propagated)
-    return {"delivered": {} if before is None else dict(before.hashes)}
+    found: dict[str, Any] = {"delivered": {} if before is None else dict(before.hashes)}
+    return found | ({"depth": _depth(context).sha256} if context.settings.student.mix == "depth" else {})
+
+
+def nearness(context: RoundContext) -> "Nearness | None":
+    """Return how near what unlabelled frames show is, where they are mixed by it.
+
+    Raises:
+        BadCheckpoint: the project has learnt no depth, or with the backbone of another student.
+    """
+    student = context.settings.student
+    if student.unlabelled == "none" or student.mix != "depth":
+        return None
+    from al_core.depth.depth_network import load_depth_network
+    from al_core.students.semi.mixing import Nearness
+
+    one = _depth(context)
+    network = load_depth_network(PretrainedNetworks(context.project.pretrained).path(one), student)
+    return Nearness(one.sha256, lambda frame: network.nearness(context.frames.read(frame)))
+
+
+def _depth(context: RoundContext) -> Pretrained:
+    return depth_of(PretrainedNetworks(context.project.pretrained), "student.mix", context.began)
 
 
 def pseudo_labels(context: RoundContext) -> "list[UnlabelledSample]":

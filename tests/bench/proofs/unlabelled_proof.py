@@ -24,7 +24,7 @@ from al_core.settings import Settings
 from al_core.students.semi.mining import mined_weights
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.bench.unlabelled.clip_study import ClipStudy, LabelledClip
-from tests.bench.unlabelled.study import NONE, SYSTEMS, Bench, Steps
+from tests.bench.unlabelled.study import NONE, ON_CLIPS, SYSTEMS, Bench, Steps
 from tests.toys.footage.movers import MoverClip
 from tests.toys.footage.synthetic import synthetic_clip
 from tests.toys.students import NARROW
@@ -36,6 +36,9 @@ PIXEL_STEPS = Steps(base=40, arm=60)
 RANDOM = "mmt_psm, random negatives"
 CYCLE, ONE_WAY = "cycle", "cycle, not from maps"
 WHAT = "J of teachers"
+
+MEASURED = [system for system in SYSTEMS if system not in ON_CLIPS]
+"""Depth has a proof of its own, on scenes that have one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def at_random(positive: torch.Tensor, sensitivity: torch.Tensor) -> torch.Tensor
 
 
 OBJECT_ARMS = (
-    *(Arm(system, system) for system in SYSTEMS),
+    *(Arm(system, system) for system in MEASURED),
     Arm(RANDOM, "mmt_psm", ("al_core.students.semi.consistency.mined_weights", at_random)),
 )
 PIXEL_ARMS = (
@@ -122,7 +125,7 @@ def _labelled(clip: MoverClip) -> LabelledClip:
 PROOF = Proof(
     "unlabelled",
     (
-        *(Claim(system, NONE, WHAT) for system in SYSTEMS if system != NONE),
+        *(Claim(system, NONE, WHAT) for system in MEASURED if system != NONE),
         Claim("mmt_psm", "self", WHAT),
         Claim("mmt_psm", RANDOM, WHAT),
     ),

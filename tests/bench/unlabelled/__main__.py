@@ -33,8 +33,9 @@ from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import LEAST_CASES
 from tests.bench.unlabelled.clip_study import ClipStudy, LabelledClip
+from tests.bench.unlabelled.depth_arms import DepthArms
 from tests.bench.unlabelled.image_study import ImageStudy
-from tests.bench.unlabelled.study import NONE, SYSTEMS, Bench, Steps, Study
+from tests.bench.unlabelled.study import NONE, ON_CLIPS, SYSTEMS, Bench, Steps, Study
 
 PROOFS = ("pool, 2 labels", "pool, 4 labels", "cells, 5 labels")
 FIGURES = {"pool": ("J of teachers' masks", "J&F delivered"), "cells": ("AP50", "AJI")}
@@ -89,9 +90,10 @@ def cells_of(proofs: Sequence[str], systems: Sequence[str], seeds: Sequence[int]
     others = [system for system in systems if system != NONE]
     found = []
     for proof in proofs:
+        possible = [system for system in others if system not in ON_CLIPS or proof.startswith("pool")]
         for seed in seeds:
             found.append(Cell(proof, NONE, seed))
-            for system in others:
+            for system in possible:
                 found += [Cell(proof, system, seed), Cell(proof, NONE, seed, system)]
     return found
 
@@ -199,6 +201,14 @@ def study_of(
     return ClipStudy(f"pool-{n_labels}", pool, settings, cache, every)
 
 
+def depth_of(study: Study, folder: Path, steps: int) -> DepthArms | None:
+    """Return what arms on clips know of depth; None for images, of which no camera moves."""
+    if not isinstance(study, ClipStudy):
+        return None
+    clips = {study.number(name): study.frames(name) for name in study.names}
+    return DepthArms(clips, study.settings.student, folder / "depth", steps)
+
+
 def settings_of(side: int, methods: str, student: str = RTMDET) -> Settings:
     """Return the settings of all studies."""
     changes: dict[str, Any] = {"student.config": student, "student.long_side": side, "student.device": "cpu"}
@@ -220,6 +230,7 @@ def settings_of(side: int, methods: str, student: str = RTMDET) -> Settings:
 @click.option("--every", default=1, show_default=True, help="Every so manyth unlabelled frame is measured.")
 @click.option("--methods", default="flow", show_default=True, help="Comma-separated propagators of what is delivered.")
 @click.option("--student", default=RTMDET, show_default=True, help="student.config; cycle needs semantic_unet.")
+@click.option("--depth-steps", default=400, show_default=True, help="Of the network of depth, where an arm needs it.")
 @click.option("--clips", help="Comma-separated clips of the pool; default: all.")
 def main(
     data: Path,
@@ -235,6 +246,7 @@ def main(
     every: int,
     methods: str,
     student: str,
+    depth_steps: int,
     clips: str | None,
 ) -> None:
     """Measure what is not measured yet, and print every cell."""
@@ -255,7 +267,8 @@ def main(
         if cell.proof not in benches:
             names = clips.split(",") if clips else ()
             study = study_of(cell.proof, data, settings, frames, every, work / "cache", names)
-            benches[cell.proof] = Bench(study, Steps(base_steps, steps), work / name)
+            depth = depth_of(study, work / name, depth_steps)
+            benches[cell.proof] = Bench(study, Steps(base_steps, steps), work / name, depth=depth)
         measure(benches[cell.proof], cell, records)
         console.print(f"{cell}: {records[cell]['seconds']} s, {left - 1} left", highlight=False)
     table = Printed(*HEAD, title=f"Unlabelled frames: base {base_steps}, then {steps} steps at {side} pixels")

@@ -68,6 +68,10 @@ class ClipStudy:
         """Return the number of a clip, which its frames have as their video."""
         return self._numbers[name]
 
+    def frames(self, name: str) -> ClipFrames:
+        """Return the frames of a clip."""
+        return self._clips[name].frames
+
     @property
     def samples(self) -> list[TrainingSample]:
         """The labelled frames of all clips."""

@@ -19,14 +19,22 @@ from al_core.records import FrameRef
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import load_members
+from al_core.students.semi.mixing import Nearness
 from al_core.students.semi.unlabelled import UnlabelledSample
 from al_core.students.train import TrainingSample, train_student
 from al_core.uncertainty.augment import views_named
 from al_core.uncertainty.ensemble import predict_frames, weakest_score
+from tests.bench.unlabelled.depth_arms import MOTION, DepthArms
 
 NONE = "none"
-SYSTEMS = (NONE, "self", "mmt_psm", "s4gan", "self + class")
+FROM_DEPTH = "none from depth"
+"""The student without unlabelled frames that starts from the encoder of depth, not from random weights."""
+
+SYSTEMS = (NONE, "self", "mmt_psm", "s4gan", "self + class", "self + depth", f"self + {MOTION}", FROM_DEPTH)
 """Each a way to learn from unlabelled frames, and after a plus how these are mixed."""
+
+ON_CLIPS = frozenset({"self + depth", f"self + {MOTION}", FROM_DEPTH})
+"""Systems that need clips of a camera that moves."""
 
 Figures = Mapping[str, Mapping[str, float]]
 """What was measured: figure -> case (a clip or an image) -> value."""
@@ -69,6 +77,7 @@ class Bench:
     steps: Steps
     folder: Path
     changes: Mapping[str, float] = field(default_factory=dict)
+    depth: DepthArms | None = None
 
     def measure(self, system: str, seed: int, steps: int | None = None, name: str = "") -> tuple[Figures, float]:
         """Return the figures of an arm, and the processor seconds of its training.
@@ -77,16 +86,20 @@ class Bench:
             steps: by default those of every arm.
             name: of an arm in which something else is different too.
         """
-        base, steps = self.base(seed), self.steps.arm if steps is None else steps
-        believed = self._believed(base, seed)
+        steps = self.steps.arm if steps is None else steps
+        base = self.base(seed, from_depth=system == FROM_DEPTH)
+        believed = () if system == FROM_DEPTH else self._believed(base, seed)
         folder = self.folder / f"{self.study.name}-{seed}" / f"{name or system}-{steps}"
-        trained, seconds = self._train(system, folder, 1000 * seed + 2, steps, base, believed)
+        nearness = self.depth.nearness(system.partition(" + ")[2], seed) if self.depth is not None else None
+        trained, seconds = self._train(system, folder, 1000 * seed + 2, steps, base, believed, nearness)
         return self.study.figures(self.predicting(trained)), seconds
 
-    def base(self, seed: int) -> Path:
-        """Return the student of a seed that all arms go on from, trained now or before."""
-        folder = self.folder / f"{self.study.name}-{seed}" / "base"
-        return self._train(NONE, folder, 1000 * seed + 1, self.steps.base, None, ())[0]
+    def base(self, seed: int, from_depth: bool = False) -> Path:
+        """Return the student of a seed that all arms go on from, trained now or before; it starts from random weights,
+        or from the encoder of depth."""
+        folder = self.folder / f"{self.study.name}-{seed}" / ("base from depth" if from_depth else "base")
+        start = self.depth.encoder(seed) if from_depth and self.depth is not None else None
+        return self._train(NONE, folder, 1000 * seed + 1, self.steps.base, start, ())[0]
 
     def _believed(self, base: Path, seed: int) -> list[UnlabelledSample]:
         path = self.folder / f"{self.study.name}-{seed}" / "believed.pickle"
@@ -105,10 +118,11 @@ class Bench:
         steps: int,
         start: Path | None,
         believed: Sequence[UnlabelledSample],
+        nearness: Nearness | None = None,
     ) -> tuple[Path, float]:
         settings = self.study.settings
-        way, _, mix = system.partition(" + ")
-        update = {"unlabelled": way, "mix": mix or "none", **self.changes}
+        way, _, mix = system.removesuffix(" from depth").partition(" + ")
+        update = {"unlabelled": way, "mix": "depth" if nearness else mix or "none", **self.changes}
         student = settings.student.model_copy(update=update)
         # Who learns from masks has nothing to learn from a frame without any.
         useful = [sample for sample in believed if sample.masks or way != "self"]
@@ -124,6 +138,7 @@ class Bench:
             steps,
             start,
             unlabelled=useful,
+            nearness=nearness,
         )
         return trained.checkpoint, time.process_time() - started
 

@@ -45,6 +45,13 @@ def test_a_rival_gets_as_many_steps_and_as_many_seconds(tmp_path):
     assert bench.asked == [("none", 100, 10), ("self", 100, 10), ("none", 100, 30)]
 
 
+def test_what_needs_a_camera_that_moves_is_not_asked_of_images():
+    proofs = {cell.proof for cell in cells_of([POOL, "cells, 5 labels"], ["none", "self + depth"], [100])}
+    assert proofs == {POOL, "cells, 5 labels"}
+    cells = cells_of(["cells, 5 labels"], ["none", "self", "self + depth"], [100])
+    assert [cell.system for cell in cells] == ["none", "self", "none"]
+
+
 def test_both_sides_are_printed_with_a_verdict_each(tmp_path):
     _, records = measured(tmp_path, cells_of([POOL], ["none", "self"], [100, 101]))
     teachers, delivered = rows_of(POOL, "self", [100, 101], records)

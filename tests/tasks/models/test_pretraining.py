@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from al_core.errors import NotReady
+from al_core.depth import depth_network, depth_training
+from al_core.depth.depth_network import load_depth_network
+from al_core.errors import BadCheckpoint, BadSettings, NotReady
 from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training
 from al_core.propagation.affinity.encoder import load_encoder, new_encoder
@@ -12,11 +14,15 @@ from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.records import FrameRef, LabelRequest, Progress, Selected
 from al_core.settings import Settings
 from al_core.stores.pretrained import PretrainedNetworks
-from tasks.models.pretraining import forget, pretrain_encoder, pretrain_parent
+from tasks.models.pretraining import forget, pretrain_depth, pretrain_encoder, pretrain_parent
+from tasks.preflight.checks import check_weights
 from tasks.steps.context import RoundContext
 from tasks.steps.model_selection.choosing import choose_propagators
 from tasks.steps.propagate import propagate_video
+from tasks.steps.train import starting_checkpoint
+from tests.toys.footage.travelling import travelling_clip
 from tests.toys.ledgers import clip, context_of, mask_answer, times_us
+from tests.toys.students import NARROW
 from tests.toys.workplace import Workplace
 
 SETTINGS = Settings().changed({"propagation.methods": ["affinity", "specialist"], "propagation.specialist_steps": 2})
@@ -84,6 +90,58 @@ def test_footage_of_single_frames_teaches_an_encoder_nothing(tmp_path: Path) -> 
     place.ledger.add_video(clip("still", 1), times_us(1))
     with pytest.raises(NotReady, match="two frames and more, and there is none"):
         pretrain_encoder(place.project, place.ledger, SETTINGS, 2)
+
+
+@pytest.fixture
+def with_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a small student, and trainings of depth on small frames."""
+    monkeypatch.setattr(depth_network, "LONG_SIDE", 64)
+    for name, value in {"BATCH": 2, "STATISTICS_BATCHES": 1}.items():
+        monkeypatch.setattr(depth_training, name, value)
+    override = tmp_path / "narrow.py"
+    override.write_text(NARROW)
+    return SETTINGS.changed({"student.override": str(override), "student.device": "cpu"})
+
+
+def test_depth_is_learnt_from_a_camera_that_moves_and_kept_with_a_card(tmp_path: Path, with_depth: Settings) -> None:
+    place = Workplace(tmp_path, clip=travelling_clip(0, n_frames=6, size=(32, 64)))
+    told: list[Progress] = []
+    made = pretrain_depth(place.project, place.ledger, with_depth, 2, told.append)
+    assert (made.kind, made.videos, made.frames, made.steps) == ("depth", 1, 6, 2)
+    assert [p.done for p in told] == [1, 2]
+    networks = PretrainedNetworks(place.project.pretrained)
+    assert load_depth_network(networks.path(made), with_depth.student).focal != [1.0]
+    card = networks.card(made).read_text()
+    assert "`rtmdet_ins_tiny`; frames are seen at 64 x 32 pixels" in card
+    assert "| disks | 6 | 1 |" in card
+    assert "(learnt) |" in card
+    told.clear()
+    assert pretrain_depth(place.project, place.ledger, with_depth, 2, told.append) == made
+    assert told == []
+    given = pretrain_depth(place.project, place.ledger, with_depth, 1, focal=0.8)
+    assert "| 0.80 (given) |" in networks.card(given).read_text()
+
+
+def test_a_camera_that_stands_is_refused_before_anything_is_trained(place: Workplace, with_depth: Settings) -> None:
+    told: list[Progress] = []
+    with pytest.raises(NotReady, match="depth is learnt from a camera that moves past what it shows. disks"):
+        pretrain_depth(place.project, place.ledger, with_depth, 2, told.append)
+    assert told == []
+    assert PretrainedNetworks(place.project.pretrained).all() == []
+
+
+def test_a_first_student_starts_from_the_encoder_of_depth(tmp_path: Path, with_depth: Settings) -> None:
+    place = Workplace(tmp_path, clip=travelling_clip(0, n_frames=6, size=(32, 64)))
+    settings = with_depth.changed({"student.init_weights": "project"})
+    place.ledger.begin_round(settings)
+    context = RoundContext(place.project, place.ledger, 1)
+    with pytest.raises(BadCheckpoint, match="student.init_weights: .* train it with: fewframes pretrain --depth"):
+        starting_checkpoint(context)
+    with pytest.raises(BadSettings, match="student.init_weights: it needs what this project learnt of depth"):
+        check_weights(settings, place.project)
+    made = pretrain_depth(place.project, place.ledger, with_depth, 1)
+    assert starting_checkpoint(context) == PretrainedNetworks(place.project.pretrained).path(made)
+    check_weights(settings, place.project)
 
 
 def test_rounds_that_begin_afterwards_use_it_and_the_open_one_does_not(place: Workplace) -> None:

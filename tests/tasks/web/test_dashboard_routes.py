@@ -11,9 +11,11 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
+from tasks.project.run_settings import settings_in_force
 from tasks.project.snapshot import ask
 from tasks.web.dashboard_routes import LINKS
 from tests.toys.labelled_project import finished_project, new_project, step
+from tests.toys.models.depth_networks import keep_depth
 from tests.toys.web.browser import browser as real_browser
 from tests.toys.web.desk import CHANGING
 from tests.toys.web.serving import served
@@ -173,6 +175,22 @@ def test_a_frame_is_shown_as_each_round_delivered_it(lead):
 
 def test_a_frame_without_masks_says_so(lead):
     assert "No mask." in lead.get("/dashboard/videos/1/frames/5", params={"rounds": "2"}).text
+
+
+def test_depth_is_shown_beside_the_labels_where_the_project_learnt_it(tmp_path):
+    project, ledger, _ = finished_project(tmp_path)
+    with (
+        served(project) as served_project,
+        browser((served_project[0], served_project[1].url), "lea", Role.LEAD) as lead,
+    ):
+        frame, page = "/dashboard/videos/1/frames/3", "/dashboard/videos/1"
+        assert 'name="depth"' not in lead.get(page).text
+        assert "Depth cannot be shown" in lead.get(frame, params={"rounds": "2", "depth": "true"}).text
+        keep_depth(project, settings_in_force(ledger).student)
+        assert 'name="depth"' in lead.get(page).text
+        shown = lead.get(frame, params={"rounds": "2", "depth": "true"}).text
+        assert shown.count('src="data:image/jpeg') == 3
+        assert lead.get(frame, params={"rounds": "2"}).text.count('src="data:image/jpeg') == 1
 
 
 @pytest.mark.parametrize(

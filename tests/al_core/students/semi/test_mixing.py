@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from al_core.records import FrameRef
-from al_core.students.semi.mixing import Shown, covering, fitted, mixed, outside_of_objects
+from al_core.students.semi.mixing import MIXES, Shown, covering, fitted, mixed, outside_of_objects, where_nearer
 
 
 def shown(grey, *boxes, size=(20, 30), classes=None):
@@ -75,3 +75,31 @@ def test_a_frame_of_another_size_is_scaled_until_it_covers():
 
 def test_masks_stay_masks_when_they_are_scaled():
     assert set(np.unique(covering(OTHER.masks[0], (13, 47)))) == {0, 1}
+
+
+def test_of_two_frames_the_nearer_pixels_are_taken(rng):
+    own_near, other_near = np.full((20, 30), 0.5, np.float32), np.full((20, 30), 0.2, np.float32)
+    other_near[12:, :25] = 0.9
+    # Hardly nearer is not nearer.
+    other_near[:2] = 0.52
+    result = mixed(OWN._replace(nearness=own_near), OTHER._replace(nearness=other_near), where_nearer, rng)
+    taken = np.zeros((20, 30), bool)
+    taken[12:, :25] = True
+    assert np.array_equal(result.image, np.where(taken[:, :, None], OTHER.image, OWN.image))
+    # The object behind stays behind, one is cut by the edge of what is near.
+    assert result.classes == [0, 0, 0]
+    assert [int(mask.sum()) for mask in result.masks] == [100, 36, 18]
+
+
+def test_nearness_is_scaled_with_its_frame():
+    near = np.linspace(0, 1, 40, dtype=np.float32)[None].repeat(40, 0)
+    scaled = fitted(shown(100, size=(40, 40))._replace(nearness=near), (20, 30)).nearness
+    assert (scaled.shape, scaled.dtype) == ((20, 30), np.float32)
+    assert np.all(np.diff(scaled[0]) > 0)
+
+
+def test_ways_to_mix_say_what_they_need():
+    assert {name: (mix.by_objects, mix.by_nearness) for name, mix in MIXES.items()} == {
+        "class": (True, False),
+        "depth": (False, True),
+    }

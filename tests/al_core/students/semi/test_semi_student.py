@@ -1,13 +1,16 @@
 """What unlabelled frames add to a training, and that all that outlives it is about the detector alone."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import nn
 
 from al_core.errors import BadSettings
 from al_core.settings import StudentSettings
 from al_core.students.build import build_config, build_model, load_members
+from al_core.students.semi.mixing import Nearness
 from al_core.students.semi.semi_student import SemiStudent, detector_of, ramp
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 
@@ -59,8 +62,16 @@ def test_a_training_on_mixed_frames_goes_on_to_the_same_bits(
 
 
 def test_mixed_frames_teach_something_else(train: Any, one_stage: StudentSettings) -> None:
-    plain, mixed = (train(mix, learning(one_stage, "self", mix=mix)) for mix in ("none", "class"))
-    assert not same(plain, mixed)
+    near = Nearness("a", lambda frame: np.full((48, 64), frame.frame_idx / 10, np.float32))
+    plain, by_class, by_depth = (
+        train(mix, learning(one_stage, "self", mix=mix), nearness=near) for mix in ("none", "class", "depth")
+    )
+    assert not same(plain, by_class)
+    assert not same(by_class, by_depth)
+    assert same(plain, train("plain", learning(one_stage, "self")))
+    others = replace(near, source="b")
+    again = train("again", learning(one_stage, "self", mix="depth"), nearness=others)
+    assert content(again)["identity"] != content(by_depth)["identity"]
 
 
 def test_mixed_frames_that_count_nothing_leave_the_supervised_training(train: Any, one_stage: StudentSettings) -> None:

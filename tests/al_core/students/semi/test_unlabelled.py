@@ -11,7 +11,7 @@ from al_core.errors import BadLabel
 from al_core.records import FrameRef
 from al_core.students.build import STATISTICS_PIPELINE, TRAIN_PIPELINE
 from al_core.students.dataset import LabelledFrames
-from al_core.students.semi.mixing import outside_of_objects
+from al_core.students.semi.mixing import MIXES, Nearness
 from al_core.students.semi.unlabelled import (
     PROGRESS,
     UNLABELLED,
@@ -33,8 +33,8 @@ def believed(samples: Any) -> list[UnlabelledSample]:
 
 @pytest.fixture
 def stream(read_image: Any) -> Any:
-    def make(samples: Any, pipeline: Any = PLAIN, seed: int = 7, length: int = 40, mix: Any = None) -> UnlabelledFrames:
-        return UnlabelledFrames(samples, [1], read_image, 64, pipeline, seed, length, mix=mix)
+    def make(samples: Any, pipeline: Any = PLAIN, seed: int = 7, length: int = 40, **how: Any) -> UnlabelledFrames:
+        return UnlabelledFrames(samples, [1], read_image, 64, pipeline, seed, length, **how)
 
     return make
 
@@ -74,7 +74,7 @@ def test_an_item_is_a_function_of_seed_and_number(stream: Any, believed: Any) ->
 
 
 def test_a_mixed_item_shows_the_objects_of_another_frame_too(stream: Any, believed: Any) -> None:
-    plain, mixed = stream(believed), stream(believed, mix=outside_of_objects)
+    plain, mixed = stream(believed), stream(believed, mix=MIXES["class"])
     items = [mixed[i]["data_samples"] for i in range(10)]
     assert max(len(item.gt_instances) for item in items) == 2
     for i, item in enumerate(items):
@@ -86,16 +86,36 @@ def test_a_mixed_item_shows_the_objects_of_another_frame_too(stream: Any, believ
 
 
 def test_mixed_items_are_a_function_of_seed_and_number(stream: Any, believed: Any) -> None:
-    one, again = (stream(believed, MOVED, mix=outside_of_objects) for _ in range(2))
+    one, again = (stream(believed, MOVED, mix=MIXES["class"]) for _ in range(2))
     assert (one[5]["inputs"] == [again[i]["inputs"] for i in (9, 5)][1]).all()
 
 
 def test_without_a_second_frame_that_shows_an_object_nothing_is_mixed(stream: Any, believed: Any) -> None:
     sparse = [believed[0], replace(believed[1], masks=())]
-    plain, mixed = stream(sparse), stream(sparse, mix=outside_of_objects)
+    plain, mixed = stream(sparse), stream(sparse, mix=MIXES["class"])
     pairs = [(plain.sample_of(i), plain[i]["inputs"], mixed[i]["inputs"]) for i in range(10)]
     assert all((a == b).all() for index, a, b in pairs if index == 0)
     assert any((a != b).any() for index, a, b in pairs if index == 1)
+
+
+def test_items_mixed_by_depth_ask_each_frame_once_how_near_it_is(stream: Any, believed: Any) -> None:
+    asked: list[FrameRef] = []
+
+    def read(frame: FrameRef) -> Any:
+        asked.append(frame)
+        return np.full((48, 64), frame.frame_idx / 10, np.float32)
+
+    frames = [believed[0], replace(believed[2], masks=())]
+    items = stream(frames, mix=MIXES["depth"], nearness=Nearness("0", read))
+    plain = stream(frames)
+    first, last = (next(i for i in range(40) if items.sample_of(i) == index) for index in (0, 1))
+    # The later frame is nearer everywhere: it covers the earlier one, and nothing covers it.
+    assert (items[last]["inputs"] == plain[last]["inputs"]).all()
+    assert (items[first]["inputs"] == plain[last]["inputs"]).all()
+    assert len(items[first]["data_samples"].gt_instances) == 0
+    assert sorted(asked) == [frame.frame for frame in frames]
+    stream(frames, mix=MIXES["class"], nearness=Nearness("0", read))[0]
+    assert len(asked) == 2
 
 
 def test_pairs_leave_the_labelled_item_as_it_is(stream: Any, believed: Any, samples: Any, read_image: Any) -> None:

@@ -34,8 +34,22 @@ def test_both_are_trained_told_and_forgotten(root):
     assert "Parent" in status
 
 
+def test_a_camera_that_stands_is_told_in_one_line(root):
+    done = call(root, "pretrain", "--depth", "--steps", 2)
+    assert done.exit_code == 1
+    (line,) = done.output.strip().splitlines()
+    assert "so the camera stands, or the clip is too short" in line
+    assert "Depth" not in call(root, "status").output
+
+
 @pytest.mark.parametrize(
-    ("words", "message"), [((), "--encoder, --parent, or both"), (("--encoder", "--steps", 0), "0")]
+    ("words", "message"),
+    [
+        ((), "--encoder, --parent, --depth, or several of them"),
+        (("--encoder", "--steps", 0), "0"),
+        (("--encoder", "--focal", 1), "give --depth too"),
+        (("--encoder", "--pictures", "there"), "give --depth too"),
+    ],
 )
 def test_a_mistake_is_told(root, words, message):
     done = call(root, "pretrain", *words)

@@ -4,8 +4,10 @@ import pytest
 
 from al_core.masks.rle import encode
 from al_core.records import DeliveredMask, Provenance
+from tasks.project.run_settings import settings_in_force
 from tasks.report.pages.viewer import FrameView, Look, frame_view, gather_frame, viewer
-from tests.toys.labelled_project import mask_at
+from tests.toys.labelled_project import finished_project, mask_at
+from tests.toys.models.depth_networks import keep_depth
 from tests.toys.web.html_page import Page
 
 
@@ -27,6 +29,28 @@ def test_a_round_that_delivered_nothing_has_no_masks(finished):
     project, ledger, frames = finished
     (look,) = gather_frame(project, ledger, frames, ledger.videos()[0], 5, [7]).looks
     assert look.masks == ()
+
+
+def test_a_frame_stands_beside_its_depth_where_it_is_asked_for(tmp_path):
+    project, ledger, frames = finished_project(tmp_path)
+    video = ledger.videos()[0]
+    without = gather_frame(project, ledger, frames, video, 3, [2], depth=True)
+    assert without.depth is None
+    assert (
+        "Depth cannot be shown: depth: it needs what this project learnt of depth" in Page(frame_view(without, {})).text
+    )
+    keep_depth(project, settings_in_force(ledger).student)
+    view = gather_frame(project, ledger, frames, video, 3, [2], depth=True)
+    page = Page(frame_view(view, {}))
+    assert len(page.images) == 3
+    assert "Depth (bright is near)" in page.text
+    assert gather_frame(project, ledger, frames, video, 3, [2]).depth is None
+
+
+def test_depth_can_be_asked_for_where_the_project_knows_it(finished):
+    video = finished[1].videos()[0]
+    assert 'name="depth"' in viewer(video, [1, 2], None, depth=True)
+    assert 'name="depth"' not in viewer(video, [1, 2], None)
 
 
 def test_a_frame_that_is_gone_is_told():

@@ -3,15 +3,18 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from al_core.errors import BadCheckpoint
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.context import Propagated
-from tasks.steps.model_selection.pseudo_labels import pseudo_inputs, pseudo_labels
+from tasks.steps.model_selection.pseudo_labels import nearness, pseudo_inputs, pseudo_labels
 from tests.toys.ledgers import context_of, ledger_with_clip, square
+from tests.toys.models.depth_networks import keep_depth
 
 SELF = {"student.unlabelled": "self"}
 
@@ -96,3 +99,18 @@ def test_frames_that_are_mixed_by_their_objects_have_their_sure_masks(delivered)
     context = delivered([mask(1, 0.95), mask(3, 0.2)], {"student.unlabelled": "mmt_psm", "student.mix": "class"})
     found = {s.frame.frame_idx: len(s.masks) for s in pseudo_labels(context)}
     assert (len(found), found[1], found[2], found[3]) == (12, 1, 0, 0)
+
+
+def test_depth_is_that_of_the_project_and_the_step_depends_on_it(delivered):
+    by_depth = SELF | {"student.mix": "depth", "student.device": "cpu"}
+    context = delivered([mask(1)], by_depth)
+    with pytest.raises(BadCheckpoint, match="student.mix: .* train it with: fewframes pretrain --depth"):
+        pseudo_inputs(context)
+    keep_depth(context.project, context.settings.student)
+    assert pseudo_inputs(context) == {"delivered": {"1": "f" * 64}, "depth": "a" * 64}
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    context.frames.read = lambda frame: image
+    near = nearness(context)
+    assert near.source == "a" * 64
+    assert near.read(FrameRef(1, 2)).shape == (40, 60)
+    assert nearness(context_of(context.project, context.ledger, 2, Settings().changed(SELF))) is None
