@@ -153,8 +153,7 @@ class StudentSettings(_Section):
     "mmt_psm" it has to agree with its mean teacher there, with "s4gan" its masks have to pass for drawn by people, with
     "cycle" (for ``semantic_unet``) what it says of such a frame has to be enough to paint it again.
     ``unlabelled_weight`` is what these frames count beside the labelled ones. With ``mix`` "class", half of the objects
-    that are believed to be in one of them are pasted onto another; with "depth", what is
-    nearer in one of two is taken.
+    that are believed to be in one of them are pasted onto another; with "depth", what is nearer in one of two is taken.
     """
 
     config: str = "rtmdet_ins_tiny"

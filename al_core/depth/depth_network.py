@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from al_core.depth.camera_motion import scaled
 from al_core.depth.reprojection import motion_matrix
-from al_core.errors import BadCheckpoint
+from al_core.errors import BadCheckpoint, BadSettings
 from al_core.footage.images import resized
 from al_core.networks.network_state import seeded
 from al_core.settings import StudentSettings
@@ -152,7 +152,7 @@ def new_depth_network(student: StudentSettings, n_clips: int, seed: int, focal: 
     """Return a network with the backbone of a student, all of it with weights that follow from the seed.
 
     Raises:
-        BadSettings: the student cannot be built.
+        BadSettings: the student cannot be built, or has no backbone that suits.
     """
     import_mmdet()
     config = build_config(student, ["object"], 1).model
@@ -161,6 +161,12 @@ def new_depth_network(student: StudentSettings, n_clips: int, seed: int, focal: 
         model: Any = build_model(config)
         with quiet_mmengine():
             model.init_weights()
+        coarsest = max(_channels_by_stride(model.backbone)) if hasattr(model, "backbone") else 0
+        if coarsest < DESCRIBED:
+            raise BadSettings(
+                f"student.config: depth is learnt with a backbone whose feature maps are an eighth of the image and "
+                f"smaller, {student.config!r} has none; choose another student, e.g. 'rtmdet_ins_tiny'"
+            )
         pixels = model.data_preprocessor
         return DepthNetwork(model.backbone, pixels.mean.clone(), pixels.std.clone(), n_clips, focal)
 

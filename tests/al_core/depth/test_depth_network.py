@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from al_core.depth.depth_network import load_depth_network, new_depth_network, seen_size
-from al_core.errors import BadCheckpoint
+from al_core.errors import BadCheckpoint, BadSettings
 from al_core.networks.network_state import to_bytes
 from al_core.settings import StudentSettings
 from al_core.students.build import build_config, build_model
@@ -68,6 +68,11 @@ def test_a_kept_network_is_read_again_and_that_of_another_student_refused(studen
     path.write_bytes(to_bytes(torch.nn.Linear(2, 1)))
     with pytest.raises(BadCheckpoint, match="expected a network of depth, it is none"):
         load_depth_network(path, student)
+
+
+def test_a_student_without_coarse_features_is_refused():
+    with pytest.raises(BadSettings, match="student.config: depth is learnt with a backbone whose feature maps"):
+        new_depth_network(StudentSettings(config="semantic_unet"), 1, 0)
 
 
 def test_sides_are_multiples_of_the_stride():
