@@ -204,7 +204,8 @@ def seen_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 
 def _seen(image: NDArray[np.uint8]) -> Tensor:
     """Return a frame as a network sees it, [1, 3, h, w] in [0, 1]."""
-    small = resized(image, seen_size(*image.shape[:2], LONG_SIDE))
+    height, width = image.shape[:2]
+    small = resized(image, seen_size(height, width, LONG_SIDE))
     return torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
 
 

@@ -70,9 +70,11 @@ def test_a_kept_network_is_read_again_and_that_of_another_student_refused(studen
         load_depth_network(path, student)
 
 
-def test_a_student_without_coarse_features_is_refused():
+def test_a_student_without_coarse_features_is_refused(tmp_path):
+    fine = tmp_path / "fine.py"
+    fine.write_text("model = dict(backbone=dict(widen_factor=0.125, out_indices=(1,)))")
     with pytest.raises(BadSettings, match="student.config: depth is learnt with a backbone whose feature maps"):
-        new_depth_network(StudentSettings(config="semantic_unet"), 1, 0)
+        new_depth_network(StudentSettings(override=str(fine)), 1, 0)
 
 
 def test_sides_are_multiples_of_the_stride():
