@@ -27,8 +27,10 @@ from al_core.settings import Table
 from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
-NAMES = ("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity", "cycle", "unlabelled", "depth")
-NAMES += ("shapes",)
+NAMES = (
+    *("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
+    *("cycle", "unlabelled", "depth", "shapes"),
+)
 """From the quickest to the dearest."""
 
 PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
