@@ -31,9 +31,9 @@ from tasks.report.content import (
     training_curves,
     with_outlook,
 )
-from tasks.report.depth_pictures import knows_depth
 from tasks.report.pages import dashboard_pages
 from tasks.report.pages.dashboard_pages import Frame, Work
+from tasks.report.pages.depth_pictures import knows_depth
 from tasks.report.pages.document import asset
 from tasks.report.pages.viewer import frame_view, gather_frame
 from tasks.report.round_rows import quality_by_video

@@ -52,7 +52,7 @@ def pretrain(
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.ingest import open_last_frames
     from tasks.project.run_settings import settings_in_force
-    from tasks.report.depth_pictures import write_pictures
+    from tasks.report.pages.depth_pictures import write_pictures
 
     kinds = [kind for kind, asked in (("encoder", encoder), ("parent", parent), ("depth", depth)) if asked]
     if not kinds:

@@ -15,7 +15,7 @@ from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
 from tasks.project.run_settings import settings_in_force
 from tasks.report.content import last_predicted_round
-from tasks.report.depth_pictures import coloured, network_of
+from tasks.report.pages.depth_pictures import coloured, network_of
 from tasks.report.pages.document import render
 from tasks.report.thumbnails import Shown, data_uri, full_picture
 

@@ -7,7 +7,7 @@ from al_core.errors import BadCheckpoint
 from al_core.footage.images import read_image
 from al_core.masks.rle import encode
 from tasks.project.run_settings import settings_in_force
-from tasks.report.depth_pictures import coloured, knows_depth, network_of, side_by_side, write_pictures
+from tasks.report.pages.depth_pictures import coloured, knows_depth, network_of, side_by_side, write_pictures
 from tasks.report.thumbnails import Shown
 from tests.toys.labelled_project import finished_project
 from tests.toys.models.depth_networks import keep_depth
