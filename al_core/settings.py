@@ -527,12 +527,14 @@ def load_settings(source: str | Path) -> Settings:
     if path.suffix != ".toml":
         path = Table("preset", {p.stem: p for p in PRESETS.glob("*.toml")})[str(source)]
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise BadSettings(f"{path}: no such settings file; presets: see configs/rounds") from None
     except OSError as error:
         raise BadSettings(f"{path}: expected a settings file, it cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path}: expected TOML in UTF-8, got {error}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path}: expected TOML, got {error}") from None
     return _validated(_nested(_called_as_now(dict(leaves(values)), str(path))), str(path))
 

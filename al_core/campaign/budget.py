@@ -31,7 +31,7 @@ class Facts:
         human_frames: that people labelled so far.
         frame_seconds: human seconds that a frame is expected to take.
         machine_seconds: that the machine is expected to work between two rounds' questions.
-        in_open_round: those of the labelled frames that an unfinished round asked for.
+        not_over: those of the labelled frames that were asked for by a round which is not over, or for one to come.
     """
 
     n_frames: int
@@ -41,7 +41,7 @@ class Facts:
     human_frames: int
     frame_seconds: float
     machine_seconds: float
-    in_open_round: int = 0
+    not_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def plan_campaign(settings: Settings, facts: Facts) -> Plan:
     frames = _budget(settings, facts)
     per_round = _per_round(settings, facts, frames)
     left = None if frames is None else max(frames - facts.human_frames, 0)
-    limits = [] if left is None else [facts.rounds + ceil((left + facts.in_open_round) / per_round)]
+    limits = [] if left is None else [facts.rounds + ceil((left + facts.not_over) / per_round)]
     limits += [rounds] if (rounds := _number(settings.stopping.max_rounds)) else []
     ahead = settings.annotator.ahead
     if ahead == AUTO:

@@ -24,7 +24,13 @@ def reading_json(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RecursionError) as error:
-        raise BadLabel(f"{path.name}: cannot be read as JSON ({error}). Copy it again, or export it again") from None
+        raise BadLabel(f"{path.name}: {no_json(error)}") from None
+
+
+def no_json(error: OSError | ValueError | RecursionError) -> str:
+    """Say why a file cannot be read as JSON, and what to do about it."""
+    mend = "Save it as UTF-8" if isinstance(error, UnicodeError) else "Copy it again, or export it again"
+    return f"cannot be read as JSON ({error}). {mend}"
 
 
 class JsonItems:

@@ -1,6 +1,6 @@
 """How a round ended, and whether one that is under way has to go on waiting: found out without Prefect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from al_core.ledger.campaign.steering import Pause
 from al_core.project import Project
@@ -67,5 +67,5 @@ def still_waits(project: Project) -> RoundOutcome | None:
     if context.result(Collected) is None:
         found = collect_found(context)
         if found.waiting:
-            return RoundOutcome.awaiting(last.round_id, found)
+            return replace(RoundOutcome.awaiting(last.round_id, found), paused=pause)
     return None if pause is None else RoundOutcome(last.round_id, paused=pause)

@@ -56,7 +56,7 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
     lengths = ledger.pool_lengths()
     rounds, steps, effort = ledger.rounds(), ledger.steps(), ledger.human_effort(audits=False)
     finished = [r.round_id for r in rounds if r.status == "finished"]
-    unfinished = {r.round_id for r in rounds if r.status == "running"}
+    over = {r.round_id for r in rounds if r.status != "running"}
     # Imported labels, which answer requests of no round, cost nobody anything here.
     n_frames, answered = sum(lengths.values()), sum(frames for round_id, frames, _ in effort if round_id)
     measured = None
@@ -74,7 +74,7 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
         answered,
         _frame_seconds(ledger, settings, answered, sum(seconds for *_, seconds in effort)),
         measured,
-        sum(frames for round_id, frames, _ in effort if round_id in unfinished),
+        sum(frames for round_id, frames, _ in effort if round_id and round_id not in over),
     )
 
 
@@ -272,12 +272,7 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     if ledger.paused() is not None:
         return f"the project is paused; to go on: fewframes resume {at}"
     if last.status != "running":
-        if last.stop_reason is None:
-            return f"begin the next round: fewframes run {at}"
-        return (
-            f"the campaign is over ({last.stop_reason}): give the labels away with fewframes export --format coco "
-            f"--out labels.json {at}, or label more with fewframes run --budget FRAMES {at}"
-        )
+        return _next_round(ledger, last.stop_reason, at, served)
     failed = next((s for s in reversed(ledger.steps(last.round_id)) if s.error and s.status != "finished"), None)
     if failed is not None:
         return f"step {failed.name} of round {last.round_id} failed ({failed.error}): mend it, then fewframes run {at}"
@@ -289,6 +284,18 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     if not any(not p.revoked and p.role is not Role.VIEWER for p in ledger.annotators()):
         return f"give somebody who labels a link: fewframes annotator add NAME {at}"
     return f"people label {served}" if served else f"let people label: fewframes serve {at}"
+
+
+def _next_round(ledger: Ledger, stop_reason: str | None, at: str, served: str | None) -> str:
+    """Say what comes next when no round is under way."""
+    if stop_reason is not None:
+        return (
+            f"the campaign is over ({stop_reason}): give the labels away with fewframes export --format coco "
+            f"--out labels.json {at}, or label more with fewframes run --budget FRAMES {at}"
+        )
+    if served and settings_in_force(ledger).annotator.backend == "page":
+        return "nothing: the next round begins by itself"
+    return f"begin the next round: fewframes run {at}"
 
 
 def _next_without_answers(ledger: Ledger, waiting: Waiting, at: str, served: str | None) -> str:

@@ -16,6 +16,7 @@ from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
 from tasks.processes.run_lock import is_run
 from tasks.project.run_settings import settings_for_run, settings_in_force
+from tasks.report.formatting import many
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,15 @@ def pause_in_words(pause: Pause) -> str:
 
 def abandoned_in_words(done: Abandoned) -> str:
     """Return what became of a round that was given up."""
-    words = f"Round {done.round_id} is abandoned. Its {done.answers} answers are labels of the next round."
+    labels = "is a label" if done.answers == 1 else "are labels"
+    words = f"Round {done.round_id} is abandoned. Its {many(done.answers, 'answer')} {labels} of the next round."
     if done.open:
-        words += f" {done.open} open requests are not asked any more"
-        words += f"; {done.in_hand} are in hand, may be finished, and count too." if done.in_hand else "."
+        words += f" {many(done.open, 'open request')} {'is' if done.open == 1 else 'are'} not asked any more"
+        if not done.in_hand:
+            return words + "."
+        several = f"{done.in_hand} are in hand, may be finished, and count too."
+        one = f"{'it' if done.open == 1 else 'one'} is in hand, may be finished, and counts too."
+        words += f"; {one if done.in_hand == 1 else several}"
     return words
 
 

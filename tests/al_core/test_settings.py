@@ -122,6 +122,15 @@ def test_a_bad_file_names_the_field(tmp_path, text, message):
         load_settings(file)
 
 
+def test_a_file_as_windows_tools_write_it(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_bytes("[selection]\r\nframes_per_round = 3\r\n".encode("utf-8-sig"))
+    assert load_settings(file).selection.frames_per_round == 3
+    file.write_text("[selection]", encoding="utf-16")
+    with pytest.raises(BadSettings, match="expected TOML in UTF-8, got .*; save it as UTF-8"):
+        load_settings(file)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(BadSettings, match="no such settings file"):
         load_settings(tmp_path / "none.toml")

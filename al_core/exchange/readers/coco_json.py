@@ -31,7 +31,7 @@ from al_core.exchange.drawn import (
     outlines_rle,
     reaches_out,
 )
-from al_core.exchange.json_items import JsonItems
+from al_core.exchange.json_items import JsonItems, no_json
 from al_core.masks.rle import Rle, area, from_run_lengths, run_lengths
 from al_core.records import IGNORE_TRACK
 
@@ -229,7 +229,7 @@ class _CocoFile:
         except TypeError as error:
             raise BadLabel(f"expected a COCO file with images and annotations, got {error}") from None
         except (OSError, ValueError, RecursionError) as error:
-            raise BadLabel(f"cannot be read as JSON ({error}). Copy it again, or export it again") from None
+            raise BadLabel(no_json(error)) from None
 
     def _listed(self) -> dict[str, list[Any]]:
         """Return the images and categories of the file."""

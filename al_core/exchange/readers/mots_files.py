@@ -122,14 +122,14 @@ def _length(place: Path) -> int:
     """Return how many frames the video of ``gt/gt.txt`` has; 0 where nothing says so."""
     parser = ConfigParser()
     try:
-        parser.read(place.parent.parent / "seqinfo.ini", encoding="utf-8")
+        parser.read(place.parent.parent / "seqinfo.ini", encoding="utf-8-sig")
         return parser.getint("Sequence", "seqLength", fallback=0)
     except (NoIni, ValueError):
         return 0
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    with path.open(encoding="ascii", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for line in file:
             if line.strip():
                 yield line.split()

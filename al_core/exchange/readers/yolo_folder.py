@@ -37,7 +37,7 @@ def read_yolo(folder: Path, asked_by: AskedBy) -> FileContent[DrawnFrame]:
         asked = gathered.frame(FrameName(_image_path(file.relative_to(folder / "labels"))))
         if asked is None:
             continue
-        for number, line in enumerate(file.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
+        for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
             if not line.strip():
                 continue
             try:

@@ -76,7 +76,8 @@ def test_a_paused_project_has_nothing_to_do(project, ledger):
     pause = ledger.pause("eve")
     assert still_waits(project) == RoundOutcome(0, paused=pause)
     ask(ledger)
-    assert still_waits(project).waiting == 2
+    assert still_waits(project) == RoundOutcome(1, waiting=2, paused=pause)
+    assert still_waits(project).describe().startswith("paused since ")
     answer(ledger, *ASKED)
     assert still_waits(project) == RoundOutcome(1, paused=pause)
 

@@ -41,6 +41,7 @@ def test_the_next_step_follows_the_campaign(ledger, step):
     assert step() == "go on with: fewframes run --project P"
     ledger.finish_round(1, None)
     assert step() == "begin the next round: fewframes run --project P"
+    assert step("at http://127.0.0.1:8600/") == "nothing: the next round begins by itself"
     ledger.begin_round(Settings())
     ledger.finish_round(2, "all frames are labelled")
     assert step().startswith("the campaign is over (all frames are labelled): give the labels away")

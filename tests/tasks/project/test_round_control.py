@@ -92,6 +92,10 @@ def test_pauses_and_abandoned_rounds_in_words():
     assert abandoned_in_words(Abandoned(2, 3, 0, 0)) == (
         "Round 2 is abandoned. Its 3 answers are labels of the next round."
     )
-    assert abandoned_in_words(Abandoned(2, 3, 4, 1)).endswith(
-        "4 open requests are not asked any more; 1 are in hand, may be finished, and count too."
+    assert abandoned_in_words(Abandoned(2, 3, 4, 2)).endswith(
+        "4 open requests are not asked any more; 2 are in hand, may be finished, and count too."
+    )
+    assert abandoned_in_words(Abandoned(2, 1, 1, 1)) == (
+        "Round 2 is abandoned. Its 1 answer is a label of the next round. 1 open request is not asked any more; "
+        "it is in hand, may be finished, and counts too."
     )

@@ -150,6 +150,12 @@ class TestCoco:
         path.write_bytes(path.read_text().encode(encoding))
         assert read(path).masks == (DrawnMask(1, "cat", encode(SQUARE)),)
 
+    def test_another_encoding_is_told_with_what_mends_it(self, tmp_path):
+        path = coco(tmp_path, [{"segmentation": rle_text(SQUARE)}])
+        path.write_bytes(path.read_bytes().replace(b"cat", "k\u00e4fer".encode("cp1252")))
+        with pytest.raises(BadLabel, match=r"cannot be read as JSON \('utf-8' codec .*\)\. Save it as UTF-8$"):
+            read(path)
+
     def test_a_path_as_windows_writes_it(self, tmp_path):
         image = {"id": 5, "file_name": "images\\round-0001\\r1.jpg"}
         assert read(coco(tmp_path, [{"segmentation": rle_text(SQUARE)}], images=[image])).objects

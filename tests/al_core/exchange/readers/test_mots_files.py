@@ -68,6 +68,13 @@ def test_lines_label_frames_that_they_name(tmp_path):
     assert [(m.track_id, m.category) for m in content.frames["clip:1"].masks] == [(7, "pedestrian"), (0, None)]
 
 
+def test_byte_order_marks(tmp_path):
+    (tmp_path / "clip" / "gt").mkdir(parents=True)
+    (tmp_path / "clip" / "gt" / "gt.txt").write_text(line(2, 1001), encoding="utf-8-sig")
+    (tmp_path / "clip" / "seqinfo.ini").write_text("[Sequence]\nseqLength=2\n", encoding="utf-8-sig")
+    assert {key: len(frame.masks) for key, frame in read(tmp_path).frames.items()} == {"clip:0": 0, "clip:1": 1}
+
+
 def test_with_the_length_of_the_video_other_frames_are_empty(tmp_path):
     (tmp_path / "clip" / "gt").mkdir(parents=True)
     (tmp_path / "clip" / "gt" / "gt.txt").write_text(line(2, 1001) + line(4, 10_000, SQUARE | True))

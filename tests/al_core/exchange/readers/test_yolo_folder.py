@@ -32,6 +32,11 @@ def test_outlines_are_masks_without_numbers(tmp_path):
     assert content.frames["train/clip/f2.jpg"].masks == ()
 
 
+def test_a_byte_order_mark(tmp_path):
+    place = folder(tmp_path, f1=f"\N{ZERO WIDTH NO-BREAK SPACE}1 {OUTLINE}\r\n")
+    assert [m.category for m in read_yolo(place, asked_by).frames["train/clip/f1.jpg"].masks] == ["dog"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
