@@ -46,7 +46,7 @@ def export(
     """
     alone = out.suffix == ".mp4"
     if alone and len(clips) != 1:
-        raise BadSettings(f"{out.name} is one file and there are {len(clips)} videos: name a folder, or one video")
+        raise BadSettings(f"an mp4 file shows one video, got {len(clips)}: give a folder, or one --video NAME")
     if not alone:
         out.mkdir(parents=True)
     for clip in clips:

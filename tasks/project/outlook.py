@@ -8,6 +8,7 @@ from al_core.campaign.budget import Facts, Plan, expected_machine_seconds, plan_
 from al_core.campaign.pricing import PRIOR_ANSWERS, prices_from
 from al_core.campaign.waiting import Waiting
 from al_core.errors import BadSettings
+from al_core.ledger.campaign.loop_state import Step
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -59,11 +60,7 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
     over = {r.round_id for r in rounds if r.status != "running"}
     # Imported labels, which answer requests of no round, cost nobody anything here.
     n_frames, answered = sum(lengths.values()), sum(frames for round_id, frames, _ in effort if round_id)
-    measured = None
-    for round_id in finished:
-        done = {s.name: s.seconds or 0.0 for s in steps if s.round_id == round_id and s.status == "finished"}
-        if done.keys() >= _MACHINE_STEPS:
-            measured = sum(done[name] for name in _MACHINE_STEPS)
+    measured = _machine_seconds(steps, finished)
     if measured is None:
         measured = expected_machine_seconds(settings, n_frames, first=not finished)
     return Facts(
@@ -76,6 +73,16 @@ def _facts_of(ledger: Ledger, settings: Settings) -> Facts:
         measured,
         sum(frames for round_id, frames, _ in effort if round_id and round_id not in over),
     )
+
+
+def _machine_seconds(steps: Sequence[Step], finished: Sequence[int]) -> float | None:
+    """Return what the machine took for the newest round that did all of its steps; None where there is none."""
+    measured = None
+    for round_id in finished:
+        done = {s.name: s.seconds or 0.0 for s in steps if s.round_id == round_id and s.status == "finished"}
+        if done.keys() >= _MACHINE_STEPS:
+            measured = sum(done[name] for name in _MACHINE_STEPS)
+    return measured
 
 
 def _frame_seconds(ledger: Ledger, settings: Settings, frames: int, seconds: float) -> float:

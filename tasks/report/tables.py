@@ -145,7 +145,7 @@ def round_line(project: Project, round_id: int) -> Text:
     imported = f", {row.imported:,} of them imported" if row.imported else ""
     parts = [
         f"{many(row.human_frames, 'human frame')} ({duration(row.human_seconds)}{imported})",
-        f"masks on {percent(row.coverage)} of the frames",
+        f"masks on {percent(row.coverage)} of frames",
     ]
     good = row.estimated.best("good") if row.estimated else None
     parts += [f"estimated good {with_span(good)}, {rests_on(good)}"] if good is not None else []

@@ -102,7 +102,7 @@ def test_the_source_image_is_not_drawn_on():
 
 def test_several_videos_need_a_folder(tmp_path):
     clips = [usual_clip(), usual_clip(name="other", video_id=2)]
-    with pytest.raises(BadSettings, match="there are 2 videos"):
+    with pytest.raises(BadSettings, match="^an mp4 file shows one video, got 2: give a folder, or one --video NAME$"):
         write_export("overlay-mp4", clips, {1: "dog", 2: "cat"}, tmp_path / "a.mp4")
     write_export("overlay-mp4", clips, {1: "dog", 2: "cat"}, tmp_path / "all")
     assert {p.name for p in (tmp_path / "all").iterdir()} == {"toy.mp4", "other.mp4", "export.json"}

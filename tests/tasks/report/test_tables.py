@@ -46,7 +46,7 @@ def test_the_table_of_rounds_fits_a_terminal_of_80_columns(finished):
 def test_a_round_in_one_line(finished):
     project = finished[0]
     assert round_line(project, 2).plain == (
-        "round 2  2 human frames (2.7 min), masks on 83 % of the frames, J&F 0.700, machine 72 s"
+        "round 2  2 human frames (2.7 min), masks on 83 % of frames, J&F 0.700, machine 72 s"
     )
     with pytest.raises(KeyError):
         round_line(project, 3)
