@@ -6,7 +6,7 @@ import pytest
 from al_core.errors import BadLabel, UnknownName
 from al_core.masks.rle import decode, encode
 from al_core.project import Project
-from al_core.records import DeliveredMask, LabelKind, LabelRequest, Provenance
+from al_core.records import DeliveredMask, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Provenance
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.backends import BACKENDS, open_backend
@@ -24,12 +24,12 @@ def ledger(tmp_path):
 class PaintedFrames:
     """The object is white on black; it notes which frames are read."""
 
-    def __init__(self):
-        self.reads = []
+    def __init__(self, truth=SQUARE):
+        self.truth, self.reads = truth, []
 
     def read_full(self, frame):
         self.reads.append(frame.frame_idx)
-        return np.where(SQUARE[..., None], np.uint8([255] * 3), np.uint8([0] * 3))
+        return np.where(self.truth[..., None], np.uint8([255] * 3), np.uint8([0] * 3))
 
 
 def backend(tmp_path, ledger, settings=NOISY, frames=None):
@@ -77,7 +77,7 @@ def test_a_video_without_truth(tmp_path, ledger):
         backend(tmp_path, ledger).collect(ask(ledger, 4, video_id=2))
 
 
-def deliver(tmp_path, ledger, round_id, mask):
+def deliver(tmp_path, ledger, round_id, mask, video_id=1):
     """Round ``round_id`` delivered a mask for frames 4 and 5."""
     while len(ledger.rounds()) < round_id:
         ledger.begin_round(Settings())
@@ -85,7 +85,7 @@ def deliver(tmp_path, ledger, round_id, mask):
     project = Project.at(tmp_path)
     path = project.round_dir(round_id) / "delivered" / "clip.parquet"
     write_delivered(path, [DeliveredMask(i, 1, 1, Provenance.PROPAGATED, 0.5, encode(mask)) for i in (4, 5)])
-    ledger.put_delivered(round_id, 1, project.relative(path), 2, [("propagated", 2, 2, 0.5)])
+    ledger.put_delivered(round_id, video_id, project.relative(path), 2, [("propagated", 2, 2, 0.5)])
 
 
 class TestKinds:
@@ -102,18 +102,20 @@ class TestKinds:
         assert frames.reads == []
 
     def test_a_click_corrects_it_in_the_frame(self, tmp_path, ledger):
-        half = SQUARE.copy()
-        half[:, : half.shape[1] // 2] = False
-        deliver(tmp_path, ledger, 1, half)
-        frames = PaintedFrames()
+        truth = np.zeros((32, 32), bool)
+        truth[8:24, 8:24] = True
+        half = truth & (np.arange(32) >= 16)
+        drawn = FrameLabel(FrameRef(0, 4), (MaskLabel(1, 1, encode(truth)),))
+        ledger.add_video(replace(clip("large"), height=32, width=32), times_us(), [drawn])
+        deliver(tmp_path, ledger, 1, half, video_id=2)
+        frames = PaintedFrames(truth)
         (answer,) = backend(tmp_path, ledger, self.EXACT, frames).collect(
-            ask(ledger, 4, round_id=2, kind=LabelKind.CLICK)
+            ask(ledger, 4, video_id=2, round_id=2, kind=LabelKind.CLICK)
         )
         assert frames.reads == [4]
         assert answer.kind is LabelKind.CLICK
         mask = decode(answer.label.masks[0].rle)
-        assert (mask & SQUARE & ~half).any()
-        assert np.count_nonzero(mask ^ SQUARE) <= np.count_nonzero(half ^ SQUARE)
+        assert np.count_nonzero(mask ^ truth) < np.count_nonzero(half ^ truth)
 
     def test_a_whole_mask_is_drawn_whatever_was_delivered(self, tmp_path, ledger):
         deliver(tmp_path, ledger, 1, SQUARE)
