@@ -354,6 +354,15 @@ class PropagationSettings(_Section):
         return ("flow", "affinity", "specialist", *(name for name, given in with_weights.items() if given))
 
 
+class DiscoverySettings(_Section):
+    """What is looked for while people have the first frames of a campaign in hand, so that others come with masks.
+
+    ``methods`` are keys of ``al_core.discovery.DISCOVERERS``; without any, nothing is looked for by itself.
+    """
+
+    methods: Annotated[tuple[str, ...], Field(max_length=1)] = ()
+
+
 class StoppingSettings(_Section):
     """When a campaign is over; 0 switches a rule off.
 
@@ -451,6 +460,7 @@ class Settings(_Section):
     selection: SelectionSettings = SelectionSettings()
     annotator: AnnotatorSettings = AnnotatorSettings()
     propagation: PropagationSettings = PropagationSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     stopping: StoppingSettings = StoppingSettings()
     audit: AuditSettings = AuditSettings()
     certificates: CertificateSettings = CertificateSettings()

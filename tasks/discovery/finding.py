@@ -26,7 +26,8 @@ from tasks.report.formatting import many
 from tasks.steps.predict import scored_to_file
 from tasks.steps.propagate import VideoFrames
 
-METHOD = "motion"
+USUAL = "motion"
+"""What looks for objects where the settings name nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def _found_in(
         if on_progress is not None:
             on_progress(Progress(done, video.n_frames, video.name))
 
-    teacher = DISCOVERERS[METHOD](FlowStore(project.cache / "flow"))
+    method = next(iter(settings.discovery.methods), USUAL)
+    teacher = DISCOVERERS[method](FlowStore(project.cache / "flow"))
     category, categories = _category_of(ledger, video.video_id)
     # Numbers of what people drew are theirs.
     shift = max(ledger.drawn_tracks(video.video_id), default=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from al_core.campaign.audited import is_audited, masks_to_judge, most_assured
+from al_core.discovery import DISCOVERERS
 from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
 from al_core.project import Project
@@ -152,6 +153,7 @@ def _check_names(settings: Settings) -> None:
     for setting, names, table in (
         ("teachers.views", settings.teachers.views, VIEWS),
         ("propagation.methods", settings.propagation.candidates, PROPAGATORS),
+        ("discovery.methods", settings.discovery.methods, DISCOVERERS),
     ):
         with _about(setting):
             for name in names:

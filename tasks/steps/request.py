@@ -7,6 +7,7 @@ import numpy as np
 from al_core.records import LabelRequest
 from tasks.backends import open_backend
 from tasks.backends.prelabels import delivered_prelabels
+from tasks.discovery.first_round import discover_for
 from tasks.scheduling.events import tell_ready
 from tasks.steps.context import Requested, RoundContext
 from tasks.steps.select import select_ahead
@@ -22,10 +23,14 @@ def request_inputs(context: RoundContext) -> dict[str, Any]:
 
 
 def request_work(context: RoundContext) -> Requested:
-    """Put the selected frames before people, and some of the next round; asking twice is asking once."""
+    """Put the selected frames before people, and some of the next round; asking twice is asking once.
+
+    While they have the first frames of a campaign in hand, it is looked for what moves.
+    """
     requested = request_labels(context)
     ahead = request_ahead(context)
     tell_ready(context.project, context.ledger, context.round_id, requested)
+    discover_for(context)
     return Requested(requested, ahead)
 
 

@@ -80,6 +80,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "annotator.cvat_url": {"no address": '"ftp://host"'},
     "annotator.cvat_token_variable": {"no variable": '"not a name"'},
     "propagation.methods": {"misspelt": '["flow", "trakcs"]'},
+    "discovery.methods": {"misspelt": '["montion"]', "two": '["motion", "motion"]'},
     "propagation.flow_preset": {"misspelt": '"medum"'},
     "propagation.encoder": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},
     "propagation.parent": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},

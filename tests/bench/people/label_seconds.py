@@ -9,38 +9,48 @@ that differ by what is thinner than the eye sees.
 The person corrects what is visibly wrong: wherever the shown mask and the truth differ in a region that a disc of
 TOLERANCE pixels fits into. What is thinner is left as it is shown. From nothing, the person draws what came of that.
 
+With ``--start discovered`` nobody has labelled anything before, and what moves by itself is shown, as in the first
+round of a fresh project (docs/discovery.md).
+
 python -m tests.bench.people.label_seconds --data DAVIS_FOLDER
 """
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from al_core.discovery.motion import MotionTeacher
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
-from al_core.masks.rle import decode
+from al_core.masks.rle import decode, encode
 from al_core.project import Project
 from al_core.propagation import Resources
-from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Selected
+from al_core.records import Answer, DeliveredMask, LabelKind, LabelRequest, Provenance, Selected
 from al_core.records import FrameRef as Frame
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
+from al_core.stores.optical_flow import FlowStore
 from tasks.benchmark.one_clip import evenly, labels_of, propagate_clip
 from tasks.project.ingest import ingest_paths
 from tests.bench.people.scripted_person import Mask, Pace, ScriptedPerson
-from tests.bench.people.scripted_tools import ToolUser, visible
+from tests.bench.people.scripted_tools import ToolUser, overlap, visible
 from tests.toys.web.browser import browser
 from tests.toys.web.serving import served
 
 VIEWPORT = {"width": 1920, "height": 1080}
+
+NEAR = 0.1
+"""Overlap (IoU) from which what moves is taken for a rough outline of an object."""
 
 Masks = dict[int, Mask]
 """By track."""
@@ -67,26 +77,27 @@ class Edit:
 @click.option("--sequence", default=None, help="One of its sequences; the first when none is given.")
 @click.option("--frames", "n_frames", default=20, show_default=True)
 @click.option("--labels", "n_labels", default=2, show_default=True, help="Frames that are labelled before.")
+@click.option("--start", default="propagated", show_default=True, type=click.Choice(["propagated", "discovered"]))
 @click.option("--tool", default="outlines", show_default=True, type=click.Choice(["outlines", "clicks"]))
-def main(data: Path, sequence: str | None, n_frames: int, n_labels: int, tool: str) -> None:
+def main(data: Path, sequence: str | None, n_frames: int, n_labels: int, start: str, tool: str) -> None:
     """Label the same frames twice and print what it took."""
-    by_clicks = tool == "clicks"
+    by_clicks, fresh = tool == "clicks", start == "discovered"
     clip = clips_of(data, [sequence] if sequence else None)[0]
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as scratch:
-        before = evenly(clip.n_frames, n_labels)
+        before = [] if fresh else evenly(clip.n_frames, n_labels)
         asked = spread([i for i in clip.truth_frames if i not in before], n_frames)
-        delivered = propagated(clip, before, Path(scratch) / "flow")
+        delivered = (discovered if fresh else partial(propagated, before=before))(clip, cache=Path(scratch) / "flow")
         with browser() as running:
             shown = Arm(Path(scratch) / "shown", clip, before, asked, delivered, by_clicks)
             corrected = shown.label(running, lambda i, known: edits_of(known, clip.truth(i)))
             nothing = Arm(Path(scratch) / "nothing", clip, before, asked, {}, by_clicks)
-            nothing.label(running, lambda i, _: edits_of({}, corrected[i]))
+            nothing.label(running, lambda i, _: edits_of({}, {t: m for t, m in corrected[i].items() if m.any()}))
         first, second = shown.stored(), nothing.stored()
         same = all(same_masks(first[i], second[i]) and same_masks(first[i], corrected[i]) for i in asked)
         blank = np.zeros(clip.size, bool)
         quality = [j_and_f(first[i].get(t, blank), mask).j for i in asked for t, mask in clip.truth(i).items()]
-    report(console, clip, asked, {"propagated masks": shown.person, "nothing": nothing.person})
+    report(console, clip, asked, {f"{start} masks": shown.person, "nothing": nothing.person})
     drawn = [j_and_f(second[i].get(t, blank), mask).j for i in asked for t, mask in clip.truth(i).items()]
     console.print(f"by {tool}; same masks in both ledgers, to the pixel: {same}")
     console.print(f"J with the truth {np.mean(quality):.3f} from shown masks, {np.mean(drawn):.3f} from nothing")
@@ -98,6 +109,23 @@ def spread(frames: Sequence[int], count: int) -> list[int]:
     """Evenly spaced ones of some frames."""
     places = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
     return [frames[i] for i in places]
+
+
+def discovered(clip: Clip, cache: Path) -> dict[int, list[DeliveredMask]]:
+    """What moves by itself, by frame; what lies on an object has its number."""
+    small = Clip(clip.source, Settings().frames.working_long_side)
+    found = {}
+    for frame_idx, objects in MotionTeacher(FlowStore(cache)).find(small):
+        truth, masks = clip.truth(frame_idx), []
+        for seen in objects:
+            mask = np.asarray(cv2.resize(seen.mask.full(), clip.size[::-1]) > 0.5)
+            near = [track for track in truth if overlap(mask, truth[track]) > NEAR]
+            taken = {m.track_id for m in masks}
+            number = next((t for t in near if t not in taken), max([*truth, *taken], default=0) + 1)
+            confidence = seen.confidence
+            masks.append(DeliveredMask(frame_idx, number, 1, Provenance.DISCOVERED, confidence, encode(mask)))
+        found[frame_idx] = masks
+    return found
 
 
 def propagated(clip: Clip, before: Sequence[int], cache: Path) -> dict[int, list[DeliveredMask]]:
@@ -196,6 +224,9 @@ class Arm:
             person.key("n")
             ToolUser(page, person).number(edit.track)
         assert page.evaluate("() => fewframes.drawing().selected.track") == edit.track
+        if not edit.result.any():
+            person.key("Delete")
+            return
         if self._by_clicks:
             self._refine_first(page, edit)
         else:

@@ -28,13 +28,17 @@ from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
-    *("harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
+    *("discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
     *("cycle", "unlabelled", "depth", "shapes"),
 )
 """From the quickest to the dearest."""
 
 PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
-PROOFS: Table[Proof] = Table("proof", {**PLACES, "cycle": "tests.bench.proofs.unlabelled_proof:PIXELS"})
+ELSEWHERE = {
+    "cycle": "tests.bench.proofs.unlabelled_proof:PIXELS",
+    "discovery": "tests.bench.discovery.discovery_proof:PROOF",
+}
+PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
 REAL = "real clips"
 HEAD = ("system", "footage (cases)", "rival", "figure", "means", "difference", "95 % interval", "seconds", "verdict")
 

@@ -1,0 +1,63 @@
+"""What moves is looked for while people have the first frames in hand: it joins those that nobody has opened yet."""
+
+import logging
+from dataclasses import dataclass
+
+from al_core.errors import FewframesError, first_line
+from al_core.records import Progress, Video
+from tasks.discovery.finding import discover
+from tasks.progress import progress_of
+from tasks.steps.context import RoundContext
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY = 32
+"""Frames after which it is asked whether anybody still waits for a frame."""
+
+
+class _NobodyWaits(Exception):
+    """All frames are answered."""
+
+
+@dataclass
+class _Watch:
+    """Tells how far it is, and ends it when the round waits for no frame any more."""
+
+    context: RoundContext
+
+    def __call__(self, progress: Progress) -> None:
+        progress_of("discover")(progress)
+        if progress.done % LOOK_EVERY == 0 and not self.context.ledger.requests(self.context.round_id, status="open"):
+            raise _NobodyWaits
+
+
+def discover_for(context: RoundContext) -> int:
+    """Look for what moves in the videos that a round asks about, where nothing was delivered so far.
+
+    Only our page can show what is found after a frame was asked for. What cannot be read is passed over: the round goes
+    on without.
+
+    Returns:
+        In how many videos it was looked for.
+    """
+    settings, ledger = context.settings, context.ledger
+    if not settings.discovery.methods or settings.annotator.backend != "page":
+        return 0
+    if ledger.last_delivered_round(before=context.round_id) is not None:
+        return 0
+    done = 0
+    for video in _asked_videos(context):
+        try:
+            done += len(list(discover(context.project, ledger, settings, [video], _Watch(context))))
+        except _NobodyWaits:
+            break
+        except FewframesError as error:
+            _log.warning("nothing is looked for in %s: %s", video.name, first_line(error))
+    return done
+
+
+def _asked_videos(context: RoundContext) -> list[Video]:
+    """Return the videos of the round's open requests, those that are asked about first before others."""
+    asked = sorted(context.ledger.requests(context.round_id, status="open"), key=lambda request: request.rank)
+    videos = {video.video_id: video for video in context.videos}
+    return [videos[number] for number in dict.fromkeys(r.frame.video_id for r in asked) if number in videos]
