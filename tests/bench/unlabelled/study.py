@@ -5,6 +5,7 @@ every arm goes on from that same base for as many steps, or the supervised one f
 """
 
 import pickle
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,8 @@ class Bench:
         base = self.base(seed, from_depth=system == FROM_DEPTH)
         believed = () if system == FROM_DEPTH else self._believed(base, seed)
         folder = self.folder / f"{self.study.name}-{seed}" / f"{name or system}-{steps}"
+        # What was trained before a kill would cost nothing now: the seconds would be too few.
+        shutil.rmtree(folder, ignore_errors=True)
         nearness = self.depth.nearness(system.partition(" + ")[2], seed) if self.depth is not None else None
         trained, seconds = self._train(system, folder, 1000 * seed + 2, steps, base, believed, nearness)
         return self.study.figures(self.predicting(trained)), seconds
