@@ -106,6 +106,7 @@ CONTRADICTIONS = [
     ),
     Case("student.unlabelled", "not for this student", ("student.unlabelled=cycle",)),
     Case("student.mix", "no depth in the project", ("student.unlabelled=self", "student.mix=depth")),
+    Case("student.unlabelled", "no objects", ("student.config=semantic_unet", "student.unlabelled=s4gan")),
     Case("selection.min_gap", "contradiction", ("selection.min_gap=12", "selection.frames_per_round=2")),
     Case("annotator.backend", "without truth", ("annotator.backend=simulated",), without_truth=True),
     Case("annotator.review", "nobody to review", ("annotator.backend=simulated", "annotator.review=before")),

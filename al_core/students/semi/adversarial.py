@@ -30,7 +30,7 @@ SEEN = 0.3
 PASSES = 0.6
 """Probability of being drawn by a person from which a mask is learned from."""
 
-MATCH_WEIGHT, OWN_WEIGHT, ABSENT_WEIGHT = 0.1, 1.0, 1.0
+MATCH_WEIGHT, OWN_WEIGHT, ABSENT_WEIGHT = 1.0, 1.0, 1.0
 
 RATE = 5e-4
 STEPS = 2
@@ -102,7 +102,7 @@ class Adversarial(nn.Module):
         if len(drawn) and len(seen):
             with torch.no_grad():
                 _, ours = self._judge(drawn, rng)
-            losses["loss_match"] = MATCH_WEIGHT * (theirs.mean(dim=0) - ours.mean(dim=0)).abs().sum()
+            losses["loss_match"] = MATCH_WEIGHT * (theirs.mean(dim=0) - ours.mean(dim=0)).abs().mean()
         absent = self._absent(images, objects)
         sure = torch.cat([one.scores for one in objects])
         if self.tagger is not None:
