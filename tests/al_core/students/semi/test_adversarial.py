@@ -86,6 +86,19 @@ def test_objects_of_a_category_that_a_frame_does_not_show_are_unlearned(
     assert float(found["loss_absent"].detach()) > 0
 
 
+def test_a_student_that_sees_nothing_is_taught_nothing(
+    detector: Any, batches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adversarial, "MOST_OBJECTS", 0)
+    batch, labelled = batches
+    losses = Adversarial(detector, 1)
+    found = losses(detector, None, batch, rng(), labelled)
+    assert [float(value.detach()) for value in found.values()] == [0.0]
+    before = losses.discriminator.judge.weight.clone()
+    losses.after_step(batch, rng(), labelled)
+    assert not torch.equal(before, losses.discriminator.judge.weight)
+
+
 def test_what_was_kept_goes_on_to_the_same_bits(detector: Any, batches: Any) -> None:
     batch, labelled = batches
 
