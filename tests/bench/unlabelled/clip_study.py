@@ -108,15 +108,11 @@ class ClipStudy:
 
     def errors(self, name: str, predict: Predict) -> dict[int, float]:
         """Return 1 - J of the teachers' masks of each measured frame of a clip."""
-        masks = self.likeliest(name, predict)
+        masks = self._alone(name, self._seen(name, predict))
         return {
             i: 1 - _whole({i: masks.get(i, [])}, {i: label}, set(), Identities.PER_FRAME, "j")
             for i, label in self._measured(name).items()
         }
-
-    def likeliest(self, name: str, predict: Predict) -> Delivered:
-        """Return the likeliest objects of the teachers in each measured frame of a clip."""
-        return self._alone(name, self._seen(name, predict))
 
     def _measured(self, name: str) -> dict[int, FrameLabel]:
         clip = self._clips[name]
