@@ -8,8 +8,8 @@ from al_core.records import FrameLabel, LabelKind, MaskLabel
 
 LEFT: Mapping[LabelKind, float] = {
     LabelKind.ACCEPT: 0.043,
-    LabelKind.CLICK: 0.184,
-    LabelKind.BOX: 0.215,
+    LabelKind.CLICK: 0.192,
+    LabelKind.BOX: 0.213,
     LabelKind.SCRIBBLE: 0.168,
     LabelKind.POLYGON: 0.131,
 }
