@@ -1,4 +1,6 @@
-"""The ledger's tables, grown by numbered migrations; each is applied once, inside one transaction.
+"""The ledger's tables, grown by numbered migrations; each is applied once, inside a transaction.
+
+A ledger that exists gets each in one of its own, a new one gets all of them in one.
 
 Habits that DuckDB rewards, measured: no secondary indexes and no foreign keys; no primary key on ``prediction``
 (``prediction_batch`` is its manifest); states are text that the code checks; times are UTC ``TIMESTAMP`` and come
@@ -6,6 +8,7 @@ from the caller. Paths are relative to the project folder, so that a project can
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -305,6 +308,11 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 
+_VERSIONS = """
+CREATE TABLE IF NOT EXISTS schema_version(
+    version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL);
+"""
+
 NEWEST = MIGRATIONS[-1][0]
 _KNOWS_ITS_MAKER = 7
 
@@ -330,24 +338,43 @@ def migrate(connection: duckdb.DuckDBPyConnection, up_to: int | None = None) -> 
     Raises:
         LedgerCorrupt: a migration was edited after it was applied.
     """
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, "
-        "sha256 VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL)"
-    )
     applied = schema_of(connection).version
     pending = [m for m in MIGRATIONS if m[0] > applied and (up_to is None or m[0] <= up_to)]
-    for version, name, sql in pending:
-        connection.execute("BEGIN")
-        try:
-            connection.execute(sql)
-            row = [version, name, _sha256(sql), datetime.now(UTC).replace(tzinfo=None)]
-            row += [code_version()] if version >= _KNOWS_ITS_MAKER else []
-            connection.execute(f"INSERT INTO schema_version VALUES ({', '.join('?' * len(row))})", row)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+    if applied == 0:
+        # Of an empty database nothing can be half done; one commit takes half as long as one for each migration.
+        _apply(connection, pending)
+    else:
+        for migration in pending:
+            _apply(connection, [migration])
     return len(pending)
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, migrations: Sequence[tuple[int, str, str]]) -> None:
+    """Apply some migrations and note them, in one transaction."""
+    connection.execute("BEGIN")
+    try:
+        connection.execute(_VERSIONS)
+        for _, _, sql in migrations:
+            connection.execute(sql)
+        _note(connection, migrations)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _note(connection: duckdb.DuckDBPyConnection, migrations: Sequence[tuple[int, str, str]]) -> None:
+    """Add the rows of some migrations; what they say of themselves stands in the statement, as values cost time."""
+    values = {"now": datetime.now(UTC).replace(tzinfo=None), "made_by": code_version()}
+    before = [f"({v}, '{name}', '{_sha256(sql)}', $now)" for v, name, sql in migrations if v < _KNOWS_ITS_MAKER]
+    since = [
+        f"({v}, '{name}', '{_sha256(sql)}', $now, $made_by)" for v, name, sql in migrations if v >= _KNOWS_ITS_MAKER
+    ]
+    if before:
+        columns = "version, name, sha256, applied_at"
+        connection.execute(f"INSERT INTO schema_version({columns}) VALUES {', '.join(before)}", {"now": values["now"]})
+    if since:
+        connection.execute(f"INSERT INTO schema_version VALUES {', '.join(since)}", values)
 
 
 def schema_of(connection: duckdb.DuckDBPyConnection) -> Schema:

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -12,6 +15,59 @@ def test_each_migration_is_applied_once():
     connection = duckdb.connect()
     assert migrate(connection) == len(MIGRATIONS)
     assert migrate(connection) == 0
+
+
+def described(connection):
+    """All that a database says of its tables, columns and constraints, and its views' statements."""
+    less = "database_name, database_oid, schema_oid, table_oid"
+    constraints = "table_name, constraint_type, constraint_text, constraint_column_names"
+    questions = (
+        f"SELECT * EXCLUDE ({less}) FROM duckdb_tables() WHERE NOT internal ORDER BY ALL",
+        f"SELECT * EXCLUDE ({less}) FROM duckdb_columns() WHERE NOT internal ORDER BY ALL",
+        # A view's other properties say whether somebody has used it yet.
+        "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL",
+        f"SELECT {constraints} FROM duckdb_constraints() ORDER BY ALL",
+        "SELECT * EXCLUDE (applied_at) FROM schema_version ORDER BY version",
+    )
+    return [connection.execute(question).fetchall() for question in questions]
+
+
+def grow(connection):
+    """Apply the migrations one after the other, as earlier versions brought them."""
+    for version in range(1, NEWEST + 1):
+        assert migrate(connection, up_to=version) == 1
+
+
+def killed(folder, make):
+    """Open what is left of a ledger file whose process dies when it is made: its log was not written back."""
+    (folder / "lives").mkdir(parents=True)
+    connection = duckdb.connect(str(folder / "lives" / "new.duckdb"))
+    make(connection)
+    left = Path(shutil.copytree(folder / "lives", folder / "left"))
+    connection.close()
+    assert (left / "new.duckdb.wal").stat().st_size > 0
+    return duckdb.connect(str(left / "new.duckdb"))
+
+
+class TestANewLedgerGetsAllMigrationsInOneTransaction:
+    def test_it_is_equal_to_one_that_grew(self):
+        new, grown = duckdb.connect(), duckdb.connect()
+        migrate(new)
+        grow(grown)
+        assert described(new) == described(grown)
+
+    def test_also_when_its_process_dies_before_the_log_was_written_back(self, tmp_path):
+        with killed(tmp_path / "new", migrate) as new, killed(tmp_path / "grown", grow) as grown:
+            assert described(new) == described(grown)
+
+    def test_where_one_fails_nothing_is_there(self, monkeypatch):
+        monkeypatch.setattr(
+            "al_core.ledger.file.schema.MIGRATIONS", (*MIGRATIONS, (NEWEST + 1, "wrong", "SELECT nonsense"))
+        )
+        connection = duckdb.connect()
+        with pytest.raises(duckdb.BinderException, match="nonsense"):
+            migrate(connection)
+        assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
 
 
 class TestSchemaOf:
