@@ -9,8 +9,9 @@ from prefect.states import Completed, State
 
 from al_core.project import Project
 from al_core.settings import Settings
-from flows.round import campaign_over, run_round, told
+from flows.round import run_round, told
 from tasks.ledger.client import open_ledger
+from tasks.processes.campaign_end import campaign_over
 from tasks.processes.round_outcome import RoundOutcome
 from tasks.project.round_control import settings_of_schedule
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone

@@ -13,20 +13,19 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
-from al_core.campaign.stopping import stop_reason
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.backends.protocol import told_line
 from tasks.ledger.client import open_ledger
 from tasks.preflight import check, rehearse
+from tasks.processes.campaign_end import campaign_over
 from tasks.processes.round_outcome import RoundOutcome
 from tasks.project.round_control import settings_of_schedule
 from tasks.scheduling.deployed_runs import BUSY, DEPLOYED, alone
 from tasks.scheduling.events import need_of, tell_need
 from tasks.steps import table as steps
-from tasks.steps.audit import campaign_history, limits_of
 from tasks.steps.context import RoundContext
-from tasks.steps.repair import repair_inputs, repair_step
+from tasks.steps.repair import repair_inputs
 
 _log = logging.getLogger(__name__)
 
@@ -77,23 +76,6 @@ def take_round(project: str, settings: str = "", changes: dict[str, Any] | None 
             return Completed(message=BUSY)
         wanted = settings_of_schedule(place, settings or None, changes or {})
         return told(place, campaign_over(place, wanted) or run_round.fn(place, wanted))
-
-
-def campaign_over(project: Project, settings: Settings) -> RoundOutcome | None:
-    """Return how the campaign ended, or None where it is not over, or where these settings allow more.
-
-    What it delivered last is looked at, and made again where it is damaged.
-    """
-    ledger = open_ledger(project)
-    last = ledger.last_round()
-    if last is None or last.status != "finished":
-        return None
-    unchanged = last.stop_reason if last.settings == settings else None
-    reason = unchanged or stop_reason(limits_of(ledger, settings), campaign_history(ledger, settings))
-    if reason is None:
-        return None
-    repair_step(RoundContext(project, ledger, last.round_id), "propagate")
-    return RoundOutcome(last.round_id, stop_reason=reason)
 
 
 def told(project: Project, outcome: RoundOutcome) -> State:

@@ -115,9 +115,14 @@ def _taken_on(
     asked: dict[str, Any],
     console: Any,
     take: "Callable[[Settings], RoundOutcome]",
+    over: "Callable[[Settings], RoundOutcome | None]" = lambda settings: None,
 ) -> "RoundOutcome":
-    """Take the rounds on as the one process that does; where they only have to wait, neither Prefect nor a network of
-    the student is loaded."""
+    """Take the rounds on as the one process that does; where they only have to wait, or where the campaign is over,
+    neither Prefect nor a network of the student is loaded.
+
+    Args:
+        over: tells how the campaign ended, or None where there is more to do.
+    """
     from tasks.processes.round_outcome import still_waits
     from tasks.processes.run_lock import only_run
 
@@ -127,9 +132,9 @@ def _taken_on(
         _require_fit(project, settings, console)
         _ask_for(project, settings, console)
     with only_run(project.root):
-        waits = still_waits(project)
-        if waits is not None:
-            return waits
+        rests = still_waits(project) or over(settings)
+        if rests is not None:
+            return rests
         if not changed:
             _require_fit(project, settings)
         _tell_outlook(console, project, settings)
@@ -138,13 +143,21 @@ def _taken_on(
 
 
 @contextmanager
-def _at_work(project: Project, console: Any) -> Iterator[None]:
-    """Have a Prefect server, a log, and progress on the terminal."""
+def _told(project: Project, console: Any) -> Iterator[None]:
+    """Have a log, and progress on the terminal."""
     from tasks.processes.project_log import RUN_LOG, logging_to
     from tasks.progress import terminal_progress
+
+    with logging_to(project.root / RUN_LOG), terminal_progress(console):
+        yield
+
+
+@contextmanager
+def _at_work(project: Project, console: Any) -> Iterator[None]:
+    """Have a Prefect server, a log, and progress on the terminal."""
     from tasks.scheduling.prefect_server import prefect_server
 
-    with logging_to(project.root / RUN_LOG), prefect_server(project.prefect_home), terminal_progress(console):
+    with _told(project, console), prefect_server(project.prefect_home):
         yield
 
 
@@ -161,7 +174,13 @@ def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], c
 
         return run_campaign(project, settings, told)
 
-    outcome = _taken_on(project, preset, asked, console, take)
+    def over(settings: "Settings") -> "RoundOutcome | None":
+        from tasks.processes.campaign_end import campaign_over
+
+        with _told(project, console):
+            return campaign_over(project, settings)
+
+    outcome = _taken_on(project, preset, asked, console, take, over)
     print_status(project, console)
     _tell_outcome(console, project, outcome)
 

@@ -237,7 +237,8 @@ def downgrade(path: Path, schema: int) -> None:
 
 def go_on(project: Project, cell: Cell) -> Cell:
     """Look at a project, run its round to the end, export."""
-    from flows.round import campaign_over, run_round
+    from flows.round import run_round
+    from tasks.processes.campaign_end import campaign_over
     from tasks.project.run_settings import settings_for_run
     from tasks.report.tables import print_status
 

@@ -155,7 +155,7 @@ def test_with_nothing_to_select_the_campaign_is_over(simulated):
 
 
 def test_a_campaign_that_is_over_says_so_until_its_settings_allow_more(simulated):
-    from flows.round import campaign_over
+    from tasks.processes.campaign_end import campaign_over
 
     assert campaign_over(simulated.project, simulated.settings) is None
     simulated.run()

@@ -43,6 +43,23 @@ def asked(ledger):
     ledger.put_requests([LabelRequest.of(1, chosen(frame, rank)) for rank, frame in enumerate((3, 8))])
 
 
+HEAVY = {"prefect", "torch", "mmdet", "mmengine"}
+
+
+def alone(command, root):
+    """What a command says in a process of its own, in one line, and the modules that it loads."""
+    code = f"""
+import sys
+from flows.cli.main import main
+main([{command!r}, "--project", {str(root)!r}], standalone_mode=False)
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *said, loaded = done.stdout.splitlines()
+    return " ".join(" ".join(said).split()), {*loaded.split()}
+
+
 @pytest.fixture
 def flows(monkeypatch):
     """The flows, which only note what they are given and end as they are told to; nobody's Prefect."""
@@ -191,16 +208,17 @@ def test_a_student_is_tried_out_before_a_change_is_kept(root, flows, command):
 @pytest.mark.parametrize("command", ["run", "round"])
 def test_a_run_that_only_waits_says_so_without_prefect_or_the_student(root, command):
     asked(Ledger(root / "ledger.duckdb"))
-    code = f"""
-import sys
-from flows.cli.main import main
-main([{command!r}, "--project", {str(root)!r}], standalone_mode=False)
-print(sorted({{"prefect", "torch", "mmdet", "mmengine", "scipy", "asyncio"}} & {{*sys.modules}}))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "round 1 waits for 2 labels: the frames are in" in " ".join(done.stdout.split())
-    assert done.stdout.splitlines()[-1] == "[]"
+    said, loaded = alone(command, root)
+    assert "round 1 waits for 2 labels: the frames are in" in said
+    assert not loaded & {*HEAVY, "scipy", "asyncio"}
+    assert not (root / "prefect").exists()
+
+
+def test_a_campaign_that_is_over_says_so_without_prefect_or_the_student(root):
+    Ledger(root / "ledger.duckdb").finish_round(1, "all rounds are done: 1 of 1")
+    said, loaded = alone("run", root)
+    assert said.endswith("The campaign is over after round 1: all rounds are done: 1 of 1")
+    assert not loaded & HEAVY
     assert not (root / "prefect").exists()
 
 
