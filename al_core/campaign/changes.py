@@ -13,6 +13,7 @@ LAST_CHANCE = {
     "seed": "select",
     "selection": "select",
     "annotator": "request",
+    "discovery": "request",
     "annotator.lease_seconds": "collect",
     "annotator.same_video": "collect",
     "annotator.refiner_seconds": "train",

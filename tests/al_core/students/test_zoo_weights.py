@@ -29,8 +29,8 @@ def published(config):
     return entry["Weights"].rpartition("/")[2], ap
 
 
-def test_every_student_that_is_shipped_has_a_row():
-    assert [student for student, *_ in ROWS] == list(STUDENTS)
+def test_every_student_that_is_shipped_has_a_row_unless_its_network_is_ours():
+    assert [student for student, *_ in ROWS] == [student for student in STUDENTS if student != "semantic_unet"]
 
 
 @pytest.mark.parametrize(("student", "config", "file", "ap", "tensors", "share"), ROWS, ids=[row[0] for row in ROWS])

@@ -51,7 +51,7 @@ def test_diff_names_the_masks_that_changed(call):
     code, text = call("diff", "1", "2")
     assert code == 0
     lines = [line.split() for line in text.splitlines()]
-    assert ["clip", "5", "1.000", "0", "0", "0", "2"] in lines
+    assert ["clip", "5", "1.000", "0", "0", "0", "2", "0"] in lines
     assert ["3", "1", "renamed", "1.000", "teacher", "human"] in lines
     assert "renamed  1.000" not in call("diff", "1", "2", "--most", "0")[1]
 
