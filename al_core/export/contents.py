@@ -156,8 +156,8 @@ class ExportReport:
         if self.format == "overlay-mp4":
             lost = "to look at"
         lines = [
-            f"{self.out}: {self.format}, {self.videos:,} videos, {self.frames:,} frames ({self._empty()}), "
-            f"{self.masks:,} masks ({by or 'none'}), {self.files:,} files, {lost}"
+            f"{self.out}: {self.format}, {_many(self.videos, 'video')}, {_many(self.frames, 'frame')} "
+            f"({self._empty()}), {_many(self.masks, 'mask')} ({by or 'none'}), {_many(self.files, 'file')}, {lost}"
         ]
         lines += [f"warning: {warning}" for warning in self.warnings]
         if self.unseen_left_out:
@@ -430,3 +430,7 @@ def check_free(out: Path, overwrite: bool) -> None:
         raise OutputExists(f"{out} is there already: choose another name, or say that it may be overwritten")
     if out.is_dir() and not (out / MANIFEST).is_file():
         raise OutputExists(f"{out} is a folder that no export wrote ({MANIFEST} is missing): it is not overwritten")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -171,8 +171,8 @@ def test_the_report_reads_as_one_sentence_and_its_warnings(tmp_path):
     report = write_export("coco", [usual_clip()], NAMES, tmp_path / "out", only(PROPAGATED, empty=True))
     first, *warnings = report.describe().splitlines()
     assert first.endswith(
-        "coco, 1 videos, 2 frames (0 empty by a person's word, 1 where the machine found nothing), "
-        "1 masks (1 propagated), 4 files, lossless"
+        "coco, 1 video, 2 frames (0 empty by a person's word, 1 where the machine found nothing), "
+        "1 mask (1 propagated), 4 files, lossless"
     )
     assert warnings == ["warning: 1 masks of provenances that were not chosen are missing in frames that went out"]
 

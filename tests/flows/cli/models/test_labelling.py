@@ -30,7 +30,7 @@ def test_new_footage_is_labelled_and_told(root, footage, tmp_path):
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[:2] == ["student of round 1, trained on 2 labelled frames", "labelled: walk: 4 of 4 frames"]
-    assert "davis, 1 videos, 4 frames" in done.output
+    assert "davis, 1 video, 4 frames" in done.output
     assert lines[-1] == f"uncertainty of every frame: {tmp_path / 'out' / 'uncertainty.csv'}"
     with (tmp_path / "out" / "uncertainty.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 4
