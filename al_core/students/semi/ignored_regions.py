@@ -13,9 +13,6 @@ from al_core.errors import BadSettings
 from al_core.settings import StudentSettings
 from al_core.students.build import SEMANTIC, import_mmdet, load_config
 
-FOR_PIXELS = ("self", "cycle")
-"""Ways to learn from unlabelled frames that a student of pixels has."""
-
 IGNORED = -1
 """mmdet's mark of an anchor that no loss looks at."""
 
@@ -78,7 +75,7 @@ def check_unlabelled(student: StudentSettings) -> None:
         return
     model = load_config(student.config, student.override).model
     semantic = model.get("type") == SEMANTIC
-    if semantic != (student.unlabelled == "cycle") and (not semantic or student.unlabelled not in FOR_PIXELS):
+    if semantic != (student.unlabelled == "cycle"):
         raise _does_not_fit(student.unlabelled, model.get("type", "another"))
     if semantic:
         return
@@ -96,7 +93,8 @@ def _does_not_fit(method: str, found: str) -> BadSettings:
     if method == "cycle":
         expected, advice = "a student that judges pixels", "choose student.config 'semantic_unet', or 'self'"
     else:
-        expected, advice = "a student that finds objects", "choose another student.config, or 'self' or 'cycle'"
+        # Nothing tells it what background is where all but believed objects is left out, so objects grow.
+        expected, advice = "a student that finds objects", "choose another student.config, or 'cycle'"
     return BadSettings(f"student.unlabelled: {method!r} expected {expected}, got {found}; {advice}")
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from al_core.adversary.distortion import shifted
-from al_core.adversary.mask_score import DrawnMasks, MaskScorer, train_mask_scorer
 from al_core.masks.rle import encode
 from al_core.records import FrameRef, MaskLabel
+from tests.bench.drawn_masks.distortion import shifted
+from tests.bench.drawn_masks.mask_score import DrawnMasks, MaskScorer, train_mask_scorer
 
 SIZE = (60, 90)
 

@@ -1,6 +1,6 @@
 """How well "looks like a mask that a person drew" tells which carried masks are right, beside their confidence.
 
-    python -m tests.bench.accuracy.mask_scores --data FOLDER --labels 2,4 --seeds 100
+    python -m tests.bench.drawn_masks.mask_scores --data FOLDER --labels 2,4 --seeds 100
 
 FOLDER holds ``davis16_val`` and ``davis16_train``. The labels of each clip are carried by the flow. A discriminator
 learns from the labels of all clips as one project's pool, or with ``--others`` for each clip from those of the others
@@ -29,7 +29,6 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import rankdata, spearmanr
 
-from al_core.adversary.mask_score import DrawnMasks, MaskScorer, train_mask_scorer
 from al_core.evaluation.bootstrap import mean_estimate
 from al_core.footage.clips import Clip, clips_of
 from al_core.fusion import combine, propagations
@@ -42,6 +41,7 @@ from al_core.settings import Settings
 from tasks.benchmark.one_clip import evenly, labels_of
 from tasks.processes.children import use_threads
 from tasks.steps.propagate import Decoded
+from tests.bench.drawn_masks.mask_score import DrawnMasks, MaskScorer, train_mask_scorer
 
 METHODS = ("flow",)
 GROUPS = ("davis16_val", "davis16_train")

@@ -1,8 +1,8 @@
 """How much a mask looks like one that a person drew: a number beside the confidence.
 
 A discriminator learns from the masks that people drew, against the same masks made wrong
-(:mod:`al_core.adversary.distortion`). It never sees what it is asked about afterwards: masks that machines delivered in
-other frames.
+(:mod:`tests.bench.drawn_masks.distortion`). It never sees what it is asked about afterwards: masks that machines
+delivered in other frames.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from al_core.adversary.discriminator import Discriminator, telling_loss
-from al_core.adversary.distortion import distorted
 from al_core.adversary.object_windows import boxes_of, cut, jittered, whole, windows_around
 from al_core.masks.rle import Rle, box, decode
 from al_core.records import FrameRef, MaskLabel
+from tests.bench.drawn_masks.distortion import distorted
 
 Image = NDArray[np.uint8]
 ReadImage = Callable[[FrameRef], Image]

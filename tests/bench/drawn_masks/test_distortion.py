@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from al_core.adversary import distortion
-from al_core.adversary.distortion import distorted
+from tests.bench.drawn_masks import distortion
+from tests.bench.drawn_masks.distortion import distorted
 
 
 @pytest.fixture
