@@ -23,6 +23,7 @@ from al_core.fingerprint import fingerprint
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import resized
 from al_core.networks.network_state import Checkpoint, kept_or_trained
+from al_core.networks.training_loop import TrainingLoop
 from al_core.records import Progress
 from al_core.settings import StudentSettings
 from al_core.stores.disk_cache import DiskCache
@@ -34,9 +35,6 @@ LEARNING_RATE = 1e-3
 
 MOST_MOMENTS = 600
 """Moments, each a frame and its two neighbours, that are learnt from; as many of each clip."""
-
-SAVE_EVERY = 50
-"""Steps."""
 
 STATISTICS_BATCHES = 16
 
@@ -140,26 +138,18 @@ def train_depth(
     """Train in place.
 
     Args:
-        keep: where the training stands is kept there, every :data:`SAVE_EVERY` steps.
+        keep: where the training stands is kept there, every 50 steps.
     """
     moments, focal = moments_of(lesson), _pixels_per_focal(lesson)
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], LEARNING_RATE)
-    network.train()
-    for step in range(keep.restore(network, optimizer), steps):
-        rng = np.random.default_rng([seed, step])
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * (1.0 if step < 0.75 * steps else 0.2)
-        loss = _loss(network, moments, focal, rng)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
-            keep.save(network, optimizer, step + 1)
-        if on_progress is not None:
-            on_progress(Progress(step + 1, steps, f"depth, loss {loss.item():.4f}"))
+    loop = TrainingLoop("depth", optimizer, steps, seed, _rate, 5.0, keep, on_progress)
+    loop.train(network, lambda rng: _loss(network, moments, focal, rng))
     _measure_batch_norm(network, moments, seed)
     network.eval()
+
+
+def _rate(done: float) -> float:
+    return 1.0 if done < 0.75 else 0.2
 
 
 def moments_of(lesson: Lesson) -> list[Moment]:

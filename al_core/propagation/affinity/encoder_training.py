@@ -20,6 +20,7 @@ from al_core.fingerprint import fingerprint
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.networks.network_state import Checkpoint, kept_or_trained
+from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.propagation.affinity.encoder import (
     STRIDE,
     Describe,
@@ -58,9 +59,6 @@ PAIRS_OF_ALL = 384
 """Pairs of all these clips together, the same number of each; no fewer than :data:`LEAST_PAIRS` of one."""
 
 LEAST_PAIRS = 6
-
-SAVE_EVERY = 50
-"""Steps."""
 
 CACHE_BYTES = 1_000_000_000
 
@@ -197,26 +195,16 @@ def train(
     """Train in place. What a step draws follows from the seed and its number alone, so that a training can go on.
 
     Args:
-        keep: where the training stands is kept there, every :data:`SAVE_EVERY` steps.
+        keep: where the training stands is kept there, every 50 steps.
     """
-    optimizer = torch.optim.Adam(encoder.parameters(), LEARNING_RATE)
     side = min(CROP, *(min(pair.target.shape[:2]) for pair in pairs))
-    encoder.train()
-    for step in range(keep.restore(encoder, optimizer), steps):
-        rng = np.random.default_rng([seed, step])
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * float(1 + np.cos(np.pi * step / steps)) / 2
+
+    def loss(rng: np.random.Generator) -> Tensor:
         target, source = _crops(pairs, side, rng)
-        loss = reconstruction_loss(encoder, target, source, dropped=int(rng.integers(1, 3)))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
-        optimizer.step()
-        if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
-            keep.save(encoder, optimizer, step + 1)
-        if on_progress is not None:
-            on_progress(Progress(step + 1, steps, f"encoder, loss {loss.item():.3f}"))
-    encoder.eval()
+        return reconstruction_loss(encoder, target, source, dropped=int(rng.integers(1, 3)))
+
+    optimizer = torch.optim.Adam(encoder.parameters(), LEARNING_RATE)
+    TrainingLoop("encoder", optimizer, steps, seed, half_cosine, 5.0, keep, on_progress).train(encoder, loss)
 
 
 def reconstruction_loss(encoder: Encoder, target: Tensor, source: Tensor, dropped: int) -> Tensor:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from al_core.errors import BadLabel, TrainingDiverged
+from al_core.errors import BadLabel
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.networks.network_state import Checkpoint
+from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.networks.unet import STRIDE, UNet, segmentation_loss
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
@@ -22,7 +23,6 @@ from al_core.records import Progress
 BATCH = 4
 LEARNING_RATE = 2e-3
 WARM_UP = 20
-CHECKPOINT_STEPS = 50
 
 MOST_PARENT_FRAMES = 512
 """Labelled frames of all clips together that a parent learns from."""
@@ -50,36 +50,23 @@ def train(
     if not examples:
         raise BadLabel("a specialist is trained on labelled frames, got none; label at least one")
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4, fused=True)
-    start = keep.restore(network, optimizer) if keep is not None else 0
     longest = max(max(e.image.shape[:2]) for e in examples)
     side = min(CROP, int(-(-longest * scale_seen(longest) // STRIDE)) * STRIDE)
     # Half as long where the processor has it; elsewhere it would only be slower.
     quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    network.train()
-    for step in range(start, steps):
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * _schedule(step, steps)
-        rng = np.random.default_rng((seed, step))
+
+    def loss(rng: np.random.Generator) -> torch.Tensor:
         crops = [draw(examples[int(rng.integers(len(examples)))], rng, side) for _ in range(BATCH)]
         inputs = torch.from_numpy(np.stack([crop.inputs for crop in crops])).permute(0, 3, 1, 2)
         with torch.autocast("cpu", torch.bfloat16, enabled=quick):
             logits = network(inputs)
-        loss = segmentation_loss(logits.float(), torch.from_numpy(np.stack([crop.target for crop in crops])))
-        if not torch.isfinite(loss):
-            raise TrainingDiverged(f"specialist: the loss is {loss.item()} at step {step} of {steps}")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if keep is not None and (step + 1) % CHECKPOINT_STEPS == 0 and step + 1 < steps:
-            keep.save(network, optimizer, step + 1)
-        if on_progress is not None:
-            on_progress(Progress(step + 1, steps, f"specialist, loss {loss.item():.3f}"))
-    network.eval()
+        return segmentation_loss(logits.float(), torch.from_numpy(np.stack([crop.target for crop in crops])))
 
+    def rate(done: float) -> float:
+        """Return the share of the highest learning rate: up in a line, down along a cosine."""
+        return min((round(done * steps) + 1) / WARM_UP, 1) * half_cosine(done)
 
-def _schedule(step: int, steps: int) -> float:
-    """Return the share of the highest learning rate: up in a line, down along a cosine."""
-    return float(min((step + 1) / WARM_UP, 1) * (1 + np.cos(np.pi * step / steps)) / 2)
+    TrainingLoop("specialist", optimizer, steps, seed, rate, None, keep, on_progress).train(network, loss)
 
 
 def train_parent(

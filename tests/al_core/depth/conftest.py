@@ -3,6 +3,7 @@
 import pytest
 
 from al_core.depth import depth_network, depth_training
+from al_core.networks import training_loop
 from al_core.settings import StudentSettings
 from tests.toys.footage.travelling import travelling_clip
 from tests.toys.students import NARROW
@@ -24,5 +25,6 @@ def clips():
 def small(monkeypatch):
     """Trainings on frames of 64 pixels, two at a time."""
     monkeypatch.setattr(depth_network, "LONG_SIDE", 64)
-    for name, value in {"BATCH": 2, "SAVE_EVERY": 2, "STATISTICS_BATCHES": 1}.items():
+    monkeypatch.setattr(training_loop, "SAVE_EVERY", 2)
+    for name, value in {"BATCH": 2, "STATISTICS_BATCHES": 1}.items():
         monkeypatch.setattr(depth_training, name, value)

@@ -7,6 +7,7 @@ import pytest
 from al_core.depth import depth_network, depth_training
 from al_core.depth.depth_network import load_depth_network
 from al_core.errors import BadCheckpoint, BadSettings, NotReady
+from al_core.networks import training_loop
 from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training
 from al_core.propagation.affinity.encoder import load_encoder, new_encoder
@@ -59,7 +60,7 @@ def test_an_encoder_of_all_videos_is_kept_and_made_once(place: Workplace) -> Non
 
 
 def test_a_training_that_was_stopped_goes_on(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_training, "SAVE_EVERY", 2)
+    monkeypatch.setattr(training_loop, "SAVE_EVERY", 2)
 
     def stop(progress: Progress) -> None:
         if progress.done == 3:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from al_core.errors import BadVideo
+from al_core.networks import training_loop
 from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training as training
 from al_core.propagation.affinity.encoder import Encoder, new_encoder, to_lab
@@ -31,7 +32,7 @@ def clip() -> MoverClip:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "CROP", 48)
-    monkeypatch.setattr(training, "SAVE_EVERY", 4)
+    monkeypatch.setattr(training_loop, "SAVE_EVERY", 4)
 
 
 def trained(clip: MoverClip, folder: Path, steps: int = 10, **more: object) -> Encoder:

@@ -40,7 +40,7 @@ def test_the_loss_falls() -> None:
 
 
 def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("al_core.propagation.specialist.training.CHECKPOINT_STEPS", 3)
+    monkeypatch.setattr("al_core.networks.training_loop.SAVE_EVERY", 3)
     learnt = examples()
     whole, killed, resumed = new_network(0), new_network(0), new_network(5)
     train(whole, learnt, 6, 0)
