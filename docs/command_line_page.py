@@ -36,7 +36,11 @@ EXAMPLES = {
         "fewframes ingest clips/two.mkv --category person --category bicycle --project work",
         "fewframes ingest clips/one.mp4 --masks masks --identities per_frame --project work",
     ],
-    "discover": ["fewframes discover --project work", "fewframes discover one --again --project work"],
+    "discover": [
+        "fewframes discover --project work",
+        "fewframes discover one --method motion --again --project work",
+        "fewframes discover --forget --project work",
+    ],
     "import": [
         "fewframes import old_coco.json --project work --as labels --author kim --dry-run",
         "fewframes import masks --project work --as prelabels --category car",

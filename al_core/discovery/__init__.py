@@ -1,13 +1,16 @@
-"""Objects found before anybody has labelled: proposals to begin with, by name of the method."""
+"""Objects found where nobody has labelled: proposals to begin with, by name of the method."""
 
 from typing import TYPE_CHECKING
 
 from al_core.settings import Table
 
 if TYPE_CHECKING:
-    from al_core.discovery.motion import MotionTeacher
+    from al_core.discovery.discoverer import Discoverer
 
-DISCOVERERS: "Table[type[MotionTeacher]]" = Table(
-    "way to discover", {"motion": "al_core.discovery.motion:MotionTeacher"}
+DISCOVERERS: "Table[type[Discoverer]]" = Table(
+    "way to discover",
+    {
+        "motion": "al_core.discovery.motion:MotionTeacher",
+    },
 )
-"""What finds objects without labels. Each is made of the store of flow."""
+"""What finds objects; see :class:`~al_core.discovery.discoverer.Discoverer`. The key is the class's ``name``."""

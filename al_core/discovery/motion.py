@@ -8,13 +8,14 @@ The constants were chosen on the five sequences of DAVIS 2016's training set tha
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.discovery.colours import brightness, guided, with_colours
+from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, FoundObject
+from al_core.discovery.given import Given
 from al_core.discovery.moving_objects import Follower, by_frame, stretches
 from al_core.discovery.residual import evidence_of, pulled, together
 from al_core.footage.clips import ClipFrames
@@ -39,61 +40,49 @@ AHEAD = 8
 """Frames after a stretch whose evidence is still summed."""
 
 
-@dataclass(frozen=True, eq=False)
-class FoundObject:
-    """Something that moves by itself, in a frame.
+class MotionTeacher(Discoverer):
+    """Finds what moves by itself."""
 
-    Attributes:
-        track_id: the object's number within its video, from 1; another shot has other objects.
-        confidence: in [0, 1].
-        mask: at the size of the frame.
-    """
-
-    track_id: int
-    confidence: float
-    mask: SoftMask
-
-
-@dataclass(frozen=True, eq=False)
-class MotionTeacher:
-    """Finds what moves by itself.
-
-    Attributes:
-        store: keeps the flow.
-    """
-
-    store: FlowStore
+    name = "motion"
+    moving = True
 
     def find(
-        self, frames: ClipFrames, shots: Shots = ONE_SHOT, on_frame: Callable[[int], None] | None = None
-    ) -> Iterator[tuple[int, tuple[FoundObject, ...]]]:
-        """Yield every frame with the objects that were found in it, the most certain first.
+        self,
+        clip: DiscoveryClip,
+        given: Given,
+        rng: np.random.Generator,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> Found:
+        """Yield every frame with the objects that were found in it, the most certain first; people need give nothing.
 
-        A shot is looked at as a whole before its first frame is yielded; of what was found only codes are kept.
-
-        Args:
-            frames: the clip; masks have the size of its frames.
-            shots: of the clip; nothing is followed over a cut.
-            on_frame: told how many frames have been looked at.
+        A shot is looked at as a whole before its first frame is yielded; of what was found only codes are kept. Each
+        shot has objects of its own.
         """
-        flow = self.store.clip(frames, LONG_SIDE, PRESET)
-        first_track, looked = 1, 0
-        for shot in shots.ranges(frames.n_frames):
-            follower = Follower()
-            for frame_idx, chance in _chances(frames, flow, shot):
-                back = flow.pair(frame_idx - 1)[1] if frame_idx > shot.start else None
-                follower.add(frame_idx, chance, back)
-                looked += 1
-                if on_frame is not None:
-                    on_frame(looked)
-            objects = follower.found()
-            found = by_frame(objects, first_track)
-            first_track += len(objects)
-            for frame_idx in shot:
-                yield frame_idx, _at_full_size(frames, frame_idx, found.get(frame_idx, ()))
+        yield from moving_in(self.means.flow, clip.frames, clip.shots, on_frame)
 
 
-def _chances(frames: ClipFrames, flow: ClipFlow, shot: range) -> Iterator[tuple[int, Map]]:
+def moving_in(
+    store: FlowStore, frames: ClipFrames, shots: Shots = ONE_SHOT, on_frame: Callable[[int], None] | None = None
+) -> Found:
+    """Yield every frame of a clip with what moves by itself (see :meth:`MotionTeacher.find`)."""
+    flow = store.clip(frames, LONG_SIDE, PRESET)
+    first_track, looked = 1, 0
+    for shot in shots.ranges(frames.n_frames):
+        follower = Follower()
+        for frame_idx, chance in chances(frames, flow, shot):
+            back = flow.pair(frame_idx - 1)[1] if frame_idx > shot.start else None
+            follower.add(frame_idx, chance, back)
+            looked += 1
+            if on_frame is not None:
+                on_frame(looked)
+        objects = follower.found()
+        found = by_frame(objects, first_track)
+        first_track += len(objects)
+        for frame_idx in shot:
+            yield frame_idx, at_full_size(frames, frame_idx, found.get(frame_idx, ()))
+
+
+def chances(frames: ClipFrames, flow: ClipFlow, shot: range) -> Iterator[tuple[int, Map]]:
     """Yield how likely each pixel of each frame of a shot moves by itself, float32 [h, w] in [0, 1]."""
     before: Map = np.zeros(flow.size, np.float32)
     for part in stretches(shot, STRETCH):
@@ -132,7 +121,7 @@ def _own(flow: ClipFlow, shot: range, frame_idx: int) -> Map:
     return together(pairs, flow.size)
 
 
-def _at_full_size(
+def at_full_size(
     frames: ClipFrames, frame_idx: int, found: Sequence[tuple[int, float, Rle]]
 ) -> tuple[FoundObject, ...]:
     """Return objects with masks of the frame's size, whose edges follow those of the picture."""

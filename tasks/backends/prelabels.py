@@ -1,7 +1,7 @@
 """The masks that people start from."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from al_core.ledger.campaign.categories import standing
@@ -9,7 +9,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel, Provenance
 from al_core.stores.delivered import read_delivered
-from tasks.discovery.found_masks import discovered_masks
+from tasks.discovery.found_masks import DISCOVERY_ROUND, beside, discovered_masks, from_labels
 
 
 def delivered_masks(
@@ -18,8 +18,9 @@ def delivered_masks(
     """Return what the last round before each request's own delivered in its frame, by request id.
 
     Imported prelabels stand in for it where that is nothing, or where they came after it. In videos of which nothing
-    was delivered so far, what was discovered stands in for both. Frames without masks are left out. Masks of categories
-    that were merged since have the category that it is now, those of removed ones are left out.
+    was delivered so far, what was discovered stands in for both; what was discovered from labels joins what is there,
+    in frames that nobody has labelled. Frames without masks are left out. Masks of categories that were merged since
+    have the category that it is now, those of removed ones are left out.
     """
     ended = ledger.ended_categories()
     by_round: dict[int, list[LabelRequest]] = defaultdict(list)
@@ -39,18 +40,33 @@ def delivered_masks(
         if ended_at is not None:
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
     found |= _imported(ledger, [r for r in requests if not found.get(r.request_id)])
-    return found | _discovered(project, ledger, [r for r in bare if not found.get(r.request_id)])
+    found |= _discovered(project, ledger, [r for r in bare if not found.get(r.request_id)])
+    return found | _beside(project, ledger, requests, found)
+
+
+def _beside(
+    project: Project,
+    ledger: Ledger,
+    requests: Sequence[LabelRequest],
+    found: Mapping[str, Sequence[DeliveredMask]],
+) -> dict[str, list[DeliveredMask]]:
+    """Return, for the frames that nobody has labelled, what is shown there with what was discovered from labels."""
+    places = {video: p for video, p in ledger.prediction_paths(DISCOVERY_ROUND).items() if from_labels(p)}
+    here = [request for request in requests if request.frame.video_id in places]
+    labelled = {label.frame for video in {r.frame.video_id for r in here} for label in ledger.human_labels(video)}
+    fresh = _discovered(project, ledger, [request for request in here if request.frame not in labelled])
+    return {request_id: beside(found.get(request_id, ()), masks) for request_id, masks in fresh.items()}
 
 
 def _discovered(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:
     """Return what was discovered in the frames of requests, by request id."""
-    by_video: dict[int, dict[int, str]] = defaultdict(dict)
+    by_video: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for request in requests:
-        by_video[request.frame.video_id][request.frame.frame_idx] = request.request_id
+        by_video[request.frame.video_id][request.frame.frame_idx].append(request.request_id)
     found: dict[str, list[DeliveredMask]] = {}
     for video_id, asked in by_video.items():
         masks = discovered_masks(project, ledger, video_id, sorted(asked))
-        found |= {asked[frame_idx]: shown for frame_idx, shown in masks.items()}
+        found |= {request_id: shown for frame_idx, shown in masks.items() for request_id in asked[frame_idx]}
     return found
 
 

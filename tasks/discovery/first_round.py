@@ -1,9 +1,10 @@
-"""What moves is looked for while people have the first frames in hand: it joins those that nobody has opened yet."""
+"""Objects are looked for while people have frames in hand: what is found joins those that nobody has opened yet."""
 
 import logging
 from dataclasses import dataclass
 
-from al_core.errors import FewframesError, first_line
+from al_core.discovery import DISCOVERERS
+from al_core.errors import FewframesError, NotReady, first_line
 from al_core.records import Progress, Video
 from tasks.discovery.finding import discover
 from tasks.progress import progress_of
@@ -32,10 +33,10 @@ class _Watch:
 
 
 def discover_for(context: RoundContext) -> int:
-    """Look for what moves in the videos that a round asks about, where nothing was delivered so far.
+    """Look for objects in the videos that a round asks about: where nothing was delivered so far, or from labels.
 
-    Only our page can show what is found after a frame was asked for. What cannot be read is passed over: the round goes
-    on without.
+    Only our page can show what is found after a frame was asked for. What cannot be read is passed over, and so is a
+    way for which people have not given enough yet: the round goes on without.
 
     Returns:
         In how many videos it was looked for.
@@ -43,13 +44,17 @@ def discover_for(context: RoundContext) -> int:
     settings, ledger = context.settings, context.ledger
     if not settings.discovery.methods or settings.annotator.backend != "page":
         return 0
-    if ledger.last_delivered_round(before=context.round_id) is not None:
+    method = settings.discovery.methods[0]
+    if ledger.last_delivered_round(before=context.round_id) is not None and not DISCOVERERS[method].needs:
         return 0
     done = 0
     for video in _asked_videos(context):
         try:
             done += len(list(discover(context.project, ledger, settings, [video], _Watch(context))))
         except _NobodyWaits:
+            break
+        except NotReady as error:
+            _log.info("nothing is looked for yet: %s", first_line(error))
             break
         except FewframesError as error:
             _log.warning("nothing is looked for in %s: %s", video.name, first_line(error))

@@ -433,17 +433,19 @@ class LabelCache:
         return of_round[request.request_id] or ()
 
     @_kept("_shown")
-    def _shown_in(self, round_id: int, last: int, imports: int, found: int) -> dict[str, list[DeliveredMask]]:
+    def _shown_in(
+        self, round_id: int, last: int, imports: int, found: tuple[str, ...]
+    ) -> dict[str, list[DeliveredMask]]:
         """Return what the requests of a round show: it depends on the newest round before that delivered, on how many
-        imports there were, and in how many videos objects were looked for."""
+        imports there were, and on what was discovered."""
         return self._delivered_for(self._ledger.requests(round_id))
 
-    def _found(self) -> int:
-        """Return in how many videos objects were looked for before anybody labelled."""
-        return len(self._ledger.prediction_paths(DISCOVERY_ROUND))
+    def _found(self) -> tuple[str, ...]:
+        """Return the files of what was discovered; their names tell how, and from which labels."""
+        return tuple(self._ledger.prediction_paths(DISCOVERY_ROUND).values())
 
     @_kept("_discovered")
-    def _discovered_tracks(self, video_id: int, found: int) -> set[int]:
+    def _discovered_tracks(self, video_id: int, found: tuple[str, ...]) -> set[int]:
         return discovered_tracks(self._project, self._ledger, video_id)
 
     def _delivered_for(self, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:

@@ -224,6 +224,7 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_answer": {"answer": mask_answer(request, "a9")},
         "put_training_curve": {"round_id": 1, "curve": []},
         "put_predictions": {"round_id": 1, "video_id": 1, "frames": frame_rows([0.1]), "path": "b.parquet"},
+        "forget_predictions": {"round_id": 1, "video_id": 1},
         "begin_round": {"settings": Settings()}, "finish_round": {"round_id": 2, "stop_reason": None},
         "want": {"settings": Settings()}, "pin_student": {"round_id": None, "who": "ann"},
         "pause": {"who": "ann"}, "resume": {"who": "ann"},

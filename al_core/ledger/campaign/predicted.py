@@ -55,6 +55,13 @@ class PredictionOperations(Operations):
             insert(connection, "prediction", rows)
             connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, now()])
 
+    @writes
+    def forget_predictions(self, round_id: int, video_id: int) -> None:
+        """Forget what a round predicts for one video; the file is the caller's to remove."""
+        with self._connector.transaction() as connection:
+            for table in ("prediction", "prediction_batch"):
+                connection.execute(f"DELETE FROM {table} WHERE round_id = ? AND video_id = ?", [round_id, video_id])
+
     @reads
     def prediction_paths(self, round_id: int) -> dict[int, str]:
         """Return the Parquet file of predicted objects of each video, relative to the project folder."""

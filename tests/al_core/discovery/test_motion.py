@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from al_core.discovery.motion import MotionTeacher
+from al_core.discovery.motion import moving_in
 from al_core.records import ONE_SHOT, Shots
 from al_core.stores.optical_flow import FlowStore
 from tests.toys.footage.movers import MoverClip, iou, line, mover_clip
@@ -11,7 +11,7 @@ from tests.toys.footage.synthetic import synthetic_clip
 
 
 def find(folder, clip, shots=ONE_SHOT, told=None):
-    found = list(MotionTeacher(FlowStore(folder)).find(clip, shots, told))
+    found = list(moving_in(FlowStore(folder), clip, shots, told))
     assert [frame for frame, _ in found] == list(range(clip.n_frames))
     return [objects for _, objects in found]
 

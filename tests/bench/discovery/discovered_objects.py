@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from al_core.campaign.pricing import correction_seconds
-from al_core.discovery.motion import MotionTeacher
+from al_core.discovery.motion import moving_in
 from al_core.evaluation.bootstrap import mean_estimate
 from al_core.footage.clips import Clip, clips_of
 from al_core.settings import Settings
@@ -66,7 +66,7 @@ def measured(clip: Clip, cache: Path) -> dict[str, float]:
     shutil.rmtree(cache, ignore_errors=True)  # so that the flow is among the seconds
     small = Clip(clip.source, Settings().frames.working_long_side)
     started = time.process_time()
-    found = list(MotionTeacher(FlowStore(cache)).find(small))
+    found = list(moving_in(FlowStore(cache), small))
     seconds = time.process_time() - started
     steps = (np.arange(FIRST_ROUND) + 0.5) * clip.n_frames / FIRST_ROUND
     asked = set(steps.astype(int).tolist())

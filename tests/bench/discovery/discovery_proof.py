@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from al_core.discovery.motion import LONG_SIDE, PRESET, MotionTeacher
+from al_core.discovery.motion import LONG_SIDE, PRESET, moving_in
 from al_core.discovery.moving_objects import parts_of
 from al_core.stores.optical_flow import FlowStore
 from tests.bench.proofs.proof import Claim, Figures, Proof
@@ -30,7 +30,7 @@ STILL = 0.5
 
 def found(clip: MoverClip, cache: Path) -> Iterator[list[Mask]]:
     """What the motion teacher finds in each frame."""
-    for _, objects in MotionTeacher(FlowStore(cache / "flow")).find(clip):
+    for _, objects in moving_in(FlowStore(cache / "flow"), clip):
         yield [one.mask.full() > 0.5 for one in objects]
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from al_core.discovery.motion import MotionTeacher
+from al_core.discovery.motion import moving_in
 from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import Clip, clips_of
 from al_core.ledger.store import Ledger
@@ -115,7 +115,7 @@ def discovered(clip: Clip, cache: Path) -> dict[int, list[DeliveredMask]]:
     """What moves by itself, by frame; what lies on an object has its number."""
     small = Clip(clip.source, Settings().frames.working_long_side)
     found = {}
-    for frame_idx, objects in MotionTeacher(FlowStore(cache)).find(small):
+    for frame_idx, objects in moving_in(FlowStore(cache), small):
         truth, masks = clip.truth(frame_idx), []
         for seen in objects:
             mask = np.asarray(cv2.resize(seen.mask.full(), clip.size[::-1]) > 0.5)
