@@ -271,6 +271,34 @@ class FrameLabel:
         return FrameLabel(self.frame, masks, self.complete, tuple(gone))
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class CategoryTag:
+    """What a person said of a category in a stretch of a video, without a mask.
+
+    Attributes:
+        first_frame, last_frame: of the stretch, both of it.
+        present: True where every frame shows an object of the category, False where none does; None takes back what was
+            said of these frames before.
+    """
+
+    video_id: int
+    first_frame: int
+    last_frame: int
+    category_id: int
+    present: bool | None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first_frame <= self.last_frame:
+            raise BadLabel(
+                f"a stretch goes from a frame to the same or a later one, got {self.first_frame} to {self.last_frame}"
+            )
+
+    @property
+    def frames(self) -> range:
+        """The numbers of its frames."""
+        return range(self.first_frame, self.last_frame + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Gesture:
     """One thing that a person did to an object of a frame.

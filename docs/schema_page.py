@@ -40,6 +40,7 @@ TABLES = {
     "video_category": "A kind of object in a video.",
     "video_priority": "How early the frames of a video are handed out within a round.",
     "video_assignee": "A person who gets the frames of a video; a video without any is everybody's.",
+    "category_tag": "What a person said of a category in a stretch of frames, without a mask. The newest row holds.",
     "exclusion": "A time in which the loop left a video out.",
     "purge": "The number of a video that was purged, which is not given again.",
     "video": "A video or a folder of frames.",
@@ -273,6 +274,15 @@ COLUMNS = {
     },
     "guide": {"guide_id": "From 1, in order.", "text": "Markdown.", "who": "Who wrote it.", "written_at": "When."},
     "video_category": {"place": "Order, from 0: the first is preselected."},
+    "category_tag": {
+        "tag_id": "Rising.",
+        "first_frame": "The first frame of the stretch.",
+        "last_frame": "Its last frame.",
+        "present": "Whether each of these frames shows such an object, or none does; empty takes back what was said.",
+        "said_by": "Who said so.",
+        "seconds": "Human seconds of what was said at once, with the first of its rows; empty where nobody knows.",
+        "said_at": "When.",
+    },
     "video_priority": {"priority": "Higher is earlier; without a row it is 0."},
     "exclusion": {
         "who": "Who left it out.",

@@ -1,6 +1,7 @@
 """One labelled video out of human masks, propagated masks and the teachers' masks.
 
-Frames that people labelled keep their masks as they are; where they labelled some objects only, these keep theirs.
+Frames that people labelled keep their masks as they are; where they labelled some objects only, these keep theirs. Of a
+category that somebody said is not in a frame, nothing else is delivered there.
 Elsewhere the masks of several propagators become one (:func:`combine`), and a track's propagated mask and the teachers'
 mask of the same object are averaged, each weighted by how well it is expected to fit: the propagated one by its own
 confidence, the teachers' by their existence, their agreement with each other, and by trust, which is measured: how well
@@ -12,7 +13,7 @@ which a tracklet meets a track vote for it; so the teachers can go on with a tra
 lost it. The second reading delivers. Only numbers are kept in between: memory is bounded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -32,6 +33,9 @@ from al_core.stores.predictions import FramePrediction
 
 __all__ = ["combine", "fuse", "known_alike", "members", "propagations", "side_by_side", "teachers_alone"]
 
+RuledOut = Callable[[int], Collection[int]]
+"""Gives the categories of which people said that they are not in a frame."""
+
 
 def fuse(
     labels: Mapping[int, FrameLabel],
@@ -42,6 +46,7 @@ def fuse(
     calibrations: Mapping[str, Calibration] | None = None,
     shots: Shots = ONE_SHOT,
     known: Mapping[int, Judged] | None = None,
+    ruled_out: RuledOut | None = None,
 ) -> Iterator[tuple[int, list[DeliveredMask]]]:
     """Yield (frame, its masks by track) for every frame of a video, in order.
 
@@ -54,6 +59,7 @@ def fuse(
         calibrations: of the confidence that is delivered, by provenance; it changes no mask.
         shots: of the video; the teachers' objects are not linked over a cut, and labels of other shots say nothing.
         known: how the teachers did on labels that they were not trained on, by category.
+        ruled_out: categories that are not in a frame: their masks are left out before objects compete for pixels.
     """
     category = {m.track_id: m.category_id for label in labels.values() for m in label.objects}
     predicted = predicted if settings.teacher_weight else None
@@ -67,7 +73,8 @@ def fuse(
             yield frame.frame_idx, human_masks(whole[frame.frame_idx])
             continue
         nearby = nearest_labels(whole, marks, frame.frame_idx, shots)
-        masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings)
+        gone = frozenset[int]() if ruled_out is None else ruled_out(frame.frame_idx)
+        masks = _machine_masks(frame, prediction, plan, category, nearby, size, settings, gone)
         masks = [_calibrated(mask, calibrations or {}) for mask in masks]
         said = labels.get(frame.frame_idx)
         yield frame.frame_idx, masks if said is None else with_human(masks, said)
@@ -113,6 +120,7 @@ def _machine_masks(
     nearby: Sequence[FrameLabel],
     size: Size,
     settings: PropagationSettings,
+    gone: Collection[int] = (),
 ) -> list[DeliveredMask]:
     objects = prediction.objects if prediction is not None else ()
     # Masks are fused at the size of the propagated ones, else of the teachers'.
@@ -130,7 +138,7 @@ def _machine_masks(
     for i, (seen, tracklet) in enumerate(zip(objects, tracklets, strict=True)):
         if tracklet in plan.new_tracks and i not in taken:
             fused.append(new_object(plan.new_tracks[tracklet], seen, plan, grid))
-    return deliver(frame.frame_idx, fused, grid, size)
+    return deliver(frame.frame_idx, [f for f in fused if f.category_id not in gone], grid, size)
 
 
 def _calibrated(mask: DeliveredMask, calibrations: Mapping[str, Calibration]) -> DeliveredMask:

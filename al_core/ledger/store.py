@@ -11,6 +11,7 @@ from pathlib import Path
 from al_core.ledger.campaign.audit_requests import AuditRequestOperations
 from al_core.ledger.campaign.audits import AuditOperations
 from al_core.ledger.campaign.categories import CategoryOperations
+from al_core.ledger.campaign.category_tags import TagOperations
 from al_core.ledger.campaign.curation import CurationOperations
 from al_core.ledger.campaign.deliveries import DeliveryOperations
 from al_core.ledger.campaign.loop_state import Round, RoundOperations, Step
@@ -43,6 +44,7 @@ class Ledger(
     CurationOperations,
     PurgeOperations,
     ShotOperations,
+    TagOperations,
     RoundOperations,
     SteeringOperations,
     PredictionOperations,

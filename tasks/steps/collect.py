@@ -69,7 +69,9 @@ def collect_work(context: RoundContext, rejected: tuple[str, ...]) -> Collected:
     as_of = ledger.newest_answer_at(round_id).isoformat()
     certify_delivery(context, context.before.round_id)
     accepted = FrozenMasks.of(context.project, ledger, round_id - 1).ids
-    return Collected(0, rejected, answered, expired, as_of, held_back, tuple(accepted))
+    newest = ledger.newest_tag_at()
+    tagged = "" if newest is None else newest.isoformat()
+    return Collected(0, rejected, answered, expired, as_of, held_back, tuple(accepted), tagged)
 
 
 def collect_labels(context: RoundContext, on_progress: Callable[[Progress], None] | None = None) -> FoundAnswers:

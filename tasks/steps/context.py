@@ -11,7 +11,7 @@ from al_core.campaign.waiting import Verdict, judge
 from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
-from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Shots, Video
+from al_core.records import ONE_SHOT, CategoryTag, FrameLabel, FrameRef, Shots, Video
 from al_core.settings import PropagationSettings, Settings, StoredSettings
 from al_core.stores.pretrained import PretrainedNetworks, used, with_networks
 from tasks.certificates.frozen_masks import FrozenMasks
@@ -99,10 +99,11 @@ class Collected(StepResult):
         unapproved: requests whose answer no reviewer has approved: those of ``waiting``, or those that the round went
             on without.
         accepted: names of the certificates by which masks of earlier rounds are delivered as they were.
+        tagged: when somebody last tagged a stretch before that, as ``as_of``; empty where nobody had.
     """
 
     step: ClassVar[str] = "collect"
-    added_later: ClassVar[tuple[str, ...]] = ("unapproved", "accepted")
+    added_later: ClassVar[tuple[str, ...]] = ("unapproved", "accepted", "tagged")
     waiting: int = 0
     rejected: tuple[str, ...] = ()
     answered: int = 0
@@ -110,6 +111,7 @@ class Collected(StepResult):
     as_of: str = ""
     unapproved: int = 0
     accepted: tuple[str, ...] = ()
+    tagged: str = ""
 
 
 @dataclass(frozen=True)
@@ -371,6 +373,15 @@ class RoundContext:
         as_of = datetime.fromisoformat(self.required(Collected).as_of)
         labels = self.ledger.human_labels(up_to_round=self.round_id, as_of=as_of)
         return [label for label in labels if label.frame.video_id not in self.excluded]
+
+    @cached_property
+    def tags(self) -> dict[int, tuple[CategoryTag, ...]]:
+        """What people had said of stretches of the videos when the answers of the round were complete; see
+        :meth:`~al_core.ledger.store.Ledger.category_tags`."""
+        collected = self.result(Collected)
+        if collected is None or not collected.tagged:
+            return {}
+        return self.ledger.category_tags(datetime.fromisoformat(collected.tagged))
 
     def result(self, kind: type[R]) -> R | None:
         """Return what a step of the round left, by the type of its result; None while it is not finished."""

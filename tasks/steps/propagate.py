@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from al_core.propagation.base import Replay
 from al_core.propagation.identity import link_identities
 from al_core.records import (
     IGNORE_TRACK,
+    CategoryTag,
     DeliveredMask,
     FrameLabel,
     FrameRef,
@@ -75,6 +76,7 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
         **context.cuts_as_inputs,
         **context.networks_as_inputs,
         **({"accepted": context.frozen.ids} if context.frozen.ids else {}),
+        **({"ruled_out": [astuple(tag)[:-1] for tag in gone]} if (gone := _ruled_out(context)) else {}),
     }
 
 
@@ -154,6 +156,7 @@ def propagate_video(
         calibrations,
         shots,
         known,
+        partial(_away, [tag for tag in _ruled_out(context) if tag.video_id == video.video_id]),
     )
     path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
     covered = _Covered(i for i, label in by_frame.items() if label.complete)
@@ -165,6 +168,16 @@ def propagate_video(
         context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories
     )
     return summary
+
+
+def _ruled_out(context: RoundContext) -> list[CategoryTag]:
+    """Return the tags that say what is not there, by video."""
+    return [tag for tags in context.tags.values() for tag in tags if tag.present is False]
+
+
+def _away(tags: Sequence[CategoryTag], frame_idx: int) -> frozenset[int]:
+    """Return the categories that are not in a frame of a video, by its tags."""
+    return frozenset(tag.category_id for tag in tags if frame_idx in tag.frames)
 
 
 def carried_by(

@@ -10,7 +10,17 @@ from al_core.ledger.campaign.audit_requests import AuditQuestion, CarriedRequest
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
-from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected, Shots
+from al_core.records import (
+    Answer,
+    CategoryTag,
+    FrameLabel,
+    FrameRef,
+    LabelKind,
+    LabelRequest,
+    MaskLabel,
+    Selected,
+    Shots,
+)
 from al_core.settings import ScheduleSettings, Settings
 from tests.toys.audits.deliveries import certificate, small_sample
 from tests.toys.ledgers import (
@@ -88,6 +98,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.pin_student(1, "eve")
     _reviewed(ledger, found)
     ledger.put_shots(1, Shots((4,), ((6, 7),)))
+    ledger.put_category_tags([CategoryTag(1, 0, 1, 2, False)], "eve")
     ledger.pause("eve")
     return found | {
         "session": ledger.sign_in(found["link"], 1000.0), "request": task.question.request, "lease": task.lease,
@@ -177,7 +188,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "category_example": {"category_id": 2}, "category_ids": {}, "category_names": {}, "category_uses": {},
         "described_categories": {}, "ended_categories": {}, "guide": {},
         "excluded_before": {"round_id": 2}, "excluded_videos": {}, "frames_set_aside": {}, "pool_lengths": {},
-        "video_cares": {}, "video_places": {},
+        "video_cares": {}, "video_places": {}, "category_tags": {}, "newest_tag_at": {},
     }  # fmt: skip
 
 
@@ -256,5 +267,6 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_certificate": {"certificate": certificate(2)},
         "put_shots": {"video_id": 2, "found": Shots((5,))},
         "correct_cuts": {"video_id": 1, "add": [5], "remove": [4], "who": "eve"},
+        "put_category_tags": {"tags": [CategoryTag(1, 0, 5, 2, False)], "who": "eve", "seconds": 1.5},
         "add_truth": {"video_id": 1, "truth": truth}, "move_video": {"video_id": 1, "uri": "/elsewhere/clip.mp4"},
     }  # fmt: skip

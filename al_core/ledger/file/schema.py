@@ -286,6 +286,13 @@ _M018_PRELABEL_ATTRIBUTES = """
 ALTER TABLE prelabel ADD COLUMN attributes VARCHAR[];
 """
 
+_M019_TAGS = """
+CREATE TABLE category_tag(
+    tag_id INTEGER PRIMARY KEY, video_id INTEGER NOT NULL, first_frame INTEGER NOT NULL, last_frame INTEGER NOT NULL,
+    category_id INTEGER NOT NULL, present BOOLEAN, said_by VARCHAR NOT NULL, seconds DOUBLE,
+    said_at TIMESTAMP NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -305,6 +312,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (16, "carried audits", _M016_CARRIED_AUDITS),
     (17, "attributes", _M017_ATTRIBUTES),
     (18, "attributes of prelabels", _M018_PRELABEL_ATTRIBUTES),
+    (19, "tags of categories", _M019_TAGS),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

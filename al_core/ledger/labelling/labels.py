@@ -199,15 +199,7 @@ class LabelOperations(Operations):
             purpose: what the answers are for, see :class:`~al_core.ledger.labelling.leases.Purpose`.
         """
         with self._connector.session() as connection:
-            rows = connection.execute(_LABELS, [video_id, up_to_round, as_of, purpose]).fetchall()
-            ended = stands_for(connection, as_of)
-        found: dict[FrameRef, FrameLabel] = {}
-        for (video, frame_idx, _, complete, absent), group in groupby(rows, key=lambda row: row[:5]):
-            known = (replace(mask_of(*row[6:]), kind=LabelKind(row[5])) for row in group if row[6] is not None)
-            masks = standing(tuple(known), ended)
-            said = FrameLabel(FrameRef(video, frame_idx), tuple(masks), complete, tuple(absent))
-            found[said.frame] = found[said.frame].amended(said) if said.frame in found else said
-        return list(found.values())
+            return known_labels(connection, video_id, up_to_round, as_of, purpose)
 
     @reads
     def drawn_tracks(self, video_id: int) -> list[int]:
@@ -278,6 +270,25 @@ SELECT a.round_id, annotator AS who, {_COUNTS} AS labels, seconds, import_id, pu
 FROM answer_current a JOIN label_request USING (request_id)
 UNION ALL SELECT round_id, reviewer, false, seconds, NULL, purpose FROM review JOIN label_request USING (request_id)
 """
+
+
+def known_labels(
+    connection: duckdb.DuckDBPyConnection,
+    video_id: int | None = None,
+    up_to_round: int | None = None,
+    as_of: datetime | None = None,
+    purpose: str = "label",
+) -> list[FrameLabel]:
+    """Return what people said, as :meth:`LabelOperations.human_labels` does, in a session that is open."""
+    rows = connection.execute(_LABELS, [video_id, up_to_round, as_of, purpose]).fetchall()
+    ended = stands_for(connection, as_of)
+    found: dict[FrameRef, FrameLabel] = {}
+    for (video, frame_idx, _, complete, absent), group in groupby(rows, key=lambda row: row[:5]):
+        known = (replace(mask_of(*row[6:]), kind=LabelKind(row[5])) for row in group if row[6] is not None)
+        masks = standing(tuple(known), ended)
+        said = FrameLabel(FrameRef(video, frame_idx), tuple(masks), complete, tuple(absent))
+        found[said.frame] = found[said.frame].amended(said) if said.frame in found else said
+    return list(found.values())
 
 
 def requests_left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:

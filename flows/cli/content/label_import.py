@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     "--as",
     "purpose",
     required=True,
-    type=click.Choice(["labels", "holdout", "prelabels"]),
-    help="What they are: labels to learn from, labels that only measure, or masks to correct.",
+    type=click.Choice(["labels", "holdout", "prelabels", "tags"]),
+    help="What they are: labels to learn from, labels that only measure, masks to correct, or tables of what is "
+    "in stretches of videos.",
 )
 @click.option("--author", default="import", show_default=True, help="Who made them.")
 @click.option(
@@ -46,6 +47,8 @@ def import_labels(
 ) -> None:
     """Take in labels that were made elsewhere, in any format that export writes and in those of other tools.
 
+    Tags come as tables of text (CSV) with the columns video,first,last,category,present.
+
     All or nothing is stored. The same files again change nothing.
     """
     from al_core.exchange.frame_names import Template
@@ -55,6 +58,14 @@ def import_labels(
 
     console = terminal()
     _, ledger = opened(root)
+    if purpose == "tags":
+        if template or renamed or category or partial:
+            raise click.UsageError(
+                "tables of tags name videos and categories themselves, and are taken whole: leave out --match, --map, "
+                "--category and --partial"
+            )
+        _take_tags(console, ledger, files, author, dry_run)
+        return
     wish = Wish(PURPOSES[purpose], author, dict(map(_renaming, renamed)), category)
     with terminal_progress(console):
         plan = plan_files(ledger, files, wish, Template(template) if template else None, progress_of("import"))
@@ -69,6 +80,29 @@ def import_labels(
         return
     store(ledger, plan)
     console.print(_done(plan), soft_wrap=True)
+
+
+def _take_tags(console: Any, ledger: "Ledger", files: tuple[Path, ...], author: str, dry_run: bool) -> None:
+    from tasks.imports.reading import some
+    from tasks.imports.tag_files import plan_tags
+    from tasks.report.formatting import many
+
+    plan = plan_tags(ledger, files)
+    names = {video.video_id: video.name for video in ledger.videos()}
+    lines = [
+        f"{names[video]}: {many(here, 'stretch', 'stretches')} that show a category, {gone:,} that do not"
+        for video, (here, gone) in plan.counts().items()
+    ]
+    for line in [*lines, *(f"not taken: {fault}" for fault in some(plan.faults))]:
+        console.print(line, soft_wrap=True)
+    if plan.faults and not dry_run:
+        raise click.ClickException("some tags cannot be taken (see above), so nothing was stored; mend them")
+    if dry_run:
+        console.print("Nothing was stored: --dry-run.")
+        return
+    new = ledger.put_category_tags(plan.tags, author)
+    said = f"stored: {many(new, 'tag')} of {author}; what they rule out is not delivered from the next round on"
+    console.print(said if new else "Nothing is new.", soft_wrap=True)
 
 
 def _renaming(text: str) -> tuple[str, str]:

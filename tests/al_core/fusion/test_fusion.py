@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from al_core.fusion import fuse, teachers_alone
+from al_core.fusion import RuledOut, fuse, teachers_alone
 from al_core.masks.rle import decode, encode
 from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import DeliveredMask, FrameLabel, FrameRef, MaskLabel, Provenance, Shots
@@ -23,6 +23,7 @@ def run(
     tracks: Mapping[int, Mapping[int, PropagatedTrack]] | None = None,
     objects: Mapping[int, Sequence[PredictedObject]] | None = None,
     size: tuple[int, int] = SIZE,
+    ruled_out: RuledOut | None = None,
     **settings: float,
 ) -> Delivered:
     """Fuse what is given by frame, over 12 frames; a human frame propagates its own masks."""
@@ -34,7 +35,8 @@ def run(
     feature = np.ones(1, np.float32)
     predictions = [FramePrediction(i, tuple(o), feature) for i, o in sorted((objects or {}).items())]
     predicted = None if objects is None else lambda: iter(predictions)
-    return dict(fuse(by_frame, lambda: iter(frames), predicted, size, PropagationSettings(**settings)))
+    chosen = PropagationSettings(**settings)
+    return dict(fuse(by_frame, lambda: iter(frames), predicted, size, chosen, ruled_out=ruled_out))
 
 
 def everywhere(value: object) -> dict[int, object]:
@@ -207,3 +209,20 @@ def test_teachers_alone_link_nothing_over_a_cut() -> None:
 def test_a_single_frame_is_labelled_by_what_is_seen_in_it() -> None:
     assert len(alone({7: [seen(box(1)), seen(box(7))]})[7]) == 2
     assert alone({7: [seen(box(1), existence=0.5)]})[7] == []
+
+
+def test_what_people_ruled_out_is_not_delivered_and_takes_no_pixel() -> None:
+    """Another category than the track's lies over it; where it is ruled out, the track gets all of its pixels."""
+    tracks = {i: {1: carried(box(0), 0.9)} for i in range(N_FRAMES)}
+    other = {i: [seen(box(0), 0.99, category=2)] for i in range(N_FRAMES)}
+    labels = [label(0, {1: box(0)}), label(11, {1: box(0)})]
+    free = run(labels, tracks, other)
+    held = run(labels, tracks, other, ruled_out=lambda i: {2} if i >= 6 else ())
+    assert {m.category_id for i in range(1, 6) for m in held[i]} == {m.category_id for m in free[1]}
+    assert {m.category_id for i in range(6, 11) for m in held[i]} == {1}
+    assert all(decode(held[i][0].rle).sum() == box(0).sum() for i in range(6, 11))
+
+
+def test_a_person_who_drew_what_was_ruled_out_is_believed() -> None:
+    delivered = run([label(4, {1: box(1)})], ruled_out=lambda i: {1})
+    assert [(m.category_id, m.provenance) for m in delivered[4]] == [(1, Provenance.HUMAN)]

@@ -111,6 +111,8 @@ def _checked(cls):
             "n_frames": st.integers(1, 9),
             "bits": st.integers(8, 16),
         }
+    if cls.__name__ == "CategoryTag":
+        chosen["last_frame"] = st.integers(3, 9)
     if cls.__name__ == "FrameLabel":
         chosen["masks"] = chosen["masks"].map(lambda masks: masks[:1])
 

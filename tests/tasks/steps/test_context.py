@@ -3,7 +3,7 @@ import pytest
 from al_core.campaign.waiting import Until
 from al_core.ledger.labelling.people import Role
 from al_core.project import Project
-from al_core.records import LabelRequest
+from al_core.records import CategoryTag, LabelRequest
 from al_core.settings import Settings
 from tasks.steps.context import Collected, RoundContext, Trained, settle, verdict_of
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
@@ -72,6 +72,17 @@ class TestRoundContext:
         ledger.put_answer(mask_answer(late, "late"))
         assert [label.frame.frame_idx for label in context.labels_before] == [1]
         assert [label.frame.frame_idx for label in context.labels_collected] == [1, 2]
+
+    def test_tags_count_that_were_there_when_the_answers_were_complete(self, context):
+        ledger = context.ledger
+        early, late = CategoryTag(1, 3, 5, 1, False), CategoryTag(1, 6, 8, 1, False)
+        ledger.put_category_tags([early], "ann")
+        ledger.begin_step(2, "collect", "0" * 64)
+        tagged = ledger.newest_tag_at().isoformat()
+        ledger.finish_step(2, "collect", Collected(tagged=tagged).to_json(), 1.0)
+        ledger.put_category_tags([late], "ann")
+        assert context.tags == {1: (early,)}
+        assert ledger.category_tags() == {1: (CategoryTag(1, 3, 8, 1, False),)}
 
     def test_a_step_that_is_not_finished_has_no_result(self, context):
         context.ledger.begin_step(2, "train", "0" * 64)

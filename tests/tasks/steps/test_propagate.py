@@ -14,7 +14,7 @@ from al_core.masks.soft import SoftMask
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
-from al_core.records import FrameLabel, FrameRef, Identities, Progress, Provenance, Shots
+from al_core.records import CategoryTag, FrameLabel, FrameRef, Identities, Progress, Provenance, Shots
 from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
 from tasks.steps import propagate as step
@@ -228,3 +228,14 @@ def test_accepted_masks_stay_as_they_were_delivered(place: Workplace) -> None:
             assert provenances == [Provenance.ACCEPTED] * 2
             assert [m.rle for m in masks] == [m.rle for m in first[i]]
     assert [m.provenance for m in found[5]] == [Provenance.ACCEPTED, Provenance.PROPAGATED]
+
+
+def test_a_frame_that_is_tagged_without_a_category_delivers_none_of_it(place: Workplace) -> None:
+    tags = {1: (CategoryTag(1, 5, 7, 1, False), CategoryTag(1, 8, 11, 1, True))}
+    parts = {"frames": place.frames, "labels_collected": [place.label(2)]}
+    untold, told = (context_of(place.project, place.ledger, 1, SETTINGS, tags=t, **parts) for t in ({}, tags))
+    assert "ruled_out" not in step.propagate_inputs(untold)
+    assert step.propagate_inputs(told) == step.propagate_inputs(untold) | {"ruled_out": [(1, 5, 7, 1)]}
+    step.propagate_video(told, place.video, [place.label(2)], None)
+    assert [sorted(masks) for masks in place.delivered().values()] == [[1, 2]] * 5 + [[1, 2]] * 4
+    assert sorted(set(range(12)) - set(place.delivered())) == [5, 6, 7]

@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
+from al_core.records import CategoryTag
 from flows.cli.main import main
 from tests.toys.labelled_project import coco_file, new_project
 
@@ -75,3 +76,32 @@ def test_names_are_printed_as_they_are(tmp_path):
     code, said = run(project, coco_file(tmp_path, [0], video="a:b:"), "--as", "labels")
     assert code == 0, said
     assert said.startswith("a:b:: 1 frame with 1 object")
+
+
+def test_tags_come_in_as_a_table(built, tmp_path):
+    project, ledger, _ = built
+    path = tmp_path / "tags.csv"
+    path.write_text("video,first,last,category,present\nclip,0,3,square,0\nclip,4,5,square,1\n")
+    code, said = run(project, path, "--as", "tags", "--author", "kim")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "clip: 1 stretch that show a category, 1 that do not",
+            "stored: 2 tags of kim; what they rule out is not delivered from the next round on",
+        ],
+    )
+    assert run(project, path, "--as", "tags")[1].splitlines()[-1] == "Nothing is new."
+    assert ledger.category_tags() == {1: (CategoryTag(1, 0, 3, 1, False), CategoryTag(1, 4, 5, 1, True))}
+
+
+def test_tags_that_cannot_be_so_are_told_and_nothing_is_stored(built, tmp_path):
+    project, ledger, _ = built
+    path = tmp_path / "tags.csv"
+    path.write_text("video,first,last,category,present\nclip,0,3,square,0\nclip,4,6,square,1\n")
+    code, said = run(project, path, "--as", "tags")
+    assert code == 1
+    assert "not taken: tags.csv, line 3: 'clip' has the frames 0 to 5, got 6" in said
+    assert "some tags cannot be taken (see above), so nothing was stored" in said
+    assert run(project, path, "--as", "tags", "--dry-run")[0] == 0
+    assert ledger.category_tags() == {}
+    assert "leave out --match, --map, --category and --partial" in run(project, path, "--as", "tags", "--partial")[1]
