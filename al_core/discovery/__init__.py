@@ -11,6 +11,7 @@ DISCOVERERS: "Table[type[Discoverer]]" = Table(
     "way to discover",
     {
         "motion": "al_core.discovery.motion:MotionTeacher",
+        "granularity": "al_core.discovery.granularity.student:GranularityStudent",
     },
 )
 """What finds objects; see :class:`~al_core.discovery.discoverer.Discoverer`. The key is the class's ``name``."""

@@ -13,7 +13,7 @@ What is measured is kept, a line of JSON for each clip: the same command goes on
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from al_core.campaign.pricing import correction_seconds
+from al_core.discovery.discoverer import FoundObject
 from al_core.discovery.motion import moving_in
 from al_core.evaluation.bootstrap import mean_estimate
 from al_core.footage.clips import Clip, clips_of
@@ -68,7 +69,12 @@ def measured(clip: Clip, cache: Path) -> dict[str, float]:
     started = time.process_time()
     found = list(moving_in(FlowStore(cache), small))
     seconds = time.process_time() - started
-    steps = (np.arange(FIRST_ROUND) + 0.5) * clip.n_frames / FIRST_ROUND
+    return figures_of(small, found) | {"seconds for 1,000": 1000 * seconds / clip.n_frames}
+
+
+def figures_of(small: Clip, found: Iterable[tuple[int, Sequence[FoundObject]]]) -> dict[str, float]:
+    """All figures of what was found in a clip, but for seconds."""
+    steps = (np.arange(FIRST_ROUND) + 0.5) * small.n_frames / FIRST_ROUND
     asked = set(steps.astype(int).tolist())
     best, recalled, false, nothing, helped = [], [], [], 0.0, 0.0
     objects: dict[int, dict[int, float]] = {}
@@ -86,7 +92,8 @@ def measured(clip: Clip, cache: Path) -> dict[str, float]:
             nothing, helped = nothing + a, helped + b
     through = [sum(values.values()) / len(best) for values in objects.values()]
     means = (np.mean(best), max(through, default=0.0), np.mean(recalled), np.mean(false))
-    return dict(zip(FIGURES, (*map(float, means), 1000 * seconds / clip.n_frames, nothing, helped), strict=True))
+    names = tuple(name for name in FIGURES if name != "seconds for 1,000")
+    return dict(zip(names, (*map(float, means), nothing, helped), strict=True))
 
 
 def human_seconds(overlaps: Sequence[float], false: int) -> tuple[float, float]:

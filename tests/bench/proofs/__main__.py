@@ -29,7 +29,7 @@ from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
     *("discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
-    *("cycle", "unlabelled", "depth", "shapes"),
+    *("cycle", "unlabelled", "depth", "granularity", "granularity losses", "shapes"),
 )
 """From the quickest to the dearest."""
 
@@ -37,6 +37,8 @@ PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
 ELSEWHERE = {
     "cycle": "tests.bench.proofs.unlabelled_proof:PIXELS",
     "discovery": "tests.bench.discovery.discovery_proof:PROOF",
+    "granularity": "tests.bench.discovery.granularity_proof:PROOF",
+    "granularity losses": "tests.bench.discovery.granularity_proof:LOSS_PROOF",
 }
 PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
 REAL = "real clips"
