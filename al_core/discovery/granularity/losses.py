@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from al_core.propagation.affinity.encoder import Encoder
 from al_core.propagation.affinity.encoder_training import RADIUS, reconstruction_loss
 from al_core.propagation.affinity.local_affinity import TILE, joined, neighbours, scores, with_norm
 
@@ -58,10 +59,10 @@ def frame_loss(logits: Tensor, odds: Tensor, target: Tensor) -> Tensor:
     return entropy + SOFT_LOGIT * (logits - odds).abs().mean()
 
 
-def recolouring_loss(encoder: torch.nn.Module, here: Tensor, there: Tensor, dropped: int) -> Tensor:
+def recolouring_loss(encoder: Encoder, here: Tensor, there: Tensor, dropped: int) -> Tensor:
     """Return how badly a colour of each frame is rebuilt from the other, scalar (see :func:`reconstruction_loss`)."""
-    forth = reconstruction_loss(encoder, here, there, dropped)  # type: ignore[arg-type]
-    return forth + REVERSE * reconstruction_loss(encoder, there, here, dropped)  # type: ignore[arg-type]
+    forth = reconstruction_loss(encoder, here, there, dropped)
+    return forth + REVERSE * reconstruction_loss(encoder, there, here, dropped)
 
 
 @dataclass(frozen=True, eq=False)

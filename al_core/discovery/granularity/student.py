@@ -16,8 +16,8 @@ from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found
 from al_core.discovery.given import Given
 from al_core.discovery.granularity.lesson import SIDE, lesson_of, padded
 from al_core.discovery.granularity.losses import USUAL, Weights
-from al_core.discovery.granularity.network import GranularityNetwork, new_network
-from al_core.discovery.granularity.training import STEPS, memory_of, train
+from al_core.discovery.granularity.memory_network import GranularityNetwork, new_network
+from al_core.discovery.granularity.student_training import STEPS, memory_of, train
 from al_core.discovery.motion import LONG_SIDE, PRESET, at_full_size, chances
 from al_core.discovery.moving_objects import Follower, by_frame, stretches
 from al_core.errors import NotReady

@@ -9,6 +9,7 @@ masks that are carried from two labelled frames.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ LEARNED, COLOUR, UNTRAINED = "matching, student's encoder", "matching, raw Lab c
 STEPS, STEPS_OF_LOSS = 200, 100
 """Of a training, and of each where the losses are compared; what a project trains is longer."""
 
-KINDS: Sequence[Mapping[str, float | int | bool]] = (
+KINDS: Sequence[Mapping[str, Any]] = (
     {},
     {"pan": 2.0},
     {"objects": 2, "pan": 1.0, "light": -0.3},
@@ -70,7 +71,7 @@ def stopping(clip: MoverClip) -> MoverClip:
 def student_of(seed: int, cache: Path, weights: Weights = USUAL, steps: int = STEPS) -> GranularityStudent:
     """A student that learnt from the clips of a seed."""
     student = GranularityStudent(Means(FlowStore(cache / "flow"), cache / "granularity"), weights, steps, 0.0)
-    learnt = [synthetic_clip(_number(seed, n), **KINDS[n % len(KINDS)]) for n in range(LEARNT)]  # type: ignore[arg-type]
+    learnt = [synthetic_clip(_number(seed, n), **KINDS[n % len(KINDS)]) for n in range(LEARNT)]
     clips = [DiscoveryClip(n, str(n), clip) for n, clip in enumerate(learnt, start=1)]
     student.learn(clips, NOTHING_GIVEN, np.random.default_rng(0))
     return student

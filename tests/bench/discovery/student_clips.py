@@ -23,7 +23,7 @@ from al_core.discovery.discoverer import DiscoveryClip, Means
 from al_core.discovery.given import NOTHING_GIVEN
 from al_core.discovery.granularity.losses import USUAL, Weights
 from al_core.discovery.granularity.student import MOTION, GranularityStudent
-from al_core.discovery.granularity.training import STEPS
+from al_core.discovery.granularity.student_training import STEPS
 from al_core.discovery.motion import moving_in
 from al_core.footage.clips import Clip, clips_of
 from al_core.settings import Settings

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from al_core.discovery.granularity.network import KEY, MEMORY, VALUE, new_network
+from al_core.discovery.granularity.memory_network import KEY, MEMORY, VALUE, new_network
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import torch
 
 from al_core.discovery.granularity.lesson import taught
 from al_core.discovery.granularity.losses import USUAL, Weights
-from al_core.discovery.granularity.network import MEMORY, new_network
-from al_core.discovery.granularity.training import draw, memory_of, step_loss, train
+from al_core.discovery.granularity.memory_network import MEMORY, new_network
+from al_core.discovery.granularity.student_training import draw, memory_of, step_loss, train
 from al_core.networks import training_loop
 from al_core.networks.network_state import Checkpoint
 from al_core.stores.disk_cache import DiskCache

@@ -19,7 +19,7 @@ from al_core.discovery.granularity.losses import (
     recolouring_loss,
     video_loss,
 )
-from al_core.discovery.granularity.network import MEMORY, GranularityNetwork
+from al_core.discovery.granularity.memory_network import MEMORY, GranularityNetwork
 from al_core.networks.network_state import Checkpoint
 from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.records import Progress
