@@ -4,7 +4,6 @@ import hashlib
 import json
 import subprocess
 from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,9 @@ def code_version() -> str:
     A "+" at the very end means that the checkout holds changes that no revision has; "0.3.0+unknown" that git cannot
     tell the revision, as where it is not installed.
     """
+    # It takes a hundredth of a second to import, and few commands ask for the version.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         released = version("fewframes")
     except PackageNotFoundError:

@@ -12,7 +12,7 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flows.cli.main import main  # noqa: E402
+from flows.cli.main import LATER, main  # noqa: E402
 
 PAGE = ROOT / "docs" / "command-line.md"
 WIDTH = 100
@@ -187,7 +187,10 @@ def page() -> str:
     Raises:
         KeyError: a command without an example.
     """
-    return "\n".join([HEAD, *(_command(name, command) for name, command in main.commands.items())])
+    context = click.Context(main, info_name="fewframes")
+    named = dict.fromkeys(["doctor", "ingest", *LATER, *main.list_commands(context)])
+    commands = {name: main.get_command(context, name) for name in named}
+    return "\n".join([HEAD, *(_command(name, command) for name, command in commands.items() if command)])
 
 
 def _command(name: str, command: click.Command) -> str:

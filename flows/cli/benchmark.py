@@ -219,3 +219,22 @@ def _numbers(text: str) -> list[int]:
         return [int(number) for number in text.split(",")]
     except ValueError:
         raise click.UsageError(f"--labels takes frames like 0,20,40, got {text!r}") from None
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="DAVIS layout; default: real cells.",
+)
+@click.option(
+    "--project",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Default: runs/demo, or runs/demo-NAME with --data.",
+)
+def demo(data: Path | None, root: Path | None) -> None:
+    """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
+    from flows.cli.demo import run_demo
+
+    run_demo(data, root, terminal())

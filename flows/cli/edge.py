@@ -1,15 +1,17 @@
 """The edge of the command line: what people see of an error, and what the project's log keeps of it."""
 
 import errno
+import gc
 import io
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,13 +36,31 @@ class Edge(click.Group):
 
     So does what the system does not let this user do, a full disk, and no memory. Any other error is a bug and keeps
     its traceback. The tracebacks of all are added to the project's log; ``--debug`` shows them.
+
+    Args:
+        later: "module:name" of commands, by their names, that are imported when they are asked for.
     """
+
+    def __init__(self, *args: Any, later: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._later = later or {}
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, which takes ``--debug`` at its end too."""
         for command in cmd.commands.values() if isinstance(cmd, click.Group) else (cmd,):
             command.params.append(debug_option(hidden=True))
         super().add_command(cmd, name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in order."""
+        return sorted({*self.commands, *self._later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, which is imported if need be; None where there is none of this name."""
+        if cmd_name in self._later and cmd_name not in self.commands:
+            module, _, name = self._later[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), name), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -64,6 +84,21 @@ class Edge(click.Group):
                 if ctx.meta.get(_DEBUG):
                     traceback.print_exception(error)
                 raise click.ClickException(words) from error
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage in cycles within the block: a command that is over at once would spend a tenth of its time so.
+
+    What works on ends it with ``gc.enable()``.
+    """
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
 
 
 def debug_option(hidden: bool = False) -> click.Option:

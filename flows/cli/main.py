@@ -9,30 +9,52 @@ from pathlib import Path
 
 import click
 
-from flows.cli.annotator import annotator
-from flows.cli.benchmark import bench, compare, propagate, simulate
-from flows.cli.content.category import category, guide
-from flows.cli.content.curated_videos import video
-from flows.cli.content.cuts import cuts
-from flows.cli.content.discover import discover
-from flows.cli.content.holdout import holdout
-from flows.cli.content.label_import import import_labels
-from flows.cli.deploy import deploy, work
 from flows.cli.edge import Edge, debug_option
-from flows.cli.models.labelling import predict
-from flows.cli.models.pretrain import pretrain
-from flows.cli.models.students import student
 from flows.cli.options import project_option, readable_project_option, terminal
-from flows.cli.outputs import export, report, settings, status
-from flows.cli.people.review import review
-from flows.cli.quality.certificates import certificate, certify
-from flows.cli.run import one_round, pause, resume, run
-from flows.cli.serve import serve
-from flows.cli.upkeep import backup, restore, snapshot, sql
-from flows.cli.versions import diff, rollback, versions
+
+LATER = {
+    "discover": "flows.cli.content.discover:discover",
+    "import": "flows.cli.content.label_import:import_labels",
+    "holdout": "flows.cli.content.holdout:holdout",
+    "cuts": "flows.cli.content.cuts:cuts",
+    "category": "flows.cli.content.category:category",
+    "guide": "flows.cli.content.category:guide",
+    "video": "flows.cli.content.curated_videos:video",
+    "run": "flows.cli.run:run",
+    "round": "flows.cli.run:one_round",
+    "pause": "flows.cli.run:pause",
+    "resume": "flows.cli.run:resume",
+    "serve": "flows.cli.serve:serve",
+    "status": "flows.cli.outputs:status",
+    "settings": "flows.cli.outputs:settings",
+    "report": "flows.cli.outputs:report",
+    "export": "flows.cli.outputs:export",
+    "certify": "flows.cli.quality.certificates:certify",
+    "certificate": "flows.cli.quality.certificates:certificate",
+    "predict": "flows.cli.models.labelling:predict",
+    "pretrain": "flows.cli.models.pretrain:pretrain",
+    "student": "flows.cli.models.students:student",
+    "simulate": "flows.cli.benchmark:simulate",
+    "propagate": "flows.cli.benchmark:propagate",
+    "bench": "flows.cli.benchmark:bench",
+    "compare": "flows.cli.benchmark:compare",
+    "demo": "flows.cli.benchmark:demo",
+    "annotator": "flows.cli.annotator:annotator",
+    "review": "flows.cli.people.review:review",
+    "deploy": "flows.cli.deploy:deploy",
+    "work": "flows.cli.deploy:work",
+    "versions": "flows.cli.versions:versions",
+    "diff": "flows.cli.versions:diff",
+    "rollback": "flows.cli.versions:rollback",
+    "sql": "flows.cli.upkeep:sql",
+    "snapshot": "flows.cli.upkeep:snapshot",
+    "backup": "flows.cli.upkeep:backup",
+    "restore": "flows.cli.upkeep:restore",
+}
+"""Where each command of another module lies; the module is imported when its command is given."""
 
 
-@click.group(cls=Edge, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Edge, later=LATER, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fewframes")
 def main() -> None:
     """Label whole videos by asking people for a few frames.
@@ -118,32 +140,7 @@ def ingest(
         raise click.ClickException(f"{number} {'file was' if number == 1 else 'files were'} passed over (see above)")
 
 
-@click.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="DAVIS layout; default: real cells.",
-)
-@click.option(
-    "--project",
-    "root",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Default: runs/demo, or runs/demo-NAME with --data.",
-)
-def demo(data: Path | None, root: Path | None) -> None:
-    """Label real footage in rounds with a simulated annotator; ends with table, report and overlay video."""
-    from flows.cli.demo import run_demo
-
-    run_demo(data, root, terminal())
-
-
-for _command in (
-    *(doctor, ingest, discover, import_labels, holdout, cuts, category, guide, video),
-    *(run, one_round, pause, resume, serve, status, settings, report, export),
-    *(certify, certificate),
-    *(predict, pretrain, student, simulate, propagate, bench, compare, demo),
-    *(annotator, review, deploy, work, versions, diff, rollback, sql, snapshot, backup, restore),
-):
+for _command in (doctor, ingest):
     main.add_command(_command)
 main.params.append(debug_option())
 

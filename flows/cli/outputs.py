@@ -7,6 +7,7 @@ import click
 
 from al_core.export import FORMATS, NEXT_STEP
 from al_core.project import Project
+from flows.cli.edge import uncollected
 from flows.cli.options import existing, opened, readable_project_option, terminal
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @readable_project_option
+@uncollected()
 def status(root: Path) -> None:
     """Show every round: frames asked and answered, how many have masks, quality, times."""
     from tasks.report.tables import print_status
@@ -28,6 +30,7 @@ def status(root: Path) -> None:
 @readable_project_option
 @click.option("--all", "everything", is_flag=True, help="Also those that are as by default.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@uncollected()
 def settings(section: str | None, root: Path, everything: bool, form: str) -> None:
     """Show which settings are in force, what is default, and which changes wait for the next round.
 

@@ -1,5 +1,6 @@
 """Commands that run a project's rounds."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from al_core.project import Project
+from flows.cli.edge import uncollected
 from flows.cli.options import existing, opened, project_option, settings_options, terminal
 from tasks.processes.surroundings import user_name
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 @settings_options
 @click.option("--rounds", type=click.IntRange(1), help="Stop after this many rounds.")
 @click.option("--budget", type=click.IntRange(1), help="Stop after this many human frames.")
+@uncollected()
 def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | None, budget: int | None) -> None:
     """Run rounds until a stopping rule ends the campaign, or until people have to answer.
 
@@ -37,6 +40,7 @@ def run(root: Path, preset: str | None, changes: tuple[str, ...], rounds: int | 
 @settings_options
 @click.option("--abandon", is_flag=True, help="End the unfinished round instead; its answers are labels of the next.")
 @click.option("--yes", is_flag=True, help="Do not ask before a round is abandoned.")
+@uncollected()
 def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon: bool, yes: bool) -> None:
     """Run one round, or go on with the unfinished one.
 
@@ -157,6 +161,7 @@ def _at_work(project: Project, console: Any) -> Iterator[None]:
     """Have a Prefect server, a log, and progress on the terminal."""
     from tasks.scheduling.prefect_server import prefect_server
 
+    gc.enable()
     with _told(project, console), prefect_server(project.prefect_home):
         yield
 

@@ -1,6 +1,7 @@
 """How much of each delivery is accepted: certificates are made after the masks were counted."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from al_core.errors import DamagedFile
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import IGNORE_TRACK, Provenance
-from al_core.stores.delivered import DeliveredColumns, read_columns
+
+if TYPE_CHECKING:
+    from al_core.stores.delivered import DeliveredColumns
 
 Counts = Mapping[str, tuple[int, int]]
 """Provenance -> (frames with such a mask, masks)."""
@@ -23,6 +26,11 @@ def counts_with_accepted(project: Project, ledger: Ledger) -> dict[int, Counts]:
     for one in ledger.certificates():
         if one.kind == "masks" and one.accepted:
             by_round.setdefault(one.round_id, []).append(one)
+    if not by_round:
+        return {}
+    # Few projects have certificates, and commands that only look start without Parquet.
+    from al_core.stores.delivered import read_columns
+
     found: dict[int, Counts] = {}
     for round_id, mine in by_round.items():
         try:
@@ -40,7 +48,7 @@ def counts_with_accepted(project: Project, ledger: Ledger) -> dict[int, Counts]:
     return found
 
 
-def accepted_rows(video_id: int, masks: DeliveredColumns, certificates: Sequence[Certificate]) -> NDArray[np.bool_]:
+def accepted_rows(video_id: int, masks: "DeliveredColumns", certificates: Sequence[Certificate]) -> NDArray[np.bool_]:
     """Tell of each mask of a video's delivery whether one of the certificates of that delivery accepts it, bool [n]."""
     machine = np.isin(masks.provenance, [p.value for p in MACHINE]) & (masks.track_id != IGNORE_TRACK)
     found = np.zeros(len(machine), bool)
@@ -57,7 +65,7 @@ def accepted_rows(video_id: int, masks: DeliveredColumns, certificates: Sequence
     return found
 
 
-def _counts(video_id: int, masks: DeliveredColumns, certificates: Sequence[Certificate]) -> Counts:
+def _counts(video_id: int, masks: "DeliveredColumns", certificates: Sequence[Certificate]) -> Counts:
     accepted = accepted_rows(video_id, masks, certificates)
     provenance = np.where(accepted, Provenance.ACCEPTED.value, masks.provenance)
     return {

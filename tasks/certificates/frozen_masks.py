@@ -10,7 +10,6 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import iou
 from al_core.project import Project
 from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, Provenance
-from al_core.stores.delivered import read_delivered
 
 SAME_OBJECT = 0.5
 """A mask of the machine that overlaps an accepted one of its category by this IoU shows the same object."""
@@ -54,6 +53,9 @@ class FrozenMasks:
         Raises:
             DamagedFile: the file of the round that delivered them cannot be read.
         """
+        # Commands that only look at a project start without Parquet.
+        from al_core.stores.delivered import read_delivered
+
         frozen: defaultdict[int, list[DeliveredMask]] = defaultdict(list)
         for certificate in self.certificates:
             path = self._paths[certificate.round_id].get(video_id)

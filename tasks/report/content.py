@@ -16,6 +16,7 @@ from al_core.project import Project
 from al_core.records import ONE_SHOT, FrameLabel, FrameRef, Progress, QualityRow, Selected, Shots, Video
 from al_core.stores.delivered import read_delivered
 from al_core.stores.frames import FrameStore
+from tasks.auditing.live_gain import Proof, proof_so_far
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
 from tasks.auditing.target_outlook import TargetOutlook, target_outlook
 from tasks.certificates.accepted_counts import counts_with_accepted
@@ -35,7 +36,6 @@ from tasks.report.timeline import (
     least_confident,
     uncertainty,
 )
-from tasks.steps.audit import Proof, proof_so_far
 from tasks.steps.context import standing_rounds
 
 MAX_VIDEOS = 12

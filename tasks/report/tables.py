@@ -1,18 +1,17 @@
 """Tables for the terminal: the rounds of a project, and the campaigns of a simulation."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import mean
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from al_core.benchmark.arms import ArmComparison
-from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.pretrained import PretrainedNetworks
+from tasks.auditing.live_gain import proof_so_far
 from tasks.auditing.round_estimates import estimates_now
 from tasks.certificates.accepted_counts import counts_with_accepted
 from tasks.certificates.certifying_rounds import sentence_ahead
@@ -27,7 +26,10 @@ from tasks.report.formatting import between, duration, many, percent, score, sho
 from tasks.report.round_rows import RoundRow, held_out_quality, round_rows
 from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
-from tasks.steps.audit import proof_so_far
+
+if TYPE_CHECKING:
+    from al_core.benchmark.arms import ArmComparison
+    from al_core.benchmark.curve_points import SimulatedRound
 
 _MOST_ROUNDS = 5
 """Rounds of simulated campaigns that get a column."""
@@ -158,7 +160,7 @@ def round_line(project: Project, round_id: int) -> Text:
     return Text.assemble((f"round {round_id}", "bold"), "  ", ", ".join(parts))
 
 
-def simulation_table(records: Sequence[SimulatedRound]) -> Table:
+def simulation_table(records: "Sequence[SimulatedRound]") -> Table:
     """Return mean J&F (and AP50 of the last round) per strategy and round, over sequences and seeds.
 
     Args:
@@ -185,7 +187,7 @@ def simulation_table(records: Sequence[SimulatedRound]) -> Table:
     return table
 
 
-def simulation_summary(comparison: ArmComparison) -> Table:
+def simulation_summary(comparison: "ArmComparison") -> Table:
     """Return one line per set and strategy: quality at the end, frames and time to the target, and ratios of time.
 
     A ratio says how many times the human time of the strategy a baseline needs for the same J&F, with its interval
@@ -228,7 +230,7 @@ def _table() -> Table:
     return Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
 
 
-def _campaigns(records: Sequence[SimulatedRound]) -> str:
+def _campaigns(records: "Sequence[SimulatedRound]") -> str:
     sequences = len({r.sequence for r in records})
     seeds = len({r.seed for r in records})
     return (
@@ -239,7 +241,7 @@ def _campaigns(records: Sequence[SimulatedRound]) -> str:
 
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return mean(known) if known else None
+    return sum(known) / len(known) if known else None
 
 
 def _span(counts: Sequence[int]) -> str:

@@ -1,19 +1,15 @@
 """Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from al_core.campaign.audited import AuditSize, full_size
 from al_core.campaign.budget import effective_limits
 from al_core.campaign.stopping import Assured, History, stop_reason
-from al_core.evaluation.bootstrap import Estimate
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Identities, Progress, Video, fingerprint_labels, whole_video
-from al_core.selection.gain import LEAST_CONTROL, Credit, live_gain, measure_worth
+from al_core.selection.gain import measure_worth
 from al_core.settings import Settings, StoppingSettings
 from al_core.stores.delivered import read_delivered
 from tasks.auditing.asking_audits import draw_audit
@@ -122,48 +118,6 @@ def round_credits(context: RoundContext) -> tuple[tuple[float, float, float], ..
             ref = FrameRef(video_id, frame_idx)
             found.append((float(control.get(ref, False)), seconds[ref], worth))
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What is known of the gain over random selection.
-
-    Attributes:
-        gain: None while too little is known.
-        n_random: labels drawn at random whose effect is known, over all rounds that are audited.
-    """
-
-    gain: Estimate | None
-    n_random: int
-
-    def in_words(self) -> str:
-        """Return the gain, or why there is none yet, as people read it."""
-        if self.gain is not None:
-            return gain_in_words(self.gain)
-        return f"too early to say what choosing gains: {self.n_random} of {LEAST_CONTROL} random labels are known"
-
-
-def gain_so_far(ledger: Ledger) -> Estimate | None:
-    """Return the gain over random selection in all rounds that are audited; None while too little is known."""
-    return proof_so_far(ledger).gain
-
-
-def proof_so_far(ledger: Ledger) -> Proof:
-    """Return the gain over random selection in all rounds that are audited, and on how many random labels it rests."""
-    credits = []
-    with ledger.held():
-        rounds, steps = {this.round_id for this in standing_rounds(ledger)}, ledger.steps()
-    for step in steps:
-        if step.name == Audited.step and step.status == "finished" and step.round_id in rounds:
-            credits += [Credit(bool(c), s, w) for c, s, w in Audited.from_json(step.result).credits]
-    return Proof(live_gain(credits, np.random.default_rng(0)), sum(c.control for c in credits))
-
-
-def gain_in_words(gain: Estimate) -> str:
-    """Return the gain as people read it."""
-    return (
-        f"a second of labelling changes {gain.value:.2f} times as much as at random ({gain.low:.2f} to {gain.high:.2f})"
-    )
 
 
 # ---- the end of a round

@@ -22,11 +22,11 @@ from al_core.selection.strategies.patch_cycles import PICTURE, patches_of
 from al_core.settings import SelectionSettings, Settings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features
+from tasks.auditing.live_gain import gain_in_words, gain_so_far
 from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.project.outlook import check_simulated
 from tasks.steps.asking.frame_worth import frame_worth
 from tasks.steps.asking.measured_kinds import MeasuredKinds
-from tasks.steps.audit import gain_in_words, gain_so_far
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
 from tasks.steps.expected_error import cues_of, outlooks_of
 from tasks.steps.model_selection.depth_sight import depth_inputs, depth_sight
