@@ -88,9 +88,8 @@ class Edge(click.Group):
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage in cycles within the block: a command that is over at once would spend a tenth of its time so.
-
-    What works on ends it with ``gc.enable()``.
+    """Look for no garbage in cycles within the block: a command that is over at once would spend a tenth of its time on
+    that. What works on ends it with ``gc.enable()``.
     """
     looked = gc.isenabled()
     gc.disable()

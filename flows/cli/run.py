@@ -167,6 +167,7 @@ def _at_work(project: Project, console: Any) -> Iterator[None]:
 
 
 def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], console: Any) -> None:
+    from tasks.ledger.client import open_ledger
     from tasks.report.tables import print_status, round_line
 
     def take(settings: "Settings") -> "RoundOutcome":
@@ -186,8 +187,9 @@ def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], c
             return campaign_over(project, settings)
 
     outcome = _taken_on(project, preset, asked, console, take, over)
-    print_status(project, console)
-    _tell_outcome(console, project, outcome)
+    with open_ledger(project).held():
+        print_status(project, console)
+        _tell_outcome(console, project, outcome)
 
 
 def _tell_outlook(console: Any, project: Project, settings: "Settings") -> None:

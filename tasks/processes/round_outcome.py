@@ -1,5 +1,6 @@
 """How a round ended, and whether one that is under way has to go on waiting: found out without Prefect."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from al_core.ledger.campaign.steering import Pause
@@ -58,14 +59,19 @@ def still_waits(project: Project) -> RoundOutcome | None:
         How a run would end that only waits or is paused; None where there is work.
     """
     ledger = open_ledger(project)
-    last, pause = ledger.last_round(), ledger.paused()
-    if last is None or last.status != "running":
-        return None if pause is None else RoundOutcome(0 if last is None else last.round_id, paused=pause)
-    context = RoundContext(project, ledger, last.round_id)
-    if context.result(Requested) is None or context.settings.annotator.backend == "simulated":
-        return None
-    if context.result(Collected) is None:
-        found = collect_found(context)
-        if found.waiting:
-            return replace(RoundOutcome.awaiting(last.round_id, found), paused=pause)
-    return None if pause is None else RoundOutcome(last.round_id, paused=pause)
+    with ExitStack() as opened_once:
+        opened_once.enter_context(ledger.held())
+        last, pause = ledger.last_round(), ledger.paused()
+        if last is None or last.status != "running":
+            return None if pause is None else RoundOutcome(0 if last is None else last.round_id, paused=pause)
+        context = RoundContext(project, ledger, last.round_id)
+        if context.result(Requested) is None or context.settings.annotator.backend == "simulated":
+            return None
+        if context.result(Collected) is None:
+            if context.settings.annotator.backend != "page":
+                # Another program is asked, which may take its time.
+                opened_once.close()
+            found = collect_found(context)
+            if found.waiting:
+                return replace(RoundOutcome.awaiting(last.round_id, found), paused=pause)
+        return None if pause is None else RoundOutcome(last.round_id, paused=pause)

@@ -27,8 +27,9 @@ def settings_for_run(project: Project, preset: str | None, changes: Mapping[str,
 
 def settings_in_force(ledger: Ledger) -> Settings:
     """Return what the next round begins with where nobody asks for anything else."""
-    last = ledger.last_round()
-    return ledger.wanted() or (load_settings("default") if last is None else last.settings)
+    with ledger.held():
+        last = ledger.last_round()
+        return ledger.wanted() or (load_settings("default") if last is None else last.settings)
 
 
 def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:

@@ -38,13 +38,13 @@ _MOST_ROUNDS = 5
 def print_status(project: Project, console: Console) -> None:
     """Print what a project holds, one line per round, what is left to do, and what is next."""
     ledger, owner = open_ledger(project), living_owner(project)
-    lengths = ledger.video_lengths()
 
     def say(text: str) -> None:
         # A command stays whole, so that it can be pasted.
         console.print(text, highlight=False, markup=False, soft_wrap="fewframes " in text)
 
     with ledger.held():
+        lengths = ledger.video_lengths()
         say(f"{project.root.name}: {many(len(lengths), 'video')}, {many(sum(lengths.values()), 'frame')}")
         excluded = ledger.excluded_videos()
         if excluded:

@@ -2,12 +2,18 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from flows.cli.main import main
+from flows.cli.main import LATER, main
 
 HEAVY = ("torch", "mmdet", "mmengine", "mmcv", "prefect", "sklearn", "plotly", "scipy")
+NOT_TO_LOOK = ("pyarrow.parquet", "cv2", "httpx", "al_core.selection", "al_core.benchmark", "tasks.steps.audit")
+"""What commands that only look at a project do without."""
+
+NOT_TO_BEGIN = ("numpy", "pyarrow", "duckdb", "pydantic", "rich", "al_core.ledger", "flows.cli.run")
+"""What is left out before it is known which command is given."""
 
 
 @pytest.fixture
@@ -18,26 +24,44 @@ def run():
 
 def loaded_by(code):
     """The heavy packages that are in memory after a piece of code, in a process of its own."""
-    code += f"\nimport sys, json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    watched = (*HEAVY, *NOT_TO_LOOK, *NOT_TO_BEGIN)
+    code += f"\nimport sys, json; print(json.dumps([m for m in {watched!r} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_help_starts_without_the_heavy_packages():
+def test_a_command_that_is_not_known_yet_loads_nearly_nothing():
     assert loaded_by("import flows.cli.main") == []
 
 
-def test_status_starts_without_the_heavy_packages(tmp_path):
+def test_help_starts_without_the_heavy_packages():
+    code = """
+from flows.cli.main import main
+main(["--help"], standalone_mode=False)
+"""
+    assert not {*HEAVY, *NOT_TO_LOOK, "numpy", "duckdb"} & {*loaded_by(code)}
+
+
+def test_every_command_is_listed_and_is_the_one_of_its_name():
+    context = click.Context(main)
+    for name, place in LATER.items():
+        found = main.get_command(context, name)
+        assert (found.name, found.callback.__module__) == (name, place.partition(":")[0])
+    assert {*main.list_commands(context)} == {"doctor", "ingest", *LATER}
+
+
+@pytest.mark.parametrize("command", ["status", "settings"])
+def test_who_only_looks_starts_without_the_heavy_packages(tmp_path, command):
     code = f"""
 from al_core.ledger.store import Ledger
 from pathlib import Path
 Ledger(Path({str(tmp_path)!r}) / "ledger.duckdb").videos()
 from click.testing import CliRunner
 from flows.cli.main import main
-result = CliRunner().invoke(main, ["status", "--project", {str(tmp_path)!r}])
+result = CliRunner().invoke(main, [{command!r}, "--project", {str(tmp_path)!r}])
 assert result.exit_code == 0, result.output
 """
-    assert loaded_by(code) == []
+    assert not {*HEAVY, *NOT_TO_LOOK} & {*loaded_by(code)}
 
 
 @pytest.mark.parametrize("command", ["status", "report", "run", "round"])

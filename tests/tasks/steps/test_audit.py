@@ -6,21 +6,17 @@ import numpy as np
 import pytest
 
 from al_core.audit.audit_records import Grade
-from al_core.evaluation.bootstrap import Estimate
+from al_core.evaluation.label_credit import LEAST_CONTROL
 from al_core.evaluation.video_quality import Measurement
 from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, whole_video
-from al_core.selection.gain import LEAST_CONTROL
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import (
     audit_video,
     campaign_history,
-    gain_in_words,
-    gain_so_far,
     measure_holdout,
-    proof_so_far,
     round_credits,
     target_in_reach,
 )
@@ -91,16 +87,6 @@ def test_a_label_is_credited_with_its_seconds_and_what_changed(finished):
     assert round_credits(context_of(project, ledger, 2)) == ((0.0, 80.0, pytest.approx(0.0)),)
 
 
-def test_without_random_labels_no_gain_is_told(finished):
-    assert gain_so_far(finished[1]) is None
-
-
-def test_the_gain_of_all_rounds(tmp_path, finished):
-    _, ledger, _ = copied(finished, tmp_path)
-    audited(ledger, [[0.0, 80.0, 3.0]] * 10 + [[1.0, 80.0, 2.0]] * LEAST_CONTROL)
-    assert gain_so_far(ledger).value == pytest.approx(1.5)
-
-
 @pytest.mark.parametrize(("worth", "strategy"), [(3.0, "hybrid"), (1.0, "uniform")])
 def test_where_choosing_gains_nothing_frames_are_spread_evenly(tmp_path, finished, worth, strategy):
     _, ledger, _ = copied(finished, tmp_path)
@@ -108,19 +94,6 @@ def test_where_choosing_gains_nothing_frames_are_spread_evenly(tmp_path, finishe
     found, note = strategy_of(ledger, Settings().changed({"selection.strategy": "hybrid"}))
     assert found == strategy
     assert ("instead of 'hybrid', which gains nothing so far" in note) is (strategy == "uniform")
-
-
-def test_how_many_random_labels_are_known_is_told_while_it_is_too_early(tmp_path, finished):
-    _, ledger, _ = copied(finished, tmp_path)
-    audited(ledger, [[0.0, 80.0, 3.0]] * 10 + [[1.0, 80.0, 2.0]] * (LEAST_CONTROL - 2))
-    proof = proof_so_far(ledger)
-    assert (proof.gain, proof.n_random) == (None, LEAST_CONTROL - 2)
-    assert "3 of 5 random labels are known" in proof.in_words()
-
-
-def test_words():
-    words = "a second of labelling changes 1.50 times as much as at random (1.10 to 2.00)"
-    assert gain_in_words(Estimate(1.5, 1.1, 2.0)) == words
 
 
 def test_held_out_labels_measure_every_round_apart_from_truth(project):
