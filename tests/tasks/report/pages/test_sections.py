@@ -7,10 +7,10 @@ import pytest
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.learning_curve import Forecast
 from al_core.records import QualityRow
+from tasks.auditing.live_gain import Proof
 from tasks.report.content import gather_rounds
 from tasks.report.pages import sections
 from tasks.report.pages.document import Charts
-from tasks.steps.audit import Proof
 from tests.toys.labelled_project import new_project
 from tests.toys.web.html_page import Page
 
