@@ -97,6 +97,76 @@ class Table(Mapping[str, T]):
         return len(self._entries)
 
 
+class PluginTable(Table[T]):
+    """A table of a seam that others may add to.
+
+    A name that is not the table's own is that of an entry point, which an installed package declares, or says where to
+    import from: ``"package.module:attribute"``. What it stands for may have an attribute ``seam_version``; one that
+    was written for another version of the seam is refused.
+
+    Args:
+        group: of entry points, e.g. "fewframes.strategies".
+        version: of the seam; it grows when what is handed over changes.
+    """
+
+    def __init__(self, what: str, entries: Mapping[str, T | str], group: str, version: int = 1) -> None:
+        super().__init__(what, entries)
+        self.group, self.version = group, version
+        self._imported: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        """Return the entry of a name, of the table's own or a plug-in's; raises as :meth:`check` does."""
+        self.check(name)
+        return super().__getitem__(name) if name in self._entries else self._imported[name]
+
+    def check(self, name: str) -> str:
+        """Return the name itself; a plug-in is imported, so that one that is broken is told of at once.
+
+        Raises:
+            UnknownName: there is none; the message lists the known ones.
+            BadSettings: the plug-in cannot be imported, or was written for another version.
+        """
+        if name not in self._entries and name not in self._imported:
+            self._imported[name] = self._import(name)
+        return name
+
+    def plugins(self) -> dict[str, str]:
+        """Return the names that installed packages declare, and where each is imported from."""
+        # It reads what is installed, which takes a while, and is seldom asked.
+        from importlib.metadata import entry_points
+
+        return {entry.name: entry.value for entry in entry_points(group=self.group)}
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return bool(self.check(str(name)))
+        except (UnknownName, BadSettings):
+            return False
+
+    def _import(self, name: str) -> T:
+        from importlib.metadata import EntryPoint
+
+        value = name if ":" in name else self.plugins().get(name)
+        if value is None:
+            raise UnknownName(self.what, name, [*self._entries, *self.plugins()])
+        try:
+            found = EntryPoint(name, value, self.group).load()
+        except Exception as error:  # whatever the code of others raises while it is imported
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise BadSettings(
+                f"{self.what} {name!r}: expected something to import, got {reason}; install its package into this "
+                "environment, or name its folder in PYTHONPATH"
+            ) from None
+        written_for = getattr(found, "seam_version", self.version)
+        if written_for != self.version or not callable(found):
+            got = f"version {written_for}" if callable(found) else f"a {type(found).__name__}"
+            raise BadSettings(
+                f"{self.what} {name!r}: expected a callable for version {self.version} of {self.group}, got {got}; "
+                "see docs/plugins.md"
+            )
+        return cast(T, found)
+
+
 def _public_url(url: str) -> str:
     """Return an address without secrets: settings are kept in the ledger.
 

@@ -90,7 +90,7 @@ MEANING = {
     "uncertainty.mask_disagreement": "Weight of 1 - mean pairwise IoU of the members' masks.",
     "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
-    "selection.strategy": "How frames are chosen; see [the strategies](selection.md).",
+    "selection.strategy": "How frames are chosen; see [the strategies](selection.md), and [plug-ins](plugins.md).",
     "selection.frames_per_round": "Frames that a round asks for; `auto`: a fifth of the budget, at least two for each "
     "person, and enough that nobody waits while the machine works.",
     "selection.control_share": "Share of each round that is drawn at random, to measure what the strategy gains; "

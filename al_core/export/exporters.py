@@ -15,7 +15,7 @@ from al_core.export.contents import (
     replacing,
     write_manifest,
 )
-from al_core.settings import Table
+from al_core.settings import PluginTable
 
 
 class Exporter(Protocol):
@@ -34,7 +34,7 @@ class Exporter(Protocol):
     ) -> None: ...
 
 
-EXPORTERS: Table[Exporter] = Table("export format", FORMATS)
+EXPORTERS: PluginTable[Exporter] = PluginTable("export format", FORMATS, "fewframes.exporters")
 """The exporter of each format."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from al_core.propagation.base import Propagator, Resources
 from al_core.propagation.shotwise import ShotwisePropagator
-from al_core.settings import Table
+from al_core.settings import PluginTable
 from al_core.stores.optical_flow import FlowStore
 
 # What else a maker needs is imported when it is called.
@@ -70,7 +70,7 @@ def _sam2(resources: Resources) -> Propagator:
     return Sam2Propagator(resources.settings)
 
 
-PROPAGATORS = Table[Callable[[Resources], Propagator]](
+PROPAGATORS = PluginTable[Callable[[Resources], Propagator]](
     "propagation method",
     {
         "flow": _flow,
@@ -82,6 +82,7 @@ PROPAGATORS = Table[Callable[[Resources], Propagator]](
         "cutie": _cutie,
         "sam2": _sam2,
     },
+    "fewframes.propagators",
 )
 """Maker of each propagator."""
 

@@ -9,7 +9,7 @@ from al_core.records import Selected
 from al_core.selection.gain import draw_control, n_control
 from al_core.selection.offers import with_kinds
 from al_core.selection.pool import Frames, Pool
-from al_core.settings import SelectionSettings, Table
+from al_core.settings import PluginTable, SelectionSettings
 
 Strategy = Callable[[Pool, int, SelectionSettings, np.random.Generator], list[Selected]]
 """Choose up to n frames, best first; the same pool, settings and generator give the same bytes."""
@@ -18,8 +18,8 @@ _NAMES = (
     "random", "uniform", "least_certain", "diverse", "hybrid", "value", "patch_cycles", "farthest_with_error",
     "oracle",
 )  # fmt: skip
-STRATEGIES: Table[Strategy] = Table(
-    "strategy", {name: f"al_core.selection.strategies.{name}:select_{name}" for name in _NAMES}
+STRATEGIES: PluginTable[Strategy] = PluginTable(
+    "strategy", {name: f"al_core.selection.strategies.{name}:select_{name}" for name in _NAMES}, "fewframes.strategies"
 )
 
 _PLAN_KINDS = frozenset({"value"})

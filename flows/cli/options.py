@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from al_core.errors import ReadOnly
+from al_core.export import FORMATS
 from al_core.files import is_printable, printable
 from al_core.project import Project
 from flows.cli.edge import remember_project
@@ -65,6 +66,30 @@ def settings_options(command: Callable[P, None]) -> Callable[P, None]:
     change = "Change one setting, e.g. selection.strategy=random."
     command = click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, help=change)(command)
     return click.option("--settings", "preset", metavar="PRESET|FILE", help=presets)(command)
+
+
+def is_format(name: str) -> bool:
+    """Tell whether there is such an export format, of ours or of a plug-in."""
+    if name in FORMATS:
+        return True
+    from al_core.export.exporters import EXPORTERS
+
+    return name in EXPORTERS
+
+
+class ExportFormat(click.ParamType):
+    """The name of an export format, of ours or of a plug-in."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if there is such a format."""
+        if not is_format(value):
+            self.fail(f"expected one of {', '.join(FORMATS)}, or one of a plug-in, got {value!r}", param, ctx)
+        return value
+
+
+FORMATS_METAVAR = f"[{'|'.join(FORMATS)}|PLUG-IN]"
 
 
 def terminal() -> "Console":

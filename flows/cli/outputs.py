@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from al_core.export import FORMATS, NEXT_STEP
+from al_core.export import NEXT_STEP
 from al_core.project import Project
 from flows.cli.edge import uncollected
-from flows.cli.options import existing, opened, readable_project_option, terminal
+from flows.cli.options import FORMATS_METAVAR, ExportFormat, existing, opened, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -79,7 +79,8 @@ def report(root: Path, out: Path | None) -> None:
     "--format",
     "name",
     required=True,
-    type=click.Choice(list(FORMATS)),
+    type=ExportFormat(),
+    metavar=FORMATS_METAVAR,
     help="What to write.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
@@ -149,7 +150,8 @@ def export(
         else:
             done = export_splits(*source, name, out, parse_shares(split), seed, options, choice, tell)
     click.echo(done.describe())
-    click.echo(f"next: {NEXT_STEP[name].format(out=out.resolve())}")
+    if name in NEXT_STEP:
+        click.echo(f"next: {NEXT_STEP[name].format(out=out.resolve())}")
 
 
 def _source(root: Path) -> "tuple[Project, Ledger, FrameStore]":

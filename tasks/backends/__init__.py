@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from al_core.settings import Table
+from al_core.settings import PluginTable
 from tasks.backends.protocol import Backend
 from tasks.steps.context import RoundContext
 
-BACKENDS: Table[Callable[[RoundContext], Backend]] = Table(
+BACKENDS: PluginTable[Callable[[RoundContext], Backend]] = PluginTable(
     "annotation back-end",
     {
         "simulated": "tasks.backends.simulated:SimulatedBackend",
@@ -15,6 +15,7 @@ BACKENDS: Table[Callable[[RoundContext], Backend]] = Table(
         "label_studio": "tasks.backends.label_studio:LabelStudioBackend",
         "cvat": "tasks.backends.cvat:CvatBackend",
     },
+    "fewframes.backends",
 )
 
 

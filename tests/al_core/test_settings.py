@@ -3,7 +3,7 @@ import pytest
 from al_core import settings as module
 from al_core.errors import BadSettings, UnknownName
 from al_core.selection import STRATEGIES
-from al_core.settings import PRESETS, Settings, StoredSettings, Table, load_settings, parse_settings
+from al_core.settings import PRESETS, PluginTable, Settings, StoredSettings, Table, load_settings, parse_settings
 
 
 @pytest.mark.parametrize("preset", sorted(p.stem for p in PRESETS.glob("*.toml")))
@@ -157,3 +157,46 @@ def test_a_table_names_what_it_knows():
     table = Table("thing", {"here": 1, "there": 2})
     with pytest.raises(UnknownName, match="unknown thing 'hree'; known: here, there. Did you mean 'here'"):
         table.check("hree")
+
+
+class TestPlugins:
+    """Names of a table that others may add to."""
+
+    @pytest.fixture
+    def table(self, tmp_path, monkeypatch):
+        (tmp_path / "of_others.py").write_text(
+            "def good(): return 7\n\ndef old(): ...\nold.seam_version = 1\n\nnumber = 5\n"
+        )
+        (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+        package = tmp_path / "of_others-1.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: of_others\nVersion: 1\n")
+        (package / "entry_points.txt").write_text("[fewframes.things]\nlucky = of_others:good\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        return PluginTable("thing", {"here": len}, "fewframes.things", version=2)
+
+    def test_they_are_entry_points_or_say_where_to_import_from(self, table):
+        assert table["lucky"]() == 7
+        assert table["of_others:good"]() == 7
+        assert table.check("here") == "here"
+        assert {name: name in table for name in ("lucky", "here", "unlucky")} == {
+            "lucky": True,
+            "here": True,
+            "unlucky": False,
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("luky", "unknown thing 'luky'; known: here, lucky. Did you mean 'lucky'"),
+            ("broken:good", "expected something to import, got No module named 'nothing_of_this_name'; install"),
+            ("of_others:bad", "expected something to import, got module 'of_others' has no attribute 'bad'"),
+            ("of_others:old", "expected a callable for version 2 of fewframes.things, got version 1"),
+            ("of_others:number", "expected a callable for version 2 of fewframes.things, got a int"),
+            (":", "expected something to import"),
+        ],
+    )
+    def test_one_that_cannot_be_used_is_told_in_one_line(self, table, name, told):
+        with pytest.raises((UnknownName, BadSettings), match=told) as error:
+            table.check(name)
+        assert "\n" not in str(error.value)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from al_core.export import FORMATS
-from flows.cli.options import opened, readable_project_option, terminal
+from flows.cli.options import FORMATS_METAVAR, ExportFormat, opened, readable_project_option, terminal
 
 
 @click.command()
@@ -18,7 +17,8 @@ from flows.cli.options import opened, readable_project_option, terminal
     multiple=True,
     default=["coco"],
     show_default=True,
-    type=click.Choice(list(FORMATS)),
+    type=ExportFormat(),
+    metavar=FORMATS_METAVAR,
     help="What to write; may be given again.",
 )
 @click.option("--round", "round_id", type=click.IntRange(1), help="Take that round's student.  [default: the newest]")
