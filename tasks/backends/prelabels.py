@@ -9,6 +9,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import DeliveredMask, FrameLabel, LabelRequest, MaskLabel, Provenance
 from al_core.stores.delivered import read_delivered
+from tasks.discovery.corrections import corrected, corrections_in
 from tasks.discovery.found_masks import DISCOVERY_ROUND, beside, discovered_masks, from_labels
 
 
@@ -66,7 +67,9 @@ def _discovered(project: Project, ledger: Ledger, requests: Sequence[LabelReques
     found: dict[str, list[DeliveredMask]] = {}
     for video_id, asked in by_video.items():
         masks = discovered_masks(project, ledger, video_id, sorted(asked))
-        found |= {request_id: shown for frame_idx, shown in masks.items() for request_id in asked[frame_idx]}
+        said = corrections_in(project, ledger, video_id) if masks else {}
+        named = {frame_idx: corrected(shown, said) for frame_idx, shown in masks.items()}
+        found |= {request_id: shown for frame_idx, shown in named.items() if shown for request_id in asked[frame_idx]}
     return found
 
 

@@ -24,6 +24,7 @@ from al_core.stores.frames import FrameStore
 from al_core.stores.human_masks import human_masks, with_human
 from tasks.backends.prelabels import delivered_masks
 from tasks.backends.sampling import shown_blind
+from tasks.discovery.corrections import corrected, corrections_in, has_discovered
 from tasks.discovery.found_masks import DISCOVERY_ROUND, discovered_tracks
 from tasks.project.ingest import open_last_frames
 from tasks.steps.context import standing_rounds
@@ -430,7 +431,11 @@ class LabelCache:
         if request.request_id not in of_round:
             # Requests that came later than the others of their round.
             of_round |= self._delivered_for([request])
-        return of_round[request.request_id] or ()
+        masks = of_round[request.request_id] or ()
+        if not has_discovered(masks):
+            return masks
+        # People may have said more since.
+        return corrected(masks, corrections_in(self._project, self._ledger, request.frame.video_id))
 
     @_kept("_shown")
     def _shown_in(

@@ -5,6 +5,7 @@ from fastapi.testclient import TestClient
 
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import FrameRef, LabelKind, LabelRequest, Selected
 from al_core.settings import Settings
@@ -17,9 +18,14 @@ from tests.toys.web.desk import ADDRESS, CHANGING, answer
 
 
 @pytest.fixture
-def office(tmp_path):
+def clip():
+    return mover_clip({1: line((20, 36), (5, 0), 8)})
+
+
+@pytest.fixture
+def office(tmp_path, clip):
     """A fresh project whose first round asks for two frames; returns (project, ledger, somebody who signed in)."""
-    folder = write_frames(tmp_path / "moving", mover_clip({1: line((20, 36), (5, 0), 8)}))
+    folder = write_frames(tmp_path / "moving", clip)
     project = Project.at(tmp_path / "project")
     ledger = Ledger(project.ledger_path, patience=5)
     with ledger.owned():
@@ -56,13 +62,22 @@ def test_what_was_found_is_shown_and_accepted_as_it_is(office):
     assert (label.objects[0].track_id, label.objects[0].kind) == (1, LabelKind.ACCEPT)
 
 
-def test_proposals_join_a_queue_that_is_open(office):
+def test_proposals_join_a_queue_that_is_open_as_what_people_said_they_are(office, clip):
     project, ledger, ada = office
     first = ada.post("/api/next").json()
     assert first["masks"] == []
     look(project, ledger)
-    second = give(ada, first, [])["next"]
-    assert [mask["provenance"] for mask in second["masks"]] == ["discovered"]
+    drawn = {"track_id": 5, "category_id": 1, "rle": encode(clip.truth[1][1]).to_coco()}
+    second = give(ada, first, [drawn])["next"]
+    assert [(mask["provenance"], mask["track_id"]) for mask in second["masks"]] == [("discovered", 5)]
+
+
+def test_what_people_did_not_want_in_one_frame_is_not_shown_in_another(office):
+    project, ledger, ada = office
+    look(project, ledger)
+    first = ada.post("/api/next").json()
+    assert first["masks"]
+    assert give(ada, first, [])["next"]["masks"] == []
 
 
 def test_a_new_object_gets_a_number_that_nothing_found_has(office):
