@@ -1,14 +1,14 @@
 """Campaigns of the toy project, run by the real command, undisturbed or killed, and compared."""
 
 import signal
-import subprocess
 import time
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.delivered import read_delivered
 from tests.toys.prefect.shared import migrated, share_trials
-from tests.toys.projects import command, fewframes, write_clip, write_settings
+from tests.toys.processes.prepared import PreparedCommand
+from tests.toys.projects import fewframes, write_clip, write_settings
 
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 
@@ -54,7 +54,7 @@ def kill_and_run_again(arguments, delays, finish=True):
     """Start a command and kill it after each delay in seconds; then let it finish. Returns how many were killed."""
     killed = 0
     for delay in delays:
-        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = PreparedCommand(*arguments)
         time.sleep(delay)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

@@ -1,7 +1,6 @@
 """The real server as a process of its own, and somebody who labels what it asks for."""
 
 import json
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -12,19 +11,18 @@ import httpx
 
 from tasks.ledger.client import living_owner
 from tasks.web.auth import COOKIE
-from tests.toys.projects import command
+from tests.toys.processes.prepared import PreparedCommand
 
 
 def start(project, *options):
     """Start serving at a free port; returns the process, which may still be on its way up."""
-    words = command("serve", "--project", project.root, "--port", 0, *options)
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return PreparedCommand("serve", "--project", project.root, "--port", 0, *options)
 
 
 def wait_for(process, project):
     """Wait until a process that was started serves; returns the noted owner."""
     while True:
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.communicate()
         owner = living_owner(project)
         if owner is not None and owner.pid == process.pid:
             return owner

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tests.toys.processes.prepared import PreparedCommand
 from tests.toys.students import NARROW
 
 SIDE = 64
@@ -66,10 +67,12 @@ def write_settings(folder: Path) -> Path:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The command line that runs fewframes in this environment."""
+    """The command line that runs fewframes in this environment as nobody has prepared it."""
     return [sys.executable, "-m", "flows.cli.main", *map(str, arguments)]
 
 
-def fewframes(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+def fewframes(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run fewframes and return what it printed."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **options)
+    done = PreparedCommand(*arguments)
+    printed, errors = done.communicate()
+    return subprocess.CompletedProcess(done.args, done.wait(), printed, errors)

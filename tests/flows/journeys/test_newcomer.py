@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from uuid import uuid4
 
 import httpx
@@ -15,7 +14,8 @@ from tasks.ledger.client import open_ledger
 from tests.flows.serving import serving, until
 from tests.toys.footage.clips import write_clip
 from tests.toys.footage.movers import line, mover_clip
-from tests.toys.projects import command, fewframes
+from tests.toys.processes.prepared import PreparedCommand
+from tests.toys.projects import fewframes
 
 SIZE = (48, 64)
 STARTS = {"left.mp4": (12, 14), "middle.mp4": (16, 24), "right.mp4": (20, 34)}
@@ -125,12 +125,7 @@ def pause_and_resume(ada):
 def export_everything(folder):
     """Every format, side by side; returns the COCO file."""
     started = {
-        name: subprocess.Popen(
-            command("export", "--project", "work", "--format", name, "--out", folder / name),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        name: PreparedCommand("export", "--project", "work", "--format", name, "--out", folder / name)
         for name in FORMATS
     }
     for name, process in started.items():

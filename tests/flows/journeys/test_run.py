@@ -1,7 +1,6 @@
 """The journeys of the loop on real components: a campaign from end to end, and one that is killed again and again."""
 
 import random
-import subprocess
 import time
 
 import numpy as np
@@ -19,7 +18,8 @@ from tests.flows.campaigns import (
     run_campaign,
     same_labels,
 )
-from tests.toys.projects import command, fewframes
+from tests.toys.processes.prepared import PreparedCommand
+from tests.toys.projects import fewframes
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_killed_campaign_goes_on_and_ends_the_same(finished, trials, tmp_path)
 @pytest.mark.usefixtures("shared_prefect")
 def test_a_backup_taken_while_a_round_runs_is_finished_elsewhere_the_same(finished, trials, tmp_path):
     project, arguments = begin(tmp_path, trials)
-    running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = PreparedCommand(*arguments)
     try:
         wait_for(lambda: (step := Ledger(project.ledger_path).step(1, "train")) is not None and step.attempts > 0)
         saved = fewframes("backup", tmp_path / "work.tar", "--project", project.root)
