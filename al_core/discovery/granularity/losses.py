@@ -53,9 +53,7 @@ def frame_loss(logits: Tensor, odds: Tensor, target: Tensor) -> Tensor:
         odds: the teacher's log odds, of the same shape.
         target: the teacher's objects, 0 or 1.
     """
-    share = target.mean(dim=(1, 2), keepdim=True).clamp(0.02, 0.98)
-    weight = target * (0.5 / share).sqrt() + (1 - target) * (0.5 / (1 - share)).sqrt()
-    entropy = functional.binary_cross_entropy_with_logits(logits, target, weight)
+    entropy = functional.binary_cross_entropy_with_logits(logits, target)
     return entropy + SOFT_LOGIT * (logits - odds).abs().mean()
 
 

@@ -6,19 +6,21 @@ taken together with what moves there, and followed over time as the motion teach
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
+from itertools import islice
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from al_core.discovery.colours import with_colours
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found
 from al_core.discovery.given import Given
 from al_core.discovery.granularity.lesson import SIDE, lesson_of, padded
 from al_core.discovery.granularity.losses import USUAL, Weights
 from al_core.discovery.granularity.memory_network import GranularityNetwork, new_network
 from al_core.discovery.granularity.student_training import STEPS, memory_of, train
-from al_core.discovery.motion import LONG_SIDE, PRESET, at_full_size, chances
+from al_core.discovery.motion import LONG_SIDE, PRESET, STRETCH, at_full_size, chances
 from al_core.discovery.moving_objects import Follower, by_frame, stretches
 from al_core.errors import NotReady
 from al_core.fingerprint import fingerprint
@@ -39,7 +41,7 @@ MEMORY_STRETCH = 128
 
 CACHE_BYTES = 200_000_000
 
-_FORMAT = "granularity1"
+_FORMAT = "granularity2"
 _LEAST = 1e-4
 
 
@@ -136,12 +138,15 @@ class GranularityStudent(Discoverer):
         """Yield how likely each pixel of each frame of a shot belongs to an object, float32 [h, w] in [0, 1]."""
         flow = self.means.flow.clip(frames, LONG_SIDE, PRESET)
         taught = chances(frames, flow, shot) if self.motion and len(shot) > 1 else None
-        for index, own in self._seen(frames, shot):
-            odds = np.asarray(cv2.resize(own, flow.size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-            if taught is not None:
-                _, moving = next(taught)
-                odds = (1 - self.motion) * odds + self.motion * _odds(moving)
-            yield index, np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+        seen = self._seen(frames, shot)
+        for part in stretches(shot, STRETCH):
+            odds = []
+            for _, own in islice(seen, len(part)):
+                both = np.asarray(cv2.resize(own, flow.size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+                if taught is not None:
+                    both = (1 - self.motion) * both + self.motion * _odds(next(taught)[1])
+                odds.append(both)
+            yield from zip(part, with_colours(odds, [resized(frames.read(i), flow.size) for i in part]), strict=True)
 
     @torch.no_grad()
     def _seen(self, frames: ClipFrames, shot: range) -> Iterator[tuple[int, Map]]:

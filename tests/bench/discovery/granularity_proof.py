@@ -87,20 +87,20 @@ def found(student: GranularityStudent, clip: MoverClip, motion: float = 0.0) -> 
 def figures(held: Held, seed: int, cache: Path) -> Figures:
     """Every arm on one clip."""
     student, clip = student_of(held.seed, cache), held.clip
+    marks = [int((i + 0.5) * clip.n_frames / 2) for i in range(2)]
     taught = ([one.mask.full() > 0.5 for one in objects] for _, objects in moving_in(student.means.flow, clip))
     return {
         STUDENT: overlap(clip, found(student, clip)),
         TOGETHER: overlap(clip, found(student, clip, MOTION)),
         TEACHER: overlap(clip, taught),
-        LEARNED: carried(clip, student.network.encoder, cache),
-        COLOUR: carried(clip, None, cache),
-        UNTRAINED: carried(clip, new_encoder(0), cache),
+        LEARNED: carried(clip, student.network.encoder, cache, marks),
+        COLOUR: carried(clip, None, cache, marks),
+        UNTRAINED: carried(clip, new_encoder(0), cache, marks),
     }
 
 
-def carried(clip: MoverClip, encoder: Encoder | None, cache: Path) -> float:
-    """Mean overlap of masks that are carried from two frames by an encoder, or by raw colour."""
-    marks = [int((i + 0.5) * clip.n_frames / 2) for i in range(2)]
+def carried(clip: MoverClip, encoder: Encoder | None, cache: Path, marks: Sequence[int]) -> float:
+    """Mean overlap of masks that are carried from some frames by an encoder, or by raw colour."""
     store, settings = FlowStore(cache / "flow"), PropagationSettings()
     features = lab_features if encoder is None else lambda frames, size: describing(encoder)
     return mean_iou(AffinityPropagator(store, settings, features), clip, marks)

@@ -2,7 +2,8 @@
 
 Arms: the teacher; the student that never saw the clip, by appearance alone and together with motion; the student as
 `fewframes discover --method granularity` trains it, on all clips, this one among them (nobody labelled any). A loss is
-switched off by --without.
+switched off by --without. For a clip that was held out, masks of four frames are also carried through its first 24 by
+matching: by the encoder that never saw it, and by raw colour.
 
 python -m tests.bench.discovery.student_clips --data DAVIS_FOLDER --held-out dog --out dog.json
 python -m tests.bench.discovery.student_clips --data DAVIS_FOLDER --without video --out without_video.json
@@ -25,11 +26,17 @@ from al_core.discovery.granularity.losses import USUAL, Weights
 from al_core.discovery.granularity.student import MOTION, GranularityStudent
 from al_core.discovery.granularity.student_training import STEPS
 from al_core.discovery.motion import moving_in
+from al_core.fingerprint import fingerprint
 from al_core.footage.clips import Clip, clips_of
 from al_core.settings import Settings
 from al_core.stores.optical_flow import FlowStore
 from tasks.processes.children import use_threads
 from tests.bench.discovery.discovered_objects import figures_of
+from tests.bench.discovery.granularity_proof import carried
+from tests.toys.footage.movers import MoverClip
+
+MATCHED, LABELLED = 24, 4
+"""Frames of a clip through which masks are carried, and those in which they are given."""
 
 LOSSES = tuple(field.name for field in fields(Weights))
 
@@ -66,6 +73,20 @@ class Study:
             found[arm] = figures_of(clip, frames) | {"seconds for 1,000": seconds}
         return found
 
+    def matching(self, others: Sequence[Clip], clip: Clip) -> dict[str, dict[str, float]]:
+        """Mean overlap of masks that are carried by the encoder that learnt from other clips, and by raw colour."""
+        encoder = self.student(0.0, others).network.encoder
+        images = [clip.read(i) for i in range(min(clip.n_frames, MATCHED))]
+        truth = [clip.truth(i) for i in range(len(images))]
+        short = MoverClip(images, truth, sha256=fingerprint([clip.sha256, MATCHED]))
+        marks = [int((i + 0.5) * len(images) / LABELLED) for i in range(LABELLED)]
+        return {
+            "matching": {
+                "student's encoder": carried(short, encoder, self.work, marks),
+                "raw Lab colour": carried(short, None, self.work, marks),
+            }
+        }
+
     def teacher(self, clip: Clip) -> dict[str, dict[str, float]]:
         """Figures of the motion teacher."""
         return {"teacher": figures_of(clip, moving_in(FlowStore(self.work / "flow"), clip))}
@@ -77,6 +98,7 @@ def _looked_at(clip: Clip) -> DiscoveryClip:
 
 @click.command()
 @click.option("--data", "folders", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--sequences", help="Comma-separated; default: all.")
 @click.option("--held-out", help="The clip that is not learnt from; default: all are, and all are looked at.")
 @click.option("--without", type=click.Choice(LOSSES), help="A loss that is switched off.")
 @click.option("--steps", default=STEPS, show_default=True)
@@ -85,6 +107,7 @@ def _looked_at(clip: Clip) -> DiscoveryClip:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def main(
     folders: Sequence[Path],
+    sequences: str | None,
     held_out: str | None,
     without: str | None,
     steps: int,
@@ -94,13 +117,17 @@ def main(
 ) -> None:
     """Measure what is not measured yet, and print it."""
     use_threads(1)
-    clips = [Clip(clip.source, Settings().frames.working_long_side) for folder in folders for clip in clips_of(folder)]
+    names = sequences.split(",") if sequences else None
+    found = [clip for folder in folders for clip in clips_of(folder) if names is None or clip.name in names]
+    clips = [Clip(clip.source, Settings().frames.working_long_side) for clip in found]
     study = Study(work, steps, seed, USUAL.without(without) if without else USUAL)
     known = json.loads(out.read_text()) if out.is_file() else {}
     for clip in (clip for clip in clips if held_out in (None, clip.name) and clip.name not in known):
         others = [other for other in clips if other.name != held_out]
         name = "student, all clips" if held_out is None else "student, unseen clip"
         known[clip.name] = study.teacher(clip) | study.arms(name, others, clip)
+        if held_out is not None:
+            known[clip.name] |= study.matching(others, clip)
         out.write_text(json.dumps(known, indent=1))
         for arm, figures in known[clip.name].items():
             told = ", ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
