@@ -12,6 +12,7 @@ DISCOVERERS: "Table[type[Discoverer]]" = Table(
     {
         "motion": "al_core.discovery.motion:MotionTeacher",
         "granularity": "al_core.discovery.granularity.student:GranularityStudent",
+        "scribbles": "al_core.discovery.scribbles.scribble_network:ScribbleNetwork",
     },
 )
 """What finds objects; see :class:`~al_core.discovery.discoverer.Discoverer`. The key is the class's ``name``."""

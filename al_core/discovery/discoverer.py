@@ -79,6 +79,7 @@ class Discoverer(ABC):
         name: by which settings and ``fewframes discover --method`` know it.
         needs: what people must have given, at least one of each; without any, it can look before anybody has labelled.
         moving: it finds nothing in a single frame.
+        takes_shapes: it learns from masks of other pictures, if there are any.
     """
 
     means: Means
@@ -86,6 +87,7 @@ class Discoverer(ABC):
     name: ClassVar[str]
     needs: ClassVar[tuple[Hint, ...]] = ()
     moving: ClassVar[bool] = False
+    takes_shapes: ClassVar[bool] = False
 
     def check(self, given: Given, clips: Sequence[DiscoveryClip]) -> None:
         """Refuse labels with which nothing can be found, before anything is learnt.

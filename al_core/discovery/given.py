@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint
+from al_core.masks.rle import Rle, decode
 from al_core.masks.rle import box as box_of
-from al_core.masks.rle import decode
 from al_core.masks.soft import shrink
 from al_core.records import FrameLabel, Gesture, LabelKind, MaskLabel
 
@@ -103,10 +103,12 @@ class Given:
     Attributes:
         frames: those that they labelled, by video, in order.
         categories: all that there are: number -> name.
+        shapes: masks of other pictures, each of all objects together: what objects look like, but not where they are.
     """
 
     frames: Mapping[int, Sequence[GivenFrame]] = field(default_factory=dict)
     categories: Mapping[int, str] = field(default_factory=dict)
+    shapes: tuple[Rle, ...] = ()
 
     def __iter__(self) -> Iterator[GivenFrame]:
         return chain.from_iterable(self.frames.values())
@@ -123,7 +125,7 @@ class Given:
     def sha256(self) -> str:
         """Hash of all that was given, 64 hex digits."""
         said = [[f.label.frame.video_id, f.frame_idx, *_said(f)] for f in self]
-        return fingerprint([said, sorted(self.categories.items())])
+        return fingerprint([said, sorted(self.categories.items()), [mask.to_json() for mask in self.shapes]])
 
 
 NOTHING_GIVEN = Given()

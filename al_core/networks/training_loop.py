@@ -1,5 +1,6 @@
 """The loop that trains a small network in place: resumable to the bit, and told about as it goes."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class TrainingLoop:
         clip: longest gradient; None for any.
         keep: where the training stands is kept there every :data:`SAVE_EVERY` steps; None: nowhere.
         on_progress: is told of every step.
+        seconds: of the processor, after which it ends early; None for as many as it takes.
     """
 
     what: str
@@ -38,6 +40,7 @@ class TrainingLoop:
     clip: float | None = None
     keep: Checkpoint | None = None
     on_progress: Callable[[Progress], None] | None = None
+    seconds: float | None = None
 
     def train(self, network: nn.Module, loss_of_step: Callable[[np.random.Generator], Tensor]) -> None:
         """Train in place; a training that was killed goes on to the same bits. It ends ready for use.
@@ -51,6 +54,7 @@ class TrainingLoop:
         highest = [group["lr"] for group in self.optimizer.param_groups]
         start = self.keep.restore(network, self.optimizer) if self.keep is not None else 0
         network.train()
+        began = time.process_time()
         for step in range(start, self.steps):
             for group, rate in zip(self.optimizer.param_groups, highest, strict=True):
                 group["lr"] = rate * self.rate(step / self.steps)
@@ -66,6 +70,8 @@ class TrainingLoop:
                 self.keep.save(network, self.optimizer, step + 1)
             if self.on_progress is not None:
                 self.on_progress(Progress(step + 1, self.steps, f"{self.what}, loss {loss.item():.3f}"))
+            if self.seconds is not None and time.process_time() - began > self.seconds:
+                break
         network.eval()
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from al_core.discovery import DISCOVERERS
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, FoundObject, Means
 from al_core.discovery.given import NOTHING_GIVEN, Given
-from al_core.errors import BadVideo
+from al_core.errors import BadSettings, BadVideo
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import ONE_SHOT, Progress, Video
@@ -25,6 +25,7 @@ from al_core.stores.predictions import FramePrediction, PredictedObject, read_pr
 from al_core.stores.pretrained import PretrainedNetworks
 from tasks.discovery.found_masks import DISCOVERY_ROUND, USUAL, place_of
 from tasks.discovery.given_labels import given_in
+from tasks.discovery.shape_masks import shapes_from
 from tasks.project.ingest import open_frames
 from tasks.report.formatting import many
 from tasks.steps.predict import scored_to_file
@@ -70,6 +71,7 @@ def discover(
     on_progress: Callable[[Progress], None] | None = None,
     again: bool = False,
     method: str | None = None,
+    shapes: Path | None = None,
 ) -> Iterator[Discovery]:
     """Yield what is found in each video, once it is kept.
 
@@ -77,12 +79,14 @@ def discover(
         again: look also where it was looked before in the same way and with the same labels; what was found then is
             replaced.
         method: a way to discover; by default that of the settings, or what moves.
+        shapes: a folder of masks of other pictures, or another project, for a way that learns from them.
 
     Raises:
-        UnknownName: there is no such way. NotReady, BadLabel: people gave too little for it, or what cannot be used.
+        UnknownName: there is no such way. BadSettings: it takes no shapes.
+        NotReady, BadLabel: people gave too little for it, or what cannot be used.
         BadVideo: a video is no longer there, or was changed.
     """
-    search = Search.begun(project, ledger, settings, method)
+    search = Search.begun(project, ledger, settings, method, shapes)
     known = ledger.prediction_paths(DISCOVERY_ROUND)
     todo = [v for v in videos if again or known.get(v.video_id) != search.place(v) or not search.path(v).is_file()]
     if todo:
@@ -118,11 +122,19 @@ class Search:
     clips: Mapping[int, DiscoveryClip]
 
     @classmethod
-    def begun(cls, project: Project, ledger: Ledger, settings: Settings, method: str | None = None) -> "Search":
+    def begun(
+        cls,
+        project: Project,
+        ledger: Ledger,
+        settings: Settings,
+        method: str | None = None,
+        shapes: Path | None = None,
+    ) -> "Search":
         """Begin to look for objects by a method.
 
         Raises:
-            UnknownName: there is no such method. NotReady, BadLabel: what people gave is not enough for it.
+            UnknownName: there is no such method. BadSettings: it takes no shapes.
+            NotReady, BadLabel: what people gave is not enough for it.
         """
         way = DISCOVERERS[method or next(iter(settings.discovery.methods), USUAL)]
         networks = PretrainedNetworks(project.pretrained)
@@ -143,7 +155,11 @@ class Search:
             if video.video_id not in left_out
         }
         teacher = way(means)
-        given = given_in(ledger) if way.needs else NOTHING_GIVEN
+        if shapes is not None and not way.takes_shapes:
+            raise BadSettings(
+                f"discovery by '{way.name}' learns from no shapes; leave them out, or use: --method scribbles"
+            )
+        given = given_in(ledger, shapes_from(shapes) if shapes is not None else ()) if way.needs else NOTHING_GIVEN
         teacher.check(given, list(clips.values()))
         return cls(project, ledger, settings, teacher, given, clips)
 

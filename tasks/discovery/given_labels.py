@@ -1,15 +1,20 @@
 """What people have given so far in a project, for the ways to discover that start from it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from al_core.discovery.given import Given, GivenFrame
 from al_core.ledger.labelling.leases import Purpose
 from al_core.ledger.store import Ledger
+from al_core.masks.rle import Rle
 from al_core.records import FrameRef, Gesture
 
 
-def given_in(ledger: Ledger) -> Given:
+def given_in(ledger: Ledger, shapes: Sequence[Rle] = ()) -> Given:
     """Return what people said of the videos that are in use, with the gestures that it came of.
+
+    Args:
+        shapes: masks of other pictures.
 
     Answers that only check people, that measure the student, and that wait for an approval are left out.
     """
@@ -25,4 +30,4 @@ def given_in(ledger: Ledger) -> Given:
         video = label.frame.video_id
         if video not in left_out:
             frames[video].append(GivenFrame(label, tuple(gestures[label.frame]), sizes[video]))
-    return Given(dict(frames), ledger.categories())
+    return Given(dict(frames), ledger.categories(), tuple(shapes))

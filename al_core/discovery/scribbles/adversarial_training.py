@@ -6,9 +6,9 @@ has to look as they do. Both losses count by how large they are at the time. The
 gradient back, and no gradient of its own loss reaches the network.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -30,16 +30,16 @@ from al_core.discovery.scribbles.crops import (
 )
 from al_core.discovery.scribbles.gated_unet import GatedUNet
 from al_core.discovery.scribbles.shape_critic import ShapeCritic, likeness_loss, scales_of, telling_loss
-from al_core.errors import TrainingDiverged
 from al_core.networks.network_state import Checkpoint, seeded
+from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.networks.unet import STRIDE
 from al_core.records import Progress
 
+Thing = TypeVar("Thing")
+
 BATCH = 4
 LEARNING_RATE = 2e-3
-CRITIC_RATE = 2e-3
 WARM_UP = 20
-CHECKPOINT_STEPS = 50
 
 LEAST_LOSS = 1e-3
 """Below this a loss does not count as smaller."""
@@ -60,102 +60,94 @@ class Schedule:
     seconds: float = 180.0
 
 
-class Pair(nn.Module):
-    """The network, and the critic where there is one.
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is learnt from.
 
-    Args:
-        classes: the background and at least one kind of object.
-        seed: of the weights; the network's are the same with a critic and without.
+    Attributes:
+        scribbled: at least one frame, each with a stroke.
+        pictures: all frames that the critic looks at, RGB uint8 [h, w, 3].
+        shapes: masks of other pictures, bool [h, w], at the scale of the frames; without any there is no critic.
     """
 
-    def __init__(self, classes: int, seed: int, with_critic: bool) -> None:
+    scribbled: Sequence[ScribbledFrame]
+    pictures: Sequence[Picture]
+    shapes: Sequence[Shape]
+
+
+class Pair(nn.Module):
+    """The network, and the critic where there is one."""
+
+    def __init__(self, network: GatedUNet, critic: ShapeCritic | None) -> None:
         super().__init__()
-        self.network = seeded(lambda: GatedUNet(classes), seed)
-        self.critic = seeded(ShapeCritic, seed + 1) if with_critic else None
+        self.network = network
+        self.critic = critic
 
 
 def train(
-    scribbled: Sequence[ScribbledFrame],
-    pictures: Sequence[Picture],
-    shapes: Sequence[Shape],
-    classes: int,
+    network: GatedUNet,
+    lesson: Lesson,
     seed: int,
     schedule: Schedule = Schedule(),
     keep: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> GatedUNet:
-    """Return a network that learned from strokes. What a step sees follows from the seed and its number alone.
+) -> None:
+    """Train a network in place, from strokes and shapes. What a step sees follows from the seed and its number alone.
 
     Args:
-        scribbled: at least one frame, each with a stroke.
-        pictures: all frames that the critic looks at, RGB uint8 [h, w, 3].
-        shapes: masks of other pictures, bool [h, w], at the scale of the frames; without any there is no critic.
-        classes: the background and at least one kind of object.
+        network: for as many classes as are learnt.
+        seed: also of the critic's weights.
         keep: where the training stands is kept there.
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
     """
-    pair = Pair(classes, seed, bool(schedule.weight) and bool(shapes))
-    groups = [{"params": pair.network.parameters(), "lr": LEARNING_RATE, "top": LEARNING_RATE}]
-    if pair.critic is not None:
-        groups.append({"params": pair.critic.parameters(), "lr": CRITIC_RATE, "top": CRITIC_RATE})
-    optimizer = torch.optim.Adam(groups, betas=(0.5, 0.999))
-    start = keep.restore(pair, optimizer) if keep is not None else 0
-    began = time.process_time()
+    pair = Pair(network, seeded(ShapeCritic, seed + 1) if schedule.weight and lesson.shapes else None)
+    optimizer = torch.optim.Adam(pair.parameters(), LEARNING_RATE, betas=(0.5, 0.999))
+    side = side_of([frame.image for frame in lesson.scribbled])
     # Half as long where the processor has it; elsewhere it would only be slower.
     quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    pair.train()
-    for step in range(start, schedule.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = group["top"] * min((step + 1) / WARM_UP, 1) * (1 + np.cos(np.pi * step / schedule.steps)) / 2
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        crops = [scribbled_crop(_one_of(lesson.scribbled, rng), side, rng) for _ in range(BATCH)]
+        inputs, classes = (torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True))
         with torch.autocast("cpu", torch.bfloat16, enabled=quick):
-            loss, said = _losses(pair, scribbled, pictures, shapes, seed, step, schedule)
-        if not torch.isfinite(loss):
-            raise TrainingDiverged(f"scribbles: the loss is {loss.item()} at step {step} of {schedule.steps}")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if keep is not None and (step + 1) % CHECKPOINT_STEPS == 0 and step + 1 < schedule.steps:
-            keep.save(pair, optimizer, step + 1)
-        if on_progress is not None:
-            on_progress(Progress(step + 1, schedule.steps, f"scribbles, {said}"))
-        if time.process_time() - began > schedule.seconds:
-            break
-    return pair.network.eval()
+            entropy = scribble_loss(network.seen(inputs).logits, classes)
+            # Drawn after the strokes, so that these are seen as they would be without a critic.
+            return entropy if pair.critic is None else entropy + _of_shapes(pair, lesson, schedule, side, rng, entropy)
+
+    def rate(done: float) -> float:
+        """Return the share of the highest learning rate: up in a line, down along a cosine."""
+        return min((round(done * schedule.steps) + 1) / WARM_UP, 1) * half_cosine(done)
+
+    loop = TrainingLoop(
+        "scribbles", optimizer, schedule.steps, seed, rate, keep=keep, on_progress=on_progress, seconds=schedule.seconds
+    )
+    loop.train(pair, loss)
 
 
-def _losses(
-    pair: Pair,
-    scribbled: Sequence[ScribbledFrame],
-    pictures: Sequence[Picture],
-    shapes: Sequence[Shape],
-    seed: int,
-    step: int,
-    schedule: Schedule,
-) -> tuple[Tensor, str]:
-    """Return the loss of a step, and it in words."""
-    rng, side = np.random.default_rng((seed, step)), side_of(pictures)
-    crops = [scribbled_crop(scribbled[int(rng.integers(len(scribbled)))], side, rng) for _ in range(BATCH)]
-    inputs, classes = (torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True))
-    entropy = scribble_loss(pair.network.seen(inputs).logits, classes)
-    if pair.critic is None:
-        return entropy, f"loss {entropy.item():.3f}"
-    # Drawn apart, so that strokes are seen as they would be without a critic.
-    apart = np.random.default_rng((seed, step, 1))
-    noise = torch.Generator().manual_seed(int(apart.integers(2**31)))
-    whole = np.stack([any_crop(pictures[int(apart.integers(len(pictures)))], side, apart) for _ in range(BATCH)])
-    drawn = np.stack([shape_crop(shapes[int(apart.integers(len(shapes)))], side, apart) for _ in range(BATCH)])
-    seen = pair.network.seen(torch.from_numpy(whole))
+def _of_shapes(
+    pair: Pair, lesson: Lesson, schedule: Schedule, side: int, rng: np.random.Generator, entropy: Tensor
+) -> Tensor:
+    """Return how little what is said of frames looks like masks, as much as the cross-entropy of strokes counts, and
+    the critic's own loss."""
+    pictures = np.stack([any_crop(_one_of(lesson.pictures, rng), side, rng) for _ in range(BATCH)])
+    drawn = np.stack([shape_crop(_one_of(lesson.shapes, rng), side, rng) for _ in range(BATCH)])
+    noise = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    seen = pair.network.seen(torch.from_numpy(pictures))
     said = [seen.objects, *reversed(seen.attention)]
-    pair.critic.requires_grad_(False)
-    like = likeness_loss(pair.critic, said, noise)
-    pair.critic.requires_grad_(True)
-    telling = telling_loss(pair.critic, scales_of(torch.from_numpy(drawn)), said, noise)
-    # As large as the cross-entropy is: without this the critic would be followed more the better strokes are learnt.
+    critic = pair.critic
+    assert critic is not None
+    critic.requires_grad_(False)
+    like = likeness_loss(critic, said, noise)
+    critic.requires_grad_(True)
+    telling = telling_loss(critic, scales_of(torch.from_numpy(drawn)), said, noise)
     ratio = entropy.detach().clamp(min=LEAST_LOSS) / like.detach().clamp(min=LEAST_LOSS)
-    loss = entropy + schedule.weight * ratio * like + telling
-    return loss, f"loss {entropy.item():.3f}, critic {telling.item():.3f}"
+    return schedule.weight * ratio * like + telling
+
+
+def _one_of(things: Sequence[Thing], rng: np.random.Generator) -> Thing:
+    return things[int(rng.integers(len(things)))]
 
 
 def scribble_loss(logits: Tensor, classes: Tensor) -> Tensor:

@@ -11,9 +11,16 @@ from flows.cli.options import opened, project_option, terminal
 @click.argument("videos", nargs=-1)
 @project_option
 @click.option("--method", help="How to look; default: discovery.methods of the settings, else motion.")
+@click.option(
+    "--shapes",
+    type=click.Path(path_type=Path),
+    help="For --method scribbles: a folder of masks of other pictures, or another project.",
+)
 @click.option("--again", is_flag=True, help="Look also where it was looked before.")
 @click.option("--forget", is_flag=True, help="Forget what was found, so that people start from nothing.")
-def discover(videos: tuple[str, ...], root: Path, method: str | None, again: bool, forget: bool) -> None:
+def discover(
+    videos: tuple[str, ...], root: Path, method: str | None, shapes: Path | None, again: bool, forget: bool
+) -> None:
     """Find objects where nobody has labelled, as masks that people start from: what moves by itself, or by --method.
 
     All videos are looked at, or those that are named. What is found is shown on the page to be accepted, corrected or
@@ -36,5 +43,5 @@ def discover(videos: tuple[str, ...], root: Path, method: str | None, again: boo
         return
     with terminal_progress(terminal()):
         progress = progress_of("discover")
-        for found in find(project, ledger, settings_in_force(ledger), known, progress, again, method):
+        for found in find(project, ledger, settings_in_force(ledger), known, progress, again, method, shapes):
             click.echo(found.describe())
