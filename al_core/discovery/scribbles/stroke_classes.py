@@ -81,7 +81,8 @@ def along(points: NDArray[np.float32], size: Size) -> NDArray[np.bool_]:
     painted = np.zeros(size, np.uint8)
     # However far outside a point lies, it fits OpenCV's numbers.
     corners = np.floor(np.clip(points, -4 * max(size), 4 * max(size))).astype(np.int32)
-    cv2.polylines(painted, [corners.reshape(-1, 1, 2)], False, 1)
+    # OpenCV draws no line of one point.
+    cv2.polylines(painted, [np.repeat(corners, 2, axis=0).reshape(-1, 1, 2)], False, 1)
     return painted > 0
 
 

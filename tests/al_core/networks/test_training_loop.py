@@ -1,6 +1,7 @@
 """A training goes on to the same bits, follows its learning rate, and says when it has come to nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,12 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
     network = line()
     with pytest.raises(TrainingDiverged, match="a line: the loss is nan at step 0 of 6"):
         loop_for(network).train(network, lambda rng: network.weight.sum() * float("nan"))
+
+
+def test_it_ends_once_its_seconds_are_spent() -> None:
+    network = line()
+    told: list[Progress] = []
+    loop = loop_for(network, on_progress=told.append)
+    replace(loop, seconds=0.0).train(network, loss_for(network))
+    assert [progress.done for progress in told] == [1]
+    assert not network.training

@@ -65,6 +65,15 @@ def scene(seed: int, contrast: float = 40.0, size: tuple[int, int] = SIZE) -> Sc
     return Scene(np.clip(image, 0, 255).astype(np.uint8), objects)
 
 
+def classes(one: Scene) -> NDArray[np.int8]:
+    """Return what its strokes say of pixels, int8 [h, w]: 1 object, 0 ground, -1 nothing."""
+    found = np.full(one.mask.shape, -1, np.int8)
+    for number, lines in zip((1, 0), one.scribbles(), strict=True):
+        for stroke in lines:
+            found[stroke.points[:, 1], stroke.points[:, 0]] = number
+    return found
+
+
 def shape(seed: int, size: tuple[int, int] = SIZE) -> Mask:
     """Draw the mask of a scene alone."""
     return np.any(_ellipses(np.random.default_rng(seed), size), axis=0)
