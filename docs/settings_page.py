@@ -167,7 +167,7 @@ MEANING = {
     "for the propagator `sam2`.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "discovery.methods": "What looks for objects by itself while people at our page have the first frames in hand: "
-    "`motion`, `granularity`, or nothing ([discovery](discovery.md)).",
+    "`motion`, `granularity`, `scribbles`, or nothing ([discovery](discovery.md)).",
     "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "
     "`max_human_frames` or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",

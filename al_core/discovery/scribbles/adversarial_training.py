@@ -56,7 +56,7 @@ class Schedule:
     """
 
     steps: int = 600
-    weight: float = 0.2
+    weight: float = 0.6
     seconds: float = 180.0
 
 

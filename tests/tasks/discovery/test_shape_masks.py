@@ -16,15 +16,15 @@ from tests.toys.footage.movers import line, mover_clip, write_frames
 SIZE = (20, 30)
 
 
-def write(path, values, mode=None):
+def write(path, values, numbered=False):
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(np.asarray(values, np.uint8), mode)
-    if mode == "P":
-        image.putpalette([0, 0, 0, 255, 0, 0])
+    image = Image.fromarray(np.asarray(values, np.uint8))
+    if numbered:
+        image.putpalette([value // 3 for value in range(3 * 256)])
     image.save(path)
 
 
-def numbered(*values):
+def marks(*values):
     mask = np.zeros(SIZE, np.uint8)
     for n, value in enumerate(values):
         mask[2:5, 6 * n : 6 * n + 4] = value
@@ -32,9 +32,9 @@ def numbered(*values):
 
 
 def test_the_objects_of_a_mask_image_are_one_shape(tmp_path):
-    write(tmp_path / "deep" / "a.png", numbered(1, 2, 255), "P")
-    write(tmp_path / "b.png", numbered(255))
-    write(tmp_path / "c.png", numbered())
+    write(tmp_path / "deep" / "a.png", marks(1, 2, 255), numbered=True)
+    write(tmp_path / "b.png", marks(255))
+    write(tmp_path / "c.png", marks())
     (tmp_path / "a.jpg").write_bytes(b"no mask")
     assert [int(decode(shape).sum()) for shape in shapes_from(tmp_path)] == [12, 24]
 
@@ -42,7 +42,7 @@ def test_the_objects_of_a_mask_image_are_one_shape(tmp_path):
 def test_of_many_some_are_used(tmp_path, monkeypatch):
     monkeypatch.setattr("tasks.discovery.shape_masks.MOST", 3)
     for n in range(5):
-        write(tmp_path / f"{n}.png", numbered(*[255] * (n + 1)))
+        write(tmp_path / f"{n}.png", marks(*[255] * (n + 1)))
     assert [int(decode(shape).sum()) // 12 for shape in shapes_from(tmp_path)] == [1, 3, 5]
     assert MOST > 3
 
@@ -59,7 +59,7 @@ def test_a_place_without_shapes_is_refused_in_one_line(tmp_path, what):
     if what != "nowhere":
         place.mkdir()
     if what == "blank":
-        write(place / "a.png", numbered())
+        write(place / "a.png", marks())
     if what == "small":
         write(place / "a.png", np.full((4, 4), 255))
     words = (
