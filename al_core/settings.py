@@ -428,9 +428,11 @@ class DiscoverySettings(_Section):
     """What is looked for while people have the first frames of a campaign in hand, so that others come with masks.
 
     ``methods`` are keys of ``al_core.discovery.DISCOVERERS``; without any, nothing is looked for by itself.
+    ``backbone`` is a file of weights, for what starts from tags; empty for the encoder that the project trained.
     """
 
     methods: Annotated[tuple[str, ...], Field(max_length=1)] = ()
+    backbone: str = ""
 
 
 class StoppingSettings(_Section):

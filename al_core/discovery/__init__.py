@@ -13,6 +13,7 @@ DISCOVERERS: "Table[type[Discoverer]]" = Table(
         "motion": "al_core.discovery.motion:MotionTeacher",
         "granularity": "al_core.discovery.granularity.student:GranularityStudent",
         "scribbles": "al_core.discovery.scribbles.scribble_network:ScribbleNetwork",
+        "tags": "al_core.discovery.tags.tag_localiser:TagLocaliser",
     },
 )
 """What finds objects; see :class:`~al_core.discovery.discoverer.Discoverer`. The key is the class's ``name``."""

@@ -1,7 +1,7 @@
 """What people have given so far, as ways to discover read it: masks, boxes, strokes, frames without an object."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from itertools import chain
 
@@ -12,7 +12,7 @@ from al_core.fingerprint import fingerprint
 from al_core.masks.rle import Rle, decode
 from al_core.masks.rle import box as box_of
 from al_core.masks.soft import shrink
-from al_core.records import FrameLabel, Gesture, LabelKind, MaskLabel
+from al_core.records import CategoryTag, FrameLabel, Gesture, LabelKind, MaskLabel
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
@@ -25,6 +25,7 @@ class Hint(StrEnum):
     MASKS = "masks"
     BOXES = "boxes"
     SCRIBBLES = "scribbles"
+    TAGS = "tags"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +105,13 @@ class Given:
         frames: those that they labelled, by video, in order.
         categories: all that there are: number -> name.
         shapes: masks of other pictures, each of all objects together: what objects look like, but not where they are.
+        tags: what they said of stretches of each video without drawing.
     """
 
     frames: Mapping[int, Sequence[GivenFrame]] = field(default_factory=dict)
     categories: Mapping[int, str] = field(default_factory=dict)
     shapes: tuple[Rle, ...] = ()
+    tags: Mapping[int, Sequence[CategoryTag]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[GivenFrame]:
         return chain.from_iterable(self.frames.values())
@@ -118,14 +121,18 @@ class Given:
         return self.frames.get(video_id, ())
 
     def count(self, hint: Hint) -> int:
-        """Return of how many objects, over all frames, this was given."""
+        """Return of how many objects, over all frames, this was given; how many stretches were tagged."""
+        if hint is Hint.TAGS:
+            return sum(map(len, self.tags.values()))
         return sum(len(frame.objects(hint)) for frame in self)
 
     @property
     def sha256(self) -> str:
         """Hash of all that was given, 64 hex digits."""
         said = [[f.label.frame.video_id, f.frame_idx, *_said(f)] for f in self]
-        return fingerprint([said, sorted(self.categories.items()), [mask.to_json() for mask in self.shapes]])
+        shapes = [mask.to_json() for mask in self.shapes]
+        tags = [[list(astuple(tag)) for tag in self.tags[video]] for video in sorted(self.tags)]
+        return fingerprint([said, sorted(self.categories.items()), shapes, *([tags] if tags else [])])
 
 
 NOTHING_GIVEN = Given()

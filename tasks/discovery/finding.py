@@ -144,6 +144,7 @@ class Search:
             project.cache / "discovery" / way.name,
             settings.seed,
             networks.path(encoder) if encoder is not None else None,
+            Path(settings.discovery.backbone) if settings.discovery.backbone else None,
         )
         frames, shots = open_frames(project, ledger, settings.frames), ledger.shots()
         left_out = ledger.excluded_videos()

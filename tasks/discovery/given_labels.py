@@ -30,4 +30,5 @@ def given_in(ledger: Ledger, shapes: Sequence[Rle] = ()) -> Given:
         video = label.frame.video_id
         if video not in left_out:
             frames[video].append(GivenFrame(label, tuple(gestures[label.frame]), sizes[video]))
-    return Given(dict(frames), ledger.categories(), tuple(shapes))
+    tags = {video: said for video, said in ledger.category_tags().items() if video not in left_out}
+    return Given(dict(frames), ledger.categories(), tuple(shapes), tags)

@@ -23,6 +23,7 @@ from al_core.settings import (
     AUTO,
     OF_PROJECT,
     AnnotatorSettings,
+    DiscoverySettings,
     PropagationSettings,
     SelectionSettings,
     Settings,
@@ -62,6 +63,7 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_variables(values)
     _check_selection(settings.selection)
     _check_propagation(settings.propagation, project)
+    _check_discovery(settings.discovery)
     if settings.certificates.automatic:
         _check_certificates(settings)
     with _about("student.device"):
@@ -226,6 +228,14 @@ def _check_propagation(propagation: PropagationSettings, project: Project | None
             from al_core.networks.segment_anything import shared_network
 
             shared_network(propagation.sam_weights, "video" if "sam2" in methods else "image")
+
+
+def _check_discovery(discovery: DiscoverySettings) -> None:
+    if discovery.backbone:
+        with _about("discovery.backbone"):
+            from al_core.discovery.tags.backbone import load_backbone
+
+            load_backbone(_file(discovery.backbone))
 
 
 def _check_certificates(settings: Settings) -> None:

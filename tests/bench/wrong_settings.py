@@ -81,6 +81,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "annotator.cvat_token_variable": {"no variable": '"not a name"'},
     "propagation.methods": {"misspelt": '["flow", "trakcs"]'},
     "discovery.methods": {"misspelt": '["montion"]', "two": '["motion", "motion"]'},
+    "discovery.backbone": {"no such file": '"nowhere.pth"', "a folder": '"FOLDER"', "no weights": '"FOLDER/text.pth"'},
     "propagation.flow_preset": {"misspelt": '"medum"'},
     "propagation.encoder": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},
     "propagation.parent": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},

@@ -29,7 +29,7 @@ from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
     *("discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
-    *("cycle", "unlabelled", "depth", "granularity", "granularity losses", "shapes"),
+    *("tags", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "shapes"),
 )
 """From the quickest to the dearest."""
 
@@ -39,6 +39,7 @@ ELSEWHERE = {
     "discovery": "tests.bench.discovery.discovery_proof:PROOF",
     "granularity": "tests.bench.discovery.granularity_proof:PROOF",
     "granularity losses": "tests.bench.discovery.granularity_proof:LOSS_PROOF",
+    "tags": "tests.bench.discovery.tags_proof:PROOF",
 }
 PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
 REAL = "real clips"

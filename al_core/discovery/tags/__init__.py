@@ -1,0 +1,1 @@
+"""Masks out of tags: where the categories are that people only said are in a frame."""
