@@ -43,7 +43,7 @@ def test_tags_become_masks_of_the_categories_that_were_said_to_be_there(project,
     ledger = open_ledger(project)
     tags = [CategoryTag(1, i, i, place + 1, place in kinds) for i, kinds in enumerate(KINDS) for place in (0, 1)]
     ledger.put_category_tags(tags, "ann")
-    assert sum(map(len, given_in(ledger).tags.values())) == 4
+    assert sum(map(len, given_in(ledger).tags.values())) == 6
     (found,) = discover(project, ledger, settings, ledger.videos(), method="tags")
     assert "object" in found.describe()
     shown = discovered_masks(project, ledger, 1, range(4))
