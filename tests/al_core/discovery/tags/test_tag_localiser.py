@@ -42,7 +42,7 @@ def means(tmp_path, monkeypatch):
 
 
 def test_tagged_frames_get_masks_of_what_is_said_to_be_there_and_of_nothing_else(means, clip):
-    given, way, rng = Given({}, CATEGORIES, {1: tags_of(range(8))}), TagLocaliser(means), np.random.default_rng(0)
+    given, way, rng = Given({}, CATEGORIES, tags={1: tags_of(range(8))}), TagLocaliser(means), np.random.default_rng(0)
     way.learn([clip], given, rng)
     found = dict(way.find(clip, given, rng))
     assert list(found) == list(range(8))
@@ -54,7 +54,7 @@ def test_tagged_frames_get_masks_of_what_is_said_to_be_there_and_of_nothing_else
 
 
 def test_what_was_learnt_is_kept(means, clip):
-    given, way, told = Given({}, CATEGORIES, {1: tags_of(range(8))}), TagLocaliser(means), []
+    given, way, told = Given({}, CATEGORIES, tags={1: tags_of(range(8))}), TagLocaliser(means), []
     rng = np.random.default_rng(0)
     assert way.learn([clip], given, rng, told.append) == 12
     assert [progress.done for progress in told] == list(range(1, 13))
@@ -64,14 +64,16 @@ def test_what_was_learnt_is_kept(means, clip):
 
 def test_nothing_is_looked_for_before_it_learnt(means, clip):
     with pytest.raises(ValueError, match="learnt from before"):
-        next(TagLocaliser(means).find(clip, Given({}, CATEGORIES, {1: tags_of(range(8))}), np.random.default_rng(0)))
+        next(
+            TagLocaliser(means).find(clip, Given({}, CATEGORIES, tags={1: tags_of(range(8))}), np.random.default_rng(0))
+        )
 
 
 def test_what_is_drawn_counts_before_tags(clip):
     mask = MaskLabel(1, 3, encode(np.ones((48, 72), bool)))
     whole = GivenFrame(FrameLabel(FrameRef(1, 2), (mask,)), (), (48, 72))
     part = GivenFrame(FrameLabel(FrameRef(1, 3), (mask,), complete=False), (), (48, 72))
-    given = Given({1: [whole, part]}, CATEGORIES, {1: [CategoryTag(1, 1, 3, 3, False)]})
+    given = Given({1: [whole, part]}, CATEGORIES, tags={1: [CategoryTag(1, 1, 3, 3, False)]})
     assert said_in(given, clip) == {1: {3: False}, 2: {3: True, 5: False}, 3: {3: True}}
 
 
@@ -79,7 +81,7 @@ def test_what_is_drawn_counts_before_tags(clip):
     ("given", "message"),
     [
         (NOTHING_GIVEN, "'tags' starts from tags that people gave, and there are none yet"),
-        (Given({}, CATEGORIES, {1: [CategoryTag(1, 0, 4, 3, True)]}), "no category has both"),
+        (Given({}, CATEGORIES, tags={1: [CategoryTag(1, 0, 4, 3, True)]}), "no category has both"),
     ],
 )
 def test_tags_that_teach_nothing_are_refused_in_one_line(means, clip, given, message):
@@ -91,4 +93,4 @@ def test_tags_that_teach_nothing_are_refused_in_one_line(means, clip, given, mes
 def test_without_a_network_that_knows_pictures_it_says_what_to_do(tmp_path, clip):
     means = Means(FlowStore(tmp_path / "flow"), tmp_path / "learnt")
     with pytest.raises(NotReady, match="fewframes pretrain --encoder"):
-        TagLocaliser(means).check(Given({}, CATEGORIES, {1: tags_of([0, 1])}), [clip])
+        TagLocaliser(means).check(Given({}, CATEGORIES, tags={1: tags_of([0, 1])}), [clip])
