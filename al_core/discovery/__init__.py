@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 DISCOVERERS: "Table[type[Discoverer]]" = Table(
     "way to discover",
     {
+        "boxes": "al_core.discovery.boxed.box_shapes:BoxShapes",
         "motion": "al_core.discovery.motion:MotionTeacher",
         "granularity": "al_core.discovery.granularity.student:GranularityStudent",
         "scribbles": "al_core.discovery.scribbles.scribble_network:ScribbleNetwork",

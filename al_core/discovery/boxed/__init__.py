@@ -1,0 +1,1 @@
+"""Boxes that people drew become masks, in their frames and around them."""

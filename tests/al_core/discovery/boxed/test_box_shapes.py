@@ -1,0 +1,108 @@
+"""Boxes that people drew become masks where others were drawn, with their numbers and categories."""
+
+import numpy as np
+import pytest
+import torch
+
+from al_core.discovery.boxed import box_shapes
+from al_core.discovery.boxed.box_labels import kinds_of
+from al_core.discovery.boxed.box_shapes import BoxShapes
+from al_core.discovery.discoverer import DiscoveryClip, Means
+from al_core.discovery.given import Given, GivenFrame
+from al_core.errors import BadLabel, NotReady
+from al_core.masks.rle import encode
+from al_core.records import FrameLabel, FrameRef, Gesture, LabelKind, MaskLabel
+from al_core.stores.optical_flow import FlowStore
+from tests.toys.footage.movers import line, mover_clip
+
+SIZE, N_FRAMES = (64, 96), 5
+DISK, CAR = 4, 7
+
+
+@pytest.fixture
+def footage():
+    return mover_clip({1: line((20, 20), (4, 0), N_FRAMES), 2: line((70, 46), (-4, 0), N_FRAMES)}, 12, SIZE)
+
+
+@pytest.fixture
+def clips(footage):
+    return [DiscoveryClip(1, "moving", footage)]
+
+
+def given_of(clip, kinds=(LabelKind.MASK, LabelKind.BOX), gestures=()):
+    """Frame 0, in which one object was drawn and one boxed."""
+    masks = tuple(
+        MaskLabel(number, category, encode(clip.truth[0][track]), kind)
+        for track, number, category, kind in zip((1, 2), (11, 12), (DISK, CAR), kinds, strict=True)
+        if kind is not None
+    )
+    frame = GivenFrame(FrameLabel(FrameRef(1, 0), masks), tuple(gestures), SIZE)
+    return Given({1: [frame]}, {DISK: "disk", CAR: "car"})
+
+
+@pytest.fixture
+def method(tmp_path, monkeypatch):
+    monkeypatch.setattr(box_shapes, "STEPS", 3)
+    monkeypatch.setattr(box_shapes, "LEAST", 0.0)
+    return BoxShapes(Means(FlowStore(tmp_path / "flow"), tmp_path / "boxes"))
+
+
+def test_a_box_becomes_a_mask_with_number_and_category_and_is_carried_on(method, clips, footage):
+    given = given_of(footage)
+    method.check(given, clips)
+    assert method.learn(clips, given, np.random.default_rng(0)) == 3
+    with torch.random.fork_rng(devices=[]):
+        found = dict(method.find(clips[0], given, np.random.default_rng(0)))
+    assert sorted(found) == list(range(N_FRAMES))
+    assert {(o.track_id, o.category_id, o.known) for objects in found.values() for o in objects} == {(12, CAR, True)}
+    (first,), (last,) = found[0], found[N_FRAMES - 1]
+    box = footage.truth[0][2]
+    assert not (first.mask.full()[~box.any(axis=1)] > 0.5).any()
+    assert first.mask.size == SIZE
+    assert first.mask.x > last.mask.x
+
+
+def test_what_was_learnt_is_kept_for_the_same_labels(method, clips, footage):
+    given = given_of(footage)
+    assert method.learn(clips, given, np.random.default_rng(0)) == 3
+    assert method.learn(clips, given, np.random.default_rng(0)) == 0
+    again = given_of(footage, gestures=[Gesture("box", 12, points=((60.0, 30.0), (90.0, 60.0)))])
+    assert method.learn(clips, again, np.random.default_rng(0)) == 3
+
+
+def test_a_video_without_boxes_has_nothing(method, footage):
+    given = given_of(footage)
+    clips = [DiscoveryClip(1, "moving", footage), DiscoveryClip(2, "other", footage)]
+    method.learn(clips, given, np.random.default_rng(0))
+    assert all(objects == () for _, objects in method.find(clips[1], given, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ((LabelKind.BOX, LabelKind.BOX), "masks that people gave, and there are none"),
+        ((LabelKind.MASK, LabelKind.MASK), "boxes that people gave, and there are none"),
+        ((None, None), "masks and boxes that people gave"),
+    ],
+)
+def test_without_a_mask_or_a_box_it_is_refused(method, clips, footage, kinds, told):
+    with pytest.raises(NotReady, match=told):
+        method.check(given_of(footage, kinds), clips)
+
+
+def test_a_box_that_was_corrected_to_a_mask_is_no_box(method, clips, footage):
+    boxed = Gesture("box", 12, points=((60.0, 30.0), (90.0, 60.0)))
+    given = given_of(footage, (LabelKind.MASK, LabelKind.CLICK), [boxed])
+    with pytest.raises(NotReady, match="has a mask; draw boxes of others"):
+        method.check(given, clips)
+
+
+@pytest.mark.parametrize("corners", [((100.0, 10.0), (120.0, 30.0)), ((10.0, 10.0), (10.0, 30.0))])
+def test_a_box_outside_and_an_empty_one_are_told(method, clips, footage, corners):
+    given = given_of(footage, gestures=[Gesture("box", 12, points=corners)])
+    with pytest.raises(BadLabel, match="moving, frame 0, object 12: a box holds at least one pixel"):
+        method.check(given, clips)
+
+
+def test_categories_are_counted_from_0(footage):
+    assert kinds_of(given_of(footage)) == {DISK: 0, CAR: 1}
