@@ -56,7 +56,7 @@ class Schedule:
     """
 
     steps: int = 600
-    weight: float = 0.6
+    weight: float = 1.0
     seconds: float = 180.0
 
 
