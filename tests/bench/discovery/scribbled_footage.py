@@ -1,9 +1,11 @@
-"""Masks out of strokes and of other masks' shapes on real pictures: cells of one data set, a dog by the shapes of others.
+"""Masks out of strokes and of other masks' shapes on real pictures: cells, and a dog by the shapes of other dogs.
 
 A scripted person draws a stroke through each object of some pictures (along its middle, three fifths of its length) and
 up to three through the ground. Of the cells, the masks of every other image show shapes, four of the others have
 strokes. Of each of three clips with a dog, five even frames have strokes, and the masks of the two others show shapes.
 The arms are those of :mod:`tests.bench.discovery.scribbles_proof`, and so is the figure.
+
+`toys` is one seed of that proof.
 
 python -m tests.bench.discovery.scribbled_footage --data DATA cells --seed 0 --out cells0.json
 python -m tests.bench.discovery.scribbled_footage --data DATA libby --seed 0 --out libby0.json
@@ -74,17 +76,23 @@ def _number(name: str) -> int:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["cells", *DOGS]))
-@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("what", type=click.Choice(["toys", "cells", *DOGS]))
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--steps", default=Schedule.steps, show_default=True)
+@click.option("--steps", type=click.IntRange(1), help="Of a training; default: as many as a project trains.")
 @click.option("--without", multiple=True, type=click.Choice([n for n in NETWORKS if n != ALONE]), help="Arms left out.")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(what: str, data: Path, seed: int, steps: int, without: Sequence[str], out: Path) -> None:
+def main(what: str, data: Path | None, seed: int, steps: int | None, without: Sequence[str], out: Path) -> None:
     """Measure the arms on one set of pictures, and write their figures."""
     use_threads(1)
     cv2.setRNGSeed(seed)
-    given = cells(data, np.random.default_rng(seed)) if what == "cells" else dog(data, what)
+    if what == "toys":
+        given, steps = task(seed), steps or STEPS
+    elif data is None:
+        raise click.UsageError("cells and dogs lie in a folder: name it with --data")
+    else:
+        given = cells(data, np.random.default_rng(seed)) if what == "cells" else dog(data, what)
+    steps = steps or Schedule.steps
     began = time.process_time()
     found = arms(given, seed, Schedule(steps, seconds=1e6), [name for name in NETWORKS if name not in without])
     record = {"what": what, "seed": seed, "steps": steps, "figures": found, "seconds": time.process_time() - began}
