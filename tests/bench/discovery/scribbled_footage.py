@@ -25,7 +25,7 @@ from al_core.discovery.scribbles.adversarial_training import Schedule
 from al_core.discovery.scribbles.scribble_network import LONG_SIDE
 from al_core.footage.images import read_image, resized, working_size
 from tasks.processes.children import use_threads
-from tests.bench.discovery.scribbles_proof import ALONE, NETWORKS, Task, arms
+from tests.bench.discovery.scribbles_proof import ALONE, NETWORKS, STEPS, Task, arms, task
 from tests.toys.footage.scribbled_scenes import Scene
 
 DOGS = {"dog": "davis16_val", "libby": "davis16_val", "dog-agility": "davis16_train"}

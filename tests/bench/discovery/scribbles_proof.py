@@ -1,8 +1,8 @@
 """Proof of masks out of strokes and of the shapes of other masks (after Valvano et al. 2021).
 
 Some pictures have a stroke through each object and up to three through the ground, others none; masks of other
-pictures, drawn anew, show which shapes there are. The rivals: the same network from strokes alone, in as many steps; the
-same with masks whose pixels were shuffled, which show no shape, so that the gain must be gone; and the page's own
+pictures, drawn anew, show which shapes there are. The rivals: the same network from strokes alone, in as many steps;
+the same with masks whose pixels were shuffled, which show no shape, so that the gain must be gone; and the page's own
 refiner, the random walker, which needs strokes in the picture. The figure is Dice of all objects of a picture together.
 """
 
