@@ -18,6 +18,7 @@ from al_core.selection.hazard import hazards
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.stores.optical_flow import FlowStore
 from tasks.certificates.vouched_frames import VouchedFrames, is_vouched
+from tasks.discovery.found_masks import discovered_masks
 from tasks.steps.context import RoundContext
 from tasks.steps.propagate import VideoFrames
 
@@ -57,7 +58,10 @@ def outlooks_of(
         clip, delivered, expected = VideoFrames(context.frames, video), found.delivered, found.expected
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
-        hazard = hazards(flow, video.n_frames, lambda i: _union(delivered.get(i, ()), flow.size), objects)
+        # In a video of which no mask is known, what was discovered tells what moves, and how.
+        known = any(delivered.values())
+        shown = delivered if known else discovered_masks(context.project, ledger, video_id, range(video.n_frames))
+        hazard = hazards(flow, video.n_frames, lambda i: _union(shown.get(i, ()), flow.size), objects)
         hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
         agreed = 1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames)
         error = 1 - (1 - expected.error) * agreed

@@ -3,7 +3,7 @@
 import { Attributes } from "./attributes.js";
 import { element } from "./elements.js";
 
-const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model", discovered: "motion" };
+const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model", discovered: "discovery" };
 
 const icon = (name) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

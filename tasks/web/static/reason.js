@@ -4,7 +4,7 @@ import { element } from "./elements.js";
 
 const CELLS = 48, LEAST_DOUBT = 24; // of the map of doubt: places across, and opacity of 255 from which one counts
 const SURE = 0.9;
-const FOUND = "What moves is outlined: nobody has labelled here yet. Accept it, correct it, or delete what is no object.";
+const FOUND = "What was found is outlined: nobody has labelled here yet. Accept it, correct it, or delete what is no object.";
 const FAR = 64, TIP = 8, HEAD = 13; // CSS pixels of the arrow
 
 /** The place that a picture of doubt shows strongest, as a point of the image; null where it shows none. */
@@ -50,7 +50,7 @@ export class Reason {
     const [least] = doubted.sort((a, b) => a.confidence - b.confidence);
     const point = least && drawing.anchorOf(least);
     const percent = Math.round(100 * least?.confidence);
-    if (point && least.provenance === "discovered") this.#tell(FOUND, point);
+    if (drawing.objects.some((object) => object.provenance === "discovered")) this.#tell(FOUND, point ?? null);
     else if (point) this.#tell(`Look at ${nameOf(least)}: the model is only ${percent} % sure of it.`, point);
     else this.#tell(null);
   }

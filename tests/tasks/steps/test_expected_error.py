@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 
+from al_core.masks.soft import SoftMask
 from al_core.records import DeliveredMask, Provenance, Shots
 from al_core.selection.error_model import OVER_A_CUT
+from al_core.selection.hazard import UNKNOWN
 from al_core.selection.presence import Presence
+from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
+from tasks.certificates.vouched_frames import VouchedFrames
+from tasks.steps import expected_error
 from tasks.steps.expected_error import MISSED, _expected, outlooks_of
 from tests.toys.labelled_project import finished_project, new_project
-from tests.toys.ledgers import context_of, square
+from tests.toys.ledgers import context_of, frame_rows, square
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,22 @@ def test_labelled_frames_objects_and_hazards(finished):
     assert found.objects == 1
     assert found.hazard.shape == (5,)
     assert (found.hazard >= 0).all()
+
+
+def test_hazards_of_a_video_without_masks_are_those_of_what_was_discovered(finished, monkeypatch):
+    project, ledger, _ = finished
+    monkeypatch.setattr(expected_error, "_objects", lambda delivered: 1.0)
+    monkeypatch.setattr(VouchedFrames, "delivered", lambda self, video_id: {})
+    assert set(outlook(finished, 3).hazard.tolist()) == {UNKNOWN}
+    path = project.round_dir(0) / "predictions" / "00001.parquet"
+    mask = SoftMask.of(np.pad(np.ones((4, 4), bool), 2))
+    half = PredictedObject(1, (0.5, 0.5), 0.5, 1, (2.0, 2.0, 6.0, 6.0), 0.0, 1.0, 0.5, 0.0, mask, track_id=1)
+    write_predictions(path, [FramePrediction(i, (half,), np.ones(1, np.float32)) for i in range(6)], mask.size)
+    ledger.put_predictions(0, 1, frame_rows([0.5] * 6), project.relative(path))
+    try:
+        assert UNKNOWN not in outlook(finished, 3).hazard
+    finally:
+        ledger.forget_predictions(0, 1)
 
 
 def test_an_earlier_round_knows_less(finished):
