@@ -41,7 +41,7 @@ MEMORY_STRETCH = 128
 
 CACHE_BYTES = 200_000_000
 
-_FORMAT = "granularity2"
+_FORMAT = "granularity3"
 _LEAST = 1e-4
 
 
@@ -146,7 +146,12 @@ class GranularityStudent(Discoverer):
                 if taught is not None:
                     both = (1 - self.motion) * both + self.motion * _odds(next(taught)[1])
                 odds.append(both)
-            yield from zip(part, with_colours(odds, [resized(frames.read(i), flow.size) for i in part]), strict=True)
+            if taught is None:
+                found = with_colours(odds, [resized(frames.read(i), flow.size) for i in part])
+            else:
+                # What the teacher says has been filled in by colours already.
+                found = [np.asarray(1 / (1 + np.exp(-both)), np.float32) for both in odds]
+            yield from zip(part, found, strict=True)
 
     @torch.no_grad()
     def _seen(self, frames: ClipFrames, shot: range) -> Iterator[tuple[int, Map]]:
