@@ -1,7 +1,7 @@
 """Masks out of strokes and of other masks' shapes on real pictures: cells, and a dog by the shapes of other dogs.
 
 A scripted person draws a stroke through each object of some pictures (along its middle, three fifths of its length) and
-up to three through the ground. Of the cells, the masks of every other image show shapes, four of the others have
+one through the ground in each third. Of the cells, the masks of every other image show shapes, four of the others have
 strokes. Of each of three clips with a dog, five even frames have strokes, and the masks of the two others show shapes.
 The arms are those of :mod:`tests.bench.discovery.scribbles_proof`, and so is the figure.
 

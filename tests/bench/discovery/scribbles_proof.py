@@ -1,6 +1,6 @@
 """Proof of masks out of strokes and of the shapes of other masks (after Valvano et al. 2021).
 
-Some pictures have a stroke through each object and up to three through the ground, others none; masks of other
+Some pictures have a stroke through each object and three through the ground, others none; masks of other
 pictures, drawn anew, show which shapes there are. The rivals: the same network from strokes alone, in as many steps;
 the same with masks whose pixels were shuffled, which show no shape, so that the gain must be gone; and the page's own
 refiner, the random walker, which needs strokes in the picture. The figure is Dice of all objects of a picture together.
@@ -28,8 +28,8 @@ BARE = ", none in the picture"
 STEPS = 300
 """Of a training of toys; what a project trains is longer."""
 
-STROKED, PICTURES, OTHERS, MASKS = 4, 12, 8, 24
-"""Pictures with strokes, pictures in all that the critic looks at, others that are measured, and masks of others."""
+STROKED, PICTURES, MASKS = 8, 12, 24
+"""Pictures with strokes, pictures without, and masks of others."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,10 +31,15 @@ class Scene:
         return np.any(self.objects, axis=0)
 
     def scribbles(self) -> tuple[list[Stroke], list[Stroke]]:
-        """Return a stroke through each object, and up to three through the ground."""
-        nothing, everything = np.zeros_like(self.mask), np.ones_like(self.mask)
+        """Return a stroke through each object, and one through the ground in each third of the picture."""
+        nothing = np.zeros_like(self.mask)
         inside = [stroke for one in self.objects for stroke in strokes(nothing, one)[:1]]
-        return inside, [stroke for stroke in strokes(everything, self.mask) if not stroke.positive]
+        outside = []
+        for third in np.array_split(np.arange(self.mask.shape[1]), 3):
+            ground = nothing.copy()
+            ground[:, third] = ~self.mask[:, third]
+            outside += [Stroke(stroke.points, False) for stroke in strokes(nothing, ground)[:1]]
+        return inside, outside
 
 
 def scene(seed: int, contrast: float = 40.0, size: tuple[int, int] = SIZE) -> Scene:
