@@ -14,6 +14,9 @@ FORMATS = {
 }
 """The exporter of each format; the names cost nothing to import (see :data:`al_core.export.exporters.EXPORTERS`)."""
 
+WITH_SCANS = {"points": "al_core.export.points:export"}
+"""Formats that need the scans of a lidar besides."""
+
 HOLDS_SPLITS = frozenset({"yolo-seg"})
 """Formats whose one folder holds all splits; of the others each split is a folder of its own."""
 
@@ -24,5 +27,6 @@ NEXT_STEP = {
     "youtube-vis": "train on it as mmdet's YouTubeVISDataset",
     "yolo-seg": "train on it with: data={out}/data.yaml",
     "overlay-mp4": "look at it",
+    "points": "read labels/*.label as SemanticKITTI's, and look at above/*.png",
 }
 """What an export is for, said when it is there."""

@@ -69,6 +69,8 @@ class ExportOptions:
         certificates: of the accepted masks, as they are stored; they go out with them.
         extra_fields: add what the format itself does not know (track, provenance, confidence), where it can hold it.
         overwrite: replace an earlier export.
+        lidar: folder of the scans whose points are labelled, for ``points``.
+        calibration: of the lidar to the camera, a file or a folder with one for each frame, for ``points``.
     """
 
     provenances: frozenset[Provenance] = frozenset(DELIVERED)
@@ -79,6 +81,8 @@ class ExportOptions:
     min_confidence: float = 0.0
     empty: bool = False
     certificates: tuple[Mapping[str, Any], ...] = ()
+    lidar: Path | None = None
+    calibration: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.provenances:

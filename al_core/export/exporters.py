@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from al_core.export import FORMATS
+from al_core.export import FORMATS, WITH_SCANS
 from al_core.export.contents import (
     CERTIFICATES,
     ExportClip,
@@ -34,7 +34,7 @@ class Exporter(Protocol):
     ) -> None: ...
 
 
-EXPORTERS: PluginTable[Exporter] = PluginTable("export format", FORMATS, "fewframes.exporters")
+EXPORTERS: PluginTable[Exporter] = PluginTable("export format", FORMATS | WITH_SCANS, "fewframes.exporters")
 """The exporter of each format."""
 
 

@@ -26,7 +26,8 @@ its own box being the one drawn. Chosen on 29 of the objects that
 LEAST_FIT = 0.5
 ALL_AROUND = (100.0, 854)
 """Where no outcome's own box is that much like the one drawn, colours are learnt from all of the frame, as large as it
-takes within a second."""
+takes within a second; where that does not help either, as with objects of a few pixels, the ellipse in the box is
+nearer to the object: on training clips made small, IoU .40 and .55 for .27 and .17 (two objects, and one)."""
 
 LEAST_FILLED = 0.15
 """A prediction that fills less of the box says nothing of the object."""
@@ -62,6 +63,8 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     found = max(ways, key=lambda mask: _likelihood(mask, box))
     if _fit(found, box) < LEAST_FIT:
         found = max(found, box_by_colour(image, start, box, *ALL_AROUND), key=lambda mask: _likelihood(mask, box))
+    if _fit(found, box) < LEAST_FIT:
+        found = _ellipse_in(box, size)
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
@@ -99,6 +102,14 @@ def box_by_colour(
     found[closeup.window.slices] = closeup.enlarged(small.astype(np.float32))
     kept = _without_specks(found & within)
     return kept if kept.any() else within
+
+
+def _ellipse_in(box: Window, size: Size) -> NDArray[np.bool_]:
+    """Return the ellipse that touches all four sides of a box, bool [h, w]."""
+    rows, columns = np.arange(size[0])[:, None], np.arange(size[1])
+    down = (rows + 0.5 - (box.y0 + box.y1) / 2) / ((box.y1 - box.y0) / 2)
+    right = (columns + 0.5 - (box.x0 + box.x1) / 2) / ((box.x1 - box.x0) / 2)
+    return np.asarray(down**2 + right**2 <= 1, bool)
 
 
 def _likelihood(mask: NDArray[np.bool_], box: Window) -> float:

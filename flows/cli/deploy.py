@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from al_core.export import FORMATS
+from al_core.export import FORMATS, WITH_SCANS
 from al_core.settings import SECRETS
 from flows.cli.options import existing, is_format, project_option, settings_options
 from tasks.processes.surroundings import user_name
@@ -66,7 +66,7 @@ def deploy(
     project = existing(root)
     schedules = _schedules(crons, FLOWS)
     form, _, target = exported.partition("=")
-    if not is_format(form) or not target:
+    if form in WITH_SCANS or not is_format(form) or not target:
         raise click.UsageError(f"--export takes FORMAT=PATH with one of {', '.join(FORMATS)}, got {exported!r}")
     limits = {"schedule.answered_share": answered, "schedule.deadline_hours": deadline}
     wanted = parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from al_core.errors import ReadOnly
-from al_core.export import FORMATS
+from al_core.export import FORMATS, WITH_SCANS
 from al_core.files import is_printable, printable
 from al_core.project import Project
 from flows.cli.edge import remember_project
@@ -78,12 +78,21 @@ def is_format(name: str) -> bool:
 
 
 class ExportFormat(click.ParamType):
-    """The name of an export format, of ours or of a plug-in."""
+    """The name of an export format, of ours or of a plug-in.
+
+    Args:
+        scans: the formats that need a lidar's scans are among them.
+    """
 
     name = "format"
 
+    def __init__(self, scans: bool = False) -> None:
+        self._without = () if scans else tuple(WITH_SCANS)
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name if there is such a format."""
+        if value in self._without:
+            self.fail(f"{value!r} needs scans, which are named with: fewframes export", param, ctx)
         if not is_format(value):
             self.fail(f"expected one of {', '.join(FORMATS)}, or one of a plug-in, got {value!r}", param, ctx)
         return value

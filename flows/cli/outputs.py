@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from al_core.export import NEXT_STEP
+from al_core.export import NEXT_STEP, WITH_SCANS
 from al_core.project import Project
 from flows.cli.edge import uncollected
 from flows.cli.options import FORMATS_METAVAR, ExportFormat, existing, opened, readable_project_option, terminal
@@ -79,9 +79,9 @@ def report(root: Path, out: Path | None) -> None:
     "--format",
     "name",
     required=True,
-    type=ExportFormat(),
-    metavar=FORMATS_METAVAR,
-    help="What to write.",
+    type=ExportFormat(scans=True),
+    metavar=FORMATS_METAVAR.replace("PLUG-IN", f"{'|'.join(WITH_SCANS)}|PLUG-IN"),
+    help="What to write; points: labels of the points of a lidar.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
 @click.option("--provenance", help="Comma-separated: human, accepted, propagated, teacher. Default: all.")
@@ -105,6 +105,10 @@ def report(root: Path, out: Path | None) -> None:
 )
 @click.option("--images/--no-images", default=True, show_default=True, help="Write the frames too, where it has them.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+@click.option("--lidar", type=click.Path(path_type=Path), help="For points: folder of scans, named as the frames.")
+@click.option(
+    "--calibration", type=click.Path(path_type=Path), help="For points: KITTI's or JSON, one file or one a frame."
+)
 @click.option("--split", metavar="train=0.8,val=0.2", help="Splits of whole videos; tells what leaks over them.")
 @click.option("--seed", default=0, show_default=True, help="Of the split.")
 def export(
@@ -122,6 +126,8 @@ def export(
     empty: bool,
     images: bool,
     overwrite: bool,
+    lidar: Path | None,
+    calibration: Path | None,
     split: str | None,
     seed: int,
 ) -> None:
@@ -131,6 +137,8 @@ def export(
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import Choice, ExportReport, SplitReport, export_project, export_splits
 
+    if (name in WITH_SCANS) != bool(lidar and calibration) or bool(lidar) != bool(calibration):
+        raise click.UsageError("--lidar and --calibration go together, and with --format points")
     if only and provenance:
         raise click.UsageError("--only certified says whose masks go out: leave --provenance out")
     source = _source(root)
@@ -140,6 +148,8 @@ def export(
         overwrite=overwrite,
         min_confidence=min_confidence,
         empty=empty,
+        lidar=lidar,
+        calibration=calibration,
     )
     choice = Choice(round_id, videos or None, fresh, held_out)
     with terminal_progress(console):

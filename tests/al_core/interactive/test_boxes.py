@@ -49,3 +49,12 @@ def test_something_is_found_and_only_inside(seed, x, y, w, h):
 def test_a_box_outside_the_frame():
     with pytest.raises(BadLabel, match="at least one pixel of the frame of 64x64"):
         refine_with_box(IMAGE, NOTHING, Window(70, 3, 80, 9))
+
+
+def test_where_nothing_in_the_box_tells_itself_apart_the_ellipse_in_it_is_taken():
+    """Pixels of two colours in turn: whatever colours say has the box of a speck."""
+    image = np.full((60, 80, 3), 90, np.uint8)
+    image[30, 40] = (250, 20, 20)
+    found = refine_with_box(image, np.zeros((60, 80), np.float32), Window(20, 20, 60, 40))
+    assert window_of(found) == Window(20, 20, 60, 40)
+    assert found.sum() == pytest.approx(np.pi / 4 * 40 * 20, rel=0.03)

@@ -28,13 +28,14 @@ from tasks.processes.children import use_threads
 from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
-    *("discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
+    *("points", "discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
     *("tags", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "scribbles", "shapes"),
 )
 """From the quickest to the dearest."""
 
 PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
 ELSEWHERE = {
+    "points": "tests.bench.transfer.points_proof:PROOF",
     "cycle": "tests.bench.proofs.unlabelled_proof:PIXELS",
     "discovery": "tests.bench.discovery.discovery_proof:PROOF",
     "granularity": "tests.bench.discovery.granularity_proof:PROOF",

@@ -105,3 +105,19 @@ def test_an_export_of_an_abandoned_round_says_so(built, tmp_path):
     )
     assert "was abandoned" not in first
     assert "note: round 3 was abandoned: later rounds were made as if it had delivered nothing" in second
+
+
+def test_scans_and_points_go_together(project, tmp_path):
+    out = ("--out", tmp_path / "x")
+    for arguments in (
+        ("--format", "points", "--lidar", tmp_path),
+        ("--format", "points"),
+        ("--format", "coco", "--lidar", tmp_path, "--calibration", tmp_path),
+    ):
+        done = call(project, "export", *arguments, *out)
+        assert done.exit_code == 2
+        assert "--lidar and --calibration go together, and with --format points" in done.output
+    done = call(project, "export", "--format", "points", "--lidar", tmp_path, "--calibration", tmp_path, *out)
+    assert done.exit_code == 1
+    assert "expected a folder with files .bin, .npy, .npz, got none" in done.output
+    assert "'points' needs scans" in call(project, "predict", tmp_path, "--format", "points", *out).output
