@@ -9,6 +9,7 @@ The demo makes one, with a round more that people are asked for::
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -16,9 +17,13 @@ sys.path.insert(0, str(ROOT))
 from al_core.ledger.labelling.people import Role  # noqa: E402
 from al_core.project import Project  # noqa: E402
 from al_core.records import FrameRef, LabelKind, LabelRequest, Selected  # noqa: E402
+from al_core.settings import Settings  # noqa: E402
+from tasks.discovery.finding import discover  # noqa: E402
 from tasks.ledger.client import open_ledger  # noqa: E402
-from tasks.project.ingest import open_last_frames  # noqa: E402
+from tasks.project.ingest import ingest_paths, open_last_frames  # noqa: E402
 from tasks.report import write_report  # noqa: E402
+from tests.toys.footage.movers import write_frames  # noqa: E402
+from tests.toys.footage.synthetic import synthetic_clip  # noqa: E402
 from tests.toys.web.browser import browser  # noqa: E402
 from tests.toys.web.label_page import Person  # noqa: E402
 from tests.toys.web.serving import served  # noqa: E402
@@ -137,6 +142,24 @@ def review_view(running, ledger, url):
     reviewer.context.close()
 
 
+def discovered_view(running):
+    """Take the first frame of a fresh project of made footage, in which objects were discovered."""
+    with TemporaryDirectory() as folder:
+        clip = synthetic_clip(1, size=(270, 480), radius=40, objects=2, pan=3.0, contrast=45)
+        project = Project.at(Path(folder) / "project")
+        ledger = open_ledger(project)
+        ingest_paths(ledger, [write_frames(Path(folder) / "movers", clip)], categories=("ball", "box"))
+        ledger.begin_round(Settings())
+        ledger.put_requests([LabelRequest.of(1, Selected(FrameRef(1, 12), 0, 0.0, "evenly spaced"))])
+        list(discover(project, ledger, Settings(), ledger.videos()))
+        with served(project) as (context, owner):
+            person = Person(running, f"{owner.url}/enter#{context.ledger.add_annotator('Ada')}", viewport=VIEWS)
+            person.task()
+            person.page.wait_for_timeout(5000)
+            person.page.screenshot(path=IMAGES / "label_page_discovered.png")
+            person.context.close()
+
+
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
@@ -166,6 +189,7 @@ def main(root):
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
+        discovered_view(running)
         tracking_view(running, context.ledger, owner.url)
         review_view(running, context.ledger, owner.url)
         asked_views(running, context.ledger, owner.url)
