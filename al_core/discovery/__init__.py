@@ -15,6 +15,7 @@ DISCOVERERS: "Table[type[Discoverer]]" = Table(
         "granularity": "al_core.discovery.granularity.student:GranularityStudent",
         "scribbles": "al_core.discovery.scribbles.scribble_network:ScribbleNetwork",
         "tags": "al_core.discovery.tags.tag_localiser:TagLocaliser",
+        "exemplars": "al_core.discovery.exemplars.watch_and_learn:WatchAndLearn",
     },
 )
 """What finds objects; see :class:`~al_core.discovery.discoverer.Discoverer`. The key is the class's ``name``."""

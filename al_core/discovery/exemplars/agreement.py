@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.discovery.exemplars.boxes import Boxes, overlaps
+from al_core.discovery.exemplars.box_overlap import Boxes, areas, overlaps
 from al_core.discovery.exemplars.short_tracks import Box, Pairs, follow
 
 AGREE = 0.5
@@ -91,7 +91,7 @@ def arrivals(
     """
     wanted, found = set(looked), defaultdict[int, list[Arrival]](list)
     for frame_idx, number, box in begun:
-        side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 1e-9)))
+        side = float(np.sqrt(areas(box[None])[0]))
         centre = box[:2] + box[2:]
         after = range(frame_idx + 1, min(frame_idx + reach + 1, shot.stop))
         before = range(frame_idx - 1, max(frame_idx - reach, shot.start) - 1, -1)
@@ -113,10 +113,9 @@ def verdicts(
         found: by frame that was looked at.
         arrived: by frame; see :func:`arrivals`.
     """
-    looked = np.array(sorted(found))
     said = {}
     for frame_idx, here in found.items():
-        near = [t for t in looked[np.abs(looked - frame_idx) <= reach].tolist() if t != frame_idx and t in shot]
+        near = [t for t in found if 0 < abs(t - frame_idx) <= reach and t in shot]
         said[frame_idx] = _verdict(frame_idx, here, arrived.get(frame_idx, ()), near)
     return said
 

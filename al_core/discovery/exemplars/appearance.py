@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.discovery.exemplars.boxes import Boxes
+from al_core.discovery.exemplars.box_overlap import Boxes
 
 Picture = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -78,9 +78,7 @@ def features(picture: Picture) -> Map:
     cell = (np.arange(rows * CELL) // CELL)[:, None] * columns + (np.arange(columns * CELL) // CELL)[None, :]
     count = rows * columns * DIRECTIONS
     votes = np.bincount((cell * DIRECTIONS + low).reshape(-1), (strength * (1 - part)).reshape(-1), count)
-    votes += np.bincount(
-        (cell * DIRECTIONS + (low + 1) % DIRECTIONS).reshape(-1), (strength * part).reshape(-1), count
-    )
+    votes += np.bincount((cell * DIRECTIONS + (low + 1) % DIRECTIONS).reshape(-1), (strength * part).reshape(-1), count)
     histogram = votes.reshape(rows, columns, DIRECTIONS).astype(np.float32) / np.float32(CELL * CELL)
     energy = np.sqrt((histogram**2).sum(axis=2))
     around = cv2.blur(energy, (3, 3)) + np.float32(_FAINT)

@@ -16,7 +16,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from al_core.discovery.exemplars.appearance import CELL, CHANNELS, Map, Picture, Shape, pyramid
-from al_core.discovery.exemplars.boxes import Boxes, inside, strongest
+from al_core.discovery.exemplars.box_overlap import Boxes, inside, strongest
 
 Vectors = NDArray[np.float32]
 """[n, numbers of a window]."""
@@ -29,6 +29,10 @@ NOISE = 0.02
 
 HELD = 0.05
 """How strongly a detector is held to the mean of its examples."""
+
+FEW, NEARLY_ALL, SPAN, DOUBT = 8, 0.95, 4.0, 1.0
+"""Up to so many examples each is left out once; the share of windows that hold nothing which score less than the level
+that stands for them; log odds from there to the mean example that was left out, and what is taken off."""
 
 APART = 0.3
 """Overlap (IoU) of two detections of a frame, at most."""
@@ -79,8 +83,9 @@ class Surroundings:
         spread = (spread + spread.T) / 2
         # Distances far apart were seen in other numbers than near ones: what is left below zero is noise.
         low = float(np.linalg.eigvalsh(spread)[0])
-        spread += np.eye(shape.length) * (NOISE * np.trace(spread) / shape.length + max(-low, 0))
-        return Whitening(shape, np.tile(self.mean, shape.rows * shape.columns), cholesky(spread, lower=True))
+        added = NOISE * float(np.trace(spread)) / shape.length + max(-low, 0.0)
+        factor = cholesky(spread + added * np.eye(shape.length), lower=True)
+        return Whitening(shape, np.tile(self.mean, shape.rows * shape.columns), factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,31 +135,44 @@ class Detector:
         kernel = self.weights.reshape(self.shape.rows, self.shape.columns, CHANNELS).astype(np.float32)
         total = np.full(maps.shape[:2], self.bias, np.float32)
         for k in range(CHANNELS):
-            total += cv2.filter2D(maps[..., k], cv2.CV_32F, kernel[..., k], anchor=(0, 0))
+            total += np.asarray(cv2.filter2D(maps[..., k], cv2.CV_32F, kernel[..., k], anchor=(0, 0)), np.float32)
         return total[: maps.shape[0] - self.shape.rows + 1, : maps.shape[1] - self.shape.columns + 1]
 
 
 def trained(
-    whitening: Whitening, examples: Vectors, nothing: Vectors, scales: tuple[float, ...], balance: float = 1.0
+    whitening: Whitening, examples: Vectors, nothing: Vectors, scales: tuple[float, ...], elsewhere: bool = False
 ) -> Detector:
     """Return the detector of some examples.
 
     Args:
         examples: windows that hold what is looked for, at least 1.
         nothing: windows known to hold nothing of it; may be none.
-        balance: what all of ``nothing`` counts for beside all examples.
+        elsewhere: all examples are of other clips, so that what is looked for scores less than they do: of few
+            examples each is left out once, and scores are counted from those of ``nothing`` to these.
     """
-    good = whitening(examples)
+    good, bad = whitening(examples), whitening(nothing)
+    weights, bias = _fitted(good, bad)
+    if elsewhere and 2 <= len(good) <= FEW and len(bad):
+        left_out = []
+        for k in range(len(good)):
+            others, shift = _fitted(np.delete(good, k, axis=0), bad)
+            left_out.append((float(good[k] @ others) + shift, float(np.quantile(bad @ others, NEARLY_ALL)) + shift))
+        high, low = np.mean(left_out, axis=0).tolist()
+        if high > low:
+            weights, bias = weights * (SPAN / (high - low)), (bias - low) * (SPAN / (high - low)) - DOUBT
+    plain, shift = whitening.back(weights)
+    return Detector(whitening.shape, plain, shift + bias, scales)
+
+
+def _fitted(good: NDArray[np.float64], bad: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return the weights of white vectors, and what is added, so that a sum is the log odds of an example."""
     start = good.mean(axis=0)
     start /= max(float(np.linalg.norm(start)), 1e-9)
-    if not len(nothing):
-        weights, shift = whitening.back(start)
-        own = good @ start
-        return Detector(whitening.shape, weights, shift - float(own.mean()) / 2, scales)
-    bad = whitening(nothing)
+    if not len(bad):
+        return start, -float((good @ start).mean()) / 2
     both = np.concatenate([good, bad])
     sign = np.concatenate([np.ones(len(good)), -np.ones(len(bad))])
-    share = np.concatenate([np.full(len(good), 1 / len(good)), np.full(len(bad), balance / len(bad))])
+    share = np.concatenate([np.full(len(good), 1 / len(good)), np.full(len(bad), 1 / len(bad))])
     # The length of the start is free: only its direction is what examples are like.
     first = np.concatenate([start, [1.0, -float(good.mean(axis=0) @ start) / 2]])
 
@@ -168,22 +186,20 @@ def trained(
         return value, np.concatenate([slope, [-2 * HELD * float(away @ start) + 2e-3 * length, pull.sum()]])
 
     found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
-    weights, shift = whitening.back(found[:-2])
-    return Detector(whitening.shape, weights, shift + float(found[-1]), scales)
+    return found[:-2], float(found[-1])
 
 
-def detections(
-    picture: Picture, detectors: Sequence[Detector], least: float
-) -> tuple[Boxes, NDArray[np.float64], NDArray[np.int64]]:
-    """Return the boxes of a picture that detectors find, their scores (log odds) and which detector found each.
+def detections(picture: Picture, detectors: Sequence[Detector], least: float) -> tuple[Boxes, NDArray[np.float64]]:
+    """Return the boxes of a picture that detectors find, the best first, and their scores (log odds).
 
     Args:
         detectors: with the same scales.
         least: score.
     """
-    boxes, scores, which = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0, np.int64)]
+    boxes: list[Boxes] = [np.zeros((0, 4))]
+    scores: list[NDArray[np.float64]] = [np.zeros(0)]
     for across, down, cells in pyramid(picture, detectors[0].scales):
-        for k, one in enumerate(detectors):
+        for one in detectors:
             if cells.shape[0] < one.shape.rows or cells.shape[1] < one.shape.columns:
                 continue
             found = one.scan(cells)
@@ -193,10 +209,7 @@ def detections(
             high = low + np.array([one.shape.columns, one.shape.rows]) * CELL
             boxes.append(np.concatenate([low, high], axis=1) / np.array([across, down] * 2))
             scores.append(found[rows, columns].astype(np.float64))
-            which.append(np.full(len(rows), k))
     every = inside(np.concatenate(boxes), (picture.shape[0], picture.shape[1]))
-    score, number = np.concatenate(scores), np.concatenate(which)
+    score = np.concatenate(scores)
     kept = strongest(every, score, APART, MOST)
-    return every[kept], score[kept], number[kept]
-
-
+    return every[kept], score[kept]

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from al_core.discovery.exemplars.boxes import Boxes
+from al_core.discovery.exemplars.box_overlap import Boxes
 
 ALIKE = 0.85
 """Mean distance within a view: 1 less the cosine of two whitened windows, and how far their shapes are apart."""
 
-SHAPES = 0.5
+SHAPES = 1.0
 """What it counts that one of two boxes is e times as broad for its height."""
 
 LEAST = 0.05
