@@ -39,6 +39,7 @@ EXAMPLES = {
     "discover": [
         "fewframes discover --project work",
         "fewframes discover one --method motion --again --project work",
+        "fewframes discover --method exemplars --project work",
         "fewframes discover --method scribbles --shapes masks --project work",
         "fewframes discover --forget --project work",
     ],

@@ -95,7 +95,7 @@ def test_boxes_of_another_clip_teach_too(clip, flow):
     one = watcher(clip, flow, [], elsewhere=elsewhere)
     seen = [one for one in watch(one, one.learn()) if one.confidence >= 0.5]
     assert len(seen) > 10
-    assert np.mean([right(clip, one) for one in seen]) > 0.8
+    assert np.mean([right(clip, one) for one in seen]) > 0.6
 
 
 def test_where_nothing_moves_nothing_is_agreed_on(clip, flow, tmp_path):
