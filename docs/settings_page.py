@@ -167,10 +167,9 @@ MEANING = {
     "for the propagator `sam2`.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "discovery.methods": "What looks for objects by itself while people at our page have the first frames in hand: "
-    "`motion`, `granularity`, `scribbles`, `tags`, or nothing ([discovery](discovery.md)).",
+    "`motion`, `granularity`, `exemplars`, `scribbles`, `tags`, or nothing ([discovery](discovery.md)).",
     "discovery.backbone": "File of weights for what starts from tags: MobileNetV2, or ResNet 18, 34 or 50, trained on "
     "ImageNet; empty for the encoder that `fewframes pretrain --encoder` trained.",
-    "`motion`, `granularity`, `exemplars`, `scribbles`, or nothing ([discovery](discovery.md)).",
     "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "
     "`max_human_frames` or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",
