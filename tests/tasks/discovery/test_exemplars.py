@@ -12,7 +12,7 @@ from flows.cli.main import main
 from tasks.backends.prelabels import delivered_masks
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import ingest_paths
-from tests.toys.footage.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
 from tests.toys.footage.movers import iou, write_frames
 
 DRAWN, ASKED = 5, 8

@@ -6,7 +6,7 @@ import pytest
 from al_core.discovery.exemplars.appearance import Shape, features, scales_for, windows
 from al_core.discovery.exemplars.box_overlap import overlaps
 from al_core.discovery.exemplars.detectors import Surroundings, detections, trained
-from tests.toys.footage.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
 
 
 @pytest.fixture(scope="module")

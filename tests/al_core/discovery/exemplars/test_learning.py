@@ -6,7 +6,7 @@ import pytest
 from al_core.discovery.exemplars.box_overlap import overlaps
 from al_core.discovery.exemplars.learning import Example, Watcher, Watching, watch
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
 
 QUICK = Watching(rounds=1, frames=8)
 DRAWN = 6

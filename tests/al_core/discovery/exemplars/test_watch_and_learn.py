@@ -14,7 +14,7 @@ from al_core.errors import BadLabel, NotReady
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, Gesture, LabelKind, MaskLabel
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
 from tests.toys.footage.movers import iou
 
 DRAWN = 5
