@@ -32,6 +32,9 @@ from al_core.students.zoo import config_base, override_text
 SEMANTIC = "SemanticUNet"
 """Our own student that judges pixels, by its name in a config."""
 
+OWN = (SEMANTIC, "ShapePropRoIHead")
+"""Parts of our own that plain mmdet does not know."""
+
 SIZE_DIVISOR = 32
 """Sides of what a network sees are multiples of this: the stride of the deepest feature map."""
 
@@ -61,6 +64,7 @@ def import_mmdet() -> None:
             register_all_modules(init_default_scope=False)
             # Ours, which configs name as they name mmdet's.
             import_module("al_core.students.semantic.unet_student")
+            import_module("al_core.students.shapes.shape_heads")
         from mmengine.logging import MMLogger
 
         # What is logged outside of trainings goes to the logger of this name.

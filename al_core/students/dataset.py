@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from al_core.errors import BadLabel
 from al_core.footage.images import working_size
 from al_core.masks.rle import decode
-from al_core.records import FrameRef, MaskLabel
+from al_core.records import FrameRef, LabelKind, MaskLabel
 
 CACHED_FRAMES = 256
 """Decoded frames kept in memory: at 448x256 pixels with two objects this is 150 MB."""
@@ -99,6 +99,9 @@ class LabelledFrames(Dataset):
         """Return one item as mmdet's ``PackDetInputs`` gives it: ``inputs`` uint8 [3, h, w] and ``data_samples``."""
         rng = np.random.default_rng([self._seed, 1, item])
         content = _mmdet_content(*self.shown(item))
+        # What a box came to is no mask that anybody drew: a student may learn from the box alone.
+        masks = self._samples[self.sample_of(item)].masks
+        content["gt_box_only"] = np.array([label.kind is LabelKind.BOX for label in masks], bool)
         content["img_id"] = item
         height, width = content["img_shape"]
         content["canvas"] = working_size(height, width, self._long_side)

@@ -14,7 +14,7 @@ import torch
 
 from al_core.errors import BadCheckpoint, BadSettings, UnknownName
 from al_core.files import replaced, write_whole
-from al_core.students.build import SEMANTIC, import_mmdet, parse_config, read_checkpoint, set_recursively
+from al_core.students.build import OWN, import_mmdet, parse_config, read_checkpoint, set_recursively
 
 STUDENT = "student"
 """Name of the student itself, beside those of its teachers."""
@@ -107,9 +107,10 @@ def plain_model(
     if name not in members:
         raise UnknownName("member of the student", name, members)
     model = parse_config(content["config"]).model.to_dict()
-    if model["type"] == SEMANTIC:
+    ours = next((name for name in (model["type"], model.get("roi_head", {}).get("type")) if name in OWN), None)
+    if ours is not None:
         raise BadSettings(
-            f"student export model: expected a student of mmdet's own models, got fewframes' {SEMANTIC}, which "
+            f"student export model: expected a student of mmdet's own models, got fewframes' {ours}, which "
             "mmdet does not know; label footage with 'fewframes predict', or train another student.config"
         )
     _take_bgr(model["data_preprocessor"])

@@ -81,6 +81,8 @@ class PaintIgnored:
         results["gt_bboxes"] = results["gt_bboxes"][keep]
         results["gt_bboxes_labels"] = results["gt_bboxes_labels"][keep]
         results["gt_ignore_flags"] = ignored[keep]
+        if "gt_box_only" in results:
+            results["gt_box_only"] = results["gt_box_only"][keep]
         return results
 
 

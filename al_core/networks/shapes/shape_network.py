@@ -52,7 +52,13 @@ class ShapeNetwork(nn.Module):
         self.head = UNet(3 + 1 + 1, HEAD)
 
     def forward(
-        self, crops: Tensor, boxes: Tensor, around: Tensor, kinds: Tensor, outlines: Tensor | None = None
+        self,
+        crops: Tensor,
+        boxes: Tensor,
+        around: Tensor,
+        kinds: Tensor,
+        outlines: Tensor | None = None,
+        kept: Tensor | None = None,
     ) -> ShapeOutput:
         """Return what is seen in crops.
 
@@ -62,19 +68,28 @@ class ShapeNetwork(nn.Module):
             around: 1 where nothing of a known object is, float32 [n, 1, h, w].
             kinds: the category of each, int64 [n].
             outlines: the crops in which outlines are looked for: in a training, the same in any colours.
+            kept: where saliency is kept in a training, float32 [n, 1, h / 4, w / 4] of 0 and 1; where it is 0
+                everywhere, the head is not shown what has spread. None for all of it.
         """
         maps = self.class_maps(crops)
         within, beside = functional.avg_pool2d(boxes, 4), functional.avg_pool2d(around, 4)
         classes, surroundings = _mean(maps, within), _mean(maps, beside)
         # What the masks of some categories teach is not to change what others look like.
         saliency = salience(maps, kinds, (within > 0.5).to(maps.dtype)).detach()
+        shown = torch.ones_like(saliency[..., :1, :1])
+        if kept is not None:
+            shown = kept.amax(dim=(2, 3), keepdim=True)
+            saliency = saliency * torch.where(shown > 0, kept, torch.ones_like(kept))
         outlines = crops if outlines is None else outlines
         if self.propagates:
             shape = self.spreading(saliency, self.trunk(outlines))
-            known = _four_times(shape.sigmoid())
+            known = _four_times(shape.sigmoid()) * shown
         else:
             shape, known = torch.zeros_like(saliency), torch.zeros_like(boxes)
         mask = self.head(torch.cat([outlines, boxes, known], dim=1))
+        if self.propagates and not self.training:
+            # Of what has spread, the head knows how it is without: each has errors of its own.
+            mask = (mask + self.head(torch.cat([outlines, boxes, torch.zeros_like(known)], dim=1))) / 2
         return ShapeOutput(classes, surroundings, saliency, shape, mask)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,6 +36,11 @@ SLIP = 0.06
 LIGHT, TINT, SHIFT = 0.25, 0.12, 0.12
 """Relative changes of brightness and of each colour, and of the level, about the middle of the range."""
 
+WHOLE, UNSEEN = 0.25, 0.4
+PATCHES, KEPT = 6, (0.25, 0.75)
+"""Shares of examples whose saliency is kept whole, and of which the head sees none; the others keep patches, by the
+threshold of a rough random field."""
+
 OUTSIDE = 0.5
 """What telling the surroundings of a box from its category counts for, beside 1 of telling the categories apart."""
 
@@ -48,6 +54,7 @@ class _Example:
     inside: NDArray[np.float32]
     outside: NDArray[np.float32]
     mask: NDArray[np.float32]
+    kept: NDArray[np.float32]
     masked: bool
     kind: int
 
@@ -86,13 +93,13 @@ def train_shapes(
 
 
 def _loss(network: ShapeNetwork, batch: Sequence[_Example]) -> Tensor:
-    crops, outlines, inside, outside, truth = (
+    crops, outlines, inside, outside, truth, kept = (
         torch.from_numpy(np.stack([getattr(one, name) for one in batch]))
-        for name in ("crop", "outline", "inside", "outside", "mask")
+        for name in ("crop", "outline", "inside", "outside", "mask", "kept")
     )
     kinds = torch.tensor([one.kind for one in batch])
     known = torch.tensor([one.masked for one in batch])
-    seen = network(crops, inside[:, None], outside[:, None], kinds, outlines)
+    seen = network(crops, inside[:, None], outside[:, None], kinds, outlines, kept[:, None])
     loss = functional.cross_entropy(seen.classes, kinds)
     there = outside.mean(dim=(1, 2)) > 0.05
     if there.any():
@@ -129,7 +136,7 @@ def _example(one: BoxedObject, rng: np.random.Generator) -> _Example:
     lit = _lit(network_picture(crop.image(one.image)), rng)
     seen: Sequence[NDArray[np.float32]] = (lit, _recoloured(lit, rng), inside, outside, mask)
     picture, outline, inside, outside, mask = (_turned(values, turns, mirrored) for values in seen)
-    return _Example(picture, outline, inside, outside, mask, one.mask is not None, one.kind)
+    return _Example(picture, outline, inside, outside, mask, _kept(crop.side // 4, rng), one.mask is not None, one.kind)
 
 
 def network_picture(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -148,6 +155,19 @@ def _slipped(box: Window, rng: np.random.Generator) -> Window:
 def _lit(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     gain = (1 + rng.uniform(-LIGHT, LIGHT)) * (1 + rng.uniform(-TINT, TINT, (3, 1, 1)))
     return np.asarray(np.clip(picture * gain + rng.uniform(-SHIFT, SHIFT), -1, 1), np.float32)
+
+
+def _kept(side: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return where saliency is kept, float32 [side, side] of 0 and 1: everywhere, nowhere, or in patches.
+
+    A category with masks is salient all over; of one that only has boxes, it may be a part alone.
+    """
+    drawn = rng.random()
+    if drawn < WHOLE + UNSEEN:
+        return np.full((side, side), drawn < WHOLE, np.float32)
+    rough = rng.random((PATCHES, PATCHES)).astype(np.float32)
+    smooth = cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)
+    return (smooth < rng.uniform(*KEPT)).astype(np.float32)
 
 
 def _recoloured(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
