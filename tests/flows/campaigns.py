@@ -10,6 +10,9 @@ from tests.toys.prefect.shared import migrated, share_trials
 from tests.toys.processes.prepared import PreparedCommand
 from tests.toys.projects import fewframes, write_clip, write_settings
 
+BY_VALUE = ("--set", "selection.strategy=value", "--set", "selection.control_share=0.5")
+"""Half of the frames are chosen by their value, half at random."""
+
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 
 
@@ -22,7 +25,7 @@ def begin(folder, trials):
     project = Project.at(root)
     migrated(project.prefect_home)
     share_trials(project, trials)
-    return project, ("run", "--project", root, "--settings", write_settings(folder))
+    return project, ("run", "--project", root, "--settings", write_settings(folder), *BY_VALUE)
 
 
 def run_campaign(folder, trials):

@@ -1,10 +1,11 @@
 """What a campaign tells of itself while it runs: to the terminal, to the project's log and to Prefect's pages."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
 from tests.flows.campaigns import begin
-from tests.toys.prefect.registered import lasting
 from tests.toys.projects import fewframes
 
 CHATTER = ("FileClient", "HardDiskBackend", "init_weights", "metainfo", "Deprecat", "Error logging", "WARNING")
@@ -12,13 +13,16 @@ CHATTER = ("FileClient", "HardDiskBackend", "init_weights", "metainfo", "Depreca
 
 
 @pytest.mark.end_to_end
-def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(trials, tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(prefect_url, trials, tmp_path):
     project, arguments = begin(tmp_path, trials)
-    with lasting(tmp_path / "elsewhere") as (url, _):
-        limits = ("--set", "annotator.backend=simulated", "--rounds", 1)
-        done = fewframes(*arguments, *limits)
-        runs = {run["id"]: run for run in httpx.post(f"{url}/flow_runs/filter", json={}).json()}
-        logs = httpx.post(f"{url}/logs/filter", json={"sort": "TIMESTAMP_ASC"}).json()
+    limits = ("--set", "annotator.backend=simulated", "--rounds", 1)
+    began = datetime.now(UTC).isoformat()
+    done = fewframes(*arguments, *limits)
+    newer = {"flow_runs": {"start_time": {"after_": began}}}
+    runs = {run["id"]: run for run in httpx.post(f"{prefect_url}/flow_runs/filter", json=newer).json()}
+    ours = {"logs": {"flow_run_id": {"any_": list(runs)}}, "sort": "TIMESTAMP_ASC"}
+    logs = httpx.post(f"{prefect_url}/logs/filter", json=ours).json()
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert not [words for words in CHATTER if words in done.stdout]

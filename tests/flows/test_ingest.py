@@ -24,6 +24,7 @@ print([entry.outcome.value for entry in report.entries])
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_the_flow_stores_what_is_new_and_goes_on_after_a_failure(tmp_path):
     good = write_clip(tmp_path / "good.mp4")
     bad = tmp_path / "bad.mp4"

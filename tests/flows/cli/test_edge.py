@@ -17,7 +17,6 @@ from al_core.errors import BadSettings
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from flows.cli.edge import ERROR_LOG, Edge, debug_option, remember_project
-from tests.toys.prefect.shared import migrated
 from tests.toys.privileges import bound_by_permissions, read_only
 from tests.toys.projects import command, fewframes, write_clip, write_settings
 
@@ -112,10 +111,11 @@ def test_a_run_that_fails_says_so_in_one_line(tmp_path):
     assert "Traceback" in (project / ERROR_LOG).read_text()
 
 
-def test_ctrl_c_in_the_middle_of_a_run_is_one_line(tmp_path):
+@pytest.mark.usefixtures("shared_prefect")
+def test_ctrl_c_in_the_middle_of_a_run_is_one_line(tmp_path, tried):
     project, settings = tmp_path / "work", write_settings(tmp_path)
     assert fewframes("ingest", write_clip(tmp_path / "clip"), "--project", project).returncode == 0
-    migrated(Project.at(project).prefect_home)
+    tried(Project.at(project))
     words = command("run", "--project", project, "--settings", settings, "--set", "student.first_round_iterations=5000")
     run = started(words)
     deadline = time.monotonic() + 300
