@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from al_core.ledger.store import Ledger
 from al_core.settings import Settings
 from flows.cli.main import main
 from tests.toys.ledgers import ledger_with_clip
@@ -230,15 +231,31 @@ def _out_of_range(field: FieldInfo) -> list[str]:
 
 def tried(case: Case, folder: Path, command: str = "run") -> Outcome:
     """Give a command with a wrong value to a project of one small video."""
-    project = folder / ("without" if case.without_truth else "with")
-    if not (project / "ledger.duckdb").is_file():
-        ledger_with_clip(project, with_truth=not case.without_truth)
-        _write_files(folder)
+    project = _projects(folder)[not case.without_truth]
     before = _stored(project)
     given = [part for change in case.given for part in ("--set", change.replace("FOLDER", str(folder)))]
     with _without_gpu_and_tokens():
         result = CliRunner().invoke(main, [command, "--project", str(project), *given])
     return Outcome(result.exit_code, result.output.strip(), tuple(sorted(_stored(project) ^ before)))
+
+
+@contextmanager
+def kept_open(folder: Path) -> Iterator[None]:
+    """Keep the ledgers of the projects open until the block ends, which saves opening them for each command."""
+    with ExitStack() as stack:
+        for project in _projects(folder).values():
+            stack.enter_context(Ledger(project / "ledger.duckdb").held())
+        yield
+
+
+def _projects(folder: Path) -> dict[bool, Path]:
+    """Return a project whose video has truth and one whose has none, which are made where they are not there."""
+    projects = {True: folder / "with", False: folder / "without"}
+    for with_truth, project in projects.items():
+        if not (project / "ledger.duckdb").is_file():
+            ledger_with_clip(project, with_truth)
+            _write_files(folder)
+    return projects
 
 
 def _write_files(folder: Path) -> None:

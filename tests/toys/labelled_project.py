@@ -1,7 +1,12 @@
 """A project of a 6-frame clip whose rows are written by hand, as two rounds would leave them."""
 
+import atexit
 import json
 import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +60,34 @@ def write_frames(folder, name="clip", n_frames=N_FRAMES, seen=False):
 
 def new_project(folder, names=("clip",), seen=False):
     """A project with videos and no rounds; returns (project, ledger, frame store)."""
+    return copy_of(_new_project, folder, tuple(names), seen)
+
+
+def copy_of(build, folder, *arguments):
+    """A copy of a project that this process builds once, and of its videos; returns (project, ledger, frame store).
+
+    Args:
+        build: builds it in a folder, with these arguments, as ``_new_project`` does.
+    """
+    built = _built(build, *arguments)
+    shutil.copytree(built, folder, dirs_exist_ok=True)
+    project = Project.at(folder / "project <1>")
+    ledger = open_ledger(project)
+    with ledger.held():
+        for video in ledger.videos():
+            ledger.move_video(video.video_id, str(folder / Path(video.uri).relative_to(built)))
+    return project, ledger, frames_of(project, ledger)
+
+
+@cache
+def _built(build: Callable[..., object], *arguments: object) -> Path:
+    folder = Path(mkdtemp(prefix="fewframes-toy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    build(folder, *arguments)
+    return folder
+
+
+def _new_project(folder, names, seen):
     project = Project.at(folder / "project <1>")
     ledger = open_ledger(project)
     with ledger.held():
@@ -166,6 +199,10 @@ def step(ledger, round_id, name, seconds):
 
 def finished_project(folder, quality=(0.6, 0.7)):
     """Two finished rounds; ``quality`` is the J&F of each, None for a project without truth."""
+    return copy_of(_finished_project, folder, quality)
+
+
+def _finished_project(folder, quality):
     project, ledger, frames = new_project(folder)
     with ledger.held():
         for round_id in (1, 2):

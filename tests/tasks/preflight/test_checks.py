@@ -10,7 +10,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.preflight import check, check_rounds
-from tests.bench.wrong_settings import Case, cases, leaves, tried
+from tests.bench.wrong_settings import Case, cases, kept_open, leaves, tried
 from tests.toys.ledgers import ledger_with_clip
 
 BY_SECTION = {name: list(found) for name, found in groupby(sorted(cases()), key=lambda c: c.setting.split(".")[0])}
@@ -34,10 +34,11 @@ def test_every_setting_has_wrong_values_of_each_kind():
 
 @pytest.mark.parametrize("section", BY_SECTION)
 def test_wrong_values_are_refused_in_one_line_and_nothing_is_stored(folder, section):
-    for case in BY_SECTION[section]:
-        code, message, stored = tried(case, folder)
-        assert (code, stored, message.count("\n")) == (1, (), 0), (case, message)
-        assert case.setting.split(".")[-1][:-2] in message, (case, message)
+    with kept_open(folder):
+        for case in BY_SECTION[section]:
+            code, message, stored = tried(case, folder)
+            assert (code, stored, message.count("\n")) == (1, (), 0), (case, message)
+            assert case.setting.split(".")[-1][:-2] in message, (case, message)
 
 
 WRONG = [

@@ -7,7 +7,7 @@ import numpy as np
 from al_core.masks.rle import Rle, decode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tests.toys.labelled_project import answer, deliver, new_project, select
+from tests.toys.labelled_project import answer, copy_of, deliver, new_project, select
 from tests.toys.web.serving import served
 
 ASKED = (1, 2, 4)
@@ -104,18 +104,23 @@ def masks_of(coded):
 def waiting_round(folder, seen=False, **changes):
     """A project that is served and waits for labels; gives its ledger and its address. The squares that were delivered
     are seen in the frames, or not; changes are of settings by their name in the section "annotator"."""
+    known = tuple((name, tuple(to) if isinstance(to, list) else to) for name, to in sorted(changes.items()))
+    project, *_ = copy_of(_waiting_round, folder, seen, known)
+    with served(project) as (context, owner):
+        yield context.ledger, owner.url
+
+
+def _waiting_round(folder, seen, changes):
     project, own, _ = new_project(folder, seen=seen)
     with own.held():
         own.begin_round(Settings())
         answer(own, 1, select(own, 1))
         deliver(project, own, 1)
         own.finish_round(1, None)
-        own.begin_round(Settings().changed({f"annotator.{name}": value for name, value in changes.items()}))
+        own.begin_round(Settings().changed({f"annotator.{name}": value for name, value in changes}))
         chosen = [Selected(FrameRef(1, i), rank, 0.5, "it moves") for rank, i in enumerate(ASKED)]
         own.put_selection(2, "uniform", chosen)
         own.put_requests([LabelRequest.of(2, selected) for selected in chosen])
-    with served(project) as (context, owner):
-        yield context.ledger, owner.url
 
 
 def stored(ledger, *frames):
