@@ -13,6 +13,35 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+ONE_PROCESS = (
+    "flows/cli/content/",
+    "flows/cli/models/",
+    "flows/cli/people/",
+    "flows/cli/quality/",
+    "tasks/auditing/",
+    "tasks/certificates/",
+    "tasks/curation/",
+    "tasks/discovery/",
+    "tasks/imports/",
+    "tasks/models/",
+    "tasks/report/",
+    "tasks/reviews/",
+    "tasks/steps/",
+)
+"""Rooms whose tests give no ledger to another process."""
+
+
+@pytest.fixture(autouse=True)
+def _ledgers_stay_open(request):
+    """Half of what tests of small projects compute is to open the same ledger for each operation."""
+    if not request.path.relative_to(Path(__file__).parent).as_posix().startswith(ONE_PROCESS):
+        yield
+        return
+    from tests.toys.ledgers import kept_open
+
+    with kept_open():
+        yield
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole journeys first: they take longest, and side by side nobody should wait for them at the end. What runs in

@@ -137,6 +137,7 @@ def export_everything(folder):
 
 
 @pytest.mark.end_to_end
+@pytest.mark.usefixtures("shared_prefect")
 def test_a_team_labels_plain_videos_from_the_first_command_to_the_exports(truth, tmp_path):
     assert said("ingest", "clips", "--category", "disk").count("stored: ") == len(STARTS)
     project = Project.at(tmp_path / "work")
