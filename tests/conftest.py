@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.toys.prefect.shared import prefect_beside
 from tests.toys.web.browser import needs_chromium
@@ -12,6 +13,9 @@ from tests.toys.web.browser import needs_chromium
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A third of Hypothesis's own number, for every change; --hypothesis-profile=default takes all 100.
+settings.register_profile("each change", max_examples=33)
+settings.load_profile("each change")
 
 ONE_PROCESS = (
     "flows/cli/content/",
@@ -22,7 +26,9 @@ ONE_PROCESS = (
     "tasks/certificates/",
     "tasks/curation/",
     "tasks/discovery/",
-    "tasks/imports/",
+    "tasks/imports/test_holding_out",
+    "tasks/imports/test_import_plan",
+    "tasks/imports/test_round_trips",
     "tasks/models/",
     "tasks/report/",
     "tasks/reviews/",
