@@ -19,22 +19,20 @@ settings.load_profile("each change")
 
 ONE_PROCESS = (
     "flows/cli/content/",
-    "flows/cli/models/",
     "flows/cli/people/",
     "flows/cli/quality/",
     "tasks/auditing/",
     "tasks/certificates/",
     "tasks/curation/",
-    "tasks/discovery/",
     "tasks/imports/test_holding_out",
     "tasks/imports/test_import_plan",
     "tasks/imports/test_round_trips",
-    "tasks/models/",
-    "tasks/report/",
+    "tasks/report/pages/",
+    "tasks/report/test_content",
     "tasks/reviews/",
     "tasks/steps/",
 )
-"""Rooms whose tests give no ledger to another process."""
+"""Rooms whose tests open ledgers as the product does only, and in no other process."""
 
 
 @pytest.fixture(autouse=True)
