@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
+from tasks.ledger.client import open_ledger
+from tasks.project.snapshot import ask
 from tests.toys.labelled_project import finished_project
 
 QUERY = "SELECT round_id, count(*) AS answers, NULL AS nothing FROM answer GROUP BY 1 ORDER BY 1"
@@ -83,13 +85,17 @@ ODD_VALUES = [
 ]
 
 
-@pytest.mark.parametrize("form", ["table", "csv", "json"])
 @pytest.mark.parametrize("query", ODD_VALUES)
-def test_no_question_ends_in_a_traceback(project, query, form):
-    done = sql(project, query, "--format", form)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    if done.exit_code == 0 and form == "json":
-        json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+def test_no_question_ends_in_a_traceback(project, query, monkeypatch):
+    done = {"table": sql(project, query)}
+    if done["table"].exit_code == 0:
+        # The answer is the same in each form; to ask again takes a third of a second.
+        answer = ask(project, open_ledger(project), query)
+        monkeypatch.setattr("tasks.project.snapshot.ask", lambda *_: answer)
+        done |= {form: sql(project, query, "--format", form) for form in ("csv", "json")}
+        json.loads(done["json"].stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    for form, found in done.items():
+        assert found.exception is None or isinstance(found.exception, SystemExit), (form, found.exception)
 
 
 def test_nothing_can_be_changed_by_sql(project):
