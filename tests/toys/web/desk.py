@@ -1,6 +1,6 @@
 """A small project with a queue, served to people in the test's process."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from uuid import uuid4
 
 from fastapi.testclient import TestClient
@@ -14,6 +14,7 @@ from al_core.stores.delivered import write_delivered
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
 from tests.toys.labelled_project import N_FRAMES, mask_at, new_project
+from tests.toys.ledgers import kept_open
 
 ADDRESS = "http://127.0.0.1"
 CHANGING = {"X-Fewframes": "1"}
@@ -53,10 +54,12 @@ def desk(folder, **changes):
     Args:
         changes: settings of both rounds by their name in the section "annotator".
     """
-    project, *_ = new_project(folder)
-    ledger = Ledger(project.ledger_path, patience=5)
     settings = Settings().changed({"annotator.backend": "page"} | {f"annotator.{k}": v for k, v in changes.items()})
-    with ledger.owned():
+    with ExitStack() as stack:
+        with kept_open():
+            project, *_ = new_project(folder)
+            ledger = Ledger(project.ledger_path, patience=5)
+            stack.enter_context(ledger.owned())
         yield Desk(project, ledger, settings)
 
 

@@ -1,6 +1,6 @@
 """Somebody at the labelling page, in a real browser, and a round whose frames wait for people."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from al_core.masks.rle import Rle, decode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
 from tests.toys.labelled_project import answer, copy_of, deliver, new_project, select
+from tests.toys.ledgers import kept_open
 from tests.toys.web.serving import served
 
 ASKED = (1, 2, 4)
@@ -105,8 +106,10 @@ def waiting_round(folder, seen=False, **changes):
     """A project that is served and waits for labels; gives its ledger and its address. The squares that were delivered
     are seen in the frames, or not; changes are of settings by their name in the section "annotator"."""
     known = tuple((name, tuple(to) if isinstance(to, list) else to) for name, to in sorted(changes.items()))
-    project, *_ = copy_of(_waiting_round, folder, seen, known)
-    with served(project) as (context, owner):
+    with ExitStack() as stack:
+        with kept_open():
+            project, *_ = copy_of(_waiting_round, folder, seen, known)
+            context, owner = stack.enter_context(served(project))
         yield context.ledger, owner.url
 
 
