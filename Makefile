@@ -5,6 +5,9 @@
 READY := .venv/.ready
 BIN := .venv/bin
 
+# Without bytecode on disk every process compiles what it imports anew, and every test file is compiled in each worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-17s %s\n", $$1, $$2}'
 
