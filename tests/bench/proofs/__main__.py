@@ -29,7 +29,7 @@ from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
     *("points", "discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
-    *("tags", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "scribbles", "shapes"),
+    *("tags", "exemplars", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "scribbles", "shapes"),
 )
 """From the quickest to the dearest."""
 
@@ -41,6 +41,7 @@ ELSEWHERE = {
     "granularity": "tests.bench.discovery.granularity_proof:PROOF",
     "granularity losses": "tests.bench.discovery.granularity_proof:LOSS_PROOF",
     "tags": "tests.bench.discovery.tags_proof:PROOF",
+    "exemplars": "tests.bench.discovery.exemplars_proof:PROOF",
     "scribbles": "tests.bench.discovery.scribbles_proof:PROOF",
 }
 PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
