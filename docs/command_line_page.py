@@ -134,6 +134,7 @@ EXAMPLES = {
     ],
     "pretrain": [
         "fewframes pretrain --encoder --project work",
+        "fewframes pretrain --encoder --discovered --project work",
         "fewframes pretrain --encoder --parent --steps 600 --project work",
         "fewframes pretrain --depth --focal 0.9 --pictures seen --project work",
         "fewframes pretrain --encoder --forget --project work",

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from al_core.errors import NotReady
 from al_core.fingerprint import fingerprint
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from al_core.depth.depth_training import Lesson
 
 ENCODER_STEPS = 1200
+DISCOVERY_STEPS = 400
 PARENT_STEPS = 1000
 DEPTH_STEPS = 1000
 
@@ -54,6 +58,28 @@ def pretrain_encoder(
     side, disk = settings.propagation.flow_long_side, _cache(project)
     encoder = trained_on_all(clips, side, disk, steps, settings.seed, on_progress)
     return _kept(project, "encoder", to_bytes(encoder), _videos(ledger), steps)
+
+
+def encoder_of_discovery(
+    project: Project, ledger: Ledger, settings: Settings, steps: int, on_progress: Tell | None = None
+) -> Pretrained:
+    """Let the student of what moves learn, as for ``fewframes discover --method granularity``, and keep its encoder.
+
+    A command that was stopped goes on where it was; on footage that is the same nothing is trained again.
+
+    Raises:
+        NotReady: nothing was found to move in any video.
+    """
+    from al_core.discovery.granularity.student import GranularityStudent
+    from al_core.networks.network_state import to_bytes
+    from tasks.discovery.finding import Search
+
+    search = Search.begun(project, ledger, settings, GranularityStudent.name)
+    # Not from the encoder that it is to replace.
+    student = GranularityStudent(replace(search.teacher.means, encoder=None), steps=steps)
+    clips = list(search.clips.values())
+    student.learn(clips, search.given, np.random.default_rng(settings.seed), on_progress)
+    return _kept(project, "encoder", to_bytes(student.network.encoder), _videos(ledger), steps)
 
 
 def pretrain_depth(

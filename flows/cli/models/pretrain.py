@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--encoder", is_flag=True, help="What affinity compares frames with, and tracks knows objects by.")
+@click.option("--discovered", is_flag=True, help="With --encoder: that of discovery by granularity.")
 @click.option("--parent", is_flag=True, help="What specialist starts from; it learns from labelled frames.")
 @click.option(
     "--depth", is_flag=True, help="How near things are, from a camera that moves; students may start from it."
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="With --depth: write frames of each video there, each beside its depth and its labels.",
 )
-@click.option("--steps", type=click.IntRange(1), help="Of training.  [default: 1200 for an encoder, else 1000]")
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help="Of training.  [default: 1200 for an encoder (discovered: 400), else 1000]",
+)
 @click.option("--forget", is_flag=True, help="Use it no longer, instead of training it.")
 @project_option
 def pretrain(
     encoder: bool,
+    discovered: bool,
     parent: bool,
     depth: bool,
     focal: float | None,
@@ -59,6 +65,8 @@ def pretrain(
         raise click.UsageError("say what is to be trained: --encoder, --parent, --depth, or several of them")
     if (focal is not None or pictures is not None) and not depth:
         raise click.UsageError("--focal and --pictures are about what --depth learns; give --depth too")
+    if discovered and not encoder:
+        raise click.UsageError("--discovered is about the encoder; give --encoder too")
     project, ledger = opened(root)
     for kind in kinds if forget else ():
         there = pretraining.forget(project, kind)
@@ -67,12 +75,12 @@ def pretrain(
         return
     settings = settings_in_force(ledger)
     usual = {
-        "encoder": pretraining.ENCODER_STEPS,
+        "encoder": pretraining.DISCOVERY_STEPS if discovered else pretraining.ENCODER_STEPS,
         "parent": pretraining.PARENT_STEPS,
         "depth": pretraining.DEPTH_STEPS,
     }
     train: dict[str, Callable[..., Pretrained]] = {
-        "encoder": pretraining.pretrain_encoder,
+        "encoder": pretraining.encoder_of_discovery if discovered else pretraining.pretrain_encoder,
         "parent": pretraining.pretrain_parent,
         "depth": partial(pretraining.pretrain_depth, focal=focal),
     }

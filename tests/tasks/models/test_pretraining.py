@@ -9,18 +9,22 @@ from al_core.depth.depth_network import load_depth_network
 from al_core.errors import BadCheckpoint, BadSettings, NotReady
 from al_core.networks import training_loop
 from al_core.networks.network_state import to_bytes
+from al_core.project import Project
 from al_core.propagation.affinity import encoder_training
 from al_core.propagation.affinity.encoder import load_encoder, new_encoder
 from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.records import FrameRef, LabelRequest, Progress, Selected
 from al_core.settings import Settings
 from al_core.stores.pretrained import PretrainedNetworks
-from tasks.models.pretraining import forget, pretrain_depth, pretrain_encoder, pretrain_parent
+from tasks.ledger.client import open_ledger
+from tasks.models.pretraining import encoder_of_discovery, forget, pretrain_depth, pretrain_encoder, pretrain_parent
 from tasks.preflight.checks import check_weights
+from tasks.project.ingest import ingest_paths
 from tasks.steps.context import RoundContext
 from tasks.steps.model_selection.choosing import choose_propagators
 from tasks.steps.propagate import propagate_video
 from tasks.steps.train import starting_checkpoint
+from tests.toys.footage.movers import line, mover_clip, write_frames
 from tests.toys.footage.travelling import travelling_clip
 from tests.toys.ledgers import clip, context_of, mask_answer, times_us
 from tests.toys.students import NARROW
@@ -56,6 +60,19 @@ def test_an_encoder_of_all_videos_is_kept_and_made_once(place: Workplace) -> Non
     told.clear()
     assert pretrain_encoder(place.project, place.ledger, SETTINGS, 3, told.append) == made
     assert told == []
+    assert networks.all() == [made]
+
+
+def test_the_encoder_of_discovery_is_kept_and_made_once(tmp_path: Path) -> None:
+    project = Project.at(tmp_path / "project")
+    ledger = open_ledger(project)
+    movers = write_frames(tmp_path / "movers", mover_clip({1: line((12, 16), (4, 0), 6)}, radius=7, size=(32, 64)))
+    assert not ingest_paths(ledger, [movers]).failed
+    made = encoder_of_discovery(project, ledger, SETTINGS, 2)
+    assert (made.kind, made.videos, made.frames, made.steps) == ("encoder", 1, 6, 2)
+    networks = PretrainedNetworks(project.pretrained)
+    assert to_bytes(load_encoder(networks.path(made))) != to_bytes(new_encoder(0))
+    assert encoder_of_discovery(project, ledger, SETTINGS, 2) == made
     assert networks.all() == [made]
 
 
