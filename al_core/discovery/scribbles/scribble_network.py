@@ -67,7 +67,7 @@ class ScribbleNetwork(Discoverer):
         rng: np.random.Generator,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> int:
-        """Learn from all strokes, and from the masks that people drew or that were given as shapes."""
+        """Learn from all strokes, and from the shapes of other masks if any were given."""
         numbers, schedule = class_numbers(given), Schedule()
         seed = int(rng.integers(2**31))
         footage = [clip.frames.sha256 for clip in clips]
@@ -109,17 +109,14 @@ def seen_size(clip: DiscoveryClip) -> tuple[int, int]:
 def lesson_of(clips: Sequence[DiscoveryClip], given: Given) -> Lesson:
     """Return what is learnt from: frames with strokes, frames, and masks of other pictures."""
     numbers, of_clip = class_numbers(given), {clip.video_id: clip for clip in clips}
-    scribbled, drawn = [], []
+    scribbled = []
     for frame in given:
         clip = of_clip.get(frame.label.frame.video_id)
         classes = classes_of(frame, numbers, seen_size(clip)) if clip is not None else None
         if clip is None or classes is None or not (classes >= 0).any():
             continue
         scribbled.append(ScribbledFrame(_read(clip, frame.frame_idx), classes))
-        masks = frame.masks(seen_size(clip))
-        if masks and frame.label.complete and len(masks) == len(frame.label.objects):
-            drawn.append(np.any(list(masks.values()), axis=0))
-    shapes = [*drawn, *map(scaled, given.shapes)]
+    shapes = [scaled(mask) for mask in given.shapes]
     return Lesson(scribbled, _pictures(clips), shapes)
 
 
