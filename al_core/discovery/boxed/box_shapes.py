@@ -9,6 +9,7 @@ from al_core.discovery.boxed.box_labels import LabelledBoxes, check_boxes, has_b
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, FoundObject
 from al_core.discovery.given import Given, Hint
 from al_core.errors import NotReady
+from al_core.interactive.boxes import refine_with_box
 from al_core.masks.soft import patch_of, resample
 from al_core.networks.network_state import kept_or_trained, load_kept
 from al_core.networks.shapes.box_crops import BoxedObject
@@ -149,7 +150,8 @@ def _cut_out(
         image, wanted = clip.frames.read(frame.frame_idx), [kinds[known.categories[number]] for number in known.boxes]
         made = masks_in_boxes(network, image, list(known.boxes.values()), wanted)
         for number, found in zip(known.boxes, made, strict=True):
-            labels[frame.frame_idx][number] = found.mask
+            # The network knows where the object is, its colours end it to the pixel.
+            labels[frame.frame_idx][number] = refine_with_box(image, found.probability, known.boxes[number])
             confidence[number] = min(confidence.get(number, 1.0), found.confidence)
             categories[number] = known.categories[number]
     return (labels if confidence else {}), confidence, categories

@@ -26,6 +26,7 @@ from al_core.masks.soft import Window
 from al_core.networks.shapes.box_crops import BoxedObject, window_around
 from al_core.networks.shapes.shape_refiner import masks_in_boxes
 from al_core.networks.shapes.shape_training import STEPS, new_shape_network, train_shapes
+from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.movers import Mask, iou
 from tests.toys.labelling.two_skins import STRIPED, Scene, two_skins
 
@@ -119,6 +120,20 @@ def _smaller(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 def _by_colours(image: NDArray[np.uint8], boxes: Sequence[Window], kinds: Sequence[int]) -> list[Mask]:
     return [refine_with_box(image, np.zeros(image.shape[:2], np.float32), box) for box in boxes]
 
+
+def figures(scenes: Sequence[Scene], seed: int, cache: Path) -> Figures:
+    """The mean overlap of every arm on the toys of a seed, where the striped category only has boxes."""
+    return {arm: float(np.mean(values)) for arm, values in arms_on(scenes, STRIPED, seed).items()}
+
+
+PROOF = Proof(
+    "boxes",
+    (Claim(SPREADS, HEAD), Claim(SPREADS, COLOURS), Claim(BOTH, COLOURS), Claim(BOTH, SPREADS)),
+    lambda seed: {"two categories": two_skins(seed, N_TOYS)},
+    figures,
+    seeds=5,
+    on_clips=False,
+)
 
 CASES: Mapping[str, Callable[[Path], list[Scene]]] = {"fruits": fruits, "tabletop": tabletop}
 

@@ -29,7 +29,8 @@ from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
 
 NAMES = (
     *("points", "discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
-    *("tags", "exemplars", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "scribbles", "shapes"),
+    *("tags", "exemplars", "boxes", "cycle", "unlabelled", "depth", "granularity", "granularity losses", "scribbles"),
+    "shapes",
 )
 """From the quickest to the dearest."""
 
@@ -42,6 +43,7 @@ ELSEWHERE = {
     "granularity losses": "tests.bench.discovery.granularity_proof:LOSS_PROOF",
     "tags": "tests.bench.discovery.tags_proof:PROOF",
     "exemplars": "tests.bench.discovery.exemplars_proof:PROOF",
+    "boxes": "tests.bench.discovery.boxed_categories:PROOF",
     "scribbles": "tests.bench.discovery.scribbles_proof:PROOF",
 }
 PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
