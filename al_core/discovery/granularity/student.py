@@ -1,6 +1,6 @@
 """Objects found by a student of the motion teacher: it has seen what moves, and finds it where it stands still, too.
 
-It learns on the footage of the whole project, a minute or two, and is kept in the cache. What it says of a frame is
+It learns on the footage of the whole project, some minutes, and is kept in the cache. What it says of a frame is
 taken together with what moves there, and followed over time as the motion teacher's objects are.
 """
 

@@ -25,7 +25,7 @@ from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.records import Progress
 
 STEPS = 400
-"""A step takes the same time on any footage: together they are one to two minutes of one processor."""
+"""A step takes the same time however much footage there is, half a second of one processor on frames of 16:9."""
 
 SHOTS = 2
 """That a step learns from."""
