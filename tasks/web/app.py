@@ -15,6 +15,7 @@ from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.reviewing import review_routes
 from tasks.web.state import WebContext
+from tasks.web.tagging import tag_routes
 from tasks.web.tracking import track_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -26,6 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     track_routes.router,
     category_routes.router,
     audit_routes.router,
+    tag_routes.router,
     state.router,
     api_description.router,
     pages.router,

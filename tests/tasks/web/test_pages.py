@@ -12,6 +12,7 @@ from al_core.project import Project
 from al_core.records import COMPONENTS as LEDGER_COMPONENTS
 from tasks.web import pages
 from tasks.web.error_responses import add_error_handlers
+from tasks.web.tagging import tag_routes
 from tests.toys.web.browser import browser, needs_chromium
 from tests.toys.web.serving import served
 
@@ -20,6 +21,7 @@ def application() -> FastAPI:
     app = FastAPI()
     add_error_handlers(app)
     app.include_router(pages.router)
+    app.include_router(tag_routes.router)
     return app
 
 
@@ -31,7 +33,7 @@ def client():
     return TestClient(application())
 
 
-@pytest.mark.parametrize("path", ["/", "/label", "/enter"])
+@pytest.mark.parametrize("path", ["/", "/label", "/enter", "/tags"])
 def test_a_page_has_no_script_or_style_of_its_own_and_asks_nobody_else(client, path):
     page = client.get(path).text
     assert not re.search(r"<script(?![^>]*(src=|application/json))", page)
@@ -43,7 +45,8 @@ def test_a_page_has_no_script_or_style_of_its_own_and_asks_nobody_else(client, p
 
 
 def test_every_file_that_the_pages_and_scripts_name_is_there(client):
-    named = re.findall(r"(?:src|href)=\"(static/[^\"]+)\"", client.get("/label").text + client.get("/").text)
+    shown = "".join(client.get(page).text for page in ("/label", "/", "/tags"))
+    named = re.findall(r"(?:src|href)=\"(static/[^\"]+)\"", shown)
     folder = f"static/{pages.static_version()}"
     for name, path in pages.static_files().items():
         if name.endswith(".js"):

@@ -1,0 +1,1 @@
+"""Tags on the page: what is in stretches of a video, said without drawing."""
