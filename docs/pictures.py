@@ -110,6 +110,22 @@ def asked_views(running, ledger, url):
         person.context.close()
 
 
+def tagging_view(running, ledger, url):
+    """Take the view in which people say what is in stretches of a video."""
+    context = running.new_context(viewport=VIEWS)
+    page = context.new_page()
+    page.goto(f"{url}/enter#{key_of(ledger, 'Dee', Role.ANNOTATOR)}")
+    page.wait_for_url(lambda address: "/enter" not in address)
+    page.goto(f"{url}/tags")
+    page.wait_for_selector("#cell-1 img")
+    for keys in (("Shift+ArrowRight", "Shift+ArrowRight", "y"), ("End", "Shift+ArrowLeft", "n"), ("ArrowUp",)):
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_timeout(1500)
+    page.screenshot(path=IMAGES / "tags.png")
+    context.close()
+
+
 def tracking_view(running, ledger, url):
     """Take the page while an object is carried to the frames that come next."""
     person = Person(running, f"{url}/enter#{key_of(ledger, 'Bo', Role.ANNOTATOR)}", viewport=VIEWS)
@@ -190,6 +206,7 @@ def main(root):
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
         discovered_view(running)
+        tagging_view(running, context.ledger, owner.url)
         tracking_view(running, context.ledger, owner.url)
         review_view(running, context.ledger, owner.url)
         asked_views(running, context.ledger, owner.url)

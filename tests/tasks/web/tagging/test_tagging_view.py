@@ -34,14 +34,14 @@ def settled(page, *said):
 
 
 def test_a_stretch_is_spoken_of_by_keys(page, ledger):
-    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("n")
-    settled(page, "gone", "gone", "gone", "open", "open", "open")
+    settled(page, "open", "gone", "gone", "open", "open", "open")
     page.keyboard.press("End")
     page.keyboard.press("y")
-    settled(page, "gone", "gone", "gone", "open", "open", "here")
-    assert ledger[0].category_tags() == {1: (CategoryTag(1, 0, 2, 1, False), CategoryTag(1, 5, 5, 1, True))}
+    settled(page, "open", "gone", "gone", "open", "open", "here")
+    assert ledger[0].category_tags() == {1: (CategoryTag(1, 1, 2, 1, False), CategoryTag(1, 5, 5, 1, True))}
 
 
 def test_pictures_are_marked_by_clicks_and_one_after_the_other_is_spoken_of(page, ledger):
@@ -52,12 +52,21 @@ def test_pictures_are_marked_by_clicks_and_one_after_the_other_is_spoken_of(page
     page.click("#cell-3")
     page.click('[data-says="open"]')
     settled(page, "open", "open", "here", "open", "here", "open")
-    page.click("#cell-0")
-    for _ in range(2):
-        page.click('[data-says="gone"]')
-        page.wait_for_function("() => document.getElementById('saved').textContent === 'saved'")
-    settled(page, "gone", "gone", "here", "open", "here", "open")
-    assert len(ledger[0].category_tags()[1]) == 3
+    page.click("#cell-1")
+    page.click('[data-says="gone"]')
+    settled(page, "open", "gone", "here", "open", "here", "open")
+    assert page.get_attribute("#cell-2", "aria-selected") == "true"
+    page.click('[data-says="gone"]')
+    settled(page, "open", "gone", "gone", "open", "here", "open")
+    assert ledger[0].category_tags() == {1: (CategoryTag(1, 1, 2, 1, False), CategoryTag(1, 4, 4, 1, True))}
+
+
+def test_what_somebody_drew_is_not_spoken_against(page, ledger):
+    """The square of frame 0 was drawn in the first round."""
+    page.keyboard.press("n")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "somebody drew one in frame 0" in page.inner_text("#problem")
+    assert ledger[0].category_tags() == {}
 
 
 def test_a_stretch_is_looked_at_more_closely_and_the_way_back_is_kept(page):
