@@ -58,6 +58,3 @@ STATE = {
     "paused": "paused since 2026-11-26 08:00 UTC",
     "over": "all rounds are done: 5 of 5",
 }
-
-TAGGED_VIDEOS = {"videos": [{"video_id": 1, "name": "dog", "n_frames": 300, "n_tagged": 120}]}
-TAGS = {"tags": [{"first_frame": 0, "last_frame": 119, "category_id": 1, "present": True}]}

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from al_core.errors import BadLabel
 from al_core.ledger.campaign.category_tags import Tags
 from al_core.records import CategoryTag
-from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller
 from tasks.web.error_responses import ApiError, answers
 from tasks.web.label_cache import LabelCache
@@ -21,6 +20,10 @@ router = APIRouter()
 LARGEST = 2**31 - 1
 MOST_TAGS = 1_000
 """In one call."""
+
+TAGGED_VIDEOS = {"videos": [{"video_id": 1, "name": "dog", "n_frames": 300, "n_tagged": 120}]}
+TAGS = {"tags": [{"first_frame": 0, "last_frame": 119, "category_id": 1, "present": True}]}
+"""What the calls answer, as the description of the API shows."""
 
 VideoId = Annotated[int, Path(ge=0, le=LARGEST)]
 Number = Annotated[int, Field(ge=0, le=LARGEST)]
@@ -49,7 +52,7 @@ async def tagging_page() -> HTMLResponse:
     return HTMLResponse(filled("tags.html"))
 
 
-@router.get("/api/tags", responses=answers(403, example=examples.TAGGED_VIDEOS))
+@router.get("/api/tags", responses=answers(403, example=TAGGED_VIDEOS))
 def tagged_videos(context: Context, person: Labeller) -> dict[str, Any]:
     """List the videos that may be tagged, and of how many frames of each something was said."""
     ledger = context.ledger
@@ -68,14 +71,14 @@ def tagged_videos(context: Context, person: Labeller) -> dict[str, Any]:
     }
 
 
-@router.get("/api/tags/{video_id}", responses=answers(403, 404, example=examples.TAGS))
+@router.get("/api/tags/{video_id}", responses=answers(403, 404, example=TAGS))
 def tags_of(request: Request, context: Context, person: Labeller, video_id: VideoId) -> dict[str, Any]:
     """Return what is said of the frames of a video."""
     _check(request, video_id)
     return _told(context.ledger.category_tags(), video_id)
 
 
-@router.post("/api/tags/{video_id}", responses=answers(403, 404, 422, example=examples.TAGS))
+@router.post("/api/tags/{video_id}", responses=answers(403, 404, 422, example=TAGS))
 def tag(request: Request, context: Context, person: Labeller, video_id: VideoId, body: TagsBody) -> dict[str, Any]:
     """Say what is in stretches of a video, all or nothing; returns what is said of its frames now."""
     _check(request, video_id)
