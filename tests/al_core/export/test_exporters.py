@@ -3,6 +3,7 @@
 import pytest
 
 from al_core.errors import UnknownName
+from al_core.export import FORMATS
 from al_core.export.contents import ExportOptions
 from al_core.export.exporters import EXPORTERS, write_export
 from tests.toys.footage.export_clips import usual_clip
@@ -11,11 +12,11 @@ NAMES = {1: "dog", 2: "cat"}
 
 
 def test_an_unknown_format_lists_the_known_ones():
-    with pytest.raises(UnknownName, match=r"coco, davis, mots, overlay-mp4, yolo-seg, .*Did you mean 'davis'"):
+    with pytest.raises(UnknownName, match=r"coco, davis, mots, overlay-mp4, points, yolo-seg, .*Did you mean 'davis'"):
         EXPORTERS["davix"]
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_writes_all_or_nothing_and_reports_the_same_counts(tmp_path, name):
     report = write_export(name, [usual_clip()], NAMES, tmp_path / "out", ExportOptions(empty=True))
     assert (report.frames, report.empty_frames, report.masks) == (4, 1, 4)
@@ -26,7 +27,7 @@ def test_every_format_writes_all_or_nothing_and_reports_the_same_counts(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_same_export_writes_the_same_bytes(tmp_path, name):
     for folder in ("a", "b"):
         write_export(name, [usual_clip()], NAMES, tmp_path / folder)
@@ -35,7 +36,7 @@ def test_the_same_export_writes_the_same_bytes(tmp_path, name):
     assert first == second
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_progress_ends_at_its_total_and_never_goes_back(tmp_path, name):
     seen = []
     write_export(name, [usual_clip(), usual_clip(name="other", video_id=2)], NAMES, tmp_path / "out", None, seen.append)
@@ -44,7 +45,7 @@ def test_progress_ends_at_its_total_and_never_goes_back(tmp_path, name):
     assert seen[-1].done == seen[-1].total
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_an_export_that_fails_leaves_nothing_behind(tmp_path, name):
     clip = usual_clip()
 

@@ -27,7 +27,7 @@ from al_core.students.build import (
     read_checkpoint,
 )
 
-SHIPPED = ["condinst_r50_fpn", "mask_rcnn_r101_fpn", "mask_rcnn_r50_fpn", "rtmdet_ins_tiny"]
+SHIPPED = ["condinst_r50_fpn", "mask_rcnn_r101_fpn", "mask_rcnn_r50_fpn", "mask_rcnn_shapeprop", "rtmdet_ins_tiny"]
 
 
 @pytest.fixture(scope="module", autouse=True)
