@@ -70,12 +70,6 @@ def diffuse(points: Points, where: Points, ids: NDArray[np.int64], steps: int = 
     return PointLabels(instance, confidence)
 
 
-def nearest_pixels(where: Points, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the instance of the pixel that each point falls on, [n]: what diffusion is compared with."""
-    columns, rows = where.round().astype(np.int64).T
-    return ids[rows, columns]
-
-
 def _neighbours(points: Points) -> tuple[NDArray[np.int64], Points]:
     """Return the nearest points of each and their distances, [n, k] each; the point itself is among them."""
     distances, near = cKDTree(points).query(points, k=np.arange(1, min(NEIGHBOURS + 1, len(points)) + 1))

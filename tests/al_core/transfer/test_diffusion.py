@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from al_core.transfer.diffusion import diffuse, nearest_pixels
-from tests.toys.lidar.raycast import HEIGHT, WIDTH, street
+from al_core.transfer.diffusion import diffuse
+from tests.toys.lidar.raycast import HEIGHT, WIDTH, nearest_pixels, street
 
 
 def plate(distance: float, side: float = 1.0, step: float = 0.1) -> np.ndarray:

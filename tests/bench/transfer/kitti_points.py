@@ -19,9 +19,10 @@ from rich.table import Table
 from al_core.footage.images import read_image
 from al_core.interactive.boxes import refine_with_box
 from al_core.masks.soft import Window
-from al_core.transfer.diffusion import diffuse, nearest_pixels
+from al_core.transfer.diffusion import diffuse
 from al_core.transfer.rig import Rig, read_rig
 from al_core.transfer.scans import read_scan
+from tests.toys.lidar.raycast import nearest_pixels
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.transfer.diffusion import diffuse, nearest_pixels
+from al_core.transfer.diffusion import diffuse
 from tests.bench.proofs.proof import Claim, Figures, Proof
-from tests.toys.lidar.raycast import HEIGHT, WIDTH, Street, street
+from tests.toys.lidar.raycast import HEIGHT, WIDTH, Street, nearest_pixels, street
 
 DILATED = 3
 LEAST_POINTS = 20

@@ -67,6 +67,12 @@ def street(seed: int, n_boxes: int = 4) -> Street:
     return Street(Rig(projection, to_camera), masks.reshape(HEIGHT, WIDTH), (there - LIDAR_AT) @ axes, objects)
 
 
+def nearest_pixels(where: NDArray[np.float64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the instance of the pixel that each point falls on, [n]: what diffusion is compared with."""
+    columns, rows = where.round().astype(np.int64).T
+    return ids[rows, columns]
+
+
 def _hit(
     start: NDArray[np.float64], rays: NDArray[np.float64], boxes: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
