@@ -41,12 +41,14 @@ lint: $(READY) ## style, formatting, types and the direction of imports
 demo: $(READY) ## label real footage in rounds; DATA=folder takes your own (DAVIS layout)
 	@$(BIN)/fewframes demo $(if $(DATA),--data "$(DATA)")
 
-docs: $(READY) ## write the generated pages in docs/ anew
+docs: $(READY) ## write the generated pages in docs/ anew, and the site of all pages in build/docs
 	@$(BIN)/python docs/settings_page.py
 	@$(BIN)/python docs/command_line_page.py
 	@$(BIN)/python docs/schema_page.py
 	@$(BIN)/python docs/http_api_page.py
+	@$(BIN)/python docs/api_page.py
+	@.ci/docs
 
 clean: ## delete the environment and caches; keeps data/ and runs/
-	rm -rf .venv .venv-label-studio .venv-cvat .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-label-studio .venv-cvat .venv-docs .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find al_core tasks flows tests configs -name __pycache__ -type d -prune -exec rm -rf {} +

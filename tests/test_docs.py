@@ -118,16 +118,42 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", ["settings_page", "command_line_page", "schema_page", "http_api_page"])
+@pytest.mark.parametrize("name", ["settings_page", "command_line_page", "schema_page", "http_api_page", "api_page"])
 def test_generated_pages_are_fresh(name):
     module = script(name)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), "give the command: make docs"
 
 
-def test_no_page_is_without_a_way_to_it():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert f"docs/{page.name}" in readme
+def test_every_page_has_one_place_in_the_navigation_of_the_site():
+    docs = ROOT / "docs"
+    parts = script("site_navigation").parts((docs / "index.md").read_text(encoding="utf-8"))
+    listed = [page for links in parts.values() for _, page in links]
+    assert [*parts] == ["Tutorial", "How to", "Reference", "Explanation"]
+    assert sorted(listed) == sorted(p.name for p in docs.glob("*.[mi][dp]*") if p.suffix != ".py" and p.stem != "index")
+    assert "docs/index.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_navigation_is_made_of_the_lists_of_the_first_page():
+    made = script("site_navigation")
+    text = "# x\n\n## One\n\n- [A b](a.md): what\n  goes on\n- [C](c.ipynb): d\n\n## Text\n\nno links\n"
+    assert made.parts(text) == {"One": [("A b", "a.md"), ("C", "c.ipynb")]}
+    assert made.contents(text) == "```{toctree}\n:hidden:\n:caption: One\n\nA b <a>\nC <c>\n```\n"
+
+
+def test_a_notebook_reads_as_a_page():
+    cells = [
+        {"cell_type": "markdown", "source": ["# A\n", "b"]},
+        {"cell_type": "code", "source": ["1 + 1"], "outputs": [{"data": {"text/plain": ["2"]}}, {"text": ["c\n"]}]},
+    ]
+    page = script("site_navigation").notebook({"cells": cells})
+    assert page == "# A\nb\n\n```python\n1 + 1\n```\n\n```text\n2\n```\n\n```text\nc\n```"
+
+
+def test_the_api_page_says_how_a_call_is_made_and_what_it_raises():
+    page = script("api_page").page()
+    assert "## Project\n\n```python\nProject(root: str | Path, cache: str | Path | None = None)\n```" in page
+    assert "```python\nroot: Path\n```\n\nIts folder, absolute." in page
+    assert "Errors:\n\n- `FewframesError`: one of them cannot be taken in; the others are." in page
 
 
 def test_the_documented_coco_label_file_is_read(tmp_path):
