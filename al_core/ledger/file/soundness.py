@@ -66,7 +66,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_room(path: Path) -> None:
-    """Check the room before something is written: DuckDB 1.5 may end the process when its log cannot grow in a commit.
+    """Check the room before something is written: DuckDB may end the process when its log cannot grow in a commit.
 
     Raises:
         NoSpace: the disk is all but full.
@@ -175,8 +175,10 @@ def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
         return FewframesError(f"{path}: this user may not read it ({text.splitlines()[0]}); get the right to read it")
     if isinstance(error, duckdb.FatalException):
         return LedgerCorrupt(f"{path}: the database gave up ({text.splitlines()[0]}); give the same command again")
-    if isinstance(error, duckdb.SerializationException | duckdb.InternalException) or (
-        isinstance(error, duckdb.IOException) and (str(path) in text or "Corrupt" in text)
+    if (
+        isinstance(error, duckdb.SerializationException | duckdb.InternalException)
+        or "Corrupt WAL" in text
+        or (isinstance(error, duckdb.IOException) and (str(path) in text or "Corrupt" in text))
     ):
         return LedgerCorrupt(f"{path}: cannot be read as a ledger ({text.splitlines()[0]}). {_MEND}")
     return None

@@ -98,7 +98,8 @@ def test_zeros_at_the_end_of_the_log_are_dropped(logged, lost, caplog):
         file.write(bytes(5000))
     kept = ["one", "two"] if lost == 0 else ["one"]
     assert list(Ledger(path, patience=0).categories().values()) == kept
-    assert "dropped zeros at the end of its log" in caplog.text
+    # Between entries the database itself ends its log where zeros begin.
+    assert ("dropped zeros at the end of its log" in caplog.text) == (lost > 0)
 
 
 def test_other_damage_in_the_log_is_refused(logged):
