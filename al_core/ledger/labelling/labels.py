@@ -43,7 +43,8 @@ standing AS (SELECT * FROM said QUALIFY coalesce(count(*) FILTER (complete) OVER
 SELECT a.video_id, a.frame_idx, answer_id, complete, coalesce(absent, []), CASE
     WHEN a.kind = 'absent' OR gestures IS NULL THEN a.kind
     WHEN len({_WORKED}) = 0 THEN 'accept'
-    WHEN a.kind = 'accept' OR len(list_filter({_WORKED}, lambda g: json_extract_string(g, '$[4]') IS NULL)) = 0 THEN 'click'
+    WHEN a.kind = 'accept'
+        OR len(list_filter({_WORKED}, lambda g: json_extract_string(g, '$[4]') IS NULL)) = 0 THEN 'click'
     ELSE a.kind END, track_id, category_id, height, width, rle_counts, attributes
 FROM standing a JOIN video USING (video_id) LEFT JOIN label USING (answer_id)
 ORDER BY 1, 2, a.round_id, a.created_at, a.request_id DESC, track_id
