@@ -263,7 +263,10 @@ class TeacherSettings(_Section):
 
 
 class UncertaintySettings(_Section):
-    """Weights of the components in a frame's score; every component is higher where less is certain."""
+    """Weights of the components in a frame's score; every component is higher where less is certain.
+
+    ``plugins`` are components of other people's code, each of which weighs ``plugin_weight``.
+    """
 
     class_entropy: Annotated[float, Field(ge=0)] = 1.0
     mutual_information: Annotated[float, Field(ge=0)] = 1.0
@@ -271,6 +274,8 @@ class UncertaintySettings(_Section):
     mask_disagreement: Annotated[float, Field(ge=0)] = 1.0
     existence_disagreement: Annotated[float, Field(ge=0)] = 1.0
     temporal_inconsistency: Annotated[float, Field(ge=0)] = 1.0
+    plugins: tuple[str, ...] = ()
+    plugin_weight: Annotated[float, Field(ge=0)] = 1.0
 
 
 FORMER_STRATEGIES = {"cycle_dissimilarity": "patch_cycles"}
@@ -298,6 +303,10 @@ AskedKind = Literal["accept", "click", "box", "scribble", "polygon", "mask", "ta
 """What people can be asked for."""
 
 
+LEARNED = "learned"
+"""The refiner of the page that a project's own labels taught; until they did it is the plain one."""
+
+
 class AnnotatorSettings(_Section):
     """Who answers, and what an answer costs in human seconds (defaults as EVA-VOS counts them).
 
@@ -307,9 +316,10 @@ class AnnotatorSettings(_Section):
     video that a person labelled last comes before ``same_video`` frames of better rank. Of the requests,
     ``blind_share`` are shown without prelabels and ``double_share`` go to a second person too; ``known_truth_share`` as
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
-    are asked for beforehand, so that nobody waits while a round trains. ``refiner_seconds`` of each round go into a
-    refiner that learns from the labels what clicks and boxes mean here. ``attributes`` are what may be said of objects
-    beside their masks ("occluded"), those of one category after its name ("car: parked").
+    are asked for beforehand, so that nobody waits while a round trains. Clicks and boxes become masks by
+    ``refiner``; ``refiner_seconds`` of each round go into the "learned" one, which learns from the labels what they
+    mean here. ``attributes`` are what may be said of objects beside their masks ("occluded"), those of one category
+    after its name ("car: parked").
 
     With ``review`` "after", reviewers look at ``review_share`` of the answers, and what they return is asked again;
     with "before" they look at all, and nothing is used that is not approved.
@@ -336,6 +346,7 @@ class AnnotatorSettings(_Section):
     double_share: Share = 0.0
     known_truth_share: Share = 0.0
     ahead: NonNegative | Auto = AUTO
+    refiner: str = LEARNED
     refiner_seconds: Seconds = 120.0
     review: Literal["none", "after", "before"] = "none"
     review_share: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -90,6 +90,8 @@ MEANING = {
     "uncertainty.mask_disagreement": "Weight of 1 - mean pairwise IoU of the members' masks.",
     "uncertainty.existence_disagreement": "Weight of objects that some members miss.",
     "uncertainty.temporal_inconsistency": "Weight of the difference to the neighbouring frames.",
+    "uncertainty.plugins": "Components of your own; see [plug-ins](plugins.md).",
+    "uncertainty.plugin_weight": "Weight of each of them.",
     "selection.strategy": "How frames are chosen; see [the strategies](selection.md), and [plug-ins](plugins.md).",
     "selection.frames_per_round": "Frames that a round asks for; `auto`: a fifth of the budget, at least two for each "
     "person, and enough that nobody waits while the machine works.",
@@ -141,6 +143,8 @@ MEANING = {
     ),
     "annotator.ahead": "Frames of the next round that `page` asks for beforehand; 0: people wait while a round trains; "
     "`auto`: as many as people can label while the machine works.",
+    "annotator.refiner": "What makes masks of clicks, strokes and boxes on `page`: `learned`, `plain` (the colours of "
+    "the frame alone), or [your own](plugins.md).",
     "annotator.refiner_seconds": "Seconds of training in each round for a refiner of `page` that learns from the "
     "labels (see [labelling](labelling.md)); 0: none.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "

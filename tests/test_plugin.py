@@ -4,25 +4,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from al_core.benchmark.world import World
 from al_core.export.contents import ExportOptions
 from al_core.ledger.store import Ledger
+from al_core.masks.soft import SoftMask, Window
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.propagation.flow import FlowPropagator
-from al_core.records import Provenance
+from al_core.records import COMPONENTS, Provenance
 from al_core.selection import STRATEGIES
-from al_core.settings import PropagationSettings, Settings
+from al_core.settings import PropagationSettings, Settings, UncertaintySettings
 from al_core.stores.delivered import read_delivered
 from al_core.stores.optical_flow import FlowStore
+from al_core.stores.predictions import FramePrediction, PredictedObject
+from al_core.uncertainty.scores import FrameScorer, combine
 from tasks.benchmark.bench import Arm, Bench, run_arm
 from tasks.preflight import check
 from tasks.project.export import export_project
 from tasks.project.ingest import ingest_paths, open_last_frames
 from tasks.steps.context import RoundContext
 from tasks.steps.table import collect, propagate, request, select
+from tasks.web.refining.page_gestures import PageGestures
+from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import write_clip
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "docs" / "plugin"
@@ -90,6 +96,27 @@ def test_a_round_an_export_and_the_bench_use_it_by_name(tmp_path):
     (trial,) = bench.trials()
     world = World(trial.videos, FlowPropagator(FlowStore(tmp_path / "flow"), PropagationSettings()))
     assert [point.human_frames for point in run_arm(bench, trial, world, arm, 0)] == [2, 4]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_component_of_uncertainty_counts_in_the_score():
+    mask = SoftMask.of(np.ones((2, 2), bool))
+    thing = PredictedObject(1, (1.0, 0.0), 1.0, 4, (0, 0, 2, 2), 0.0, 1.0, 0.0, 0.0, mask)
+    scorer = FrameScorer(others=["sudden"])
+    for frame_idx, objects in enumerate([(thing,), (), ()]):
+        scorer.add(FramePrediction(frame_idx, objects, np.ones(1, np.float32)))
+    components = scorer.components()
+    assert components["sudden"].tolist() == [0, 1, 0]
+    alone = dict.fromkeys(COMPONENTS, 0.0) | {"plugins": ["sudden"]}
+    assert combine(components, UncertaintySettings.model_validate(alone)).tolist() == [0, 1, 0]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_page_makes_masks_with_the_refiner_that_is_named(tmp_path):
+    ledger = ledger_with_clip(tmp_path)
+    gestures = PageGestures(Project.at(tmp_path), ledger, lambda: "whole_boxes")
+    mask = gestures.named().with_box(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.float32), Window(2, 1, 5, 3))
+    assert mask.sum() == 6
 
 
 @pytest.mark.usefixtures("plugin")

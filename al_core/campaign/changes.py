@@ -16,6 +16,7 @@ LAST_CHANCE = {
     "discovery": "request",
     "annotator.lease_seconds": "collect",
     "annotator.same_video": "collect",
+    "annotator.refiner": "train",
     "annotator.refiner_seconds": "train",
     "annotator.review": "collect",
     "annotator.review_share": "collect",

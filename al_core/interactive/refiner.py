@@ -14,6 +14,7 @@ from al_core.interactive.boxes import refine_with_box
 from al_core.interactive.clicks import Click, ClickMemory, refine_with_clicks
 from al_core.interactive.scribbles import Stroke, refine_with_scribble
 from al_core.masks.soft import Window
+from al_core.settings import LEARNED, PluginTable
 
 Image = NDArray[np.uint8]
 Probability = NDArray[np.float32]
@@ -67,3 +68,9 @@ class PlainRefiner:
     ) -> Mask:
         """Return the mask after strokes."""
         return refine_with_scribble(image, probability, strokes)
+
+
+REFINERS: PluginTable[Callable[[], Refiner]] = PluginTable(
+    "refiner", {LEARNED: PlainRefiner, "plain": PlainRefiner}, "fewframes.refiners"
+)
+"""What the page makes masks with, by name; called once in each server, and used by its threads."""

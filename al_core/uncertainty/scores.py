@@ -16,10 +16,15 @@ from al_core.errors import BadSettings
 from al_core.masks.matching import ANY_OVERLAP, matched
 from al_core.masks.overlap import overlaps
 from al_core.records import COMPONENTS, ONE_SHOT, Shots
-from al_core.settings import UncertaintySettings
+from al_core.settings import PluginTable, UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 
 Components = dict[str, NDArray[np.float32]]
+
+OtherComponent = Callable[[FramePrediction, FramePrediction | None], float]
+"""A component of other people's code: from a frame and the one before it in its shot, if any, to [0, 1]."""
+
+OTHER_COMPONENTS: PluginTable[OtherComponent] = PluginTable("component of uncertainty", {}, "fewframes.components")
 
 Expected = Callable[[int], int]
 """Number of objects that a frame of this number should show."""
@@ -51,9 +56,12 @@ class FrameScorer:
         expected: how many objects a frame should show (:func:`expected_objects`); without it nothing is expected, and
             a frame without objects between others without objects has 0 in all components.
         shots: of the video; frames on two sides of a cut are not compared.
+        others: names of components in :data:`OTHER_COMPONENTS`.
     """
 
-    def __init__(self, expected: Expected | None = None, shots: Shots = ONE_SHOT) -> None:
+    def __init__(self, expected: Expected | None = None, shots: Shots = ONE_SHOT, others: Sequence[str] = ()) -> None:
+        self._others = {name: OTHER_COMPONENTS[name] for name in others}
+        self._other_rows: list[list[float]] = []
         self._expected = expected
         self._shots = shots
         self._rows: list[list[float]] = []
@@ -62,11 +70,18 @@ class FrameScorer:
         self._last: FramePrediction | None = None
 
     def add(self, frame: FramePrediction) -> None:
-        """Take the next frame of the video."""
+        """Take the next frame of the video.
+
+        Raises:
+            BadSettings: a component of other people's code gives something else than a number in [0, 1].
+        """
         objects = frame.objects
+        before = self._last
+        if before is not None and not self._shots.together(before.frame_idx, frame.frame_idx):
+            before = None
         if self._last is not None:
-            same_shot = self._shots.together(self._last.frame_idx, frame.frame_idx)
-            self._steps.append(inconsistency(self._last.objects, objects) if same_shot else np.nan)
+            self._steps.append(np.nan if before is None else inconsistency(before.objects, objects))
+        self._other_rows.append([_checked(name, made(frame, before), frame) for name, made in self._others.items()])
         n_expected = len(objects) if self._expected is None else self._expected(frame.frame_idx)
         unseen = max(0, n_expected - len(objects))
         self._rows.append([component(objects, unseen) for component in _OF_OBJECTS.values()])
@@ -85,6 +100,8 @@ class FrameScorer:
           after in its shot, where an object that vanishes or appears counts 1; and by how much the number of objects is
           off.
 
+        Those of other people's code follow under their names.
+
         An object that is expected and not seen counts 1 in the means of class entropy and of existence disagreement.
         Means of boxes, masks and over time weigh each object by its existence.
         """
@@ -93,7 +110,17 @@ class FrameScorer:
         found["temporal_inconsistency"] = np.maximum(
             _mean_of_neighbours(np.array(self._steps, np.float32), len(values)), np.array(self._misfit, np.float32)
         )
-        return {name: found[name] for name in COMPONENTS}
+        others = np.array(self._other_rows, np.float32).reshape(len(values), len(self._others))
+        return {name: found[name] for name in COMPONENTS} | dict(zip(self._others, others.T, strict=True))
+
+
+def _checked(name: str, value: float, frame: FramePrediction) -> float:
+    if not (isinstance(value, float | int | np.number) and 0 <= value <= 1):
+        raise BadSettings(
+            f"uncertainty.plugins: expected of {name!r} a number in [0, 1] for each frame, got {value!r} for frame "
+            f"{frame.frame_idx}; mend it, or leave it out"
+        )
+    return float(value)
 
 
 def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintySettings) -> NDArray[np.float32]:
@@ -103,7 +130,7 @@ def combine(components: Mapping[str, NDArray[np.float32]], weights: UncertaintyS
     Raises:
         BadSettings: every weight is 0.
     """
-    values = np.stack([components[name] for name in COMPONENTS])
+    values = np.stack([components[name] for name in (*COMPONENTS, *weights.plugins)])
     return (_shares(weights) @ values).astype(np.float32)
 
 
@@ -157,7 +184,8 @@ _OF_OBJECTS: dict[str, Callable[[Sequence[PredictedObject], int], float]] = {
 
 
 def _shares(weights: UncertaintySettings) -> NDArray[np.float64]:
-    values = np.array([getattr(weights, name) for name in COMPONENTS], np.float64)
+    others = [weights.plugin_weight] * len(weights.plugins)
+    values = np.array([*(getattr(weights, name) for name in COMPONENTS), *others], np.float64)
     if not values.sum() > 0:
         raise BadSettings("uncertainty: expected at least one weight above 0, got only zeros")
     return values / values.sum()

@@ -1,19 +1,21 @@
-"""A strategy, a propagator and an exporter of our own, to begin from."""
+"""A strategy, a propagator, an exporter, a component of uncertainty and a refiner of our own, to begin from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from al_core.export.contents import ExportClip, ExportOptions, Tally
 from al_core.footage.clips import ClipFrames
+from al_core.interactive.refiner import PlainRefiner
 from al_core.masks.rle import decode
-from al_core.masks.soft import SoftMask
+from al_core.masks.soft import SoftMask, Window
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.records import Selected
 from al_core.selection import Pool
 from al_core.settings import SelectionSettings
+from al_core.stores.predictions import FramePrediction
 
 
 def widest_gap(pool: Pool, n: int, settings: SelectionSettings, rng: np.random.Generator) -> list[Selected]:
@@ -75,3 +77,32 @@ def write_centres(
 
 
 write_centres.seam_version = 1
+
+
+def sudden(frame: FramePrediction, before: FramePrediction | None) -> float:
+    """Doubt a frame by how much the number of its objects differs from that of the frame before: in [0, 1]."""
+    if before is None:
+        return 0.0
+    more, fewer = max(len(frame.objects), len(before.objects)), min(len(frame.objects), len(before.objects))
+    return 1 - fewer / more if more else 0.0
+
+
+sudden.seam_version = 1
+
+
+class WholeBoxes(PlainRefiner):
+    """Makes of a box the whole of it, and of clicks and strokes what the plain refiner makes of them."""
+
+    seam_version = 1
+
+    def with_box(
+        self,
+        image: np.ndarray,
+        probability: np.ndarray,
+        box: Window,
+        going_on: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
+        """Return the box itself as a mask, bool [H, W]."""
+        mask = np.zeros(probability.shape, bool)
+        mask[box.y0 : box.y1, box.x0 : box.x1] = True
+        return mask

@@ -13,6 +13,7 @@ from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger, Step
 from al_core.project import Project
 from al_core.records import FrameLabel, fingerprint_labels
+from al_core.settings import LEARNED
 from tasks.progress import progress_of
 from tasks.steps.context import RoundContext, Trained, standing_rounds
 
@@ -115,7 +116,7 @@ def train_page_refiner(context: RoundContext, start: Path | None) -> PageRefiner
         None where the project's people do not use the page, the settings give it no time, or labels are too few.
     """
     annotator = context.settings.annotator
-    if annotator.backend != "page" or not annotator.refiner_seconds:
+    if annotator.backend != "page" or annotator.refiner != LEARNED or not annotator.refiner_seconds:
         return None
     learnt, judged = _split(context)
     if len(learnt) < FEWEST_FRAMES:

@@ -21,6 +21,7 @@ from al_core.records import Video
 from al_core.selection import STRATEGIES
 from al_core.settings import (
     AUTO,
+    LEARNED,
     OF_PROJECT,
     AnnotatorSettings,
     DiscoverySettings,
@@ -160,6 +161,18 @@ def _check_names(settings: Settings) -> None:
         with _about(setting):
             for name in names:
                 table.check(name)
+    # Scipy takes a while to load, and few projects have any of these.
+    if settings.uncertainty.plugins:
+        from al_core.uncertainty.scores import OTHER_COMPONENTS
+
+        with _about("uncertainty.plugins"):
+            for name in settings.uncertainty.plugins:
+                OTHER_COMPONENTS.check(name)
+    if settings.annotator.refiner != LEARNED:
+        from al_core.interactive.refiner import REFINERS
+
+        with _about("annotator.refiner"):
+            REFINERS.check(settings.annotator.refiner)
     with _about("student.config"):
         config_base(settings.student.config)
     with _about("student.override"):

@@ -1,6 +1,6 @@
 """Predict a whole video with the ensemble of mean teachers, and score how uncertain each frame is."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger
-from al_core.records import ONE_SHOT, Progress, Shots, Video
+from al_core.records import COMPONENTS, ONE_SHOT, Progress, Shots, Video
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, read_predictions, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
@@ -159,7 +159,7 @@ def scored_to_file(
     Returns:
         A row for each frame: its number, the number of objects, the uncertainty and its components.
     """
-    tally = _Tally(expected, shots)
+    tally = _Tally(expected, shots, settings.uncertainty.plugins)
     write_predictions(path, tally.passing(predicted), size)
     return tally.table(settings)
 
@@ -179,10 +179,10 @@ def expected_in(ledger: Ledger, video_id: int, round_id: int, shots: Shots = ONE
 class _Tally:
     """Notes of each frame what the ledger keeps, while the frames pass through to the file."""
 
-    def __init__(self, expected: Expected | None, shots: Shots) -> None:
+    def __init__(self, expected: Expected | None, shots: Shots, others: Sequence[str]) -> None:
         self.frame_idx: list[int] = []
         self.n_objects: list[int] = []
-        self._scorer = FrameScorer(expected, shots)
+        self._scorer = FrameScorer(expected, shots, others)
 
     def passing(self, frames: Iterable[FramePrediction]) -> Iterator[FramePrediction]:
         """Yield the same frames."""
@@ -200,6 +200,6 @@ class _Tally:
                 "frame_idx": np.array(self.frame_idx, np.int32),
                 "uncertainty": combine(components, settings.uncertainty),
                 "n_objects": np.array(self.n_objects, np.int32),
-                **components,
+                **{name: components[name] for name in COMPONENTS},
             }
         )

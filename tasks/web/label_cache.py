@@ -120,7 +120,7 @@ class LabelCache:
         # The server starts without scipy.
         from tasks.web.refining.page_gestures import PageGestures
 
-        return PageGestures(self._project, self._ledger)
+        return PageGestures(self._project, self._ledger, lambda: self.newest_settings().annotator.refiner)
 
     # ---- videos and frames
 

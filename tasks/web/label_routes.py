@@ -365,7 +365,7 @@ def refusals(request: Request, person: Annotator, subject: str) -> Iterator[None
 
 
 def _refiner(cache: LabelCache, frame: FrameRef) -> "Refiner":
-    return cache.embedded.refiner(frame) or cache.gestures.refiner()
+    return cache.gestures.named() or cache.embedded.refiner(frame) or cache.gestures.refiner()
 
 
 def _refined(

@@ -72,6 +72,8 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "teachers.views": {"misspelt": '["identity", "flipp"]'},
     "selection.strategy": {"misspelt": '"vlaue"', "empty": '""'},
     "annotator.backend": {"misspelt": '"pages"', "empty": '""'},
+    "uncertainty.plugins": {"misspelt": '["edge_dout"]', "not importable": '["nowhere:doubt"]'},
+    "annotator.refiner": {"misspelt": '"lerned"', "empty": '""'},
     "annotator.kinds": {"misspelt": '["maks"]', "none": "[]"},
     "annotator.attributes": {"empty": '[""]', "two in one": '["occluded, truncated"]', "taken": '["number"]'},
     "annotator.review": {"misspelt": '"befor"', "empty": '""'},

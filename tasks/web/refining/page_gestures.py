@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from cachetools import TTLCache
 
 from al_core.errors import FewframesError
-from al_core.interactive.refiner import PlainRefiner, Refiner
+from al_core.interactive.refiner import REFINERS, PlainRefiner, Refiner
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from al_core.settings import LEARNED
 from tasks.models.page_refiner import PageRefiner, newest_refiner, read_page_refiner
 
 _log = logging.getLogger(__name__)
@@ -29,9 +30,15 @@ class _Gesture:
 
 
 class PageGestures:
-    """The refiner of the page, read beside the work, and the gestures at work. May be used from several threads."""
+    """The refiner of the page, read beside the work, and the gestures at work. May be used from several threads.
 
-    def __init__(self, project: Project, ledger: Ledger) -> None:
+    Args:
+        chosen: gives the name of the refiner that the newest settings ask for.
+    """
+
+    def __init__(self, project: Project, ledger: Ledger, chosen: Callable[[], str] = lambda: LEARNED) -> None:
+        self._chosen = chosen
+        self._named: dict[str, Refiner | None] = {LEARNED: None}
         self._project = project
         self._ledger = ledger
         self._lock = threading.Lock()
@@ -40,6 +47,19 @@ class PageGestures:
         self._used_sha256 = ""
         self._reading: threading.Thread | None = None
         self._gestures: dict[Hashable, _Gesture] = {}
+
+    def named(self) -> Refiner | None:
+        """Return the refiner that the settings name; None where it is the learned one, or cannot be imported here,
+        which is told once in the log."""
+        name = self._chosen()
+        with self._lock:
+            if name not in self._named:
+                self._named[name] = None
+                try:
+                    self._named[name] = REFINERS[name]()
+                except FewframesError as error:
+                    _log.warning("annotator.refiner: %s; gestures are done with what is learned", error)
+            return self._named[name]
 
     def refiner(self) -> Refiner:
         """Return the refiner that the ledger names; while its network is read, that of before.

@@ -13,6 +13,7 @@ from al_core.records import COMPONENTS, Shots
 from al_core.settings import UncertaintySettings
 from al_core.stores.predictions import FramePrediction, PredictedObject
 from al_core.uncertainty.scores import (
+    OTHER_COMPONENTS,
     Expected,
     FrameScorer,
     combine,
@@ -169,6 +170,21 @@ def test_weights_that_are_all_zero_are_refused() -> None:
     nothing = UncertaintySettings(**dict.fromkeys(COMPONENTS, 0.0))
     with pytest.raises(BadSettings, match="at least one weight above 0"):
         combine(parts(), nothing)
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, float("nan"), None])
+def test_a_component_of_others_that_gives_no_share_is_told(value, monkeypatch) -> None:
+    monkeypatch.setitem(OTHER_COMPONENTS._imported, "mine", lambda frame, before: value)
+    with pytest.raises(BadSettings, match=r"'mine' a number in \[0, 1\] for each frame, got .* for frame 0"):
+        FrameScorer(others=["mine"]).add(clip([thing()])[0])
+
+
+def test_a_component_of_others_sees_the_frame_before_in_its_shot(monkeypatch) -> None:
+    monkeypatch.setitem(OTHER_COMPONENTS._imported, "mine", lambda frame, before: float(before is not None))
+    scorer = FrameScorer(shots=Shots((2,)), others=["mine"])
+    for frame in clip([thing()], [thing()], [thing()], [thing()]):
+        scorer.add(frame)
+    assert scorer.components()["mine"].tolist() == [0, 1, 0, 1]
 
 
 def test_frames_on_two_sides_of_a_cut_are_not_compared() -> None:

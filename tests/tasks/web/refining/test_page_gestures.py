@@ -61,6 +61,12 @@ def test_a_network_that_cannot_be_read_is_told_once(ledger, caplog):
     assert caplog.text.count("clicks and boxes are done without learning") == 1
 
 
+def test_a_refiner_that_cannot_be_imported_is_told_once_and_done_without(ledger, caplog):
+    gestures = PageGestures(Project.at(ledger.path.parent), ledger, lambda: "nowhere:refiner")
+    assert [gestures.named() for _ in range(3)] == [None] * 3
+    assert caplog.text.count("gestures are done with what is learned") == 1
+
+
 def test_a_newer_gesture_ends_an_older_one_for_the_same_object(ledger):
     gestures = PageGestures(Project.at(ledger.path.parent), ledger)
     with gestures.at_work(("r1", 1)) as first, gestures.at_work(("r1", 2)) as other:
