@@ -4,28 +4,21 @@ A scripted person draws a stroke through each object of some pictures (along its
 one through the ground in each third. Of the cells, the masks of every other image show shapes, four of the others have
 strokes. Of each of three clips with a dog, five even frames have strokes, and the masks of the two others show shapes.
 The arms are those of :mod:`tests.bench.discovery.scribbles_proof`, and so is the figure.
-
-`toys` is one seed of that proof.
-
-python -m tests.bench.discovery.scribbled_footage --data DATA cells --seed 0 --out cells0.json
-python -m tests.bench.discovery.scribbled_footage --data DATA libby --seed 0 --out libby0.json
 """
 
-import json
 import re
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
 
 from al_core.discovery.scribbles.adversarial_training import Schedule
 from al_core.discovery.scribbles.scribble_network import LONG_SIDE
 from al_core.footage.images import read_image, resized, working_size
-from tasks.processes.children import use_threads
-from tests.bench.discovery.scribbles_proof import ALONE, NETWORKS, STEPS, Task, arms, task
+from tests.bench.discovery.scribbles_proof import PROOF, Task, arms
+from tests.bench.proofs.proof import Figures, Proof
 from tests.toys.footage.scribbled_scenes import Scene
 
 DOGS = {"dog": "davis16_val", "libby": "davis16_val", "dog-agility": "davis16_train"}
@@ -75,30 +68,26 @@ def _number(name: str) -> int:
     return int(re.findall(r"\d+", name)[-1])
 
 
-@click.command()
-@click.argument("what", type=click.Choice(["toys", "cells", *DOGS]))
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--seed", default=0, show_default=True)
-@click.option("--steps", type=click.IntRange(1), help="Of a training; default: as many as a project trains.")
-@click.option("--without", multiple=True, type=click.Choice([n for n in NETWORKS if n != ALONE]), help="Arms left out.")
-@click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(what: str, data: Path | None, seed: int, steps: int | None, without: Sequence[str], out: Path) -> None:
-    """Measure the arms on one set of pictures, and write their figures."""
-    use_threads(1)
-    cv2.setRNGSeed(seed)
-    if what == "toys":
-        given, steps = task(seed), steps or STEPS
-    elif data is None:
-        raise click.UsageError("cells and dogs lie in a folder: name it with --data")
-    else:
-        given = cells(data, np.random.default_rng(seed)) if what == "cells" else dog(data, what)
-    steps = steps or Schedule.steps
-    began = time.process_time()
-    found = arms(given, seed, Schedule(steps, seconds=1e6), [name for name in NETWORKS if name not in without])
-    record = {"what": what, "seed": seed, "steps": steps, "figures": found, "seconds": time.process_time() - began}
-    out.write_text(json.dumps(record) + "\n", encoding="utf-8")
-    click.echo(json.dumps(record))
+def figures(given: Task, seed: int, folder: Path) -> Figures:
+    """Every arm, after as many steps as a project trains."""
+    return arms(given, seed, Schedule(seconds=1e6))
 
 
-if __name__ == "__main__":
-    main()
+def proofs(data: Path) -> Sequence[Proof]:
+    """Return the proof on cells, whose pictures follow from the seed, and that on dogs."""
+    on_dogs = replace(PROOF, seeds=2, pooled="each of three dogs", repeated=True)
+    return (
+        replace(
+            PROOF,
+            name="scribbled cells",
+            footage=lambda seed: {"cells": cells(data, np.random.default_rng(seed))},
+            figures=figures,
+            seeds=2,
+        ),
+        replace(
+            on_dogs,
+            name="scribbled dogs",
+            footage=lambda seed: {name: dog(data, name) for name in DOGS},
+            figures=figures,
+        ),
+    )

@@ -1,138 +1,124 @@
-"""What a student of the motion teacher finds in clips, beside the teacher: trained on other clips, or on all of them.
+"""What a student of the motion teacher finds in real clips that it never saw, one held out after the other.
 
-Arms: the teacher; the student that never saw the clip, by appearance alone and together with motion; the student as
-`fewframes discover --method granularity` trains it, on all clips, this one among them (nobody labelled any). A loss is
-switched off by --without. For a clip that was held out, masks of four frames are also carried through its first 24 by
-matching: by the encoder that never saw it, and by raw colour.
-
-python -m tests.bench.discovery.student_clips --data DAVIS_FOLDER --held-out dog --out dog.json
-python -m tests.bench.discovery.student_clips --data DAVIS_FOLDER --without video --out without_video.json
-
-Without --held-out one student learns from all clips and looks at each of them. What is measured is kept, clip by clip.
+Arms: the teacher; the student by appearance alone, and together with motion. Masks of four frames are also carried
+through the first 24 of the clip, by the encoder that never saw it and by raw colour. The losses are compared on three
+clips that are held out together, in shorter trainings.
 """
 
-import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import click
 import numpy as np
 
-from al_core.discovery.discoverer import DiscoveryClip, Means
+from al_core.discovery.discoverer import DiscoveryClip, FoundObject, Means
 from al_core.discovery.given import NOTHING_GIVEN
 from al_core.discovery.granularity.losses import USUAL, Weights
 from al_core.discovery.granularity.student import MOTION, GranularityStudent
-from al_core.discovery.granularity.student_training import STEPS
 from al_core.discovery.motion import moving_in
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import Clip, clips_of
 from al_core.settings import Settings
 from al_core.stores.optical_flow import FlowStore
-from tasks.processes.children import use_threads
 from tests.bench.discovery.discovered_objects import figures_of
-from tests.bench.discovery.granularity_proof import carried
+from tests.bench.discovery.granularity_proof import COLOUR, LEARNED, LOSSES, STUDENT, TEACHER, TOGETHER, carried
+from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.movers import MoverClip
+
+STEPS, STEPS_OF_LOSS = 200, 100
+"""Of a training, and of each where the losses are compared; what a project trains is longer."""
 
 MATCHED, LABELLED = 24, 4
 """Frames of a clip through which masks are carried, and those in which they are given."""
 
-LOSSES = tuple(field.name for field in fields(Weights))
+FOLDERS = ("davis16_val", "davis16_train", "other")
+ABSENT = ("tabletop", "cdnet-highway")
+"""What lies there with several objects, and serves other proofs."""
+
+TOLD = {"best part": "J of the best part", "recall": "recall at IoU .5", "from found": "human seconds of a first round"}
+HELD_TOGETHER = ("blackswan", "dog", "soccerball")
 
 
 @dataclass(frozen=True)
-class Study:
-    """One training, and what it finds.
+class HeldOut:
+    """Clips that are looked at, and those that are learnt from."""
 
-    Attributes:
-        work: a folder for flow and networks, which may be kept.
-        steps, seed, weights: of the training.
-    """
+    judged: Sequence[Clip]
+    learnt: Sequence[Clip]
 
-    work: Path
-    steps: int
-    seed: int
-    weights: Weights
-
-    def student(self, motion: float, clips: Sequence[Clip]) -> GranularityStudent:
-        """A student that learnt from clips; the same ones are learnt from once."""
-        means = Means(FlowStore(self.work / "flow"), self.work / "networks", self.seed)
-        student = GranularityStudent(means, self.weights, self.steps, motion)
-        student.learn([_looked_at(clip) for clip in clips], NOTHING_GIVEN, np.random.default_rng(0))
+    def student(self, folder: Path, seed: int, weights: Weights = USUAL, steps: int = STEPS) -> GranularityStudent:
+        """A student that learnt from the clips; the same ones are learnt from once."""
+        student = GranularityStudent(Means(FlowStore(folder / "flow"), folder / "networks", seed), weights, steps, 0.0)
+        student.learn([_looked_at(clip) for clip in self.learnt], NOTHING_GIVEN, np.random.default_rng(0))
         return student
 
-    def arms(self, name: str, others: Sequence[Clip], clip: Clip) -> dict[str, dict[str, float]]:
-        """Figures of a student that learnt from clips, by appearance alone and together with motion."""
-        found = {}
-        for arm, motion in ((name, 0.0), (f"{name}, with motion", MOTION)):
-            student = self.student(motion, others)
-            started = time.process_time()
-            frames = list(student.find(_looked_at(clip), NOTHING_GIVEN, np.random.default_rng(0)))
-            seconds = 1000 * (time.process_time() - started) / clip.n_frames
-            found[arm] = figures_of(clip, frames) | {"seconds for 1,000": seconds}
-        return found
 
-    def matching(self, others: Sequence[Clip], clip: Clip) -> dict[str, dict[str, float]]:
-        """Mean overlap of masks that are carried by the encoder that learnt from other clips, and by raw colour."""
-        encoder = self.student(0.0, others).network.encoder
-        images = [clip.read(i) for i in range(min(clip.n_frames, MATCHED))]
-        truth = [clip.truth(i) for i in range(len(images))]
-        short = MoverClip(images, truth, sha256=fingerprint([clip.sha256, MATCHED]))
-        marks = [int((i + 0.5) * len(images) / LABELLED) for i in range(LABELLED)]
-        return {
-            "matching": {
-                "student's encoder": carried(short, encoder, self.work, marks),
-                "raw Lab colour": carried(short, None, self.work, marks),
-            }
-        }
+@cache
+def clips(data: Path) -> Sequence[Clip]:
+    """Eleven clips of DAVIS 2016 and one of SegTrack, each with one object, at the size that the product works at."""
+    side = Settings().frames.working_long_side
+    found = [clip for name in FOLDERS for clip in clips_of(data / "video_masks" / name)]
+    return [Clip(clip.source, side) for clip in found if clip.name not in ABSENT]
 
-    def teacher(self, clip: Clip) -> dict[str, dict[str, float]]:
-        """Figures of the motion teacher."""
-        return {"teacher": figures_of(clip, moving_in(FlowStore(self.work / "flow"), clip))}
+
+def one_by_one(data: Path) -> Callable[[int], Mapping[str, HeldOut]]:
+    """Each clip, held out."""
+    return lambda seed: {
+        clip.name: HeldOut([clip], [other for other in clips(data) if other is not clip]) for clip in clips(data)
+    }
+
+
+def together(data: Path) -> Callable[[int], Mapping[str, HeldOut]]:
+    """Some clips, held out together."""
+    judged = [clip for clip in clips(data) if clip.name in HELD_TOGETHER]
+    learnt = [clip for clip in clips(data) if clip.name not in HELD_TOGETHER]
+    return lambda seed: {", ".join(HELD_TOGETHER): HeldOut(judged, learnt)}
+
+
+def figures(held: HeldOut, seed: int, folder: Path) -> Figures:
+    """Every arm on the clip that is held out."""
+    (clip,), student = held.judged, held.student(folder, seed)
+    taught = moving_in(student.means.flow, clip)
+    arms = {TEACHER: taught, STUDENT: _found(student, clip), TOGETHER: _found(student.counting(MOTION), clip)}
+    told = {arm: figures_of(clip, frames) for arm, frames in arms.items()}
+    images = [clip.read(i) for i in range(min(clip.n_frames, MATCHED))]
+    truth = [clip.truth(i) for i in range(len(images))]
+    short = MoverClip(images, truth, sha256=fingerprint([clip.sha256, MATCHED]))
+    marks = [int((i + 0.5) * len(images) / LABELLED) for i in range(LABELLED)]
+    return {f"{arm}: {figure}": found[figure] for arm, found in told.items() for figure in TOLD} | {
+        LEARNED: carried(short, student.network.encoder, folder, marks),
+        COLOUR: carried(short, None, folder, marks),
+    }
+
+
+def losses(held: HeldOut, seed: int, folder: Path) -> Figures:
+    """The student by appearance alone with all losses, and without each: J of the best part, mean over the clips."""
+    found = {}
+    for arm, weights in {"all losses": USUAL, **{f"without {name}": USUAL.without(name) for name in LOSSES}}.items():
+        student = held.student(folder, seed, weights, STEPS_OF_LOSS)
+        found[arm] = float(np.mean([figures_of(clip, _found(student, clip))["best part"] for clip in held.judged]))
+    return found
+
+
+def _found(student: GranularityStudent, clip: Clip) -> Iterable[tuple[int, Sequence[FoundObject]]]:
+    return student.find(_looked_at(clip), NOTHING_GIVEN, np.random.default_rng(0))
 
 
 def _looked_at(clip: Clip) -> DiscoveryClip:
     return DiscoveryClip(1, clip.name, clip)
 
 
-@click.command()
-@click.option("--data", "folders", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--sequences", help="Comma-separated; default: all.")
-@click.option("--held-out", help="The clip that is not learnt from; default: all are, and all are looked at.")
-@click.option("--without", type=click.Choice(LOSSES), help="A loss that is switched off.")
-@click.option("--steps", default=STEPS, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--work", default=Path("runs/student_clips"), show_default=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(
-    folders: Sequence[Path],
-    sequences: str | None,
-    held_out: str | None,
-    without: str | None,
-    steps: int,
-    seed: int,
-    work: Path,
-    out: Path,
-) -> None:
-    """Measure what is not measured yet, and print it."""
-    use_threads(1)
-    names = sequences.split(",") if sequences else None
-    found = [clip for folder in folders for clip in clips_of(folder) if names is None or clip.name in names]
-    clips = [Clip(clip.source, Settings().frames.working_long_side) for clip in found]
-    study = Study(work, steps, seed, USUAL.without(without) if without else USUAL)
-    known = json.loads(out.read_text()) if out.is_file() else {}
-    for clip in (clip for clip in clips if held_out in (None, clip.name) and clip.name not in known):
-        others = [other for other in clips if other.name != held_out]
-        name = "student, all clips" if held_out is None else "student, unseen clip"
-        known[clip.name] = study.teacher(clip) | study.arms(name, others, clip)
-        if held_out is not None:
-            known[clip.name] |= study.matching(others, clip)
-        out.write_text(json.dumps(known, indent=1))
-        for arm, figures in known[clip.name].items():
-            told = ", ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
-            click.echo(f"{clip.name}, {arm}: {told}")
-
-
-if __name__ == "__main__":
-    main()
+def proofs(data: Path) -> Sequence[Proof]:
+    """Return the proof clip by clip, and that of the losses."""
+    claims = [
+        Claim(f"{arm}: {figure}", f"{TEACHER}: {figure}", what, fewer=figure == "from found")
+        for arm in (STUDENT, TOGETHER)
+        for figure, what in TOLD.items()
+    ]
+    without = [Claim("all losses", f"without {name}", "J of the best part") for name in LOSSES]
+    one, held = "each clip held out", "three clips held out"
+    return (
+        Proof("student clips", (*claims, Claim(LEARNED, COLOUR)), one_by_one(data), figures, 2, False, one, True),
+        Proof("student losses", tuple(without), together(data), losses, 2, False, held, True),
+    )

@@ -1,42 +1,37 @@
 """How well masks follow from tags on real pictures: branches of several rates against the plain one alone.
 
-``--pictures`` is a folder with ``trainval.json`` (COCO, polygons) and ``images/``: every picture is cut into its four
-quarters, each is tagged by what it shows, and all are judged. ``--davis`` is a folder in DAVIS layout, given once or
-more: ``--classes dog=dog,libby`` says which clips show a category; all others show none of them. One clip after the
-other is held out: its tags are not learnt from. Of a category in less than ``LEAST`` of a picture nothing is said.
-
-    python -m tests.bench.discovery.tagged_footage --backbone FILE --pictures FOLDER
-    python -m tests.bench.discovery.tagged_footage --backbone FILE --davis A --davis B --classes dog=dog,libby
-
-What is measured is kept, a line of JSON for each case: the same command goes on where it stopped.
+Every picture of fruits and nuts is cut into its four quarters, each is tagged by what it shows, and all are judged. Of
+eleven clips of DAVIS some show a dog or a car; one of these after the other is held out: its tags are not learnt from.
+Of a category in less than ``LEAST`` of a picture nothing is said. The network is MobileNetV2's of ImageNet.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import click
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from al_core.discovery.tags.backbone import Backbone, load_backbone
 from al_core.discovery.tags.dilated_classifier import STEPS, TaggedFrame, new_classifier, train
 from al_core.discovery.tags.localisation import normalised, refined
-from al_core.evaluation.bootstrap import mean_estimate
-from tests.bench.discovery.tags_proof import ARMS, FIGURES, judge
-from tests.bench.proofs.proof import real_clips
+from tests.bench.discovery.tags_proof import ARMS, FIGURES, PROOF, judge
+from tests.bench.proofs.proof import Figures, Proof, real_clips
 
 LEAST = 0.01
 """Share of a picture from which a category is tagged as there; where less of it is seen, nothing is said."""
 
 EVERY, WIDTH = 8, 427
 """Of a clip, every such frame is taken, so many pixels wide."""
+
+BACKBONE = "weights/mobilenetv2_imagenet_deepsort.pt"
+DAVIS = ("davis16_val", "davis16_train")
+CLASSES = {"dog": ("dog", "libby", "dog-agility"), "car": ("car-shadow", "drift-straight")}
 
 PRECISION = 0.5
 """At which recall is compared; at .7 there is hardly any."""
@@ -119,66 +114,40 @@ def measured(learnt: Sequence[Tagged], judged: Sequence[Tagged], backbone: Backb
     return found
 
 
-@click.command()
-@click.option("--backbone", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--pictures", type=click.Path(exists=True, path_type=Path))
-@click.option("--davis", multiple=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--classes", multiple=True, help="NAME=CLIP,CLIP")
-@click.option("--seeds", default=2, show_default=True)
-@click.option("--work", default=Path("runs/tagged"), show_default=True, type=click.Path(path_type=Path))
-def main(
-    backbone: Path, pictures: Path | None, davis: Sequence[Path], classes: Sequence[str], seeds: int, work: Path
-) -> None:
-    """Measure what is not measured yet, and print all cases."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    work.mkdir(parents=True, exist_ok=True)
-    kept = work / "cases.jsonl"
-    lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
-    known: dict[str, dict[str, float]] = dict(json.loads(line) for line in lines)
-    network = load_backbone(backbone)
-    for name, learnt, judged, seed in cases(pictures, davis, classes, seeds):
-        if name not in known:
-            known[name] = measured(learnt, judged, network, seed)
-            with kept.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([name, known[name]]) + "\n")
-            print(name, {figure: round(value, 3) for figure, value in known[name].items()}, flush=True)
-    tell(known)
+def figures(case: tuple[Sequence[Tagged], Sequence[Tagged], Backbone], seed: int, folder: Path) -> Figures:
+    """Both arms, on what is judged."""
+    return measured(*case, seed)
 
 
-def cases(
-    pictures: Path | None, davis: Sequence[Path], classes: Sequence[str], seeds: int
-) -> Iterator[tuple[str, Sequence[Tagged], Sequence[Tagged], int]]:
-    """Yield name, what is learnt from, what is judged, and seed of each case."""
-    if pictures is not None:
-        cut = list(quarters(pictures))
-        for seed in range(seeds):
-            yield f"pictures, {seed}", cut, cut, seed
-    groups = {name: clips.split(",") for name, clips in (text.split("=", 1) for text in classes)}
-    if davis and groups:
-        frames = list(frames_of(davis, groups))
-        named = [clip for clips in groups.values() for clip in clips]
-        for seed in range(seeds):
-            yield f"tagged clips, {seed}", frames, [one for one in frames if one.group in named], seed
-            for held in named:
-                others = [one for one in frames if one.group != held]
-                yield f"{held} held out, {seed}", others, [one for one in frames if one.group == held], seed
+def proofs(data: Path) -> Sequence[Proof]:
+    """Return the proof on fruits and nuts, and that on clips of dogs and cars of which each is held out in turn."""
 
+    def pictures(seed: int) -> Mapping[str, Any]:
+        cut = list(quarters(data / "images" / "fruits-nuts"))
+        return {"fruits-nuts": (cut, cut, load_backbone(data / BACKBONE))}
 
-def tell(known: Mapping[str, Mapping[str, float]]) -> None:
-    """Print all cases, and the difference of both arms over them."""
-    console, table = Console(width=160), Table("case", *(f"{arm}: {name}" for name in FIGURES for arm in ARMS))
-    for name, figures in known.items():
-        table.add_row(name, *(f"{figures[f'{arm}: {figure}']:.3f}" for figure in FIGURES for arm in ARMS))
-    console.print(table)
-    ours, alone = ARMS
-    for kind in ("pictures", "tagged clips", "held out"):
-        mine = [figures for name, figures in known.items() if kind in name]
-        for figure in FIGURES:
-            if mine:
-                apart = np.array([one[f"{ours}: {figure}"] - one[f"{alone}: {figure}"] for one in mine])
-                console.print(f"{kind}, {figure}: {mean_estimate(apart, np.random.default_rng(0), 10_000)}")
+    def clips(seed: int) -> Mapping[str, Any]:
+        frames, backbone = (
+            list(frames_of([data / "video_masks" / name for name in DAVIS], CLASSES)),
+            load_backbone(data / BACKBONE),
+        )
+        return {
+            held: (
+                [one for one in frames if one.group != held],
+                [one for one in frames if one.group == held],
+                backbone,
+            )
+            for held in itertools.chain.from_iterable(CLASSES.values())
+        }
 
-
-if __name__ == "__main__":
-    main()
+    return (
+        replace(PROOF, name="tagged pictures", footage=pictures, figures=figures, repeated=True),
+        replace(
+            PROOF,
+            name="tagged clips",
+            footage=clips,
+            figures=figures,
+            pooled="each of five clips held out",
+            repeated=True,
+        ),
+    )

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.table import Table as Printed
 
 from al_core.fingerprint import code_version
 from al_core.settings import Table
 from tasks.processes.children import use_threads
-from tests.bench.proofs.proof import HELD_BACK, Proof, Row, real_clips
+from tests.bench.proofs.proof import HELD_BACK, Figures, Proof, Row, real_clips
 
 NAMES = (
     *("points", "discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
@@ -133,12 +134,21 @@ def rows_of(proof: Proof, cases: Sequence[Case], measured: Measured) -> list[Row
     rows = []
     groups: dict[str, list[Case]] = {}
     for case in cases:
-        groups.setdefault("made clips" if proof.pooled and case.footage != REAL else case.footage, []).append(case)
+        groups.setdefault(proof.pooled if proof.pooled and case.footage != REAL else case.footage, []).append(case)
     for footage, group in groups.items():
         found = measured.of(group)
         seconds = sum(record["seconds"] for record in found)
-        rows += [Row.of(claim, footage, [record["figures"] for record in found], seconds) for claim in proof.claims]
+        told = by_footage(found) if proof.repeated else [record["figures"] for record in found]
+        rows += [Row.of(claim, footage, told, seconds) for claim in proof.claims]
     return rows
+
+
+def by_footage(found: Sequence[Mapping[str, Any]]) -> list[Figures]:
+    """The figures of each footage, means over seeds: cases that share their footage are no further cases."""
+    groups: dict[str, list[Figures]] = {}
+    for record in found:
+        groups.setdefault(record["footage"], []).append(record["figures"])
+    return [{arm: float(np.mean([one[arm] for one in group])) for arm in group[0]} for group in groups.values()]
 
 
 def table_of(rows: Sequence[Row]) -> Printed:

@@ -56,7 +56,8 @@ class Proof:
         figures: (footage, seed, folder for what may be computed again) -> figures of all arms.
         seeds: how many are measured by default.
         on_clips: ``figures`` can also be asked about any real clip.
-        pooled: claims are about all footage together.
+        pooled: what all footage together is called, if claims are about that.
+        repeated: seeds change the system and not the footage: figures are means over them before footage is compared.
     """
 
     name: str
@@ -65,7 +66,8 @@ class Proof:
     figures: Callable[[Any, int, Path], Figures]
     seeds: int = 8
     on_clips: bool = True
-    pooled: bool = False
+    pooled: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,5 +81,5 @@ PROOF = Proof(
     ),
     lambda seed: {name: crossing_clip(seed, **options) for name, options in SETS.items()},
     figures,
-    pooled=True,
+    pooled="made clips",
 )
