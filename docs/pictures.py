@@ -122,6 +122,7 @@ def tagging_view(running, ledger, url):
         for key in keys:
             page.keyboard.press(key)
         page.wait_for_timeout(1500)
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     page.screenshot(path=IMAGES / "tags.png")
     context.close()
 

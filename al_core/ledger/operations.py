@@ -90,3 +90,8 @@ def now_after_answers(connection: duckdb.DuckDBPyConnection) -> datetime:
         "(SELECT max(reviewed_at) FROM review))"
     ).fetchall()
     return now() if newest is None else max(now(), newest + timedelta(microseconds=1))
+
+
+def round_of(moment: str) -> str:
+    """Return SQL for the round in which what came at a moment counts: the first that had not ended, or NULL."""
+    return f"(SELECT min(t.round_id) FROM round t WHERE t.finished_at IS NULL OR t.finished_at >= {moment})"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from al_core.ledger.labelling.labels import LEARNT
-from al_core.ledger.operations import Operations, now, reads, writes
+from al_core.ledger.operations import Operations, now, reads, round_of, writes
 from al_core.records import QualityRow
 
 
@@ -156,8 +156,7 @@ asked AS (
     FROM label_request WHERE purpose = 'label' AND status NOT IN ('replaced', 'excluded') GROUP BY 1),
 given AS (
     SELECT a.* EXCLUDE (round_id), purpose, CASE WHEN a.round_id > 0 THEN a.round_id
-        ELSE (SELECT min(t.round_id) FROM round t WHERE t.finished_at IS NULL OR t.finished_at >= a.created_at)
-        END AS round_id
+        ELSE {round_of("a.created_at")} END AS round_id
     FROM answer a JOIN label_request r USING (request_id)
     WHERE answer_id NOT IN (SELECT answer_id FROM withdrawal)),
 first_answer AS (
@@ -169,7 +168,8 @@ new_frames AS (
 effort AS (
     SELECT round_id, sum(seconds) AS seconds FROM (
         SELECT round_id, seconds FROM given WHERE answer_id IN (SELECT answer_id FROM answer_current)
-        UNION ALL SELECT round_id, seconds FROM review JOIN label_request USING (request_id) WHERE round_id > 0)
+        UNION ALL SELECT round_id, seconds FROM review JOIN label_request USING (request_id) WHERE round_id > 0
+        UNION ALL SELECT {round_of("said_at")}, seconds FROM category_tag)
     GROUP BY 1)
 SELECT round_id, status, coalesce(n_frames, 0), coalesce(predicted, 0), coalesce(requested, 0), coalesce(answered, 0),
     coalesce(still_open, 0), coalesce(unapproved, 0),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.ledger.campaign.categories import standing, stands_for
 from al_core.ledger.campaign.loop_state import refuse_abandoned
-from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, writes
+from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, round_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
 LEARNT = "purpose IN ('label', 'tracked')"
@@ -229,7 +229,7 @@ class LabelOperations(Operations):
 
         Imported labels are answers of round 0, in a time that nobody knows and that counts as none. Rejected masks,
         answers that are not complete or wait for an approval, reviews, and questions that check people take seconds
-        and label no frame.
+        and label no frame. So do tags, in the round that was under way then; of round 0 are those that wait for one.
 
         Args:
             audits: whether the seconds of audits count.
@@ -270,6 +270,8 @@ _EFFORT = f"""
 SELECT a.round_id, annotator AS who, {_COUNTS} AS labels, seconds, import_id, purpose
 FROM answer_current a JOIN label_request USING (request_id)
 UNION ALL SELECT round_id, reviewer, false, seconds, NULL, purpose FROM review JOIN label_request USING (request_id)
+UNION ALL SELECT coalesce({round_of("said_at")}, 0), said_by, false, seconds, NULL, 'tag' FROM category_tag
+WHERE seconds > 0
 """
 
 

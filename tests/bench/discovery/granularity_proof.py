@@ -101,7 +101,7 @@ def figures(held: Held, seed: int, cache: Path) -> Figures:
 
 def carried(clip: MoverClip, encoder: Encoder | None, cache: Path, marks: Sequence[int]) -> float:
     """Mean overlap of masks that are carried from some frames by an encoder, or by raw colour."""
-    store, settings = FlowStore(cache / "flow"), PropagationSettings()
+    store, settings = FlowStore(cache / "flow"), PropagationSettings(flow_long_side=max(clip.size))
     features = lab_features if encoder is None else lambda frames, size: describing(encoder)
     return mean_iou(AffinityPropagator(store, settings, features), clip, marks)
 

@@ -95,3 +95,8 @@ def test_a_record_names_what_it_is_of(asked, tmp_path):
     assert (record["proof"], record["footage"], record["seed"]) == ("numbers", "footage", 100)
     assert record["figures"]["ours"] == 0.4
     assert record["code"]
+
+
+def test_seeds_on_the_same_footage_are_no_further_cases():
+    found = [{"footage": name, "figures": {"ours": value}} for name, value in [("a", 0.2), ("a", 0.4), ("b", 1.0)]]
+    assert proofs.by_footage(found) == [{"ours": pytest.approx(0.3)}, {"ours": 1.0}]

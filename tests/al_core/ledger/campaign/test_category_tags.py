@@ -38,6 +38,17 @@ def test_what_is_known_is_said_once(ledger):
     assert ledger.put_category_tags([tag(2, 4, False), tag(11, 11, None)], "ann") == 0
 
 
+def test_the_seconds_of_tags_are_human_seconds_of_the_round_that_is_under_way(ledger):
+    ledger.put_category_tags([tag(0, 9, False)], "ann", 1.5)
+    assert ledger.human_effort() == [(0, 0, 1.5)]
+    ledger.begin_round(Settings())
+    ledger.put_category_tags([tag(4, 5, True)], "ann", 2.0)
+    ledger.put_category_tags([tag(6, 7, True)], "imported")
+    assert ledger.human_effort() == [(1, 0, 3.5)]
+    assert ledger.effort_by_person() == [("ann", 0, 3.5)]
+    assert ledger.coverage()[0]["human_seconds"] == 3.5
+
+
 def test_a_round_sees_what_was_said_by_then(ledger):
     ledger.put_category_tags([tag(0, 9, False)], "ann")
     at = ledger.newest_tag_at()

@@ -36,6 +36,9 @@ def settled(page, *said):
 def test_a_stretch_is_spoken_of_by_keys(page, ledger):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("getComputedStyle(document.querySelector('#strip')).outlineStyle") == "none"
+    marked = page.eval_on_selector_all("#strip li", "items => items.map(item => getComputedStyle(item).outlineStyle)")
+    assert marked == ["none", "solid", "solid", "none", "none", "none"]
     page.keyboard.press("n")
     settled(page, "open", "gone", "gone", "open", "open", "open")
     page.keyboard.press("End")
