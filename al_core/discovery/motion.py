@@ -66,12 +66,27 @@ def moving_in(
 ) -> Found:
     """Yield every frame of a clip with what moves by itself (see :meth:`MotionTeacher.find`)."""
     flow = store.clip(frames, LONG_SIDE, PRESET)
+    return followed(frames, flow, shots, lambda shot: chances(frames, flow, shot), on_frame)
+
+
+def followed(
+    frames: ClipFrames,
+    flow: ClipFlow,
+    shots: Shots,
+    chances_in: Callable[[range], Iterator[tuple[int, Map]]],
+    on_frame: Callable[[int], None] | None,
+) -> Found:
+    """Yield every frame of a clip with objects: parts that are likely, followed along the flow through their shot.
+
+    Args:
+        chances_in: of the frames of a shot, how likely each pixel is an object's, float32 [h, w] at the flow's size.
+        on_frame: told how many frames were looked at.
+    """
     first_track, looked = 1, 0
     for shot in shots.ranges(frames.n_frames):
         follower = Follower()
-        for frame_idx, chance in chances(frames, flow, shot):
-            back = flow.pair(frame_idx - 1)[1] if frame_idx > shot.start else None
-            follower.add(frame_idx, chance, back)
+        for frame_idx, chance in chances_in(shot):
+            follower.add(frame_idx, chance, flow.pair(frame_idx - 1)[1] if frame_idx > shot.start else None)
             looked += 1
             if on_frame is not None:
                 on_frame(looked)

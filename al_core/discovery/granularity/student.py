@@ -20,8 +20,8 @@ from al_core.discovery.granularity.lesson import SIDE, lesson_of, padded
 from al_core.discovery.granularity.losses import USUAL, Weights
 from al_core.discovery.granularity.memory_network import GranularityNetwork, new_network
 from al_core.discovery.granularity.student_training import STEPS, memory_of, train
-from al_core.discovery.motion import LONG_SIDE, PRESET, STRETCH, at_full_size, chances
-from al_core.discovery.moving_objects import Follower, by_frame, stretches
+from al_core.discovery.motion import LONG_SIDE, PRESET, STRETCH, chances, followed
+from al_core.discovery.moving_objects import stretches
 from al_core.errors import NotReady
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import ClipFrames
@@ -120,19 +120,7 @@ class GranularityStudent(Discoverer):
         """Yield every frame with the objects that were found in it, the most certain first; a shot is looked at as a
         whole before its first frame is yielded."""
         flow = self.means.flow.clip(clip.frames, LONG_SIDE, PRESET)
-        first_track, looked = 1, 0
-        for shot in clip.shots.ranges(clip.frames.n_frames):
-            follower = Follower()
-            for frame_idx, chance in self.chances(clip.frames, shot):
-                follower.add(frame_idx, chance, flow.pair(frame_idx - 1)[1] if frame_idx > shot.start else None)
-                looked += 1
-                if on_frame is not None:
-                    on_frame(looked)
-            objects = follower.found()
-            found = by_frame(objects, first_track)
-            first_track += len(objects)
-            for frame_idx in shot:
-                yield frame_idx, at_full_size(clip.frames, frame_idx, found.get(frame_idx, ()))
+        return followed(clip.frames, flow, clip.shots, lambda shot: self.chances(clip.frames, shot), on_frame)
 
     def chances(self, frames: ClipFrames, shot: range) -> Iterator[tuple[int, Map]]:
         """Yield how likely each pixel of each frame of a shot belongs to an object, float32 [h, w] in [0, 1]."""

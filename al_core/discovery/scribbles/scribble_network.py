@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found
 from al_core.discovery.given import Given, GivenFrame, Hint
+from al_core.discovery.linked_objects import Links
 from al_core.discovery.scribbles.adversarial_training import BATCH, Lesson, Schedule, probabilities, train
 from al_core.discovery.scribbles.crops import Picture, ScribbledFrame, Shape
 from al_core.discovery.scribbles.gated_unet import GatedUNet
-from al_core.discovery.scribbles.linked_objects import Links
 from al_core.discovery.scribbles.stroke_classes import along, check_classes, class_numbers, classes_of
 from al_core.fingerprint import fingerprint
 from al_core.footage.images import resized, working_size

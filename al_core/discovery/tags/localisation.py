@@ -1,7 +1,6 @@
 """Masks out of maps: the strongest part is surely the object's, the weakest surely not, and colours say the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -28,22 +27,6 @@ SMALLEST = 0.1
 
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Located:
-    """An object that was found in a frame.
-
-    Attributes:
-        category: its place among the categories.
-        confidence: in [0, 1].
-        mask: bool [h, w], of the frame's size.
-    """
-
-    category: int
-    confidence: float
-    mask: Mask
 
 
 def normalised(maps: Map) -> Map:
@@ -94,24 +77,19 @@ def refined(image: Image, maps: Map) -> Map:
     return found
 
 
-def objects(probability: Map, chances: Sequence[float], threshold: float = 0.5) -> list[Located]:
-    """Return the connected parts of what each category covers, the most certain first; no two overlap.
+def over_ground(probability: Map) -> Map:
+    """Return probabilities with the ground's first, float32 [1 + c, h, w]: what is not likely is ground, and so
+    are specks beside the largest part of a category.
 
     Args:
-        probability: of each category in each pixel, float32 [c, h, w].
-        chances: that each category is in the frame, in [0, 1].
+        probability: of each category in each pixel, float32 [c, h, w] in [0, 1].
     """
-    winner = probability.argmax(axis=0)
-    found: list[Located] = []
-    for category, (mine, chance) in enumerate(zip(probability, chances, strict=True)):
-        inside = ((mine > threshold) & (winner == category)).astype(np.uint8)
-        n, parts, figures, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    found = np.concatenate([np.full_like(probability[:1], 0.5), probability])
+    for mine in found[1:]:
+        _, parts, figures, _ = cv2.connectedComponentsWithStats((mine > 0.5).astype(np.uint8))
         areas = figures[1:, cv2.CC_STAT_AREA]
-        for part in range(1, n):
-            if areas[part - 1] >= SMALLEST * areas.max():
-                mask = np.asarray(parts == part, bool)
-                found.append(Located(category, float(chance) * float(mine[mask].mean()), mask))
-    return sorted(found, key=lambda one: -one.confidence)
+        mine[np.isin(parts, 1 + np.flatnonzero(areas < SMALLEST * areas.max(initial=0)))] = 0
+    return found
 
 
 def present_among(said: Sequence[bool | None], chances: NDArray[np.float64], least: float) -> list[int]:

@@ -1,14 +1,14 @@
 """Masks of what people only said is in a frame: the way to discover that starts from tags."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, FoundObject
 from al_core.discovery.given import Given, Hint
+from al_core.discovery.linked_objects import Links
 from al_core.discovery.tags.backbone import ADVICE, Backbone, load_backbone
 from al_core.discovery.tags.dilated_classifier import (
     RATES,
@@ -18,10 +18,9 @@ from al_core.discovery.tags.dilated_classifier import (
     new_classifier,
     train,
 )
-from al_core.discovery.tags.localisation import Located, normalised, objects, present_among, refined
+from al_core.discovery.tags.localisation import normalised, over_ground, present_among, refined
 from al_core.errors import NotReady
 from al_core.fingerprint import fingerprint, fingerprint_file
-from al_core.masks.soft import SoftMask
 from al_core.networks.network_state import Checkpoint, kept_or_trained, load_kept
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
@@ -31,9 +30,6 @@ MOST_FRAMES = 240
 
 LIKELY = 0.7
 """Chance from which a category of which nobody spoke is looked for in a frame."""
-
-SAME = 0.3
-"""Overlap (IoU) with an object of the frame before, of the same category, to be the same one."""
 
 CACHE_BYTES = 200_000_000
 
@@ -93,22 +89,24 @@ class TagLocaliser(Discoverer):
         backbone = self._backbone()
         classifier = self._learnt(backbone, given)
         categories, said = _learnable(given), said_in(given, clip)
-        numbers = _Numbers()
+        links = Links()
         for index in range(clip.frames.n_frames):
             image = clip.frames.read(index)
             seen = backbone.see(image)
             chances = classifier.chances(seen)
             told = {c: value for c, value in said.get(index, {}).items() if c in categories}
             here = present_among([told.get(c) for c in categories], chances, LIKELY)
+            if not here or index in clip.shots.cuts:
+                links.cut()
             found: tuple[FoundObject, ...] = ()
             if here:
-                probability = refined(image, normalised(classifier.maps(seen)[here]))
-                sure = [1.0 if told.get(categories[c]) else float(chances[c]) for c in here]
-                located = objects(probability, sure)
-                found = tuple(numbers.given(located, [categories[c] for c in here], index in clip.shots.cuts))
+                probability = over_ground(refined(image, normalised(classifier.maps(seen)[here])))
+                sure = {categories[c]: 1.0 if told.get(categories[c]) else float(chances[c]) for c in here}
+                linked = links.add(probability, list(sure), {})
+                found = tuple(replace(one, confidence=one.confidence * sure[one.category_id]) for one in linked)
             if on_frame is not None:
                 on_frame(index + 1)
-            yield index, found
+            yield index, tuple(sorted(found, key=lambda one: -one.confidence))
 
     @property
     def _weights(self) -> Path:
@@ -184,31 +182,3 @@ def _learnable(given: Given) -> list[int]:
         there |= drawn
         gone |= set(given.categories) - drawn if frame.label.complete else set()
     return sorted(there & gone & set(given.categories))
-
-
-class _Numbers:
-    """Gives objects numbers that they keep from frame to frame."""
-
-    def __init__(self) -> None:
-        self._last: list[tuple[int, int, NDArray[np.bool_]]] = []
-        self._next = 1
-
-    def given(self, located: Sequence[Located], categories: Sequence[int], cut: bool) -> Iterator[FoundObject]:
-        """Yield the objects of the next frame; ``cut``: it begins another shot."""
-        before = [] if cut else self._last
-        self._last = []
-        for one in located:
-            category = categories[one.category]
-            overlaps = [_iou(one.mask, mask) if kind == category else 0.0 for _, kind, mask in before]
-            best = int(np.argmax(overlaps)) if overlaps else -1
-            if best >= 0 and overlaps[best] >= SAME:
-                number = before.pop(best)[0]
-            else:
-                number, self._next = self._next, self._next + 1
-            self._last.append((number, category, one.mask))
-            yield FoundObject(number, one.confidence, SoftMask.of(one.mask.astype(np.float32)), category)
-
-
-def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    both, either = np.count_nonzero(one & other), np.count_nonzero(one | other)
-    return both / either if either else 0.0

@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 
 from tasks.processes.children import use_threads
-from tests.bench.discovery import boxed_footage, scribbled_footage, student_clips, tagged_footage
+from tests.bench.discovery.footage import boxed_footage, scribbled_footage, student_clips, tagged_footage
 from tests.bench.proofs.__main__ import PROOFS, Measured, cases_of, rows_of, run, table_of
 from tests.bench.proofs.proof import Proof
 

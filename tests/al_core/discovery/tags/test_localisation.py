@@ -8,7 +8,7 @@ from al_core.discovery.tags.localisation import (
     OBJECT,
     cues,
     normalised,
-    objects,
+    over_ground,
     present_among,
     refined,
 )
@@ -43,16 +43,16 @@ def test_masks_end_where_colours_do():
     assert np.count_nonzero(found & truth) / np.count_nonzero(found | truth) > 0.8
 
 
-def test_connected_parts_are_objects_and_specks_are_none():
+def test_what_is_not_likely_is_ground_and_so_are_specks():
     probability = np.zeros((2, 20, 30), np.float32)
     probability[0, 2:8, 2:8] = 0.9
-    probability[0, 12:18, 2:8] = 0.7
+    probability[0, 12:18, 2:8] = 0.4
     probability[0, 0, 29] = 0.9
     probability[1, 2:8, 20:26] = 0.8
-    found = objects(probability, [1.0, 0.5])
-    assert [(one.category, round(one.confidence, 2), int(one.mask.sum())) for one in found] == [
-        (0, 0.9, 36), (0, 0.7, 36), (1, 0.4, 36)
-    ]  # fmt: skip
+    likeliest = over_ground(probability).argmax(axis=0)
+    assert np.bincount(likeliest.ravel()).tolist() == [600 - 72, 36, 36]
+    assert (likeliest[2:8, 2:8] == 1).all()
+    assert not over_ground(np.zeros((1, 4, 4), np.float32)).argmax(axis=0).any()
 
 
 def test_a_map_without_any_response_stays_empty():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from al_core.discovery.scribbles.linked_objects import Links, regions_of
+from al_core.discovery.linked_objects import Links, regions_of
 
 SIZE = (12, 40)
 DOG, CAT = 3, 8

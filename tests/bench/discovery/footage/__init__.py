@@ -1,0 +1,1 @@
+"""Every way to discover on real footage."""
