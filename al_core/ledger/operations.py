@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import duckdb
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from al_core.ledger.arrow import pa
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.ledger_clock import time_of_session
 from al_core.masks.rle import Rle
@@ -50,7 +50,7 @@ class Operations:
             return connection.execute(query, list(arguments)).fetchnumpy()
 
 
-def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: "pa.Table") -> None:
     """Append rows; columns are matched by name."""
     connection.register("incoming", rows)
     try:

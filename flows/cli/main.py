@@ -3,6 +3,8 @@
 What a command needs is imported when it runs, so that ``--help`` and ``status`` start at once.
 """
 
+import atexit
+import gc
 import os
 import sys
 from pathlib import Path
@@ -67,6 +69,10 @@ def main() -> None:
     """
     # Threads that wait by spinning starve everything else on a shared machine, and the training with it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Pydantic would read what each installed package declares, in search of plug-ins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # What is alive at the end ends with the process: nobody looks through it for garbage.
+    atexit.register(gc.freeze)
 
 
 @click.command()

@@ -14,6 +14,7 @@ from flows.cli.options import existing, opened, project_option, settings_options
 from tasks.processes.surroundings import user_name
 
 if TYPE_CHECKING:
+    from al_core.ledger.store import Ledger
     from al_core.settings import Settings
     from tasks.processes.round_outcome import RoundOutcome
 
@@ -54,12 +55,15 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon:
         _abandon(project, preset, asked, yes, console)
         return
 
+    from tasks.ledger.client import open_ledger
+
     def take(settings: "Settings") -> "RoundOutcome":
         from flows.round import run_round
 
         return run_round(project, settings)
 
-    _tell_outcome(console, project, _taken_on(project, preset, asked, console, take))
+    ledger = open_ledger(project)
+    _tell_outcome(console, project, ledger, _taken_on(project, ledger, preset, asked, console, take))
 
 
 @click.command()
@@ -115,6 +119,7 @@ def _abandon(project: Project, preset: str | None, asked: dict[str, Any], yes: b
 
 def _taken_on(
     project: Project,
+    ledger: "Ledger",
     preset: str | None,
     asked: dict[str, Any],
     console: Any,
@@ -130,16 +135,17 @@ def _taken_on(
     from tasks.processes.round_outcome import still_waits
     from tasks.processes.run_lock import only_run
 
-    settings = _settings(project, preset, asked)
-    changed = bool(preset or asked)
-    if changed:
-        _require_fit(project, settings, console)
-        _ask_for(project, settings, console)
+    changed = _settings(project, preset, asked) if preset or asked else None
+    if changed is not None:
+        _require_fit(project, changed, console)
+        _ask_for(project, changed, console)
     with only_run(project.root):
-        rests = still_waits(project) or over(settings)
-        if rests is not None:
-            return rests
-        if not changed:
+        if (waits := still_waits(project, ledger)) is not None:
+            return waits
+        settings = changed or _settings(project, None, {})
+        if (ended := over(settings)) is not None:
+            return ended
+        if changed is None:
             _require_fit(project, settings)
         _tell_outlook(console, project, settings)
         with _at_work(project, console):
@@ -186,10 +192,11 @@ def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], c
         with _told(project, console):
             return campaign_over(project, settings)
 
-    outcome = _taken_on(project, preset, asked, console, take, over)
-    with open_ledger(project).held():
-        print_status(project, console)
-        _tell_outcome(console, project, outcome)
+    ledger = open_ledger(project)
+    outcome = _taken_on(project, ledger, preset, asked, console, take, over)
+    with ledger.held():
+        print_status(project, console, ledger)
+        _tell_outcome(console, project, ledger, outcome)
 
 
 def _tell_outlook(console: Any, project: Project, settings: "Settings") -> None:
@@ -203,7 +210,7 @@ def _tell_outlook(console: Any, project: Project, settings: "Settings") -> None:
         console.print("\n".join(lines), highlight=False, style="dim")
 
 
-def _tell_outcome(console: Any, project: Project, outcome: "RoundOutcome") -> None:
+def _tell_outcome(console: Any, project: Project, ledger: "Ledger", outcome: "RoundOutcome") -> None:
     from tasks.backends.protocol import told_line
     from tasks.project.round_control import command, pause_in_words
 
@@ -213,7 +220,7 @@ def _tell_outcome(console: Any, project: Project, outcome: "RoundOutcome") -> No
         words = f"{project.root.name} is {pause_in_words(outcome.paused)}; to go on: {command('resume', project)}"
         console.print(words, soft_wrap=True)
     elif outcome.waiting:
-        where = _where_people_label(project, outcome.round_id)
+        where = _where_people_label(project, ledger, outcome.round_id)
         console.print(f"{outcome.describe()}: {where}.")
     elif outcome.stop_reason:
         console.print(f"The campaign is over after round {outcome.round_id}: {outcome.stop_reason}")
@@ -221,10 +228,8 @@ def _tell_outcome(console: Any, project: Project, outcome: "RoundOutcome") -> No
         console.print(f"round {outcome.round_id} is finished.")
 
 
-def _where_people_label(project: Project, round_id: int) -> str:
-    from tasks.ledger.client import open_ledger
-
-    annotator = open_ledger(project).round(round_id).settings.annotator
+def _where_people_label(project: Project, ledger: "Ledger", round_id: int) -> str:
+    annotator = ledger.round(round_id).settings.annotator
     again = "then give the same command again"
     match annotator.backend:
         case "page":

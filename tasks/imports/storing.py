@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from al_core.exchange.frame_names import Matcher, Template
 from al_core.exchange.readers.detection import label_sources
-from al_core.ledger.labelling.imports import FRAME_COLUMNS, MASK_COLUMNS
+from al_core.ledger.labelling.imports import frame_columns, mask_columns
 from al_core.ledger.store import Ledger
 from al_core.records import IGNORE_TRACK, LabelKind, Progress
 from tasks.imports.import_plan import ImportPlan, Wish, plan_import
@@ -47,12 +47,12 @@ def store(ledger: Ledger, plan: ImportPlan) -> None:
 def _frames(plan: ImportPlan) -> pa.Table:
     kinds = [(LabelKind.MASK if drawn.masks else LabelKind.ABSENT).value for drawn in plan.frames.values()]
     columns = [[frame.video_id for frame in plan.frames], [frame.frame_idx for frame in plan.frames], kinds]
-    return pa.table(columns, schema=FRAME_COLUMNS)
+    return pa.table(columns, schema=frame_columns())
 
 
 def _masks(plan: ImportPlan) -> pa.Table:
-    batches = [pa.RecordBatch.from_pylist(rows, schema=MASK_COLUMNS) for rows in _rows(plan)]
-    return pa.Table.from_batches(batches, schema=MASK_COLUMNS)
+    batches = [pa.RecordBatch.from_pylist(rows, schema=mask_columns()) for rows in _rows(plan)]
+    return pa.Table.from_batches(batches, schema=mask_columns())
 
 
 def _rows(plan: ImportPlan, at_once: int = 10_000) -> Iterator[list[dict[str, object]]]:

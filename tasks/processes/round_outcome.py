@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from al_core.ledger.campaign.steering import Pause
+from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import open_ledger
 from tasks.project.round_control import pause_in_words
@@ -52,13 +53,16 @@ class RoundOutcome:
         return f"round {self.round_id} is finished{over}"
 
 
-def still_waits(project: Project) -> RoundOutcome | None:
+def still_waits(project: Project, ledger: Ledger | None = None) -> RoundOutcome | None:
     """Look whether the newest round has nothing to do but to wait for people; the answers that are there are taken in.
+
+    Args:
+        ledger: of the project; None to open it.
 
     Returns:
         How a run would end that only waits or is paused; None where there is work.
     """
-    ledger = open_ledger(project)
+    ledger = ledger or open_ledger(project)
     with ExitStack() as opened_once:
         opened_once.enter_context(ledger.held())
         last, pause = ledger.last_round(), ledger.paused()

@@ -87,13 +87,14 @@ def _machine_seconds(steps: Sequence[Step], finished: Sequence[int]) -> float | 
 
 def _frame_seconds(ledger: Ledger, settings: Settings, frames: int, seconds: float) -> float:
     """Return what a frame is expected to take: the price of its masks, drawn towards what people took so far."""
-    price = prices_from(settings.annotator, ledger.answer_times()).frame_seconds(LabelKind.MASK, _objects(ledger))
+    known = ledger.answer_times()
+    price = prices_from(settings.annotator, known).frame_seconds(LabelKind.MASK, _objects(known))
     return (seconds + PRIOR_ANSWERS * price) / (frames + PRIOR_ANSWERS)
 
 
-def _objects(ledger: Ledger) -> int:
-    """Return how many objects people found in a frame, on average, at least 1."""
-    found = [n for _, _, n in ledger.answer_times() if n]
+def _objects(known: Sequence[tuple[LabelKind, float, int]]) -> int:
+    """Return how many objects people found in a frame, on average, at least 1, by what each answer took and has."""
+    found = [n for _, _, n in known if n]
     return max(1, round(sum(found) / len(found))) if found else 1
 
 
@@ -222,7 +223,9 @@ def _outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
     uncounted = {r.round_id for r in rounds if r.status == "abandoned"}.union(rounds_that_learn(ledger))
     uncounted |= {round_id} if learns else set()
     asks, unanswered = (requests, unanswered) if requests else (plan.next_round, plan.next_round)
-    return Outlook(settings, facts, plan, round_id, asks, unanswered, learns, len(uncounted), _objects(ledger))
+    return Outlook(
+        settings, facts, plan, round_id, asks, unanswered, learns, len(uncounted), _objects(ledger.answer_times())
+    )
 
 
 def _imported(ledger: Ledger) -> int:

@@ -35,9 +35,13 @@ _MOST_ROUNDS = 5
 """Rounds of simulated campaigns that get a column."""
 
 
-def print_status(project: Project, console: Console) -> None:
-    """Print what a project holds, one line per round, what is left to do, and what is next."""
-    ledger, owner = open_ledger(project), living_owner(project)
+def print_status(project: Project, console: Console, ledger: Ledger | None = None) -> None:
+    """Print what a project holds, one line per round, what is left to do, and what is next.
+
+    Args:
+        ledger: of the project; None to open it.
+    """
+    ledger, owner = ledger or open_ledger(project), living_owner(project)
 
     def say(text: str) -> None:
         # A command stays whole, so that it can be pasted.

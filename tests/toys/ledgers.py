@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from al_core.ledger.file.connection import Connector
-from al_core.ledger.labelling.imports import FRAME_COLUMNS, MASK_COLUMNS
+from al_core.ledger.labelling.imports import frame_columns, mask_columns
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import Rle, encode
 from al_core.project import Project
@@ -130,9 +130,9 @@ def mask_answer(request: LabelRequest, answer_id: str = "a1", rle: Rle | None = 
 def import_tables(*frame_indices: int, category: str = "object") -> dict[str, pa.Table]:
     """The square in each of these frames of the first video, as an import brings it."""
     n = len(frame_indices)
-    frames = pa.table([[1] * n, list(frame_indices), ["mask"] * n], schema=FRAME_COLUMNS)
+    frames = pa.table([[1] * n, list(frame_indices), ["mask"] * n], schema=frame_columns())
     counts = [square().counts.encode()] * n
-    masks = pa.table([[1] * n, list(frame_indices), [1] * n, [category] * n, counts, [None] * n], schema=MASK_COLUMNS)
+    masks = pa.table([[1] * n, list(frame_indices), [1] * n, [category] * n, counts, [None] * n], schema=mask_columns())
     return {"frames": frames, "masks": masks}
 
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
-
+from al_core.ledger.arrow import pa
 from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import FrameRef, LabelRequest
 
@@ -136,7 +135,7 @@ class AuditRequestOperations(Operations):
         return [(round_id, as_of, tuple(row)) for round_id, *row, as_of in rows]
 
 
-def _request_rows(requests: Sequence[LabelRequest], after: Mapping[str, str]) -> pa.Table:
+def _request_rows(requests: Sequence[LabelRequest], after: Mapping[str, str]) -> "pa.Table":
     moment = now()
     rows = [
         {
@@ -150,7 +149,7 @@ def _request_rows(requests: Sequence[LabelRequest], after: Mapping[str, str]) ->
     return pa.Table.from_pylist(rows)
 
 
-def _about_rows(requests: Sequence[tuple[LabelRequest, AuditQuestion]]) -> pa.Table:
+def _about_rows(requests: Sequence[tuple[LabelRequest, AuditQuestion]]) -> "pa.Table":
     rows = [
         {
             "request_id": r.request_id, "round_id": asked.round_id, "draw": asked.draw, "track_id": asked.track_id,

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from al_core.audit.audit_records import (
     AuditAnswer,
@@ -19,6 +18,7 @@ from al_core.audit.audit_records import (
     UnitKey,
 )
 from al_core.errors import LedgerConflict
+from al_core.ledger.arrow import pa
 from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import FrameRef
 
@@ -111,7 +111,7 @@ class AuditOperations(Operations):
         return [Certificate.from_json(json.loads(content)) for (content,) in rows]
 
 
-def _answer_rows(round_id: int, answers: Sequence[AuditAnswer], so_far: int) -> pa.Table:
+def _answer_rows(round_id: int, answers: Sequence[AuditAnswer], so_far: int) -> "pa.Table":
     moment = now()
     rows = [
         {
@@ -124,7 +124,7 @@ def _answer_rows(round_id: int, answers: Sequence[AuditAnswer], so_far: int) -> 
     return pa.Table.from_pylist(rows)
 
 
-def _unit_rows(sample: AuditSample) -> pa.Table:
+def _unit_rows(sample: AuditSample) -> "pa.Table":
     rows = [
         {
             "round_id": sample.round_id, "draw": sample.draw, "place": place, "video_id": unit.frame.video_id,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from al_core.ledger.arrow import pa
 from al_core.ledger.operations import Operations, insert, now, reads, writes
 from al_core.records import COMPONENTS, FrameRef
 
@@ -38,7 +38,7 @@ class PredictionOperations(Operations):
         return self._rows(query, [round_id])
 
     @writes
-    def put_predictions(self, round_id: int, video_id: int, frames: pa.Table, path: str) -> None:
+    def put_predictions(self, round_id: int, video_id: int, frames: "pa.Table", path: str) -> None:
         """Replace what a round predicts for one video.
 
         Args:

@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import UnknownName
+from al_core.ledger.arrow import pa
 from al_core.ledger.campaign.categories import known_categories, standing, stands_for
 from al_core.ledger.operations import Operations, insert, mask_of, now, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Video

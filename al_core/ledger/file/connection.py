@@ -23,6 +23,7 @@ from al_core.ledger.file.displaced import check_in_place, let_go
 from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.links import separate
 from al_core.ledger.file.owner import is_hidden, noted_owner, owner_path
+from al_core.ledger.file.pandas_search import spare_searches
 from al_core.ledger.file.schema import NEWEST, Schema, migrate, schema_of
 from al_core.ledger.file.soundness import (
     check_identity,
@@ -39,6 +40,8 @@ from al_core.ledger.file.soundness import (
 from al_core.ledger.file.upgrade import ATTACHED, in_memory, newer, state_of, upgrade
 
 _log = logging.getLogger(__name__)
+
+spare_searches()
 
 _CONFIG: dict[str, str | int | float | list[str]] = {
     "storage_compatibility_version": "v1.5.0",

@@ -10,29 +10,33 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from al_core.errors import LedgerConflict
+from al_core.ledger.arrow import pa
 from al_core.ledger.campaign.categories import known_categories, standing, stands_for
 from al_core.ledger.labelling.labels import LABELS_FRAME, LEARNT
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, writes
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel
 
-FRAME_COLUMNS = pa.schema([("video_id", pa.int32()), ("frame_idx", pa.int32()), ("kind", pa.string())])
-"""A frame that is imported, and the kind of its answer."""
 
-MASK_COLUMNS = pa.schema(
-    [
+def frame_columns() -> "pa.Schema":
+    """Return the columns of a frame that is imported, and of the kind of its answer."""
+    return pa.schema([("video_id", pa.int32()), ("frame_idx", pa.int32()), ("kind", pa.string())])
+
+
+def mask_columns() -> "pa.Schema":
+    """Return the columns of a mask in such a frame; the category is a name, null for a region to ignore, and attributes
+    may be null.
+    """
+    return pa.schema([
         ("video_id", pa.int32()),
         ("frame_idx", pa.int32()),
         ("track_id", pa.int32()),
         ("category", pa.string()),
         ("rle_counts", pa.binary()),
         ("attributes", pa.list_(pa.string())),
-    ]
-)
-"""A mask in such a frame; the category is a name, null for a region to ignore, and attributes may be null."""
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ class ImportOperations(Operations):
         purpose: str,
         author: str,
         files: Sequence[str],
-        frames: pa.Table,
-        masks: pa.Table,
+        frames: "pa.Table",
+        masks: "pa.Table",
         categories: Sequence[str] = (),
         unnumbered: Sequence[int] = (),
     ) -> int:
@@ -71,8 +75,8 @@ class ImportOperations(Operations):
 
         Args:
             purpose: "label", "holdout" or "prelabel". A prelabel takes the place of an earlier one of its frame.
-            frames: one row for each frame, columns as ``FRAME_COLUMNS``.
-            masks: one row for each mask in these frames, columns as ``MASK_COLUMNS``.
+            frames: one row for each frame, columns as :func:`frame_columns`.
+            masks: one row for each mask in these frames, columns as :func:`mask_columns`.
             categories: names that the project is to know, new ones too.
             unnumbered: videos whose objects have no lasting numbers from now on.
 

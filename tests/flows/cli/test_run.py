@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from al_core.ledger.campaign.steering import Pause
+from al_core.ledger.file.connection import Connector
 from al_core.ledger.store import Ledger
 from al_core.records import LabelRequest
 from al_core.settings import Settings, load_settings
@@ -210,8 +211,16 @@ def test_a_run_that_only_waits_says_so_without_prefect_or_the_student(root, comm
     asked(Ledger(root / "ledger.duckdb"))
     said, loaded = alone(command, root)
     assert "round 1 waits for 2 labels: the frames are in" in said
-    assert not loaded & {*HEAVY, "scipy", "asyncio"}
+    assert not loaded & {*HEAVY, "scipy", "asyncio", "pyarrow"}
     assert not (root / "prefect").exists()
+
+
+def test_a_run_that_only_waits_opens_the_ledger_once_to_look_and_once_to_tell(root, flows, monkeypatch):
+    asked(Ledger(root / "ledger.duckdb"))
+    opened, connect = [], Connector._connect
+    monkeypatch.setattr(Connector, "_connect", lambda self, writing: opened.append(1) or connect(self, writing))
+    assert "waits for 2 labels" in run("run", root)[1]
+    assert len(opened) == 2
 
 
 def test_a_campaign_that_is_over_says_so_without_prefect_or_the_student(root):
