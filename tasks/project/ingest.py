@@ -186,7 +186,7 @@ def _ingest(
     category = categories[0]
     try:
         sha256 = source.sha256()
-        known = {video.sha256: video for video in ledger.videos()}.get(sha256)
+        known = ledger.video_of_content(sha256)
         if known is not None:
             return _recognise(ledger, source, known, identities, categories, on_progress)
         info = source.probe(on_progress)
@@ -194,14 +194,15 @@ def _ingest(
         found = source.video(sha256, info, identities)
         # What takes time comes first, so that a call that is cut off leaves nothing half done.
         shots = search_shots(found, on_progress)
-        video = ledger.add_video(found, info.times_us, labels)
-        if video is None:
-            return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
-        ledger.put_shots(video.video_id, shots)
-        told = ", ".join([_described(video, labels), *shots_told([shots])])
-        if categories != (DEFAULT_CATEGORY,) and not labels:
-            ledger.set_video_categories(video.video_id, categories)
-            told += f", of {', '.join(categories)}"
+        with ledger.held():
+            video = ledger.add_video(found, info.times_us, labels)
+            if video is None:
+                return IngestedSource(source.path, Outcome.KNOWN, "its content was stored by another process meanwhile")
+            ledger.put_shots(video.video_id, shots)
+            told = ", ".join([_described(video, labels), *shots_told([shots])])
+            if categories != (DEFAULT_CATEGORY,) and not labels:
+                ledger.set_video_categories(video.video_id, categories)
+                told += f", of {', '.join(categories)}"
         return IngestedSource(source.path, Outcome.STORED, told, video)
     except (FewframesError, OSError) as error:
         return _failure(source.path, error)

@@ -116,19 +116,19 @@ class VideoOperations(Operations):
         """Note that the same content lies elsewhere now; returns the video as it is stored then."""
         with self._connector.transaction() as connection:
             connection.execute("UPDATE video SET uri = ? WHERE video_id = ?", [uri, video_id])
-        return next(video for video in self.videos() if video.video_id == video_id)
+            return _videos(connection, "video_id = ?", [video_id])[0]
 
     @reads
     def videos(self) -> list[Video]:
         """Return all videos, by id."""
         with self._connector.session() as connection:
-            rows = connection.execute(f"SELECT {_VIDEO_COLUMNS} FROM video ORDER BY video_id").fetchall()
-            files = dict(
-                connection.execute(
-                    "SELECT video_id, list(file ORDER BY frame_idx) FROM frame WHERE file IS NOT NULL GROUP BY video_id"
-                ).fetchall()
-            )
-        return [_video(row, files.get(row[0], ())) for row in rows]
+            return _videos(connection, "true", [])
+
+    @reads
+    def video_of_content(self, sha256: str) -> Video | None:
+        """Return the video with this content, by its hash; None where there is none."""
+        with self._connector.session() as connection:
+            return next(iter(_videos(connection, "sha256 = ?", [sha256])), None)
 
     @reads
     def video(self, name: str) -> Video:
@@ -137,10 +137,12 @@ class VideoOperations(Operations):
         Raises:
             UnknownName: there is none of that name.
         """
-        by_name = {video.name: video for video in self.videos()}
-        if name not in by_name:
-            raise UnknownName("video", name, by_name)
-        return by_name[name]
+        with self._connector.session() as connection:
+            found = _videos(connection, "name = ?", [name])
+            if not found:
+                known = connection.execute("SELECT name FROM video ORDER BY video_id").fetchall()
+                raise UnknownName("video", name, [other for (other,) in known])
+        return found[0]
 
     @reads
     def frame_times_us(self, video_id: int) -> NDArray[np.int64]:
@@ -192,9 +194,29 @@ _VIDEO_COLUMNS = (
 
 
 def _free_name(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    taken = {row[0] for row in connection.execute("SELECT name FROM video").fetchall()}
-    numbered = (f"{name}-{i}" for i in range(2, len(taken) + 3))
-    return name if name not in taken else next(n for n in numbered if n not in taken)
+    """Return a name that no video has: this one, or else the first of name-2, name-3 and so on."""
+    if not connection.execute("SELECT 1 FROM video WHERE name = ?", [name]).fetchall():
+        return name
+    # All names are not read here: thousands of clips may be called alike, and each would read those before it.
+    ((number,),) = connection.execute(
+        "SELECT min(i) FROM range(2, (SELECT count(*) + 3 FROM video)) numbered(i) "
+        "WHERE $1 || '-' || i NOT IN (SELECT name FROM video)",
+        [name],
+    ).fetchall()
+    return f"{name}-{number}"
+
+
+def _videos(connection: duckdb.DuckDBPyConnection, which: str, arguments: Sequence[Any]) -> list[Video]:
+    """Return the videos for which a condition holds, by id."""
+    query = f"SELECT {_VIDEO_COLUMNS} FROM video WHERE {which} ORDER BY video_id"
+    rows = connection.execute(query, list(arguments)).fetchall()
+    if not rows:
+        return []
+    # A number finds the frames of one video without reading those of all.
+    its = f"video_id = {rows[0][0]}" if len(rows) == 1 else "true"
+    query = "SELECT video_id, list(file ORDER BY frame_idx) FROM frame WHERE file IS NOT NULL"
+    files = dict(connection.execute(f"{query} AND {its} GROUP BY video_id").fetchall())
+    return [_video(row, files.get(row[0], ())) for row in rows]
 
 
 def _video(row: tuple[Any, ...], files: Sequence[str]) -> Video:
