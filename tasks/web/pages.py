@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from al_core.export.palette import TRACK_COLOURS
+from tasks.languages.catalogue import COOKIE, LANGUAGES, chosen, in_words, translated
 from tasks.web.error_responses import ApiError
 
 router = APIRouter()
@@ -60,21 +61,21 @@ _TOGGLES = {"hide": "hidden", "outlineOnly": "outlineOnly"}
 
 @router.get("/", response_class=HTMLResponse)
 @router.get("/enter", response_class=HTMLResponse, include_in_schema=False)
-async def start_page() -> HTMLResponse:
+async def start_page(request: Request) -> HTMLResponse:
     """Show where people arrive by their link, or without one: the page sends the token on (POST /enter)."""
-    return HTMLResponse(_start_page())
+    return page_of("start.html", request)
 
 
 @router.get("/label", response_class=HTMLResponse)
-async def label_page() -> HTMLResponse:
+async def label_page(request: Request) -> HTMLResponse:
     """Show the labelling page."""
-    return HTMLResponse(_label_page(False))
+    return _answer(_label_page(False, language_of(request)), request)
 
 
 @router.get("/review", response_class=HTMLResponse)
-async def review_page() -> HTMLResponse:
+async def review_page(request: Request) -> HTMLResponse:
     """Show the labelling page with answers of others, for reviewers."""
-    return HTMLResponse(_label_page(True))
+    return _answer(_label_page(True, language_of(request)), request)
 
 
 @router.get("/static/{version}/{name}")
@@ -101,16 +102,32 @@ def static_version() -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-@cache
-def _start_page() -> str:
-    return filled("start.html")
+def language_of(request: Request) -> str:
+    """Return the language that a browser is answered in."""
+    return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
+
+
+def page_of(name: str, request: Request) -> HTMLResponse:
+    """Return the page of a template without values, in the language of a browser."""
+    return _answer(_page(name, language_of(request)), request)
+
+
+def _answer(page: str, request: Request) -> HTMLResponse:
+    headers = {"Content-Language": language_of(request), "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(page, headers=headers)
 
 
 @cache
-def _label_page(review: bool) -> str:
-    names = {action: name for action, _, name, _ in TOOLS}
-    setup = {"colours": TRACK_COLOURS, "components": COMPONENTS, "tools": names, "review": review}
-    return filled(
+def _page(name: str, language: str) -> str:
+    return translated(filled(name), language)
+
+
+@cache
+def _label_page(review: bool, language: str) -> str:
+    names = {action: in_words(name, language) for action, _, name, _ in TOOLS}
+    components = {name: in_words(words, language) for name, words in COMPONENTS.items()}
+    setup = {"colours": TRACK_COLOURS, "components": components, "tools": names, "review": review}
+    page = filled(
         "label.html",
         title="Review" if review else "Label",
         other_page="label" if review else "review",
@@ -119,6 +136,7 @@ def _label_page(review: bool) -> str:
         setup=json.dumps(setup).replace("<", "\\u003c"),
         tools="\n  ".join([*(_button(*tool) for tool in TOOLS), "<hr>", *(_button(*button) for button in BUTTONS)]),
     )
+    return translated(page, language)
 
 
 def _button(action: str, key: str, name: str, title: str) -> str:
@@ -132,6 +150,10 @@ def _button(action: str, key: str, name: str, title: str) -> str:
 
 
 def filled(name: str, **values: str) -> str:
-    """Return a template with its values put in; ``static`` is the address of static files as seen from the top."""
+    """Return a template with its values put in; ``static`` is the address of static files as seen from the top,
+    ``languages`` a field to choose one.
+    """
     text = (_TEMPLATES / name).read_text(encoding="utf-8")
-    return Template(text).substitute(values, static=f"static/{static_version()}")
+    options = "".join(f'<option value="{code}" lang="{code}">{name}</option>' for code, name in LANGUAGES.items())
+    languages = f'<select id="language">{options}</select>'
+    return Template(text).substitute(values, static=f"static/{static_version()}", languages=languages)

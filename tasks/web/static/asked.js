@@ -2,6 +2,7 @@
 // choose the tool. Whoever does something else instead is welcome: what is drawn goes out as usual.
 
 import { element } from "./elements.js";
+import { t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -28,7 +29,7 @@ export class Asked {
     Object.assign(this, { kind: answerable ? task.kind : "mask", drawing, boxes: [] });
     this.root.hidden = !(this.kind in TEXT);
     this.root.dataset.kind = this.kind;
-    byId("asked-text").textContent = TEXT[this.kind] ?? "";
+    byId("asked-text").textContent = t(TEXT[this.kind] ?? "");
     byId("asked-yes").hidden = byId("asked-no").hidden = this.kind !== "accept";
     byId("asked-tags").hidden = byId("asked-send").hidden = this.kind !== "tag";
     this.list(known, nameOf);

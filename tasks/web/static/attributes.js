@@ -1,6 +1,7 @@
 // What may be said of an object beside its mask, such as "occluded": a button for each, and Alt with a digit.
 
 import { element } from "./elements.js";
+import { t } from "./words.js";
 
 export class Attributes {
   /** toggle(name) is what a button does. */
@@ -37,7 +38,7 @@ export class Attributes {
       button.hidden = place < 0;
       if (place < 0) continue;
       button.setAttribute("aria-pressed", object.attributes.includes(name));
-      button.title = place < 9 ? `Alt ${place + 1}` : "";
+      button.title = place < 9 ? `${t("Alt")} ${place + 1}` : "";
       const cap = place < 9 ? [" ", element("kbd", { textContent: `⌥${place + 1}` })] : [];
       button.replaceChildren(name, ...cap);
     }

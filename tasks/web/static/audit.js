@@ -1,6 +1,8 @@
 // An audit asks about masks that were delivered: whether one is good enough, or which objects of a frame have none.
 // Nothing is drawn here; what is drawn from nothing goes the usual way.
 
+import { counted, decimal, t } from "./words.js";
+
 const byId = (id) => document.getElementById(id);
 
 const RADIUS = 11; // CSS pixels of a mark
@@ -27,8 +29,10 @@ export class Audit {
     if (!judged) return null;
     const { track_id, iou } = task.audit, object = drawing.objects.find((o) => o.track === track_id) ?? null;
     byId("audit-text").textContent = track_id
-      ? `Is the mask of ${object ? nameOf(object) : "this object"} good enough? It is when its overlap with the object (IoU) is at least ${iou}.`
-      : "Does every object here have a mask, however good? Click on each that has none.";
+      ? t("Is the mask of {object} good enough? It is when its overlap with the object (IoU) is at least {iou}.", {
+        object: object ? nameOf(object) : t("this object"), iou: decimal(iou),
+      })
+      : t("Does every object here have a mask, however good? Click on each that has none.");
     byId("audit-no").hidden = !track_id;
     this.#showExamples(track_id ? iou : null);
     this.#tell();
@@ -81,8 +85,8 @@ export class Audit {
   }
 
   #tell() {
-    const n = this.marks.length, words = n === 1 ? "1 object has no mask" : `${n} objects have no mask`;
-    byId("audit-yes").firstElementChild.textContent = this.asked.track_id ? "Yes" : n ? words : "All have a mask";
+    const n = this.marks.length, words = counted(n, "{n} object has no mask", "{n} objects have no mask");
+    byId("audit-yes").firstElementChild.textContent = this.asked.track_id ? t("Yes") : n ? words : t("All have a mask");
     byId("audit-back").hidden = !n;
   }
 
@@ -90,8 +94,8 @@ export class Audit {
     const figure = byId("audit-examples"), image = figure.querySelector("img");
     figure.hidden = true;
     if (iou === null) return;
-    figure.querySelector("figcaption").textContent = `These are just good enough (IoU ${iou}): white is what people drew.`;
-    image.alt = `Masks whose IoU with the object is ${iou}`;
+    figure.querySelector("figcaption").textContent = t("These are just good enough (IoU {iou}): white is what people drew.", { iou: decimal(iou) });
+    image.alt = t("Masks whose IoU with the object is {iou}", { iou: decimal(iou) });
     image.onload = () => (figure.hidden = !this.judges || !this.asked.track_id);
     image.onerror = () => (figure.hidden = true);
     const address = `api/audit/examples.png?iou=${iou}`;

@@ -1,6 +1,7 @@
 // The clip around the frame: pictures and masks of its neighbours, a strip to scrub, and playing.
 
 import { call } from "./server.js";
+import { t } from "./words.js";
 
 const REACH = 30, LONG_SIDE = 960, THUMB_SIDE = 160, AT_ONCE = 2, BUSY_MS = 50;
 
@@ -53,7 +54,7 @@ export class Clip extends EventTarget {
     const near = labelled.filter((i) => i >= this.first && i <= this.last && i !== this.own);
     this.marks.replaceChildren(...near.map((frame) => {
       const mark = document.createElement("i");
-      mark.title = `frame ${frame} is labelled`;
+      mark.title = t("frame {frame} is labelled", { frame });
       mark.style.left = `${this.#share(frame) * 100}%`;
       return mark;
     }));
@@ -163,7 +164,7 @@ export class Clip extends EventTarget {
 
   #tell() {
     const by = this.at - this.own, signed = by > 0 ? `+${by}` : `−${-by}`;
-    this.label.textContent = by ? `frame ${this.at} (${signed})` : `frame ${this.at}, to label`;
+    this.label.textContent = by ? t("frame {frame} ({signed})", { frame: this.at, signed }) : t("frame {frame}, to label", { frame: this.at });
     this.range.setAttribute("aria-valuetext", this.label.textContent);
     this.range.parentElement.style.setProperty("--own", this.#share(this.own));
     this.range.parentElement.style.setProperty("--at", this.#share(this.at));

@@ -2,6 +2,7 @@
 // which browsers send to nobody, and leaves the address bar before anything else happens.
 
 import { Refused, call } from "./server.js";
+import { heard, offerLanguages, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -13,7 +14,7 @@ async function enter(token) {
     location.replace(page);
   } catch (error) {
     const refused = error instanceof Refused;
-    byId("problem").textContent = refused ? `${error.message}. ${error.mend}` : "The server does not answer. Try again.";
+    byId("problem").textContent = refused ? `${heard(error.message)}. ${heard(error.mend)}` : t("The server does not answer. Try again.");
     byId("problem").hidden = false;
   }
 }
@@ -31,4 +32,5 @@ byId("enter").addEventListener("submit", (event) => {
   enter(event.target.elements.token.value.trim().split(/#|token=/).pop());
 });
 addEventListener("hashchange", begin);
+offerLanguages(byId("language"));
 begin();

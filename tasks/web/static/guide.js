@@ -3,6 +3,7 @@
 
 import { sentences } from "./messages.js";
 import { call } from "./server.js";
+import { t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,7 +23,7 @@ function shown(category) {
     row.prepend(swatch);
   }
   if (category.example) {
-    row.append(made("img", { src: `api/categories/${category.category_id}/example`, alt: `an example of ${category.name}` }));
+    row.append(made("img", { src: `api/categories/${category.category_id}/example`, alt: t("an example of {category}", { category: category.name }) }));
   }
   return row;
 }

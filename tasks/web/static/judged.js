@@ -1,5 +1,7 @@
 // What an audit asks where several masks are judged at once.
 
+import { decimal } from "./words.js";
+
 const byId = (id) => document.getElementById(id);
 
 /** Say what is asked: by an audit, beside masks that are just good enough, or by a round (null). */
@@ -7,7 +9,7 @@ export function explain(audit) {
   byId("looks-round").hidden = Boolean(audit);
   byId("looks-audit").hidden = !audit;
   if (!audit) return;
-  byId("looks-iou").textContent = audit.iou;
+  byId("looks-iou").textContent = decimal(audit.iou);
   const image = byId("looks-examples"), address = `api/audit/examples.png?iou=${audit.iou}`;
   image.onload = () => (image.hidden = false);
   image.onerror = () => (image.hidden = true);

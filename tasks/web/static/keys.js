@@ -1,5 +1,7 @@
 // Every key of the page, in the order of the help sheet: [keys, action, words].
 
+import { t } from "./words.js";
+
 export const KEYS = {
   "Go on": [
     ["Enter", "acceptFrame", "Accept the frame and go on"],
@@ -88,7 +90,7 @@ export const KEYS = {
 };
 
 const SHOWN = {
-  ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", Delete: "Del", Backspace: "⌫",
+  ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: t("Esc"), Delete: t("Del"), Backspace: "⌫",
 };
 
 /** The name of what is pressed, such as "Ctrl+z"; letters are small, Shift is named only beside letters and names. */
@@ -112,14 +114,14 @@ export function actionOf(own = {}) {
 
 /** A combination in words. */
 export const shownAs = (key) =>
-  key === "+" ? key : key.split("+").map((k) => SHOWN[k] ?? (k.length === 1 ? k.toUpperCase() : k)).join(" ");
+  key === "+" ? key : key.split("+").map((k) => SHOWN[k] ?? (k.length === 1 ? k.toUpperCase() : t(k))).join(" ");
 
 /** The help sheet's content: every key once; those of actions are buttons, to change them. keysOf gives the keys. */
 export function helpSheet(keysOf) {
   return Object.entries(KEYS).map(([title, lines]) => {
     const section = document.createElement("section"), heading = document.createElement("h3");
     const list = document.createElement("dl");
-    heading.textContent = title;
+    heading.textContent = t(title);
     for (const [keys, action, words] of lines) {
       const term = document.createElement("dt"), meaning = document.createElement("dd");
       const holder = action ? document.createElement("button") : term;
@@ -129,12 +131,12 @@ export function helpSheet(keysOf) {
         holder.append(cap, " ");
       }
       if (action) {
-        Object.assign(holder, { type: "button", className: "plain", title: "Choose another key" });
+        Object.assign(holder, { type: "button", className: "plain", title: t("Choose another key") });
         holder.dataset.of = action;
-        if (!holder.childElementCount) holder.textContent = "none";
+        if (!holder.childElementCount) holder.textContent = t("none");
         term.append(holder);
       }
-      meaning.textContent = words;
+      meaning.textContent = t(words);
       list.append(term, meaning);
     }
     section.append(heading, list);

@@ -31,6 +31,7 @@ import { Tabs } from "./tabs.js";
 import { Tracking, WHY } from "./tracking.js";
 import { MaskLayer, View } from "./view.js";
 import { Work } from "./work.js";
+import { decimal, heard, offerLanguages, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -136,7 +137,7 @@ function showState() {
   messages.lateDrawings(work.keeper.late().length);
   byId("saved").dataset.state = !online || signedOut ? "here" : saved;
   byId("saved").textContent =
-    !online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving";
+    t(!online || signedOut ? "kept on this device" : sending ? "sending" : saved === "saved" ? "saved" : "saving");
   editor.editable = Boolean(work.task) && !sending && (seen === null || Boolean(tracking.here)) && !audit.judges;
   stage.classList.toggle("locked", !editor.editable);
   for (const id of ["accept", "nothing", "skip", "flag", "drop"]) {
@@ -145,7 +146,7 @@ function showState() {
   for (const name of ["trackForward", "trackBackward"]) press(name, tracking.runs && (name === "trackForward") === (direction > 0));
   press("every", tracking.every);
   const again = Boolean(work.task?.reopened);
-  byId("skip").textContent = again ? "Leave it as it was" : "Skip";
+  byId("skip").textContent = again ? t("Leave it as it was") : t("Skip");
   byId("flag").hidden = again;
   byId("drop").hidden = again || !leads;
 }
@@ -155,12 +156,12 @@ function showFinish() {
   const kind = drawing.kind();
   const words = { absent: "Nothing is here", accept: "Accept frame", mask: "Save and go on" };
   const once = tracking.here ? "All is right" : drawing.untouched ? "Go on" : words[kind];
-  byId("accept-text").textContent = review.on ? review.words(drawing) : once;
+  byId("accept-text").textContent = review.on ? review.words(drawing) : t(once);
   byId("nothing").hidden = kind === "absent" && (review.on || !drawing.untouched);
   const left = drawing.objects.filter((o) => !o.accepted).length;
   const all = drawing.objects.length;
   // Nobody has to accept them one by one: nothing is counted before somebody does.
-  byId("left").textContent = all > left ? `${all - left} of ${all} accepted` : "";
+  byId("left").textContent = all > left ? t("{n} of {all} accepted", { n: all - left, all }) : "";
 }
 
 setInterval(() => {
@@ -227,7 +228,9 @@ function open({ task, drawn }) {
   loadPicture(task);
   loadHeat(task);
   stage.focus({ preventScroll: true });
-  messages.say(`Frame ${frame.frame_idx} of ${frame.video}. ${reason.sentence} ${drawing.objects.length} objects.`);
+  messages.say(t("Frame {frame} of {video}. {why} {n} objects.", {
+    frame: frame.frame_idx, video: frame.video, why: reason.sentence, n: drawing.objects.length,
+  }));
 }
 
 const listened = new WeakSet();
@@ -267,9 +270,13 @@ function take(frame) {
 
 function showPlace({ frame, queue }) {
   byId("video").textContent = frame.video;
-  byId("place").textContent = `frame ${frame.frame_idx} of ${frame.n_frames} · ${frame.time_seconds.toFixed(2)} s`;
+  byId("place").textContent = t("frame {frame} of {all} · {time} s", {
+    frame: frame.frame_idx, all: frame.n_frames, time: decimal(frame.time_seconds, 2),
+  });
   Object.assign(byId("queue"), { max: Math.max(1, queue.open + queue.done), value: queue.done });
-  byId("queue-text").textContent = `${queue.done} of ${queue.open + queue.done} done · ${queue.mine} by you`;
+  byId("queue-text").textContent = t("{done} of {all} done · {mine} by you", {
+    done: queue.done, all: queue.open + queue.done, mine: queue.mine,
+  });
 }
 
 const pictureOf = ({ video_id, frame_idx }) => `api/frames/${video_id}/${frame_idx}.jpg`;
@@ -333,15 +340,15 @@ clip.addEventListener("show", ({ detail }) => {
   if (tracked) showSharp(frame);
   view.show(seen === null ? work.task.image : image);
   byId("elsewhere").hidden = seen === null;
-  byId("elsewhere-text").textContent = missing ? `frame ${frame} cannot be loaded now` : told(frame, tracked);
+  byId("elsewhere-text").textContent = missing ? t("frame {frame} cannot be loaded now", { frame }) : told(frame, tracked);
   editor.cancel();
   showState();
 });
 
 function told(frame, tracked) {
-  if (!tracked) return `frame ${frame}: only to look at`;
-  if (tracking.runs) return `frame ${frame}: carried along`;
-  return `frame ${frame}: correct it or go on`;
+  if (!tracked) return t("frame {frame}: only to look at", { frame });
+  if (tracking.runs) return t("frame {frame}: carried along", { frame });
+  return t("frame {frame}: correct it or go on", { frame });
 }
 
 /** Clips are shown smaller than they are; who corrects sees every pixel. */
@@ -371,9 +378,9 @@ known.addEventListener("mended", () => {
 async function track(step) {
   if (stopTracking() || !editor.editable || editor.busy || review.on) return;
   editor.closePolygon();
-  if (!tracking.carried(drawing).length) return void messages.tell("Draw an object first, or choose one.");
+  if (!tracking.carried(drawing).length) return void messages.tell(t("Draw an object first, or choose one."));
   direction = step;
-  messages.tell("The object is carried along. Any gesture or key stops it.");
+  messages.tell(t("The object is carried along. Any gesture or key stops it."));
   await tracking.start(drawing, seen ?? clip.own, step, (frame) => clip.visit(frame));
 }
 
@@ -396,10 +403,10 @@ function workHere() {
 /** Say that all is right in the frame, and look at the next one that objects were carried to. */
 function confirmTracked() {
   if (editor.closePolygon()) return;
-  if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  if (editor.busy) return void messages.tell(t("The server is still working on a mask."));
   tracking.confirm();
   const next = seen + direction;
-  messages.tell(`Frame ${seen} is labelled.`);
+  messages.tell(t("Frame {frame} is labelled.", { frame: seen }));
   clip.mark((known.labelled = [...known.labelled, seen]));
   if (tracking.at(next)) clip.visit(next);
 }
@@ -407,7 +414,7 @@ function confirmTracked() {
 // ---- actions
 
 function nameOfKnown({ track_id, category_id }) {
-  return `${panel.names.get(category_id) ?? "object"} ${track_id}`;
+  return `${panel.names.get(category_id) ?? t("object")} ${track_id}`;
 }
 
 function newObject(forGesture = false) {
@@ -482,7 +489,7 @@ function offer({ categories }) {
 async function setTrack(object, track, category = object.category) {
   if (track === object.track) return;
   if (!Number.isInteger(track) || track < 1 || track > MOST_TRACK) {
-    messages.tell(`A number is a whole number from 1 to ${MOST_TRACK}; it was not changed.`);
+    messages.tell(t("A number is a whole number from 1 to {most}; it was not changed.", { most: MOST_TRACK }));
     panel.track.value = object.track || "";
     return;
   }
@@ -493,7 +500,9 @@ async function setTrack(object, track, category = object.category) {
   }
   panel.track.value = object.track || "";
   const { task } = work, names = [other, object].map((o) => panel.nameOf(o));
-  const agreed = await messages.ask("swap", `${names[0]} has this number here. Swap it with ${names[1]}?`);
+  const agreed = await messages.ask("swap", t("{other} has this number here. Swap it with {object}?", {
+    other: names[0], object: names[1],
+  }));
   if (agreed && task === work.task && editor.editable) drawing.swap(object, other);
 }
 
@@ -502,13 +511,13 @@ function otherUnderPointer() {
   const others = drawing.objects.filter((o) => o !== drawing.selected && o.visible);
   const found = editor.pointer && others.filter((o) => drawing.covers(o, editor.pointer));
   const other = found?.sort((a, b) => drawing.areaOf(a) - drawing.areaOf(b))[0];
-  if (!other) messages.tell("Put the pointer on the other object, then press the key.");
+  if (!other) messages.tell(t("Put the pointer on the other object, then press the key."));
   return other;
 }
 
 function swapObjects(object) {
   const other = otherUnderPointer();
-  if (other && (object.ignored || other.ignored)) messages.tell("Regions to ignore have no number.");
+  if (other && (object.ignored || other.ignored)) messages.tell(t("Regions to ignore have no number."));
   else if (other) drawing.swap(object, other);
 }
 
@@ -520,11 +529,11 @@ function mergeObjects(object) {
 function splitObject(object) {
   const { pointer } = editor;
   if (!pointer || !drawing.covers(object, pointer)) {
-    return void messages.tell("Put the pointer on the part of the selected object that is another one, then press it.");
+    return void messages.tell(t("Put the pointer on the part of the selected object that is another one, then press it."));
   }
   const { track_id, guessed } = known.number();
   const made = drawing.split(object, pointer, { track_id, category_id: object.category });
-  if (!made) return void messages.tell("The object is one piece: cut it apart with the eraser first.");
+  if (!made) return void messages.tell(t("The object is one piece: cut it apart with the eraser first."));
   made.guessed = guessed;
   known.changed();
   return null;
@@ -533,9 +542,9 @@ function splitObject(object) {
 /** Show the objects of the video; the one that is chosen is what is selected here, or what is drawn next. */
 function sameAs() {
   const dialog = byId("same-as"), object = drawing.selected?.ignored ? null : drawing.selected;
-  byId("same-text").textContent = !known.list.length ? "No object of this video is known yet."
-    : object ? `Which of them is ${panel.nameOf(object)}? A number beside it opens a labelled frame.`
-      : "Choose the one that you draw next. A number beside it opens a labelled frame.";
+  byId("same-text").textContent = !known.list.length ? t("No object of this video is known yet.")
+    : object ? t("Which of them is {object}? A number beside it opens a labelled frame.", { object: panel.nameOf(object) })
+      : t("Choose the one that you draw next. A number beside it opens a labelled frame.");
   showObjects(byId("known"), known, {
     colourOf, nameOf: nameOfKnown,
     choose: (chosen) => {
@@ -561,9 +570,11 @@ async function categoriesAgree() {
   const said = doubts.map((object) => {
     const { category_id, labelled } = known.find(object.track);
     const there = panel.names.get(category_id), here = panel.names.get(object.category);
-    return `Object ${object.track} is "${there}" in frame ${labelled.at(-1)} and "${here}" here.`;
+    return t("Object {number} is \"{there}\" in frame {frame} and \"{here}\" here.", {
+      number: object.track, there, frame: labelled.at(-1), here,
+    });
   });
-  const text = `${said.join(" ")} Is it the same object? If not, give it another number (I).`;
+  const text = `${said.join(" ")} ${t("Is it the same object? If not, give it another number (I).")}`;
   if (!(await messages.ask("category", text))) return false;
   for (const object of doubts) object.sure = true;
   return true;
@@ -575,18 +586,18 @@ async function copyBefore(onlySelected) {
   copied ??= clip.masksBefore();
   const masks = await copied.catch(() => (copied = null));
   if (work.task !== task || !editor.editable) return;
-  if (!masks) return void messages.tell("The previous frame cannot be loaded now.");
+  if (!masks) return void messages.tell(t("The previous frame cannot be loaded now."));
   if (onlySelected) {
     const same = masks.find((m) => m.track_id === selected?.track);
     if (same) drawing.replace("copy", selected, same.rle);
-    else messages.tell("The previous frame does not show this object.");
+    else messages.tell(t("The previous frame does not show this object."));
     return;
   }
   const here = new Set(drawing.objects.map((o) => o.track));
   const missing = masks.filter((m) => m.track_id > 0 && !here.has(m.track_id));
   missing.forEach((m) => drawing.add({ track_id: m.track_id, category_id: m.category_id, rle: m.rle }));
-  const none = "The previous frame shows nothing more.";
-  messages.tell(missing.length ? `Copied ${missing.length} from the previous frame.` : none);
+  const none = t("The previous frame shows nothing more.");
+  messages.tell(missing.length ? t("Copied {n} from the previous frame.", { n: missing.length }) : none);
 }
 
 // A click marks an object, unless it moves the picture.
@@ -599,7 +610,7 @@ function judge(good) {
   if (!work.task || work.sending) return;
   const answer = audit.answer(good);
   if (answer) work.submit(answer.kind, answer.more);
-  else messages.tell("Click on each object that has no mask, then press Enter.");
+  else messages.tell(t("Click on each object that has no mask, then press Enter."));
 }
 
 async function acceptFrame() {
@@ -611,9 +622,9 @@ async function acceptFrame() {
   if (editor.closedByItself) {
     // The last corner met the first and closed the polygon: this Enter was meant to close it.
     editor.closedByItself = false;
-    return void messages.tell("The polygon is closed. Press Enter once more to go on.");
+    return void messages.tell(t("The polygon is closed. Press Enter once more to go on."));
   }
-  if (editor.busy) return void messages.tell("The server is still working on a mask.");
+  if (editor.busy) return void messages.tell(t("The server is still working on a mask."));
   if (asked.sendsTags) return void sendTags();
   if (review.on && review.unchanged(drawing)) return void work.review("approve");
   // Enter also accepts masks: pressed by habit, it would call a frame empty that nobody looked at.
@@ -640,7 +651,7 @@ function refuseMasks() {
   if (review.on) return void returnAnswer();
   if (audit.judges) return void judge(false);
   if (!editor.editable || asked.kind !== "accept") return;
-  if (drawing.kind() !== "accept") return void messages.tell("You have drawn something: Enter sends it.");
+  if (drawing.kind() !== "accept") return void messages.tell(t("You have drawn something: Enter sends it."));
   const { kind, more } = asked.refusal(() => drawing.masks());
   work.submit(kind, more);
 }
@@ -658,8 +669,8 @@ async function lastFrames() {
   const dialog = byId("last-frames"), frames = await work.answered();
   if (!frames) return;
   byId("last-text").textContent = frames.length
-    ? "Choose a frame to change what you said of it. Your answer stands until you save another one."
-    : "You have answered no frame yet.";
+    ? t("Choose a frame to change what you said of it. Your answer stands until you save another one.")
+    : t("You have answered no frame yet.");
   showLastFrames(byId("last"), frames, (frame) => {
     dialog.close();
     work.reopen(frame.request_id);
@@ -676,9 +687,9 @@ async function putAside(how) {
 
 /** Say what a click or a box did, to those who listen; that it did nothing, to everybody. */
 function tellChange({ label, changed, change }) {
-  const elsewhere = "Try another place, or draw with brush or polygon.";
-  if (changed) messages.say(`${change.came} pixels came, ${change.went} went. Z takes it back.`);
-  else messages.tell(label === "fit" ? "The outline is as it was." : `That ${label} changed nothing. ${elsewhere}`);
+  if (changed) messages.say(t("{came} pixels came, {went} went. Z takes it back.", change));
+  else if (label === "fit") messages.tell(t("The outline is as it was."));
+  else messages.tell(t("That {what} changed nothing. Try another place, or draw with brush or polygon.", { what: t(label) }));
 }
 
 const withObject = (run) => () => {
@@ -688,7 +699,7 @@ const withObject = (run) => () => {
 const acceptMask = withObject(() => {
   for (const object of chosen.of(drawing)) object.accepted = true;
   chosen.clear();
-  if (!drawing.acceptSelected(panel.listed)) messages.tell("All masks are accepted: Enter goes on.");
+  if (!drawing.acceptSelected(panel.listed)) messages.tell(t("All masks are accepted: Enter goes on."));
 });
 
 const withDrawing = (run) => () => {
@@ -701,27 +712,27 @@ const ACTIONS = {
   sendTags,
   nothingHere,
   acceptMask: () => (review.on ? acceptFrame() : acceptMask()),
-  undoLast: () => (work.canUndo ? work.undoLast() : messages.tell("There is nothing to take back.")),
+  undoLast: () => (work.canUndo ? work.undoLast() : messages.tell(t("There is nothing to take back."))),
   lastFrames: () => tabs?.works && lastFrames(),
   writeNote: () => drawing && notes.text.focus(),
   threads: () => notes?.show(),
   skip: () => putAside("skip"),
   flag: () => putAside("flag"),
   drop: () => putAside("drop"),
-  preview: () => preview.set({ on: !preview.on }) || messages.tell(`Previews are ${preview.on ? "on" : "off"}.`),
+  preview: () => preview.set({ on: !preview.on }) || messages.tell(t(preview.on ? "Previews are on." : "Previews are off.")),
   minus: () => editor.set({ minus: !editor.minus }),
   cutting: () => editor.set({ cutting: !editor.cutting }),
   thinner: () => editor.resize(1 / 1.2),
   thicker: () => editor.resize(1.2),
-  fitOutline: withDrawing(() => editor.fitOutline() || messages.tell("Draw the object first.")),
-  fillHoles: withObject(() => drawing.fillHoles() || messages.tell("There is no hole.")),
-  cutOut: withObject(() => drawing.cutFromOthers() || messages.tell("It lies on no other object.")),
+  fitOutline: withDrawing(() => editor.fitOutline() || messages.tell(t("Draw the object first."))),
+  fillHoles: withObject(() => drawing.fillHoles() || messages.tell(t("There is no hole."))),
+  cutOut: withObject(() => drawing.cutFromOthers() || messages.tell(t("It lies on no other object."))),
   undo: () => (audit.judges ? audit.takeBack() : editor.editable && (editor.removePoint() || drawing.undo())),
   redo: withDrawing(() => drawing.redo()),
   cancel: () => stopTracking() || editor.cancel() || clip.go(clip.own),
   nextObject: () => drawing?.selectNext(1, panel.listed),
   previousObject: () => drawing?.selectNext(-1, panel.listed),
-  searchObjects: () => panel.focusSearch() || messages.tell("The list is short: there is nothing to search."),
+  searchObjects: () => panel.focusSearch() || messages.tell(t("The list is short: there is nothing to search.")),
   newObject: withDrawing(newObject),
   deleteObject: withDrawing(() =>
     editor.removePoint() || editor.removeCorner() || (drawing.selected && drawing.remove(...chosen.of(drawing)))),
@@ -747,8 +758,8 @@ const ACTIONS = {
   hide: () => look.toggle("hidden"),
   outlineOnly: () => look.toggle("outlineOnly"),
   numbers: () => look.toggle("numbers"),
-  whereToLook: () => drawing && (reason.set(true) || messages.tell("Nothing here is more in doubt than the rest.")),
-  disagreement: () => (heat ? look.toggle("heat") : messages.tell("Where the model is unsure is not known here.")),
+  whereToLook: () => drawing && (reason.set(true) || messages.tell(t("Nothing here is more in doubt than the rest."))),
+  disagreement: () => (heat ? look.toggle("heat") : messages.tell(t("Where the model is unsure is not known here."))),
   fainter: () => look.change("opacity", -0.1),
   stronger: () => look.change("opacity", 0.1),
   brighter: () => look.change("brightness", 1.15),
@@ -759,7 +770,7 @@ const ACTIONS = {
   keyboard: () => drawing && editor.toggleKeyboard(),
   help: () => messages.help(),
   usualKeys: () => keys.reset(),
-  guide: () => guide.show().then(offer, (error) => messages.tell(error.message)),
+  guide: () => guide.show().then(offer, (error) => messages.tell(heard(error.message))),
   newCategory: () => drawing && guide.askForCategory().then((told) => told && offer(told)),
   showLate: () => messages.late(work.keeper.late()[0], work),
   goOnHere: () => tabs.takeOver(),
@@ -790,12 +801,15 @@ async function begin() {
   editor.addEventListener("change", showTools);
   editor.addEventListener("gesture", ({ detail }) => (tracking.here?.evidence ?? evidence).add(detail));
   editor.addEventListener("made", ({ detail }) =>
-    messages.tell(`${panel.nameOf(detail)} is new. Hold Shift to add to the selected object; Z takes it back.`));
+    messages.tell(t("{object} is new. Hold Shift to add to the selected object; Z takes it back.", {
+      object: panel.nameOf(detail),
+    })));
   addEventListener("beforeunload", (event) => work?.keeper.pending().length && event.preventDefault());
   // Nobody draws what cannot be seen.
   editor.addEventListener("draw", () => look.hidden && look.set({ hidden: false }));
   editor.addEventListener("refined", ({ detail }) => tellChange(detail));
   showTools();
+  offerLanguages(byId("language"));
   let me;
   try {
     me = await call("GET", "api/me");
@@ -806,7 +820,7 @@ async function begin() {
   byId("person").textContent = me.name;
   leads = me.role === "lead";
   byId("other-page").hidden = !(review.on || me.reviews);
-  if (!review.on) byId("other-page").textContent = `Review ${me.reviews}`;
+  if (!review.on) byId("other-page").textContent = t("Review {n}", { n: me.reviews });
   byId("new-category").hidden = !leads;
   const keeper = new Keeper(me.name);
   keeper.tidy();
@@ -820,14 +834,14 @@ async function begin() {
   tracking.addEventListener("state", showState);
   tracking.addEventListener("ended", ({ detail }) => {
     workHere();
-    if (detail) messages.tell(WHY[detail] ?? sentences(detail));
+    if (detail) messages.tell(WHY[detail] ? t(WHY[detail]) : sentences(detail));
   });
   byId("clip").addEventListener("input", () => stopTracking(), { capture: true });
   // What is under the pointer now is what a gesture is about.
   stage.addEventListener("pointerdown", () => stopTracking(), { capture: true });
   work.addEventListener("task", ({ detail }) => open(detail));
   work.addEventListener("state", showState);
-  work.addEventListener("note", ({ detail }) => messages.tell(detail));
+  work.addEventListener("note", ({ detail }) => messages.tell(heard(detail)));
   work.addEventListener("empty", () => {
     drawing = null;
     app.dataset.state = "empty";

@@ -4,6 +4,7 @@ import { element } from "./elements.js";
 import { explain, judgement } from "./judged.js";
 import * as masks from "./masks.js";
 import { decode } from "./rle.js";
+import { t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -106,7 +107,7 @@ export class Looks {
   #show({ button, words, key, said, task, mask }) {
     button.dataset.said = said;
     const { video, frame_idx } = task.frame;
-    words.textContent = `${key ? `${key}  ` : ""}${this.nameOf(task, mask)}, ${video} ${frame_idx}: ${SAID[said]}`;
+    words.textContent = `${key ? `${key}  ` : ""}${this.nameOf(task, mask)}, ${video} ${frame_idx}: ${t(SAID[said])}`;
   }
 
   #sayRest() {

@@ -1,14 +1,17 @@
 // What the page says: the banner, short notes, dialogs, and the help sheet.
 
 import { Unreachable } from "./server.js";
+import { counted, heard, t } from "./words.js";
 
 const SHORT_MS = 5000;
+
+const SENT = { accept: "Accepted.", absent: "Noted: empty.", approve: "Approved.", return: "Sent back." };
 
 const byId = (id) => document.getElementById(id);
 
 /** What the server said, as sentences. */
 export const sentences = (...parts) =>
-  parts.filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".")).join(" ");
+  parts.filter(Boolean).map(heard).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.\s]*$/, ".")).join(" ");
 
 /** Give a drawing to the person as a file. */
 function download(drawing) {
@@ -58,11 +61,11 @@ export class Messages {
     banner.hidden = online && !signedOut;
     if (banner.hidden) return;
     const kept = waiting
-      ? "Your answer is kept on this device and is sent by itself when the connection is back."
-      : "Go on drawing: everything is kept on this device until the connection is back.";
-    byId("banner-title").textContent = signedOut ? "You are signed out." : "The server cannot be reached.";
+      ? t("Your answer is kept on this device and is sent by itself when the connection is back.")
+      : t("Go on drawing: everything is kept on this device until the connection is back.");
+    byId("banner-title").textContent = signedOut ? t("You are signed out.") : t("The server cannot be reached.");
     byId("banner-text").textContent = signedOut
-      ? "Open your personal link in another tab; this page then goes on by itself. Your drawing is kept." : kept;
+      ? t("Open your personal link in another tab; this page then goes on by itself. Your drawing is kept.") : kept;
   }
 
   cannotBegin(error) {
@@ -72,21 +75,23 @@ export class Messages {
 
   nothingToDo({ round, step, running, open, paused, over }) {
     if (paused) {
-      byId("empty-text").textContent = `The project is ${paused}. The next frames appear here when it goes on.`;
+      byId("empty-text").textContent = t("The project is {state}. The next frames appear here when it goes on.", { state: heard(paused) });
       return;
     }
-    const working = `Round ${round} is answered. The model learns from it now (${step}); the next frames appear here.`;
-    const taken = "The frames that are left are in other hands. What comes free appears here.";
-    const none = round ? "The next frames appear here by themselves."
-      : "No round has begun yet. Its frames appear here by themselves.";
-    const ended = "The campaign is over: there is nothing more to label. Thank you! You may close this page.";
+    const working = t("Round {round} is answered. The model learns from it now ({step}); the next frames appear here.", {
+      round, step: t(step),
+    });
+    const taken = t("The frames that are left are in other hands. What comes free appears here.");
+    const none = round ? t("The next frames appear here by themselves.")
+      : t("No round has begun yet. Its frames appear here by themselves.");
+    const ended = t("The campaign is over: there is nothing more to label. Thank you! You may close this page.");
     byId("empty-text").textContent = over && !open ? ended : running ? working : open ? taken : none;
   }
 
   /** An answer arrived; it can be taken back while canUndo() says so. */
   sent({ undoSeconds, kind }, canUndo) {
     const box = byId("sent"), until = Date.now() + undoSeconds * 1000;
-    byId("sent-text").textContent = { accept: "Accepted.", absent: "Noted: empty.", approve: "Approved.", return: "Sent back." }[kind] ?? "Saved.";
+    byId("sent-text").textContent = t(SENT[kind] ?? "Saved.");
     clearInterval(this.undoTimer);
     const show = () => {
       box.hidden = !canUndo();
@@ -116,20 +121,20 @@ export class Messages {
 
   /** A button brings back drawings that came too late. */
   lateDrawings(count) {
-    byId("late-count").textContent = count === 1 ? "1 late drawing" : `${count} late drawings`;
+    byId("late-count").textContent = counted(count, "{n} late drawing", "{n} late drawings");
     byId("late-count").hidden = count === 0;
   }
 
   /** A drawing came too late: say what happened, and let the person choose what becomes of it. */
   late(drawing, work) {
     const dialog = byId("late"), { video, frame_idx } = drawing.frame;
-    byId("late-place").textContent = `${video}, frame ${frame_idx}`;
+    byId("late-place").textContent = t("{video}, frame {frame}", { video, frame: frame_idx });
     byId("late-error").textContent = sentences(...drawing.why);
     byId("late-note").textContent = "";
     byId("late-download").onclick = () => download(drawing);
     byId("late-again").onclick = async () => {
       if (await work.claimAgain(drawing)) dialog.close();
-      else byId("late-note").textContent = "It is not to be had: somebody else has it, or it is answered.";
+      else byId("late-note").textContent = t("It is not to be had: somebody else has it, or it is answered.");
     };
     byId("late-discard").onclick = () => {
       work.keeper.dropLate(drawing);

@@ -4,6 +4,7 @@
 import { element } from "./elements.js";
 import { ago } from "./last_frames.js";
 import { call, uuid } from "./server.js";
+import { heard, t } from "./words.js";
 
 const LOOK_MS = 60000;
 
@@ -31,7 +32,7 @@ export class Notes {
     this.text.value = "";
     byId("notes").hidden = !task.notes.length;
     byId("notes").classList.toggle("returned", task.returned);
-    byId("notes-title").textContent = task.returned ? "This frame came back to you" : "Notes";
+    byId("notes-title").textContent = task.returned ? t("This frame came back to you") : t("Notes");
     byId("notes-list").replaceChildren(...task.notes.map(told));
   }
 
@@ -67,8 +68,8 @@ export class Notes {
 
   #shown({ request_id, video, frame_idx, notes }) {
     const list = element("ol", { className: "notes" }, ...notes.map(told));
-    const reply = element("input", { maxLength: 1000, placeholder: "Reply", ariaLabel: `Reply about frame ${frame_idx}` });
-    const send = element("button", { type: "button", textContent: "Send" });
+    const reply = element("input", { maxLength: 1000, placeholder: t("Reply"), ariaLabel: t("Reply about frame {frame}", { frame: frame_idx }) });
+    const send = element("button", { type: "button", textContent: t("Send") });
     const problem = element("small", {});
     problem.setAttribute("role", "alert");
     send.addEventListener("click", async () => {
@@ -81,7 +82,7 @@ export class Notes {
         list.append(told({ who: this.me, text, written_at: new Date().toISOString() }));
         problem.textContent = "";
       } catch (error) {
-        problem.textContent = error.mend ? `${error.message}. ${error.mend}` : "It was not sent: try again.";
+        problem.textContent = error.mend ? `${heard(error.message)}. ${heard(error.mend)}` : t("It was not sent: try again.");
       }
       send.disabled = false;
     });
@@ -90,7 +91,7 @@ export class Notes {
       event.preventDefault();
       send.click();
     });
-    const place = element("h3", { textContent: `${video}, frame ${frame_idx}` });
+    const place = element("h3", { textContent: t("{video}, frame {frame}", { video, frame: frame_idx }) });
     const item = element("li", {}, place, list, element("div", { className: "acts" }, reply, send), problem);
     item.dataset.request = request_id;
     return item;

@@ -3,6 +3,7 @@
 
 import { element } from "./elements.js";
 import { call } from "./server.js";
+import { t } from "./words.js";
 
 const AGAIN_MS = 3000, MOST_FRAMES = 6;
 
@@ -90,7 +91,9 @@ export class VideoObjects extends EventTarget {
 }
 
 const frames = ({ labelled, first_frame, last_frame }) =>
-  `${labelled.length ? "drawn" : "found"} in frames ${first_frame} to ${last_frame}`;
+  t(labelled.length ? "drawn in frames {first} to {last}" : "found in frames {first} to {last}", {
+    first: first_frame, last: last_frame,
+  });
 
 /** Fill the list of the video's objects; choose(object) and open(frame) are what its buttons do. */
 export function showObjects(root, objects, { colourOf, nameOf, choose, open }) {
@@ -106,7 +109,7 @@ export function showObjects(root, objects, { colourOf, nameOf, choose, open }) {
     button.addEventListener("click", () => choose(known));
     const places = known.labelled.slice(-MOST_FRAMES).map((frame) => {
       const place = element("button", { type: "button", className: "place", textContent: frame });
-      place.setAttribute("aria-label", `look at frame ${frame}`);
+      place.setAttribute("aria-label", t("look at frame {frame}", { frame }));
       place.addEventListener("click", () => open(frame));
       return place;
     });

@@ -1,12 +1,13 @@
 // Keys that a person chose instead of the usual ones, kept on this device. No two actions share a key.
 
 import { KEYS, actionOf, combination, shownAs } from "./keys.js";
+import { t } from "./words.js";
 
 const FIXED = /^(Shift\+)?(Tab|Space|Escape|[1-9])$/;
 const HELD = ["Shift", "Control", "Alt", "Meta", "AltGraph", "CapsLock", "Dead"];
 
 const LINES = Object.values(KEYS).flat().filter(([, action]) => action);
-const WORDS = new Map(LINES.map(([, action, words]) => [action, words.split(/[:;,]/)[0]]));
+const WORDS = new Map(LINES.map(([, action, words]) => [action, t(words).split(/[:;,]/)[0]]));
 
 export class OwnKeys extends EventTarget {
   /** Begins with the usual keys; tells "change". */
@@ -36,9 +37,9 @@ export class OwnKeys extends EventTarget {
 
   /** Give an action another key; gives what is in the way, in words, or null when it is done. */
   change(action, pressed) {
-    if (FIXED.test(pressed)) return `${shownAs(pressed)} cannot be changed: choose another key.`;
+    if (FIXED.test(pressed)) return t("{key} cannot be changed: choose another key.", { key: shownAs(pressed) });
     const taken = this.action(pressed);
-    if (taken && taken !== action) return `${shownAs(pressed)} is taken by "${WORDS.get(taken)}": choose another key.`;
+    if (taken && taken !== action) return t("{key} is taken by \"{action}\": choose another key.", { key: shownAs(pressed), action: WORDS.get(taken) });
     this.#set({ ...this.own, [action]: pressed });
     return null;
   }
@@ -73,7 +74,7 @@ export function listenForKeys(dialog, keys, note) {
   const ask = (button) => {
     asked = button?.dataset.of ?? null;
     for (const other of dialog.querySelectorAll("[data-of]")) other.setAttribute("aria-pressed", other === button);
-    note.textContent = asked ? `Press another key for "${WORDS.get(asked)}", or Escape to leave it.` : "";
+    note.textContent = asked ? t("Press another key for \"{action}\", or Escape to leave it.", { action: WORDS.get(asked) }) : "";
   };
   dialog.addEventListener("click", (event) => {
     const button = event.target.closest("[data-of]");
@@ -88,7 +89,7 @@ export function listenForKeys(dialog, keys, note) {
     const refusal = keys.change(action, combination(event));
     if (refusal) return void (note.textContent = refusal);
     ask(null);
-    note.textContent = `"${WORDS.get(action)}" is ${keys.of(action).map(shownAs).join(", ")} now.`;
+    note.textContent = t("\"{action}\" is {keys} now.", { action: WORDS.get(action), keys: keys.of(action).map(shownAs).join(", ") });
     dialog.querySelector(`[data-of="${action}"]`).focus();
   }, { capture: true });
   dialog.addEventListener("close", () => ask(null));

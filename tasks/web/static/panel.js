@@ -2,6 +2,7 @@
 
 import { Attributes } from "./attributes.js";
 import { element } from "./elements.js";
+import { t } from "./words.js";
 
 const PROVENANCE = { human: "a person", propagated: "carried along", teacher: "the model", discovered: "discovery" };
 
@@ -95,7 +96,7 @@ export class Panel extends EventTarget {
   /** What objects may be called: their names, keys and descriptions. */
   offer(categories) {
     this.categories = new Map(categories.map((c) => [c.category_id, c]));
-    this.names = new Map([...categories.map((c) => [c.category_id, c.name]), [0, "ignore"]]);
+    this.names = new Map([...categories.map((c) => [c.category_id, c.name]), [0, t("ignore")]]);
     const keyed = ([id, name]) => (this.categories.get(id)?.key ? `${name} (${this.categories.get(id).key})` : name);
     const options = [...this.names].map((named) => element("option", { value: named[0], textContent: keyed(named) }));
     this.category.replaceChildren(...options);
@@ -107,7 +108,7 @@ export class Panel extends EventTarget {
   }
 
   nameOf(object) {
-    return object.ignored ? "ignored region" : `${this.names.get(object.category) ?? "object"} ${object.track}`;
+    return object.ignored ? t("ignored region") : `${this.names.get(object.category) ?? t("object")} ${object.track}`;
   }
 
   /** Objects of the video, which one here may be. */
@@ -124,7 +125,7 @@ export class Panel extends EventTarget {
     if (this.search.parentElement.hidden) this.search.value = "";
     for (const [object, row] of this.rows) if (!objects.includes(object)) this.#dropRow(object, row);
     this.rowsShown = this.#found();
-    this.found.textContent = this.search.value ? `${this.rowsShown.length} of ${objects.length}` : "";
+    this.found.textContent = this.search.value ? t("{n} of {all}", { n: this.rowsShown.length, all: objects.length }) : "";
     for (const object of objects) if (!this.rowsShown.includes(object)) this.rows.get(object)?.remove();
     this.rowsShown.forEach((object, i) => {
       const row = this.rows.get(object) ?? this.#addRow(object);
@@ -197,7 +198,7 @@ export class Panel extends EventTarget {
     swatch.style.background = this.colourOf(object.track);
     name.textContent = [this.nameOf(object), ...object.attributes].join(", ");
     this.#fillState(state, object);
-    see.setAttribute("aria-label", `${object.visible ? "hide" : "show"} ${this.nameOf(object)}`);
+    see.setAttribute("aria-label", t(object.visible ? "hide {object}" : "show {object}", { object: this.nameOf(object) }));
     if (see.dataset.icon === `${object.visible}`) return;
     see.dataset.icon = `${object.visible}`;
     see.replaceChildren(icon(object.visible ? "eye" : "eye-off"));
@@ -206,11 +207,12 @@ export class Panel extends EventTarget {
   #fillState(state, object) {
     const changed = this.drawing.stroke ? state.dataset.is === "changed" : this.drawing.isChanged(object);
     const is = object.accepted ? "accepted" : changed ? "changed" : "shown";
-    const sure = object.confidence === null || is !== "shown" ? "" : `${Math.round(object.confidence * 100)} % sure`;
+    const sure = object.confidence === null || is !== "shown" ? "" : t("{percent} % sure", { percent: Math.round(object.confidence * 100) });
     if (state.dataset.is === is) return;
     state.dataset.is = is;
-    const words = { accepted: "accepted", changed: "drawn", shown: sure || (PROVENANCE[object.provenance] ?? "") };
-    state.title = is === "shown" ? [PROVENANCE[object.provenance], sure].filter(Boolean).join(", ") : "";
+    const source = t(PROVENANCE[object.provenance] ?? "");
+    const words = { accepted: t("accepted"), changed: t("drawn"), shown: sure || source };
+    state.title = is === "shown" ? [source, sure].filter(Boolean).join(", ") : "";
     state.replaceChildren(...(is === "accepted" ? [icon("check")] : []), words[is]);
   }
 }

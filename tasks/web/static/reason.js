@@ -1,6 +1,7 @@
 // Why the frame was chosen: where to look, in one sentence and by an arrow on the picture; and how it was chosen.
 
 import { element } from "./elements.js";
+import { decimal, heard, t } from "./words.js";
 
 const CELLS = 48, LEAST_DOUBT = 24; // of the map of doubt: places across, and opacity of 255 from which one counts
 const SURE = 0.9;
@@ -23,12 +24,12 @@ export function strongest(heat, width, height) {
 /** What somebody should know of a frame beside its reason, as sentences. */
 function notesOf(task) {
   const notes = [];
-  if (task.control) notes.push("Drawn at random, to measure what choosing frames gains.");
-  if (task.blind) notes.push("No masks are shown here on purpose: draw what you see.");
-  if (task.kind === "accept") notes.push("A look is enough here: accept the masks, or correct them.");
+  if (task.control) notes.push(t("Drawn at random, to measure what choosing frames gains."));
+  if (task.blind) notes.push(t("No masks are shown here on purpose: draw what you see."));
+  if (task.kind === "accept") notes.push(t("A look is enough here: accept the masks, or correct them."));
   for (const { who, how, reason } of task.set_aside ?? []) {
-    const did = how === "flag" ? "flagged" : "skipped", why = reason || "no reason given";
-    notes.push(who ? `${who} ${did} it: ${why}` : "Everybody skipped it.");
+    const why = reason || t("no reason given"), did = how === "flag" ? "{who} flagged it: {why}" : "{who} skipped it: {why}";
+    notes.push(who ? t(did, { who, why }) : t("Everybody skipped it."));
   }
   return notes;
 }
@@ -50,8 +51,8 @@ export class Reason {
     const [least] = doubted.sort((a, b) => a.confidence - b.confidence);
     const point = least && drawing.anchorOf(least);
     const percent = Math.round(100 * least?.confidence);
-    if (drawing.objects.some((object) => object.provenance === "discovered")) this.#tell(FOUND, point ?? null);
-    else if (point) this.#tell(`Look at ${nameOf(least)}: the model is only ${percent} % sure of it.`, point);
+    if (drawing.objects.some((object) => object.provenance === "discovered")) this.#tell(t(FOUND), point ?? null);
+    else if (point) this.#tell(t("Look at {object}: the model is only {percent} % sure of it.", { object: nameOf(least), percent }), point);
     else this.#tell(null);
   }
 
@@ -60,8 +61,9 @@ export class Reason {
     const { drawing } = this, point = strongest(heat, drawing.width, drawing.height);
     if (!point) return;
     const object = drawing.at(...point);
-    const there = object ? `Look at ${this.nameOf(object)}` : "Look where the arrow points";
-    this.#tell(`${there}: the model is least sure ${object ? "where the arrow points" : "there"}.`, point);
+    this.#tell(object
+      ? t("Look at {object}: the model is least sure where the arrow points.", { object: this.nameOf(object) })
+      : t("Look where the arrow points: the model is least sure there."), point);
   }
 
   get sentence() {
@@ -99,7 +101,7 @@ export class Reason {
   }
 
   #tell(sentence, point = null) {
-    const { reason } = this.task;
+    const reason = heard(this.task.reason);
     this.look.textContent = sentence ?? reason;
     this.reason.textContent = sentence ? reason : "";
     this.how.hidden = !sentence && !this.bars.children.length;
@@ -114,7 +116,7 @@ export class Reason {
       const value = Math.max(0, Math.min(1, uncertainty[name])), bar = element("meter", { min: 0, max: 1, value });
       bar.setAttribute("aria-label", this.words[name]);
       return element("li", {}, element("span", { textContent: this.words[name] }), bar,
-        element("span", { className: "value", textContent: value.toFixed(2) }));
+        element("span", { className: "value", textContent: decimal(value, 2) }));
     }));
   }
 }

@@ -1,5 +1,7 @@
 // Calls of the server's JSON API.
 
+import { t } from "./words.js";
+
 const PATIENCE_MS = 20000;
 const AWAY = new Set([502, 503, 504]);
 
@@ -19,7 +21,7 @@ export class Unreachable extends Error {}
 
 /** The server said no: error is what is wrong, mend is what to do. */
 export class Refused extends Error {
-  constructor(status, { error = `the server answered ${status}`, mend = "", owner = null, elsewhere = false } = {}) {
+  constructor(status, { error = t("the server answered {status}", { status }), mend = "", owner = null, elsewhere = false } = {}) {
     super(error);
     Object.assign(this, { status, mend, owner, elsewhere });
   }

@@ -3,6 +3,7 @@
 
 import { element } from "./elements.js";
 import { Refused, call } from "./server.js";
+import { heard, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -57,12 +58,12 @@ function show() {
     cell.item.dataset.said = said;
     cell.item.setAttribute("aria-selected", String(k >= low && k <= high));
     cell.said.textContent = SIGN[said];
-    cell.item.setAttribute("aria-label", `frames ${cell.frames[0]} to ${cell.frames[1]}, ${WORDS[said]}`);
+    cell.item.setAttribute("aria-label", t("frames {first} to {last}, {said}", { first: cell.frames[0], last: cell.frames[1], said: t(WORDS[said]) }));
   });
   byId("strip").setAttribute("aria-activedescendant", state.cells[state.at]?.item.id ?? "");
   byId("wider").hidden = state.ranges.length < 2;
   const [first, last] = state.ranges.at(-1) ?? [0, 0];
-  byId("place").textContent = `frames ${first} to ${last} of ${state.video?.n_frames ?? 0}`;
+  byId("place").textContent = t("frames {first} to {last} of {n}", { first, last, n: state.video?.n_frames ?? 0 });
 }
 
 function lay() {
@@ -110,10 +111,10 @@ async function say(word) {
   if (!state.cells.length || state.category === null) return;
   const frames = { first_frame: state.cells[low].frames[0], last_frame: state.cells[high].frames[1] };
   const body = { tags: [{ ...frames, category_id: state.category, present: SAID[word] }], seconds: worked() };
-  byId("saved").textContent = "saving";
+  byId("saved").textContent = t("saving");
   try {
     ({ tags: state.tags } = await call("POST", `api/tags/${state.video.video_id}`, body));
-    byId("saved").textContent = "saved";
+    byId("saved").textContent = t("saved");
     byId("problem").hidden = true;
     if (low === high && word !== "open" && state.at + 1 < state.cells.length) mark(state.at + 1, false);
   } catch (error) {
@@ -123,8 +124,8 @@ async function say(word) {
 }
 
 function refuse(error) {
-  byId("saved").textContent = "not saved";
-  byId("problem").textContent = error instanceof Refused ? `${error.message}. ${error.mend}` : "The server does not answer. Try again.";
+  byId("saved").textContent = t("not saved");
+  byId("problem").textContent = error instanceof Refused ? `${heard(error.message)}. ${heard(error.mend)}` : t("The server does not answer. Try again.");
   byId("problem").hidden = false;
 }
 

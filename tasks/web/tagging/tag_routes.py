@@ -12,7 +12,7 @@ from al_core.records import CategoryTag
 from tasks.web.auth import Labeller
 from tasks.web.error_responses import ApiError, answers
 from tasks.web.label_cache import LabelCache
-from tasks.web.pages import filled
+from tasks.web.pages import page_of
 from tasks.web.state import Context
 
 router = APIRouter()
@@ -47,9 +47,9 @@ class TagsBody(BaseModel):
 
 
 @router.get("/tags", response_class=HTMLResponse)
-async def tagging_page() -> HTMLResponse:
+async def tagging_page(request: Request) -> HTMLResponse:
     """Show the tagging view."""
-    return HTMLResponse(filled("tags.html"))
+    return page_of("tags.html", request)
 
 
 @router.get("/api/tags", responses=answers(403, example=TAGGED_VIDEOS))
