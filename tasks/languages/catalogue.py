@@ -116,4 +116,6 @@ def _text(text: str, said: Callable[[str], str]) -> str:
 def _tag(tag: str, said: Callable[[str], str], opaque: bool) -> str:
     if opaque:
         return tag
-    return _ATTRIBUTE.sub(lambda found: found[1] + html.escape(said(html.unescape(found[2]))) + found[3], tag)
+    # Where a word may be parted matters only where it is seen on a button.
+    whole = _ATTRIBUTE.sub(lambda found: found[1] + html.escape(said(html.unescape(found[2]))) + found[3], tag)
+    return whole.replace("\u00ad", "")

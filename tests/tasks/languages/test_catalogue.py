@@ -46,7 +46,7 @@ def test_the_language_is_what_was_chosen_or_what_the_browser_likes_best(kept, ac
 def test_a_page_is_translated_where_people_read_it_and_nowhere_else():
     page = (
         '<html lang="en"><head><title>Label – fewframes</title></head><body><!-- Skip --><script>"Skip"</script>'
-        '<button id="Skip" title="Undo (Shift z)">Skip <kbd>Del</kbd></button>\n'
+        '<button id="Skip" title="Undo (Shift z)">Hide <kbd>Del</kbd></button>\n'
         "  <p>Nothing is\nhere?</p><i>cat</i></html>"
     )
     german = translated(page, "de")
@@ -54,7 +54,7 @@ def test_a_page_is_translated_where_people_read_it_and_nowhere_else():
         '<html lang="de"><head><title>Annotieren – fewframes</title><script type="application/json"'
     )
     assert german.endswith(
-        '<!-- Skip --><script>"Skip"</script><button id="Skip" title="Rückgängig (Umschalt z)">Überspringen '
+        '<!-- Skip --><script>"Skip"</script><button id="Skip" title="Rückgängig (Umschalt z)">Aus\u00adblenden '
         "<kbd>Entf</kbd></button>\n  <p>Hier ist nichts?</p><i>cat</i></html>"
     )
     given = re.search(r'id="words">(.*)</script>\n</head>', german)[1]
