@@ -94,7 +94,7 @@ def _translator(language: str) -> Callable[[str], str]:
             return f"{words[hint[1]]} ({' '.join(str(words.get(key, key)) for key in hint[2].split())})"
         for pattern, other in patterns:
             if isinstance(other, str) and (found := pattern.fullmatch(text)):
-                return re.sub(r"\{(\d)\}", lambda hole: found[int(hole[1])], other)
+                return re.sub(r"\{(\d)\}", lambda hole: ", ".join(map(said, found[int(hole[1])].split(", "))), other)
         return text
 
     return said

@@ -17,6 +17,7 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
+from tasks.languages.catalogue import translated
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
 from tasks.project.label_versions import compare_rounds
@@ -41,6 +42,7 @@ from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
 from tasks.web.auth import Labeller, Person, at_least
 from tasks.web.error_responses import ApiError
+from tasks.web.pages import language_of
 from tasks.web.state import Context, WebContext
 
 router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.VIEWER))])
@@ -193,10 +195,10 @@ def version(context: Context, person: Person) -> dict[str, str]:
 
 
 @own.get("/mine", response_class=HTMLResponse)
-def mine(context: Context, person: Labeller, around: Around) -> HTMLResponse:
-    """Show a person's own work."""
+def mine(request: Request, context: Context, person: Labeller, around: Around) -> HTMLResponse:
+    """Show a person's own work, in the language of the browser."""
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
-    return html_page(dashboard_pages.mine(row, around))
+    return html_page(translated(dashboard_pages.mine(row, around), language_of(request)))
 
 
 @own.get("/dashboard/static/{version}/{name}")

@@ -78,6 +78,9 @@ def test_nothing_on_the_page_is_outside_of_the_catalogue(ledger, running, marked
     person.page.keyboard.press("?")
     person.page.evaluate("fewframes.look.change('opacity', -0.1)")
     names = r"fewframes|Ada|Marked|square \d+|square( \(\d\))?|object \(\d\)|clip|it moves|\d+ (px|s)"
-    outside = {found for found in person.page.evaluate(VISIBLE) if "«»" not in found and not re.fullmatch(names, found)}
+    texts = person.page.evaluate(VISIBLE)
+    person.page.goto(f"{ledger[1]}/mine")
+    texts += person.page.evaluate(VISIBLE)
+    outside = {found for found in texts if "«»" not in found and not re.fullmatch(names, found)}
     person.context.close()
     assert outside == set()
