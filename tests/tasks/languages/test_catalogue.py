@@ -121,7 +121,7 @@ def test_nothing_in_the_catalogue_is_of_no_use(language):
     counted = [re.sub(r"\{many\([^{}]*, '(\w+)'\)\}", rf"\1{end}", sources) for end in ("", "s")]
     bare = re.sub(r'"\s+f?"|\{[^{}\n]*\}', "", "".join(counted))
     for text in set(catalogue(language)) - held:
-        assert all(piece.strip() in bare for piece in re.split(r"\{\d\}|\.$", text)), text
+        assert text in sources or all(piece.strip() in bare for piece in re.split(r"\{\d\}|\.$", text)), text
 
 
 @pytest.mark.parametrize("language", OTHERS)
