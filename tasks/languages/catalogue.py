@@ -95,7 +95,7 @@ def _translator(language: str) -> Callable[[str], str]:
         for pattern, other in patterns:
             if isinstance(other, str) and (found := pattern.fullmatch(text)):
                 return re.sub(r"\{(\d)\}", lambda hole: ", ".join(map(said, found[int(hole[1])].split(", "))), other)
-        return text
+        return " · ".join(map(said, text.split(" · "))) if " · " in text else text
 
     return said
 

@@ -64,6 +64,10 @@ def test_a_page_is_translated_where_people_read_it_and_nowhere_else():
 
 def test_a_sentence_of_the_server_is_found_by_its_form():
     assert in_words("ada has this frame in hand now", "de") == "ada hat dieses Bild jetzt"
+    assert (
+        in_words("median of a frame: mask 3.5 s, absent 1.0 s", "de") == "Median je Bild: gezeichnet 3.5 s, leer 1.0 s"
+    )
+    assert in_words("My work · cells", "de") == "Meine Arbeit · cells"
     assert in_words("something else", "de") == "something else"
 
 
