@@ -30,6 +30,9 @@ from tasks.steps.table import collect, propagate, request, select
 from tasks.web.refining.page_gestures import PageGestures
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.projects import write_clip
+from tests.toys.web.browser import browser, needs_chromium
+from tests.toys.web.label_page import Person
+from tests.toys.web.serving import served
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "docs" / "plugin"
 
@@ -117,6 +120,26 @@ def test_the_page_makes_masks_with_the_refiner_that_is_named(tmp_path):
     gestures = PageGestures(Project.at(tmp_path), ledger, lambda: "whole_boxes")
     mask = gestures.named().with_box(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.float32), Window(2, 1, 5, 3))
     assert mask.sum() == 6
+
+
+@needs_chromium
+@pytest.mark.usefixtures("plugin")
+def test_the_page_says_why_in_the_words_of_the_strategy(tmp_path):
+    data = write_clip(tmp_path / "data")
+    project = Project.at(tmp_path / "work")
+    ledger = Ledger(project.ledger_path)
+    settings = Settings().changed(
+        {"selection.strategy": "widest_gap", "selection.frames_per_round": 2, "selection.control_share": 0.0}
+    )
+    with ledger.held():
+        assert not ingest_paths(ledger, [data]).failed
+        context = RoundContext.open(project, ledger.begin_round(settings).round_id)
+        for step in (select, request):
+            step.do(context)
+    with served(project) as (context, owner), browser() as running:
+        ada = Person(running, f"{owner.url}/enter#{context.ledger.add_annotator('Ada')}")
+        ada.task()
+        assert "widest gap: 12 frames to a label" in ada.page.text_content("#why")
 
 
 @pytest.mark.usefixtures("plugin")
