@@ -146,7 +146,7 @@ MEANING = {
     "annotator.refiner": "What makes masks of clicks, strokes and boxes on `page`: `learned`, `plain` (the colours of "
     "the frame alone), or [your own](plugins.md).",
     "annotator.refiner_seconds": "Seconds of training in each round for a refiner of `page` that learns from the "
-    "labels (see [labelling](labelling.md)); 0: none.",
+    "labels (see [how it learns](drawing-tools.md#a-refiner-that-learns)); 0: none.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip), "
@@ -180,7 +180,7 @@ MEANING = {
     "stopping.max_human_seconds": "Stop when humans have spent so many seconds.",
     "stopping.target_coverage": "Stop when this share of all frames has masks.",
     "stopping.target_quality": "Stop when what was delivered is this good: the lower bound of the estimate of "
-    "`target_metric` from the audit, see [audits](labelling.md#audits-quality-without-ground-truth).",
+    "`target_metric` from the audit, see [audits](leading.md#audits-quality-without-ground-truth).",
     "stopping.target_metric": "`good`: share of masks with an IoU of at least `audit.iou`; `j`; `jf`: J&F.",
     "stopping.target_confidence": "How sure that has to be.",
     "stopping.plateau_rounds": "Stop when quality has not risen by `plateau_gain` in so many rounds: J&F by held-back "

@@ -2,7 +2,8 @@
 
 Every ``refine_with`` function takes the frame (RGB uint8 [h, w, 3]), the current probability of the object (float32
 [h, w] in [0, 1], zero where nothing was known) and what a person did, and gives a mask (bool [h, w]). Coordinates are
-pixels, (x, y), the first pixel is (0, 0). All are deterministic; docs/labelling.md says how well and how fast they are.
+pixels, (x, y), the first pixel is (0, 0). All are deterministic; docs/drawing-tools.md says how well and how
+fast they work.
 """
 
 from al_core.interactive.boxes import refine_with_box
