@@ -6,7 +6,8 @@ pixels of pictures that were not learnt from: overlap at the threshold that is b
 at the same precision, and the overlap of the masks that people would be shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from al_core.discovery.tags.backbone import OwnEncoder
 from al_core.discovery.tags.dilated_classifier import RATES, TaggedFrame, new_classifier, train
-from al_core.discovery.tags.localisation import normalised, refined
+from al_core.discovery.tags.localisation import GROUND, OBJECT, cues, normalised, refined
+from al_core.interactive.segmenters import grabcut
 from al_core.propagation.affinity.encoder import new_encoder
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.marked_shapes import PLAIN, MarkedPicture, any_picture
@@ -45,18 +47,68 @@ def figures(pictures: Pictures, seed: int, cache: Path) -> Figures:
     for arm, rates in ARMS.items():
         network = new_classifier(backbone.channels, PLAIN, seed, rates)
         train(network, tagged, seed, STEPS)
-        scores, shown, truth = [], [], []
-        for one in judged:
+        said = []
+        for one in (one for one in judged if one.masks):
             here = sorted(one.masks)
             maps = normalised(network.maps(backbone.see(one.image))[here])
-            probability = refined(one.image, maps) if here else np.zeros((0, *one.image.shape[:2]))
-            for place, kind in enumerate(here):
-                scores.append(cv2.resize(maps[place], one.image.shape[1::-1]).ravel())
-                shown.append(((probability[place] > 0.5) & (probability.argmax(axis=0) == place)).ravel())
-                truth.append(one.masks[kind].ravel())
-        values = judge(np.concatenate(scores), np.concatenate(shown), np.concatenate(truth))
-        found |= {f"{arm}: {name}": value for name, value in zip(FIGURES, values, strict=True)}
+            said += [Said.of(one.image, maps, place, one.masks[kind]) for place, kind in enumerate(here)]
+        found |= told(arm, said, PRECISION)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What is said of the pixels of a category in a picture that shows it.
+
+    Attributes:
+        scores: of its map, float32 [h, w].
+        shown: the mask that each refiner makes of it, bool [h, w].
+        truth: bool [h, w].
+    """
+
+    scores: NDArray[np.float32]
+    shown: Mapping[str, NDArray[np.bool_]]
+    truth: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8], maps: NDArray[np.float32], place: int, truth: NDArray[np.bool_]) -> "Said":
+        """By the maps of the categories that are in the picture, this one at a place among them."""
+        probabilities = {name: refine(image, maps) for name, refine in REFINERS.items()}
+        shown = {name: (p[place] > 0.5) & (p.argmax(axis=0) == place) for name, p in probabilities.items()}
+        return cls(np.asarray(cv2.resize(maps[place], image.shape[1::-1]), np.float32), shown, truth)
+
+
+def told(arm: str, said: Sequence[Said], precision: float) -> Figures:
+    """The figures of an arm over all pixels together."""
+    scores, truth = (np.concatenate([getattr(one, name).ravel() for one in said]) for name in ("scores", "truth"))
+    masks = {name: np.concatenate([one.shown[name].ravel() for one in said]) for name in REFINERS}
+    values = judge(scores, masks[WALK], truth, precision)
+    rivals = {f"{arm}: masks, {name}": judge(scores, mask, truth, precision)[2] for name, mask in masks.items()}
+    return {f"{arm}: {name}": value for name, value in zip(FIGURES, values, strict=True)} | rivals
+
+
+def by_grabcut(image: NDArray[np.uint8], maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What GrabCut makes of the same sure cells, 0 or 1, float32 [c, h, w]."""
+    size = image.shape[1::-1]
+    found = np.zeros((len(maps), *image.shape[:2]), np.float32)
+    for place, (one, sure) in enumerate(zip(maps, cues(maps), strict=True)):
+        guess = np.where(one > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+        states = np.where(sure == OBJECT, cv2.GC_FGD, np.where(sure == GROUND, cv2.GC_BGD, guess)).astype(np.uint8)
+        found[place] = grabcut(image, cv2.resize(states, size, interpolation=cv2.INTER_NEAREST), 3)
+    return found
+
+
+def as_they_are(image: NDArray[np.uint8], maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The maps, float32 [c, h, w]."""
+    return np.stack([cv2.resize(one, image.shape[1::-1]) for one in maps])
+
+
+WALK, GRABCUT, MAPS = "random walk", "GrabCut", "no refiner"
+REFINERS: Mapping[str, Callable[[NDArray[np.uint8], NDArray[np.float32]], NDArray[np.float32]]] = {
+    WALK: refined,
+    GRABCUT: by_grabcut,
+    MAPS: as_they_are,
+}
 
 
 def judge(
@@ -75,7 +127,8 @@ def claims() -> tuple[Claim, ...]:
     """What is claimed: more rates are better, by each figure."""
     ours, alone = ARMS
     words = ("IoU at the best threshold", f"recall at precision {PRECISION}", "IoU of the masks that are shown")
-    return tuple(Claim(f"{ours}: {name}", f"{alone}: {name}", what) for name, what in zip(FIGURES, words, strict=True))
+    rates = [Claim(f"{ours}: {name}", f"{alone}: {name}", what) for name, what in zip(FIGURES, words, strict=True)]
+    return (*rates, *(Claim(f"{ours}: masks, {WALK}", f"{ours}: masks, {name}", words[2]) for name in (GRABCUT, MAPS)))
 
 
 PROOF = Proof("tags", claims(), footage, figures, on_clips=False)

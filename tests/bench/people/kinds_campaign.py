@@ -64,6 +64,7 @@ OBJECT = 1
 @click.option("--rounds", default=8, show_default=True, help="Rounds at most.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for the flow, for several campaigns.")
 @click.option("--work", type=click.Path(path_type=Path), help="Folder of the campaign, to go on with it later.")
+@click.option("--discover", is_flag=True, help="Look for what moves before people have the first frames.")
 @click.option("--minutes", default=1e6, help="No frame is begun after so long.")
 def main(
     clips: tuple[str, ...],
@@ -77,6 +78,7 @@ def main(
     rounds: int,
     cache: Path | None,
     work: Path | None,
+    discover: bool,
     minutes: float,
 ) -> None:
     """Run one campaign on all CLIPS together and print a line for each round."""
@@ -91,6 +93,7 @@ def main(
             "stopping.max_human_frames": planned,
             "selection.control_share": 0.0,
             "propagation.methods": ["flow"],
+            "discovery.methods": ["motion"] if discover else [],
         }
     )
     until = time.monotonic() + 60 * minutes
@@ -238,6 +241,7 @@ class Honest:
 def answer(page: Any, person: ScriptedPerson, task: Mapping[str, Any], truth: Mask) -> None:
     """Answer a frame with the kind that is asked for; what is right is left as it is shown."""
     user = ToolUser(page, person)
+    user.keep_nearest(OBJECT, truth)
     shown = user.mask(OBJECT, truth)
     if not truth.any():
         person.key("0")

@@ -1,4 +1,4 @@
-"""What a student of the motion teacher finds in real clips that it never saw, one held out after the other.
+"""What a student of the motion teacher finds in real clips that it never saw: three are held out at a time.
 
 Arms: the teacher; the student by appearance alone, and together with motion. Masks of four frames are also carried
 through the first 24 of the clip, by the encoder that never saw it and by raw colour. The losses are compared on three
@@ -32,6 +32,7 @@ STEPS, STEPS_OF_LOSS = 200, 100
 MATCHED, LABELLED = 24, 4
 """Frames of a clip through which masks are carried, and those in which they are given."""
 
+FOLDS = 4
 FOLDERS = ("davis16_val", "davis16_train", "other")
 ABSENT = ("tabletop", "cdnet-highway")
 """What lies there with several objects, and serves other proofs."""
@@ -62,10 +63,13 @@ def clips(data: Path) -> Sequence[Clip]:
     return [Clip(clip.source, side) for clip in found if clip.name not in ABSENT]
 
 
-def one_by_one(data: Path) -> Callable[[int], Mapping[str, HeldOut]]:
-    """Each clip, held out."""
+def folds(data: Path) -> Callable[[int], Mapping[str, HeldOut]]:
+    """Each clip, held out with two others: a training serves three clips, none of which it saw."""
+    parts = [clips(data)[n::FOLDS] for n in range(FOLDS)]
     return lambda seed: {
-        clip.name: HeldOut([clip], [other for other in clips(data) if other is not clip]) for clip in clips(data)
+        clip.name: HeldOut([clip], [other for other in clips(data) if other not in part])
+        for part in parts
+        for clip in part
     }
 
 
@@ -119,6 +123,6 @@ def proofs(data: Path) -> Sequence[Proof]:
     without = [Claim("all losses", f"without {name}", "J of the best part") for name in LOSSES]
     one, held = "each clip held out", "three clips held out"
     return (
-        Proof("student clips", (*claims, Claim(LEARNED, COLOUR)), one_by_one(data), figures, 2, False, one, True),
+        Proof("student clips", (*claims, Claim(LEARNED, COLOUR)), folds(data), figures, 2, False, one, True),
         Proof("student losses", tuple(without), together(data), losses, 2, False, held, True),
     )

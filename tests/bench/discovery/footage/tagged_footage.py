@@ -7,7 +7,6 @@ Of a category in less than ``LEAST`` of a picture nothing is said. The network i
 
 import itertools
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 
 from al_core.discovery.tags.backbone import Backbone, load_backbone
 from al_core.discovery.tags.dilated_classifier import STEPS, TaggedFrame, new_classifier, train
-from al_core.discovery.tags.localisation import normalised, refined
-from tests.bench.discovery.tags_proof import ARMS, FIGURES, PROOF, judge
+from al_core.discovery.tags.localisation import normalised
+from tests.bench.discovery.tags_proof import ARMS, PROOF, Said, told
 from tests.bench.proofs.proof import Figures, Proof, real_clips
 
 LEAST = 0.01
@@ -89,34 +88,24 @@ def frames_of(folders: Sequence[Path], classes: Mapping[str, Sequence[str]]) -> 
                 )
 
 
-def measured(learnt: Sequence[Tagged], judged: Sequence[Tagged], backbone: Backbone, seed: int) -> dict[str, float]:
-    """Return the figures of both arms; chances, and the truth's tags, say what is looked for."""
+def figures(case: tuple[Sequence[Tagged], Sequence[Tagged], Backbone], seed: int, folder: Path) -> Figures:
+    """Both arms, on what is judged; chances, and the truth's tags, say what is looked for."""
+    learnt, judged, backbone = case
     tagged = [TaggedFrame(backbone.see(one.image), one.present) for one in learnt]
     found: dict[str, float] = {}
     for arm, rates in ARMS.items():
-        started = time.process_time()
         network = new_classifier(backbone.channels, len(learnt[0].masks), seed, rates)
         train(network, tagged, seed, STEPS)
-        found[f"{arm}: seconds"] = time.process_time() - started
         rows = []
         for category in range(len(learnt[0].masks)):
-            scores, shown, truth = [], [], []
+            said = []
             for one in (one for one in judged if one.present[category] == 1):
                 here = [c for c in range(len(one.masks)) if one.present[c] == 1]
                 maps = normalised(network.maps(backbone.see(one.image))[here])
-                probability, place = refined(one.image, maps), here.index(category)
-                scores.append(cv2.resize(maps[place], one.image.shape[1::-1]).ravel())
-                shown.append(((probability[place] > 0.5) & (probability.argmax(axis=0) == place)).ravel())
-                truth.append(one.masks[category].ravel())
-            if scores:
-                rows.append(judge(np.concatenate(scores), np.concatenate(shown), np.concatenate(truth), PRECISION))
-        found |= {f"{arm}: {name}": float(np.mean([row[k] for row in rows])) for k, name in enumerate(FIGURES)}
+                said.append(Said.of(one.image, maps, here.index(category), one.masks[category]))
+            rows += [told(arm, said, PRECISION)] if said else []
+        found |= {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     return found
-
-
-def figures(case: tuple[Sequence[Tagged], Sequence[Tagged], Backbone], seed: int, folder: Path) -> Figures:
-    """Both arms, on what is judged."""
-    return measured(*case, seed)
 
 
 def proofs(data: Path) -> Sequence[Proof]:
