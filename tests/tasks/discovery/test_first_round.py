@@ -49,6 +49,18 @@ def test_the_first_frames_get_proposals_once_they_are_asked_for(begun):
     assert shown(context) == {"0000001": 1, "0000004": 1}
 
 
+def test_no_frame_waits_until_something_is_found(begun, monkeypatch):
+    context = begun(discovery_methods=["motion"])
+    asked_for = []
+
+    def note(progress):
+        asked_for.append(len(context.ledger.requests(1, status="open")))
+
+    monkeypatch.setattr(first_round, "progress_of", lambda step: note)
+    request_work(context)
+    assert asked_for == [2] * N_FRAMES
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"discovery_methods": []}, {"discovery_methods": ["motion"], "annotator_backend": "inbox"}],
