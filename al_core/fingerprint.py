@@ -27,11 +27,30 @@ def fingerprint_file(path: Path) -> str:
     return _of_file(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def _of_file(path: Path, *state: int) -> str:
     # The state is part of the key: a file that was written since is read again.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return the SHA-256 (64 hex digits) of what computes: the sources of ``al_core`` and ``tasks``, and the versions
+    of the libraries that do arithmetic.
+
+    Where the version of the code only names a revision, this also tells what a checkout holds beside it.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    root, libraries = Path(__file__).resolve().parent.parent, {}
+    for name in ("numpy", "scipy", "opencv-python-headless", "torch", "torchvision"):
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            libraries[name] = ""
+    sources = (path for folder in ("al_core", "tasks") for path in sorted((root / folder).rglob("*.py")))
+    return fingerprint([libraries, [[str(path.relative_to(root)), fingerprint_file(path)] for path in sources]])
 
 
 @cache

@@ -185,7 +185,8 @@ COLUMNS = {
     },
     "prediction_batch": {
         "n_rows": "Frames.",
-        "path": "Parquet file of the predicted objects, relative to the project.",
+        "path": "Parquet file of the predicted objects, relative to the project; of the round that made it.",
+        "made_from": "Hash of all that they were made from; empty where nobody noted it.",
     },
     "prediction": {
         "uncertainty": "The parts weighted into one figure, as the settings say.",
@@ -344,7 +345,9 @@ COLUMNS = {
         "detail": "More in words.",
     },
     "delivered_batch": {
-        "path": "Parquet file of the masks, relative to the project.",
+        "path": "Parquet file of the masks, relative to the project; of the round that made it.",
+        "made_from": "Hash of all that masks and uncalibrated confidences were made from; empty where nobody noted it.",
+        "calibration": "JSON: slope and offset of the confidence, by provenance.",
         "n_covered": "Frames that are labelled: by a person, with objects or without, or by at least one mask.",
     },
     "delivered": {

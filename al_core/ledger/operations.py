@@ -59,6 +59,17 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: "pa.Table") 
         connection.unregister("incoming")
 
 
+def link(connection: duckdb.DuckDBPyConnection, table: str, round_id: int, earlier: int, videos: Sequence[int]) -> None:
+    """Replace what a table says of some videos in a round by what it says of them in an earlier one."""
+    chosen = "video_id IN (SELECT unnest(?::INTEGER[]))"
+    connection.execute(f"DELETE FROM {table} WHERE round_id = ? AND {chosen}", [round_id, list(videos)])
+    connection.execute(
+        f"INSERT INTO {table} SELECT * REPLACE (?::INTEGER AS round_id) FROM {table} WHERE round_id = ? AND {chosen} "
+        "ORDER BY rowid",
+        [round_id, earlier, list(videos)],
+    )
+
+
 def mask_of(
     track_id: int, category_id: int, height: int, width: int, counts: bytes, attributes: Sequence[str] | None = None
 ) -> MaskLabel:

@@ -47,6 +47,10 @@ class FrozenMasks:
         """The certificates that accept anything, for a fingerprint."""
         return [certificate.certificate_id for certificate in self.certificates]
 
+    def ids_of(self, video_id: int) -> list[str]:
+        """Return the certificates that may accept masks of a video, for a fingerprint."""
+        return [c.certificate_id for c in self.certificates if video_id in self._paths[c.round_id]]
+
     def of_video(self, video_id: int) -> dict[int, list[DeliveredMask]]:
         """Return the accepted masks of a video by frame, as they were delivered, with provenance "accepted".
 

@@ -34,7 +34,7 @@ from tasks.progress import telling
 from tasks.project.export import full_frames
 from tasks.project.ingest import search_shots
 from tasks.report.formatting import many
-from tasks.steps.predict import expected_in, load_members_for, predict_to_file
+from tasks.steps.predict import ObjectsSeen, load_members_for, predict_to_file
 
 if TYPE_CHECKING:
     from al_core.students.build import Member
@@ -219,7 +219,7 @@ class _Work:
         once."""
         store = self.store(video)
         images = telling(store.iterate(video.video_id, frames), len(frames), video.name, tell)
-        expected = expected_in(self.ledger, _NO_VIDEO, self.student.round_id)
+        expected = ObjectsSeen.of(self.ledger, self.student.round_id).expected(_NO_VIDEO)
         with replaced(self.place(video)) as folder:
             folder.mkdir(parents=True)
             predictions, size = folder / _PREDICTIONS, store.size(video.video_id)

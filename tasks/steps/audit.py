@@ -1,5 +1,6 @@
 """Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from al_core.campaign.audited import AuditSize, full_size
@@ -33,8 +34,13 @@ def audit_inputs(context: RoundContext) -> dict[str, Any]:
 def audit_work(context: RoundContext) -> Audited:
     """Measure the delivered masks against truth and held-out labels, which the loop has not seen."""
     tell = progress_of(Audited.step)
+    ledger, paths = context.ledger, context.ledger.delivered_paths(context.round_id)
+    # Of other videos nothing can be measured.
+    measured = set(ledger.truth_frames()["video_id"].tolist())
+    measured |= {row.video_id for row in ledger.quality(context.round_id)}
     for done, video in enumerate(context.videos, start=1):
-        audit_video(context, video)
+        if video.video_id in measured:
+            audit_video(context, video, paths)
         tell(Progress(done, len(context.videos), video.name))
     measure_holdout(context.project, context.ledger)
     refresh_estimates(context.project, context.ledger)
@@ -44,8 +50,11 @@ def audit_work(context: RoundContext) -> Audited:
     return Audited(len(context.videos), round_credits(context))
 
 
-def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
+def audit_video(context: RoundContext, video: Video, paths: Mapping[int, str] | None = None) -> "list[Measurement]":
     """Measure what a round delivers for one video and store the figures; the same call twice is the same as once.
+
+    Args:
+        paths: of the files that the round delivers, by video; asked of the ledger when left out.
 
     Returns:
         The stored rows; empty for a video without ground truth, or when people labelled all of it.
@@ -53,10 +62,11 @@ def audit_video(context: RoundContext, video: Video) -> "list[Measurement]":
     # The gain below is shown by commands that start without scipy.
     from al_core.evaluation.video_quality import evaluate_video
 
-    ledger, round_id, ended = context.ledger, context.round_id, context.ledger.ended_categories()
-    truth = ledger.truth(video.video_id)
-    human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
-    path = ledger.delivered_paths(round_id).get(video.video_id)
+    ledger, round_id = context.ledger, context.round_id
+    with ledger.held():
+        ended, truth = ledger.ended_categories(), ledger.truth(video.video_id)
+        human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
+        path = (ledger.delivered_paths(round_id) if paths is None else paths).get(video.video_id)
     rows: list[Measurement] = []
     if truth and path is not None:
         found = read_delivered(context.project.absolute(path), sorted(set(truth) | human))
@@ -81,9 +91,12 @@ def measure_holdout(project: Project, ledger: Ledger) -> int:
     by_video: dict[int, dict[int, FrameLabel]] = {video: {} for video in ledger.video_lengths()}
     for frame, label in labels.items():
         by_video[frame.video_id][frame.frame_idx] = label
+    noted = {(row.round_id, row.video_id) for row in ledger.quality(reference="holdout")}
     for this in standing_rounds(ledger):
         for video_id, path in ledger.delivered_paths(this.round_id).items():
             mine = by_video[video_id]
+            if not mine and (this.round_id, video_id) not in noted:
+                continue
             delivered = dict(read_delivered(project.absolute(path), sorted(mine))) if mine else {}
             rows = evaluate_video(delivered, mine, set(), Identities.PER_FRAME)
             ledger.put_quality(this.round_id, video_id, rows, "holdout")

@@ -1,6 +1,7 @@
 """Predict a whole video with the ensemble of mean teachers, and score how uncertain each frame is."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from al_core.stores.predictions import FramePrediction, read_predictions, write_
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, RoundContext, Trained, hashes_of
+from tasks.steps.unchanged.made_from import predictions_made_from
+from tasks.steps.unchanged.same_as_before import link_predictions
 
 if TYPE_CHECKING:
     from al_core.students.build import Member
@@ -35,16 +38,22 @@ def predict_inputs(context: RoundContext) -> dict[str, Any]:
 def predict_work(context: RoundContext) -> Predicted:
     """Predict every frame with the ensemble of mean teachers, and score how uncertain each prediction is.
 
-    Videos that a dead predecessor finished are not predicted again.
+    Videos that a dead predecessor finished are not predicted again, nor are those of which nothing changed since the
+    round before.
     """
-    ledger = context.ledger
+    ledger, seen = context.ledger, ObjectsSeen.of(context.ledger, context.round_id)
     done = ledger.prediction_paths(context.round_id)
     todo = [video for video in context.videos if video.video_id not in done]
+    made_from = {v.video_id: predictions_made_from(context, v, seen.of_video(v.video_id)) for v in todo}
+    linked = link_predictions(context, made_from)
+    todo = [video for video in todo if video.video_id not in linked]
+    known = predicted_before(context) if todo else {}
     checkpoint = context.project.absolute(context.required(Trained).checkpoint)
-    known = predicted_before(context)
     members = load_members_for(checkpoint, context.settings) if any(v.video_id not in known for v in todo) else []
     for video in todo:
-        predict_video(context, video, members, progress_of(f"predict {video.name}"), known.get(video.video_id))
+        told = progress_of(f"predict {video.name}")
+        expected = seen.expected(video.video_id, context.shots_of(video.video_id))
+        predict_video(context, video, members, told, known.get(video.video_id), expected, made_from[video.video_id])
     paths = ledger.prediction_paths(context.round_id)
     return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths))
 
@@ -84,6 +93,8 @@ def predict_video(
     members: "list[Member]",
     on_progress: Callable[[Progress], None] | None = None,
     known: Path | None = None,
+    expected: Expected | None = None,
+    made_from: str = "",
 ) -> Path:
     """Predict every frame of a video, write the objects to a Parquet file and the scores to the ledger.
 
@@ -92,22 +103,26 @@ def predict_video(
     through; memory does not grow with the length of the video, but for a few numbers a frame.
 
     Args:
-        known: a file with what the members say, made before: then they are not asked again.
+        known: a file with what the members say, made before: then they are not asked again, and it is scored only.
+        expected: how many objects a frame should show.
+        made_from: hash of all this, for later rounds; empty to let none of them refer to it.
 
     Returns:
         The Parquet file of predicted objects.
     """
     project, ledger, frames = context.project, context.ledger, context.frames
-    path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
     shots = context.shots_of(video.video_id)
-    expected = expected_in(ledger, video.video_id, context.round_id, shots)
     if known is None:
+        path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
         told = telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress)
         predicted = predicted_by(members, told, context.settings)
+        table = scored_to_file(path, predicted, frames.size(video.video_id), context.settings, expected, shots)
     else:
-        predicted = telling(read_predictions(known), video.n_frames, video.name, on_progress)
-    table = scored_to_file(path, predicted, frames.size(video.video_id), context.settings, expected, shots)
-    ledger.put_predictions(context.round_id, video.video_id, table, project.relative(path))
+        path, tally = known, _Tally(expected, shots, context.settings.uncertainty.plugins)
+        for _ in tally.passing(telling(read_predictions(known), video.n_frames, video.name, on_progress)):
+            pass
+        table = tally.table(context.settings)
+    ledger.put_predictions(context.round_id, video.video_id, table, project.relative(path), made_from)
     return path
 
 
@@ -164,16 +179,41 @@ def scored_to_file(
     return tally.table(settings)
 
 
-def expected_in(ledger: Ledger, video_id: int, round_id: int, shots: Shots = ONE_SHOT) -> Expected | None:
-    """Return how many objects people would see in each frame of a video, judging by what they labelled up to a round.
+@dataclass(frozen=True)
+class ObjectsSeen:
+    """How many objects people saw in the frames that they labelled as a whole.
 
-    A shot without labels, of a video that is known to the ledger or not, is expected to show as many as others do.
+    Attributes:
+        by_video: by video and frame.
+        elsewhere: in a frame in the middle; None where there are no labels.
     """
-    labels = [label for label in ledger.human_labels(up_to_round=round_id) if label.complete]
-    if not labels:
-        return None
-    here = {label.frame.frame_idx: len(label.objects) for label in labels if label.frame.video_id == video_id}
-    return expected_objects(here, round(float(np.mean([len(label.objects) for label in labels]))), shots)
+
+    by_video: Mapping[int, Mapping[int, int]]
+    elsewhere: int | None
+
+    @classmethod
+    def of(cls, ledger: Ledger, round_id: int) -> "ObjectsSeen":
+        """Return what was labelled up to a round."""
+        by_video: dict[int, dict[int, int]] = {}
+        counts = []
+        for label in ledger.human_labels(up_to_round=round_id):
+            if label.complete:
+                counts.append(len(label.objects))
+                by_video.setdefault(label.frame.video_id, {})[label.frame.frame_idx] = counts[-1]
+        return cls(by_video, round(float(np.mean(counts))) if counts else None)
+
+    def expected(self, video_id: int, shots: Shots = ONE_SHOT) -> Expected | None:
+        """Return how many objects people would see in each frame of a video.
+
+        A shot without labels, of a video that is known to the ledger or not, is expected to show as many as others do.
+        """
+        if self.elsewhere is None:
+            return None
+        return expected_objects(self.by_video.get(video_id, {}), self.elsewhere, shots)
+
+    def of_video(self, video_id: int) -> list[Any]:
+        """Return what :meth:`expected` depends on, shots left out, for a fingerprint."""
+        return [sorted(self.by_video.get(video_id, {}).items()), self.elsewhere]
 
 
 class _Tally:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,14 @@ from al_core.records import (
     Video,
     fingerprint_labels,
 )
-from al_core.stores.delivered import Summary, write_delivered
+from al_core.stores.delivered import Summary, read_uncalibrated, write_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
 from tasks.certificates.frozen_masks import with_frozen
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, Propagated, RoundContext, hashes_of
+from tasks.steps.unchanged.made_from import MACHINE, calibrations_text, delivered_made_from
+from tasks.steps.unchanged.same_as_before import link_delivered
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class VideoFrames:
 def propagate_inputs(context: RoundContext) -> dict[str, Any]:
     """Return what the delivered masks depend on."""
     predicted = context.result(Predicted)
+    gone = [tag for video_id in context.tags for tag in _ruled_out(context, video_id)]
     return {
         "labels": fingerprint_labels(context.labels_collected),
         "predictions": None if predicted is None else predicted.sha256,
@@ -76,40 +79,67 @@ def propagate_inputs(context: RoundContext) -> dict[str, Any]:
         **context.cuts_as_inputs,
         **context.networks_as_inputs,
         **({"accepted": context.frozen.ids} if context.frozen.ids else {}),
-        **({"ruled_out": [astuple(tag)[:-1] for tag in gone]} if (gone := _ruled_out(context)) else {}),
+        **({"ruled_out": [astuple(tag)[:-1] for tag in gone]} if gone else {}),
     }
 
 
 def propagate_work(context: RoundContext) -> Propagated:
     """Carry human masks along each video and fuse them with the teachers' into one labelled video.
 
-    Videos that a dead predecessor finished are not labelled again.
+    Videos that a dead predecessor finished are not labelled again, nor are those of which nothing changed since the
+    round before.
     """
     # Calibration propagates too, to see how well it does.
     from tasks.steps.calibrate import as_json, calibrate, calibrations_of
-    from tasks.steps.model_selection import choosing, teachers
+    from tasks.steps.model_selection import choosing
 
     project, ledger, round_id = context.project, context.ledger, context.round_id
     methods = context.settings.propagation.candidates
     choices = choosing.choose_propagators(context, context.labels_collected, progress_of("try propagators"))
     fits = calibrate(context, context.labels_collected, progress_of("calibrate"), choices)
-    predicted, done = ledger.prediction_paths(round_id), ledger.delivered_paths(round_id)
-    for video in context.videos:
-        if video.video_id in done:
-            continue
-        path = predicted.get(video.video_id)
-        propagate_video(
-            context,
-            video,
-            [label for label in context.labels_collected if label.frame.video_id == video.video_id],
-            None if path is None else project.absolute(path),
-            progress_of(f"propagate {video.name}"),
-            calibrations_of(methods, fits),
-            choices.get(video.video_id),
-            teachers.judged_before(context, video.video_id) if path is not None else None,
-        )
+    maps, done = calibrations_of(methods, fits), ledger.delivered_paths(round_id)
+    todo = list(_units(context, [v for v in context.videos if v.video_id not in done], maps, choices))
+    made_from = {unit.video.video_id: unit.made_from for unit in todo}
+    linked, earlier = link_delivered(context, made_from, calibrations_text(maps, MACHINE))
+    for unit in (unit for unit in todo if unit.video.video_id not in linked):
+        video = unit.video
+        given = (video, unit.labels, unit.predictions, progress_of(f"propagate {video.name}"), maps)
+        propagate_video(context, *given, unit.choice, unit.known, unit.made_from, earlier=earlier.get(video.video_id))
     paths = ledger.delivered_paths(round_id)
     return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
+
+
+class _Unit(NamedTuple):
+    """What one video is labelled from; see :func:`propagate_video`."""
+
+    video: Video
+    labels: list[FrameLabel]
+    predictions: Path | None
+    choice: Choice | None
+    known: Mapping[int, Judged] | None
+    made_from: str
+
+
+def _units(
+    context: RoundContext, videos: Sequence[Video], maps: Mapping[str, Calibration], choices: Mapping[int, Choice]
+) -> Iterator[_Unit]:
+    """Yield what each of some videos is labelled from."""
+    from tasks.steps.model_selection.teachers import judged_before
+
+    predicted = context.ledger.prediction_paths(context.round_id)
+    hashes = (context.result(Predicted) or Predicted()).hashes
+    judged = judged_before(context, [video.video_id for video in videos if video.video_id in predicted])
+    labels: dict[int, list[FrameLabel]] = {}
+    for label in context.labels_collected:
+        labels.setdefault(label.frame.video_id, []).append(label)
+    for video in videos:
+        i = video.video_id
+        mine, choice, known = labels.get(i, []), choices.get(i), judged.get(i)
+        path = context.project.absolute(predicted[i]) if i in predicted else None
+        seen, made_from = hashes.get(str(i)), ""
+        if path is None or seen is not None:
+            made_from = delivered_made_from(context, video, mine, seen, choice, maps, known, _ruled_out(context, i))
+        yield _Unit(video, mine, path, choice, known, made_from)
 
 
 def propagate_video(
@@ -121,6 +151,8 @@ def propagate_video(
     calibrations: Mapping[str, Calibration] | None = None,
     choice: Choice | None = None,
     known: Mapping[int, Judged] | None = None,
+    made_from: str = "",
+    earlier: Path | None = None,
 ) -> Summary:
     """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
 
@@ -133,18 +165,50 @@ def propagate_video(
         calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
         choice: of propagators, where the settings leave it to the labels; the cheapest follows what has none.
         known: how the teachers did on labels that they were not trained on, by category.
+        made_from: hash of all this, for later rounds; empty to let none of them refer to it.
+        earlier: a file of masks that were made from the same; then only their confidences are calibrated anew.
 
     Returns:
         (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
 
     Raises:
-        DamagedFile: the predictions cannot be read.
+        DamagedFile: the predictions, or the earlier file, cannot be read.
     """
-    project, settings = context.project, context.settings
+    project, maps = context.project, calibrations or {}
+    complete = {label.frame.frame_idx for label in _newest(labels) if label.complete}
+    if earlier is None:
+        delivered = _labelled(context, video, labels, predictions_path, on_progress, maps, choice, known)
+    else:
+        delivered = read_uncalibrated(earlier)
+    path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
+    covered = _Covered(complete)
+    told = telling(delivered, video.n_frames, video.name, on_progress)
+    summary = write_delivered(path, covered.counted(told), {name: maps[name] for name in MACHINE if name in maps})
+    categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
+    context.ledger.put_delivered(
+        *(context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories),
+        *(made_from, calibrations_text(maps, MACHINE)),
+    )
+    return summary
+
+
+def _labelled(
+    context: RoundContext,
+    video: Video,
+    labels: Sequence[FrameLabel],
+    predictions_path: Path | None,
+    on_progress: Callable[[Progress], None] | None,
+    calibrations: Mapping[str, Calibration],
+    choice: Choice | None,
+    known: Mapping[int, Judged] | None,
+) -> Iterator[tuple[int, list[DeliveredMask]]]:
+    """Yield (frame, masks) of a video with uncalibrated confidences; the arguments are those of
+    :func:`propagate_video`."""
+    settings = context.settings
     clip = VideoFrames(context.frames, video)
     predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
     shots = context.shots_of(video.video_id)
-    resources = Resources(context.propagation, project.cache, predicted, settings.seed, on_progress, shots)
+    resources = Resources(context.propagation, context.project.cache, predicted, settings.seed, on_progress, shots)
     by_frame = known_by_frame(clip, labels, resources)
     propagated = carried_by(choice, resources, clip, by_frame, calibrations)
     delivered = fuse(
@@ -153,26 +217,16 @@ def propagate_video(
         predicted,
         (video.height, video.width),
         settings.propagation,
-        calibrations,
-        shots,
-        known,
-        partial(_away, [tag for tag in _ruled_out(context) if tag.video_id == video.video_id]),
+        shots=shots,
+        known=known,
+        ruled_out=partial(_away, _ruled_out(context, video.video_id)),
     )
-    path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
-    covered = _Covered(i for i, label in by_frame.items() if label.complete)
-    delivered = with_frozen(delivered, context.frozen.of_video(video.video_id), by_frame)
-    told = telling(delivered, video.n_frames, video.name, on_progress)
-    summary = write_delivered(path, covered.counted(told))
-    categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
-    context.ledger.put_delivered(
-        context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories
-    )
-    return summary
+    return with_frozen(delivered, context.frozen.of_video(video.video_id), by_frame)
 
 
-def _ruled_out(context: RoundContext) -> list[CategoryTag]:
-    """Return the tags that say what is not there, by video."""
-    return [tag for tags in context.tags.values() for tag in tags if tag.present is False]
+def _ruled_out(context: RoundContext, video_id: int) -> list[CategoryTag]:
+    """Return the tags that say what is not there in a video."""
+    return [tag for tag in context.tags.get(video_id, ()) if tag.present is False]
 
 
 def _away(tags: Sequence[CategoryTag], frame_idx: int) -> frozenset[int]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import al_core.fingerprint
-from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.fingerprint import code_fingerprint, fingerprint, fingerprint_file
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, MaskLabel, fingerprint_labels
 from tests.toys.ledgers import SQUARE, square
@@ -17,6 +17,18 @@ from tests.toys.ledgers import SQUARE, square
 def test_the_order_of_keys_does_not_matter():
     assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_the_code_is_told_by_what_its_sources_say(tmp_path, monkeypatch):
+    for name in ("al_core/a.py", "tasks/steps/b.py", "tests/c.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(al_core.fingerprint, "__file__", str(tmp_path / "al_core" / "fingerprint.py"))
+    first = code_fingerprint.__wrapped__()
+    (tmp_path / "tests/c.py").write_text("2")
+    assert code_fingerprint.__wrapped__() == first
+    (tmp_path / "tasks/steps/b.py").write_text("2 ")
+    assert code_fingerprint.__wrapped__() != first
 
 
 def test_one_pixel_changes_the_hash_of_labels():

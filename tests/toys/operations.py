@@ -65,8 +65,8 @@ def happened(ledger: Ledger) -> dict[str, Any]:
         ledger.begin_step(1, name, "abc")
         ledger.finish_step(1, name, {"loss": 0.5}, 1.0)
     ledger.put_training_curve(1, [(1, 0.5, 0.01)])
-    ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.75]), "a.parquet")
-    ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)])
+    ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.75]), "a.parquet", "abc")
+    ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)], "abc", "{}")
     ledger.put_quality(1, 1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])
     ledger.finish_round(1, None)
     _curated(ledger)
@@ -189,6 +189,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "described_categories": {}, "ended_categories": {}, "guide": {},
         "excluded_before": {"round_id": 2}, "excluded_videos": {}, "frames_set_aside": {}, "pool_lengths": {},
         "video_cares": {}, "video_places": {}, "category_tags": {}, "newest_tag_at": {},
+        "predicted_from": {"round_id": 1}, "delivered_from": {"round_id": 1},
     }  # fmt: skip
 
 
@@ -236,6 +237,8 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "put_training_curve": {"round_id": 1, "curve": []},
         "put_predictions": {"round_id": 1, "video_id": 1, "frames": frame_rows([0.1]), "path": "b.parquet"},
         "forget_predictions": {"round_id": 1, "video_id": 1},
+        "link_predictions": {"round_id": 2, "earlier": 1, "videos": [1]},
+        "link_delivered": {"round_id": 2, "earlier": 1, "videos": [1]},
         "begin_round": {"settings": Settings()}, "finish_round": {"round_id": 2, "stop_reason": None},
         "want": {"settings": Settings()}, "pin_student": {"round_id": None, "who": "ann"},
         "pause": {"who": "ann"}, "resume": {"who": "ann"},

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from al_core.ledger.labelling.labels import LEARNT
-from al_core.ledger.operations import Operations, now, reads, round_of, writes
+from al_core.ledger.operations import Operations, link, now, reads, round_of, writes
 from al_core.records import QualityRow
 
 
@@ -20,6 +20,8 @@ class DeliveryOperations(Operations):
         n_covered: int,
         summary: Sequence[tuple[str, int, int, float]],
         categories: Sequence[tuple[str, int, int]] = (),
+        made_from: str = "",
+        calibration: str = "",
     ) -> None:
         """Replace what a round delivers for one video.
 
@@ -28,18 +30,34 @@ class DeliveryOperations(Operations):
             n_covered: frames that are labelled: by a human, with objects or without, or by at least one other mask.
             summary: (provenance, frames with such a mask, masks, mean confidence in [0, 1]).
             categories: (provenance, category, masks).
+            made_from: hash of all that masks and uncalibrated confidences were made from; empty where it is not known.
+            calibration: of the confidences, as text.
         """
         with self._connector.transaction() as connection:
             key = [round_id, video_id]
             connection.execute("DELETE FROM delivered WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM delivered_batch WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM delivered_category WHERE round_id = ? AND video_id = ?", key)
-            connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?)", [*key, path, n_covered, now()])
+            row = [*key, path, n_covered, now(), made_from, calibration]
+            connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             for provenance, n_frames, n_masks, confidence in summary:
                 row = [*key, provenance, n_frames, n_masks, confidence]
                 connection.execute("INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)", row)
             for counted in categories:
                 connection.execute("INSERT INTO delivered_category VALUES (?, ?, ?, ?, ?)", [*key, *counted])
+
+    @writes
+    def link_delivered(self, round_id: int, earlier: int, videos: Sequence[int]) -> None:
+        """Let a round deliver of some videos what an earlier one delivered: the same files."""
+        with self._connector.transaction() as connection:
+            for table in ("delivered", "delivered_category", "delivered_batch"):
+                link(connection, table, round_id, earlier, videos)
+
+    @reads
+    def delivered_from(self, round_id: int) -> dict[int, tuple[str, str]]:
+        """Return what each video's delivered masks were made from, and the calibration of their confidences."""
+        query = "SELECT video_id, made_from, calibration FROM delivered_batch WHERE round_id = ? ORDER BY 1"
+        return {video: (made_from, calibration) for video, made_from, calibration in self._rows(query, [round_id])}
 
     @reads
     def category_masks(self, round_id: int) -> list[tuple[int, str, int]]:

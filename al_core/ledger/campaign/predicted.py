@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from al_core.ledger.arrow import pa
-from al_core.ledger.operations import Operations, insert, now, reads, writes
+from al_core.ledger.operations import Operations, insert, link, now, reads, writes
 from al_core.records import COMPONENTS, FrameRef
 
 
@@ -38,13 +38,14 @@ class PredictionOperations(Operations):
         return self._rows(query, [round_id])
 
     @writes
-    def put_predictions(self, round_id: int, video_id: int, frames: "pa.Table", path: str) -> None:
+    def put_predictions(self, round_id: int, video_id: int, frames: "pa.Table", path: str, made_from: str = "") -> None:
         """Replace what a round predicts for one video.
 
         Args:
             frames: one row per frame with the columns ``frame_idx``, ``uncertainty``, ``n_objects`` and the
                 ``COMPONENTS``.
             path: the Parquet file of the predicted objects, relative to the project folder.
+            made_from: hash of all that they were made from; empty where it is not known.
         """
         rows = frames.append_column("round_id", pa.array(np.full(len(frames), round_id, np.int32)))
         rows = rows.append_column("video_id", pa.array(np.full(len(frames), video_id, np.int32)))
@@ -53,7 +54,21 @@ class PredictionOperations(Operations):
             connection.execute("DELETE FROM prediction WHERE round_id = ? AND video_id = ?", key)
             connection.execute("DELETE FROM prediction_batch WHERE round_id = ? AND video_id = ?", key)
             insert(connection, "prediction", rows)
-            connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?)", [*key, len(frames), path, now()])
+            row = [*key, len(frames), path, now(), made_from]
+            connection.execute("INSERT INTO prediction_batch VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    @writes
+    def link_predictions(self, round_id: int, earlier: int, videos: Sequence[int]) -> None:
+        """Let a round predict of some videos what an earlier one predicted: the same files and figures."""
+        with self._connector.transaction() as connection:
+            for table in ("prediction", "prediction_batch"):
+                link(connection, table, round_id, earlier, videos)
+
+    @reads
+    def predicted_from(self, round_id: int) -> dict[int, str]:
+        """Return what each video's predictions were made from."""
+        query = "SELECT video_id, made_from FROM prediction_batch WHERE round_id = ? ORDER BY 1"
+        return dict(self._rows(query, [round_id]))
 
     @writes
     def forget_predictions(self, round_id: int, video_id: int) -> None:

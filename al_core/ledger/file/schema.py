@@ -293,6 +293,12 @@ CREATE TABLE category_tag(
     said_at TIMESTAMP NOT NULL);
 """
 
+_M020_UNCHANGED = """
+ALTER TABLE prediction_batch ADD COLUMN made_from VARCHAR DEFAULT '';
+ALTER TABLE delivered_batch ADD COLUMN made_from VARCHAR DEFAULT '';
+ALTER TABLE delivered_batch ADD COLUMN calibration VARCHAR DEFAULT '';
+"""
+
 MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (1, "loop", _M001_LOOP),
     (2, "kinds", _M002_KINDS),
@@ -313,6 +319,7 @@ MIGRATIONS: tuple[tuple[int, str, str], ...] = (
     (17, "attributes", _M017_ATTRIBUTES),
     (18, "attributes of prelabels", _M018_PRELABEL_ATTRIBUTES),
     (19, "tags of categories", _M019_TAGS),
+    (20, "what is unchanged", _M020_UNCHANGED),
 )
 """(version, name, SQL), in order. A released migration is never edited: the schema grows by another."""
 

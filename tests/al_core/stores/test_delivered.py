@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from al_core.errors import DamagedFile
 from al_core.records import DeliveredMask, Provenance
-from al_core.stores.delivered import read_columns, read_delivered, write_delivered
+from al_core.stores.delivered import read_columns, read_delivered, read_uncalibrated, write_delivered
 from tests.toys.ledgers import square
 
 
@@ -35,6 +35,22 @@ def test_the_summary_counts_frames_and_masks_by_provenance(tmp_path: Path) -> No
         ("propagated", 1, 1, 0.75),
         ("teacher", 2, 2, 0.75),
     ]
+
+
+def test_confidences_are_calibrated_as_they_are_written_and_kept_as_they_were(tmp_path: Path) -> None:
+    """What is written from a file's uncalibrated confidences is what is written from the masks themselves."""
+    masks = [mask(0), mask(3, 1, Provenance.PROPAGATED, 0.5), mask(3, 2, Provenance.TEACHER, 0.25)]
+    half = {"propagated": lambda confidence: confidence / 2}
+    assert write_delivered(tmp_path / "a.parquet", masks, half) == [
+        ("human", 1, 1, 1.0),
+        ("propagated", 1, 1, 0.25),
+        ("teacher", 1, 1, 0.25),
+    ]
+    assert [m.confidence for _, found in read_delivered(tmp_path / "a.parquet") for m in found] == [1.0, 0.25, 0.25]
+    kept = list(read_uncalibrated(tmp_path / "a.parquet"))
+    assert kept == [(0, masks[:1]), (3, masks[1:])]
+    write_delivered(tmp_path / "b.parquet", (m for _, found in kept for m in found), half)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_columns_are_read_without_shapes(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """From a trained checkpoint to scores in the ledger, with a real student on a clip of a moving square."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps import predict as step
 from tasks.steps.context import Predicted, RoundContext, Trained
-from tasks.steps.predict import load_members_for, predict_inputs, predict_video, predicted_before
+from tasks.steps.predict import ObjectsSeen, load_members_for, predict_inputs, predict_video, predicted_before
 from tests.toys.ledgers import chosen, clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.students import tiny_student
 
@@ -151,8 +152,9 @@ def test_what_the_same_student_predicted_in_the_round_before_is_not_asked_again(
     ledger.begin_step(4, "predict", "x")
     ledger.finish_step(4, "predict", done.to_json(), 1.0)
     assert (predicted_before(now), predicted_before(other)) == ({1: path}, {})
-    again = predict_video(now, video, [], known=path)
-    assert again.read_bytes() == path.read_bytes()
+    content = path.read_bytes()
+    assert (predict_video(now, video, [], known=path), path.read_bytes()) == (path, content)
+    assert ledger.prediction_paths(5) == ledger.prediction_paths(4)
     assert ledger.predictions(5, 1)["uncertainty"].tolist() == ledger.predictions(4, 1)["uncertainty"].tolist()
     path.write_bytes(path.read_bytes()[:-1])
     assert predicted_before(now) == {}
@@ -168,12 +170,33 @@ def test_what_people_labelled_tells_how_many_objects_to_expect(
     ledger.put_answer(Answer("thirty", request.request_id, label, LabelKind.MASK, 80.0, "ann"))
     members = load_members_for(checkpoint, settings)
     for round_id, expected in ((2, None), (3, expected_objects({2: 30}))):
-        path = predict_video(context_of(project, ledger, round_id, settings, frames=frames), video, members)
+        seen = ObjectsSeen.of(ledger, round_id).expected(1)
+        context = context_of(project, ledger, round_id, settings, frames=frames)
+        path = predict_video(context, video, members, expected=seen)
         components = components_of(read_predictions(path), expected)
         assert np.allclose(
             ledger.predictions(round_id)["temporal_inconsistency"], components["temporal_inconsistency"], atol=1e-6
         )
     assert components["temporal_inconsistency"].min() > 0.5
+
+
+def test_a_video_is_expected_to_show_what_people_saw_near_by_or_elsewhere(tmp_path: Path) -> None:
+    ledger = ledger_with_clip(tmp_path)
+    assert ObjectsSeen.of(ledger, 3).expected(1) is None
+    masks = tuple(MaskLabel(t, 1, encode(np.ones((4, 4), bool))) for t in (1, 2, 3))
+    for frame, n in ((2, 3), (8, 0)):
+        request = LabelRequest.of(3, chosen(frame))
+        ledger.put_requests([request])
+        ledger.put_answer(
+            Answer(str(n), request.request_id, FrameLabel(request.frame, masks[:n]), LabelKind.MASK, 1.0, "a")
+        )
+    assert ObjectsSeen.of(ledger, 2).of_video(1) == [[], None]
+    seen = ObjectsSeen.of(ledger, 3)
+    assert (seen.of_video(1), seen.of_video(2)) == ([[(2, 3), (8, 0)], 2], [[], 2])
+    expected, elsewhere = seen.expected(1), seen.expected(2)
+    assert expected is not None
+    assert elsewhere is not None
+    assert ([expected(i) for i in (0, 4, 6, 11)], elsewhere(5)) == ([3, 3, 0, 0], 2)
 
 
 def test_teachers_are_asked_for_weak_sightings_too(checkpoint: Path, settings: Settings) -> None:
@@ -206,7 +229,7 @@ def test_a_round_predicts_the_videos_that_have_no_predictions_yet(
     ledger.put_predictions(1, 1, frame_rows(np.zeros(12, np.float32)), "1.parquet")
     done: list[object] = []
 
-    def stand_in(context: RoundContext, video: Video, members: object, on_progress: object, known: object) -> None:
+    def stand_in(context: RoundContext, video: Video, members: object, *rest: Any) -> None:
         done.append((video.name, members))
         (tmp_path / "2.parquet").write_bytes(b"new")
         context.ledger.put_predictions(1, video.video_id, frame_rows(np.zeros(12, np.float32)), "2.parquet")

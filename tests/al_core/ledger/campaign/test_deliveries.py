@@ -84,3 +84,18 @@ def test_the_newest_round_that_delivered(ledger):
     assert ledger.last_delivered_round() == 3
     assert ledger.last_delivered_round(before=3) == 1
     assert ledger.last_delivered_round(before=1) is None
+
+
+def test_a_round_delivers_what_an_earlier_one_did(ledger):
+    """Rows, counts and the place of the file are the same; of other videos nothing changes, and twice is once."""
+    for video in (1, 2):
+        ledger.put_delivered(
+            1, video, f"{video}.parquet", 4, [("human", 2, video, 1.0)], [("human", 1, video)], "ab", "{}"
+        )
+    ledger.put_delivered(2, 2, "new.parquet", 1, [], [])
+    for _ in range(2):
+        ledger.link_delivered(2, 1, [1])
+    assert ledger.delivered_paths(2) == {1: "1.parquet", 2: "new.parquet"}
+    assert ledger.delivered_from(2) == {1: ("ab", "{}"), 2: ("", "")}
+    assert ledger.category_masks(2) == [(1, "human", 1)]
+    assert ledger.frames_covered(2) == 5

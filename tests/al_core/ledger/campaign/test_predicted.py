@@ -59,3 +59,14 @@ def test_a_training_curve_replaces_that_of_an_earlier_try(ledger):
     ledger.put_training_curve(1, [(1, 2.5, 0.02)])
     assert ledger.training_curve(1) == [(1, 2.5, 0.02)]
     assert ledger.training_curve(2) == []
+
+
+def test_a_round_predicts_what_an_earlier_one_did(ledger):
+    ledger.put_predictions(1, 1, frame_rows([0.25, 0.5]), "a.parquet", "ab")
+    ledger.put_predictions(1, 2, frame_rows([0.75]), "b.parquet", "cd")
+    for _ in range(2):
+        ledger.link_predictions(2, 1, [1])
+    assert ledger.prediction_paths(2) == {1: "a.parquet"}
+    assert ledger.predicted_from(2) == {1: "ab"}
+    assert ledger.predictions(2)["uncertainty"].tolist() == [0.25, 0.5]
+    assert ledger.predictions(1)["uncertainty"].tolist() == [0.25, 0.5, 0.75]

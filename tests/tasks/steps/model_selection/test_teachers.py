@@ -21,11 +21,11 @@ def test_only_labels_that_came_after_the_round_before_judge_its_teachers(tmp_pat
         ledger.begin_round(Settings())
     before = context_of(place.project, ledger, 1, labels_collected=first)
     context = context_of(place.project, ledger, 2, labels_collected=second, before=before)
-    assert judged_before(context, video) == {}
+    assert judged_before(context, [video]) == {video: {}}
     path = place.predictions(track=1)
     ledger.put_predictions(1, video, frame_rows(np.zeros(12, np.float32)), place.project.relative(path))
     # One of two objects is seen.
-    assert judged_before(context, video) == {1: (pytest.approx(0.5, abs=0.01), 2)}
+    assert judged_before(context, [video, 7]) == {video: {1: (pytest.approx(0.5, abs=0.01), 2)}, 7: {}}
     partly = [first[0], replace(second[1], complete=False)]
     without = context_of(place.project, ledger, 2, labels_collected=partly, before=before)
-    assert judged_before(without, video) == {}
+    assert judged_before(without, [video]) == {video: {}}
