@@ -9,7 +9,8 @@ that nobody labelled; and how far the uncertainty that it tells goes with the er
 rank correlation over these frames, within each clip. What is carried depends on no student and is made once. Settings
 that decide how long it takes can be lowered with ``--set``; with ``--device`` it runs on a GPU. What is done is kept in
 the folder ``--cache``, which holds for one choice of footage and settings: the same command goes on where it was
-stopped, and with ``--tell`` prints what is there.
+stopped, and with ``--tell`` prints what is there. With ``--ask value`` the labels are in the frames for which that
+strategy asks on the whole pool, where it knows what flow carries and no student.
 """
 
 import json
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
+from al_core.benchmark.simulated_people import annotator_of
+from al_core.benchmark.world import World as Carried
+from al_core.benchmark.world import run_campaign
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.files import replaced
 from al_core.footage.clips import Clip, clips_of
@@ -34,9 +39,11 @@ from al_core.fusion import combine, fuse, propagations
 from al_core.fusion.choice import choose
 from al_core.propagation import Resources, build
 from al_core.propagation.base import PropagatedFrame, Replay
+from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.identity import link_identities
 from al_core.records import ALL, DeliveredMask, FrameLabel, FrameRef, Identities
-from al_core.settings import AUTO, Settings
+from al_core.settings import AUTO, AnnotatorSettings, PropagationSettings, SelectionSettings, Settings
+from al_core.stores.optical_flow import FlowStore
 from al_core.stores.predictions import FramePrediction
 from al_core.students.build import load_members
 from al_core.students.train import TrainingSample, train_student
@@ -59,6 +66,9 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
 }
 """Ways to predict, by the settings that they change."""
 
+SIDE = 240
+"""Pixels at which a strategy sees the footage."""
+
 Row = dict[str, Any]
 
 
@@ -68,6 +78,7 @@ Row = dict[str, Any]
 @click.option("--per-frame", is_flag=True, help="Numbers of objects hold within a frame only, as those of cells.")
 @click.option("--methods", default="flow", show_default=True, help='Comma-separated propagators; "auto" is one too.')
 @click.option("--labels", "counts", default="2,4,8", show_default=True, help="Labelled frames a clip, by round.")
+@click.option("--ask", default="evenly", show_default=True, help="Evenly spaced frames, or the name of a strategy.")
 @click.option("--seeds", default="100,101,102", show_default=True)
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="Ways to predict.")
 @click.option("--device", default="auto", show_default=True, help="Of the student.")
@@ -82,6 +93,7 @@ def main(
     per_frame: bool,
     methods: str,
     counts: str,
+    ask: str,
     seeds: str,
     arms: str,
     device: str,
@@ -99,6 +111,8 @@ def main(
     kind = Identities.PER_FRAME if per_frame else Identities.PERSISTENT
     world = World(clips, kind, labels, methods.split(","), arms.split(","), settings, cache)
     if not tell:
+        if ask != "evenly":
+            world.marks = asked(clips, labels, ask, cache)
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=one_thread) as pool:
             list(pool.map(world.carry, [(clip.name, n, m) for clip in clips for n in labels for m in world.methods]))
             list(pool.map(world.campaign, [int(seed) for seed in seeds.split(",")]))
@@ -106,6 +120,25 @@ def main(
     out.write_text(json.dumps({"settings": values, "device": device, "rows": rows}, indent=1) + "\n")
     for line in told(rows):
         click.echo(line)
+
+
+def asked(clips: Sequence[Clip], counts: Sequence[int], strategy: str, cache: Path) -> dict[tuple[str, int], list[int]]:
+    """Return the frames for which a strategy asks on the pool, by clip and labels a clip on average."""
+    seen = [Clip(clip.source, SIDE) for clip in clips]
+    settings = PropagationSettings(flow_long_side=SIDE)
+    world, found = Carried(seen, FlowPropagator(FlowStore(cache / "flow"), settings)), {}
+    steps = {after - before for before, after in pairwise([0, *counts])}
+    if len(steps) > 1:
+        raise click.UsageError("with --ask, every round has as many new labels: --labels 4,8,12")
+    selection = SelectionSettings(
+        strategy=strategy, frames_per_round=steps.pop() * len(clips), planned_frames=counts[-1] * len(clips),
+        control_share=0.0,
+    )  # fmt: skip
+    annotate, rng = annotator_of(world, "mask", AnnotatorSettings()), np.random.default_rng(0)
+    points = run_campaign(world, strategy, selection, len(counts), annotate, rng)
+    for n_labels, point in zip(counts, points, strict=True):
+        found |= {(clip.name, n_labels): sorted(point.labelled[v]) for v, clip in enumerate(clips)}
+    return found
 
 
 def one_thread() -> None:
@@ -133,6 +166,7 @@ class World:
         self.methods = methods
         self.settings = settings
         self.cache = cache
+        self.marks: dict[tuple[str, int], list[int]] = {}
 
     def seen(self, name: str) -> Clip:
         """Return a clip at the size at which a project works on it."""
@@ -140,7 +174,8 @@ class World:
 
     def labels(self, name: str, n_labels: int) -> dict[int, FrameLabel]:
         """Return the labels of a clip, with identities that hold for all of it."""
-        known = labels_of(self.clips[name], evenly(self.clips[name].n_frames, n_labels))
+        marks = self.marks.get((name, n_labels)) or evenly(self.clips[name].n_frames, n_labels)
+        known = labels_of(self.clips[name], marks)
         if self.identities is Identities.PER_FRAME:
             flow = build("flow", Resources(self.settings.propagation, self.cache))
             return {x.frame.frame_idx: x for x in link_identities(self.seen(name), known.values(), flow)}

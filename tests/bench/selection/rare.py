@@ -9,6 +9,9 @@ frames are drawn several times, and their mean counts. Seeds below 100 are for c
 With ``--looks`` nothing is carried: what was seen, and when, is known at a hundredth of the work, and the quality of
 masks is not. `value` then knows of objects in labelled frames only. What is done is kept in the folder of the cache, by
 footage and strategy: the same command goes on where it was stopped.
+
+``--write FOLDER`` runs nothing: the composite videos of the first seed go there in DAVIS layout, every ``--every``-th
+frame of them, for what has to read them from disk.
 """
 
 import json
@@ -45,7 +48,7 @@ from al_core.footage.clips import Clip, Footage, clips_of
 from al_core.propagation.flow import FlowPropagator
 from al_core.settings import AnnotatorSettings, PropagationSettings, SelectionSettings
 from al_core.stores.optical_flow import FlowStore
-from tests.bench.selection.rare_footage import backgrounds, rare_pool
+from tests.bench.selection.rare_footage import RareClip, backgrounds, rare_pool, write_davis
 
 STRATEGIES = (
     "value", "uniform", "random", "least_certain", "diverse", "hybrid", "farthest_with_error", "patch_cycles"
@@ -140,13 +143,21 @@ class Case:
 @click.option("--workers", default=1, show_default=True)
 @click.option("--looks", is_flag=True, help="Carry nothing.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON of every campaign.")
+@click.option(
+    "--write", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write the videos, run nothing."
+)
+@click.option("--every", default=1, show_default=True, help="With --write.")
 def main(
     data: Path, scenes: Path | None, clips: str, seeds: str, strategies: str, cache: Path, frames: int, per_video: int,
-    workers: int, looks: bool, out: Path | None,
+    workers: int, looks: bool, out: Path | None, folder: Path | None, every: int,
 ) -> None:  # fmt: skip
     """Run all campaigns, then print the tables."""
     plan = Plan(data, scenes, cache, tuple(strategies.split(",")), frames, per_video=per_video, looks=looks)
     first, number = (int(n) for n in seeds.split(","))
+    if folder is not None:
+        for video in composites(plan, first):
+            write_davis(video, folder, every)
+        return
     jobs: list[tuple[str, int]] = [("", seed) for seed in range(first, first + number if scenes else first)]
     jobs += [(name, first) for name in clips.split(",") if name]
     found: list[Case] = []
@@ -178,13 +189,15 @@ def run(plan: Plan, job: tuple[str, int]) -> list[Case]:
 
 def world_of(plan: Plan, name: str, seed: int) -> World:
     """Return the world of a clip, or of composite videos."""
-    clips = clips_of(plan.data, None, plan.long_side if name else SOURCE_SIDE)
-    if name:
-        videos: Sequence[Footage] = [clip for clip in clips if clip.name == name]
-    else:
-        videos = rare_pool(_whole(clips), backgrounds(plan.scenes or plan.data, plan.long_side), seed, plan.frames)
+    videos: Sequence[Footage] = clips_of(plan.data, [name], plan.long_side) if name else composites(plan, seed)
     flow = FlowPropagator(FlowStore(plan.cache), PropagationSettings(flow_long_side=plan.long_side))
     return Looks(videos, flow) if plan.looks else World(videos, flow)
+
+
+def composites(plan: Plan, seed: int) -> list[RareClip]:
+    """Make the composite videos of a seed."""
+    clips = _whole(clips_of(plan.data, None, SOURCE_SIDE))
+    return rare_pool(clips, backgrounds(plan.scenes or plan.data, plan.long_side), seed, plan.frames)
 
 
 def _whole(clips: Sequence[Clip]) -> list[Clip]:

@@ -263,3 +263,17 @@ def _way(
     if side:
         xs = width - xs
     return list(zip(xs.tolist(), ys.tolist(), strict=True)), band
+
+
+def write_davis(video: RareClip, folder: Path, every: int = 1) -> None:
+    """Write a video in DAVIS layout, with the truth of each frame that is written; every so manyth frame is."""
+    name = video.name.replace(" ", "-")
+    pictures, masks = (folder / kind / "480p" / name for kind in ("JPEGImages", "Annotations"))
+    for path in (pictures, masks):
+        path.mkdir(parents=True, exist_ok=True)
+    for number, i in enumerate(range(0, video.n_frames, every)):
+        index = np.zeros(video.size, np.uint8)
+        for track, mask in video.truth(i).items():
+            index[mask] = track
+        cv2.imwrite(str(pictures / f"{number:05d}.jpg"), video.read(i)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        cv2.imwrite(str(masks / f"{number:05d}.png"), index)

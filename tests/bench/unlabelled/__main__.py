@@ -209,9 +209,9 @@ def depth_of(study: Study, folder: Path, steps: int) -> DepthArms | None:
     return DepthArms(clips, study.settings.student, folder / "depth", steps)
 
 
-def settings_of(side: int, methods: str, student: str = RTMDET) -> Settings:
+def settings_of(side: int, methods: str, student: str = RTMDET, device: str = "cpu") -> Settings:
     """Return the settings of all studies."""
-    changes: dict[str, Any] = {"student.config": student, "student.long_side": side, "student.device": "cpu"}
+    changes: dict[str, Any] = {"student.config": student, "student.long_side": side, "student.device": device}
     changes["propagation.methods"] = methods.split(",")
     return Settings().changed(changes)
 
@@ -232,6 +232,7 @@ def settings_of(side: int, methods: str, student: str = RTMDET) -> Settings:
 @click.option("--student", default=RTMDET, show_default=True, help="student.config; cycle needs semantic_unet.")
 @click.option("--depth-steps", default=400, show_default=True, help="Of the network of depth, where an arm needs it.")
 @click.option("--clips", help="Comma-separated clips of the pool; default: all.")
+@click.option("--device", default="cpu", show_default=True, help="Of the student; records of devices are kept apart.")
 def main(
     data: Path,
     work: Path,
@@ -248,14 +249,16 @@ def main(
     student: str,
     depth_steps: int,
     clips: str | None,
+    device: str,
 ) -> None:
     """Measure what is not measured yet, and print every cell."""
     use_threads(1)
     console = Console(width=220)
-    settings = settings_of(side, methods, student)
+    settings = settings_of(side, methods, student, device)
     name = f"{base_steps}-{steps}-{side}-{frames}-{every}-{methods}"
     name += "" if student == RTMDET else f"-{student}"
     name += f"-{clips}" if clips else ""
+    name += "" if device == "cpu" else f"-{device}"
     records, proofs = Records(work / f"{name}.jsonl"), only.split(";") if only else list(PROOFS)
     chosen, numbers = systems.split(","), [int(seed) for seed in seeds.split(",")]
     benches: dict[str, Bench] = {}
