@@ -206,7 +206,8 @@ def test_bfloat16_hardly_changes_what_is_predicted(tmp_path: Path) -> None:
     for before, after in zip(predict(exact, clip(2)), predict(quick, clip(2)), strict=True):
         assert np.abs(before.feature - after.feature).max() < 0.02
         assert not np.array_equal(before.feature, after.feature)
-        assert np.allclose(before.objects[0].box, after.objects[0].box, atol=1)
+        # Random weights see two objects about as surely: rounding may change which of them comes first.
+        assert any(np.allclose(before.objects[0].box, found.box, atol=1) for found in after.objects)
     assert predict(exact, clip(1))[0].objects[0].soft_mask.values.any()
 
 

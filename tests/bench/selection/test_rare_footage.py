@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from al_core.footage.clips import clips_of
+from tests.bench.accuracy.student_ablation import asked
 from tests.bench.selection.rare import Case, Plan, report, visits_of
-from tests.bench.selection.rare_footage import PRESENT, Cutout, RareClip, Visit, _visits, to_and_fro
+from tests.bench.selection.rare_footage import PRESENT, Cutout, RareClip, Visit, _visits, to_and_fro, write_davis
 
 SIZE = 40, 64
 RED = Cutout("red", [np.full((10, 8, 3), (200, 0, 0), np.uint8)] * 3, [np.ones((10, 8), bool)] * 3)
@@ -77,3 +79,14 @@ def test_losses_are_printed(tmp_path):
     assert "LOSS: seed 100, a: 1: value 9" in text
     assert "1.80" in text
     assert Plan(tmp_path, None, tmp_path, ()).frames == 1000
+
+
+def test_what_is_written_is_read_and_asked_for_like_any_clip(tmp_path):
+    made = clip(Visit(1, 10, [(20.0 + i, 20.0) for i in range(20)], RED))
+    write_davis(made, tmp_path, every=4)
+    (found,) = clips_of(tmp_path)
+    assert (found.n_frames, [i for i in range(15) if found.truth(i)]) == (15, [3, 4, 5, 6, 7])
+    assert (found.truth(3)[1] == made.truth(12)[1]).all()
+    marks = asked([found], [2, 4], "uniform", tmp_path / "cache")
+    assert [len(marks["toy", n]) for n in (2, 4)] == [2, 4]
+    assert set(marks["toy", 2]) < set(marks["toy", 4])
