@@ -7,8 +7,8 @@ import click
 from al_core.project import Project
 from flows.cli.options import opened, project_option, readable_project_option, terminal
 
-_ROLES = ("annotator", "viewer", "reviewer", "lead")
-_DEFAULT_URL = "http://127.0.0.1:8600"
+ROLES = ("annotator", "viewer", "reviewer", "lead")
+DEFAULT_URL = "http://127.0.0.1:8600"
 
 
 @click.group()
@@ -21,7 +21,7 @@ url_option = click.option("--url", help="Where people reach the server. Default:
 
 @annotator.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(_ROLES), default=_ROLES[0], show_default=True)
+@click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True)
 @url_option
 @project_option
 def add(name: str, role: str, url: str | None, root: Path) -> None:
@@ -94,7 +94,7 @@ def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
     from tasks.ledger.client import living_owner
 
     owner = living_owner(project)
-    address = url or (owner.url if owner else _DEFAULT_URL)
+    address = url or (owner.links_to or owner.url if owner else DEFAULT_URL)
     click.echo(f"{address.rstrip('/')}/enter#{key}")
     click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.", err=True)
     if owner is None and url is None:

@@ -42,6 +42,7 @@ LATER = {
     "compare": "flows.cli.benchmark:compare",
     "demo": "flows.cli.benchmark:demo",
     "annotator": "flows.cli.annotator:annotator",
+    "people": "flows.cli.people.several:people",
     "review": "flows.cli.people.review:review",
     "deploy": "flows.cli.deploy:deploy",
     "work": "flows.cli.deploy:work",

@@ -14,6 +14,7 @@ from tasks.web.identity.given_numbers import GivenNumbers
 from tasks.web.label_cache import LabelCache
 from tasks.web.middleware import Guard
 from tasks.web.reviewing import review_routes
+from tasks.web.several import standing
 from tasks.web.state import WebContext
 from tasks.web.tagging import tag_routes
 from tasks.web.tracking import track_routes
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_routes.router,
     tag_routes.router,
     state.router,
+    standing.router,
     api_description.router,
     pages.router,
     dashboard_routes.router,

@@ -2,19 +2,14 @@
 
 import logging
 import os
-import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
 from rich.console import Console
 
-from al_core.errors import BadAddress, LedgerConflict
+from al_core.errors import LedgerConflict
 from al_core.ledger.file.owner import Owner, remove_owner, write_owner
 from al_core.ledger.file.signature import Signature
 from al_core.ledger.labelling.people import Role
@@ -22,7 +17,7 @@ from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tasks.ledger.client import living_owner, tell_of_foreign_note
 from tasks.network.forwarded import checked_prefix, trusted_networks
-from tasks.network.loopback import is_loopback, reach_loopback_directly
+from tasks.network.loopback import reach_loopback_directly
 from tasks.preflight import check_rounds
 from tasks.processes.round_news import RoundNews
 from tasks.processes.rounds import ServedRounds
@@ -30,71 +25,13 @@ from tasks.processes.supervisor import RestartedProcess
 from tasks.scheduling.prefect_server import lasting_server
 from tasks.web.app import create_app
 from tasks.web.state import WebContext
-from tasks.web.transport.connections import patient_protocol, raised_limit
+from tasks.web.transport.listening import Address, ended_by_signals, listening, server_of
 from tasks.web.transport.logs import server_logs
 
 _log = logging.getLogger(__name__)
 
-# Longer than clients keep idle connections, so that none is closed just when something is sent on it.
-_KEEP_ALIVE_SECONDS = 30
-_LAST_REQUESTS_SECONDS = 10
 # A call gives the interpreter up and takes it back at every statement; with the usual 5 ms each may wait that long.
 _SWITCH_SECONDS = 0.0005
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a project is served.
-
-    Attributes:
-        host: an address of this machine, or a name for one.
-        port: 0 takes any free one.
-        certificate, key: PEM files for TLS; both or none.
-        without_tls: serve other machines without TLS all the same.
-        other_names: further host names that people reach it by.
-        prefix: path below which people see it behind a reverse proxy, e.g. "/label-tool".
-        proxies: addresses or ranges of proxies that may say who asks, over what, and below which path.
-
-    Raises:
-        BadAddress: other machines would be served without TLS, and nobody said that this is right; or what is given is
-            no prefix or address.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8600
-    certificate: Path | None = None
-    key: Path | None = None
-    without_tls: bool = False
-    other_names: tuple[str, ...] = ()
-    prefix: str = ""
-    proxies: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        checked_prefix(self.prefix)
-        trusted_networks(self.proxies)
-        if (self.certificate is None) != (self.key is None):
-            raise BadAddress("TLS needs both files: --certificate FILE and --key FILE")
-        if not (self.is_loopback or self.certificate or self.without_tls):
-            raise BadAddress(
-                f"at {self.host} other machines could listen in on labels and sign-in links: give --certificate FILE "
-                "and --key FILE, or --without-tls when something in front of this server does TLS"
-            )
-
-    @property
-    def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach it."""
-        return is_loopback(self.host)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Return the names that people may reach it by."""
-        own = () if self.is_loopback else (self.host, socket.gethostname(), socket.getfqdn())
-        return frozenset((*own, *self.other_names))
-
-    def url(self, port: int) -> str:
-        """Return where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +67,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
         server_logs(project.root),
         _prefect(project, console, commands.work),
         ledger.owned(),
-        _listening(address) as listener,
+        listening(address) as listener,
     ):
         news = RoundNews(project, ledger, lambda text: _say(console, text))
         rounds = ServedRounds(project, ledger, commands.run, news.tell, news.tell)
@@ -146,10 +83,12 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
             run_state=rounds.state,
         )
         certificate = str(address.certificate.resolve()) if address.certificate else ""
-        owner = Owner(Signature.of(project.ledger_path), url, context.secret, context.instance, certificate)
+        owner = Owner(
+            Signature.of(project.ledger_path), url, context.secret, context.instance, certificate, address.links_to
+        )
         app = create_app(context)
-        server = _server(app, address)
-        with _noted(project, owner), rounds, app.state.label_cache.embedded, _ended_by_signals(server):
+        server = server_of(app, address)
+        with _noted(project, owner), rounds, app.state.label_cache.embedded, ended_by_signals(server):
             _say(console, f"{project.root.name} is served at {url}; Ctrl-C ends it.")
             for line in _what_next(project, ledger):
                 _say(console, line)
@@ -182,64 +121,6 @@ def _refuse_a_second(project: Project) -> None:
             f"{project.root} is served already, by {owner.by.who} at {owner.url}: open that address, or end that "
             f"process first{how}."
         )
-
-
-def _server(app: FastAPI, address: Address) -> uvicorn.Server:
-    limit = raised_limit()
-    return _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # What proxies say is for us to believe or not.
-            proxy_headers=False,
-            ws="none",
-            http=patient_protocol(limit),
-            backlog=limit.waiting,
-            loop="tasks.web.transport.handshakes:HandshakeLoop",
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
-            ssl_certfile=address.certificate,
-            ssl_keyfile=address.key,
-        )
-    )
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn would send itself each once more when it is done, before we have tidied up."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-@contextmanager
-def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _listening(address: Address) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # Named as TCP, or asyncio would leave Nagle's algorithm on: every answer would wait 40 ms.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address.host, address.port))
-        except OSError as error:
-            raise BadAddress(
-                f"{address.host}:{address.port} cannot be had ({error.strerror or error}): end what uses it, or give "
-                "another one with --host and --port"
-            ) from None
-        listener.listen(2048)
-        yield listener
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class Owner:
         secret: what a process of the same user shows to be let in.
         instance: what the owner calls itself when anybody asks; no secret. It tells one owner from the next.
         certificate: absolute path of the certificate that it answers with; empty without TLS.
+        links_to: where the links of people lead to; empty where that is ``url``.
     """
 
     by: Signature
@@ -31,6 +32,7 @@ class Owner:
     secret: str = field(repr=False)
     instance: str
     certificate: str = ""
+    links_to: str = ""
 
     @property
     def pid(self) -> int:
@@ -47,7 +49,11 @@ def write_owner(ledger: Path, owner: Owner) -> None:
     """Note the owner; only this user may read it. What an earlier owner left is replaced."""
     with replaced(owner_path(ledger)) as new:
         new.touch(0o600, exist_ok=False)
-        new.write_text(json.dumps(asdict(owner)), encoding="utf-8")
+        known = asdict(owner)
+        if not owner.links_to:
+            # Versions before this field was there read the note too.
+            del known["links_to"]
+        new.write_text(json.dumps(known), encoding="utf-8")
 
 
 def noted_owner(ledger: Path) -> Owner | None:

@@ -101,6 +101,23 @@ class PeopleOperations(Operations):
             return _new_key(connection, name, "link", _NEVER)
 
     @writes
+    def share_link(self, name: str, key: str) -> None:
+        """Let a key of :func:`made_key`, which opens other projects too, be somebody's link; the old one and all
+        sessions end.
+
+        Raises:
+            UnknownName: there is nobody of that name, or the access was revoked.
+            BadPerson: it is no such key.
+        """
+        if not _KEY.fullmatch(key):
+            raise BadPerson("expected a key as fewframes makes them, got another text")
+        with self._connector.transaction() as connection:
+            person_of(connection, name)
+            _end_keys(connection, name)
+            log(connection, name, "new link", detail="for several projects")
+            _keep_key(connection, key, name, "link", _NEVER)
+
+    @writes
     def revoke_annotator(self, name: str) -> None:
         """End somebody's access at once; what they labelled stays, what they hold goes back to the queue.
 
@@ -187,11 +204,20 @@ def person_of(connection: duckdb.DuckDBPyConnection, name: str) -> Annotator:
     return _annotator(by_name[name])
 
 
+def made_key() -> str:
+    """Make a key that nobody can guess."""
+    return f"{secrets.token_hex(8)}.{secrets.token_urlsafe(32)}"
+
+
 def _new_key(connection: duckdb.DuckDBPyConnection, name: str, kind: str, expires_at: datetime) -> str:
-    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    row = [key_id, name, kind, _sha256(secret), now(), expires_at]
+    key = made_key()
+    _keep_key(connection, key, name, kind, expires_at)
+    return key
+
+
+def _keep_key(connection: duckdb.DuckDBPyConnection, key: str, name: str, kind: str, expires_at: datetime) -> None:
+    row = [_id_of(key), name, kind, _sha256(key.partition(".")[2]), now(), expires_at]
     connection.execute("INSERT INTO access_key VALUES (?, ?, ?, ?, ?, ?)", row)
-    return f"{key_id}.{secret}"
 
 
 def _end_keys(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -4,8 +4,23 @@
 const DRAFT_MS = 14 * 86400 * 1000;
 
 export class Keeper {
-  constructor(person, storage = localStorage) {
-    Object.assign(this, { storage, prefix: `fewframes:${person}:`, memory: new Map() });
+  /** What projects below other paths of the same address keep is none of ours: their requests have the same names. */
+  constructor(person, storage = localStorage, path = globalThis.location?.pathname ?? "/") {
+    const place = path.slice(0, path.lastIndexOf("/") + 1);
+    Object.assign(this, { storage, prefix: `fewframes:${place === "/" ? "" : place}${person}:`, memory: new Map() });
+    if (place !== "/" && !/\/p\/[^/]+\/$/.test(place)) this.#adopt(`fewframes:${person}:`);
+  }
+
+  /** Take over what earlier versions kept behind a proxy, whatever the path. */
+  #adopt(earlier) {
+    try {
+      for (const name of Object.keys(this.storage).filter((key) => key.startsWith(earlier))) {
+        this.storage.setItem(this.prefix + name.slice(earlier.length), this.storage.getItem(name));
+        this.storage.removeItem(name);
+      }
+    } catch {
+      // A browser that keeps nothing has nothing of earlier versions.
+    }
   }
 
   /** Drop drafts of frames that somebody else finished long ago. */

@@ -18,7 +18,8 @@ from al_core.ledger.file.owner import owner_path
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
-from tasks.web.serve import Address, Commands, serve
+from tasks.web.serve import Commands, serve
+from tasks.web.transport.listening import Address
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.web.serving import served
 
@@ -35,42 +36,6 @@ def project(tmp_path):
 @pytest.fixture
 def console():
     return Console(file=io.StringIO())
-
-
-class TestAddress:
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-    def test_this_machine_needs_no_tls(self, host):
-        assert Address(host).names == frozenset()
-
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "labels.example.org", "localhost.example.org"])
-    def test_other_machines_do_unless_somebody_says_so(self, host):
-        with pytest.raises(BadAddress, match="--certificate FILE and --key FILE, or --without-tls"):
-            Address(host)
-        assert host in Address(host, without_tls=True).names
-
-    def test_the_name_of_a_proxy_counts_too(self):
-        assert Address(other_names=("labels.example.org",)).names == {"labels.example.org"}
-
-    @pytest.mark.parametrize("given", [{"prefix": "/api"}, {"prefix": "a b"}, {"proxies": ("nginx",)}])
-    def test_what_is_no_prefix_or_proxy_is_refused_before_anything_is_served(self, given):
-        with pytest.raises(BadAddress, match="^--(prefix|trusted-proxy)"):
-            Address(**given)
-
-    def test_one_file_is_not_enough(self):
-        with pytest.raises(BadAddress, match="both"):
-            Address("0.0.0.0", certificate=Path("cert.pem"))
-
-    @pytest.mark.parametrize(
-        ("host", "url"),
-        [
-            ("127.0.0.1", "http://127.0.0.1:1"),
-            ("0.0.0.0", "http://127.0.0.1:1"),
-            ("::", "http://[::1]:1"),
-            ("192.168.1.7", "http://192.168.1.7:1"),
-        ],
-    )
-    def test_where_this_machine_reaches_it(self, host, url):
-        assert Address(host, without_tls=True).url(1) == url
 
 
 def test_a_project_that_is_served_already_is_refused_with_the_address(project, console):
@@ -112,7 +77,8 @@ SERVE = """
 import sys
 from rich.console import Console
 from al_core.project import Project
-from tasks.web.serve import Address, Commands, serve
+from tasks.web.serve import Commands, serve
+from tasks.web.transport.listening import Address
 run = [sys.executable, "-c", "print('the run was started', flush=True)"]
 serve(Project.at(sys.argv[1]), Address(port=0), Commands(run), Console(width=200))
 """

@@ -135,6 +135,7 @@ CALLS = [
     ("POST", "/api/requests/r1/tracked"),
     ("POST", "/api/requests/r1/drop"),
     ("POST", "/api/answers/00000000-0000-0000-0000-000000000000/undo"),
+    ("GET", "/api/standing"),
     ("GET", "/api/people"),
     ("GET", "/api/log"),
     ("GET", "/api/docs"),
