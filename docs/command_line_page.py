@@ -88,6 +88,7 @@ EXAMPLES = {
         "fewframes serve --project work",
         "fewframes serve --project work --host 0.0.0.0 --certificate cert.pem --key key.pem",
         "fewframes serve --project work --prefect",
+        "fewframes serve work cows --port 8700",
     ],
     "deploy": [
         'fewframes deploy --project work --cron "0 6 * * *" --answered 0.8 --deadline 48',
@@ -101,6 +102,12 @@ EXAMPLES = {
         "fewframes annotator again one 12 80 --project work",
         "fewframes annotator link ada --project work",
         "fewframes annotator revoke ada --project work",
+    ],
+    "people": [
+        "fewframes people add ada work cows",
+        "fewframes people list work cows",
+        "fewframes people link ada work cows --url https://labels.example.org",
+        "fewframes people revoke ada work cows",
     ],
     "review": [
         "fewframes review list --project work",

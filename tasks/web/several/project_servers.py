@@ -103,6 +103,9 @@ class ProjectServer(RestartedProcess):
         try:
             health = self._client.get(f"{owner.url}/healthz")
             answers = health.raise_for_status().json().get("instance") == owner.instance
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            # It is on its way down, or up.
+            return None if self._owner else time.monotonic()
         except (httpx.HTTPError, ValueError):
             answers = False
         if answers:

@@ -36,7 +36,7 @@ SAYS = "import sys; print('is served'); print(f'Error: {sys.argv[1]} is cut shor
 def project(tmp_path, monkeypatch):
     """A project whose server is looked at often."""
     monkeypatch.setattr(project_servers, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(project_servers, "_ASK_SECONDS", 0.3)
+    monkeypatch.setattr(project_servers, "_ASK_SECONDS", 1.0)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     ledger_with_clip(tmp_path / "dogs")
     return Project.at(tmp_path / "dogs")
@@ -71,7 +71,7 @@ def test_one_that_is_killed_is_told_and_restarted(project):
 
 def test_one_that_hangs_is_told_and_ended(project):
     told = []
-    with kept([server := server_of(project, SERVES, told, patience=Patience(0.1, 0.5))]):
+    with kept([server := server_of(project, SERVES, told, patience=Patience(0.1, 2.0))]):
         until(lambda: server.owner is not None)
         first = server.owner.pid
         os.kill(first, signal.SIGSTOP)
