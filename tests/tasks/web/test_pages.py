@@ -327,6 +327,20 @@ def test_what_one_person_keeps_is_not_anothers(page):
 
 
 @needs_chromium
+def test_what_is_kept_below_one_path_is_not_that_of_another_and_a_proxys_goes_on(page):
+    kept = page.evaluate(
+        """() => {
+            const at = (path) => new keeper.Keeper("ada", localStorage, path);
+            at("/label").putDraft("r", { seconds: 1 });
+            at("/p/cows/label").putDraft("r", { seconds: 2 });
+            const projects = ["/label", "/p/cows/label", "/p/dogs/label"].map((path) => at(path).draft("r")?.seconds);
+            return [...projects, at("/label-tool/label").draft("r").seconds, at("/label").draft("r")];
+        }"""
+    )
+    assert kept == [1, 2, None, 1, None]
+
+
+@needs_chromium
 def test_old_drafts_are_forgotten_and_answers_on_their_way_are_not(page):
     kept = page.evaluate(
         """() => {

@@ -39,6 +39,13 @@ def test_an_owner_is_noted_for_this_user_only(ledger, owner):
     assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger.duckdb", "owner.json"]
 
 
+def test_where_links_lead_is_noted_only_where_it_is_elsewhere(ledger, owner):
+    write_owner(ledger, owner)
+    assert "links_to" not in owner_path(ledger).read_text()
+    write_owner(ledger, elsewhere := replace(owner, links_to="https://labels.example.org"))
+    assert read_owner(ledger) == elsewhere
+
+
 def test_the_secret_is_not_shown_where_an_owner_is_printed(owner):
     assert "hush" not in repr(owner)
 

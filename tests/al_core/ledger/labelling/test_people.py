@@ -5,7 +5,7 @@ import pytest
 
 from al_core.errors import BadPerson, UnknownName
 from al_core.ledger.labelling import people
-from al_core.ledger.labelling.people import Role
+from al_core.ledger.labelling.people import Role, made_key
 from al_core.ledger.operations import now
 from tests.toys.ledgers import ledger_with_clip
 
@@ -83,6 +83,17 @@ def test_a_new_link_ends_the_old_one_and_its_sessions(ledger):
     assert ledger.sign_in(old, HOUR) is None
     assert ledger.session_holder(session) is None
     assert ledger.session_holder(ledger.sign_in(new, HOUR)).name == "ada"
+
+
+def test_a_key_that_opens_several_projects_takes_the_place_of_the_link(ledger):
+    old, key = ledger.add_annotator("ada"), made_key()
+    ledger.share_link("ada", key)
+    assert ledger.sign_in(old, HOUR) is None
+    assert ledger.session_holder(ledger.sign_in(key, HOUR)).name == "ada"
+    with pytest.raises(UnknownName, match="unknown annotator 'bo'"):
+        ledger.share_link("bo", made_key())
+    with pytest.raises(BadPerson, match="expected a key as fewframes makes them"):
+        ledger.share_link("ada", "easy.guess")
 
 
 def test_who_is_revoked_is_out_at_once_and_can_be_taken_back(ledger):
