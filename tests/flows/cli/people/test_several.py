@@ -3,12 +3,13 @@
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
 from al_core.ledger.labelling.people import Role
 from al_core.project import Project
+from flows.cli.main import main
 from tasks.ledger.client import open_ledger
 from tests.toys.ledgers import ledger_with_clip
-from tests.toys.projects import fewframes
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def ledgers(tmp_path):
 
 
 def people(tmp_path, command, *words):
-    return fewframes("people", command, *words, tmp_path)
+    return CliRunner().invoke(main, ["people", command, *words, str(tmp_path)])
 
 
 def opens(ledgers, link):
@@ -33,7 +34,7 @@ def opens(ledgers, link):
 def test_one_link_opens_each_and_a_new_one_takes_its_place(ledgers, tmp_path):
     ledgers["cows"].add_annotator("ada", Role.LEAD)
     added = people(tmp_path, "add", "ada")
-    assert added.returncode == 0, added.stderr
+    assert added.exit_code == 0, added.output
     assert added.stdout.startswith("http://127.0.0.1:8600/enter#")
     assert "cows: lead already; the earlier link and its sessions ended" in added.stderr
     assert "dogs: added as annotator" in added.stderr
@@ -54,17 +55,17 @@ def test_a_new_link_lets_nobody_into_more_projects_and_revoking_ends_each(ledger
     renewed = people(tmp_path, "link", "bo")
     assert "cows: bo is not in it" in renewed.stderr
     assert opens(ledgers, renewed.stdout) == ["dogs"]
-    assert people(tmp_path, "revoke", "bo").returncode == 0
+    assert people(tmp_path, "revoke", "bo").exit_code == 0
     assert opens(ledgers, renewed.stdout) == []
     nobody = people(tmp_path, "link", "bo")
-    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
     assert "nothing was done for bo in any of these projects" in nobody.stderr
 
 
 def test_the_trouble_of_one_is_told_and_stops_no_other(ledgers, tmp_path):
     (tmp_path / "cows" / "ledger.duckdb").write_bytes(b"")
     added = people(tmp_path, "add", "ada")
-    assert added.returncode == 1
+    assert added.exit_code == 1
     assert "cows: " in added.stderr
     assert "the file is empty" in added.stderr
     del ledgers["cows"]
