@@ -58,5 +58,3 @@ STATE = {
     "paused": "paused since 2026-11-26 08:00 UTC",
     "over": "all rounds are done: 5 of 5",
 }
-
-STANDING = {"me": ME, "state": STATE} | {"videos": 3, "frames": 900, "covered": 800, "by_people": 42, "has_room": True}

@@ -13,8 +13,11 @@ from tasks.web.state import Context, state
 
 router = APIRouter()
 
+_FIGURES = {"videos": 3, "frames": 900, "covered": 800, "by_people": 42, "has_room": True}
+_EXAMPLE = {"me": examples.ME, "state": examples.STATE} | _FIGURES
 
-@router.get("/api/standing", responses=answers(example=examples.STANDING))
+
+@router.get("/api/standing", responses=answers(example=_EXAMPLE))
 def standing(request: Request, context: Context, person: Person) -> dict[str, Any]:
     """Tell at a glance how the project stands: what it needs of this person (``me``), how its rounds go (``state``),
     how many frames there are, have masks and were labelled by people, and whether its disk has room for answers.
