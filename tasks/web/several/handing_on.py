@@ -5,7 +5,7 @@ A project gets no cookie of another one, and nobody reaches its ledger from here
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote
 
 import httpx
@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
+from tasks.languages.catalogue import COOKIE as LANGUAGE
 from tasks.network.forwarded import PREFIX
 from tasks.web.auth import cookie_name
 from tasks.web.error_responses import ApiError
@@ -63,11 +64,12 @@ async def hand_on(request: Request, server: ProjectServer, path: str, client: ht
     if path.startswith(LEDGER):
         raise ApiError(404, "there is no such page", "Check the address.")
     cookie = _cookie(request, cookie_name(server.project, prefix))
+    language = _cookie(request, LANGUAGE)
     if server.owner is None:
         return not_served((server.trouble or _AWAY) if cookie else _UNTOLD)
     address = httpx.URL(f"{server.owner.url}{quote(path, safe=_SAFE)}", query=request.url.query.encode() or None)
     asked = client.build_request(
-        request.method, address, headers=_handed_on(request, prefix, cookie), content=await request.body()
+        request.method, address, headers=_handed_on(request, prefix, [cookie, language]), content=await request.body()
     )
     try:
         answer = await _sent(request, client, asked)
@@ -84,7 +86,7 @@ def not_served(trouble: Trouble) -> JSONResponse:
     return JSONResponse({"error": trouble.error, "mend": trouble.mend}, 503)
 
 
-def _handed_on(request: Request, prefix: str, cookie: str) -> list[tuple[str, str]]:
+def _handed_on(request: Request, prefix: str, cookies: Sequence[str]) -> list[tuple[str, str]]:
     """Return the headers of a request as the project sees them."""
     kept = [
         (name, value)
@@ -93,7 +95,7 @@ def _handed_on(request: Request, prefix: str, cookie: str) -> list[tuple[str, st
     ]
     return [
         *kept,
-        *([("cookie", cookie)] if cookie else []),
+        *([("cookie", "; ".join(filter(None, cookies)))] if any(cookies) else []),
         ("x-forwarded-for", request.client.host if request.client else ""),
         ("x-forwarded-proto", request.url.scheme),
         ("x-forwarded-prefix", prefix),
@@ -101,7 +103,7 @@ def _handed_on(request: Request, prefix: str, cookie: str) -> list[tuple[str, st
 
 
 def _cookie(request: Request, name: str) -> str:
-    """Return the one cookie that is a project's, as it is sent; empty where there is none."""
+    """Return one cookie as it is sent; empty where there is none."""
     value = request.cookies.get(name, "")
     return f"{name}={value}" if value else ""
 

@@ -55,9 +55,9 @@ class Front:
         for client in self._clients.values():
             await client.aclose()
 
-    async def page(self) -> HTMLResponse:
+    async def page(self, request: Request) -> HTMLResponse:
         """Show the list of projects, and where to sign in."""
-        return HTMLResponse(pages.filled("projects.html"))
+        return pages.page_of("projects.html", request)
 
     async def listed(self, request: Request) -> dict[str, list[str]]:
         """Name the projects that this browser was let into."""

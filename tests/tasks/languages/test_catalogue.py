@@ -12,7 +12,7 @@ from tasks.web import pages
 OTHERS = sorted(set(LANGUAGES) - {"en"})
 SAME = {"fewframes", *LANGUAGES.values()}
 """Names, which are the same in all languages."""
-TEMPLATES = ("start.html", "tags.html")
+TEMPLATES = ("start.html", "tags.html", "projects.html")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 CALL = re.compile(r'\bt\(\s*"((?:[^"\\\n]|\\.)*)"|\bcounted\([^"]*"[^"]*", "([^"]*)"')
 WORDS = re.compile(r"[A-Za-z]{2,} [a-z{]|^[A-Z][a-z]+$")
@@ -20,7 +20,8 @@ KEYS = re.compile(r"((Shift|Alt|Ctrl)\+|Arrow|AltGraph|Control|CapsLock|Meta|Dea
 INSIDE = {
     "cut polygon", "fill holes", "cut out of the others", "new object", "notes seen", "600 12px system-ui, sans-serif",
     "a run-length code is damaged", "a run-length code does not fit its frame", "{n} late drawing",
-    "{n} object has no mask",
+    "{n} object has no mask", "{n} frame to label", "{n} answer to review", "{n} flagged frame to decide about",
+    "round {round} waits for {n} frame",
 }  # fmt: skip
 """What scripts hold in words that nobody sees: names of steps, a font, damage; and English forms for one thing."""
 

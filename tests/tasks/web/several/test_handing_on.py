@@ -121,6 +121,8 @@ def test_a_project_gets_its_own_cookie_and_no_other(front, server):
     for name in (own, "fewframes_session", "fewframes_session_00000000", "fewframes_projects"):
         front.cookies.set(name, "secret")
     assert front.get("/p/alpha/label").json()["headers"]["cookie"] == f"{own}=secret"
+    front.cookies.set("fewframes_language", "de")
+    assert front.get("/p/alpha/label").json()["headers"]["cookie"] == f"{own}=secret; fewframes_language=de"
 
 
 def test_nobody_reaches_a_ledger_from_here(front):
