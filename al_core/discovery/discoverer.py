@@ -121,6 +121,10 @@ class Discoverer(ABC):
         """
         return 0
 
+    def told(self, given: Given) -> str:
+        """Return in some words what was learnt, where people should know; empty otherwise."""
+        return ""
+
     @abstractmethod
     def find(
         self, clip: DiscoveryClip, given: Given, rng: np.random.Generator, on_frame: Callable[[int], None] | None = None

@@ -64,7 +64,7 @@ def refine_with_box(image: NDArray[np.uint8], probability: NDArray[np.float32], 
     if _fit(found, box) < LEAST_FIT:
         found = max(found, box_by_colour(image, start, box, *ALL_AROUND), key=lambda mask: _likelihood(mask, box))
     if _fit(found, box) < LEAST_FIT:
-        found = _ellipse_in(box, size)
+        found = ellipse_in(box, size)
     return cut if known and _fit(cut, box) + PREFERRED >= _fit(found, box) else found
 
 
@@ -104,7 +104,7 @@ def box_by_colour(
     return kept if kept.any() else within
 
 
-def _ellipse_in(box: Window, size: Size) -> NDArray[np.bool_]:
+def ellipse_in(box: Window, size: Size) -> NDArray[np.bool_]:
     """Return the ellipse that touches all four sides of a box, bool [h, w]."""
     rows, columns = np.arange(size[0])[:, None], np.arange(size[1])
     down = (rows + 0.5 - (box.y0 + box.y1) / 2) / ((box.y1 - box.y0) / 2)

@@ -44,6 +44,7 @@ class Discovery:
         frames: in which something was found.
         known: whether it had been looked for before.
         moving: whether it was looked for what moves.
+        told: what the way learnt, in some words.
     """
 
     video: Video
@@ -51,6 +52,7 @@ class Discovery:
     frames: int
     known: bool = False
     moving: bool = True
+    told: str = ""
 
     def describe(self) -> str:
         """Return it in a line."""
@@ -60,7 +62,8 @@ class Discovery:
         if not self.objects:
             return f"{name}: nothing was found{' that moves by itself' if self.moving else ''}"
         seen = f"{many(self.objects, 'object')} in {self.frames:,} of {n_frames:,} frames"
-        return f"{name}: {seen}{', found before' if self.known else ''}"
+        told = f" ({self.told})" if self.told else ""
+        return f"{name}: {seen}{', found before' if self.known else ''}{told}"
 
 
 def discover(
@@ -223,7 +226,7 @@ class Search:
         for frame in read_predictions(self.path(video)):
             tracks |= {seen.track_id for seen in frame.objects}
             frames += bool(frame.objects)
-        return Discovery(video, len(tracks), frames, known, self.teacher.moving)
+        return Discovery(video, len(tracks), frames, known, self.teacher.moving, self.teacher.told(self.given))
 
 
 @dataclass(frozen=True, slots=True)

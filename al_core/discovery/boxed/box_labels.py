@@ -1,6 +1,6 @@
 """Boxes and masks that people gave, as what a network learns from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from al_core.discovery.discoverer import DiscoveryClip
@@ -40,17 +40,19 @@ class LabelledBoxes:
         boxes = {number: window for number, window in drawn.items() if number not in masks}
         return cls(boxes, masks, frame.categories)
 
-    def examples(self, image: Picture, kinds: Mapping[int, int]) -> Iterator[BoxedObject]:
-        """Yield every object of the frame.
+    def examples(self, image: Picture, kinds: Mapping[int, int]) -> dict[int, BoxedObject]:
+        """Return every object of the frame, by number.
 
         Args:
             kinds: the number of each category among those of the training.
         """
         windows = {**{number: window_around(mask) for number, mask in self.masks.items()}, **self.boxes}
+        found = {}
         for number, window in windows.items():
             others = tuple(other for n, other in windows.items() if n != number)
             kind = kinds[self.categories[number]]
-            yield BoxedObject(image, window, kind, self.masks.get(number), others)
+            found[number] = BoxedObject(image, window, kind, self.masks.get(number), others)
+        return found
 
 
 def kinds_of(given: Given) -> dict[int, int]:

@@ -1,25 +1,26 @@
 """Masks in the boxes that people drew, by what the masks that they drew tell of outlines, and around these frames."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.discovery.boxed.box_labels import LabelledBoxes, check_boxes, has_boxes, kinds_of
+from al_core.discovery.boxed.box_ways import BoxWay, KnownObject, WayChoice, choose_way, masks_by
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, FoundObject
 from al_core.discovery.given import Given, Hint
 from al_core.errors import NotReady
-from al_core.interactive.boxes import refine_with_box
+from al_core.evaluation.evidence import exactness
 from al_core.masks.soft import patch_of, resample
 from al_core.networks.network_state import kept_or_trained, load_kept
 from al_core.networks.shapes.box_crops import BoxedObject
 from al_core.networks.shapes.shape_network import ShapeNetwork
-from al_core.networks.shapes.shape_refiner import masks_in_boxes
 from al_core.networks.shapes.shape_training import STEPS, new_shape_network, train_shapes
 from al_core.propagation.base import Labels, PropagatedTrack, Propagator, Resources
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.shotwise import ShotwisePropagator
-from al_core.records import Progress
+from al_core.records import LabelKind, Progress
 from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
 
@@ -58,22 +59,28 @@ class BoxShapes(Discoverer):
         rng: np.random.Generator,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> int:
-        """Learn from all boxes and masks, about a minute of one processor; the network is kept for these labels.
-
-        Raises:
-            BadLabel: no mask is large enough.
-        """
-        if load_kept(self._disk, f"{self._key(given)}.pt") is not None:
+        """Choose the way of this project, and learn it from all boxes and masks: up to three trainings, each about a
+        minute of one processor; what was learnt is kept for these labels."""
+        if (done := self._chosen(given)) and (not done.way.learns or self._disk.has(f"{self._key(given)}.pt")):
             return 0
-        examples = list(_examples(clips, given))
-        network = new_shape_network(len(kinds_of(given)), self.means.seed)
-        kept_or_trained(
-            self._disk,
-            self._key(given),
-            network,
-            lambda keep: train_shapes(network, examples, self.means.seed, keep, on_progress, STEPS),
-        )
-        return STEPS
+        known = list(_known_objects(clips, given))
+
+        def train(half: int | None, objects: Sequence[BoxedObject]) -> ShapeNetwork:
+            network = new_shape_network(len(kinds_of(given)), self.means.seed)
+            key = self._key(given) + ("" if half is None else f"-half{half}")
+            learn = partial(train_shapes, network, objects, self.means.seed, on_progress=on_progress, steps=STEPS)
+            return kept_or_trained(self._disk, key, network, lambda keep: learn(keep=keep))
+
+        choice = choose_way(known, train)
+        if choice.way.learns:
+            train(None, [one.seen for one in known])
+        self._disk.put(f"{self._key(given)}.json", choice.to_json())
+        return STEPS * (2 * bool(choice.iou) + choice.way.learns)
+
+    def told(self, given: Given) -> str:
+        """Return which way was chosen, and by which figures."""
+        choice = self._chosen(given)
+        return choice.describe() if choice is not None else ""
 
     def find(
         self,
@@ -86,19 +93,23 @@ class BoxShapes(Discoverer):
 
         Objects keep the numbers and categories that people gave them.
         """
-        network = self._network(given)
-        labels, confidence, categories = _cut_out(network, clip, given)
+        choice = self._chosen(given)
+        if choice is None:
+            raise ValueError("masks are found in boxes once it was learnt how: call learn first")
+        network = self._network(given) if choice.way.learns else None
+        labels, categories = _cut_out(choice.way, network, clip, given)
         if not labels:
             yield from ((index, ()) for index in range(clip.frames.n_frames))
             return
+        confidence = choice.confidence or exactness(LabelKind.BOX)
         settings = PropagationSettings()
         resources = Resources(settings, self.means.cache, seed=self.means.seed, shots=clip.shots)
         propagator: Propagator = ShotwisePropagator(lambda _: FlowPropagator(self.means.flow, settings), resources)
         for frame in propagator.propagate(clip.frames, labels):
             objects = [
-                _shown(number, seen, confidence[number], categories[number], clip.frames.size)
+                _shown(number, seen, confidence, categories[number], clip.frames.size)
                 for number, seen in frame.tracks.items()
-                if number in confidence and seen.confidence * confidence[number] >= LEAST
+                if number in categories and seen.confidence * confidence >= LEAST
             ]
             objects = [one for one in objects if one.mask.values.size]
             yield frame.frame_idx, tuple(sorted(objects, key=lambda one: -one.confidence))
@@ -112,17 +123,18 @@ class BoxShapes(Discoverer):
     def _key(self, given: Given) -> str:
         return f"shapes-{self.means.seed}-{given.sha256[:24]}"
 
+    def _chosen(self, given: Given) -> WayChoice | None:
+        path = self._disk.use(f"{self._key(given)}.json")
+        return WayChoice.from_json(path.read_bytes()) if path is not None else None
+
     def _network(self, given: Given) -> ShapeNetwork:
         """Return the network that learnt from some labels."""
-        state = load_kept(self._disk, f"{self._key(given)}.pt")
-        if state is None:
-            raise ValueError("masks are found in boxes once it was learnt how: call learn first")
         network = new_shape_network(len(kinds_of(given)), self.means.seed)
-        network.load_state_dict(state)
+        network.load_state_dict(load_kept(self._disk, f"{self._key(given)}.pt") or {})
         return network.eval()
 
 
-def _examples(clips: Sequence[DiscoveryClip], given: Given) -> Iterator[BoxedObject]:
+def _known_objects(clips: Sequence[DiscoveryClip], given: Given) -> Iterator[KnownObject]:
     """Yield every object that people gave in videos that are in use, of so many frames at most, spread evenly."""
     kinds = kinds_of(given)
     there = [(clip, frame) for clip in clips for frame in given.of(clip.video_id) if frame.label.objects]
@@ -130,17 +142,16 @@ def _examples(clips: Sequence[DiscoveryClip], given: Given) -> Iterator[BoxedObj
     for clip, frame in (there[i] for i in chosen.tolist()):
         known = LabelledBoxes.of(frame, clip.frames.size)
         if known.boxes or known.masks:
-            yield from known.examples(clip.frames.read(frame.frame_idx), kinds)
+            objects = known.examples(clip.frames.read(frame.frame_idx), kinds)
+            yield from (KnownObject(seen, (clip.video_id, number)) for number, seen in objects.items())
 
 
 def _cut_out(
-    network: ShapeNetwork, clip: DiscoveryClip, given: Given
-) -> tuple[Labels, Mapping[int, float], Mapping[int, int]]:
-    """Return masks of a clip's labelled frames, and the least confidence and the category of each object that only has
-    boxes."""
+    way: BoxWay, network: ShapeNetwork | None, clip: DiscoveryClip, given: Given
+) -> tuple[Labels, Mapping[int, int]]:
+    """Return masks of a clip's labelled frames, and the category of each object that only has boxes."""
     kinds = kinds_of(given)
     labels: dict[int, dict[int, Mask]] = {}
-    confidence: dict[int, float] = {}
     categories: dict[int, int] = {}
     for frame in given.of(clip.video_id):
         known = LabelledBoxes.of(frame, clip.frames.size)
@@ -148,13 +159,10 @@ def _cut_out(
         if not known.boxes:
             continue
         image, wanted = clip.frames.read(frame.frame_idx), [kinds[known.categories[number]] for number in known.boxes]
-        made = masks_in_boxes(network, image, list(known.boxes.values()), wanted)
-        for number, found in zip(known.boxes, made, strict=True):
-            # The network knows where the object is, its colours end it to the pixel.
-            labels[frame.frame_idx][number] = refine_with_box(image, found.probability, known.boxes[number])
-            confidence[number] = min(confidence.get(number, 1.0), found.confidence)
-            categories[number] = known.categories[number]
-    return (labels if confidence else {}), confidence, categories
+        made = masks_by(way, network, image, list(known.boxes.values()), wanted)
+        labels[frame.frame_idx] |= dict(zip(known.boxes, made, strict=True))
+        categories |= {number: known.categories[number] for number in known.boxes}
+    return (labels if categories else {}), categories
 
 
 def _shown(number: int, seen: PropagatedTrack, confidence: float, category: int, size: tuple[int, int]) -> FoundObject:

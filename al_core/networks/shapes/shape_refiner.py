@@ -36,7 +36,7 @@ class BoxMask:
 
 @torch.inference_mode()
 def masks_in_boxes(
-    network: ShapeNetwork, image: Picture, boxes: Sequence[Window], kinds: Sequence[int]
+    network: ShapeNetwork, image: Picture, boxes: Sequence[Window], kinds: Sequence[int], spreads: bool = True
 ) -> list[BoxMask]:
     """Return what a network finds in boxes of a frame, in their order.
 
@@ -45,13 +45,15 @@ def masks_in_boxes(
         image: RGB uint8 [H, W, 3].
         boxes: each has at least one pixel of the frame.
         kinds: the category of each, as in the training.
+        spreads: False for the head alone, which is not shown what has spread.
     """
     if not boxes:
         return []
     crops = [BoxCrop.around(box) for box in boxes]
     pictures = torch.from_numpy(np.stack([network_picture(crop.image(image)) for crop in crops]))
     inside = torch.from_numpy(np.stack([crop.drawn(crop.box) for crop in crops]))[:, None]
-    seen = network(pictures, inside, 1 - inside, torch.tensor(list(kinds)))
+    kept = None if spreads else torch.zeros_like(inside[:, :, ::4, ::4])
+    seen = network(pictures, inside, 1 - inside, torch.tensor(list(kinds)), kept=kept)
     size: Size = (int(image.shape[0]), int(image.shape[1]))
     found: NDArray[np.float32] = seen.mask.sigmoid().numpy()
     return [

@@ -35,7 +35,8 @@ def test_a_box_is_cut_to_the_frame_in_the_size_that_is_asked_for(frame):
 
 def test_each_object_is_an_example_that_knows_the_others(frame):
     image = np.zeros((*SIZE, 3), np.uint8)
-    drawn, boxed = LabelledBoxes.of(frame, SIZE).examples(image, {3: 0, 5: 1})
+    found = LabelledBoxes.of(frame, SIZE).examples(image, {3: 0, 5: 1})
+    drawn, boxed = found[1], found[2]
     assert (drawn.box, drawn.kind, int(drawn.mask.sum())) == (Window(2, 2, 10, 10), 0, 64)
     assert (boxed.box, boxed.kind, boxed.mask) == (Window(0, 2, 30, 14), 1, None)
     assert drawn.others == (boxed.box,)

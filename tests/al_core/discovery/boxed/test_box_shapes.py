@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-import torch
 
 from al_core.discovery.boxed import box_shapes
 from al_core.discovery.boxed.box_labels import kinds_of
 from al_core.discovery.boxed.box_shapes import BoxShapes
+from al_core.discovery.boxed.box_ways import BoxWay, WayChoice
 from al_core.discovery.discoverer import DiscoveryClip, Means
 from al_core.discovery.given import Given, GivenFrame
 from al_core.errors import BadLabel, NotReady
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, Gesture, LabelKind, MaskLabel
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.movers import line, mover_clip
+from tests.toys.footage.movers import iou, line, mover_clip
 
 SIZE, N_FRAMES = (64, 96), 5
 DISK, CAR = 4, 7
@@ -43,31 +43,41 @@ def given_of(clip, kinds=(LabelKind.MASK, LabelKind.BOX), gestures=()):
 @pytest.fixture
 def method(tmp_path, monkeypatch):
     monkeypatch.setattr(box_shapes, "STEPS", 3)
-    monkeypatch.setattr(box_shapes, "LEAST", 0.0)
     return BoxShapes(Means(FlowStore(tmp_path / "flow"), tmp_path / "boxes"))
 
 
 def test_a_box_becomes_a_mask_with_number_and_category_and_is_carried_on(method, clips, footage):
     given = given_of(footage)
     method.check(given, clips)
-    assert method.learn(clips, given, np.random.default_rng(0)) == 3
-    with torch.random.fork_rng(devices=[]):
-        found = dict(method.find(clips[0], given, np.random.default_rng(0)))
+    assert method.learn(clips, given, np.random.default_rng(0)) == 0
+    assert method.told(given).startswith("masks by colours: with masks of 3 objects")
+    found = dict(method.find(clips[0], given, np.random.default_rng(0)))
     assert sorted(found) == list(range(N_FRAMES))
     assert {(o.track_id, o.category_id, o.known) for objects in found.values() for o in objects} == {(12, CAR, True)}
     (first,), (last,) = found[0], found[N_FRAMES - 1]
-    box = footage.truth[0][2]
-    assert not (first.mask.full()[~box.any(axis=1)] > 0.5).any()
+    assert iou(first.mask.full() > 0.5, footage.truth[0][2]) > 0.8
+    assert iou(last.mask.full() > 0.5, footage.truth[N_FRAMES - 1][2]) > 0.6
     assert first.mask.size == SIZE
-    assert first.mask.x > last.mask.x
+    assert first.confidence == pytest.approx(1 - 0.213)
 
 
-def test_what_was_learnt_is_kept_for_the_same_labels(method, clips, footage):
+def test_the_network_that_won_is_learnt_and_kept_for_the_same_labels(method, clips, footage, monkeypatch):
+    won = WayChoice(BoxWay.HEAD, {BoxWay.HEAD: 0.75}, 6)
+    monkeypatch.setattr(box_shapes, "choose_way", lambda known, train: won)
     given = given_of(footage)
-    assert method.learn(clips, given, np.random.default_rng(0)) == 3
+    assert method.learn(clips, given, np.random.default_rng(0)) == 9
     assert method.learn(clips, given, np.random.default_rng(0)) == 0
+    assert method.told(given) == won.describe()
+    (first,) = dict(method.find(clips[0], given, np.random.default_rng(0)))[0]
+    assert first.confidence == pytest.approx(0.75)
     again = given_of(footage, gestures=[Gesture("box", 12, points=((60.0, 30.0), (90.0, 60.0)))])
-    assert method.learn(clips, again, np.random.default_rng(0)) == 3
+    assert method.told(again) == ""
+    assert method.learn(clips, again, np.random.default_rng(0)) == 9
+
+
+def test_masks_are_found_once_a_way_was_chosen(method, clips, footage):
+    with pytest.raises(ValueError, match="call learn first"):
+        next(method.find(clips[0], given_of(footage), np.random.default_rng(0)))
 
 
 def test_a_video_without_boxes_has_nothing(method, footage):
