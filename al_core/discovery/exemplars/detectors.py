@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from al_core.discovery.exemplars.appearance import CELL, CHANNELS, Map, Picture, Shape, pyramid
@@ -81,10 +81,15 @@ class Surroundings:
         parts[turned] = parts[turned].transpose(0, 2, 1)
         spread = parts.transpose(0, 2, 1, 3).reshape(shape.length, shape.length)
         spread = (spread + spread.T) / 2
-        # Distances far apart were seen in other numbers than near ones: what is left below zero is noise.
-        low = float(np.linalg.eigvalsh(spread)[0])
-        added = NOISE * float(np.trace(spread)) / shape.length + max(-low, 0.0)
-        factor = cholesky(spread + added * np.eye(shape.length), lower=True)
+        spread += NOISE * float(np.trace(spread)) / shape.length * np.eye(shape.length)
+        try:
+            factor = cholesky(spread, lower=True)
+        except LinAlgError:
+            # Distances far apart were seen in other numbers than near ones: what is left below zero is noise.
+            low = float(np.linalg.eigvalsh(spread)[0])
+            factor = cholesky(
+                spread + (NOISE * float(np.trace(spread)) / shape.length - low) * np.eye(shape.length), lower=True
+            )
         return Whitening(shape, np.tile(self.mean, shape.rows * shape.columns), factor)
 
 

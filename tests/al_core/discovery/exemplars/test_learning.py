@@ -6,15 +6,15 @@ import pytest
 from al_core.discovery.exemplars.box_overlap import overlaps
 from al_core.discovery.exemplars.learning import Example, Watcher, Watching, watch
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, hard_crowd
 
 QUICK = Watching(rounds=1, frames=8)
-DRAWN = 6
+DRAWN = 5
 
 
 @pytest.fixture(scope="module")
 def clip():
-    return crowd_clip(1, n_frames=12, objects=7, ghosts=1.0)
+    return hard_crowd(1)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def right(clip, seen):
 
 def test_many_are_found_from_a_few_and_most_are_right(clip, found):
     sure = [one for one in found if one.confidence >= 0.5]
-    assert len(sure) > 40
+    assert len(sure) > 20
     assert np.mean([right(clip, one) for one in sure]) > 0.9
 
 
@@ -62,12 +62,15 @@ def test_an_object_keeps_its_number_that_of_a_person_where_one_drew_it(clip, fou
 def test_what_people_drew_is_not_found_again(clip, found):
     drawn = np.stack([one.box for one in examples(clip)])
     here = [one.box for one in found if one.frame_idx == DRAWN]
-    assert overlaps(np.stack(here), drawn).max() < 0.3
+    assert overlaps(np.stack([np.zeros(4), *here]), drawn).max() < 0.3
 
 
-def test_one_box_is_enough_to_begin(clip, flow):
-    one = watcher(clip, flow, examples(clip, 1))
-    assert np.mean([right(clip, seen) for seen in watch(one, one.learn()) if seen.confidence >= 0.5]) > 0.8
+def test_one_box_is_enough_to_begin_where_nothing_else_has_that_outline(tmp_path):
+    clip = hard_crowd(1, striped=0)
+    one = watcher(clip, FlowStore(tmp_path).clip(clip, 256, "medium"), examples(clip, 1))
+    seen = [right(clip, seen) for seen in watch(one, one.learn()) if seen.confidence >= 0.5]
+    assert len(seen) > 10
+    assert np.mean(seen) > 0.9
 
 
 def test_a_learning_that_was_stopped_comes_to_the_same(clip, flow):
@@ -89,12 +92,12 @@ def test_a_complete_frame_holds_nothing_else_and_other_things_are_none(clip, flo
     )
 
 
-def test_boxes_of_another_clip_teach_too(clip, flow):
-    other = crowd_clip(2, n_frames=10)
+def test_boxes_of_another_clip_teach_too_but_less_surely(tmp_path):
+    clip, other = hard_crowd(5, striped=0), hard_crowd(3, striped=0)
     elsewhere = [(other.images[DRAWN], example.box) for example in examples(other)]
-    one = watcher(clip, flow, [], elsewhere=elsewhere)
+    one = watcher(clip, FlowStore(tmp_path).clip(clip, 256, "medium"), [], elsewhere=elsewhere)
     seen = [one for one in watch(one, one.learn()) if one.confidence >= 0.5]
-    assert len(seen) > 10
+    assert len(seen) > 20
     assert np.mean([right(clip, one) for one in seen]) > 0.6
 
 

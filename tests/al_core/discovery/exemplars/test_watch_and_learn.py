@@ -14,7 +14,7 @@ from al_core.errors import BadLabel, NotReady
 from al_core.masks.rle import encode
 from al_core.records import FrameLabel, FrameRef, Gesture, LabelKind, MaskLabel
 from al_core.stores.optical_flow import FlowStore
-from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
+from tests.toys.footage.crowds.like_objects import boxes_of, hard_crowd
 from tests.toys.footage.movers import iou
 
 DRAWN = 5
@@ -22,7 +22,7 @@ DRAWN = 5
 
 @pytest.fixture(scope="module")
 def clip():
-    return crowd_clip(3, n_frames=12, objects=7)
+    return hard_crowd(1)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_many_masks_come_of_a_few_boxes(way, clip):
     assert list(found) == list(range(clip.n_frames))
     sure = [(i, one) for i, seen in found.items() for one in seen if one.confidence >= 0.5]
     best = [max(iou(one.mask.full() > 0.5, m) for m in clip.truth[i].values()) for i, one in sure]
-    assert len(sure) > 30
+    assert len(sure) > 20
     assert np.median(best) > 0.7
     assert {one.category_id for _, one in sure} == {2}
     drawn = {mask.track_id for mask in people.of(1)[0].label.objects}
@@ -70,8 +70,8 @@ def test_many_masks_come_of_a_few_boxes(way, clip):
     assert [one.confidence for one in found[3]] == sorted((one.confidence for one in found[3]), reverse=True)
 
 
-def test_a_video_without_boxes_learns_from_those_of_another(way, clip):
-    other = crowd_clip(4, n_frames=10, objects=7)
+def test_a_video_without_boxes_learns_from_those_of_another(way):
+    clip, other = hard_crowd(3, striped=0), hard_crowd(5, striped=0)
     people = Given({1: [given(clip)]}, {2: "car"})
     found = run(way, [shown(clip), shown(other, 2)], people, 1)
     right = [
@@ -80,8 +80,15 @@ def test_a_video_without_boxes_learns_from_those_of_another(way, clip):
         for one in seen
         if one.confidence >= 0.5
     ]
-    assert len(right) > 15
-    assert np.mean(right) > 0.7
+    assert len(right) > 20
+    assert np.mean(right) > 0.6
+
+
+def test_what_is_less_sure_is_not_shown(way, clip):
+    found = run(way, [shown(clip)], Given({1: [given(clip)]}, {2: "car"}))
+    sureness = [one.confidence for seen in found.values() for one in seen]
+    assert sureness
+    assert min(sureness) >= watch_and_learn.LEAST
 
 
 def test_stopped_while_it_learnt_it_goes_on_there(way, clip, monkeypatch):

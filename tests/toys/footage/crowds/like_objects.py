@@ -62,6 +62,11 @@ def crowd_clip(
     return MoverClip(images, truth, sha256=hashlib.sha256(np.stack(images).tobytes()).hexdigest())
 
 
+def hard_crowd(seed: int, **kinds: int) -> MoverClip:
+    """Ten small frames in which five objects cross among three striped things and, in most frames, a ghost or two."""
+    return crowd_clip(seed, **({"n_frames": 10, "size": (96, 160), "objects": 5, "striped": 3} | kinds), ghosts=1.5)
+
+
 def boxes_of(masks: Sequence[Mask]) -> NDArray[np.float64]:
     """Return the boxes around masks, x0, y0, x1, y1 in pixels, [n, 4]."""
     found = [np.zeros((0, 4))]
