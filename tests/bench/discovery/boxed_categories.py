@@ -27,9 +27,11 @@ from PIL import Image
 
 from al_core.discovery.boxed.box_ways import BoxWay, KnownObject, choose_way, masks_by
 from al_core.footage.clips import Clip, clips_of
+from al_core.networks.network_state import kept_or_trained
 from al_core.networks.shapes.box_crops import BoxedObject, window_around
 from al_core.networks.shapes.shape_network import ShapeNetwork
 from al_core.networks.shapes.shape_training import STEPS, new_shape_network, train_shapes
+from al_core.stores.disk_cache import DiskCache
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.movers import iou
 from tests.toys.labelling.two_skins import STRIPED, Scene, two_skins
@@ -39,6 +41,7 @@ WIDTH = 448
 EVERY = 8
 N_TOYS = 8
 FRAMES = 6
+CACHE_BYTES = 200_000_000
 
 
 def known_in(scenes: Sequence[Scene], boxed: int, tracks: bool) -> list[KnownObject]:
@@ -57,14 +60,19 @@ def known_in(scenes: Sequence[Scene], boxed: int, tracks: bool) -> list[KnownObj
     return found
 
 
-def arms_on(scenes: Sequence[Scene], boxed: int, seed: int, steps: int, tracks: bool) -> dict[str, Any]:
-    """The overlap of each mask of the boxed category by every way, and the way that the project would choose."""
+def arms_on(
+    scenes: Sequence[Scene], boxed: int, seed: int, steps: int, tracks: bool, kept: DiskCache
+) -> dict[str, Any]:
+    """The overlap of each mask of the boxed category by every way, and the way that the project would choose.
+
+    Args:
+        kept: holds trainings, so that one that was killed goes on.
+    """
     kinds = 1 + max(kind for _, objects in scenes for kind, _ in objects)
 
     def train(half: int | None, objects: Sequence[BoxedObject]) -> ShapeNetwork:
-        network = new_shape_network(kinds, seed)
-        train_shapes(network, objects, seed, steps=steps)
-        return network.eval()
+        network, key = new_shape_network(kinds, seed), f"boxed-{boxed}-{seed}-{steps}-{half}"
+        return kept_or_trained(kept, key, network, lambda keep: train_shapes(network, objects, seed, keep, steps=steps))
 
     known = known_in(scenes, boxed, tracks)
     choice = choose_way(known, train)
@@ -132,7 +140,7 @@ def clips(data: Path) -> list[Scene]:
 
 def figures(scenes: Sequence[Scene], seed: int, cache: Path) -> Figures:
     """The mean overlap of every arm on the toys of a seed, where the striped category only has boxes."""
-    found = arms_on(scenes, STRIPED, seed, STEPS, False)
+    found = arms_on(scenes, STRIPED, seed, STEPS, False, DiskCache(cache / "boxes", CACHE_BYTES))
     return {arm: float(np.mean(found[arm])) for arm in (*BoxWay, CHOSEN)}
 
 
@@ -159,15 +167,16 @@ CASES: Mapping[str, Callable[[Path], list[Scene]]] = {"fruits": fruits, "tableto
 @click.option("--boxed", default=STRIPED + 1, help="The category, from 1, of which only boxes are known.")
 @click.option("--seed", default=100)
 @click.option("--steps", default=STEPS)
+@click.option("--work", default=Path("runs/boxed"), type=click.Path(path_type=Path), help="Trainings are kept there.")
 @click.option("--out", type=click.Path(path_type=Path), help="A file to which a line of JSON is added.")
-def main(name: str, data: Path | None, boxed: int, seed: int, steps: int, out: Path | None) -> None:
+def main(name: str, data: Path | None, boxed: int, seed: int, steps: int, work: Path, out: Path | None) -> None:
     """Measure one case."""
     torch.set_num_threads(1)
     started = time.process_time()
     if data is None and name != "toys":
         raise click.UsageError(f"{name} needs --data")
     scenes = CASES[name](data) if data is not None and name != "toys" else two_skins(seed, N_TOYS)
-    found = arms_on(scenes, boxed - 1, seed, steps, name in ("tabletop", "clips"))
+    found = arms_on(scenes, boxed - 1, seed, steps, name in ("tabletop", "clips"), DiskCache(work / name, CACHE_BYTES))
     seconds = round(time.process_time() - started, 1)
     means = {arm: round(float(np.mean(found[arm])), 4) for arm in (*BoxWay, CHOSEN)}
     record = {"case": name, "boxed": boxed, "seed": seed, "steps": steps, "means": means, "ious": found}
