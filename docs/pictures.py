@@ -177,6 +177,47 @@ def discovered_view(running):
             person.context.close()
 
 
+def boxed_views(running):
+    """Take a frame in which a lead made a category in the middle of a campaign and drew boxes for it, and what is found
+    from these in another frame."""
+    from tests.toys.footage.crowds.like_objects import boxes_of, crowd_clip
+
+    with TemporaryDirectory() as folder:
+        clip = crowd_clip(3, n_frames=12, objects=7)
+        project = Project.at(Path(folder) / "project")
+        ledger = open_ledger(project)
+        ingest_paths(ledger, [write_frames(Path(folder) / "street", clip)], categories=("person",))
+        ledger.begin_round(Settings())
+        ledger.put_requests([LabelRequest.of(1, Selected(FrameRef(1, 5), 0, 0.0, "evenly spaced"))])
+        with served(project) as (context, owner):
+            lea = Person(running, f"{owner.url}/enter#{context.ledger.add_annotator('Lea', Role.LEAD)}", viewport=VIEWS)
+            lea.task()
+            lea.page.click("#new-category")
+            lea.page.fill('[name="name"]', "bus")
+            lea.page.fill('[name="key"]', "2")
+            lea.page.keyboard.press("Enter")
+            lea.page.wait_for_selector("#add-category:not([open])", state="attached")
+            whole = [mask for mask in clip.truth[5].values() if not mask[:, [0, -1]].any()]
+            for x0, y0, x1, y1 in boxes_of(whole)[:4]:
+                lea.page.keyboard.press("r")
+                lea.drag((x0, y0), (x1, y1))
+                lea.page.wait_for_function("() => !fewframes.editor.busy")
+                lea.page.keyboard.press("2")
+            lea.page.wait_for_timeout(2500)
+            lea.page.screenshot(path=IMAGES / "label_page_boxed.png")
+            lea.page.keyboard.press("Enter")
+            lea.page.wait_for_timeout(2500)
+            lea.context.close()
+        list(discover(project, ledger, Settings(), ledger.videos(), method="exemplars"))
+        ledger.put_requests([LabelRequest.of(1, Selected(FrameRef(1, 8), 1, 0.0, "evenly spaced"))])
+        with served(project) as (context, owner):
+            ada = Person(running, f"{owner.url}/enter#{context.ledger.add_annotator('Ada')}", viewport=VIEWS)
+            ada.task()
+            ada.page.wait_for_timeout(2500)
+            ada.page.screenshot(path=IMAGES / "label_page_boxes_found.png")
+            ada.context.close()
+
+
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
@@ -207,6 +248,7 @@ def main(root):
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
         discovered_view(running)
+        boxed_views(running)
         tagging_view(running, context.ledger, owner.url)
         tracking_view(running, context.ledger, owner.url)
         review_view(running, context.ledger, owner.url)

@@ -11,7 +11,7 @@ from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, Found
 from al_core.discovery.exemplars.appearance import Picture, Shape
 from al_core.discovery.exemplars.box_overlap import Boxes, inside, strongest
 from al_core.discovery.exemplars.detectors import Detector
-from al_core.discovery.exemplars.learning import Example, Watched, Watcher, Watching, watch
+from al_core.discovery.exemplars.learning import LEAST, Example, Watched, Watcher, Watching, watch
 from al_core.discovery.exemplars.short_tracks import Box
 from al_core.discovery.given import Given, GivenFrame, Hint
 from al_core.discovery.motion import LONG_SIDE, PRESET
@@ -29,11 +29,6 @@ WATCHING = Watching()
 
 LEAST_SIDE = 6.0
 """Pixels along the shorter side of a box, in the frames that are looked at; what is smaller shows too little."""
-
-LEAST = 0.4
-"""Confidence from which a mask is shown. Of what has less, 28 % is right on the footage that this was chosen on, toys
-and cdnet-highway; a look costs 2 seconds and a box 7, so what is right less often than 2 times in 7 saves nobody time.
-"""
 
 ELSEWHERE = 12
 """Boxes of other videos that teach, at most."""

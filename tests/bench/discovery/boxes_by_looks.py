@@ -4,10 +4,11 @@
     python -m tests.bench.discovery.boxes_by_looks tabletop --given 7 --data DATA
 
 ``DATA`` holds ``video_masks/other`` in DAVIS layout. So many boxes are given of one frame, drawn at random among those
-that show many objects; connected parts of the highway's masks are its objects. People look at what is proposed, the
-surest first, until they have enough boxes, and draw what is lacking; a yes is a box that overlaps an object by half
-that no surer one has. Seconds are those of the settings' prices. Beside them, the share of the proposals that is right,
-by confidence. What is measured is added to ``--out``, a line of JSON; a draw that is there is not measured again.
+that show many objects; where these are all, the frame is complete. Connected parts of the highway's masks are its
+objects. People look at what is proposed, the surest first, until they have enough boxes, and draw what is lacking; a
+yes is a box that overlaps an object by half that no surer one has. Seconds are those of the settings' prices. Beside
+them, the share of the proposals that is right, by confidence. What is measured is added to ``--out``, a line of JSON; a
+draw that is there is not measured again.
 """
 
 import json
@@ -22,8 +23,7 @@ import torch
 
 from al_core.campaign.pricing import label_seconds
 from al_core.discovery.exemplars.box_overlap import Boxes, overlaps
-from al_core.discovery.exemplars.learning import Example
-from al_core.discovery.exemplars.watch_and_learn import LEAST
+from al_core.discovery.exemplars.learning import LEAST, Example
 from al_core.discovery.motion import LONG_SIDE, PRESET
 from al_core.footage.clips import Clip, clips_of
 from al_core.records import LabelKind
@@ -126,7 +126,8 @@ def main(name: str, data: Path, n_given: int, seed: int, out: Path) -> None:
     picked = sorted(rng.permutation(len(truth[drawn]))[:n_given].tolist())
     examples = [Example(drawn, truth[drawn][k], k + 1) for k in picked]
     flow = FlowStore(out.parent / "flow").clip(clip, LONG_SIDE, PRESET)
-    found, tracks = (found_by(way, clip, flow, examples, rounds=3) for way in (OURS, TRACKS))
+    whole = frozenset({drawn}) if n_given >= len(truth[drawn]) else frozenset[int]()
+    found, tracks = (found_by(way, clip, flow, examples, 3, whole) for way in (OURS, TRACKS))
     line = {"draw": [name, n_given, seed]} | told(found, tracks, truth, {(drawn, k) for k in picked})
     with out.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -34,12 +34,19 @@ RIGHT = 0.5
 """Overlap (IoU) of a box that is right."""
 
 
-def found_by(way: str, clip: ClipFrames, flow: Pairs, examples: Sequence[Example], rounds: int = ROUNDS) -> Scored:
+def found_by(
+    way: str,
+    clip: ClipFrames,
+    flow: Pairs,
+    examples: Sequence[Example],
+    rounds: int = ROUNDS,
+    complete: frozenset[int] = frozenset(),
+) -> Scored:
     """What a way finds in all frames."""
     if way == TRACKS:
         return tracked(clip, flow, examples)
     watching = Watching(rounds=rounds, gate=way == OURS)
-    watcher = Watcher(clip, flow, [range(clip.n_frames)], examples, np.random.default_rng(0), watching)
+    watcher = Watcher(clip, flow, [range(clip.n_frames)], examples, np.random.default_rng(0), watching, (), complete)
     detectors = watcher.learn()
     if way == OURS:
         return [(one.frame_idx, one.box, one.confidence) for one in watch(watcher, detectors)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from al_core.discovery.exemplars.box_overlap import overlaps
-from al_core.discovery.exemplars.learning import Example, Watcher, Watching, watch
+from al_core.discovery.exemplars.learning import Example, Watcher, Watching, share_right, watch
 from al_core.stores.optical_flow import FlowStore
 from tests.toys.footage.crowds.like_objects import boxes_of, hard_crowd
 
@@ -32,9 +32,13 @@ def watcher(clip, flow, given, watching=QUICK, **kinds):
 
 
 @pytest.fixture(scope="module")
-def found(clip, flow):
-    one = watcher(clip, flow, examples(clip))
-    return watch(one, one.learn())
+def detectors(clip, flow):
+    return watcher(clip, flow, examples(clip)).learn()
+
+
+@pytest.fixture(scope="module")
+def found(clip, flow, detectors):
+    return watch(watcher(clip, flow, examples(clip)), detectors)
 
 
 def right(clip, seen):
@@ -74,22 +78,32 @@ def test_one_box_is_enough_to_begin_where_nothing_else_has_that_outline(tmp_path
 
 
 def test_a_learning_that_was_stopped_comes_to_the_same(clip, flow):
-    twice, kept = Watching(rounds=2, frames=4), {}
+    twice, kept = Watching(rounds=2, frames=4, views=1), {}
     whole = watcher(clip, flow, examples(clip), twice).learn(on_round=kept.__setitem__)
     assert sorted(kept) == [1, 2]
     rest = watcher(clip, flow, examples(clip), twice).learn(kept[1], 1)
     assert all(np.array_equal(a.weights, b.weights) for a, b in zip(whole, rest, strict=True))
 
 
-def test_a_complete_frame_holds_nothing_else_and_other_things_are_none(clip, flow):
+def test_a_complete_frame_holds_nothing_else_and_other_things_are_none(clip, flow, detectors):
     given = examples(clip)
     others = {DRAWN: given[1].box[None]}
     one = watcher(clip, flow, given[:1], complete=frozenset({DRAWN}), others=others)
-    detectors = one.first()
     assert one.look(DRAWN, detectors).given.tolist() == [True]
     assert (
         overlaps(watcher(clip, flow, given[:1], others=others).look(DRAWN, detectors).boxes, others[DRAWN]).max() < 0.3
     )
+
+
+def test_what_is_sure_in_a_complete_frame_and_was_not_drawn_there_makes_all_less_sure(clip, flow, detectors, found):
+    one = watcher(clip, flow, examples(clip)[:1], complete=frozenset({DRAWN}))
+    looked = {i: one.look(i, detectors) for i in range(clip.n_frames)}
+    assert looked[DRAWN].given.tolist() == [True]
+    share = share_right(one, detectors, looked, QUICK.reach)
+    assert share in [1 / 2, 1 / 3, 1 / 4]
+    partly = watcher(clip, flow, examples(clip)[:1])
+    assert share_right(partly, detectors, looked, QUICK.reach) == 1
+    assert max(seen.confidence for seen in watch(one, detectors)) <= share
 
 
 def test_boxes_of_another_clip_teach_too_but_less_surely(tmp_path):
