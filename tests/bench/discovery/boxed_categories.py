@@ -138,10 +138,15 @@ def clips(data: Path) -> list[Scene]:
     return scenes
 
 
+def means_on(scenes: Sequence[Scene], boxed: int, tracks: bool, seed: int, folder: Path) -> Figures:
+    """The mean overlap of every arm on one category that has only boxes."""
+    found = arms_on(scenes, boxed, seed, STEPS, tracks, DiskCache(folder / f"boxed-{len(scenes)}", CACHE_BYTES))
+    return {arm: float(np.mean(found[arm])) for arm in (*BoxWay, CHOSEN)}
+
+
 def figures(scenes: Sequence[Scene], seed: int, cache: Path) -> Figures:
     """The mean overlap of every arm on the toys of a seed, where the striped category only has boxes."""
-    found = arms_on(scenes, STRIPED, seed, STEPS, False, DiskCache(cache / "boxes", CACHE_BYTES))
-    return {arm: float(np.mean(found[arm])) for arm in (*BoxWay, CHOSEN)}
+    return means_on(scenes, STRIPED, False, seed, cache)
 
 
 PROOF = Proof(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tests.bench.discovery import boxed_categories, exemplars_proof
-from tests.bench.discovery.boxed_categories import Scene, arms_on
+from tests.bench.discovery.boxed_categories import Scene, means_on
 from tests.bench.proofs.proof import Figures, Proof, real_clips
 from tests.toys.footage.movers import MoverClip
 
@@ -31,24 +31,24 @@ def _parts(masks: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
     return {n: numbers == n for n in range(1, count) if about[n, cv2.CC_STAT_AREA] >= LEAST}
 
 
-def boxed(given: tuple[Sequence[Scene], int], seed: int, folder: Path) -> Figures:
+def boxed(given: tuple[Sequence[Scene], int, bool], seed: int, folder: Path) -> Figures:
     """The mean overlap of every arm on one category that has only boxes."""
-    return {arm: float(np.mean(values)) for arm, values in arms_on(*given, seed).items()}
+    return means_on(*given, seed, folder)
 
 
 def proofs(data: Path) -> Sequence[Proof]:
     """Return the proof of watch and learn, clip by clip, and that of boxes beside masks."""
     scenes = {
-        f"fruits-nuts, boxes of {name}": (lambda kind=kind: boxed_categories.fruits(data), kind)
+        f"fruits-nuts, boxes of {name}": (lambda kind=kind: boxed_categories.fruits(data), kind, False)
         for kind, name in enumerate(("date", "fig", "hazelnut"))
     }
-    scenes["tabletop, boxes of its fifth object"] = (lambda: boxed_categories.tabletop(data), 4)
+    scenes["tabletop, boxes of its fifth object"] = (lambda: boxed_categories.tabletop(data), 4, True)
     return (
         replace(exemplars_proof.PROOF, name="watched clips", footage=lambda seed: crowds(data)),
         replace(
             boxed_categories.PROOF,
             name="boxed footage",
-            footage=lambda seed: {name: (read(), kind) for name, (read, kind) in scenes.items()},
+            footage=lambda seed: {name: (read(), kind, tracks) for name, (read, kind, tracks) in scenes.items()},
             figures=boxed,
         ),
     )
