@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.bench.discovery.boxes_by_looks import hits, seconds_with, told
+from tests.bench.discovery.footage.boxes_by_looks import hits, seconds_with, told
 
 TRUTH = [np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]]), np.array([[0.0, 0, 10, 10]])]
 

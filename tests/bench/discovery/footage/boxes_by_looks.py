@@ -1,7 +1,7 @@
 """Human seconds to nine tenths of all boxes of a clip: drawn one by one, or found from a few and said yes or no to.
 
-    python -m tests.bench.discovery.boxes_by_looks cdnet-highway --given 4 --data DATA
-    python -m tests.bench.discovery.boxes_by_looks tabletop --given 7 --data DATA
+    python -m tests.bench.discovery.footage.boxes_by_looks cdnet-highway --given 4 --data DATA
+    python -m tests.bench.discovery.footage.boxes_by_looks tabletop --given 7 --data DATA
 
 ``DATA`` holds ``video_masks/other`` in DAVIS layout. So many boxes are given of one frame, drawn at random among those
 that show many objects; where these are all, the frame is complete. Connected parts of the highway's masks are its
