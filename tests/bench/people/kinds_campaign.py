@@ -241,8 +241,8 @@ class Honest:
 def answer(page: Any, person: ScriptedPerson, task: Mapping[str, Any], truth: Mask) -> None:
     """Answer a frame with the kind that is asked for; what is right is left as it is shown."""
     user = ToolUser(page, person)
-    user.keep_nearest(OBJECT, truth)
-    shown = user.mask(OBJECT, truth)
+    number = user.nearest(truth, OBJECT)
+    shown = user.mask(number, truth)
     if not truth.any():
         person.key("0")
         return
@@ -251,20 +251,19 @@ def answer(page: Any, person: ScriptedPerson, task: Mapping[str, Any], truth: Ma
         return
     way = {"click": user.clicked, "box": user.boxed, "scribble": user.scribbled, "polygon": user.outlined}
     if not shown.any() or task["kind"] not in way:
-        mask = user.refined(OBJECT, truth)
+        mask = user.refined(number, truth)
         person.key("p")
         mask = person.draw(mask, visible(truth & ~mask))
         person.draw(mask, visible(mask & ~truth), fill=False)
     elif overlap(shown, truth) < GOOD:
-        way[task["kind"]](OBJECT, truth)
+        way[task["kind"]](number, truth)
     person.key("Enter")
 
 
 def _delivered(masks: Sequence[Any], like: Mask) -> Mask:
     found = np.zeros_like(like)
     for mask in masks:
-        if mask.track_id == OBJECT:
-            found |= decode(mask.rle)
+        found |= decode(mask.rle)
     return found
 
 

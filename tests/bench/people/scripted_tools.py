@@ -90,20 +90,21 @@ class ToolUser:
             for key in ("i", *str(track), "Enter"):
                 self._person.key(key)
 
-    def keep_nearest(self, track: int, truth: Mask) -> None:
-        """Where other objects are shown, delete all but the one nearest to the truth, which gets the number."""
+    def nearest(self, truth: Mask, new: int) -> int:
+        """Delete all objects but the one nearest to the truth, and that one, too, where it shares nothing with it;
+        returns its number, or that of a new one."""
         masks: Mapping[int, Mask] = masks_of(self._page.evaluate("() => fewframes.drawing().masks()"))
-        if not masks or set(masks) == {track}:
-            return
-        nearest = max(masks, key=lambda number: overlap(masks[number], truth))
-        for number in sorted(masks, key=lambda number: number == nearest):
+        if not masks or set(masks) == {new}:
+            return new
+        near = max(masks, key=lambda number: overlap(masks[number], truth))
+        kept = near if (masks[near] & truth).any() else new
+        for number in sorted(masks, key=lambda number: number == near):
             while self._page.evaluate("() => fewframes.drawing().selected?.track") != number:
                 self._person.key("ArrowDown")
-            if number != nearest or not (masks[number] & truth).any():
+            if number != kept:
                 self._person.look()
                 self._person.key("Delete")
-            else:
-                self.number(track)
+        return kept
 
     def _tried(self, track: int, truth: Mask, mask: Mask, gesture: Callable[[], None]) -> Mask:
         """Make a gesture; one that saves nothing is taken back."""
