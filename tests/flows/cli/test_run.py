@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -223,6 +223,50 @@ def test_a_run_that_only_waits_opens_the_ledger_once_to_look_and_once_to_tell(ro
     monkeypatch.setattr(Connector, "_connect", lambda self, writing: opened.append(1) or connect(self, writing))
     assert "waits for 2 labels" in run("run", root)[1]
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("command", ["run", "round"])
+def test_a_prefect_server_lives_while_a_flow_runs(root, flows, monkeypatch, command):
+    lived = []
+
+    @contextmanager
+    def server(home):
+        lived.append(("begins", home, len(flows.given)))
+        yield
+        lived.append(("ends", home, len(flows.given)))
+
+    monkeypatch.setattr(prefect_server, "prefect_server", server)
+    assert run(command, root)[0] == 0
+    assert lived == [("begins", root / "prefect", 0), ("ends", root / "prefect", 1)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["round"],
+        ["run", "--set", "stopping.max_rounds=9"],
+        ["status"],
+        ["settings"],
+        ["pause"],
+        ["resume"],
+        ["round", "--abandon", "--yes"],
+        ["versions"],
+        ["report"],
+        ["backup", "b.tar"],
+        ["annotator", "list"],
+    ],
+)
+def test_no_prefect_server_starts_where_no_flow_runs(root, flows, monkeypatch, words):
+    asked(Ledger(root / "ledger.duckdb"))
+
+    def server(home):
+        pytest.fail(f"{words} started a Prefect server in {home}")
+
+    monkeypatch.setattr(prefect_server, "prefect_server", server)
+    monkeypatch.chdir(root)
+    result = CliRunner().invoke(main, [*words, "--project", str(root)])
+    assert (result.exit_code, flows.given, (root / "prefect").exists()) == (0, [], False), result.output
 
 
 def test_a_campaign_that_is_over_says_so_without_prefect_or_the_student(root):
