@@ -54,6 +54,13 @@ class Frames:
         keys = np.unique(self.keys)
         return Frames(keys >> _VIDEO_STRIDE, keys & ((1 << _VIDEO_STRIDE) - 1))
 
+    def by_video(self) -> "dict[int, Frames]":
+        """Return the frames of each video that has some, in the order that they have here."""
+        order = np.argsort(self.video_id, kind="stable")
+        videos, starts = np.unique(self.video_id[order], return_index=True)
+        parts = np.split(order, starts[1:])
+        return {video: self[part] for video, part in zip(videos.tolist(), parts, strict=True)} if len(self) else {}
+
     def and_those(self, others: "Frames") -> "Frames":
         """Return the same frames, followed by others."""
         both = ((self.video_id, others.video_id), (self.frame_idx, others.frame_idx))

@@ -52,11 +52,12 @@ def discovered_masks(
 
     Masks of categories that were merged since have the category that it is now, those of removed ones are left out.
     """
-    path = ledger.prediction_paths(DISCOVERY_ROUND).get(video_id)
-    if path is None:
-        return {}
-    video = next(video for video in ledger.videos() if video.video_id == video_id)
-    ended, size = ledger.ended_categories(), (video.height, video.width)
+    with ledger.held():
+        path = ledger.prediction_path(DISCOVERY_ROUND, video_id)
+        if path is None:
+            return {}
+        video, ended = ledger.video_numbered(video_id), ledger.ended_categories()
+    size = (video.height, video.width)
     found = {}
     for frame in read_predictions(project.absolute(path), frame_indices):
         masks = [_shown(frame.frame_idx, seen, size) for seen in frame.objects]
@@ -67,7 +68,7 @@ def discovered_masks(
 
 def discovered_tracks(project: Project, ledger: Ledger, video_id: int) -> set[int]:
     """Return the numbers of the objects that were discovered in a video."""
-    path = ledger.prediction_paths(DISCOVERY_ROUND).get(video_id)
+    path = ledger.prediction_path(DISCOVERY_ROUND, video_id)
     if path is None:
         return set()
     return {seen.track_id for frame in read_predictions(project.absolute(path)) for seen in frame.objects}

@@ -1,8 +1,10 @@
 """What the selection by value knows of a video: how wrong its labels probably are, and how far a label reaches."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from al_core.records import DeliveredMask, FrameRef, Provenance
 from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import OVER_A_CUT, Outlook
 from al_core.selection.hazard import hazards
+from al_core.selection.pool import Frames
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.stores.optical_flow import FlowStore
 from tasks.certificates.vouched_frames import VouchedFrames, is_vouched
@@ -26,6 +29,9 @@ Delivered = Mapping[int, Sequence[DeliveredMask]]
 
 Worth = Callable[[], Calibration]
 """Asked when it is first needed; see :func:`~al_core.selection.presence.expected_of`."""
+
+READ_AT_ONCE = 64
+"""Videos whose predictions are read together: each reading opens the ledger, which takes longer than to read."""
 
 MISSED = 0.5
 """Error that a frame is expected to have where half of the teachers see an object that the others do not."""
@@ -51,6 +57,7 @@ def outlooks_of(
     propagation, shots_of = context.settings.propagation, context.shots_of
     ledger, before, store = context.ledger, context.before.round_id, FlowStore(context.project.cache / "flow")
     videos = {video.video_id: video for video in ledger.videos()}
+    disagreement = _disagreement(ledger, before)
 
     @cache
     def outlook(video_id: int) -> Outlook:
@@ -63,7 +70,7 @@ def outlooks_of(
         shown = delivered if known else discovered_masks(context.project, ledger, video_id, range(video.n_frames))
         hazard = hazards(flow, video.n_frames, lambda i: _union(shown.get(i, ()), flow.size), objects)
         hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
-        agreed = 1 - MISSED * _disagreement(ledger, before, video_id, video.n_frames)
+        agreed = 1 - MISSED * disagreement(video_id, video.n_frames)
         error = 1 - (1 - expected.error) * agreed
         return Outlook(error, hazard, found.labelled, objects, expected.vacant, expected.unseen, found.stay)
 
@@ -97,24 +104,26 @@ def expectations_of(
     asked = ledger.asked_frames(round_id if asked_before is None else asked_before)
     shows = {label.frame: bool(label.objects) for label in context.labels_before if label.complete or label.objects}
     cues = cues_of(context)
+    # Each video asks for its own, so that they are told apart once: so many videos have so many labels.
+    shown, asked_of, all_show = _by_video(shows), Frames.of(**asked).by_video(), list(shows.values())
 
     def rate(video_id: int) -> float:
-        return presence_of(_of_video(shows, video_id), list(shows.values())).rate
+        return presence_of(shown.get(video_id, []), all_show).rate
 
     @cache
     def weight() -> float:
         """How much the look of frames tells; it is only asked for where labels are empty."""
         values = [float(cues(frame.video_id)[frame.frame_idx]) for frame in shows]
-        return weight_of(values, list(shows.values()), [rate(frame.video_id) for frame in shows])
+        return weight_of(values, all_show, [rate(frame.video_id) for frame in shows])
 
     @cache
     def expectation(video_id: int) -> Expectation:
         n_frames = videos[video_id].n_frames
         delivered = vouched.delivered(video_id)
-        labelled = frozenset(asked["frame_idx"][asked["video_id"] == video_id].tolist())
+        labelled = frozenset(asked_of[video_id].frame_idx.tolist()) if video_id in asked_of else frozenset()
         stays = stays_of([bool(delivered.get(i)) for i in range(n_frames)])
-        presence = presence_of(_of_video(shows, video_id), list(shows.values()), stays)
-        likely = None if all(shows.values()) else chances(presence.rate, cues(video_id), weight())
+        presence = presence_of(shown.get(video_id, []), all_show, stays)
+        likely = None if all(all_show) else chances(presence.rate, cues(video_id), weight())
         ranges = context.shots_of(video_id).ranges(n_frames)
         expected = _expected(delivered, labelled, ranges, presence, likely, worth(), 1 - vouched.bound)
         sure = [frame for frame, masks in delivered.items() if is_vouched(masks)]
@@ -137,8 +146,12 @@ def cues_of(context: RoundContext) -> Callable[[int], NDArray[np.float64]]:
     return cues
 
 
-def _of_video(shows: Mapping[FrameRef, bool], video_id: int) -> list[bool]:
-    return [shown for frame, shown in sorted(shows.items()) if frame.video_id == video_id]
+def _by_video(shows: Mapping[FrameRef, bool]) -> dict[int, list[bool]]:
+    """Return what is said of each video's frames, in their order."""
+    found: dict[int, list[bool]] = defaultdict(list)
+    for frame, shown in sorted(shows.items()):
+        found[frame.video_id].append(shown)
+    return found
 
 
 def _expected(
@@ -162,12 +175,24 @@ def _confidence(mask: DeliveredMask, sure: float) -> float:
     return max(mask.confidence, sure) if mask.provenance is Provenance.ACCEPTED else mask.confidence
 
 
-def _disagreement(ledger: Ledger, round_id: int, video_id: int, n_frames: int) -> NDArray[np.float64]:
-    """Return how often teachers miss objects that others see, float64 [n_frames] in [0, 1]; 0 without prediction."""
-    found = np.zeros(n_frames)
-    rows = ledger.predictions(round_id, video_id)
-    found[rows["frame_idx"]] = np.clip(rows["existence_disagreement"], 0, 1)
-    return found
+def _disagreement(ledger: Ledger, round_id: int) -> Callable[[int, int], NDArray[np.float64]]:
+    """Return, for a video and its number of frames, how often teachers miss objects that others see, float64 [n_frames]
+    in [0, 1]; 0 without prediction."""
+
+    @lru_cache(maxsize=2)
+    def block(first: int) -> dict[int, tuple[NDArray[Any], NDArray[Any]]]:
+        rows = ledger.disagreements(round_id, first, first + READ_AT_ONCE - 1)
+        videos, starts = np.unique(rows["video_id"], return_index=True)
+        columns = (np.split(rows[name], starts[1:]) for name in ("frame_idx", "existence_disagreement"))
+        return dict(zip(videos.tolist(), zip(*columns, strict=True), strict=False))
+
+    def disagreement(video_id: int, n_frames: int) -> NDArray[np.float64]:
+        found = np.zeros(n_frames)
+        frames, values = block(video_id - video_id % READ_AT_ONCE).get(video_id, (np.zeros(0, int), np.zeros(0)))
+        found[frames] = np.clip(values, 0, 1)
+        return found
+
+    return disagreement
 
 
 def _objects(delivered: Delivered) -> float:

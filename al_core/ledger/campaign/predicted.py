@@ -84,6 +84,22 @@ class PredictionOperations(Operations):
         return dict(self._rows(query, [round_id]))
 
     @reads
+    def prediction_path(self, round_id: int, video_id: int) -> str | None:
+        """Return the Parquet file of predicted objects of one video, relative to the project folder, or None."""
+        query = "SELECT path FROM prediction_batch WHERE round_id = ? AND video_id = ?"
+        return next((path for (path,) in self._rows(query, [round_id, video_id])), None)
+
+    @reads
+    def disagreements(self, round_id: int, first: int, last: int) -> dict[str, NDArray[Any]]:
+        """Return columns ``video_id``, ``frame_idx``, ``existence_disagreement`` of the videos with these numbers and
+        those between."""
+        return self._columns(
+            "SELECT video_id, frame_idx, existence_disagreement FROM prediction WHERE round_id = $1 "
+            "AND video_id BETWEEN $2 AND $3 ORDER BY video_id, frame_idx",
+            [round_id, first, last],
+        )
+
+    @reads
     def predictions(self, round_id: int, video_id: int | None = None) -> dict[str, NDArray[Any]]:
         """Return predictions per frame, by video and frame.
 

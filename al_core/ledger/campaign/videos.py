@@ -131,6 +131,19 @@ class VideoOperations(Operations):
             return next(iter(_videos(connection, "sha256 = ?", [sha256])), None)
 
     @reads
+    def video_numbered(self, video_id: int) -> Video:
+        """Return one video by its number.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        with self._connector.session() as connection:
+            found = _videos(connection, "video_id = ?", [video_id])
+        if not found:
+            raise UnknownName("number of a video", str(video_id), ())
+        return found[0]
+
+    @reads
     def video(self, name: str) -> Video:
         """Return one video by name.
 

@@ -49,7 +49,9 @@ def select_value(pool: Pool, n: int, settings: SelectionSettings, rng: np.random
 
 def _planned(pool: Pool, n: int, settings: SelectionSettings, ahead: int = 0) -> list[Spot]:
     """Plan ``ahead`` labels, at least ``n``, and return those that are worth most."""
-    lines = [line for video in sorted(pool.lengths) if (line := _line(pool, video, settings)) is not None]
+    # Searching all candidates for those of each video would cost what both together count to.
+    candidates = pool.candidates.by_video()
+    lines = [_line(pool, video, candidates[video], settings) for video in sorted(pool.lengths) if video in candidates]
     plan(lines, max(n, ahead), ROUNDS_AHEAD * n)
     return first_of(lines, n)
 
@@ -81,12 +83,9 @@ def _spread(
     return [replace(s, rank=len(taken) + s.rank) for s in found]
 
 
-def _line(pool: Pool, video: int, settings: SelectionSettings) -> Line | None:
-    """Return a video with the places that may be chosen; None where there is none."""
+def _line(pool: Pool, video: int, mine: Frames, settings: SelectionSettings) -> Line:
+    """Return a video with the places that may be chosen, of its candidates."""
     assert pool.outlooks is not None
-    mine = pool.candidates[pool.candidates.video_id == video]
-    if not len(mine):
-        return None
     free = Limits(mine, settings.min_gap, 0, pool.labelled, pool.shots).allowed
     room = settings.quota_per_video or len(mine)
     return Line(video, pool.outlooks(video), mine.frame_idx[free], pool.offers, max(settings.min_gap, 1), room)
