@@ -44,11 +44,12 @@ def predict_work(context: RoundContext) -> Predicted:
     ledger, seen = context.ledger, ObjectsSeen.of(context.ledger, context.round_id)
     done = ledger.prediction_paths(context.round_id)
     todo = [video for video in context.videos if video.video_id not in done]
-    made_from = {v.video_id: predictions_made_from(context, v, seen.of_video(v.video_id)) for v in todo}
+    student = context.required(Trained)
+    made_from = {v.video_id: predictions_made_from(context, v, student.sha256, seen.of_video(v.video_id)) for v in todo}
     linked = link_predictions(context, made_from)
     todo = [video for video in todo if video.video_id not in linked]
     known = predicted_before(context) if todo else {}
-    checkpoint = context.project.absolute(context.required(Trained).checkpoint)
+    checkpoint = context.project.absolute(student.checkpoint)
     members = load_members_for(checkpoint, context.settings) if any(v.video_id not in known for v in todo) else []
     for video in todo:
         told = progress_of(f"predict {video.name}")

@@ -15,7 +15,7 @@ from al_core.fingerprint import code_fingerprint, fingerprint, fingerprint_file
 from al_core.fusion.choice import Choice
 from al_core.fusion.survey import Judged
 from al_core.records import CategoryTag, FrameLabel, Provenance, Video, fingerprint_labels
-from tasks.steps.context import RoundContext, Trained
+from tasks.steps.context import RoundContext
 
 MACHINE = (Provenance.PROPAGATED.value, Provenance.TEACHER.value)
 """Provenances whose confidences are calibrated as they are delivered."""
@@ -30,10 +30,11 @@ _FILES = ("encoder", "parent", "cutie_weights", "sam_weights")
 """Settings of propagation that name files of weights."""
 
 
-def predictions_made_from(context: RoundContext, video: Video, labelled: Sequence[object]) -> str:
+def predictions_made_from(context: RoundContext, video: Video, student: str, labelled: Sequence[object]) -> str:
     """Return the hash of all that a video's predictions and their scores depend on; empty where it is not known.
 
     Args:
+        student: hash of its checkpoint.
         labelled: what tells how many objects its frames should show.
     """
     if context.settings.uncertainty.plugins:
@@ -42,7 +43,7 @@ def predictions_made_from(context: RoundContext, video: Video, labelled: Sequenc
         context,
         video,
         what="predictions",
-        student=context.required(Trained).sha256,
+        student=student,
         teachers=context.stored.part("teachers"),
         uncertainty=context.stored.part("uncertainty"),
         size=[context.stored.part(f"student.{name}") for name in ("long_side", "max_objects")],

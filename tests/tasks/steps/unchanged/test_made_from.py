@@ -88,7 +88,7 @@ def test_several_propagators_weigh_by_their_calibrations(unit: Unit) -> None:
 def test_of_plug_ins_nobody_knows_what_they_depend_on(unit: Unit) -> None:
     assert unit.hashed({"propagation.methods": ["flow", "mine:carry"]}, choice=None) == ""
     context = context_of(unit.project, unit.ledger, settings=Settings().changed({"uncertainty.plugins": ["mine:rate"]}))
-    assert predictions_made_from(context, unit.ledger.videos()[0], []) == ""
+    assert predictions_made_from(context, unit.ledger.videos()[0], "a" * 64, []) == ""
 
 
 def test_calibrations_are_told_to_the_last_bit() -> None:
