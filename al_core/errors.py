@@ -190,5 +190,9 @@ class WorkerLost(FewframesError):
     """A worker process ended before its work was done; what others did is kept."""
 
 
+class VersionsDiffer(FewframesError):
+    """A worker of another version: what it makes might differ, so it is given nothing."""
+
+
 class ToolUnreachable(FewframesError):
     """A labelling tool does not answer, or refuses what it is asked; nothing is lost, trying again is safe."""

@@ -522,6 +522,24 @@ class NotifySettings(_Section):
     page_url: PublicUrl = ""
 
 
+class ComputeSettings(_Section):
+    """Who does the heavy work of a round: this process, or workers on this and other machines.
+
+    ``address`` is that of the Dask scheduler, or of Ray (empty: Ray on this machine). ``threads`` of numerical
+    libraries are fixed for every worker, so that masks are the same to the byte wherever they are made; 0 leaves it to
+    each machine. ``gpus_per_task`` are set aside for a video or a seed; 0 asks for none. ``shared`` is a folder that
+    all machines see under this path, empty for one within the project. A video or seed that takes longer than
+    ``limit_seconds`` is given to another worker; 0 waits for ever.
+    """
+
+    engine: Literal["local", "dask", "ray"] = "local"
+    address: str = ""
+    threads: NonNegative = 0
+    gpus_per_task: Annotated[float, Field(ge=0)] = 0.0
+    shared: str = ""
+    limit_seconds: Seconds = 7200.0
+
+
 RENAMED: dict[str, str] = {"propagation.method": "propagation.methods"}
 """What settings are called now, by the dotted name that earlier versions gave them. Where several values came to be
 allowed, one value is a list of one."""
@@ -549,6 +567,7 @@ class Settings(_Section):
     certificates: CertificateSettings = CertificateSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     notify: NotifySettings = NotifySettings()
+    compute: ComputeSettings = ComputeSettings()
 
     @property
     def sha256(self) -> str:

@@ -95,6 +95,10 @@ EXAMPLES = {
         'fewframes deploy --project work --cron "ingest=30 5 * * *" --footage clips --export youtube-vis=labels',
     ],
     "work": ["fewframes work --project work"],
+    "worker": [
+        "fewframes worker tcp://10.0.0.5:8786",
+        "fewframes worker tcp://10.0.0.5:8786 --gpus-per-task 1 --folder /scratch/fewframes",
+    ],
     "annotator": [
         "fewframes annotator add ada --project work",
         "fewframes annotator add bo --role lead --url https://labels.example.org --project work",

@@ -210,6 +210,17 @@ MEANING = {
     "notify.url": "Address that is told of each event by a JSON POST; empty: nobody is told.",
     "notify.url_variable": "Name of the environment variable with that address, where the address is a secret.",
     "notify.page_url": "Where people open the page, for links; empty: where `serve` answers on this machine.",
+    "compute.engine": "Who trains, predicts and propagates: this process (`local`), or workers of `dask` or `ray` (see "
+    "[scaling](scaling.md)).",
+    "compute.address": "Where the Dask scheduler listens, such as `tcp://10.0.0.5:8786`; for Ray `auto` or "
+    "`ray://...`, or empty for this machine alone.",
+    "compute.threads": "Threads of numerical libraries, in every worker; fixed, masks are the same to the byte on any "
+    "engine. 0 leaves it to each machine.",
+    "compute.gpus_per_task": "GPUs set aside for a video or a seed; below 1, several share one. With `local` and more "
+    "than one share, so many processes work side by side. 0 sets none aside.",
+    "compute.shared": "Folder that all machines see under this absolute path, through which files go; empty: "
+    "`exchange` in the project.",
+    "compute.limit_seconds": "A video or seed that takes a worker longer is given to another one; 0 waits for ever.",
 }
 """What each setting means, by dotted name."""
 

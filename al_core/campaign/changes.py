@@ -44,6 +44,7 @@ LAST_CHANCE = {
     "certificates.teach": "train",
     "stopping": "finish",
     "notify": "finish",
+    "compute": "finish",
 }
 """The step that a setting must come before, to hold in a round that has begun: by name, or by section."""
 

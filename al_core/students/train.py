@@ -138,6 +138,29 @@ def train_student(
     return TrainedStudent(final, curve, seconds, run.device, tuple(run.notes), n_unlabelled, content.get("parts", {}))
 
 
+def train_seed(number: int, student: StudentSettings, **others: Any) -> tuple[Path, str]:
+    """Train one of the students that :func:`train_student` trains with the same arguments, which then finds it done.
+
+    Args:
+        number: of the seed, from 0.
+
+    Returns:
+        The file, ``seed0.finished.pth`` in the folder of the training, and the device it was trained on.
+    """
+    import_mmdet()
+    if student.unlabelled == "none":
+        others = {**others, "unlabelled": ()}
+    run = _Run(student, **others)
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    _finish_part(run, number, keep=True)
+    return finished_seed(run.work_dir, number), run.device
+
+
+def finished_seed(work_dir: Path, number: int) -> Path:
+    """Return the file that holds the student of one seed until all are done."""
+    return work_dir / f"seed{number}.finished.pth"
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all seeds of a training share: the arguments of :func:`train_student`, and notes that grow with it."""
@@ -150,8 +173,8 @@ class _Run:
     work_dir: Path
     seed: int
     iterations: int
-    init_checkpoint: Path | None
-    on_progress: Callable[[Progress], None] | None
+    init_checkpoint: Path | None = None
+    on_progress: Callable[[Progress], None] | None = None
     statistics_batches: int = STATISTICS_BATCHES
     unlabelled: Sequence[UnlabelledSample] = ()
     nearness: Nearness | None = None
@@ -217,18 +240,21 @@ class _Run:
             self.on_progress(Progress(number * self.iterations + done, total, f"loss {loss:.3f}"))
 
 
-def _finish_part(run: _Run, number: int) -> dict[str, Any]:
-    """Return the student of one seed with its teachers, trained now or before."""
-    finished = run.work_dir / f"seed{number}.finished.pth"
+def _finish_part(run: _Run, number: int, keep: bool = False) -> dict[str, Any]:
+    """Return the student of one seed with its teachers, trained now or before; ``keep`` a file of it in any case."""
+    finished = finished_seed(run.work_dir, number)
     part = _read_if_same(run, finished)
+    told = len(run.notes)
     if part is None:
         resume_from = run.work_dir / f"seed{number}.resume.pth"
         if _read_if_same(run, resume_from) is None:
             resume_from.unlink(missing_ok=True)
         part = {"identity": run.identity, **_train_one(run, number, resume_from)}
-        if run.teachers.seeds > 1:
-            _write(part, finished)
+        if run.teachers.seeds > 1 or keep:
+            _write({**part, "notes": run.notes[told:]}, finished)
         resume_from.unlink(missing_ok=True)
+    else:
+        run.notes.extend(part.get("notes", ()))
     return part
 
 

@@ -8,6 +8,7 @@ that people labelled: an object that was there and that no teacher sees is one o
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,21 @@ def expected_objects(labelled: Mapping[int, int], elsewhere: int = 0, shots: Sho
     of_shot: defaultdict[int, list[int]] = defaultdict(list)
     for frame in sorted(labelled):
         of_shot[shots.shot_of(frame)].append(frame)
+    return _AsNearest(dict(labelled), dict(of_shot), elsewhere, shots)
 
-    def expected(frame_idx: int) -> int:
-        frames = of_shot.get(shots.shot_of(frame_idx))
-        return labelled[min(frames, key=lambda i: abs(i - frame_idx))] if frames else elsewhere
 
-    return expected
+@dataclass(frozen=True)
+class _AsNearest:
+    """What :func:`expected_objects` returns, which travels to workers: the labelled frames of each shot, rising."""
+
+    labelled: Mapping[int, int]
+    of_shot: Mapping[int, list[int]]
+    elsewhere: int
+    shots: Shots
+
+    def __call__(self, frame_idx: int) -> int:
+        frames = self.of_shot.get(self.shots.shot_of(frame_idx))
+        return self.labelled[min(frames, key=lambda i: abs(i - frame_idx))] if frames else self.elsewhere
 
 
 class FrameScorer:

@@ -154,3 +154,24 @@ def _checked(project: "Project", preset: str | None, changes: Mapping[str, Any])
 
     check(settings_for_run(project, preset, changes), project, tokens=False)
     return dict(changes)
+
+
+@click.command()
+@click.argument("address")
+@click.option("--processes", type=click.IntRange(1), help="How many work side by side.  [default: 1, or one per GPU]")
+@click.option(
+    "--gpus-per-task",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="GPUs of each; below 1, that many share one. 0 sets none aside.",
+)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="For decoded frames; its own.")
+def worker(address: str, processes: int | None, gpus_per_task: float, folder: Path | None) -> None:
+    """Do the heavy work of rounds for the Dask scheduler at ADDRESS, such as tcp://10.0.0.5:8786.
+
+    A project whose compute.engine is "dask" gives it videos and seeds. Ctrl-C ends it; what it was doing, others do.
+    """
+    from tasks.engines.worker_processes import work_for
+
+    work_for(address, processes or 0, gpus_per_task, folder)

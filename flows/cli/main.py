@@ -46,6 +46,7 @@ LATER = {
     "review": "flows.cli.people.review:review",
     "deploy": "flows.cli.deploy:deploy",
     "work": "flows.cli.deploy:work",
+    "worker": "flows.cli.deploy:worker",
     "versions": "flows.cli.versions:versions",
     "diff": "flows.cli.versions:diff",
     "rollback": "flows.cli.versions:rollback",

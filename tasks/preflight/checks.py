@@ -24,6 +24,7 @@ from al_core.settings import (
     LEARNED,
     OF_PROJECT,
     AnnotatorSettings,
+    ComputeSettings,
     DiscoverySettings,
     PropagationSettings,
     SelectionSettings,
@@ -67,8 +68,9 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
     _check_discovery(settings.discovery)
     if settings.certificates.automatic:
         _check_certificates(settings)
+    _check_compute(settings.compute, settings.student.device)
     with _about("student.device"):
-        if settings.student.device.startswith("cuda"):
+        if settings.student.device.startswith("cuda") and settings.compute.engine == "local":
             from al_core.students.build import choose_device
 
             choose_device(settings.student.device)
@@ -87,6 +89,31 @@ def check(settings: Settings, project: Project | None = None, tokens: bool = Tru
         _check_truth(settings.annotator, ledger)
         _check_footage(settings.selection, ledger.pool_lengths().values())
         _check_batch(settings, ledger.videos())
+
+
+def _check_compute(compute: ComputeSettings, device: str) -> None:
+    """Look at who is to do the heavy work; whether somebody answers shows when a step begins."""
+    package = {"local": "", "dask": "prefect_dask", "ray": "prefect_ray"}[compute.engine]
+    if package and find_spec(package) is None:
+        extra = f"python -m pip install 'fewframes[{compute.engine}]'"
+        raise BadSettings(
+            f"compute.engine: {compute.engine} needs {package.replace('_', '-')}; install it with: {extra}"
+        )
+    if compute.engine == "dask" and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d+", compute.address):
+        raise BadSettings(
+            f"compute.address: expected that of a Dask scheduler, such as tcp://10.0.0.5:8786, got {compute.address!r}"
+        )
+    if compute.engine == "local" and compute.address:
+        raise BadSettings("compute.address: nobody is asked there while compute.engine is local; set the engine too")
+    if compute.engine != "local" and ":" in device:
+        raise BadSettings(
+            f"student.device: {device} is one of this machine's; with compute.engine={compute.engine} each worker has "
+            "its own, so set auto, and compute.gpus_per_task"
+        )
+    if compute.shared and not (Path(compute.shared).is_absolute() and os.access(compute.shared, os.W_OK | os.X_OK)):
+        raise BadSettings(
+            f"compute.shared: expected the absolute path of a folder that can be written, got {compute.shared!r}"
+        )
 
 
 def check_rounds(project: Project) -> None:

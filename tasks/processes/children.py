@@ -82,6 +82,9 @@ def use_threads(n: int) -> None:
     """Let this process's numerical libraries use ``n`` threads, so that processes side by side do not fight."""
     import cv2
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(n)
     cv2.setNumThreads(n)
+    # Of the libraries of linear algebra below NumPy and SciPy, whatever the environment says.
+    threadpool_limits(n)

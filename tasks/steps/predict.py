@@ -15,6 +15,9 @@ from al_core.records import COMPONENTS, ONE_SHOT, Progress, Shots, Video
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, read_predictions, write_predictions
 from al_core.uncertainty.scores import Expected, FrameScorer, combine, expected_objects
+from tasks.engines.engine import engine_of
+from tasks.engines.jobs import Place
+from tasks.engines.shared_folder import HandedFile
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, RoundContext, Trained, hashes_of
 from tasks.steps.unchanged.made_from import predictions_made_from
@@ -49,14 +52,82 @@ def predict_work(context: RoundContext) -> Predicted:
     linked = link_predictions(context, made_from)
     todo = [video for video in todo if video.video_id not in linked]
     known = predicted_before(context) if todo else {}
-    checkpoint = context.project.absolute(student.checkpoint)
-    members = load_members_for(checkpoint, context.settings) if any(v.video_id not in known for v in todo) else []
-    for video in todo:
-        told = progress_of(f"predict {video.name}")
-        expected = seen.expected(video.video_id, context.shots_of(video.video_id))
-        predict_video(context, video, members, told, known.get(video.video_id), expected, made_from[video.video_id])
+    for video in (video for video in todo if video.video_id in known):
+        told, i = progress_of(f"predict {video.name}"), video.video_id
+        predict_video(context, video, [], told, known[i], seen.expected(i, context.shots_of(i)), made_from[i])
+    _predict_anew(context, [video for video in todo if video.video_id not in known], seen, made_from)
     paths = ledger.prediction_paths(context.round_id)
     return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths))
+
+
+def _predict_anew(
+    context: RoundContext, videos: Sequence[Video], seen: "ObjectsSeen", made_from: Mapping[int, str]
+) -> None:
+    """Have videos predicted by whoever does the heavy work, and tell the ledger of each as it is done."""
+    if not videos:
+        return
+    project, ledger = context.project, context.ledger
+    with engine_of(context.settings.compute, project, Predicted.step, lambda: context.frames) as engine:
+        given = engine.files.give(project.absolute(context.required(Trained).checkpoint))
+        jobs = [PredictJob.of(context, video, given, seen) for video in videos]
+        for job, (file, table) in engine.each(Predicted.step, jobs):
+            engine.files.take(file, job.target)
+            ledger.put_predictions(context.round_id, job.key, table, project.relative(job.target), made_from[job.key])
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """A video to predict and to score, wherever that is done.
+
+    Attributes:
+        checkpoint: the student's, with its teachers.
+        target: where the owner keeps the objects, a Parquet file.
+        expected: how many objects a frame should show.
+        shots: of the video; frames on two sides of a cut are not compared.
+    """
+
+    video: Video
+    settings: Settings
+    checkpoint: HandedFile
+    target: Path
+    expected: Expected | None
+    shots: Shots
+
+    @classmethod
+    def of(cls, context: RoundContext, video: Video, checkpoint: HandedFile, seen: "ObjectsSeen") -> "PredictJob":
+        """Return what there is to know of a video of a round."""
+        shots = context.shots_of(video.video_id)
+        expected, target = seen.expected(video.video_id, shots), predictions_place(context, video.video_id)
+        return cls(video, context.settings, checkpoint, target, expected, shots)
+
+    @property
+    def name(self) -> str:
+        """What is done to which video."""
+        return f"predict {self.video.name}"
+
+    @property
+    def key(self) -> int:
+        """The video's number."""
+        return self.video.video_id
+
+    def work(self, place: Place) -> tuple[HandedFile, pa.Table]:
+        """Predict the video; returns the file of objects, and the table that :func:`scored_to_file` returns."""
+        frames, settings = place.frames([self.video], self.settings.frames), self.settings
+        members = place.kept(
+            (self.checkpoint, settings.sha256),
+            lambda: load_members_for(place.files.open(self.checkpoint), settings),
+        )
+        images = frames.iterate(self.key)
+        told = telling(images, self.video.n_frames, self.video.name, progress_of(self.name))
+        predicted, size = predicted_by(members, told, settings), frames.size(self.key)
+        return place.files.made(
+            self.target, lambda path: scored_to_file(path, predicted, size, settings, self.expected, self.shots)
+        )
+
+
+def predictions_place(context: RoundContext, video_id: int) -> Path:
+    """Return the file in which a round keeps the predicted objects of a video."""
+    return context.project.round_dir(context.round_id) / "predictions" / f"{video_id:05d}.parquet"
 
 
 def predicted_before(context: RoundContext) -> dict[int, Path]:
@@ -114,7 +185,7 @@ def predict_video(
     project, ledger, frames = context.project, context.ledger, context.frames
     shots = context.shots_of(video.video_id)
     if known is None:
-        path = project.round_dir(context.round_id) / "predictions" / f"{video.video_id:05d}.parquet"
+        path = predictions_place(context, video.video_id)
         told = telling(frames.iterate(video.video_id), video.n_frames, video.name, on_progress)
         predicted = predicted_by(members, told, context.settings)
         table = scored_to_file(path, predicted, frames.size(video.video_id), context.settings, expected, shots)

@@ -28,13 +28,18 @@ from al_core.records import (
     FrameRef,
     Identities,
     Progress,
+    Shots,
     Video,
     fingerprint_labels,
 )
+from al_core.settings import PropagationSettings, Settings
 from al_core.stores.delivered import Summary, read_uncalibrated, write_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_predictions
 from tasks.certificates.frozen_masks import with_frozen
+from tasks.engines.engine import engine_of
+from tasks.engines.jobs import Place
+from tasks.engines.shared_folder import Files, HandedFile, OwnFiles
 from tasks.progress import progress_of, telling
 from tasks.steps.context import Predicted, Propagated, RoundContext, hashes_of
 from tasks.steps.unchanged.made_from import MACHINE, calibrations_text, delivered_made_from
@@ -101,10 +106,12 @@ def propagate_work(context: RoundContext) -> Propagated:
     todo = list(_units(context, [v for v in context.videos if v.video_id not in done], maps, choices))
     made_from = {unit.video.video_id: unit.made_from for unit in todo}
     linked, earlier = link_delivered(context, made_from, calibrations_text(maps, MACHINE))
-    for unit in (unit for unit in todo if unit.video.video_id not in linked):
+    anew = [unit for unit in todo if unit.video.video_id not in linked]
+    for unit in (unit for unit in anew if unit.video.video_id in earlier):
         video = unit.video
         given = (video, unit.labels, unit.predictions, progress_of(f"propagate {video.name}"), maps)
-        propagate_video(context, *given, unit.choice, unit.known, unit.made_from, earlier=earlier.get(video.video_id))
+        propagate_video(context, *given, unit.choice, unit.known, unit.made_from, earlier=earlier[video.video_id])
+    _propagate_anew(context, [unit for unit in anew if unit.video.video_id not in earlier], maps)
     paths = ledger.delivered_paths(round_id)
     return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
 
@@ -142,6 +149,161 @@ def _units(
         yield _Unit(video, mine, path, choice, known, made_from)
 
 
+def _propagate_anew(context: RoundContext, units: "Sequence[_Unit]", maps: Mapping[str, Calibration]) -> None:
+    """Have videos labelled by whoever does the heavy work, and tell the ledger of each as it is done."""
+    if not units:
+        return
+    made_from = {unit.video.video_id: unit.made_from for unit in units}
+    with engine_of(context.settings.compute, context.project, Propagated.step, lambda: context.frames) as engine:
+        jobs = [
+            PropagateJob.of(context, engine.files, u.video, u.labels, u.predictions, maps, u.choice, u.known)
+            for u in units
+        ]
+        for job, made in engine.each(Propagated.step, jobs):
+            _store(context, engine.files, job, made, made_from[job.key])
+
+
+@dataclass(frozen=True)
+class DeliveredVideo:
+    """What was delivered of a video.
+
+    Attributes:
+        n_covered: frames that are labelled.
+        summary: (provenance, frames with such a mask, masks, mean confidence).
+        categories: (provenance, category, masks).
+    """
+
+    file: HandedFile
+    n_covered: int
+    summary: Summary
+    categories: list[tuple[str, int, int]]
+
+
+WEIGHTS = ("encoder", "parent", "cutie_weights", "sam_weights")
+"""Settings of propagation that name a file, which goes to whoever propagates; a folder has to be there."""
+
+
+@dataclass(frozen=True)
+class PropagateJob:
+    """A video to label from everything that is known, wherever that is done.
+
+    Attributes:
+        labels: what people said of it; several of one frame count in order, the last one holds.
+        predictions: the round's, or None.
+        weights: files that the settings of propagation name, by setting.
+        target: where the owner keeps the masks, a Parquet file.
+        calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
+        choice: of propagators, where the settings leave it to the labels; the cheapest follows what has none.
+        known: how the teachers did on labels that they were not trained on, by category.
+        ruled_out: tags that say what is not there.
+        frozen: masks that certificates accepted, by frame.
+    """
+
+    video: Video
+    settings: Settings
+    propagation: PropagationSettings
+    labels: tuple[FrameLabel, ...]
+    predictions: HandedFile | None
+    weights: Mapping[str, HandedFile]
+    target: Path
+    shots: Shots
+    calibrations: Mapping[str, Calibration]
+    choice: Choice | None
+    known: Mapping[int, Judged] | None
+    ruled_out: tuple[CategoryTag, ...]
+    frozen: Mapping[int, list[DeliveredMask]]
+
+    @classmethod
+    def of(
+        cls,
+        context: RoundContext,
+        files: Files,
+        video: Video,
+        labels: Sequence[FrameLabel],
+        predictions: Path | None,
+        calibrations: Mapping[str, Calibration] | None = None,
+        choice: Choice | None = None,
+        known: Mapping[int, Judged] | None = None,
+    ) -> "PropagateJob":
+        """Return what there is to know of a video of a round, with the files that it takes handed over."""
+        here = video.video_id
+        named = ((name, Path(getattr(context.propagation, name))) for name in WEIGHTS)
+        return cls(
+            *(video, context.settings, context.propagation, tuple(labels)),
+            None if predictions is None else files.give(predictions),
+            {name: files.give(path) for name, path in named if path.is_file()},
+            context.project.round_dir(context.round_id) / "delivered" / f"{here:05d}.parquet",
+            *(context.shots_of(here), calibrations or {}, choice, known),
+            tuple(_ruled_out(context, here)),
+            context.frozen.of_video(here),
+        )
+
+    @property
+    def name(self) -> str:
+        """What is done to which video."""
+        return f"propagate {self.video.name}"
+
+    @property
+    def key(self) -> int:
+        """The video's number."""
+        return self.video.video_id
+
+    def work(
+        self,
+        place: Place,
+        on_progress: Callable[[Progress], None] | None = None,
+        earlier: Path | None = None,
+    ) -> DeliveredVideo:
+        """Label every frame of the video and write the masks, with calibrated confidences.
+
+        Args:
+            earlier: a file of masks that were made from the same; then only their confidences are calibrated anew.
+        """
+        on_progress = on_progress or progress_of(self.name)
+        delivered = self._labelled(place, on_progress) if earlier is None else read_uncalibrated(earlier)
+        covered = _Covered({label.frame.frame_idx for label in _newest(self.labels) if label.complete})
+        told = telling(delivered, self.video.n_frames, self.video.name, on_progress)
+        maps = {name: self.calibrations[name] for name in MACHINE if name in self.calibrations}
+        file, summary = place.files.made(self.target, lambda path: write_delivered(path, covered.counted(told), maps))
+        categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
+        return DeliveredVideo(file, len(covered.frames), summary, categories)
+
+    def _labelled(
+        self, place: Place, on_progress: Callable[[Progress], None]
+    ) -> Iterator[tuple[int, list[DeliveredMask]]]:
+        """Yield (frame, masks) of the video with uncalibrated confidences."""
+        clip = VideoFrames(place.frames([self.video], self.settings.frames), self.video)
+        predicted = None
+        if self.predictions is not None:
+            predicted = partial(read_predictions, place.files.open(self.predictions))
+        weights = {name: str(place.files.open(file)) for name, file in self.weights.items()}
+        propagation = self.propagation.model_copy(update=weights)
+        resources = Resources(propagation, place.cache, predicted, self.settings.seed, on_progress, self.shots)
+        by_frame = known_by_frame(clip, self.labels, resources)
+        delivered = fuse(
+            by_frame,
+            Replay(carried_by(self.choice, resources, clip, by_frame, self.calibrations)),
+            predicted,
+            (self.video.height, self.video.width),
+            self.settings.propagation,
+            shots=self.shots,
+            known=self.known,
+            ruled_out=partial(_away, self.ruled_out),
+        )
+        return with_frozen(delivered, self.frozen, by_frame)
+
+
+def _store(context: RoundContext, files: Files, job: PropagateJob, made: DeliveredVideo, made_from: str) -> Summary:
+    """Bring home what was made of a video, and tell the ledger; the same call twice is the same as once."""
+    files.take(made.file, job.target)
+    path = context.project.relative(job.target)
+    context.ledger.put_delivered(
+        *(context.round_id, job.key, path, made.n_covered, made.summary, made.categories),
+        *(made_from, calibrations_text(job.calibrations, MACHINE)),
+    )
+    return made.summary
+
+
 def propagate_video(
     context: RoundContext,
     video: Video,
@@ -154,17 +316,12 @@ def propagate_video(
     made_from: str = "",
     earlier: Path | None = None,
 ) -> Summary:
-    """Label every frame of a video from everything that is known, write the masks, and tell the ledger.
+    """Label every frame of a video from everything that is known, write the masks, and tell the ledger, all here.
 
     A video without labels is labelled by the teachers alone; without predictions either, nothing is
     delivered, which is a result too. The same call twice is the same as once.
 
     Args:
-        labels: what people said of this video; several of one frame count in order, the last one holds.
-        predictions_path: the round's predictions for this video, or None.
-        calibrations: of confidences: by propagator where there are several, and by provenance of what is delivered.
-        choice: of propagators, where the settings leave it to the labels; the cheapest follows what has none.
-        known: how the teachers did on labels that they were not trained on, by category.
         made_from: hash of all this, for later rounds; empty to let none of them refer to it.
         earlier: a file of masks that were made from the same; then only their confidences are calibrated anew.
 
@@ -174,54 +331,10 @@ def propagate_video(
     Raises:
         DamagedFile: the predictions, or the earlier file, cannot be read.
     """
-    project, maps = context.project, calibrations or {}
-    complete = {label.frame.frame_idx for label in _newest(labels) if label.complete}
-    if earlier is None:
-        delivered = _labelled(context, video, labels, predictions_path, on_progress, maps, choice, known)
-    else:
-        delivered = read_uncalibrated(earlier)
-    path = project.round_dir(context.round_id) / "delivered" / f"{video.video_id:05d}.parquet"
-    covered = _Covered(complete)
-    told = telling(delivered, video.n_frames, video.name, on_progress)
-    summary = write_delivered(path, covered.counted(told), {name: maps[name] for name in MACHINE if name in maps})
-    categories = [(provenance, category, n) for (provenance, category), n in sorted(covered.categories.items())]
-    context.ledger.put_delivered(
-        *(context.round_id, video.video_id, project.relative(path), len(covered.frames), summary, categories),
-        *(made_from, calibrations_text(maps, MACHINE)),
-    )
-    return summary
-
-
-def _labelled(
-    context: RoundContext,
-    video: Video,
-    labels: Sequence[FrameLabel],
-    predictions_path: Path | None,
-    on_progress: Callable[[Progress], None] | None,
-    calibrations: Mapping[str, Calibration],
-    choice: Choice | None,
-    known: Mapping[int, Judged] | None,
-) -> Iterator[tuple[int, list[DeliveredMask]]]:
-    """Yield (frame, masks) of a video with uncalibrated confidences; the arguments are those of
-    :func:`propagate_video`."""
-    settings = context.settings
-    clip = VideoFrames(context.frames, video)
-    predicted = None if predictions_path is None else partial(read_predictions, predictions_path)
-    shots = context.shots_of(video.video_id)
-    resources = Resources(context.propagation, context.project.cache, predicted, settings.seed, on_progress, shots)
-    by_frame = known_by_frame(clip, labels, resources)
-    propagated = carried_by(choice, resources, clip, by_frame, calibrations)
-    delivered = fuse(
-        by_frame,
-        Replay(propagated),
-        predicted,
-        (video.height, video.width),
-        settings.propagation,
-        shots=shots,
-        known=known,
-        ruled_out=partial(_away, _ruled_out(context, video.video_id)),
-    )
-    return with_frozen(delivered, context.frozen.of_video(video.video_id), by_frame)
+    files = OwnFiles()
+    job = PropagateJob.of(context, files, video, labels, predictions_path, calibrations, choice, known)
+    made = job.work(Place(files, context.project.cache, lambda: context.frames), on_progress, earlier)
+    return _store(context, files, job, made, made_from)
 
 
 def _ruled_out(context: RoundContext, video_id: int) -> list[CategoryTag]:

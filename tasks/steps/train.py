@@ -2,24 +2,33 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from al_core.evaluation.evidence import weight_of
 from al_core.fingerprint import fingerprint_file
-from al_core.records import fingerprint_labels
+from al_core.records import Video, fingerprint_labels
+from al_core.settings import Settings, StudentSettings
 from al_core.stores.pretrained import PretrainedNetworks, weights_to_start_from
 from tasks.certificates.vouched_frames import VouchedFrames
+from tasks.engines.engine import OwnProcess, engine_of
+from tasks.engines.jobs import Place
+from tasks.engines.shared_folder import Files, HandedFile
 from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
 from tasks.scheduling.training_slot import training_slot
 from tasks.steps.context import RoundContext, Trained
 from tasks.steps.model_selection.pseudo_labels import nearness, pseudo_inputs, pseudo_labels
 from tasks.steps.model_selection.training_worth import Gain, gain_so_far, measured_gain, why_not
+
+if TYPE_CHECKING:
+    from al_core.stores.frames import FrameStore
+    from al_core.students.semi.unlabelled import UnlabelledSample
+    from al_core.students.train import TrainingSample
 
 CURVE_POINTS = 40
 """Points that are kept of the curve of each part of the loss."""
@@ -69,29 +78,29 @@ def train_work(context: RoundContext) -> Trained:
     vouched = VouchedFrames(context, context.frozen)
     people = {label.frame for label in context.labels_collected}
     accepted = vouched.examples(len(labels), people) if settings.certificates.teach else []
-    start = starting_checkpoint(context)
+    training = TrainJob(
+        *(0, context.videos, settings, context.categories),
+        [TrainingSample(label.frame, label.masks, weight_of(label.masks)) for label in labels]
+        + [TrainingSample(frame, masks, 1 - vouched.bound) for frame, masks in accepted],
+        pseudo_labels(context),
+        seed=settings.seed * 1000 + context.round_id,
+        iterations=settings.student.iterations if last is not None else settings.student.first_round_iterations,
+        folder=project.round_dir(context.round_id) / "student",
+    )
+    start, near = starting_checkpoint(context), nearness(context)
     with training_slot():
+        device = "" if near is not None else trained_by_workers(context, training, start)
         trained = train_student(
-            settings.student,
-            settings.teachers,
-            [TrainingSample(label.frame, label.masks, weight_of(label.masks)) for label in labels]
-            + [TrainingSample(frame, masks, 1 - vouched.bound) for frame, masks in accepted],
-            context.categories,
-            context.frames.read,
-            project.round_dir(context.round_id) / "student",
-            seed=settings.seed * 1000 + context.round_id,
-            iterations=settings.student.iterations if last is not None else settings.student.first_round_iterations,
-            init_checkpoint=start,
+            **training.arguments(settings.student, training.folder, start, context.frames),
             on_progress=progress_of(Trained.step),
-            unlabelled=pseudo_labels(context),
-            nearness=nearness(context),
+            nearness=near,
         )
         refiner = train_page_refiner(context, starting_refiner(context))
     context.ledger.put_training_curve(context.round_id, trained.curve)
     return Trained(
         checkpoint=project.relative(trained.checkpoint),
         sha256=fingerprint_file(trained.checkpoint),
-        device=trained.device,
+        device=device or trained.device,
         loss=trained.curve[-1][1] if trained.curve else None,
         labels=len(labels) + len(accepted),
         notes=tuple(trained.notes),
@@ -100,6 +109,103 @@ def train_work(context: RoundContext) -> Trained:
         unlabelled=trained.unlabelled,
         losses=thinned(trained.parts) if trained.unlabelled else {},
     )
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One seed of a training, wherever that is done.
+
+    Attributes:
+        number: of the seed, from 0; the others are the same.
+        videos: of whose frames it learns.
+        folder: where the owner keeps what the training makes.
+        start: weights to start from.
+        configs: files that the settings of the student name, by setting.
+    """
+
+    number: int
+    videos: Sequence[Video]
+    settings: Settings
+    categories: Mapping[int, str]
+    samples: "Sequence[TrainingSample]"
+    unlabelled: "Sequence[UnlabelledSample]"
+    seed: int
+    iterations: int
+    folder: Path
+    start: HandedFile | None = None
+    configs: Mapping[str, HandedFile] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Which seed is trained."""
+        return f"train seed {self.number}"
+
+    @property
+    def key(self) -> int:
+        """The number of the seed."""
+        return self.number
+
+    def given(self, files: Files, number: int, start: Path | None) -> "TrainJob":
+        """Return the same for another seed, with the files that it takes handed over."""
+        named = ((name, getattr(self.settings.student, name)) for name in ("config", "override"))
+        return replace(
+            self,
+            number=number,
+            start=None if start is None else files.give(start),
+            configs={name: files.give(Path(path)) for name, path in named if path and Path(path).is_file()},
+        )
+
+    def arguments(
+        self, student: StudentSettings, folder: Path, start: Path | None, frames: "FrameStore"
+    ) -> dict[str, Any]:
+        """Return the arguments of :func:`~al_core.students.train.train_student`."""
+        return {
+            "student": student,
+            "teachers": self.settings.teachers,
+            "samples": self.samples,
+            "categories": self.categories,
+            "read_image": frames.read,
+            "work_dir": folder,
+            "seed": self.seed,
+            "iterations": self.iterations,
+            "init_checkpoint": start,
+            "unlabelled": self.unlabelled,
+        }
+
+    def work(self, place: Place) -> tuple[HandedFile, str]:
+        """Train the seed; returns its file, and the device."""
+        from al_core.students.train import finished_seed, train_seed
+
+        opened = place.files.open
+        student = self.settings.student.model_copy(update={k: str(opened(file)) for k, file in self.configs.items()})
+        start = None if self.start is None else opened(self.start)
+        frames = place.frames(self.videos, self.settings.frames)
+        target = finished_seed(self.folder, self.number)
+        work_dir = place.files.working(target)
+        named = self.arguments(student, work_dir, start, frames)
+        made, device = train_seed(self.number, **named, on_progress=progress_of(self.name))
+        return place.files.give(made), device
+
+
+def trained_by_workers(context: RoundContext, training: TrainJob, start: Path | None) -> str:
+    """Let workers train all seeds, where the settings have any: then they are found done.
+
+    Returns:
+        Where they were trained, such as "cuda"; empty where nobody did.
+    """
+    from al_core.students.train import FINAL, finished_seed
+
+    devices = set[str]()
+    if (training.folder / FINAL).is_file():
+        return ""
+    with engine_of(context.settings.compute, context.project, Trained.step, lambda: context.frames) as engine:
+        if isinstance(engine, OwnProcess):
+            return ""
+        jobs = [training.given(engine.files, number, start) for number in range(context.settings.teachers.seeds)]
+        for job, (file, device) in engine.each(Trained.step, jobs):
+            engine.files.take(file, finished_seed(training.folder, job.number))
+            devices.add(device)
+    return ", ".join(sorted(devices))
 
 
 def thinned(losses: Mapping[str, Sequence[tuple[int, float]]]) -> dict[str, list[tuple[int, float]]]:

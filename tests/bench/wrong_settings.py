@@ -94,11 +94,21 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "notify.url": {"no address": '"mail.example.org"'},
     "notify.url_variable": {"no variable": '"https://hooks.example.org/secret"'},
     "notify.page_url": {"no address": '"file:///page"'},
+    "compute.engine": {"no engine": "slurm"},
+    "compute.address": {"nobody is asked": "tcp://10.0.0.5:8786"},
+    "compute.shared": {"no folder": "/nowhere/at/all"},
 }
 """Texts that a setting cannot have, as TOML, by what is wrong with them. FOLDER stands for one with two files that hold
 no weights."""
 
 CONTRADICTIONS = [
+    Case("compute.address", "no scheduler", ("compute.engine=dask",)),
+    Case("compute.address", "no address", ("compute.engine=dask", "compute.address=here")),
+    Case(
+        "student.device",
+        "of one machine",
+        ("compute.engine=dask", "compute.address=tcp://10.0.0.5:8786", "student.device=cuda:1"),
+    ),
     Case("student.batch_size", "too big", ("student.batch_size=2147483647",)),
     Case("propagation.cutie_weights", "not given", ('propagation.methods=["cutie"]',)),
     Case("propagation.sam_weights", "not given", ('propagation.methods=["sam2"]',)),

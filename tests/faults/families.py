@@ -4,6 +4,7 @@ from tests.faults.framework import Family
 from tests.faults.kinds.backends import Inbox
 from tests.faults.kinds.clock import JumpingClock
 from tests.faults.kinds.disk import FullDisk
+from tests.faults.kinds.engines import DisturbedEngine
 from tests.faults.kinds.files import DamagedFile, KilledCheckpoint
 from tests.faults.kinds.hangs import Hanging
 from tests.faults.kinds.kills import KilledStep
@@ -29,5 +30,6 @@ FAMILIES: dict[str, type[Family]] = {
         JumpingClock,
         DamagedFile,
         Hanging,
+        DisturbedEngine,
     )
 }

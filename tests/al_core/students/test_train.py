@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from al_core.errors import BadCheckpoint, BadLabel, BadSettings, TrainingDiverge
 from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
 from al_core.students.build import import_mmdet, load_members
-from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_student
+from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_seed, train_student
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
 from tests.toys.students import NARROW
 
@@ -35,7 +36,7 @@ def train_in(
 ) -> Callable[..., TrainedStudent]:
     """A training of three iterations in a folder, its statistics from two batches; keywords change it."""
 
-    def call(folder: Path, **changed: Any) -> TrainedStudent:
+    def call(folder: Path, train: Callable[..., Any] = train_student, **changed: Any) -> Any:
         arguments: dict[str, Any] = {
             "student": narrow,
             "teachers": TWO,
@@ -46,7 +47,7 @@ def train_in(
             "iterations": 3,
             "statistics_batches": 2,
         }
-        return train_student(**{**arguments, **changed}, work_dir=folder)
+        return train(**{**arguments, **changed}, work_dir=folder)
 
     return call
 
@@ -114,6 +115,24 @@ class TestResult:
         assert not equal(held["student"], held["other_students"][1])
         assert [i for i, _, _ in several.curve] == [1, 2, 3, 4]
         assert [p.name for p in several.checkpoint.parent.iterdir()] == ["student.pth"]
+
+    def test_seeds_may_be_trained_by_themselves_in_any_order(
+        self, train_in: Any, tmp_path: Path, narrow: StudentSettings
+    ) -> None:
+        """Each in a folder of its own, from copies of the files that settings name; a training that finds them there
+        trains none, and holds the same."""
+        copied = tmp_path / f"{'0' * 64}.py"
+        shutil.copy(narrow.override, copied)
+        elsewhere = narrow.model_copy(update={"override": str(copied)})
+        two = {"teachers": TeacherSettings(decays=(0.5,), seeds=2), "iterations": 2, "unlabelled": []}
+        whole = train_in(tmp_path / "whole", **two)
+        together = tmp_path / "together"
+        together.mkdir()
+        for number in (1, 0):
+            made, device = train_in(tmp_path / f"{number}", train=partial(train_seed, number), student=elsewhere, **two)
+            assert device == "cpu"
+            shutil.copy(made, together)
+        assert same(whole, train_in(together, on_progress=kill_at(1), **two))
 
 
 class TestKilled:

@@ -1,7 +1,7 @@
 """From a trained checkpoint to scores in the ledger, with a real student on a clip of a moving square."""
 
+import pickle
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,15 +21,16 @@ from al_core.records import (
     LabelRequest,
     MaskLabel,
     Progress,
-    Video,
 )
 from al_core.settings import Settings, TeacherSettings
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import read_features, read_predictions
 from al_core.uncertainty.scores import FrameScorer, combine, expected_objects
+from tasks.engines.jobs import Order, Place, carry_out, versions
+from tasks.engines.shared_folder import HandedFile, SharedFolder
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps import predict as step
-from tasks.steps.context import Predicted, RoundContext, Trained
+from tasks.steps.context import Predicted, Trained
 from tasks.steps.predict import ObjectsSeen, load_members_for, predict_inputs, predict_video, predicted_before
 from tests.toys.ledgers import chosen, clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.students import tiny_student
@@ -122,6 +123,26 @@ def test_a_video_is_predicted_scored_and_stored(
     assert frame_idx.tolist() == list(range(N_FRAMES))
     assert np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     assert len({feature.tobytes() for feature in features}) == N_FRAMES
+
+
+def test_a_worker_predicts_the_same_to_the_byte(
+    tmp_path: Path, project: Project, ledger: Ledger, frames: FrameStore, settings: Settings, checkpoint: Path
+) -> None:
+    (video,) = ledger.videos()
+    request = LabelRequest.of(7, chosen(2))
+    ledger.put_requests([request])
+    label = FrameLabel(request.frame, (MaskLabel(1, 1, encode(square(2))),))
+    ledger.put_answer(Answer("one", request.request_id, label, LabelKind.MASK, 80.0, "ann"))
+    context, seen = context_of(project, ledger, 7, settings, frames=frames), ObjectsSeen.of(ledger, 7)
+    here = predict_video(context, video, load_members_for(checkpoint, settings), expected=seen.expected(1))
+    (tmp_path / "shared").mkdir()
+    shared = SharedFolder(tmp_path / "shared")
+    job = step.PredictJob.of(context, video, shared.give(checkpoint), seen)
+    packed = carry_out(pickle.dumps(Order(job, 1, shared, 0, 0, versions())))
+    file, table = pickle.loads(packed).value
+    shared.take(file, tmp_path / "home.parquet")
+    assert (tmp_path / "home.parquet").read_bytes() == here.read_bytes()
+    assert table["uncertainty"].to_pylist() == ledger.predictions(7, 1)["uncertainty"].tolist()
 
 
 def test_predicting_again_gives_the_same_bytes_and_no_double_rows(
@@ -229,15 +250,15 @@ def test_a_round_predicts_the_videos_that_have_no_predictions_yet(
     ledger.put_predictions(1, 1, frame_rows(np.zeros(12, np.float32)), "1.parquet")
     done: list[object] = []
 
-    def stand_in(context: RoundContext, video: Video, members: object, *rest: Any) -> None:
-        done.append((video.name, members))
-        (tmp_path / "2.parquet").write_bytes(b"new")
-        context.ledger.put_predictions(1, video.video_id, frame_rows(np.zeros(12, np.float32)), "2.parquet")
+    def stand_in(job: step.PredictJob, place: Place) -> tuple[HandedFile, object]:
+        done.append((job.video.name, Path(job.checkpoint.place).name))
+        job.target.parent.mkdir(parents=True)
+        job.target.write_bytes(b"new")
+        return place.files.give(job.target), frame_rows(np.zeros(12, np.float32))
 
-    monkeypatch.setattr(step, "load_members_for", lambda checkpoint, settings: [checkpoint.name])
-    monkeypatch.setattr(step, "predict_video", stand_in)
+    monkeypatch.setattr(step.PredictJob, "work", stand_in)
     first = step.predict_work(context)
-    assert done == [("second", ["student.pth"])]
+    assert done == [("second", "student.pth")]
     assert (first.videos, set(first.hashes)) == (2, {"1", "2"})
-    monkeypatch.setattr(step, "load_members_for", None)
+    monkeypatch.setattr(step.PredictJob, "work", None)
     assert step.predict_work(context) == first

@@ -1,5 +1,6 @@
 """From labels in the ledger to a labelled video on disk."""
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.records import CategoryTag, FrameLabel, FrameRef, Identities, Progress, Provenance, Shots
 from al_core.settings import Settings, Table
 from al_core.stores.delivered import read_delivered
+from tasks.engines.jobs import Order, carry_out, versions
+from tasks.engines.shared_folder import SharedFolder
 from tasks.steps import propagate as step
 from tests.toys.audits.deliveries import certificate
 from tests.toys.footage.movers import iou
@@ -134,6 +137,21 @@ def test_frames_that_people_left_empty_are_covered(place: Workplace) -> None:
     assert row["covered"] == 2
 
 
+def test_a_worker_propagates_the_same_to_the_byte(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    labels, calibrations = [place.label(2), place.label(9)], {"propagated": Calibration(1.5, -0.2)}
+    place.propagate(labels, place.predictions(1), calibrations=calibrations)
+    home = place.project.absolute(place.ledger.delivered_paths(1)[1])
+    (tmp_path / "shared").mkdir()
+    shared = SharedFolder(tmp_path / "shared")
+    context = context_of(place.project, place.ledger, 1, SETTINGS, frames=place.frames)
+    job = step.PropagateJob.of(context, shared, place.video, labels, place.predictions(1), calibrations)
+    made = pickle.loads(carry_out(pickle.dumps(Order(job, 1, shared, 0, 0, versions())))).value
+    shared.take(made.file, tmp_path / "home.parquet")
+    assert (tmp_path / "home.parquet").read_bytes() == home.read_bytes()
+    assert made.n_covered == 12
+
+
 def test_a_round_delivers_the_videos_that_are_not_delivered_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,15 +168,16 @@ def test_a_round_delivers_the_videos_that_are_not_delivered_yet(
     ledger.put_predictions(1, 3, frame_rows(np.zeros(12, np.float32)), "p.parquet")
     done = {}
 
-    def stand_in(context, video, labels, predictions, on_progress, calibrations, choice, known, made_from, earlier):
-        # Nobody noted the hash of these predictions.
-        assert (bool(made_from), earlier) == (predictions is None, None)
-        assert choice is None
-        assert known == (None if predictions is None else {})
-        done[video.name] = ([label.frame.frame_idx for label in labels], predictions, set(calibrations))
-        context.ledger.put_delivered(1, video.video_id, f"{video.video_id}.parquet", 12, [])
+    def stand_in(job, place):
+        assert job.choice is None
+        assert job.known == (None if job.predictions is None else {})
+        predictions = None if job.predictions is None else Path(job.predictions.place)
+        done[job.video.name] = ([label.frame.frame_idx for label in job.labels], predictions, set(job.calibrations))
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        job.target.write_bytes(b"masks")
+        return step.DeliveredVideo(place.files.give(job.target), 12, [], [])
 
-    monkeypatch.setattr(step, "propagate_video", stand_in)
+    monkeypatch.setattr(step.PropagateJob, "work", stand_in)
     found = step.propagate_work(context)
     names = {"flow", "propagated", "teacher"}
     assert done == {"second": ([4], None, names), "third": ([1, 7], tmp_path / "p.parquet", names)}

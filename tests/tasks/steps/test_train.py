@@ -1,5 +1,6 @@
 """What a round's student starts from, learns from, and leaves behind."""
 
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,12 +11,14 @@ from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
 from al_core.students import train as training
+from al_core.students.train import TrainingSample
+from tasks.engines.shared_folder import SharedFolder
 from tasks.models.page_refiner import PageRefiner
 from tasks.report.round_rows import round_rows
 from tasks.steps import train
 from tasks.steps.context import Trained
 from tasks.steps.model_selection.training_worth import Gain
-from tasks.steps.train import starting_checkpoint, starting_round, train_inputs, train_work
+from tasks.steps.train import TrainJob, starting_checkpoint, starting_round, train_inputs, train_work
 from tests.toys.ledgers import context_of, ledger_with_clip, square
 
 LABELS = [FrameLabel(FrameRef(1, 3), (MaskLabel(1, 1, square()),)), FrameLabel(FrameRef(1, 7), ())]
@@ -108,7 +111,8 @@ def students(monkeypatch, tmp_path):
     """What is asked of the training itself, which only leaves a file behind."""
     asked = []
 
-    def train_student(student, teachers, samples, categories, read, folder, **options):
+    def train_student(student, teachers, samples, categories, read_image, work_dir, **options):
+        folder = work_dir
         asked.append({"samples": samples, "categories": categories, "folder": folder, **options})
         folder.mkdir(parents=True)
         (folder / "student.pth").write_bytes(b"weights")
@@ -128,6 +132,23 @@ def test_a_student_learns_from_all_labels_and_its_curve_is_kept(ledger, students
     assert ledger.training_curve(1) == [(1, 4.0, 0.01), (2, 3.0, 0.01)]
     assert (tmp_path / done.checkpoint).read_bytes() == b"weights"
     assert (done.device, done.loss, done.labels, done.notes) == ("cpu", 3.0, 2, ("all weights fitted",))
+
+
+def test_a_seed_travels_with_the_files_that_it_takes(ledger, students, tmp_path):
+    (tmp_path / "shared").mkdir()
+    shared = SharedFolder(tmp_path / "shared")
+    start, override = tmp_path / "start.pth", tmp_path / "narrow.py"
+    start.write_bytes(b"weights")
+    override.write_text("model = dict()")
+    settings = context(ledger, **{"student.override": str(override)}).settings
+    samples = [TrainingSample(label.frame, label.masks) for label in LABELS]
+    whole = TrainJob(0, ledger.videos(), settings, {1: "object"}, samples, [], 7, 20, tmp_path / "student")
+    job = pickle.loads(pickle.dumps(whole.given(shared, 1, start)))
+    assert (job.number, job.key, job.name) == (1, 1, "train seed 1")
+    assert shared.open(job.start).read_bytes() == b"weights"
+    assert list(job.configs) == ["override"]
+    assert shared.open(job.configs["override"]).read_text() == "model = dict()"
+    assert [sample.masks for sample in job.samples] == [label.masks for label in LABELS]
 
 
 def test_who_goes_on_from_a_round_before_trains_for_less_long(ledger, students):
