@@ -350,7 +350,8 @@ def _started_model(run: _Run, number: int) -> tuple[nn.Module, Start | None]:
 
     Where the start knows other categories, what it knows of those that are still there is kept.
     """
-    model = build_model(run.config.model)
+    # What is built writes into its config, which is kept as it was asked for: the same whoever trains.
+    model = build_model(copy.deepcopy(run.config.model))
     with quiet_mmengine():
         model.init_weights()  # type: ignore[operator]
     start = run.start
