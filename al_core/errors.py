@@ -2,13 +2,22 @@
 
 import errno
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 
 class FewframesError(Exception):
     """Anything that a person can mend: the command line prints the message without a traceback."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from, each once: chains of errors that were raised again may run in a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -144,13 +153,11 @@ class OutOfMemory(FewframesError):
     @staticmethod
     def seen_in(error: BaseException) -> bool:
         """Tell whether an error, of whichever library, means that there was no memory left."""
-        cause: BaseException | None = error
-        while cause is not None:
-            words = f"{type(cause).__name__}: {cause}".lower()
-            if isinstance(cause, MemoryError | OutOfMemory) or any(part in words for part in _NO_MEMORY):
-                return True
-            cause = cause.__cause__ or cause.__context__
-        return False
+        return any(
+            isinstance(cause, MemoryError | OutOfMemory)
+            or any(part in f"{type(cause).__name__}: {cause}".lower() for part in _NO_MEMORY)
+            for cause in causes(error)
+        )
 
 
 _NO_MEMORY = (

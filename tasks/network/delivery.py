@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from al_core.errors import causes
 from tasks.network.loopback import is_on_loopback, misfits, unusable_proxy
 
 _FIRST_WAIT = 0.25
@@ -98,11 +99,8 @@ def _words(error: Exception) -> str:
 
 
 def _certificate_problem(error: BaseException | None) -> str | None:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message
-        error = error.__cause__ or error.__context__
-    return None
+    found = (cause for cause in causes(error) if isinstance(cause, ssl.SSLCertVerificationError))
+    return next((cause.verify_message for cause in found), None)
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
 from al_core.campaign.less_memory import less_memory, what_to_lower
-from al_core.errors import NoSpace, OutOfMemory, first_line
+from al_core.errors import NoSpace, OutOfMemory, causes, first_line
 from al_core.fingerprint import code_version, fingerprint
 from al_core.project import Project
 from al_core.settings import Table
@@ -187,11 +187,9 @@ def _with_less(context: RoundContext, step: Step[Any], error: OutOfMemory) -> Ro
 
 def _as_ours(error: Exception, context: RoundContext) -> Exception:
     """Return the error to tell instead of one of a library, when a full disk or no memory is at its bottom."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, OSError) and (full := NoSpace.caused_by(cause, context.project.root)):
             return full
-        cause = cause.__cause__ or cause.__context__
     if not OutOfMemory.seen_in(error):
         return error
     step = f"step {context.step!r} of round {context.round_id}"

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from al_core.errors import FewframesError, LedgerBusy, LedgerConflict, NoSpace, StaleLease, UnknownName
+from al_core.errors import (
+    FewframesError,
+    LedgerBusy,
+    LedgerConflict,
+    NoSpace,
+    OutOfMemory,
+    StaleLease,
+    UnknownName,
+    causes,
+)
 
 
 def test_an_unknown_name_lists_the_known_ones_and_the_closest() -> None:
@@ -21,6 +30,15 @@ def test_a_stale_lease_says_who_holds_the_frame() -> None:
     assert StaleLease("gone", "ann").owner == "ann"
     assert issubclass(StaleLease, LedgerConflict)
     assert issubclass(LedgerBusy, LedgerConflict)
+
+
+def test_causes_that_run_in_a_circle_are_each_named_once() -> None:
+    first, second = OSError("no"), ValueError("bad")
+    first.__cause__, second.__context__ = second, first
+    assert list(causes(first)) == [first, second]
+    assert not OutOfMemory.seen_in(first)
+    second.__cause__ = MemoryError()
+    assert OutOfMemory.seen_in(first)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
