@@ -407,7 +407,9 @@ def _loader(run: _Run, frames: LabelledFrames | PairedFrames) -> DataLoader:
 
 
 def _merged(run: _Run, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    teachers = [teacher for part in parts for teacher in part["teachers"]]
+    # A pickle tells apart names that are one object and names that are only equal, as those of a file are.
+    names = ("decay", "seed", "updates", "state_dict")
+    teachers = [{name: teacher[name] for name in names} for part in parts for teacher in part["teachers"]]
     drawn = _unlabelled(run, run.seed_of(0)).n_drawn if run.unlabelled else 0
     return {
         "holds": {
