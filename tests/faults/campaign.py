@@ -104,7 +104,9 @@ def toy_settings(folder: Path, rounds: int) -> Settings:
         f"student.{name}": getattr(student, name)
         for name in ("config", "override", "long_side", "max_objects", "device")
     }
-    return load_settings(str(write_settings(folder))).changed(changes | {"stopping.max_rounds": rounds})
+    return load_settings(str(write_settings(folder))).changed(
+        changes | {"stopping.max_rounds": rounds, "compute.threads": 1}
+    )
 
 
 def ingest(project: Project, data: Path) -> None:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from tests.faults import children
@@ -62,12 +60,11 @@ class DisturbedEngine(Family):
         return self._cluster
 
     def _by_workers(self, project: Project, place: Place, cluster: Cluster, limit: float) -> None:
-        """Let the step be done by workers, with as many threads as the undisturbed one had."""
+        """Let the step be done by workers, with the threads that the undisturbed one had."""
         ledger = Ledger(project.ledger_path)
         changes = {
             "compute.engine": "dask",
             "compute.address": cluster.address,
-            "compute.threads": torch.get_num_threads(),
             "compute.limit_seconds": limit,
         }
         ledger.change_round(place[0], ledger.round(place[0]).settings.changed(changes), "fault", list(changes))
