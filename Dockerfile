@@ -8,13 +8,13 @@ FROM ${BASE} AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ python3 python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN python3 -m venv /opt/fewframes
-ENV PATH=/opt/fewframes/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python3 -m venv /usr/local/fewframes
+ENV PATH=/usr/local/fewframes/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 COPY constraints.txt ./
 # The index of PyTorch's builds without CUDA makes the image some gigabytes smaller; by default pip's own is asked.
 ARG TORCH_INDEX=
-RUN pip install -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0 \
+RUN ${TORCH_INDEX:+env PIP_INDEX_URL=$TORCH_INDEX} pip install -c constraints.txt torch==2.13.0 \
     && pip install -c constraints.txt setuptools wheel ninja psutil packaging
 # mmcv comes as source: 6 to 16 minutes, and up to 2 GB of memory for each job.
 ARG JOBS=2
@@ -34,8 +34,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home fewframes \
     && install --directory --owner fewframes /projects
-COPY --from=build /opt/fewframes /opt/fewframes
-ENV PATH=/opt/fewframes/bin:$PATH PYTHONUNBUFFERED=1
+COPY --from=build /usr/local/fewframes /usr/local/fewframes
+ENV PATH=/usr/local/fewframes/bin:$PATH PYTHONUNBUFFERED=1
 # By number, so that an orchestrator can tell that it is not root.
 USER 10001
 WORKDIR /projects

@@ -51,6 +51,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     errors.OutOfMemory: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
     errors.TrainingDiverged: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
     errors.WorkerLost: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
+    errors.VersionsDiffer: (HTTPStatus.INTERNAL_SERVER_ERROR, f"{_TELL_THE_LEAD}."),
 }
 """Status of every error of the product, and what to do about it."""
 _MENDS = {

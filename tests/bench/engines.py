@@ -1,6 +1,6 @@
 """One campaign on each engine: are its labels and masks the same to the byte, and how long does it take?
 
-    python -m tests.bench.engines --out /tmp/engines --clips 8 --engines local dask ray
+    python -m tests.bench.engines --out runs/engines --clips 8 --engines local dask ray
 
 Dask's workers are two processes with folders and numbers of threads of their own, reached over TCP on loopback; Ray
 starts its own on this machine, where it is installed. ``compute.threads`` is fixed. What is measured already is kept.

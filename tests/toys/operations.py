@@ -8,7 +8,7 @@ from typing import Any
 from al_core.audit.audit_records import AuditAnswer
 from al_core.ledger.campaign.audit_requests import AuditQuestion, CarriedRequest
 from al_core.ledger.labelling.leases import Purpose
-from al_core.ledger.labelling.people import Role
+from al_core.ledger.labelling.people import Role, made_key
 from al_core.ledger.store import Ledger
 from al_core.records import (
     Answer,
@@ -189,6 +189,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "described_categories": {}, "ended_categories": {}, "guide": {},
         "excluded_before": {"round_id": 2}, "excluded_videos": {}, "frames_set_aside": {}, "pool_lengths": {},
         "video_cares": {}, "video_places": {}, "category_tags": {}, "newest_tag_at": {},
+        "disagreements": {"round_id": 1, "first": 1, "last": 2}, "prediction_path": {"round_id": 1, "video_id": 1},
+        "video_numbered": {"video_id": 1}, "video_of_content": {"sha256": clip().sha256},
         "predicted_from": {"round_id": 1}, "delivered_from": {"round_id": 1},
     }  # fmt: skip
 
@@ -204,7 +206,8 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "withdraw": {"answer_ids": ["a1"], "who": "eve", "reason": "wrong"},
         "put_delivered": {"round_id": 1, "video_id": 1, "path": "e.parquet", "n_covered": 3, "summary": []},
         "put_quality": {"round_id": 1, "video_id": 1, "rows": []},
-        "add_annotator": {"name": "bob"}, "renew_link": {"name": "ann"}, "revoke_annotator": {"name": "ann"},
+        "add_annotator": {"name": "bob"}, "renew_link": {"name": "ann"},
+        "share_link": {"name": "ann", "key": made_key()}, "revoke_annotator": {"name": "ann"},
         "sign_in": {"key": found["link"], "seconds": 9.0}, "sign_out": {"key": found["session"]},
         "log_action": {"who": "ann", "action": "refused"},
         "put_checks": {

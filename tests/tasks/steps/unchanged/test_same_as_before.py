@@ -117,13 +117,13 @@ def one_process() -> Iterator[None]:
 
 @pytest.fixture
 def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
-    place, real = Campaign(tmp_path), step._labelled
+    place, real = Campaign(tmp_path), step.PropagateJob._labelled
 
-    def noted(context: RoundContext, video: Video, *rest: Any) -> Any:
-        place.made.append(video.name)
-        return real(context, video, *rest)
+    def noted(job: step.PropagateJob, *rest: Any) -> Any:
+        place.made.append(job.video.name)
+        return real(job, *rest)
 
-    monkeypatch.setattr(step, "_labelled", noted)
+    monkeypatch.setattr(step.PropagateJob, "_labelled", noted)
     return place
 
 
@@ -244,11 +244,15 @@ def test_teachers_look_again_only_where_they_are_others(campaign: Campaign, monk
     """With the same student, a video is scored again where a label tells how many objects to expect, from its file;
     the others are not even read."""
     looked, scored = [], []
-    real = predict.predict_video
+    real, anew = predict.predict_video, predict.PredictJob.work
 
     def noted(context: RoundContext, video: Video, *rest: Any) -> Path:
         scored.append(video.name)
         return real(context, video, *rest)
+
+    def noted_anew(job: predict.PredictJob, place: Any) -> Any:
+        scored.append(job.video.name)
+        return anew(job, place)
 
     def seen_by(members: Any, frames: Any, settings: Settings) -> Iterator[FramePrediction]:
         for i, _ in frames:
@@ -256,6 +260,7 @@ def test_teachers_look_again_only_where_they_are_others(campaign: Campaign, monk
             yield FramePrediction(i, (sighting(campaign.clip.truth[i][1]),), np.ones(1, np.float32))
 
     monkeypatch.setattr(predict, "predict_video", noted)
+    monkeypatch.setattr(predict.PredictJob, "work", noted_anew)
     monkeypatch.setattr(predict, "predicted_by", seen_by)
     monkeypatch.setattr(predict, "load_members_for", lambda *args: [])
     said = {1: 2, 2: 2, 3: 3}
