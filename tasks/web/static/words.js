@@ -7,8 +7,8 @@ const RULES = new Intl.PluralRules(LANGUAGE);
 
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole);
 
-/** A text in the language of the page; {name} in it is a value. */
-export const t = (text, values = {}) => filled(CATALOGUE[text] ?? text, values);
+/** A text in the language of the page; {name} in it is a value. What is not there, such as a step before the first, is "". */
+export const t = (text, values = {}) => filled(CATALOGUE[text] ?? text ?? "", values);
 
 /** A text with a number {n}: one is its English form for 1, many the one for all others, by which it is looked up. */
 export function counted(n, one, many, values = {}) {
@@ -29,6 +29,7 @@ const figure = (value) => (/^\d+\.\d+$/.test(value) ? decimal(Number(value), val
 
 /** What the server said: as it stands in the catalogue, or with values {1}, {2} in it; else as it came, clause by clause. */
 export function heard(text) {
+  if (!text) return "";
   if (typeof CATALOGUE[text] === "string") return CATALOGUE[text];
   for (const [pattern, other] of SAID) {
     const found = pattern.exec(text);
