@@ -20,6 +20,8 @@ LEAST_SCORE = 0.5
 """Mean probability of a region's class in it."""
 
 MOST = 200
+"""Objects of a frame that are kept, the most certain."""
+
 SAME = 0.3
 """Overlap (IoU) with an object of the frame before from which it is that one."""
 
