@@ -10,7 +10,11 @@ from al_core.errors import MissingDependency, WorkerLost
 from tasks.engines import worker_processes
 from tasks.engines.worker_processes import work_for, worker_command
 
-SAY = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['FEWFRAMES_WORKER_FOLDER'], flush=True)"
+# One write for the whole line: two processes that print side by side mix what print() writes in pieces.
+SAY = (
+    "import os; line = os.environ['CUDA_VISIBLE_DEVICES'] + ' ' + os.environ['FEWFRAMES_WORKER_FOLDER'] + chr(10); "
+    "os.write(1, line.encode())"
+)
 
 
 def test_each_worker_does_one_job_at_a_time(tmp_path: Path) -> None:
