@@ -55,8 +55,8 @@ class RandomAffineMasks:
             rng.uniform(-self.translation, self.translation, 2),
         )
         image = _warp(results["img"], matrix, zoom, (height, width), BORDER_RGB)
-        masks = [_warp_mask(mask, matrix, zoom, (height, width)) for mask in results["gt_masks"].masks]
-        before = np.asarray([mask.sum() for mask in results["gt_masks"].masks]) * zoom**2
+        masks = _warp_masks(results["gt_masks"].masks, matrix, zoom, (height, width))
+        before = np.asarray([cv2.countNonZero(mask) for mask in results["gt_masks"].masks]) * zoom**2
         return _replaced(results, image, masks, before)
 
 
@@ -114,20 +114,52 @@ def _warp(
     return cv2.warpAffine(image, matrix, canvas[::-1], **how)
 
 
-def _warp_mask(
-    mask: NDArray[np.uint8], matrix: NDArray[np.float64], zoom: float, canvas: tuple[int, int]
+def _warp_masks(
+    masks: NDArray[np.uint8], matrix: NDArray[np.float64], zoom: float, canvas: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    return (_warp(mask * np.uint8(255), matrix, zoom, canvas, 0) >= 128).astype(np.uint8)
+    """Warp masks of 0 and 1, uint8 [n, h, w], as if each were alone; what lies far apart is warped at once."""
+    found = np.zeros((len(masks), *canvas), np.uint8)
+    # Of what shrank and was interpolated, a pixel knows nothing further away than one and a half of its own width.
+    reach = math.ceil(1.5 / min(zoom, 1)) + 3
+    boxes = np.array([cv2.boundingRect(mask) for mask in masks], int).reshape(-1, 4)
+    boxes = np.hstack([np.maximum(boxes[:, :2] - reach, 0), boxes[:, :2] + boxes[:, 2:] + reach])
+    for group in _apart(boxes):
+        if len(group) == 1:
+            found[group[0]] = _warp(masks[group[0]] * np.uint8(255), matrix, zoom, canvas, 0) >= 128
+            continue
+        united, whose = np.zeros(masks.shape[1:], np.uint8), np.zeros(masks.shape[1:], np.uint16)
+        for place, n in enumerate(group):
+            left, top, right, bottom = boxes[n]
+            united[top:bottom, left:right] = masks[n, top:bottom, left:right] * np.uint8(255)
+            whose[top:bottom, left:right] = place
+        rows, columns = np.nonzero(_warp(united, matrix, zoom, canvas, 0) >= 128)
+        how: dict[str, Any] = dict(flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        places = cv2.warpAffine(whose, matrix, canvas[::-1], **how)[rows, columns]
+        found[np.asarray(group)[places], rows, columns] = 1
+    return found
+
+
+def _apart(boxes: NDArray[np.int_]) -> list[list[int]]:
+    """Return groups of boxes (left, top, right, bottom) [n, 4] none of which meets another one of its group."""
+    groups: list[list[int]] = []
+    for n, (left, top, right, bottom) in enumerate(boxes):
+        for group in groups:
+            others = boxes[group].T
+            if not ((others[0] < right) & (left < others[2]) & (others[1] < bottom) & (top < others[3])).any():
+                group.append(n)
+                break
+        else:
+            groups.append([n])
+    return groups
 
 
 def _replaced(
-    results: dict[str, Any], image: NDArray[np.uint8], masks: list[NDArray[np.uint8]], before: NDArray[np.float64]
+    results: dict[str, Any], image: NDArray[np.uint8], masks: NDArray[np.uint8], before: NDArray[np.float64]
 ) -> dict[str, Any]:
     height, width = image.shape[:2]
-    stack = np.stack(masks) if masks else np.zeros((0, height, width), np.uint8)
-    area = stack.sum(axis=(1, 2), dtype=np.int64)
+    area = np.asarray([cv2.countNonZero(mask) for mask in masks])
     lost = (area < MIN_PIXELS) | (area < MIN_VISIBLE_SHARE * before)
-    bitmaps = BitmapMasks(stack, height, width)
+    bitmaps = BitmapMasks(masks, height, width)
     results["img"] = image
     results["img_shape"] = (height, width)
     results["gt_masks"] = bitmaps

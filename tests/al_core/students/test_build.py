@@ -23,6 +23,7 @@ from al_core.students.build import (
     import_mmdet,
     load_config,
     load_members,
+    middles_of,
     parse_config,
     read_checkpoint,
 )
@@ -243,6 +244,17 @@ def test_records_of_mmengine_reach_pythons_logging(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.ERROR, "mmengine"):
         ToPythonLogging().emit(record)
     assert caplog.messages == ["iteration 3"]
+
+
+def test_middles_of_masks_are_those_of_mmdet_to_the_bit() -> None:
+    from mmdet.models.task_modules.assigners import dynamic_soft_label_assigner
+    from mmdet.models.utils import center_of_mass
+
+    masks = torch.rand(7, 40, 60, generator=torch.Generator().manual_seed(0)) < 0.2
+    masks[3] = False
+    one_by_one = [torch.stack(center_of_mass(mask, 1e-7)[::-1]) for mask in masks]
+    assert torch.equal(middles_of(masks, 1e-7), torch.stack(one_by_one))
+    assert dynamic_soft_label_assigner.center_of_mass is middles_of
 
 
 def test_what_mmengine_warns_of_outside_of_trainings_is_not_printed(

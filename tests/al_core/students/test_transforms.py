@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -104,3 +105,27 @@ def test_ignored_pixels_are_painted_except_those_of_objects(transforms: Any) -> 
     np.testing.assert_array_equal(found["img"][~painted], image[~painted])
     assert found["gt_bboxes_labels"].tolist() == [0]
     assert len(found["gt_masks"]) == len(found["gt_bboxes"]) == len(found["gt_ignore_flags"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_many_masks_warped_at_once_are_those_warped_one_by_one(transforms: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(20, 160, 2)
+    masks = np.zeros((int(rng.integers(0, 40)), height, width), np.uint8)
+    for mask in masks:
+        # Some touch or hide each other, some reach over the edge of the frame, some have no pixel.
+        x, y, radius = rng.integers(-6, width), rng.integers(-6, height), rng.integers(0, 9)
+        cv2.circle(mask, (int(x), int(y)), int(radius), 1, -1)
+    fit = rng.choice([0.2, 0.5, 1.0, 1.7])
+    canvas = (round(height * fit), round(width * fit))
+    zoom = fit * rng.choice([0.8, 1.0, 1.3])
+    turn, shift = rng.choice([0.0, 3.0, 45.0]), rng.uniform(-0.2, 0.2, 2)
+    matrix = transforms._similarity((height, width), canvas, zoom, turn, shift)
+    alone = [transforms._warp(mask * np.uint8(255), matrix, zoom, canvas, 0) >= 128 for mask in masks]
+    together = transforms._warp_masks(masks, matrix, zoom, canvas)
+    np.testing.assert_array_equal(together, np.reshape(alone, (len(masks), *canvas)))
+
+
+def test_boxes_that_meet_are_in_different_groups(transforms: Any) -> None:
+    boxes = np.array([[0, 0, 4, 4], [3, 3, 6, 6], [4, 0, 8, 3], [20, 0, 24, 4]])
+    assert transforms._apart(boxes) == [[0, 2, 3], [1]]
