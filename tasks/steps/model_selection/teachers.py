@@ -15,7 +15,8 @@ def judged_before(context: RoundContext, videos: Sequence[int]) -> dict[int, dic
     that they did not see themselves.
     """
     before, found = context.before, {video: dict[int, Judged]() for video in videos}
-    paths = context.ledger.prediction_paths(before.round_id)
+    # Round 0 is none, and what it predicts is what was discovered: no teachers saw that.
+    paths = context.ledger.prediction_paths(before.round_id) if before.round_id else {}
     if not paths:
         return found
     learnt = {label.frame for label in before.labels_collected}

@@ -29,3 +29,14 @@ def test_only_labels_that_came_after_the_round_before_judge_its_teachers(tmp_pat
     partly = [first[0], replace(second[1], complete=False)]
     without = context_of(place.project, ledger, 2, labels_collected=partly, before=before)
     assert judged_before(without, [video]) == {video: {}}
+
+
+def test_what_was_discovered_before_the_first_round_is_no_teachers_work(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    video, ledger = place.video.video_id, place.ledger
+    ledger.begin_round(Settings())
+    ledger.put_predictions(
+        0, video, frame_rows(np.zeros(12, np.float32)), place.project.relative(place.predictions(track=1))
+    )
+    context = context_of(place.project, ledger, 1, labels_collected=[place.label(2)])
+    assert judged_before(context, [video]) == {video: {}}
