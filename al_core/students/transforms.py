@@ -121,8 +121,9 @@ def _warp_masks(
     found = np.zeros((len(masks), *canvas), np.uint8)
     # Of what shrank and was interpolated, a pixel knows nothing further away than one and a half of its own width.
     reach = math.ceil(1.5 / min(zoom, 1)) + 3
-    boxes = np.array([cv2.boundingRect(mask) for mask in masks], int).reshape(-1, 4)
-    boxes = np.hstack([np.maximum(boxes[:, :2] - reach, 0), boxes[:, :2] + boxes[:, 2:] + reach])
+    rectangles = np.array([cv2.boundingRect(mask) for mask in masks], int).reshape(-1, 4)
+    corners, sides = rectangles[:, :2], rectangles[:, 2:]
+    boxes = np.hstack([np.maximum(corners - reach, 0), corners + sides + reach])
     for group in _apart(boxes):
         if len(group) == 1:
             found[group[0]] = _warp(masks[group[0]] * np.uint8(255), matrix, zoom, canvas, 0) >= 128
