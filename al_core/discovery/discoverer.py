@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -120,6 +121,16 @@ class Discoverer(ABC):
             In how many steps it learnt; 0 where nothing had to be.
         """
         return 0
+
+    def kept(self, given: Given) -> list[Path]:
+        """Return the files of ``means.cache`` in which it keeps what :meth:`find` needs; most keep nothing there."""
+        return []
+
+    def at(self, means: Means) -> Self:
+        """Return the same way, with what it learnt, for another machine."""
+        moved = copy(self)
+        object.__setattr__(moved, "means", means)
+        return moved
 
     def told(self, given: Given) -> str:
         """Return in some words what was learnt, where people should know; empty otherwise."""

@@ -7,28 +7,32 @@ call goes on with the first video that is not done. The file's name tells how it
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from al_core.discovery import DISCOVERERS
-from al_core.discovery.discoverer import Discoverer, DiscoveryClip, FoundObject, Means
+from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Means
 from al_core.discovery.given import NOTHING_GIVEN, Given
-from al_core.errors import BadSettings, BadVideo
+from al_core.errors import BadSettings, BadVideo, FewframesError
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import ONE_SHOT, Progress, Video
 from al_core.settings import Settings
 from al_core.stores.delivered import read_delivered
+from al_core.stores.frames import FrameStore
 from al_core.stores.optical_flow import FlowStore
-from al_core.stores.predictions import FramePrediction, PredictedObject, read_predictions
+from al_core.stores.predictions import read_predictions
 from al_core.stores.pretrained import PretrainedNetworks
+from tasks.discovery.find_job import NETWORKS, FindJob, Numbers
 from tasks.discovery.found_masks import DISCOVERY_ROUND, USUAL, place_of
 from tasks.discovery.given_labels import given_in
 from tasks.discovery.shape_masks import shapes_from
+from tasks.engines.engine import OwnProcess, engine_of
+from tasks.engines.shared_folder import Files, HandedFile
 from tasks.project.ingest import open_frames
 from tasks.report.formatting import many
-from tasks.steps.predict import scored_to_file
 from tasks.steps.propagate import VideoFrames
 
 _LEARNING = 1 << 40
@@ -75,27 +79,29 @@ def discover(
     again: bool = False,
     method: str | None = None,
     shapes: Path | None = None,
+    passed_over: Callable[[Video, FewframesError], None] | None = None,
 ) -> Iterator[Discovery]:
-    """Yield what is found in each video, once it is kept.
+    """Yield what is found in each video, once it is kept; those in which it was looked before come first.
 
     Args:
         again: look also where it was looked before in the same way and with the same labels; what was found then is
             replaced.
         method: a way to discover; by default that of the settings, or what moves.
         shapes: a folder of masks of other pictures, or another project, for a way that learns from them.
+        passed_over: told which video could not be looked at, and why; without it the first such one is raised.
 
     Raises:
         UnknownName: there is no such way. BadSettings: it takes no shapes.
         NotReady, BadLabel: people gave too little for it, or what cannot be used.
-        BadVideo: a video is no longer there, or was changed.
+        BadVideo: a video is no longer there, or was changed. WorkerLost: workers should have looked, and none is left.
     """
     search = Search.begun(project, ledger, settings, method, shapes)
     known = ledger.prediction_paths(DISCOVERY_ROUND)
     todo = [v for v in videos if again or known.get(v.video_id) != search.place(v) or not search.path(v).is_file()]
+    yield from (search.counted(video, known=True) for video in videos if video not in todo)
     if todo:
         search.learn(on_progress)
-    for video in videos:
-        yield search.found_in(video, on_progress) if video in todo else search.counted(video, known=True)
+        yield from search.found_in(todo, on_progress, passed_over)
 
 
 def forget(project: Project, ledger: Ledger, videos: Sequence[Video]) -> int:
@@ -114,12 +120,14 @@ class Search:
     Attributes:
         teacher: the way.
         given: what people said so far, where the way needs it.
+        frames: of all videos.
         clips: the videos that are in use, by number.
     """
 
     project: Project
     ledger: Ledger
     settings: Settings
+    frames: FrameStore
     teacher: Discoverer
     given: Given
     clips: Mapping[int, DiscoveryClip]
@@ -165,7 +173,7 @@ class Search:
             )
         given = given_in(ledger, shapes_from(shapes) if shapes is not None else ()) if way.needs else NOTHING_GIVEN
         teacher.check(given, list(clips.values()))
-        return cls(project, ledger, settings, teacher, given, clips)
+        return cls(project, ledger, settings, frames, teacher, given, clips)
 
     def place(self, video: Video) -> str:
         """Return where what is found in a video is kept, relative to the project: it tells how it was found."""
@@ -181,33 +189,56 @@ class Search:
         rng = np.random.default_rng([self.settings.seed, _LEARNING])
         self.teacher.learn(list(self.clips.values()), self.given, rng, on_progress)
 
-    def found_in(self, video: Video, on_progress: Callable[[Progress], None] | None) -> Discovery:
-        """Look for objects in a video, and keep what is found instead of what was found before.
+    def found_in(
+        self,
+        videos: Sequence[Video],
+        on_progress: Callable[[Progress], None] | None = None,
+        passed_over: Callable[[Video, FewframesError], None] | None = None,
+    ) -> Iterator[Discovery]:
+        """Have videos looked at by whoever does the heavy work, and keep what is found in place of what was.
 
         Raises:
-            BadVideo: the video is no longer there, or was changed; or it is in use no more.
+            BadVideo: a video is no longer there, or was changed; or it is in use no more.
         """
+        lenient = passed_over is not None
+        with engine_of(self.settings.compute, self.project, FindJob.step, lambda: self.frames) as engine:
+            jobs = (self._job(engine.files, video, lenient) for video in videos)
+            if isinstance(engine, OwnProcess):
+                place = engine.place
+                done: Iterator[tuple[FindJob, Any]] = ((job, job.work(place, on_progress)) for job in jobs)
+            else:
+                done = engine.each(FindJob.step, list(jobs))
+            for job, made in done:
+                if passed_over is not None and isinstance(made, FewframesError):
+                    passed_over(job.video, made)
+                    continue
+                self._keep(engine.files, job, *made)
+                yield self.counted(job.video)
+
+    def _job(self, files: Files, video: Video, lenient: bool) -> FindJob:
+        """Return what there is to know of a video, with the files that it takes handed over."""
         clip = self.clips.get(video.video_id)
         if clip is None:
             raise BadVideo(f"{video.name} is excluded; take it back in first: fewframes video include {video.name}")
-        ledger, frames = self.ledger, open_frames(self.project, self.ledger, self.settings.frames)
+        means = self.teacher.means
+        usual, categories = _category_of(self.ledger, video.video_id)
+        return FindJob(
+            *(video, self.settings, self.teacher, self.given, clip.shots),
+            Numbers(self._highest(video), usual, categories),
+            self.path(video),
+            {path.name: files.give(path) for path in self.teacher.kept(self.given)},
+            {name: files.give(path) for name in NETWORKS if (path := getattr(means, name)) is not None},
+            lenient,
+        )
 
-        def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress(Progress(done, video.n_frames, video.name))
-
-        rng = np.random.default_rng([self.settings.seed, video.video_id])
-        found = self.teacher.find(clip, self.given, rng, tell)
-        usual, categories = _category_of(ledger, video.video_id)
-        numbers = _Numbers(self._highest(video), usual, categories)
-        features = frames.thumbnails(video.video_id)
-        predicted = (_prediction(index, seen, numbers, features[index]) for index, seen in found)
-        path, before = self.path(video), ledger.prediction_paths(DISCOVERY_ROUND).get(video.video_id)
-        table = scored_to_file(path, predicted, frames.size(video.video_id), self.settings, None, clip.shots)
+    def _keep(self, files: Files, job: FindJob, file: HandedFile, table: pa.Table) -> None:
+        """Bring home what was found in a video, and tell the ledger."""
+        video, ledger = job.video, self.ledger
+        files.take(file, job.target)
+        before = ledger.prediction_paths(DISCOVERY_ROUND).get(video.video_id)
         ledger.put_predictions(DISCOVERY_ROUND, video.video_id, table, self.place(video))
         if before not in (None, self.place(video)):
             self.project.absolute(before).unlink(missing_ok=True)
-        return self.counted(video)
 
     def _highest(self, video: Video) -> int:
         """Return the highest number in a video that people gave, or that a delivered object has: these are theirs."""
@@ -229,48 +260,9 @@ class Search:
         return Discovery(video, len(tracks), frames, known, self.teacher.moving, self.teacher.told(self.given))
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """How objects that were found are numbered in a project.
-
-    Attributes:
-        shift: the highest number in the video that is taken.
-        usual: the category where nothing tells.
-        categories: all, rising.
-    """
-
-    shift: int
-    usual: int
-    categories: Sequence[int]
-
-
 def _category_of(ledger: Ledger, video_id: int) -> tuple[int, Sequence[int]]:
     """Return the category that people most likely see in a video, and all that there are; nothing tells better."""
     categories = sorted(ledger.categories())
     cares = ledger.video_cares().get(video_id)
     own = [number for number in (cares.category_ids if cares else ()) if number in categories]
     return next(iter([*own, *categories])), categories
-
-
-def _prediction(
-    frame_idx: int, seen: Sequence[FoundObject], numbers: _Numbers, feature: NDArray[np.float32]
-) -> FramePrediction:
-    objects = tuple(_object(one, numbers) for one in seen if one.mask.values.size)
-    return FramePrediction(frame_idx, objects, feature / max(float(np.linalg.norm(feature)), 1e-6))
-
-
-def _object(found: FoundObject, numbers: _Numbers) -> PredictedObject:
-    """Return what was found as a prediction; where nothing tells of which kind it is, that is anybody's guess."""
-    kinds = numbers.categories
-    if found.category_id:
-        chances = (*(found.confidence * (number == found.category_id) for number in kinds), 1 - found.confidence)
-    else:
-        chances = (*(found.confidence / len(kinds) for _ in kinds), 1 - found.confidence)
-    entropy = -sum(p * float(np.log(p)) for p in chances if p > 0)
-    mask = found.mask
-    height, width = mask.values.shape
-    box = (float(mask.x), float(mask.y), float(mask.x + width), float(mask.y + height))
-    return PredictedObject(
-        found.category_id or numbers.usual, chances, found.confidence, 1, box, 0.0, 1.0, entropy, 0.0, mask,
-        track_id=found.track_id + (0 if found.known else numbers.shift),
-    )  # fmt: skip

@@ -28,7 +28,12 @@ class _Watch:
 
     def __call__(self, progress: Progress) -> None:
         progress_of("discover")(progress)
-        if progress.done % LOOK_EVERY == 0 and not self.context.ledger.requests(self.context.round_id, status="open"):
+        if progress.done % LOOK_EVERY == 0:
+            self.look()
+
+    def look(self) -> None:
+        """End the search where the round waits for no frame."""
+        if not self.context.ledger.requests(self.context.round_id, status="open"):
             raise _NobodyWaits
 
 
@@ -48,16 +53,22 @@ def discover_for(context: RoundContext) -> int:
     if ledger.last_delivered_round(before=context.round_id) is not None and not DISCOVERERS[method].needs:
         return 0
     done = 0
-    for video in _asked_videos(context):
-        try:
-            done += len(list(discover(context.project, ledger, settings, [video], _Watch(context))))
-        except _NobodyWaits:
-            break
-        except NotReady as error:
-            _log.info("nothing is looked for yet: %s", first_line(error))
-            break
-        except FewframesError as error:
-            _log.warning("nothing is looked for in %s: %s", video.name, first_line(error))
+
+    def passed_over(video: Video, error: FewframesError) -> None:
+        _log.warning("nothing is looked for in %s: %s", video.name, first_line(error))
+
+    videos, watch = _asked_videos(context), _Watch(context)
+    try:
+        found = discover(context.project, ledger, settings, videos, watch, passed_over=passed_over) if videos else ()
+        for _ in found:
+            done += 1
+            watch.look()
+    except _NobodyWaits:
+        pass
+    except NotReady as error:
+        _log.info("nothing is looked for yet: %s", first_line(error))
+    except FewframesError as error:
+        _log.warning("nothing more is looked for: %s", first_line(error))
     return done
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,14 +12,18 @@ from al_core.errors import BadCheckpoint, TrainingDiverged
 from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.ledger.store import Ledger, Step
 from al_core.project import Project
-from al_core.records import FrameLabel, fingerprint_labels
-from al_core.settings import LEARNED
+from al_core.records import FrameLabel, Video, fingerprint_labels
+from al_core.settings import LEARNED, Settings
+from tasks.engines.engine import engine_of
+from tasks.engines.jobs import Place
+from tasks.engines.shared_folder import HandedFile
 from tasks.progress import progress_of
 from tasks.steps.context import RoundContext, Trained, standing_rounds
 
 if TYPE_CHECKING:
     from al_core.interactive.learned.situations import LabelledObjects
     from al_core.interactive.refiner import Refiner
+    from al_core.stores.frames import FrameStore
 
 _log = logging.getLogger(__name__)
 
@@ -164,38 +168,77 @@ def read_page_refiner(project: Project, found: PageRefiner) -> "Refiner":
 def _trained(
     context: RoundContext, start: Path | None, learnt: list[FrameLabel], judged: list[FrameLabel]
 ) -> PageRefiner:
-    from al_core.interactive.learned.learned_refiner import Method, refiners
-    from al_core.interactive.learned.refiner_choice import choose_refiners
-    from al_core.interactive.learned.refiner_training import TrainingLimits, started_from, train_refiner
-    from al_core.networks.network_state import Checkpoint, kept_or_trained
-    from al_core.stores.disk_cache import DiskCache
-
+    """Have the refiner trained and compared by whoever does the heavy work, and keep its file in the round's folder."""
     project, settings = context.project, context.settings
     seed = settings.seed * 1000 + context.round_id
-    network, note = started_from(start, seed)
-    folder = project.round_dir(context.round_id) / "refiner"
     key = fingerprint([FORMAT, fingerprint_labels(learnt), _hash_of(start), seed])[:16]
+    target = project.round_dir(context.round_id) / "refiner" / f"{key}.pt"
+    seen = {label.frame.video_id for label in (*learnt, *judged)}
+    videos = [video for video in context.ledger.videos() if video.video_id in seen]
+    # Where it is trained already, it is compared here: another training would end with other weights.
+    compute = settings.compute.model_copy(update={"engine": "local"}) if target.is_file() else settings.compute
+    with engine_of(compute, project, RefineJob.name, lambda: context.frames) as engine:
+        given = engine.files.give(start) if start is not None and start.is_file() else None
+        job = RefineJob(videos, settings, learnt, judged, given, seed, target)
+        ((_, (file, found)),) = engine.each(job.name, [job])
+        engine.files.take(file, target)
+    return replace(found, file=project.relative(target), sha256=fingerprint_file(target))
 
-    def learn(keep: Checkpoint) -> None:
-        limits = TrainingLimits(settings.annotator.refiner_seconds)
-        steps = train_refiner(network, list(read_objects(context, learnt)), limits, seed, keep, progress_of("refiner"))
-        _log.info("round %d: the page's refiner was trained for %d steps", context.round_id, steps)
 
-    # Nothing is ever dropped: the folder belongs to the round.
-    kept_or_trained(DiskCache(folder, 2**62), key, network, learn)
-    file = folder / f"{key}.pt"
-    chosen = choose_refiners(refiners(network), list(read_objects(context, judged)), seed)
-    return PageRefiner(
-        file=project.relative(file),
-        sha256=fingerprint_file(file),
-        methods={gesture: choice.method.value for gesture, choice in chosen.items()},
-        iou={
-            gesture: {Method(method).value: round(value, 4) for method, value in choice.iou.items()}
-            for gesture, choice in chosen.items()
-        },
-        objects=max(choice.objects for choice in chosen.values()),
-        note=note,
-    )
+@dataclass(frozen=True)
+class RefineJob:
+    """The refiner of a round to train and to compare, wherever that is done.
+
+    Attributes:
+        videos: of whose frames it learns.
+        learnt: labels that it learns from.
+        judged: labels that it is compared on.
+        start: file of a network to start from, or None.
+        target: where the owner keeps the network.
+    """
+
+    videos: Sequence[Video]
+    settings: Settings
+    learnt: Sequence[FrameLabel]
+    judged: Sequence[FrameLabel]
+    start: HandedFile | None
+    seed: int
+    target: Path
+
+    name = "refiner"
+    key = 0
+
+    def work(self, place: Place) -> tuple[HandedFile, PageRefiner]:
+        """Train and compare; returns the network's file, and what there is to tell of it. A training that was killed
+        goes on."""
+        from al_core.interactive.learned.learned_refiner import Method, refiners
+        from al_core.interactive.learned.refiner_choice import choose_refiners
+        from al_core.interactive.learned.refiner_training import TrainingLimits, started_from, train_refiner
+        from al_core.networks.network_state import Checkpoint, kept_or_trained
+        from al_core.stores.disk_cache import DiskCache
+
+        frames = place.frames(self.videos, self.settings.frames)
+        network, note = started_from(None if self.start is None else place.files.open(self.start), self.seed)
+
+        def learn(keep: Checkpoint) -> None:
+            limits, objects = TrainingLimits(self.settings.annotator.refiner_seconds), read_objects(frames, self.learnt)
+            steps = train_refiner(network, list(objects), limits, self.seed, keep, progress_of(self.name))
+            _log.info("the page's refiner was trained for %d steps", steps)
+
+        # Nothing is ever dropped: the folder belongs to the round.
+        folder = place.files.working(self.target)
+        kept_or_trained(DiskCache(folder, 2**62), self.target.stem, network, learn)
+        chosen = choose_refiners(refiners(network), list(read_objects(frames, self.judged)), self.seed)
+        found = PageRefiner(
+            methods={gesture: choice.method.value for gesture, choice in chosen.items()},
+            iou={
+                gesture: {Method(method).value: round(value, 4) for method, value in choice.iou.items()}
+                for gesture, choice in chosen.items()
+            },
+            objects=max(choice.objects for choice in chosen.values()),
+            note=note,
+        )
+        return place.files.give(folder / self.target.name), found
 
 
 def _hash_of(start: Path | None) -> str:
@@ -238,7 +281,7 @@ def spread(labels: Sequence[T]) -> list[T]:
     return [labels[int(i)] for i in kept]
 
 
-def read_objects(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterator[LabelledObjects]":
+def read_objects(frames: "FrameStore", labels: Iterable[FrameLabel]) -> "Iterator[LabelledObjects]":
     """Yield labelled frames with their largest objects, at the size at which a refiner learns."""
     from al_core.footage.images import resized, working_size
     from al_core.interactive.learned.situations import LabelledObjects
@@ -246,7 +289,7 @@ def read_objects(context: RoundContext, labels: Iterable[FrameLabel]) -> "Iterat
     from al_core.students.dataset import resize_mask
 
     for label in labels:
-        image = context.frames.read_full(label.frame)
+        image = frames.read_full(label.frame)
         size = working_size(image.shape[0], image.shape[1], LONG_SIDE)
         objects = sorted((m for m in label.masks if not m.ignore), key=lambda m: -area(m.rle))[:MOST_OBJECTS]
         yield LabelledObjects(resized(image, size), [resize_mask(decode(m.rle), *size) for m in objects])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,10 @@ class BoxShapes(Discoverer):
             train(None, [one.seen for one in known])
         self._disk.put(f"{self._key(given)}.json", choice.to_json())
         return STEPS * (2 * bool(choice.iou) + choice.way.learns)
+
+    def kept(self, given: Given) -> list[Path]:
+        """Return the choice for these labels, and the network where it uses one."""
+        return [path for end in ("json", "pt") if (path := self._disk.use(f"{self._key(given)}.{end}")) is not None]
 
     def told(self, given: Given) -> str:
         """Return which way was chosen, and by which figures."""

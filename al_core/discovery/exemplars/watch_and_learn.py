@@ -97,6 +97,10 @@ class WatchAndLearn(Discoverer):
             np.savez_compressed(file, allow_pickle=False, **cut)
         return len(cut) // 2
 
+    def kept(self, given: Given) -> list[Path]:
+        """Return the file of boxes that were cut out."""
+        return [self._examples_file(given)]
+
     def find(
         self, clip: DiscoveryClip, given: Given, rng: np.random.Generator, on_frame: Callable[[int], None] | None = None
     ) -> Found:

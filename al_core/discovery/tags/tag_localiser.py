@@ -78,6 +78,10 @@ class TagLocaliser(Discoverer):
         kept_or_trained(self._disk, self._key(given), network, train_on_tags)
         return STEPS
 
+    def kept(self, given: Given) -> list[Path]:
+        """Return the network that learnt from these tags."""
+        return [self._disk.path(f"{self._key(given)}.pt")]
+
     def find(
         self, clip: DiscoveryClip, given: Given, rng: np.random.Generator, on_frame: Callable[[int], None] | None = None
     ) -> Found:

@@ -171,7 +171,7 @@ def test_large_frames_and_many_objects_are_brought_to_a_size(ledger, monkeypatch
     small = np.zeros((64, 64), bool)
     small[:8, :8] = True
     label = FrameLabel(FrameRef(1, 0), (MaskLabel(2, 1, encode(small)), *LABELS[0].masks))
-    (frame,) = page_refiner.read_objects(context(ledger), [label])
+    (frame,) = page_refiner.read_objects(context(ledger).frames, [label])
     assert frame.image.shape == (32, 32, 3)
     (mask,) = frame.masks
     assert abs(4 * int(mask.sum()) - int(SCENES[0].masks[0].sum())) < 60
