@@ -35,6 +35,10 @@ class DiskCache:
         self._lock = threading.Lock()
         self._bytes: int | None = None
 
+    def __reduce__(self) -> tuple[type["DiskCache"], tuple[Path, int]]:
+        """Go to another process as the same folder; what is known of its size stays here."""
+        return DiskCache, (self.folder, self.max_bytes)
+
     def path(self, key: str) -> Path:
         """Return where the file of a key lies, if it is there; keys are relative paths."""
         return self.folder / key

@@ -10,8 +10,10 @@ from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, Gesture, LabelKind, LabelRequest, MaskLabel, Selected
 from flows.cli.main import main
 from tasks.backends.prelabels import delivered_masks
+from tasks.discovery import finding
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import ingest_paths
+from tests.toys.engines.worker_here import work_elsewhere
 from tests.toys.footage.crowds.like_objects import boxes_of, hard_crowd
 from tests.toys.footage.movers import iou, write_frames
 
@@ -76,3 +78,14 @@ def test_without_boxes_it_is_refused_in_one_line_and_nothing_is_stored(project):
     assert "'exemplars' starts from boxes that people gave" in said
     assert len(said.strip().splitlines()) == 1
     assert open_ledger(project).prediction_paths(0) == {}
+
+
+def test_a_worker_finds_the_same_by_what_was_learnt_here(project, clip, tmp_path, monkeypatch):
+    give(project, dict(list(whole(clip, DRAWN).items())[:3]))
+    assert run(project)[0] == 0
+    file = project.absolute(open_ledger(project).prediction_path(0, 1))
+    found = file.read_bytes()
+    file.unlink()
+    worker = work_elsewhere(monkeypatch, finding, tmp_path / "elsewhere")
+    assert run(project)[0] == 0
+    assert (worker.done, file.read_bytes()) == (["discover street"], found)

@@ -11,8 +11,10 @@ from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import Answer, FrameLabel, FrameRef, Gesture, LabelKind, LabelRequest, MaskLabel, Selected
 from flows.cli.main import main
+from tasks.discovery import finding
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import ingest_paths
+from tests.toys.engines.worker_here import work_elsewhere
 from tests.toys.footage.movers import line, mover_clip, write_frames
 
 
@@ -55,3 +57,13 @@ def test_bad_shapes_are_refused_before_anything_is_stored(project, tmp_path):
         assert words in said
         assert len(said.strip().splitlines()) == 1
     assert open_ledger(project).prediction_paths(0) == {}
+
+
+def test_a_worker_finds_the_same_by_what_was_learnt_here(project, tmp_path, monkeypatch):
+    assert run(project, "--method", "scribbles")[0] == 0
+    file = project.absolute(open_ledger(project).prediction_path(0, 1))
+    found = file.read_bytes()
+    file.unlink()
+    worker = work_elsewhere(monkeypatch, finding, tmp_path / "elsewhere")
+    assert run(project, "--method", "scribbles")[0] == 0
+    assert (worker.done, file.read_bytes()) == (["discover moving"], found)

@@ -12,11 +12,13 @@ from al_core.propagation.affinity.encoder import new_encoder
 from al_core.records import CategoryTag
 from al_core.settings import Settings
 from flows.cli.main import main
+from tasks.discovery import finding
 from tasks.discovery.finding import discover
 from tasks.discovery.found_masks import discovered_masks
 from tasks.discovery.given_labels import given_in
 from tasks.ledger.client import open_ledger
 from tasks.project.ingest import ingest_paths
+from tests.toys.engines.worker_here import work_elsewhere
 from tests.toys.footage.marked_shapes import marked_picture
 
 KINDS = [(), (0,), (1,), (0, 1)]
@@ -52,6 +54,19 @@ def test_tags_become_masks_of_the_categories_that_were_said_to_be_there(project,
     assert {mask.category_id for mask in shown[2]} == {2}
     (again,) = discover(project, ledger, settings, ledger.videos(), method="tags")
     assert again.known
+
+
+def test_a_worker_finds_the_same_by_what_was_learnt_here(project, settings, tmp_path, monkeypatch):
+    ledger = open_ledger(project)
+    tags = [CategoryTag(1, i, i, place + 1, place in kinds) for i, kinds in enumerate(KINDS) for place in (0, 1)]
+    ledger.put_category_tags(tags, "ann")
+    (here,) = discover(project, ledger, settings, ledger.videos(), method="tags")
+    file = project.absolute(ledger.prediction_path(0, 1))
+    found = file.read_bytes()
+    worker = work_elsewhere(monkeypatch, finding, tmp_path / "elsewhere")
+    monkeypatch.setattr(tag_localiser, "train", None)
+    (there,) = discover(project, ledger, settings, ledger.videos(), again=True, method="tags")
+    assert (there, worker.done, file.read_bytes()) == (here, ["discover shapes"], found)
 
 
 def test_without_tags_one_line_says_what_to_give(project):

@@ -1,5 +1,6 @@
 """The refiner of the page: what it is trained on, what it is compared on, what the ledger keeps of it."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,9 +15,11 @@ from al_core.masks.rle import encode
 from al_core.project import Project
 from al_core.records import IGNORE_CATEGORY, IGNORE_TRACK, FrameLabel, FrameRef, MaskLabel
 from al_core.settings import Settings
+from tasks.engines.jobs import Place
 from tasks.models import page_refiner
 from tasks.models.page_refiner import PageRefiner, newest_refiner, read_page_refiner, train_page_refiner
 from tasks.steps.context import Trained
+from tests.toys.engines.worker_here import work_elsewhere
 from tests.toys.footage.disk_scenes import scene
 from tests.toys.ledgers import asked, context_of, ledger_with_clip, mask_answer
 
@@ -69,6 +72,21 @@ def test_it_is_trained_compared_and_read_again(ledger, compared):
     assert isinstance(refiner, ChosenRefiner)
     assert isinstance(refiner.clicks, LearnedRefiner)
     assert isinstance(refiner.box, PlainRefiner)
+
+
+def test_a_worker_trains_the_same_to_the_byte_and_once(ledger, compared, tmp_path, monkeypatch):
+    limits = partial(refiner_training.TrainingLimits, steps=3, side=32)
+    monkeypatch.setattr(refiner_training, "TrainingLimits", lambda seconds: limits(1e6))
+    project = Project.at(ledger.path.parent)
+    here = train_page_refiner(context(ledger), None)
+    network = project.absolute(here.file).read_bytes()
+    project.absolute(here.file).unlink()
+    worker = work_elsewhere(monkeypatch, page_refiner, tmp_path / "elsewhere")
+    frames = SimpleNamespace(read_full=lambda frame: SCENES[frame.frame_idx].image)
+    monkeypatch.setattr(Place, "frames", lambda *_: frames)
+    assert train_page_refiner(context(ledger), None) == here
+    assert project.absolute(here.file).read_bytes() == network
+    assert worker.done == ["refiner"]
 
 
 def test_no_frame_is_learnt_from_and_compared_on(ledger, compared, monkeypatch):
