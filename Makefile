@@ -29,8 +29,8 @@ test-label-studio: $(READY) ## test against a real Label Studio, and what reads 
 test-accessibility: $(READY) ## look for barriers on the labelling page with axe-core, which npm brings
 	@.ci/accessibility
 
-proofs: $(READY) ## measure every system against its rivals; ARGS="--only harmonic --seeds 5" chooses some
-	@nice $(BIN)/python -m tests.bench.proofs $(ARGS)
+proofs: $(READY) ## the toy half of the proofs; ARGS="--minutes 600" measures all, ARGS="--only harmonic --seeds 5" some
+	@nice $(BIN)/python -m tests.bench.proofs $(or $(ARGS),--toys)
 
 lint: $(READY) ## style, formatting, types and the direction of imports
 	@$(BIN)/ruff check .

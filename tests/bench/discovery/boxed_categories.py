@@ -15,6 +15,8 @@ that colours end the outline was chosen on fruits too.
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ from tests.toys.labelling.two_skins import STRIPED, Scene, two_skins
 CHOSEN = "chosen"
 WIDTH = 448
 EVERY = 8
-N_TOYS = 8
+N_TOYS, FEW_TOYS, FEW_STEPS = 8, 4, 60
 FRAMES = 6
 CACHE_BYTES = 200_000_000
 
@@ -138,15 +140,15 @@ def clips(data: Path) -> list[Scene]:
     return scenes
 
 
-def means_on(scenes: Sequence[Scene], boxed: int, tracks: bool, seed: int, folder: Path) -> Figures:
+def means_on(scenes: Sequence[Scene], boxed: int, tracks: bool, seed: int, folder: Path, steps: int = STEPS) -> Figures:
     """The mean overlap of every arm on one category that has only boxes."""
-    found = arms_on(scenes, boxed, seed, STEPS, tracks, DiskCache(folder / f"boxed-{len(scenes)}", CACHE_BYTES))
+    found = arms_on(scenes, boxed, seed, steps, tracks, DiskCache(folder / f"boxed-{len(scenes)}", CACHE_BYTES))
     return {arm: float(np.mean(found[arm])) for arm in (*BoxWay, CHOSEN)}
 
 
-def figures(scenes: Sequence[Scene], seed: int, cache: Path) -> Figures:
+def figures(scenes: Sequence[Scene], seed: int, cache: Path, steps: int = STEPS) -> Figures:
     """The mean overlap of every arm on the toys of a seed, where the striped category only has boxes."""
-    return means_on(scenes, STRIPED, False, seed, cache)
+    return means_on(scenes, STRIPED, False, seed, cache, steps)
 
 
 PROOF = Proof(
@@ -161,6 +163,12 @@ PROOF = Proof(
     figures,
     seeds=5,
     on_clips=False,
+)
+QUICK = replace(
+    PROOF,
+    name="quick boxes",
+    footage=lambda seed: {f"two categories, {FEW_TOYS} pictures": two_skins(seed, FEW_TOYS)},
+    figures=partial(figures, steps=FEW_STEPS),
 )
 
 CASES: Mapping[str, Callable[[Path], list[Scene]]] = {"fruits": fruits, "tabletop": tabletop, "clips": clips}

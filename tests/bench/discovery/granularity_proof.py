@@ -7,7 +7,8 @@ masks that are carried from two labelled frames.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ from tests.toys.footage.synthetic import synthetic_clip
 
 STUDENT, TOGETHER, TEACHER = "student of motion", "student and motion", "motion teacher"
 LEARNED, COLOUR, UNTRAINED = "matching, student's encoder", "matching, raw Lab colour", "matching, untrained"
-STEPS, STEPS_OF_LOSS = 200, 100
-"""Of a training, and of each where the losses are compared; what a project trains is longer."""
+STEPS, STEPS_OF_LOSS, FEW_STEPS = 200, 100, 60
+"""Of a training, of each where the losses are compared, and of a quick one; what a project trains is longer."""
 
 KINDS: Sequence[Mapping[str, Any]] = (
     {},
@@ -84,9 +85,9 @@ def found(student: GranularityStudent, clip: MoverClip, motion: float = 0.0) -> 
         yield [one.mask.full() > 0.5 for one in objects]
 
 
-def figures(held: Held, seed: int, cache: Path) -> Figures:
+def figures(held: Held, seed: int, cache: Path, steps: int = STEPS) -> Figures:
     """Every arm on one clip."""
-    student, clip = student_of(held.seed, cache), held.clip
+    student, clip = student_of(held.seed, cache, steps=steps), held.clip
     marks = [int((i + 0.5) * clip.n_frames / 2) for i in range(2)]
     taught = ([one.mask.full() > 0.5 for one in objects] for _, objects in moving_in(student.means.flow, clip))
     return {
@@ -126,6 +127,7 @@ CLAIMS = (
     Claim(LEARNED, UNTRAINED),
 )
 PROOF = Proof("granularity", CLAIMS, footage, figures, seeds=5)
+QUICK = replace(PROOF, name="quick granularity", figures=partial(figures, steps=FEW_STEPS))
 LOSS_PROOF = Proof(
     "granularity losses",
     tuple(Claim("all losses", f"without {name}") for name in LOSSES),

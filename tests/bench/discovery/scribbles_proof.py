@@ -7,7 +7,8 @@ refiner, the random walker, which needs strokes in the picture. The figure is Di
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ from tests.toys.footage.scribbled_scenes import Scene, classes, scene, shape, sh
 SHAPES, ALONE, SHUFFLED, WALKER = "strokes and shapes", "strokes alone", "shuffled shapes", "random walker"
 NETWORKS = (SHAPES, ALONE, SHUFFLED)
 BARE = ", none in the picture"
-STEPS = 300
-"""Of a training of toys; what a project trains is longer."""
+STEPS, FEW_STEPS = 300, 80
+"""Of a training of toys, and of a quick one; what a project trains is longer."""
 
 STROKED, PICTURES, MASKS = 8, 12, 24
 """Pictures with strokes, pictures without, and masks of others."""
@@ -90,9 +91,9 @@ def arms(given: Task, seed: int, schedule: Schedule, names: Sequence[str] = NETW
     return found
 
 
-def figures(given: Task, seed: int, cache: Path) -> Figures:
+def figures(given: Task, seed: int, cache: Path, steps: int = STEPS) -> Figures:
     """Every arm on the toys of a seed."""
-    return arms(given, seed, Schedule(STEPS))
+    return arms(given, seed, Schedule(steps))
 
 
 PROOF = Proof(
@@ -106,3 +107,4 @@ PROOF = Proof(
     figures,
     on_clips=False,
 )
+QUICK = replace(PROOF, name="quick scribbles", figures=partial(figures, steps=FEW_STEPS), seeds=5)

@@ -7,7 +7,8 @@ at the same precision, and the overlap of the masks that people would be shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from al_core.propagation.affinity.encoder import new_encoder
 from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.marked_shapes import PLAIN, MarkedPicture, any_picture
 
-LEARNT, JUDGED, STEPS = 100, 24, 250
+LEARNT, JUDGED, STEPS, FEW_STEPS = 100, 24, 250, 100
 """Pictures that are learnt from, pictures that are judged, and steps of learning."""
 
 PRECISION = 0.7
@@ -38,7 +39,7 @@ def footage(seed: int) -> Mapping[str, Pictures]:
     return {"marked shapes": ([any_picture(rng) for _ in range(LEARNT)], [any_picture(rng) for _ in range(JUDGED)])}
 
 
-def figures(pictures: Pictures, seed: int, cache: Path) -> Figures:
+def figures(pictures: Pictures, seed: int, cache: Path, steps: int = STEPS) -> Figures:
     """Both arms on the pictures of a seed."""
     learnt, judged = pictures
     backbone = OwnEncoder(new_encoder(seed))
@@ -46,7 +47,7 @@ def figures(pictures: Pictures, seed: int, cache: Path) -> Figures:
     found: dict[str, float] = {}
     for arm, rates in ARMS.items():
         network = new_classifier(backbone.channels, PLAIN, seed, rates)
-        train(network, tagged, seed, STEPS)
+        train(network, tagged, seed, steps)
         said = []
         for one in (one for one in judged if one.masks):
             here = sorted(one.masks)
@@ -132,3 +133,4 @@ def claims() -> tuple[Claim, ...]:
 
 
 PROOF = Proof("tags", claims(), footage, figures, on_clips=False)
+QUICK = replace(PROOF, name="quick tags", figures=partial(figures, steps=FEW_STEPS), seeds=5)

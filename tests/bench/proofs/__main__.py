@@ -1,5 +1,6 @@
 """Run the proofs on seeds that nothing was chosen on, and print one table, losses included.
 
+    python -m tests.bench.proofs --toys
     python -m tests.bench.proofs
     python -m tests.bench.proofs --only harmonic --seeds 5
     python -m tests.bench.proofs --only harmonic,affinity --data DAVIS
@@ -26,7 +27,7 @@ from rich.table import Table as Printed
 from al_core.fingerprint import code_version
 from al_core.settings import Table
 from tasks.processes.children import use_threads
-from tests.bench.proofs.proof import HELD_BACK, Figures, Proof, Row, real_clips
+from tests.bench.proofs.proof import HELD_BACK, LEAST_CASES, Figures, Proof, Row, real_clips
 
 NAMES = (
     *("points", "discovery", "harmonic", "selector", "trajectories", "tracks", "specialist", "affinity"),
@@ -34,6 +35,12 @@ NAMES = (
     "shapes",
 )
 """From the quickest to the dearest."""
+
+TOYS = (
+    *("discovery", "quick tags", "quick exemplars", "quick cycle", "quick unlabelled", "quick depth"),
+    *("quick granularity", "quick boxes", "quick scribbles"),
+)
+"""What learns from frames that nobody labelled or from cheap labels, on toys: shorter trainings on as many seeds."""
 
 PLACES = {name: f"tests.bench.proofs.{name}_proof:PROOF" for name in NAMES}
 ELSEWHERE = {
@@ -47,7 +54,11 @@ ELSEWHERE = {
     "boxes": "tests.bench.discovery.boxed_categories:PROOF",
     "scribbles": "tests.bench.discovery.scribbles_proof:PROOF",
 }
-PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE})
+QUICK = {
+    **{f"quick {name}": place.replace("PROOF", "QUICK") for name, place in (PLACES | ELSEWHERE).items()},
+    "quick cycle": "tests.bench.proofs.unlabelled_proof:QUICK_PIXELS",
+}
+PROOFS: Table[Proof] = Table("proof", {**PLACES, **ELSEWHERE, **{name: QUICK[name] for name in TOYS if name in QUICK}})
 REAL = "real clips"
 HEAD = ("system", "footage (cases)", "rival", "figure", "means", "difference", "95 % interval", "seconds", "verdict")
 
@@ -171,18 +182,21 @@ def _record(line: str) -> dict[str, Any] | None:
 
 @click.command()
 @click.option("--only", help="Comma-separated proofs; default: all.")
+@click.option("--toys", is_flag=True, help=f"{','.join(TOYS)}, {LEAST_CASES} seeds each.")
 @click.option("--seeds", type=click.IntRange(1), help="Of each proof; default: the proof's own number.")
 @click.option("--minutes", default=600.0, show_default=True, help="Processor minutes after which nothing is begun.")
 @click.option("--work", default=Path("runs/proofs"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Real clips in DAVIS layout instead.")
 @click.option("--frames", default=24, show_default=True, help="Of each real clip.")
-def main(only: str | None, seeds: int | None, minutes: float, work: Path, data: Path | None, frames: int) -> None:
+def main(
+    only: str | None, toys: bool, seeds: int | None, minutes: float, work: Path, data: Path | None, frames: int
+) -> None:
     """Measure what is not measured yet, and print all claims."""
     use_threads(1)
     console = Console(width=220)
     clips = real_clips(data, frames) if data else {}
-    proofs = [PROOFS[name] for name in (only.split(",") if only else NAMES)]
-    groups = [cases_of(proof, seeds or proof.seeds, clips) for proof in proofs]
+    proofs = [PROOFS[name] for name in (only.split(",") if only else TOYS if toys else NAMES)]
+    groups = [cases_of(proof, seeds or (LEAST_CASES if toys else proof.seeds), clips) for proof in proofs]
     measured = Measured(work / f"{data.name}-{frames}" if data else work)
     run(groups, measured, minutes, console)
     rows = [row for proof, cases in zip(proofs, groups, strict=True) for row in rows_of(proof, cases, measured)]

@@ -6,6 +6,8 @@ ground), and how much it moves (the cheap stand-in of ``nearness_by_motion``).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,11 +25,11 @@ from tests.bench.proofs.proof import Claim, Figures, Proof
 from tests.toys.footage.travelling import TravellingClip, travelling_clip
 from tests.toys.students import NARROW
 
-CLIPS, STEPS, SIDE, EVERY = 2, 250, 96, 3
+CLIPS, STEPS, FEW_STEPS, SIDE, EVERY = 2, 250, 80, 96, 3
 LEARNT, RANDOM, ROWS, MOTION = "depth", "random weights", "how far down", "how much it moves"
 
 
-def figures(clips: Sequence[TravellingClip], seed: int, cache: Path) -> Figures:
+def figures(clips: Sequence[TravellingClip], seed: int, cache: Path, steps: int = STEPS) -> Figures:
     """Mean rank correlation of each, over every third frame of all clips; what is trained is thrown away."""
     usual, depth_network.LONG_SIDE = depth_network.LONG_SIDE, SIDE
     try:
@@ -36,7 +38,7 @@ def figures(clips: Sequence[TravellingClip], seed: int, cache: Path) -> Figures:
             override.write_text(NARROW)
             student = StudentSettings(override=str(override), device="cpu")
             lesson = lesson_of(clips, [f"clip {n}" for n in range(len(clips))])
-            learnt = trained_depth(lesson, student, DiskCache(Path(name) / "cache", 10**9), STEPS, seed)
+            learnt = trained_depth(lesson, student, DiskCache(Path(name) / "cache", 10**9), steps, seed)
             untrained = new_depth_network(student, len(clips), seed).eval()
             found = [_frame(clip, i, learnt, untrained) for clip in clips for i in range(0, clip.n_frames - 1, EVERY)]
     finally:
@@ -67,3 +69,4 @@ PROOF = Proof(
     seeds=5,
     on_clips=False,
 )
+QUICK = replace(PROOF, name="quick depth", figures=partial(figures, steps=FEW_STEPS))

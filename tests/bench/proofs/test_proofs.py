@@ -69,13 +69,26 @@ def test_without_time_nothing_is_measured_and_the_table_says_so(asked, tmp_path)
 
 
 def test_every_proof_has_footage_and_claims():
-    for name in proofs.NAMES:
+    for name in (*proofs.NAMES, *proofs.TOYS):
         proof = proofs.PROOFS[name]
         assert proof.name == name
         assert proof.claims
         assert len({(c.system, c.rival) for c in proof.claims}) == len(proof.claims)
     with pytest.raises(UnknownName, match="no such proof|proof"):
         proofs.PROOFS["none"]
+
+
+def test_the_toy_half_has_five_seeds_of_every_system_in_quick(asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(proofs, "TOYS", ("numbers",))
+    run("--work", tmp_path, "--toys")
+    assert len(asked) == LEAST_CASES
+
+
+def test_quick_proofs_make_the_claims_of_the_whole_ones():
+    for name in (name for name in proofs.TOYS if name.startswith("quick ")):
+        quick, whole = proofs.PROOFS[name], proofs.PROOFS[name.removeprefix("quick ")]
+        assert quick.claims == whole.claims
+        assert quick.figures is not whole.figures or quick.footage is not whole.footage
 
 
 def test_an_interval_across_zero_decides_nothing():

@@ -10,7 +10,7 @@ All arms go on from one base student for as many steps. The figure is J of the t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,8 +30,8 @@ from tests.toys.footage.synthetic import synthetic_clip
 from tests.toys.students import NARROW
 
 SIZE, FRAMES, CLIPS = (64, 112), 12, 4
-STEPS = Steps(base=80, arm=60)
-PIXEL_STEPS = Steps(base=40, arm=60)
+STEPS, FEW_STEPS = Steps(base=80, arm=60), Steps(base=40, arm=24)
+PIXEL_STEPS, FEW_PIXEL_STEPS = Steps(base=40, arm=60), Steps(base=40, arm=24)
 
 RANDOM = "mmt_psm, random negatives"
 CYCLE, ONE_WAY = "cycle", "cycle, not from maps"
@@ -83,7 +83,7 @@ def figures_of(
                 (folder / "override.py").write_text(override)
                 changes["student.override"] = str(folder / "override.py")
             changes |= {"student.device": "cpu", "teachers.views": ["identity"], "propagation.methods": ["flow"]}
-            pool = {f"clip {n}": _labelled(clip) for n, clip in enumerate(clips)}
+            pool = {f"clip {n}": labelled(clip) for n, clip in enumerate(clips)}
             study = ClipStudy("toys", pool, Settings().changed(changes), folder / "cache")
             bench = Bench(study, steps, folder)
             return {arm.name: _measured(bench, arm, seed) for arm in arms}
@@ -114,12 +114,13 @@ def pale_pool_of(seed: int) -> list[MoverClip]:
     return [synthetic_clip(10 * seed + n, pan=1.0, light=-0.6, **how) for n in range(CLIPS)]
 
 
-def _labelled(clip: MoverClip) -> LabelledClip:
+def labelled(clip: MoverClip) -> LabelledClip:
+    """A clip whose middle frame has a label."""
     truth = {
         i: FrameLabel(FrameRef(1, i), tuple(MaskLabel(track, 1, encode(mask)) for track, mask in masks.items()))
         for i, masks in enumerate(clip.truth)
     }
-    return LabelledClip(clip, truth, [FRAMES // 2])
+    return LabelledClip(clip, truth, [clip.n_frames // 2])
 
 
 PROOF = Proof(
@@ -134,6 +135,9 @@ PROOF = Proof(
     seeds=5,
     on_clips=False,
 )
+QUICK = replace(
+    PROOF, name="quick unlabelled", figures=figures_of(OBJECT_ARMS, FEW_STEPS, Settings().student.config, NARROW)
+)
 
 PIXELS = Proof(
     "cycle",
@@ -143,3 +147,4 @@ PIXELS = Proof(
     seeds=5,
     on_clips=False,
 )
+QUICK_PIXELS = replace(PIXELS, name="quick cycle", figures=figures_of(PIXEL_ARMS, FEW_PIXEL_STEPS, "semantic_unet", ""))
