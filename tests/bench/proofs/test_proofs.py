@@ -84,10 +84,10 @@ def test_the_toy_half_has_five_seeds_of_every_system_in_quick(asked, tmp_path, m
     assert len(asked) == LEAST_CASES
 
 
-def test_quick_proofs_make_the_claims_of_the_whole_ones():
+def test_quick_proofs_make_no_other_claims_than_the_whole_ones():
     for name in (name for name in proofs.TOYS if name.startswith("quick ")):
         quick, whole = proofs.PROOFS[name], proofs.PROOFS[name.removeprefix("quick ")]
-        assert quick.claims == whole.claims
+        assert set(quick.claims) <= set(whole.claims)
         assert quick.figures is not whole.figures or quick.footage is not whole.footage
 
 
