@@ -38,6 +38,7 @@ work_option = click.option("--work", type=WORK, help="Default: beside --out. Kep
 @sequences_option
 @click.option("--strategies", type=Names(), default="random,uniform,least_certain,hybrid", show_default=True)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Campaigns per strategy.")
+@click.option("--first-seed", default=0, show_default=True, type=click.IntRange(0), help="The others follow it.")
 @click.option("--rounds", default=4, show_default=True, type=click.IntRange(1))
 @click.option(
     "--budget", default=8, show_default=True, type=click.IntRange(1), help="Human frames of a whole campaign."

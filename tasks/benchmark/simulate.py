@@ -52,6 +52,7 @@ class Simulation:
         budget: human frames of a whole campaign, shared over ``rounds`` rounds.
         settings: common to all campaigns; strategy, seed and budget are set per campaign.
         pooled: one campaign labels all sequences.
+        first_seed: the seeds are this one and those that follow it.
 
     Raises:
         BadVideo: there is no such folder, or it holds no sequence.
@@ -68,6 +69,7 @@ class Simulation:
     settings: Settings
     identities: Identities = Identities.PERSISTENT
     pooled: bool = False
+    first_seed: int = 0
 
     def __post_init__(self) -> None:
         for strategy in self.strategies:
@@ -85,7 +87,7 @@ class Simulation:
         return tuple(
             Campaign(sequence, strategy, seed)
             for sequence in ((POOL,) if self.pooled else [clip.name for clip in self._clips()])
-            for seed in range(self.seeds)
+            for seed in range(self.first_seed, self.first_seed + self.seeds)
             for strategy in self.strategies
         )
 

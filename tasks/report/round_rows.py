@@ -32,7 +32,7 @@ class RoundRow:
         state: why the campaign ended here, "finished", "abandoned", or what the round waits for.
         delivered_at: when its masks were there, UTC without zone; None before.
         imported: how many of the human frames were labelled elsewhere.
-        kept: why the student of an earlier round was kept; empty where one was trained.
+        kept: why no student was trained; empty where one was.
         estimated: what its audit says of its delivery; None without one.
         learned: what its student learned from, where that was not labelled frames alone; else empty.
     """

@@ -135,7 +135,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
             *((value_of(row.estimated.best("good") if row.estimated else None),) if estimated else ()),
             *((score(row.jf), score(row.ap50)) if measured else ()),
             duration((row.seconds_train or 0) + (row.seconds_predict or 0) + row.seconds_other),
-            f"{row.state}; student kept" if row.kept else row.state,
+            f"{row.state}; not trained" if row.kept else row.state,
         )
     return table
 

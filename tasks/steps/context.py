@@ -119,7 +119,8 @@ class Trained(StepResult):
     """The student of a round.
 
     Attributes:
-        checkpoint: its file, relative to the project; empty where an early version did not note it.
+        checkpoint: its file, relative to the project; empty where there is no student yet, or an early version did not
+            note it.
         sha256: hash of that file, 64 hex digits.
         device: that it was trained on.
         loss: of the last iteration; None where there was none.
@@ -129,7 +130,7 @@ class Trained(StepResult):
             trained.
         gain: what the teachers of the round before brought, as far as this round's labels tell, as
             :class:`~tasks.steps.model_selection.training_worth.Gain` counts; empty where it was not measured.
-        kept: why the student of an earlier round is kept; empty where one was trained.
+        kept: why the student of an earlier round is kept, or there is none; empty where one was trained.
         unlabelled: frames that nobody labelled, from which it learned too.
         losses: (iteration, value) of each part of the loss by its name, thinned; only where there were such frames.
     """

@@ -42,12 +42,14 @@ def predict_work(context: RoundContext) -> Predicted:
     """Predict every frame with the ensemble of mean teachers, and score how uncertain each prediction is.
 
     Videos that a dead predecessor finished are not predicted again, nor are those of which nothing changed since the
-    round before.
+    round before. While there is no student, none is predicted.
     """
+    student = context.required(Trained)
+    if student.kept and not student.checkpoint:
+        return Predicted(fingerprint(predict_inputs(context)))
     ledger, seen = context.ledger, ObjectsSeen.of(context.ledger, context.round_id)
     done = ledger.prediction_paths(context.round_id)
     todo = [video for video in context.videos if video.video_id not in done]
-    student = context.required(Trained)
     made_from = {v.video_id: predictions_made_from(context, v, student.sha256, seen.of_video(v.video_id)) for v in todo}
     linked = link_predictions(context, made_from)
     todo = [video for video in todo if video.video_id not in linked]

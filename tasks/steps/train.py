@@ -56,7 +56,7 @@ def train_inputs(context: RoundContext) -> dict[str, Any]:
 def train_work(context: RoundContext) -> Trained:
     """Train the student, and with it its mean teachers, on what people said at full resolution; keep the loss curve.
     Train the refiner of the page after it. Where training is not expected to change what is delivered, the student of
-    an earlier round is kept.
+    an earlier round is kept, or there is none yet.
 
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
     background. The others count by how their masks were made. With ``student.unlabelled`` it learns from frames that
@@ -69,11 +69,11 @@ def train_work(context: RoundContext) -> Trained:
     last = starting_round(context)
     gain = measured_gain(context) if settings.student.when == "pays" and last is not None else Gain()
     noted = tuple(gain) if gain.frames else ()
-    if last is not None and (reason := why_not(context, last, gain_so_far(context, gain))):
+    if reason := why_not(context, last, gain_so_far(context, gain)):
         _log.info("round %d: %s", context.round_id, reason)
         refiner = train_page_refiner(context, starting_refiner(context))
         stored = {} if refiner is None else refiner.to_json()
-        return replace(last[1], notes=(), refiner=stored, gain=noted, kept=reason)
+        return replace(Trained() if last is None else last[1], notes=(), refiner=stored, gain=noted, kept=reason)
     labels = [label for label in context.labels_collected if label.complete]
     vouched = VouchedFrames(context, context.frozen)
     people = {label.frame for label in context.labels_collected}
@@ -238,8 +238,8 @@ def starting_refiner(context: RoundContext) -> Path | None:
 def starting_round(context: RoundContext) -> tuple[int, Trained] | None:
     """Return the round whose student a round starts from, and what it trained; None where it starts from none.
 
-    It is the one that was pinned when the round began, else the round before. A round that failed to train, or was
-    abandoned, is passed over.
+    It is the one that was pinned when the round began, else the round before. A round that failed to train, or had
+    nothing to train from, or was abandoned, is passed over.
     """
     if not context.settings.student.warm_start:
         return None
@@ -248,9 +248,8 @@ def starting_round(context: RoundContext) -> tuple[int, Trained] | None:
         gone = {this.round_id for this in ledger.rounds() if this.status == "abandoned"}
         steps = [s for s in ledger.steps() if s.name == Trained.step and s.round_id < context.round_id]
         pinned = ledger.pinned_student(context.round_id)
-    trained = {
-        s.round_id: Trained.from_json(s.result) for s in steps if s.status == "finished" and s.round_id not in gone
-    }
+    found = {s.round_id: Trained.from_json(s.result) for s in steps if s.status == "finished"}
+    trained = {number: one for number, one in found.items() if one.checkpoint and number not in gone}
     if not trained:
         return None
     start = pinned if pinned in trained else max(trained)

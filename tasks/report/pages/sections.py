@@ -78,7 +78,7 @@ def rounds(content: Content) -> Markup:
             with_span(r.estimated.best("good")) if r.estimated else "–",
             jf_of(r),
             score(r.ap50),
-            "student kept" if r.kept else duration(r.seconds_train),
+            "not trained" if r.kept else duration(r.seconds_train),
             duration(r.seconds_predict),
             duration(r.seconds_other),
             r.state,

@@ -10,10 +10,11 @@ from al_core.fusion import fuse
 from al_core.fusion.choice import Choice
 from al_core.masks.rle import iou
 from al_core.propagation import Resources
-from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, LabelKind, Video
+from al_core.records import IGNORE_TRACK, DeliveredMask, FrameLabel, LabelKind, Video, fingerprint_labels
 from al_core.stores.delivered import read_delivered
 from tasks.steps.context import Predicted, Propagated, RoundContext, Trained
 from tasks.steps.model_selection.choosing import choose_propagators
+from tasks.steps.model_selection.pseudo_labels import pseudo_inputs
 from tasks.steps.propagate import VideoFrames, carried_by, known_by_frame
 
 ENOUGH_FRAMES = 10
@@ -72,26 +73,43 @@ def gain_so_far(context: RoundContext, now: Gain) -> Gain:
     return now
 
 
-def why_not(context: RoundContext, last: tuple[int, Trained], known: Gain) -> str:
-    """Return why a round keeps an earlier student, or nothing where it trains.
+def why_not(context: RoundContext, last: tuple[int, Trained] | None, known: Gain) -> str:
+    """Return why a round does not train a student, or nothing where it does.
+
+    Nothing can be learned of objects that nobody saw, from random weights; nor anything new without a new label.
 
     Args:
-        last: the round whose student this one would start from, and what it trained.
+        last: the round whose student this one would start from, and what it trained; None where it starts from none.
         known: what teachers brought so far, in this round too.
     """
-    if context.settings.student.when == "always" or known.frames < ENOUGH_FRAMES or known.high >= NEGLIGIBLE:
+    student = context.settings.student
+    if student.when == "always":
         return ""
+    if last is None:
+        seen = any(label.objects for label in context.labels_collected if label.complete)
+        return "" if seen or student.init_weights else "not trained: no label shows an object yet"
     number, trained = last
     if not context.project.absolute(trained.checkpoint).is_file():
         return ""
+    then = context.of_round(number).of_step(Trained.step)
+    if _setup(context) != _setup(then):
+        return ""
+    if then.complete_at is not None and _learns_from(context) == _learns_from(then):
+        return f"not trained: nothing was labelled since round {number}, whose student is kept"
     labels = sum(label.complete for label in context.labels_collected)
-    if labels >= GROWN * trained.labels or _setup(context) != _setup(context.of_round(number).of_step(Trained.step)):
+    if known.frames < ENOUGH_FRAMES or known.high >= NEGLIGIBLE or labels >= GROWN * trained.labels:
         return ""
     return (
         f"not trained: on {known.frames:.0f} frames that people labelled after they were delivered, the teachers "
         f"brought {known.mean:+.3f} J (with 95 % confidence less than {known.high:+.3f}); {labels} labels are "
         f"fewer than {GROWN:g} times the {trained.labels} of the last training, whose student is kept"
     )
+
+
+def _learns_from(context: RoundContext) -> list[Any]:
+    """Return what a student learns from, as hashes."""
+    accepted = context.frozen.ids if context.settings.certificates.teach else ()
+    return [fingerprint_labels(context.labels_collected), list(accepted), pseudo_inputs(context)]
 
 
 def _setup(context: RoundContext) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def test_every_sequence_meets_every_strategy_and_seed(tmp_path):
     )
 
 
+def test_seeds_follow_the_first_one(tmp_path):
+    this = plan(write_clip(tmp_path), seeds=2, first_seed=100)
+    assert [this.settings_of(one).seed for one in this.campaigns] == [100, 101]
+
+
 def test_a_pool_is_one_campaign_on_all_sequences(tmp_path):
     data = write_clip(write_clip(tmp_path, "a"), "b")
     this = plan(data, seeds=2, pooled=True)

@@ -31,7 +31,14 @@ from tasks.engines.shared_folder import HandedFile, SharedFolder
 from tasks.project.ingest import ingest_paths, open_frames
 from tasks.steps import predict as step
 from tasks.steps.context import Predicted, Trained
-from tasks.steps.predict import ObjectsSeen, load_members_for, predict_inputs, predict_video, predicted_before
+from tasks.steps.predict import (
+    ObjectsSeen,
+    load_members_for,
+    predict_inputs,
+    predict_video,
+    predict_work,
+    predicted_before,
+)
 from tests.toys.ledgers import chosen, clip, context_of, frame_rows, ledger_with_clip, times_us
 from tests.toys.students import tiny_student
 
@@ -94,6 +101,16 @@ def components_of(frames, expected=None):
     for frame in frames:
         scorer.add(frame)
     return scorer.components()
+
+
+def test_nothing_is_predicted_while_there_is_no_student(tmp_path: Path) -> None:
+    ledger = ledger_with_clip(tmp_path)
+    ledger.begin_round(Settings())
+    ledger.begin_step(1, "train", "a")
+    ledger.finish_step(1, "train", Trained(kept="not trained: no label shows an object yet").to_json(), 1.0)
+    context = context_of(Project.at(tmp_path), ledger)
+    assert predict_work(context) == Predicted(fingerprint(predict_inputs(context)))
+    assert ledger.prediction_paths(1) == {}
 
 
 def test_a_video_is_predicted_scored_and_stored(

@@ -160,6 +160,19 @@ def test_who_goes_on_from_a_round_before_trains_for_less_long(ledger, students):
     assert students[1]["init_checkpoint"].name == "a.pth"
 
 
+def test_the_first_training_is_that_of_the_first_round_with_an_object(ledger, students):
+    ledger.begin_round(Settings())
+    iterations = {"student.iterations": 3, "student.first_round_iterations": 8}
+    none = train_work(context(ledger, labels=LABELS[1:], **iterations))
+    assert none.to_json() == Trained(kept="not trained: no label shows an object yet").to_json()
+    ledger.begin_step(1, "train", "a")
+    ledger.finish_step(1, "train", none.to_json(), 1.0)
+    assert [row.kept for row in round_rows(ledger)] == [none.kept]
+    assert starting_round(context(ledger, 2)) is None
+    train_work(context(ledger, 2, **iterations))
+    assert [asked["iterations"] for asked in students] == [8]
+
+
 def test_a_student_is_kept_where_training_is_not_expected_to_pay(ledger, students, monkeypatch, tmp_path):
     ledger.begin_round(Settings())
     done = train_work(context(ledger))

@@ -1,5 +1,6 @@
 """What teachers brought to masks of frames that people labelled later, and what follows for training."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,48 @@ def test_it_is_trained_with_many_more_labels_or_other_settings(
     assert why_not(context, last(context), NOTHING) == ""
     (tmp_path / "rounds" / "0001" / "student.pth").unlink()
     assert why_not(second, last(second), NOTHING) == ""
+
+
+OBJECT = MaskLabel(1, 1, encode(square(0)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "changes", "trains"),
+    [
+        ([FrameLabel(FrameRef(1, 0), ())], {}, False),
+        ([FrameLabel(FrameRef(1, 0), (OBJECT,), complete=False)], {}, False),
+        ([FrameLabel(FrameRef(1, 0), ()), FrameLabel(FrameRef(1, 4), (OBJECT,))], {}, True),
+        ([FrameLabel(FrameRef(1, 0), ())], {"student.when": "always"}, True),
+        ([FrameLabel(FrameRef(1, 0), ())], {"student.init_weights": "w.pth"}, True),
+    ],
+)
+def test_nothing_is_trained_from_random_weights_before_an_object_is_seen(
+    tmp_path: Path, labels: list[FrameLabel], changes: dict[str, object], trains: bool
+) -> None:
+    ledger = ledger_with_clip(tmp_path)
+    context = context_of(Project.at(tmp_path), ledger, 1, Settings().changed(changes), labels_collected=labels)
+    assert why_not(context, None, Gain()) == ("" if trains else "not trained: no label shows an object yet")
+
+
+@pytest.mark.parametrize(
+    ("more", "changes", "kept"),
+    [
+        (0, {}, True),
+        (1, {}, False),
+        (0, {"student.when": "always"}, False),
+        (0, {"student.iterations": 7}, False),
+        (0, {"student.unlabelled": "self"}, False),
+    ],
+)
+def test_a_student_is_kept_where_nothing_was_labelled_since(
+    second: RoundContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, changes: dict, kept: bool
+) -> None:
+    now, then = with_labels(tmp_path, 4 + more, **changes), with_labels(tmp_path, 4)
+    monkeypatch.setattr(RoundContext, "of_round", lambda self, number: then)
+    monkeypatch.setattr(RoundContext, "of_step", lambda self, name: self)
+    then.__dict__["complete_at"] = datetime(2026, 1, 1)
+    told = "not trained: nothing was labelled since round 1, whose student is kept"
+    assert why_not(now, last(now), Gain()) == (told if kept else "")
 
 
 @pytest.fixture
