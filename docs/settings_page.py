@@ -48,14 +48,15 @@ MEANING = {
     "student.override": "A config file with what differs from `student.config`.",
     "student.train": "`all` of it, or only its `heads`: backbone and neck then stay as they are in the weights that it "
     "starts from (see [students](students.md)).",
-    "student.when": "Train `always`, in every round, or only where it `pays`: a round keeps the student of an earlier "
-    "one where frames that people labelled after delivery say that teachers bring nothing ([students](students.md)).",
+    "student.when": "Train `always`, in every round, or only where it `pays`: not before a label shows an object, not "
+    "where nothing was labelled since, and not where frames that people labelled after delivery say that teachers "
+    "bring nothing ([students](students.md#when-it-is-trained)).",
     "student.init_weights": "A file of weights that the first round starts from; `project`: the encoder that "
     "`fewframes pretrain --depth` trained; empty means random weights.",
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",
     "student.iterations": "Training steps of a round that starts from the round before.",
-    "student.first_round_iterations": "Training steps of a round that starts from scratch or from `init_weights`.",
+    "student.first_round_iterations": "Training steps of the first training, from scratch or from `init_weights`.",
     "student.batch_size": "Images in a training step.",
     "student.learning_rate": "Highest learning rate of AdamW; it warms up and then falls along a cosine.",
     "student.checkpoint_interval": "Training steps between two checkpoints: at most so many are lost "

@@ -6,11 +6,12 @@ import pytest
 
 from al_core.fingerprint import fingerprint_file
 from al_core.project import Project
-from al_core.records import LabelRequest
+from al_core.records import Answer, FrameLabel, LabelKind, LabelRequest
 from al_core.settings import Settings
 from tasks.ledger.client import open_ledger
 from tasks.processes.run_lock import only_run
 from tasks.project.round_control import ask_for, settings_of_schedule, stuck
+from tasks.report.tables import round_line
 from tasks.steps import table
 from tasks.steps.context import Audited, Chosen, Predicted, Propagated, Requested, Trained
 from tests.toys.ledgers import chosen, ledger_with_clip, mask_answer
@@ -145,6 +146,18 @@ def test_a_round_that_waits_for_people_goes_no_further(people):
     people.answer(8)
     assert people.run().waiting == 0
     assert people.done == [*ORDER, "finish"]
+
+
+def test_nothing_is_trained_or_predicted_while_no_label_shows_an_object(people, monkeypatch):
+    for name in ("train", "predict"):
+        monkeypatch.setattr(table, name, table.STEPS[name])
+    assert people.run().waiting == 2
+    for request in people.ledger.requests():
+        seen = FrameLabel(request.frame, ())
+        people.ledger.put_answer(Answer(f"a{request.frame}", request.request_id, seen, LabelKind.MASK, 9.0, "ann"))
+    people.run()
+    assert people.ledger.prediction_paths(1) == {}
+    assert round_line(people.project, 1).plain.endswith("not trained: no label shows an object yet")
 
 
 def test_with_nothing_to_select_the_campaign_is_over(simulated):

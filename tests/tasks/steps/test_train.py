@@ -203,6 +203,7 @@ def test_the_page_s_refiner_is_trained_too_and_goes_on_from_that_of_the_round_be
         return PageRefiner(f"rounds/{context.round_id:04d}/refiner/a.pt", "0" * 64, {"clicks": "network"})
 
     monkeypatch.setattr(train, "train_page_refiner", train_page_refiner)
+    ledger.begin_round(Settings())
     ledger.begin_step(1, "train", "a")
     done = train_work(context(ledger))
     ledger.finish_step(1, "train", done.to_json(), 1.0)
