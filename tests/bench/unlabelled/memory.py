@@ -26,7 +26,7 @@ from tests.toys.footage.synthetic import synthetic_clip
 
 ARMS = {RTMDET: (NONE, "self", "mmt_psm", "s4gan", "self + class"), "semantic_unet": (NONE, "cycle")}
 SIZE, FRAMES, CLIPS = (180, 320), 8, 2
-STEPS = Steps(base=4, arm=10)
+STEPS = Steps(base=2, arm=6)
 
 
 def bench_of(student: str, folder: Path) -> Bench:
