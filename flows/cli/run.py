@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,9 @@ def one_round(root: Path, preset: str | None, changes: tuple[str, ...], abandon:
         return run_round(project, settings)
 
     ledger = open_ledger(project)
-    _tell_outcome(console, project, ledger, _taken_on(project, ledger, preset, asked, console, take))
+    with ExitStack() as opened:
+        outcome = _taken_on(project, ledger, preset, asked, console, opened, take)
+        _tell_outcome(console, project, ledger, outcome)
 
 
 @click.command()
@@ -123,6 +125,7 @@ def _taken_on(
     preset: str | None,
     asked: dict[str, Any],
     console: Any,
+    opened: ExitStack,
     take: "Callable[[Settings], RoundOutcome]",
     over: "Callable[[Settings], RoundOutcome | None]" = lambda settings: None,
 ) -> "RoundOutcome":
@@ -130,6 +133,7 @@ def _taken_on(
     neither Prefect nor a network of the student is loaded.
 
     Args:
+        opened: is left with the ledger open, unless something was done that takes long.
         over: tells how the campaign ended, or None where there is more to do.
     """
     from tasks.processes.round_outcome import still_waits
@@ -140,11 +144,13 @@ def _taken_on(
         _require_fit(project, changed, console)
         _ask_for(project, changed, console)
     with only_run(project.root):
-        if (waits := still_waits(project, ledger)) is not None:
+        opened.enter_context(ledger.held())
+        if (waits := still_waits(project, ledger, opened)) is not None:
             return waits
-        settings = changed or _settings(project, None, {})
+        settings = changed or _settings(project, None, {}, ledger)
         if (ended := over(settings)) is not None:
             return ended
+        opened.close()
         if changed is None:
             _require_fit(project, settings)
         _tell_outlook(console, project, settings)
@@ -190,11 +196,12 @@ def _run_campaign(project: Project, preset: str | None, asked: dict[str, Any], c
         from tasks.processes.campaign_end import campaign_over
 
         with _told(project, console):
-            return campaign_over(project, settings)
+            return campaign_over(project, settings, ledger, opened)
 
     ledger = open_ledger(project)
-    outcome = _taken_on(project, ledger, preset, asked, console, take, over)
-    with ledger.held():
+    with ExitStack() as opened:
+        outcome = _taken_on(project, ledger, preset, asked, console, opened, take, over)
+        opened.enter_context(ledger.held())
         print_status(project, console, ledger)
         _tell_outcome(console, project, ledger, outcome)
 
@@ -272,11 +279,13 @@ def _asked(changes: tuple[str, ...], limits: dict[str, Any]) -> dict[str, Any]:
     return parse_overrides(changes) | {name: value for name, value in limits.items() if value is not None}
 
 
-def _settings(project: Project, preset: str | None, asked: dict[str, Any]) -> "Settings":
+def _settings(
+    project: Project, preset: str | None, asked: dict[str, Any], ledger: "Ledger | None" = None
+) -> "Settings":
     """Return the settings with what is asked for; without a preset, those that were asked for before."""
     from tasks.project.run_settings import settings_for_run
 
-    return settings_for_run(project, preset, asked)
+    return settings_for_run(project, preset, asked, ledger)
 
 
 def _ask_for(project: Project, settings: "Settings", console: Any) -> None:

@@ -53,18 +53,25 @@ class RoundOutcome:
         return f"round {self.round_id} is finished{over}"
 
 
-def still_waits(project: Project, ledger: Ledger | None = None) -> RoundOutcome | None:
+_IN_THE_PROJECT = ("page", "inbox", "cvat")
+"""Back-ends whose answers lie in the project's folder; any other asks another program, which may take its time."""
+
+
+def still_waits(
+    project: Project, ledger: Ledger | None = None, opened: ExitStack | None = None
+) -> RoundOutcome | None:
     """Look whether the newest round has nothing to do but to wait for people; the answers that are there are taken in.
 
     Args:
         ledger: of the project; None to open it.
+        opened: keeps the ledger open, and is closed before another program is asked; None where nobody does.
 
     Returns:
         How a run would end that only waits or is paused; None where there is work.
     """
     ledger = ledger or open_ledger(project)
-    with ExitStack() as opened_once:
-        opened_once.enter_context(ledger.held())
+    with ExitStack() as opened_here:
+        opened_here.enter_context(ledger.held())
         last, pause = ledger.last_round(), ledger.paused()
         if last is None or last.status != "running":
             return None if pause is None else RoundOutcome(0 if last is None else last.round_id, paused=pause)
@@ -72,9 +79,10 @@ def still_waits(project: Project, ledger: Ledger | None = None) -> RoundOutcome 
         if context.result(Requested) is None or context.settings.annotator.backend == "simulated":
             return None
         if context.result(Collected) is None:
-            if context.settings.annotator.backend != "page":
-                # Another program is asked, which may take its time.
-                opened_once.close()
+            if context.settings.annotator.backend not in _IN_THE_PROJECT:
+                opened_here.close()
+                if opened is not None:
+                    opened.close()
             found = collect_found(context)
             if found.waiting:
                 return replace(RoundOutcome.awaiting(last.round_id, found), paused=pause)

@@ -11,17 +11,20 @@ from al_core.settings import Settings, load_settings
 from tasks.ledger.client import open_ledger
 
 
-def settings_for_run(project: Project, preset: str | None, changes: Mapping[str, Any]) -> Settings:
+def settings_for_run(
+    project: Project, preset: str | None, changes: Mapping[str, Any], ledger: Ledger | None = None
+) -> Settings:
     """Return a preset or file with changes; without a preset, what was asked for last, or else what the project's last
     round ran with.
 
     Args:
         changes: values by dotted name.
+        ledger: of the project; None to open it.
 
     Raises:
         BadSettings: a name that is no setting, or a value that does not fit.
     """
-    base = load_settings(preset) if preset else settings_in_force(open_ledger(project))
+    base = load_settings(preset) if preset else settings_in_force(ledger or open_ledger(project))
     return base.changed(changes)
 
 

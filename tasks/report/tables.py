@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from al_core.ledger.asked_once import AskedOnce
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.stores.pretrained import PretrainedNetworks
@@ -41,7 +42,7 @@ def print_status(project: Project, console: Console, ledger: Ledger | None = Non
     Args:
         ledger: of the project; None to open it.
     """
-    ledger, owner = ledger or open_ledger(project), living_owner(project)
+    ledger, owner = AskedOnce(ledger or open_ledger(project)), living_owner(project)
 
     def say(text: str) -> None:
         # A command stays whole, so that it can be pasted.

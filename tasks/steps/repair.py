@@ -23,7 +23,7 @@ def repair_inputs(context: RoundContext, steps: Steps = STEPS) -> list[str]:
     with context.ledger.held():
         unfinished = [step for step in steps.values() if context.result(step.result) is None]
         read = [(_shifted(context, shift), name) for step in unfinished for name, shift in step.reads]
-        damaged = [(other, name) for other, name in read if _damaged(other, steps[name])]
+        damaged = [(other, name) for other, name in read if damaged_files(other, name, steps)]
     return [words for other, name in damaged for words in repair_step(other, name, steps)]
 
 
@@ -34,7 +34,7 @@ def repair_step(context: RoundContext, name: str, steps: Steps = STEPS) -> list[
         What was made again, in words.
     """
     step = steps[name]
-    damaged = _damaged(context, step)
+    damaged = damaged_files(context, name, steps)
     if not damaged:
         return []
     read = [(_shifted(context, shift), other) for other, shift in step.reads]
@@ -54,8 +54,9 @@ def _shifted(context: RoundContext, shift: int) -> RoundContext:
     return context.before if shift else context
 
 
-def _damaged(context: RoundContext, step: Step[Any]) -> dict[int, Path]:
+def damaged_files(context: RoundContext, name: str, steps: Steps = STEPS) -> dict[int, Path]:
     """Return the damaged files of a finished step by video; a checkpoint goes as video 0."""
+    step = steps[name]
     result = context.result(step.result)
     made: Mapping[int, MadeFile] = {} if result is None else step.files(context, result)
     return {video: file.path for video, file in made.items() if not _is_whole(file)}

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.campaign.waiting import deadline
 from al_core.errors import UnknownName
+from al_core.ledger.asked_once import AskedOnce
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
@@ -93,7 +94,7 @@ def start() -> RedirectResponse:
 @router.get("/overview", response_class=HTMLResponse)
 def overview(context: Context, around: Around) -> HTMLResponse:
     """Show how far the videos are labelled."""
-    ledger = context.ledger
+    ledger = AskedOnce(context.ledger)
     with ledger.held():
         content = with_outlook(gather_rounds(context.project, ledger), ledger)
         queue, overdue, hours = ledger.queue_state(), _overdue(ledger), hours_by_person(ledger)

@@ -48,7 +48,11 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     "memory_limit": "2GB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    # Threads that help cost more than they bring where there is little to read.
+    "threads": 1,
 }
+_ALL_THREADS_FROM = 2**26
+"""Bytes of a ledger from which on all processors read it."""
 
 
 class Connector:
@@ -268,7 +272,10 @@ class Connector:
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                return _attached(self.path) if read_only else duckdb.connect(str(self.path), config=dict(_CONFIG))
+                connection = _attached(self.path) if read_only else _connected(str(self.path))
+                if self.path.stat().st_size >= _ALL_THREADS_FROM:
+                    connection.execute("RESET threads")
+                return connection
             except duckdb.Error as error:
                 if "Could not set lock" in str(error):
                     if time.monotonic() > deadline:
@@ -287,9 +294,13 @@ class Connector:
             raise explained(error, self.path) or error from error
 
 
+def _connected(database: str) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(database, config=dict(_CONFIG))
+
+
 def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a file for reading only. Other files may be attached for writing beside it, as copies are."""
-    connection = duckdb.connect(":memory:", config=dict(_CONFIG))
+    connection = _connected(":memory:")
     try:
         quoted = str(path).replace("'", "''")
         connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
