@@ -215,14 +215,16 @@ def test_a_run_that_only_waits_says_so_without_prefect_or_the_student(root, comm
     assert not (root / "prefect").exists()
 
 
-def test_a_run_that_only_waits_opens_the_ledger_once_to_look_and_once_to_tell(root, flows, monkeypatch):
+@pytest.mark.parametrize("backend", ["page", "inbox", "cvat"])
+def test_a_run_that_only_waits_opens_the_ledger_once(root, flows, monkeypatch, backend):
     ledger = Ledger(root / "ledger.duckdb")
     asked(ledger)
-    ledger.change_round(1, Settings().changed({"annotator.backend": "page"}), "ann", ["annotator.backend = page"])
+    change = {"annotator.backend": backend}
+    ledger.change_round(1, Settings().changed(change), "ann", [f"annotator.backend = {backend}"])
     opened, connect = [], Connector._connect
     monkeypatch.setattr(Connector, "_connect", lambda self, writing: opened.append(1) or connect(self, writing))
     assert "waits for 2 labels" in run("run", root)[1]
-    assert len(opened) == 2
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize("command", ["run", "round"])
