@@ -57,9 +57,7 @@ _IN_THE_PROJECT = ("page", "inbox", "cvat")
 """Back-ends whose answers lie in the project's folder; any other asks another program, which may take its time."""
 
 
-def still_waits(
-    project: Project, ledger: Ledger | None = None, opened: ExitStack | None = None
-) -> RoundOutcome | None:
+def still_waits(project: Project, ledger: Ledger | None = None, opened: ExitStack | None = None) -> RoundOutcome | None:
     """Look whether the newest round has nothing to do but to wait for people; the answers that are there are taken in.
 
     Args:

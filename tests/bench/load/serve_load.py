@@ -9,15 +9,18 @@ end every acknowledged answer and review must be in the ledger once, no frame an
 of two people at a time, and nothing may be left over.
 """
 
+import os
 import random
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -35,6 +38,8 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
+from tasks.processes.children import end, start_child
+from tasks.processes.rounds import NICENESS
 from tasks.project.ingest import ingest_paths
 from tests.toys.projects import command
 
@@ -289,6 +294,20 @@ def run_load(folder: Path, load: Load) -> Outcome:
     return Outcome(record, wall, tuple(problems(ledger, record, load)))
 
 
+@contextmanager
+def training_beside() -> Iterator[None]:
+    """Train a student until the block ends."""
+    # Longer than anybody labels here.
+    words = [sys.executable, "-m", "tests.bench.speed.predict_overhead", "--iterations", "1000000"]
+    with Path(os.devnull).open("wb") as nothing:
+        child = start_child(words, nothing, NICENESS)
+        try:
+            yield
+            assert child.poll() is None, "the training ended"
+        finally:
+            end(child)
+
+
 def _done(record: Record, load: Load) -> bool:
     """Tell whether every frame has an answer that nobody sent back."""
     with record.lock:
@@ -417,11 +436,13 @@ def _just_started(at: float, starts: list[float]) -> bool:
 @click.option("--kills", default=5, show_default=True)
 @click.option("--delay", default=1.0, show_default=True, help="Mean seconds from a frame to its answer.")
 @click.option("--seed", default=0, show_default=True)
-def main(people: int, requests: int, kills: int, delay: float, seed: int) -> None:
+@click.option("--training", is_flag=True, help="Train a student beside the server.")
+def main(people: int, requests: int, kills: int, delay: float, seed: int, training: bool) -> None:
     """Put the load on a server and print what came of it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, training_beside() if training else nullcontext():
         outcome = run_load(Path(folder), Load(people, requests, kills, delay, seed))
     print(outcome.describe())
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     raise SystemExit(bool(outcome.problems))
 
 
