@@ -147,7 +147,7 @@ class Connector:
         """
         check_writable(self.path)
         with self._lock:
-            connection = self._connect(writing=True)
+            connection = self._to_own()
         try:
             self._inode = self.path.stat().st_ino
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
@@ -172,13 +172,19 @@ class Connector:
             deadline = time.monotonic() + self.patience
             while self._lost:
                 try:
-                    self._owned = self._connect(writing=True)
+                    self._owned = self._to_own()
                     self._lost, self._inode = False, self.path.stat().st_ino
                 except FewframesError:
                     # The old database lives on until the last thread has left it.
                     if time.monotonic() > deadline or not has_room(self.path):
                         raise
                     time.sleep(0.02)
+
+    def _to_own(self) -> duckdb.DuckDBPyConnection:
+        connection = self._connect(writing=True)
+        # Threads are started once here, and help whoever asks much while others ask little.
+        connection.execute("RESET threads")
+        return connection
 
     @contextmanager
     def _brief(self, writing: bool) -> Iterator[duckdb.DuckDBPyConnection]:
