@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 PATIENCE = Patience(warn=15.0, kill=120.0)
 """With a server that answered once and is silent now."""
 
+STARTING_SECONDS = 600.0
+"""What a server may take until it answers the first time: an old or large ledger is converted and checked before."""
+
 _LOOK_SECONDS = 1.0
 _ASK_SECONDS = 5.0
 _NOT_IN_A_PATH = re.compile(r"[^A-Za-z0-9_~-]+")
@@ -54,6 +57,7 @@ class ProjectServer(RestartedProcess):
         output: file for what the process that runs now prints.
         tell: called with a line whenever the project begins to be served, or is no longer.
         patience: with a server that hangs.
+        starting: seconds that it may take until it answers the first time; then patience begins.
     """
 
     def __init__(
@@ -63,11 +67,14 @@ class ProjectServer(RestartedProcess):
         output: Path,
         tell: Callable[[str], object] = lambda _: None,
         patience: Patience = PATIENCE,
+        starting: float = STARTING_SECONDS,
     ) -> None:
         super().__init__(f"the server of {project.root.name}", command, output)
         self.project = project
         self.name = name_of(project.root)
         self._tell = tell
+        self._starting = starting
+        self._began = time.monotonic()
         self._owner: Owner | None = None
         self._trouble: Trouble | None = Trouble("it is about to be served", "Wait a moment, then look again.")
         # The certificates of the machine would take long to load, and are for nothing on loopback.
@@ -89,6 +96,7 @@ class ProjectServer(RestartedProcess):
         """Serve the project until the process ends; returns the exit code."""
         self.output.unlink(missing_ok=True)
         self._owner = None
+        self._began = time.monotonic()
         code = super().run(on_start)
         if not self.ending.is_set():
             self._stopped(Trouble(self._reason(code)))
@@ -96,16 +104,16 @@ class ProjectServer(RestartedProcess):
         return code
 
     def _beat(self) -> object:
-        """Ask the server how it is; what is returned changes with every answer, and as long as it never answered."""
+        """Ask the server how it is; what is returned changes with every answer, and as long as it may still start."""
         owner = self._owner or read_owner(self.project.ledger_path)
         if owner is None or owner.pid != self.pid:
-            return time.monotonic()
+            return self._sign_of_starting()
         try:
             health = self._client.get(f"{owner.url}/healthz")
             answers = health.raise_for_status().json().get("instance") == owner.instance
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             # It is on its way down, or up.
-            return None if self._owner else time.monotonic()
+            return None if self._owner else self._sign_of_starting()
         except (httpx.HTTPError, ValueError):
             answers = False
         if answers:
@@ -115,9 +123,14 @@ class ProjectServer(RestartedProcess):
                 self._tell(f"{self.name} is served")
             return time.monotonic()
         if self._owner is None:
-            return time.monotonic()
+            return self._sign_of_starting()
         self._stopped(Trouble("its server does not answer at the moment: it is busy, or hangs"))
         return None
+
+    def _sign_of_starting(self) -> float | None:
+        """Return something new as long as a server that never answered may still be starting; then None."""
+        now = time.monotonic()
+        return now if now - self._began < self._starting else None
 
     def _stopped(self, trouble: Trouble) -> None:
         if self._trouble != trouble:

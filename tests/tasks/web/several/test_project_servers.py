@@ -82,6 +82,15 @@ def test_one_that_hangs_is_told_and_ended(project):
     assert "dogs is not served: its server hung and was ended" in told
 
 
+def test_one_that_never_answers_is_ended_once_its_time_to_start_is_over(project):
+    told = []
+    options = {"patience": Patience(0.1, 0.3), "starting": 1.0}
+    with kept([server := server_of(project, "import time; time.sleep(60)", told, **options)]):
+        until(lambda: server.times == 2)
+        assert server.trouble.error == "its server hung and was ended"
+    assert told == ["dogs is not served: its server hung and was ended"]
+
+
 def test_one_that_cannot_begin_says_why_without_naming_places_of_this_machine(project):
     told = []
     with kept([server := server_of(project, SAYS, told)]):
