@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
 from tasks.languages.catalogue import translated
+from tasks.network.forwarded import PREFIX
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
 from tasks.project.label_versions import compare_rounds
@@ -60,6 +62,8 @@ LINKS = tuple((name, f"dashboard/{name.lower()}") for name in ("Overview", "Qual
 
 
 OWN_LINKS = (("Label", "label"), ("My work", "mine"))
+_ALL_PROJECTS = ("All projects", "../../")
+_ONE_OF_SEVERAL = re.compile(r"(/.+)?/p/[^/]+")
 
 
 def frame_of(request: Request, context: Context, person: Person) -> Frame:
@@ -68,6 +72,8 @@ def frame_of(request: Request, context: Context, person: Person) -> Frame:
     links = links if person.role.covers(Role.VIEWER) else OWN_LINKS
     if person.role.covers(Role.REVIEWER) and context.ledger.due_reviews():
         links = (("Review", "review"), *links)
+    if _ONE_OF_SEVERAL.fullmatch(request.scope.get(PREFIX, "")):
+        links = (_ALL_PROJECTS, *links)
     return Frame(
         context.project.root.name, f"{way_up(request)}dashboard/static/{_static_version()}", _from(request, links)
     )

@@ -33,4 +33,6 @@ byId("enter").addEventListener("submit", (event) => {
 });
 addEventListener("hashchange", begin);
 offerLanguages(byId("language"));
+// One of several projects is found at /p/NAME/, below their list.
+byId("projects").hidden = !/\/p\/[^/]+\/(enter)?$/.test(location.pathname);
 begin();

@@ -81,7 +81,9 @@ def test_somebody_labels_in_both_and_when_one_is_damaged_the_other_goes_on(proje
         for name in ("cows", "dogs"):
             assert "2 frames to label" in row(ada, name, "to label")
             label_a_frame(ada, name)
-            ada.page.goto(front)
+            ada.page.click("a.brand")
+            ada.page.click("text='All projects'")
+            ada.page.wait_for_url(front)
         assert [len(open_ledger(project).human_labels()) for project in (lost, dogs)] == [1, 1]
 
         killed, other = living_owner(lost).pid, living_owner(dogs).pid

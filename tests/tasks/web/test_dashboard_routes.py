@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import contextmanager
+from types import SimpleNamespace
 from urllib.parse import urljoin
 
 import httpx
@@ -11,9 +12,10 @@ import pytest
 from al_core.ledger.labelling.people import Role
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
+from tasks.network.forwarded import PREFIX
 from tasks.project.run_settings import settings_in_force
 from tasks.project.snapshot import ask
-from tasks.web.dashboard_routes import LINKS
+from tasks.web.dashboard_routes import LINKS, frame_of
 from tests.toys.labelled_project import finished_project, new_project, step
 from tests.toys.models.depth_networks import keep_depth
 from tests.toys.web.browser import browser as real_browser
@@ -98,6 +100,17 @@ def test_who_may_label_finds_the_way_back_from_every_page(served_project, role, 
     with browser(served_project, f"the {role}", role) as client:
         for address in PAGES:
             assert (re.search(r'href="(\.\./)+label"', client.get(address).text) is not None) is labels, address
+
+
+@pytest.mark.parametrize(
+    ("prefix", "leads_to"),
+    [("", None), ("/label-tool", None), ("/p/dogs", "../../../"), ("/videos/p/dogs", "../../../")],
+)
+def test_one_of_several_projects_leads_back_to_their_list(served_project, prefix, leads_to):
+    context, _ = served_project
+    request = SimpleNamespace(scope={"path": "/dashboard/overview", PREFIX: prefix})
+    links = dict(frame_of(request, context, context.ledger.annotators()[0]).links)
+    assert links.get("All projects") == leads_to
 
 
 def test_a_reviewer_may_look(served_project):
