@@ -34,5 +34,6 @@ byId("enter").addEventListener("submit", (event) => {
 addEventListener("hashchange", begin);
 offerLanguages(byId("language"));
 // One of several projects is found at /p/NAME/, below their list.
-byId("projects").hidden = !/\/p\/[^/]+\/(enter)?$/.test(location.pathname);
+const list = byId("all-projects");
+if (list) list.hidden = !/\/p\/[^/]+\/(enter)?$/.test(location.pathname);
 begin();
