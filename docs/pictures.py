@@ -7,6 +7,8 @@ The demo makes one, with a round more that people are asked for::
     python docs/pictures.py runs/demo
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +21,7 @@ from al_core.project import Project  # noqa: E402
 from al_core.records import FrameRef, LabelKind, LabelRequest, Selected  # noqa: E402
 from al_core.settings import Settings  # noqa: E402
 from tasks.discovery.finding import discover  # noqa: E402
-from tasks.ledger.client import open_ledger  # noqa: E402
+from tasks.ledger.client import living_owner, open_ledger  # noqa: E402
 from tasks.project.ingest import ingest_paths, open_last_frames  # noqa: E402
 from tasks.report import write_report  # noqa: E402
 from tests.toys.footage.movers import write_frames  # noqa: E402
@@ -218,6 +220,44 @@ def boxed_views(running):
             ada.context.close()
 
 
+def project_list(running):
+    """Take the list of three projects at one address: one asks for frames, one is damaged, one is at work."""
+    from tests.toys.processes.prepared import PreparedCommand
+    from tests.toys.projects import fewframes
+    from tests.toys.web.desk import desk
+
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "all"
+        place.mkdir()
+        for name, asked in (("cells", (1, 2, 4)), ("corals", (1,)), ("street", ())):
+            with desk(Path(folder) / name) as made:
+                made.ask(*asked)
+            made.project.root.rename(place / name)
+        link = fewframes("people", "add", "Ada", place, "--role", "lead").stdout.strip()
+        serving = PreparedCommand("serve", place, "--port", 8600)
+        try:
+            _listed(running.new_page(viewport={"width": 900, "height": 640}), place, link)
+        finally:
+            serving.terminate()
+            serving.wait()
+
+
+def _listed(page, place, link):
+    """Sign in, damage the ledger of one project, and take the list once that is told."""
+    damaged = Project.at(place / "corals").ledger_path
+    while not all(living_owner(Project.at(path)) for path in place.iterdir()):
+        page.wait_for_timeout(500)
+    page.wait_for_timeout(2000)
+    page.goto(link)
+    page.wait_for_selector("[data-project=corals] progress")
+    os.kill(living_owner(Project.at(place / "corals")).pid, signal.SIGKILL)
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    page.goto(link.partition("enter#")[0])
+    page.locator("[data-project=corals]", has_text="restore").wait_for(timeout=90_000)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=IMAGES / "projects.png")
+
+
 def dashboard(running, url, link):
     """Take the pages that a lead sees."""
     page = running.new_page(viewport=SCREEN, device_scale_factor=SHRUNK)
@@ -248,6 +288,7 @@ def main(root):
         page.screenshot(path=IMAGES / "demo-report.png")
         label_page(running, f"{owner.url}/enter#{key_of(context.ledger, 'Ada', Role.ANNOTATOR)}")
         discovered_view(running)
+        project_list(running)
         boxed_views(running)
         tagging_view(running, context.ledger, owner.url)
         tracking_view(running, context.ledger, owner.url)
