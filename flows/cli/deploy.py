@@ -40,7 +40,11 @@ _SERVER_SECONDS = 120.0
     help="What export writes, and where; a relative path lies in the project.",
 )
 @click.option(
-    "--trainings", default=1, show_default=True, type=click.IntRange(1), help="At a time, on this machine: one a GPU."
+    "--trainings",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="At a time on each GPU, and without any.",
 )
 def deploy(
     root: Path,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from al_core.errors import BadVideo, FewframesError, VersionsDiffer
 from al_core.fingerprint import code_version
 from al_core.records import Video
-from al_core.settings import FrameSettings
+from al_core.settings import ComputeSettings, FrameSettings
 from tasks.engines.shared_folder import Files
 from tasks.processes.children import use_threads
 
@@ -201,6 +201,21 @@ def gpus_here() -> list[str]:
     import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def gpus_taken(compute: ComputeSettings, device: str) -> list[str]:
+    """Return the GPUs of this machine that a round's training takes, as CUDA_VISIBLE_DEVICES names them.
+
+    Args:
+        device: as ``student.device`` names it; a number counts among the GPUs that this process may use.
+    """
+    if compute.engine != "local" or device == "cpu":
+        return []
+    here = gpus_here()
+    if compute.gpus_per_task and len(visible_devices(here, compute.gpus_per_task)) > 1:
+        return here
+    number = int(device.partition(":")[2] or 0)
+    return here[number : number + 1]
 
 
 _places: dict[Files, Place] = {}

@@ -105,6 +105,11 @@ def _check_compute(compute: ComputeSettings, device: str) -> None:
         )
     if compute.engine == "local" and compute.address:
         raise BadSettings("compute.address: nobody is asked there while compute.engine is local; set the engine too")
+    if compute.engine == "local" and compute.gpus_per_task and ":" in device:
+        raise BadSettings(
+            f"student.device: {device} is one GPU; with compute.gpus_per_task each process has its own GPUs: set "
+            "student.device=auto, or compute.gpus_per_task=0"
+        )
     if compute.engine != "local" and ":" in device:
         raise BadSettings(
             f"student.device: {device} is one of this machine's; with compute.engine={compute.engine} each worker has "

@@ -31,9 +31,13 @@ def deployment_name(project: Project) -> str:
     return f"{re.sub('[^A-Za-z0-9._-]+', '-', project.root.name)}-{project.place}"
 
 
-def training_limit() -> str:
-    """Return the name of the limit that every training on this machine takes a slot of, where the server has it."""
-    return f"fewframes-training-{socket.gethostname()}"
+def training_limit(gpu: str = "") -> str:
+    """Return the name of the limit that a training on this machine takes a slot of, where the server has it.
+
+    Args:
+        gpu: that it takes, as CUDA_VISIBLE_DEVICES names it; empty for one that takes none.
+    """
+    return f"fewframes-training-{socket.gethostname()}{f'-gpu-{gpu}' if gpu else ''}"
 
 
 def deployment_ids(api: PrefectApi, project: Project) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from al_core.errors import BadSettings, ToolUnreachable
 from al_core.project import Project
+from tasks.engines.jobs import gpus_here
 from tasks.processes.project_log import RUN_LOG
 from tasks.scheduling.deployments import FLOWS, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
@@ -39,7 +40,7 @@ def register(
         url: of the server's API.
         parameters: of each flow, besides the project.
         schedules: by flow; see :func:`planned`.
-        trainings: how many may go on at a time on this machine.
+        trainings: how many may go on at a time on each GPU of this machine, and on it without any.
 
     Raises:
         ToolUnreachable: the server refuses, or no longer answers.
@@ -55,7 +56,8 @@ def register(
         with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
             with suppress(ObjectAlreadyExists):
                 client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=_job_template()))
-            client.upsert_global_concurrency_limit_by_name(training_limit(), trainings)
+            for gpu in ("", *gpus_here()):
+                client.upsert_global_concurrency_limit_by_name(training_limit(gpu), trainings)
             for flow in FLOWS:
                 RunnerDeployment(
                     name=name,

@@ -1,7 +1,7 @@
-"""One training at a time where the server says so: several projects may share a machine, and a GPU."""
+"""One training at a time on each GPU where the server says so: several projects may share a machine."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from tasks.scheduling.deployments import training_limit
@@ -14,20 +14,18 @@ _LEASE_SECONDS = 60
 
 
 @contextmanager
-def training_slot() -> Iterator[None]:
-    """Wait for a slot of this machine's limit of trainings, and keep it until the block ends.
+def training_slot(gpus: Sequence[str] = ()) -> Iterator[None]:
+    """Wait for a slot of the limit of each GPU that a training takes, or of this machine's, until the block ends.
 
     Where there is no such limit, or the server does not answer, nothing is waited for: a server that is gone never
     ends a training.
     """
     held = ExitStack()
     try:
-        if _is_limited():
+        if limits := _limits(gpus):
             from prefect.concurrency.sync import concurrency
 
-            held.enter_context(
-                concurrency(training_limit(), lease_duration=_LEASE_SECONDS, raise_on_lease_renewal_failure=False)
-            )
+            held.enter_context(concurrency(limits, lease_duration=_LEASE_SECONDS, raise_on_lease_renewal_failure=False))
     except Exception as error:
         _log.warning("the number of trainings at a time is not limited: %s", error)
     try:
@@ -37,12 +35,14 @@ def training_slot() -> Iterator[None]:
             held.close()
 
 
-def _is_limited() -> bool:
-    """Tell whether the server that runs report to has the limit; it raises ToolUnreachable where it does not answer."""
+def _limits(gpus: Sequence[str]) -> list[str]:
+    """Return the limits of the server that runs report to; it raises ToolUnreachable where it does not answer."""
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()
     if not url:
-        return False
+        return []
     with PrefectApi(url) as api:
-        return api.has_limit(training_limit())
+        # Who deployed with an earlier version has a limit for the whole machine only.
+        ways = [[training_limit(gpu) for gpu in gpus], [training_limit()]]
+        return next((names for names in ways if names and all(map(api.has_limit, names))), [])

@@ -16,7 +16,7 @@ from al_core.settings import Settings, StudentSettings
 from al_core.stores.pretrained import PretrainedNetworks, weights_to_start_from
 from tasks.certificates.vouched_frames import VouchedFrames
 from tasks.engines.engine import OwnProcess, engine_of
-from tasks.engines.jobs import Place
+from tasks.engines.jobs import Place, gpus_taken
 from tasks.engines.shared_folder import Files, HandedFile
 from tasks.models.page_refiner import PageRefiner, train_page_refiner
 from tasks.progress import progress_of
@@ -61,7 +61,7 @@ def train_work(context: RoundContext) -> Trained:
     Frames of which people have not said all that is there are left out: what they did not name would be learned as
     background. The others count by how their masks were made. With ``student.unlabelled`` it learns from frames that
     nobody labelled too, and with ``certificates.teach`` from as many frames at most of which certificates vouch for all
-    masks. Where this machine limits how many trainings go on at a time, it waits for its turn.
+    masks. Where trainings at a time are limited on a GPU or this machine, it waits for its turn.
     """
     from al_core.students.train import TrainingSample, train_student
 
@@ -88,7 +88,7 @@ def train_work(context: RoundContext) -> Trained:
         folder=project.round_dir(context.round_id) / "student",
     )
     start, near = starting_checkpoint(context), nearness(context)
-    with training_slot():
+    with training_slot(gpus_taken(settings.compute, settings.student.device)):
         device = "" if near is not None else trained_by_workers(context, training, start)
         trained = train_student(
             **training.arguments(settings.student, training.folder, start, context.frames),

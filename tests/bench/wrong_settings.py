@@ -109,6 +109,7 @@ CONTRADICTIONS = [
         "of one machine",
         ("compute.engine=dask", "compute.address=tcp://10.0.0.5:8786", "student.device=cuda:1"),
     ),
+    Case("student.device", "of each process", ("compute.gpus_per_task=1", "student.device=cuda:1")),
     Case("student.batch_size", "too big", ("student.batch_size=2147483647",)),
     Case("propagation.cutie_weights", "not given", ('propagation.methods=["cutie"]',)),
     Case("propagation.sam_weights", "not given", ('propagation.methods=["sam2"]',)),

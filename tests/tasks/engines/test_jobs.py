@@ -12,8 +12,8 @@ import pytest
 
 from al_core.errors import BadVideo, UnknownName, VersionsDiffer
 from al_core.records import Video
-from al_core.settings import FrameSettings
-from tasks.engines.jobs import Delivered, Order, Place, carry_out, check_versions, versions, visible_devices
+from al_core.settings import ComputeSettings, FrameSettings
+from tasks.engines.jobs import Delivered, Order, Place, carry_out, check_versions, gpus_taken, versions, visible_devices
 from tasks.engines.shared_folder import OwnFiles
 
 
@@ -85,6 +85,27 @@ def test_a_worker_that_hangs_ends_itself() -> None:
 )
 def test_every_process_has_gpus_that_no_other_has(gpus: str, per_task: float, expected: list[str]) -> None:
     assert visible_devices(list(gpus), per_task) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "changes", "expected"),
+    [
+        ("auto", {}, ["3"]),
+        ("cuda", {}, ["3"]),
+        ("cuda:1", {}, ["5"]),
+        ("cpu", {}, []),
+        ("auto", {"gpus_per_task": 1}, ["3", "5"]),
+        ("auto", {"gpus_per_task": 2}, ["3"]),
+        ("auto", {"engine": "ray"}, []),
+    ],
+)
+def test_which_gpus_a_training_takes(
+    device: str, changes: dict[str, object], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert gpus_taken(ComputeSettings(**changes), device) == expected
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_taken(ComputeSettings(**changes), device) == []
 
 
 def test_footage_that_a_machine_does_not_see_is_told(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from al_core.errors import ToolUnreachable
 from tasks.processes.heartbeat import Patience
@@ -18,6 +19,7 @@ from tasks.scheduling.deployed_runs import noted_run
 from tasks.scheduling.deployments import begin_rounds, deployment_ids, deployment_name, training_limit
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_watch import GIVEN_UP, MOST_ATTEMPTS, Watch
+from tasks.scheduling.training_slot import training_slot
 from tests.toys.prefect.registered import lasting, registered
 
 HANGS = """
@@ -105,6 +107,20 @@ class TestApi:
         assert api.has_limit(training_limit())
         found = api._ask("GET", f"/v2/concurrency_limits/{training_limit()}")
         assert (found["limit"], found["active_slots"]) == (1, 0)
+
+    def test_a_training_takes_its_gpu_and_leaves_the_others(self, server, api, project, monkeypatch):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        registered(server[0], project.root)
+        limits = [training_limit("0"), training_limit("1"), training_limit()]
+
+        def taken():
+            return [api._ask("GET", f"/v2/concurrency_limits/{name}")["active_slots"] for name in limits]
+
+        with temporary_settings({PREFECT_API_URL: server[0]}):
+            for gpus, expected in (["1"], [0, 1, 0]), (["0", "1"], [1, 1, 0]), ([], [0, 0, 1]), (["7"], [0, 0, 1]):
+                with training_slot(gpus):
+                    assert taken() == expected
+        assert taken() == [0, 0, 0]
 
     def test_a_server_that_is_not_there_is_named(self):
         with PrefectApi("http://127.0.0.1:9/api") as nobody:
