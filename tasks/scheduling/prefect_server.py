@@ -198,7 +198,7 @@ def _started(home: Path, port: int, patience: float, once: bool = False) -> Iter
             if time.monotonic() > deadline or (once and server.times > 1):
                 last_words = log.read_text(errors="replace")[-2000:]
                 raise MissingDependency(
-                    f"the local Prefect server did not start within {patience:g} s; if the machine is busy, give the same "
+                    f"the local Prefect server did not start within {patience:g} s; on a busy machine, give the same "
                     f"command again. Its log {log} ends:\n{last_words}"
                 )
             time.sleep(0.1)
