@@ -8,7 +8,7 @@ propagator that it taught. With one label nothing can be left out, and what is e
 Those that were tried count side by side, each as far as labels trust it, unless one is clearly worse than the best.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import Runs, blended, propagations
 from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
-from al_core.fusion.held_out import FOLDS, HeldOut, Trial, judged, tried
+from al_core.fusion.held_out import FOLDS, HeldOut, judged, tried
 from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
@@ -46,6 +46,15 @@ ORDER = ("specialist", "affinity", "cutie", "sam2")
 
 MOST_SHOWN = 8
 """Numbers of objects that are told to a person."""
+
+
+Keep = Callable[[str, Callable[[], Any]], Any]
+"""Gives what was looked into under a name, which JSON can hold: as it was kept, or made now."""
+
+
+def made_now(name: str, make: Callable[[], Any]) -> Any:
+    """Keep nothing."""
+    return make()
 
 
 class Cost(NamedTuple):
@@ -188,6 +197,7 @@ def choose(
     cases: Sequence[Case] = SHIPPED,
     evidence: Evidence = UNKNOWN,
     run: Runs = propagations,
+    keep: Keep = made_now,
 ) -> Choice:
     """Choose a propagator for each object of a clip.
 
@@ -196,13 +206,14 @@ def choose(
         cases: what came of other videos.
         evidence: how the labels were made: those that were accepted do not judge.
         run: makes what a propagator makes of the clip.
+        keep: what does not depend on other videos goes through it.
     """
     settings, tracks = resources.settings, tracks_of(labels)
     if not tracks:
         return Choice({})
-    trials = _Trials(resources, frames, labels, evidence, run)
+    trials = _Trials(resources, frames, labels, evidence, run, keep)
     judged_at_all = trials.add(CHEAPEST)
-    sure = _sureness(CHEAPEST, resources, frames, labels, run)
+    sure = keep("sureness", lambda: _sureness(CHEAPEST, resources, frames, labels, run))
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
     worth = settings.seconds_per_frame * frames.n_frames
     usual = _mean_overlap(trials.rows.get(CHEAPEST, ()), sure)
@@ -235,7 +246,8 @@ class _Trials:
     labels: Labels
     evidence: Evidence
     run: Runs
-    made: list[Trial] = field(default_factory=list)
+    keep: Keep
+    seconds: dict[str, float] = field(default_factory=dict)
     rows: dict[str, list[HeldOut]] = field(default_factory=dict)
 
     def add(self, name: str) -> bool:
@@ -243,17 +255,20 @@ class _Trials:
         if len(self.labels) < FOLDS:
             return False
         folds = 1 if len(self.labels) >= ENOUGH_LABELS else FOLDS
-        trial = tried(name, for_trial(self.resources, folds), self.frames, self.labels, folds, run=self.run)
-        if trial.found:
-            self.made.append(trial)
-            self.rows[name] = list(judged(trial, self.labels, self.evidence))
-        return bool(trial.found)
+
+        def try_it() -> tuple[list[HeldOut] | None, float]:
+            trial = tried(name, for_trial(self.resources, folds), self.frames, self.labels, folds, run=self.run)
+            return list(judged(trial, self.labels, self.evidence)) if trial.found else None, trial.seconds
+
+        rows, seconds = self.keep(name, try_it)
+        if rows is not None:
+            self.seconds[name], self.rows[name] = seconds, [HeldOut(*row) for row in rows]
+        return rows is not None
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield how each did."""
-        for trial in self.made:
-            rows = self.rows[trial.name]
-            yield Outcome(trial.name, _mean_overlap(rows), len(rows), trial.seconds)
+        for name, rows in self.rows.items():
+            yield Outcome(name, _mean_overlap(rows), len(rows), self.seconds[name])
 
     def of_chosen(self, used: Mapping[int, str]) -> Iterator[HeldOut]:
         """Yield what came of the objects that a propagator was chosen for."""

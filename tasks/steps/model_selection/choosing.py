@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from al_core.evaluation.evidence import Evidence, exactness
@@ -18,7 +20,7 @@ from tasks.steps.propagate import Decoded, VideoFrames, known_by_frame
 
 CACHE_BYTES = 100_000_000
 
-_FORMAT = "choice2"
+_FORMAT = "choice3"
 
 Choices = Mapping[int, Choice]
 """By video."""
@@ -29,7 +31,8 @@ def choose_propagators(
 ) -> Choices:
     """Choose propagators for the objects of each video that has labels; nothing where the settings name them.
 
-    Choices are cached: a round that goes on after a crash tries nothing twice.
+    Choices are cached, and so is what came of each try: a round that goes on after a crash tries nothing twice, and a
+    later one only on videos whose labels changed, though what is chosen depends on the tries on all videos.
 
     Args:
         labels: all that is known in this round.
@@ -49,8 +52,8 @@ def choose_propagators(
         clip, shots = VideoFrames(context.frames, videos[video_id]), context.shots_of(video_id)
         resources = Resources(context.propagation, context.project.cache, None, settings.seed, on_progress, shots)
         by_frame = known_by_frame(clip, by_video[video_id], resources)
-        key = _key(context, clip, list(by_frame.values()), cases, shots)
-        choice = chosen[video_id] = _kept_or_chosen(disk, key, resources, clip, by_frame, cases)
+        depends = _depends(context, clip, list(by_frame.values()), shots)
+        choice = chosen[video_id] = _kept_or_chosen(disk, depends, resources, clip, by_frame, cases)
         case = choice.as_case(videos[video_id].name)
         cases += [case] if case is not None else []
         if on_progress is not None:
@@ -72,12 +75,13 @@ def as_json(choices: Choices) -> dict[str, Any]:
 
 def _kept_or_chosen(
     disk: DiskCache,
-    key: str,
+    depends: Sequence[Any],
     resources: Resources,
     clip: VideoFrames,
     labels: Mapping[int, FrameLabel],
     cases: Sequence[Case],
 ) -> Choice:
+    key = f"{clip.sha256}/{fingerprint([*depends, cases])}.json"
     kept = disk.use(key)
     if kept is not None:
         try:
@@ -85,10 +89,24 @@ def _kept_or_chosen(
         except (OSError, ValueError, KeyError, TypeError):
             # It was dropped or is damaged: it is made again.
             pass
-    choice = choose(resources, clip, Decoded(labels), cases, Evidence.of(labels.values()))
+    keep = partial(_kept_or_made, disk, clip.sha256, depends)
+    choice = choose(resources, clip, Decoded(labels), cases, Evidence.of(labels.values()), keep=keep)
     kept_parts = {"tracks": choice.by_track, "trust": choice.trust, "rows": choice.rows, "looks": choice.looks}
     disk.put(key, json_bytes({**kept_parts, "tried": choice.outcomes}))
     return choice
+
+
+def _kept_or_made(disk: DiskCache, video: str, depends: Sequence[Any], name: str, make: Callable[[], Any]) -> Any:
+    """Return what came of a try, where it is kept under all that it depends on, or try now."""
+    key = f"{video}/{fingerprint([*depends, name])}.json"
+    kept = disk.use(key)
+    if kept is not None:
+        # One that was dropped or is damaged is made again.
+        with suppress(OSError, ValueError):
+            return json.loads(kept.read_text(encoding="utf-8"))
+    made = make()
+    disk.put(key, json_bytes(made))
+    return made
 
 
 def _read(kept: Mapping[str, Any]) -> Choice:
@@ -102,12 +120,10 @@ def _read(kept: Mapping[str, Any]) -> Choice:
     return Choice(by_track, tried, rows, looks, trust)
 
 
-def _key(
-    context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], cases: Sequence[Case], shots: Shots
-) -> str:
+def _depends(context: RoundContext, clip: VideoFrames, labels: Sequence[FrameLabel], shots: Shots) -> list[Any]:
+    """Return what a try on a video depends on."""
     settings = [context.stored.part("propagation"), context.settings.seed]
     kinds = sorted((*at, kind.value) for at, kind in Evidence.of(labels).kinds.items() if exactness(kind) < 1)
-    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), cases, *settings, list(shots.cuts)]
+    depends = [_FORMAT, clip.sha256, list(clip.size), fingerprint_labels(labels), *settings, list(shots.cuts)]
     depends += [kinds] if kinds else []
-    depends += [context.networks_as_inputs] if context.networks_as_inputs else []
-    return f"{clip.sha256}/{fingerprint(depends)}.json"
+    return [*depends, context.networks_as_inputs] if context.networks_as_inputs else depends

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from al_core.fusion import choice
 from al_core.settings import Settings
 from tasks.steps.context import Propagated
+from tasks.steps.model_selection import choosing
 from tasks.steps.model_selection.choosing import as_json, choose_propagators
 from tasks.steps.propagate import propagate_video
 from tests.toys.ledgers import context_of
@@ -46,10 +48,23 @@ def test_a_round_that_goes_on_tries_nothing_twice(place: Workplace) -> None:
     context = context_of(place.project, place.ledger, 1, AUTO, frames=place.frames)
     first, again = choose_propagators(context, labels), choose_propagators(context, labels)
     assert first == again
-    (kept,) = (place.project.cache / "choices").rglob("*.json")
-    kept.write_text("damaged")
+    for kept in (place.project.cache / "choices").rglob("*.json"):
+        kept.write_text("damaged")
     # Seconds differ, nothing else does.
     assert {v: c.by_track for v, c in choose_propagators(context, labels).items()} == {1: first[1].by_track}
+
+
+def test_what_other_videos_tell_lets_nothing_be_tried_again(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, looked_up = [place.label(2), place.label(9)], []
+    context = context_of(place.project, place.ledger, 1, AUTO, frames=place.frames)
+    first = choose_propagators(context, labels)
+    monkeypatch.setattr(choosing, "SHIPPED", choosing.SHIPPED[1:])
+    monkeypatch.setattr(choice, "expected_gain", lambda *at: looked_up.append(at) or 0.5)
+    monkeypatch.setattr(choice, "tried", None)
+    monkeypatch.setattr(choice, "propagations", None)
+    again = choose_propagators(context, labels)
+    assert looked_up
+    assert again[1].outcomes == first[1].outcomes
 
 
 def test_propagators_that_are_named_are_not_chosen(place: Workplace, tmp_path: Path) -> None:
