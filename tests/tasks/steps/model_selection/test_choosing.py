@@ -55,11 +55,12 @@ def test_a_round_that_goes_on_tries_nothing_twice(place: Workplace) -> None:
 
 
 def test_what_other_videos_tell_lets_nothing_be_tried_again(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels, looked_up = [place.label(2), place.label(9)], []
+    labels, looked_up = [place.label(3), place.label(8)], []
     context = context_of(place.project, place.ledger, 1, AUTO, frames=place.frames)
-    first = choose_propagators(context, labels)
-    monkeypatch.setattr(choosing, "SHIPPED", choosing.SHIPPED[1:])
     monkeypatch.setattr(choice, "expected_gain", lambda *at: looked_up.append(at) or 0.5)
+    first = choose_propagators(context, labels)
+    looked_up.clear()
+    monkeypatch.setattr(choosing, "SHIPPED", choosing.SHIPPED[1:])
     monkeypatch.setattr(choice, "tried", None)
     monkeypatch.setattr(choice, "propagations", None)
     again = choose_propagators(context, labels)
