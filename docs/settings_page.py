@@ -56,7 +56,7 @@ MEANING = {
     "student.warm_start": "Later rounds start from the student of the round before.",
     "student.long_side": "Longer side of the image that the student sees, in pixels.",
     "student.iterations": "Training steps of a round that starts from the round before.",
-    "student.first_round_iterations": "Training steps of the first training, from scratch or from `init_weights`.",
+    "student.first_round_iterations": "Training steps of a round that starts from scratch or from `init_weights`.",
     "student.batch_size": "Images in a training step.",
     "student.learning_rate": "Highest learning rate of AdamW; it warms up and then falls along a cosine.",
     "student.checkpoint_interval": "Training steps between two checkpoints: at most so many are lost "
