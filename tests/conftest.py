@@ -22,28 +22,34 @@ ONE_PROCESS = (
     "flows/cli/people/",
     "flows/cli/quality/",
     "tasks/auditing/",
+    "tasks/backends/",
     "tasks/certificates/",
     "tasks/curation/",
-    "tasks/imports/test_holding_out",
-    "tasks/imports/test_import_plan",
-    "tasks/imports/test_round_trips",
-    "tasks/report/pages/",
-    "tasks/report/test_content",
+    "tasks/discovery/",
+    "tasks/imports/",
+    "tasks/models/",
+    "tasks/preflight/",
+    "tasks/project/",
+    "tasks/report/",
     "tasks/reviews/",
-    "tasks/steps/asking/",
-    "tasks/steps/model_selection/",
-    "tasks/steps/test_audit",
-    "tasks/steps/test_c",
-    "tasks/steps/test_expected_error",
-    "tasks/steps/test_p",
+    "tasks/steps/",
 )
 """Rooms whose tests open ledgers as the product does only, and in no other process."""
+FROM_OUTSIDE = (
+    "tasks/backends/test_page.py",
+    "tasks/imports/test_storing",
+    "tasks/project/test_doctor",
+    "tasks/report/test_tables",
+    "tasks/steps/test_table",
+)
+"""Files of these rooms that look into the ledger's file themselves, or by another process."""
 
 
 @pytest.fixture(autouse=True)
 def _ledgers_stay_open(request):
     """Half of what tests of small projects compute is to open the same ledger for each operation."""
-    if not request.path.relative_to(Path(__file__).parent).as_posix().startswith(ONE_PROCESS):
+    place = request.path.relative_to(Path(__file__).parent).as_posix()
+    if not place.startswith(ONE_PROCESS) or place.startswith(FROM_OUTSIDE):
         yield
         return
     from tests.toys.ledgers import kept_open
@@ -53,9 +59,10 @@ def _ledgers_stay_open(request):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole journeys first: they take longest, and side by side nobody should wait for them at the end. What runs in
-    several processes or a browser is tried once more where it fails."""
-    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
+    """Whole journeys first, then what looks at all of the project: they take longest, and side by side nobody should
+    wait for them at the end. What runs in several processes or a browser is tried once more where it fails."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: (item.get_closest_marker("end_to_end") is None, item.path.parent != here))
     for item in items:
         # Here several processes and a browser race on a busy machine. The closing line says how many were tried again.
         if item.get_closest_marker("end_to_end") or needs_chromium.mark in item.iter_markers("skipif"):
