@@ -16,8 +16,9 @@ setup: $(READY) ## build the environment in .venv; does nothing when it is there
 $(READY): pyproject.toml constraints.txt .ci/setup
 	@PYTHON="$(PYTHON)" .ci/setup
 
-test: $(READY) ## run the tests, JOBS=2 side by side; ARGS="-k name" chooses some
-	@$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
+# A third of the time tests wait for servers, browsers and processes, so three keep two cores busy.
+test: $(READY) ## run the tests, JOBS=3 side by side; ARGS="-k name" chooses some
+	@$(BIN)/pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: $(READY) ## inject some hundreds of faults for MINUTES=20; ARGS="--only NAME" chooses some
 	@nice $(BIN)/python -m tests.faults --minutes $(or $(MINUTES),20) $(ARGS)
