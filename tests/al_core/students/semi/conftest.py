@@ -44,11 +44,11 @@ def believed(samples: Any) -> list[UnlabelledSample]:
     return [UnlabelledSample(s.frame, s.masks, 0.2) for s in samples[:3]]
 
 
-@pytest.fixture
-def train(samples: Any, believed: Any, read_image: Any, tmp_path: Path) -> Callable[..., TrainedStudent]:
+@pytest.fixture(scope="session")
+def train_in(samples: Any, believed: Any, read_image: Any) -> Callable[..., TrainedStudent]:
     """A training of four iterations on two labelled and three unlabelled frames; keywords change it."""
 
-    def call(folder: str, student: StudentSettings, **changed: Any) -> TrainedStudent:
+    def call(folder: Path, student: StudentSettings, **changed: Any) -> TrainedStudent:
         arguments: dict[str, Any] = {
             "teachers": TeacherSettings(decays=(0.5, 0.9)),
             "samples": [samples[0], samples[3]],
@@ -59,6 +59,26 @@ def train(samples: Any, believed: Any, read_image: Any, tmp_path: Path) -> Calla
             "statistics_batches": 2,
             "unlabelled": believed,
         }
-        return train_student(student, **{**arguments, **changed}, work_dir=tmp_path / folder)
+        return train_student(student, **{**arguments, **changed}, work_dir=folder)
 
     return call
+
+
+@pytest.fixture
+def train(train_in: Any, tmp_path: Path) -> Callable[..., TrainedStudent]:
+    """The training in a folder of the test's own."""
+    return lambda folder, student, **changed: train_in(tmp_path / folder, student, **changed)
+
+
+@pytest.fixture(scope="session")
+def trained(train_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[StudentSettings], TrainedStudent]:
+    """What came of the training as it is, which is trained once for all tests that only read it."""
+    known: dict[str, TrainedStudent] = {}
+
+    def of(student: StudentSettings) -> TrainedStudent:
+        key = student.model_dump_json()
+        if key not in known:
+            known[key] = train_in(tmp_path_factory.mktemp("trained"), student)
+        return known[key]
+
+    return of

@@ -28,10 +28,10 @@ def learning(student: StudentSettings, method: str, weight: float = 1.0, mix: st
 
 @pytest.mark.parametrize(("kind", "method"), PAIRS)
 def test_weight_0_is_the_supervised_training_to_the_bit(
-    train: Any, kind: str, method: str, request: pytest.FixtureRequest
+    train: Any, trained: Any, kind: str, method: str, request: pytest.FixtureRequest
 ) -> None:
     student = request.getfixturevalue(kind)
-    twin = train("twin", student)
+    twin = trained(student)
     without = train("without", learning(student, method, 0.0))
     assert twin.unlabelled == 0
     assert without.unlabelled == 3
@@ -40,10 +40,10 @@ def test_weight_0_is_the_supervised_training_to_the_bit(
 
 @pytest.mark.parametrize(("kind", "method"), PAIRS)
 def test_a_killed_training_goes_on_to_the_same_bits(
-    train: Any, kind: str, method: str, request: pytest.FixtureRequest
+    train: Any, trained: Any, kind: str, method: str, request: pytest.FixtureRequest
 ) -> None:
     student = learning(request.getfixturevalue(kind), method)
-    whole = train("whole", student)
+    whole = trained(student)
     with pytest.raises(Killed):
         train("killed", student, on_progress=kill_at(3))
     resumed = train("killed", student)
@@ -61,27 +61,29 @@ def test_a_training_on_mixed_frames_goes_on_to_the_same_bits(
     assert same(whole, train("killed", learning(one_stage, method, mix="class")))
 
 
-def test_mixed_frames_teach_something_else(train: Any, one_stage: StudentSettings) -> None:
+def test_mixed_frames_teach_something_else(train: Any, trained: Any, one_stage: StudentSettings) -> None:
     near = Nearness("a", lambda frame: np.full((48, 64), frame.frame_idx / 10, np.float32))
     plain, by_class, by_depth = (
         train(mix, learning(one_stage, "self", mix=mix), nearness=near) for mix in ("none", "class", "depth")
     )
     assert not same(plain, by_class)
     assert not same(by_class, by_depth)
-    assert same(plain, train("plain", learning(one_stage, "self")))
+    assert same(plain, trained(learning(one_stage, "self")))
     others = replace(near, source="b")
     again = train("again", learning(one_stage, "self", mix="depth"), nearness=others)
     assert content(again)["identity"] != content(by_depth)["identity"]
 
 
-def test_mixed_frames_that_count_nothing_leave_the_supervised_training(train: Any, one_stage: StudentSettings) -> None:
-    assert same(train("twin", one_stage), train("without", learning(one_stage, "self", 0.0, "class")))
+def test_mixed_frames_that_count_nothing_leave_the_supervised_training(
+    train: Any, trained: Any, one_stage: StudentSettings
+) -> None:
+    assert same(trained(one_stage), train("without", learning(one_stage, "self", 0.0, "class")))
 
 
 def test_unlabelled_frames_change_what_is_learned_and_each_loss_has_a_curve(
-    train: Any, one_stage: StudentSettings
+    trained: Any, one_stage: StudentSettings
 ) -> None:
-    twin, learned = train("twin", one_stage), train("self", learning(one_stage, "self"))
+    twin, learned = trained(one_stage), trained(learning(one_stage, "self"))
     assert not equal(content(twin)["student"], content(learned)["student"])
     assert {"loss_cls", "loss_mask", "unlabelled_loss_cls", "unlabelled_loss_mask"} <= learned.parts.keys()
     # Nothing at first, then all of the weight.
@@ -90,8 +92,8 @@ def test_unlabelled_frames_change_what_is_learned_and_each_loss_has_a_curve(
     assert content(learned)["holds"]["unlabelled_frames"] == 3
 
 
-def test_who_predicts_is_the_detector(train: Any, one_stage: StudentSettings) -> None:
-    twin, learned = train("twin", one_stage), train("self", learning(one_stage, "self"))
+def test_who_predicts_is_the_detector(train: Any, trained: Any, one_stage: StudentSettings) -> None:
+    twin, learned = trained(one_stage), trained(learning(one_stage, "self"))
     names = content(twin)["student"].keys()
     assert content(learned)["student"].keys() == names
     assert all(t["state_dict"].keys() == names for t in content(learned)["teachers"])
@@ -111,8 +113,10 @@ def test_masks_that_are_believed_and_the_weight_count(train: Any, one_stage: Stu
     assert len({one, *(content(other)["identity"] for other in others)}) == 4
 
 
-def test_without_unlabelled_frames_it_is_the_supervised_training(train: Any, one_stage: StudentSettings) -> None:
-    assert same(train("a", learning(one_stage, "self"), unlabelled=()), train("b", one_stage))
+def test_without_unlabelled_frames_it_is_the_supervised_training(
+    train: Any, trained: Any, one_stage: StudentSettings
+) -> None:
+    assert same(train("a", learning(one_stage, "self"), unlabelled=()), trained(one_stage))
 
 
 def test_a_student_that_cannot_leave_regions_out_is_refused() -> None:
