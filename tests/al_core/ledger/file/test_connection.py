@@ -99,6 +99,21 @@ def test_the_file_has_the_compact_storage_format(tmp_path):
     assert "v1.5" in str(tags)
 
 
+def test_a_small_file_is_read_by_one_thread_and_an_owner_or_a_big_one_has_all(tmp_path, monkeypatch):
+    usual = duckdb.connect().execute("SELECT current_setting('threads')").fetchall()
+    connector = Connector(tmp_path / "ledger.duckdb")
+
+    def threads():
+        with connector.session() as connection:
+            return connection.execute("SELECT current_setting('threads')").fetchall()
+
+    assert threads() == [(1,)]
+    with connector.owned():
+        assert threads() == usual
+    monkeypatch.setattr("al_core.ledger.file.connection._ALL_THREADS_FROM", 1)
+    assert threads() == usual
+
+
 def test_waiting_can_be_ended_from_outside(tmp_path):
     path = tmp_path / "ledger.duckdb"
     Ledger(path).videos()
