@@ -13,6 +13,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,6 +194,7 @@ def main(
 ) -> None:
     """Measure what is not measured yet, and print all claims."""
     use_threads(1)
+    logging.getLogger("mmengine").setLevel(logging.ERROR)
     console = Console(width=220)
     clips = real_clips(data, frames) if data else {}
     proofs = [PROOFS[name] for name in (only.split(",") if only else TOYS if toys else NAMES)]
