@@ -182,6 +182,7 @@ def explained(error: duckdb.Error, path: Path) -> FewframesError | None:
     if (
         isinstance(error, duckdb.SerializationException | duckdb.InternalException)
         or "Corrupt WAL" in text
+        or "Failure while replaying WAL" in text
         or (isinstance(error, duckdb.IOException) and (str(path) in text or "Corrupt" in text))
     ):
         return LedgerCorrupt(f"{path}: cannot be read as a ledger ({text.splitlines()[0]}). {_MEND}")

@@ -111,6 +111,21 @@ def test_other_damage_in_the_log_is_refused(logged):
     assert log.read_bytes() == content
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_one_that_was_cut_short_beside_a_log_is_refused(logged, share):
+    path, log, _ = logged
+    before = log.read_bytes()
+    os.truncate(path, int(path.stat().st_size * share))
+    refused(path, r"ledger\.duckdb.*fewframes restore")
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_does_not_fit_its_file_is_damage(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    told = f'Failure while replaying WAL file "{path}.wal": Could not read enough bytes from file "{path}"'
+    assert "cannot be read as a ledger" in str(explained(duckdb.TransactionException(told), path))
+
+
 def test_errors_about_other_things_are_left_as_they_are(tmp_path):
     assert explained(duckdb.ConstraintException("Duplicate key"), tmp_path / "ledger.duckdb") is None
     assert explained(duckdb.IOException("Cannot open file elsewhere"), tmp_path / "ledger.duckdb") is None
