@@ -1,5 +1,6 @@
 """What tests share: the folder of real test data, and toys small enough to check by eye."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def _ledgers_stay_open(request):
 
     with kept_open():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _state_stays():
+    """Fail the test that leaves this process other than it was, and not another test that happens to come later."""
+    before = _state()
+    yield
+    assert _state() == before, "this test leaves the process changed: set it back"
+
+
+def _state() -> dict[str, object]:
+    loggers = {name: logging.getLogger(name) for name in ("root", "mmengine", "tasks", "al_core", "flows")}
+    levels = {name: (logger.level, logger.disabled, logger.propagate) for name, logger in loggers.items()}
+    return levels | {"folder": os.getcwd(), "raises": logging.raiseExceptions, "below": logging.root.manager.disable}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

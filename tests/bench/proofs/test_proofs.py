@@ -1,6 +1,7 @@
 """The runner of the proofs, on a proof of two numbers."""
 
 import json
+import logging
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +12,10 @@ from tests.bench.proofs.proof import HELD_BACK, LEAST_CASES, Claim, Proof, Row
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def asked(monkeypatch, caplog):
     """The seeds that the proof of two numbers was asked for."""
+    # The runner quiets mmengine for good; this sets it back.
+    caplog.set_level(logging.ERROR, "mmengine")
     found = []
 
     def figures(clip, seed, cache):
