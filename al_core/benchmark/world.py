@@ -139,14 +139,16 @@ class World:
     def _measured_hazards(self, video: int, labels: Labels) -> NDArray[np.float64]:
         frames = self.clips[video]
         masks: dict[int, NDArray[np.bool_]] = {}
+        counts: list[int] = []
         for start, end in pairwise([-1, *sorted(labels), frames.n_frames]):
             if labels:
                 for frame in self.carried(video, labels, start, end):
                     masks[frame.frame_idx] = _union([m > 0.5 for m in _dense(frame).values()], frames.size)
+                    counts.append(len(frame.tracks))
             if end in labels:
                 masks[end] = _union(list(labels[end].masks.values()), frames.size)
-        flow = self._propagator.flow(frames)
-        return hazards(flow, frames.n_frames, masks.get, max(self.objects(video), 1))
+                counts.append(len(labels[end].masks))
+        return hazards(self._propagator.flow(frames), frames.n_frames, masks.get, together(counts))
 
     def features(self, video: int) -> NDArray[np.float32]:
         """Return the small pictures of all frames in Lab, float32 [n, d]: nearness means likeness."""
@@ -199,6 +201,12 @@ class World:
         absent, n = len(tracks) - len(found), max(len(tracks), 1)
         j, f = sum(q.j for q in found) + absent, sum(q.f for q in found) + absent
         return FrameQuality(j / n if tracks else 1.0, f / n if tracks else 1.0, confidences)
+
+
+def together(counts: Sequence[int]) -> float:
+    """Return how many objects are shown in a frame that shows any, on average; 1 where none does."""
+    shown = [n for n in counts if n]
+    return sum(shown) / len(shown) if shown else 1.0
 
 
 def _dense(frame: PropagatedFrame) -> dict[int, NDArray[np.float32]]:
@@ -346,7 +354,7 @@ def make_pool(
     def outlook(video: int) -> Outlook:
         mine, hazard = labels[video], world.hazards(video, labels[video])
         seen, stay = expected[video], presence[video].stay
-        objects = world.objects(video)
+        objects = together([len(o.confidences) for o in outcomes[video]])
         return Outlook(seen.error, hazard, frozenset(mine), objects, seen.vacant, seen.unseen, stay)
 
     def true_gain(frame: FrameRef, others: Sequence[FrameRef]) -> float:

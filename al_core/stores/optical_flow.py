@@ -149,7 +149,8 @@ class ClipFlow:
 
     def _brightness(self, frame_idx: int) -> NDArray[np.uint8]:
         """Return the largest of the three colours: it tells apart what looks the same in grey, such as red on green."""
-        return np.ascontiguousarray(resized(self._frames.read(frame_idx), self.size).max(axis=2))
+        red, green, blue = cv2.split(resized(self._frames.read(frame_idx), self.size))
+        return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
     def _pairs(self, number: int) -> range:
         return range(number * CHUNK_PAIRS, min((number + 1) * CHUNK_PAIRS, self._frames.n_frames - 1))
@@ -186,6 +187,8 @@ def _decode(coded: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float
     raw = _CODEC.decompress(coded, decompressed_size=2 * int(np.prod(shape)), asbytes=True)
     differences = np.frombuffer(raw, np.int16).reshape(shape)
     # Sums wrap around as the differences did.
-    planes = np.cumsum(differences, axis=-1, dtype=np.int16).astype(np.float32)
-    planes *= np.float32(1 / STEPS_PER_PIXEL)
-    return np.stack([cv2.merge(list(both)) for both in planes])
+    planes = np.cumsum(differences, axis=-1, dtype=np.int16)
+    flows = np.empty((2, *size, 2), np.float32)
+    for flow, both in zip(flows, planes, strict=True):
+        np.multiply(cv2.merge(list(both)), np.float32(1 / STEPS_PER_PIXEL), out=flow, dtype=np.float32)
+    return flows

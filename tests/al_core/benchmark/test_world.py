@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from al_core.benchmark.simulated_people import annotator_of, kinds_named, offers_of
-from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign
+from al_core.benchmark.world import Label, World, exact_masks, make_pool, run_campaign, together
 from al_core.errors import UnknownName
 from al_core.propagation.flow import FlowPropagator
 from al_core.records import FrameRef, LabelKind
@@ -75,6 +75,21 @@ def test_another_mask_in_a_labelled_frame_is_another_label(world: World) -> None
     right, wrong = exact(world, 0, 2), {2: Label(shifted, "shifted")}
     assert world.error(0, right) < world.error(0, wrong)
     assert world.outcomes(0, wrong)[2].jf < 1
+
+
+def test_a_label_costs_by_the_objects_that_are_shown_together_and_not_by_those_to_come(world: World) -> None:
+    first = {2: Label({1: world.clips[1].truth(2)[1]})}
+    assert objects_told(world, first) == 1.0
+    assert 1 < objects_told(world, exact(world, 1, 2)) <= 2
+    assert together([0, 1, 1, 4, 0]) == 2.0
+    assert together([0, 0]) == 1.0
+
+
+def objects_told(world: World, labels: dict[int, Label]) -> float:
+    known: dict[int, dict[int, Label]] = {0: {}, 1: labels}
+    outlooks = make_pool(world, known, {v: world.outcomes(v, mine) for v, mine in known.items()}).outlooks
+    assert outlooks is not None
+    return outlooks(1).objects
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
