@@ -318,8 +318,9 @@ class AnnotatorSettings(_Section):
     many frames more were labelled before and are asked for again, to measure people. ``ahead`` frames of the next round
     are asked for beforehand, so that nobody waits while a round trains. Clicks and boxes become masks by
     ``refiner``; ``refiner_seconds`` of each round go into the "learned" one, which learns from the labels what they
-    mean here. ``attributes`` are what may be said of objects beside their masks ("occluded"), those of one category
-    after its name ("car: parked").
+    mean here; or ``refiner_steps`` where these are given, which end with the same network on a slower machine too.
+    ``attributes`` are what may be said of objects beside their masks ("occluded"), those of one category after its name
+    ("car: parked").
 
     With ``review`` "after", reviewers look at ``review_share`` of the answers, and what they return is asked again;
     with "before" they look at all, and nothing is used that is not approved.
@@ -348,6 +349,7 @@ class AnnotatorSettings(_Section):
     ahead: NonNegative | Auto = AUTO
     refiner: str = LEARNED
     refiner_seconds: Seconds = 120.0
+    refiner_steps: NonNegative = 0
     review: Literal["none", "after", "before"] = "none"
     review_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     review_order: Literal["least_agreed", "oldest"] = "least_agreed"

@@ -148,6 +148,8 @@ MEANING = {
     "the frame alone), or [your own](plugins.md).",
     "annotator.refiner_seconds": "Seconds of training in each round for a refiner of `page` that learns from the "
     "labels (see [how it learns](drawing-tools.md#a-refiner-that-learns)); 0: none.",
+    "annotator.refiner_steps": "Steps of that training, however long they take, so that a slower machine ends with the "
+    "same network; 0: as many as its seconds allow.",
     "propagation.methods": "How masks are carried to other frames: `flow` (dense optical flow), "
     "`affinity` (copied between what looks alike, with features learnt on the clip), "
     "`specialist` (flow averaged with a small network that is trained on the clip), "

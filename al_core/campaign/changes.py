@@ -18,6 +18,7 @@ LAST_CHANCE = {
     "annotator.same_video": "collect",
     "annotator.refiner": "train",
     "annotator.refiner_seconds": "train",
+    "annotator.refiner_steps": "train",
     "annotator.review": "collect",
     "annotator.review_share": "collect",
     "annotator.review_order": "finish",

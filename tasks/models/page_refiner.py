@@ -1,6 +1,7 @@
 """The refiner of the labelling page: trained with each round's student, compared, and found again by the page."""
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -171,7 +172,8 @@ def _trained(
     """Have the refiner trained and compared by whoever does the heavy work, and keep its file in the round's folder."""
     project, settings = context.project, context.settings
     seed = settings.seed * 1000 + context.round_id
-    key = fingerprint([FORMAT, fingerprint_labels(learnt), _hash_of(start), seed])[:16]
+    steps = [settings.annotator.refiner_steps] if settings.annotator.refiner_steps else []
+    key = fingerprint([FORMAT, fingerprint_labels(learnt), _hash_of(start), seed, *steps])[:16]
     target = project.round_dir(context.round_id) / "refiner" / f"{key}.pt"
     seen = {label.frame.video_id for label in (*learnt, *judged)}
     videos = [video for video in context.ledger.videos() if video.video_id in seen]
@@ -221,8 +223,11 @@ class RefineJob:
         network, note = started_from(None if self.start is None else place.files.open(self.start), self.seed)
 
         def learn(keep: Checkpoint) -> None:
-            limits, objects = TrainingLimits(self.settings.annotator.refiner_seconds), read_objects(frames, self.learnt)
-            steps = train_refiner(network, list(objects), limits, self.seed, keep, progress_of(self.name))
+            annotator, objects = self.settings.annotator, list(read_objects(frames, self.learnt))
+            limits = TrainingLimits(annotator.refiner_seconds)
+            if annotator.refiner_steps:
+                limits = TrainingLimits(math.inf, annotator.refiner_steps)
+            steps = train_refiner(network, objects, limits, self.seed, keep, progress_of(self.name))
             _log.info("the page's refiner was trained for %d steps", steps)
 
         # Nothing is ever dropped: the folder belongs to the round.

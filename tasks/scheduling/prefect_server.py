@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.files import write_whole
 from al_core.ledger.file.signature import Signature
 from tasks.network.loopback import reach_loopback_directly
+from tasks.processes.children import cpu_seconds
 from tasks.processes.heartbeat import Patience, Watchdog
 from tasks.processes.supervisor import RestartedProcess
 from tasks.processes.surroundings import provide
@@ -46,6 +47,8 @@ _QUIET = {
     "PREFECT_CLI_PROMPT": "false",
 }
 _PATIENCE = 120.0
+_MOST_PATIENCE = 600.0
+_PROGRESS_SECONDS = 1.0
 _HEALTH_SECONDS = 5.0
 _DRAIN_SECONDS = 5.0
 _NO_ROOM_BYTES = 2**20
@@ -137,7 +140,7 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
 
     Args:
         home: folder of the server's database and log, inside the project's.
-        patience: seconds to wait until a new server answers.
+        patience: seconds to wait for a new server that neither answers nor computes.
 
     Raises:
         MissingDependency: it did not start; the message ends with what it printed.
@@ -149,7 +152,7 @@ def prefect_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
             yield known
         return
     with (
-        _started(home, _free_port(), patience, once=True) as (url, server),
+        _started_at_last(home, patience) as (url, server),
         _explained(server, home),
         without_heartbeat(),
         without_logs(),
@@ -166,7 +169,7 @@ def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
 
     Args:
         home: folder of the server's database and log.
-        patience: seconds to wait until it answers.
+        patience: seconds to wait for one that neither answers nor computes.
 
     Raises:
         MissingDependency: it did not start; the message ends with what it printed.
@@ -177,6 +180,18 @@ def lasting_server(home: Path, patience: float = _PATIENCE) -> Iterator[str]:
     with _started(home, port, patience) as (url, _):
         write_whole(note, json.dumps({"url": url, "port": port, "by": asdict(Signature.of(home))}).encode())
         yield url
+
+
+@contextlib.contextmanager
+def _started_at_last(home: Path, patience: float) -> Iterator[tuple[str, RestartedProcess]]:
+    """Do what :func:`_started` does on a free port, once more where a first server does not start."""
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(_started(home, _free_port(), patience, once=True))
+        except MissingDependency as error:
+            _log.warning("%s", error)
+            started = stack.enter_context(_started(home, _free_port(), patience, once=True))
+        yield started
 
 
 @contextlib.contextmanager
@@ -193,17 +208,47 @@ def _started(home: Path, port: int, patience: float, once: bool = False) -> Iter
         PrefectApi(url, _HEALTH_SECONDS) as api,
         RestartedProcess("Prefect's server", _server_command(port), log) as server,
     ):
-        deadline = time.monotonic() + patience
+        waiting = _Waiting(server, patience)
         while not api.healthy():
-            if time.monotonic() > deadline or (once and server.times > 1):
+            gone = once and server.times > 1
+            if gone or waiting.is_over():
+                why = "ended before it answered" if gone else waiting.told()
                 last_words = log.read_text(errors="replace")[-2000:]
                 raise MissingDependency(
-                    f"the local Prefect server did not start within {patience:g} s; on a busy machine, give the same "
-                    f"command again. Its log {log} ends:\n{last_words}"
+                    f"the local Prefect server {why}; nothing is lost, so give the same command again. Its log {log} "
+                    f"ends:\n{last_words}"
                 )
             time.sleep(0.1)
         server.watch(_watchdog(api))
         yield url, server
+
+
+class _Waiting:
+    """How long a server is waited for that does not answer yet: longer where it computes, as on a busy machine.
+
+    Args:
+        patience: seconds until one is given up that did not compute for :data:`_PROGRESS_SECONDS` in them.
+    """
+
+    def __init__(self, server: RestartedProcess, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._server = server
+        self._patience = patience
+        self._clock = clock
+        self._began = self._progress = clock()
+        self._computed = (0, 0.0)
+
+    def is_over(self) -> bool:
+        """Look at it, and tell whether it is given up."""
+        computed = self._server.pid, cpu_seconds(self._server.pid)
+        if computed[0] != self._computed[0] or computed[1] - self._computed[1] >= _PROGRESS_SECONDS:
+            self._computed, self._progress = computed, self._clock()
+        return self._clock() - self._progress > self._patience or self._clock() - self._began > _MOST_PATIENCE
+
+    def told(self) -> str:
+        """Return what it did so far, in words."""
+        now = self._clock()
+        waited, idle = now - self._began, now - self._progress
+        return f"did not start within {waited:.0f} s, of which it was idle for the last {idle:.0f}"
 
 
 @contextlib.contextmanager

@@ -2,13 +2,16 @@
 
     python -m tests.bench.engines --out runs/engines --clips 8 --engines local dask ray
 
-Dask's workers are two processes with folders and numbers of threads of their own, reached over TCP on loopback; Ray
-starts its own on this machine, where it is installed. ``compute.threads`` is fixed. What is measured already is kept.
+Objects are looked for before the first round (``fewframes discover``), and people at the page, who draw the truth,
+have its refiner trained in each round, by steps. Dask's workers are two processes with folders and numbers of threads
+of their own, reached over TCP on loopback; Ray starts its own on this machine, where it is installed.
+``compute.threads`` is fixed. What is measured already is kept. Exit code 1 where anything differs.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -17,11 +20,15 @@ from pathlib import Path
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
+from al_core.records import Answer, LabelKind
+from al_core.settings import load_settings
+from tasks.project.run_settings import parse_overrides
 from tests.faults.campaign import contents
 from tests.toys.engines.cluster import dask_cluster
 from tests.toys.projects import command, write_clip, write_settings
 
 THREADS = 1
+BY_PEOPLE = ("annotator.backend=page", "annotator.refiner_steps=20", "selection.control_share=0.5")
 
 
 def main() -> None:
@@ -37,10 +44,16 @@ def main() -> None:
     fresh = _ingested(args)
     measured = {engine: _measured(args, fresh, engine) for engine in args.engines}
     first = measured[args.engines[0]]
-    print(f"| engine | seconds | files and labels | differ from {args.engines[0]} |\n|---|---|---|---|")
+    print(f"| engine | seconds | discover | load | files and labels | differ from {args.engines[0]} |")
+    print("|---|---|---|---|---|---|")
+    different = 0
     for engine, found in measured.items():
-        differ = [k for k in first["made"] if found["made"].get(k) != first["made"][k]]
-        print(f"| {engine} | {found['seconds']:.1f} | {len(found['made'])} | {len(differ)} {' '.join(differ[:3])} |")
+        names = first["made"].keys() | found["made"].keys()
+        differ = sorted(k for k in names if found["made"].get(k) != first["made"].get(k))
+        different += len(differ)
+        seconds = f"{found['seconds']:.1f} | {found['discover']:.1f} | {found['load']:.0f}"
+        print(f"| {engine} | {seconds} | {len(found['made'])} | {len(differ)} {' '.join(differ[:3])} |")
+    raise SystemExit(bool(different))
 
 
 def _ingested(args: argparse.Namespace) -> Path:
@@ -58,25 +71,44 @@ def _measured(args: argparse.Namespace, fresh: Path, engine: str) -> dict:
     result = args.out / f"{engine}.json"
     if result.exists():
         return json.loads(result.read_text())
-    root = args.out / engine
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(fresh, root)
+    project = Project.at(args.out / engine)
+    shutil.rmtree(project.root, ignore_errors=True)
+    shutil.copytree(fresh, project.root)
     with _workers(args.out / f"{engine}-workers", engine) as address:
         fixed = (f"compute.engine={engine}", f"compute.threads={THREADS}", f"compute.address={address}")
-        changes = [f"stopping.max_rounds={args.rounds}", "selection.control_share=0.5", *fixed, *args.changes]
-        options = [part for change in changes for part in ("--set", change)]
+        asked = (
+            f"stopping.max_rounds={args.rounds}",
+            f"selection.frames_per_round={2 * args.clips}",
+            *BY_PEOPLE,
+            *fixed,
+        )
+        settings = load_settings(str(write_settings(args.out)))
+        ledger = Ledger(project.ledger_path)
+        ledger.want(settings.changed(parse_overrides([*asked, *args.changes])))
+        load = os.getloadavg()[0]
         began = time.monotonic()
-        run = command("run", "--project", root, "--settings", write_settings(args.out), *options)
-        subprocess.run(run, check=True)
+        subprocess.run(command("discover", "--project", project.root), check=True)
+        discovered = time.monotonic() - began
+        for _ in range(args.rounds + 1):
+            subprocess.run(command("run", "--project", project.root), check=True)
+            answer_all(ledger)
         seconds = time.monotonic() - began
-    found = {"seconds": seconds, "made": made(Project.at(root))}
+    found = {"seconds": seconds, "discover": discovered, "load": load, "made": made(project)}
     result.write_text(json.dumps(found))
     return found
 
 
+def answer_all(ledger: Ledger) -> None:
+    """Answer every open request with the truth, as somebody at the page does."""
+    for request in ledger.requests(status="open"):
+        truth = ledger.truth(request.frame.video_id, [request.frame.frame_idx])[request.frame.frame_idx]
+        ledger.put_answer(Answer(f"of {request.request_id}", request.request_id, truth, LabelKind.MASK, 80.0, "ann"))
+
+
 def made(project: Project) -> dict[str, str]:
     """What a campaign made: the hash of every file of its rounds, and what people said; times left out."""
-    files = {k: v for k, v in contents(project).items() if k.endswith((".parquet", ".pth")) or k == "table prediction"}
+    of_rounds = (".parquet", ".pth", ".pt")
+    files = {k: v for k, v in contents(project).items() if k.endswith(of_rounds) or k == "table prediction"}
     return {**files, "labels": repr(Ledger(project.ledger_path).human_labels())}
 
 

@@ -5,6 +5,7 @@ is continued ends with the same weights as one that was not, if both end at the 
 for the clock to say where seconds are limited: how many were done is kept with the weights.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -61,6 +62,12 @@ class TrainingLimits:
     def __post_init__(self) -> None:
         if self.side < STRIDE or self.side % STRIDE:
             raise ValueError(f"the network sees squares whose side is a multiple of {STRIDE}, got {self.side}")
+
+    def progress(self, steps: int, seconds: float, note: str) -> Progress:
+        """Return how far a training is: in seconds, or in steps where it may take any time."""
+        if self.seconds == math.inf:
+            return Progress(steps, self.steps, note)
+        return Progress(min(int(seconds), int(self.seconds)), int(self.seconds), note)
 
 
 class _Training(nn.Module):
@@ -157,8 +164,7 @@ def train_refiner(
             training.seconds.fill_(clock() - began)
             keep.save(training, optimizer, step)
         if on_progress is not None:
-            done = min(int(clock() - began), int(limits.seconds))
-            on_progress(Progress(done, int(limits.seconds), f"refiner, loss {loss.item():.3f}"))
+            on_progress(limits.progress(step, clock() - began, f"refiner, loss {loss.item():.3f}"))
     network.load_state_dict(training.average.state_dict())
     network.eval()
     return step

@@ -75,16 +75,16 @@ def test_it_is_trained_compared_and_read_again(ledger, compared):
 
 
 def test_a_worker_trains_the_same_to_the_byte_and_once(ledger, compared, tmp_path, monkeypatch):
-    limits = partial(refiner_training.TrainingLimits, steps=3, side=32)
-    monkeypatch.setattr(refiner_training, "TrainingLimits", lambda seconds: limits(1e6))
+    monkeypatch.setattr(refiner_training, "TrainingLimits", partial(refiner_training.TrainingLimits, side=32))
+    steps = {"annotator.refiner_steps": 3}
     project = Project.at(ledger.path.parent)
-    here = train_page_refiner(context(ledger), None)
+    here = train_page_refiner(context(ledger, **steps), None)
     network = project.absolute(here.file).read_bytes()
     project.absolute(here.file).unlink()
     worker = work_elsewhere(monkeypatch, page_refiner, tmp_path / "elsewhere")
     frames = SimpleNamespace(read_full=lambda frame: SCENES[frame.frame_idx].image)
     monkeypatch.setattr(Place, "frames", lambda *_: frames)
-    assert train_page_refiner(context(ledger), None) == here
+    assert train_page_refiner(context(ledger, **steps), None) == here
     assert project.absolute(here.file).read_bytes() == network
     assert worker.done == ["refiner"]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.processes.children import end, kill, start_child
+from tasks.processes.children import cpu_seconds, end, kill, start_child
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux does, or tells")
 
 OWN = """
 import sys
@@ -19,7 +21,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its owner")
+@on_linux
 def test_a_child_ends_with_an_owner_that_is_killed(tmp_path):
     owner = subprocess.Popen(
         [sys.executable, "-c", OWN, str(tmp_path / "out.log")],
@@ -70,7 +72,17 @@ def is_alive(pid):
         return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="signals of Linux")
+@on_linux
+def test_the_processor_time_of_a_process_is_told():
+    before = cpu_seconds(os.getpid())
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    assert 0.05 < cpu_seconds(os.getpid()) - before < 10
+    assert cpu_seconds(0) == 0.0
+
+
+@on_linux
 def test_a_stopped_process_can_be_killed():
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
     process.send_signal(signal.SIGSTOP)

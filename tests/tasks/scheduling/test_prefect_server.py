@@ -4,10 +4,13 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from al_core.errors import MissingDependency
+from tasks.scheduling import prefect_server as servers
 from tasks.scheduling.prefect_server import known_server
 from tests.toys.web.webhook import webhook
 
@@ -100,3 +103,64 @@ def test_without_any_server_there_is_nothing_to_know(tmp_path, monkeypatch):
     assert known_server(tmp_path) is None
     (tmp_path / "server.json").write_text("{")
     assert known_server(tmp_path) is None
+
+
+ANSWERS = """
+import http.server, sys
+class Always(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"true")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Always).serve_forever()
+"""
+ENDS = "print('no room'); raise SystemExit(3)"
+
+
+def programs(monkeypatch, *words):
+    """Servers that are these programs, one after the other."""
+    left = list(words)
+    monkeypatch.setattr(servers, "_server_command", lambda port: [sys.executable, "-c", left.pop(0), str(port)])
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return left
+
+
+@pytest.mark.parametrize("first", [ENDS, "import time; time.sleep(100)"], ids=["ends", "is idle"])
+def test_a_server_that_does_not_start_is_followed_by_another(tmp_path, monkeypatch, caplog, first):
+    left = programs(monkeypatch, first, ANSWERS)
+    monkeypatch.setattr(servers._Waiting, "is_over", lambda waiting: first != ENDS and left == [ANSWERS])
+    with servers._started_at_last(tmp_path, 60) as (url, server):
+        assert urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
+        assert server.times == 1
+    assert ("ended before it answered" in caplog.text) == (first == ENDS)
+
+
+def test_where_none_starts_the_same_command_is_to_be_given_again(tmp_path, monkeypatch):
+    left = programs(monkeypatch, ENDS, ENDS, ANSWERS)
+    with (
+        pytest.raises(MissingDependency, match=r"(?s)nothing is lost, so give the same command again.*no room"),
+        servers._started_at_last(tmp_path, 60),
+    ):
+        pass
+    assert left == [ANSWERS]
+
+
+def test_a_server_that_computes_is_waited_for_and_not_for_ever(monkeypatch):
+    """It computes a second in each of 40, then nothing; then again until nobody waits any more."""
+    now, computed = [0.0], [0.0]
+    monkeypatch.setattr(servers, "cpu_seconds", lambda pid: computed[0])
+    waiting = servers._Waiting(SimpleNamespace(pid=1), 120.0, lambda: now[0])
+    for _ in range(10):
+        now[0] += 40
+        computed[0] += 1
+        assert not waiting.is_over()
+    now[0] += 119
+    assert not waiting.is_over()
+    now[0] += 2
+    assert waiting.is_over()
+    assert waiting.told() == "did not start within 521 s, of which it was idle for the last 121"
+    computed[0] += 1
+    assert not waiting.is_over()
+    now[0] += 80
+    computed[0] += 1
+    assert waiting.is_over()

@@ -1,5 +1,6 @@
 """Training of a refiner by simulated gestures."""
 
+import math
 from itertools import count
 
 import numpy as np
@@ -17,6 +18,7 @@ from al_core.interactive.learned.refiner_training import (
 )
 from al_core.interactive.learned.situations import LabelledObjects
 from al_core.networks.network_state import Checkpoint, to_bytes
+from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.disk_scenes import scene
 
@@ -63,6 +65,11 @@ def test_seconds_end_it_those_before_a_kill_too(tmp_path, monkeypatch):
     again = train_refiner(new_refiner_network(1), FRAMES, limits(20, 8.0), 0, keep, clock=count(0.0, 1.0).__next__)
     fresh = train_refiner(new_refiner_network(1), FRAMES, limits(20, 8.0), 0, clock=count(0.0, 1.0).__next__)
     assert 2 < again <= fresh + 1 < 20
+
+
+def test_how_far_it_is_is_told_in_what_ends_it():
+    assert limits(20, 8.0).progress(3, 9.5, "a") == Progress(8, 8, "a")
+    assert limits(20, math.inf).progress(3, 9.5, "a") == Progress(3, 20, "a")
 
 
 def test_it_learns(tmp_path):
