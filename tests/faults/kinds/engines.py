@@ -20,8 +20,8 @@ STEPS = ("train", "predict", "propagate")
 WORKS = (*STEPS, "discover", "refiner")
 """What workers do: steps, and what is done beside them, which begins where a step would."""
 
-REFINER_STEPS = 10
-LIMIT_SECONDS = 25
+REFINER_STEPS = 5
+LIMIT_SECONDS = 40
 """Of a job; a worker that was started anew loads what it needs in this time, also on a busy machine."""
 
 
