@@ -32,11 +32,17 @@ def die_with_owner() -> None:
 _ASK_TO_DIE_WITH = """\
 import contextlib, ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-niceness = os.nice(int(sys.argv[2]))
-# Where the kernel shares processors out among sessions, a niceness counts within a session only.
-with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
-    group.write(str(niceness))
-if os.getppid() == int(sys.argv[1]):
+owner, niceness = sys.argv[1], int(sys.argv[2])
+os.nice(niceness)
+# Where the kernel shares processors out among sessions, a niceness counts within a session only. The child's session
+# gives way as its owner's does, and further where that is asked: one that took over the owner's own niceness would get
+# nearly nothing on a busy machine where the owner still works.
+with contextlib.suppress(OSError, ValueError, IndexError):
+    with open(f"/proc/{owner}/autogroup") as file:
+        wanted = int(file.read().split()[-1]) + niceness
+    with open("/proc/self/autogroup", "w") as file:
+        file.write(str(min(wanted, 19)))
+if os.getppid() == int(owner):
     os.execv(sys.argv[3], sys.argv[3:])
 """
 

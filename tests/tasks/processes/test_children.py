@@ -46,17 +46,27 @@ def test_a_child_has_its_words_and_its_output(tmp_path):
     assert (tmp_path / "out.log").read_text() == "['two words', '-S']\n"
 
 
-def test_a_child_gives_way_to_others(tmp_path):
-    told = (
-        "import os, pathlib; p = pathlib.Path('/proc/self/autogroup'); print(os.nice(0), p.exists() and p.read_text())"
-    )
-    before = os.nice(0)
-    with (tmp_path / "out.log").open("wb") as output:
-        child = start_child([sys.executable, "-c", told], output, niceness=7)
-    assert child.wait(60) == 0
-    niceness, *group = (tmp_path / "out.log").read_text().split()
-    assert int(niceness) == before + (7 if sys.platform == "linux" else 0)
-    assert group[-1] in ("False", niceness)
+TOLD = "import os, pathlib; p = pathlib.Path('/proc/self/autogroup'); print(os.nice(0), p.exists() and p.read_text())"
+NICE_OWNER = f"""
+import os, sys
+from pathlib import Path
+from tasks.processes.children import start_child
+os.nice(3)
+with Path(sys.argv[1]).open("wb") as output:
+    sys.exit(start_child([sys.executable, "-c", {TOLD!r}], output, niceness=int(sys.argv[2])).wait(60))
+"""
+
+
+@on_linux
+@pytest.mark.parametrize("niceness", [0, 7])
+def test_a_child_gives_way_to_others_as_far_as_its_owner_and_as_it_is_asked_to(tmp_path, niceness):
+    """Its own session gives way by what is asked; what the owner's process gives way counts in its session only."""
+    before, group = os.nice(0), Path("/proc/self/autogroup")
+    subprocess.run([sys.executable, "-c", NICE_OWNER, str(tmp_path / "out.log"), str(niceness)], check=True)
+    own, *session = (tmp_path / "out.log").read_text().split()
+    assert int(own) == before + 3 + niceness
+    if group.exists():
+        assert int(session[-1]) == int(group.read_text().split()[-1]) + niceness
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path):
