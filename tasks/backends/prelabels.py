@@ -41,8 +41,11 @@ def delivered_masks(
         if ended_at is not None:
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
     found |= _imported(ledger, [r for r in requests if not found.get(r.request_id)])
-    found |= _discovered(project, ledger, [r for r in bare if not found.get(r.request_id)])
-    return found | _beside(project, ledger, requests, found)
+    places = ledger.prediction_paths(DISCOVERY_ROUND)
+    bare = [r for r in bare if r.frame.video_id in places and not found.get(r.request_id)]
+    found |= _discovered(project, ledger, bare)
+    by_labels = {video for video, place in places.items() if from_labels(place)}
+    return found | _beside(project, ledger, [r for r in requests if r.frame.video_id in by_labels], found)
 
 
 def _beside(
@@ -51,11 +54,13 @@ def _beside(
     requests: Sequence[LabelRequest],
     found: Mapping[str, Sequence[DeliveredMask]],
 ) -> dict[str, list[DeliveredMask]]:
-    """Return, for the frames that nobody has labelled, what is shown there with what was discovered from labels."""
-    places = {video: p for video, p in ledger.prediction_paths(DISCOVERY_ROUND).items() if from_labels(p)}
-    here = [request for request in requests if request.frame.video_id in places]
-    labelled = {label.frame for video in {r.frame.video_id for r in here} for label in ledger.human_labels(video)}
-    fresh = _discovered(project, ledger, [request for request in here if request.frame not in labelled])
+    """Return, for the frames that nobody has labelled, what is shown there with what was discovered from labels.
+
+    Args:
+        requests: in videos in which something was discovered from labels.
+    """
+    labelled = {label.frame for video in {r.frame.video_id for r in requests} for label in ledger.human_labels(video)}
+    fresh = _discovered(project, ledger, [request for request in requests if request.frame not in labelled])
     return {request_id: beside(found.get(request_id, ()), masks) for request_id, masks in fresh.items()}
 
 

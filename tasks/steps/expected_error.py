@@ -21,7 +21,7 @@ from al_core.selection.pool import Frames
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.stores.optical_flow import FlowStore
 from tasks.certificates.vouched_frames import VouchedFrames, is_vouched
-from tasks.discovery.found_masks import discovered_masks
+from tasks.discovery.found_masks import DISCOVERY_ROUND, discovered_masks
 from tasks.steps.context import RoundContext
 from tasks.steps.propagate import VideoFrames
 
@@ -57,7 +57,7 @@ def outlooks_of(
     propagation, shots_of = context.settings.propagation, context.shots_of
     ledger, before, store = context.ledger, context.before.round_id, FlowStore(context.project.cache / "flow")
     videos = {video.video_id: video for video in ledger.videos()}
-    disagreement = _disagreement(ledger, before)
+    disagreement, discovered = _disagreement(ledger, before), ledger.prediction_paths(DISCOVERY_ROUND).keys()
 
     @cache
     def outlook(video_id: int) -> Outlook:
@@ -66,8 +66,9 @@ def outlooks_of(
         flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
         objects = _objects(delivered)
         # In a video of which no mask is known, what was discovered tells what moves, and how.
-        known = any(delivered.values())
-        shown = delivered if known else discovered_masks(context.project, ledger, video_id, range(video.n_frames))
+        shown = delivered
+        if video_id in discovered and not any(delivered.values()):
+            shown = discovered_masks(context.project, ledger, video_id, range(video.n_frames))
         hazard = hazards(flow, video.n_frames, lambda i: _union(shown.get(i, ()), flow.size), objects)
         hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
         agreed = 1 - MISSED * disagreement(video_id, video.n_frames)

@@ -38,8 +38,8 @@ left out."""
 ASK_KINDS = frozenset({"page", "simulated"})
 """Back-ends that can ask for other kinds of label than whole masks."""
 
-_FIRST_PREFIX = 8
-"""The first look at the order of uncertainty reads this many rows per frame that is wanted."""
+_PREFIXES = (8, 128)
+"""The first looks at the order of uncertainty read this many rows per frame that is wanted."""
 
 
 def select_inputs(context: RoundContext) -> dict[str, Any]:
@@ -244,14 +244,14 @@ def pool_from_ledger(
         vouched: frames that are left out, since certificates vouch for all their masks.
     """
     shots, vouched = shots or {}, Frames.of([], []) if vouched is None else vouched
-    lengths = ledger.pool_lengths()
-    held_out = _frames_of(ledger.holdout_frames())
-    if len(held_out) or len(vouched) or len(lengths) < len(ledger.video_lengths()):
+    with ledger.held():
+        lengths, whole = ledger.pool_lengths(), len(ledger.video_lengths())
+        held_out, asked = _frames_of(ledger.holdout_frames()), _frames_of(ledger.asked_frames(round_id))
+    if len(held_out) or len(vouched) or len(lengths) < whole:
         possible = every_frame(lengths) if answerable is None else answerable
         answerable = possible[np.isin(possible.video_id, list(lengths))].without(held_out)
         lengths = {video: lengths[video] for video in np.unique(answerable.video_id).tolist()}
         answerable = answerable.without(vouched)
-    asked = _frames_of(ledger.asked_frames(round_id))
     labelled = asked[np.isin(asked.video_id, list(lengths))]
     if any(found.stills for found in shots.values()):
         possible = every_frame(lengths) if answerable is None else answerable.ordered()
@@ -286,17 +286,18 @@ class _LedgerRanking:
     answerable: Frames | None
 
     def __call__(self, n: int, quota: int, gap: int) -> Iterator[Ranked]:
-        """Yield a short prefix of the whole order, which is mostly enough; then what is enough in theory.
+        """Yield short prefixes of the whole order, which are mostly enough; then what is enough in theory.
 
         A chosen frame rules out ``2 * gap - 1`` frames at most, so ``n`` times as many of all, or ``quota``
         times as many of each video, suffice but for frames ruled out by older labels; these are made up for
         by reading four times as much until the order is exhausted.
         """
-        prefix = self._prefix(_FIRST_PREFIX * n)
-        yield prefix
-        if not prefix.lowest:
-            return
         reach = max(2 * gap - 1, 1)
+        for rows in _PREFIXES[: 2 if quota or reach > _PREFIXES[-1] else 1]:
+            prefix = self._prefix(rows * n)
+            yield prefix
+            if not prefix.lowest:
+                return
         limit = (quota or n) * reach
         longest = max(self.lengths.values()) if quota else sum(self.lengths.values())
         while True:

@@ -3,12 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from al_core.ledger.arrow import pa
 from al_core.ledger.operations import Operations, insert, link, now, reads, writes
 from al_core.records import COMPONENTS, FrameRef
+
+SAMPLED = 1_000_000
+"""Rows that tell where to begin to look for the least certain frames, where there are at least twice as many."""
+
+MARGIN, SPARE = 1.5, 10
+"""So many times what is wanted, and so many rows of the sample more: rows that lie together are alike."""
+
+_LEAST_CERTAIN = (
+    "SELECT video_id, frame_idx, uncertainty FROM prediction WHERE round_id = ? AND uncertainty >= ?::FLOAT "
+    "ORDER BY uncertainty DESC, video_id, frame_idx LIMIT ?"
+)
 
 
 class PredictionOperations(Operations):
@@ -116,7 +128,8 @@ class PredictionOperations(Operations):
     def least_certain(self, round_id: int, limit: int) -> dict[str, NDArray[Any]]:
         """Find the frames with the highest uncertainty that no answer labels as a whole, ties by video and frame.
 
-        Only a prefix of the order is read, so that a few of ten million frames cost one scan.
+        Only a prefix of the order is read, so that a few of ten million frames cost one scan, and of most blocks no
+        more than what the file notes of their highest value.
 
         Returns:
             Columns ``video_id``, ``frame_idx``, ``uncertainty``, at most ``limit`` rows, least certain first.
@@ -125,11 +138,11 @@ class PredictionOperations(Operations):
             answered = connection.execute(
                 "SELECT DISTINCT video_id, frame_idx FROM answer WHERE complete AND kind <> 'reject'"
             ).fetchnumpy()
-            rows = connection.execute(
-                "SELECT video_id, frame_idx, uncertainty FROM prediction WHERE round_id = ? "
-                "ORDER BY uncertainty DESC, video_id, frame_idx LIMIT ?",
-                [round_id, limit + len(answered["video_id"])],
-            ).fetchnumpy()
+            wanted = limit + len(answered["video_id"])
+            floor = _floor(connection, round_id, wanted)
+            rows = connection.execute(_LEAST_CERTAIN, [round_id, floor, wanted]).fetchnumpy()
+            if len(rows["video_id"]) < wanted and floor > -np.inf:
+                rows = connection.execute(_LEAST_CERTAIN, [round_id, -np.inf, wanted]).fetchnumpy()
         # An anti-join in SQL would lose DuckDB's top-n and sort everything.
         fresh = ~np.isin(_frame_keys(rows), _frame_keys(answered))
         return {name: column[fresh][:limit] for name, column in rows.items()}
@@ -170,6 +183,21 @@ class PredictionOperations(Operations):
                 for index, *parts in self._rows(query, [round_id, video_id, indices]):
                     found[FrameRef(video_id, index)] = dict(zip(COMPONENTS, parts, strict=True))
         return found
+
+
+def _floor(connection: duckdb.DuckDBPyConnection, round_id: int, wanted: int) -> float:
+    """Guess, from a sample, an uncertainty that somewhat more than ``wanted`` frames of a round reach; minus infinity
+    where all are soon looked through."""
+    ((rows, mine),) = connection.execute(
+        "SELECT (SELECT count(*) FROM prediction), sum(n_rows) FROM prediction_batch WHERE round_id = ?", [round_id]
+    ).fetchall()
+    if not mine or rows < 2 * SAMPLED or 2 * wanted > mine:
+        return -np.inf
+    rank = int(MARGIN * wanted * SAMPLED / rows) + SPARE
+    sample = f"(FROM prediction TABLESAMPLE system({100 * SAMPLED / rows:.9f}%) REPEATABLE (0))"
+    query = f"SELECT max(uncertainty, {rank}) FROM {sample} WHERE round_id = ?"
+    ((found,),) = connection.execute(query, [round_id]).fetchall()
+    return found[-1] if found and len(found) == rank else -np.inf
 
 
 def _frame_keys(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ Imported labels are answers to requests of round 0, which nobody was asked: thei
 took is not. All that one command imports is stored in one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,24 +133,16 @@ class ImportOperations(Operations):
         found: dict[FrameRef, list[MaskLabel]] = {}
         with self._connector.session() as connection:
             ended = stands_for(connection)
-            for video_id, indices in _by_video(frames).items():
-                rows = self._rows(
-                    "SELECT frame_idx, track_id, category_id, height, width, rle_counts, attributes FROM prelabel JOIN "
-                    "video USING (video_id) WHERE video_id = ? AND frame_idx IN (SELECT unnest(?::INTEGER[])) "
-                    "AND (?::TIMESTAMP IS NULL OR import_id IN (SELECT import_id FROM import WHERE imported_at > ?)) "
-                    "ORDER BY 1, 2, prelabel.rowid",
-                    [video_id, indices, since, since],
-                )
-                for frame_idx, *mask in rows:
-                    found.setdefault(FrameRef(video_id, frame_idx), []).extend(standing((mask_of(*mask),), ended))
+            rows = self._rows(
+                "SELECT video_id, frame_idx, track_id, category_id, height, width, rle_counts, attributes "
+                "FROM prelabel JOIN video USING (video_id) WHERE (video_id, frame_idx) IN (SELECT unnest($1::INTEGER[]), unnest($2::INTEGER[])) "
+                "AND ($3::TIMESTAMP IS NULL OR import_id IN (SELECT import_id FROM import WHERE imported_at > $3)) "
+                "ORDER BY 1, 2, 3, prelabel.rowid",
+                [[f.video_id for f in frames], [f.frame_idx for f in frames], since],
+            )
+            for video_id, frame_idx, *mask in rows:
+                found.setdefault(FrameRef(video_id, frame_idx), []).extend(standing((mask_of(*mask),), ended))
         return {frame: FrameLabel(frame, tuple(masks)) for frame, masks in found.items()}
-
-
-def _by_video(frames: Sequence[FrameRef]) -> Mapping[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for frame in frames:
-        found.setdefault(frame.video_id, []).append(frame.frame_idx)
-    return found
 
 
 def _put_prelabels(connection: duckdb.DuckDBPyConnection, import_id: int) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from al_core.campaign.budget import Facts, plan_campaign
 from al_core.errors import BadSettings, EmptyPool
+from al_core.ledger.campaign import predicted
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.records import COMPONENTS, FrameLabel, FrameRef, LabelRequest, Selected, Shots
-from al_core.selection import Frames
+from al_core.selection import Frames, Pool
+from al_core.selection.strategies.least_certain import most_uncertain
 from al_core.settings import Settings
 from al_core.stores.predictions import FramePrediction, write_predictions
 from tasks.steps.context import Chosen
@@ -292,6 +294,36 @@ def test_prefixes_grow_until_all_is_read(two_videos):
     assert [len(part.frames) for part in parts] == [8, 1, 4, 8]
     assert listed(parts[2].frames) == [(1, 1), (2, 0), (2, 1), (2, 2)]
     assert parts[2].lowest == {1: pytest.approx(0.6), 2: pytest.approx(0.6)}
+
+
+@pytest.mark.parametrize("margin", [1.5, 0.001], ids=["well guessed", "guessed too high"])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_the_choice_of_many_is_that_of_sorting_all(tmp_path, monkeypatch, smooth, margin):
+    monkeypatch.setattr(predicted, "SAMPLED", 12_000)
+    monkeypatch.setattr(predicted, "MARGIN", margin)
+    monkeypatch.setattr(predicted, "SPARE", 1)
+    ledger, rng, n = Ledger(tmp_path / "ledger.duckdb"), np.random.default_rng(7), 8000
+    values = rng.random((4, n))
+    if smooth:
+        values = np.sin(np.arange(n) / 300 + 9 * values[:, :1]) / 5 + values[:, 1:2]
+    # Rounded, so that many tie.
+    values = values.round(3).astype(np.float32)
+    ledger.begin_round(Settings())
+    with ledger.held():
+        for video_id, row in enumerate(values, 1):
+            ledger.add_video(clip(str(video_id), n), times_us(n))
+            predict(ledger, video_id, row.tolist())
+        ask_for(ledger, 1, 1, int(values[0].argmax()))
+        with ledger._connector.session() as connection:
+            assert predicted._floor(connection, 1, 100) > np.median(values)
+    pool = pool_from_ledger(ledger, 2, 1)
+    video_id, frame_idx = np.divmod(np.arange(values.size), n)
+    refs = [pool.labelled.ref(0)]
+    plain = Pool.from_arrays(pool.lengths, refs, Frames.of(video_id + 1, frame_idx), values.reshape(-1))
+    for wanted, gap, quota in ((20, 30, 6), (12, 9, 0), (40, 300, 11)):
+        found, expected = (most_uncertain(p, wanted, gap, quota)[0] for p in (pool, plain))
+        assert listed(found) == listed(expected)
+        assert len(found) == wanted
 
 
 def test_the_parts_of_an_uncertainty_explain_it(two_videos):
