@@ -1,6 +1,6 @@
 """Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from al_core.campaign.audited import AuditSize, full_size
@@ -34,14 +34,11 @@ def audit_inputs(context: RoundContext) -> dict[str, Any]:
 def audit_work(context: RoundContext) -> Audited:
     """Measure the delivered masks against truth and held-out labels, which the loop has not seen."""
     tell = progress_of(Audited.step)
-    ledger, paths = context.ledger, context.ledger.delivered_paths(context.round_id)
+    ledger = context.ledger
     # Of other videos nothing can be measured.
     measured = set(ledger.truth_frames()["video_id"].tolist())
     measured |= {row.video_id for row in ledger.quality(context.round_id)}
-    for done, video in enumerate(context.videos, start=1):
-        if video.video_id in measured:
-            audit_video(context, video, paths)
-        tell(Progress(done, len(context.videos), video.name))
+    audit_videos(context, [video for video in context.videos if video.video_id in measured], tell)
     measure_holdout(context.project, context.ledger)
     refresh_estimates(context.project, context.ledger)
     counts = bool(over(context)) or context.settings.certificates.automatic
@@ -50,29 +47,32 @@ def audit_work(context: RoundContext) -> Audited:
     return Audited(len(context.videos), round_credits(context))
 
 
-def audit_video(context: RoundContext, video: Video, paths: Mapping[int, str] | None = None) -> "list[Measurement]":
-    """Measure what a round delivers for one video and store the figures; the same call twice is the same as once.
-
-    Args:
-        paths: of the files that the round delivers, by video; asked of the ledger when left out.
+def audit_videos(
+    context: RoundContext, videos: Sequence[Video], on_progress: Callable[[Progress], None] = lambda progress: None
+) -> "dict[int, list[Measurement]]":
+    """Measure what a round delivers for some videos and store the figures; the same call twice is the same as once.
 
     Returns:
-        The stored rows; empty for a video without ground truth, or when people labelled all of it.
+        The stored rows by video; none for one without ground truth, or when people labelled all of it.
     """
     # The gain below is shown by commands that start without scipy.
     from al_core.evaluation.video_quality import evaluate_video
 
-    ledger, round_id = context.ledger, context.round_id
-    with ledger.held():
-        ended, truth = ledger.ended_categories(), ledger.truth(video.video_id)
-        human = {label.frame.frame_idx for label in ledger.human_labels(video.video_id, up_to_round=round_id)}
-        path = (ledger.delivered_paths(round_id) if paths is None else paths).get(video.video_id)
-    rows: list[Measurement] = []
-    if truth and path is not None:
-        found = read_delivered(context.project.absolute(path), sorted(set(truth) | human))
-        delivered = {index: list(standing(masks, ended)) for index, masks in found}
-        rows = evaluate_video(delivered, truth, human, video.identities)
-    ledger.put_quality(round_id, video.video_id, rows)
+    ledger, paths = context.ledger, context.ledger.delivered_paths(context.round_id)
+    human: dict[int, set[int]] = {}
+    for label in ledger.human_labels(up_to_round=context.round_id) if videos else ():
+        human.setdefault(label.frame.video_id, set()).add(label.frame.frame_idx)
+    ended, rows = ledger.ended_categories(), {}
+    for done, video in enumerate(videos, start=1):
+        path, mine = paths.get(video.video_id), human.get(video.video_id, set())
+        truth = ledger.truth(video.video_id) if path is not None else {}
+        rows[video.video_id] = []
+        if truth and path is not None:
+            found = read_delivered(context.project.absolute(path), sorted(set(truth) | mine))
+            delivered = {index: list(standing(masks, ended)) for index, masks in found}
+            rows[video.video_id] = evaluate_video(delivered, truth, mine, video.identities)
+        on_progress(Progress(done, len(videos), video.name))
+    ledger.put_qualities(context.round_id, list(rows.items()))
     return rows
 
 
@@ -93,13 +93,16 @@ def measure_holdout(project: Project, ledger: Ledger) -> int:
         by_video[frame.video_id][frame.frame_idx] = label
     noted = {(row.round_id, row.video_id) for row in ledger.quality(reference="holdout")}
     for this in standing_rounds(ledger):
+        found = []
         for video_id, path in ledger.delivered_paths(this.round_id).items():
             mine = by_video[video_id]
             if not mine and (this.round_id, video_id) not in noted:
                 continue
             delivered = dict(read_delivered(project.absolute(path), sorted(mine))) if mine else {}
             rows = evaluate_video(delivered, mine, set(), Identities.PER_FRAME)
-            ledger.put_quality(this.round_id, video_id, rows, "holdout")
+            found.append((video_id, rows))
+        if found:
+            ledger.put_qualities(this.round_id, found, "holdout")
     return len(labels)
 
 

@@ -16,6 +16,7 @@ from al_core.fusion import combine, fuse, known_alike, members, propagations, si
 from al_core.fusion.choice import Choice
 from al_core.fusion.pairing import Propagated as CarriedMasks
 from al_core.fusion.survey import Judged
+from al_core.ledger.campaign.deliveries import Delivery
 from al_core.masks.rle import decode
 from al_core.propagation import Resources, build
 from al_core.propagation.base import Replay
@@ -107,17 +108,23 @@ def propagate_work(context: RoundContext) -> Propagated:
     made_from = {unit.video.video_id: unit.made_from for unit in todo}
     linked, earlier = link_delivered(context, made_from, calibrations_text(maps, MACHINE))
     anew = [unit for unit in todo if unit.video.video_id not in linked]
-    for unit in (unit for unit in anew if unit.video.video_id in earlier):
-        video = unit.video
-        given = (video, unit.labels, unit.predictions, progress_of(f"propagate {video.name}"), maps)
-        propagate_video(context, *given, unit.choice, unit.known, unit.made_from, earlier=earlier[video.video_id])
+    again = [unit for unit in anew if unit.video.video_id in earlier]
+    if again:
+        told = [delivered_here(context, unit, maps, earlier=earlier[unit.video.video_id]) for unit in again]
+        # These are soon made: telling the ledger of each by itself would take longer than that.
+        ledger.put_deliveries(round_id, told)
     _propagate_anew(context, [unit for unit in anew if unit.video.video_id not in earlier], maps)
     paths = ledger.delivered_paths(round_id)
     return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
 
 
-class _Unit(NamedTuple):
-    """What one video is labelled from; see :func:`propagate_video`."""
+class Unit(NamedTuple):
+    """What one video is labelled from.
+
+    Attributes:
+        labels, predictions, choice, known: see :class:`PropagateJob`.
+        made_from: hash of all this, for later rounds; empty to let none of them refer to it.
+    """
 
     video: Video
     labels: list[FrameLabel]
@@ -129,7 +136,7 @@ class _Unit(NamedTuple):
 
 def _units(
     context: RoundContext, videos: Sequence[Video], maps: Mapping[str, Calibration], choices: Mapping[int, Choice]
-) -> Iterator[_Unit]:
+) -> Iterator[Unit]:
     """Yield what each of some videos is labelled from."""
     from tasks.steps.model_selection.teachers import judged_before
 
@@ -146,10 +153,10 @@ def _units(
         seen, made_from = hashes.get(str(i)), ""
         if path is None or seen is not None:
             made_from = delivered_made_from(context, video, mine, seen, choice, maps, known, _ruled_out(context, i))
-        yield _Unit(video, mine, path, choice, known, made_from)
+        yield Unit(video, mine, path, choice, known, made_from)
 
 
-def _propagate_anew(context: RoundContext, units: "Sequence[_Unit]", maps: Mapping[str, Calibration]) -> None:
+def _propagate_anew(context: RoundContext, units: "Sequence[Unit]", maps: Mapping[str, Calibration]) -> None:
     """Have videos labelled by whoever does the heavy work, and tell the ledger of each as it is done."""
     if not units:
         return
@@ -160,7 +167,8 @@ def _propagate_anew(context: RoundContext, units: "Sequence[_Unit]", maps: Mappi
             for u in units
         ]
         for job, made in engine.each(Propagated.step, jobs):
-            _store(context, engine.files, job, made, made_from[job.key])
+            ledger = context.ledger
+            ledger.put_deliveries(context.round_id, [_brought(context, engine.files, job, made, made_from[job.key])])
 
 
 @dataclass(frozen=True)
@@ -293,48 +301,40 @@ class PropagateJob:
         return with_frozen(delivered, self.frozen, by_frame)
 
 
-def _store(context: RoundContext, files: Files, job: PropagateJob, made: DeliveredVideo, made_from: str) -> Summary:
-    """Bring home what was made of a video, and tell the ledger; the same call twice is the same as once."""
+def _brought(context: RoundContext, files: Files, job: PropagateJob, made: DeliveredVideo, made_from: str) -> Delivery:
+    """Bring home what was made of a video; returns what the ledger is to be told of it."""
     files.take(made.file, job.target)
-    path = context.project.relative(job.target)
-    context.ledger.put_delivered(
-        *(context.round_id, job.key, path, made.n_covered, made.summary, made.categories),
-        *(made_from, calibrations_text(job.calibrations, MACHINE)),
-    )
-    return made.summary
+    path, maps = context.project.relative(job.target), calibrations_text(job.calibrations, MACHINE)
+    return job.key, path, made.n_covered, tuple(made.summary), tuple(made.categories), made_from, maps
 
 
-def propagate_video(
+def delivered_here(
     context: RoundContext,
-    video: Video,
-    labels: Sequence[FrameLabel],
-    predictions_path: Path | None,
+    unit: Unit,
+    calibrations: Mapping[str, Calibration],
     on_progress: Callable[[Progress], None] | None = None,
-    calibrations: Mapping[str, Calibration] | None = None,
-    choice: Choice | None = None,
-    known: Mapping[int, Judged] | None = None,
-    made_from: str = "",
     earlier: Path | None = None,
-) -> Summary:
-    """Label every frame of a video from everything that is known, write the masks, and tell the ledger, all here.
+) -> Delivery:
+    """Label every frame of a video from everything that is known, and write the masks, all in this process.
 
     A video without labels is labelled by the teachers alone; without predictions either, nothing is
     delivered, which is a result too. The same call twice is the same as once.
 
     Args:
-        made_from: hash of all this, for later rounds; empty to let none of them refer to it.
         earlier: a file of masks that were made from the same; then only their confidences are calibrated anew.
 
     Returns:
-        (provenance, frames with such a mask, masks, mean confidence) of what was delivered.
+        What the ledger is to be told of it.
 
     Raises:
         DamagedFile: the predictions, or the earlier file, cannot be read.
     """
     files = OwnFiles()
-    job = PropagateJob.of(context, files, video, labels, predictions_path, calibrations, choice, known)
+    job = PropagateJob.of(
+        context, files, unit.video, unit.labels, unit.predictions, calibrations, unit.choice, unit.known
+    )
     made = job.work(Place(files, context.project.cache, lambda: context.frames), on_progress, earlier)
-    return _store(context, files, job, made, made_from)
+    return _brought(context, files, job, made, unit.made_from)
 
 
 def _ruled_out(context: RoundContext, video_id: int) -> list[CategoryTag]:

@@ -1,6 +1,6 @@
 """A project with one ingested clip of two movers, whose videos can be propagated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,21 +8,39 @@ import cv2
 import numpy as np
 
 from al_core.evaluation.calibration import Calibration
+from al_core.fusion.choice import Choice
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.masks.soft import SoftMask
 from al_core.project import Project
 from al_core.records import FrameLabel, FrameRef, Identities, MaskLabel, Progress, Provenance, Video
 from al_core.settings import Settings
-from al_core.stores.delivered import read_delivered
+from al_core.stores.delivered import Summary, read_delivered
 from al_core.stores.frames import FrameStore
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
-from tasks.steps.propagate import propagate_video
+from tasks.steps.context import RoundContext
+from tasks.steps.propagate import Unit, delivered_here
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.footage.travelling import TravellingClip
 from tests.toys.ledgers import context_of, times_us
 
 SETTINGS = Settings()
+
+
+def propagate_video(
+    context: RoundContext,
+    video: Video,
+    labels: Iterable[FrameLabel],
+    predictions: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
+    choice: Choice | None = None,
+) -> Summary:
+    """Deliver one video of a round; returns what was delivered, by provenance."""
+    unit = Unit(video, list(labels), predictions, choice, None, "")
+    told = delivered_here(context, unit, calibrations or {}, on_progress)
+    context.ledger.put_deliveries(context.round_id, [told])
+    return list(told[3])
 
 
 class Workplace:
@@ -63,10 +81,10 @@ class Workplace:
         told: list[Progress] | None = None,
         settings: Settings = SETTINGS,
         calibrations: Mapping[str, Calibration] | None = None,
-    ) -> list[tuple[str, int, int, float]]:
+    ) -> Summary:
         context = context_of(self.project, self.ledger, 1, settings, frames=self.frames)
         on_progress = None if told is None else told.append
-        return propagate_video(context, self.video, list(labels), predictions, on_progress, calibrations)
+        return propagate_video(context, self.video, labels, predictions, on_progress, calibrations)
 
     def delivered(self) -> dict[int, dict[int, tuple[Provenance, np.ndarray]]]:
         """What the ledger says was delivered, by frame and track."""

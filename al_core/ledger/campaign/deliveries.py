@@ -3,9 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
+from al_core.ledger.arrow import pa
 from al_core.ledger.labelling.labels import LEARNT
-from al_core.ledger.operations import Operations, link, now, reads, round_of, writes
+from al_core.ledger.operations import Operations, insert, link, now, reads, round_of, writes
 from al_core.records import QualityRow
+
+Delivery = tuple[int, str, int, Sequence[tuple[str, int, int, float]], Sequence[tuple[str, int, int]], str, str]
+"""The arguments of :meth:`DeliveryOperations.put_delivered` for a video, from its number to the calibration."""
+
+Quality = tuple[int | None, str, str, float, int]
+"""Track or None for all, provenance or "all", metric, value, frames that were measured."""
+
+_QUALITY = ["round_id", "video_id", "track_id", "provenance", "metric", "value", "n_frames", "reference"]
+_COLUMNS = {
+    "delivered_batch": ["round_id", "video_id", "path", "n_covered", "written_at", "made_from", "calibration"],
+    "delivered": ["round_id", "video_id", "provenance", "n_frames", "n_masks", "mean_confidence"],
+    "delivered_category": ["round_id", "video_id", "provenance", "category_id", "n_masks"],
+}
 
 
 class DeliveryOperations(Operations):
@@ -33,18 +47,29 @@ class DeliveryOperations(Operations):
             made_from: hash of all that masks and uncalibrated confidences were made from; empty where it is not known.
             calibration: of the confidences, as text.
         """
+        self.put_deliveries(
+            round_id, [(video_id, path, n_covered, tuple(summary), tuple(categories), made_from, calibration)]
+        )
+
+    @writes
+    def put_deliveries(self, round_id: int, videos: Sequence[Delivery]) -> None:
+        """Replace what a round delivers for some videos, all or none, at the cost of hardly more than one."""
+        numbers = [video[0] for video in videos]
         with self._connector.transaction() as connection:
-            key = [round_id, video_id]
-            connection.execute("DELETE FROM delivered WHERE round_id = ? AND video_id = ?", key)
-            connection.execute("DELETE FROM delivered_batch WHERE round_id = ? AND video_id = ?", key)
-            connection.execute("DELETE FROM delivered_category WHERE round_id = ? AND video_id = ?", key)
-            row = [*key, path, n_covered, now(), made_from, calibration]
-            connection.execute("INSERT INTO delivered_batch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            for provenance, n_frames, n_masks, confidence in summary:
-                row = [*key, provenance, n_frames, n_masks, confidence]
-                connection.execute("INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)", row)
-            for counted in categories:
-                connection.execute("INSERT INTO delivered_category VALUES (?, ?, ?, ?, ?)", [*key, *counted])
+            written_at = now()
+            rows = {
+                "delivered_batch": [(v, path, n, written_at, *how) for v, path, n, _, _, *how in videos],
+                "delivered": [(v, *row) for v, _, _, summary, *_ in videos for row in summary],
+                "delivered_category": [(v, *row) for v, _, _, _, categories, *_ in videos for row in categories],
+            }
+            for table, found in rows.items():
+                connection.execute(
+                    f"DELETE FROM {table} WHERE round_id = ? AND video_id IN (SELECT unnest(?::INTEGER[]))",
+                    [round_id, numbers],
+                )
+                if found:
+                    columns = [[round_id] * len(found), *zip(*found, strict=True)]
+                    insert(connection, table, pa.table(columns, _COLUMNS[table]))
 
     @writes
     def link_delivered(self, round_id: int, earlier: int, videos: Sequence[int]) -> None:
@@ -94,7 +119,7 @@ class DeliveryOperations(Operations):
         self,
         round_id: int,
         video_id: int,
-        rows: Sequence[tuple[int | None, str, str, float, int]],
+        rows: Sequence[Quality],
         reference: str = "truth",
     ) -> None:
         """Replace a round's quality figures of one video by one reference.
@@ -103,15 +128,22 @@ class DeliveryOperations(Operations):
             reference: what was compared with: "truth", or "holdout" for what people said of frames that are held out.
             rows: (track or None for all, provenance or "all", metric, value, frames that were measured).
         """
+        self.put_qualities(round_id, [(video_id, rows)], reference)
+
+    @writes
+    def put_qualities(
+        self, round_id: int, videos: Sequence[tuple[int, Sequence[Quality]]], reference: str = "truth"
+    ) -> None:
+        """Replace a round's quality figures of some videos by one reference, all or none."""
+        found = [(round_id, video_id, *row, reference) for video_id, rows in videos for row in rows]
         with self._connector.transaction() as connection:
             connection.execute(
-                "DELETE FROM quality WHERE round_id = ? AND video_id = ? AND reference = ?",
-                [round_id, video_id, reference],
+                "DELETE FROM quality WHERE round_id = ? AND reference = ? "
+                "AND video_id IN (SELECT unnest(?::INTEGER[]))",
+                [round_id, reference, [video_id for video_id, _ in videos]],
             )
-            for row in rows:
-                connection.execute(
-                    "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [round_id, video_id, *row, reference]
-                )
+            if found:
+                insert(connection, "quality", pa.table([list(c) for c in zip(*found, strict=True)], _QUALITY))
 
     @reads
     def quality(self, round_id: int | None = None, reference: str = "truth") -> list[QualityRow]:

@@ -135,7 +135,8 @@ class ImportOperations(Operations):
             ended = stands_for(connection)
             rows = self._rows(
                 "SELECT video_id, frame_idx, track_id, category_id, height, width, rle_counts, attributes "
-                "FROM prelabel JOIN video USING (video_id) WHERE (video_id, frame_idx) IN (SELECT unnest($1::INTEGER[]), unnest($2::INTEGER[])) "
+                "FROM prelabel JOIN video USING (video_id) WHERE (video_id, frame_idx) IN "
+                "(SELECT unnest($1::INTEGER[]), unnest($2::INTEGER[])) "
                 "AND ($3::TIMESTAMP IS NULL OR import_id IN (SELECT import_id FROM import WHERE imported_at > $3)) "
                 "ORDER BY 1, 2, 3, prelabel.rowid",
                 [[f.video_id for f in frames], [f.frame_idx for f in frames], since],

@@ -67,7 +67,7 @@ def delivered_made_from(
     Args:
         predictions: hash of the file of the teachers' predictions; None where there is none.
 
-    The other arguments are as for :func:`tasks.steps.propagate.propagate_video`.
+    The other arguments are as for :class:`tasks.steps.propagate.PropagateJob`.
     """
     settings = context.propagation
     used = choice.names if choice is not None else settings.candidates[:1] if settings.chooses else settings.methods

@@ -22,13 +22,12 @@ from tasks.preflight.checks import check_weights
 from tasks.project.ingest import ingest_paths
 from tasks.steps.context import RoundContext
 from tasks.steps.model_selection.choosing import choose_propagators
-from tasks.steps.propagate import propagate_video
 from tasks.steps.train import starting_checkpoint
 from tests.toys.footage.movers import line, mover_clip, write_frames
 from tests.toys.footage.travelling import travelling_clip
 from tests.toys.ledgers import clip, context_of, mask_answer, times_us
 from tests.toys.students import NARROW
-from tests.toys.workplace import Workplace
+from tests.toys.workplace import Workplace, propagate_video
 
 SETTINGS = Settings().changed({"propagation.methods": ["affinity", "specialist"], "propagation.specialist_steps": 2})
 

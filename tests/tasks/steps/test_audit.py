@@ -14,7 +14,7 @@ from al_core.records import DeliveredMask, FrameRef, LabelRequest, Provenance, w
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
 from tasks.steps.audit import (
-    audit_video,
+    audit_videos,
     campaign_history,
     measure_holdout,
     round_credits,
@@ -48,20 +48,20 @@ def test_frames_of_people_are_left_out(project):
     ledger.put_answer(mask_answer(request))
     deliver(project, ledger)
     (video,) = ledger.videos()
-    rows = audit_video(context_of(project, ledger), video)
+    rows = audit_videos(context_of(project, ledger), [video])[1]
     assert (None, "all", "j", 0.5, 11) in rows
     assert (1, "propagated", "j", 0.5, 11) in rows
     assert sorted(map(str, rows)) == sorted(str(Measurement(*astuple(row)[2:])) for row in ledger.quality(1))
-    audit_video(context_of(project, ledger), video)
+    audit_videos(context_of(project, ledger), [video])
     assert len(ledger.quality(1)) == len(rows)
 
 
 def test_without_truth_or_masks_there_is_nothing_to_measure(project):
     ledger = ledger_with_clip(project.root, with_truth=False)
     (video,) = ledger.videos()
-    assert audit_video(context_of(project, ledger), video) == []
+    assert audit_videos(context_of(project, ledger), [video]) == {1: []}
     deliver(project, ledger)
-    assert audit_video(context_of(project, ledger), video) == []
+    assert audit_videos(context_of(project, ledger), [video]) == {1: []}
     assert ledger.quality() == []
 
 

@@ -24,7 +24,7 @@ from tasks.steps import propagate as step
 from tests.toys.audits.deliveries import certificate
 from tests.toys.footage.movers import iou
 from tests.toys.ledgers import clip, context_of, frame_rows, ledger_with_clip, times_us
-from tests.toys.workplace import SETTINGS, Workplace
+from tests.toys.workplace import SETTINGS, Workplace, propagate_video
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_accepted_masks_stay_as_they_were_delivered(place: Workplace) -> None:
     second = context_of(place.project, place.ledger, 2, SETTINGS, **parts)
     assert step.propagate_inputs(second)["accepted"] == [accepted.certificate_id]
     assert "accepted" not in step.propagate_inputs(context_of(place.project, place.ledger, 1, **parts))
-    step.propagate_video(second, place.video, [place.label(9)], None)
+    propagate_video(second, place.video, [place.label(9)], None)
     found = dict(read_delivered(place.project.absolute(place.ledger.delivered_paths(2)[1])))
     for i, masks in found.items():
         provenances = [m.provenance for m in masks]
@@ -257,6 +257,6 @@ def test_a_frame_that_is_tagged_without_a_category_delivers_none_of_it(place: Wo
     untold, told = (context_of(place.project, place.ledger, 1, SETTINGS, tags=t, **parts) for t in ({}, tags))
     assert "ruled_out" not in step.propagate_inputs(untold)
     assert step.propagate_inputs(told) == step.propagate_inputs(untold) | {"ruled_out": [(1, 5, 7, 1)]}
-    step.propagate_video(told, place.video, [place.label(2)], None)
+    propagate_video(told, place.video, [place.label(2)], None)
     assert [sorted(masks) for masks in place.delivered().values()] == [[1, 2]] * 5 + [[1, 2]] * 4
     assert sorted(set(range(12)) - set(place.delivered())) == [5, 6, 7]

@@ -10,9 +10,8 @@ from al_core.settings import Settings
 from tasks.steps.context import Propagated
 from tasks.steps.model_selection import choosing
 from tasks.steps.model_selection.choosing import as_json, choose_propagators
-from tasks.steps.propagate import propagate_video
 from tests.toys.ledgers import context_of
-from tests.toys.workplace import Workplace
+from tests.toys.workplace import Workplace, propagate_video
 
 AUTO = Settings().changed(
     {
