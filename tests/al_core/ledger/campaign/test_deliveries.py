@@ -99,3 +99,29 @@ def test_a_round_delivers_what_an_earlier_one_did(ledger):
     assert ledger.delivered_from(2) == {1: ("ab", "{}"), 2: ("", "")}
     assert ledger.category_masks(2) == [(1, "human", 1)]
     assert ledger.frames_covered(2) == 5
+
+
+def test_many_videos_at_once_are_the_same_as_one_by_one(tmp_path):
+    told = [
+        (1, "a.parquet", 4, (("human", 2, 3, 1.0), ("teacher", 1, 1, 0.25)), (("human", 1, 3),), "abc", "{}"),
+        (2, "b.parquet", 0, (), (), "", ""),
+    ]
+    measured = [(1, [(None, "all", "j", 0.5, 2), (7, "human", "f", 0.25, 1)]), (2, [])]
+    rows = []
+    for together in (True, False):
+        ledger = ledger_with_clip(tmp_path / str(together))
+        ledger.put_deliveries(1, [(1, "old.parquet", 1, (("propagated", 1, 1, 0.5),), (("human", 9, 9),), "", "")])
+        ledger.put_qualities(1, [(1, [(None, "all", "j", 0.9, 9)])])
+        if together:
+            ledger.put_deliveries(1, told)
+            ledger.put_qualities(1, measured)
+        for one, (video_id, figures) in zip(() if together else told, measured, strict=False):
+            ledger.put_delivered(1, *one)
+            ledger.put_quality(1, video_id, figures)
+        query = "SELECT * FROM {} ORDER BY ALL"
+        tables = {name: ledger._rows(query.format(name)) for name in ("delivered", "delivered_category", "quality")}
+        rows.append({**tables, "paths": ledger.delivered_paths(1), "from": ledger.delivered_from(1)})
+    assert rows[0] == rows[1]
+    assert rows[0]["paths"] == {1: "a.parquet", 2: "b.parquet"}
+    assert rows[0]["delivered"] == [(1, 1, "human", 2, 3, 1.0), (1, 1, "teacher", 1, 1, 0.25)]
+    assert rows[0]["quality"] == [(1, 1, 7, "human", "f", 0.25, 1, "truth"), (1, 1, None, "all", "j", 0.5, 2, "truth")]

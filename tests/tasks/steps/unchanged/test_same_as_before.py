@@ -184,7 +184,11 @@ def test_another_calibration_changes_confidences_and_makes_no_mask(
     campaign.deliver(labels)
     first = campaign.rows(1)
     calibrated(0.7)
-    assert made_by(campaign, labels) == []
+    told, real = [], campaign.ledger.put_deliveries
+    with monkeypatch.context() as patch:
+        patch.setattr(campaign.ledger, "put_deliveries", lambda *args: (told.append(args), real(*args)))
+        assert made_by(campaign, labels) == []
+    assert [[video[0] for video in videos] for _, videos in told] == [[1, 2, 3]]
     assert campaign.folders(2) == ["0002"] * 3
     assert campaign.rows(2)["files"] != first["files"]
     monkeypatch.setattr(step, "link_delivered", lambda *args: (frozenset(), {}))
