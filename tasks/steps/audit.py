@@ -62,7 +62,8 @@ def audit_videos(
     human: dict[int, set[int]] = {}
     for label in ledger.human_labels(up_to_round=context.round_id) if videos else ():
         human.setdefault(label.frame.video_id, set()).add(label.frame.frame_idx)
-    ended, rows = ledger.ended_categories(), {}
+    ended = ledger.ended_categories()
+    rows: dict[int, list[Measurement]] = {}
     for done, video in enumerate(videos, start=1):
         path, mine = paths.get(video.video_id), human.get(video.video_id, set())
         truth = ledger.truth(video.video_id) if path is not None else {}

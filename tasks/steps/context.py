@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from al_core.campaign.budget import Plan
@@ -425,13 +426,19 @@ def verdict_of(ledger: Ledger, this: Round) -> Verdict:
     return judge(this.settings.schedule, ledger.waiting(this.round_id), this.settings.annotator.lease_seconds)
 
 
-def hashes_of(project: Project, paths: Mapping[int, str]) -> dict[str, str]:
+def hashes_of(
+    project: Project, paths: Mapping[int, str], known: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return what tells whether each video's file is still the one that was written.
+
+    Args:
+        known: hashes of files that were looked at just now, and are not read again.
 
     Returns:
         SHA-256 (64 hex digits) by video number as text, as a step's result keeps it.
     """
-    return {str(video): fingerprint_file(project.absolute(path)) for video, path in paths.items()}
+    files = {video: project.absolute(path) for video, path in paths.items()}
+    return {str(video): known.get(video) or fingerprint_file(file) for video, file in files.items()}
 
 
 def _tuples(value: Any) -> Any:

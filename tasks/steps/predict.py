@@ -59,7 +59,7 @@ def predict_work(context: RoundContext) -> Predicted:
         predict_video(context, video, [], told, known[i], seen.expected(i, context.shots_of(i)), made_from[i])
     _predict_anew(context, [video for video in todo if video.video_id not in known], seen, made_from)
     paths = ledger.prediction_paths(context.round_id)
-    return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths))
+    return Predicted(fingerprint(predict_inputs(context)), len(paths), hashes_of(context.project, paths, linked))
 
 
 def _predict_anew(

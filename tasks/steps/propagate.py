@@ -115,7 +115,7 @@ def propagate_work(context: RoundContext) -> Propagated:
         ledger.put_deliveries(round_id, told)
     _propagate_anew(context, [unit for unit in anew if unit.video.video_id not in earlier], maps)
     paths = ledger.delivered_paths(round_id)
-    return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths), choosing.as_json(choices))
+    return Propagated(len(paths), as_json(methods, fits), hashes_of(project, paths, linked), choosing.as_json(choices))
 
 
 class Unit(NamedTuple):

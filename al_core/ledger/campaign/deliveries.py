@@ -57,7 +57,7 @@ class DeliveryOperations(Operations):
         numbers = [video[0] for video in videos]
         with self._connector.transaction() as connection:
             written_at = now()
-            rows = {
+            rows: dict[str, list[tuple[Any, ...]]] = {
                 "delivered_batch": [(v, path, n, written_at, *how) for v, path, n, _, _, *how in videos],
                 "delivered": [(v, *row) for v, _, _, summary, *_ in videos for row in summary],
                 "delivered_category": [(v, *row) for v, _, _, _, categories, *_ in videos for row in categories],

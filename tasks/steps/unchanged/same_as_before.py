@@ -7,29 +7,29 @@ from al_core.fingerprint import fingerprint_file
 from tasks.steps.context import Predicted, Propagated, RoundContext
 
 
-def link_predictions(context: RoundContext, made_from: Mapping[int, str]) -> frozenset[int]:
+def link_predictions(context: RoundContext, made_from: Mapping[int, str]) -> dict[int, str]:
     """Predict again what the round before predicted of videos of which nothing changed since; safe to be interrupted.
 
     Args:
         made_from: by video, see :func:`tasks.steps.unchanged.made_from.predictions_made_from`.
 
     Returns:
-        The videos that are predicted by that.
+        The videos that are predicted by that, each with the hash of its file.
     """
     before, noted = context.before, context.before.result(Predicted)
     if noted is None:
-        return frozenset()
+        return {}
     earlier = context.ledger.predicted_from(before.round_id)
     same = {v for v, made in earlier.items() if made and made == made_from.get(v)}
     linked = _whole(context, context.ledger.prediction_paths(before.round_id), noted.hashes, same)
     if linked:
         context.ledger.link_predictions(context.round_id, before.round_id, sorted(linked))
-    return frozenset(linked)
+    return {v: noted.hashes[str(v)] for v in linked}
 
 
 def link_delivered(
     context: RoundContext, made_from: Mapping[int, str], calibration: str
-) -> tuple[frozenset[int], dict[int, Path]]:
+) -> tuple[dict[int, str], dict[int, Path]]:
     """Deliver again what the round before delivered of videos of which nothing changed since; safe to be interrupted.
 
     Args:
@@ -37,16 +37,16 @@ def link_delivered(
         calibration: of the confidences that are delivered.
 
     Returns:
-        The videos that are delivered by that; and of those of which the calibration only changed, the files of the
-        round before.
+        The videos that are delivered by that, each with the hash of its file; and of those of which the calibration
+        only changed, the files of the round before.
     """
     before, noted = context.before, context.before.result(Propagated)
     if noted is None:
-        return frozenset(), {}
+        return {}, {}
     earlier = context.ledger.delivered_from(before.round_id)
     same = {v for v, (made, _) in earlier.items() if made and made == made_from.get(v)}
     files = _whole(context, context.ledger.delivered_paths(before.round_id), noted.hashes, same)
-    linked = frozenset(v for v in files if earlier[v][1] == calibration)
+    linked = {v: noted.hashes[str(v)] for v in files if earlier[v][1] == calibration}
     if linked:
         context.ledger.link_delivered(context.round_id, before.round_id, sorted(linked))
     return linked, {v: file for v, file in files.items() if v not in linked}

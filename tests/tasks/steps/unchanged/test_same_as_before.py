@@ -165,7 +165,7 @@ def test_a_round_with_links_is_equal_to_one_that_makes_everything(
     for labels, seen in rounds:
         campaign.deliver(labels, settings, seen=seen)
     assert len(campaign.made) == made
-    monkeypatch.setattr(step, "link_delivered", lambda *args: (frozenset(), {}))
+    monkeypatch.setattr(step, "link_delivered", lambda *args: ({}, {}))
     for number, (labels, seen) in enumerate(rounds, start=1):
         other.deliver(labels, settings, seen=seen)
         assert campaign.rows(number) == other.rows(number)
@@ -191,7 +191,7 @@ def test_another_calibration_changes_confidences_and_makes_no_mask(
     assert [[video[0] for video in videos] for _, videos in told] == [[1, 2, 3]]
     assert campaign.folders(2) == ["0002"] * 3
     assert campaign.rows(2)["files"] != first["files"]
-    monkeypatch.setattr(step, "link_delivered", lambda *args: (frozenset(), {}))
+    monkeypatch.setattr(step, "link_delivered", lambda *args: ({}, {}))
     campaign.deliver(labels)
     assert campaign.rows(3) == campaign.rows(2)
     calibrated(1.5)
