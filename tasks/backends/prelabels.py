@@ -42,10 +42,8 @@ def delivered_masks(
             found |= _imported(ledger, [r for r in asked if found.get(r.request_id)], ended_at)
     found |= _imported(ledger, [r for r in requests if not found.get(r.request_id)])
     places = ledger.prediction_paths(DISCOVERY_ROUND)
-    bare = [r for r in bare if r.frame.video_id in places and not found.get(r.request_id)]
-    found |= _discovered(project, ledger, bare)
-    by_labels = {video for video, place in places.items() if from_labels(place)}
-    return found | _beside(project, ledger, [r for r in requests if r.frame.video_id in by_labels], found)
+    found |= _discovered(project, ledger, [r for r in bare if not found.get(r.request_id)], places)
+    return found | _beside(project, ledger, requests, found, places)
 
 
 def _beside(
@@ -53,21 +51,25 @@ def _beside(
     ledger: Ledger,
     requests: Sequence[LabelRequest],
     found: Mapping[str, Sequence[DeliveredMask]],
+    places: Mapping[int, str],
 ) -> dict[str, list[DeliveredMask]]:
-    """Return, for the frames that nobody has labelled, what is shown there with what was discovered from labels.
-
-    Args:
-        requests: in videos in which something was discovered from labels.
-    """
-    labelled = {label.frame for video in {r.frame.video_id for r in requests} for label in ledger.human_labels(video)}
-    fresh = _discovered(project, ledger, [request for request in requests if request.frame not in labelled])
+    """Return, for the frames that nobody has labelled, what is shown there with what was discovered from labels."""
+    here = [request for request in requests if from_labels(places.get(request.frame.video_id, ""))]
+    labelled = {label.frame for video in {r.frame.video_id for r in here} for label in ledger.human_labels(video)}
+    fresh = _discovered(project, ledger, [request for request in here if request.frame not in labelled], places)
     return {request_id: beside(found.get(request_id, ()), masks) for request_id, masks in fresh.items()}
 
 
-def _discovered(project: Project, ledger: Ledger, requests: Sequence[LabelRequest]) -> dict[str, list[DeliveredMask]]:
-    """Return what was discovered in the frames of requests, by request id."""
+def _discovered(
+    project: Project, ledger: Ledger, requests: Sequence[LabelRequest], places: Mapping[int, str]
+) -> dict[str, list[DeliveredMask]]:
+    """Return what was discovered in the frames of requests, by request id.
+
+    Args:
+        places: of what was discovered, by video: of others the ledger need not be asked.
+    """
     by_video: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for request in requests:
+    for request in (r for r in requests if r.frame.video_id in places):
         by_video[request.frame.video_id][request.frame.frame_idx].append(request.request_id)
     found: dict[str, list[DeliveredMask]] = {}
     for video_id, asked in by_video.items():

@@ -134,15 +134,17 @@ def ingest_paths(
     return IngestReport(entries, tuple(passed_over))
 
 
-def open_frames(project: Project, ledger: Ledger, settings: FrameSettings) -> FrameStore:
-    """Return the frames of all videos of a project, kept in its cache."""
-    return FrameStore(project.cache / "frames", ledger.videos(), settings)
+def open_frames(
+    project: Project, ledger: Ledger, settings: FrameSettings, videos: Sequence[Video] | None = None
+) -> FrameStore:
+    """Return the frames of some videos of a project, of all when left out, kept in its cache."""
+    return FrameStore(project.cache / "frames", ledger.videos() if videos is None else videos, settings)
 
 
-def open_last_frames(project: Project, ledger: Ledger) -> FrameStore:
+def open_last_frames(project: Project, ledger: Ledger, videos: Sequence[Video] | None = None) -> FrameStore:
     """Return the frames at the size that the last round worked on; before the first, at the default one."""
     last = ledger.last_round()
-    return open_frames(project, ledger, last.settings.frames if last else FrameSettings())
+    return open_frames(project, ledger, last.settings.frames if last else FrameSettings(), videos)
 
 
 def search_known(ledger: Ledger, video: Video, on_progress: Callable[[Progress], None] | None = None) -> bool:

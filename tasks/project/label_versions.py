@@ -66,9 +66,10 @@ def compare_rounds(
         UnknownName: a round that delivered nothing, or a video that neither has.
     """
     old, new = (_delivered(ledger, round_id) for round_id in (before, after))
-    known = {v.name: v for v in ledger.videos() if v.video_id in old or v.video_id in new}
+    videos = ledger.videos() if video is None else [ledger.video(video)]
+    known = {v.name: v for v in videos if v.video_id in old or v.video_id in new}
     if video is not None and video not in known:
-        raise UnknownName("video with delivered masks", video, known)
+        raise UnknownName("video with delivered masks", video, ())
     said_then, said_now = (_said(ledger, round_id) for round_id in (before, after))
     return {
         name: compare(
@@ -77,7 +78,6 @@ def compare_rounds(
             this.identities,
         )
         for name, this in known.items()
-        if video in (None, name)
     }
 
 

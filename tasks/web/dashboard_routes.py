@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from al_core.campaign.waiting import deadline
-from al_core.errors import UnknownName
 from al_core.ledger.asked_once import AskedOnce
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
@@ -141,8 +140,8 @@ def video(
     context: Context, around: Around, video_id: int, before: int | None = None, after: int | None = None
 ) -> HTMLResponse:
     """Show one video, and what changed in it between two rounds, by default from the last but one to the newest."""
-    this = _video(context, video_id)
-    content = gather_video(context.project, context.ledger, _frames(context), this)
+    this = context.ledger.video_numbered(video_id)
+    content = gather_video(context.project, context.ledger, _frames(context, this), this)
     after = content.delivered_round if after is None else after
     if before is None and after is not None:
         before = context.ledger.last_delivered_round(before=after)
@@ -163,11 +162,11 @@ def frame(
     depth: bool = False,
 ) -> HTMLResponse:
     """Show one frame as one or two rounds delivered it, and how near what it shows is; a part of a page."""
-    this = _video(context, video_id)
+    this = context.ledger.video_numbered(video_id)
     if not 0 <= frame_idx < this.n_frames:
         raise ApiError(404, f"{this.name} has the frames 0 to {this.n_frames - 1:,}", "Choose one of these.")
     numbers = [int(number) for number in rounds.split(",")]
-    view = gather_frame(context.project, context.ledger, _frames(context), this, frame_idx, numbers, depth)
+    view = gather_frame(context.project, context.ledger, _frames(context, this), this, frame_idx, numbers, depth)
     return html_page(frame_view(view, context.ledger.category_names()))
 
 
@@ -228,15 +227,8 @@ def _overdue(ledger: Ledger) -> int | None:
     return waiting.open if over is not None and waiting.as_of >= over else 0
 
 
-def _video(context: WebContext, video_id: int) -> Video:
-    known = {v.video_id: v for v in context.ledger.videos()}
-    if video_id not in known:
-        raise UnknownName("video", str(video_id), [str(v) for v in known])
-    return known[video_id]
-
-
-def _frames(context: WebContext) -> FrameStore:
-    return open_last_frames(context.project, context.ledger)
+def _frames(context: WebContext, video: Video) -> FrameStore:
+    return open_last_frames(context.project, context.ledger, [video])
 
 
 def html_page(html: str) -> HTMLResponse:
