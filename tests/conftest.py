@@ -1,9 +1,16 @@
 """What tests share: the folder of real test data, and toys small enough to check by eye."""
 
+import contextlib
+import gc
+import glob
 import logging
 import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -45,6 +52,9 @@ FROM_OUTSIDE = (
 )
 """Files of these rooms that look into the ledger's file themselves, or by another process."""
 
+SHARED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "tests.toys.processes.preparing")
+"""Children that live as long as the process of the tests."""
+
 
 @pytest.fixture(autouse=True)
 def _ledgers_stay_open(request):
@@ -68,9 +78,62 @@ def _state_stays():
 
 
 def _state() -> dict[str, object]:
+    """What tests share in a process; it is asked for twice a test, so it must not take a millisecond."""
     loggers = {name: logging.getLogger(name) for name in ("root", "mmengine", "tasks", "al_core", "flows")}
     levels = {name: (logger.level, logger.disabled, logger.propagate) for name, logger in loggers.items()}
-    return levels | {"folder": os.getcwd(), "raises": logging.raiseExceptions, "below": logging.root.manager.disable}
+    signals = {number.name: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {
+        **levels,
+        **signals,
+        **environment,
+        **_numbers_state(),
+        "folder": os.getcwd(),
+        "raises": logging.raiseExceptions,
+        "below": logging.root.manager.disable,
+        "path": list(sys.path),
+        "threads": [thread.name for thread in threading.enumerate() if not thread.daemon],
+        "children": _children(),
+    }
+
+
+def _numbers_state() -> dict[str, object]:
+    """How libraries compute that are loaded already."""
+    state: dict[str, object] = {"numpy": np.geterr()}
+    if torch := sys.modules.get("torch"):
+        deterministic = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
+        state["torch"] = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(), deterministic
+    if cv2 := sys.modules.get("cv2"):
+        state["cv2"] = cv2.getNumThreads()
+    return state
+
+
+def _children() -> dict[str, str]:
+    """Number and command of each child of this process that tests do not share."""
+    numbers: set[str] = set()
+    for path in glob.glob("/proc/self/task/*/children"):
+        with contextlib.suppress(OSError):
+            numbers.update(Path(path).read_text().split())
+    commands = {number: _command(number) for number in numbers}
+    return {number: words for number, words in commands.items() if words and not any(of in words for of in SHARED)}
+
+
+def _command(number: str) -> str:
+    """What a child is called by; nothing for one that has ended."""
+    with contextlib.suppress(OSError):
+        return Path("/proc", number, "cmdline").read_text().replace("\0", " ").strip()
+    return ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session):
+    """What is collected stays, so collecting garbage meanwhile and looking at it ever after is lost time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
