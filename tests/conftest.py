@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from tests.toys.web.browser import needs_chromium
 
 # Threads that wait by spinning starve each other on a busy machine; it must be set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The command line sets it too, also where a test calls it in this process.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A third of Hypothesis's own number, for every change; --hypothesis-profile=default takes all 100.
@@ -54,6 +57,8 @@ FROM_OUTSIDE = (
 
 SHARED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "tests.toys.processes.preparing")
 """Children that live as long as the process of the tests."""
+VARIABLES = ("FEWFRAMES", "PREFECT", "OMP", "PYTHON", "PYDANTIC", "CUDA", "HOME", "PATH", "TMPDIR", "TZ", "LANG", "SSL")
+"""How variables of the environment begin that tests must leave alone; libraries set others while they are loaded."""
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +77,13 @@ def _ledgers_stay_open(request):
 @pytest.fixture(autouse=True)
 def _state_stays():
     """Fail the test that leaves this process other than it was, and not another test that happens to come later."""
-    before = _state()
+    state, alive = _state(), _alive()
     yield
-    assert _state() == before, "this test leaves the process changed: set it back"
+    assert _state() == state, "this test leaves the process changed: set it back"
+    until = time.monotonic() + 60
+    while _alive() - alive and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not _alive() - alive, "this test leaves threads or processes behind: end them"
 
 
 def _state() -> dict[str, object]:
@@ -82,18 +91,15 @@ def _state() -> dict[str, object]:
     loggers = {name: logging.getLogger(name) for name in ("root", "mmengine", "tasks", "al_core", "flows")}
     levels = {name: (logger.level, logger.disabled, logger.propagate) for name, logger in loggers.items()}
     signals = {number.name: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {
         **levels,
         **signals,
-        **environment,
+        **{name: value for name, value in os.environ.items() if name.startswith(VARIABLES)},
         **_numbers_state(),
         "folder": os.getcwd(),
         "raises": logging.raiseExceptions,
         "below": logging.root.manager.disable,
         "path": list(sys.path),
-        "threads": [thread.name for thread in threading.enumerate() if not thread.daemon],
-        "children": _children(),
     }
 
 
@@ -108,14 +114,17 @@ def _numbers_state() -> dict[str, object]:
     return state
 
 
-def _children() -> dict[str, str]:
-    """Number and command of each child of this process that tests do not share."""
+def _alive() -> set[str]:
+    """Threads that keep the process from ending, and its children that tests do not share, by number."""
     numbers: set[str] = set()
     for path in glob.glob("/proc/self/task/*/children"):
         with contextlib.suppress(OSError):
             numbers.update(Path(path).read_text().split())
     commands = {number: _command(number) for number in numbers}
-    return {number: words for number, words in commands.items() if words and not any(of in words for of in SHARED)}
+    children = {
+        f"{number} {words}" for number, words in commands.items() if words and not any(of in words for of in SHARED)
+    }
+    return children | {f"{thread.name} {thread.ident}" for thread in threading.enumerate() if not thread.daemon}
 
 
 def _command(number: str) -> str:

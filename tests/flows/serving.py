@@ -37,7 +37,7 @@ def serving(project, *options):
         yield process, wait_for(process, project)
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)
 
 
 def until(condition, process, seconds=300):

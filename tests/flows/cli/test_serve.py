@@ -37,7 +37,7 @@ def test_it_ends_cleanly_when_it_is_told_to(project, number):
     process = start(project)
     owner = wait_for(process, project)
     process.send_signal(number)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=90)
     assert process.returncode == 0
     assert f"is served at {owner.url}; Ctrl-C ends it." in printed
     assert f"fewframes annotator add NAME --project {project.root}" in printed

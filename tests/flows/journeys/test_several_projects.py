@@ -37,7 +37,7 @@ def front(projects):
     until(lambda: all(living_owner(Project.at(projects / name)) for name in ("cows", "dogs")), process)
     yield f"http://127.0.0.1:{port}/"
     process.terminate()
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=90)
     assert process.returncode == 0
     assert printed.startswith(f"2 projects at http://127.0.0.1:{port}/; Ctrl-C ends serving.")
 

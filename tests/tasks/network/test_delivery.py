@@ -1,7 +1,6 @@
 import os
 import socket
 import threading
-import time
 
 import psutil
 import pytest
@@ -14,15 +13,24 @@ from tests.toys.web.webhook import webhook
 BODY = {"event": "round_ready"}
 
 
+def told(url, problem, asked=(True,)):
+    """What is told of an address; more time is given where the machine is too busy to get as far as that."""
+    for seconds in (0.5, 5.0, 60.0):
+        found = deliver(url, BODY, seconds)
+        if problem in found and asked:
+            break
+    return found
+
+
 def messages():
     """Threads that are still at a message."""
     return [thread for thread in threading.enumerate() if thread.name == "message"]
 
 
 def test_a_message_arrives_once_as_json():
-    with webhook() as told:
-        assert deliver(told.url, BODY, 5.0) == ""
-        assert told.heard == [BODY]
+    with webhook() as hook:
+        assert deliver(hook.url, BODY, 60.0) == ""
+        assert hook.heard == [BODY]
 
 
 @pytest.mark.parametrize(
@@ -35,30 +43,30 @@ def test_a_message_arrives_once_as_json():
 )
 def test_it_ends_by_the_clock_whatever_the_other_side_does(behaviour, problem):
     with rude(behaviour) as (url, asked):
-        assert deliver(url, BODY, 0.5) == problem
+        assert told(url, problem, asked) == problem
         assert asked
         for thread in messages():
-            thread.join(10)
+            thread.join(60)
         assert messages() == []
 
 
 def test_the_body_of_an_answer_is_not_read():
     before = psutil.Process().memory_info().rss
     with rude(never_stops) as (url, asked):
-        assert deliver(url, BODY, 5.0) == ""
+        assert deliver(url, BODY, 60.0) == ""
         assert len(asked) == 1
     assert psutil.Process().memory_info().rss - before < 100e6
 
 
 def test_who_leads_elsewhere_is_not_followed_and_not_asked_again():
     with rude(leads_elsewhere) as (url, asked):
-        assert deliver(url, BODY, 5.0) == "it answered 308: it has moved, give its new address"
+        assert deliver(url, BODY, 60.0) == "it answered 308: it has moved, give its new address"
         assert len(asked) == 1
 
 
 def test_a_certificate_of_ones_own_is_told_as_that(tmp_path):
     with https_hook(tmp_path) as (url, heard):
-        problem = deliver(url, BODY, 5.0)
+        problem = deliver(url, BODY, 60.0)
         assert problem.startswith("its certificate is not trusted (self-signed certificate")
         assert "SSL_CERT_FILE" in problem
         assert heard == []
@@ -69,9 +77,9 @@ def test_a_certificate_of_ones_own_is_told_as_that(tmp_path):
     [("http://[", "ValueError"), ("http://127.0.0.1:9/s3cret", "nothing answers there (ConnectError)"), ("", "Unsupp")],
 )
 def test_an_address_that_is_none_is_told_without_repeating_it(url, problem):
-    told = deliver(url, BODY, 0.3)
-    assert problem in told
-    assert "s3cret" not in told
+    found = told(url, problem)
+    assert problem in found
+    assert "s3cret" not in found
 
 
 @pytest.mark.parametrize(
@@ -84,21 +92,20 @@ def test_an_address_that_is_none_is_told_without_repeating_it(url, problem):
 def test_an_environment_that_cannot_be_used_is_told_by_its_name(monkeypatch, variable, value, problem):
     clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     monkeypatch.setattr(os, "environ", clean | {variable: value})
-    told = deliver("https://hooks.example.org/secret", BODY, 2.0)
-    assert told.startswith(problem)
-    assert "s3cret" not in told
+    found = deliver("https://hooks.example.org/secret", BODY, 60.0)
+    assert found.startswith(problem)
+    assert "s3cret" not in found
 
 
 def test_a_name_that_is_looked_up_for_ever_holds_nobody_up(monkeypatch):
-    asked = threading.Event()
+    asked, over = threading.Event(), threading.Event()
 
     def hang(*_, **__):
         asked.set()
-        time.sleep(3)
+        over.wait()
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    began = time.monotonic()
     assert deliver("http://hooks.example.org/", BODY, 0.3) == "it did not answer in time"
     assert asked.is_set()
-    assert time.monotonic() - began < 2.5
+    over.set()

@@ -115,7 +115,7 @@ def test_whoever_waits_gets_the_lock_when_it_is_released(tmp_path):
         thread.start()
         time.sleep(0.1)
         order.append("first")
-    thread.join(10)
+    thread.join(60)
     assert order == ["first", "second"]
 
 

@@ -35,11 +35,11 @@ def start(tmp_path, body, **variables):
 def test_a_killed_command_leaves_no_server_behind(tmp_path):
     owner = start(tmp_path, "time.sleep(600)")
     url = owner.stdout.readline().strip()
-    assert urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
+    assert urllib.request.urlopen(f"{url}/health", timeout=60).status == 200
     (server,) = psutil.Process(owner.pid).children()
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    gone, _ = psutil.wait_procs([server], timeout=10)
+    gone, _ = psutil.wait_procs([server], timeout=60)
     assert gone
 
 

@@ -97,7 +97,7 @@ def test_the_command_that_was_handed_in_runs_the_rounds(project):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=90)
     assert process.returncode == 0
     assert "Nobody has to answer now, so the rounds go on" in printed
     assert not owner_path(project.ledger_path).exists()

@@ -49,7 +49,7 @@ class Cluster:
         """Return the processes that do the work (not their nannies), by address."""
         import distributed
 
-        with distributed.Client(self.address, set_as_default=False, timeout=30) as client:
+        with distributed.Client(self.address, set_as_default=False, timeout=90) as client:
             return dict(client.run(os.getpid))
 
     def wait_for(self, workers: int, seconds: float = 120) -> None:

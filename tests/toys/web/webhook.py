@@ -16,25 +16,28 @@ class Webhook:
         asked: method and path of each call, those too that a proxy would get.
         answers: statuses of the next answers; 200 when there are none left.
         delay: seconds until it answers.
+        silent: whether it answers nobody until the block ends.
     """
 
     def __init__(self) -> None:
         self.heard: list[dict] = []
         self.asked: list[tuple[str, str]] = []
         self.answers: list[int] = []
-        self.delay = 0.0
+        self.delay, self.silent = 0.0, False
         self.url = ""
 
 
 @contextmanager
 def webhook() -> Iterator[Webhook]:
     """An address for the length of the block."""
-    told = Webhook()
+    told, over = Webhook(), threading.Event()
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             told.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             time.sleep(told.delay)
+            if told.silent:
+                over.wait()
             self.send_response(told.answers.pop(0) if told.answers else 200)
             self.end_headers()
 
@@ -54,5 +57,6 @@ def webhook() -> Iterator[Webhook]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield told
+        over.set()
         server.shutdown()
         thread.join()

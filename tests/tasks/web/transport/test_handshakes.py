@@ -57,7 +57,7 @@ def serving(folder, most=8):
 def echoed(address, trust, body=b"hello"):
     """What comes back."""
     url = f"https://{address[0]}:{address[1]}/"
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10, context=trust) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60, context=trust) as response:
         return response.read()
 
 
@@ -78,7 +78,7 @@ def test_what_is_sent_comes_whole(tmp_path, size):
 
 def test_a_crowd_that_sends_no_handshake_keeps_nobody_out(tmp_path):
     with serving(tmp_path) as (address, trust), ExitStack() as stack:
-        crowd = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(40)]
+        crowd = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(40)]
         assert echoed(address, trust) == b"hello"
         assert all(ended(client) for client in crowd[:30])
 
@@ -87,7 +87,7 @@ def test_a_handshake_that_does_not_come_or_is_none_ends(tmp_path, monkeypatch, c
     monkeypatch.setattr(handshakes, "HANDSHAKE_SECONDS", 0.1)
     with serving(tmp_path) as (address, trust), ExitStack() as stack:
         for sent in (b"", b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"):
-            client = stack.enter_context(socket.create_connection(address, timeout=10))
+            client = stack.enter_context(socket.create_connection(address, timeout=60))
             client.sendall(sent)
             while client.recv(100):
                 pass

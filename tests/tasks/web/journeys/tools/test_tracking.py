@@ -153,7 +153,7 @@ def gate(monkeypatch):
         def frames(start, masks, ahead):
             for i, found in zip(ahead, follow(start, masks, ahead), strict=True):
                 begun.append(i)
-                assert passes.acquire(timeout=20)
+                assert passes.acquire(timeout=60)
                 yield found
 
         return frames
