@@ -95,7 +95,16 @@ def displaced(masks: Sequence[Mask], noise_pixels: float, rng: np.random.Generat
     strongest = np.maximum.reduce(claims)
     shared = np.sum(masks, axis=0, dtype=np.int32) > 1
     moved = [(claim > 0) & ((claim == strongest) | (shared & mask)) for claim, mask in zip(claims, masks, strict=True)]
-    return [new if new.any() else mask for new, mask in zip(moved, masks, strict=True)]
+    back: set[int] = set()
+    while gone := {i for i, new in enumerate(moved) if not new.any()} - back:
+        # What would vanish stays where it was, so nobody else gets that; who has nothing left then stays too.
+        back |= gone
+        taken = np.any([masks[i] for i in back], axis=0)
+        moved = [
+            mask if i in back else new & ~(taken & ~(shared & mask))
+            for i, (new, mask) in enumerate(zip(moved, masks, strict=True))
+        ]
+    return moved
 
 
 def _claim(mask: Mask, noise_pixels: float, rng: np.random.Generator) -> NDArray[np.float32]:

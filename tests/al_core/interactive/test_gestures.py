@@ -1,7 +1,7 @@
 """Where the simulated hand clicks and what it draws."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -126,6 +126,7 @@ class TestWholeMask:
         assert displaced([full], 2.0, rng(0))[0].all()
 
     @given(st.integers(0, 10**6), st.floats(0.5, 8), st.integers(1, 20))
+    @example(11201, 1.0, 1)  # A dot that would vanish lies where its neighbour has moved to.
     @hypothesis_settings(deadline=None)
     def test_neighbours_do_not_overlap_and_nothing_vanishes(self, seed, noise, radius):
         masks = [disk(20, 20, radius), disk(21 + 2 * radius, 20, radius)]
