@@ -117,5 +117,8 @@ def test_nothing_of_a_message_ever_fails_a_round(project, hook, caplog):
 
 
 def test_where_nobody_listens_it_gives_up(project, caplog):
-    assert not tell(project, "http://127.0.0.1:9/hook", budget=0.3)
+    for budget in (0.3, 5.0, 60.0):  # More where the machine is too busy to get as far as that.
+        assert not tell(project, "http://127.0.0.1:9/hook", budget=budget)
+        if "ConnectError" in caplog.text:
+            break
     assert "ConnectError" in caplog.text

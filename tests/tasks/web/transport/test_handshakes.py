@@ -91,5 +91,6 @@ def test_a_handshake_that_does_not_come_or_is_none_ends(tmp_path, monkeypatch, c
             client.sendall(sent)
             while client.recv(100):
                 pass
+        monkeypatch.setattr(handshakes, "HANDSHAKE_SECONDS", 60.0)
         assert echoed(address, trust) == b"hello"
     assert caplog.text == ""
