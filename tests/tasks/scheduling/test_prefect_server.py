@@ -12,6 +12,7 @@ import pytest
 from al_core.errors import MissingDependency
 from tasks.scheduling import prefect_server as servers
 from tasks.scheduling.prefect_server import known_server
+from tests.toys.prefect.shared import migrated
 from tests.toys.web.webhook import webhook
 
 OWNER = """
@@ -33,6 +34,7 @@ def start(tmp_path, body, **variables):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child together with its killed parent")
 def test_a_killed_command_leaves_no_server_behind(tmp_path):
+    migrated(tmp_path / "prefect")
     owner = start(tmp_path, "time.sleep(600)")
     url = owner.stdout.readline().strip()
     assert urllib.request.urlopen(f"{url}/health", timeout=60).status == 200
@@ -80,7 +82,7 @@ KEEPER = """
 
 def test_a_lasting_server_is_used_by_others_and_comes_back_at_its_address(tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
-    command = [sys.executable, "-c", textwrap.dedent(KEEPER), str(tmp_path)]
+    command = [sys.executable, "-c", textwrap.dedent(KEEPER), str(migrated(tmp_path))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     keeper = subprocess.Popen(command, **pipes, text=True, env=environment)
     url = keeper.stdout.readline().strip()
