@@ -29,6 +29,8 @@ settings.register_profile("each change", max_examples=33)
 settings.load_profile("each change")
 
 ONE_PROCESS = (
+    "al_core/ledger/campaign/",
+    "al_core/ledger/labelling/",
     "flows/cli/content/",
     "flows/cli/people/",
     "flows/cli/quality/",

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -38,7 +39,9 @@ def script(name):
     """A module of the folder ``docs``."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path])  # It adds the project's folder, to be a program too.
+        spec.loader.exec_module(module)
     return module
 
 

@@ -81,7 +81,7 @@ def test_campaigns_run_side_by_side_and_are_not_run_twice(tmp_path):
         assert record["human_seconds"] == 80.0 * record["human_frames"]
         assert 0 <= record["j"] <= 1
         assert record["jf"] == pytest.approx((record["j"] + record["f"]) / 2)
-    again = fewframes(*arguments)
+    again = fewframes(*arguments, "--workers", 1)
     assert again.returncode == 0, again.stderr
     assert json.loads(out.read_text()) == records
 
