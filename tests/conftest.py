@@ -79,9 +79,11 @@ def _ledgers_stay_open(request):
 @pytest.fixture(autouse=True)
 def _state_stays():
     """Fail the test that leaves this process other than it was, and not another test that happens to come later."""
-    state, alive = _state(), _alive()
+    state, numbers, alive = _state(), _numbers_state(), _alive()
     yield
     assert _state() == state, "this test leaves the process changed: set it back"
+    now = _numbers_state()
+    assert {name: now[name] for name in numbers} == numbers, "this test leaves a library changed: set it back"
     until = time.monotonic() + 60
     while _alive() - alive and time.monotonic() < until:
         time.sleep(0.01)
@@ -97,7 +99,6 @@ def _state() -> dict[str, object]:
         **levels,
         **signals,
         **{name: value for name, value in os.environ.items() if name.startswith(VARIABLES)},
-        **_numbers_state(),
         "folder": os.getcwd(),
         "raises": logging.raiseExceptions,
         "below": logging.root.manager.disable,
