@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from al_core.errors import BadSettings
 from al_core.footage.images import working_size
@@ -203,8 +204,8 @@ def in_fast_layout(members: Sequence[Member]) -> list[Member]:
 def in_fast_precision(members: Sequence[Member], quick: bool | None = None) -> list[Member]:
     """Let the convolutions of members work in bfloat16 where that is faster; predictions move by its rounding.
 
-    Backbone, neck and the head of one-stage detectors do; what these say is made into boxes and masks in single
-    precision.
+    Backbone, neck and the head of one-stage detectors do, with the normalization of each convolution made part of it;
+    what these say is made into boxes and masks in single precision.
 
     Args:
         quick: whether it is faster; by default on a CPU that has instructions for it.
@@ -214,6 +215,7 @@ def in_fast_precision(members: Sequence[Member], quick: bool | None = None) -> l
     for member in members:
         if quick and next(member.model.parameters()).device.type == "cpu":
             for part in _convolutional(member.model):
+                _fold(part)
                 part.forward = partial(_in_bfloat16, part.forward)
     return list(members)
 
@@ -227,6 +229,20 @@ def _convolutional(model: nn.Module) -> list[nn.Module]:
 
     heads = ("bbox_head",) if isinstance(model, SingleStageDetector) else ()
     return [part for part in parts_of(model, ("backbone", "neck", *heads)) if not _has_compiled(part)]
+
+
+def _fold(part: nn.Module) -> None:
+    """Make batch normalization part of the convolution before it, and keep convolutions as they are computed with."""
+    from mmcv.cnn import ConvModule
+
+    for module in [m for m in part.modules() if isinstance(m, ConvModule)]:
+        if module.order[:2] == ("conv", "norm") and isinstance(module.norm, nn.BatchNorm2d):
+            # A copy: some heads share a convolution between levels that have a normalization each.
+            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
+            setattr(module, module.norm_name, nn.Identity())
+    for module in part.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(torch.bfloat16)
 
 
 def _in_bfloat16(forward: Callable[..., Any], *inputs: Any, **others: Any) -> Any:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmcv.cnn import ConvModule
+from torch import nn
 
 from al_core.errors import BadSettings
 from al_core.masks.soft import SoftMask
@@ -209,6 +211,33 @@ def test_bfloat16_hardly_changes_what_is_predicted(tmp_path: Path) -> None:
         # Random weights see two objects about as surely: rounding may change which of them comes first.
         assert any(np.allclose(before.objects[0].box, found.box, atol=1) for found in after.objects)
     assert predict(exact, clip(1))[0].objects[0].soft_mask.values.any()
+
+
+class TwoLevels(nn.Module):
+    """Two levels that share a convolution and have a normalization each, as heads of detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(ConvModule(3, 4, 3, norm_cfg={"type": "BN"}) for _ in range(2))
+        self.levels[1].conv = self.levels[0].conv
+        for number, level in enumerate(self.levels):
+            level.norm.running_mean.fill_(number - 0.5)
+            level.norm.running_var.fill_(number + 0.1)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        return [level(image) for level in self.levels]
+
+
+def test_normalization_becomes_part_of_the_convolution_also_where_levels_share_one() -> None:
+    model = nn.ModuleDict({"backbone": TwoLevels()}).eval().requires_grad_(False)
+    image = torch.rand(1, 3, 8, 8)
+    before = model.backbone(image)
+    in_fast_precision([Member("teacher", model, [1])], True)
+    after = model.backbone(image)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in model.modules())
+    assert (before[0] - before[1]).abs().max() > 0.5
+    for exact, quick in zip(before, after, strict=True):
+        assert (exact - quick).abs().max() < 0.05
 
 
 def test_weak_sightings_are_looked_at_below_the_threshold() -> None:
