@@ -42,7 +42,7 @@ def front(projects):
     assert printed.startswith(f"2 projects at http://127.0.0.1:{port}/; Ctrl-C ends serving.")
 
 
-def until(condition, process, seconds=120):
+def until(condition, process, seconds=300):
     """Wait until something holds, while the server lives."""
     deadline = time.monotonic() + seconds
     while not condition():
