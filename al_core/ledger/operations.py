@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from al_core.ledger.arrow import pa
 from al_core.ledger.file.connection import Connector
 from al_core.ledger.file.ledger_clock import time_of_session
+from al_core.ledger.file.remembered import rows_of
 from al_core.masks.rle import Rle
 from al_core.records import FrameRef, LabelKind, LabelRequest, MaskLabel
 
@@ -43,7 +44,7 @@ class Operations:
         """Return the rows of a query in a session of its own. Its arguments are made before, so they must not be what
         depends on the session, such as :func:`now`."""
         with self._connector.session() as connection:
-            return connection.execute(query, list(arguments)).fetchall()
+            return rows_of(connection, query, list(arguments))
 
     def _columns(self, query: str, arguments: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
         with self._connector.session() as connection:
@@ -96,11 +97,9 @@ def now_after_answers(connection: duckdb.DuckDBPyConnection) -> datetime:
     A round works on what was known at the time when its answers were complete, so what comes in later must also be
     later by the ledger's times.
     """
-    ((newest,),) = connection.execute(
-        "SELECT greatest((SELECT max(created_at) FROM answer), (SELECT max(withdrawn_at) FROM withdrawal), "
-        "(SELECT max(reviewed_at) FROM review))"
-    ).fetchall()
-    return now() if newest is None else max(now(), newest + timedelta(microseconds=1))
+    columns = ("created_at", "answer"), ("withdrawn_at", "withdrawal"), ("reviewed_at", "review")
+    found = [rows_of(connection, f"SELECT max({column}) FROM {table}")[0][0] for column, table in columns]
+    return max((now(), *(newest + timedelta(microseconds=1) for newest in found if newest is not None)))
 
 
 def round_of(moment: str) -> str:

@@ -24,6 +24,7 @@ from al_core.ledger.file.ledger_clock import Clock, by, system_time
 from al_core.ledger.file.links import separate
 from al_core.ledger.file.owner import is_hidden, noted_owner, owner_path
 from al_core.ledger.file.pandas_search import spare_searches
+from al_core.ledger.file.remembered import OwnersCursor, Remembered
 from al_core.ledger.file.schema import NEWEST, Schema, migrate, schema_of
 from al_core.ledger.file.soundness import (
     check_identity,
@@ -80,6 +81,7 @@ class Connector:
         self._looked = False
         self._lost = False
         self._inode = 0
+        self._remembered = Remembered()
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -126,6 +128,8 @@ class Connector:
             if self._owned is not None:
                 turn.enter_context(self._writing)
                 check_in_place(self.path, self._inode)
+            if isinstance(connection, OwnersCursor):
+                turn.enter_context(connection)
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -152,6 +156,7 @@ class Connector:
             self._inode = self.path.stat().st_ino
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
             self._checkpoint(connection)
+            self._remembered.forget(None)
             self._owned = connection
             yield
         finally:
@@ -173,6 +178,7 @@ class Connector:
             while self._lost:
                 try:
                     self._owned = self._to_own()
+                    self._remembered.forget(None)
                     self._lost, self._inode = False, self.path.stat().st_ino
                 except FewframesError:
                     # The old database lives on until the last thread has left it.
@@ -208,7 +214,7 @@ class Connector:
         if current is not None:
             yield current
             return
-        self._of_thread.cursor = owned.cursor()
+        self._of_thread.cursor = OwnersCursor(owned.cursor(), self._remembered)
         try:
             yield self._of_thread.cursor
         finally:

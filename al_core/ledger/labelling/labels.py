@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadLabel
 from al_core.ledger.campaign.categories import standing, stands_for
 from al_core.ledger.campaign.loop_state import refuse_abandoned
+from al_core.ledger.file.remembered import rows_of
 from al_core.ledger.operations import Operations, mask_of, now, now_after_answers, reads, request_of, round_of, writes
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, LabelRequest, MaskLabel, Selected
 
@@ -304,7 +305,7 @@ def requests_left(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:
 def unapproved(connection: duckdb.DuckDBPyConnection, round_id: int) -> int:
     """Count the answered requests of a round of whose answers none may be used before it is approved."""
     query = "SELECT 1 FROM review_rule WHERE mode = 'before' AND round_id IN (?, (SELECT max(round_id) FROM round))"
-    if connection.execute(query, [round_id]).fetchone() is None:
+    if not rows_of(connection, query, [round_id]):
         return 0
     return int(connection.execute(_UNAPPROVED, [round_id]).fetchall()[0][0])
 
@@ -342,14 +343,13 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
         BadLabel: no such request, another frame than the one asked for, or masks of another size.
     """
     request = connection.execute(
-        "SELECT round_id, video_id, frame_idx, height, width FROM label_request JOIN video USING (video_id) "
-        "WHERE request_id = ?",
-        [answer.request_id],
+        "SELECT round_id, video_id, frame_idx FROM label_request WHERE request_id = ?", [answer.request_id]
     ).fetchone()
-    if request is None:
+    sizes = "SELECT height, width FROM video WHERE video_id = ?"
+    if request is None or not (size := rows_of(connection, sizes, [request[1]])):
         raise BadLabel(f"{answer.answer_id}: there is no request {answer.request_id!r}")
-    _check_answer(answer, request)
-    round_id, video_id, frame_idx = request[:3]
+    round_id, video_id, frame_idx = request
+    _check_answer(answer, FrameRef(video_id, frame_idx), *size[0])
     revision = newest + 1
     gestures = None if answer.gestures is None else json.dumps([gesture.to_json() for gesture in answer.gestures])
     connection.execute(
@@ -377,11 +377,10 @@ def store_answer(connection: duckdb.DuckDBPyConnection, answer: Answer, newest: 
     return revision
 
 
-def _check_answer(answer: Answer, request: tuple[Any, ...]) -> None:
-    _, video_id, frame_idx, height, width = request
+def _check_answer(answer: Answer, asked: FrameRef, height: int, width: int) -> None:
     frame = answer.label.frame
-    if (frame.video_id, frame.frame_idx) != (video_id, frame_idx):
-        raise BadLabel(f"{answer.request_id} asks for frame {frame_idx} of video {video_id}, got {frame}")
+    if frame != asked:
+        raise BadLabel(f"{answer.request_id} asks for frame {asked.frame_idx} of video {asked.video_id}, got {frame}")
     for mask in answer.label.masks:
         if (mask.rle.height, mask.rle.width) != (height, width):
             raise BadLabel(

@@ -8,6 +8,7 @@ from itertools import groupby
 import duckdb
 
 from al_core.errors import BadLabel, UnknownName
+from al_core.ledger.file.remembered import rows_of
 from al_core.ledger.operations import Operations, now, reads, writes
 from al_core.records import FrameRef
 
@@ -51,10 +52,12 @@ class NoteOperations(Operations):
     @reads
     def notes_on(self, request_id: str) -> list[Note]:
         """Return the notes on a request, in the order of time."""
-        rows = self._rows(
-            "SELECT who, text, written_at FROM note WHERE request_id = ? ORDER BY written_at, rowid", [request_id]
-        )
-        return [Note(*row) for row in rows]
+        with self._connector.session() as connection:
+            # Most requests have none.
+            if (request_id,) not in rows_of(connection, "SELECT DISTINCT request_id FROM note"):
+                return []
+            query = "SELECT who, text, written_at FROM note WHERE request_id = ? ORDER BY written_at, rowid"
+            return [Note(*row) for row in rows_of(connection, query, [request_id])]
 
     @reads
     def threads(self, person: str | None = None, most: int = 50) -> list[Thread]:

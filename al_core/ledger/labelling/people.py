@@ -16,11 +16,13 @@ from typing import Any
 import duckdb
 
 from al_core.errors import BadPerson, UnknownName
+from al_core.ledger.file.remembered import rows_of
 from al_core.ledger.operations import Operations, now, reads, writes
 
 _NAME = re.compile(r"[\w][\w .@+-]{0,63}")
 _KEY = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")
 _NEVER = datetime(9999, 1, 1)
+_WITH_ACCESS = "SELECT name, role, revoked, created_at FROM annotator WHERE NOT revoked"
 _LONGEST_DETAIL = 500
 
 
@@ -197,8 +199,7 @@ def person_of(connection: duckdb.DuckDBPyConnection, name: str) -> Annotator:
     Raises:
         UnknownName: there is nobody of that name, or the access was revoked.
     """
-    rows = connection.execute("SELECT name, role, revoked, created_at FROM annotator WHERE NOT revoked").fetchall()
-    by_name = {row[0]: row for row in rows}
+    by_name = {row[0]: row for row in rows_of(connection, _WITH_ACCESS)}
     if name not in by_name:
         raise UnknownName("annotator", name, by_name)
     return _annotator(by_name[name])
@@ -228,16 +229,13 @@ def _end_keys(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 def _holder(connection: duckdb.DuckDBPyConnection, key: str, kind: str) -> Annotator | None:
     if not _KEY.fullmatch(key):
         return None
-    row = connection.execute(
-        "SELECT secret_sha256, name FROM access_key WHERE key_id = ? AND kind = ? AND expires_at > ?",
-        [_id_of(key), kind, now()],
-    ).fetchone()
+    query = "SELECT secret_sha256, name, expires_at FROM access_key WHERE key_id = ? AND kind = ?"
+    row = next((row for row in rows_of(connection, query, [_id_of(key), kind]) if row[2] > now()), None)
     # A key that is not there costs the same comparison.
     expected = row[0] if row is not None else _sha256(key)
     if not hmac.compare_digest(_sha256(key.partition(".")[2]), expected) or row is None:
         return None
-    query = "SELECT name, role, revoked, created_at FROM annotator WHERE name = ? AND NOT revoked"
-    person = connection.execute(query, [row[1]]).fetchone()
+    person = next((found for found in rows_of(connection, _WITH_ACCESS) if found[0] == row[1]), None)
     return None if person is None else _annotator(person)
 
 

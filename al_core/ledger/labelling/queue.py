@@ -13,6 +13,7 @@ import duckdb
 
 from al_core.errors import BadLabel, StaleLease, UnknownName
 from al_core.ledger.campaign.steering import PAUSED
+from al_core.ledger.file.remembered import rows_of
 from al_core.ledger.labelling.labels import LABELS_FRAME, masks_of_answer, requests_left, store_answer
 from al_core.ledger.labelling.leases import (
     Draft,
@@ -125,7 +126,7 @@ class QueueOperations(Operations):
                     lease = replace(lease, until=until)
                     prolong_lease(connection, lease.request_id, until)
                 else:
-                    paused = connection.execute(PAUSED).fetchone()
+                    paused = rows_of(connection, PAUSED)
                     question = None if paused else next_for(connection, person, until, same_video)
                     if question is None:
                         return None
@@ -154,7 +155,7 @@ class QueueOperations(Operations):
                 held = [replace(lease, until=until) for lease in looks_held(connection, person.name)]
                 for lease in held:
                     prolong_lease(connection, lease.request_id, until)
-                while 0 < len(held) < most and not connection.execute(PAUSED).fetchone():
+                while 0 < len(held) < most and not rows_of(connection, PAUSED):
                     request_id = next_look(connection, person.name, until, held[0].request_id)
                     if request_id is None:
                         break
