@@ -11,7 +11,7 @@ from types import FrameType
 
 from al_core.errors import MissingDependency, WorkerLost
 from tasks.engines.jobs import OWN_FOLDER, gpus_here, visible_devices
-from tasks.processes.children import end
+from tasks.processes.children import NICENESS, end, start_child
 
 
 def work_for(address: str, processes: int, gpus_per_task: float, folder: Path | None) -> None:
@@ -53,7 +53,7 @@ def _start(address: str, device: str, gpus_per_task: float, own: Path) -> subpro
     environment = {**os.environ, OWN_FOLDER: str(own / "cache")}
     if gpus_per_task:
         environment["CUDA_VISIBLE_DEVICES"] = device
-    return subprocess.Popen(worker_command(address, gpus_per_task, own), env=environment)
+    return start_child(worker_command(address, gpus_per_task, own), sys.stdout.buffer, NICENESS, environment)
 
 
 def _supervise(workers: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -6,10 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+NICENESS = 10
+"""Of what works for long: who labels meanwhile comes first. Where nobody does, it has the processors all the same."""
+
+_SESSION = Path("/proc/self/autogroup")
 
 
 class Stopped(KeyboardInterrupt):
@@ -47,7 +52,44 @@ if os.getppid() == int(owner):
 """
 
 
-def start_child(command: Sequence[str], output: IO[bytes], niceness: int = 0) -> subprocess.Popen[bytes]:
+@contextmanager
+def behind(process: int) -> Iterator[None]:
+    """Give way to another process where processors are short, as do children that are started in the block.
+
+    Where the kernel shares processors out among sessions, so does the session of this process, until the block ends,
+    unless the other one is in it too. This process itself keeps its niceness. On Linux only.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    os.nice(max(NICENESS - os.nice(0), 0))
+    before = _session_niceness()
+    lowered = before < NICENESS and os.getsid(process) != os.getsid(0)
+    if lowered:
+        _let_session_be(NICENESS)
+    try:
+        yield
+    finally:
+        if lowered:
+            _let_session_be(before)
+
+
+def _session_niceness() -> int:
+    """Return that of this process's session; where there is none, one that cannot be lowered."""
+    try:
+        return int(_SESSION.read_text().split()[-1])
+    except (OSError, ValueError, IndexError):
+        return 19
+
+
+def _let_session_be(niceness: int) -> None:
+    with suppress(OSError):
+        _SESSION.write_text(str(niceness))
+
+
+def start_child(
+    command: Sequence[str], output: IO[bytes], niceness: int = 0, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a child that writes to a file and dies with its owner.
 
     It has its own session: Ctrl-C in the terminal is for the owner, which then ends the child. The operating system
@@ -55,6 +97,7 @@ def start_child(command: Sequence[str], output: IO[bytes], niceness: int = 0) ->
 
     Args:
         niceness: how far it gives way to other processes where processors are short, 0 to 19; on Linux only.
+        environment: its own; None for that of this process.
 
     Raises:
         FileNotFoundError: there is no such program.
@@ -65,7 +108,9 @@ def start_child(command: Sequence[str], output: IO[bytes], niceness: int = 0) ->
     whole = [program, *command[1:]]
     if sys.platform == "linux":
         whole = [sys.executable, "-I", "-S", "-c", _ASK_TO_DIE_WITH, str(os.getpid()), str(niceness), *whole]
-    return subprocess.Popen(whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    return subprocess.Popen(
+        whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+    )
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:

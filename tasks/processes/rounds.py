@@ -14,6 +14,7 @@ from typing import Self
 from al_core.campaign.waiting import Until
 from al_core.ledger.store import Ledger, Round
 from al_core.project import Project
+from tasks.processes.children import NICENESS
 from tasks.processes.heartbeat import Watchdog, touched
 from tasks.processes.memory import killed_for_memory, memory_kills
 from tasks.processes.project_log import RUN_LOG
@@ -27,9 +28,6 @@ _log = logging.getLogger(__name__)
 
 ATTEMPTS = 2
 """A run that crashes is started once more; what it had done is not done again."""
-
-NICENESS = 10
-"""Of the child: who labels while it trains comes first. Where nobody does, it has the processors all the same."""
 
 LOOK_SECONDS = 5.0
 """How soon a round goes on after its deadline; the last answer wakes the runner by itself."""

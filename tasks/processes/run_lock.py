@@ -16,13 +16,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from al_core.errors import RunLocked
+from al_core.ledger.file.owner import read_owner
 from al_core.ledger.file.signature import Signature
+from al_core.project import Project
+from tasks.processes.children import behind
 from tasks.processes.heartbeat import Heartbeat
 
 
 @contextmanager
 def only_run(root: Path) -> Iterator[None]:
-    """Be the one process that runs a project's rounds.
+    """Be the one process that runs a project's rounds, and give way to the one that serves it here.
 
     Raises:
         RunLocked: another process does.
@@ -35,6 +38,9 @@ def only_run(root: Path) -> Iterator[None]:
                 f"{_who(run_lock(root))} already runs the rounds of {root}. Wait until it is "
                 "done, or end it; when serve has started it, it writes to run.log in the project."
             ) from None
+        owner = read_owner(Project.at(root).ledger_path)
+        if owner is not None and owner.pid != os.getpid() and owner.by.is_nearby() and owner.by.runs():
+            stack.enter_context(behind(owner.pid))
         yield
 
 

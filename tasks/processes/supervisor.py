@@ -124,8 +124,10 @@ class RestartedProcess(SupervisedProcess):
     After each quick end the next start comes later: first after ``first_wait`` seconds, at most after a minute.
     """
 
-    def __init__(self, name: str, command: Sequence[str], output: Path, first_wait: float = 1.0) -> None:
-        super().__init__(command, output)
+    def __init__(
+        self, name: str, command: Sequence[str], output: Path, first_wait: float = 1.0, niceness: int = 0
+    ) -> None:
+        super().__init__(command, output, niceness=niceness)
         self._name = name
         self._first_wait = first_wait
         self._started = threading.Event()

@@ -19,6 +19,7 @@ from tasks.ledger.client import living_owner, tell_of_foreign_note
 from tasks.network.forwarded import checked_prefix, trusted_networks
 from tasks.network.loopback import reach_loopback_directly
 from tasks.preflight import check_rounds
+from tasks.processes.children import NICENESS
 from tasks.processes.round_news import RoundNews
 from tasks.processes.rounds import ServedRounds
 from tasks.processes.supervisor import RestartedProcess
@@ -108,7 +109,7 @@ def _prefect(project: Project, console: Console, work: Sequence[str] | None) -> 
         if "PREFECT_API_URL" not in os.environ:
             url = stack.enter_context(lasting_server(project.prefect_home))
             _say(console, f"Prefect's pages are at {url.removesuffix('/api')}")
-        stack.enter_context(RestartedProcess("the worker", work, project.root / "work.log"))
+        stack.enter_context(RestartedProcess("the worker", work, project.root / "work.log", niceness=NICENESS))
         yield
 
 

@@ -53,7 +53,7 @@ class Devices:
             return True
 
 
-def on_this_device(
+async def on_this_device(
     request: Request,
     person: Labeller,
     device: Annotated[str, Header(alias=DEVICE, max_length=64)] = "",

@@ -7,6 +7,9 @@ fifth also reviews what others answered: approves it, returns it, or corrects it
 hands and answer too late; some send an answer or a review twice. The server is killed with -9 and started again. At the
 end every acknowledged answer and review must be in the ledger once, no frame and no answer may have been in the hands
 of two people at a time, and nothing may be left over.
+
+How long people wait is told beside the processor's seconds that the server took, which a busy machine changes less.
+``--beside TREE`` puts the same load in turn on the server of a checkout of another revision.
 """
 
 import os
@@ -30,6 +33,7 @@ from uuid import uuid4
 import click
 import httpx
 import numpy as np
+import psutil
 import pyarrow
 from cv2 import imwrite
 
@@ -38,8 +42,7 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tasks.processes.children import end, start_child
-from tasks.processes.rounds import NICENESS
+from tasks.processes.children import NICENESS, end, start_child
 from tasks.project.ingest import ingest_paths
 from tests.toys.projects import command
 
@@ -101,6 +104,7 @@ class Record:
         refused: answers that came too late.
         calls: (when it began, seconds that it took) of calls by name; those that had to be made again are left out.
         starts: when the server began to answer.
+        processor: seconds of the processor that servers which ended took since they began to answer.
     """
 
     acknowledged: dict[str, str] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Record:
     again: int = 0
     calls: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     starts: list[float] = field(default_factory=list)
+    processor: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -131,7 +136,8 @@ class Outcome:
             f"reviews: {dict(sorted(Counter(verdict for _, verdict in record.reviewed.values()).items()))}",
         ]
         calls = sum(len(found) for found in record.calls.values())
-        lines.append(f"{calls / self.wall:.1f} requests/s")
+        took = record.processor / max(calls, 1) * 1e3
+        lines.append(f"{calls / self.wall:.1f} requests/s, each {took:.1f} ms of the server's processor")
         for name in ("next", "submit", "refine", "next review", "review"):
             quiet = [seconds for at, seconds in record.calls[name] if not _just_started(at, record.starts)]
             for what, found in (("all", [seconds for _, seconds in record.calls[name]]), ("settled", quiet)):
@@ -269,6 +275,7 @@ def run_load(folder: Path, load: Load) -> Outcome:
     server = start(folder, port)
     started = time.monotonic()
     record.starts.append(started)
+    before = _processor(server)
     try:
         for person in people:
             person.start()
@@ -276,14 +283,17 @@ def run_load(folder: Path, load: Load) -> Outcome:
         while not _done(record, load):
             if marks and len(record.acknowledged) >= marks[0]:
                 marks.pop(0)
+                record.processor += _processor(server) - before
                 server.kill()
                 server.wait()
                 server = start(folder, port)
+                before = _processor(server)
                 record.starts.append(time.monotonic())
             for person in people:
                 assert person.is_alive(), f"{person.name} could not go on"
             time.sleep(0.02)
         wall = time.monotonic() - started
+        record.processor += _processor(server) - before
         over.set()
         for person in people:
             person.join(timeout=60)
@@ -306,6 +316,11 @@ def training_beside() -> Iterator[None]:
             assert child.poll() is None, "the training ended"
         finally:
             end(child)
+
+
+def _processor(server: subprocess.Popen) -> float:
+    times = psutil.Process(server.pid).cpu_times()
+    return times.user + times.system
 
 
 def _done(record: Record, load: Load) -> bool:
@@ -430,6 +445,20 @@ def _just_started(at: float, starts: list[float]) -> bool:
     return any(start - 1 <= at < start + SETTLING_SECONDS for start in starts)
 
 
+def _in_turn(beside: Path, times: int) -> int:
+    """Put this load, as it was asked for, on the servers of two checkouts; returns how often something was wrong."""
+    options = list(sys.argv[1:])
+    for name in ("--beside", "--times"):
+        if name in options:
+            del options[options.index(name) : options.index(name) + 2]
+    wrong = 0
+    for of, tree in [("here", Path.cwd()), ("beside", beside.resolve())] * times:
+        print(f"---- {of}", flush=True)
+        words = [sys.executable, "-P", str(Path(__file__).resolve()), *options]
+        wrong += subprocess.run(words, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=False).returncode
+    return wrong
+
+
 @click.command()
 @click.option("--people", default=20, show_default=True)
 @click.option("--requests", default=2000, show_default=True)
@@ -437,8 +466,14 @@ def _just_started(at: float, starts: list[float]) -> bool:
 @click.option("--delay", default=1.0, show_default=True, help="Mean seconds from a frame to its answer.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--training", is_flag=True, help="Train a student beside the server.")
-def main(people: int, requests: int, kills: int, delay: float, seed: int, training: bool) -> None:
+@click.option("--beside", type=click.Path(exists=True, path_type=Path), help="A checkout of another revision.")
+@click.option("--times", default=1, show_default=True, help="How often, in turn, with --beside.")
+def main(
+    people: int, requests: int, kills: int, delay: float, seed: int, training: bool, beside: Path | None, times: int
+) -> None:
     """Put the load on a server and print what came of it."""
+    if beside is not None:
+        raise SystemExit(_in_turn(beside, times))
     with tempfile.TemporaryDirectory() as folder, training_beside() if training else nullcontext():
         outcome = run_load(Path(folder), Load(people, requests, kills, delay, seed))
     print(outcome.describe())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.processes.children import cpu_seconds, end, kill, start_child
+from tasks.processes.children import NICENESS, cpu_seconds, end, kill, start_child
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux does, or tells")
 
@@ -67,6 +67,32 @@ def test_a_child_gives_way_to_others_as_far_as_its_owner_and_as_it_is_asked_to(t
     assert int(own) == before + 3 + niceness
     if group.exists():
         assert int(session[-1]) == int(group.read_text().split()[-1]) + niceness
+
+
+BEHIND = """
+import os, sys
+from pathlib import Path
+from tasks.processes.children import behind
+def tell():
+    session = Path("/proc/self/autogroup")
+    print(os.nice(0), session.read_text().split()[-1] if session.exists() else "none")
+with behind(int(sys.argv[1])):
+    tell()
+tell()
+"""
+
+
+@on_linux
+@pytest.mark.parametrize("own_session", [True, False])
+def test_who_works_behind_another_process_gives_way_to_it(own_session):
+    # In the session of the other one, the session has to stay as it is.
+    words = [sys.executable, "-c", BEHIND, str(os.getpid())]
+    told = subprocess.check_output(words, text=True, start_new_session=own_session).splitlines()
+    (within, session), (after, session_after) = (line.split() for line in told)
+    assert int(within) == int(after) == max(os.nice(0), NICENESS)
+    if own_session and session != "none":
+        assert (session, session_after) == (str(NICENESS), "0")
+    assert own_session or session == session_after
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path):

@@ -5,11 +5,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from al_core.errors import RunLocked
+from al_core.ledger.file.owner import Owner, write_owner
+from al_core.ledger.file.signature import Signature
+from tasks.processes.children import NICENESS
 from tasks.processes.run_lock import held, holder, is_held, is_run, only_run, run_lock
+from tests.toys.ledgers import ledger_with_clip
 
 HOLD = """
 import sys
@@ -54,6 +59,21 @@ def test_a_process_that_ends_or_is_killed_makes_room(tmp_path, other):
     for _ in range(2):
         with only_run(tmp_path):
             assert is_run(tmp_path)
+
+
+def test_a_run_gives_way_to_the_process_that_serves_the_project(tmp_path):
+    served = ledger_with_clip(tmp_path).path
+    serving = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    by = replace(Signature.of(served), pid=serving.pid)
+    told = HOLD.replace('"at work"', '__import__("os").nice(0)')
+    try:
+        for owner, expected in ((None, os.nice(0)), (by, max(os.nice(0), NICENESS))):
+            if owner is not None:
+                write_owner(served, Owner(owner, "http://127.0.0.1:1", "secret", "one"))
+            words = [sys.executable, "-c", told, str(tmp_path)]
+            assert int(subprocess.check_output(words, stdin=subprocess.DEVNULL)) == expected
+    finally:
+        serving.communicate(b"")
 
 
 def test_a_look_leaves_no_file_behind(tmp_path):
