@@ -6,6 +6,7 @@ Only an owner may do so, since nobody else can write. The ledger alone tells all
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -44,10 +45,10 @@ class Remembered:
         with self._lock:
             if query in self._tables:
                 return self._tables[query]
-        try:
-            found = frozenset(connection.get_table_names(_PARAMETER.sub("NULL", query)))
-        except duckdb.Error:
-            found = None
+        found = None
+        # In a transaction of its own, since a statement that fails ends that of the connection.
+        with connection.cursor() as beside, suppress(duckdb.Error):
+            found = frozenset(beside.get_table_names(_PARAMETER.sub("NULL", query)))
         with self._lock:
             self._tables[query] = found
         return found

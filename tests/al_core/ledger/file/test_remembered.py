@@ -13,14 +13,14 @@ class Counting:
     """A cursor of DuckDB that counts what it is asked."""
 
     def __init__(self, cursor):
-        self.cursor, self.asked = cursor, []
+        self.inner, self.asked = cursor, []
 
     def execute(self, query, parameters=None):
         self.asked.append(query)
-        return self.cursor.execute(query, parameters)
+        return self.inner.execute(query, parameters)
 
     def __getattr__(self, name):
-        return getattr(self.cursor, name)
+        return getattr(self.inner, name)
 
 
 @pytest.fixture
