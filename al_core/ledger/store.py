@@ -87,6 +87,12 @@ class Ledger(
             yield
 
     @contextmanager
+    def lingering(self) -> Iterator[None]:
+        """Keep the file open for a moment after each operation of the block, for one that follows closely."""
+        with self._connector.lingering():
+            yield
+
+    @contextmanager
     def owned(self) -> Iterator[None]:
         """Own the file until the block ends: other processes cannot open it, threads of this one read side by side.
 

@@ -9,7 +9,7 @@ from al_core.export.contents import ExportOptions
 from al_core.project import Project
 from al_core.records import Identities
 from al_core.settings import load_settings
-from tasks.ledger.client import open_ledger
+from tasks.ledger.client import at_hand, open_ledger
 from tasks.processes.project_log import RUN_LOG, logging_to
 from tasks.progress import progress_of, terminal_progress
 from tasks.project.demo import IDENTITIES, demo_data
@@ -37,7 +37,12 @@ def run_demo(data: Path | None, root: Path | None, console: Console) -> None:
         console.print(entry.describe(), highlight=False)
     if report.failed:
         raise FewframesError(f"the demo needs all of its footage: {report.failed[0].describe()}")
-    with logging_to(project.root / RUN_LOG), prefect_server(project.prefect_home), terminal_progress(console):
+    with (
+        logging_to(project.root / RUN_LOG),
+        prefect_server(project.prefect_home),
+        at_hand(project),
+        terminal_progress(console),
+    ):
         from flows.campaign import run_campaign
 
         outcome = run_campaign(project, settings, lambda done: console.print(round_line(project, done.round_id)))

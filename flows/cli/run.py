@@ -170,11 +170,12 @@ def _told(project: Project, console: Any) -> Iterator[None]:
 
 @contextmanager
 def _at_work(project: Project, console: Any) -> Iterator[None]:
-    """Have a Prefect server, a log, and progress on the terminal."""
+    """Have a Prefect server, a log, the ledger at hand, and progress on the terminal."""
+    from tasks.ledger.client import at_hand
     from tasks.scheduling.prefect_server import prefect_server
 
     gc.enable()
-    with _told(project, console), prefect_server(project.prefect_home):
+    with _told(project, console), prefect_server(project.prefect_home), at_hand(project):
         yield
 
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from al_core.errors import LedgerBusy
@@ -15,16 +16,33 @@ from al_core.project import Project
 
 _log = logging.getLogger(__name__)
 _SILENT_SECONDS = 3.0
+_PATIENCE = 60.0
 
 
-def open_ledger(project: Project, patience: float = 60.0) -> Ledger:
+def open_ledger(project: Project, patience: float = _PATIENCE) -> Ledger:
     """Return the ledger of a project; the file is made when it is not there.
 
     Args:
         patience: seconds to wait for a process that has the file, or for an owner that does not answer.
     """
     tell_of_foreign_note(project)
-    return ProjectLedger(project, patience)
+    return _AT_HAND.get(project.ledger_path) or ProjectLedger(project, patience)
+
+
+@contextmanager
+def at_hand(project: Project) -> Iterator[None]:
+    """Let all who open a project's ledger in this process have the same one until the block ends, which is opened once
+    for what is asked in quick succession."""
+    ledger = ProjectLedger(project, _PATIENCE)
+    _AT_HAND[project.ledger_path] = ledger
+    try:
+        with ledger.lingering():
+            yield
+    finally:
+        del _AT_HAND[project.ledger_path]
+
+
+_AT_HAND: "dict[Path, ProjectLedger]" = {}
 
 
 class ProjectLedger(ForwardedLedger):
@@ -48,6 +66,12 @@ class ProjectLedger(ForwardedLedger):
                     stack.enter_context(self._embedded.held())
                 except _OwnerCame:
                     _log.debug("%s got an owner", self.path)
+            yield
+
+    @contextmanager
+    def lingering(self) -> Iterator[None]:
+        """Keep the file open for a moment after each operation (see :meth:`Ledger.lingering`), while nobody owns it."""
+        with self._embedded.lingering():
             yield
 
     @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from al_core.errors import RunLocked
 from al_core.project import Project
-from tasks.ledger.client import open_ledger
+from tasks.ledger.client import at_hand, open_ledger
 from tasks.processes.project_log import RUN_LOG, logging_to
 from tasks.processes.run_lock import held, only_run
 from tasks.scheduling.events import tell_failed
@@ -65,6 +65,7 @@ def alone(project: Project) -> Iterator[bool]:
     with noted(project), ExitStack() as stack:
         try:
             stack.enter_context(only_run(project.root))
+            stack.enter_context(at_hand(project))
         except RunLocked:
             yield False
         else:

@@ -12,6 +12,7 @@ import random
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -52,8 +53,23 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     # Threads that help cost more than they bring where there is little to read.
     "threads": 1,
 }
+_IDLE_SECONDS, _LONGEST_SECONDS = 0.3, 1.0
+"""What lingers is closed after so long without an operation, and at the end of one that ends so long after it was
+opened, so that others get their turn."""
 _ALL_THREADS_FROM = 2**26
 """Bytes of a ledger from which on all processors read it."""
+
+
+_LINGERING: "weakref.WeakSet[Connector]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for connector in list(_LINGERING):
+        connector._close_idle()
+
+
+# A child would write through what it inherits.
+os.register_at_fork(before=_close_all)
 
 
 class Connector:
@@ -82,6 +98,10 @@ class Connector:
         self._lost = False
         self._inode = 0
         self._remembered = Remembered()
+        self._lingers = False
+        self._idle: duckdb.DuckDBPyConnection | None = None
+        self._opened_at = 0.0
+        self._timer = threading.Timer(0, self._close_idle)
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -151,6 +171,7 @@ class Connector:
         """
         check_writable(self.path)
         with self._lock:
+            self._close_idle()
             connection = self._to_own()
         try:
             self._inode = self.path.stat().st_ino
@@ -201,12 +222,57 @@ class Connector:
                     self._open = self._connect(writing)
                 yield self._open
                 return
-            self._open = self._connect(writing)
+            self._open = self._taken_up() or self._connect(writing)
             try:
                 yield self._open
-            finally:
-                self._open.close()
-                self._open = None
+            except BaseException:
+                self._lingers_on(False)
+                raise
+            self._lingers_on(self._lingers)
+
+    @contextmanager
+    def lingering(self) -> Iterator[None]:
+        """Keep the file open for a moment after each operation of the block, for one that follows closely: to open and
+        close it takes longer than most operations. Others get it in between."""
+        _LINGERING.add(self)
+        self._lingers = True
+        try:
+            yield
+        finally:
+            self._lingers = False
+            _LINGERING.discard(self)
+            self._close_idle()
+
+    def _taken_up(self) -> duckdb.DuckDBPyConnection | None:
+        """Return what lingers, unless the file is another one by now; else note that one is opened."""
+        self._timer.cancel()
+        idle, self._idle = self._idle, None
+        if idle is not None and self.path.is_file() and self.path.stat().st_ino == self._inode:
+            return idle
+        if idle is not None:
+            idle.close()
+        self._opened_at = time.monotonic()
+        return None
+
+    def _lingers_on(self, wanted: bool) -> None:
+        """Put what was open aside for the next operation, or close it."""
+        connection, self._open = self._open, None
+        assert connection is not None
+        of_now = self._copy is None and self._later is None and not is_read_only(self.path)
+        if not wanted or not of_now or time.monotonic() - self._opened_at > _LONGEST_SECONDS:
+            connection.close()
+            return
+        self._idle, self._inode = connection, self.path.stat().st_ino
+        self._timer = threading.Timer(_IDLE_SECONDS, self._close_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _close_idle(self) -> None:
+        with self._lock:
+            self._timer.cancel()
+            idle, self._idle = self._idle, None
+            if idle is not None:
+                idle.close()
 
     @contextmanager
     def _cursor(self, owned: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -42,7 +42,8 @@ from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode, encode
 from al_core.records import FrameRef, LabelRequest, Selected
 from al_core.settings import Settings
-from tasks.processes.children import NICENESS, end, start_child
+from tasks.processes.children import end, start_child
+from tasks.processes.rounds import NICENESS
 from tasks.project.ingest import ingest_paths
 from tests.toys.projects import command
 

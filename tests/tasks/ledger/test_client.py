@@ -12,7 +12,7 @@ from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger.client import is_alive, living_owner, open_ledger
+from tasks.ledger.client import at_hand, is_alive, living_owner, open_ledger
 from tasks.ledger.remote import RemoteLedger
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.web.serving import served
@@ -130,3 +130,23 @@ def ask(root):
     print("asking", flush=True)
     categories = ledger.categories()
     print(way(ledger).__name__, categories)
+
+
+def test_a_ledger_at_hand_is_the_same_for_all_who_open_it(tmp_path):
+    project, other = Project.at(ledger_with_clip(tmp_path / "one").path.parent), Project.at(tmp_path / "two")
+    with at_hand(project):
+        ledger = open_ledger(project)
+        assert open_ledger(project) is ledger
+        assert open_ledger(other) is not ledger
+        assert len(ledger.videos()) == 1
+    assert open_ledger(project) is not ledger
+
+
+def test_a_ledger_at_hand_asks_who_came_to_own_it(project):
+    with at_hand(project):
+        ledger = open_ledger(project)
+        assert ledger.categories() == {1: "object"}
+        with served(project):
+            assert way(ledger) is RemoteLedger
+            assert ledger.add_categories(["car"]) == {"object": 1, "car": 2}
+        assert ledger.categories() == {1: "object", 2: "car"}

@@ -4,13 +4,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import replace
 
 import duckdb
 import pytest
 
 from al_core.errors import FewframesError, LedgerConflict, LedgerCorrupt, ReadOnly
-from al_core.ledger.file.connection import Connector
+from al_core.ledger.file.connection import _IDLE_SECONDS, Connector
 from al_core.ledger.file.owner import Owner, write_owner
 from al_core.ledger.file.schema import migrate
 from al_core.ledger.file.signature import Signature
@@ -79,7 +80,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         f"""
         import os, signal
         from pathlib import Path
-        from al_core.ledger.file.connection import Connector
+        from al_core.ledger.file.connection import _IDLE_SECONDS, Connector
         from al_core.ledger.store import Ledger
         path = Path({str(path)!r})
         Ledger(path).add_categories(["car"])
@@ -371,3 +372,79 @@ def test_a_file_that_may_not_even_be_read_is_no_damaged_ledger(tmp_path):
     with bound_by_permissions(), pytest.raises(FewframesError, match="this user may not read it") as raised:
         Ledger(path).videos()
     assert "restore" not in str(raised.value)
+
+
+@pytest.fixture
+def lingering(tmp_path, monkeypatch):
+    """A connector whose file stays open for a moment after each operation, and the list of how often it was opened."""
+    connector, opened = Connector(tmp_path / "ledger.duckdb"), []
+    connect = connector._connect
+    monkeypatch.setattr(connector, "_connect", lambda writing: opened.append(writing) or connect(writing))
+    with connector.lingering():
+        yield connector, opened
+
+
+def written(connector, statement):
+    with connector.transaction() as connection:
+        connection.execute(statement)
+
+
+def read(connector, query="SELECT n FROM given ORDER BY 1"):
+    with connector.session() as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_what_follows_closely_finds_the_file_open(lingering):
+    connector, opened = lingering
+    written(connector, "CREATE TABLE given AS SELECT 1 AS n")
+    written(connector, "INSERT INTO given VALUES (2)")
+    assert read(connector) == [(1,), (2,)]
+    assert len(opened) == 1
+
+
+def test_another_process_gets_the_file_in_between(lingering):
+    connector, _ = lingering
+    written(connector, "CREATE TABLE given AS SELECT 1 AS n")
+    code = f"import duckdb; duckdb.connect({str(connector.path)!r}).execute('INSERT INTO given VALUES (2)')"
+    time.sleep(2 * _IDLE_SECONDS)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert read(connector) == [(1,), (2,)]
+
+
+def test_who_asks_all_the_time_gives_the_file_up_now_and_then(lingering, monkeypatch):
+    monkeypatch.setattr("al_core.ledger.file.connection._LONGEST_SECONDS", 0.0)
+    connector, opened = lingering
+    for _ in range(3):
+        read(connector, "SELECT 1")
+    assert len(opened) == 3
+
+
+def test_nothing_lingers_after_an_error_or_the_block(tmp_path):
+    connector = Connector(tmp_path / "ledger.duckdb")
+    with connector.lingering():
+        with pytest.raises(duckdb.CatalogException):
+            read(connector, "SELECT * FROM nowhere")
+        assert connector._idle is None
+        read(connector, "SELECT 1")
+        assert connector._idle is not None
+    assert connector._idle is None
+
+
+def test_a_child_inherits_no_open_file(lingering):
+    connector, _ = lingering
+    read(connector, "SELECT 1")
+    child = os.fork()
+    if child == 0:
+        os._exit(connector._idle is not None)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_file_that_was_put_in_the_place_is_the_one_that_is_read(lingering, tmp_path):
+    connector, _ = lingering
+    written(connector, "CREATE TABLE given AS SELECT 1 AS n")
+    with Connector(tmp_path / "other.duckdb").transaction() as connection:
+        connection.execute("CREATE TABLE given AS SELECT 7 AS n")
+    identity = tmp_path / ".ledger.duckdb.id"
+    os.replace(tmp_path / "other.duckdb", connector.path)
+    identity.unlink()
+    assert read(connector) == [(7,)]
