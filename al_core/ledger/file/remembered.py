@@ -26,7 +26,7 @@ class Remembered:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tables: dict[str, frozenset[str] | None] = {}
-        self._answers: dict[Any, tuple[int, list[Any]]] = {}
+        self._answers: dict[Any, tuple[tuple[int, int], list[Any]]] = {}
         self._writes: dict[str, int] = {}
         self._sweeps = 0
 
