@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
 from al_core.errors import FewframesError
@@ -83,7 +84,7 @@ def me(request: Request, person: Person) -> dict[str, Any]:
 def next_task(request: Request, person: Labeller) -> Any:
     """Hand out the frame that this person has in hand, or the next one."""
     task = _claimed(request, person)
-    return Response(status_code=204) if task is None else told_task(request, person, task)
+    return Response(status_code=204) if task is None else _as_it_is(told_task(request, person, task))
 
 
 @router.post("/api/looks", responses=answers(example={"tasks": [examples.TASK]}))
@@ -212,9 +213,7 @@ def save_draft(request: Request, person: Labeller, request_id: RequestId, body: 
 
 
 @router.post("/api/requests/{request_id}/submit", responses=answers(404, 409, example=examples.STORED))
-def submit(
-    request: Request, person: Labeller, request_id: RequestId, body: SubmitBody, later: BackgroundTasks
-) -> dict[str, Any]:
+def submit(request: Request, person: Labeller, request_id: RequestId, body: SubmitBody, later: BackgroundTasks) -> Any:
     """Store an answer; the same one again is acknowledged again. Who goes on (``go_on``) gets the next frame with it
     (``next``): null where none waits, and nothing of it where it could not be had now."""
     cache, ledger = _cache(request), _ledger(request)
@@ -234,7 +233,7 @@ def submit(
     if not stored.left:
         request.app.state.context.answered(stored.round_id)
     told = {"answer_id": stored.answer_id, "revision": stored.revision, "undo_seconds": UNDO_SECONDS}
-    return told | (_next(request, person) if body.go_on else {})
+    return _as_it_is(told | (_next(request, person) if body.go_on else {}))
 
 
 @router.post("/api/answers/{answer_id}/undo", responses=answers(404, 409, example=examples.TASK))
@@ -352,6 +351,12 @@ def _ledger(request: Request) -> Ledger:
 
 def _cache(request: Request) -> LabelCache:
     return request.app.state.label_cache
+
+
+def _as_it_is(told: dict[str, Any]) -> JSONResponse:
+    """Return what is told as an answer, which FastAPI would otherwise look through in another thread, for which people
+    wait where processors are short."""
+    return JSONResponse(told)
 
 
 @contextmanager
