@@ -15,8 +15,9 @@ import duckdb
 _MOST_ANSWERS, _MOST_ROWS = 1024, 256
 """So many answers are held, of so many rows at most."""
 
-_WRITTEN = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(\w+)", re.IGNORECASE)
-_HARMLESS = ("SELECT", "WITH", "FROM", "BEGIN", "COMMIT", "ROLLBACK", "CHECKPOINT", "INSERT", "UPDATE", "DELETE")
+_WRITTEN = re.compile(r'\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+"?(\w+)"?(\.?)', re.IGNORECASE)
+_READS = ("SELECT", "WITH", "FROM", "BEGIN", "COMMIT", "ROLLBACK", "CHECKPOINT")
+_WRITES = ("INSERT", "UPDATE", "DELETE")
 _PARAMETER = re.compile(r"\$\w+|\?")
 
 
@@ -45,10 +46,10 @@ class Remembered:
         with self._lock:
             if query in self._tables:
                 return self._tables[query]
-        found = None
+        found: frozenset[str] | None = None
         # In a transaction of its own, since a statement that fails ends that of the connection.
         with connection.cursor() as beside, suppress(duckdb.Error):
-            found = frozenset(beside.get_table_names(_PARAMETER.sub("NULL", query)))
+            found = frozenset(name.lower() for name in beside.get_table_names(_PARAMETER.sub("NULL", query)))
         with self._lock:
             self._tables[query] = found
         return found
@@ -154,10 +155,10 @@ def rows_of(
 
 def _written_by(query: str) -> frozenset[str] | None:
     """Return the tables that statements write; None for what may be anything."""
-    first = query.split(None, 1)[0].upper() if query.strip() else ""
-    if not first.startswith(_HARMLESS):
+    first, found = query.lstrip()[:10].upper(), _WRITTEN.findall(query)
+    if any(dot for _, dot in found) or not (first.startswith(_READS) or (found and first.startswith(_WRITES))):
         return None
-    return frozenset(_WRITTEN.findall(query))
+    return frozenset(table.lower() for table, _ in found)
 
 
 def _recurs(values: tuple[Any, ...]) -> bool:
