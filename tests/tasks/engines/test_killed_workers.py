@@ -87,13 +87,20 @@ def test_another_worker_finds_what_one_looked_for(project: Project, cluster: Clu
     assert (there.known, file.read_bytes()) == (False, found)
 
 
-def test_another_worker_trains_the_refiner(project: Project, clip: MoverClip, cluster: Cluster) -> None:
+def test_another_worker_trains_the_same_refiner(project: Project, clip: MoverClip, cluster: Cluster) -> None:
     ledger = Ledger(project.ledger_path)
-    settings = on(cluster, annotator_refiner_seconds=1)
+    settings = on(cluster, annotator_refiner_steps=6)
     labels = [FrameLabel(FrameRef(1, i), (MaskLabel(1, 1, encode(clip.truth[i][1])),)) for i in range(0, N_FRAMES, 5)]
     frames = open_frames(project, ledger, settings.frames)
+    context = context_of(project, ledger, 1, settings, labels_collected=labels, frames=frames)
     killed = Killed(cluster, 0.5)
-    found = train_page_refiner(context_of(project, ledger, 1, settings, labels_collected=labels, frames=frames), None)
+    found = train_page_refiner(context, None)
     assert len(killed.over()) == 1
     assert found.objects > 0
-    assert [path.name for path in (project.round_dir(1) / "refiner").iterdir()] == [Path(found.file).name]
+    (file,) = (project.round_dir(1) / "refiner").iterdir()
+    assert file == project.absolute(found.file)
+    network = file.read_bytes()
+    file.unlink()
+    context.__dict__["settings"] = settings.changed({"compute.engine": "local", "compute.address": ""})
+    assert train_page_refiner(context, None) == found
+    assert file.read_bytes() == network
