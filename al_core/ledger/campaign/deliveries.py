@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import duckdb
+
 from al_core.ledger.arrow import pa
 from al_core.ledger.labelling.labels import LEARNT
 from al_core.ledger.operations import Operations, insert, link, now, reads, round_of, writes
@@ -20,6 +22,23 @@ _COLUMNS = {
     "delivered": ["round_id", "video_id", "provenance", "n_frames", "n_masks", "mean_confidence"],
     "delivered_category": ["round_id", "video_id", "provenance", "category_id", "n_masks"],
 }
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection, table: str, round_id: int, videos: Sequence[int], rows: list[tuple[Any, ...]]
+) -> None:
+    """Replace what a table says of some videos in a round; of one in plain SQL, which takes half as long there."""
+    if len(videos) == 1:
+        connection.execute(f"DELETE FROM {table} WHERE round_id = ? AND video_id = ?", [round_id, *videos])
+        names, values = ", ".join(_COLUMNS[table]), ", ".join("?" * len(_COLUMNS[table]))
+        for row in rows:
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({values})", [round_id, *row])
+        return
+    chosen = "video_id IN (SELECT unnest(?::INTEGER[]))"
+    connection.execute(f"DELETE FROM {table} WHERE round_id = ? AND {chosen}", [round_id, list(videos)])
+    if rows:
+        columns = [[round_id] * len(rows), *zip(*rows, strict=True)]
+        insert(connection, table, pa.table(columns, _COLUMNS[table]))
 
 
 class DeliveryOperations(Operations):
@@ -63,13 +82,7 @@ class DeliveryOperations(Operations):
                 "delivered_category": [(v, *row) for v, _, _, _, categories, *_ in videos for row in categories],
             }
             for table, found in rows.items():
-                connection.execute(
-                    f"DELETE FROM {table} WHERE round_id = ? AND video_id IN (SELECT unnest(?::INTEGER[]))",
-                    [round_id, numbers],
-                )
-                if found:
-                    columns = [[round_id] * len(found), *zip(*found, strict=True)]
-                    insert(connection, table, pa.table(columns, _COLUMNS[table]))
+                _replace(connection, table, round_id, numbers, found)
 
     @writes
     def link_delivered(self, round_id: int, earlier: int, videos: Sequence[int]) -> None:
