@@ -271,8 +271,10 @@ class Connector:
         with self._lock:
             self._timer.cancel()
             idle, self._idle = self._idle, None
-            if idle is not None:
-                idle.close()
+            # What was committed is in its log, also where there is no room left to put it into the file.
+            with suppress(duckdb.Error):
+                if idle is not None:
+                    idle.close()
 
     @contextmanager
     def _cursor(self, owned: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
