@@ -80,7 +80,14 @@ def _ledgers_stay_open(request):
 def _state_stays():
     """Fail the test that leaves this process other than it was, and not another test that happens to come later."""
     state, numbers, alive = _state(), _numbers_state(), _alive()
+    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
+    threads = torch and torch.get_num_threads(), cv2 and cv2.getNumThreads()
     yield
+    # A worker takes its share of the cores for good, which many tests let it do in this process.
+    if torch and torch.get_num_threads() != threads[0]:
+        torch.set_num_threads(threads[0])
+    if cv2 and cv2.getNumThreads() != threads[1]:
+        cv2.setNumThreads(threads[1])
     assert _state() == state, "this test leaves the process changed: set it back"
     now = _numbers_state()
     assert {name: now[name] for name in numbers} == numbers, "this test leaves a library changed: set it back"
@@ -111,9 +118,7 @@ def _numbers_state() -> dict[str, object]:
     state: dict[str, object] = {"numpy": np.geterr()}
     if torch := sys.modules.get("torch"):
         deterministic = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
-        state["torch"] = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(), deterministic
-    if cv2 := sys.modules.get("cv2"):
-        state["cv2"] = cv2.getNumThreads()
+        state["torch"] = torch.get_default_dtype(), torch.is_grad_enabled(), deterministic
     return state
 
 
