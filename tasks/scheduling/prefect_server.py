@@ -21,11 +21,13 @@ from typing import Any
 from al_core.errors import FewframesError, MissingDependency, NoSpace
 from al_core.files import write_whole
 from al_core.ledger.file.signature import Signature
+from al_core.records import Progress
 from tasks.network.loopback import reach_loopback_directly
 from tasks.processes.children import cpu_seconds
 from tasks.processes.heartbeat import Patience, Watchdog
 from tasks.processes.supervisor import RestartedProcess
 from tasks.processes.surroundings import provide
+from tasks.progress import progress_of
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.published import published
 
@@ -48,6 +50,7 @@ _QUIET = {
 }
 _PATIENCE = 120.0
 _MOST_PATIENCE = 600.0
+_USUAL_SECONDS = 15.0
 _PROGRESS_SECONDS = 0.1
 _HEALTH_SECONDS = 5.0
 _DRAIN_SECONDS = 5.0
@@ -208,8 +211,9 @@ def _started(home: Path, port: int, patience: float, once: bool = False) -> Iter
         PrefectApi(url, _HEALTH_SECONDS) as api,
         RestartedProcess("Prefect's server", _server_command(port), log) as server,
     ):
-        waiting = _Waiting(server, patience)
+        waiting, tell = _Waiting(server, patience), progress_of("Prefect's server")
         while not api.healthy():
+            waiting.tell(tell)
             gone = once and server.times > 1
             if gone or waiting.is_over():
                 why = "ended before it answered" if gone else waiting.told()
@@ -219,6 +223,7 @@ def _started(home: Path, port: int, patience: float, once: bool = False) -> Iter
                     f"ends:\n{last_words}"
                 )
             time.sleep(0.1)
+        waiting.tell(tell, over=True)
         server.watch(_watchdog(api))
         yield url, server
 
@@ -243,6 +248,13 @@ class _Waiting:
         if computed[0] != self._computed[0] or computed[1] - self._computed[1] >= _PROGRESS_SECONDS:
             self._computed, self._progress = computed, self._clock()
         return self._clock() - self._progress > self._patience or self._clock() - self._began > _MOST_PATIENCE
+
+    def tell(self, on_progress: Callable[[Progress], None], over: bool = False) -> None:
+        """Tell for how long it was waited once that is longer than usual, and when that is over."""
+        waited = self._clock() - self._began
+        if waited > _USUAL_SECONDS:
+            note = f"not up after {waited:.0f} s; on a busy machine it has {_MOST_PATIENCE:.0f}"
+            on_progress(Progress(int(over), 1, "" if over else note))
 
     def told(self) -> str:
         """Return what it did so far, in words."""

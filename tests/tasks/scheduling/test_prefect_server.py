@@ -147,6 +147,14 @@ def test_where_none_starts_the_same_command_is_to_be_given_again(tmp_path, monke
     assert left == [ANSWERS]
 
 
+def test_waiting_longer_than_usual_is_told_and_so_is_its_end():
+    now: list[float] = [0.0]
+    waiting, told = servers._Waiting(SimpleNamespace(pid=1), 120.0, lambda: now[0]), []
+    for now[0], over in ((14.0, False), (16.2, False), (80.0, True)):
+        waiting.tell(lambda progress: told.append((progress.done, progress.note)), over)
+    assert told == [(0, "not up after 16 s; on a busy machine it has 600"), (1, "")]
+
+
 def test_a_server_that_computes_is_waited_for_and_not_for_ever(monkeypatch):
     """It computes a second in each of 40, then nothing; then again until nobody waits any more."""
     now, computed = [0.0], [0.0]
