@@ -64,7 +64,7 @@ def behind(process: int) -> Iterator[None]:
         return
     os.nice(max(NICENESS - os.nice(0), 0))
     before = _session_niceness()
-    lowered = before < NICENESS and os.getsid(process) != os.getsid(0)
+    lowered = before < NICENESS and _is_of_another_session(process)
     if lowered:
         _let_session_be(NICENESS)
     try:
@@ -72,6 +72,13 @@ def behind(process: int) -> Iterator[None]:
     finally:
         if lowered:
             _let_session_be(before)
+
+
+def _is_of_another_session(process: int) -> bool:
+    try:
+        return os.getsid(process) != os.getsid(0)
+    except OSError:  # It has ended meanwhile.
+        return False
 
 
 def _session_niceness() -> int:
