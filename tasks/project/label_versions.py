@@ -69,7 +69,8 @@ def compare_rounds(
     videos = ledger.videos() if video is None else [ledger.video(video)]
     known = {v.name: v for v in videos if v.video_id in old or v.video_id in new}
     if video is not None and video not in known:
-        raise UnknownName("video with delivered masks", video, ())
+        others = [v.name for v in ledger.videos() if v.video_id in old or v.video_id in new]
+        raise UnknownName("video with delivered masks", video, others)
     said_then, said_now = (_said(ledger, round_id) for round_id in (before, after))
     return {
         name: compare(

@@ -9,6 +9,7 @@ from al_core.records import FrameRef
 from al_core.stores.delivered import read_delivered, write_delivered
 from tasks.project.label_versions import compare_rounds, frame_of, versions
 from tests.toys.labelled_project import copied, finished_project
+from tests.toys.ledgers import clip, times_us
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,13 @@ def test_what_changed_between_two_rounds(project):
 def test_what_is_not_there_is_named(project, arguments, message):
     with pytest.raises(UnknownName, match=message):
         compare_rounds(*project[:2], *arguments)
+
+
+def test_a_video_without_masks_is_told_with_those_that_have_some(project, tmp_path):
+    changed, ledger, _ = copied(project, tmp_path)
+    ledger.add_video(clip("bare"), times_us())
+    with pytest.raises(UnknownName, match="unknown video with delivered masks 'bare'; known: clip"):
+        compare_rounds(changed, ledger, 1, 2, "bare")
 
 
 def test_a_frame_by_name(project):
