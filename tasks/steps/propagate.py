@@ -167,8 +167,8 @@ def _propagate_anew(context: RoundContext, units: "Sequence[Unit]", maps: Mappin
             for u in units
         ]
         for job, made in engine.each(Propagated.step, jobs):
-            ledger = context.ledger
-            ledger.put_deliveries(context.round_id, [_brought(context, engine.files, job, made, made_from[job.key])])
+            brought = _brought(context, engine.files, job, made, made_from[job.key])
+            context.ledger.put_delivered(context.round_id, *brought)
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ def audit(ledger, round_id, jf, video_id=1):
         (None, "teacher", "jf", jf - 0.05, 4),
         (1, "all", "jf", jf, 5),
     ]
-    ledger.put_quality(round_id, video_id, rows)
+    ledger.put_qualities(round_id, [(video_id, rows)])
     step(ledger, round_id, "audit", 1.5)
 
 

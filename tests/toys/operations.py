@@ -67,7 +67,7 @@ def happened(ledger: Ledger) -> dict[str, Any]:
     ledger.put_training_curve(1, [(1, 0.5, 0.01)])
     ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.75]), "a.parquet", "abc")
     ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)], "abc", "{}")
-    ledger.put_quality(1, 1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])
+    ledger.put_qualities(1, [(1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])])
     ledger.finish_round(1, None)
     _curated(ledger)
     ledger.begin_round(Settings())
@@ -206,7 +206,6 @@ def writing(found: dict[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
         "withdraw": {"answer_ids": ["a1"], "who": "eve", "reason": "wrong"},
         "put_delivered": {"round_id": 1, "video_id": 1, "path": "e.parquet", "n_covered": 3, "summary": []},
         "put_deliveries": {"round_id": 1, "videos": [(1, "f.parquet", 4, (("human", 1, 1, 1.0),), (), "abc", "{}")]},
-        "put_quality": {"round_id": 1, "video_id": 1, "rows": []},
         "put_qualities": {"round_id": 1, "videos": [(1, [(None, "all", "j", 0.5, 2)])]},
         "add_annotator": {"name": "bob"}, "renew_link": {"name": "ann"},
         "share_link": {"name": "ann", "key": made_key()}, "revoke_annotator": {"name": "ann"},

@@ -72,7 +72,11 @@ class DeliveryOperations(Operations):
 
     @writes
     def put_deliveries(self, round_id: int, videos: Sequence[Delivery]) -> None:
-        """Replace what a round delivers for some videos, all or none, at the cost of hardly more than one."""
+        """Replace what a round delivers for some videos, all or none, at the cost of hardly more than one.
+
+        Args:
+            videos: what :meth:`put_delivered` takes of each, from its number to the calibration.
+        """
         numbers = [video[0] for video in videos]
         with self._connector.transaction() as connection:
             written_at = now()
@@ -128,26 +132,15 @@ class DeliveryOperations(Operations):
         return self._rows(query, [round_id])[0][0]
 
     @writes
-    def put_quality(
-        self,
-        round_id: int,
-        video_id: int,
-        rows: Sequence[Quality],
-        reference: str = "truth",
-    ) -> None:
-        """Replace a round's quality figures of one video by one reference.
-
-        Args:
-            reference: what was compared with: "truth", or "holdout" for what people said of frames that are held out.
-            rows: (track or None for all, provenance or "all", metric, value, frames that were measured).
-        """
-        self.put_qualities(round_id, [(video_id, rows)], reference)
-
-    @writes
     def put_qualities(
         self, round_id: int, videos: Sequence[tuple[int, Sequence[Quality]]], reference: str = "truth"
     ) -> None:
-        """Replace a round's quality figures of some videos by one reference, all or none."""
+        """Replace a round's quality figures of some videos by one reference, all or none.
+
+        Args:
+            videos: number and figures of each.
+            reference: what was compared with: "truth", or "holdout" for what people said of frames that are held out.
+        """
         found = [(round_id, video_id, *row, reference) for video_id, rows in videos for row in rows]
         with self._connector.transaction() as connection:
             connection.execute(

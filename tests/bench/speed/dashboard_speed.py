@@ -91,7 +91,8 @@ def one_video(ledger: Ledger, rng: np.random.Generator, round_id: int, video_id:
     summary = [("human", round_id, round_id, 1.0), ("propagated", n_frames - round_id, n_frames, 0.8)]
     ledger.put_delivered(round_id, video_id, "delivered.parquet", n_frames, summary)
     jf = 1 - 0.4 * round_id**-0.5 * rng.uniform(0.8, 1.2)
-    ledger.put_quality(round_id, video_id, [(None, "all", metric, jf, n_frames) for metric in ("j", "f", "jf", "ap50")])
+    figures = [(None, "all", metric, jf, n_frames) for metric in ("j", "f", "jf", "ap50")]
+    ledger.put_qualities(round_id, [(video_id, figures)])
 
 
 def lead(project: Project) -> str:

@@ -55,7 +55,7 @@ def test_a_round_counts_the_videos_that_it_had(ledger):
 
 def test_quality_is_replaced_not_doubled(ledger):
     for value in (0.5, 0.7):
-        ledger.put_quality(1, 1, [(None, "all", "j", value, 11)])
+        ledger.put_qualities(1, [(1, [(None, "all", "j", value, 11)])])
     assert ledger.quality(1) == ledger.quality() == [QualityRow(1, 1, None, "all", "j", 0.7, 11)]
     assert ledger.quality(2) == []
 
@@ -117,7 +117,7 @@ def test_many_videos_at_once_are_the_same_as_one_by_one(tmp_path):
             ledger.put_qualities(1, measured)
         for one, (video_id, figures) in zip(() if together else told, measured, strict=False):
             ledger.put_delivered(1, *one)
-            ledger.put_quality(1, video_id, figures)
+            ledger.put_qualities(1, [(video_id, figures)])
         query = "SELECT * FROM {} ORDER BY ALL"
         tables = {name: ledger._rows(query.format(name)) for name in ("delivered", "delivered_category", "quality")}
         rows.append({**tables, "paths": ledger.delivered_paths(1), "from": ledger.delivered_from(1)})
