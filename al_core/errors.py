@@ -1,6 +1,7 @@
 """One family of errors. Every message says what was expected, what came and what to do."""
 
 import errno
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -31,13 +32,29 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
+_NAMES_TOLD = 20
+"""Known names that an error lists at most: 120 settings would bury what the error says."""
+
+
 class UnknownName(FewframesError):
-    """A name that is in no table; the message lists the known ones, where they are given."""
+    """A name that is in no table; the message lists the known ones, where they are given.
+
+    Of many, it lists those of the same section where the name has one ("selection.strategy"), and none beside a close
+    one.
+    """
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        listed = f"; known: {', '.join(names)}." if names else ""
-        super().__init__(f"unknown {what} {name!r}{listed}{did_you_mean(name, names)}")
+        close = did_you_mean(name, names)
+        told = names
+        if len(names) > _NAMES_TOLD:
+            section = name.partition(".")[0] + "."
+            alike = [other for other in names if other.startswith(section)]
+            sections = list(dict.fromkeys(re.sub(r"\..*", ".*", other) for other in names))
+            told = [] if close else (alike or sections)[:_NAMES_TOLD]
+        listed = f"; known: {', '.join(told)}" if told else ""
+        more = f" ({len(names)} in all)" if told and told != names else ""
+        super().__init__(f"unknown {what} {name!r}{listed}{more}{'.' if names else ''}{close}")
 
 
 class BadSettings(FewframesError):

@@ -1,6 +1,7 @@
 """The folder of one project, and where everything in it lies."""
 
 import hashlib
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class Project:
         """Return the project in a folder, which need not exist yet."""
         cache = Path(shared_cache).resolve() if shared_cache else None
         return cls(Path(root).resolve(), cache)
+
+    @property
+    def option(self) -> str:
+        """What names the project to a command, in a form that can be pasted: folders may have spaces in their names."""
+        return f"--project {shlex.quote(str(self.root))}"
 
     @property
     def ledger_path(self) -> Path:

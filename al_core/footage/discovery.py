@@ -15,6 +15,7 @@ from al_core.footage.sources import (
     FRAMES_FOLDER,
     MASKS_FOLDER,
     Source,
+    broken_links,
     either,
     folders,
     listed,
@@ -33,6 +34,10 @@ _NO_FOOTAGE = "no video that can be played, and no frames"
 IS_LABELS = (
     "looks like labels: take in the videos first, then these with: fewframes import FILE --as labels; masks as images "
     "that are to be held back are given with --masks"
+)
+_OURS = (
+    "the folder is a project, and what lies in it is taken for its results; name the videos and folders in it that are "
+    "footage"
 )
 _VIDEOS = f"a video ({', '.join(VIDEO_SUFFIXES[:5])} or any other that FFmpeg plays)"
 
@@ -83,6 +88,8 @@ def survey(path: str | Path, without: str | Path | None = None) -> Survey:
             why = f"it {IS_LABELS}" if holds_labels(path) else f"expected {_VIDEOS} or a folder.{hint}"
             raise BadVideo(f"{path}: {why}")
         return Survey([Source(path.stem, path)])
+    if _is_project(path):
+        raise BadVideo(f"{path}: {_OURS}")
     search = _Search({Path(without).resolve()} if without is not None else set())
     search.folder(path)
     return search.found
@@ -125,8 +132,7 @@ class _Search:
         Args:
             with_frames: whether images may be frames: below a folder of frames they are masks, or frames again.
         """
-        if folder.resolve() in self._seen or Project(folder).ledger_path.exists():
-            # A project of ours, with frames laid out for people: results, not sources.
+        if folder.resolve() in self._seen or _is_project(folder):
             return
         self._seen.add(folder.resolve())
         if (folder / FRAMES_FOLDER).is_dir():
@@ -160,6 +166,7 @@ class _Search:
                 videos.append(file)
             else:
                 self.found.passed_over.append(PassedOver(file, IS_LABELS if holds_labels(file) else _NO_FOOTAGE))
+        self._pass_over(broken_links(folder), "links to what is not there")
         self.found.sources.extend(Source(video.stem, video) for video in videos)
         return videos
 
@@ -173,6 +180,11 @@ class _Search:
 
     def _pass_over(self, files: Iterable[Path], reason: str) -> None:
         self.found.passed_over.extend(PassedOver(file, reason) for file in files)
+
+
+def _is_project(folder: Path) -> bool:
+    """Tell whether a folder is a project of ours, with frames laid out for people: results, not sources."""
+    return Project(folder).ledger_path.exists()
 
 
 def _is_video(file: Path) -> bool:

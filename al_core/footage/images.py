@@ -42,7 +42,7 @@ def read_image(path: Path, bits: int = DEEP_BITS) -> NDArray[np.uint8]:
         image = None if image is None else cv2.cvtColor(_eight_bits(image, bits), cv2.COLOR_BGR2RGB)
     if image is None:
         what = "cannot be read as an image" if path.is_file() else "there is no such file"
-        raise BadVideo(f"{path}: {what}; expected one of {', '.join(FRAME_SUFFIXES)}")
+        raise BadVideo(f"{path}: {what}; expected 8 or 16 bits a value, in one of {', '.join(FRAME_SUFFIXES)}")
     return image.astype(np.uint8, copy=False)
 
 

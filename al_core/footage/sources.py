@@ -231,6 +231,9 @@ def numbered_frames(folder: Path) -> tuple[str, ...]:
         BadVideo: no frames, a name that is no UTF-8 or without a number, a number twice, or a gap.
     """
     frames = listed(folder, FRAME_SUFFIXES)
+    lost = [link for link in broken_links(folder) if link.suffix.lower() in FRAME_SUFFIXES]
+    if lost:
+        raise BadVideo(f"{lost[0]}: the frame is a link to what is not there. Bring back the file, or remove the link")
     if not frames:
         raise BadVideo(f"{folder}: the folder holds no frames; expected numbered {either(FRAME_SUFFIXES)} images")
     numbers = numbers_of(frames)
@@ -294,6 +297,11 @@ def numbers_of(files: Sequence[Path]) -> dict[Path, int]:
 def visible(folder: Path) -> list[Path]:
     """List files by name; hidden ones are left out: other programs put them there."""
     return sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+
+
+def broken_links(folder: Path) -> list[Path]:
+    """List the links in a folder that lead nowhere, by name."""
+    return sorted(f for f in folder.iterdir() if f.is_symlink() and not f.exists())
 
 
 def listed(folder: Path, suffixes: Iterable[str]) -> list[Path]:

@@ -99,7 +99,7 @@ def _tell_link(project: Project, name: str, key: str, url: str | None) -> None:
     click.echo(f"This link signs {name} in; it is shown only now, and is for nobody else.", err=True)
     if owner is None and url is None:
         click.echo(
-            f"This project is not served yet: the link works after fewframes serve --project {project.root}, and with "
+            f"This project is not served yet: the link works after fewframes serve {project.option}, and with "
             "another --host or --port there, another address stands before /enter.",
             err=True,
         )

@@ -96,7 +96,7 @@ def deploy(
     for flow in FLOWS:
         click.echo(f"{flow}/{name}: {', '.join(schedules.get(flow, ())) or 'when it is asked for'}")
     click.echo(f"Prefect's pages: {url.removesuffix('/api')}")
-    click.echo(f"They run while there is a worker: fewframes work --project {root}, or fewframes serve --prefect")
+    click.echo(f"They run while there is a worker: fewframes work {project.option}, or fewframes serve --prefect")
 
 
 @click.command()
@@ -121,7 +121,7 @@ def _server(project: "Project", patience: float = 0.0) -> str:
     if url is None:
         raise click.ClickException(
             "there is no Prefect server: name one with PREFECT_API_URL, or keep one of the project's own with "
-            f"fewframes serve --prefect --project {project.root}"
+            f"fewframes serve --prefect {project.option}"
         )
     return url
 

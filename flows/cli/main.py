@@ -126,13 +126,14 @@ def ingest(
     from al_core.records import Identities
     from tasks.ledger.client import open_ledger
     from tasks.progress import progress_of, terminal_progress
-    from tasks.project.ingest import ingest_paths
+    from tasks.project.ingest import Outcome, ingest_paths
 
     console = terminal()
     project = Project.at(root)
+    ledger = open_ledger(project)
     with terminal_progress(console):
         report = ingest_paths(
-            open_ledger(project),
+            ledger,
             paths,
             identities=Identities(identities),
             categories=categories,
@@ -141,6 +142,8 @@ def ingest(
         )
     for line in (*(entry.describe() for entry in report.entries), *report.not_taken):
         console.print(line, soft_wrap=True)
+    if any(entry.outcome == Outcome.STORED for entry in report.entries) and ledger.last_round() is None:
+        console.print(f"Next: begin the first round: fewframes run {project.option}", soft_wrap=True)
     if report.failed:
         raise click.ClickException(f"{len(report.failed)} of {len(report.entries)} could not be taken in (see above)")
     if strict and report.passed_over:

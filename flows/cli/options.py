@@ -120,7 +120,7 @@ def existing(root: Path) -> Project:
     check_place(project.ledger_path)
     if not project.ledger_path.is_file():
         raise click.ClickException(
-            f"{project.root} holds no project yet; begin with: fewframes ingest PATH --project {root}"
+            f"{project.root} holds no project yet; begin with: fewframes ingest PATH {project.option}"
         )
     return project
 

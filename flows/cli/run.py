@@ -241,9 +241,7 @@ def _where_people_label(project: Project, ledger: "Ledger", round_id: int) -> st
     again = "then give the same command again"
     match annotator.backend:
         case "page":
-            return (
-                f"people label while it is served, and it goes on by itself: fewframes serve --project {project.root}"
-            )
+            return f"people label while it is served, and it goes on by itself: fewframes serve {project.option}"
         case "label_studio":
             return f"people label at {annotator.label_studio_url}; {again}"
         case _:

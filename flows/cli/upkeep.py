@@ -63,6 +63,7 @@ def backup(out: Path, root: Path) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def restore(backup: Path, folder: Path) -> None:
     """Make a project of a backup in a new FOLDER; every file is checked first."""
+    from al_core.project import Project
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.backup import restore as restore_project
 
@@ -70,7 +71,7 @@ def restore(backup: Path, folder: Path) -> None:
         done = restore_project(backup, folder, progress_of("restore"))
     click.echo(
         f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; "
-        f"go on with: fewframes status --project {folder}"
+        f"go on with: fewframes status {Project.at(folder).option}"
     )
 
 

@@ -61,7 +61,7 @@ def chosen_student(project: Project, ledger: Ledger, round_id: int | None = None
     """
     students = {student.round_id: student for student in round_students(project, ledger)}
     if not students:
-        raise NotReady(f"no round has trained a student yet; run one first: fewframes run --project {project.root}")
+        raise NotReady(f"no round has trained a student yet; run one first: fewframes run {project.option}")
     usual = next((student.round_id for student in students.values() if student.pinned), max(students))
     wanted = usual if round_id is None else round_id
     if wanted not in students:

@@ -140,7 +140,7 @@ def check_rounds(project: Project) -> None:
     except BadSettings as error:
         raise BadSettings(
             f"{error}. The rounds of this project would fail with that; change it, and then serve: "
-            f"fewframes run --project {project.root} --set NAME=VALUE"
+            f"fewframes run {project.option} --set NAME=VALUE"
         ) from None
 
 

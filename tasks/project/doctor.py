@@ -312,7 +312,7 @@ def _rounds(project: Project) -> list[Finding]:
         return [Finding("rounds", False, detail, f"change{mend}")]
     found = [Finding("rounds", True, "none has begun" if last is None else f"round {last.round_id} is {last.status}")]
     if approvals.due:
-        mend = approvals.mend(f"--project {project.root}")
+        mend = approvals.mend(project.option)
         found.append(Finding("reviews", not approvals.stuck, approvals.in_words(), mend))
     return found
 

@@ -237,8 +237,7 @@ def _imported(ledger: Ledger) -> int:
 def how_to_change(project: Project) -> str:
     """Say how another budget is asked for."""
     return (
-        f"Other numbers: fewframes run --project {project.root} --budget FRAMES --rounds N "
-        "--set selection.frames_per_round=N"
+        f"Other numbers: fewframes run {project.option} --budget FRAMES --rounds N --set selection.frames_per_round=N"
     )
 
 
@@ -271,7 +270,7 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     Args:
         served: where the project is served; None where it is not.
     """
-    at = f"--project {project.root}"
+    at = project.option
     last = ledger.last_round()
     if not ledger.video_lengths():
         return f"take videos in: fewframes ingest PATH {at}"

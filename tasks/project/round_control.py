@@ -1,6 +1,5 @@
 """What people decide about a project's rounds: settings that hold now or later, giving a round up, pauses."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,7 +130,7 @@ def abandoned_in_words(done: Abandoned) -> str:
 
 def command(words: str, project: Project) -> str:
     """Return a command line that can be pasted."""
-    return f"fewframes {words} --project {shlex.quote(str(project.root))}"
+    return f"fewframes {words} {project.option}"
 
 
 def stuck(project: Project, ledger: Ledger) -> str | None:

@@ -63,7 +63,7 @@ def tell_failed(project: Project, ledger: Ledger, error: str) -> None:
         Event.FAILED,
         f"A run of {project.root.name} ended early: {error}",
         round_id=last.round_id if last else None,
-        mend=f"look at the reason, mend it, then: fewframes run --project {project.root}",
+        mend=f"look at the reason, mend it, then: fewframes run {project.option}",
     )
 
 

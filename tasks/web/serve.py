@@ -140,6 +140,6 @@ def _say(console: Console, text: str) -> None:
 
 def _what_next(project: Project, ledger: Ledger) -> Iterator[str]:
     if not any(not person.revoked and person.role is not Role.VIEWER for person in ledger.annotators()):
-        yield f"Everybody who labels needs a link: fewframes annotator add NAME --project {project.root}"
+        yield f"Everybody who labels needs a link: fewframes annotator add NAME {project.option}"
     if ledger.last_round() is None:
-        yield f"No round has begun. Begin one in another terminal: fewframes run --project {project.root}"
+        yield f"No round has begun. Begin one in another terminal: fewframes run {project.option}"

@@ -25,6 +25,17 @@ def test_an_unknown_name_lists_the_known_ones_and_the_closest() -> None:
     assert str(UnknownName("request", "r1", ())) == "unknown request 'r1'"
 
 
+def test_of_many_known_names_only_those_that_help_are_listed() -> None:
+    many = [f"{section}.n{i}" for section in ("deep", "wide") for i in range(20)]
+    assert str(UnknownName("setting", "deep.n7x", many)) == "unknown setting 'deep.n7x'. Did you mean 'deep.n7'?"
+    assert str(UnknownName("setting", "deep.qqqqqqqq", ["wide.a"] * 20 + ["deep.b"])) == (
+        "unknown setting 'deep.qqqqqqqq'; known: deep.b (21 in all)."
+    )
+    assert str(UnknownName("setting", "x", many)) == "unknown setting 'x'; known: deep.*, wide.* (40 in all)."
+    clips = [f"clip{i:03}" for i in range(300)]
+    assert str(UnknownName("video", "qqq", clips)).endswith("clip018, clip019 (300 in all).")
+
+
 def test_a_stale_lease_says_who_holds_the_frame() -> None:
     assert StaleLease("gone").owner is None
     assert StaleLease("gone", "ann").owner == "ann"

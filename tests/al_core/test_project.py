@@ -1,3 +1,5 @@
+import shlex
+
 from al_core.project import Project
 
 
@@ -17,3 +19,9 @@ def test_a_copy_has_another_place_and_another_way_to_the_folder_has_not(tmp_path
     assert project.place == Project.at(tmp_path / "link").place
     assert project.place != Project.at(tmp_path / "copy").place
     assert len(project.place) == 6
+
+
+def test_the_option_of_a_command_can_be_pasted(tmp_path):
+    assert Project.at("/data/work").option == "--project /data/work"
+    folder = tmp_path / 'my "own" videos'
+    assert shlex.split(Project.at(folder).option) == ["--project", str(folder)]

@@ -63,10 +63,10 @@ def remove(name: str, root: Path) -> None:
     """Offer a category no more. Masks of it stay stored and count as background; adding it again brings them back."""
     from tasks.report.formatting import many
 
-    _, ledger = opened(root)
+    project, ledger = opened(root)
     used = ledger.remove_category(name, user_name())
     stays = f"{many(used.masks, 'mask')} in {many(used.frames, 'labelled frame')} stay stored and count as background"
-    click.echo(f"{name} is removed; {stays}. It comes back with: fewframes category add {name!r} --project {root}")
+    click.echo(f"{name} is removed; {stays}. It comes back with: fewframes category add {name!r} {project.option}")
 
 
 @category.command("list")

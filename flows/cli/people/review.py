@@ -30,7 +30,7 @@ def list_due(root: Path) -> None:
     terminal().print(due_table(ledger))
     click.echo(f"{approvals.in_words()}.")
     if approvals.stuck:
-        click.echo(approvals.mend(f"--project {project.root}"))
+        click.echo(approvals.mend(project.option))
 
 
 @review.command()

@@ -181,7 +181,7 @@ def found_projects(places: Sequence[Path]) -> list[Project]:
         if not here:
             raise BadAddress(
                 f"{place}: expected a project or a folder of projects, and there is none; begin one with: "
-                f"fewframes ingest PATH --project {place}"
+                f"fewframes ingest PATH {Project.at(place).option}"
             )
         for root in here:
             project = Project.at(root)

@@ -79,7 +79,23 @@ def test_a_project_among_the_videos_is_no_source(tmp_path):
     assert found(tmp_path) == [("walk", "folder")]
 
 
+def test_a_project_itself_is_told_from_a_folder_of_nothing(tmp_path):
+    write_frames(tmp_path / "walk")
+    (tmp_path / "ledger.duckdb").touch()
+    with pytest.raises(BadVideo, match="the folder is a project.*; name the videos and folders in it that are footage"):
+        survey(tmp_path)
+    assert found(tmp_path / "walk") == [("walk", "folder")]
+
+
 # ---- what cannot be found
+
+
+def test_a_link_to_nothing_is_told(tmp_path):
+    write_frames(tmp_path / "walk")
+    (tmp_path / "clip.mp4").symlink_to(tmp_path / "gone.mp4")
+    search = survey(tmp_path)
+    assert [s.name for s in search.sources] == ["walk"]
+    assert [(p.path.name, p.reason) for p in search.passed_over] == [("clip.mp4", "links to what is not there")]
 
 
 def test_a_missing_path_is_an_error(tmp_path):

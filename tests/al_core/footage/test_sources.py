@@ -105,6 +105,14 @@ def test_a_frame_that_was_cut_short_is_an_error(tmp_path):
         discover(tmp_path)[0].probe()
 
 
+def test_a_frame_that_is_a_link_to_nothing_is_an_error(tmp_path):
+    write_frames(tmp_path / "walk")
+    (tmp_path / "walk" / "99999.png").symlink_to(tmp_path / "gone.png")
+    (source,) = discover(tmp_path)
+    with pytest.raises(BadVideo, match=r"99999.png: the frame is a link to what is not there. Bring back the file"):
+        source.probe()
+
+
 def test_an_empty_sequence_is_an_error_of_its_own(tmp_path):
     davis(tmp_path, "dog")
     (tmp_path / "JPEGImages" / "480p" / "empty").mkdir()

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import LATER, main
+from tests.toys.projects import write_clip
 
 HEAVY = ("torch", "mmdet", "mmengine", "mmcv", "prefect", "sklearn", "plotly", "scipy")
 NOT_TO_LOOK = ("pyarrow.parquet", "cv2", "httpx", "al_core.selection", "al_core.benchmark", "tasks.steps.audit")
@@ -69,6 +70,13 @@ def test_a_folder_without_a_project_says_how_to_begin(run, tmp_path, command):
     result = run(command, "--project", tmp_path)
     assert result.exit_code == 1
     assert "begin with: fewframes ingest" in result.output
+
+
+def test_the_first_videos_say_what_comes_next(run, tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4")
+    said = [run("ingest", clip, "--project", tmp_path / "my work").output for _ in range(2)]
+    assert f"Next: begin the first round: fewframes run --project '{tmp_path}/my work'\n" in said[0]
+    assert "Next" not in said[1]
 
 
 def test_a_project_without_videos_says_how_to_get_some(run, tmp_path):
