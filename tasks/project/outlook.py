@@ -178,17 +178,17 @@ class Outlook:
         full, labels = full_size(settings), self.asks * self.facts.frame_seconds
         most, counts = full.seconds(settings, self.n_objects), bool(settings.stopping.target_quality)
         told = (
-            f"{full.judged} judgements, {audit.blind} drawings from nothing and {many(audit.frames, 'frame')} to look "
-            f"through: up to about {duration(most)} of people's time"
+            f"up to about {duration(most)} of people's time ({full.judged} masks to judge, {audit.blind} to draw from "
+            f"nothing, {many(audit.frames, 'frame')} to look through)"
         )
         if settings.certificates.automatic:
-            return f"The audit of each delivery asks for {told}, so that it can be certified (settings: certificates)."
+            return f"Audits come on top: {told} for each delivery, to certify it (settings: certificates)."
         usual = size_of(settings, labels, self.n_objects).seconds(settings, self.n_objects)
-        others = f"take about {duration(usual)} each" if usual else "are left out, since its labels take so little time"
-        full_ones = "of each delivery that may reach the target" if counts else "of the last delivery"
+        others = f"about {duration(usual)}" if usual else "nothing, as labels take so little time,"
+        full_ones = "each delivery that may reach the target" if counts else "the last delivery"
         return (
-            f"Beside the labels, the audit {full_ones} asks for {told}; those before {others} (at most "
-            f"{percent(audit.share)} of the labels' time; settings: audit)."
+            f"Audits come on top: {told} for {full_ones}, {others} for each other (at most {percent(audit.share)} of "
+            "the labels' time; settings: audit)."
         )
 
     @property

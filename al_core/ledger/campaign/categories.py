@@ -241,6 +241,11 @@ def check_category_name(name: str) -> None:
         raise BadSettings(f"expected the name of one category, e.g. 'car', got {name!r}")
     if len(name) > LONGEST_NAME:
         raise BadSettings(f"the name of a category has at most {LONGEST_NAME} letters, got {len(name)}")
+    if name.lower() == "ignore":
+        # The page would offer the word twice, for an object and for what is none.
+        raise BadSettings(
+            f"{name!r} is what the page calls regions that nobody can tell; give the category another name"
+        )
 
 
 def stands_for(connection: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> dict[int, int]:

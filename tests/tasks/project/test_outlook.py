@@ -78,11 +78,14 @@ def test_answers_of_the_open_round_do_not_shorten_the_campaign(ledger):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({}, "those before are left out, since its labels take so little time (at most 20 % of the labels' time;"),
-        ({"audit.share": 1.0}, "those before take about 2.1 min each (at most 100 % of"),
+        (
+            {},
+            "nothing, as labels take so little time, for each other (at most 20 % of the labels' time; settings",
+        ),
+        ({"audit.share": 1.0}, "for the last delivery, about 2.1 min for each other (at most 100 % of"),
         (
             {"stopping.target_quality": 0.8},
-            "the audit of each delivery that may reach the target asks for 60 jud",
+            "(60 masks to judge, 8 to draw from nothing, 20 frames to look through) for each delivery that may",
         ),
     ],
 )

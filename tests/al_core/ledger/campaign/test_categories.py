@@ -45,6 +45,7 @@ class TestAdding:
         [
             ({"name": "a,b"}, "expected the name of one category, e.g. 'car', got 'a,b'"),
             ({"name": " car"}, "expected the name of one category"),
+            ({"name": "Ignore"}, "'Ignore' is what the page calls regions that nobody can tell"),
             ({"name": "c" * 81}, "at most 80 letters, got 81"),
             ({"name": "Object"}, "there is a category 'object' already, which differs from 'Object' by capital"),
             ({"name": "car", "colour": "red"}, "expected a colour such as #3366cc, got 'red'"),
