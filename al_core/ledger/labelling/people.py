@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,9 +79,11 @@ class PeopleOperations(Operations):
         if not _NAME.fullmatch(name) or name != name.strip():
             raise BadPerson(f"a name has 1 to 64 letters, digits, spaces or any of . _ @ + -, got {name!r}")
         with self._connector.transaction() as connection:
-            found = connection.execute("SELECT revoked FROM annotator WHERE name = ?", [name]).fetchone()
-            if found is not None and not found[0]:
-                raise BadPerson(f"{name!r} is there already; a new link: fewframes annotator link {name}")
+            query = "SELECT name FROM annotator WHERE lower(name) = lower($1) AND NOT revoked ORDER BY name <> $1"
+            if (found := connection.execute(query, [name]).fetchone()) is not None:
+                but = "" if found[0] == name else f", which differs from {name!r} by capital letters"
+                link = f"fewframes annotator link {shlex.quote(found[0])}"
+                raise BadPerson(f"{found[0]!r} is there already{but}; a new link: {link}")
             connection.execute(
                 "INSERT INTO annotator VALUES ($name, $role, false, $now) "
                 "ON CONFLICT DO UPDATE SET role = $role, revoked = false",

@@ -118,8 +118,12 @@ def test_a_name_that_cannot_be_used_is_refused(ledger, name):
 
 def test_a_name_is_given_once(ledger):
     ledger.add_annotator("Ada Lovelace")
-    with pytest.raises(BadPerson, match="is there already"):
+    with pytest.raises(BadPerson, match="is there already; a new link: fewframes annotator link 'Ada Lovelace'"):
         ledger.add_annotator("Ada Lovelace")
+    with pytest.raises(BadPerson, match="'Ada Lovelace' is there already, which differs from 'ADA Lovelace'"):
+        ledger.add_annotator("ADA Lovelace")
+    ledger.revoke_annotator("Ada Lovelace")
+    assert ledger.add_annotator("ada lovelace")
 
 
 @pytest.mark.parametrize(
