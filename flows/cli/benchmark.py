@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import settings_options, terminal
+from flows.cli.options import PAGE_FILE, RECORDS_FILE, settings_options, terminal
 
 if TYPE_CHECKING:
     from al_core.project import Project
@@ -25,11 +25,10 @@ class Names(click.ParamType):
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 WORK = click.Path(file_okay=False, path_type=Path)
-JSON_FILE = click.Path(dir_okay=False, path_type=Path)
 
 data_option = click.option("--data", required=True, type=FOLDER, help="DAVIS layout.")
 sequences_option = click.option("--sequences", type=Names(), help="Comma-separated names; default: all.")
-out_option = click.option("--out", required=True, type=JSON_FILE, help="JSON file of records.")
+out_option = click.option("--out", required=True, type=RECORDS_FILE, help="JSON file of records.")
 work_option = click.option("--work", type=WORK, help="Default: beside --out. Kept for resuming.")
 
 
@@ -183,7 +182,7 @@ def bench(
 @click.option(
     "--target", default=0.85, show_default=True, type=click.FloatRange(0, 1), help="J&F that effort is compared at."
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: the first file, as .html.")
+@click.option("--out", type=PAGE_FILE, help="Default: the first file, as .html.")
 def compare(records: tuple[Path, ...], target: float, out: Path | None) -> None:
     """Compare the strategies of simulated campaigns: a table, and one self-contained HTML page with the curves.
 

@@ -77,6 +77,35 @@ def is_format(name: str) -> bool:
     return name in EXPORTERS
 
 
+class OutFile(click.Path):
+    """A file to write; what is there is replaced only where it was written like this: another file would be lost.
+
+    Args:
+        begins: first bytes of what is written.
+    """
+
+    def __init__(self, begins: bytes) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self._begins = begins
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path, if it may be written."""
+        path = Path(super().convert(value, param, ctx))
+        if path.is_file():
+            with path.open("rb") as file:
+                begins = file.read(len(self._begins))
+            if begins not in (b"", self._begins):
+                self.fail(f"{path} is there already, is something else and would be lost; name another file")
+        return path
+
+
+PAGE_FILE = OutFile(b"<!doctype html")
+RECORDS_FILE = OutFile(b"[")
+CERTIFICATE_FILE = OutFile(b"{")
+BACKUP_FILE = OutFile(b"ledger.duckdb\0")
+"""A backup begins with the name of what is first in it."""
+
+
 class ExportFormat(click.ParamType):
     """The name of an export format, of ours or of a plug-in.
 

@@ -8,7 +8,15 @@ import click
 from al_core.export import NEXT_STEP, WITH_SCANS
 from al_core.project import Project
 from flows.cli.edge import uncollected
-from flows.cli.options import FORMATS_METAVAR, ExportFormat, existing, opened, readable_project_option, terminal
+from flows.cli.options import (
+    FORMATS_METAVAR,
+    PAGE_FILE,
+    ExportFormat,
+    existing,
+    opened,
+    readable_project_option,
+    terminal,
+)
 
 if TYPE_CHECKING:
     from al_core.ledger.store import Ledger
@@ -58,7 +66,7 @@ def settings(section: str | None, root: Path, everything: bool, form: str) -> No
 
 @click.command()
 @readable_project_option
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the project.")
+@click.option("--out", type=PAGE_FILE, help="Default: report.html in the project.")
 def report(root: Path, out: Path | None) -> None:
     """Write one self-contained HTML page: coverage, quality, time lines, frames with masks."""
     from al_core.ledger.file.soundness import is_read_only

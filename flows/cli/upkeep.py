@@ -3,13 +3,14 @@
 import csv
 import json
 import sys
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+from flows.cli.options import BACKUP_FILE, opened, plain_table, project_option, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from tasks.project.snapshot import Rows
@@ -45,7 +46,7 @@ def snapshot(root: Path) -> None:
 
 
 @click.command()
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=BACKUP_FILE)
 @readable_project_option
 def backup(out: Path, root: Path) -> None:
     """Write a project into one file, safe while rounds run; videos, which lie elsewhere, are not in it."""
@@ -55,7 +56,9 @@ def backup(out: Path, root: Path) -> None:
     source = opened(root)
     with terminal_progress(terminal()):
         done = back_up(*source, out, progress_of("back up"))
-    click.echo(f"{done.n_files:,} files, {done.n_bytes / 1e6:,.1f} MB, as of {done.created_at} UTC, in {done.path}")
+    click.echo(
+        f"{done.n_files:,} files, {done.n_bytes / 1e6:,.1f} MB, as of {_moment(done.created_at)}, in {done.path}"
+    )
 
 
 @click.command()
@@ -70,9 +73,13 @@ def restore(backup: Path, folder: Path) -> None:
     with terminal_progress(terminal()):
         done = restore_project(backup, folder, progress_of("restore"))
     click.echo(
-        f"{done.n_files:,} files of {done.created_at} UTC are in {folder}; "
+        f"{done.n_files:,} files of {_moment(done.created_at)} are in {folder}; "
         f"go on with: fewframes status {Project.at(folder).option}"
     )
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _as_table(found: "Rows") -> None:

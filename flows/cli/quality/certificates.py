@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.options import opened, plain_table, project_option, readable_project_option, terminal
+from flows.cli.options import CERTIFICATE_FILE, opened, plain_table, project_option, readable_project_option, terminal
 
 if TYPE_CHECKING:
     from al_core.audit.audit_records import AuditSample
@@ -43,7 +43,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     metavar="BAD",
     help="Ask people for exactly what it takes with so many bad ones; nothing is decided.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate to this file too.")
+@click.option("--out", type=CERTIFICATE_FILE, help="Write the certificate to this file too.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take; no answer is looked at, nothing is spent.")
 def certify(
     root: Path,

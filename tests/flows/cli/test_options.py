@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from al_core.errors import LedgerCorrupt
 from al_core.project import Project
+from flows.cli.main import main
 from flows.cli.options import existing, opened, plain_table, project_option, settings_options, terminal
 from tests.toys.ledgers import ledger_with_clip
 
@@ -33,6 +34,27 @@ def test_names_are_printed_as_they_are(capsys, name):
     said = capsys.readouterr().out
     assert f"stored: {name}: 100 frames\n" in said
     assert name in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        (("backup",), b"ledger.duckdb\0"),
+        (("report", "--out"), b"<!doctype html"),
+        (("certify", "--out"), b"{"),
+        (("compare", "sim.json", "--out"), b"<!doctype html"),
+        (("simulate", "--data", ".", "--out"), b"["),
+    ],
+)
+def test_a_file_of_another_kind_is_never_replaced(tmp_path, command, written):
+    precious = tmp_path / "clip.mp4"
+    project = ["--project", str(tmp_path)] if command[0] in ("backup", "report", "certify") else []
+    for content, is_kept in ((b"....ftypisom", True), (written + b"...", False), (b"", False)):
+        precious.write_bytes(content)
+        done = CliRunner().invoke(main, [*command, str(precious), *project])
+        assert done.exit_code != 0
+        assert ("is something else and would be lost; name another file" in done.output) == is_kept
+        assert precious.read_bytes() == content
 
 
 def test_a_file_is_no_project(tmp_path):
