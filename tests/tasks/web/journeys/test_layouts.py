@@ -20,6 +20,20 @@ CUT_OFF += """
     })
     .map((button) => button.textContent.trim())"""
 
+OUT_OF_REACH = f"() => {SEEN}"
+OUT_OF_REACH += """
+    .filter((button) => {
+        const { left, right, bottom } = button.getBoundingClientRect();
+        if (left > -1 && right < innerWidth + 1 && bottom < innerHeight + 1) return false;
+        for (let around = button.parentElement; around; around = around.parentElement) {
+            const fits = around.scrollWidth <= around.clientWidth && around.scrollHeight <= around.clientHeight;
+            if (/auto|scroll/.test(getComputedStyle(around).overflowX) && !fits) return false;
+        }
+        return true;
+    })
+    .map((button) => button.textContent.trim())"""
+"""Buttons beyond the edge that no finger can push into the picture."""
+
 SMALL = f"(least) => {SEEN}"
 SMALL += """
     .map((button) => [button.textContent.trim(), button.getBoundingClientRect()])
@@ -46,6 +60,12 @@ def test_a_tablet_held_upright_shows_the_frame_in_its_whole_width(upright):
 
 def test_what_fingers_press_is_large_enough(upright):
     assert upright.page.evaluate(SMALL, LEAST_TARGET) == []
+
+
+def test_on_a_phone_every_button_can_be_reached(upright):
+    upright.page.set_viewport_size({"width": 390, "height": 844})
+    cut_off = upright.page.evaluate(OUT_OF_REACH)
+    assert cut_off == []
 
 
 def test_a_frame_is_labelled_by_touch_alone(upright):
