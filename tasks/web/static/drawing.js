@@ -126,9 +126,9 @@ export class Drawing extends EventTarget {
     return text(now) === text(this.shown) ? "accept" : "mask";
   }
 
-  /** Whether nothing was shown and nothing was ever drawn. */
+  /** Whether nothing was shown and nothing is drawn: objects without pixels were meant to be, and no mask came of them. */
   get untouched() {
-    return !this.shown.length && !this.objects.length && !this.done.length && !this.undone.length;
+    return !this.shown.length && this.objects.every((object) => this.isBlank(object));
   }
 
   areaOf(object) {

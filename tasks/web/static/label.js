@@ -83,6 +83,7 @@ async function refine(object, question) {
   const { number } = sketch, began = performance.now(), rle = await work.refine(asked);
   if (number === sketch.number) sketch.drop();
   if (rle) preview.took(performance.now() - began);
+  else if (!work.online) messages.tell(t("The server did not answer, so no mask came of that. Draw it again, or with brush or polygon."));
   return rle;
 }
 

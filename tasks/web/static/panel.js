@@ -206,12 +206,13 @@ export class Panel extends EventTarget {
 
   #fillState(state, object) {
     const changed = this.drawing.stroke ? state.dataset.is === "changed" : this.drawing.isChanged(object);
-    const is = object.accepted ? "accepted" : changed ? "changed" : "shown";
+    const blank = !this.drawing.stroke && this.drawing.isBlank(object);
+    const is = blank ? "blank" : object.accepted ? "accepted" : changed ? "changed" : "shown";
     const sure = object.confidence === null || is !== "shown" ? "" : t("{percent} % sure", { percent: Math.round(object.confidence * 100) });
     if (state.dataset.is === is) return;
     state.dataset.is = is;
     const source = t(PROVENANCE[object.provenance] ?? "");
-    const words = { accepted: t("accepted"), changed: t("drawn"), shown: sure || source };
+    const words = { blank: t("nothing drawn yet"), accepted: t("accepted"), changed: t("drawn"), shown: sure || source };
     state.title = is === "shown" ? [source, sure].filter(Boolean).join(", ") : "";
     state.replaceChildren(...(is === "accepted" ? [icon("check")] : []), words[is]);
   }

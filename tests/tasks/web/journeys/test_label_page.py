@@ -255,3 +255,20 @@ def test_neighbours_are_not_fetched_while_the_server_works_on_a_gesture(ada):
         gestures.pop().continue_()
     ada.wait_for_calls(neighbours, 4)
     ada.page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_box_that_the_server_never_answered_calls_no_frame_empty(ada, ledger):
+    ledger[0].put_requests([LabelRequest.of(2, Selected(FrameRef(1, EMPTY), 0, 0.5, "it moves"))])
+    ada.next_after(ada.go_on())
+    ada.task()
+    ada.route("**/refine", lambda route: route.abort())
+    for key in ("n", "r"):
+        ada.page.keyboard.press(key)
+    ada.drag((4, 4), (20, 16))
+    ada.page.wait_for_selector("#note:not([hidden])")
+    assert ada.page.inner_text("#note").startswith("The server did not answer, so no mask came of that.")
+    assert ada.page.inner_text(".objects li .state") == "nothing drawn yet"
+    assert ada.page.inner_text("#accept-text") == "Go on"
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_selector("#ask-untouched[open]")
+    assert EMPTY not in stored(ledger, EMPTY)
