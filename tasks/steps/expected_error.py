@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,30 @@ from al_core.evaluation.calibration import IDENTITY, Calibration
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import decode
 from al_core.masks.soft import patch_of, shrink
-from al_core.records import DeliveredMask, FrameRef, Provenance
+from al_core.records import DeliveredMask, FrameRef, Provenance, Video
 from al_core.selection.conspicuous import chances, conspicuousness, weight_of
 from al_core.selection.error_model import OVER_A_CUT, Outlook
 from al_core.selection.hazard import hazards
 from al_core.selection.pool import Frames
 from al_core.selection.presence import Expected, Presence, expected_of, presence_of, stays_of
 from al_core.stores.optical_flow import FlowStore
+from al_core.stores.sketches import Sketch
 from tasks.certificates.vouched_frames import VouchedFrames, is_vouched
 from tasks.discovery.found_masks import DISCOVERY_ROUND, discovered_masks
 from tasks.steps.context import RoundContext
 from tasks.steps.propagate import VideoFrames
+from tasks.steps.unchanged.kept_sketches import KeptSketches
 
 Delivered = Mapping[int, Sequence[DeliveredMask]]
 
 Worth = Callable[[], Calibration]
 """Asked when it is first needed; see :func:`~al_core.selection.presence.expected_of`."""
 
-READ_AT_ONCE = 64
+READ_AT_ONCE = 4096
 """Videos whose predictions are read together: each reading opens the ledger, which takes longer than to read."""
+
+_SOMETHING = {0: 1.0}
+"""A mask of which nothing counts but that it is there."""
 
 MISSED = 0.5
 """Error that a frame is expected to have where half of the teachers see an object that the others do not."""
@@ -43,46 +48,72 @@ def as_it_is() -> Calibration:
 
 
 def outlooks_of(
-    context: RoundContext, asked_before: int | None = None, worth: Worth = as_it_is
+    context: RoundContext,
+    asked_before: int | None = None,
+    worth: Worth = as_it_is,
+    sketches: KeptSketches | None = None,
 ) -> Callable[[int], Outlook] | None:
     """Return the outlook of each video as the round before left it; None before anything was delivered.
 
     Args:
         asked_before: frames that rounds before this one asked for count as labelled; ``round_id`` when left out.
         worth: what frames turn out to be worth that are expected to be right by so much.
+        sketches: what is known already of videos of which nothing changed, and becomes known.
     """
-    expectation = expectations_of(context, asked_before, worth)
-    if expectation is None:
+    expectations = expectations_of(context, asked_before, worth)
+    if expectations is None:
         return None
-    propagation, shots_of = context.settings.propagation, context.shots_of
-    ledger, before, store = context.ledger, context.before.round_id, FlowStore(context.project.cache / "flow")
-    videos = {video.video_id: video for video in ledger.videos()}
-    disagreement, discovered = _disagreement(ledger, before), ledger.prediction_paths(DISCOVERY_ROUND).keys()
+    shots_of, derive = context.shots_of, _sketcher(context)
+    known = KeptSketches(context) if sketches is None else sketches
+    videos = {video.video_id: video for video in context.ledger.videos()}
+    disagreement = _disagreement(context.ledger, context.before.round_id)
 
     @cache
     def outlook(video_id: int) -> Outlook:
-        video, found = videos[video_id], expectation(video_id)
-        clip, delivered, expected = VideoFrames(context.frames, video), found.delivered, found.expected
-        flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
-        objects = _objects(delivered)
-        # In a video of which no mask is known, what was discovered tells what moves, and how.
-        shown = delivered
-        if video_id in discovered and not any(delivered.values()):
-            shown = discovered_masks(context.project, ledger, video_id, range(video.n_frames))
-        hazard = hazards(flow, video.n_frames, lambda i: _union(shown.get(i, ()), flow.size), objects)
+        video = videos[video_id]
+        delivered = cache(partial(expectations.delivered, video_id))
+        cue = partial(expectations.cues, video_id) if expectations.by_looks else None
+        sketch = known.of(video, lambda: derive(video, delivered()), cue)
+        # Where nobody labelled anything, nothing more of the masks counts than where they are.
+        found = expectations.of(video_id, sketch, delivered() if expectations.labelled(video_id) else None)
+        hazard = sketch.hazard.copy()
         hazard[[cut - 1 for cut in shots_of(video_id).cuts]] = OVER_A_CUT
         agreed = 1 - MISSED * disagreement(video_id, video.n_frames)
-        error = 1 - (1 - expected.error) * agreed
-        return Outlook(error, hazard, found.labelled, objects, expected.vacant, expected.unseen, found.stay)
+        error, expected = 1 - (1 - found.expected.error) * agreed, found.expected
+        return Outlook(error, hazard, found.labelled, sketch.objects, expected.vacant, expected.unseen, found.stay)
 
     return outlook
+
+
+def _sketcher(context: RoundContext) -> Callable[[Video, Delivered], Sketch]:
+    """Return what derives the sketch of a video from the masks that were delivered."""
+    propagation, ledger = context.settings.propagation, context.ledger
+    store = FlowStore(context.project.cache / "flow")
+    discovered = ledger.prediction_paths(DISCOVERY_ROUND).keys()
+
+    def sketch(video: Video, delivered: Delivered) -> Sketch:
+        clip, objects = VideoFrames(context.frames, video), _objects(delivered)
+        flow = store.clip(clip, propagation.flow_long_side, propagation.flow_preset)
+        # In a video of which no mask is known, what was discovered tells what moves, and how.
+        shown = delivered
+        if video.video_id in discovered and not any(delivered.values()):
+            shown = discovered_masks(context.project, ledger, video.video_id, range(video.n_frames))
+        hazard = hazards(flow, video.n_frames, lambda i: _union(shown.get(i, ()), flow.size), objects)
+        return Sketch(*_shown(delivered), hazard, objects, np.zeros(0))
+
+    return sketch
+
+
+def _shown(delivered: Delivered) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the frames that have a mask, and those of them of which all are vouched for, both rising."""
+    shown = sorted(frame for frame, masks in delivered.items() if masks)
+    return np.array(shown, np.int32), np.array([i for i in shown if is_vouched(list(delivered[i]))], np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
     """What masks and labels of a video let expect of its frames; see ``Outlook``."""
 
-    delivered: Delivered
     labelled: frozenset[int]
     expected: Expected
     stay: float
@@ -90,48 +121,79 @@ class Expectation:
 
 def expectations_of(
     context: RoundContext, asked_before: int | None = None, worth: Worth = as_it_is
-) -> Callable[[int], Expectation] | None:
+) -> "Expectations | None":
     """Return what is expected of each video as the round before left it; None before anything was delivered.
 
     Args:
         asked_before, worth: see :func:`outlooks_of`.
     """
-    ledger, round_id, before = context.ledger, context.round_id, context.before.round_id
-    paths = ledger.delivered_paths(before)
-    if not paths:
-        return None
-    videos = {video.video_id: video for video in ledger.videos()}
-    vouched = VouchedFrames(context, context.frozen_at_first)
-    asked = ledger.asked_frames(round_id if asked_before is None else asked_before)
-    shows = {label.frame: bool(label.objects) for label in context.labels_before if label.complete or label.objects}
-    cues = cues_of(context)
-    # Each video asks for its own, so that they are told apart once: so many videos have so many labels.
-    shown, asked_of, all_show = _by_video(shows), Frames.of(**asked).by_video(), list(shows.values())
+    delivered = context.ledger.delivered_paths(context.before.round_id)
+    return Expectations(context, asked_before, worth) if delivered else None
 
-    def rate(video_id: int) -> float:
-        return presence_of(shown.get(video_id, []), all_show).rate
 
-    @cache
-    def weight() -> float:
+class Expectations:
+    """What is expected of each video as the round before left it.
+
+    Args:
+        asked_before, worth: see :func:`outlooks_of`.
+
+    Attributes:
+        by_looks: whether the look of frames counts: it does where labels say that nothing is there.
+        cues: how much stands out in each frame of a video.
+    """
+
+    def __init__(self, context: RoundContext, asked_before: int | None = None, worth: Worth = as_it_is) -> None:
+        ledger = context.ledger
+        self.cues, self._shots_of, self._worth = cues_of(context), context.shots_of, worth
+        self._lengths = ledger.video_lengths()
+        self._vouched = VouchedFrames(context, context.frozen_at_first)
+        asked = ledger.asked_frames(context.round_id if asked_before is None else asked_before)
+        said = [label for label in context.labels_before if label.complete or label.objects]
+        self._shows = {label.frame: bool(label.objects) for label in said}
+        # Each video asks for its own, so that they are told apart once: so many videos have so many labels.
+        self._shown, self._asked = _by_video(self._shows), Frames.of(**asked).by_video()
+        self._all_show = list(self._shows.values())
+        self.by_looks = not all(self._all_show)
+
+    def delivered(self, video_id: int) -> dict[int, list[DeliveredMask]]:
+        """Return the masks of a video by frame; see :meth:`VouchedFrames.delivered`."""
+        return self._vouched.delivered(video_id)
+
+    def labelled(self, video_id: int) -> frozenset[int]:
+        """Return the frames of a video that count as labelled."""
+        asked = self._asked.get(video_id)
+        return frozenset() if asked is None else frozenset(asked.frame_idx.tolist())
+
+    def of(self, video_id: int, sketch: Sketch | None, delivered: Delivered | None) -> Expectation:
+        """Return what is expected of a video.
+
+        Args:
+            sketch: what was derived from its masks; None where only these are known.
+            delivered: its masks; None where the sketch is enough, since nothing of the video is labelled.
+        """
+        n_frames, labelled = self._lengths[video_id], self.labelled(video_id)
+        frames, sure = _shown(delivered or {}) if sketch is None else (sketch.shown, sketch.vouched)
+        shown = np.zeros(n_frames, bool)
+        shown[frames] = True
+        presence = presence_of(self._shown.get(video_id, []), self._all_show, stays_of(shown))
+        likely = None
+        if self.by_looks:
+            cue = self.cues(video_id) if sketch is None else sketch.cue
+            likely = chances(presence.rate, cue, self._weight)
+        ranges = self._shots_of(video_id).ranges(n_frames)
+        if delivered is None:
+            expected = _in_shots(dict.fromkeys(frames.tolist(), _SOMETHING), {}, ranges, presence, likely)
+        else:
+            expected = _expected(delivered, labelled, ranges, presence, likely, self._worth(), 1 - self._vouched.bound)
+        expected.error[sure] = np.minimum(expected.error[sure], self._vouched.bound)
+        return Expectation(labelled, expected, presence.stay)
+
+    @cached_property
+    def _weight(self) -> float:
         """How much the look of frames tells; it is only asked for where labels are empty."""
-        values = [float(cues(frame.video_id)[frame.frame_idx]) for frame in shows]
-        return weight_of(values, all_show, [rate(frame.video_id) for frame in shows])
-
-    @cache
-    def expectation(video_id: int) -> Expectation:
-        n_frames = videos[video_id].n_frames
-        delivered = vouched.delivered(video_id)
-        labelled = frozenset(asked_of[video_id].frame_idx.tolist()) if video_id in asked_of else frozenset()
-        stays = stays_of([bool(delivered.get(i)) for i in range(n_frames)])
-        presence = presence_of(shown.get(video_id, []), all_show, stays)
-        likely = None if all(all_show) else chances(presence.rate, cues(video_id), weight())
-        ranges = context.shots_of(video_id).ranges(n_frames)
-        expected = _expected(delivered, labelled, ranges, presence, likely, worth(), 1 - vouched.bound)
-        sure = [frame for frame, masks in delivered.items() if is_vouched(masks)]
-        expected.error[sure] = np.minimum(expected.error[sure], vouched.bound)
-        return Expectation(delivered, labelled, expected, presence.stay)
-
-    return expectation
+        values = [float(self.cues(frame.video_id)[frame.frame_idx]) for frame in self._shows]
+        rates = [presence_of(self._shown.get(frame.video_id, []), self._all_show).rate for frame in self._shows]
+        return weight_of(values, self._all_show, rates)
 
 
 def cues_of(context: RoundContext) -> Callable[[int], NDArray[np.float64]]:
@@ -168,7 +230,18 @@ def _expected(
     probability ``sure``."""
     confidences = {i: {m.track_id: _confidence(m, sure) for m in masks} for i, masks in delivered.items()}
     people = {i: {m.track_id for m in delivered.get(i, ()) if m.provenance is Provenance.HUMAN} for i in labelled}
-    parts = [expected_of(confidences, people, shot, presence, likely, worth) for shot in shots]
+    return _in_shots(confidences, people, shots, presence, likely, worth)
+
+
+def _in_shots(
+    shown: Mapping[int, Mapping[int, float]],
+    labels: Mapping[int, Collection[int]],
+    shots: Sequence[range],
+    presence: Presence,
+    *known: Any,
+) -> Expected:
+    """Return what is expected of every frame of a video; see :func:`~al_core.selection.presence.expected_of`."""
+    parts = [expected_of(shown, labels, shot, presence, *known) for shot in shots]
     return Expected(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

@@ -30,6 +30,7 @@ from tasks.steps.asking.measured_kinds import MeasuredKinds
 from tasks.steps.context import Chosen, Predicted, RoundContext, asking_rounds
 from tasks.steps.expected_error import cues_of, outlooks_of
 from tasks.steps.model_selection.depth_sight import depth_inputs, depth_sight
+from tasks.steps.unchanged.kept_sketches import KeptSketches
 
 MOST_EXPLAINED = 64
 """For more frames than this, looking up the parts of the uncertainty would take as long as the choice itself: they are
@@ -101,7 +102,8 @@ def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None
     wanted = context.plan.per_round if n is None else n
     kept = _kept(ledger, round_id)
     strategy, note = strategy_of(ledger, settings)
-    pool = open_pool(context, round_id + 1 if kept else round_id)
+    sketches = KeptSketches(context)
+    pool = open_pool(context, round_id + 1 if kept else round_id, sketches)
     try:
         left = wanted - len(kept)
         selected = select(strategy, pool, left, planned(settings, context.plan), rng) if left > 0 else []
@@ -109,6 +111,7 @@ def select_frames(context: RoundContext, rng: np.random.Generator, n: int | None
         if not kept:
             raise
         selected = []
+    sketches.keep()
     if note:
         selected = [s if s.control else replace(s, reason=f"{s.reason}; {note}") for s in selected]
     selected = [replace(s, rank=rank) for rank, s in enumerate([*kept, *_with_repeats(selected, context.shots)])]
@@ -132,11 +135,13 @@ def select_ahead(context: RoundContext, rng: np.random.Generator) -> list[Select
     if not n or ledger.requests(round_id + 1):
         return []
     strategy, _ = strategy_of(ledger, settings)
-    pool = open_pool(context, round_id + 1)
+    sketches = KeptSketches(context)
+    pool = open_pool(context, round_id + 1, sketches)
     try:
         chosen = select(strategy, pool, n, planned(settings, plan), rng)
     except EmptyPool:
         return []
+    sketches.keep()
     chosen = [
         replace(s, reason=f"{s.reason}; asked ahead of round {round_id + 1}")
         for s in _with_repeats(chosen, context.shots)
@@ -187,13 +192,14 @@ def strategy_of(ledger: Ledger, settings: Settings) -> tuple[str, str]:
     return "uniform", f"instead of {named!r}, which gains nothing so far: {gain_in_words(gain)}"
 
 
-def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
+def open_pool(context: RoundContext, asked_before: int | None = None, sketches: KeptSketches | None = None) -> Pool:
     """Return what a round may choose from; nothing costly is read until a strategy asks for it.
 
     A label costs what people took so far.
 
     Args:
         asked_before: frames that rounds before this one asked for are left out; ``round_id`` when left out.
+        sketches: see :func:`~tasks.steps.expected_error.outlooks_of`.
     """
     ledger, round_id, annotator = context.ledger, context.round_id, context.settings.annotator
     asked_before = round_id if asked_before is None else asked_before
@@ -216,7 +222,7 @@ def open_pool(context: RoundContext, asked_before: int | None = None) -> Pool:
         kinds=kinds,
         offers=offers_of(kinds, measured.prices, measured.leaves),
         right=measured.right if LabelKind.ACCEPT in kinds else RIGHT,
-        outlooks=outlooks_of(context, asked_before, cache(partial(frame_worth, context))),
+        outlooks=outlooks_of(context, asked_before, cache(partial(frame_worth, context)), sketches),
         cues=cues_of(context),
         depth=depth_sight(context),
         patches=by_video(lambda video, indices: _patches(context.frames, video, indices)),

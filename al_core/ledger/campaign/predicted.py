@@ -104,10 +104,10 @@ class PredictionOperations(Operations):
     @reads
     def disagreements(self, round_id: int, first: int, last: int) -> dict[str, NDArray[Any]]:
         """Return columns ``video_id``, ``frame_idx``, ``existence_disagreement`` of the videos with these numbers and
-        those between."""
+        those between, where it is above 0."""
         return self._columns(
             "SELECT video_id, frame_idx, existence_disagreement FROM prediction WHERE round_id = $1 "
-            "AND video_id BETWEEN $2 AND $3 ORDER BY video_id, frame_idx",
+            "AND video_id BETWEEN $2 AND $3 AND existence_disagreement > 0 ORDER BY video_id, frame_idx",
             [round_id, first, last],
         )
 

@@ -49,9 +49,11 @@ def select_value(pool: Pool, n: int, settings: SelectionSettings, rng: np.random
 
 def _planned(pool: Pool, n: int, settings: SelectionSettings, ahead: int = 0) -> list[Spot]:
     """Plan ``ahead`` labels, at least ``n``, and return those that are worth most."""
-    # Searching all candidates for those of each video would cost what both together count to.
-    candidates = pool.candidates.by_video()
-    lines = [_line(pool, video, candidates[video], settings) for video in sorted(pool.lengths) if video in candidates]
+    # Searching all candidates, labels and cuts for those of each video would cost what both together count to.
+    free = Limits(pool.candidates, settings.min_gap, 0, pool.labelled, pool.shots).allowed
+    candidates, places = pool.candidates.by_video(), pool.candidates[free].by_video()
+    none = Frames.of([], [])
+    lines = [_line(pool, v, len(candidates[v]), places.get(v, none), settings) for v in sorted(candidates)]
     plan(lines, max(n, ahead), ROUNDS_AHEAD * n)
     return first_of(lines, n)
 
@@ -83,12 +85,11 @@ def _spread(
     return [replace(s, rank=len(taken) + s.rank) for s in found]
 
 
-def _line(pool: Pool, video: int, mine: Frames, settings: SelectionSettings) -> Line:
-    """Return a video with the places that may be chosen, of its candidates."""
+def _line(pool: Pool, video: int, n: int, places: Frames, settings: SelectionSettings) -> Line:
+    """Return a video with the places that may be chosen, of its ``n`` candidates."""
     assert pool.outlooks is not None
-    free = Limits(mine, settings.min_gap, 0, pool.labelled, pool.shots).allowed
-    room = settings.quota_per_video or len(mine)
-    return Line(video, pool.outlooks(video), mine.frame_idx[free], pool.offers, max(settings.min_gap, 1), room)
+    room = settings.quota_per_video or n
+    return Line(video, pool.outlooks(video), places.frame_idx, pool.offers, max(settings.min_gap, 1), room)
 
 
 def why(spot: Spot, pool: Pool) -> str:

@@ -34,8 +34,8 @@ def frame_worth(context: RoundContext) -> Calibration:
 
 def _rows(context: RoundContext, known: Mapping[FrameRef, FrameLabel]) -> Iterator[tuple[float, float, int]]:
     """Yield, of each frame that a round asked for, how right it was expected to be, how right it was, and its video."""
-    expectation = expectations_of(context)
-    if expectation is None:
+    expectations = expectations_of(context)
+    if expectations is None:
         return
     asked: dict[int, list[FrameLabel]] = {}
     for frame in sorted({request.frame for request in context.ledger.requests(context.round_id)} & known.keys()):
@@ -43,9 +43,10 @@ def _rows(context: RoundContext, known: Mapping[FrameRef, FrameLabel]) -> Iterat
         if label.complete and not any(mask.kind is LabelKind.ACCEPT for mask in label.objects):
             asked.setdefault(frame.video_id, []).append(label)
     for video_id in sorted(asked, key=lambda video_id: (-len(asked[video_id]), video_id))[:MOST_VIDEOS]:
-        found = expectation(video_id)
+        delivered = expectations.delivered(video_id)
+        found = expectations.of(video_id, None, delivered)
         for label in asked[video_id]:
             i = label.frame.frame_idx
             if i not in found.expected.vacant and i not in found.labelled:
                 right = 1 - float(found.expected.error[i])
-                yield right, overlap(found.delivered.get(i, ()), label), video_id
+                yield right, overlap(delivered.get(i, ()), label), video_id

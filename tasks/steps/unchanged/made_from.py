@@ -39,7 +39,7 @@ def predictions_made_from(context: RoundContext, video: Video, student: str, lab
     """
     if context.settings.uncertainty.plugins:
         return ""
-    return _hashed(
+    return hashed(
         context,
         video,
         what="predictions",
@@ -79,7 +79,7 @@ def delivered_made_from(
     counts = labels and (choice.by_track if choice is not None and settings.chooses else len(used) > 1)
     maps = {name: calibrations.get(name, IDENTITY) for name in used} if counts else {}
     files = {name: Path(getattr(settings, name)).expanduser() for name in _FILES if getattr(settings, name)}
-    return _hashed(
+    return hashed(
         context,
         video,
         what="delivered",
@@ -106,7 +106,8 @@ def calibrations_text(calibrations: Mapping[str, Calibration], names: Sequence[s
     return json.dumps({name: [one.slope, one.offset] for name, one in sorted(told.items())})
 
 
-def _hashed(context: RoundContext, video: Video, **parts: Any) -> str:
+def hashed(context: RoundContext, video: Video, **parts: Any) -> str:
+    """Return the hash of what something is made from: the frames of a video, the code, and ``parts`` (JSON-like)."""
     shots = context.shots_of(video.video_id)
     footage = [video.sha256, video.n_frames, video.height, video.width, video.identities.value]
     return fingerprint({

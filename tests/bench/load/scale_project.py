@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from al_core.fingerprint import fingerprint_file
 from al_core.ledger.store import Ledger
 from al_core.masks.rle import encode
 from al_core.project import Project
@@ -117,16 +118,17 @@ def _round(project: Project, ledger: Ledger, round_id: int, n_videos: int) -> No
             mask = MaskLabel(1, 1, encode(square_at(request.frame.frame_idx)))
             label = FrameLabel(request.frame, (mask,))
             ledger.put_answer(Answer(request.request_id, request.request_id, label, LabelKind.MASK, 8.0, "ann"))
+    made = _made_by_machine(project, ledger, round_id, n_videos) if finished else {}
     for name in STEPS if finished else STEPS[:2]:
         ledger.begin_step(round_id, name, "0" * 64)
-        ledger.finish_step(round_id, name, {}, 10.0)
+        result = {"hashes": {str(v + 1): made[name] for v in range(n_videos)}} if name in made else {}
+        ledger.finish_step(round_id, name, result, 10.0)
     if finished:
-        _made_by_machine(project, ledger, round_id, n_videos)
         ledger.finish_round(round_id, None)
 
 
-def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: int) -> None:
-    """Predictions and delivered masks of all videos, the same for each."""
+def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: int) -> dict[str, str]:
+    """Make predictions and delivered masks of all videos, the same for each; return their hashes by step."""
     folder = project.round_dir(round_id)
     predictions, delivered = folder / "shared.predictions", folder / "shared.delivered"
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,7 @@ def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: 
     for number in range(1, n_videos + 1):
         link(predictions, folder / "predictions" / f"{number:05d}.parquet")
         link(delivered, folder / "delivered" / f"{number:05d}.parquet")
+    hashes = {"predict": fingerprint_file(predictions), "propagate": fingerprint_file(delivered)}
     predictions.unlink()
     delivered.unlink()
     path = f"'rounds/{round_id:04d}/%s/' || lpad(video_id::VARCHAR, 5, '0') || '.parquet'"
@@ -144,16 +147,16 @@ def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: 
     parts = ", ".join(f"hash(video_id, frame_idx, {i}) % 1000 / 1000.0" for i in range(len(COMPONENTS) + 1))
     with ledger._connector.transaction() as connection:
         connection.execute(
-            f"INSERT INTO prediction_batch SELECT {round_id}, video_id, n_frames, {path % 'predictions'}, "
-            "TIMESTAMP '2020-02-01' FROM video"
+            f"INSERT INTO prediction_batch BY NAME SELECT {round_id} AS round_id, video_id, n_frames AS n_rows, "
+            f"{path % 'predictions'} AS path, TIMESTAMP '2020-02-01' AS written_at FROM video"
         )
         columns = ", ".join(("round_id", "video_id", "frame_idx", "n_objects", "uncertainty", *COMPONENTS))
         connection.execute(
             f"INSERT INTO prediction ({columns}) SELECT {round_id}, video_id, frame_idx, 1, {parts} FROM frame"
         )
         connection.execute(
-            f"INSERT INTO delivered_batch SELECT {round_id}, video_id, {path % 'delivered'}, n_frames, "
-            "TIMESTAMP '2020-02-01' FROM video"
+            f"INSERT INTO delivered_batch BY NAME SELECT {round_id} AS round_id, video_id, "
+            f"{path % 'delivered'} AS path, n_frames AS n_covered, TIMESTAMP '2020-02-01' AS written_at FROM video"
         )
         connection.execute(
             f"INSERT INTO delivered SELECT {round_id}, video_id, 'teacher', n_frames, n_frames, 0.8 FROM video"
@@ -161,3 +164,4 @@ def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: 
         connection.execute(
             f"INSERT INTO delivered_category SELECT {round_id}, video_id, 'teacher', 1, n_frames FROM video"
         )
+    return hashes
