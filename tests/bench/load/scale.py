@@ -128,7 +128,9 @@ def _copied(folder: Path) -> Any:
     copy.mkdir()
     for file in (folder / "project").glob("ledger*"):
         shutil.copy2(file, copy)
-    (copy / "rounds").symlink_to(folder / "project" / "rounds")
+    (copy / "rounds").mkdir()
+    for made in (folder / "project" / "rounds").iterdir():
+        (copy / "rounds" / made.name).symlink_to(made)
     return Project.at(copy)
 
 
@@ -149,11 +151,13 @@ def _ingest(folder: Path) -> dict[str, Any]:
 
 def _select(folder: Path) -> dict[str, Any]:
     """A round chooses its frames by all predictions of the one before; nothing is trained. Once without and once with
-    the flow between frames, which a round has from carrying masks."""
+    the flow between frames, which a round has from carrying masks, and once more in the next round, in which nothing
+    changed but of the videos that people labelled meanwhile."""
     import numpy as np
 
     from tasks.steps.context import RoundContext
     from tasks.steps.select import select_frames
+    from tests.bench.load.scale_project import next_round
 
     project = _copied(folder)
     context = RoundContext.open(project, 3)
@@ -163,8 +167,15 @@ def _select(folder: Path) -> dict[str, Any]:
     assert len(chosen) >= 10
     with _spent() as known:
         assert select_frames(context, np.random.default_rng(0), 50) == chosen
+    next_round(project, 3)
+    context = RoundContext.open(project, 4)
+    context.ledger.last_round()
+    with _spent() as later:
+        chosen = select_frames(context, np.random.default_rng(0), 50)
     shutil.rmtree(project.root)
-    return {"is": found | {f"flow known, {name}": value for name, value in known.items()}}
+    found |= {f"flow known, {name}": value for name, value in known.items()}
+    frames = [[s.frame.video_id, s.frame.frame_idx] for s in chosen]
+    return {"is": found | {f"next round, {name}": value for name, value in later.items()}, "chosen": frames}
 
 
 def _round(folder: Path) -> dict[str, Any]:

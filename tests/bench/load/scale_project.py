@@ -5,6 +5,7 @@ ledger are as the steps write them.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,7 @@ TO_COME = 20
 """Clips that lie ready to be taken in beside those that a project has."""
 
 
-def make_project(folder: Path, n_videos: int) -> Project:
+def make_project(folder: Path, n_videos: int, asked: int = ASKED) -> Project:
     """Make it in ``folder/project``, beside the clips in ``folder/clips`` and those to come in ``folder/more``."""
     clips = [linked_clip(folder, "clips", number) for number in range(1, n_videos + 1)]
     for number in range(n_videos + 1, n_videos + TO_COME + 1):
@@ -49,7 +50,7 @@ def make_project(folder: Path, n_videos: int) -> Project:
     with ledger.held():
         _videos(ledger, clips)
         for round_id in range(1, ROUNDS + 2):
-            _round(project, ledger, round_id, n_videos)
+            _round(project, ledger, round_id, n_videos, asked)
     return project
 
 
@@ -102,29 +103,52 @@ def _videos(ledger: Ledger, clips: list[Path]) -> None:
         connection.execute("INSERT INTO shot_search SELECT video_id, 0, TIMESTAMP '2020-02-01' FROM video")
 
 
-def _round(project: Project, ledger: Ledger, round_id: int, n_videos: int) -> None:
+def _round(project: Project, ledger: Ledger, round_id: int, n_videos: int, asked: int) -> None:
     """A round as it ends, or the last one as it waits for people at our page."""
     finished = round_id <= ROUNDS
-    settings = Settings().changed({"annotator.backend": "page", "selection.frames_per_round": ASKED})
+    settings = Settings().changed({"annotator.backend": "page", "selection.frames_per_round": asked})
     ledger.begin_round(settings)
     rng = np.random.default_rng(round_id)
-    frames = [FrameRef(int(v) + 1, round_id) for v in rng.choice(n_videos, min(ASKED, n_videos), replace=False)]
+    frames = [FrameRef(int(v) + 1, round_id) for v in rng.choice(n_videos, min(asked, n_videos), replace=False)]
     chosen = [Selected(frame, rank, 0.5, "why") for rank, frame in enumerate(frames)]
     ledger.put_selection(round_id, "hybrid", chosen)
     requests = [LabelRequest.of(round_id, selected) for selected in chosen]
     ledger.put_requests(requests)
     if finished:
-        for request in requests:
-            mask = MaskLabel(1, 1, encode(square_at(request.frame.frame_idx)))
-            label = FrameLabel(request.frame, (mask,))
-            ledger.put_answer(Answer(request.request_id, request.request_id, label, LabelKind.MASK, 8.0, "ann"))
-    made = _made_by_machine(project, ledger, round_id, n_videos) if finished else {}
-    for name in STEPS if finished else STEPS[:2]:
+        _answered(ledger, requests)
+        _finished(project, ledger, round_id, n_videos, STEPS)
+    else:
+        for name in STEPS[:2]:
+            ledger.begin_step(round_id, name, "0" * 64)
+            ledger.finish_step(round_id, name, {}, 10.0)
+
+
+def next_round(project: Project, round_id: int) -> None:
+    """Let people answer what a round chose, finish it, and begin the next one: what is delivered of other videos
+    than those that they labelled has other confidences, but was made from the same."""
+    ledger = Ledger(project.ledger_path)
+    with ledger.held():
+        ledger.put_requests([LabelRequest.of(round_id, selected) for selected in ledger.selection(round_id)])
+        _answered(ledger, ledger.requests(round_id, "open"))
+        _finished(project, ledger, round_id, len(ledger.video_lengths()), STEPS[2:])
+        ledger.begin_round(ledger.round(round_id).settings)
+
+
+def _answered(ledger: Ledger, requests: Sequence[LabelRequest]) -> None:
+    for request in requests:
+        mask = MaskLabel(1, 1, encode(square_at(request.frame.frame_idx)))
+        label = FrameLabel(request.frame, (mask,))
+        ledger.put_answer(Answer(request.request_id, request.request_id, label, LabelKind.MASK, 8.0, "ann"))
+
+
+def _finished(project: Project, ledger: Ledger, round_id: int, n_videos: int, steps: Sequence[str]) -> None:
+    """A round's results, and that the steps which made them are done."""
+    made = _made_by_machine(project, ledger, round_id, n_videos)
+    for name in steps:
         ledger.begin_step(round_id, name, "0" * 64)
         result = {"hashes": {str(v + 1): made[name] for v in range(n_videos)}} if name in made else {}
         ledger.finish_step(round_id, name, result, 10.0)
-    if finished:
-        ledger.finish_round(round_id, None)
+    ledger.finish_round(round_id, None)
 
 
 def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: int) -> dict[str, str]:
@@ -134,7 +158,9 @@ def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: 
     folder.mkdir(parents=True, exist_ok=True)
     feature = np.linspace(0, 1, 8, dtype=np.float32)
     write_predictions(predictions, (FramePrediction(i, (), feature + i) for i in range(N_FRAMES)), (HEIGHT, WIDTH))
-    masks = (DeliveredMask(i, 1, 1, Provenance.TEACHER, 0.8, encode(square_at(i))) for i in range(N_FRAMES))
+    # Confidences are calibrated anew in each round.
+    sure = 0.8 + round_id / 100
+    masks = (DeliveredMask(i, 1, 1, Provenance.TEACHER, sure, encode(square_at(i))) for i in range(N_FRAMES))
     write_delivered(delivered, masks)
     for number in range(1, n_videos + 1):
         link(predictions, folder / "predictions" / f"{number:05d}.parquet")
@@ -156,7 +182,10 @@ def _made_by_machine(project: Project, ledger: Ledger, round_id: int, n_videos: 
         )
         connection.execute(
             f"INSERT INTO delivered_batch BY NAME SELECT {round_id} AS round_id, video_id, "
-            f"{path % 'delivered'} AS path, n_frames AS n_covered, TIMESTAMP '2020-02-01' AS written_at FROM video"
+            f"{path % 'delivered'} AS path, n_frames AS n_covered, TIMESTAMP '2020-02-01' AS written_at, "
+            # The same while no other frame of the video was asked for.
+            f"sha256(video_id || '-' || (SELECT count(*) FROM selection s WHERE s.video_id = video.video_id "
+            f"AND s.round_id <= {round_id})) AS made_from FROM video"
         )
         connection.execute(
             f"INSERT INTO delivered SELECT {round_id}, video_id, 'teacher', n_frames, n_frames, 0.8 FROM video"
