@@ -24,7 +24,7 @@ def fingerprint_file(path: Path) -> str:
         OSError: the file is not there or cannot be read.
     """
     state = path.stat()
-    return _of_file(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns)
+    return _of_file(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 @lru_cache(maxsize=65536)

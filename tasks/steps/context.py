@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -20,6 +21,7 @@ from tasks.ledger.client import open_ledger
 from tasks.project.outlook import plan_of, rounds_that_learn
 
 if TYPE_CHECKING:
+    from al_core.stores.file_hashes import FileHashes
     from al_core.stores.frames import FrameStore
 
 
@@ -334,6 +336,21 @@ class RoundContext:
         from tasks.project.ingest import open_frames
 
         return open_frames(self.project, self.ledger, self.settings.frames)
+
+    @cached_property
+    def file_hashes(self) -> "FileHashes":
+        """Hashes of files that the project's steps made, of which unchanged ones are not read again."""
+        # Who only looks at results need not load what caches need.
+        from al_core.stores.file_hashes import FileHashes
+
+        return FileHashes(self.project.cache / "hashes")
+
+    def whole_files(self, files: Mapping[int, Path], noted: Mapping[str, str]) -> dict[int, Path]:
+        """Return the files, by video, that are as they were left, which hashes by video number as text tell."""
+        found = {v: file for v, file in files.items() if file.is_file()}
+        whole = {v: file for v, file in found.items() if self.file_hashes.of(file) == noted.get(str(v))}
+        self.file_hashes.keep()
+        return whole
 
     @cached_property
     def labels_before(self) -> list[FrameLabel]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.fingerprint import fingerprint
 from al_core.ledger.store import Ledger
 from al_core.records import COMPONENTS, ONE_SHOT, Progress, Shots, Video
 from al_core.settings import Settings
@@ -142,8 +142,7 @@ def predicted_before(context: RoundContext) -> dict[int, Path]:
         return {}
     paths = context.ledger.prediction_paths(context.before.round_id)
     files = {video: context.project.absolute(path) for video, path in paths.items()}
-    noted = before.hashes
-    return {v: file for v, file in files.items() if file.is_file() and fingerprint_file(file) == noted.get(str(v))}
+    return context.whole_files(files, before.hashes)
 
 
 def load_members_for(checkpoint: Path, settings: Settings) -> "list[Member]":

@@ -5,7 +5,7 @@ is done, and its file says otherwise. The step is done once more, with the label
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,18 @@ Steps = Mapping[str, Step[Any]]
 
 
 def repair_inputs(context: RoundContext, steps: Steps = STEPS) -> list[str]:
-    """Make sure of all files that the unfinished steps of a round read; returns what was made again, in words."""
+    """Make sure of all files that the unfinished steps of a round read; returns what was made again, in words.
+
+    Where a step was begun and did not end, they are read whole: a file that nobody wrote to may be why. Otherwise those
+    are read that changed since they were read last.
+    """
     with context.ledger.held():
         unfinished = [step for step in steps.values() if context.result(step.result) is None]
+        begun = any(context.ledger.step(context.round_id, step.name) is not None for step in unfinished)
+        hash_of = fingerprint_file if begun else context.file_hashes.of
         read = [(_shifted(context, shift), name) for step in unfinished for name, shift in step.reads]
-        damaged = [(other, name) for other, name in read if damaged_files(other, name, steps)]
+        damaged = [(other, name) for other, name in read if damaged_files(other, name, steps, hash_of)]
+        context.file_hashes.keep()
     return [words for other, name in damaged for words in repair_step(other, name, steps)]
 
 
@@ -54,14 +61,20 @@ def _shifted(context: RoundContext, shift: int) -> RoundContext:
     return context.before if shift else context
 
 
-def damaged_files(context: RoundContext, name: str, steps: Steps = STEPS) -> dict[int, Path]:
-    """Return the damaged files of a finished step by video; a checkpoint goes as video 0."""
+def damaged_files(
+    context: RoundContext, name: str, steps: Steps = STEPS, hash_of: Callable[[Path], str] = fingerprint_file
+) -> dict[int, Path]:
+    """Return the damaged files of a finished step by video; a checkpoint goes as video 0.
+
+    Args:
+        hash_of: returns the SHA-256 of a file.
+    """
     step = steps[name]
     result = context.result(step.result)
     made: Mapping[int, MadeFile] = {} if result is None else step.files(context, result)
-    return {video: file.path for video, file in made.items() if not _is_whole(file)}
+    return {video: file.path for video, file in made.items() if not _is_whole(file, hash_of)}
 
 
-def _is_whole(file: MadeFile) -> bool:
+def _is_whole(file: MadeFile, hash_of: Callable[[Path], str]) -> bool:
     """Tell whether a file is there, and is what it was where that is known."""
-    return file.path.is_file() and file.sha256 in (None, fingerprint_file(file.path))
+    return file.path.is_file() and file.sha256 in (None, hash_of(file.path))

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from al_core.fingerprint import fingerprint_file
 from tasks.steps.context import Predicted, Propagated, RoundContext
 
 
@@ -57,4 +56,4 @@ def _whole(
 ) -> dict[int, Path]:
     """Return the files of some videos; those that are not as they were left are not among them."""
     files = {v: context.project.absolute(paths[v]) for v in sorted(videos)}
-    return {v: file for v, file in files.items() if file.is_file() and fingerprint_file(file) == hashes.get(str(v))}
+    return context.whole_files(files, hashes)

@@ -1,5 +1,6 @@
 """What a finished step made is made again when it is damaged, and only then."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from al_core.fingerprint import fingerprint_file
 from al_core.settings import Settings
 from al_core.stores.delivered import write_delivered
+from al_core.stores.file_hashes import FILE
 from tasks.steps.context import Predicted, Propagated, RoundContext, Trained, hashes_of
 from tasks.steps.repair import repair_inputs, repair_step
 from tasks.steps.table import STEPS
@@ -125,6 +127,22 @@ def test_what_an_unfinished_step_reads_is_made_again(place, hashed):
         "'propagate' of round 2 is done again",
     ]
     assert hashed.is_file()
+
+
+def test_a_disk_that_loses_bits_by_itself_is_found_out_once_a_step_did_not_end(place, hashed):
+    step(place.ledger, 3, "select", 1.0)
+    noted = fingerprint_file(hashed)
+    hashed.write_bytes(hashed.read_bytes()[::-1])
+    state = hashed.stat()
+    kept = place.project.cache / "hashes" / FILE
+    kept.parent.mkdir(parents=True)
+    # Nothing that the file system says changed since the file was read.
+    unchanged = [state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, noted]
+    kept.write_text(json.dumps({str(hashed): unchanged}))
+    assert repair_inputs(place.context(3), place.steps) == []
+    place.ledger.begin_step(3, "request", "0" * 64)
+    assert len(repair_inputs(place.context(3), place.steps)) == 2
+    assert fingerprint_file(hashed) == noted
 
 
 def test_only_what_unfinished_steps_read_is_looked_at(place):
