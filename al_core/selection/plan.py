@@ -154,11 +154,13 @@ class Line:
             return None
         step = -(-(end - start) // MOST_FRAMES)
         frames = np.arange(start + 1, end, step)
-        tried = places[:: -(-len(places) // MOST_PLACES)]
+        apart = -(-len(places) // MOST_PLACES)
+        tried = places[::apart]
         best = _best_of(tried, self._gains(tried, frames, step, start, end), start, end)
-        around = places[np.abs(places - best) < -(-len(places) // MOST_PLACES)]
-        gains = self._gains(around, frames, step, start, end)
-        return self._offered(_best_of(around, gains, start, end), frames, step, start, end)
+        if apart > 1:
+            around = places[np.abs(places - best) < apart]
+            best = _best_of(around, self._gains(around, frames, step, start, end), start, end)
+        return self._offered(best, frames, step, start, end)
 
     def at(self, frame_idx: int) -> Spot | None:
         """Return what a label of the kind that is worth most brings in a frame; None where it has one."""
