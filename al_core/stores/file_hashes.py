@@ -5,15 +5,12 @@ that loses bits by itself changes none of these: where that is suspected, the co
 (:func:`al_core.fingerprint.fingerprint_file`).
 """
 
-import json
 import time
-from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from al_core.fingerprint import fingerprint_file
-from al_core.stores.disk_cache import DiskCache
+from al_core.stores.kept_by_key import KeptByKey
 
 FILE = "hashes.json"
 
@@ -24,16 +21,12 @@ apart: it is read again next time."""
 MOST_KEPT = 200_000
 """Files whose hashes are kept, at least all that were asked for."""
 
-_MOST_BYTES = 1_000_000_000
-
 
 class FileHashes:
     """Hashes of any files, kept in a folder that may be deleted at any time."""
 
     def __init__(self, folder: Path) -> None:
-        self._disk = DiskCache(folder, _MOST_BYTES)
-        self._asked: dict[str, list[Any]] = {}
-        self._fresh = False
+        self._kept: KeptByKey[list[Any]] = KeptByKey(folder, FILE)
 
     def of(self, path: Path) -> str:
         """Return the SHA-256 (64 hex digits) of a file's content; read only where it was not read as it is now.
@@ -43,28 +36,14 @@ class FileHashes:
         """
         name, state = str(path.absolute()), path.stat()
         seen = [state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns]
-        known = self._asked.get(name) or self._kept.get(name)
+        known = self._kept.get(name)
         if known is not None and known[:-1] == seen:
-            self._asked[name] = known
             return str(known[-1])
         found = fingerprint_file(path)
         if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > SETTLED_NS:
-            self._asked[name], self._fresh = [*seen, found], True
+            self._kept.put(name, [*seen, found])
         return found
 
     def keep(self) -> None:
         """Keep what was read, for later processes."""
-        if self._fresh:
-            newest = {**self._asked, **{name: row for name, row in self._kept.items() if name not in self._asked}}
-            kept = dict(islice(newest.items(), max(MOST_KEPT, len(self._asked))))
-            self._disk.put(FILE, json.dumps(kept).encode())
-            self._fresh = False
-
-    @cached_property
-    def _kept(self) -> dict[str, list[Any]]:
-        path = self._disk.use(FILE)
-        try:
-            found = {} if path is None else json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        self._kept.keep(MOST_KEPT)

@@ -52,13 +52,13 @@ def sketches_as_bytes(sketches: Mapping[str, Sketch]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_sketches(path: Path | None) -> dict[str, Sketch]:
+def read_sketches(path: Path) -> dict[str, Sketch]:
     """Return the sketches of a file; none where there is no file, or it is damaged or of another version."""
     try:
-        table = None if path is None else pq.read_table(path, page_checksum_verification=True)
+        table = pq.read_table(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError):
-        table = None
-    if table is None or not table.schema.equals(_SCHEMA):
+        return {}
+    if not table.schema.equals(_SCHEMA):
         return {}
     parts = {name: _parts(table[name].combine_chunks()) for name in _LISTS}
     columns = [parts[name] if name in parts else table["objects"].to_pylist() for name in Sketch._fields]

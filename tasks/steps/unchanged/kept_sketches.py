@@ -2,21 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 from al_core.fingerprint import fingerprint_file
 from al_core.records import FrameLabel, Video, fingerprint_labels
-from al_core.stores.disk_cache import DiskCache
+from al_core.stores.kept_by_key import KeptByKey
 from al_core.stores.sketches import Sketch, read_sketches, sketches_as_bytes
 from tasks.discovery.found_masks import DISCOVERY_ROUND
 from tasks.steps.context import Propagated, RoundContext
 from tasks.steps.unchanged.made_from import hashed
 
 FILE = "sketches.parquet"
-
-_MOST_BYTES = 4_000_000_000
-"""Ten million frames take a tenth of it."""
 
 _ROUNDS_KEPT = 2
 """So many sketches are kept for each video, the newest."""
@@ -30,9 +26,8 @@ class KeptSketches:
 
     def __init__(self, context: RoundContext) -> None:
         self._context = context
-        self._disk = DiskCache(context.project.cache / "selection", _MOST_BYTES)
-        self._used: dict[str, Sketch] = {}
-        self._fresh = False
+        folder = context.project.cache / "selection"
+        self._sketches: KeptByKey[Sketch] = KeptByKey(folder, FILE, read_sketches, sketches_as_bytes)
 
     def of(self, video: Video, make: Callable[[], Sketch], cue: Callable[[], Any] | None = None) -> Sketch:
         """Return the sketch of a video.
@@ -42,25 +37,17 @@ class KeptSketches:
             cue: tells how much stands out in its frames, where that counts; see :class:`Sketch`.
         """
         key = self._key(video)
-        found = self._used.get(key) or self._kept.get(key)
-        if found is None:
-            found, self._fresh = make(), True
-        if cue is not None and not len(found.cue):
-            found, self._fresh = found._replace(cue=cue()), True
-        self._used[key] = found
+        found = self._sketches.get(key)
+        if found is not None and (cue is None or len(found.cue)):
+            return found
+        found = make() if found is None else found
+        found = found if cue is None else found._replace(cue=cue())
+        self._sketches.put(key, found)
         return found
 
     def keep(self) -> None:
         """Keep what was made anew, for later rounds."""
-        if self._fresh:
-            newest = {**self._used, **{key: kept for key, kept in self._kept.items() if key not in self._used}}
-            most = max(_ROUNDS_KEPT * len(self._context.ledger.video_lengths()), len(self._used))
-            self._disk.put(FILE, sketches_as_bytes(dict(islice(newest.items(), most))))
-            self._fresh = False
-
-    @cached_property
-    def _kept(self) -> dict[str, Sketch]:
-        return read_sketches(self._disk.use(FILE))
+        self._sketches.keep(_ROUNDS_KEPT * len(self._delivered))
 
     @cached_property
     def _delivered(self) -> dict[int, str]:

@@ -39,7 +39,7 @@ def test_of_a_damaged_file_nothing_is_known(tmp_path, damage):
 
 def test_without_a_file_or_a_sketch_nothing_is_known(tmp_path):
     (tmp_path / "file").write_bytes(sketches_as_bytes({}))
-    assert read_sketches(tmp_path / "file") == read_sketches(tmp_path / "none") == read_sketches(None) == {}
+    assert read_sketches(tmp_path / "file") == read_sketches(tmp_path / "none") == {}
 
 
 def test_a_file_of_another_version_says_nothing(tmp_path):
