@@ -1,4 +1,4 @@
-"""Values by key in one file, which is read whole when it is first asked, written whole, and may be deleted at any time."""
+"""Values by key in one file: read whole when it is first asked, written whole; it may be deleted at any time."""
 
 import json
 from collections.abc import Callable, Mapping
