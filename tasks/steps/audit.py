@@ -1,6 +1,6 @@
 """Audit what a round delivers, credit its labels with what they changed, and close the round."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from al_core.campaign.audited import AuditSize, full_size
@@ -23,6 +23,9 @@ from tasks.steps.context import Audited, Chosen, RoundContext, asking_rounds, st
 
 if TYPE_CHECKING:
     from al_core.evaluation.video_quality import Measurement
+
+READ_AT_ONCE = 64
+"""Videos whose truth is read together: each question to the ledger takes longer than to read that of one."""
 
 
 def audit_inputs(context: RoundContext) -> dict[str, Any]:
@@ -64,9 +67,8 @@ def audit_videos(
         human.setdefault(label.frame.video_id, set()).add(label.frame.frame_idx)
     ended = ledger.ended_categories()
     rows: dict[int, list[Measurement]] = {}
-    for done, video in enumerate(videos, start=1):
+    for done, (video, truth) in enumerate(_with_truth(ledger, videos, paths), start=1):
         path, mine = paths.get(video.video_id), human.get(video.video_id, set())
-        truth = ledger.truth(video.video_id) if path is not None else {}
         rows[video.video_id] = []
         if truth and path is not None:
             found = read_delivered(context.project.absolute(path), sorted(set(truth) | mine))
@@ -75,6 +77,16 @@ def audit_videos(
         on_progress(Progress(done, len(videos), video.name))
     ledger.put_qualities(context.round_id, list(rows.items()))
     return rows
+
+
+def _with_truth(
+    ledger: Ledger, videos: Sequence[Video], wanted: Container[int]
+) -> Iterator[tuple[Video, dict[int, FrameLabel]]]:
+    """Yield each video with the truth of its frames; none of those that are not ``wanted``."""
+    for first in range(0, len(videos), READ_AT_ONCE):
+        some = videos[first : first + READ_AT_ONCE]
+        truths = ledger.truths([video.video_id for video in some if video.video_id in wanted])
+        yield from ((video, truths.get(video.video_id, {})) for video in some)
 
 
 def measure_holdout(project: Project, ledger: Ledger) -> int:

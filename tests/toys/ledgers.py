@@ -136,10 +136,10 @@ def import_tables(*frame_indices: int, category: str = "object") -> dict[str, pa
     return {"frames": frames, "masks": masks}
 
 
-def frame_rows(uncertainty):
-    """Per-frame predictions with the given uncertainty and all components zero."""
+def frame_rows(uncertainty, **parts):
+    """Per-frame predictions with the given uncertainty, and all components zero but for some ``parts`` of it."""
     n = len(uncertainty)
-    columns = {name: np.zeros(n, np.float32) for name in COMPONENTS}
+    columns = {name: np.full(n, parts.get(name, 0), np.float32) for name in COMPONENTS}
     return pa.table(
         {
             "frame_idx": np.arange(n, dtype=np.int32),

@@ -65,7 +65,8 @@ def happened(ledger: Ledger) -> dict[str, Any]:
         ledger.begin_step(1, name, "abc")
         ledger.finish_step(1, name, {"loss": 0.5}, 1.0)
     ledger.put_training_curve(1, [(1, 0.5, 0.01)])
-    ledger.put_predictions(1, 1, frame_rows([0.5, float("nan"), 0.75]), "a.parquet", "abc")
+    rows = frame_rows([0.5, float("nan"), 0.75], existence_disagreement=0.25)
+    ledger.put_predictions(1, 1, rows, "a.parquet", "abc")
     ledger.put_delivered(1, 1, "d.parquet", 12, [("human", 1, 1, 1.0)], [("human", 1, 1)], "abc", "{}")
     ledger.put_qualities(1, [(1, [(None, "all", "j", 0.7, 11), (1, "human", "j", 0.5, 1)])])
     ledger.finish_round(1, None)
@@ -175,7 +176,8 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "least_certain_per_video": {"round_id": 1, "limit": 2},
         "components_of": {"round_id": 1, "frames": [frame]}, "rounds": {}, "last_round": {}, "round": {"round_id": 1},
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
-        "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1}, "video_lengths": {},
+        "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1},
+        "truths": {"videos": [1]}, "video_lengths": {},
         "drawn_tracks": {"video_id": 1},
         "audit_samples": {"round_id": 1}, "audit_answers": {"round_id": 1}, "audit_answers_so_far": {},
         "certificates": {},

@@ -1,6 +1,6 @@
 """Videos, frames, categories, and the ground truth that is held back from the loop."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -179,10 +179,24 @@ class VideoOperations(Operations):
                 [video_id, sorted(wanted)],
             ).fetchall()
             ended = stands_for(connection)
-        masks: dict[int, list[MaskLabel]] = {index: [] for index in sorted(wanted)}
-        for frame_idx, *mask in rows:
-            masks[frame_idx] += standing((mask_of(*mask),), ended)
-        return {index: FrameLabel(FrameRef(video_id, index), tuple(found)) for index, found in masks.items()}
+        known = [(video_id, index) for index in sorted(wanted)]
+        return _truths(known, [(video_id, *row) for row in rows], ended).get(video_id, {})
+
+    @reads
+    def truths(self, videos: Sequence[int]) -> dict[int, dict[int, FrameLabel]]:
+        """Return the held-back ground truth of some videos, of those that have any; see :meth:`truth`."""
+        some = [sorted(videos)]
+        with self._connector.session() as connection:
+            frames = connection.execute(
+                "SELECT video_id, frame_idx FROM truth_frame WHERE video_id IN (SELECT unnest(?::INTEGER[])) "
+                "ORDER BY 1, 2", some).fetchall()  # fmt: skip
+            rows = connection.execute(
+                "SELECT video_id, frame_idx, track_id, category_id, height, width, rle_counts FROM truth JOIN video "
+                "USING (video_id) WHERE video_id IN (SELECT unnest(?::INTEGER[])) ORDER BY 1, 2, 3",
+                some,
+            ).fetchall()
+            ended = stands_for(connection)
+        return _truths(frames, rows, ended)
 
     @reads
     def video_places(self) -> dict[int, str]:
@@ -238,3 +252,24 @@ def _video(row: tuple[Any, ...], files: Sequence[str]) -> Video:
     fps = Fraction(numerator, denominator)
     known = (video_id, name, uri, kind, sha256, fps, n_frames, height, width, rotation, variable_fps)
     return Video(*known, identities=Identities(identities), files=tuple(files), bits=bits)
+
+
+def _truths(
+    frames: Iterable[tuple[int, int]], rows: Iterable[tuple[Any, ...]], ended: Mapping[int, int]
+) -> dict[int, dict[int, FrameLabel]]:
+    """Return truth by video and frame.
+
+    Args:
+        frames: (video, frame) of all that is known.
+        rows: video, frame and mask of each object, in order.
+        ended: what stands for categories that are no more.
+    """
+    masks: dict[int, dict[int, list[MaskLabel]]] = {}
+    for video_id, frame_idx in frames:
+        masks.setdefault(video_id, {})[frame_idx] = []
+    for video_id, frame_idx, *mask in rows:
+        masks[video_id][frame_idx] += standing((mask_of(*mask),), ended)
+    return {
+        video: {index: FrameLabel(FrameRef(video, index), tuple(found)) for index, found in mine.items()}
+        for video, mine in masks.items()
+    }

@@ -60,6 +60,8 @@ def test_truth_tells_nothing_here_from_unknown(tmp_path):
     assert list(known) == [0, 3]
     assert known[0].masks[0].rle == square()
     assert known[3].masks == ()
+    # Of a video without truth, and of one that there is not, nothing is known.
+    assert ledger.truths([1, 9, stored.video_id]) == {stored.video_id: known}
 
 
 def test_a_video_that_was_moved_keeps_all_but_its_place(ledger):
