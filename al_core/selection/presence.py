@@ -118,7 +118,7 @@ def presence_of(mine: Sequence[bool], everywhere: Sequence[bool], stays: Iterabl
     return Presence(rate, (USUAL_STAY * STAYS_KNOWN + sum(known)) / (STAYS_KNOWN + len(known)))
 
 
-def stays_of(shown: Sequence[bool]) -> list[int]:
+def stays_of(shown: Sequence[bool] | NDArray[np.bool_]) -> list[int]:
     """Return the lengths of the stretches in which something is shown; none where that is always or never so."""
     values = np.asarray(shown, bool)
     if values.all() or not values.any():
