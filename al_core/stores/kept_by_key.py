@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -64,7 +65,9 @@ class KeptByKey(Generic[V]):
         """Write the file where something was noted: ``most`` values, and at least all that were used."""
         if self._fresh:
             newest = {**self._used, **{key: value for key, value in self._there.items() if key not in self._used}}
-            self._disk.put(self._name, self._write(dict(islice(newest.items(), max(most, len(self._used))))))
+            # It only saves time: a disk that is full is told by what has to be written.
+            with suppress(OSError):
+                self._disk.put(self._name, self._write(dict(islice(newest.items(), max(most, len(self._used))))))
             self._fresh = False
 
     @cached_property

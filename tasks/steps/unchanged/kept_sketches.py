@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
-from al_core.fingerprint import fingerprint_file
 from al_core.records import FrameLabel, Video, fingerprint_labels
 from al_core.stores.kept_by_key import KeptByKey
 from al_core.stores.sketches import Sketch, read_sketches, sketches_as_bytes
@@ -48,6 +47,7 @@ class KeptSketches:
     def keep(self) -> None:
         """Keep what was made anew, for later rounds."""
         self._sketches.keep(_ROUNDS_KEPT * len(self._delivered))
+        self._context.file_hashes.keep()
 
     @cached_property
     def _delivered(self) -> dict[int, str]:
@@ -94,4 +94,4 @@ class KeptSketches:
     def _hash(self, path: str) -> str:
         file = self._context.project.absolute(path)
         # Who reads what is not there says so.
-        return fingerprint_file(file) if file.is_file() else ""
+        return self._context.file_hashes.of(file) if file.is_file() else ""

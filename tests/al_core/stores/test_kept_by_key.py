@@ -51,3 +51,11 @@ def test_those_used_last_stay_and_all_that_were_used(tmp_path):
 def test_of_a_damaged_file_nothing_is_known(tmp_path, damage):
     (tmp_path / "values.json").write_bytes(damage)
     assert kept(tmp_path).get("a") is None
+
+
+def test_a_disk_that_takes_nothing_stops_nobody(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    first = kept(tmp_path / "file")
+    first.put("a", 1)
+    first.keep(10)
+    assert first.get("a") == 1
