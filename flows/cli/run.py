@@ -237,10 +237,14 @@ def _tell_outcome(console: Any, project: Project, ledger: "Ledger", outcome: "Ro
 
 
 def _where_people_label(project: Project, ledger: "Ledger", round_id: int) -> str:
+    from tasks.ledger.client import living_owner
+
     annotator = ledger.round(round_id).settings.annotator
     again = "then give the same command again"
     match annotator.backend:
         case "page":
+            if (owner := living_owner(project)) is not None:
+                return f"people label at {owner.links_to or owner.url}, and it goes on by itself"
             return f"people label while it is served, and it goes on by itself: fewframes serve {project.option}"
         case "label_studio":
             return f"people label at {annotator.label_studio_url}; {again}"

@@ -253,7 +253,7 @@ class _Waiting:
         """Tell for how long it was waited once that is longer than usual, and when that is over."""
         waited = self._clock() - self._began
         if waited > _USUAL_SECONDS:
-            note = f"not up after {waited:.0f} s; on a busy machine it has {_MOST_PATIENCE:.0f}"
+            note = f"up to {_MOST_PATIENCE:.0f} s on a busy machine"
             on_progress(Progress(int(over), 1, "" if over else note))
 
     def told(self) -> str:

@@ -43,7 +43,7 @@ from tasks.report.round_rows import quality_by_video
 from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
 from tasks.web.auth import Labeller, Person, at_least
-from tasks.web.error_responses import ApiError
+from tasks.web.error_responses import ApiError, way_up
 from tasks.web.pages import language_of
 from tasks.web.state import Context, WebContext
 
@@ -79,11 +79,6 @@ def frame_of(request: Request, context: Context, person: Person) -> Frame:
 
 
 Around = Annotated[Frame, Depends(frame_of)]
-
-
-def way_up(request: Request) -> str:
-    """Return the relative address of the start page, "../": a proxy may show all pages below another path."""
-    return "../" * (request.scope["path"].count("/") - 1) or "./"
 
 
 def _from(request: Request, links: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,9 @@
-"""Answers to errors: ``{"error": what, "mend": what to do}``, with the HTTP status of each class."""
+"""Answers to errors: ``{"error": what, "mend": what to do}``, with the HTTP status of each class.
 
+Who opens an address in a browser reads the same as a page.
+"""
+
+import html
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from al_core import errors
@@ -63,6 +67,14 @@ _MENDS = {
 }
 
 
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{what} – fewframes</title><link rel="stylesheet" href="{up}static/now/page.css"></head>
+<body class="start"><main><h1>{what}.</h1><p>{mend}</p><p><a class="button" href="{up}">The first page</a></p></main>
+</body></html>
+"""
+
+
 class ApiError(Exception):
     """A call that is refused.
 
@@ -101,28 +113,36 @@ def add_error_handlers(app: FastAPI) -> None:
     """Let every error of an application be answered in the one form."""
 
     @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body, error.status)
+    async def refused(request: Request, error: ApiError) -> Response:
+        return _answer(request, error.status, **error.body)
 
     @app.exception_handler(FewframesError)
-    async def own(_: Request, error: FewframesError) -> JSONResponse:
+    async def own(request: Request, error: FewframesError) -> Response:
         status, mend = next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("%s: %s", type(error).__name__, error)
         owner = {"owner": error.owner} if isinstance(error, errors.StaleLease) else {}
-        return _answer(status, str(error), mend, **owner)
+        return _answer(request, status, str(error), mend, **owner)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> Response:
         mend = _MENDS.get(HTTPStatus(error.status_code), "Check the call.")
-        return _answer(error.status_code, str(error.detail), mend)
+        return _answer(request, error.status_code, str(error.detail), mend)
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", "Correct that field.")
+        return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", "Correct that field.")
 
 
-def _answer(status: int, error: str, mend: str, **more: str | None) -> JSONResponse:
+def way_up(request: Request) -> str:
+    """Return the relative address of the start page, "../": a proxy may show all pages below another path."""
+    return "../" * (request.scope["path"].count("/") - 1) or "./"
+
+
+def _answer(request: Request, status: int, error: str, mend: str, **more: Any) -> Response:
+    if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+        words = {"what": html.escape(error[:1].upper() + error[1:]), "mend": html.escape(mend), "up": way_up(request)}
+        return HTMLResponse(_PAGE.format_map(words), status)
     return JSONResponse({"error": error, "mend": mend, **more}, status)

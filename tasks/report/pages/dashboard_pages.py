@@ -25,6 +25,9 @@ from tasks.reviews.approvals import Approvals
 
 MAX_CHANGES = 20
 MAX_ROUNDS = 20
+NO_LABELS = "1970-01-01T00:00:00"
+"""What a step notes as the time of the newest answer where there is none."""
+
 FOOTER = "fewframes. Every figure names whose masks it is about; the page follows the ledger by itself."
 
 
@@ -245,6 +248,8 @@ def _result(result: Mapping[str, Any] | None) -> str:
     """Say the plain values of a step's result; lists are counted."""
     told = []
     for name, value in (result or {}).items():
+        if value == NO_LABELS:
+            continue
         shown = f"{len(value):,}" if isinstance(value, list | dict) else str(value)
         told.append(f"{name} {shown[:40]}")
     return " · ".join(told)

@@ -13,6 +13,8 @@ from PIL import Image
 
 from al_core.ledger.campaign.steering import Pause
 from al_core.ledger.file.connection import Connector
+from al_core.ledger.file.owner import Owner
+from al_core.ledger.file.signature import Signature
 from al_core.ledger.store import Ledger
 from al_core.records import LabelRequest
 from al_core.settings import Settings, load_settings
@@ -133,6 +135,15 @@ def test_where_people_label_depends_on_the_back_end_of_the_round(tmp_path, flows
     ledger_with_clip(tmp_path).begin_round(Settings().changed(changes))
     flows.ends = outcome(waiting=3)
     assert said in run("run", tmp_path)[1]
+
+
+def test_where_people_label_is_told_of_a_project_that_is_served(tmp_path, flows, monkeypatch):
+    ledger_with_clip(tmp_path).begin_round(Settings())
+    flows.ends = outcome(waiting=3)
+    owner = Owner(Signature.of(tmp_path), "http://127.0.0.1:8611", "", "")
+    monkeypatch.setattr("tasks.ledger.client.living_owner", lambda _: owner)
+    said = run("run", tmp_path)[1]
+    assert "waits for 3 labels: people label at http://127.0.0.1:8611, and it goes on by itself." in said
 
 
 @pytest.mark.parametrize("command", ["run", "round"])

@@ -152,7 +152,7 @@ def test_waiting_longer_than_usual_is_told_and_so_is_its_end():
     waiting, told = servers._Waiting(SimpleNamespace(pid=1), 120.0, lambda: now[0]), []
     for now[0], over in ((14.0, False), (16.2, False), (80.0, True)):
         waiting.tell(lambda progress: told.append((progress.done, progress.note)), over)
-    assert told == [(0, "not up after 16 s; on a busy machine it has 600"), (1, "")]
+    assert told == [(0, "up to 600 s on a busy machine"), (1, "")]
 
 
 def test_a_server_that_computes_is_waited_for_and_not_for_ever(monkeypatch):

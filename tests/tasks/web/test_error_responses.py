@@ -33,6 +33,23 @@ def answer_to():
     return ask
 
 
+def test_who_opens_an_address_in_a_browser_reads_a_page():
+    app = FastAPI()
+    add_error_handlers(app)
+
+    @app.get("/dashboard/videos")
+    def fail():
+        raise ApiError(403, "this is for <you>", "Ask the lead.")
+
+    client, browser = TestClient(app), {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.get("/dashboard/videos", headers=browser)
+    assert page.status_code == 403
+    assert "<h1>This is for &lt;you&gt;.</h1><p>Ask the lead.</p>" in page.text
+    assert 'href="../"' in page.text
+    assert "Check the address." in client.get("/nowhere", headers=browser).text
+    assert client.get("/dashboard/videos").json() == {"error": "this is for <you>", "mend": "Ask the lead."}
+
+
 @pytest.mark.parametrize("cls", OWN)
 def test_every_error_of_the_product_has_a_status_and_says_what_to_do(cls, answer_to):
     assert cls in STATUSES, f"{cls.__name__} has no entry in STATUSES"

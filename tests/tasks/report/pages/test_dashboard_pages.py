@@ -183,9 +183,13 @@ def test_a_round_links_to_its_run_where_prefect_can_be_reached(finished):
     assert "· Prefect run 1&lt;2</p>" in dashboard_pages.runs([this], steps, {}, "", FRAME)
 
 
+NONE_YET = "1970-01-01T00:00:00"
+"""When the newest answer came, of a step that had none."""
+
+
 def test_results_of_steps_are_plain_and_lists_are_counted(finished):
     _, ledger, _ = finished
-    this = replace(ledger.steps()[0], result={"hashes": [1, 2, 3], "loss": 0.5, "note": "x" * 99})
+    this = replace(ledger.steps()[0], result={"as_of": NONE_YET, "hashes": [1, 2, 3], "loss": 0.5, "note": "x" * 99})
     failed = replace(this, error=f"NoSpace: {HOSTILE}", code="1.0+abc")
     html = dashboard_pages.runs(ledger.rounds()[:1], [this, failed], {}, "", FRAME)
     first, second = Page(html).tables[0][1:]
