@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from al_core.errors import OutputExists
 
 
 @contextmanager
@@ -46,6 +48,19 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write bytes to a file, whole or not at all (see :func:`replaced`)."""
     with replaced(path) as unfinished:
         unfinished.write_bytes(data)
+
+
+def check_spared(out: Path, precious: Iterable[Path]) -> None:
+    """Check that what is written to a file or folder takes the place of nothing that must stay.
+
+    Raises:
+        OutputExists: ``out`` is one of these paths, or holds one.
+    """
+    place = out.resolve()
+    for path in precious:
+        kept = path.resolve()
+        if place == kept or place in kept.parents:
+            raise OutputExists(f"{out} is, or holds, {kept}, which would be lost: choose another name")
 
 
 def json_bytes(content: Any) -> bytes:

@@ -9,6 +9,7 @@ from al_core.errors import BadLabel
 from al_core.evaluation.metrics import JAndF
 from al_core.evaluation.video_quality import evaluate_video
 from al_core.export.davis import index_image, write_index_png
+from al_core.files import check_spared
 from al_core.footage.clips import Clip, ClipFrames, clips_of
 from al_core.fusion import combine, fuse, members, propagations
 from al_core.fusion.choice import Choice, choose
@@ -86,8 +87,10 @@ def propagate_sequence(
         BadVideo: there is no such folder, or no sequence in it.
         UnknownName: a sequence or a propagator that is not there.
         BadLabel: a frame that is not there, or has no mask.
+        OutputExists: ``out / name`` is where the sequence's own frames or masks are.
     """
     (clip,) = clips_of(data, [name])
+    check_spared(out / name, filter(None, (clip.source.path, clip.source.masks)))
     marks = evenly(clip.n_frames, labelled) if isinstance(labelled, int) else labelled
     labels = labels_of(clip, marks)
     frames = Clip(clip.source, settings.frames.working_long_side)

@@ -17,6 +17,7 @@ from al_core.export import HOLDS_SPLITS
 from al_core.export.contents import ExportClip, ExportOptions, ExportReport, OnProgress, check_free
 from al_core.export.exporters import EXPORTERS, write_export
 from al_core.export.splits import Leak, leaks, sampled, split_videos
+from al_core.files import check_spared
 from al_core.footage.video import decode
 from al_core.ledger.campaign.categories import standing
 from al_core.ledger.store import Ledger
@@ -83,6 +84,7 @@ def export_project(
         OutputExists: ``out`` is there and must not be replaced.
     """
     EXPORTERS.check(format)
+    _spare_footage(project, ledger, out, options)
     clips, frozen, notes = _gathered(project, ledger, frames, choice or Choice())
     options = _vouched(options or ExportOptions(), frozen)
     if format in HOLDS_SPLITS and len(clips) > 1:
@@ -139,6 +141,7 @@ def export_splits(
         OutputExists: one of the folders is there; nothing is written then.
     """
     EXPORTERS.check(format)
+    _spare_footage(project, ledger, out, options)
     clips, frozen, notes = _gathered(project, ledger, frames, choice or Choice())
     options = _vouched(options or ExportOptions(), frozen)
     splits, categories = _split(clips, shares, seed, options), ledger.categories()
@@ -154,6 +157,12 @@ def export_splits(
             reports[split] = write_export(format, members, categories, out / split, options, on_progress, notes)
             notes = []
     return SplitReport(reports, splits, tuple(_leaks(frames, clips, splits)))
+
+
+def _spare_footage(project: Project, ledger: Ledger, out: Path, options: ExportOptions | None) -> None:
+    """Check that an earlier export that is to be replaced is no footage of the project, and not the project."""
+    if options is not None and options.overwrite and out.exists():
+        check_spared(out, [project.ledger_path, *(Path(video.uri) for video in ledger.videos())])
 
 
 def _vouched(options: ExportOptions, frozen: FrozenMasks) -> ExportOptions:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from al_core.errors import BadLabel, UnknownName
+from al_core.errors import BadLabel, OutputExists, UnknownName
 from al_core.export.davis import write_index_png
 from al_core.footage.images import read_indices
 from al_core.settings import Settings
@@ -45,6 +45,15 @@ def test_labels_are_spread_with_half_a_step_at_both_ends() -> None:
     assert evenly(3, 3) == [0, 1, 2]
     with pytest.raises(BadLabel, match="4 labels were asked for, the sequence has 3 frames"):
         evenly(3, 4)
+
+
+@pytest.mark.parametrize("part", ["JPEGImages", "Annotations"])
+def test_the_sequence_itself_is_never_written_over(clip: MoverClip, tmp_path: Path, part: str) -> None:
+    place = tmp_path / "davis" / part / "480p"
+    before = {file: file.read_bytes() for file in (place / "disks").iterdir()}
+    with pytest.raises(OutputExists, match="disks, which would be lost: choose another name"):
+        propagate_sequence(tmp_path / "davis", "disks", [2], ["flow"], place, tmp_path / "cache", Settings())
+    assert {file: file.read_bytes() for file in (place / "disks").iterdir()} == before
 
 
 def test_two_labels_give_a_mask_for_every_frame(clip: MoverClip, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -134,6 +135,19 @@ def test_an_earlier_export_is_replaced_only_when_asked(labelled, tmp_path):
         export_project(*labelled, "coco", tmp_path / "out")
     report = export_project(*labelled, "coco", tmp_path / "out", ExportOptions(overwrite=True, images=False))
     assert report.files == 2
+
+
+def test_footage_and_ledger_are_never_replaced(labelled):
+    project, ledger, frames = labelled
+    (video,) = ledger.videos()
+    for precious in (Path(video.uri), Path(video.uri).parent, project.ledger_path, project.root):
+        with pytest.raises(OutputExists):
+            export_project(project, ledger, frames, "coco", precious, ExportOptions(overwrite=True))
+    for precious in (Path(video.uri), project.ledger_path):
+        with pytest.raises(OutputExists, match="which would be lost: choose another name"):
+            export_project(project, ledger, frames, "overlay-mp4", precious, ExportOptions(overwrite=True))
+    assert Path(video.uri).exists()
+    assert ledger.videos() == [video]
 
 
 def test_only_some_videos(tmp_path):
