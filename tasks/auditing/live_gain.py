@@ -7,6 +7,7 @@ import numpy as np
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.label_credit import LEAST_CONTROL, Credit, live_gain
 from al_core.ledger.store import Ledger
+from tasks.languages.phrases import numeral, t
 from tasks.steps.context import Audited, standing_rounds
 
 
@@ -26,7 +27,8 @@ class Proof:
         """Return the gain, or why there is none yet, as people read it."""
         if self.gain is not None:
             return gain_in_words(self.gain)
-        return f"too early to say what choosing gains: {self.n_random} of {LEAST_CONTROL} random labels are known"
+        early = "too early to say what choosing gains: {n} of {all} random labels are known"
+        return t(early, n=self.n_random, all=LEAST_CONTROL)
 
 
 def gain_so_far(ledger: Ledger) -> Estimate | None:
@@ -47,6 +49,9 @@ def proof_so_far(ledger: Ledger) -> Proof:
 
 def gain_in_words(gain: Estimate) -> str:
     """Return the gain as people read it."""
-    return (
-        f"a second of labelling changes {gain.value:.2f} times as much as at random ({gain.low:.2f} to {gain.high:.2f})"
+    return t(
+        "a second of labelling changes {gain} times as much as at random ({low} to {high})",
+        gain=numeral(gain.value, ".2f"),
+        low=numeral(gain.low, ".2f"),
+        high=numeral(gain.high, ".2f"),
     )

@@ -19,6 +19,7 @@ from al_core.evaluation.target_forecast import (
 from al_core.ledger.store import Ledger
 from al_core.settings import Settings, StoppingSettings
 from tasks.auditing.round_estimates import RoundEstimates, lower_bound
+from tasks.languages.phrases import counted, numeral, t
 from tasks.report.formatting import duration, many, percent, score
 
 METRICS = {"good": "the share of good masks", "j": "J", "jf": "J&F"}
@@ -46,36 +47,59 @@ class TargetOutlook:
 
     def in_words(self) -> str:
         """Return all of it, as people read it."""
-        told = [f"Target: {METRICS[self.stopping.target_metric]} of at least {self.stopping.target_quality:g}, assured"]
-        told[0] += f" with {percent(self.stopping.target_confidence)} confidence."
+        told = [
+            t(
+                "Target: {metric} of at least {quality}, assured with {confidence} confidence.",
+                metric=t(METRICS[self.stopping.target_metric]),
+                quality=numeral(self.stopping.target_quality, "g"),
+                confidence=percent(self.stopping.target_confidence),
+            )
+        ]
         if self.newest is not None:
             last, figure = self.points[-1], self.newest
-            rests = f"{figure.grade}, {score(figure.value)} on {many(figure.n, 'answer')}"
-            told.append(f"The audit of round {last.round_id} assures {last.least:.3f} ({rests}).")
+            told.append(
+                t(
+                    "The audit of round {round} assures {least} ({grade}, {value} on {answers}).",
+                    **{"round": last.round_id, "least": score(last.least), "grade": t(figure.grade)},
+                    **{"value": score(figure.value), "answers": many(figure.n, "answer")},
+                )
+            )
         told.append(self.when())
         if self.scores:
             held = sum(one.held for one in self.scores)
-            told.append(f"Of {many(len(self.scores), 'forecast')} of a round's estimate, {held} held.")
+            one, some = (
+                "Of {n} forecast of a round's estimate, {held} held.",
+                "Of {n} forecasts of a round's estimate, {held} held.",
+            )
+            told.append(counted(len(self.scores), one, some, held=held))
         return " ".join(told)
 
     def when(self) -> str:
         """Say when the target will be met."""
         if self.forecast is None:
-            return (
-                f"When it will be met is forecast from {FEWEST} audited rounds on; "
-                f"{many(len(self.points), 'round')} {'is' if len(self.points) == 1 else 'are'} known."
+            return counted(
+                len(self.points),
+                "When it will be met is forecast from {fewest} audited rounds on; {n} round is known.",
+                "When it will be met is forecast from {fewest} audited rounds on; {n} rounds are known.",
+                fewest=FEWEST,
             )
         left, needed = self.forecast.to_target, self.forecast.needed
         if left.value == 0:
-            return "It is met."
+            return t("It is met.")
         rounds = left.value / self.round_seconds if self.round_seconds else math.inf
-        if math.isinf(left.value):
-            more = "not expected to be met as things go"
-        else:
-            more = f"expected to be met after about {duration(left.value)} more of labelling"
-            more += f", in about {many(max(1, round(rounds)), 'round')}" if math.isfinite(rounds) else ""
-        span = f"between {_time(left.low)} and {_time(left.high)} with 95 % confidence"
-        return f"It is {more} ({span}); an audit assures it from an estimate of about {needed:.3f} on."
+        more = t("not expected to be met as things go")
+        if math.isfinite(left.value):
+            more = t("expected to be met after about {time} more of labelling", time=duration(left.value))
+            if math.isfinite(rounds):
+                more += t(", in about {rounds}", rounds=many(max(1, round(rounds)), "round"))
+        return t(
+            "It is {more} (between {low} and {high} with 95 % confidence); an audit assures it from an estimate of "
+            "about {needed} on.",
+            more=more,
+            low=_time(left.low),
+            high=_time(left.high),
+            needed=score(needed),
+        )
 
 
 def target_outlook(ledger: Ledger, settings: Settings, estimates: Sequence[RoundEstimates]) -> TargetOutlook | None:
@@ -109,4 +133,4 @@ def _point(round_id: int, figure: QualityEstimate, spent: Mapping[int, float], c
 
 
 def _time(seconds: float) -> str:
-    return "an unknown time" if math.isinf(seconds) else duration(seconds)
+    return t("an unknown time") if math.isinf(seconds) else duration(seconds)

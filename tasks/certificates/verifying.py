@@ -14,6 +14,7 @@ from al_core.stores.delivered import read_delivered
 from tasks.certificates.delivered_population import population_of
 from tasks.certificates.frozen_masks import FrozenMasks
 from tasks.certificates.issuing import MASKS, Look, Wish, certificate_of, decide, judges_of, spent_in
+from tasks.languages.phrases import numeral, t
 from tasks.steps.context import hashes_of
 
 
@@ -158,14 +159,21 @@ def _not_covered(ledger: Ledger, certificate: Certificate) -> Iterator[Finding]:
 def in_words(accepted: tuple[Accepted, ...], kind: str) -> str:
     """Return what is accepted, as people read it."""
     if not accepted:
-        return f"no {kind} are accepted"
+        return t("no {kind} are accepted", kind=t(kind))
+    return "; ".join(_one_in_words(one, kind) for one in accepted)
+
+
+def _one_in_words(one: Accepted, kind: str) -> str:
+    counts = {"n": one.masks, "bad": one.failed, "all": one.audited}
     if kind != MASKS:
-        return "; ".join(
-            f"at most {a.bound:.1%} of {a.masks} frames lack an object ({a.failed} of {a.audited})" for a in accepted
+        return t(
+            "at most {share} of {n} frames lack an object ({bad} of {all})", share=numeral(one.bound, ".1%"), **counts
         )
-    return "; ".join(
-        f"{a.masks} masks with confidence {a.confidence:.3f} or more"
-        + ("" if a.category_id is None else f" of category {a.category_id}")
-        + f", {a.failed} of {a.audited} audited are bad"
-        for a in accepted
+    return t(
+        "{n} masks with confidence {confidence} or more, {bad} of {all} audited are bad"
+        if one.category_id is None
+        else "{n} masks with confidence {confidence} or more of category {category}, {bad} of {all} audited are bad",
+        confidence=numeral(one.confidence, ".3f"),
+        category=one.category_id,
+        **counts,
     )

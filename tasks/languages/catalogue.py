@@ -22,6 +22,9 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(r'(\s(?:title|aria-label|placeholder|alt)=")([^"]+)(")')
 _HOLE = re.compile(r"\{\d\}")
 _HINT = re.compile(r"(.+) \(([^()]+)\)")
+_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?%?")
+_SIGNS = {"de": str.maketrans({",": ".", ".": ",", "%": " %"})}
+"""What stands for the signs of English numbers."""
 
 
 def chosen(kept: str | None, accepted: str) -> str:
@@ -50,9 +53,21 @@ def catalogue(language: str) -> dict[str, str | dict[str, str]]:
 
     A text with holes ``{1}``, ``{2}`` is that of a sentence that the server makes, with what it puts in.
     """
-    if language == "en":
-        return {}
-    return json.loads((_HERE / f"{language}.json").read_text(encoding="utf-8"))
+    return {} if language == "en" else {**of_scripts(language), **_file(f"{language}_dashboard")}
+
+
+def of_scripts(language: str) -> dict[str, str | dict[str, str]]:
+    """Return the part of a catalogue that pages with scripts are given."""
+    return _file(language)
+
+
+def with_signs(number: str, language: str) -> str:
+    """Return a number that is written as in English with the signs of a language."""
+    return number.translate(_SIGNS.get(language, {}))
+
+
+def _file(name: str) -> dict[str, str | dict[str, str]]:
+    return json.loads((_HERE / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def in_words(text: str, language: str) -> str:
@@ -75,7 +90,7 @@ def translated(page: str, language: str) -> str:
         parts += [_text(page[rest : tag.start()], said), _tag(tag[0], said, bool(tag[2]))]
         rest = tag.end()
     whole = "".join([*parts, _text(page[rest:], said)]).replace('<html lang="en">', f'<html lang="{language}">', 1)
-    given = json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
+    given = json.dumps(of_scripts(language), ensure_ascii=False).replace("<", "\\u003c")
     return whole.replace("</head>", f'<script type="application/json" id="words">{given}</script>\n</head>', 1)
 
 
@@ -94,8 +109,16 @@ def _translator(language: str) -> Callable[[str], str]:
             return f"{words[hint[1]]} ({' '.join(str(words.get(key, key)) for key in hint[2].split())})"
         for pattern, other in patterns:
             if isinstance(other, str) and (found := pattern.fullmatch(text)):
-                return re.sub(r"\{(\d)\}", lambda hole: ", ".join(map(said, found[int(hole[1])].split(", "))), other)
-        return " · ".join(map(said, text.split(" · "))) if " · " in text else text
+                return re.sub(r"\{(\d)\}", lambda hole: inner(found[int(hole[1])]), other)
+        if " · " in text:
+            return " · ".join(map(said, text.split(" · ")))
+        return with_signs(text, language) if _NUMBER.fullmatch(text) else text
+
+    def inner(text: str) -> str:
+        """Say what stands in a hole: a text, or several of them."""
+        other = said(text)
+        between = next((sign for sign in ("; ", ", ") if sign in text), "")
+        return between.join(map(inner, text.split(between))) if other == text and between else other
 
     return said
 

@@ -16,6 +16,7 @@ from al_core.records import LabelKind
 from al_core.settings import AUTO, Settings
 from tasks.auditing.round_estimates import RoundEstimates, stored_estimates
 from tasks.auditing.target_outlook import target_outlook
+from tasks.languages.phrases import counted, heard, numeral, t
 from tasks.project.run_settings import settings_in_force
 from tasks.report.formatting import duration, many, percent
 from tasks.reviews.approvals import approvals_of
@@ -143,31 +144,43 @@ class Outlook:
 
     def of_round(self) -> str:
         """Say what the round asks for and costs, e.g. "Round 1 of about 5 asks for 7 of 33 frames (...)"."""
-        of = "" if self.last_round is None else f" of {self._about}{self.last_round}"
+        name = t("Round {round}", round=self.round_id)
+        if self.last_round is not None:
+            named = "Round {round} of about {last}" if self._is_auto else "Round {round} of {last}"
+            name = t(named, round=self.round_id, last=self.last_round)
         machine = duration(self.facts.machine_seconds)
         if self.learns:
             labels = many(self.learns, "imported frame")
-            return f"Round {self.round_id}{of} learns from {labels} and asks nobody: the machine needs about {machine}."
-        asks = f"Round {self.round_id}{of} asks for {many(self.asks, 'frame')}"
+            learns = "{name} learns from {frames} and asks nobody: the machine needs about {machine}."
+            return t(learns, name=name, frames=labels, machine=machine)
+        asks = counted(self.asks, "{name} asks for {n} frame", "{name} asks for {n} frames", name=name)
         if not self.unanswered:
-            return f"{asks}, all answered: the machine needs about {machine}."
+            return t("{asks}, all answered: the machine needs about {machine}.", asks=asks, machine=machine)
         people, human = self.facts.people, self.unanswered * self.facts.frame_seconds
-        each = f" for each of {people} people" if people > 1 else ""
-        answered = f" ({self.asks - self.unanswered:,} answered)" if self.unanswered < self.asks else ""
-        return (
-            f"{asks}{answered}: {self._who} about {duration(human / people)}{each}, then the machine about {machine}."
-        )
+        if self.unanswered < self.asks:
+            asks = t("{asks} ({n} answered)", asks=asks, n=numeral(self.asks - self.unanswered, ","))
+        needs = "{asks}: people need about {time}, then the machine about {machine}."
+        if self.settings.annotator.backend == SIMULATED:
+            needs = "{asks}: simulated about {time}, then the machine about {machine}."
+        each = t("{time} for each of {n} people", time=duration(human / people), n=people)
+        return t(needs, asks=asks, time=each if people > 1 else duration(human), machine=machine)
 
     def of_campaign(self) -> str:
         """Say what is left of the budget, and what the rest is expected to take."""
-        share = f"{self.facts.human_frames:,} of {many(self.facts.n_frames, 'frame')} are labelled by people"
+        drawn, n_frames = numeral(self.facts.human_frames, ","), many(self.facts.n_frames, "frame")
+        share = t("{n} of {frames} are labelled by people", n=drawn, frames=n_frames)
         plan, rounds = self.plan, self.rounds_left
         if plan.left is None or plan.frames is None:
-            return f"{share[0].upper()}{share[1:]}; no budget is set."
-        machine = "" if rounds is None else f" and {duration(rounds * self.facts.machine_seconds)} of the machine"
-        return (
-            f"Left of the budget: {plan.left:,} of {many(plan.frames, 'frame')} ({share}), about "
-            f"{duration(plan.left * self.facts.frame_seconds)} of people's time{machine}."
+            return f"{share}; {t('no budget is set.')}"
+        values = {"left": numeral(plan.left, ","), "frames": many(plan.frames, "frame"), "share": share}
+        values["time"] = duration(plan.left * self.facts.frame_seconds)
+        if rounds is None:
+            return t("Left of the budget: {left} of {frames} ({share}), about {time} of people's time.", **values)
+        return t(
+            "Left of the budget: {left} of {frames} ({share}), about {time} of people's time and {machine} of the "
+            "machine.",
+            machine=duration(rounds * self.facts.machine_seconds),
+            **values,
         )
 
     def of_audit(self) -> str:
@@ -177,27 +190,32 @@ class Outlook:
             return ""
         full, labels = full_size(settings), self.asks * self.facts.frame_seconds
         most, counts = full.seconds(settings, self.n_objects), bool(settings.stopping.target_quality)
-        told = (
-            f"up to about {duration(most)} of people's time ({full.judged} masks to judge, {audit.blind} to draw from "
-            f"nothing, {many(audit.frames, 'frame')} to look through)"
+        told = t(
+            "up to about {time} of people's time ({judged} masks to judge, {blind} to draw from nothing, {frames} to "
+            "look through)",
+            time=duration(most),
+            judged=full.judged,
+            blind=audit.blind,
+            frames=many(audit.frames, "frame"),
         )
         if settings.certificates.automatic:
-            return f"Audits come on top: {told} for each delivery, to certify it (settings: certificates)."
+            return t("Audits come on top: {told} for each delivery, to certify it (settings: certificates).", told=told)
         usual = size_of(settings, labels, self.n_objects).seconds(settings, self.n_objects)
-        others = f"about {duration(usual)}" if usual else "nothing, as labels take so little time,"
-        full_ones = "each delivery that may reach the target" if counts else "the last delivery"
-        return (
-            f"Audits come on top: {told} for {full_ones}, {others} for each other (at most {percent(audit.share)} of "
-            "the labels' time; settings: audit)."
+        others = t("about {time}", time=duration(usual)) if usual else t("nothing, as labels take so little time,")
+        return t(
+            "Audits come on top: {told} for each delivery that may reach the target, {others} for each other (at most "
+            "{share} of the labels' time; settings: audit)."
+            if counts
+            else "Audits come on top: {told} for the last delivery, {others} for each other (at most {share} of the "
+            "labels' time; settings: audit).",
+            told=told,
+            others=others,
+            share=percent(audit.share),
         )
 
     @property
-    def _about(self) -> str:
-        return "about " if self.settings.stopping.max_rounds == AUTO else ""
-
-    @property
-    def _who(self) -> str:
-        return "simulated" if self.settings.annotator.backend == SIMULATED else "people need"
+    def _is_auto(self) -> bool:
+        return self.settings.stopping.max_rounds == AUTO
 
 
 def outlook_of(ledger: Ledger, settings: Settings) -> Outlook:
@@ -252,7 +270,7 @@ def sentences_ahead(
         estimates: of all audited rounds; None for those that are stored.
     """
     last = ledger.last_round()
-    lines = [f"Next: {next_step(project, ledger, served)}."]
+    lines = [t("Next: {step}.", step=next_step(project, ledger, served))]
     if ledger.video_lengths():
         outlook = outlook_of(ledger, settings_in_force(ledger))
         if last is None or last.stop_reason is None:
@@ -260,7 +278,7 @@ def sentences_ahead(
         known = stored_estimates(ledger) if estimates is None else estimates
         if (target := target_outlook(ledger, outlook.settings, known)) is not None:
             lines.append(target.in_words())
-        lines.append(f"Settings: {settings_that_matter(outlook.settings, outlook.plan)}.")
+        lines.append(t("Settings: {values}.", values=settings_that_matter(outlook.settings, outlook.plan)))
     return lines
 
 
@@ -273,66 +291,78 @@ def next_step(project: Project, ledger: Ledger, served: str | None) -> str:
     at = project.option
     last = ledger.last_round()
     if not ledger.video_lengths():
-        return f"take videos in: fewframes ingest PATH {at}"
+        return t("take videos in: {command}", command=f"fewframes ingest PATH {at}")
     if not ledger.pool_lengths():
-        return f"all videos are excluded; take one back: fewframes video include NAME {at}"
+        return t("all videos are excluded; take one back: {command}", command=f"fewframes video include NAME {at}")
     if last is None:
-        return f"begin the first round: fewframes run {at}"
+        return t("begin the first round: {command}", command=f"fewframes run {at}")
     if ledger.paused() is not None:
-        return f"the project is paused; to go on: fewframes resume {at}"
+        return t("the project is paused; to go on: {command}", command=f"fewframes resume {at}")
     if last.status != "running":
         return _next_round(ledger, last.stop_reason, at, served)
     failed = next((s for s in reversed(ledger.steps(last.round_id)) if s.error and s.status != "finished"), None)
     if failed is not None:
-        return f"step {failed.name} of round {last.round_id} failed ({failed.error}): mend it, then fewframes run {at}"
+        broken = "step {step} of round {round} failed ({error}): mend it, then {command}"
+        run = f"fewframes run {at}"
+        return t(broken, step=t(failed.name), round=last.round_id, error=failed.error, command=run)
     waiting = ledger.waiting(last.round_id)
     if not waiting.open:
         return _next_without_answers(ledger, waiting, at, served)
     if last.settings.annotator.backend != "page":
-        return f"answer what round {last.round_id} asks for, then: fewframes run {at}"
+        return t(
+            "answer what round {round} asks for, then: {command}", round=last.round_id, command=f"fewframes run {at}"
+        )
     if not any(not p.revoked and p.role is not Role.VIEWER for p in ledger.annotators()):
-        return f"give somebody who labels a link: fewframes annotator add NAME {at}"
-    return f"people label {served}" if served else f"let people label: fewframes serve {at}"
+        return t("give somebody who labels a link: {command}", command=f"fewframes annotator add NAME {at}")
+    return (
+        t("people label {where}", where=served)
+        if served
+        else t("let people label: {command}", command=f"fewframes serve {at}")
+    )
 
 
 def _next_round(ledger: Ledger, stop_reason: str | None, at: str, served: str | None) -> str:
     """Say what comes next when no round is under way."""
     if stop_reason is not None:
-        return (
-            f"the campaign is over ({stop_reason}): give the labels away with fewframes export --format coco "
-            f"--out labels.json {at}, or label more with fewframes run --budget FRAMES {at}"
+        return t(
+            "the campaign is over ({why}): give the labels away with {export}, or label more with {run}",
+            why=heard(stop_reason),
+            export=f"fewframes export --format coco --out labels.json {at}",
+            run=f"fewframes run --budget FRAMES {at}",
         )
     if served and settings_in_force(ledger).annotator.backend == "page":
-        return "nothing: the next round begins by itself"
-    return f"begin the next round: fewframes run {at}"
+        return t("nothing: the next round begins by itself")
+    return t("begin the next round: {command}", command=f"fewframes run {at}")
 
 
 def _next_without_answers(ledger: Ledger, waiting: Waiting, at: str, served: str | None) -> str:
     """Say what comes next in a round whose requests are all answered."""
     if waiting.unapproved:
         approvals = approvals_of(ledger)
-        return f"{approvals.in_words()}: {approvals.mend(at) or 'reviewers open /review of the page'}"
-    return "nothing: the machine is at work" if served else f"go on with: fewframes run {at}"
+        return f"{approvals.in_words()}: {approvals.mend(at) or t('reviewers open /review of the page')}"
+    return t("nothing: the machine is at work") if served else t("go on with: {command}", command=f"fewframes run {at}")
 
 
 def hours_by_person(ledger: Ledger) -> list[tuple[str, int, float]]:
     """Return (name, frames, seconds) of everybody who answered, the busiest first; who is simulated is said so."""
-    named = {SIMULATED: f"{SIMULATED} (no person)", "": "unnamed"}
+    named = {SIMULATED: t("simulated (no person)"), "": t("unnamed")}
     return [(named.get(name, name), frames, seconds) for name, frames, seconds in ledger.effort_by_person()]
 
 
 def settings_that_matter(settings: Settings, plan: Plan) -> str:
     """Say which settings shape the campaign, in one line."""
-    asked, auto = settings.selection.frames_per_round, " (auto)"
+    auto = f" ({t('auto')})"
+    asked, rounds = settings.selection.frames_per_round, settings.stopping.max_rounds
+    ahead = t("{n} asked ahead", n=plan.ahead)
     parts = [
-        f"answers by {settings.annotator.backend}",
-        f"{many(plan.per_round, 'frame')} a round{auto if asked == AUTO else ''}",
-        "no limit of rounds"
+        t("answers by {backend}", backend=settings.annotator.backend),
+        counted(plan.per_round, "{n} frame a round", "{n} frames a round") + (auto if asked == AUTO else ""),
+        t("no limit of rounds")
         if plan.rounds is None
-        else many(plan.rounds, "round") + (auto if settings.stopping.max_rounds == AUTO else ""),
-        f"{plan.ahead} asked ahead{auto if settings.annotator.ahead == AUTO else ''}",
-        f"strategy {settings.selection.strategy}",
-        f"student {settings.student.config}",
-        f"propagation {', '.join(settings.propagation.methods)}",
+        else many(plan.rounds, "round") + (auto if rounds == AUTO else ""),
+        ahead + (auto if settings.annotator.ahead == AUTO else ""),
+        t("strategy {name}", name=settings.selection.strategy),
+        t("student {name}", name=settings.student.config),
+        t("propagation {names}", names=", ".join(settings.propagation.methods)),
     ]
     return ", ".join(parts)

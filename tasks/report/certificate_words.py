@@ -5,38 +5,58 @@ from datetime import datetime
 
 from al_core.audit.audit_records import Certificate
 from al_core.ledger.store import Round
-from tasks.report.formatting import many, percent
+from tasks.languages.phrases import counted, numeral, t
+from tasks.report.formatting import percent
 
 
 def of_all(certificates: Sequence[Certificate]) -> str:
     """Return what a project has certified, a sentence or two; empty before the first look."""
     if not certificates:
         return ""
-    together = f"all that is certified holds with {1 - certificates[-1].spent_in_all:.1%} confidence"
     made = [c for c in certificates if c.accepted]
-    told = "; ".join(of_one(c) for c in made) if made else "nothing is certified"
-    return f"{told[0].upper()}{told[1:]}. {many(len(certificates), 'look')} so far, and {together}."
+    told = "; ".join(of_one(c) for c in made) if made else t("nothing is certified")
+    together = counted(
+        len(certificates),
+        "{n} look so far, and all that is certified holds with {confidence} confidence.",
+        "{n} looks so far, and all that is certified holds with {confidence} confidence.",
+        confidence=numeral(1 - certificates[-1].spent_in_all, ".1%"),
+    )
+    return f"{told[0].upper()}{told[1:]}. {together}"
 
 
 def of_one(certificate: Certificate) -> str:
     """Return what one look certifies: ``412 masks of round 1 are accepted, at most 5 % of them with an IoU ...``."""
     c = certificate
     if not c.accepted:
-        return f"look {c.number}, at {c.masks:,} {c.kind} of round {c.round_id}, certifies nothing"
+        look = "look {n}, at {masks} {kind} of round {round}, certifies nothing"
+        return t(look, n=c.number, masks=numeral(c.masks, ","), kind=t(c.kind), round=c.round_id)
     if c.kind == "frames":
-        bound = max(one.bound for one in c.accepted)
-        return f"at most {percent(bound)} of {many(c.accepted_masks, 'frame')} of round {c.round_id} lack an object"
-    return (
-        f"{c.accepted_masks:,} of {many(c.masks, 'mask')} of round {c.round_id} are accepted, at most "
-        f"{percent(c.error)} of them with an IoU below {c.iou:g} ({grade_in_words(c)})"
+        return counted(
+            c.accepted_masks,
+            "at most {share} of {n} frame of round {round} lack an object",
+            "at most {share} of {n} frames of round {round} lack an object",
+            share=percent(max(one.bound for one in c.accepted)),
+            round=c.round_id,
+        )
+    return counted(
+        c.masks,
+        "{accepted} of {n} mask of round {round} are accepted, at most {share} of them with an IoU below {iou} ({how})",
+        "{accepted} of {n} masks of round {round} are accepted, at most {share} of them with an IoU below {iou} "
+        "({how})",
+        accepted=numeral(c.accepted_masks, ","),
+        round=c.round_id,
+        share=percent(c.error),
+        iou=numeral(c.iou, "g"),
+        how=grade_in_words(c),
     )
 
 
 def grade_in_words(certificate: Certificate) -> str:
     """Say whose answers decided."""
     c = certificate
-    judged = "judged, and corrected for what judges let pass" if c.corrected else "judged"
-    return f"{'measured' if c.grade == 'measured' else judged}, {c.failed} of {c.audited} bad"
+    judged = t("judged, and corrected for what judges let pass") if c.corrected else t("judged")
+    bad = t("{n} of {all} bad", n=c.failed, all=c.audited)
+    return f"{t('measured') if c.grade == 'measured' else judged}, {bad}"
 
 
 def looks_during(certificates: Sequence[Certificate], this: Round) -> list[Certificate]:

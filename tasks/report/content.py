@@ -20,6 +20,7 @@ from tasks.auditing.live_gain import Proof, proof_so_far
 from tasks.auditing.round_estimates import RoundEstimates, estimates_now
 from tasks.auditing.target_outlook import TargetOutlook, target_outlook
 from tasks.certificates.accepted_counts import counts_with_accepted
+from tasks.languages.phrases import t
 from tasks.progress import telling
 from tasks.project.annotator_stats import PersonRow, person_rows
 from tasks.project.run_settings import settings_in_force
@@ -324,4 +325,4 @@ def _delivered(known: _Known) -> tuple[DeliveredFrames | None, str]:
         masks = read_delivered(known.delivered)
         return delivered_frames(masks, list(known.labels.values()), known.video.n_frames), ""
     except FewframesError as error:
-        return None, f"The delivered masks cannot be shown: {error}."
+        return None, t("The delivered masks cannot be shown: {why}.", why=error)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from al_core.audit.audit_records import Grade, QualityEstimate
 from tasks.auditing.round_estimates import EVERYTHING, RoundEstimates
-from tasks.report.formatting import many, percent, score
+from tasks.languages.phrases import counted, numeral, t
+from tasks.report.formatting import percent, score
 from tasks.report.round_rows import RoundRow
 
 _SHARES = frozenset({"good", "lacking"})
@@ -17,12 +18,12 @@ def value_of(figure: QualityEstimate | None, value: float | None = None) -> str:
     number = figure.value if value is None else value
     if figure.metric in _SHARES:
         return percent(number)
-    return f"{number:.1f}" if figure.metric == "missed" else score(number)
+    return numeral(number, ".1f") if figure.metric == "missed" else score(number)
 
 
 def span_of(figure: QualityEstimate) -> str:
     """Write the interval: ``.71 to .93``."""
-    return f"{value_of(figure, figure.low)} to {value_of(figure, figure.high)}"
+    return t("{low} to {high}", low=value_of(figure, figure.low), high=value_of(figure, figure.high))
 
 
 def with_span(figure: QualityEstimate | None) -> str:
@@ -32,9 +33,12 @@ def with_span(figure: QualityEstimate | None) -> str:
 
 def rests_on(figure: QualityEstimate) -> str:
     """Say what a figure rests on: ``judged on 60 masks``, ``measured on 8 masks drawn from nothing``."""
+    n = figure.n
     if figure.grade is Grade.MEASURED:
-        return f"measured on {many(figure.n, 'mask')} drawn from nothing"
-    return f"judged on {many(figure.n, 'frame' if figure.metric in ('missed', 'lacking') else 'mask')}"
+        return counted(n, "measured on {n} mask drawn from nothing", "measured on {n} masks drawn from nothing")
+    if figure.metric in ("missed", "lacking"):
+        return counted(n, "judged on {n} frame", "judged on {n} frames")
+    return counted(n, "judged on {n} mask", "judged on {n} masks")
 
 
 def newest(estimates: Sequence[RoundEstimates]) -> RoundEstimates | None:
@@ -44,15 +48,17 @@ def newest(estimates: Sequence[RoundEstimates]) -> RoundEstimates | None:
 
 def in_words(found: RoundEstimates) -> str:
     """Return what is estimated of a round as a sentence."""
-    good = [figure for grade in (Grade.JUDGED, Grade.MEASURED) if (figure := found.of("good", grade)) is not None]
-    parts = [f"{value_of(f)} of the masks are good ({span_of(f)}, {rests_on(f)})" for f in good]
-    if (jf := found.of("jf", Grade.MEASURED)) is not None:
-        parts.append(f"J&F {value_of(jf)} ({span_of(jf)}, {rests_on(jf)})")
-    if (missed := found.best("missed")) is not None:
-        parts.append(f"{value_of(missed)} objects missed per 100 frames ({span_of(missed)}, {rests_on(missed)})")
-    return (
-        f"Estimated of what round {found.round_id} delivered: {'; '.join(parts)}. Good means an IoU of at least "
-        f"{found.iou:g}; intervals are of 95 %."
+    good, jf = "{value} of the masks are good ({span}, {rests})", "J&F {value} ({span}, {rests})"
+    told = [(good, found.of("good", Grade.JUDGED)), (good, found.of("good", Grade.MEASURED))]
+    told += [(jf, found.of("jf", Grade.MEASURED))]
+    told += [("{value} objects missed per 100 frames ({span}, {rests})", found.best("missed"))]
+    parts = [t(text, value=value_of(f), span=span_of(f), rests=rests_on(f)) for text, f in told if f is not None]
+    return t(
+        "Estimated of what round {round} delivered: {parts}. Good means an IoU of at least {iou}; intervals are of "
+        "95 %.",
+        round=found.round_id,
+        parts="; ".join(parts),
+        iou=numeral(found.iou, "g"),
     )
 
 
@@ -61,8 +67,8 @@ def scope_name(scope: str, videos: Mapping[int, str], categories: Mapping[int, s
     what, _, which = scope.partition(" ")
     names = {"video": videos, "category": categories}.get(what)
     if scope == EVERYTHING:
-        return "everything"
-    return scope if names is None else f"{what} {names.get(int(which), which)}"
+        return t("everything")
+    return f"{t(what)} {t(which) if names is None else names.get(int(which), which)}"
 
 
 def jf_of(row: RoundRow) -> str:

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.learning_curve import CostRatio
 from al_core.records import Shots
+from tasks.languages.phrases import counted, numeral, signs, t
 
 
 def duration(seconds: float | None) -> str:
@@ -12,12 +15,12 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{numeral(seconds, '.1f')} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:,.1f} h"
+        return f"{numeral(seconds / 60, '.1f')} min"
+    return f"{numeral(seconds / 3600, ',.1f')} h"
 
 
 def percent(share: float | None) -> str:
@@ -26,23 +29,35 @@ def percent(share: float | None) -> str:
         return "–"
     value = 100 * share
     # What is not all of it does not look as if it were.
-    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{min(value, 99.9):.1f} %"
+    return f"{value:.0f} %" if value in (0, 100) or 10 <= value < 99.5 else f"{numeral(min(value, 99.9), '.1f')} %"
 
 
 def score(value: float | None) -> str:
     """Write a quality figure with three decimals; a dash for None."""
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else numeral(value, ".3f")
+
+
+def score_with_span(found: Estimate) -> str:
+    """Write a quality figure with its interval: ``0.812 (0.790 to 0.830)``."""
+    return t("{value} ({low} to {high})", value=score(found.value), low=score(found.low), high=score(found.high))
+
+
+def moment(when: datetime) -> str:
+    """Write a date with its time, by the second."""
+    return f"{when:{t('%Y-%m-%d %H:%M:%S')}}"
 
 
 def awaited(labels: int, approvals: int) -> str:
     """Say what a round waits for: ``3 labels``, ``3 labels and 1 approval``."""
-    parts = [many(n, noun) for n, noun in ((labels, "label"), (approvals, "approval")) if n]
-    return " and ".join(parts) or many(0, "label")
+    parts = [many(labels, "label")] * bool(labels) + [many(approvals, "approval")] * bool(approvals)
+    if len(parts) > 1:
+        return t("{one} and {other}", one=parts[0], other=parts[1])
+    return "".join(parts) or many(0, "label")
 
 
 def many(count: int, noun: str, plural: str = "") -> str:
     """Write a count with its noun: ``1 frame``, ``1,200 frames``."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+    return counted(count, f"{{n}} {noun}", f"{{n}} {plural or noun + 's'}")
 
 
 def share_told(hits: int, of: int) -> str:
@@ -53,7 +68,7 @@ def share_told(hits: int, of: int) -> str:
     from al_core.audit.judging import share_interval
 
     low, high = share_interval(hits, of)
-    return f"{hits} of {of} ({low:.0%} to {high:.0%})"
+    return t("{hits} of {of} ({low} to {high})", hits=hits, of=of, low=numeral(low, ".0%"), high=numeral(high, ".0%"))
 
 
 def shots_told(shots: Iterable[Shots]) -> list[str]:
@@ -63,9 +78,8 @@ def shots_told(shots: Iterable[Shots]) -> list[str]:
     cuts = sum(len(one.cuts) for one in found)
     repeated = sum(len(stretch) - 1 for one in found for stretch in one.repeats)
     told = [many(cuts, "cut")] if cuts else []
-    return told + (
-        [f"{many(repeated, 'frame')} that {'repeats' if repeated == 1 else 'repeat'} others"] * bool(repeated)
-    )
+    others = counted(repeated, "{n} frame that repeats others", "{n} frames that repeat others")
+    return told + [others] * bool(repeated)
 
 
 def clock(microseconds: int) -> str:
@@ -75,7 +89,7 @@ def clock(microseconds: int) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     whole = f"{hours}:{minutes:02d}" if hours else str(minutes)
-    return f"{whole}:{seconds:02d}.{hundredths:02d}"
+    return signs(f"{whole}:{seconds:02d}.{hundredths:02d}")
 
 
 def between(least: float, most: float, text: Callable[[float], str]) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from al_core.evaluation.bootstrap import Estimate
 from al_core.records import LabelKind
+from tasks.languages.phrases import numeral, t
 from tasks.project.annotator_stats import FITS, PersonRow
-from tasks.report.formatting import duration, many, percent, score, share_told
+from tasks.report.formatting import duration, many, percent, score, score_with_span, share_told
 
 COLUMNS = (
     "name",
@@ -29,22 +31,31 @@ COLUMNS = (
 )
 """What is said of each person."""
 
-LEGEND = (
-    "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames "
-    f"whose masks were kept back, and that were drawn like them (J of at least {FITS}); accepting much more than would "
-    "fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J with an "
-    "earlier label of somebody else. Sent back: of the answers that somebody reviewed, those that came back or were "
-    "corrected. Reviews: answers of others that this person looked at, with the median seconds of each. Bad let pass, "
-    "good refused: of masks of audits that somebody drew from nothing and this person judged. Intervals are of 95 %."
-)
 _IN_WORDS = ("sent back", "reviews", "review s", "bad let pass", "good refused")
+
+
+def legend() -> str:
+    """Say what the columns mean."""
+    return t(
+        "Seconds are medians per frame. Accepted: frames whose masks were taken as they were shown. Would fit: frames"
+        " whose masks were kept back, and that were drawn like them (J of at least {fits}); accepting much more than "
+        "would fit is accepting too much. Agreement: J with another person's answer to the same request. Known: J "
+        "with an earlier label of somebody else. Sent back: of the answers that somebody reviewed, those that came "
+        "back or were corrected. Reviews: answers of others that this person looked at, with the median seconds of "
+        "each. Bad let pass, good refused: of masks of audits that somebody drew from nothing and this person judged."
+        " Intervals are of 95 %.",
+        fits=numeral(FITS, "g"),
+    )
 
 
 def people_table(rows: Sequence[PersonRow]) -> Table:
     """Return the people for a terminal of 80 columns: the role below the name, no seconds of empty frames, and reviews
     in words below, as judgements are."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, show_edge=False, padding=0)
-    lines.caption, lines.caption_justify = " ".join([LEGEND, *_reviews_in_words(rows), *_judges_in_words(rows)]), "left"
+    lines.caption, lines.caption_justify = (
+        " ".join([legend(), *_reviews_in_words(rows), *_judges_in_words(rows)]),
+        "left",
+    )
     figures = [name for name in COLUMNS if name not in ("name", "role", "empty s", *_IN_WORDS)]
     lines.add_column("name", overflow="fold")
     for name in figures:
@@ -88,20 +99,20 @@ def cells(row: PersonRow, spans: bool = True) -> tuple[str, ...]:
     kinds = (LabelKind.MASK, LabelKind.ACCEPT, LabelKind.ABSENT)
     return (
         row.name,
-        f"{row.role}, revoked" if row.revoked else str(row.role),
-        f"{row.frames:,}",
+        t("{role}, revoked", role=t(str(row.role))) if row.revoked else t(str(row.role)),
+        numeral(row.frames, ","),
         duration(row.human_seconds),
-        *(f"{row.seconds[kind]:.1f}" if kind in row.seconds else "–" for kind in kinds),
+        *(numeral(row.seconds[kind], ".1f") if kind in row.seconds else "–" for kind in kinds),
         percent(row.accepted),
         percent(row.would_fit),
         _with_span(row.agreement_j, row.agreement_span if spans else None),
         _with_span(row.known_j, row.known_span if spans else None),
-        f"{row.returned} of {row.reviewed}" if row.reviewed else "–",
-        f"{row.reviews:,}",
-        "–" if row.review_seconds is None else f"{row.review_seconds:.1f}",
+        t("{n} of {all}", n=row.returned, all=row.reviewed) if row.reviewed else "–",
+        numeral(row.reviews, ","),
+        "–" if row.review_seconds is None else numeral(row.review_seconds, ".1f"),
         *_shares(row),
     )
 
 
 def _with_span(value: float | None, span: tuple[float, float] | None) -> str:
-    return score(value) if span is None else f"{score(value)} ({score(span[0])} to {score(span[1])})"
+    return score(value) if value is None or span is None else score_with_span(Estimate(value, *span))

@@ -9,6 +9,7 @@ from al_core.ledger.store import Ledger, Round, Step
 from al_core.records import Provenance, QualityRow, whole_video
 from tasks.auditing.round_estimates import RoundEstimates
 from tasks.certificates.accepted_counts import Counts
+from tasks.languages.phrases import heard, t
 from tasks.report.formatting import awaited, many, score
 from tasks.steps.context import Trained
 
@@ -194,12 +195,12 @@ def _learned(steps: Sequence[Step]) -> str:
 
 def _state(this: Round, steps: Sequence[Step], unanswered: int, unapproved: int) -> str:
     if this.status == "finished":
-        return this.stop_reason or "finished"
+        return heard(this.stop_reason) if this.stop_reason else t("finished")
     if this.status == "abandoned":
-        return "abandoned"
+        return t("abandoned")
     unfinished = [s for s in steps if s.status != "finished"]
     if unfinished:
-        return f"{'failed' if unfinished[-1].error else 'in progress'}: {unfinished[-1].name}"
+        return f"{t('failed' if unfinished[-1].error else 'in progress')}: {t(unfinished[-1].name)}"
     if unanswered or (unapproved and not any(s.name == "collect" for s in steps)):
-        return f"waits for {awaited(unanswered, unapproved)}"
-    return f"in progress, done: {steps[-1].name}" if steps else "started"
+        return t("waits for {what}", what=awaited(unanswered, unapproved))
+    return t("in progress, done: {step}", step=t(steps[-1].name)) if steps else t("started")

@@ -11,7 +11,8 @@ from al_core.errors import BadLabel
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import FrameRef
-from tasks.report.formatting import many, percent
+from tasks.languages.phrases import counted, t
+from tasks.report.formatting import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,12 @@ class Approvals:
         """Say what waits, in one sentence without a full stop; empty where nothing does."""
         if not self.due:
             return ""
-        words = f"{many(self.due, 'answer')} {'waits' if self.due == 1 else 'wait'} for a review"
+        words = counted(self.due, "{n} answer waits for a review", "{n} answers wait for a review")
         if self.needed:
-            words += f", {self.needed:,} of them {'is' if self.needed == 1 else 'are'} not used before that"
+            kept_back = (", {n} of them is not used before that", ", {n} of them are not used before that")
+            words += counted(self.needed, *kept_back)
         if self.without_reviewer:
-            words += f"; nobody else may review what {', '.join(self.without_reviewer)} answered"
+            words += t("; nobody else may review what {people} answered", people=", ".join(self.without_reviewer))
         return words
 
     def mend(self, at: str) -> str:
@@ -45,7 +47,8 @@ class Approvals:
         Args:
             at: how the command line names the project.
         """
-        return f"give somebody else a link: fewframes annotator add NAME --role reviewer {at}" if self.stuck else ""
+        command = f"fewframes annotator add NAME --role reviewer {at}"
+        return t("give somebody else a link: {command}", command=command) if self.stuck else ""
 
     @property
     def stuck(self) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,7 +18,8 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.records import Video
 from al_core.stores.frames import FrameStore
-from tasks.languages.catalogue import translated
+from tasks.languages.browser import language_of
+from tasks.languages.phrases import speaking, spoken, t
 from tasks.network.forwarded import PREFIX
 from tasks.project.annotator_stats import person_rows
 from tasks.project.ingest import open_last_frames
@@ -44,10 +45,17 @@ from tasks.reviews.approvals import approvals_of
 from tasks.scheduling.notify import undelivered
 from tasks.web.auth import Labeller, Person, at_least
 from tasks.web.error_responses import ApiError, way_up
-from tasks.web.pages import language_of
 from tasks.web.state import Context, WebContext
 
-router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.VIEWER))])
+
+async def in_own_language(request: Request) -> AsyncIterator[None]:
+    """Speak the language of the browser while a page is made."""
+    with speaking(language_of(request)):
+        yield
+
+
+SPEAKS = Depends(in_own_language)
+router = APIRouter(prefix="/dashboard", dependencies=[Depends(at_least(Role.VIEWER)), SPEAKS])
 own = APIRouter()
 """What everybody may see."""
 
@@ -99,7 +107,7 @@ def overview(context: Context, around: Around) -> HTMLResponse:
         content = with_outlook(gather_rounds(context.project, ledger), ledger)
         queue, overdue, hours = ledger.queue_state(), _overdue(ledger), hours_by_person(ledger)
         approvals = approvals_of(ledger)
-        ahead = sentences_ahead(context.project, ledger, "at this address", content.estimates)
+        ahead = sentences_ahead(context.project, ledger, t("at this address"), content.estimates)
     now = datetime.now(UTC).replace(tzinfo=None)
     age = None if queue.oldest is None else (now - queue.oldest).total_seconds()
     missed = undelivered(context.project)
@@ -195,11 +203,11 @@ def version(context: Context, person: Person) -> dict[str, str]:
     return {"version": hashlib.sha256(repr((steps, effort, ledger.queue_state())).encode()).hexdigest()[:16]}
 
 
-@own.get("/mine", response_class=HTMLResponse)
-def mine(request: Request, context: Context, person: Labeller, around: Around) -> HTMLResponse:
-    """Show a person's own work, in the language of the browser."""
+@own.get("/mine", response_class=HTMLResponse, dependencies=[SPEAKS])
+def mine(context: Context, person: Labeller, around: Around) -> HTMLResponse:
+    """Show a person's own work."""
     row = next(row for row in person_rows(context.project, context.ledger) if row.name == person.name)
-    return html_page(translated(dashboard_pages.mine(row, around), language_of(request)))
+    return html_page(dashboard_pages.mine(row, around))
 
 
 @own.get("/dashboard/static/{version}/{name}")
@@ -228,7 +236,8 @@ def _frames(context: WebContext, video: Video) -> FrameStore:
 
 def html_page(html: str) -> HTMLResponse:
     """Return a page with the policy that all pages of the dashboard have."""
-    return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
+    language = {"Content-Language": spoken(), "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY, **language})
 
 
 @cache

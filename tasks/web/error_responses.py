@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 
 from al_core import errors
 from al_core.errors import FewframesError
+from tasks.languages.browser import language_of
+from tasks.languages.catalogue import in_words
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +70,9 @@ _MENDS = {
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{what} – fewframes</title><link rel="stylesheet" href="{up}static/now/page.css"></head>
-<body class="start"><main><h1>{what}.</h1><p>{mend}</p><p><a class="button" href="{up}">The first page</a></p></main>
+<body class="start"><main><h1>{what}.</h1><p>{mend}</p><p><a class="button" href="{up}">{first_page}</a></p></main>
 </body></html>
 """
 
@@ -143,6 +145,11 @@ def way_up(request: Request) -> str:
 
 def _answer(request: Request, status: int, error: str, mend: str, **more: Any) -> Response:
     if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
-        words = {"what": html.escape(error[:1].upper() + error[1:]), "mend": html.escape(mend), "up": way_up(request)}
-        return HTMLResponse(_PAGE.format_map(words), status)
+        language = language_of(request)
+        what = in_words(error, language)
+        words = {"what": what[:1].upper() + what[1:], "mend": in_words(mend, language)}
+        words["first_page"] = in_words("The first page", language)
+        words = {name: html.escape(text) for name, text in words.items()}
+        page = _PAGE.format_map({**words, "language": language, "up": way_up(request)})
+        return HTMLResponse(page, status, {"Vary": "Accept, Accept-Language, Cookie", "Content-Language": language})
     return JSONResponse({"error": error, "mend": mend, **more}, status)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from al_core.export.palette import TRACK_COLOURS
-from tasks.languages.catalogue import COOKIE, LANGUAGES, chosen, in_words, translated
+from tasks.languages.browser import language_of
+from tasks.languages.catalogue import LANGUAGES, in_words, translated
 from tasks.web.error_responses import ApiError
 
 router = APIRouter()
@@ -100,11 +101,6 @@ def static_version() -> str:
     """Return a hash of all static files."""
     content = b"".join(name.encode() + path.read_bytes() for name, path in static_files().items())
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def language_of(request: Request) -> str:
-    """Return the language that a browser is answered in."""
-    return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
 
 
 def page_of(name: str, request: Request) -> HTMLResponse:

@@ -18,6 +18,7 @@ from al_core.evaluation.calibration import Samples, reliability
 from al_core.export.palette import PROVENANCE_COLOURS, SERIES_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.ledger.store import Step
 from al_core.records import ALL, QualityRow, whole_video
+from tasks.languages.phrases import numeral, spoken, t
 from tasks.report.formatting import percent
 from tasks.report.round_rows import RoundRow
 
@@ -41,9 +42,9 @@ def frame_coverage(rows: Sequence[RoundRow]) -> Figure:
     """Draw the share of all frames per round and provenance, each frame once; what is left has no mask."""
     shown = [r for r in rows if r.covered is not None and r.n_frames]
     totals = [r.n_frames for r in shown]
-    figure = _shares(shown, [r.frames_by for r in shown], totals, "share of all frames")
+    figure = _shares(shown, [r.frames_by for r in shown], totals, t("share of all frames"))
     rest = [r.n_frames - (r.covered or 0) for r in shown]
-    figure["data"].append(_share_bar(shown, rest, totals, "no mask", UNLABELLED_COLOUR))
+    figure["data"].append(_share_bar(shown, rest, totals, t("no mask"), UNLABELLED_COLOUR))
     return figure
 
 
@@ -51,7 +52,7 @@ def mask_coverage(rows: Sequence[RoundRow]) -> Figure:
     """Draw the share of all delivered masks (object-frames) per round and provenance."""
     shown = [r for r in rows if sum(r.masks_by.values())]
     masks = [r.masks_by for r in shown]
-    return _shares(shown, masks, [sum(m.values()) for m in masks], "share of delivered masks")
+    return _shares(shown, masks, [sum(m.values()) for m in masks], t("share of delivered masks"))
 
 
 def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
@@ -68,12 +69,22 @@ def coverage_over_time(rows: Sequence[RoundRow]) -> Figure:
         if any(counts):
             shares = [n / r.n_frames for n, (_, r) in zip(counts, found, strict=True)]
             style = {"line": {"width": 1, "color": colour, "shape": "hv"}, "stackgroup": "frames", "fillcolor": colour}
-            hover = f"%{{x}}, {name}: %{{customdata}} (%{{y:.0%}})"
-            data.append(line(name, times, rounded(shares), hover, customdata=[f"{n:,}" for n in counts], **style))
-    layout = chart_layout("", "share of all frames")
+            hover = f"%{{x}}, {t(name)}: %{{customdata}} (%{{y:.0%}})"
+            told = [numeral(n, ",") for n in counts]
+            data.append(line(t(name), times, rounded(shares), hover, customdata=told, **style))
+    layout = chart_layout("", t("share of all frames"))
+    if spoken() != "en":
+        layout["xaxis"] |= {"hoverformat": t("%Y-%m-%d %H:%M:%S"), "tickformatstops": _ticks_of_dates(t("%Y-%m-%d"))}
     layout["yaxis"] |= {"range": [0, 1], "tickformat": ".0%"}
     layout["legend"] |= {"traceorder": "normal"}
     return {"data": data, "layout": layout}
+
+
+def _ticks_of_dates(date: str) -> list[dict[str, Any]]:
+    """Return how ticks are written, by the milliseconds between them; the date stands below where it changes."""
+    minute, day = 60_000, 86_400_000
+    forms = {(None, minute): f"%H:%M:%S\n{date}", (minute, day): f"%H:%M\n{date}", (day, None): date}
+    return [{"dtickrange": list(between), "value": form} for between, form in forms.items()]
 
 
 def category_coverage(masks: Sequence[tuple[str, str, int]]) -> Figure:
@@ -91,8 +102,8 @@ def category_coverage(masks: Sequence[tuple[str, str, int]]) -> Figure:
     for name, colour in PROVENANCE_COLOURS.items():
         counts = [count.get((category, name), 0) for category in order]
         if any(counts):
-            data.append(_bar(name, counts, order, f"%{{y}}, {name}: %{{x:,}}", colour) | {"orientation": "h"})
-    layout = chart_layout("masks", "")
+            data.append(_bar(t(name), counts, order, f"%{{y}}, {t(name)}: %{{x:,}}", colour) | {"orientation": "h"})
+    layout = chart_layout(t("masks"), "")
     layout["yaxis"] |= {"type": "category"}
     layout["legend"] |= {"traceorder": "normal"}
     return {"data": data, "layout": layout | {"barmode": "stack", "bargap": 0.35, "height": 120 + 28 * len(order)}}
@@ -119,7 +130,7 @@ def quality(
     means = [_mean_line(found, effort, name, against) for name, found in whole.items() if found]
     data = _video_lines(whole[ALL], effort, names) + means
     layout = chart_layout(
-        "human frames" if against == "frames" else "human time (minutes)",
+        t("human frames" if against == "frames" else "human time (minutes)"),
         {"jf": "J&F", "ap50": "AP50"}[metric],
     )
     lowest = min((q.value for found in whole.values() for q in found), default=0.0)
@@ -136,10 +147,10 @@ def training(curves: Mapping[int, Sequence[tuple[int, float, float]]]) -> Figure
         losses = np.array([loss for _, loss, _ in curve])
         y = rounded(running_mean(losses, max(1, len(losses) // 25)))
         style = {"width": 2, "color": f"rgba({red},{green},{blue},{0.25 + 0.75 * number / len(curves):.2f})"}
-        name = f"round {round_id}"
-        hover = f"{name}, iteration %{{x}}: loss %{{y:.3g}}"
+        name = t("round {round}", round=round_id)
+        hover = t("{name}, iteration %{x}: loss %{y:.3g}", name=name)
         data.append(line(name, [iteration for iteration, _, _ in curve], y, hover, line=style))
-    return _logarithmic(data, chart_layout("iteration", "loss (running mean)"))
+    return _logarithmic(data, chart_layout(t("iteration"), t("loss (running mean)")))
 
 
 def loss_parts(losses: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
@@ -148,11 +159,11 @@ def loss_parts(losses: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     for number, (name, points) in enumerate(losses.items()):
         unlabelled = name.startswith("unlabelled_")
         what = name.removeprefix("unlabelled_").removeprefix("loss_").replace("_", " ")
-        shown = f"{what}, {'unlabelled' if unlabelled else 'labelled'}"
+        shown = f"{what}, {t('unlabelled' if unlabelled else 'labelled')}"
         style = {"dash": "dash" if unlabelled else "solid", "color": SERIES_COLOURS[number % len(SERIES_COLOURS)]}
-        hover = f"{shown}, iteration %{{x}}: %{{y:.3g}}"
+        hover = t("{name}, iteration %{x}: %{y:.3g}", name=shown)
         data.append(line(shown, [i for i, _ in points], rounded([v for _, v in points]), hover, line=style))
-    return _logarithmic(data, chart_layout("iteration", "loss"))
+    return _logarithmic(data, chart_layout(t("iteration"), t("loss")))
 
 
 def _logarithmic(data: list[Figure], layout: dict[str, Any]) -> Figure:
@@ -162,7 +173,7 @@ def _logarithmic(data: list[Figure], layout: dict[str, Any]) -> Figure:
         low, high = min(shown) / 1.05, max(shown) * 1.05
         ticks = log_ticks(low, high)
         layout["yaxis"] |= {"range": [math.log10(low), math.log10(high)], "tickvals": ticks}
-        layout["yaxis"] |= {"ticktext": [f"{tick:g}" for tick in ticks]}
+        layout["yaxis"] |= {"ticktext": [numeral(tick, "g") for tick in ticks]}
     layout["yaxis"] |= {"type": "log"}
     return {"data": data, "layout": layout}
 
@@ -188,8 +199,8 @@ def durations(steps: Sequence[Step]) -> Figure:
         taken = Counter({s.round_id: s.seconds for s in steps if s.name == name})
         y = rounded([taken[r] for r in rounds])
         colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
-        data.append(_bar(name, _round_names(rounds), y, f"%{{x}}, {name}: %{{y:,.1f}} s", colour))
-    return {"data": data, "layout": _bar_layout("seconds", len(rounds))}
+        data.append(_bar(t(name), _round_names(rounds), y, f"%{{x}}, {t(name)}: %{{y:,.1f}} s", colour))
+    return {"data": data, "layout": _bar_layout(t("seconds"), len(rounds))}
 
 
 def calibration(samples: Mapping[str, Samples]) -> Figure:
@@ -201,17 +212,17 @@ def calibration(samples: Mapping[str, Samples]) -> Figure:
         x, y = rounded([b.confidence for b in bins]), rounded([b.overlap for b in bins])
         data.append(
             line(
-                f"{name} masks",
+                t(f"{name} masks"),
                 x,
                 y,
-                f"{name}: %{{x:.2f}} delivered, IoU %{{y:.2f}} (%{{customdata}} masks)",
+                t("{name}: %{x:.2f} delivered, IoU %{y:.2f} (%{customdata} masks)", name=t(name)),
                 mode="lines+markers",
                 customdata=[b.n for b in bins],
                 line={"color": PROVENANCE_COLOURS.get(name, "ink"), "width": 2},
                 marker={"size": [5 + 2 * math.log2(1 + b.n) for b in bins]},
             )
         )
-    layout = chart_layout("confidence as delivered", "IoU with what a person drew then")
+    layout = chart_layout(t("confidence as delivered"), t("IoU with what a person drew then"))
     layout["xaxis"]["range"] = layout["yaxis"]["range"] = [0, 1.02]
     return {"data": data, "layout": layout}
 
@@ -242,7 +253,8 @@ def running_mean(values: NDArray[np.floating], width: int) -> NDArray[np.float64
 
 def chart_layout(x: str, y: str) -> dict[str, Any]:
     """Return a figure's layout with titles for both axes and the legend on top."""
-    return {
+    signs = {} if spoken() == "en" else {"separators": numeral(0.5, ".1f")[1] + numeral(1000, ",")[1]}
+    return signs | {
         "height": 280,
         "margin": {"l": 60, "r": 12, "t": 8, "b": 44 if x else 26},
         "xaxis": {"title": {"text": x}, "zeroline": False},
@@ -268,7 +280,7 @@ def _bar_layout(title: str, n_rounds: int) -> dict[str, Any]:
 def _shares(rows: Sequence[RoundRow], counts: Sequence[Mapping[str, int]], totals: Sequence[int], title: str) -> Figure:
     """Draw the shares of each provenance in a total, a bar per round."""
     data = [
-        _share_bar(rows, [each.get(name, 0) for each in counts], totals, name, colour)
+        _share_bar(rows, [each.get(name, 0) for each in counts], totals, t(name), colour)
         for name, colour in PROVENANCE_COLOURS.items()
         if any(each.get(name) for each in counts)
     ]
@@ -282,7 +294,7 @@ def _share_bar(
 ) -> Figure:
     shares = [count / total for count, total in zip(counts, totals, strict=True)]
     hover = f"%{{x}}, {name}: %{{customdata[0]}} (%{{customdata[1]}})"
-    told = [[f"{count:,}", percent(share)] for count, share in zip(counts, shares, strict=True)]
+    told = [[numeral(count, ","), percent(share)] for count, share in zip(counts, shares, strict=True)]
     return _bar(name, _round_names(r.round_id for r in rows), rounded(shares), hover, colour) | {"customdata": told}
 
 
@@ -298,7 +310,7 @@ def _video_lines(figures: Sequence[QualityRow], effort: Mapping[int, float], nam
         mine = [q for q in figures if q.video_id == video_id]
         lines.append(
             line(
-                "each video",
+                t("each video"),
                 rounded([effort[q.round_id] for q in mine]),
                 rounded([q.value for q in mine]),
                 "%{text}: %{y:.3f}",
@@ -319,13 +331,19 @@ def _mean_line(figures: Sequence[QualityRow], effort: Mapping[int, float], prove
     for q in figures:
         per_round.setdefault(q.round_id, []).append(q.value)
     whole = provenance == ALL
-    name, colour = ("all masks", "ink") if whole else (f"{provenance} masks", PROVENANCE_COLOURS[provenance])
+    name = t("all masks" if whole else f"{provenance} masks")
+    colour = "ink" if whole else PROVENANCE_COLOURS[provenance]
     return line(
         name,
         rounded([effort[r] for r in sorted(per_round)]),
         rounded([sum(per_round[r]) / len(per_round[r]) for r in sorted(per_round)]),
-        f"round %{{customdata[0]}}, {name}: %{{y:.3f}} (mean of %{{customdata[1]}} videos) "
-        f"after %{{x:,.4~g}} human {against}",
+        t(
+            "round %{customdata[0]}, {name}: %{y:.3f} (mean of %{customdata[1]} videos) after %{x:,.4~g} human frames"
+            if against == "frames"
+            else "round %{customdata[0]}, {name}: %{y:.3f} (mean of %{customdata[1]} videos) after %{x:,.4~g} human "
+            "minutes",
+            name=name,
+        ),
         mode="lines+markers",
         customdata=[[r, len(per_round[r])] for r in sorted(per_round)],
         line={"color": colour, "width": 3 if whole else 2, "dash": "solid" if whole else "dot"},
@@ -334,4 +352,4 @@ def _mean_line(figures: Sequence[QualityRow], effort: Mapping[int, float], prove
 
 
 def _round_names(rounds: Iterable[int]) -> list[str]:
-    return [f"round {round_id}" for round_id in rounds]
+    return [t("round {round}", round=round_id) for round_id in rounds]

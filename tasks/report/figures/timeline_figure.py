@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from al_core.export.palette import COMPONENT_COLOURS, PROVENANCE_COLOURS, UNLABELLED_COLOUR, rgb
 from al_core.records import ONE_SHOT, Shots, Video
+from tasks.languages.phrases import all_of, heard, numeral, t
 from tasks.report.figures.round_figures import Figure, chart_layout, line, rounded
 from tasks.report.formatting import clock
 from tasks.report.timeline import MAX_POINTS, Choice, DeliveredFrames, Uncertainty
@@ -40,14 +41,14 @@ def time_line(
 
 
 def _layout(video: Video, uncertain: Uncertainty | None) -> Figure:
-    layout = chart_layout(f"frame, 0 to {video.n_frames - 1:,}", "")
+    layout = chart_layout(t("frame, 0 to {last}", last=numeral(video.n_frames - 1, ",")), "")
     layout["xaxis"] |= {"range": [-0.5, video.n_frames - 0.5], "anchor": "y2", "showgrid": False}
     layout["yaxis"] |= {"domain": [0.2, 1], "range": [0, 1], "showgrid": False, "showticklabels": False}
     layout["yaxis2"] = {
         "domain": [0, 0.12],
         "range": [0, 1],
         "tickvals": [0.5],
-        "ticktext": ["labels"],
+        "ticktext": [t("labels")],
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,
@@ -56,14 +57,14 @@ def _layout(video: Video, uncertain: Uncertainty | None) -> Figure:
     layout |= {"height": 170, "hovermode": "closest", "meta": "frames"}
     if uncertain is not None:
         highest = float(uncertain.score.max())
-        layout["yaxis"] |= {"title": {"text": "uncertainty"}, "range": [0, 1.2 * highest or 1], "nticks": 4}
+        layout["yaxis"] |= {"title": {"text": t("uncertainty")}, "range": [0, 1.2 * highest or 1], "nticks": 4}
         layout["yaxis"] |= {"showgrid": True, "showticklabels": True}
         layout["height"] = 300
     return layout
 
 
 def _part(name: str, uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Figure:
-    shown = name.replace("_", " ")
+    shown = t(name.replace("_", " "))
     trace = line(
         shown,
         uncertain.frame_idx.tolist(),
@@ -83,10 +84,10 @@ def _part(name: str, uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Fig
 
 def _score(uncertain: Uncertainty, times_us: NDArray[np.int64]) -> Figure:
     return line(
-        "uncertainty",
+        t("uncertainty"),
         uncertain.frame_idx.tolist(),
         rounded(uncertain.score, 4),
-        "uncertainty: %{y:.3f}, %{customdata}",
+        f"{t('uncertainty')}: %{{y:.3f}}, %{{customdata}}",
         customdata=_places(uncertain.frame_idx, times_us),
         line={"color": "ink", "width": 1.25},
     )
@@ -100,9 +101,11 @@ def _markers(
     before = [c for c in chosen if not c.newest]
     traces = []
     if before:
-        traces.append(_diamonds("chosen before", before, uncertain, times_us, human) | {"mode": "markers"})
+        traces.append(_diamonds(t("chosen before"), before, uncertain, times_us, human) | {"mode": "markers"})
     if newest:
-        traces.append(_diamonds(f"chosen in round {newest[0].round_id}", newest, uncertain, times_us, human))
+        traces.append(
+            _diamonds(t("chosen in round {round}", round=newest[0].round_id), newest, uncertain, times_us, human)
+        )
         traces[-1]["marker"]["size"] = 12
     return traces
 
@@ -117,14 +120,20 @@ def _diamonds(
         heights = np.interp(frames, uncertain.frame_idx, uncertain.score)
     labelled = [i in human for i in frames.tolist()]
     told = [
-        [place, c.round_id, c.place, "labelled" if known else "not labelled yet", escape(c.reason, quote=False)]
+        [
+            place,
+            c.round_id,
+            c.place,
+            t("labelled" if known else "not labelled yet"),
+            escape(heard(c.reason), quote=False),
+        ]
         for c, place, known in zip(chosen, _places(frames, times_us), labelled, strict=True)
     ]
     return line(
         name,
         frames.tolist(),
         rounded(heights),
-        "%{customdata[0]}<br>round %{customdata[1]}, choice %{customdata[2]}, %{customdata[3]}<br>%{customdata[4]}",
+        t("%{customdata[0]}<br>round %{customdata[1]}, choice %{customdata[2]}, %{customdata[3]}<br>%{customdata[4]}"),
         mode="markers+text",
         text=[str(c.place) for c in chosen],
         textposition="top center",
@@ -145,7 +154,9 @@ def _ribbon(delivered: DeliveredFrames | None, human: Sequence[int], times_us: N
         colour = PROVENANCE_COLOURS["human"]
         mark = {"symbol": "line-ns", "size": 18, "color": colour, "line": {"width": 4, "color": colour}}
         places = _places(np.array(human), times_us)
-        ticks = line("human label", list(human), [0.5] * len(human), "%{customdata}: human label", customdata=places)
+        ticks = line(
+            t("human label"), list(human), [0.5] * len(human), f"%{{customdata}}: {t('human label')}", customdata=places
+        )
         traces.append(ticks | {"mode": "markers", "yaxis": "y2", "marker": mark})
     return traces
 
@@ -157,13 +168,15 @@ def _shot_marks(shots: Shots, times_us: NDArray[np.int64]) -> list[Figure]:
         mark = {"symbol": "line-ns", "size": 30, "color": "ink", "line": {"width": 1.5, "color": "ink"}}
         places = _places(np.array(shots.cuts), times_us)
         between = [cut - 0.5 for cut in shots.cuts]
-        trace = line("cut", between, [0.5] * len(between), "a shot begins with %{customdata}", customdata=places)
+        hover = t("a shot begins with %{customdata}")
+        trace = line(t("cut"), between, [0.5] * len(between), hover, customdata=places)
         traces.append(trace | {"mode": "markers", "yaxis": "y2", "marker": mark})
     if shots.repeats:
         # None ends a line, so that one trace holds all of them.
         ends = [x for r in shots.repeats for x in (r.start - 0.4, r[-1] + 0.4, None)]
-        told = [text for r in shots.repeats for text in (f"frames {r.start} to {r[-1]} show the same",) * 3]
-        trace = line("the same thing", ends, [0.04] * len(ends), "%{customdata}", customdata=told)
+        same = "frames {first} to {last} show the same"
+        told = [text for r in shots.repeats for text in (t(same, first=r.start, last=r[-1]),) * 3]
+        trace = line(t("the same thing"), ends, [0.04] * len(ends), "%{customdata}", customdata=told)
         traces.append(trace | {"yaxis": "y2", "line": {"width": 4, "color": UNLABELLED_COLOUR}})
     return traces
 
@@ -176,7 +189,7 @@ def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) ->
     centres = (starts + np.append(starts[1:], len(codes)) - 1) / 2
     red, green, blue = rgb(UNLABELLED_COLOUR)
     colours = [f"rgba({red},{green},{blue},0.25)", *PROVENANCE_COLOURS.values()]
-    names = np.array(["no mask", *PROVENANCE_COLOURS])
+    names = np.array(all_of(["no mask", *PROVENANCE_COLOURS]))
     steps = len(colours)
     return {
         "type": "heatmap",
@@ -195,4 +208,6 @@ def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) ->
 
 
 def _places(frame_idx: NDArray[np.int_], times_us: NDArray[np.int64]) -> list[str]:
-    return [f"frame {i} ({clock(int(times_us[i] - times_us[0]))})" for i in frame_idx.tolist()]
+    return [
+        t("frame {frame} ({time})", frame=i, time=clock(int(times_us[i] - times_us[0]))) for i in frame_idx.tolist()
+    ]

@@ -13,9 +13,10 @@ from al_core.evaluation.label_diff import LabelDiff
 from al_core.ledger.labelling.queue import QueueState
 from al_core.ledger.store import Round, Step
 from al_core.records import Video
+from tasks.languages.phrases import counted, heard, numeral, t
 from tasks.project.annotator_stats import PersonRow
 from tasks.report.content import Content
-from tasks.report.formatting import duration, many, percent, score
+from tasks.report.formatting import duration, many, moment, percent, score, score_with_span
 from tasks.report.pages import certificate_section, sections
 from tasks.report.pages.document import Charts, document, header, note, render
 from tasks.report.pages.estimate_section import estimates
@@ -54,9 +55,9 @@ class Frame:
             here: the name of the page, also its title.
             head: what stands on top; by default the name of the page and of the project.
         """
-        title = f"{here} · {self.project}"
-        head = header(here, self.project) if head is None else head
-        return document(title, head, parts, charts or Charts(), FOOTER, self.links, here, self.static)
+        title = f"{t(here)} · {self.project}"
+        head = header(t(here), self.project) if head is None else head
+        return document(title, head, parts, charts or Charts(), t(FOOTER), self.links, here, self.static)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def overview(content: Content, work: Work, frame: Frame) -> str:
     """Show what is next, how far the videos are labelled, what people are asked now, and the rounds."""
     charts = Charts()
     hours = [(name, duration(seconds), many(frames, "frame")) for name, frames, seconds in work.hours]
-    parts = {"Messages": note(f"Nobody was told: {work.undelivered}.")} if work.undelivered else {}
+    parts = {"Messages": note(t("Nobody was told: {why}.", why=heard(work.undelivered)))} if work.undelivered else {}
     parts |= {
         "What is ahead": Markup("").join(Markup("<p>{}</p>").format(line) for line in work.ahead),
         "Queue": _queue(work),
@@ -100,7 +101,7 @@ def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> s
     """Show how good the labels are, what more labelling buys, and whether confidences can be trusted."""
     charts = Charts()
     rows = [
-        (f"{name} masks", f"{len(found):,}", _with_span(expected_calibration_error(found)))
+        (t(f"{name} masks"), numeral(len(found), ","), _with_span(expected_calibration_error(found)))
         for name, found in samples.items()
     ]
     parts = {
@@ -115,7 +116,7 @@ def quality(content: Content, samples: Mapping[str, Samples], frame: Frame) -> s
 def certificates(looks: Sequence[Certificate], frame: Frame) -> str:
     """Show all looks at audits."""
     parts = {"Certificates": certificate_section.certificates(looks, "certificates/")}
-    return frame.page("Quality", parts, head=header("Certificates", frame.project))
+    return frame.page("Quality", parts, head=header(t("Certificates"), frame.project))
 
 
 def certificate(look: Certificate, categories: Mapping[int, str], findings: Sequence[str], frame: Frame) -> str:
@@ -126,7 +127,9 @@ def certificate(look: Certificate, categories: Mapping[int, str], findings: Sequ
         findings: what came of verifying it; empty where it was not verified now.
     """
     parts = {"Certificate": certificate_section.certificate(look, categories, findings)}
-    return frame.page("Quality", parts, head=header(look.certificate_id, f"A certificate of {frame.project}."))
+    return frame.page(
+        "Quality", parts, head=header(look.certificate_id, t("A certificate of {project}.", project=frame.project))
+    )
 
 
 def videos(all_videos: Sequence[Video], quality: Mapping[int, float], peaks: Mapping[int, float], frame: Frame) -> str:
@@ -156,7 +159,7 @@ def video(
         parts["Frames"] = viewer(this, delivered, rounds, depth)
     if compared is not None and rounds is not None:
         parts["Changes"] = _changes(compared, rounds)
-    head = header(this.name, f"{many(this.n_frames, 'frame')} of {content.name}")
+    head = header(this.name, t("{frames} of {project}", frames=many(this.n_frames, "frame"), project=content.name))
     return frame.page("Videos", parts, charts, head)
 
 
@@ -167,15 +170,25 @@ def people(rows: Sequence[PersonRow], frame: Frame) -> str:
 
 def mine(row: PersonRow, frame: Frame) -> str:
     """Show one person what that person did."""
-    drawn = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in row.seconds.items()) or "nothing yet"
+    drawn = ", ".join(t(f"{kind} {{n}} s", n=numeral(seconds, ".1f")) for kind, seconds in row.seconds.items())
+    skipped = counted(row.set_aside, "{n} frame skipped or flagged", "{n} frames skipped or flagged")
     tiles = [
-        ("Frames", f"{row.frames:,}", f"{many(row.set_aside, 'frame')} skipped or flagged"),
-        ("Active time", duration(row.human_seconds), f"median of a frame: {drawn}"),
-        ("Accepted as shown", percent(row.accepted), "of the frames with masks to start from"),
-        ("Agreement with others", score(row.agreement_j), "mean J on frames that two people answered"),
-        ("Reviewed", f"{row.reviewed:,}", f"{row.returned:,} came back or were corrected"),
+        (t("Frames"), numeral(row.frames, ","), skipped),
+        (
+            t("Active time"),
+            duration(row.human_seconds),
+            t("median of a frame: {seconds}", seconds=drawn or t("nothing yet")),
+        ),
+        (t("Accepted as shown"), percent(row.accepted), t("of the frames with masks to start from")),
+        (t("Agreement with others"), score(row.agreement_j), t("mean J on frames that two people answered")),
+        (
+            t("Reviewed"),
+            numeral(row.reviewed, ","),
+            t("{n} came back or were corrected", n=numeral(row.returned, ",")),
+        ),
     ]
-    head = header(row.name, f"What you labelled in {frame.project}. Reviewers and leads see the same of everybody.")
+    lead = "What you labelled in {project}. Reviewers and leads see the same of everybody."
+    head = header(row.name, t(lead, project=frame.project))
     return frame.page("My work", {"Your work": render("tiles.html", tiles=tiles)}, head=head)
 
 
@@ -198,7 +211,9 @@ def runs(
         rows = [_step(s) for s in steps if s.round_id == this.round_id]
         parts[f"Round {this.round_id}"] = render("round_steps.html", round=this, rows=rows, flow_runs=flow_runs)
     if len(rounds) > MAX_ROUNDS:
-        parts["Earlier rounds"] = note(f"The newest {MAX_ROUNDS} of {len(rounds):,} rounds are shown.")
+        parts["Earlier rounds"] = note(
+            t("The newest {n} of {all} rounds are shown.", n=MAX_ROUNDS, all=numeral(len(rounds), ","))
+        )
     return frame.page("Runs", parts, charts)
 
 
@@ -213,31 +228,39 @@ def _queue(work: Work) -> Markup:
         "Expired": state.expired,
         "Overdue": work.overdue,
     }
-    tiles = [(name, f"{count:,}", "") for name, count in counts.items() if count is not None]
+    tiles = [(t(name), numeral(count, ","), "") for name, count in counts.items() if count is not None]
     if work.approvals.due:
-        held_back = f"{work.approvals.needed:,} are not used before that"
-        tiles.append(("Wait for a reviewer", f"{work.approvals.due:,}", held_back if work.approvals.needed else ""))
-    return render("tiles.html", tiles=[*tiles, ("Oldest open", duration(work.age_seconds), "")])
+        held_back = t("{n} are not used before that", n=numeral(work.approvals.needed, ","))
+        due = numeral(work.approvals.due, ",")
+        tiles.append((t("Wait for a reviewer"), due, held_back if work.approvals.needed else ""))
+    return render("tiles.html", tiles=[*tiles, (t("Oldest open"), duration(work.age_seconds), "")])
 
 
 def _with_span(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.known else "")
+    return score_with_span(estimate) if estimate.known else score(estimate.value)
 
 
 def _changes(found: LabelDiff, rounds: tuple[int, int]) -> Markup:
-    counts = ", ".join(f"{count:,} {name}" for name, count in found.counts.items())
-    agreement = "" if found.mean_iou is None else f" Mean IoU {found.mean_iou:.3f}."
-    told = f"From round {rounds[0]} to round {rounds[1]}: of {many(found.n_masks, 'mask')} {counts}.{agreement}"
+    counts = ", ".join(f"{numeral(count, ',')} {t(name)}" for name, count in found.counts.items())
+    told = t(
+        "From round {first} to round {last}: of {masks} {counts}.",
+        first=rounds[0],
+        last=rounds[1],
+        masks=many(found.n_masks, "mask"),
+        counts=counts,
+    )
+    if found.mean_iou is not None:
+        told = f"{told} {t('Mean IoU {iou}.', iou=score(found.mean_iou))}"
     return render("changes.html", told=told, changes=found.changes[:MAX_CHANGES])
 
 
 def _step(step: Step) -> tuple[str, ...]:
     return (
-        step.name,
-        "failed" if step.error else step.status,
+        t(step.name),
+        t("failed" if step.error else step.status),
         str(step.attempts),
         duration(step.seconds if step.status == "finished" else None),
-        f"{step.started_at:%Y-%m-%d %H:%M:%S}",
+        moment(step.started_at),
         step.inputs_sha256[:12],
         step.code or "–",
         step.error or _result(step.result),
@@ -250,6 +273,6 @@ def _result(result: Mapping[str, Any] | None) -> str:
     for name, value in (result or {}).items():
         if value == NO_LABELS:
             continue
-        shown = f"{len(value):,}" if isinstance(value, list | dict) else str(value)
+        shown = numeral(len(value), ",") if isinstance(value, list | dict) else str(value)
         told.append(f"{name} {shown[:40]}")
     return " · ".join(told)

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from al_core.export.palette import readable_on, track_colour
+from tasks.languages.phrases import all_of, heard, numeral, spoken, t
 from tasks.report import formatting
 from tasks.report.figures import round_figures
 from tasks.report.figures.round_figures import Figure
@@ -78,7 +79,9 @@ def document(
     links = links or [(name, f"#{_anchor(name)}") for name in parts]
     inline = {} if static else {name: Markup(asset(name)) for name in ("page.css", "page.js", "plotly.js")}
     icon = quote(asset("icon.svg"))
-    return render("document.html", **page, links=links, here=here, static=static, inline=inline, icon=icon)
+    return render(
+        "document.html", **page, links=links, here=here, static=static, inline=inline, icon=icon, language=spoken()
+    )
 
 
 @cache
@@ -103,11 +106,18 @@ def _templates() -> Environment:
     )
     found.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     found.filters |= {name: getattr(formatting, name) for name in ("clock", "duration", "many", "percent", "score")}
-    found.filters |= {"anchor": _anchor, "thousands": "{:,}".format, "readable_on": readable_on}
+    found.filters |= {"anchor": _anchor, "thousands": lambda count: numeral(count, ","), "readable_on": readable_on}
     found.filters["track_colour"] = track_colour
     found.filters["indented"] = partial(json.dumps, indent=1, ensure_ascii=False)
-    found.globals["figures"] = round_figures
+    found.filters |= {"heard": heard, "numeral": numeral}
+    # Functions: of a filter of what stands in a template Jinja keeps its first result, whatever is spoken then.
+    found.globals |= {"figures": round_figures, "t": _said, "all_of": all_of}
     return found
+
+
+def _said(text: str, **values: object) -> Markup:
+    """Say a text, with values that are escaped."""
+    return escape(t(text)).format(**values)
 
 
 def _anchor(name: str) -> str:

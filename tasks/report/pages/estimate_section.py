@@ -8,10 +8,11 @@ from markupsafe import Markup
 from al_core.audit.audit_records import Grade
 from tasks.auditing.round_estimates import RoundEstimates
 from tasks.auditing.target_outlook import TargetOutlook
+from tasks.languages.phrases import all_of, numeral, t
 from tasks.report.content import Content
 from tasks.report.estimate_words import in_words, newest, rests_on, scope_name, span_of, value_of, with_span
 from tasks.report.figures.estimate_figure import estimates_by_round
-from tasks.report.formatting import duration, score
+from tasks.report.formatting import duration, score, score_with_span
 from tasks.report.pages.document import Charts, Tile, render
 
 COLUMNS = (
@@ -31,11 +32,17 @@ def good_tile(content: Content) -> Tile:
     found = newest(content.estimates)
     good = None if found is None else found.best("good")
     if found is None or good is None:
-        return "Estimated good", "–", _not_yet(content.estimates)
+        return t("Estimated good"), "–", _not_yet(content.estimates)
     return (
-        "Estimated good",
+        t("Estimated good"),
         value_of(good),
-        f"of masks: {span_of(good)}, {rests_on(good)}, IoU {found.iou:g}, round {found.round_id}",
+        t(
+            "of masks: {span}, {rests}, IoU {iou}, round {round}",
+            span=span_of(good),
+            rests=rests_on(good),
+            iou=numeral(found.iou, "g"),
+            round=found.round_id,
+        ),
     )
 
 
@@ -45,7 +52,8 @@ def quality_tiles(content: Content) -> list[Tile]:
     if found is None:
         return []
     told = (("J&F, estimated", found.of("jf", Grade.MEASURED)), ("Missed per 100 frames", found.best("missed")))
-    return [(name, value_of(f), f"{span_of(f)}, {rests_on(f)}, round {found.round_id}") for name, f in told if f]
+    at = t("round {round}", round=found.round_id)
+    return [(t(name), value_of(f), f"{span_of(f)}, {rests_on(f)}, {at}") for name, f in told if f]
 
 
 def estimates(content: Content, charts: Charts) -> Markup:
@@ -65,7 +73,7 @@ def estimates(content: Content, charts: Charts) -> Markup:
     return render(
         "estimates.html",
         table=table,
-        head=("of", *(name for name, _, _ in COLUMNS)),
+        head=all_of(("of", *(name for name, _, _ in COLUMNS))),
         told=in_words(found),
         round_id=found.round_id,
         charts=charts,
@@ -82,11 +90,11 @@ def target_tile(content: Content) -> list[Tile]:
         return []
     left = found.forecast.to_target
     if left.value == 0:
-        return [("Target", "met", f"{found.points[-1].least:.3f} is assured of {found.stopping.target_quality:g}")]
-    span = f"{duration(left.low) if math.isfinite(left.low) else 'never'} to "
-    span += duration(left.high) if math.isfinite(left.high) else "never"
-    value = duration(left.value) if math.isfinite(left.value) else "not in sight"
-    return [("Target in", value, f"of labelling: {span}")]
+        least, wanted = score(found.points[-1].least), numeral(found.stopping.target_quality, "g")
+        return [(t("Target"), t("met"), t("{least} is assured of {wanted}", least=least, wanted=wanted))]
+    low, high = (duration(end) if math.isfinite(end) else t("never") for end in (left.low, left.high))
+    value = duration(left.value) if math.isfinite(left.value) else t("not in sight")
+    return [(t("Target in"), value, t("of labelling: {low} to {high}", low=low, high=high))]
 
 
 def _scores(target: TargetOutlook | None) -> list[tuple[str, ...]]:
@@ -95,9 +103,9 @@ def _scores(target: TargetOutlook | None) -> list[tuple[str, ...]]:
     return [
         (
             str(one.round_id),
-            f"{score(one.expected.value)} ({score(one.expected.low)} to {score(one.expected.high)})",
+            score_with_span(one.expected),
             score(one.came),
-            "held" if one.held else "missed",
+            t("held" if one.held else "missed"),
         )
         for one in found
     ]
@@ -105,4 +113,6 @@ def _scores(target: TargetOutlook | None) -> list[tuple[str, ...]]:
 
 def _not_yet(estimates: Sequence[RoundEstimates]) -> str:
     asked = next((each for each in reversed(estimates) if each.asked), None)
-    return "no audit yet" if asked is None else f"{asked.answered} of {asked.asked} questions of the audit answered"
+    if asked is None:
+        return t("no audit yet")
+    return t("{n} of {all} questions of the audit answered", n=asked.answered, all=asked.asked)

@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from al_core.export.palette import PROVENANCE_COLOURS, UNLABELLED_COLOUR
 from al_core.fusion.choice import told
+from tasks.languages.phrases import heard, numeral, t
 from tasks.report.content import MAX_PICTURES, Content, VideoContent
 from tasks.report.formatting import duration, many, shots_told
 from tasks.report.pages.document import Charts, render
@@ -41,18 +42,22 @@ def videos(content: Content, charts: Charts) -> Markup:
 def _explained(content: Content) -> str:
     sentences = []
     if 1 < len(content.shown) < len(content.videos):
-        count = f"{len(content.videos):,}"
-        sentences.append(f"The {len(content.shown)} videos with the least certain frames are shown, of {count}.")
+        some = "The {n} videos with the least certain frames are shown, of {all}."
+        sentences.append(t(some, n=len(content.shown), all=numeral(len(content.videos), ",")))
     if content.predicted_round is None:
-        sentences.append("Nothing is predicted yet.")
+        sentences.append(t("Nothing is predicted yet."))
     else:
         sentences.append(
-            f"Uncertainty as predicted in round {content.predicted_round}, stacked by its parts, each with "
-            "its weight; a click on a name in the legend hides it, dragging zooms, a double click zooms out."
+            t(
+                "Uncertainty as predicted in round {round}, stacked by its parts, each with its weight; a click on a "
+                "name in the legend hides it, dragging zooms, a double click zooms out.",
+                round=content.predicted_round,
+            )
         )
-    sentences.append("Diamonds are the frames that were chosen, numbered by rank; hover over one to read why.")
+    sentences.append(t("Diamonds are the frames that were chosen, numbered by rank; hover over one to read why."))
     if any(item.video.n_frames > MAX_POINTS for item in content.shown):
-        sentences.append(f"Long videos are thinned out to the least certain frame of each of {MAX_POINTS:,} stretches.")
+        long = "Long videos are thinned out to the least certain frame of each of {n} stretches."
+        sentences.append(t(long, n=numeral(MAX_POINTS, ",")))
     return " ".join(sentences)
 
 
@@ -61,7 +66,7 @@ def _facts(item: VideoContent) -> list[str]:
     return [
         many(video.n_frames, "frame"),
         f"{video.width} × {video.height} px",
-        f"{float(video.fps):.5g} frames/s",
+        t("{n} frames/s", n=numeral(float(video.fps), ".5g")),
         duration(float(video.n_frames / video.fps)),
         many(item.human_frames, "human frame"),
         *shots_told([item.shots]),
@@ -78,11 +83,11 @@ def carried(content: Content, video_id: int) -> str:
     numbers: dict[str, list[int]] = {}
     for track, name in found["tracks"].items():
         numbers.setdefault(name, []).append(int(track))
-    return told(numbers, found["tried"])
+    return heard(told(numbers, found["tried"]))
 
 
 def _chosen(item: VideoContent) -> str:
     if not item.chosen or item.chosen[0].choice is None:
         return ""
-    first = f", first {MAX_PICTURES}" if len(item.chosen) == MAX_PICTURES else ""
-    return f"Chosen in round {item.chosen[0].choice.round_id}{first}"
+    chosen = t("Chosen in round {round}", round=item.chosen[0].choice.round_id)
+    return f"{chosen}, {t('first {n}', n=MAX_PICTURES)}" if len(item.chosen) == MAX_PICTURES else chosen

@@ -20,9 +20,9 @@
       const text = await answer.text();
       if (shown !== number) return;
       if (answer.ok) target.innerHTML = text;
-      else target.textContent = "This frame cannot be shown; load the page again.";
+      else target.textContent = target.dataset.gone;
     } catch {
-      target.textContent = "The server does not answer; try again in a moment.";
+      target.textContent = target.dataset.away;
     }
     target.removeAttribute("aria-busy");
   }

@@ -11,11 +11,11 @@ from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from tasks.report.pages import dashboard_pages
 from tasks.web.auth import at_least
-from tasks.web.dashboard_routes import Around, html_page
+from tasks.web.dashboard_routes import SPEAKS, Around, html_page
 from tasks.web.error_responses import answers
 from tasks.web.state import Context
 
-router = APIRouter(prefix="/dashboard/certificates", dependencies=[Depends(at_least(Role.VIEWER))])
+router = APIRouter(prefix="/dashboard/certificates", dependencies=[Depends(at_least(Role.VIEWER)), SPEAKS])
 
 
 @router.get("", response_class=HTMLResponse)

@@ -20,7 +20,7 @@ def made(cls):
 def answer_to():
     """Returns what is answered when a route raises an error."""
 
-    def ask(error):
+    def ask(error, **headers):
         app = FastAPI()
         add_error_handlers(app)
 
@@ -28,7 +28,7 @@ def answer_to():
         def fail(n: int = 0):
             raise error
 
-        return TestClient(app).get("/")
+        return TestClient(app).get("/", headers=headers)
 
     return ask
 
@@ -57,6 +57,23 @@ def test_every_error_of_the_product_has_a_status_and_says_what_to_do(cls, answer
     assert answer.status_code == STATUSES[cls][0]
     assert answer.json()["error"] == str(made(cls))
     assert answer.json()["mend"]
+
+
+def test_the_page_of_an_error_speaks_the_language_of_its_browser(answer_to):
+    german = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "de"}
+    page = answer_to(ApiError(401, "nobody is signed in here", "Ask the lead."), **german)
+    assert page.headers["Content-Language"] == "de"
+    for text in (
+        '<html lang="de">',
+        "<h1>Hier ist niemand angemeldet.</h1>",
+        "Fragen Sie die Leitung.",
+        "Die erste Seite",
+    ):
+        assert text in page.text
+    assert "Versuchen Sie es gleich noch einmal." in answer_to(errors.LedgerBusy("it waits"), **german).text
+    english = answer_to(ApiError(401, "nobody is signed in here", "Ask the lead."), Accept="text/html")
+    assert '<html lang="en">' in english.text
+    assert "<h1>Nobody is signed in here.</h1>" in english.text
 
 
 @pytest.mark.parametrize(

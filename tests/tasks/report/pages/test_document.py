@@ -2,11 +2,14 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from tasks.languages.phrases import speaking
+from tasks.report.pages import document as documents
 from tasks.report.pages.document import Charts, asset, document, header, note, render
 from tests.toys.web.html_page import Page, own_part
 
@@ -79,3 +82,15 @@ def test_a_served_page_names_its_files_and_the_page_that_is_shown():
         "live",
     ]
     assert "<style>" not in html
+
+
+def test_a_template_speaks_the_language_of_each_who_asks():
+    """Jinja keeps what it can compute once; the first who asks is not to choose for all others."""
+    documents._templates.cache_clear()
+    change = SimpleNamespace(frame_idx=3, track_id=1, what="added", iou=None, before=None, after=None)
+    heads = []
+    for language in ("de", "en", "de"):
+        with speaking(language):
+            page = Page(render("changes.html", told="", changes=[change]))
+            heads.append(page.tables[0][0][:3])
+    assert heads == [["Bild", "Objekt", "Änderung"], ["frame", "track", "change"], ["Bild", "Objekt", "Änderung"]]

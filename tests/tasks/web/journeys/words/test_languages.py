@@ -67,7 +67,9 @@ def marked(monkeypatch):
     plural = {key: {"other": "«»" + key} for key, other in known.items() if not isinstance(other, str)}
     real = words.catalogue
     monkeypatch.setitem(words.LANGUAGES, "xx", "Marked")
-    monkeypatch.setattr(words, "catalogue", lambda language: plain | plural if language == "xx" else real(language))
+    both = plain | plural
+    monkeypatch.setattr(words, "catalogue", lambda language: both if language == "xx" else real(language))
+    monkeypatch.setattr(words, "of_scripts", words.catalogue)
 
 
 def test_nothing_on_the_page_is_outside_of_the_catalogue(ledger, running, marked):
