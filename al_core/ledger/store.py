@@ -80,6 +80,11 @@ class Ledger(
         self._connector = Connector(path, patience, on_wait, clock)
         self.path = path
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Tell whether this process owns the file, so that what is small is read without waiting for anybody."""
+        return self._connector.is_at_hand
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep the file open over several operations, which saves opening it for each; other processes wait."""

@@ -61,13 +61,16 @@ class FailedLinks:
         return failures
 
 
-def signed_in(request: Request) -> Annotator:
+async def signed_in(request: Request) -> Annotator:
     """Return the person whose session the cookie names.
 
     Raises:
         ApiError: 401, nobody is signed in.
     """
-    person = request.app.state.context.ledger.session_holder(_session_key(request))
+    ledger, key = request.app.state.context.ledger, _session_key(request)
+    # Whoever was here before is known without a look into the ledger, and each change to another thread is a wait
+    # where processors are short.
+    person = ledger.session_holder(key) if ledger.is_at_hand else await run_in_threadpool(ledger.session_holder, key)
     if person is None:
         raise ApiError(401, "nobody is signed in here", "Open your personal link again, or ask the lead for a new one.")
     return person
@@ -79,7 +82,6 @@ Person = Annotated[Annotator, Depends(signed_in)]
 def at_least(role: Role) -> Callable[[Request, Annotator], Awaitable[Annotator]]:
     """Return a dependency: somebody is signed in who may do what a role may."""
 
-    # Each change to another thread is a wait where processors are short.
     async def check(request: Request, person: Person) -> Annotator:
         if not person.role.covers(role):
             asked = f"{request.method} {request.url.path}"

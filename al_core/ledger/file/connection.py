@@ -50,7 +50,8 @@ _CONFIG: dict[str, str | int | float | list[str]] = {
     "memory_limit": "2GB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Threads that help cost more than they bring where there is little to read.
+    # Threads that help cost more than they bring where there is little to read: a third more of the processor for each
+    # statement, and a wait for each of them where processors are short.
     "threads": 1,
 }
 _IDLE_SECONDS, _LONGEST_SECONDS = 0.3, 1.0
@@ -118,6 +119,11 @@ class Connector:
         with self._session(writing=False) as connection:
             yield connection
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Tell whether this process owns the file, and nothing is the matter with it: then nobody waits to read."""
+        return self._owned is not None and not self._lost
+
     @contextmanager
     def _session(self, writing: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         if os.getpid() != self._pid:
@@ -172,7 +178,7 @@ class Connector:
         check_writable(self.path)
         with self._lock:
             self._close_idle()
-            connection = self._to_own()
+            connection = self._connect(writing=True)
         try:
             self._inode = self.path.stat().st_ino
             # After a kill, DuckDB 1.5 may lose replayed rows of an index unless a checkpoint follows the open.
@@ -198,7 +204,7 @@ class Connector:
             deadline = time.monotonic() + self.patience
             while self._lost:
                 try:
-                    self._owned = self._to_own()
+                    self._owned = self._connect(writing=True)
                     self._remembered.forget(None)
                     self._lost, self._inode = False, self.path.stat().st_ino
                 except FewframesError:
@@ -206,12 +212,6 @@ class Connector:
                     if time.monotonic() > deadline or not has_room(self.path):
                         raise
                     time.sleep(0.02)
-
-    def _to_own(self) -> duckdb.DuckDBPyConnection:
-        connection = self._connect(writing=True)
-        # Threads are started once here, and help whoever asks much while others ask little.
-        connection.execute("RESET threads")
-        return connection
 
     @contextmanager
     def _brief(self, writing: bool) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -319,8 +319,8 @@ SELECT count(*) FROM label_request WHERE round_id = ? AND status = 'done' AND pu
 
 def newest_revision(connection: duckdb.DuckDBPyConnection, request_id: str) -> int:
     """Count how often a request was answered, answers that were taken back included."""
-    query = "SELECT coalesce(max(revision), 0) FROM answer WHERE request_id = ?"
-    return int(connection.execute(query, [request_id]).fetchall()[0][0])
+    rows = connection.execute("SELECT revision FROM answer WHERE request_id = ?", [request_id]).fetchall()
+    return max((int(revision) for (revision,) in rows), default=0)
 
 
 def masks_of_answer(connection: duckdb.DuckDBPyConnection, answer_id: str) -> list[MaskLabel]:
