@@ -147,7 +147,7 @@ class _Free:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        self._used = [rows_of(connection, f"SELECT EXISTS (FROM {table})")[0][0] for table in _SPARED]
+        self._used = [_has_rows(connection, table) for table in _SPARED]
 
     def first(self, query: str, names: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the first row that a query finds."""
@@ -158,6 +158,10 @@ class _Free:
             query = query.replace(_BACK_FIRST, "").replace(_BACK_TO_OTHERS, "false")
         known = {name: value for name, value in names.items() if f"${name}" in query}
         return self.connection.execute(query, known).fetchone()
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(rows_of(connection, f"SELECT EXISTS (FROM {table})")[0][0])
 
 
 def _in_same_video(
@@ -358,10 +362,9 @@ def task_with(
     of_round = "SELECT video_id, frame_idx FROM selection WHERE round_id = ? AND control"
     controls = rows_of(connection, of_round, [question.request.round_id])
     revision = newest_revision(connection, lease.request_id)
-    draft = connection.execute(
-        "SELECT masks, seconds, saved_at FROM draft WHERE request_id = ? AND annotator = ? AND base_revision = ?",
-        [lease.request_id, annotator, revision],
-    ).fetchone()
+    drawn = "SELECT masks, seconds, saved_at FROM draft WHERE request_id = ? AND annotator = ? AND base_revision = ?"
+    of_mine = [lease.request_id, annotator, revision]
+    draft = connection.execute(drawn, of_mine).fetchone() if _has_rows(connection, "draft") else None
     return Task(
         question,
         (frame.video_id, frame.frame_idx) in controls,

@@ -1,4 +1,5 @@
 import re
+import threading
 
 import pytest
 from fastapi.testclient import TestClient
@@ -52,6 +53,21 @@ def test_the_page_of_a_link_signs_nobody_in_by_itself(stranger, link):
     assert "set-cookie" not in answer.headers
     assert link not in answer.text
     assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_who_is_signed_in_is_known_without_another_thread(office, stranger, link, monkeypatch):
+    enter(stranger, link)
+    threads, ask = [], office.ledger.session_holder
+
+    def noted(key):
+        threads.append(threading.current_thread().name)
+        return ask(key)
+
+    monkeypatch.setattr(office.ledger, "session_holder", noted)
+    assert stranger.get("/api/me").status_code == 200
+    monkeypatch.setattr(type(office.ledger), "is_at_hand", False)
+    assert stranger.get("/api/me").status_code == 200
+    assert ["worker thread" in name for name in threads] == [False, True]
 
 
 @pytest.mark.parametrize("body", [{}, {"token": 5}, {"token": "a" * 201}])

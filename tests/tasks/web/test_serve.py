@@ -1,5 +1,6 @@
 """What serving is made of; real servers are tested with the command."""
 
+import gc
 import io
 import logging
 import os
@@ -51,6 +52,18 @@ def test_a_port_that_is_taken_lets_go_of_the_ledger(project, console):
             serve(project, Address(port=port), NOTHING, console)
     assert Ledger(project.ledger_path, patience=0).categories() == {1: "object"}
     assert not owner_path(project.ledger_path).exists()
+
+
+def test_no_garbage_is_looked_for_in_what_was_loaded_before_people_are_answered(project, console, monkeypatch):
+    spared = []
+
+    def run(server, sockets):
+        spared.append(gc.get_freeze_count())
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    serve(project, Address(port=0), NOTHING, console)
+    assert spared[0] > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 def test_rounds_that_would_fail_are_told_before_anybody_labels_for_them(project, console):

@@ -117,6 +117,18 @@ def test_a_small_file_is_read_by_one_thread_and_a_big_one_by_all(tmp_path, monke
         assert threads() == usual
 
 
+def test_only_what_is_owned_and_sound_is_at_hand(tmp_path):
+    ledger = ledger_with_clip(tmp_path)
+    found = [ledger.is_at_hand]
+    with ledger.owned():
+        found.append(ledger.is_at_hand)
+        ledger._connector._lost = True
+        found.append(ledger.is_at_hand)
+        ledger.videos()
+        found.append(ledger.is_at_hand)
+    assert [*found, ledger.is_at_hand] == [False, True, False, True, False]
+
+
 def test_waiting_can_be_ended_from_outside(tmp_path):
     path = tmp_path / "ledger.duckdb"
     Ledger(path).videos()

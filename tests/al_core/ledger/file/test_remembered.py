@@ -16,7 +16,7 @@ class Counting:
         self.inner, self.asked = cursor, []
 
     def execute(self, query, parameters=None):
-        self.asked.append(query)
+        self.asked.append(getattr(query, "query", query))
         return self.inner.execute(query, parameters)
 
     def __getattr__(self, name):
@@ -162,6 +162,29 @@ def test_an_error_is_told_each_time(owner):
     for _ in range(2):
         with owner.session() as connection, pytest.raises(duckdb.CatalogException):
             rows_of(connection, "SELECT * FROM nowhere")
+
+
+def test_a_single_statement_is_read_once_and_others_each_time(owner):
+    both, wrong = "SELECT 1; SELECT 2", "SELECT FROM WHERE"
+    for _ in range(2):
+        with owner.session() as connection:
+            assert connection.execute("SELECT n FROM given WHERE n > ?", [10]).fetchall() == [(20,)]
+            assert connection.execute(both).fetchall() == [(2,)]
+            with pytest.raises(duckdb.ParserException):
+                connection.execute(wrong)
+    first, again = (owner._remembered.read(duckdb.connect(), "SELECT n FROM given WHERE n > ?") for _ in range(2))
+    assert first is again
+    assert isinstance(first.sent, duckdb.Statement)
+    assert owner._remembered.read(duckdb.connect(), both).sent == both
+    assert owner._remembered.read(duckdb.connect(), wrong).sent == wrong
+
+
+def test_a_statement_that_was_read_sees_a_table_that_was_changed_since(owner):
+    query = "SELECT * FROM given WHERE n = ?"
+    for expected in ([(20,)], [(20, None)]):
+        with owner.session() as connection:
+            assert connection.execute(query, [20]).fetchall() == expected
+        written(owner, "ALTER TABLE given ADD COLUMN IF NOT EXISTS more INTEGER")
 
 
 def test_nothing_is_remembered_of_a_file_that_others_may_write(tmp_path):
