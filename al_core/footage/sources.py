@@ -98,13 +98,7 @@ class Source:
 
         Masks are not part of it: a video stays the same video when masks are drawn for it.
         """
-        files = self.files()
-        if self.kind == "file":
-            return fingerprint_file(self.path)
-        hashed = hashlib.sha256()
-        for name in files:
-            hashed.update(name.encode() + b"\0" + bytes.fromhex(fingerprint_file(self.path / name)))
-        return hashed.hexdigest()
+        return content_hash(self.path, self.files())
 
     def probe(self, on_progress: Callable[[Progress], None] | None = None) -> VideoInfo:
         """Read every frame once for size, number, rate and time stamps.
@@ -220,6 +214,16 @@ def _check_name(path: Path) -> None:
             f"{printable(path)}: the name is not UTF-8 and cannot be stored; rename it, or the folder that is named so "
             "(the bytes that are none are shown as \\xNN)"
         )
+
+
+def content_hash(path: Path, files: Iterable[str]) -> str:
+    """Return the SHA-256 of a video, 64 hex digits: of the file, or of names and bytes of ``files`` in the folder."""
+    if path.is_file():
+        return fingerprint_file(path)
+    hashed = hashlib.sha256()
+    for name in files:
+        hashed.update(name.encode() + b"\0" + bytes.fromhex(fingerprint_file(path / name)))
+    return hashed.hexdigest()
 
 
 def numbered_frames(folder: Path) -> tuple[str, ...]:

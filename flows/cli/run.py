@@ -260,6 +260,7 @@ def _require_fit(project: Project, settings: "Settings", console: Any = None) ->
     """
     from tasks.ledger.client import open_ledger
     from tasks.preflight import check, rehearse
+    from tasks.preflight.changed_footage import check_footage
     from tasks.progress import terminal_progress
 
     ledger = open_ledger(project)
@@ -270,6 +271,7 @@ def _require_fit(project: Project, settings: "Settings", console: Any = None) ->
             f"all videos of {project.root} are excluded; take one back with: fewframes video include NAME"
         )
     check(settings, project)
+    check_footage(ledger)
     if console is not None:
         with terminal_progress(console):
             rehearse(project, ledger, settings)

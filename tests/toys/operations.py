@@ -177,7 +177,7 @@ def reading(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "components_of": {"round_id": 1, "frames": [frame]}, "rounds": {}, "last_round": {}, "round": {"round_id": 1},
         "steps": {}, "step": {"round_id": 1, "name": "train"}, "categories": {}, "videos": {},
         "video": {"name": "clip"}, "frame_times_us": {"video_id": 1}, "truth": {"video_id": 1},
-        "truths": {"videos": [1]}, "video_lengths": {},
+        "truths": {"videos": [1]}, "video_lengths": {}, "videos_added": {},
         "drawn_tracks": {"video_id": 1},
         "audit_samples": {"round_id": 1}, "audit_answers": {"round_id": 1}, "audit_answers_so_far": {},
         "certificates": {},

@@ -125,6 +125,12 @@ class VideoOperations(Operations):
             return _videos(connection, "true", [])
 
     @reads
+    def videos_added(self) -> dict[int, datetime]:
+        """Return when each video came in (UTC without zone), by its number."""
+        with self._connector.session() as connection:
+            return dict(connection.execute("SELECT video_id, added_at FROM video ORDER BY video_id").fetchall())
+
+    @reads
     def video_of_content(self, sha256: str) -> Video | None:
         """Return the video with this content, by its hash; None where there is none."""
         with self._connector.session() as connection:

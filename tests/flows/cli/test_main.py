@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import LATER, main
-from tests.toys.projects import write_clip
+from tests.toys.footage.clips import write_clip
 
 HEAVY = ("torch", "mmdet", "mmengine", "mmcv", "prefect", "sklearn", "plotly", "scipy")
 NOT_TO_LOOK = ("pyarrow.parquet", "cv2", "httpx", "al_core.selection", "al_core.benchmark", "tasks.steps.audit")
