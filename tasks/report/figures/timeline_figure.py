@@ -208,6 +208,5 @@ def _provenance_band(delivered: DeliveredFrames, times_us: NDArray[np.int64]) ->
 
 
 def _places(frame_idx: NDArray[np.int_], times_us: NDArray[np.int64]) -> list[str]:
-    return [
-        t("frame {frame} ({time})", frame=i, time=clock(int(times_us[i] - times_us[0]))) for i in frame_idx.tolist()
-    ]
+    place = t("frame {frame} ({time})")
+    return [place.format(frame=i, time=clock(int(times_us[i] - times_us[0]))) for i in frame_idx.tolist()]
