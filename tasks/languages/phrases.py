@@ -46,7 +46,8 @@ def counted(n: int, one: str, many: str, **values: object) -> str:
     looked up."""
     known = catalogue.catalogue(spoken()).get(many)
     forms = known if isinstance(known, dict) else {"one": one, "other": many}
-    return _filled(forms["one" if n == 1 else "other"], {"n": numeral(n, ","), **values})
+    text = forms.get("one", forms["other"]) if n == 1 else forms["other"]
+    return _filled(text, {"n": numeral(n, ","), **values})
 
 
 def heard(text: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from tasks.languages.catalogue import COOKIE as LANGUAGE
@@ -66,7 +66,7 @@ async def hand_on(request: Request, server: ProjectServer, path: str, client: ht
     cookie = _cookie(request, cookie_name(server.project, prefix))
     language = _cookie(request, LANGUAGE)
     if server.owner is None:
-        return not_served((server.trouble or _AWAY) if cookie else _UNTOLD)
+        raise _not_served((server.trouble or _AWAY) if cookie else _UNTOLD)
     address = httpx.URL(f"{server.owner.url}{quote(path, safe=_SAFE)}", query=request.url.query.encode() or None)
     asked = client.build_request(
         request.method, address, headers=_handed_on(request, prefix, [cookie, language]), content=await request.body()
@@ -74,16 +74,15 @@ async def hand_on(request: Request, server: ProjectServer, path: str, client: ht
     try:
         answer = await _sent(request, client, asked)
     except httpx.TransportError:
-        return not_served(_AWAY)
+        raise _not_served(_AWAY) from None
     return _given_back(answer)
 
 
 _SAFE = "/~!$&'()*+,;=:@-._"
 
 
-def not_served(trouble: Trouble) -> JSONResponse:
-    """Return the answer of a project that is not served."""
-    return JSONResponse({"error": trouble.error, "mend": trouble.mend}, 503)
+def _not_served(trouble: Trouble) -> ApiError:
+    return ApiError(503, trouble.error, trouble.mend)
 
 
 def _handed_on(request: Request, prefix: str, cookies: Sequence[str]) -> list[tuple[str, str]]:

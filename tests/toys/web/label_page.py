@@ -25,7 +25,7 @@ class Person:
         self.page.wait_for_url(lambda url: "/enter" not in url)
         if "/dashboard" in self.page.url:
             # A lead's link leads to the dashboard.
-            self.page.click("text='Label'")
+            self.page.click("nav a[href$='label']")
         self.saved = {}
 
     def task(self):

@@ -144,6 +144,10 @@ def test_why_a_project_is_away_is_for_those_who_were_let_in(ada, front, projects
     other = front.get("/p/alpha/")
     assert other.status_code == 503
     assert "damaged" not in other.text
+    page = front.get("/p/alpha/", headers={"Accept": "text/html", "Accept-Language": "de"})
+    assert page.status_code == 503
+    assert "<h1>Dieses Projekt ist gerade nicht erreichbar.</h1>" in page.text
+    assert front.get("/p/alpha/../../static/now/page.css").status_code == 200
 
 
 def test_the_page_is_one_and_knows_no_project(front):
