@@ -156,11 +156,12 @@ class Line:
         frames = np.arange(start + 1, end, step)
         apart = -(-len(places) // MOST_PLACES)
         tried = places[::apart]
-        best = _best_of(tried, self._gains(tried, frames, step, start, end), start, end)
+        now = self._expected(frames, start, end)
+        best = _best_of(tried, self._gains(tried, frames, step, now, start, end), start, end)
         if apart > 1:
             around = places[np.abs(places - best) < apart]
-            best = _best_of(around, self._gains(around, frames, step, start, end), start, end)
-        return self._offered(best, frames, step, start, end)
+            best = _best_of(around, self._gains(around, frames, step, now, start, end), start, end)
+        return self._offered(best, frames, step, now, start, end)
 
     def at(self, frame_idx: int) -> Spot | None:
         """Return what a label of the kind that is worth most brings in a frame; None where it has one."""
@@ -174,9 +175,14 @@ class Line:
         first, last = np.searchsorted(candidates, (low, high + 1))
         return candidates[first:last]
 
-    def _gains(self, places: NDArray[np.int64], frames: NDArray[np.int64], step: int, start: int, end: int) -> Array:
-        """Return what an exact label at each place is worth, float64 as ``places``."""
-        now = self._expected(frames, start, end)
+    def _gains(
+        self, places: NDArray[np.int64], frames: NDArray[np.int64], step: int, now: Array, start: int, end: int
+    ) -> Array:
+        """Return what an exact label at each place is worth, float64 as ``places``.
+
+        Args:
+            now: the expected error of the frames.
+        """
         column = places[:, None]
         left, right = self._carried(frames, start, column), self._carried(frames, column, end)
         own = np.where(frames < column, self._own(frames, start, column), self._own(frames, column, end))
@@ -185,9 +191,8 @@ class Line:
         then = np.where(frames == column, 0.0, then)
         return np.asarray(step * np.maximum(now - then, 0).sum(axis=1))
 
-    def _offered(self, place: int, frames: NDArray[np.int64], step: int, start: int, end: int) -> Spot:
+    def _offered(self, place: int, frames: NDArray[np.int64], step: int, now: Array, start: int, end: int) -> Spot:
         """Choose the kind of label that is worth most at a place, beyond what its seconds are worth elsewhere."""
-        now = self._expected(frames, start, end)
         offers = [offer for offer in self.offers if offer.from_nothing is not None or len(self.marks) > 2]
         spots = [self._spot(place, offer, frames, step, now, start, end) for offer in offers]
         return max(spots, key=lambda spot: spot.gain * (1 - self.price / spot.rate) if spot.rate > 0 else -np.inf)

@@ -86,12 +86,12 @@ def unlooked(
         start, end: frames before and after that were looked at; None where there is none.
         stay: see :class:`Presence`.
     """
-    found = np.ones(np.broadcast_shapes(*(np.shape(x) for x in (frames, start, end) if x is not None)))
+    found: Array | None = None
     for look in (start, end):
         if look is not None:
-            distance = np.abs(np.asarray(frames) - look)
-            found = found * distance / (distance + stay)
-    return np.asarray(found, np.float64)
+            distance = np.abs(frames - look)
+            found = (distance if found is None else found * distance) / (distance + stay)
+    return np.ones(np.shape(frames)) if found is None else found
 
 
 def unlooked_in(n_frames: int, looks: Collection[int], stay: float) -> Array:
