@@ -23,6 +23,17 @@ P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def check_above(path: Path) -> None:
+    """Check that a file or folder can be in the one above it.
+
+    Raises:
+        click.BadParameter: what is above is a file.
+    """
+    above = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if above is not None and not above.is_dir():
+        raise click.BadParameter(f"{printable(path)}: {printable(above)} is a file; expected a folder")
+
+
 def _project_option(callback: Callable[[click.Context, click.Parameter, Path], Path]) -> Callable[[F], F]:
     return click.option(
         "--project",
@@ -37,6 +48,7 @@ def _project_option(callback: Callable[[click.Context, click.Parameter, Path], P
 
 def _remember_readable(context: click.Context, parameter: click.Parameter, root: Path) -> Path:
     place = root.resolve()
+    check_above(place)
     if not is_printable(place):
         # The database could not open its file.
         raise click.BadParameter(f"{printable(place)}: the name is not UTF-8; rename the folder")
@@ -92,6 +104,7 @@ class OutFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path, if it may be written."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check_above(path)
         if path.is_file():
             with path.open("rb") as file:
                 begins = file.read(len(self._begins))

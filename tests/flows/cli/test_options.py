@@ -57,6 +57,14 @@ def test_a_file_of_another_kind_is_never_replaced(tmp_path, command, written):
         assert precious.read_bytes() == content
 
 
+@pytest.mark.parametrize("arguments", [("ingest", "clips", "--project"), ("backup",), ("report", "--out")])
+def test_a_file_is_no_folder_for_others(tmp_path, arguments):
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, [*arguments, str(tmp_path / "file" / "new" / "x")])
+    assert done.exit_code == 2
+    assert f"{tmp_path}/file is a file; expected a folder" in done.output
+
+
 def test_a_file_is_no_project(tmp_path):
     (tmp_path / "file").touch()
     done = CliRunner().invoke(show, ["--project", str(tmp_path / "file")])
