@@ -142,6 +142,7 @@ def export(
     """Write the labelled videos in a format that other tools read."""
     from al_core.export.contents import ExportOptions, parse_provenances
     from al_core.export.splits import parse_shares
+    from tasks.preflight.changed_footage import check_footage
     from tasks.progress import progress_of, terminal_progress
     from tasks.project.export import Choice, ExportReport, SplitReport, export_project, export_splits
 
@@ -150,6 +151,8 @@ def export(
     if only and provenance:
         raise click.UsageError("--only certified says whose masks go out: leave --provenance out")
     source = _source(root)
+    if images:
+        check_footage(source[1])
     console = terminal()
     options = ExportOptions(
         *(parse_provenances("human,accepted" if only else provenance), human_frames, images),

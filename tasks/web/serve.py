@@ -16,10 +16,11 @@ from al_core.ledger.file.signature import Signature
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from tasks.ledger.client import living_owner, tell_of_foreign_note
+from tasks.ledger.client import living_owner, open_ledger, tell_of_foreign_note
 from tasks.network.forwarded import checked_prefix, trusted_networks
 from tasks.network.loopback import reach_loopback_directly
 from tasks.preflight import check_rounds
+from tasks.preflight.changed_footage import check_footage
 from tasks.processes.children import NICENESS
 from tasks.processes.round_news import RoundNews
 from tasks.processes.rounds import ServedRounds
@@ -59,10 +60,12 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
         LedgerConflict: it is served already; the message names the process and where it answers.
         BadAddress: the address cannot be had.
         BadSettings: people would label for rounds that are going to fail.
+        BadVideo: they would label other pictures than those that were taken in.
     """
     reach_loopback_directly()
     _refuse_a_second(project)
     check_rounds(project)
+    check_footage(open_ledger(project))
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)
     with (

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from al_core.errors import BadAddress, BadSettings, LedgerConflict
+from al_core.errors import BadAddress, BadSettings, BadVideo, LedgerConflict
 from al_core.ledger.file.owner import owner_path
 from al_core.ledger.store import Ledger
 from al_core.project import Project
 from al_core.settings import Settings
+from tasks.project.ingest import ingest_paths
 from tasks.web.serve import Commands, serve
 from tasks.web.transport.listening import Address
+from tests.toys.footage.clips import write_clip
 from tests.toys.ledgers import ledger_with_clip
 from tests.toys.web.serving import served
 
@@ -66,6 +68,16 @@ def test_no_garbage_is_looked_for_in_what_was_loaded_before_people_are_answered(
     assert gc.get_freeze_count() == 0
 
 
+def test_nobody_labels_pictures_that_were_changed_since_they_were_taken_in(project, console, tmp_path):
+    clip = write_clip(tmp_path / "moving.mp4")
+    ingest_paths(Ledger(project.ledger_path), [clip])
+    write_clip(clip, 11)
+    os.utime(clip, (4_000_000_000, 4_000_000_000))
+    with pytest.raises(BadVideo, match="the video 'moving' was taken in"):
+        serve(project, Address(port=0), NOTHING, console)
+    assert not owner_path(project.ledger_path).exists()
+
+
 def test_rounds_that_would_fail_are_told_before_anybody_labels_for_them(project, console):
     ledger, gone = Ledger(project.ledger_path), project.root / "gone.pth"
     ledger.begin_round(Settings().changed({"student.init_weights": str(gone)}))
@@ -90,6 +102,7 @@ SERVE = """
 import sys
 from rich.console import Console
 from al_core.project import Project
+from tasks.project.ingest import ingest_paths
 from tasks.web.serve import Commands, serve
 from tasks.web.transport.listening import Address
 run = [sys.executable, "-c", "print('the run was started', flush=True)"]
