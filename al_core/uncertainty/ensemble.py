@@ -140,13 +140,17 @@ class _Ensemble:
 
     @property
     def n_first(self) -> int:
-        """How many views all frames are seen through."""
+        """How many views each member sees all frames through."""
         may_agree = len(self.forwards) > 1 and self.settings.agreement_iou < 1
         return 1 if may_agree else len(self.views)
 
     def look(self, frames: Sequence[_Seen]) -> _Looked:
         """See frames through the first views."""
-        answers = self._asked(frames, range(self.n_first))
+        n_views = len(self.views)
+        everything = self.n_first == n_views
+        # Each member through another view: that costs as much as the same view for all, and tells more.
+        first = [range(n_views) if everything else [m % n_views] for m in range(len(self.forwards))]
+        answers = self._asked(frames, first)
         return _Looked(frames, answers, self._merging(frames, answers))
 
     def look_again(self, looked: _Looked) -> _Finished:
@@ -157,13 +161,15 @@ class _Ensemble:
         if not places:
             return _Finished(found)
         frames = [looked.frames[n] for n in places]
-        others = self._asked(frames, range(self.n_first, len(self.views)))
+        n_views = len(self.views)
+        others = self._asked(frames, [[k for k in range(n_views) if k != m % n_views] for m in range(n_members)])
         answers = [[*looked.answers[n], *more] for n, more in zip(places, others, strict=True)]
         return _Finished(found, places, self._merging(frames, answers))
 
-    def _asked(self, frames: Sequence[_Seen], which: range) -> list[list[_Answer]]:
-        """Return what all members say of each frame through some views."""
-        said = [_ask(forward, self.views, which, frames, self.n_images) for forward in self.forwards]
+    def _asked(self, frames: Sequence[_Seen], which: Sequence[Sequence[int]]) -> list[list[_Answer]]:
+        """Return what all members say of each frame, each through its views of ``which``."""
+        pairs = zip(self.forwards, which, strict=True)
+        said = [_ask(forward, self.views, through, frames, self.n_images) for forward, through in pairs]
         return [[answer for by_member in said for answer in by_member[n]] for n in range(len(frames))]
 
     def _merging(self, frames: Sequence[_Seen], answers: Sequence[Sequence[_Answer]]) -> Future[list[FramePrediction]]:
@@ -171,7 +177,7 @@ class _Ensemble:
 
 
 def agreed(found: FramePrediction, n_members: int, least_iou: float) -> bool:
-    """Tell whether all members surely see the same objects in a frame.
+    """Tell whether all members surely see the same objects in a frame, each through its first view.
 
     Nothing to be seen is no agreement: what they all miss is looked for through the other views.
 
@@ -318,7 +324,7 @@ def _one_behind(items: Iterable[T]) -> Iterator[T]:
 
 
 def _ask(
-    forward: Forward, views: Sequence[View], which: range, batch: Sequence[_Seen], n_images: int
+    forward: Forward, views: Sequence[View], which: Sequence[int], batch: Sequence[_Seen], n_images: int
 ) -> list[list[_Answer]]:
     """Return what one member says of each frame through each of some views; images of one size share a pass."""
     answers: dict[tuple[int, int], _Answer] = {}

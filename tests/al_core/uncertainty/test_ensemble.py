@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,13 +174,15 @@ def test_one_view_is_enough_where_all_surely_see_the_same(objects: list[Predicte
     assert agreed(found, 2, 0.9) == enough
 
 
-def counted(members: list[Member], frames: list[tuple[int, np.ndarray]]) -> tuple[list[FramePrediction], int]:
+def counted(
+    members: list[Member], frames: list[tuple[int, np.ndarray]], views: tuple[str, ...] = ("identity", "flip")
+) -> tuple[list[FramePrediction], int]:
     """Predictions through two views, and how many images the first member looked at."""
     images: list[int] = []
     backbone = members[0].model.backbone
     handle = backbone.register_forward_pre_hook(lambda _module, inputs: images.append(len(inputs[0])))
     try:
-        return predict(members, frames, images_per_pass=2), sum(images)
+        return predict(members, frames, views, images_per_pass=2), sum(images)
     finally:
         handle.remove()
 
@@ -189,7 +192,7 @@ def test_where_members_agree_frames_are_seen_through_one_view(
 ) -> None:
     """One network twice agrees with itself; two with random weights see other things."""
     monkeypatch.setattr(ensemble, "SURE", 0.0)
-    same, n_images = counted([members[0], members[0]], clip(5))
+    same, n_images = counted([members[0], members[0]], clip(5), ("identity", "identity"))
     assert [f.frame_idx for f in same] == [10, 11, 12, 13, 14]
     assert n_images == 2 * 5
     once = predict([members[0]], clip(5), ("identity",))
@@ -199,6 +202,28 @@ def test_where_members_agree_frames_are_seen_through_one_view(
     every = predict(members, clip(5), settings=TeacherSettings(agreement_iou=1))
     for found, wanted in zip(others, every, strict=True):
         assert [o.existence for o in found.objects] == pytest.approx([o.existence for o in wanted.objects])
+
+
+def test_each_member_sees_a_frame_through_another_view_first(
+    members: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is said is enough here, so that the other views are left out."""
+    monkeypatch.setattr(ensemble, "agreed", lambda *_: True)
+    ask = ensemble._ask
+    asked: list[list[int]] = []
+
+    def noted(*given: Any) -> Any:
+        asked.append(list(given[2]))
+        return ask(*given)
+
+    monkeypatch.setattr(ensemble, "_ask", noted)
+    predict([*members, members[0]], clip(1))
+    assert asked == [[0], [1], [0]]
+    monkeypatch.setattr(ensemble, "agreed", lambda *_: False)
+    predict([*members, members[0]], clip(1))
+    assert asked[3:] == [[0], [1], [0], [1], [0], [1]]
+    predict(members, clip(1), settings=TeacherSettings(agreement_iou=1))
+    assert asked[9:] == [[0, 1], [0, 1]]
 
 
 def test_bfloat16_hardly_changes_what_is_predicted(tmp_path: Path) -> None:
