@@ -250,8 +250,8 @@ class StudentSettings(_Section):
 class TeacherSettings(_Section):
     """The ensemble: one EMA teacher per decay and seed, seen through every view.
 
-    Where all teachers surely see the same objects through the first view, with masks that overlap by ``agreement_iou``
-    (IoU) or more, a frame is not seen through the others; 1 sees every frame through every view.
+    Where all teachers surely see the same objects, each through another view, with masks that overlap by
+    ``agreement_iou`` (IoU) or more, a frame is not seen through the others; 1 sees every frame through every view.
     """
 
     decays: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)] = (0.9, 0.97)
