@@ -84,7 +84,7 @@ MEANING = {
     "teachers.score_threshold": "Detections below this score are not made.",
     "teachers.match_iou": "Masks of two members that overlap at least so much (IoU) show the same object.",
     "teachers.agreement_iou": "Frames in which all teachers surely see the same objects, each through another view, "
-    "with masks that overlap at least so much (IoU), are not seen through the other views; 1 sees all through all views.",
+    "with masks that overlap at least so much (IoU), are not seen through the others; 1 sees all through all views.",
     "uncertainty.class_entropy": "Weight of the entropy of an object's class distribution.",
     "uncertainty.mutual_information": "Weight of the disagreement of members about the class.",
     "uncertainty.box_spread": "Weight of the spread of the members' boxes.",
