@@ -413,7 +413,7 @@ class PropagationSettings(_Section):
     ] = (AUTO,)
     seconds_per_frame: Seconds = 30.0
     flow_long_side: Positive = 427
-    flow_preset: Literal["ultrafast", "fast", "medium", "balanced", "fine"] = "balanced"
+    flow_preset: Literal["ultrafast", "fast", "medium", "balanced", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
     new_object_threshold: Share = 0.8
     encoder: str = ""

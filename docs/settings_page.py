@@ -159,7 +159,7 @@ MEANING = {
     "nothing dear.",
     "propagation.flow_long_side": "Longer side of the images that flow is computed on, in pixels.",
     "propagation.flow_preset": "Speed of the flow: OpenCV's presets of DIS, or, at full resolution, `balanced` "
-    "and `fine`, which is slower and no better.",
+    "and `fine`, which is slower and better on cells.",
     "propagation.teacher_weight": "How much the teachers' masks count beside a propagated mask; 0 leaves them out.",
     "propagation.new_object_threshold": "Existence probability above which teachers may add an object "
     "that no human labelled.",
