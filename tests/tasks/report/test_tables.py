@@ -69,7 +69,7 @@ def status_of(project, width=140):
 
 def test_the_status_of_a_project(tmp_path):
     project, ledger, _ = new_project(tmp_path)
-    at = f"--project {project.root}"
+    at = project.option
     before = " ".join(status_of(project).split())
     assert before.startswith("project <1>: 1 video, 6 frames No rounds yet. Next: begin the first round: ")
     assert "Settings: answers by page, 2 frames a round" in before
