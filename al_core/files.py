@@ -68,6 +68,15 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def noted_in(path: Path) -> dict[str, Any]:
+    """Return what a file of JSON holds by key; nothing where there is no file, or it is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def printable(text: str | Path) -> str:
     """Return text in which names of files that are no UTF-8 are escaped, byte by byte, e.g. as "caf\\xe9.mp4"."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")

@@ -8,20 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from al_core.files import noted_in
 from al_core.stores.disk_cache import DiskCache
 
 _MOST_BYTES = 4_000_000_000
 
 V = TypeVar("V")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return what a file of JSON holds by key; nothing where it is damaged."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def json_of(values: Mapping[str, Any]) -> bytes:
@@ -43,7 +35,7 @@ class KeptByKey(Generic[V]):
         self,
         folder: Path,
         name: str,
-        read: Callable[[Path], dict[str, V]] = read_json,
+        read: Callable[[Path], dict[str, V]] = noted_in,
         write: Callable[[Mapping[str, V]], bytes] = json_of,
     ) -> None:
         self._disk, self._name, self._read, self._write = DiskCache(folder, _MOST_BYTES), name, read, write

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from al_core.errors import BadSettings, BadVideo, NoSpace, OutputExists, RunLocked
 from al_core.export.contents import ExportClip, ExportOptions, ExportReport
 from al_core.export.exporters import EXPORTERS, write_export
-from al_core.files import json_bytes, printable, replaced, write_whole
+from al_core.files import json_bytes, noted_in, printable, replaced, write_whole
 from al_core.fingerprint import fingerprint
 from al_core.footage.sources import Source
 from al_core.footage.unseen import frames_to_see
@@ -256,11 +256,7 @@ class _Work:
 
     def _done(self, video: Video) -> dict[str, Any]:
         """Return what was noted of a video when it was labelled; nothing where it was not."""
-        try:
-            noted = json.loads((self.place(video) / _DONE).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return noted_in(self.place(video) / _DONE)
 
     def _made_from(self, video: Video, frames: Sequence[int]) -> str:
         return fingerprint([self.identity, video.sha256, list(frames)])

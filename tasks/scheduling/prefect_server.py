@@ -16,10 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from al_core.errors import FewframesError, MissingDependency, NoSpace
-from al_core.files import write_whole
+from al_core.files import noted_in, write_whole
 from al_core.ledger.file.signature import Signature
 from al_core.records import Progress
 from tasks.network.loopback import reach_loopback_directly
@@ -276,20 +275,12 @@ def _named(url: str) -> Iterator[None]:
             os.environ["PREFECT_API_URL"] = before
 
 
-def _read_note(note: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(note.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _noted(home: Path) -> str | None:
     """Return the API of the lasting server, as long as the process that keeps it lives.
 
     A note that came along with a copy of the folder names the server of another project, and is ignored.
     """
-    content = _read_note(home / "server.json")
+    content = noted_in(home / "server.json")
     try:
         url, by = content["url"], Signature(**content["by"])
     except (KeyError, TypeError):
@@ -302,7 +293,7 @@ def _noted(home: Path) -> str | None:
 
 
 def _last_port(note: Path) -> int:
-    port = _read_note(note).get("port")
+    port = noted_in(note).get("port")
     return port if isinstance(port, int) else 0
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from al_core.files import is_printable, json_bytes, printable, replaced, write_whole
+from al_core.files import is_printable, json_bytes, noted_in, printable, replaced, write_whole
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path):
@@ -80,3 +80,13 @@ def test_a_name_that_is_no_utf_8_is_shown_byte_by_byte():
     assert printable(latin) == "caf\\xe9 é.mp4"
     assert is_printable(Path("café é.mp4"))
     assert printable(Path("café é.mp4")) == "café é.mp4"
+
+
+def test_what_is_noted_is_read_and_what_is_damaged_is_nothing(tmp_path):
+    path = tmp_path / "notes.json"
+    assert noted_in(path) == {}
+    path.write_bytes(json_bytes({"ä": [1]}))
+    assert noted_in(path) == {"ä": [1]}
+    for damaged in (b'{"a": ', b"\xff\xfe", b"[1]", b""):
+        path.write_bytes(damaged)
+        assert noted_in(path) == {}
