@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,18 +36,23 @@ def die_with_owner() -> None:
 # Python can ask for it between fork and exec, too; but a fork of a process with threads may never get to its exec
 # there, when another thread held a lock. So a command asks, and replaces itself by the program that follows.
 _ASK_TO_DIE_WITH = """\
-import contextlib, ctypes, os, sys
+import contextlib, ctypes, os, sys, time
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 owner, niceness = sys.argv[1], int(sys.argv[2])
 os.nice(niceness)
 # Where the kernel shares processors out among sessions, a niceness counts within a session only. The child's session
 # gives way as its owner's does, and further where that is asked: one that took over the owner's own niceness would get
-# nearly nothing on a busy machine where the owner still works.
-with contextlib.suppress(OSError, ValueError, IndexError):
+# nearly nothing on a busy machine where the owner still works. The file is empty where the owner is in no session's
+# share but in the system's own, which gives way to nobody.
+with contextlib.suppress(OSError):
     with open(f"/proc/{owner}/autogroup") as file:
-        wanted = int(file.read().split()[-1]) + niceness
-    with open("/proc/self/autogroup", "w") as file:
-        file.write(str(min(wanted, 19)))
+        of_owner = int(([0] + file.read().split())[-1])
+    for _ in range(20):  # Linux lets only one process in a tenth of a second change this.
+        with contextlib.suppress(BlockingIOError), open("/proc/self/autogroup", "w") as file:
+            file.write(str(min(of_owner + niceness, 19)))
+            file.flush()
+            break
+        time.sleep(0.1)
 if os.getppid() == int(owner):
     os.execv(sys.argv[3], sys.argv[3:])
 """
@@ -90,8 +96,15 @@ def _session_niceness() -> int:
 
 
 def _let_session_be(niceness: int) -> None:
-    with suppress(OSError):
-        _SESSION.write_text(str(niceness))
+    for _ in range(20):  # Linux lets only one process in a tenth of a second change this, unless it is root's.
+        try:
+            _SESSION.write_text(str(niceness))
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:
+            return
+        else:
+            return
 
 
 def start_child(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.processes.children import NICENESS, cpu_seconds, end, kill, start_child
+from tasks.processes.children import _ASK_TO_DIE_WITH, NICENESS, cpu_seconds, end, kill, start_child
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux does, or tells")
 
@@ -77,10 +77,20 @@ def test_a_child_gives_way_to_others_as_far_as_its_owner_and_as_it_is_asked_to(t
     subprocess.run([sys.executable, "-c", NICE_OWNER, str(tmp_path / "out.log"), str(niceness)], check=True)
     own, session = (tmp_path / "out.log").read_text().split()
     assert int(own) == before + 3 + niceness
-    if before_session == "none":
-        assert session == "none"
-    else:
-        assert int(session) == int(before_session) + niceness
+    # Who is in no session's share tells none, though a child's session has one; only the latter matters then.
+    assert session != "none" or before_session == "none"
+    if session != "none":
+        assert int(session) == (0 if before_session == "none" else int(before_session)) + niceness
+
+
+@on_linux
+def test_a_child_of_an_owner_in_the_share_of_the_system_gives_way_too():
+    """The first process of a system is often in none of its own, and its file is empty then."""
+    words = [sys.executable, "-c", f"{_ASK_TO_DIE_WITH}{TELL}tell()", "1", "7", "not reached"]
+    own, session = subprocess.check_output(words, text=True, start_new_session=True).split()
+    assert int(own) == os.nice(0) + 7
+    if session != "none":
+        assert int(session) == int(([0, *Path("/proc/1/autogroup").read_text().split()])[-1]) + 7
 
 
 BEHIND = f"""{TELL}
