@@ -174,7 +174,7 @@ MEANING = {
     "for the propagator `sam2`.",
     "propagation.encoder_steps": "Steps of that training; 0 leaves it untrained.",
     "discovery.methods": "What looks for objects by itself while people at our page have the first frames in hand: "
-    "`motion`, `granularity`, `exemplars`, `scribbles`, `tags`, or nothing ([discovery](discovery.md)).",
+    "`motion`, `granularity`, `exemplars`, `boxes`, `scribbles`, `tags`, or nothing ([discovery](discovery.md)).",
     "discovery.backbone": "File of weights for what starts from tags: MobileNetV2, or ResNet 18, 34 or 50, trained on "
     "ImageNet; empty for the encoder that `fewframes pretrain --encoder` trained.",
     "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "

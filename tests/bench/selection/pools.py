@@ -12,7 +12,7 @@ bench``. What is done is kept in the folder of the cache: the same command goes 
 import math
 import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +21,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from al_core.benchmark.arms import EFFORTS, curves_of
+from al_core.benchmark.arms import EFFORTS, Effort, curves_of
 from al_core.benchmark.curve_points import CurvePoint, read_points, write_points
 from al_core.benchmark.trials import Trial
 from al_core.benchmark.world import FrameQuality, Labels, World
-from al_core.evaluation.learning_curve import Reach, cost_to_reach
+from al_core.evaluation.bootstrap import mean_estimate
+from al_core.evaluation.learning_curve import Curves, Reach, cost_to_reach
 from al_core.files import replaced
 from al_core.fingerprint import fingerprint
 from al_core.footage.clips import Clip, clips_of
@@ -168,6 +169,23 @@ def main(
     for target in map(float, targets.split(",")):
         for line in told(pools, arms, target):
             click.echo(line)
+    for line in by_round({arm.strategy: found for arm in arms if (found := curves(pools, arm, -1, "human_frames"))}):
+        click.echo(line)
+
+
+def by_round(found: Mapping[str, Curves]) -> Iterator[str]:
+    """Yield J&F of the whole pool after each round, by strategy, and by how much `value` is above each other one, with
+    its 95 % interval over clips."""
+    for name, its in found.items():
+        frames, quality = its.pooled()
+        yield f"{name}: J&F after " + ", ".join(f"{n:g} frames {q:.3f}" for n, q in zip(frames, quality, strict=True))
+    value = found.get("value")
+    for name, its in found.items() if value is not None else ():
+        if name == "value" or value is None:
+            continue
+        rng = np.random.default_rng(0)
+        more = [mean_estimate(apart, rng) for apart in (value.value - its.value).T]
+        yield f"value above {name}: " + ", ".join(f"{m.value:+.3f} ({m.low:+.3f} to {m.high:+.3f})" for m in more)
 
 
 def told(pools: Pools, arms: Sequence[Arm], target: float) -> Iterator[str]:
@@ -192,10 +210,15 @@ def told(pools: Pools, arms: Sequence[Arm], target: float) -> Iterator[str]:
 
 def reach(pools: Pools, arm: Arm, left_out: int, target: float) -> tuple[Reach, ...] | None:
     """Return the frames and the seconds that a strategy needs, on the mean curve of its seeds; None where not run."""
+    found = [curves(pools, arm, left_out, effort) for effort in EFFORTS]
+    return None if None in found else tuple(cost_to_reach(*c.pooled(), target) for c in found if c is not None)
+
+
+def curves(pools: Pools, arm: Arm, left_out: int, effort: Effort) -> Curves | None:
+    """Return a strategy's curves of J&F on a pool, a row for each clip; None where not run."""
     seeds = range(pools.bench.seeds if arm.strategy == "random" else 1)
     points = [point for seed in seeds for point in pools.points(left_out, arm, seed, run=False)]
-    curves = [curves_of(points, effort, "jf") for effort in EFFORTS] if points else [None]
-    return None if None in curves else tuple(cost_to_reach(*c.pooled(), target) for c in curves if c is not None)
+    return curves_of(points, effort, "jf") if points else None
 
 
 def jackknifed(ratio: float, parts: Sequence[float]) -> str:
