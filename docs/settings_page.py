@@ -67,7 +67,7 @@ MEANING = {
     "student.unlabelled": "What frames that nobody labelled teach: `none`, nothing; `self`, the masks that the round "
     "before delivered there; `mmt_psm`, to agree with the mean teacher; `s4gan`, masks that pass for drawn by people; "
     "`cycle`, to tell enough for a painter to paint the frame again, for `semantic_unet` only "
-    "([students](students.md)).",
+    "([how](unlabelled.md)).",
     "student.unlabelled_weight": "What unlabelled frames count beside labelled ones in a training step; 0 trains as "
     "without them.",
     "student.unlabelled_confidence": "Least calibrated confidence of a delivered mask that `self` learns from, and "
