@@ -419,6 +419,7 @@ class PropagationSettings(_Section):
     encoder: str = ""
     encoder_steps: NonNegative = 400
     specialist_steps: Positive = 300
+    backbone: Literal["efficientnet-lite0", "none"] = "efficientnet-lite0"
     parent: str = ""
     cutie_weights: str = ""
     sam_weights: str = ""
@@ -427,6 +428,11 @@ class PropagationSettings(_Section):
     def chooses(self) -> bool:
         """Whether a propagator is chosen for each object."""
         return self.methods == (AUTO,)
+
+    @property
+    def on_backbone(self) -> bool:
+        """Whether a specialist begins with what a backbone knows of pictures."""
+        return self.backbone != "none"
 
     @property
     def candidates(self) -> tuple[str, ...]:

@@ -52,14 +52,20 @@ class UNet(nn.Module):
     def maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return all maps, float32 [n, out_channels, h, w], and the coarsest features, for inputs as of
         :meth:`forward`."""
+        levels = self.encode(inputs)
+        x = levels[-1]
+        for block, skip in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
+            x = block(torch.cat([skip, _twice(x)], 1))
+        return self.outline(torch.cat([inputs, _twice(x)], 1)), levels[-1]
+
+    def encode(self, inputs: Tensor) -> list[Tensor]:
+        """Return the features at half, quarter, ... of the resolution, for inputs as of :meth:`forward`."""
         levels = []
         x = inputs
         for block in self.down:
             x = block(x)
             levels.append(x)
-        for block, skip in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
-            x = block(torch.cat([skip, _twice(x)], 1))
-        return self.outline(torch.cat([inputs, _twice(x)], 1)), levels[-1]
+        return levels
 
 
 def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:

@@ -162,9 +162,10 @@ def pretrain_parent(
 
     side, seed = settings.propagation.flow_long_side, settings.seed
     learnt = [label for video in videos for label in known[video.video_id]]
-    depends = [video.sha256 for video in videos], fingerprint_labels(learnt), settings.propagation.flow_preset
+    propagation = settings.propagation
+    depends = [v.sha256 for v in videos], fingerprint_labels(learnt), propagation.flow_preset, propagation.backbone
     key = fingerprint([_FORMAT, *depends, side, steps, seed])
-    network = new_network(seed)
+    network = new_network(seed, settings.propagation.on_backbone)
     trained = kept_or_trained(
         _cache(project),
         key,

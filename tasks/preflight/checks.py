@@ -15,6 +15,7 @@ from al_core.campaign.audited import is_audited, masks_to_judge, most_assured
 from al_core.discovery import DISCOVERERS
 from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
+from al_core.networks.efficientnet import weights_file
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.records import Video
@@ -263,6 +264,9 @@ def _check_propagation(propagation: PropagationSettings, project: Project | None
                 path = _file(name)
                 if worked_with:
                     _read_network(setting, path)
+    if "specialist" in methods and propagation.on_backbone:
+        with _about("propagation.backbone"):
+            weights_file()
     if "cutie" in methods:
         with _about("propagation.methods" if find_spec("cutie") is None else "propagation.cutie_weights"):
             from al_core.propagation.cutie import load_network

@@ -46,11 +46,8 @@ class GatedUNet(UNet):
 
     def seen(self, pictures: Tensor) -> Seen:
         """Return what is seen in pictures [n, 3, h, w] in about [-2, 2], h and w multiples of 16."""
-        levels = []
-        x = pictures
-        for block in self.down:
-            x = block(x)
-            levels.append(x)
+        levels = self.encode(pictures)
+        x = levels[-1]
         attention = []
         for block, gate, skip in zip(reversed(self.up), self.gates, reversed(levels[:-1]), strict=True):
             x = block(torch.cat([skip, _twice(x)], 1))

@@ -1,7 +1,8 @@
 """A specialist for one clip: a small network that is trained on the clip's own labelled frames.
 
 After OSVOS (Caelles et al., "One-Shot Video Object Segmentation", CVPR 2017), with two changes. The network sees
-the mask that the flow brought as a further channel, and it is trained on all human frames of the clip. One network
+the mask that the flow brought as a further channel, and it is trained on all human frames of the clip. What knows of
+pictures in it are not its own weights, which are few, but those of a backbone that stays as it is. One network
 serves all objects of a clip and cuts out one at a time, the others being named in a channel of their own. So a
 parent fits clips with any number of objects, and training takes equally long for each. What looks alike is told
 apart by where the flow says that it is; a clip with one object can be cut out without the flow's help.
@@ -46,7 +47,7 @@ SHARPNESS = 4.0
 three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
 alone, .811 with equal weights."""
 
-_FORMAT = "specialist2"
+_FORMAT = "specialist3"
 _SMALLEST_WINDOW = 96
 
 
@@ -116,13 +117,16 @@ class SpecialistPropagator:
 
     def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> UNet:
         key = f"{frames.sha256}/{self._fingerprint(labels, size)}"
-        network = load_weights(self._parent) if self._parent is not None else new_network(self._seed)
+        network = load_weights(self._parent) if self._parent is not None else self._new()
 
         def learn(keep: Checkpoint) -> None:
             examples = list(labelled_frames(frames, labels, size, self._flow))
             train(network, examples, self._settings.specialist_steps, self._seed, keep, self._on_progress)
 
         return kept_or_trained(self._disk, key, network, learn)
+
+    def _new(self) -> UNet:
+        return new_network(self._seed, on_backbone=self._settings.on_backbone)
 
     def _fingerprint(self, labels: Labels, size: Size) -> str:
         parent = fingerprint_file(self._parent) if self._parent is not None else ""
@@ -131,7 +135,7 @@ class SpecialistPropagator:
             for mark in sorted(labels)
             for track, mask in sorted(labels[mark].items())
         ]
-        settings = [self._settings.specialist_steps, self._settings.flow_preset, size]
+        settings = [self._settings.specialist_steps, self._settings.backbone, self._settings.flow_preset, size]
         return fingerprint([_FORMAT, sorted(labels), masks, settings, parent, self._seed])
 
 

@@ -210,7 +210,7 @@ def learn_parent(place: Place, copies: Sequence[SmallCopy]) -> None:
     if not place.parent.exists():
         flow = build("flow", resources_of(place))
         labelled = [(copy, labels_of(copy, min(PARENT_LABELS, len(copy.truth_frames))), flow) for copy in copies]
-        parent = new_network(0)
+        parent = new_network(0, PropagationSettings().on_backbone)
         train_parent(parent, labelled, PropagationSettings().flow_long_side, PARENT_STEPS)
         place.parent.write_bytes(to_bytes(parent))
 

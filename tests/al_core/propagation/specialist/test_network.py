@@ -11,8 +11,8 @@ from al_core.propagation.specialist.network import load_weights, new_network
 
 def test_weights_come_back_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "parent.pt"
-    path.write_bytes(to_bytes(new_network(3)))
-    assert to_bytes(load_weights(path)) == to_bytes(new_network(3))
-    assert to_bytes(new_network(3)) != to_bytes(new_network(4))
+    path.write_bytes(to_bytes(new_network(3, on_backbone=True)))
+    assert to_bytes(load_weights(path)) == to_bytes(new_network(3, on_backbone=True))
+    assert to_bytes(new_network(3, on_backbone=True)) != to_bytes(new_network(4, on_backbone=True))
     with pytest.raises(BadCheckpoint, match="specialist's parent.*pretrain --parent"):
         load_weights(tmp_path / "absent.pt")

@@ -63,7 +63,7 @@ def test_the_network_looks_at_the_frames_that_are_wanted_only(tmp_path: Path) ->
 
 
 def test_a_mirrored_picture_gives_the_mirrored_mask() -> None:
-    network = new_network(3).eval()
+    network = new_network(3, on_backbone=True).eval()
     inputs = np.random.default_rng(0).random((16, 32, 5), np.float32)
     mirrored = np.ascontiguousarray(inputs[:, ::-1])
     np.testing.assert_allclose(

