@@ -1,8 +1,8 @@
 """A network that learnt to tell a thousand kinds of things apart: EfficientNet-Lite0, trained on ImageNet.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019; the Lite variants
-leave out what is slow on small machines. The weights (Apache-2.0) come as a package of their own: nothing is fetched when
-a clip is worked on.
+leave out what is slow on small machines. The weights (Apache-2.0) come as a package of their own, so that
+nothing is fetched when a clip is worked on.
 """
 
 from importlib.util import find_spec

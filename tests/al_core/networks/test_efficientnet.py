@@ -21,7 +21,7 @@ def test_each_map_has_half_the_resolution_of_the_one_before(network):
 
 
 def test_what_is_moved_is_seen_elsewhere(network):
-    """A frame moved by a cell is seen the same a cell further, where the border, up to 11 cells away, does not count."""
+    """A frame moved by a cell is seen the same a cell further, but for the border, which counts up to 11 cells away."""
     picture = torch.zeros(1, 3, 512, 512)
     picture[..., 240:272, 224:272] = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
     here, moved = network(picture), network(picture.roll((16, 16), (2, 3)))
