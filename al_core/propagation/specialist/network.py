@@ -6,7 +6,6 @@ The backbone itself never learns here, and its weights are no part of the specia
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from al_core.errors import BadCheckpoint
@@ -39,7 +38,6 @@ class UNetOnBackbone(UNet):
             nn.Sequential(nn.BatchNorm2d(seen), nn.Conv2d(seen, width, 1))
             for seen, width in zip(efficientnet.CHANNELS, CHANNELS, strict=True)
         )
-        self.joins.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, inputs: Tensor) -> list[Tensor]:
         """Return the features at half, quarter, ... of the resolution."""
