@@ -16,13 +16,12 @@ from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import Size, SoftMask, Window, shrink, union
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.labelled_clip import carried_to, reader, tracks_of
-from al_core.propagation.specialist.network import scale_seen
 
 MOST_FRAMES = 64
 """Labelled frames of one clip that are learnt from, evenly spaced; the others are left out."""
 
 CROP = 96
-"""Height and width of what the network learns from, in pixels as it sees them, at most."""
+"""Height and width of what the network learns from, in pixels, at most."""
 
 ROTATION = 30.0
 SCALE = (0.75, 1.25)
@@ -157,9 +156,7 @@ def _placement(masks: Sequence[SoftMask], size: Size, rng: np.random.Generator, 
         y, x = (float(value) for value in points[rng.integers(len(points))])
     else:
         x, y = rng.uniform(0, size[1]), rng.uniform(0, size[0])
-    turned: Any = cv2.getRotationMatrix2D(
-        (x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE) * scale_seen(max(size))
-    )
+    turned: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
     place = np.vstack([turned, [0, 0, 1]])
     if rng.random() < 0.5:
         place = np.array([[-1, 0, 2 * x], [0, 1, 0], [0, 0, 1]]) @ place

@@ -17,11 +17,6 @@ from al_core.networks.unet import CHANNELS, UNet
 IN_CHANNELS = 5
 """Red, green, blue, what is known of the object, what is known of all other objects."""
 
-SHARE_SEEN = 0.6
-LEAST_SEEN = 256
-"""The network sees a frame at this share of the flow's size, but not below so many pixels for the longer side: what it
-lacks in outline, the flow has."""
-
 
 class UNetOnBackbone(UNet):
     """A U-Net to each level of which is added what the backbone sees at that resolution.
@@ -48,11 +43,6 @@ class UNetOnBackbone(UNet):
             x = block(x) + join(seen)
             levels.append(x)
         return levels
-
-
-def scale_seen(long_side: int) -> float:
-    """Return how much smaller the network sees a frame whose longer side has so many pixels, as a factor up to 1."""
-    return min(max(SHARE_SEEN, LEAST_SEEN / long_side), 1.0)
 
 
 def new_network(seed: int, on_backbone: bool) -> UNet:

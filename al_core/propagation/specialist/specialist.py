@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from al_core.networks.unet import STRIDE, UNet
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
-from al_core.propagation.specialist.network import load_weights, new_network, scale_seen
+from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.propagation.specialist.training import train
 from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
@@ -156,7 +155,7 @@ def _cut_out(network: UNet, image: NDArray[np.uint8], frame: PropagatedFrame, wa
         window = Window(0, 0, size[1], size[0])
         if track in masks and masks[track].values.size:
             window = _around(patch_of(masks[track]).window, size)
-        values = probability(network, network_input(image, own, others)[window.slices], scale_seen(max(size)))
+        values = probability(network, network_input(image, own, others)[window.slices])
         found[track] = Patch(window.x0, window.y0, values)
     return found
 
@@ -169,20 +168,14 @@ def _around(window: Window, size: Size) -> Window:
 
 
 @torch.inference_mode()
-def probability(network: UNet, inputs: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen ``scale`` as big, as it is and
-    mirrored."""
+def probability(network: UNet, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of each pixel: float32 [h, w] for an input [h, w, 5], seen as it is and mirrored."""
     height, width = inputs.shape[:2]
-    small = (max(round(width * scale), 1), max(round(height * scale), 1))
-    # OpenCV averages over an area in at most four channels.
-    parts = [np.ascontiguousarray(part) for part in (inputs[..., :3], inputs[..., 3:])]
-    seen = inputs if scale == 1 else np.dstack([cv2.resize(p, small, interpolation=cv2.INTER_AREA) for p in parts])
-    padding = ((0, -seen.shape[0] % STRIDE), (0, -seen.shape[1] % STRIDE), (0, 0))
-    batch = torch.from_numpy(np.pad(seen, padding, mode="edge")).permute(2, 0, 1)[None]
+    padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    batch = torch.from_numpy(np.pad(inputs, padding, mode="edge")).permute(2, 0, 1)[None]
     both = network(torch.cat([batch, batch.flip(3)])).sigmoid()
     mean = (both[0] + both[1].flip(1)) / 2
-    found = mean[: seen.shape[0], : seen.shape[1]].numpy()
-    return found if scale == 1 else np.asarray(cv2.resize(found, (width, height)), np.float32)
+    return mean[:height, :width].numpy()
 
 
 def with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:

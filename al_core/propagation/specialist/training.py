@@ -17,7 +17,6 @@ from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.networks.unet import STRIDE, UNet, segmentation_loss
 from al_core.propagation.base import Labels, Propagator
 from al_core.propagation.specialist.examples import CROP, ExampleFrame, draw, labelled_frames
-from al_core.propagation.specialist.network import scale_seen
 from al_core.records import Progress
 
 BATCH = 4
@@ -51,7 +50,7 @@ def train(
         raise BadLabel("a specialist is trained on labelled frames, got none; label at least one")
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4, fused=True)
     longest = max(max(e.image.shape[:2]) for e in examples)
-    side = min(CROP, int(-(-longest * scale_seen(longest) // STRIDE)) * STRIDE)
+    side = min(CROP, -(-longest // STRIDE) * STRIDE)
     # Half as long where the processor has it; elsewhere it would only be slower.
     quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 

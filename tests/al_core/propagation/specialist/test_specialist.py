@@ -66,9 +66,7 @@ def test_a_mirrored_picture_gives_the_mirrored_mask() -> None:
     network = new_network(3, on_backbone=True).eval()
     inputs = np.random.default_rng(0).random((16, 32, 5), np.float32)
     mirrored = np.ascontiguousarray(inputs[:, ::-1])
-    np.testing.assert_allclose(
-        probability(network, mirrored, 1.0), probability(network, inputs, 1.0)[:, ::-1], atol=1e-5
-    )
+    np.testing.assert_allclose(probability(network, mirrored), probability(network, inputs)[:, ::-1], atol=1e-5)
 
 
 def test_without_labels_nothing_is_trained(tmp_path: Path) -> None:
