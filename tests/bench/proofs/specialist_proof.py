@@ -2,7 +2,8 @@
 
 A parent learns on other clips; on each new clip the specialists get the same task without a prior (the flow is left
 out, so that the network itself is measured). A network that is only trained online gets as many steps as the last stage
-of the others, or as both stages together: only the second is a fair rival.
+of the others, or as both stages together: only the second is a fair rival. All begin from random weights, without the
+backbone that a specialist has by default.
 """
 
 from pathlib import Path
@@ -36,14 +37,14 @@ def figures(clip: MoverClip, seed: int, cache: Path) -> Figures:
     if not path.is_file():
         others = [clip_of(1000 + i) for i in range(PARENT_CLIPS)]
         parents = [(c, {i: c.truth[i] for i in THREE}, flow) for c in others]
-        parent = new_network(0)
+        parent = new_network(0, on_backbone=False)
         train_parent(parent, parents, max(SIZE), PARENT_STEPS)
         path.write_bytes(to_bytes(parent))
     found = {"parent only": quality(load_weights(path), clip)}
     for name, start, marks, steps in (
         (BOTH, load_weights(path), THREE, STEPS),
-        ("online only, 30 steps, 3 labels", new_network(seed), THREE, STEPS),
-        ("online only, 110 steps, 3 labels", new_network(seed), THREE, PARENT_STEPS + STEPS),
+        ("online only, 30 steps, 3 labels", new_network(seed, on_backbone=False), THREE, STEPS),
+        ("online only, 110 steps, 3 labels", new_network(seed, on_backbone=False), THREE, PARENT_STEPS + STEPS),
         ("parent + online, 1 label", load_weights(path), ONE, STEPS),
     ):
         labels = {i: clip.truth[i] for i in marks}
