@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.toys.prefect.shared import prefect_beside
+from tests.toys.processes.together import together
 from tests.toys.web.browser import needs_chromium
 
 # Threads that wait by spinning starve each other on a busy machine; it must be set before torch is loaded.
@@ -142,6 +143,11 @@ def _command(number: str) -> str:
     return ""
 
 
+def pytest_configure() -> None:
+    """Make the folder that workers share before there are workers."""
+    together()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session):
     """What is collected stays, so collecting garbage meanwhile and looking at it ever after is lost time."""
@@ -175,10 +181,9 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_url(tmp_path_factory):
+def prefect_url():
     """A Prefect server for all tests that ask for ``shared_prefect``."""
-    with prefect_beside(tmp_path_factory.mktemp("prefect")) as url:
-        yield url
+    return prefect_beside()
 
 
 @pytest.fixture

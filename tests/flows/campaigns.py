@@ -16,10 +16,10 @@ BY_VALUE = ("--set", "selection.strategy=value", "--set", "selection.control_sha
 STEPS = ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 
 
-def begin(folder, trials):
+def begin(folder, trials, name="project"):
     """Ingest the toy clip, whose student was tried; returns the project and the command that runs its campaign."""
     folder.mkdir(exist_ok=True)
-    root = folder / "project"
+    root = folder / name
     done = fewframes("ingest", write_clip(folder / "data"), "--project", root)
     assert done.returncode == 0, done.stderr
     project = Project.at(root)

@@ -1,10 +1,9 @@
 """The flows without Prefect's engine around them, and what whole runs share where they are not about it."""
 
-import os
-
 import pytest
 
 from tests.toys.prefect.shared import share_trials
+from tests.toys.processes.together import together
 
 
 @pytest.fixture
@@ -15,10 +14,9 @@ def no_prefect(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def trials(tmp_path_factory):
+def trials():
     """Where all tests, also those of a process beside this one, remember students that they tried."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trials"
+    return together() / "trials"
 
 
 @pytest.fixture

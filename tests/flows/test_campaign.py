@@ -15,7 +15,7 @@ CHATTER = ("FileClient", "HardDiskBackend", "init_weights", "metainfo", "Depreca
 @pytest.mark.end_to_end
 @pytest.mark.usefixtures("shared_prefect")
 def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stays_clean(prefect_url, trials, tmp_path):
-    project, arguments = begin(tmp_path, trials)
+    project, arguments = begin(tmp_path, trials, "told")
     limits = ("--set", "annotator.backend=simulated", "--rounds", 1)
     began = datetime.now(UTC).isoformat()
     done = fewframes(*arguments, *limits)
@@ -28,13 +28,13 @@ def test_a_campaign_logs_to_its_file_and_to_prefects_pages_and_the_terminal_stay
     assert not [words for words in CHATTER if words in done.stdout]
 
     lines = {name: [log["message"] for log in logs if runs[log["flow_run_id"]]["name"] == name]
-             for name in ("campaign in project", "round in project")}  # fmt: skip
-    (ended,) = [line for line in lines["campaign in project"] if line.startswith("round 1 is finished")]
+             for name in ("campaign in told", "round in told")}  # fmt: skip
+    (ended,) = [line for line in lines["campaign in told"] if line.startswith("round 1 is finished")]
     assert "; the campaign is over: " in ended
-    (trained,) = [line for line in lines["round in project"] if line.startswith("Iter(train)")]
+    (trained,) = [line for line in lines["round in told"] if line.startswith("Iter(train)")]
     assert "[6/6]" in trained
     assert "loss:" in trained
-    steps = [line.split()[2] for line in lines["round in project"] if line.endswith("begins")]
+    steps = [line.split()[2] for line in lines["round in told"] if line.endswith("begins")]
     assert steps == ["select", "request", "collect", "train", "predict", "propagate", "audit"]
 
     log = (project.root / "run.log").read_text()

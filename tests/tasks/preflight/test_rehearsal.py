@@ -14,6 +14,7 @@ from tasks.preflight import rehearsal
 from tasks.preflight.rehearsal import rehearse
 from tasks.progress import listening
 from tasks.project.ingest import ingest_paths
+from tests.toys.processes.prepared import trial
 from tests.toys.projects import write_clip
 from tests.toys.students import NARROW
 
@@ -107,19 +108,31 @@ def test_what_goes_wrong_is_one_line_and_is_not_remembered(project, child, says,
     assert len(child.trials) == 2
 
 
+@pytest.fixture
+def real_child(monkeypatch):
+    """The child process as it is, but for loading what is loaded already; the test of one that is killed starts it."""
+    monkeypatch.setattr(rehearsal, "_child", trial)
+
+
+@pytest.mark.usefixtures("real_child")
 def test_a_real_student_is_built_trained_and_used(project, tmp_path):
     assert tried(project, student__override=override(tmp_path, NARROW)) == ()
     assert len(list((project.cache / "trials").glob("*.json"))) == 1
 
 
-def test_a_process_that_is_killed_and_a_detector_without_masks_are_told(project, tmp_path):
+def test_a_process_that_is_killed_is_told(project, tmp_path):
     with pytest.raises(BadSettings, match="needs more memory than there is"):
         tried(project, student__override=override(tmp_path, "import os\nos.kill(os.getpid(), 9)\n"))
+
+
+@pytest.mark.usefixtures("real_child")
+def test_a_detector_without_masks_is_told(project, tmp_path):
     small = override(tmp_path, "model = dict(backbone=dict(depth=18), neck=dict(in_channels=[64, 128, 256, 512]))\n")
     with pytest.raises(BadSettings, match="'mmdet::faster_rcnn/.*failed"):
         tried(project, student__config="mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", student__override=small)
 
 
+@pytest.mark.usefixtures("real_child")
 def test_weights_of_something_else_are_refused(project, tmp_path):
     torch.save({"one": torch.zeros(1)}, tmp_path / "one.pth")
     with pytest.raises(BadSettings, match=r"student.init_weights: .*one.pth: nothing in it fits the student"):

@@ -1,25 +1,25 @@
-"""What runs of many tests may share: a Prefect server that somebody else keeps, and which students went well."""
+"""What runs of many tests may share: a Prefect server that all use, and which students went well."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from al_core.project import Project
-from tasks.processes.children import end
 from tasks.scheduling.prefect_api import PrefectApi
+from tests.toys.processes.together import one_at_a_time, together
+
+ROOT = Path(__file__).resolve().parents[3]
 
 _SERVE = """
-import sys, uvicorn
-from tasks.processes.children import die_with_owner
+import os, sys, threading, uvicorn
+from tests.toys.processes.together import wait_for_the_end
 
-die_with_owner()
+threading.Thread(target=lambda: (wait_for_the_end(), os._exit(0)), daemon=True).start()
 application, port = "prefect.server.api.server:create_app", int(sys.argv[1])
 uvicorn.run(application, factory=True, host="127.0.0.1", port=port, log_level="error")
 """
@@ -54,9 +54,12 @@ _SERVICES = ("CANCELLATION_CLEANUP", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS"
 
 @cache
 def _database() -> bytes:
-    with TemporaryDirectory() as home:
-        subprocess.run([sys.executable, "-c", _MIGRATE], check=True, env=_environment(Path(home)))
-        return Path(home, "prefect.db").read_bytes()
+    with one_at_a_time("empty.db") as made:
+        if not made.is_file():
+            with TemporaryDirectory() as home:
+                subprocess.run([sys.executable, "-c", _MIGRATE], check=True, env=_environment(Path(home)))
+                Path(home, "prefect.db").rename(made)
+        return made.read_bytes()
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -65,29 +68,31 @@ def _environment(home: Path) -> dict[str, str]:
     return others | idle | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
 
-@contextmanager
-def prefect_beside(folder: Path) -> Iterator[str]:
-    """Keep a server that no project knows of for the block; yields its API URL.
+def prefect_beside() -> str:
+    """Return the API URL of a server that no project knows of, one for all processes of this run of the tests.
 
     A run that finds it in ``PREFECT_API_URL`` starts none of its own, which takes ten seconds of computing the first
     time in a project and four later on.
     """
+    with one_at_a_time("prefect_url") as note:
+        if not note.is_file():
+            note.write_text(_started(together() / "prefect"))
+        return note.read_text()
+
+
+def _started(folder: Path) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    command, environment = [sys.executable, "-c", _SERVE, str(port)], _environment(migrated(folder))
     with (folder / "output.txt").open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(port)], stdout=output, stderr=output, env=_environment(migrated(folder))
-        )
-    try:
-        url = f"http://127.0.0.1:{port}/api"
-        with PrefectApi(url) as api:
-            while not api.healthy():
-                assert child.poll() is None, (folder / "output.txt").read_text()
-                time.sleep(0.1)
-        yield url
-    finally:
-        end(child)
+        child = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}/api"
+    with PrefectApi(url) as api:
+        while not api.healthy():
+            assert child.poll() is None, (folder / "output.txt").read_text()
+            time.sleep(0.1)
+    return url
 
 
 def share_trials(project: Project, folder: Path) -> None:

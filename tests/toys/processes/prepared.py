@@ -1,5 +1,6 @@
 """Commands as processes of their own that begin at once: forks of a process that has loaded what they need."""
 
+import contextlib
 import io
 import json
 import os
@@ -11,14 +12,16 @@ import sys
 from functools import cache
 from pathlib import Path
 
-TRAINING = ("run", "round", "predict", "simulate", "bench", "student", "pretrain")
+from tests.toys.processes.together import together
+
+TRAINING = ("run", "round", "predict", "simulate", "bench", "student", "pretrain", "-m")
 """Commands that need torch and mmdet."""
 
 
 class PreparedCommand:
     """A command that is at work; what can be done with it is what can be done with a ``subprocess.Popen``.
 
-    Only Linux has what it takes.
+    Only Linux has what it takes. After ``-m`` comes a module with its words, as for Python itself.
 
     Attributes:
         args: its words.
@@ -79,11 +82,31 @@ def _read(fd: int) -> str:
         return io.TextIOWrapper(io.BytesIO(file.read()), encoding="utf-8").read()
 
 
+def trial(folder: Path) -> int:
+    """Try the student in a folder, as the process does that a rehearsal starts; returns how it ended."""
+    trying = PreparedCommand("-m", "tasks.preflight.trying", folder)
+    trying.communicate()
+    return trying.wait()
+
+
 @cache
 def _forking(kind: str) -> socket.socket:
-    """Return a socket to a process that forks, which ends when this process does."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        words = [sys.executable, "-m", "tests.toys.processes.preparing", str(theirs.fileno()), kind]
-        subprocess.Popen(words, pass_fds=[theirs.fileno()], cwd=Path(__file__).resolve().parents[3])
-    return ours
+    """Return a socket to a process that forks for all workers, which ends with the last that has such a socket."""
+    name = f"\0{together()} {kind}"
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.suppress(ConnectionRefusedError):
+            connection.connect(name)
+            return connection
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            try:
+                listening.bind(name)
+            except OSError:
+                # Another worker is about to listen.
+                connection.close()
+                continue
+            listening.listen()
+            connection.connect(name)
+            words = [sys.executable, "-m", "tests.toys.processes.preparing", str(listening.fileno()), kind]
+            subprocess.Popen(words, pass_fds=[listening.fileno()], cwd=Path(__file__).resolve().parents[3])
+            return connection

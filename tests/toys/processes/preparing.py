@@ -10,10 +10,13 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
 import sys
+
+from tests.toys.processes import prepared
 
 LIGHT = (
     "flows.cli.main",
@@ -71,6 +74,8 @@ def load(heavy: bool) -> None:
 
 def become(asked: dict[str, object], fds: list[int]) -> None:
     """Let this process, a fork, be what was asked for."""
+    from tasks.preflight import rehearsal
+
     for number, fd in enumerate(fds[:2], start=1):
         os.dup2(fd, number)
     for fd in fds:
@@ -80,34 +85,49 @@ def become(asked: dict[str, object], fds: list[int]) -> None:
     os.environ.update(asked["environment"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["fewframes", *asked["words"]]
+    # A rehearsal starts Python anew, which loads for eight seconds what is loaded here.
+    rehearsal._child = prepared.trial
 
 
 class Forking:
-    """Forks a command for each request that comes through a socket, and says how it ended."""
+    """Forks a command for each request that comes through a connection, and says how it ended."""
 
-    def __init__(self, requests: socket.socket) -> None:
-        self._requests = requests
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._connections: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
-        self._selector.register(requests, selectors.EVENT_READ)
+        self._selector.register(listening, selectors.EVENT_READ)
 
     def serve(self) -> bool:
-        """Go on until the other end of the socket is closed; returns whether this is a fork."""
+        """Go on until the last connection is closed; returns whether this is a fork."""
         while True:
             for key, _ in self._selector.select():
                 if key.data is not None:
                     self._tell(key.fd, *key.data)
-                    continue
-                content, fds, *_ = socket.recv_fds(self._requests, 2**20, 3)
-                if not content:
-                    return False
-                if self._fork(json.loads(content), fds):
+                elif key.fileobj is self._listening:
+                    self._connections.append(self._listening.accept()[0])
+                    self._selector.register(self._connections[-1], selectors.EVENT_READ)
+                elif self._asked(next(one for one in self._connections if one is key.fileobj)):
                     return True
+            if not self._connections:
+                return False
+
+    def _asked(self, connection: socket.socket) -> bool:
+        """Do what comes through a connection; returns whether this is a fork."""
+        content, fds, *_ = socket.recv_fds(connection, 2**20, 3)
+        if content:
+            return self._fork(json.loads(content), fds)
+        self._selector.unregister(connection)
+        self._connections.remove(connection)
+        connection.close()
+        return False
 
     def _fork(self, asked: dict[str, object], fds: list[int]) -> bool:
         pid = os.fork()
         if pid == 0:
             self._selector.close()
-            self._requests.close()
+            for one in (self._listening, *self._connections):
+                one.close()
             become(asked, fds)
             return True
         *files, status = fds
@@ -135,11 +155,15 @@ class Leaving:
         atexit.register(self._leave)
 
     def run(self) -> None:
-        """Run the command line."""
+        """Run the command line, or the module after ``-m``."""
         try:
-            from flows.cli.main import main
+            if sys.argv[1] == "-m":
+                sys.argv[:2] = []
+                runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+            else:
+                from flows.cli.main import main
 
-            main()
+                main()
         except SystemExit as error:
             self._code = error.code if isinstance(error.code, int) else int(bool(error.code))
             raise
