@@ -115,6 +115,15 @@ def test_links_lead_to_files_and_headings(page):
             assert anchor in anchors(target), f"{page.name} links to {link}"
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_site_can_be_made_of_a_page(page):
+    """Sphinx ends at a heading that leaves a level out, and at a link to a page outside the site."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert all(next_one <= level + 1 for level, next_one in zip(levels, levels[1:], strict=False))
+    assert not re.findall(r"\]\((\.\./[^)]+\.md)", text)
+
+
 def anchors(page):
     """The anchors of a page's headings, as code hosts make them."""
     headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
