@@ -216,13 +216,17 @@ def _check_name(path: Path) -> None:
         )
 
 
-def content_hash(path: Path, files: Iterable[str]) -> str:
-    """Return the SHA-256 of a video, 64 hex digits: of the file, or of names and bytes of ``files`` in the folder."""
+def content_hash(path: Path, files: Iterable[str], hash_of: Callable[[Path], str] = fingerprint_file) -> str:
+    """Return the SHA-256 of a video, 64 hex digits: of the file, or of names and bytes of ``files`` in the folder.
+
+    Args:
+        hash_of: returns the SHA-256 of one file.
+    """
     if path.is_file():
-        return fingerprint_file(path)
+        return hash_of(path)
     hashed = hashlib.sha256()
     for name in files:
-        hashed.update(name.encode() + b"\0" + bytes.fromhex(fingerprint_file(path / name)))
+        hashed.update(name.encode() + b"\0" + bytes.fromhex(hash_of(path / name)))
     return hashed.hexdigest()
 
 

@@ -24,6 +24,7 @@ from al_core.footage.video import FrameIndex, decode, index_frames
 from al_core.records import FrameRef, Video
 from al_core.settings import FrameSettings
 from al_core.stores.disk_cache import DiskCache
+from al_core.stores.originals import Originals
 
 CHUNK_FRAMES = 32
 THUMBNAIL_GRID = (4, 8)
@@ -81,9 +82,13 @@ class FrameStore:
     Args:
         cache_dir: folder for decoded frames; may be deleted at any time.
         settings: working size, and how big the folder may grow.
+        originals: what refuses a video that was changed since it was taken in; None where that was looked at before.
     """
 
-    def __init__(self, cache_dir: Path, videos: Iterable[Video], settings: FrameSettings) -> None:
+    def __init__(
+        self, cache_dir: Path, videos: Iterable[Video], settings: FrameSettings, originals: Originals | None = None
+    ) -> None:
+        self._originals = originals
         self._videos = {video.video_id: video for video in videos}
         self._settings = settings
         self._disk = DiskCache(cache_dir, int(settings.cache_gigabytes * 1e9))
@@ -209,6 +214,8 @@ class FrameStore:
             raise BadVideo(
                 f"{path}: the video {video.name!r} is no longer there; put it back, or ingest it from its new place"
             )
+        if self._originals is not None:
+            self._originals.check(video, indices)
         if video.kind == "folder":
             yield from _decode_folder(video, indices, size)
             return

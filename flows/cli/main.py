@@ -122,6 +122,7 @@ def ingest(
 
     Masks that come with the frames are held back: they answer for the simulated annotator and measure quality.
     """
+    from al_core.footage.sources import DEFAULT_CATEGORY
     from al_core.project import Project
     from al_core.records import Identities
     from tasks.ledger.client import open_ledger
@@ -131,6 +132,7 @@ def ingest(
     console = terminal()
     project = Project.at(root)
     ledger = open_ledger(project)
+    named = ledger.category_ids()
     with terminal_progress(console):
         report = ingest_paths(
             ledger,
@@ -142,6 +144,9 @@ def ingest(
         )
     for line in (*(entry.describe() for entry in report.entries), *report.not_taken):
         console.print(line, soft_wrap=True)
+    if not categories and DEFAULT_CATEGORY in ledger.category_ids().keys() - named.keys():
+        rename = f"fewframes category rename {DEFAULT_CATEGORY} NAME {project.option}"
+        console.print(f"Objects are called {DEFAULT_CATEGORY!r}, as no --category was given: {rename}", soft_wrap=True)
     if any(entry.outcome == Outcome.STORED for entry in report.entries) and ledger.last_round() is None:
         console.print(f"Next: begin the first round: fewframes run {project.option}", soft_wrap=True)
     if report.failed:

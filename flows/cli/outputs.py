@@ -152,7 +152,7 @@ def export(
         raise click.UsageError("--only certified says whose masks go out: leave --provenance out")
     source = _source(root)
     if images:
-        check_footage(source[1])
+        check_footage(source[0], source[1])
     console = terminal()
     options = ExportOptions(
         *(parse_provenances("human,accepted" if only else provenance), human_frames, images),

@@ -271,7 +271,7 @@ def _require_fit(project: Project, settings: "Settings", console: Any = None) ->
             f"all videos of {project.root} are excluded; take one back with: fewframes video include NAME"
         )
     check(settings, project)
-    check_footage(ledger)
+    check_footage(project, ledger)
     if console is not None:
         with terminal_progress(console):
             rehearse(project, ledger, settings)

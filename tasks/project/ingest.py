@@ -29,6 +29,7 @@ from al_core.records import (
 )
 from al_core.settings import FrameSettings
 from al_core.stores.frames import FrameStore
+from tasks.preflight.changed_footage import originals
 from tasks.progress import telling
 from tasks.report.formatting import shots_told
 
@@ -138,7 +139,8 @@ def open_frames(
     project: Project, ledger: Ledger, settings: FrameSettings, videos: Sequence[Video] | None = None
 ) -> FrameStore:
     """Return the frames of some videos of a project, of all when left out, kept in its cache."""
-    return FrameStore(project.cache / "frames", ledger.videos() if videos is None else videos, settings)
+    chosen, known = ledger.videos() if videos is None else videos, originals(project, ledger)
+    return FrameStore(project.cache / "frames", chosen, settings, known)
 
 
 def open_last_frames(project: Project, ledger: Ledger, videos: Sequence[Video] | None = None) -> FrameStore:
@@ -292,7 +294,9 @@ def _labels(ledger: Ledger, truth: dict[int, tuple[TrueObject, ...]], category: 
     """Return truth as labels; ``video_id`` 0 stands for the one that the ledger gives."""
     tracks = {o.track_id: o.category for found in truth.values() for o in found if o.category is not None}
     names = [name for _, name in sorted(tracks.items()) if name is not None]
-    ids = ledger.add_categories(dict.fromkeys(names or [category]))
+    # Footage without masks needs no name for what nobody named where the project has names already.
+    others = () if category == DEFAULT_CATEGORY and ledger.category_ids() else (category,)
+    ids = ledger.add_categories(dict.fromkeys(names or others))
     return [FrameLabel(FrameRef(0, index), tuple(_mask_label(o, ids) for o in found)) for index, found in truth.items()]
 
 

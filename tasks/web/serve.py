@@ -65,7 +65,7 @@ def serve(project: Project, address: Address, commands: Commands, console: Conso
     reach_loopback_directly()
     _refuse_a_second(project)
     check_rounds(project)
-    check_footage(open_ledger(project))
+    check_footage(project, open_ledger(project))
     sys.setswitchinterval(_SWITCH_SECONDS)
     ledger = Ledger(project.ledger_path, patience)
     with (

@@ -79,6 +79,25 @@ def test_the_first_videos_say_what_comes_next(run, tmp_path):
     assert "Next" not in said[1]
 
 
+def test_who_names_no_category_is_told_what_objects_are_called(run, tmp_path):
+    said = []
+    for number, more in enumerate([(), (), ("--category", "dog")]):
+        clip = write_clip(tmp_path / f"{number}.mp4", n_frames=4 + number)
+        said.append(run("ingest", clip, "--project", tmp_path / "work", *more).output)
+    told = f"no --category was given: fewframes category rename object NAME --project {tmp_path}/work\n"
+    assert [told in text for text in said] == [True, False, False]
+
+
+def test_footage_without_masks_brings_no_object_beside_the_names_of_a_project(run, tmp_path):
+    for number, more in enumerate([("--category", "dog"), ()]):
+        clip = write_clip(tmp_path / f"{number}.mp4", n_frames=4 + number)
+        said = run("ingest", clip, "--project", tmp_path / "work", *more).output
+    assert "no --category" not in said
+    listed = run("category", "list", "--project", tmp_path / "work").output
+    assert "dog" in listed
+    assert "object" not in listed
+
+
 def test_a_project_without_videos_says_how_to_get_some(run, tmp_path):
     from al_core.ledger.store import Ledger
 
