@@ -66,6 +66,9 @@ def export(
     listing = "".join(f"{clip.video.name}\n" for clip in clips)
     (out / "seqmaps" / "MOTS-train.txt").write_text(f"name\n{listing}", encoding="utf-8")
     names = {class_of[category]: name for category, name in categories.items()}
+    others = [name for number, name in names.items() if number != _KNOWN["pedestrian"]]
+    if others:
+        tally.warnings.append(f"TrackEval's MOTSChallenge measures class 2, person, alone; not {', '.join(others)}")
     content = json.dumps(dict(sorted(names.items())), indent=1, ensure_ascii=False)
     (out / "classes.json").write_text(content + "\n", encoding="utf-8")
     tally.files += 2
