@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
+from tasks.auditing.samples import BLIND_REASON, JUDGED_REASON, LOOKED_REASON
 from tasks.languages import catalogue as words
 from tasks.languages.catalogue import LANGUAGES, catalogue, chosen, in_words, of_scripts, translated
 from tasks.web import pages
@@ -71,6 +72,22 @@ def test_a_sentence_of_the_server_is_found_by_its_form():
     assert in_words("over: one, two", "de") == "over: one, two"
     assert in_words("My work · cells", "de") == "Meine Arbeit · cells"
     assert in_words("something else", "de") == "something else"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize(
+    "reason",
+    [
+        BLIND_REASON,
+        JUDGED_REASON,
+        LOOKED_REASON,
+        "Held out: this frame measures quality, and nothing is learned from it.",
+        "uncertainty 0.300, largest part shape (0.200)",
+        "its patches do not find their way to any labelled frame and back (dissimilarity 0.20)",
+    ],
+)
+def test_people_read_why_they_are_asked_in_their_language(reason, language):
+    assert in_words(reason, language) != reason
 
 
 def shown():
