@@ -61,7 +61,8 @@ class QueueCounts:
 
     Attributes:
         open: requests without an answer.
-        done: answered requests of the newest round, and of the next one where it is asked ahead.
+        done: answered requests of the newest round, of the next one where it is asked ahead, and of audits of what was
+            delivered before it.
         mine: frames that one person answered, in all rounds.
     """
 
@@ -380,7 +381,7 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
 
 
 _COUNTS = """
-SELECT count(*) FILTER (status = 'open'), count(*) FILTER (status = 'done' AND round_id >= ?)
+SELECT count(*) FILTER (status = 'open'), count(*) FILTER (status = 'done' AND round_id >= ? - (purpose = 'audit')::INTEGER)
 FROM label_request WHERE purpose IN ('label', 'holdout', 'audit')
 """
 

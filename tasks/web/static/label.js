@@ -71,6 +71,7 @@ const looks = new Looks({
   },
   leave: leaveLooks,
   keeper: () => work.keeper,
+  tell: (text) => messages.tell(text),
 });
 
 /** The mask that the server makes of a gesture; one that was seen before it was made is there already. */

@@ -51,10 +51,10 @@ function drawPart(context, image, frame, part, [left, top, wide, tall], outlines
 export class Looks {
   /**
    * keep(tasks) keeps the frames in hand, send(answers, left) takes what was judged and the frames left, leave() too;
-   * keeper() gives what keeps judgements on this device until they are sent.
+   * keeper() gives what keeps judgements on this device until they are sent, tell(text) shows a short note.
    */
-  constructor({ colourOf, nameOf, keep, send, leave, keeper }) {
-    Object.assign(this, { colourOf, nameOf, keep, send, leave, keeper, tasks: [], cards: [], timer: 0 });
+  constructor({ colourOf, nameOf, keep, send, leave, keeper, tell }) {
+    Object.assign(this, { colourOf, nameOf, keep, send, leave, keeper, tell, tasks: [], cards: [], timer: 0 });
     this.root = byId("looks");
     byId("looks-send").addEventListener("click", () => this.#finish());
     byId("looks-rest").addEventListener("click", () => this.#sayRest());
@@ -154,6 +154,7 @@ export class Looks {
       this.keeper().dropJudged(task.request_id);
     }
     if (answers.length) this.send(answers, left);
+    else this.tell(t("Nothing is judged yet. The key of a mask says that it is right, once more that it is wrong."));
   }
 }
 

@@ -53,6 +53,14 @@ def handed_out(ledger, who="ada"):
     return request.request_id
 
 
+def test_an_answered_question_of_the_delivery_before_counts_as_done(ledger, audited):
+    ledger.begin_round(Settings())
+    audited(3)
+    assert handed_out(ledger)
+    counts = ledger.queue_counts("ada")
+    assert (counts.open, counts.done, counts.mine) == (2, 1, 1)
+
+
 def test_asking_twice_is_asking_once(ledger, audited):
     assert audited(2) == 2
     assert audited(3) == 1
