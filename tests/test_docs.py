@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -120,7 +121,7 @@ def test_the_site_can_be_made_of_a_page(page):
     """Sphinx ends at a heading that leaves a level out, and at a link to a page outside the site."""
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
-    assert all(next_one <= level + 1 for level, next_one in zip(levels, levels[1:], strict=False))
+    assert all(next_one <= level + 1 for level, next_one in pairwise(levels))
     assert not re.findall(r"\]\((\.\./[^)]+\.md)", text)
 
 

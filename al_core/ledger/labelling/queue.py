@@ -381,7 +381,8 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
 
 
 _COUNTS = """
-SELECT count(*) FILTER (status = 'open'), count(*) FILTER (status = 'done' AND round_id >= ? - (purpose = 'audit')::INTEGER)
+SELECT count(*) FILTER (status = 'open'),
+    count(*) FILTER (status = 'done' AND round_id >= ? - (purpose = 'audit')::INTEGER)
 FROM label_request WHERE purpose IN ('label', 'holdout', 'audit')
 """
 

@@ -83,7 +83,10 @@ def test_a_frame_that_is_not_labelled_is_ignored_as_a_whole(tmp_path):
     ((number, (_, mask)),) = lines_of(tmp_path / "out")[2].items()
     assert number == 10000
     assert mask.all()
-    assert report.warnings == (ONLY_PEOPLE, "1 frames are not labelled and stand as one region to ignore",)
+    assert report.warnings == (
+        ONLY_PEOPLE,
+        "1 frames are not labelled and stand as one region to ignore",
+    )
 
 
 def test_no_two_objects_share_a_pixel(tmp_path):
