@@ -22,6 +22,7 @@ from tasks.languages.catalogue import in_words
 _log = logging.getLogger(__name__)
 
 _TELL_THE_LEAD = "Nothing was stored; what you drew stays with you. Tell the lead"
+_FOOTAGE = "Ask for a frame that the video has; of footage that was moved or changed, tell the lead."
 _MEND = "Mend what the message names, then try again."
 
 STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
@@ -29,7 +30,7 @@ STATUSES: dict[type[FewframesError], tuple[HTTPStatus, str]] = {
     errors.UnknownName: (HTTPStatus.NOT_FOUND, "Ask for one that is known."),
     errors.NotReady: (HTTPStatus.NOT_FOUND, "Come back when the rounds are further."),
     errors.BadLabel: (HTTPStatus.UNPROCESSABLE_ENTITY, "Correct the masks and send them again."),
-    errors.BadVideo: (HTTPStatus.UNPROCESSABLE_ENTITY, "Ask for a frame that the video has."),
+    errors.BadVideo: (HTTPStatus.UNPROCESSABLE_ENTITY, _FOOTAGE),
     errors.BadSettings: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadQuery: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),
     errors.BadAudit: (HTTPStatus.UNPROCESSABLE_ENTITY, _MEND),

@@ -288,6 +288,8 @@ async function loadPicture(task) {
   image.src ||= address;
   for (let wait = 1000; work.task === task; wait = Math.min(10000, wait * 1.5)) {
     if (await image.decode().then(() => true, () => false)) break;
+    // What an image cannot tell: why it is not there.
+    call("GET", address).catch(({ message, mend }) => mend && messages.tell(sentences(message, mend)));
     await pause(wait);
     image.src = `${address}?again=${wait}`;
   }

@@ -200,6 +200,15 @@ def test_the_picture_of_the_next_frame_is_there_before_this_one_is_sent(ada):
     assert not [url for url in asked if url.endswith("/frames/1/2.jpg")]
 
 
+def test_who_waits_for_a_picture_that_the_server_refuses_reads_why(ada):
+    refused = {"error": "clip.mp4: was changed since the video 'clip' was taken in", "mend": "Tell the lead."}
+    ada.route(f"**/api/frames/1/{ASKED[2]}.jpg*", lambda route: route.fulfill(status=422, json=refused))
+    for _ in ASKED[:2]:
+        ada.next_after(ada.go_on())
+    ada.page.wait_for_function("() => document.getElementById('note').textContent.startsWith('Clip.mp4: was changed')")
+    assert ada.page.inner_text("#note").endswith("Tell the lead.")
+
+
 def test_a_second_browser_says_so_and_takes_the_work_along(running, ledger):
     link = f"{ledger[1]}/enter#{ledger[0].add_annotator('Cyd')}"
     desk = Person(running, link)
