@@ -12,19 +12,17 @@ from tasks.progress import progress_of
 from tasks.scheduling.prefect_api import PrefectApi
 from tasks.scheduling.prefect_server import without_heartbeat
 from tasks.scheduling.published import Publisher, publish_summary, published
-from tests.toys.prefect.registered import lasting
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """(API URL, its client); Prefect of this process uses it too."""
-    folder = tmp_path_factory.mktemp("server")
+def server(prefect_url, tmp_path_factory):
+    """(API URL, its client) of the server that all use; Prefect of this process uses it too."""
     with (
-        lasting(folder) as (url, api),
-        temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: folder / "prefect"}),
+        PrefectApi(prefect_url) as api,
+        temporary_settings({PREFECT_API_URL: prefect_url, PREFECT_HOME: tmp_path_factory.mktemp("prefect")}),
         without_heartbeat(),
     ):
-        yield url, api
+        yield prefect_url, api
 
 
 @task(name="train", cache_policy=NO_CACHE)
@@ -42,9 +40,10 @@ def toy(n):
     progress_of("collect")(Progress(1, 4))
 
 
-def artifacts(api, kind):
-    """Everything of a kind that the server shows, by key."""
-    found = api._ask("POST", "/artifacts/filter", {"artifacts": {"type": {"any_": [kind]}}})
+def artifacts(api, kind, project="my-project-1"):
+    """Everything of a kind that the server shows of a project, by key."""
+    wanted = {"type": {"any_": [kind]}, "key": {"like_": project}}
+    found = api._ask("POST", "/artifacts/filter", {"artifacts": wanted})
     return {artifact["key"]: artifact for artifact in found}
 
 
@@ -90,7 +89,7 @@ def test_many_steps_forward_are_few_calls(server):
         lasted = time.monotonic() - began
         assert 2 <= api.calls <= 4 + 2 * lasted / 0.25
         assert api.calls < 500
-        assert artifacts(api, "progress")["busy-predict"]["data"] == 100
+        assert artifacts(api, "progress", "busy")["busy-predict"]["data"] == 100
 
 
 def test_outside_of_a_run_nothing_is_shown(server):
@@ -98,8 +97,8 @@ def test_outside_of_a_run_nothing_is_shown(server):
     with published(url, "nobody"):
         progress_of("train")(Progress(1, 2))
         publish_summary("# Round 1")
-    assert "nobody-train" not in artifacts(api, "progress")
-    assert "nobody-round" not in artifacts(api, "markdown")
+    assert artifacts(api, "progress", "nobody") == {}
+    assert artifacts(api, "markdown", "nobody") == {}
 
 
 def test_a_server_that_is_gone_holds_nobody_up(server, monkeypatch):

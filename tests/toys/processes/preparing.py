@@ -160,6 +160,7 @@ class Leaving:
             if sys.argv[1] == "-m":
                 sys.argv[:2] = []
                 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+                self._code = 0
             else:
                 from flows.cli.main import main
 
