@@ -1,4 +1,7 @@
 import logging
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -8,14 +11,26 @@ from al_core.ledger.file.schema import NEWEST, migrate, schema_of
 from al_core.ledger.store import Ledger
 from tests.toys.privileges import bound_by_permissions, read_only
 
+every_version = pytest.mark.parametrize("earlier", range(1, NEWEST), indirect=True)
+first_and_last = pytest.mark.parametrize("earlier", [1, NEWEST - 1], indirect=True)
 
-@pytest.fixture(params=range(1, NEWEST))
+
+@cache
+def file_of(version):
+    """What is in the file of a ledger of an earlier schema with one category."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.duckdb")
+        with duckdb.connect(str(path)) as connection:
+            migrate(connection, up_to=version)
+            connection.execute("INSERT INTO category VALUES (1, 'car')")
+        return path.read_bytes()
+
+
+@pytest.fixture
 def earlier(request, tmp_path):
     """A ledger of an earlier schema with one category, and its version."""
     path = tmp_path / "ledger.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        migrate(connection, up_to=request.param)
-        connection.execute("INSERT INTO category VALUES (1, 'car')")
+    path.write_bytes(file_of(request.param))
     return path, request.param
 
 
@@ -25,6 +40,7 @@ def version_of(path):
 
 
 class TestEarlierLedger:
+    @every_version
     def test_who_reads_changes_nothing(self, earlier, caplog):
         path, _ = earlier
         before = path.read_bytes()
@@ -37,6 +53,7 @@ class TestEarlierLedger:
         assert [file.name for file in path.parent.iterdir()] == ["ledger.duckdb"]
         assert caplog.records == []
 
+    @every_version
     def test_who_writes_brings_it_to_the_newest_schema_says_so_and_keeps_what_it_was(self, earlier, caplog):
         path, version = earlier
         ledger = Ledger(path)
@@ -58,6 +75,7 @@ class TestEarlierLedger:
         assert copy.read_text() == "what another upgrade kept"
         assert version_of(path.with_name(f"ledger-schema-{version}-2.duckdb")) == version
 
+    @first_and_last
     def test_a_write_while_it_is_held_for_reading_is_seen(self, earlier):
         path, _ = earlier
         ledger = Ledger(path)
@@ -67,6 +85,7 @@ class TestEarlierLedger:
             assert ledger.categories() == {1: "car", 2: "bus"}
         assert Ledger(path).categories() == {1: "car", 2: "bus"}
 
+    @first_and_last
     def test_what_others_write_meanwhile_is_read(self, earlier):
         path, _ = earlier
         reader = Ledger(path)
@@ -74,6 +93,7 @@ class TestEarlierLedger:
         Ledger(path).add_categories(["bus"])
         assert reader.categories() == {1: "car", 2: "bus"}
 
+    @first_and_last
     def test_its_owner_upgrades_it(self, earlier):
         path, version = earlier
         ledger = Ledger(path)
@@ -82,6 +102,7 @@ class TestEarlierLedger:
         assert version_of(path) == NEWEST
         assert version_of(path.with_name(f"ledger-schema-{version}.duckdb")) == version
 
+    @first_and_last
     def test_an_upgrade_that_fails_leaves_it_as_it_was(self, earlier, monkeypatch):
         path, version = earlier
         broken = "CREATE TABLE wanted_no_more(x INTEGER); SELECT * FROM nowhere"
@@ -92,6 +113,7 @@ class TestEarlierLedger:
         assert version_of(path) == version
 
     @bound_by_permissions()
+    @first_and_last
     def test_one_that_cannot_be_written_is_read(self, earlier):
         path, version = earlier
         with read_only(path.parent):
