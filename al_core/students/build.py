@@ -17,7 +17,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from torch import nn
 
 from al_core.errors import BadCheckpoint, BadSettings, MissingDependency
 from al_core.settings import StudentSettings, TeacherSettings
-from al_core.students.zoo import config_base, override_text
+from al_core.students.zoo import ZOO, config_base, override_text
 
 SEMANTIC = "SemanticUNet"
 """Our own student that judges pixels, by its name in a config."""
@@ -146,16 +146,24 @@ def load_config(name: str, override: str = "") -> Any:
         UnknownName: no such student. BadSettings: no such file, or it cannot be read as a config.
     """
     import_mmdet()
-    from mmengine.config import Config
-
     text = f"_base_ = {config_base(name)!r}\n" + override_text(override)
     try:
-        config = Config.fromstring(text, ".py")
+        # mmengine reads the zoo's whole index for one config; a person's own file, and its bases, may change meanwhile.
+        config = _parsed(text) if name.endswith(".py") and not name.startswith(ZOO) else copy.deepcopy(_known(text))
     except Exception as error:  # a config is a program: it may raise anything
         raise BadSettings(f"student.config: {name!r} with override {override!r} cannot be read: {error}") from error
     if "model" not in config:
         raise BadSettings(f"student.config: expected a config with a model, {name!r} has none")
     return config
+
+
+def _parsed(text: str) -> Any:
+    from mmengine.config import Config
+
+    return Config.fromstring(text, ".py")
+
+
+_known = lru_cache(16)(_parsed)
 
 
 def build_config(student: StudentSettings, categories: Sequence[str], iterations: int | None = None) -> Any:

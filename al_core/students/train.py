@@ -332,17 +332,27 @@ def measure_batch_norm(model: nn.Module, batches: Iterable[Any], frozen: Sequenc
     # Those of a backbone that is kept as it was pretrained do not measure in training.
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
+    through = _through(model, norms)
     try:
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # for torch, a plain mean
         for batch in batches if norms else ():
             prepare: Any = model.data_preprocessor
-            model(**prepare(batch, True), mode="loss")
+            through(**prepare(batch, True))
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         model.train(was_training)
+
+
+def _through(model: nn.Module, norms: Sequence[nn.Module]) -> Callable[..., Any]:
+    """Return the least of a training's step that goes through all of these norms: heads and losses take the most."""
+    first = {module for part in parts_of(model, ("backbone", "neck")) for module in part.modules()}
+    if first.issuperset(norms):
+        detector: Any = model
+        return lambda inputs, data_samples: detector.extract_feat(inputs)
+    return partial(model, mode="loss")
 
 
 def _started_model(run: _Run, number: int) -> tuple[nn.Module, Start | None]:

@@ -87,6 +87,15 @@ class TestZoo:
         path.write_text("_base_ = 'mmdet::rtmdet/rtmdet-ins_tiny_8xb32-300e_coco.py'\n")
         assert load_config(str(path)).model.type == "RTMDet"
 
+    def test_a_config_may_be_changed_and_a_file_of_ones_own_is_read_again(self, tmp_path: Path) -> None:
+        load_config("rtmdet_ins_tiny").model.type = "Other"
+        assert load_config("rtmdet_ins_tiny").model.type == "RTMDet"
+        path = tmp_path / "mine.py"
+        path.write_text("model = dict(type='One')\n")
+        assert load_config(str(path)).model.type == "One"
+        path.write_text("model = dict(type='Two')\n")
+        assert load_config(str(path)).model.type == "Two"
+
     def test_things_and_no_stuff_for_mask2former(self) -> None:
         source = load_config("mmdet::mask2former/mask2former_r50_8xb2-lsj-50e_coco.py")
         model = fit_model(source.model, 2, 100)

@@ -37,11 +37,12 @@ warnings.simplefilter("ignore")
 import torch
 from mmdet.apis import inference_detector, init_detector
 
-folder, image, out = sys.argv[1:]
-model = init_detector(folder + "/config.py", folder + "/model.pth", device="cpu")
-found = inference_detector(model, image).pred_instances
-named = {name: getattr(found, name) for name in ("scores", "labels", "bboxes", "masks")}
-torch.save({"meta": model.dataset_meta, **named}, out)
+image, *folders = sys.argv[1:]
+for folder in folders:
+    model = init_detector(folder + "/config.py", folder + "/model.pth", device="cpu")
+    found = inference_detector(model, image).pred_instances
+    named = {name: getattr(found, name) for name in ("scores", "labels", "bboxes", "masks")}
+    torch.save({"meta": model.dataset_meta, **named}, folder + "/found.pth")
 assert "al_core" not in sys.modules
 '''
 
@@ -53,16 +54,27 @@ def narrow_student(folder: Path) -> StudentSettings:
     return StudentSettings(override=str(override), long_side=LONG_SIDE, device="cpu")
 
 
-@pytest.fixture(scope="module", params=[narrow_student, tiny_student], ids=["rtmdet", "mask_rcnn"])
-def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A student of two categories after three steps."""
+STUDENTS = {"rtmdet": narrow_student, "mask_rcnn": tiny_student}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By name students of two categories after three steps."""
     import_mmdet()
-    folder = tmp_path_factory.mktemp("student")
-    student = request.param(folder)
-    samples = [sample(0), sample(3, category_id=5)]
-    return train_student(
-        student, TEACHERS, samples, {1: "square", 5: "box"}, draw, folder / "work", seed=1, iterations=3
-    ).checkpoint
+    samples, categories = [sample(0), sample(3, category_id=5)], {1: "square", 5: "box"}
+    folders = {name: tmp_path_factory.mktemp(name) for name in STUDENTS}
+    return {
+        name: train_student(
+            *(STUDENTS[name](folder), TEACHERS, samples, categories, draw, folder / "work", 1, 3), statistics_batches=2
+        ).checkpoint
+        for name, folder in folders.items()
+    }
+
+
+@pytest.fixture(params=STUDENTS)
+def checkpoint(request: pytest.FixtureRequest, checkpoints: dict[str, Path]) -> Path:
+    """Each of them."""
+    return checkpoints[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -94,22 +106,25 @@ def within(member: Member, image: Path) -> dict[str, torch.Tensor]:
     return {name: getattr(found, name) for name in ("scores", "labels", "bboxes", "masks")}
 
 
-def test_plain_mmdet_predicts_the_same_to_the_bit(checkpoint: Path, image: Path, tmp_path: Path) -> None:
-    model = plain_model(checkpoint, PALETTE, LONG_SIDE, TEACHERS.score_threshold)
-    model.write(tmp_path / "config.py", tmp_path / "model.pth")
+def test_plain_mmdet_predicts_the_same_to_the_bit(checkpoints: dict[str, Path], image: Path, tmp_path: Path) -> None:
+    for name, checkpoint in checkpoints.items():
+        (tmp_path / name).mkdir()
+        model = plain_model(checkpoint, PALETTE, LONG_SIDE, TEACHERS.score_threshold)
+        model.write(tmp_path / name / "config.py", tmp_path / name / "model.pth")
     script = tmp_path / "bare.py"
     script.write_text(BARE)
     # Isolated: no folder of ours on the path; the number of threads decides the order of sums.
-    command = [sys.executable, "-I", script, tmp_path, image, tmp_path / "found.pth"]
+    command = [sys.executable, "-I", script, image, *(tmp_path / name for name in checkpoints)]
     environment = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = torch.load(tmp_path / "found.pth", weights_only=True)
-    expected = within(load_members(checkpoint, "cpu", TEACHERS)[1], image)
-    assert len(expected["scores"])
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert found["masks"].shape[1:] == (75, 101)
-    assert found["meta"] == {"classes": ("square", "box"), "palette": PALETTE}
+    for name, checkpoint in checkpoints.items():
+        found = torch.load(tmp_path / name / "found.pth", weights_only=True)
+        expected = within(load_members(checkpoint, "cpu", TEACHERS)[1], image)
+        assert len(expected["scores"])
+        assert all(torch.equal(found[key], expected[key]) for key in expected), name
+        assert found["masks"].shape[1:] == (75, 101)
+        assert found["meta"] == {"classes": ("square", "box"), "palette": PALETTE}
 
 
 def test_the_config_names_nothing_of_ours_and_the_checkpoint_holds_plain_values(

@@ -1,5 +1,6 @@
 """A training learns, is repeatable bit for bit, goes on where it was killed, and starts from what it is given."""
 
+import copy
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,15 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from al_core.errors import BadCheckpoint, BadLabel, BadSettings, TrainingDiverged
 from al_core.records import FrameRef, Progress
 from al_core.settings import StudentSettings, TeacherSettings
-from al_core.students.build import import_mmdet, load_members
+from al_core.students.build import STATISTICS_PIPELINE, build_config, build_model, import_mmdet, load_members
+from al_core.students.dataset import LabelledFrames
 from al_core.students.train import TrainedStudent, TrainingSample, measure_batch_norm, train_seed, train_student
 from tests.toys.models.trainings import Killed, content, equal, kill_at, same
-from tests.toys.students import NARROW
+from tests.toys.students import NARROW, tiny_student
 
 SMALL = StudentSettings(long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 TWO = TeacherSettings(decays=(0.5, 0.9))
@@ -281,7 +284,11 @@ def test_a_loss_that_explodes_is_an_error(train: Any, narrow: StudentSettings) -
 def test_other_students_train(train: Any, samples: Any, config: str, empty: bool, tmp_path: Path) -> None:
     override = tmp_path / "small.py"
     backbone = "backbone=dict(depth=18, base_channels=16, stem_channels=16)"
-    override.write_text(f"model = dict({backbone}, neck=dict(in_channels=[16, 32, 64, 128]))\n")
+    heads = {
+        "mask_rcnn_r50_fpn": "rpn_head=dict(feat_channels=32), roi_head=dict(bbox_head=dict(fc_out_channels=64))",
+        "condinst_r50_fpn": "bbox_head=dict(stacked_convs=1)",
+    }
+    override.write_text(f"model = dict({backbone}, neck=dict(in_channels=[16, 32, 64, 128]), {heads[config]})\n")
     student = SMALL.model_copy(update={"config": config, "override": str(override)})
     labels = samples[-1:] if empty else samples
     assert len(train("a", student=student, samples=labels, iterations=2).curve) == 2
@@ -344,6 +351,23 @@ def test_frozen_parts_keep_their_statistics() -> None:
     model = NormOnly().eval()
     measure_batch_norm(model, [batch(4, 6)], frozen=["norm", "neck"])
     assert float(model.norm.running_mean) == 0.0
+
+
+def test_without_heads_that_measure_nothing_it_is_what_whole_steps_measure(
+    samples: Any, read_image: Any, tmp_path: Path
+) -> None:
+    model: Any = build_model(build_config(tiny_student(tmp_path), ["square"]).model)
+    frames = LabelledFrames(samples, [1], read_image, 64, STATISTICS_PIPELINE, 0, 4)
+    batches = [pseudo_collate([frames[i], frames[i + 1]]) for i in (0, 2)]
+    twin = copy.deepcopy(model).train()
+    for norm in [one for one in twin.modules() if isinstance(one, nn.BatchNorm2d)]:
+        norm.momentum = None
+    with torch.random.fork_rng(devices=[]):
+        for one in copy.deepcopy(batches):
+            twin(**twin.data_preprocessor(one, True), mode="loss")
+    measure_batch_norm(model, batches)
+    assert float(model.backbone.bn1.running_mean.abs().sum()) > 0
+    assert equal(model.state_dict(), twin.state_dict())
 
 
 def test_a_model_without_batch_norm_is_not_run() -> None:

@@ -90,7 +90,7 @@ def checkpoint(project: Project, ledger: Ledger, frames: FrameStore, settings: S
     samples = [TrainingSample(FrameRef(1, i), (MaskLabel(1, 1, encode(square(i))),)) for i in (0, 3)]
     trained = train_student(
         settings.student, settings.teachers, samples, ledger.categories(), frames.read,
-        project.round_dir(1) / "student", seed=0, iterations=3,
+        project.round_dir(1) / "student", seed=0, iterations=3, statistics_batches=2,
     )  # fmt: skip
     return trained.checkpoint
 

@@ -65,6 +65,7 @@ def train_round(project: Project, ledger: Ledger, settings: Settings, seed: int 
         *(settings.student, settings.teachers, samples, ledger.categories(), frames.read, folder),
         seed=seed,
         iterations=3,
+        statistics_batches=2,
     )
     ledger.begin_step(round_id, Trained.step, f"{round_id:064d}")
     result = Trained(

@@ -1,6 +1,8 @@
 """What tests of trainings share: a kill, and what a checkpoint holds, compared bit for bit."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,8 +26,14 @@ def kill_at(iteration: int) -> Callable[[Progress], None]:
 
 
 def content(trained: TrainedStudent) -> dict[str, Any]:
-    """Return what is in the final checkpoint."""
-    return torch.load(trained.checkpoint, weights_only=True)
+    """Return what is in the final checkpoint, to be looked at."""
+    return _read(trained.checkpoint, trained.checkpoint.stat().st_mtime_ns)
+
+
+@lru_cache(8)
+def _read(checkpoint: Path, written: int) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    return content
 
 
 def equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:

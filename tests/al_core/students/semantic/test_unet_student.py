@@ -57,7 +57,9 @@ def test_two_categories_and_unlabelled_frames(method: str, samples: Any, read_im
     student = STUDENT.model_copy(update={"unlabelled": method})
     unlabelled = [UnlabelledSample(sample.frame) for sample in samples[1:]]
     trained = train_student(
-        *(student, TEACHERS, samples[:1], {1: "square", 2: "disk"}, read_image, tmp_path, 0, 3), unlabelled=unlabelled
+        *(student, TEACHERS, samples[:1], {1: "square", 2: "disk"}, read_image, tmp_path, 0, 3),
+        statistics_batches=1,
+        unlabelled=unlabelled,
     )
     assert trained.unlabelled > 0
     assert np.isfinite([loss for _, loss, _ in trained.curve]).all()
@@ -65,6 +67,8 @@ def test_two_categories_and_unlabelled_frames(method: str, samples: Any, read_im
 
 
 def test_plain_mmdet_does_not_know_it(samples: Any, read_image: Any, tmp_path: Path) -> None:
-    trained = train_student(STUDENT, TEACHERS, samples[:1], {1: "square"}, read_image, tmp_path, 0, 1)
+    trained = train_student(
+        STUDENT, TEACHERS, samples[:1], {1: "square"}, read_image, tmp_path, 0, 1, statistics_batches=1
+    )
     with pytest.raises(BadSettings, match="expected a student of mmdet's own models, got fewframes' SemanticUNet"):
         plain_model(trained.checkpoint, [(255, 0, 0)], 64, 0.3)

@@ -23,19 +23,19 @@ def one_stage(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
     """The default student with a third of its channels."""
     override = tmp_path_factory.mktemp("student") / "narrow.py"
     override.write_text(NARROW)
-    return StudentSettings(override=str(override), long_side=64, batch_size=2, checkpoint_interval=1, device="cpu")
+    return StudentSettings(override=str(override), long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def two_stages(tmp_path_factory: pytest.TempPathFactory) -> StudentSettings:
     """A small Mask R-CNN."""
-    return tiny_student(tmp_path_factory.mktemp("two_stages")).model_copy(update={"checkpoint_interval": 1})
+    return tiny_student(tmp_path_factory.mktemp("two_stages")).model_copy(update={"checkpoint_interval": 2})
 
 
 @pytest.fixture(scope="session")
 def pixels() -> StudentSettings:
     """The U-Net that judges pixels."""
-    return StudentSettings(config="semantic_unet", long_side=64, batch_size=2, checkpoint_interval=1, device="cpu")
+    return StudentSettings(config="semantic_unet", long_side=64, batch_size=2, checkpoint_interval=2, device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def train_in(samples: Any, believed: Any, read_image: Any) -> Callable[..., Trai
             "read_image": read_image,
             "seed": 5,
             "iterations": 4,
-            "statistics_batches": 2,
+            "statistics_batches": 1,
             "unlabelled": believed,
         }
         return train_student(student, **{**arguments, **changed}, work_dir=folder)

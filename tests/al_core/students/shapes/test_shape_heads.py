@@ -91,7 +91,9 @@ def test_it_trains_and_predicts_as_every_other_student(
     small.write_text("model = dict(backbone=dict(depth=18), neck=dict(in_channels=[64, 128, 256, 512]))")
     student, teachers = STUDENT.model_copy(update={"override": str(small)}), TeacherSettings(score_threshold=0.01)
     mixed = [samples[0], boxed[1]]
-    trained = train_student(student, teachers, mixed, {1: "square"}, read_image, tmp_path / "made", 0, 1)
+    trained = train_student(
+        student, teachers, mixed, {1: "square"}, read_image, tmp_path / "made", 0, 1, statistics_batches=2
+    )
     assert np.isfinite([loss for _, loss, _ in trained.curve]).all()
     members = load_members(trained.checkpoint, "cpu", teachers)[:1]
     image = read_image(samples[0].frame)
