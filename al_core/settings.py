@@ -411,14 +411,14 @@ class PropagationSettings(_Section):
     methods: Annotated[
         tuple[str, ...], BeforeValidator(_one_list), AfterValidator(_auto_alone), Field(min_length=1)
     ] = (AUTO,)
-    seconds_per_frame: Seconds = 30.0
+    seconds_per_frame: Seconds = 60.0
     flow_long_side: Positive = 427
     flow_preset: Literal["ultrafast", "fast", "medium", "balanced", "fine"] = "fine"
     teacher_weight: Annotated[float, Field(ge=0)] = 1.0
     new_object_threshold: Share = 0.8
     encoder: str = ""
     encoder_steps: NonNegative = 400
-    specialist_steps: Positive = 300
+    specialist_steps: Positive = 600
     backbone: Literal["efficientnet-lite0", "none"] = "efficientnet-lite0"
     parent: str = ""
     cutie_weights: str = ""
