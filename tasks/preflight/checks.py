@@ -15,7 +15,7 @@ from al_core.campaign.audited import is_audited, masks_to_judge, most_assured
 from al_core.discovery import DISCOVERERS
 from al_core.errors import BadSettings, FewframesError
 from al_core.ledger.store import Ledger
-from al_core.networks.efficientnet import weights_file
+from al_core.networks.imagenet_weights import weights_file
 from al_core.project import Project
 from al_core.propagation import PROPAGATORS
 from al_core.records import Video

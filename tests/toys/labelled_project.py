@@ -91,7 +91,7 @@ def _new_project(folder, names, seen):
     project = Project.at(folder / "project <1>")
     ledger = open_ledger(project)
     with ledger.held():
-        ledger.add_categories(["square"])
+        ledger.add_categories(["square", "object"])
         for number, name in enumerate(names):
             source = write_frames(folder / "source", name, seen=seen)
             Image.fromarray(np.full((HEIGHT, WIDTH, 3), 200 - number, np.uint8)).save(source / "00000.png")

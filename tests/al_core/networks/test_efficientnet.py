@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
-from al_core.networks import efficientnet
+from al_core.networks import efficientnet, imagenet_weights
 from al_core.networks.efficientnet import CHANNELS, EfficientNet
 
 
@@ -49,7 +49,7 @@ def test_it_never_learns(network):
 
 
 def test_weights_that_are_not_there_or_damaged_are_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(imagenet_weights, "PACKAGE", "no_such_package")
     with pytest.raises(
         BadCheckpoint, match=r"it is not installed; install fewframes anew, or set propagation\.backbone"
     ):

@@ -85,13 +85,14 @@ def square_at(frame_idx: int) -> np.ndarray:
 
 
 def _videos(ledger: Ledger, clips: list[Path]) -> None:
+    """Take clips in. Their hashes are made up, so they count as taken in after anything is written to them."""
     folder = clips[0].parent
     with ledger._connector.transaction() as connection:
         connection.execute(
             "INSERT INTO video BY NAME SELECT i AS video_id, lpad(i::VARCHAR, 5, '0') AS name, "
             "$1 || '/' || lpad(i::VARCHAR, 5, '0') AS uri, 'folder' AS kind, sha256(i::VARCHAR) AS sha256, "
             "10 AS fps_numerator, 1 AS fps_denominator, $2 AS n_frames, $3 AS height, $4 AS width, 0 AS rotation, "
-            "false AS variable_fps, 'persistent' AS identities, TIMESTAMP '2020-01-01' AS added_at, 8 AS bits "
+            "false AS variable_fps, 'persistent' AS identities, TIMESTAMP '2100-01-01' AS added_at, 8 AS bits "
             "FROM range(1, $5 + 1) t(i)",
             [str(folder), N_FRAMES, HEIGHT, WIDTH, len(clips)],
         )
