@@ -2,13 +2,7 @@
 
 from al_core.ledger.store import Ledger
 from al_core.project import Project
-from al_core.stores.file_hashes import FileHashes
-from al_core.stores.originals import Originals
-
-
-def originals(project: Project, ledger: Ledger) -> Originals:
-    """Return what tells whether the videos of a project show what they showed when they were taken in."""
-    return Originals(ledger.videos_added(), FileHashes(project.cache / "hashes"))
+from tasks.project.ingest import originals
 
 
 def check_footage(project: Project, ledger: Ledger) -> None:

@@ -28,8 +28,9 @@ from al_core.records import (
     Video,
 )
 from al_core.settings import FrameSettings
+from al_core.stores.file_hashes import FileHashes
 from al_core.stores.frames import FrameStore
-from tasks.preflight.changed_footage import originals
+from al_core.stores.originals import Originals
 from tasks.progress import telling
 from tasks.report.formatting import shots_told
 
@@ -141,6 +142,11 @@ def open_frames(
     """Return the frames of some videos of a project, of all when left out, kept in its cache."""
     chosen, known = ledger.videos() if videos is None else videos, originals(project, ledger)
     return FrameStore(project.cache / "frames", chosen, settings, known)
+
+
+def originals(project: Project, ledger: Ledger) -> Originals:
+    """Return what tells whether the videos of a project show what they showed when they were taken in."""
+    return Originals(ledger.videos_added(), FileHashes(project.cache / "hashes"))
 
 
 def open_last_frames(project: Project, ledger: Ledger, videos: Sequence[Video] | None = None) -> FrameStore:
