@@ -19,9 +19,10 @@ def weights_file() -> Path:
     """Return where the weights are.
 
     Raises:
-        BadCheckpoint: their package is not installed.
+        BadCheckpoint: their package is not installed, or not whole.
     """
     found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    path = None if found is None or found.origin is None else Path(found.origin).parent / FILE
+    if path is None or not path.is_file():
         raise BadCheckpoint(f"{WANTED}, it is not installed; {ADVICE}")
-    return Path(found.origin).parent / FILE
+    return path

@@ -49,6 +49,9 @@ def test_it_never_learns(network):
 
 
 def test_weights_that_are_not_there_or_damaged_are_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(imagenet_weights, "FILE", "no_such_file.pth")
+    with pytest.raises(BadCheckpoint, match="it is not installed"):
+        imagenet_weights.weights_file()
     monkeypatch.setattr(imagenet_weights, "PACKAGE", "no_such_package")
     with pytest.raises(
         BadCheckpoint, match=r"it is not installed; install fewframes anew, or set propagation\.backbone"
