@@ -33,7 +33,7 @@ class FlowRun:
     Attributes:
         state: type of its state, e.g. "RUNNING".
         state_name: what the state is called, e.g. "Late".
-        by_schedule: whether a schedule made it, and no person.
+        schedule_id: of the schedule that made it; None where a person did.
         due_at: when it is or was to begin.
         changed_at: since when it is in its state.
     """
@@ -42,7 +42,7 @@ class FlowRun:
     deployment_id: str
     state: str
     state_name: str
-    by_schedule: bool
+    schedule_id: str | None
     parameters: Mapping[str, Any]
     due_at: datetime
     changed_at: datetime
@@ -79,6 +79,10 @@ class PrefectApi:
     def change_entrypoint(self, deployment_id: str, entrypoint: str) -> None:
         """Let a deployment find its flow at another place, as "package.module.function"."""
         self._ask("PATCH", f"/deployments/{deployment_id}", {"entrypoint": entrypoint})
+
+    def schedule_ids(self, deployment_id: str) -> set[str]:
+        """Return the ids of the schedules that a deployment has."""
+        return {str(schedule["id"]) for schedule in self._ask("GET", f"/deployments/{deployment_id}/schedules")}
 
     def has_worker(self, pool: str) -> bool:
         """Tell whether a worker of a pool showed its heartbeat lately."""
@@ -171,7 +175,7 @@ def _flow_run(row: Mapping[str, Any]) -> FlowRun:
         row["deployment_id"],
         row["state_type"],
         row["state_name"],
-        row["auto_scheduled"],
+        row["created_by"]["id"] if row["auto_scheduled"] else None,
         row["parameters"],
         datetime.fromisoformat(row["expected_start_time"]),
         datetime.fromisoformat(row["state"]["timestamp"]),

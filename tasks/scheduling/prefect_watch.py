@@ -28,6 +28,7 @@ GIVEN_UP = "GivenUp"
 # For this long a run may begin, and end, without having a noted process.
 _START_SECONDS = 120.0
 _LATE_SECONDS = 60.0
+_NEVER_BEGUN = ("Scheduled", "Late")
 
 
 class Watch:
@@ -63,6 +64,7 @@ class Watch:
         with PrefectApi(self._url) as api:
             for flow, deployment_id in deployment_ids(api, self._project).items():
                 self._mark_dead(api, flow, deployment_id)
+                self._drop_replaced(api, flow, deployment_id)
                 self._begin_again(api, flow, deployment_id)
                 self._thin_out(api, flow, deployment_id)
 
@@ -105,12 +107,30 @@ class Watch:
             api.set_state(newest.flow_run_id, "CRASHED", f"its process died {crashes} times", name=GIVEN_UP)
             self._given_up(f"the process of {flow} died {crashes} times, so it is not restarted")
 
+    def _drop_replaced(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
+        """Cancel what a schedule planned that is no more.
+
+        The server drops plans together with their schedule, but may be writing others down at that very moment.
+        """
+        planned = [
+            run
+            for run in api.flow_runs([deployment_id], ["SCHEDULED"])
+            if run.schedule_id is not None and run.state_name in _NEVER_BEGUN
+        ]
+        if not planned:
+            return
+        schedules = api.schedule_ids(deployment_id)
+        for run in planned:
+            if run.schedule_id not in schedules:
+                api.set_state(run.flow_run_id, "CANCELLED", "its schedule was replaced")
+                _log.info("%s %s was planned by a schedule that was replaced", flow, run.flow_run_id)
+
     def _thin_out(self, api: PrefectApi, flow: str, deployment_id: str) -> None:
         """Cancel missed runs of a schedule that do the same as another one: after an outage all of them are late."""
         before = self._now() - timedelta(seconds=_LATE_SECONDS)
         kept: list[Mapping[str, object]] = []
         for run in api.flow_runs([deployment_id], ["SCHEDULED"], due_before=before):
-            if not run.by_schedule:
+            if run.schedule_id is None:
                 continue
             if run.parameters in kept:
                 api.set_state(run.flow_run_id, "CANCELLED", "it was missed, and a later run does the same")

@@ -35,6 +35,17 @@ def test_a_deployment_has_an_id_or_there_is_none(api, stub):
     assert api.deployment("round", "another") is None
 
 
+def test_schedules_are_known_by_their_ids(api, stub):
+    stub.says("GET", "/deployments/d7/schedules", [{"id": "s1"}, {"id": "s2"}])
+    assert api.schedule_ids("d7") == {"s1", "s2"}
+
+
+def test_a_run_of_a_schedule_names_it(api, stub):
+    stub.says("POST", "/flow_runs/filter", [flow_run(auto_scheduled=True, created_by={"id": "s1"})])
+    (run,) = api.flow_runs(["d1"], ["RUNNING"])
+    assert run.schedule_id == "s1"
+
+
 def test_a_worker_counts_while_it_is_online(api, stub):
     stub.says("POST", "/work_pools/work/workers/filter", [{"status": "OFFLINE"}], [{"status": "ONLINE"}])
     assert not api.has_worker("work")
@@ -53,7 +64,7 @@ def test_runs_are_asked_for_by_deployment_state_and_time(api, stub):
     before = datetime(2026, 11, 26, 7, tzinfo=UTC)
     started, changed = datetime(2026, 11, 26, 6, tzinfo=UTC), datetime(2026, 11, 26, 6, 0, 5, tzinfo=UTC)
     found = api.flow_runs(["d1"], ["RUNNING"], due_before=before, limit=3)
-    assert found == [FlowRun("r1", "d1", "RUNNING", "Running", False, {"project": "/work"}, started, changed)]
+    assert found == [FlowRun("r1", "d1", "RUNNING", "Running", None, {"project": "/work"}, started, changed)]
     (asked,) = stub.bodies("/flow_runs/filter")
     assert asked == {
         "flow_runs": {

@@ -56,7 +56,7 @@ def registered_project(server, tmp_path_factory):
 def project(api, registered_project):
     """The same without any run that was begun before."""
     for run in api.flow_runs(list(deployment_ids(api, registered_project).values()), STATES):
-        if not run.by_schedule:
+        if run.schedule_id is None:
             api._ask("DELETE", f"/flow_runs/{run.flow_run_id}")
     return registered_project
 
@@ -94,7 +94,7 @@ class TestApi:
         begun = api.begin(ids["round"])
         soon = datetime.now(UTC) + timedelta(minutes=1)
         (run,) = api.flow_runs([ids["round"]], ["SCHEDULED"], due_before=soon)
-        assert (run.flow_run_id, run.state, run.by_schedule) == (begun, "SCHEDULED", False)
+        assert (run.flow_run_id, run.state, run.schedule_id) == (begun, "SCHEDULED", None)
         assert run.deployment_id == ids["round"]
 
     def test_the_parameters_are_plain(self, api, project, ids):
@@ -239,4 +239,16 @@ class TestWatch:
         assert len(api.flow_runs([ids["report"]], ["CANCELLED"])) == len(missed) - 1
         registered(server[0], project.root)
         assert deployment_ids(api, project) == ids
-        assert not api.flow_runs([ids["report"]], ["SCHEDULED"])
+
+    def test_what_a_replaced_schedule_planned_is_dropped(self, server, api, tmp_path):
+        project = registered(server[0], tmp_path / "replaced", {"report": ["* * * * *"]})
+        report = deployment_ids(api, project)["report"]
+        # Plans of the past outlive their schedule, as do those that the server writes down while it is replaced.
+        before = (datetime.now(UTC) - timedelta(minutes=3)).isoformat()
+        api._ask("POST", f"/deployments/{report}/schedule", {"start_time": before, "min_runs": 2})
+        registered(server[0], project.root, {"report": ["0 6 1 1 *"]})
+        assert any(run.schedule_id not in api.schedule_ids(report) for run in api.flow_runs([report], ["SCHEDULED"]))
+        deadline = time.monotonic() + 30.0
+        while any(run.schedule_id not in api.schedule_ids(report) for run in api.flow_runs([report], ["SCHEDULED"])):
+            assert time.monotonic() < deadline
+            Watch(server[0], project).look()
