@@ -29,7 +29,7 @@ from al_core.evaluation.bootstrap import mean_estimate
 from al_core.evaluation.learning_curve import Curves, Reach, cost_to_reach
 from al_core.files import replaced
 from al_core.fingerprint import fingerprint
-from al_core.footage.clips import Clip, clips_of
+from al_core.footage.clips import Clip, Footage, clips_of
 from al_core.fusion.choice import choose
 from al_core.fusion.combination import propagations
 from al_core.propagation import Resources
@@ -43,7 +43,7 @@ from tasks.benchmark.bench import Arm, Bench, run_arm
 class Chosen(World):
     """A world in which masks are carried as `auto` chooses: what is delivered depends on all labels of a clip."""
 
-    def __init__(self, clips: Sequence[Clip], settings: PropagationSettings, cache: Path) -> None:
+    def __init__(self, clips: Sequence[Footage], settings: PropagationSettings, cache: Path) -> None:
         super().__init__(clips, FlowPropagator(FlowStore(cache / "flow"), settings))
         self._resources = Resources(settings, cache)
         self._last: tuple[object, list[PropagatedFrame]] = (None, [])

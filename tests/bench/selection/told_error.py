@@ -17,7 +17,7 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from al_core.benchmark.world import Label, World, chances_in, expected_in, presence_in
+from al_core.benchmark.world import Label, Labels, World, chances_in, expected_in, presence_in
 from al_core.evaluation.bootstrap import Estimate
 from al_core.evaluation.calibration import IDENTITY, Bin, Samples, cross_validated, reliability
 from al_core.files import replaced
@@ -60,16 +60,17 @@ def told_of(clip: Clip, counts: Sequence[int], cache: Path) -> list[list[Pair]]:
     """Return told and true error of every unlabelled frame, for each number of labels."""
     flow = FlowPropagator(FlowStore(cache / "flow"), PropagationSettings(flow_long_side=max(clip.size)))
     world = World([clip], flow)
-    found: list[list[Pair]] = []
-    for n in counts:
-        labels = {0: {i: Label(clip.truth(i)) for i in evenly(clip.n_frames, n)}}
-        outcomes = {0: world.outcomes(0, labels[0])}
-        presence = presence_in(labels, outcomes)
-        likely = chances_in(world, labels, presence)
-        error = expected_in(labels[0], outcomes[0], presence[0], likely.get(0), IDENTITY).error
-        free = [i for i in clip.truth_frames if i not in labels[0]]
-        found.append([(float(error[i]), 1 - outcomes[0][i].jf) for i in free])
-    return found
+    return [told_in(world, {i: Label(clip.truth(i)) for i in evenly(clip.n_frames, n)}) for n in counts]
+
+
+def told_in(world: World, labels: Labels) -> list[Pair]:
+    """Return told and true error of every unlabelled frame of the first clip of a world."""
+    outcomes = {0: world.outcomes(0, labels)}
+    presence = presence_in({0: labels}, outcomes)
+    likely = chances_in(world, {0: labels}, presence)
+    error = expected_in(labels, outcomes[0], presence[0], likely.get(0), IDENTITY).error
+    free = [i for i in world.clips[0].truth_frames if i not in labels]
+    return [(float(error[i]), 1 - outcomes[0][i].jf) for i in free]
 
 
 def report(clips: Sequence[Sequence[Sequence[Pair]]], counts: Sequence[int], console: Console) -> None:
