@@ -126,7 +126,7 @@ def round_table(rows: Sequence[RoundRow]) -> Table:
     quality = (("estim.\ngood",) if estimated else ()) + (("\nJ&F", "\nAP50") if measured else ())
     for name in ("\nround", "human\nframes", "human\ntime", "has\nmasks", *quality, "machine\ntime"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("\nstate", min_width=20)
+    table.add_column("\nstate")
     for row in rows:
         table.add_row(
             str(row.round_id),

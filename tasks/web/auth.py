@@ -73,6 +73,7 @@ async def signed_in(request: Request) -> Annotator:
     person = ledger.session_holder(key) if ledger.is_at_hand else await run_in_threadpool(ledger.session_holder, key)
     if person is None:
         raise ApiError(401, "nobody is signed in here", "Open your personal link again, or ask the lead for a new one.")
+    request.state.reads_folders = person.role.covers(Role.LEAD)
     return person
 
 

@@ -5,6 +5,7 @@ Who opens an address in a browser reads the same as a page.
 
 import html
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -70,6 +71,9 @@ _MENDS = {
 }
 
 
+_FOLDERS = re.compile(r"""^/(?:[^/:]*[^/:\s(]/)*(?=[^/:]*:\s)|(?<![\w/.:])/(?:[^\s/'"]+/)+""")
+"""The folders of an absolute path: names with spaces only where the path comes first and a colon ends it."""
+
 _PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{what} – fewframes</title><link rel="stylesheet" href="{up}static/now/page.css"></head>
@@ -125,7 +129,7 @@ def add_error_handlers(app: FastAPI) -> None:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("%s: %s", type(error).__name__, error)
         owner = {"owner": error.owner} if isinstance(error, errors.StaleLease) else {}
-        return _answer(request, status, str(error), mend, **owner)
+        return _answer(request, status, told_to(request, error), mend, **owner)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -137,6 +141,11 @@ def add_error_handlers(app: FastAPI) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}", "Correct that field.")
+
+
+def told_to(request: Request, error: FewframesError) -> str:
+    """Return what an error says to whoever asks: leads read where files lie on the server, others their names."""
+    return str(error) if getattr(request.state, "reads_folders", False) else _FOLDERS.sub("", str(error))
 
 
 def way_up(request: Request) -> str:

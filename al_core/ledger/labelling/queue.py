@@ -61,8 +61,8 @@ class QueueCounts:
 
     Attributes:
         open: requests without an answer.
-        done: answered requests of the newest round, of the next one where it is asked ahead, and of audits of what was
-            delivered before it.
+        done: answered requests of the newest round, of the next one where it is asked ahead, of audits of what was
+            delivered before it, and of held-out frames that were answered since it began.
         mine: frames that one person answered, in all rounds.
     """
 
@@ -329,8 +329,7 @@ class QueueOperations(Operations):
     def queue_counts(self, annotator: str) -> QueueCounts:
         """Count open and answered requests, and those that one person answered."""
         with self._connector.session() as connection:
-            newest = rows_of(connection, "SELECT coalesce(max(round_id), 0) FROM round")[0][0]
-            ((waiting, done),) = rows_of(connection, _COUNTS, [newest])
+            ((waiting, done),) = rows_of(connection, _COUNTS, rows_of(connection, _NEWEST)[0])
             answered = "SELECT count(*) FROM answer WHERE annotator = ?"
             # Mostly nothing was taken back, and one question about both takes longer than two.
             if rows_of(connection, "SELECT 1 FROM withdrawal LIMIT 1"):
@@ -380,9 +379,12 @@ def _store(connection: duckdb.DuckDBPyConnection, answer: Answer, lease: str, ba
     return round_id, revision
 
 
+_NEWEST = "SELECT coalesce(max(round_id), 0), coalesce(max(started_at), 'epoch') FROM round"
+
 _COUNTS = """
 SELECT count(*) FILTER (status = 'open'),
-    count(*) FILTER (status = 'done' AND round_id >= ? - (purpose = 'audit')::INTEGER)
+    count(*) FILTER (status = 'done' AND CASE WHEN purpose = 'holdout' THEN reason <> 'imported' AND updated_at >= $2
+        ELSE round_id >= $1 - (purpose = 'audit')::INTEGER END)
 FROM label_request WHERE purpose IN ('label', 'holdout', 'audit')
 """
 

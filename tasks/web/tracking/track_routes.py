@@ -15,7 +15,7 @@ from al_core.ledger.store import Ledger
 from al_core.records import Answer, FrameLabel, FrameRef, LabelKind, MaskLabel, Video
 from tasks.web.api import answer_examples as examples
 from tasks.web.auth import Labeller
-from tasks.web.error_responses import answers
+from tasks.web.error_responses import answers, told_to
 from tasks.web.label_cache import LabelCache
 from tasks.web.label_routes import RequestId, refusals
 from tasks.web.schemas import (
@@ -115,7 +115,7 @@ def track(request: Request, person: Labeller, request_id: RequestId, body: Track
             yield _line(until="superseded")
         except FewframesError as error:
             # The answer has begun: its status cannot say it any more.
-            yield _line(error=str(error))
+            yield _line(error=told_to(request, error))
         else:
             yield _line(until=ahead.until)
 

@@ -7,10 +7,12 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from al_core.audit.audit_records import Grade, QualityEstimate
 from al_core.benchmark.arms import ArmComparison
 from al_core.benchmark.curve_points import SimulatedRound
 from al_core.ledger.labelling.people import Role
 from al_core.settings import Settings
+from tasks.auditing.round_estimates import RoundEstimates
 from tasks.report.round_rows import round_rows
 from tasks.report.tables import print_status, round_line, round_table, simulation_summary, simulation_table
 from tasks.steps.context import Trained
@@ -41,6 +43,16 @@ def test_the_table_of_rounds_fits_a_terminal_of_80_columns(finished):
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
     assert "finished" in text
+
+
+def test_no_word_of_a_rounds_state_is_cut_off_beside_all_figures(finished):
+    good = QualityEstimate("good", 0.88, 0.48, 0.99, Grade.JUDGED, 8, 8.0, 120)
+    audited = RoundEstimates(2, 0.75, 8, 8, (good,))
+    row = replace(
+        round_rows(finished[1])[-1], estimated=audited, human_seconds=2328.0, state="twenty letters: here they are"
+    )
+    text = shown(round_table([row]), width=80)
+    assert text.split()[-7:] == ["72", "s", "twenty", "letters:", "here", "they", "are"]
 
 
 def test_a_round_in_one_line(finished):

@@ -135,3 +135,18 @@ def test_a_malformed_call_names_the_field():
     answer = TestClient(app).get("/")
     assert answer.status_code == 422
     assert answer.json() == {"error": "query.n: Field required", "mend": "Correct that field."}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("/srv/foot age/ü/dog.mp4: was changed since", "dog.mp4: was changed since"),
+        ("/srv/cat/1.png: cannot be read, unlike '/srv/cat/2.png'", "1.png: cannot be read, unlike '2.png'"),
+        ("/srv/ledger.duckdb is in use by run (/bin/x); waited", "ledger.duckdb is in use by run (x); waited"),
+        ("'a': there is no file /srv/p/a.npz, see 3/4 of p/a", "'a': there is no file a.npz, see 3/4 of p/a"),
+        ("http://127.0.0.1:80/api/me answers nothing", "http://127.0.0.1:80/api/me answers nothing"),
+        ("expected and/or: / 3", "expected and/or: / 3"),
+    ],
+)
+def test_strangers_do_not_read_where_files_lie_on_the_server(answer_to, error, told):
+    assert answer_to(errors.BadVideo(error)).json()["error"] == told

@@ -235,6 +235,13 @@ class TestPictures:
             content = ada.get(f"/api/frames/1/3.jpg?long_side={long_side}").content
             assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == shape
 
+    def test_where_a_file_is_missed_is_for_leads(self, office, ada):
+        missed = office.project.root.parent / "source" / "clip" / "00003.png"
+        missed.unlink()
+        refusals = [p.get("/api/frames/1/3.png").json()["error"] for p in (ada, office.person("lea", Role.LEAD))]
+        assert refusals[0].startswith("00003.png: ")
+        assert refusals[1] == refusals[0].replace("00003.png", str(missed), 1)
+
     @pytest.mark.parametrize("path", ["1/6.jpg", "2/0.jpg", "1/6.png", "9999999999/0.jpg", "1/-1.jpg", "1/0.gif"])
     def test_a_frame_that_is_not_there(self, ada, path):
         assert ada.get(f"/api/frames/{path}").status_code in (404, 422)

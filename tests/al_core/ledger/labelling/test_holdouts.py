@@ -44,7 +44,18 @@ def test_their_answers_teach_nobody_and_hold_up_no_round(ledger):
     assert ledger.human_labels() == []
     assert [x.frame.frame_idx for x in ledger.human_labels(purpose="holdout")] == [3]
     assert [(h.frames, h.asked, h.answered) for h in ledger.held_out()] == [(2, 2, 1)]
-    assert ledger.queue_counts("ann").open == 1
+    counts = ledger.queue_counts("ann")
+    assert (counts.open, counts.done, counts.mine) == (1, 1, 1)
+
+
+def test_what_was_done_before_the_round_is_not_of_todays_work(ledger):
+    ledger.hold_out(1, [3, 8], [3, 8], "lead")
+    answer_next(ledger)
+    ledger.finish_round(1, None)
+    ledger.begin_round(Settings())
+    assert ledger.queue_counts("ann").done == 0
+    answer_next(ledger)
+    assert ledger.queue_counts("ann").done == 1
 
 
 def test_what_the_loop_knows_or_asks_for_cannot_be_held_out(ledger):

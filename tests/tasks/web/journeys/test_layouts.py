@@ -68,6 +68,17 @@ def test_on_a_phone_every_button_can_be_reached(upright):
     assert cut_off == []
 
 
+def test_a_phone_shows_where_one_is_and_takes_an_answer_back(upright):
+    upright.page.set_viewport_size({"width": 390, "height": 844})
+    wide, room = upright.page.evaluate("() => [video.offsetWidth, video.parentElement.clientWidth]")
+    assert 0 < wide < room
+    upright.next_after(upright.go_on())
+    upright.page.wait_for_selector("#sent button >> visible=true")
+    right = "(at) => document.querySelector(at).getBoundingClientRect().right"
+    assert upright.page.evaluate(right, "#sent button") <= upright.page.evaluate(right, "#accept")
+    assert upright.page.evaluate(SMALL, LEAST_TARGET) == []
+
+
 def test_a_frame_is_labelled_by_touch_alone(upright):
     before = upright.masks()
     at, _ = upright.pixel(26.5, 4.5)

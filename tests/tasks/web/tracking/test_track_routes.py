@@ -86,7 +86,9 @@ class TestTrack:
     def test_what_goes_wrong_on_the_way_is_told(self, ada, task, office):
         for file in (office.project.root.parent / "source" / "clip").glob("*.png"):
             file.unlink()
-        assert "error" in track(ada, task)[1][-1]
+        told = track(ada, task)[1][-1]["error"]
+        assert ".png: " in told
+        assert "/" not in told
 
     @pytest.mark.parametrize(
         ("changes", "status"),
