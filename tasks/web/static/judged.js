@@ -10,9 +10,9 @@ export function explain(audit) {
   byId("looks-audit").hidden = !audit;
   if (!audit) return;
   byId("looks-iou").textContent = decimal(audit.iou);
-  const image = byId("looks-examples"), address = `api/audit/examples.png?iou=${audit.iou}`;
-  image.onload = () => (image.hidden = false);
-  image.onerror = () => (image.hidden = true);
+  const figure = byId("looks-examples"), image = figure.querySelector("img"), address = `api/audit/examples.png?iou=${audit.iou}`;
+  image.onload = () => (figure.hidden = false);
+  image.onerror = () => (figure.hidden = true);
   if (image.getAttribute("src") !== address) image.src = address;
 }
 

@@ -31,7 +31,7 @@ import { Tabs } from "./tabs.js";
 import { Tracking, WHY } from "./tracking.js";
 import { MaskLayer, View } from "./view.js";
 import { Work } from "./work.js";
-import { decimal, heard, offerLanguages, t } from "./words.js";
+import { counted, decimal, heard, offerLanguages, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -185,6 +185,7 @@ async function lookTogether(task) {
   }
   task.lease.token = mine[0].lease.token;
   looks.open(tasks);
+  showPlaces(tasks);
 }
 
 async function leaveLooks() {
@@ -192,6 +193,7 @@ async function leaveLooks() {
   const others = looks.tasks.filter(({ request_id }) => request_id !== work.task?.request_id);
   looks.close();
   looks.declined = true;
+  if (work.task) showPlace(work.task);
   stage.focus({ preventScroll: true });
   await work.giveBack(others);
 }
@@ -230,9 +232,8 @@ function open({ task, drawn }) {
   loadPicture(task);
   loadHeat(task);
   stage.focus({ preventScroll: true });
-  messages.say(t("Frame {frame} of {video}. {why} {n} objects.", {
-    frame: frame.frame_idx, video: frame.video, why: reason.sentence, n: drawing.objects.length,
-  }));
+  const where = t("Frame {frame} of {video}", { frame: frame.frame_idx, video: frame.video });
+  messages.say(sentences(where, reason.sentence, counted(drawing.objects.length, "{n} object", "{n} objects")));
 }
 
 const listened = new WeakSet();
@@ -279,6 +280,12 @@ function showPlace({ frame, queue }) {
   byId("queue-text").textContent = t("{done} of {all} done · {mine} by you", {
     done: queue.done, all: queue.open + queue.done, mine: queue.mine,
   });
+}
+
+/** Where masks of several frames are judged, each says its own. */
+function showPlaces(tasks) {
+  byId("video").textContent = [...new Set(tasks.map(({ frame }) => frame.video))].join(", ");
+  byId("place").textContent = counted(tasks.length, "{n} frame", "{n} frames");
 }
 
 const pictureOf = ({ video_id, frame_idx }) => `api/frames/${video_id}/${frame_idx}.jpg`;

@@ -135,6 +135,7 @@ def test_several_masks_are_judged_together(audited):
     assert "at least 0.75" in page.inner_text("#looks-audit")
     assert page.is_hidden("#looks-round")
     page.wait_for_selector("#looks-examples:not([hidden])")
+    assert page.inner_text("#looks-examples").startswith("These are just good enough")
     page.keyboard.press("Enter")
     assert page.inner_text("#note").startswith("Nothing is judged yet.")
     for key in ("1", "2", "2", "a", "Enter"):

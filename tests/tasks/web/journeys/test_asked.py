@@ -192,9 +192,11 @@ def test_judgements_survive_a_reload_until_they_are_sent(together, ledger):
 
 def test_who_leaves_looks_at_one_frame_at_a_time_and_the_others_are_free_again(together, ledger):
     assert ledger[0].queue_state().in_hand == 3
+    assert together.page.inner_text(".bar .where") == "clip 3 frames"
     with together.page.expect_response("**/*0004-x/release"):
         together.page.keyboard.press("Escape")
     assert together.page.is_hidden("#looks")
+    assert together.page.inner_text(".bar .where").startswith(f"clip frame {ASKED[0]} of ")
     assert ledger[0].queue_state().in_hand == 1
     assert together.task()["frame"]["frame_idx"] == ASKED[0]
     together.page.keyboard.press("Enter")

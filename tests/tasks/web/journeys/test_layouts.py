@@ -72,6 +72,8 @@ def test_a_phone_shows_where_one_is_and_takes_an_answer_back(upright):
     upright.page.set_viewport_size({"width": 390, "height": 844})
     wide, room = upright.page.evaluate("() => [video.offsetWidth, video.parentElement.clientWidth]")
     assert 0 < wide < room
+    top = "(at) => document.querySelector(at).getBoundingClientRect().top"
+    assert upright.page.evaluate(top, ".finish") - upright.page.evaluate(top, "#side") > 120, "room for the reason"
     upright.next_after(upright.go_on())
     upright.page.wait_for_selector("#sent button >> visible=true")
     right = "(at) => document.querySelector(at).getBoundingClientRect().right"
