@@ -53,7 +53,7 @@ class BackAndForth:
 @click.option("--method", default=AUTO, show_default=True, help="auto, or a propagator.")
 @click.option("--frames", "lengths", default="2000,20000", show_default=True)
 @click.option("--flow-side", default=160, show_default=True, help="Longer side of the flow, in pixels.")
-@click.option("--seconds-per-frame", default=30.0, show_default=True, help="What a frame put right may cost.")
+@click.option("--seconds-per-frame", type=float, help="What a frame put right may cost; default: as a project has it.")
 @click.option("--cache", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--workers", default=1, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path))
@@ -63,7 +63,7 @@ def main(
     method: str,
     lengths: str,
     flow_side: int,
-    seconds_per_frame: float,
+    seconds_per_frame: float | None,
     cache: Path,
     workers: int,
     out: Path | None,
@@ -71,7 +71,9 @@ def main(
     """Run each length."""
     (copy,) = copies_of(folder, [clip])
     with multiprocessing.get_context("spawn").Pool(workers, one_thread, maxtasksperchild=1) as pool:
-        asked = PropagationSettings(methods=(method,), flow_long_side=flow_side, seconds_per_frame=seconds_per_frame)
+        asked = PropagationSettings(methods=(method,), flow_long_side=flow_side)
+        if seconds_per_frame is not None:
+            asked = asked.model_copy(update={"seconds_per_frame": seconds_per_frame})
         found = [pool.apply_async(run, (copy, int(n), asked, cache)) for n in lengths.split(",")]
         told = []
         for one in found:
