@@ -308,7 +308,7 @@ def _judge_in_words(judge: JudgeQuality) -> str:
     low, high = share_interval(judge.bad_accepted, judge.bad)
     return (
         f"{judge.person}, who judged {judge.judged}, let {judge.bad_accepted} of {judge.bad} masks pass that are known "
-        f"to be bad ({low:.0%} to {high:.0%} with 95 % confidence)"
+        f"to be bad ({100 * low:.0f} % to {100 * high:.0f} % with 95 % confidence)"
     )
 
 

@@ -58,7 +58,7 @@ def _risk(ledger: Ledger, certificate: Certificate) -> Iterator[Finding]:
     yield Finding(
         fits and abs(spent - certificate.spent_in_all) < 1e-12,
         f"look {certificate.number} of the project spends {certificate.spent:.3g}; with {len(before)} before it "
-        f"{spent:.3g}: all hold together with {1 - spent:.1%} confidence",
+        f"{spent:.3g}: all hold together with {100 * (1 - spent):.1f} % confidence",
     )
 
 

@@ -23,7 +23,7 @@ _ATTRIBUTE = re.compile(r'(\s(?:title|aria-label|placeholder|alt)=")([^"]+)(")')
 _HOLE = re.compile(r"\{\d\}")
 _HINT = re.compile(r"(.+) \(([^()]+)\)")
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?%?")
-_SIGNS = {"de": str.maketrans({",": ".", ".": ",", "%": " %"})}
+_SIGNS = {"en": str.maketrans({"%": " %"}), "de": str.maketrans({",": ".", ".": ",", "%": " %"})}
 """What stands for the signs of English numbers."""
 
 
@@ -63,7 +63,7 @@ def of_scripts(language: str) -> dict[str, str | dict[str, str]]:
 
 def with_signs(number: str, language: str) -> str:
     """Return a number that is written as in English with the signs of a language."""
-    return number.translate(_SIGNS.get(language, {}))
+    return number.replace(" %", "%").translate(_SIGNS[language])
 
 
 def _file(name: str) -> dict[str, str | dict[str, str]]:

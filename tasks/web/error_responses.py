@@ -157,7 +157,7 @@ def _answer(request: Request, status: int, error: str, mend: str, **more: Any) -
     if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
         language = language_of(request)
         what = in_words(error, language)
-        words = {"what": what[:1].upper() + what[1:], "mend": in_words(mend, language)}
+        words = {"what": what[:1].upper() + what[1:].rstrip("."), "mend": in_words(mend, language)}
         words["first_page"] = in_words("The first page", language)
         words = {name: html.escape(text) for name, text in words.items()}
         page = _PAGE.format_map({**words, "language": language, "up": way_up(request)})

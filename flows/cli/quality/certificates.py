@@ -90,9 +90,10 @@ def certify(
         with replaced(out) as temporary:
             temporary.write_text(json.dumps(made.to_json(), indent=2) + "\n", encoding="utf-8")
     click.echo(f"{made.certificate_id}: {in_words(made.accepted, kind)}")
+    held = f"{100 * (1 - made.spent_in_all):.1f} %"
     click.echo(
         f"{made.failed} of {made.audited} drawn {kind} are bad or have no answer; this look spends {made.spent:.3g}, "
-        f"all looks {made.spent_in_all:.3g}: everything certified holds with {1 - made.spent_in_all:.1%} confidence"
+        f"all looks {made.spent_in_all:.3g}: everything certified holds with {held} confidence"
     )
     for sentence in made.not_covered:
         click.echo(f"note: {sentence}")
@@ -111,6 +112,7 @@ def list_certificates(root: Path) -> None:
 
     _, ledger = opened(root)
     table = plain_table("certificate", "round", "of", "grade", "IoU", "error", "spent", "accepted")
+    table.columns[0].no_wrap = True
     for c in ledger.certificates():
         told = (c.kind, c.grade.value, f"{c.iou:g}", f"{c.error:g}", f"{c.spent:.3g}", in_words(c.accepted, c.kind))
         table.add_row(c.certificate_id, str(c.round_id), *told)

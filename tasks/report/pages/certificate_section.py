@@ -114,7 +114,7 @@ def _tiles(look: Certificate) -> list[Tile]:
         (t("Accepted"), numeral(look.accepted_masks, ","), f"{of}{left_out if look.excluded else ''}"),
         (t("At most bad"), percent(bound), t("asked for: {share}", share=percent(look.error))),
         (t("Audited"), numeral(look.audited, ","), bad),
-        (t("Grade"), t(look.grade.value), grade_in_words(look)),
+        (t("Grade"), t(look.grade.value), grade_in_words(look) if look.corrected else ""),
         (t("Confidence"), numeral(1 - look.spent_in_all, ".1%"), spends),
     ]
 

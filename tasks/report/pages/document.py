@@ -1,6 +1,7 @@
 """The pages' templates, and the skeleton that all pages share: one HTML file, whole or with its files beside it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
@@ -18,6 +19,10 @@ from tasks.report.figures.round_figures import Figure
 
 Tile = tuple[str, str, str]
 """(name, figure, what else there is to say)."""
+
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|s|min|h|[kMG]B)(?!\w)[^<>]*(?:<|$))")
+"""The space in what people read between a number and its unit; not within a tag."""
 
 
 class Charts:
@@ -75,7 +80,8 @@ def document(
         here: the name of the page that is shown.
         static: address of styles and scripts, where they are served; "" puts them into the page.
     """
-    page = {"title": title, "header": header, "parts": parts, "charts": charts, "footer": footer}
+    parts = {name: _unbroken(part) for name, part in parts.items()}
+    page = {"title": title, "header": _unbroken(header), "parts": parts, "charts": charts, "footer": footer}
     links = links or [(name, f"#{_anchor(name)}") for name in parts]
     inline = {} if static else {name: Markup(asset(name)) for name in ("page.css", "page.js", "plotly.js")}
     icon = quote(asset("icon.svg"))
@@ -118,6 +124,11 @@ def _templates() -> Environment:
 def _said(text: str, **values: object) -> Markup:
     """Say a text, with values that are escaped."""
     return escape(t(text)).format(**values)
+
+
+def _unbroken(html: Markup) -> Markup:
+    """Return the same with numbers that no end of a line parts from their unit."""
+    return Markup(_BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", html))
 
 
 def _anchor(name: str) -> str:

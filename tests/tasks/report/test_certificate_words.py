@@ -14,10 +14,10 @@ def test_what_is_certified_and_with_which_confidence():
     assert of_all([]) == ""
     assert of_all([certificate()]) == (
         "200 of 400 masks of round 1 are accepted, at most 5.0 % of them with an IoU below 0.75 (judged, 4 of 120 "
-        "bad). 1 look so far, and all that is certified holds with 97.5% confidence."
+        "bad). 1 look so far, and all that is certified holds with 97.5 % confidence."
     )
     assert of_all([nothing]).startswith("Nothing is certified. 1 look so far")
-    assert "96.7% confidence" in of_all([certificate(), nothing])
+    assert "96.7 % confidence" in of_all([certificate(), nothing])
     assert of_one(nothing) == "look 2, at 400 masks of round 1, certifies nothing"
 
 

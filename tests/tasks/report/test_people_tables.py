@@ -59,8 +59,8 @@ def test_reviews_are_told_below():
 def test_what_judgements_are_worth_is_told_with_intervals():
     judge = JudgeQuality("ada", bad=12, bad_accepted=1, good=30, good_refused=0)
     row = replace(ADA, judge=judge, agreement_j=0.9, agreement_span=(0.8, 0.95), known_j=0.85, known_span=(0.5, 1.0))
-    assert cells(row)[-2:] == ("1 of 12 (0% to 38%)", "0 of 30 (0% to 12%)")
+    assert cells(row)[-2:] == ("1 of 12 (0 % to 38 %)", "0 of 30 (0 % to 12 %)")
     assert cells(row)[9:11] == ("0.900 (0.800 to 0.950)", "0.850 (0.500 to 1.000)")
     text = " ".join(shown(row).split())
-    assert "ada let pass of bad masks 1 of 12 (0% to 38%), and refused of good ones 0 of 30 (0% to 12%)." in text
+    assert "ada let pass of bad masks 1 of 12 (0 % to 38 %), and refused of good ones 0 of 30 (0 % to 12 %)." in text
     assert max(map(len, shown(row).splitlines())) <= 80

@@ -132,7 +132,7 @@ def test_the_rounds_table_is_what_the_ledger_says(served_project, lead):
     assert column["round"] == [str(r) for r, *_ in expected]
     assert column["human frames"] == [str(n) for _, n, *_ in expected]
     assert column["J&amp;F"] == [f"{jf:.3f}" for *_, jf, _ in expected]
-    assert column["has masks"] == [f"{100 * share:.0f} %" for *_, share in expected]
+    assert column["has masks"] == [f"{100 * share:.0f}\N{NO-BREAK SPACE}%" for *_, share in expected]
 
 
 def test_the_coverage_chart_counts_the_masks(served_project, lead):

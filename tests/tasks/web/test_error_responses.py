@@ -74,6 +74,7 @@ def test_the_page_of_an_error_speaks_the_language_of_its_browser(answer_to):
     english = answer_to(ApiError(401, "nobody is signed in here", "Ask the lead."), Accept="text/html")
     assert '<html lang="en">' in english.text
     assert "<h1>Nobody is signed in here.</h1>" in english.text
+    assert "known: clip.</h1>" in answer_to(errors.UnknownName("video", "x", ["clip"]), Accept="text/html").text
 
 
 @pytest.mark.parametrize(

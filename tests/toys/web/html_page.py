@@ -10,7 +10,7 @@ VOID = {"meta", "img", "br", "link", "input"}
 
 
 class Page(HTMLParser):
-    """The page's text by tag, its tables, its pictures; fails on tags that do not match."""
+    """The page's text by tag, its tables, its pictures; fails on tags that do not match. All spaces are alike."""
 
     def __init__(self, html):
         super().__init__()
@@ -35,6 +35,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
+        data = data.replace("\N{NO-BREAK SPACE}", " ")
         if "td" in self.open or "th" in self.open:
             self.tables[-1][-1][-1] += data
         if "script" not in self.open and "style" not in self.open:

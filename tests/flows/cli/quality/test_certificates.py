@@ -1,5 +1,7 @@
 """The commands on certificates, on a project that people audit."""
 
+import json
+
 from click.testing import CliRunner
 
 from flows.cli.main import main
@@ -19,10 +21,10 @@ def test_drawing_certifying_listing_and_verifying(tmp_path):
     answer_all(ledger, ledger.audit_samples(1)[0])
     found = run(project, "certify", "--iou", 0.75, "--error", 0.05, "--confidence", 0.95, "--out", file)
     assert (found.exit_code, "masks with confidence" in found.output) == (0, True)
-    assert "97.5% confidence" in found.output
+    assert "97.5 % confidence" in found.output
     asked = run(project, "certify", "--error", 0.1, "--ask", 1).output
     assert "round 1, draw 2: people are asked for" in asked
-    assert "c1-" in run(project, "certificate", "list").output
+    assert json.loads(file.read_text())["certificate_id"] in run(project, "certificate", "list").output
     found = run(project, "certificate", "verify", file)
     assert (found.exit_code, "FAILS" in found.output) == (0, False)
     file.write_text(file.read_text().replace('"error": 0.05', '"error": 0.01'))

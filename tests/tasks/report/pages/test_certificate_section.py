@@ -30,8 +30,10 @@ def test_a_page_says_what_is_accepted_who_answered_and_what_is_not_covered():
     assert "of 400 masks, 1 mask that the audit found bad left out" in page.texts
     accepted, people, facts = page.tables
     assert accepted[1] == ["everything", "0.900", "200", "60", "0", "4.9 %"]
-    assert people[1:] == [["eve", "110", "1 of 12 (0% to 38%)", "0 of 30 (0% to 12%)"], ["kim", "10", "–", "–"]]
+    assert people[1:] == [["eve", "110", "1 of 12 (0 % to 38 %)", "0 of 30 (0 % to 12 %)"], ["kim", "10", "–", "–"]]
     assert ["draws", "1 (seed 7)"] in facts
+    assert "<th></th>" not in html
+    assert "<dd>judged</dd></dl>" in html, "how many are bad stands beside it"
     assert LOOK.not_covered[0] in page.texts
     assert f'href="{LOOK.certificate_id}.json"' in html
     assert "Verified now" not in html

@@ -33,6 +33,15 @@ def test_a_tile_without_more_to_say_has_two_parts():
     assert "<dt>Videos</dt><dd>2</dd><dd>9 frames</dd></dl>" in html
 
 
+def test_no_line_ends_between_a_number_and_its_unit():
+    part = Markup('<p title="3 s">12.4 min, 90 % of 3 shots, <b>3 s</b> and 8 MB: 4 hours</p>')
+    html = document("t", header("A", "b", [("Time", "3.2 h", "")]), {"x": part}, Charts(), "", static="/static")
+    nb = "\N{NO-BREAK SPACE}"
+    text = f'<p title="3 s">12.4{nb}min, 90{nb}% of 3 shots, <b>3{nb}s</b> and 8{nb}MB: 4 hours</p>'
+    assert text in html
+    assert f"<dd>3.2{nb}h</dd>" in html
+
+
 def test_a_template_says_what_it_lacks():
     with pytest.raises(UndefinedError, match="rows"):
         render("rounds.html")
