@@ -114,7 +114,8 @@ def _label_object(image: Image, mask: DeliveredMask, pixels: NDArray[np.bool_], 
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     width, height = chip_size(text, size)
     middle = int(columns[0] + columns[-1]) // 2
-    put_chip(image, text, middle - width // 2, int(rows[0]) - height - 2, PROVENANCE_COLOURS[mask.provenance], size)
+    below_the_frames = max(height, int(rows[0]) - height - 2)
+    put_chip(image, text, middle - width // 2, below_the_frames, PROVENANCE_COLOURS[mask.provenance], size)
 
 
 def _object_labels(masks: Sequence[DeliveredMask], categories: Mapping[int, str], size: int, room: float) -> list[str]:

@@ -486,7 +486,8 @@ def _audited(asked: AuditQuestion | None) -> dict[str, Any] | None:
 
 
 def _shown(masks: Sequence[DeliveredMask]) -> list[dict[str, Any]]:
-    return [told_mask(m) | {"provenance": m.provenance, "confidence": m.confidence} for m in masks]
+    # Nobody knows how sure an imported mask is, which is stored as 0.
+    return [told_mask(m) | {"provenance": m.provenance, "confidence": m.confidence or None} for m in masks]
 
 
 def told_mask(mask: MaskLabel | DeliveredMask) -> dict[str, Any]:

@@ -60,6 +60,7 @@ const review = new Review(setup.review), keys = new OwnKeys();
 const elsewhere = () => (seen === null ? {} : { frame_idx: seen });
 const audit = new Audit(stage, (event) => view.toImage(event), () => view.redrawOverlay());
 const MOST_TRACK = 65534, AHEAD_MS = 300, LEAST_LOOKS = 4;
+const NUMBER_ROOM = 350; // CSS pixels of a mask for each digit of its number, and for the edge
 const looks = new Looks({
   colourOf,
   nameOf: ({ categories }, { track_id, category_id }) =>
@@ -110,9 +111,14 @@ function drawOver(context, scale) {
 }
 
 /** What is written on the picture: every object's number, and the name of the one under the pointer. */
+/** Whether a number leaves most of a mask to be seen. */
+function hasRoom({ box: { x0, y0, x1, y1 }, track }) {
+  return (x1 - x0) * (y1 - y0) * view.scale ** 2 > NUMBER_ROOM * (1 + String(track).length);
+}
+
 function numbersSeen() {
   const under = editor.pointer && !editor.drag ? drawing.at(...editor.pointer) : null;
-  const named = drawing.objects.filter((o) => o.visible && (look.numbers || o === under));
+  const named = drawing.objects.filter((o) => o.visible && ((look.numbers && (o === drawing.selected || hasRoom(o))) || o === under));
   return named.filter((o) => o !== drawing.stroke?.object).flatMap((object) => {
     const point = drawing.anchorOf(object);
     const text = object === under ? panel.nameOf(object) : object.ignored ? "" : String(object.track);

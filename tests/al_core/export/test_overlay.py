@@ -94,6 +94,17 @@ def test_labels_say_as_much_as_there_is_room_for(room, expected):
     assert _object_labels(masks, {1: "dog"}, 10, room) == expected
 
 
+def test_what_is_said_of_the_frame_does_not_cover_what_is_said_of_an_object():
+    human, image = [], np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    for top in (0, 60):
+        pixels = np.zeros((HEIGHT, WIDTH), bool)
+        pixels[top : top + 40, 10:60] = True
+        frame = LabelledFrame(0, (delivered(0, 1, pixels, HUMAN),), True, True)
+        drawn = draw_frame(image, frame, {1: "dog"}, 2)
+        human.append((drawn == rgb(PROVENANCE_COLOURS["human"])).all(axis=2).sum())
+    assert human[0] == human[1]
+
+
 def test_the_source_image_is_not_drawn_on():
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     draw_frame(image, LabelledFrame(0, (delivered(0, 1, BLOB, HUMAN),), True, True), {1: "dog"}, 2)

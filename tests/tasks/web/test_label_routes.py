@@ -15,6 +15,7 @@ from al_core.masks.soft import SoftMask
 from al_core.records import COMPONENTS, LabelKind, MaskLabel
 from al_core.stores.predictions import FramePrediction, PredictedObject, write_predictions
 from tests.toys.labelled_project import HEIGHT, N_FRAMES, WIDTH, mask_at
+from tests.toys.ledgers import import_tables
 from tests.toys.web.attacks import PATH_ATTACKS, REFINE_ATTACKS, SUBMIT_ATTACKS, TEXT_ATTACKS, rle
 from tests.toys.web.desk import answer, delivered, desk, sent, square
 
@@ -220,6 +221,15 @@ class TestAnswers:
         assert task["frame"]["frame_idx"] == 1
         assert task["set_aside"] == [{"who": "ada", "how": "flag", "reason": "what is this?"}]
         assert act(lea, task, "drop", reason="black").status_code == 204
+
+    def test_nobody_says_how_sure_an_imported_mask_is(self, office, ada):
+        tables = import_tables(1)
+        (row,) = tables["masks"].to_pylist()
+        row |= {"category": "square", "rle_counts": encode(mask_at(1)).counts.encode()}
+        tables["masks"] = pa.Table.from_pylist([row], schema=tables["masks"].schema)
+        office.ledger.put_import("prelabel", "old model", ["old.json"], **tables)
+        office.ask(1)
+        assert [mask["confidence"] for mask in next_task(ada)["masks"]] == [None]
 
 
 class TestPictures:

@@ -272,3 +272,18 @@ def test_a_box_that_the_server_never_answered_calls_no_frame_empty(ada, ledger):
     ada.page.keyboard.press("Enter")
     ada.page.wait_for_selector("#ask-untouched[open]")
     assert EMPTY not in stored(ledger, EMPTY)
+
+
+def test_no_number_covers_what_is_to_be_seen(ada):
+    words = """async (scale) => {
+        const { view } = fewframes, { write } = Object.getPrototypeOf(view);
+        let told = [];
+        view.write = (context, words) => { told = words.map(([text]) => text); write.call(view, context, words); };
+        fewframes.drawing().select(null);
+        view.scale = scale;
+        view.redraw();
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        return told;
+    }"""
+    assert ada.page.evaluate(words, 10) == ["1"], "a mask of 80 by 80 CSS pixels"
+    assert ada.page.evaluate(words, 2) == [], "one of 16 by 16"
