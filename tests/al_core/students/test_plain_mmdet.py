@@ -54,7 +54,14 @@ def narrow_student(folder: Path) -> StudentSettings:
     return StudentSettings(override=str(override), long_side=LONG_SIDE, device="cpu")
 
 
-STUDENTS = {"rtmdet": narrow_student, "mask_rcnn": tiny_student}
+def pretrained_student(folder: Path) -> StudentSettings:
+    """One whose backbone knows pictures, with a narrow neck and head."""
+    override = folder / "narrow_head.py"
+    override.write_text("model = dict(neck=dict(out_channels=32), bbox_head=dict(in_channels=32, feat_channels=32))")
+    return StudentSettings(config="rtmdet_ins_lite0", override=str(override), long_side=LONG_SIDE, device="cpu")
+
+
+STUDENTS = {"rtmdet": narrow_student, "mask_rcnn": tiny_student, "lite0": pretrained_student}
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +152,7 @@ def test_the_config_names_nothing_of_ours_and_the_checkpoint_holds_plain_values(
 def test_any_member_can_be_taken(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
     student = plain_model(checkpoint, PALETTE, LONG_SIDE, 0.3, "student")
-    assert all(torch.equal(value, content["student"][name]) for name, value in student.state.items())
+    assert all(torch.equal(student.state[name], value) for name, value in content["student"].items())
     first = plain_model(checkpoint, PALETTE, LONG_SIDE, 0.3, "teacher 0.5 of seed 0")
     assert first.member == "teacher 0.5 of seed 0"
     with pytest.raises(UnknownName, match="unknown member of the student 'teacher'; known: student, teacher 0.5 of"):

@@ -30,7 +30,8 @@ def published(config):
 
 
 def test_every_student_that_is_shipped_has_a_row_unless_its_network_is_ours():
-    assert [student for student, *_ in ROWS] == [student for student in STUDENTS if student != "semantic_unet"]
+    ours = {"semantic_unet", "rtmdet_ins_lite0"}
+    assert [student for student, *_ in ROWS] == [student for student in STUDENTS if student not in ours]
 
 
 @pytest.mark.parametrize(("student", "config", "file", "ap", "tensors", "share"), ROWS, ids=[row[0] for row in ROWS])
