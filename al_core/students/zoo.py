@@ -17,6 +17,9 @@ STUDENTS: Table[Path] = Table(
 )
 """Our own configs, by the name that settings use."""
 
+PRETRAINED = "rtmdet_ins_lite0"
+"""The one of them whose backbone has weights that are installed with fewframes."""
+
 FROZEN: dict[str, tuple[str, ...]] = {"all": (), "heads": ("backbone", "neck")}
 """Parts of a detector that are not trained, by ``student.train``."""
 

@@ -33,7 +33,7 @@ from al_core.settings import (
     leaves,
 )
 from al_core.stores.pretrained import PretrainedNetworks, depth_of, used, weights_to_start_from
-from al_core.students.zoo import check_start, config_base, override_text
+from al_core.students.zoo import PRETRAINED, check_start, config_base, override_text
 from al_core.uncertainty.augment import VIEWS
 from tasks.backends import BACKENDS
 from tasks.ledger.client import open_ledger
@@ -208,6 +208,8 @@ def _check_names(settings: Settings) -> None:
             REFINERS.check(settings.annotator.refiner)
     with _about("student.config"):
         config_base(settings.student.config)
+        if settings.student.config == PRETRAINED:
+            weights_file()
     with _about("student.override"):
         override_text(settings.student.override)
     if settings.student.unlabelled != "none":

@@ -7,6 +7,7 @@ import pytest
 from al_core.errors import BadSettings
 from al_core.ledger.labelling.people import Role
 from al_core.ledger.store import Ledger
+from al_core.networks import imagenet_weights
 from al_core.project import Project
 from al_core.settings import Settings
 from tasks.preflight import check, check_rounds
@@ -126,6 +127,17 @@ def test_small_videos_are_no_contradiction(tmp_path):
     assert Ledger(ledger_with_clip(tmp_path).path).video_lengths() == {1: 12}
     check(Settings().changed({"selection.min_gap": 11}), Project.at(tmp_path))
     check(Settings().changed({"selection.min_gap": 40, "selection.frames_per_round": 1}), Project.at(tmp_path))
+
+
+def test_weights_of_a_student_that_are_not_installed(tmp_path, monkeypatch):
+    ledger_with_clip(tmp_path)
+    settings = Settings().changed({"student.config": "rtmdet_ins_lite0", "propagation.backbone": "none"})
+    check(settings, Project.at(tmp_path))
+    monkeypatch.setattr(imagenet_weights, "PACKAGE", "no_such_package")
+    with pytest.raises(
+        BadSettings, match=r"student\.config: expected the weights of EfficientNet-Lite0 .*not installed"
+    ):
+        check(settings, Project.at(tmp_path))
 
 
 def test_heads_alone_are_trained_once_there_is_something_to_start_from(tmp_path):
