@@ -21,7 +21,7 @@ from .conftest import draw, sample
 
 LONG_SIDE = 48
 PALETTE = [(255, 0, 0), (0, 200, 0)]
-TEACHERS = TeacherSettings(decays=(0.5, 0.9), score_threshold=0.02)
+TEACHERS = TeacherSettings(decays=(0.5, 0.9), score_threshold=0.005)
 
 BARE = '''
 import importlib.abc, sys, warnings
