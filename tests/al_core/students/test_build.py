@@ -1,5 +1,6 @@
 """Any zoo config becomes a student: our classes, no download, RGB, sides padded; members come back as they were."""
 
+import copy
 import importlib
 import logging
 import sys
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from al_core.errors import BadCheckpoint, BadSettings, UnknownName
+from al_core.networks import imagenet_weights
+from al_core.networks.efficientnet import EfficientNet
 from al_core.settings import StudentSettings
 from al_core.students.build import (
     ToPythonLogging,
@@ -72,6 +75,38 @@ class TestShippedStudents:
         with torch.inference_mode():
             (result,) = model.test_step({"inputs": [image], "data_samples": [DetDataSample(metainfo=meta)]})
         assert result.pred_instances.masks.shape[1:] == (30, 50)
+
+
+class TestPretrained:
+    """The student whose backbone knows pictures, and does not learn."""
+
+    @pytest.fixture(scope="class")
+    def model(self) -> Any:
+        made: Any = build_model(build_config(StudentSettings(config="rtmdet_ins_lite0"), ["dog"]).model)
+        made.init_weights()
+        return made
+
+    def test_it_sees_what_propagators_see_and_goes_on_to_a_thirtysecond(self, model: Any) -> None:
+        pixels = torch.randint(0, 256, (3, 64, 96), dtype=torch.uint8)
+        inputs = model.data_preprocessor({"inputs": [pixels]}, False)["inputs"]
+        model.eval()
+        eighth, sixteenth, thirtysecond = model.backbone(inputs)
+        _, _, *known = EfficientNet()(pixels[None] / 255)
+        torch.testing.assert_close([eighth, sixteenth], known, atol=1e-3, rtol=1e-3)
+        assert thirtysecond.shape == (1, 320, 2, 3)
+
+    def test_it_never_learns_and_its_statistics_stay(self, model: Any) -> None:
+        model.train()
+        before = copy.deepcopy(model.backbone.state_dict())
+        model.backbone(torch.randn(2, 3, 64, 64))
+        assert all(torch.equal(value, before[name]) for name, value in model.backbone.state_dict().items())
+        assert not any(parameter.requires_grad for parameter in model.backbone.parameters())
+        assert all(parameter.requires_grad for parameter in model.neck.parameters())
+
+    def test_weights_that_are_not_there_are_told(self, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(imagenet_weights, "PACKAGE", "no_such_package")
+        with pytest.raises(BadCheckpoint, match="it is not installed; .* a student.config other than rtmdet_ins_lite0"):
+            model.backbone.init_weights()
 
 
 class TestZoo:
