@@ -39,9 +39,8 @@ def population_of(project: Project, ledger: Ledger, round_id: int | None = None)
     paths = {} if number is None else ledger.delivered_paths(number)
     if number is None or not paths:
         raise NotReady(
-            f"round {number} delivered no masks to audit; run one first: fewframes run --project DIR"
-            if number is not None
-            else "no round has delivered masks yet; run one first: fewframes run --project DIR"
+            ("no round has delivered masks yet" if number is None else f"round {number} delivered no masks to audit")
+            + f"; run one first: fewframes run --project {project.root}"
         )
     labelled = {
         (label.frame.video_id, label.frame.frame_idx) for label in labels_of_round(ledger, number) if label.complete

@@ -238,7 +238,7 @@ def _gathered(
     if choice.held_out:
         return _held_out(ledger, frames, choice), FrozenMasks(project, (), {}), []
     with ledger.held():
-        round_id = _round(ledger, choice)
+        round_id = _round(project, ledger, choice)
         given_up = round_id and ledger.round(round_id).status == "abandoned"
         paths = ledger.delivered_paths(round_id)
         videos, excluded, ended = ledger.videos(), ledger.excluded_videos(), ledger.ended_categories()
@@ -397,13 +397,13 @@ def _of_video(labels: Sequence[FrameLabel], video: Video) -> dict[int, FrameLabe
     return {label.frame.frame_idx: label for label in labels if label.frame.video_id == video.video_id}
 
 
-def _round(ledger: Ledger, choice: Choice) -> int:
+def _round(project: Project, ledger: Ledger, choice: Choice) -> int:
     """Return the round whose masks go out; 0 where there is none and fresh answers are enough."""
     last = ledger.last_delivered_round()
     if last is None and choice.fresh and choice.round_id is None and ledger.human_labels():
         return 0
     if last is None:
-        raise NotReady("no round has delivered masks yet; run one first: fewframes run --project DIR")
+        raise NotReady(f"no round has delivered masks yet; run one first: fewframes run --project {project.root}")
     if choice.round_id is None:
         return last
     if not ledger.delivered_paths(choice.round_id):

@@ -51,12 +51,21 @@
     return layout;
   }
 
+  // On a phone each name of a legend takes a line, which must not come out of the plot.
+  function roomFor({ data, layout }, width) {
+    const names = layout.showlegend === false ? 0 : data.filter((d) => d.name && d.showlegend !== false).length;
+    return width < 480 && names > 2 ? 20 * names : 0;
+  }
+
   function draw(element) {
     const figure = figures[element.dataset.figure];
     const colours = theme();
     const first = !drawn.has(element);
     drawn.add(element);
-    Plotly.react(element, coloured(figure.data, colours), layoutOf(figure, colours), config);
+    const layout = layoutOf(figure, colours);
+    layout.height += roomFor(figure, element.clientWidth);
+    element.style.height = `${layout.height}px`;
+    Plotly.react(element, coloured(figure.data, colours), layout, config);
     if (first && figure.layout.meta === "frames") element.on("plotly_click", tell);
   }
 

@@ -125,8 +125,9 @@ def test_unknown_names_list_the_known_ones(labelled, tmp_path, options, message)
 
 
 def test_nothing_delivered_says_what_to_do(tmp_path):
-    with pytest.raises(NotReady, match="no round has delivered masks yet; run one first"):
-        export_project(*new_project(tmp_path), "coco", tmp_path / "out")
+    project, *others = new_project(tmp_path)
+    with pytest.raises(NotReady, match=f"delivered masks yet; run one first: fewframes run --project {project.root}"):
+        export_project(project, *others, "coco", tmp_path / "out")
 
 
 def test_an_earlier_export_is_replaced_only_when_asked(labelled, tmp_path):

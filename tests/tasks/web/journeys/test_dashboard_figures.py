@@ -34,7 +34,7 @@ def ledger(project):
         client.post("/enter", json={"token": link_of_lea(context)}, headers=CHANGING).raise_for_status()
         yield (
             lambda query: list(ask(context.project, context.ledger, query).rows),
-            lambda page: client.get(f"/dashboard/{page}").raise_for_status().text,
+            lambda page: client.get(f"/dashboard/{page}").raise_for_status().text.replace("\N{NO-BREAK SPACE}", " "),
         )
 
 
