@@ -431,7 +431,7 @@ class PropagationSettings(_Section):
 
     @property
     def on_backbone(self) -> bool:
-        """Whether a specialist begins with what a backbone knows of pictures."""
+        """Whether propagators see frames with a backbone that knows pictures."""
         return self.backbone != "none"
 
     @property
@@ -447,7 +447,7 @@ class DiscoverySettings(_Section):
     """What is looked for while people have the first frames of a campaign in hand, so that others come with masks.
 
     ``methods`` are keys of ``al_core.discovery.DISCOVERERS``; without any, nothing is looked for by itself.
-    ``backbone`` is a file of weights, for what starts from tags; empty for the encoder that the project trained.
+    ``backbone`` is a file of weights, for what starts from tags; empty for EfficientNet-Lite0, which is installed.
     """
 
     methods: Annotated[tuple[str, ...], Field(max_length=1)] = ()

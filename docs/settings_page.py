@@ -178,7 +178,7 @@ MEANING = {
     "discovery.methods": "What looks for objects by itself while people at our page have the first frames in hand: "
     "`motion`, `granularity`, `exemplars`, `boxes`, `scribbles`, `tags`, or nothing ([discovery](discovery.md)).",
     "discovery.backbone": "File of weights for what starts from tags: MobileNetV2, or ResNet 18, 34 or 50, trained on "
-    "ImageNet; empty for the encoder that `fewframes pretrain --encoder` trained.",
+    "ImageNet, or an encoder of `fewframes pretrain --encoder`; empty for EfficientNet-Lite0, which is installed.",
     "stopping.max_rounds": "Stop after so many rounds; `auto`: when the budget is labelled, which is "
     "`max_human_frames` or, where that is 0, 5 % of all frames (1,000 at most, but four of each video).",
     "stopping.max_human_frames": "Stop when humans have labelled so many frames.",

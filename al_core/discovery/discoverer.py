@@ -64,7 +64,7 @@ class Means:
         cache: a folder for what may be computed again: what was learnt, and how far a learning is that was stopped.
         seed: of the project.
         encoder: the weights of the project's encoder, see ``fewframes pretrain --encoder``; None without one.
-        backbone: weights of another network, as the settings name them; None without.
+        backbone: weights of another network, as the settings name them; None for those that are installed.
     """
 
     flow: FlowStore

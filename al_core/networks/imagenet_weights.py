@@ -13,7 +13,8 @@ FILE = "models/efficientnet-lite0-57934424.pth"
 
 WANTED = f"expected the weights of EfficientNet-Lite0 from the package {PACKAGE.replace('_', '-')}"
 ADVICE = (
-    'install fewframes anew, or set propagation.backbone = "none", and a student.config other than rtmdet_ins_lite0'
+    'install fewframes anew, or do without: propagation.backbone = "none", a student.config other than '
+    "rtmdet_ins_lite0, a file of your own in discovery.backbone"
 )
 
 

@@ -22,9 +22,9 @@ def _flow(resources: Resources) -> Propagator:
 
 def _affinity(resources: Resources) -> Propagator:
     from al_core.propagation.affinity.affinity import AffinityPropagator
-    from al_core.propagation.affinity.encoder_training import learned_features
+    from al_core.propagation.affinity.encoder_training import features_of
 
-    return AffinityPropagator(_flow_store(resources), resources.settings, learned_features(resources))
+    return AffinityPropagator(_flow_store(resources), resources.settings, features_of(resources))
 
 
 def _specialist(resources: Resources) -> Propagator:

@@ -266,7 +266,7 @@ def _check_propagation(propagation: PropagationSettings, project: Project | None
                 path = _file(name)
                 if worked_with:
                     _read_network(setting, path)
-    if "specialist" in methods and propagation.on_backbone:
+    if {"affinity", "specialist"} & set(methods) and propagation.on_backbone:
         with _about("propagation.backbone"):
             weights_file()
     if "cutie" in methods:

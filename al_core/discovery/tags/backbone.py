@@ -1,4 +1,4 @@
-"""What sees pictures before anybody tagged: a backbone from a file, or the encoder that a project trained itself.
+"""What sees pictures before anybody tagged: the backbone that is installed, one from a file, or a project's encoder.
 
 Its weights stay as they are, so that a frame is looked at once, however long what reads it is trained.
 """
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_core.errors import BadCheckpoint, first_line
+from al_core.networks import efficientnet
+from al_core.networks.efficientnet import EfficientNet
 from al_core.propagation.affinity.encoder import Encoder, new_encoder, to_lab
 
 MOST_CELLS = 48
@@ -29,8 +31,8 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CONTAINERS = ("state_dict", "model", "model_state_dict", "net")
 
 ADVICE = (
-    "give MobileNetV2's or ResNet's weights (18, 34 or 50) in discovery.backbone, or let the project train an encoder "
-    "of its own with: fewframes pretrain --encoder"
+    "leave discovery.backbone empty for the backbone that is installed with fewframes, or name weights of MobileNetV2 "
+    "or ResNet (18, 34 or 50), or an encoder of: fewframes pretrain --encoder"
 )
 
 Image = NDArray[np.uint8]
@@ -120,6 +122,29 @@ class FromFile:
         normal = (small - np.asarray(MEAN, np.float32)) / np.asarray(DEVIATION, np.float32)
         seen = self._network(torch.from_numpy(normal.astype(np.float32)).permute(2, 0, 1)[None])
         return _pooled(seen if isinstance(seen, Tensor) else seen[-1])[0]
+
+
+class Installed:
+    """EfficientNet-Lite0 as it was trained on ImageNet; what it sees in 16 pixels is added to what it sees in 8.
+
+    Raises:
+        BadCheckpoint: the package with the weights is not installed, or damaged.
+    """
+
+    channels = sum(efficientnet.CHANNELS[2:])
+
+    def __init__(self) -> None:
+        self._network = EfficientNet()
+
+    def see(self, image: Image) -> Tensor:
+        """Return what is in each cell of a frame."""
+        small = _shrunk(image, LONG_SIDE)
+        below, right = -small.shape[0] % 16, -small.shape[1] % 16
+        padded = np.pad(small, ((0, below), (0, right), (0, 0)), mode="edge").astype(np.float32) / 255
+        *_, fine, coarse = self._network(torch.from_numpy(padded).permute(2, 0, 1)[None])
+        rows, columns = -(-small.shape[0] // 8), -(-small.shape[1] // 8)
+        wide = functional.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
+        return _pooled(torch.cat([fine, wide], dim=1)[..., :rows, :columns])[0]
 
 
 class OwnEncoder:

@@ -9,7 +9,7 @@ import numpy as np
 from al_core.discovery.discoverer import Discoverer, DiscoveryClip, Found, FoundObject
 from al_core.discovery.given import Given, Hint
 from al_core.discovery.linked_objects import Links
-from al_core.discovery.tags.backbone import ADVICE, Backbone, load_backbone
+from al_core.discovery.tags.backbone import Backbone, Installed, load_backbone
 from al_core.discovery.tags.dilated_classifier import (
     RATES,
     STEPS,
@@ -21,6 +21,7 @@ from al_core.discovery.tags.dilated_classifier import (
 from al_core.discovery.tags.localisation import normalised, over_ground, present_among, refined
 from al_core.errors import NotReady
 from al_core.fingerprint import fingerprint, fingerprint_file
+from al_core.networks.imagenet_weights import weights_file
 from al_core.networks.network_state import Checkpoint, kept_or_trained, load_kept
 from al_core.records import Progress
 from al_core.stores.disk_cache import DiskCache
@@ -47,11 +48,11 @@ class TagLocaliser(Discoverer):
     needs = (Hint.TAGS,)
 
     def check(self, given: Given, clips: Sequence[DiscoveryClip]) -> None:
-        """Refuse tags with which nothing can be learnt, and a project without a backbone.
+        """Refuse tags with which nothing can be learnt, and a backbone that cannot be used.
 
         Raises:
-            NotReady: no tags, none that tell a category from its absence, or no backbone.
-            BadCheckpoint: the backbone's file cannot be used.
+            NotReady: no tags, or none that tell a category from its absence.
+            BadCheckpoint: the backbone's file cannot be used, or is not installed.
         """
         super().check(given, clips)
         if not _learnable(given):
@@ -114,13 +115,10 @@ class TagLocaliser(Discoverer):
 
     @property
     def _weights(self) -> Path:
-        path = self.means.backbone or self.means.encoder
-        if path is None:
-            raise NotReady(f"discovery by 'tags' needs a network that knows pictures, and there is none; {ADVICE}")
-        return path
+        return self.means.backbone or weights_file()
 
     def _backbone(self) -> Backbone:
-        return load_backbone(self._weights)
+        return load_backbone(self.means.backbone) if self.means.backbone is not None else Installed()
 
     @property
     def _disk(self) -> DiskCache:

@@ -30,6 +30,7 @@ from al_core.propagation.affinity.encoder import (
     new_encoder,
     to_lab,
 )
+from al_core.propagation.affinity.known_pictures import seen_in
 from al_core.propagation.affinity.local_affinity import cut, neighbours, scores, with_norm
 from al_core.propagation.base import Resources
 from al_core.propagation.labelled_clip import reader
@@ -93,6 +94,24 @@ def learned_features(resources: Resources) -> Callable[[ClipFrames, tuple[int, i
     def features(frames: ClipFrames, size: tuple[int, int]) -> Describe:
         steps = settings.encoder_steps
         return describing(trained_encoder(frames, size, disk, steps, resources.seed, resources.on_progress))
+
+    return features
+
+
+def features_of(resources: Resources) -> Callable[[ClipFrames, tuple[int, int]], Describe]:
+    """Return what gives the features by which pixels are matched: those that were learnt, and what a network that knows
+    pictures sees, unless ``propagation.backbone`` does without.
+
+    Raises:
+        BadCheckpoint: the encoder's file is not there or does not fit.
+    """
+    learned = learned_features(resources)
+    if not resources.settings.on_backbone:
+        return learned
+
+    def features(frames: ClipFrames, size: tuple[int, int]) -> Describe:
+        describe, see = learned(frames, size), seen_in(frames, size)
+        return lambda image: torch.cat([describe(image), see(image)])
 
     return features
 

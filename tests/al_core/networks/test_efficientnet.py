@@ -54,7 +54,7 @@ def test_weights_that_are_not_there_or_damaged_are_told(monkeypatch, tmp_path):
         imagenet_weights.weights_file()
     monkeypatch.setattr(imagenet_weights, "PACKAGE", "no_such_package")
     with pytest.raises(
-        BadCheckpoint, match=r"it is not installed; install fewframes anew, or set propagation\.backbone"
+        BadCheckpoint, match=r"it is not installed; install fewframes anew, or do without: propagation\.backbone"
     ):
         EfficientNet()
     damaged = tmp_path / "damaged.pth"

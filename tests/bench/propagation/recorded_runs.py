@@ -74,7 +74,7 @@ def key_of(name: str, resources: Resources, frames: ClipFrames, labels: Labels) 
     s = resources.settings
     encoder = [fingerprint_file(Path(s.encoder)) if s.encoder else "", s.encoder_steps]
     network = [fingerprint_file(Path(s.parent)) if s.parent else "", s.specialist_steps, s.backbone]
-    learnt = {"affinity": [encoder], "specialist": [network]}.get(name)
+    learnt = {"affinity": [encoder, s.backbone], "specialist": [network]}.get(name)
     settings = [s.flow_long_side, s.flow_preset, learnt, resources.seed, list(resources.shots.cuts)]
     wanted = None if resources.wanted is None else sorted(resources.wanted)
     return fingerprint([_FORMAT, name, frames.sha256, masks, sorted(labels), settings, wanted])[:32]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 
-from al_core.discovery.tags.backbone import MOST_CELLS, FromFile, MobileNet, OwnEncoder, load_backbone
+from al_core.discovery.tags.backbone import MOST_CELLS, FromFile, Installed, MobileNet, OwnEncoder, load_backbone
 from al_core.errors import BadCheckpoint
 from al_core.networks.network_state import seeded
 from al_core.propagation.affinity.encoder import new_encoder
@@ -46,6 +46,15 @@ def test_an_encoder_of_a_project_tells_colours_too(file):
     seen = found.see(np.full((40, 80, 3), 255, np.uint8))
     assert (found.channels, seen.shape) == (35, (35, 10, 20))
     assert torch.allclose(seen[-3:], torch.tensor([1.0, 0, 0])[:, None, None], atol=1e-2)
+
+
+def test_the_installed_one_sees_eight_pixels_a_cell_whatever_the_size_of_the_frame():
+    found = Installed()
+    seen = found.see(IMAGE)
+    assert (found.channels, seen.shape) == (152, (152, 8, 12))
+    # A frame that ends with the last whole cell is seen as one that goes on in the same colours.
+    whole = np.pad(IMAGE, ((0, 4), (0, 6), (0, 0)), mode="edge")
+    assert torch.equal(seen, found.see(whole))
 
 
 def test_large_frames_are_seen_in_few_cells():

@@ -1,5 +1,7 @@
 """The way to discover that starts from tags."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -38,7 +40,7 @@ def tags_of(frames):
 def means(tmp_path, monkeypatch):
     monkeypatch.setattr(tag_localiser, "STEPS", 12)
     torch.save(new_encoder(2).state_dict(), tmp_path / "encoder.pt")
-    return Means(FlowStore(tmp_path / "flow"), tmp_path / "learnt", 0, tmp_path / "encoder.pt")
+    return Means(FlowStore(tmp_path / "flow"), tmp_path / "learnt", backbone=tmp_path / "encoder.pt")
 
 
 def test_tagged_frames_get_masks_of_what_is_said_to_be_there_and_of_nothing_else(means, clip):
@@ -90,7 +92,10 @@ def test_tags_that_teach_nothing_are_refused_in_one_line(means, clip, given, mes
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_network_that_knows_pictures_it_says_what_to_do(tmp_path, clip):
-    means = Means(FlowStore(tmp_path / "flow"), tmp_path / "learnt")
-    with pytest.raises(NotReady, match="fewframes pretrain --encoder"):
-        TagLocaliser(means).check(Given({}, CATEGORIES, tags={1: tags_of([0, 1])}), [clip])
+def test_without_a_file_it_takes_the_backbone_that_is_installed(means, clip):
+    way, rng = TagLocaliser(replace(means, backbone=None)), np.random.default_rng(0)
+    given = Given({}, CATEGORIES, tags={1: tags_of(range(8))})
+    way.check(given, [clip])
+    way.learn([clip], given, rng)
+    assert any(dict(way.find(clip, given, rng)).values())
+    assert way.kept(given) != TagLocaliser(means).kept(given)
