@@ -66,7 +66,7 @@ class Cost(NamedTuple):
 
 COSTS: Mapping[str, Cost] = {
     "flow": Cost(0, 0.05),
-    "affinity": Cost(20, 0.12),
+    "affinity": Cost(20, 0.2),
     "specialist": Cost(30, 0.15),
     "cutie": Cost(2, 1.5),
     "sam2": Cost(5, 14),

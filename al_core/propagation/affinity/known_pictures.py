@@ -42,7 +42,7 @@ def seen_in(frames: ClipFrames, size: tuple[int, int]) -> Seen:
     network, read = EfficientNet(), reader(frames, size)
     some = np.unique(np.linspace(0, frames.n_frames - 1, min(frames.n_frames, MOST_FRAMES)).round().astype(int))
     cells = torch.cat([_levels(network, read(int(i))).flatten(1) for i in some], dim=1)
-    usual, varies = cells.mean(dim=1), cells.std(dim=1).clamp_min(1e-3)
+    usual, varies = cells.mean(dim=1), cells.std(dim=1, correction=0).clamp_min(1e-3)
     channels = [efficientnet.CHANNELS[level] for level in LEVELS]
     weight = torch.cat([torch.full((n,), SCALE / n**0.5) for n in channels])
     gain = (weight / varies)[:, None, None]

@@ -12,6 +12,8 @@ from al_core.networks.network_state import to_bytes
 from al_core.propagation.affinity import encoder_training as training
 from al_core.propagation.affinity.encoder import Encoder, new_encoder, to_lab
 from al_core.propagation.affinity.encoder_training import (
+    features_of,
+    learned_features,
     most_of,
     pairs_of,
     reconstruction_loss,
@@ -19,7 +21,9 @@ from al_core.propagation.affinity.encoder_training import (
     trained_on_all,
     training_key,
 )
+from al_core.propagation.base import Resources
 from al_core.records import Progress
+from al_core.settings import PropagationSettings
 from al_core.stores.disk_cache import DiskCache
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 
@@ -151,3 +155,14 @@ def test_without_a_clip_of_two_frames_there_is_nothing_to_learn_from(clip: Mover
     clip.images = clip.images[:1]
     with pytest.raises(BadVideo, match="two frames and more, got none"):
         trained_on_all([clip], 80, DiskCache(tmp_path, 10**8), 6)
+
+
+@pytest.mark.parametrize(("backbone", "channels"), [("none", 35), ("efficientnet-lite0", 35 + 64)])
+def test_what_a_backbone_sees_is_put_beside_what_was_learnt(
+    backbone: str, channels: int, clip: MoverClip, tmp_path: Path
+) -> None:
+    settings = PropagationSettings(encoder_steps=0, backbone=backbone)
+    describe = features_of(Resources(settings, tmp_path))(clip, clip.size)
+    learnt = learned_features(Resources(settings, tmp_path))(clip, clip.size)
+    assert describe(clip.read(0)).shape == (channels, 16, 20)
+    assert torch.equal(describe(clip.read(0))[:35], learnt(clip.read(0)))
