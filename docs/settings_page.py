@@ -166,8 +166,8 @@ MEANING = {
     "propagation.encoder": "File of the encoder that `affinity` compares frames with and `tracks` knows objects by; "
     "`project`: the one that `fewframes pretrain` trained; empty: the same, and where there is none, `affinity` trains "
     "one on each clip.",
-    "propagation.backbone": "What `specialist` knows of pictures before it is trained: `efficientnet-lite0`, trained "
-    "on ImageNet, or `none`.",
+    "propagation.backbone": "What `specialist` and `affinity` know of pictures before they see the clip: "
+    "`efficientnet-lite0`, trained on ImageNet, or `none`.",
     "propagation.specialist_steps": "Steps of training of `specialist` on each clip.",
     "propagation.parent": "File of weights that `specialist` starts from; `project`: those that `fewframes pretrain` "
     "trained; empty means random weights.",

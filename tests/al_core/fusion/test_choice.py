@@ -17,7 +17,10 @@ from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, line, mover_clip
 from tests.toys.fusion import box, carried
 
-UNTRAINED = PropagationSettings(methods=("auto",), encoder_steps=0, specialist_steps=2, seconds_per_frame=1000.0)
+UNTRAINED = PropagationSettings(
+    methods=("auto",), encoder_steps=0, specialist_steps=2, seconds_per_frame=1000.0, backbone="none"
+)
+"""Disks are told by their colours, which networks of pictures know nothing of."""
 MEAN = UNTRAINED.model_copy(update={"seconds_per_frame": 0.0})
 
 
