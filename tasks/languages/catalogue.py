@@ -63,7 +63,7 @@ def of_scripts(language: str) -> dict[str, str | dict[str, str]]:
 
 def with_signs(number: str, language: str) -> str:
     """Return a number that is written as in English with the signs of a language."""
-    return number.replace(" %", "%").translate(_SIGNS[language])
+    return number.replace(" %", "%").translate(_SIGNS.get(language, {}))
 
 
 def _file(name: str) -> dict[str, str | dict[str, str]]:
