@@ -115,7 +115,7 @@ class Source:
             if sizes[-1] != sizes[0]:
                 raise BadVideo(
                     f"{self.path / name}: the frame is {_size(sizes[-1])}, the first frame of the folder is "
-                    f"{_size(sizes[0])}; one size was expected"
+                    f"{_size(sizes[0])}; one size was expected: give each size a folder of its own"
                 )
             if on_progress:
                 on_progress(Progress(len(sizes), len(files), self.name))

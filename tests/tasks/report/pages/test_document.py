@@ -9,8 +9,10 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from tasks.languages.phrases import speaking
+from tasks.report.figures.round_figures import chart_layout
 from tasks.report.pages import document as documents
 from tasks.report.pages.document import Charts, asset, document, header, note, render
+from tests.toys.web.browser import browser, needs_chromium
 from tests.toys.web.html_page import Page, own_part
 
 HOSTILE = '<script>alert("1")</script>'
@@ -40,6 +42,26 @@ def test_no_line_ends_between_a_number_and_its_unit():
     text = f'<p title="3 s">12.4{nb}min, 90{nb}% of 3 shots, <b>3{nb}s</b> and 8{nb}MB: 4 hours</p>'
     assert text in html
     assert f"<dd>3.2{nb}h</dd>" in html
+
+
+@needs_chromium
+def test_a_long_legend_takes_nothing_from_a_chart_on_a_phone(tmp_path):
+    charts, path = Charts(), tmp_path / "page.html"
+    lines = [{"type": "scatter", "x": [0, 1], "y": [0, 1], "name": f"a name as long as this, {i}"} for i in range(8)]
+    drawn = {"data": lines, "layout": chart_layout("frames", "J&F") | {"height": 300}}
+    part = Markup('<div class="chart" data-figure="{}" style="height:300px"></div>').format(charts.add(drawn))
+    path.write_text(document("t", header("A", "b", []), {"x": part}, charts, ""), encoding="utf-8")
+    heights = "(c => [c.clientHeight, c._fullLayout._size.h])(document.querySelector('.chart'))"
+    with browser() as running:
+        found = {}
+        for width in (390, 1280):
+            page = running.new_page(viewport={"width": width, "height": 844})
+            page.goto(path.as_uri())
+            page.wait_for_selector(".legend")
+            found[width] = page.evaluate(heights)
+    assert found[1280][0] == 300
+    assert found[390][0] == 460
+    assert found[390][1] > 150, "pixels of the plot itself"
 
 
 def test_a_template_says_what_it_lacks():
