@@ -91,7 +91,7 @@ def test_a_name_without_a_number_is_an_error(tmp_path):
 def test_frames_of_several_sizes_are_an_error(tmp_path):
     write_frames(tmp_path / "walk")
     write_mask(tmp_path / "walk" / "00005.png", LEFT[:4])
-    with pytest.raises(BadVideo, match=r"00005\.png: the frame is 4x8 pixels .* first frame of the folder is 6x8 .*folder of its own"):
+    with pytest.raises(BadVideo, match=r"00005\.png: .* 4x8 .* first frame of the folder is 6x8 .*folder of its own"):
         discover(tmp_path / "walk")[0].probe()
 
 
