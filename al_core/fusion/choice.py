@@ -215,7 +215,7 @@ def choose(
     judged_at_all = trials.add(CHEAPEST)
     sure = keep("sureness", lambda: _sureness(CHEAPEST, resources, frames, labels, run))
     looks = look_at(frames, labels, _flow(resources, frames), 1 - sure)
-    worth = settings.seconds_per_frame * frames.n_frames
+    worth = settings.seconds_per_frame * (frames.n_frames - len(labels))
     usual = _mean_overlap(trials.rows.get(CHEAPEST, ()), sure)
     used, gains = dict.fromkeys(tracks, CHEAPEST), {CHEAPEST: dict.fromkeys(tracks, 0.0)}
     for name in (name for name in ORDER if name in settings.candidates):

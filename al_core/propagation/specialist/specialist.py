@@ -90,7 +90,8 @@ class SpecialistPropagator:
         # The first frame before the training, so that labels that do not fit are refused at once.
         carried = chain([next(carried)], carried)
         tracks = tracks_of(labels)
-        if not tracks:
+        looked_at = set(range(frames.n_frames) if self._wanted is None else self._wanted) - set(labels)
+        if not tracks or not looked_at:
             yield from carried
             return
         size = working_size(*frames.size, self._settings.flow_long_side)
@@ -98,7 +99,7 @@ class SpecialistPropagator:
         read = reader(frames, size)
         friends = may_overlap(labels)
         for frame in carried:
-            if frame.frame_idx in labels or (self._wanted is not None and frame.frame_idx not in self._wanted):
+            if frame.frame_idx not in looked_at:
                 yield frame
                 continue
             wanted = set(frame.tracks)

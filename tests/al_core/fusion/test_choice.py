@@ -57,6 +57,12 @@ def test_the_one_that_finds_more_of_the_labels_left_out_is_chosen(fast: MoverCli
     assert {(row.source, row.frame_idx) for row in choice.rows} == {("affinity", i) for i in (1, 4, 7, 10)}
 
 
+def test_nothing_dear_is_tried_where_every_frame_is_labelled(fast: MoverClip, resources: Resources) -> None:
+    marked = labels(fast, *range(fast.n_frames))
+    choice = choose(resources, fast, marked, expecting(resources, fast, marked))
+    assert [outcome.name for outcome in choice.outcomes] == [CHEAPEST]
+
+
 def test_what_does_no_better_on_the_labels_is_not_chosen_whatever_was_expected(resources: Resources) -> None:
     still = mover_clip({1: line((30, 32), (0, 0), 6)}, radius=14, size=(64, 96))
     marked = labels(still, 1, 2, 3, 4)

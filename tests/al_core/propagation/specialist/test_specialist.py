@@ -75,6 +75,13 @@ def test_without_labels_nothing_is_trained(tmp_path: Path) -> None:
     assert told == []
 
 
+def test_where_people_labelled_every_frame_nothing_is_trained(tmp_path: Path) -> None:
+    clip, told = one_mover(), []
+    frames = run(clip, list(range(12)), tmp_path, on_progress=told.append)
+    assert not told
+    assert [frame.tracks[1].confidence for frame in frames] == [1.0] * 12
+
+
 def test_a_trained_specialist_is_kept_for_its_labels_and_seed(tmp_path: Path) -> None:
     clip, told = one_mover(), list[Progress]()
     first = run(clip, [2, 9], tmp_path, on_progress=told.append)
