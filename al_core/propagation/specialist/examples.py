@@ -27,6 +27,9 @@ ROTATION = 30.0
 SCALE = (0.75, 1.25)
 """Turns in degrees and sizes of the crops, as OSVOS has them (Caelles et al., CVPR 2017)."""
 
+FAR_SCALE = (0.5, 2.0)
+"""Sizes where one frame alone is labelled, which shows objects at one size only, however near they come."""
+
 BLANK_SHARE = 0.2
 """Crops without a prior, of clips with one object: the network also learns how the object looks."""
 
@@ -118,7 +121,7 @@ def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Cro
     target = [frame.truth[track]] if track in frame.truth else []
     wrong = [_drift(part, rng) if moved else _RIGHT for part in (own, others)]
     size = (frame.image.shape[0], frame.image.shape[1])
-    place = _placement([*own, *target], size, rng, side)
+    place = _placement([*own, *target], size, rng, side, SCALE if frame.priors else FAR_SCALE)
     image = cv2.warpAffine(
         frame.image, place[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -148,7 +151,9 @@ class _Drift(NamedTuple):
 _RIGHT = _Drift(np.eye(3), 0)
 
 
-def _placement(masks: Sequence[SoftMask], size: Size, rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+def _placement(
+    masks: Sequence[SoftMask], size: Size, rng: np.random.Generator, side: int, scale: tuple[float, float]
+) -> NDArray[np.float64]:
     """Draw the affine map, [3, 3], from a frame to a crop in which some part of some masks lies near the middle."""
     inside = [np.argwhere(mask.values > 127) + np.array([mask.y, mask.x]) for mask in masks]
     points = np.concatenate(inside) if inside else np.zeros((0, 2))
@@ -156,7 +161,7 @@ def _placement(masks: Sequence[SoftMask], size: Size, rng: np.random.Generator, 
         y, x = (float(value) for value in points[rng.integers(len(points))])
     else:
         x, y = rng.uniform(0, size[1]), rng.uniform(0, size[0])
-    turned: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*SCALE))
+    turned: Any = cv2.getRotationMatrix2D((x, y), rng.uniform(-ROTATION, ROTATION), rng.uniform(*scale))
     place = np.vstack([turned, [0, 0, 1]])
     if rng.random() < 0.5:
         place = np.array([[-1, 0, 2 * x], [0, 1, 0], [0, 0, 1]]) @ place

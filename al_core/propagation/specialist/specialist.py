@@ -46,7 +46,7 @@ SHARPNESS = 4.0
 three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
 alone, .811 with equal weights."""
 
-_FORMAT = "specialist3"
+_FORMAT = "specialist4"
 _SMALLEST_WINDOW = 96
 
 

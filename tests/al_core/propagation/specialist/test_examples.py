@@ -11,6 +11,7 @@ from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.specialist.examples import (
     MOST_FRAMES,
+    SCALE,
     ExampleFrame,
     draw,
     labelled_frames,
@@ -44,6 +45,15 @@ def test_crops_hold_the_object_and_follow_from_the_seed(tmp_path: Path) -> None:
     assert crops[0].inputs.shape == (64, 64, 5)
     assert sum(c.target.max() > 0.9 for c in crops) >= 8
     np.testing.assert_array_equal(crops[3].inputs, draw(frame, np.random.default_rng(3), side=64).inputs)
+
+
+def test_where_one_frame_alone_is_labelled_objects_come_nearer(tmp_path: Path) -> None:
+    (alone,) = examples(one_mover(), [2], tmp_path)
+    among = examples(one_mover(), [2, 9], tmp_path)[0]
+    area = alone.truth[1].full().sum()
+    largest = [max(draw(f, np.random.default_rng(i), side=96).target.sum() for i in range(40)) for f in (alone, among)]
+    assert largest[0] > 2.5 * area
+    assert largest[1] < 1.1 * SCALE[1] ** 2 * area
 
 
 def test_the_last_label_is_asked_from_before_only_and_an_object_alone_is_known_to_be(tmp_path: Path) -> None:
