@@ -65,21 +65,21 @@ SHARES_COUNT = 2.0
 """Videos just like this one that it takes to outweigh the shares half and half."""
 
 SHIPPED: Sequence[Case] = (
-    Case("dog-agility", Looks(0.308, 0.076, 0.048, 0.603), {"affinity": 0.223, "specialist": 0.693}),
+    Case("dog-agility", Looks(0.308, 0.076, 0.048, 0.603), {"affinity": 0.223, "specialist": 0.703}),
     Case("dog-agility", Looks(0.327, 0.107, 0.078, 0.303), {"affinity": 0.197, "specialist": 0.261}),
-    Case("dog-agility-hidden-1", Looks(0.308, 0.073, 0.041, 0.494), {"affinity": 0.019, "specialist": 0.168}),
+    Case("dog-agility-hidden-1", Looks(0.308, 0.073, 0.041, 0.494), {"affinity": 0.019, "specialist": 0.078}),
     Case("dog-agility-hidden-1", Looks(0.220, 0.448, 0.284, 0.572), {"affinity": -0.018, "specialist": -0.125}),
-    Case("dog-agility-on-bikes", Looks(0.284, 0.095, 0.220, 0.723), {"affinity": 0.050, "specialist": 0.651}),
+    Case("dog-agility-on-bikes", Looks(0.284, 0.095, 0.220, 0.723), {"affinity": 0.050, "specialist": 0.658}),
     Case("dog-agility-on-bikes", Looks(0.300, 0.114, 0.167, 0.276), {"affinity": 0.030, "specialist": 0.234}),
-    Case("dog-agility-on-cups", Looks(0.284, 0.105, 0.271, 0.592), {"affinity": 0.241, "specialist": 0.478}),
+    Case("dog-agility-on-cups", Looks(0.284, 0.105, 0.271, 0.592), {"affinity": 0.241, "specialist": 0.539}),
     Case("dog-agility-on-cups", Looks(0.300, 0.096, 0.227, 0.272), {"affinity": 0.109, "specialist": 0.184}),
-    Case("motorbike", Looks(0.121, 0.012, 0.280, 0.381), {"affinity": 0.179, "specialist": 0.358}),
+    Case("motorbike", Looks(0.121, 0.012, 0.280, 0.381), {"affinity": 0.179, "specialist": 0.364}),
     Case("motorbike", Looks(0.213, 0.078, 0.221, 0.068), {"affinity": -0.014, "specialist": 0.006}),
-    Case("motorbike-hidden-2", Looks(0.121, 0.012, 0.280, 0.230), {"affinity": 0.008, "specialist": 0.049}),
+    Case("motorbike-hidden-2", Looks(0.121, 0.012, 0.280, 0.230), {"affinity": 0.008, "specialist": 0.070}),
     Case("motorbike-hidden-2", Looks(0.203, 0.067, 0.225, 0.333), {"affinity": -0.082, "specialist": -0.082}),
-    Case("motorbike-on-dog", Looks(0.111, 0.013, 0.097, 0.330), {"affinity": 0.106, "specialist": 0.037}),
+    Case("motorbike-on-dog", Looks(0.111, 0.013, 0.097, 0.330), {"affinity": 0.106, "specialist": 0.239}),
     Case("motorbike-on-dog", Looks(0.195, 0.077, 0.227, 0.081), {"affinity": 0.019, "specialist": 0.028}),
-    Case("motorbike-on-juggle", Looks(0.111, 0.014, 0.076, 0.308), {"affinity": 0.116, "specialist": 0.134}),
+    Case("motorbike-on-juggle", Looks(0.111, 0.014, 0.076, 0.308), {"affinity": 0.116, "specialist": 0.225}),
     Case("motorbike-on-juggle", Looks(0.195, 0.077, 0.135, 0.079), {"affinity": 0.022, "specialist": 0.041}),
 )
 """Of two clips of DAVIS 2016 (training set) and six composites of their objects, hidden behind a pillar or put onto
