@@ -8,7 +8,9 @@ nothing is fetched when a clip is worked on.
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +22,8 @@ CHANNELS = (16, 24, 40, 112)
 """Of what is seen at half, quarter, eighth and sixteenth of the resolution."""
 
 _EPSILON = 1e-3
+_COARSEST = 16
+"""Pixels along each side of what is seen as one at the last level."""
 
 
 class _Stage(NamedTuple):
@@ -85,6 +89,23 @@ class EfficientNet(nn.Module):
             if number in _SEEN:
                 seen.append(x)
         return seen
+
+
+def seen_in_cells(network: EfficientNet, picture: NDArray[np.uint8], level: int) -> Tensor:
+    """Return what is seen at a level and at the next coarser one together, in cells of the finer one: float32
+    [c, ceil(h / cell), ceil(w / cell)], c the sum of both in :data:`CHANNELS`, a cell 2, 4 or 8 pixels wide.
+
+    Args:
+        picture: RGB uint8 [h, w, 3]; its last row and column are repeated up to multiples of 16.
+        level: 0, 1 or 2.
+    """
+    height, width = picture.shape[:2]
+    padded = np.pad(picture, ((0, -height % _COARSEST), (0, -width % _COARSEST), (0, 0)), mode="edge")
+    seen = network(torch.from_numpy(padded.astype(np.float32) / 255).permute(2, 0, 1)[None])
+    fine, coarse = seen[level : level + 2]
+    wide = functional.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
+    cell = 2 ** (level + 1)
+    return torch.cat([fine, wide], dim=1)[0, :, : -(-height // cell), : -(-width // cell)]
 
 
 class _Strided(nn.Conv2d):

@@ -28,6 +28,7 @@ GIVEN_UP = "GivenUp"
 # For this long a run may begin, and end, without having a noted process.
 _START_SECONDS = 120.0
 _LATE_SECONDS = 60.0
+# What crashed and waits for another attempt is not dropped with its schedule.
 _NEVER_BEGUN = ("Scheduled", "Late")
 
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from al_core.errors import BadCheckpoint, first_line
-from al_core.networks import efficientnet
-from al_core.networks.efficientnet import EfficientNet
+from al_core.networks.efficientnet import CHANNELS, EfficientNet, seen_in_cells
 from al_core.propagation.affinity.encoder import Encoder, new_encoder, to_lab
 
 MOST_CELLS = 48
@@ -27,6 +26,9 @@ LONG_SIDE = 384
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours of ImageNet, which networks of others are fed with."""
+
+_LEVEL = 2
+"""Of the installed backbone: 8 pixels a cell, as the others have."""
 
 CONTAINERS = ("state_dict", "model", "model_state_dict", "net")
 
@@ -131,20 +133,14 @@ class Installed:
         BadCheckpoint: the package with the weights is not installed, or damaged.
     """
 
-    channels = sum(efficientnet.CHANNELS[2:])
+    channels = sum(CHANNELS[_LEVEL:])
 
     def __init__(self) -> None:
         self._network = EfficientNet()
 
     def see(self, image: Image) -> Tensor:
         """Return what is in each cell of a frame."""
-        small = _shrunk(image, LONG_SIDE)
-        below, right = -small.shape[0] % 16, -small.shape[1] % 16
-        padded = np.pad(small, ((0, below), (0, right), (0, 0)), mode="edge").astype(np.float32) / 255
-        *_, fine, coarse = self._network(torch.from_numpy(padded).permute(2, 0, 1)[None])
-        rows, columns = -(-small.shape[0] // 8), -(-small.shape[1] // 8)
-        wide = functional.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
-        return _pooled(torch.cat([fine, wide], dim=1)[..., :rows, :columns])[0]
+        return _pooled(seen_in_cells(self._network, _shrunk(image, LONG_SIDE), _LEVEL)[None])[0]
 
 
 class OwnEncoder:

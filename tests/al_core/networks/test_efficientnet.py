@@ -1,11 +1,12 @@
 """EfficientNet-Lite0 as it was trained on ImageNet."""
 
+import numpy as np
 import pytest
 import torch
 
 from al_core.errors import BadCheckpoint
 from al_core.networks import efficientnet, imagenet_weights
-from al_core.networks.efficientnet import CHANNELS, EfficientNet
+from al_core.networks.efficientnet import CHANNELS, EfficientNet, seen_in_cells
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,16 @@ def test_each_map_has_half_the_resolution_of_the_one_before(network):
     assert [tuple(features.shape) for features in seen] == [
         (2, channels, 64 // stride, 96 // stride) for channels, stride in zip(CHANNELS, (2, 4, 8, 16), strict=True)
     ]
+
+
+@pytest.mark.parametrize(("level", "cell"), [(0, 2), (1, 4), (2, 8)])
+def test_two_levels_are_seen_together_in_cells_up_to_the_rim(network, level, cell):
+    picture = np.random.default_rng(level).integers(0, 255, (45, 83, 3), np.uint8)
+    seen = seen_in_cells(network, picture, level)
+    assert seen.shape == (sum(CHANNELS[level : level + 2]), -(-45 // cell), -(-83 // cell))
+    whole = np.pad(picture, ((0, 3), (0, 13), (0, 0)), mode="edge")
+    fine = network(torch.from_numpy(whole.astype(np.float32) / 255).permute(2, 0, 1)[None])[level]
+    assert torch.equal(seen[: CHANNELS[level]], fine[0, :, : seen.shape[1], : seen.shape[2]])
 
 
 def test_what_is_moved_is_seen_elsewhere(network):

@@ -17,6 +17,7 @@ from al_core.fusion.combination import propagations
 from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame
+from al_core.propagation.specialist.examples import FAR_SCALE
 
 _FORMAT = "run1"
 
@@ -74,6 +75,8 @@ def key_of(name: str, resources: Resources, frames: ClipFrames, labels: Labels) 
     s = resources.settings
     encoder = [fingerprint_file(Path(s.encoder)) if s.encoder else "", s.encoder_steps]
     network = [fingerprint_file(Path(s.parent)) if s.parent else "", s.specialist_steps, s.backbone]
+    if len(labels) == 1:
+        network += FAR_SCALE
     learnt = {"affinity": [encoder, s.backbone], "specialist": [network]}.get(name)
     settings = [s.flow_long_side, s.flow_preset, learnt, resources.seed, list(resources.shots.cuts)]
     wanted = None if resources.wanted is None else sorted(resources.wanted)
