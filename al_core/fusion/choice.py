@@ -9,7 +9,7 @@ Those that were tried count side by side, each as far as labels trust it, unless
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -257,7 +257,7 @@ class _Trials:
         folds = 1 if len(self.labels) >= ENOUGH_LABELS else FOLDS
 
         def try_it() -> tuple[list[HeldOut] | None, float]:
-            trial = tried(name, for_trial(self.resources, folds), self.frames, self.labels, folds, run=self.run)
+            trial = tried(name, self.resources, self.frames, self.labels, folds, run=self.run)
             return list(judged(trial, self.labels, self.evidence)) if trial.found else None, trial.seconds
 
         rows, seconds = self.keep(name, try_it)
@@ -308,12 +308,6 @@ def _sureness(name: str, resources: Resources, frames: ClipFrames, labels: Label
     """Return the mean confidence of a propagator in what it carries to the frames without a label."""
     (propagated,) = run([name], resources, frames, labels).values()
     return _mean(t.confidence for f in propagated() if f.frame_idx not in labels for t in f.tracks.values())
-
-
-def for_trial(resources: Resources, folds: int) -> Resources:
-    """Return what a trial is made with: the trainings of all folds together take as long as one."""
-    steps = -(-resources.settings.specialist_steps // folds)
-    return replace(resources, settings=resources.settings.model_copy(update={"specialist_steps": steps}))
 
 
 def _gained(

@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from al_core.evaluation.evidence import UNKNOWN, Evidence
 from al_core.footage.clips import ClipFrames
 from al_core.fusion.combination import Runs, combine, propagations
@@ -17,6 +14,7 @@ from al_core.masks.overlap import overlaps
 from al_core.masks.soft import shrink
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame
+from al_core.propagation.labelled_clip import Without
 
 COMBINED = "propagated"
 """Name of what the propagators make together."""
@@ -101,12 +99,12 @@ def tried(
     marks = sorted(labels)
     for fold in range(FOLDS)[-folds:]:
         left_out = set(marks[fold::FOLDS])
-        kept = _Without(labels, left_out)
+        kept = Without(labels, left_out)
         reached = {resources.shots.shot_of(mark) for mark in kept}
         left_out = {mark for mark in left_out if resources.shots.shot_of(mark) in reached}
         if not left_out:
             continue
-        looked_at = replace(resources, wanted=frozenset(left_out))
+        looked_at = replace(resources, wanted=frozenset(left_out), trial=True)
         (frames_of,) = run([name], looked_at, frames, kept).values()
         found |= {f.frame_idx: f for f in frames_of() if f.frame_idx in left_out}
     return Trial(name, {mark: found[mark] for mark in sorted(found)}, clock() - started)
@@ -134,22 +132,3 @@ def judged(trial: Trial, labels: Labels, evidence: Evidence = UNKNOWN) -> Iterat
             confidence = 0.0 if carried is None else carried.confidence
             exact, judges = evidence.exact(frame_idx, track), evidence.judges(frame_idx, track)
             yield HeldOut(trial.name, frame_idx, track, confidence, overlap, exact, judges)
-
-
-class _Without(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
-    """Labels without some of them; masks are decoded when they are asked for, as before."""
-
-    def __init__(self, labels: Labels, left_out: set[int]) -> None:
-        self._labels = labels
-        self._left_out = left_out
-
-    def __getitem__(self, frame_idx: int) -> Mapping[int, NDArray[np.bool_]]:
-        if frame_idx in self._left_out:
-            raise KeyError(frame_idx)
-        return self._labels[frame_idx]
-
-    def __iter__(self) -> Iterator[int]:
-        return (i for i in self._labels if i not in self._left_out)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

@@ -28,6 +28,12 @@ def channels_last(network: Network) -> Network:
     return network
 
 
+def in_half_precision() -> torch.autocast:
+    """Compute in bfloat16 from here on where the processor has it: half of the time; elsewhere it would be slower."""
+    quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return torch.autocast("cpu", torch.bfloat16, enabled=quick)
+
+
 def to_bytes(content: nn.Module | dict[str, Any]) -> bytes:
     """Return the weights of a network, or a dictionary of tensors and plain values, as a file of torch."""
     buffer = io.BytesIO()

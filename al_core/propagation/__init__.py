@@ -31,7 +31,8 @@ def _specialist(resources: Resources) -> Propagator:
     from al_core.propagation.specialist.specialist import SpecialistPropagator
 
     r = resources
-    return SpecialistPropagator(_flow(r), r.cache / "specialist", r.settings, r.seed, r.on_progress, r.wanted)
+    place = r.cache / "specialist"
+    return SpecialistPropagator(_flow(r), place, r.settings, r.seed, r.on_progress, r.wanted, r.trial)
 
 
 def _harmonic(resources: Resources) -> Propagator:

@@ -52,6 +52,8 @@ class Resources:
         on_progress: called while long work goes on, such as training.
         shots: of the video; nothing is carried over a cut.
         wanted: frames whose masks will be looked at; others may come as they are cheapest to have. None for all.
+        trial: some labels are left out, to judge what comes out; half of a training is enough, and all of it goes on
+            from there.
     """
 
     settings: PropagationSettings
@@ -61,6 +63,7 @@ class Resources:
     on_progress: Callable[[Progress], None] | None = None
     shots: Shots = ONE_SHOT
     wanted: frozenset[int] | None = None
+    trial: bool = False
 
 
 class Replay:

@@ -1,6 +1,6 @@
 """What every propagator does with a labelled clip: check it, bring it to the propagator's size, keep objects apart."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +39,25 @@ def reader(frames: ClipFrames, size: Size) -> Reader:
 def tracks_of(labels: Labels) -> list[int]:
     """Return all tracks of some labels, in rising order."""
     return sorted({track for masks in labels.values() for track in masks})
+
+
+class Without(Mapping[int, Mapping[int, NDArray[np.bool_]]]):
+    """Labels without some of them; masks are decoded when they are asked for, as before."""
+
+    def __init__(self, labels: Labels, left_out: Collection[int]) -> None:
+        self._labels = labels
+        self._left_out = left_out
+
+    def __getitem__(self, frame_idx: int) -> Mapping[int, NDArray[np.bool_]]:
+        if frame_idx in self._left_out:
+            raise KeyError(frame_idx)
+        return self._labels[frame_idx]
+
+    def __iter__(self) -> Iterator[int]:
+        return (i for i in self._labels if i not in self._left_out)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def patches_at(masks: Mapping[int, NDArray[np.bool_]], size: Size) -> dict[int, Patch]:

@@ -30,7 +30,7 @@ from al_core.discovery.scribbles.crops import (
 )
 from al_core.discovery.scribbles.gated_unet import GatedUNet
 from al_core.discovery.scribbles.shape_critic import ShapeCritic, likeness_loss, scales_of, telling_loss
-from al_core.networks.network_state import Checkpoint, seeded
+from al_core.networks.network_state import Checkpoint, in_half_precision, seeded
 from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.networks.unet import STRIDE
 from al_core.records import Progress
@@ -105,13 +105,11 @@ def train(
     pair = Pair(network, seeded(ShapeCritic, seed + 1) if schedule.weight and lesson.shapes else None)
     optimizer = torch.optim.Adam(pair.parameters(), LEARNING_RATE, betas=(0.5, 0.999))
     side = side_of([frame.image for frame in lesson.scribbled])
-    # Half as long where the processor has it; elsewhere it would only be slower.
-    quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def loss(rng: np.random.Generator) -> Tensor:
         crops = [scribbled_crop(_one_of(lesson.scribbled, rng), side, rng) for _ in range(BATCH)]
         inputs, classes = (torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True))
-        with torch.autocast("cpu", torch.bfloat16, enabled=quick):
+        with in_half_precision():
             entropy = scribble_loss(network.seen(inputs).logits, classes)
             # Drawn after the strokes, so that these are seen as they would be without a critic.
             return entropy if pair.critic is None else entropy + _of_shapes(pair, lesson, schedule, side, rng, entropy)

@@ -23,13 +23,13 @@ from al_core.fingerprint import fingerprint, fingerprint_file
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
-from al_core.networks.network_state import Checkpoint, kept_or_trained
+from al_core.networks.network_state import Checkpoint, in_half_precision, kept_or_trained
 from al_core.networks.unet import STRIDE, UNet
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
-from al_core.propagation.labelled_clip import exclusive, may_overlap, reader, tracks_of
+from al_core.propagation.labelled_clip import Without, exclusive, may_overlap, reader, tracks_of
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
 from al_core.propagation.specialist.network import load_weights, new_network
-from al_core.propagation.specialist.training import train
+from al_core.propagation.specialist.training import CONTINUED, LEARNING_RATE, train
 from al_core.propagation.windows import expected_overlap
 from al_core.records import Progress
 from al_core.settings import PropagationSettings
@@ -46,7 +46,9 @@ SHARPNESS = 4.0
 three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
 alone, .811 with equal weights."""
 
-_FORMAT = "specialist4"
+FORMAT = "specialist5"
+"""Changes where the same labels lead to other weights."""
+
 _SMALLEST_WINDOW = 96
 
 
@@ -57,6 +59,7 @@ class SpecialistPropagator:
         flow: gives the priors, at the size of ``settings.flow_long_side``.
         cache: folder for trained weights; training continues from half-trained ones.
         wanted: frames that the network looks at; the others are as the flow brings them. None for all.
+        trial: half of a training is enough.
 
     Raises:
         BadCheckpoint: the parent's file is not there or does not fit.
@@ -70,9 +73,11 @@ class SpecialistPropagator:
         seed: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
         wanted: frozenset[int] | None = None,
+        trial: bool = False,
     ) -> None:
         self._flow = flow
         self._wanted = wanted
+        self._trial = trial
         self._disk = DiskCache(cache, int(CACHE_GIGABYTES * 1e9))
         self._settings = settings
         self._seed = seed
@@ -95,7 +100,7 @@ class SpecialistPropagator:
             yield from carried
             return
         size = working_size(*frames.size, self._settings.flow_long_side)
-        network = self._trained(frames, labels, size)
+        network = self._trained(frames, labels, size, self._trial)
         read = reader(frames, size)
         friends = may_overlap(labels)
         for frame in carried:
@@ -115,20 +120,32 @@ class SpecialistPropagator:
                 frame.frame_idx, {t: PropagatedTrack(m.soft(size), judged[t][1]) for t, m in masks.items()}
             )
 
-    def _trained(self, frames: ClipFrames, labels: Labels, size: Size) -> UNet:
-        key = f"{frames.sha256}/{self._fingerprint(labels, size)}"
+    def _trained(self, frames: ClipFrames, labels: Labels, size: Size, trial: bool) -> UNet:
+        """Return a network that learnt from some labels.
+
+        A trial takes half of the steps. What is learnt from two labels and more goes on from the trial of every second
+        one: the same weights whether that was made before, to judge the others, or is made now.
+        """
+        all_steps = self._settings.specialist_steps
+        key = f"{frames.sha256}/{self._fingerprint(labels, size, trial)}"
         network = load_weights(self._parent) if self._parent is not None else self._new()
 
         def learn(keep: Checkpoint) -> None:
+            goes_on = len(labels) > 1 and not trial
+            if goes_on:
+                begun = self._trained(frames, Without(labels, sorted(labels)[1::2]), size, trial=True)
+                network.load_state_dict(begun.state_dict())
             examples = list(labelled_frames(frames, labels, size, self._flow))
-            train(network, examples, self._settings.specialist_steps, self._seed, keep, self._on_progress)
+            steps = -(-all_steps // 2) if goes_on or trial else all_steps
+            highest = CONTINUED if goes_on else LEARNING_RATE
+            train(network, examples, steps, self._seed, keep, self._on_progress, highest)
 
         return kept_or_trained(self._disk, key, network, learn)
 
     def _new(self) -> UNet:
         return new_network(self._seed, on_backbone=self._settings.on_backbone)
 
-    def _fingerprint(self, labels: Labels, size: Size) -> str:
+    def _fingerprint(self, labels: Labels, size: Size, trial: bool) -> str:
         parent = fingerprint_file(self._parent) if self._parent is not None else ""
         masks = [
             [mark, track, list(mask.shape), np.packbits(mask).tobytes().hex()]
@@ -136,7 +153,7 @@ class SpecialistPropagator:
             for track, mask in sorted(labels[mark].items())
         ]
         settings = [self._settings.specialist_steps, self._settings.backbone, self._settings.flow_preset, size]
-        return fingerprint([_FORMAT, sorted(labels), masks, settings, parent, self._seed])
+        return fingerprint([FORMAT, sorted(labels), masks, settings, parent, self._seed, trial])
 
 
 def _expected(labels: Labels, frame_idx: int) -> set[int]:
@@ -174,7 +191,8 @@ def probability(network: UNet, inputs: NDArray[np.float32]) -> NDArray[np.float3
     height, width = inputs.shape[:2]
     padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     batch = torch.from_numpy(np.pad(inputs, padding, mode="edge")).permute(2, 0, 1)[None]
-    both = network(torch.cat([batch, batch.flip(3)])).sigmoid()
+    with in_half_precision():
+        both = network(torch.cat([batch, batch.flip(3)])).float().sigmoid()
     mean = (both[0] + both[1].flip(1)) / 2
     return mean[:height, :width].numpy()
 

@@ -12,7 +12,7 @@ import torch
 from al_core.errors import BadLabel
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
-from al_core.networks.network_state import Checkpoint
+from al_core.networks.network_state import Checkpoint, in_half_precision
 from al_core.networks.training_loop import TrainingLoop, half_cosine
 from al_core.networks.unet import STRIDE, UNet, segmentation_loss
 from al_core.propagation.base import Labels, Propagator
@@ -21,6 +21,9 @@ from al_core.records import Progress
 
 BATCH = 4
 LEARNING_RATE = 2e-3
+CONTINUED = 1e-3
+"""Highest learning rate of a training that goes on from a trial's."""
+
 WARM_UP = 20
 
 MOST_PARENT_FRAMES = 512
@@ -34,6 +37,7 @@ def train(
     seed: int,
     keep: Checkpoint | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    highest: float = LEARNING_RATE,
 ) -> None:
     """Train a network in place. What a step sees follows from the seed and its number alone, so a training that
     was killed and is continued ends with the same weights.
@@ -42,22 +46,21 @@ def train(
         examples: at least one frame.
         steps: of AdamW, with four crops each.
         keep: where the training stands is kept there, every 50 steps.
+        highest: learning rate.
 
     Raises:
         BadLabel: there is no example. TrainingDiverged: the loss is no longer a number.
     """
     if not examples:
         raise BadLabel("a specialist is trained on labelled frames, got none; label at least one")
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-4, fused=True)
+    optimizer = torch.optim.AdamW(network.parameters(), highest, weight_decay=1e-4, fused=True)
     longest = max(max(e.image.shape[:2]) for e in examples)
     side = min(CROP, -(-longest // STRIDE) * STRIDE)
-    # Half as long where the processor has it; elsewhere it would only be slower.
-    quick = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
     def loss(rng: np.random.Generator) -> torch.Tensor:
         crops = [draw(examples[int(rng.integers(len(examples)))], rng, side) for _ in range(BATCH)]
         inputs = torch.from_numpy(np.stack([crop.inputs for crop in crops])).permute(0, 3, 1, 2)
-        with torch.autocast("cpu", torch.bfloat16, enabled=quick):
+        with in_half_precision():
             logits = network(inputs)
         return segmentation_loss(logits.float(), torch.from_numpy(np.stack([crop.target for crop in crops])))
 

@@ -27,7 +27,7 @@ from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.fusion import combine, fuse, members
-from al_core.fusion.choice import ENOUGH_LABELS, Choice, choose, for_trial
+from al_core.fusion.choice import ENOUGH_LABELS, Choice, choose
 from al_core.fusion.gains import SHIPPED, Case
 from al_core.fusion.held_out import FOLDS, tried
 from al_core.fusion.pairing import Propagated
@@ -226,7 +226,7 @@ def make(place: Place, job: Job) -> None:
     labels = labels_of(job.copy, job.n_labels)
     if job.left_out:
         folds = folds_of(labels)
-        tried(name, for_trial(resources, folds), job.copy, labels, folds, run=runs)
+        tried(name, resources, job.copy, labels, folds, run=runs)
     else:
         runs([name], resources, job.copy, labels)[name]()
 
@@ -277,11 +277,10 @@ def trial_seconds(
 ) -> float:
     """How long the runs of a trial took."""
     folds, marks, total = folds_of(labels), sorted(labels), 0.0
-    brief = for_trial(resources, folds)
     for fold in range(FOLDS)[-folds:]:
         out = set(marks[fold::FOLDS])
         kept = {i: masks for i, masks in labels.items() if i not in out}
-        total += runs.seconds(name, replace(brief, wanted=frozenset(out)), copy, kept)
+        total += runs.seconds(name, replace(resources, wanted=frozenset(out), trial=True), copy, kept)
     return total
 
 

@@ -18,6 +18,7 @@ from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.specialist.examples import FAR_SCALE
+from al_core.propagation.specialist.specialist import FORMAT
 
 _FORMAT = "run1"
 
@@ -74,7 +75,8 @@ def key_of(name: str, resources: Resources, frames: ClipFrames, labels: Labels) 
     ]
     s = resources.settings
     encoder = [fingerprint_file(Path(s.encoder)) if s.encoder else "", s.encoder_steps]
-    network = [fingerprint_file(Path(s.parent)) if s.parent else "", s.specialist_steps, s.backbone]
+    parent = fingerprint_file(Path(s.parent)) if s.parent else ""
+    network = [FORMAT, parent, s.specialist_steps, s.backbone, resources.trial]
     if len(labels) == 1:
         network += FAR_SCALE
     learnt = {"affinity": [encoder, s.backbone], "specialist": [network]}.get(name)
