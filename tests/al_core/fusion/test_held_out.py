@@ -45,18 +45,18 @@ def test_a_trial_may_leave_out_one_half_only(tmp_path: Path) -> None:
     assert rows[-1].confidence == 0
 
 
-def test_a_propagator_is_told_that_nobody_looks_at_frames_without_a_label(tmp_path: Path) -> None:
+def test_a_propagator_is_told_that_it_is_a_trial_and_nobody_looks_at_frames_without_a_label(tmp_path: Path) -> None:
     clip = mover_clip({1: line((30, 36), (2, 0))})
     labels = {i: clip.truth[i] for i in (1, 4, 7, 10)}
     wanted = []
 
     def run(methods, resources, frames, kept):
-        wanted.append((sorted(kept), resources.wanted))
+        wanted.append((sorted(kept), resources.wanted, resources.trial))
         return propagations(methods, resources, frames, kept)
 
     trial = tried("flow", Resources(PropagationSettings(), tmp_path), clip, labels, run=run)
     assert sorted(trial.found) == [1, 4, 7, 10]
-    assert wanted == [([4, 10], frozenset({1, 7})), ([1, 7], frozenset({4, 10}))]
+    assert wanted == [([4, 10], frozenset({1, 7}), True), ([1, 7], frozenset({4, 10}), True)]
 
 
 def test_the_only_label_of_a_shot_is_not_judged(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from al_core.errors import BadCheckpoint
-from al_core.networks.network_state import Checkpoint, load_kept, load_state, seeded, to_bytes
+from al_core.networks.network_state import Checkpoint, in_half_precision, load_kept, load_state, seeded, to_bytes
 from al_core.stores.disk_cache import DiskCache
 
 
@@ -23,6 +23,14 @@ def test_weights_follow_from_the_seed_and_the_global_generator_is_left_alone() -
     assert torch.equal(first.weight, again.weight)
     assert not torch.equal(first.weight, other.weight)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_precision_is_halved_where_the_processor_is_faster_then(monkeypatch) -> None:
+    for quick, kind in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr("torch.cpu.get_capabilities", lambda quick=quick: {"avx512_bf16": quick})
+        with in_half_precision():
+            assert network()(torch.ones(1, 3)).dtype == kind
+    assert network()(torch.ones(1, 3)).dtype == torch.float32
 
 
 def test_weights_come_back_from_a_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from al_core.footage.clips import ClipFrames
 from al_core.masks.soft import NOTHING, Patch, SoftMask
 from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.labelled_clip import (
+    Without,
     carried_to,
     check_labels,
     exclusive,
@@ -52,6 +53,13 @@ def test_labels_outside_of_the_clip_and_of_two_sizes_are_named() -> None:
         check_labels(grey(), {4: {}, 1: {}})
     with pytest.raises(BadLabel, match=r"one size, got \[\(2, 4\), \(4, 8\)\]"):
         check_labels(grey(), {0: {1: LEFT}, 1: {1: np.zeros((4, 8), bool)}})
+
+
+def test_labels_that_are_left_out_are_not_there() -> None:
+    kept = Without({0: {1: LEFT}, 2: {1: RIGHT}, 3: {}}, [2])
+    assert (list(kept), len(kept), kept[0]) == ([0, 3], 2, {1: LEFT})
+    with pytest.raises(KeyError):
+        kept[2]
 
 
 def test_frames_are_averaged_down_to_the_size_asked_for() -> None:

@@ -85,13 +85,31 @@ def test_where_people_labelled_every_frame_nothing_is_trained(tmp_path: Path) ->
 def test_a_trained_specialist_is_kept_for_its_labels_and_seed(tmp_path: Path) -> None:
     clip, told = one_mover(), list[Progress]()
     first = run(clip, [2, 9], tmp_path, on_progress=told.append)
-    assert [p.done for p in told] == list(range(1, 7))
+    assert [p.done for p in told] == [1, 2, 3, 1, 2, 3]
     again = run(clip, [2, 9], tmp_path, on_progress=told.append)
     assert len(told) == 6
     assert all(a.tracks[1].mask == b.tracks[1].mask for a, b in zip(first, again, strict=True))
-    run(clip, [2, 8], tmp_path, on_progress=told.append)
     run(clip, [2, 9], tmp_path, seed=1, on_progress=told.append)
-    assert len(told) == 18
+    assert len(told) == 12
+
+
+def test_all_labels_go_on_from_a_trial_of_every_second_one_that_was_made_or_not(tmp_path: Path) -> None:
+    clip, told, marks = one_mover(), list[Progress](), [2, 5, 9]
+    for_trial = {"trial": True, "wanted": frozenset({5})}
+    tried, tried_alone = (run(clip, [2, 9], tmp_path / name, **for_trial)[5] for name in ("tried", "alone"))
+    assert tried.tracks[1].mask == tried_alone.tracks[1].mask
+    after_trial = run(clip, marks, tmp_path / "tried", on_progress=told.append)
+    assert [p.done for p in told] == [1, 2, 3]
+    at_once = run(clip, marks, tmp_path / "new", on_progress=told.append)
+    assert [p.done for p in told] == [1, 2, 3] * 3
+    assert all(a.tracks[1].mask == b.tracks[1].mask for a, b in zip(after_trial, at_once, strict=True))
+
+
+def test_one_label_is_learnt_in_all_steps_and_its_trial_in_half(tmp_path: Path) -> None:
+    told = list[Progress]()
+    run(one_mover(), [2], tmp_path, steps=5, on_progress=told.append)
+    run(one_mover(), [2], tmp_path, steps=5, on_progress=told.append, trial=True)
+    assert [p.done for p in told] == [1, 2, 3, 4, 5, 1, 2, 3]
 
 
 def test_a_parent_that_does_not_fit_is_named(tmp_path: Path) -> None:
