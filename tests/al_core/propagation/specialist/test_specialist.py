@@ -137,3 +137,18 @@ def test_the_surer_of_network_and_flow_outweighs_the_other() -> None:
     assert alone is network
     assert 0 < low < 1
     assert 0 < high < 1
+
+
+def test_a_flow_that_is_lost_says_nothing_of_a_network_that_goes_on() -> None:
+    size, mask = (8, 8), np.zeros((8, 8), np.float32)
+    mask[:, :4] = 0.95
+    here, elsewhere = Patch(0, 0, mask).soft(size), Patch(0, 0, mask[:, ::-1]).soft(size)
+
+    def expected(carried: PropagatedTrack | None) -> float:
+        return with_flow(Patch(0, 0, mask), carried)[1]
+
+    alone = expected(None)
+    assert expected(PropagatedTrack(elsewhere, 0.2)) == pytest.approx(alone)
+    assert expected(PropagatedTrack(here, 0.0)) == pytest.approx(alone)
+    assert 0.9 < alone < expected(PropagatedTrack(here, 0.98)) < 1
+    assert with_flow(Patch(0, 0, mask * np.float32(0.6)), None)[1] < 0.5
