@@ -160,14 +160,17 @@ def pytest_collection(session: pytest.Session):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole journeys first, then what looks at all of the project: they take longest, and side by side nobody should
-    wait for them at the end. What runs in several processes or a browser is tried once more where it fails."""
+    """Whole journeys first, then what looks at all of the project, then browsers: they take longest, and side by side
+    nobody should wait for them at the end. Journeys and what runs in a browser are tried once more where they fail."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: (item.get_closest_marker("end_to_end") is None, item.path.parent != here))
-    for item in items:
-        # Here several processes and a browser race on a busy machine. The closing line says how many were tried again.
-        if item.get_closest_marker("end_to_end") or needs_chromium.mark in item.iter_markers("skipif"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+    journeys = {item for item in items if item.get_closest_marker("end_to_end")}
+    browsers = {item for item in items if needs_chromium.mark in item.iter_markers("skipif")}
+    # All of a file stays together: what its tests share is made once.
+    files = {item.path for item in browsers}
+    items.sort(key=lambda item: (item not in journeys, item.path.parent != here, item.path not in files))
+    # Here several processes and a browser race on a busy machine. The closing line says how many were tried again.
+    for item in journeys | browsers:
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
