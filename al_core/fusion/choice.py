@@ -22,17 +22,13 @@ from al_core.fusion.gains import SHIPPED, Case, Looks, expected_gain, look_at
 from al_core.fusion.held_out import FOLDS, HeldOut, judged, tried
 from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack
+from al_core.propagation.base import ENOUGH_LABELS, Labels, PropagatedFrame, PropagatedTrack
 from al_core.propagation.labelled_clip import tracks_of
 from al_core.settings import PropagationSettings
 from al_core.stores.optical_flow import ClipFlow, FlowStore
 
 KNOWN_LABELS = 2.0
 """Labels that what is expected counts as."""
-
-
-ENOUGH_LABELS = 8
-"""Labels of which it is enough to leave out half: then a propagator is tried once and not twice."""
 
 CHEAPEST = "flow"
 """Needs nothing but the flow, which every other one needs too; it follows what no choice was made for."""

@@ -13,7 +13,7 @@ from al_core.fusion.combination import Runs, combine, propagations
 from al_core.masks.overlap import overlaps
 from al_core.masks.soft import shrink
 from al_core.propagation import Resources
-from al_core.propagation.base import Labels, PropagatedFrame
+from al_core.propagation.base import ENOUGH_LABELS, Labels, PropagatedFrame
 from al_core.propagation.labelled_clip import Without
 
 COMBINED = "propagated"
@@ -104,7 +104,7 @@ def tried(
         left_out = {mark for mark in left_out if resources.shots.shot_of(mark) in reached}
         if not left_out:
             continue
-        looked_at = replace(resources, wanted=frozenset(left_out), trial=True)
+        looked_at = replace(resources, wanted=frozenset(left_out), trial=len(labels) < ENOUGH_LABELS)
         (frames_of,) = run([name], looked_at, frames, kept).values()
         found |= {f.frame_idx: f for f in frames_of() if f.frame_idx in left_out}
     return Trial(name, {mark: found[mark] for mark in sorted(found)}, clock() - started)

@@ -18,6 +18,10 @@ Labels = Mapping[int, Mapping[int, NDArray[np.bool_]]]
 """frame -> track -> mask, bool [H, W] at any one resolution. A frame that is there says everything about that
 frame: a track without a mask in it is not to be seen, and an empty mapping says "nothing here"."""
 
+ENOUGH_LABELS = 8
+"""Labels of which it is enough to leave out half: then a propagator is tried once and not twice, with a
+training as long as any other."""
+
 
 @dataclass(frozen=True, eq=False)
 class PropagatedTrack:
@@ -52,8 +56,8 @@ class Resources:
         on_progress: called while long work goes on, such as training.
         shots: of the video; nothing is carried over a cut.
         wanted: frames whose masks will be looked at; others may come as they are cheapest to have. None for all.
-        trial: some labels are left out, to judge what comes out; half of a training is enough, and all of it goes on
-            from there.
+        trial: half of the labels is left out, to judge what comes out, and there are so few that they are left out in
+            turn; half of a training is enough, and all of it goes on from there.
     """
 
     settings: PropagationSettings

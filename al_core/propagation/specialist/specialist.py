@@ -26,7 +26,7 @@ from al_core.footage.images import working_size
 from al_core.masks.soft import Patch, Size, Window, patch_of, union
 from al_core.networks.network_state import Checkpoint, in_half_precision, kept_or_trained
 from al_core.networks.unet import STRIDE, UNet
-from al_core.propagation.base import Labels, PropagatedFrame, PropagatedTrack, Propagator
+from al_core.propagation.base import ENOUGH_LABELS, Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import Without, exclusive, may_overlap, reader, tracks_of
 from al_core.propagation.specialist.examples import labelled_frames, network_input, split
 from al_core.propagation.specialist.network import load_weights, new_network
@@ -51,7 +51,7 @@ SHARPNESS = 4.0
 three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
 alone, .811 with equal weights."""
 
-FORMAT = "specialist5"
+FORMAT = "specialist6"
 """Changes where the same labels lead to other weights."""
 
 _SMALLEST_WINDOW = 96
@@ -128,15 +128,15 @@ class SpecialistPropagator:
     def _trained(self, frames: ClipFrames, labels: Labels, size: Size, trial: bool) -> UNet:
         """Return a network that learnt from some labels.
 
-        A trial takes half of the steps. What is learnt from two labels and more goes on from the trial of every second
-        one: the same weights whether that was made before, to judge the others, or is made now.
+        A trial takes half of the steps. What is learnt from two labels and more, but fewer than are enough, goes on
+        from the trial of every second one: the same weights whether that was made before or is made now.
         """
         all_steps = self._settings.specialist_steps
         key = f"{frames.sha256}/{self._fingerprint(labels, size, trial)}"
         network = load_weights(self._parent) if self._parent is not None else self._new()
 
         def learn(keep: Checkpoint) -> None:
-            goes_on = len(labels) > 1 and not trial
+            goes_on = 1 < len(labels) < ENOUGH_LABELS and not trial
             if goes_on:
                 begun = self._trained(frames, Without(labels, sorted(labels)[1::2]), size, trial=True)
                 network.load_state_dict(begun.state_dict())

@@ -27,7 +27,7 @@ from al_core.evaluation.metrics import j_and_f
 from al_core.footage.clips import ClipFrames
 from al_core.footage.images import working_size
 from al_core.fusion import combine, fuse, members
-from al_core.fusion.choice import ENOUGH_LABELS, Choice, choose
+from al_core.fusion.choice import Choice, choose
 from al_core.fusion.gains import SHIPPED, Case
 from al_core.fusion.held_out import FOLDS, tried
 from al_core.fusion.pairing import Propagated
@@ -36,6 +36,7 @@ from al_core.networks.network_state import Checkpoint, to_bytes
 from al_core.propagation import Resources, build
 from al_core.propagation.affinity.encoder import new_encoder
 from al_core.propagation.affinity.encoder_training import pairs_of, train, trained_encoder
+from al_core.propagation.base import ENOUGH_LABELS
 from al_core.propagation.specialist.network import new_network
 from al_core.propagation.specialist.training import train_parent
 from al_core.records import FrameLabel, FrameRef, MaskLabel
@@ -280,7 +281,9 @@ def trial_seconds(
     for fold in range(FOLDS)[-folds:]:
         out = set(marks[fold::FOLDS])
         kept = {i: masks for i, masks in labels.items() if i not in out}
-        total += runs.seconds(name, replace(resources, wanted=frozenset(out), trial=True), copy, kept)
+        total += runs.seconds(
+            name, replace(resources, wanted=frozenset(out), trial=len(labels) < ENOUGH_LABELS), copy, kept
+        )
     return total
 
 

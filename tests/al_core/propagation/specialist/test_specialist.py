@@ -105,6 +105,12 @@ def test_all_labels_go_on_from_a_trial_of_every_second_one_that_was_made_or_not(
     assert all(a.tracks[1].mask == b.tracks[1].mask for a, b in zip(after_trial, at_once, strict=True))
 
 
+def test_of_many_labels_all_are_learnt_anew(tmp_path: Path) -> None:
+    told = list[Progress]()
+    run(one_mover(), list(range(1, 9)), tmp_path, steps=2, on_progress=told.append)
+    assert [p.done for p in told] == [1, 2]
+
+
 def test_one_label_is_learnt_in_all_steps_and_its_trial_in_half(tmp_path: Path) -> None:
     told = list[Progress]()
     run(one_mover(), [2], tmp_path, steps=5, on_progress=told.append)
