@@ -43,8 +43,8 @@ SURENESS = Calibration(1.65, -1.78)
 dog-agility, motorbike and six composites of their objects, nearly all with one label or four."""
 
 CONFIRMED = 0.64
-"""Exponent that does so with the mean of three signs of quality, where the flow confirms the mask (see
-:func:`with_flow`). Fitted to 41 frames of one DAVIS clip only."""
+"""Exponent that does so with the mean of three signs of quality, where the flow confirms the mask or objects are
+several (see :func:`with_flow`). Fitted to 41 frames of one DAVIS clip only."""
 
 SHARPNESS = 4.0
 """How strongly the surer of network and flow outweighs the other: weights are their expected overlaps to this power. On
@@ -119,7 +119,8 @@ class SpecialistPropagator:
                 yield PropagatedFrame(frame.frame_idx, {})
                 continue
             found = _cut_out(network, read(frame.frame_idx), frame, wanted)
-            judged = {track: with_flow(patch, frame.tracks.get(track)) for track, patch in found.items()}
+            alone = len(tracks) == 1
+            judged = {track: with_flow(patch, frame.tracks.get(track), alone) for track, patch in found.items()}
             masks = exclusive({track: patch for track, (patch, _) in judged.items()}, size, friends)
             yield PropagatedFrame(
                 frame.frame_idx, {t: PropagatedTrack(m.soft(size), judged[t][1]) for t, m in masks.items()}
@@ -202,16 +203,17 @@ def probability(network: UNet, inputs: NDArray[np.float32]) -> NDArray[np.float3
     return mean[:height, :width].numpy()
 
 
-def with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, float]:
+def with_flow(patch: Patch, carried: PropagatedTrack | None, alone: bool = True) -> tuple[Patch, float]:
     """Average the network's mask and the flow's, weighted by how sure each is, and estimate how well the mean fits, in
     [0, 1].
 
     The network's sureness tells it, and by as much as the flow confirms the mask, which is how far it is sure and
-    agrees, the mean of all three signs: a flow that is lost says nothing of a network that goes on.
+    agrees, the mean of all three signs: a flow that is lost says nothing of a network that goes on. Among several
+    objects, not ``alone``, that mean tells it all, since the flow says which is which.
     """
     sure = expected_overlap(patch.values)
     if carried is None or not carried.mask.values.size:
-        return patch, SURENESS(sure)
+        return patch, _expected_overlap(sure, 0.0, 0.0, alone)
     brought = patch_of(carried.mask)
     window = union([patch.window, brought.window])
     own, other = patch.on(window), brought.on(window)
@@ -219,6 +221,9 @@ def with_flow(patch: Patch, carried: PropagatedTrack | None) -> tuple[Patch, flo
     weights = sure**SHARPNESS, carried.confidence**SHARPNESS
     share = np.float32(weights[0] / max(sum(weights), 1e-9))
     mean = Patch(window.x0, window.y0, own * share + other * (1 - share))
-    signs = (sure + agreement + carried.confidence) / 3
-    confirmed = agreement * carried.confidence
-    return mean, confirmed * signs**CONFIRMED + (1 - confirmed) * SURENESS(sure)
+    return mean, _expected_overlap(sure, agreement, carried.confidence, alone)
+
+
+def _expected_overlap(sure: float, agreement: float, flow: float, alone: bool) -> float:
+    confirmed = agreement * flow if alone else 1.0
+    return confirmed * ((sure + agreement + flow) / 3) ** CONFIRMED + (1 - confirmed) * SURENESS(sure)

@@ -158,3 +158,4 @@ def test_a_flow_that_is_lost_says_nothing_of_a_network_that_goes_on() -> None:
     assert expected(PropagatedTrack(here, 0.0)) == pytest.approx(alone)
     assert 0.9 < alone < expected(PropagatedTrack(here, 0.98)) < 1
     assert with_flow(Patch(0, 0, mask * np.float32(0.6)), None)[1] < 0.5
+    assert with_flow(Patch(0, 0, mask), PropagatedTrack(elsewhere, 0.2), alone=False)[1] < 0.6 < alone
