@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import cg
 
 EDGE_SHARPNESS = 200.0
 """How fast a step gets harder with the squared difference of colour, in CIE L*a*b* / 100."""
@@ -43,8 +42,35 @@ def random_walk(
     system = sparse.diags(held) - ease
     begun = _begun(image, prior, trust)
     known, start = (values.reshape(-1).astype(np.float64) for values in (trust * prior, begun))
-    found, _ = cg(system, known, x0=start, rtol=_TOLERANCE, maxiter=_MOST_STEPS, M=sparse.diags(1 / held))
-    return np.asarray(found.reshape(prior.shape), np.float32)
+    return np.asarray(_solved(system, held, known, start).reshape(prior.shape), np.float32)
+
+
+def _solved(
+    system: sparse.csr_matrix, held: NDArray[np.float32], known: NDArray[np.float64], found: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what a symmetric positive system makes ``known``, float64 [n], by conjugate gradients with its diagonal
+    ``held`` for preconditioner (Golub and Van Loan, Matrix Computations, 11.5).
+
+    SciPy's takes its products from BLAS, whose threads wait for each other at every step: beside a training, ten times
+    as long.
+    """
+    left = known - system @ found
+    enough, rate_before, way = _TOLERANCE**2 * _product(known, known), 0.0, np.zeros_like(known)
+    for _ in range(_MOST_STEPS):
+        if _product(left, left) <= enough:
+            break
+        eased = left / held
+        rate = _product(left, eased)
+        way = eased + (rate / rate_before if rate_before else 0.0) * way
+        moved, rate_before = system @ way, rate
+        step = rate / _product(way, moved)
+        found, left = found + step * way, left - step * moved
+    return found
+
+
+def _product(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the inner product of two vectors, by this thread alone."""
+    return float(np.einsum("i,i->", one, other))
 
 
 def _begun(image: NDArray[np.uint8], prior: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:

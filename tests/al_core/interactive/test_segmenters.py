@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from al_core.interactive.segmenters import grabcut, random_walk
 from tests.al_core.interactive.figure import IMAGE, TRUTH
@@ -65,3 +66,10 @@ def test_it_gives_the_same_again_and_leaves_the_states_alone():
 def test_without_background_there_is_nothing_to_learn_from():
     assert grabcut(IMAGE, np.full((64, 64), cv2.GC_PR_FGD, np.uint8), 2).all()
     assert not grabcut(IMAGE, np.full((64, 64), cv2.GC_BGD, np.uint8), 2).any()
+
+
+@pytest.mark.parametrize("product", ["dot", "vdot", "inner", "matmul"])
+def test_it_takes_no_product_from_blas(monkeypatch, product):
+    # Whose threads wait for each other, at every step, beside a training.
+    monkeypatch.setattr(np, product, None)
+    assert random_walk(HALVES, *seeded((4, 2, 0), (4, 13, 1)))[4, 12] > 0.9
