@@ -28,7 +28,7 @@ SCALE = (0.75, 1.25)
 """Turns in degrees and sizes of the crops, as OSVOS has them (Caelles et al., CVPR 2017)."""
 
 FAR_SCALE = (0.5, 2.0)
-"""Sizes where one frame alone is labelled, which shows objects at one size only, however near they come."""
+"""Sizes where one frame of a video alone is labelled, which shows objects at one size only, however near they come."""
 
 BLANK_SHARE = 0.2
 """Crops without a prior, of clips with one object: the network also learns how the object looks."""
@@ -49,12 +49,14 @@ class ExampleFrame:
     Attributes:
         priors: what other labelled frames say of this one, one entry per way of asking; by track.
         alone: the clip has one object only.
+        sizes: of the crops, least and most.
     """
 
     image: NDArray[np.uint8]
     truth: Masks
     priors: Sequence[Masks]
     alone: bool
+    sizes: tuple[float, float] = SCALE
 
     @property
     def tracks(self) -> list[int]:
@@ -67,6 +69,11 @@ class Crop(NamedTuple):
 
     inputs: NDArray[np.float32]
     target: NDArray[np.float32]
+
+
+def crop_sizes(n_labels: int, trial: bool) -> tuple[float, float]:
+    """Return the least and the most size of crops; a trial with one label stands for a video that has others, too."""
+    return FAR_SCALE if n_labels == 1 and not trial else SCALE
 
 
 def network_input(
@@ -83,7 +90,12 @@ def network_input(
 
 
 def labelled_frames(
-    frames: ClipFrames, labels: Labels, size: Size, carry: Propagator, most: int = MOST_FRAMES
+    frames: ClipFrames,
+    labels: Labels,
+    size: Size,
+    carry: Propagator,
+    most: int = MOST_FRAMES,
+    sizes: tuple[float, float] = SCALE,
 ) -> Iterator[ExampleFrame]:
     """Yield the labelled frames of a clip with their priors, in rising order.
 
@@ -91,6 +103,7 @@ def labelled_frames(
         size: (height, width) of the masks that ``carry`` gives.
         carry: brings the masks of other labelled frames to this one.
         most: frames that are given, evenly spaced; never more than :data:`MOST_FRAMES`.
+        sizes: of the crops, least and most.
     """
     marks = sorted(labels)
     alone = len(tracks_of(labels)) == 1
@@ -103,7 +116,7 @@ def labelled_frames(
         arrived = [carried_to(frames, {i: labels[i] for i in marked}, marks[at], carry) for marked in sources if marked]
         priors = [{t: c.mask for t, c in found.tracks.items() if c.mask.values.size} for found in arrived]
         image = read(marks[at])
-        yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, alone)
+        yield ExampleFrame(image, {t: m for t, m in truth.items() if m.values.size}, priors, alone, sizes)
 
 
 def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Crop:
@@ -121,7 +134,7 @@ def draw(frame: ExampleFrame, rng: np.random.Generator, side: int = CROP) -> Cro
     target = [frame.truth[track]] if track in frame.truth else []
     wrong = [_drift(part, rng) if moved else _RIGHT for part in (own, others)]
     size = (frame.image.shape[0], frame.image.shape[1])
-    place = _placement([*own, *target], size, rng, side, SCALE if frame.priors else FAR_SCALE)
+    place = _placement([*own, *target], size, rng, side, frame.sizes)
     image = cv2.warpAffine(
         frame.image, place[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -28,7 +28,7 @@ from al_core.networks.network_state import Checkpoint, in_half_precision, kept_o
 from al_core.networks.unet import STRIDE, UNet
 from al_core.propagation.base import ENOUGH_LABELS, Labels, PropagatedFrame, PropagatedTrack, Propagator
 from al_core.propagation.labelled_clip import Without, exclusive, may_overlap, reader, tracks_of
-from al_core.propagation.specialist.examples import labelled_frames, network_input, split
+from al_core.propagation.specialist.examples import crop_sizes, labelled_frames, network_input, split
 from al_core.propagation.specialist.network import load_weights, new_network
 from al_core.propagation.specialist.training import CONTINUED, LEARNING_RATE, train
 from al_core.propagation.windows import expected_overlap
@@ -51,7 +51,7 @@ SHARPNESS = 4.0
 three DAVIS clips with 4 labels each, frames seen at full size, mean J is .849 with 3 and with 6, .840 of the network
 alone, .811 with equal weights."""
 
-FORMAT = "specialist6"
+FORMAT = "specialist7"
 """Changes where the same labels lead to other weights."""
 
 _SMALLEST_WINDOW = 96
@@ -141,7 +141,8 @@ class SpecialistPropagator:
             if goes_on:
                 begun = self._trained(frames, Without(labels, sorted(labels)[1::2]), size, trial=True)
                 network.load_state_dict(begun.state_dict())
-            examples = list(labelled_frames(frames, labels, size, self._flow))
+            sizes = crop_sizes(len(labels), trial)
+            examples = list(labelled_frames(frames, labels, size, self._flow, sizes=sizes))
             steps = -(-all_steps // 2) if goes_on or trial else all_steps
             highest = CONTINUED if goes_on else LEARNING_RATE
             train(network, examples, steps, self._seed, keep, self._on_progress, highest)

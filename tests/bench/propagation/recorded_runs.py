@@ -17,7 +17,6 @@ from al_core.fusion.combination import propagations
 from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
 from al_core.propagation.base import Labels, PropagatedFrame
-from al_core.propagation.specialist.examples import FAR_SCALE
 from al_core.propagation.specialist.specialist import FORMAT
 
 _FORMAT = "run1"
@@ -77,8 +76,6 @@ def key_of(name: str, resources: Resources, frames: ClipFrames, labels: Labels) 
     encoder = [fingerprint_file(Path(s.encoder)) if s.encoder else "", s.encoder_steps]
     parent = fingerprint_file(Path(s.parent)) if s.parent else ""
     network = [FORMAT, parent, s.specialist_steps, s.backbone, resources.trial]
-    if len(labels) == 1:
-        network += FAR_SCALE
     learnt = {"affinity": [encoder, s.backbone], "specialist": [network]}.get(name)
     settings = [s.flow_long_side, s.flow_preset, learnt, resources.seed, list(resources.shots.cuts)]
     wanted = None if resources.wanted is None else sorted(resources.wanted)

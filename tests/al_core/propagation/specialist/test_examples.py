@@ -1,6 +1,7 @@
 """What a specialist learns from."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from al_core.masks.soft import SoftMask
 from al_core.propagation.base import Labels, PropagatedFrame
 from al_core.propagation.flow import FlowPropagator
 from al_core.propagation.specialist.examples import (
+    FAR_SCALE,
     MOST_FRAMES,
     SCALE,
     ExampleFrame,
+    crop_sizes,
     draw,
     labelled_frames,
     network_input,
@@ -47,11 +50,16 @@ def test_crops_hold_the_object_and_follow_from_the_seed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(crops[3].inputs, draw(frame, np.random.default_rng(3), side=64).inputs)
 
 
-def test_where_one_frame_alone_is_labelled_objects_come_nearer(tmp_path: Path) -> None:
-    (alone,) = examples(one_mover(), [2], tmp_path)
-    among = examples(one_mover(), [2, 9], tmp_path)[0]
-    area = alone.truth[1].full().sum()
-    largest = [max(draw(f, np.random.default_rng(i), side=96).target.sum() for i in range(40)) for f in (alone, among)]
+def test_where_one_frame_of_a_video_alone_is_labelled_objects_come_nearer(tmp_path: Path) -> None:
+    assert [crop_sizes(1, trial=False), crop_sizes(2, trial=False), crop_sizes(1, trial=True)] == [
+        FAR_SCALE,
+        SCALE,
+        SCALE,
+    ]
+    (usual,) = examples(one_mover(), [2], tmp_path)
+    area = usual.truth[1].full().sum()
+    both = (replace(usual, sizes=FAR_SCALE), usual)
+    largest = [max(draw(f, np.random.default_rng(i), side=96).target.sum() for i in range(40)) for f in both]
     assert largest[0] > 2.5 * area
     assert largest[1] < 1.1 * SCALE[1] ** 2 * area
 
