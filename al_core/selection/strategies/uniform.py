@@ -74,7 +74,7 @@ class _Round:
             for number, place, step in spots(n - placed):
                 position = self._nearest_allowed(number, place)
                 if position is not None:
-                    self._choose(position, step, f"evenly spaced: {float(step):.0f} frames from one label to the next")
+                    self._choose(position, step, f"evenly spaced: one of every {float(step):.0f} frames")
 
     def fill_farthest(self, n: int) -> None:
         """Choose what even spacing leaves over: one by one the allowed frame that is farthest from every label."""

@@ -158,7 +158,7 @@ def test_steps_of_open_stretches():
 
 def test_reasons_hold_numbers():
     (found,) = select("uniform", Pool.from_arrays({1: 60}), 1, SelectionSettings(control_share=0.0), RNG)
-    assert found.reason == "evenly spaced: 60 frames from one label to the next"
+    assert found.reason == "evenly spaced: one of every 60 frames"
 
 
 @pytest.mark.parametrize("planned", [0, 6])
