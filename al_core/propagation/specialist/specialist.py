@@ -57,7 +57,7 @@ FORMAT = "specialist7"
 _SMALLEST_WINDOW = 96
 
 GOES_ON = 4
-"""Labels from which a training goes on from its trial. With two it lost .006 J on nine clips."""
+"""Labels from which a training goes on from its trial. With two it lost .005 J on nine clips."""
 
 
 class SpecialistPropagator:
