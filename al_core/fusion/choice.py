@@ -112,8 +112,8 @@ class Choice:
         return tuple(sorted({*beside, *self.by_track.values()}))
 
     def as_case(self, video: str) -> Case | None:
-        """Return what other videos may learn from this one; None where nothing was tried."""
-        if self.looks is None or len(self.outcomes) < 2:
+        """Return what other videos may learn from this one; None where nothing was tried, or came to any label."""
+        if self.looks is None or len(self.outcomes) < 2 or not any(outcome.j for outcome in self.outcomes):
             return None
         cheapest, *others = self.outcomes
         return Case(video, self.looks, {other.name: other.j - cheapest.j for other in others})
@@ -313,8 +313,10 @@ def _gained(
     this towards what is known beforehand."""
     usual, found = ({(row.frame_idx, row.track): row.overlap for row in rows} for rows in (cheapest, other))
     counts = {(row.frame_idx, row.track): row.judges for row in (*cheapest, *other)}
+    # Of an object that came to no label, trials tell only who draws it where it is not, from half of the labels.
+    met = {row.track for row in (*cheapest, *other) if row.overlap}
     # Who carries nothing of an object that is not there is right.
-    more = {at: found.get(at, 1.0) - usual.get(at, 1.0) for at, count in counts.items() if count}
+    more = {at: found.get(at, 1.0) - usual.get(at, 1.0) for at, count in counts.items() if count and at[1] in met}
 
     def drawn(towards: float, by_label: Sequence[Sequence[tuple[int, int]]]) -> float:
         weights = [_mean(counts[at] for at in label) for label in by_label]

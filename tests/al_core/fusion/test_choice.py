@@ -1,7 +1,8 @@
 """Which propagator follows which object."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from al_core.evaluation.calibration import Calibration
 from al_core.evaluation.evidence import Evidence, exactness
 from al_core.fusion.choice import CHEAPEST, CLEARLY_WORSE, Choice, Outcome, choose, seconds_of, told
 from al_core.fusion.gains import Case
+from al_core.fusion.pairing import Propagated
 from al_core.propagation import Resources
-from al_core.propagation.base import PropagatedFrame
+from al_core.propagation.base import PropagatedFrame, PropagatedTrack
 from al_core.records import LabelKind, Shots
 from al_core.settings import PropagationSettings
 from tests.toys.footage.movers import MoverClip, line, mover_clip
@@ -93,6 +95,25 @@ def test_one_label_is_never_left_out_and_what_is_expected_decides(fast: MoverCli
     none = choose(replace(resources, settings=MEAN), fast, marked)
     assert none.by_track == {1: CHEAPEST}
     assert none.as_case("fast") is None
+
+
+def test_where_nothing_came_to_any_label_what_is_expected_decides(fast: MoverClip, resources: Resources) -> None:
+    """Flow carries nothing; the other one draws things where nothing is."""
+    hidden = labels(fast, 1, 10) | {4: {}, 7: {}}
+    corner = np.zeros(fast.size, bool)
+    corner[:8, :8] = True
+    drawn: dict[str, dict[int, PropagatedTrack]] = {"flow": {}, "specialist": {1: carried(corner)}}
+
+    def frames(tracks: dict[int, PropagatedTrack]) -> Iterator[PropagatedFrame]:
+        return (PropagatedFrame(i, tracks) for i in range(fast.n_frames))
+
+    def run(names: Sequence[str], *_: object) -> dict[str, Propagated]:
+        return {name: partial(frames, drawn[name]) for name in names}
+
+    choice = choose(resources, fast, hidden, (), run=run)
+    assert [(outcome.name, outcome.j) for outcome in choice.outcomes] == [("flow", 0.0), ("specialist", 0.0)]
+    assert choice.by_track == {1: "specialist"}
+    assert choice.as_case("hidden") is None
 
 
 def test_labels_of_different_shots_cannot_judge(fast: MoverClip, resources: Resources) -> None:
