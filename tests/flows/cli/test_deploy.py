@@ -35,7 +35,7 @@ def project(tmp_path, monkeypatch):
     return project
 
 
-def until(condition, what, seconds=300):
+def until(condition, what, seconds=600):
     """Wait until something holds, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
